@@ -1,0 +1,1 @@
+"""The engine and the analysis of gapbench; knows no vendor."""

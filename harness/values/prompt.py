@@ -1,0 +1,118 @@
+"""What is asked: text, images, messages, and the hash by which two models were asked the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+def canonical_json(value: Any) -> str:
+    """Return ``value`` as JSON with sorted keys and no spaces, so that equal values hash alike."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def sha256(data: bytes | str) -> str:
+    """Return the SHA-256 of ``data`` (text as UTF-8) in hex."""
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text in a message."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in a message, as the very bytes that every provider is sent.
+
+    Attributes:
+        media_type: Such as ``image/png``.
+        data: The encoded image.
+        detail: The provider's fidelity setting (``low``, ``high``, ``auto``). None: not sent.
+    """
+
+    media_type: str
+    data: bytes
+    detail: str | None = None
+    sha256: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        """Hash the bytes once; the prompt hash and the payload table refer to images by it."""
+        object.__setattr__(self, "sha256", sha256(self.data))
+
+
+Part = Text | Image
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a prompt."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined by nothing."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The image parts, in order."""
+        return tuple(part for part in self.parts if isinstance(part, Image))
+
+
+def messages_as_json(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Return messages as plain JSON values with images by hash: the form that is hashed and stored.
+
+    Adjacent text parts are joined, since providers differ in whether they keep the seam.
+    """
+    out: list[dict[str, Any]] = []
+    for message in messages:
+        parts: list[dict[str, str]] = []
+        for part in message.parts:
+            if isinstance(part, Image):
+                parts.append({"image_sha256": part.sha256, "media_type": part.media_type})
+            elif parts and "text" in parts[-1]:
+                parts[-1] = {"text": parts[-1]["text"] + part.text}
+            else:
+                parts.append({"text": part.text})
+        out.append({"role": message.role, "parts": parts})
+    return out
+
+
+def prompt_sha256(messages: Iterable[Message]) -> str:
+    """Return the hash by which two models are known to have been asked the same thing."""
+    return sha256(canonical_json(messages_as_json(messages)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item of a task, rendered.
+
+    Attributes:
+        sample_id: Stable within the task.
+        messages: The prompt, the same for every model.
+        target: What the scorer compares with. None: the task has no truth.
+        cluster_id: Samples that share a source, for clustered intervals. None: its own cluster.
+        tags: Free labels, for slicing.
+        columns: The source row, for scorers that need more than the target.
+        reference: A reply that scores 1, where the task gives one.
+        decoy: A plausible reply that scores 0, where the task gives one.
+    """
+
+    sample_id: str
+    messages: tuple[Message, ...]
+    target: Any = None
+    cluster_id: str | None = None
+    tags: tuple[str, ...] = ()
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    reference: str | None = None
+    decoy: str | None = None

@@ -1,0 +1,1 @@
+"""Built-in tasks and suites: data, found through ``importlib.resources``."""
