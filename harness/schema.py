@@ -115,3 +115,17 @@ PAYLOAD_SCHEMA = pa.schema(
     ]
 )
 """The payload row: the fields of :class:`harness.values.Payload`, in order."""
+
+
+def described(kind: str) -> list[tuple[str, str, bool, str]]:
+    """Return name, type, nullability and meaning of each column of ``attempts`` or ``payload``."""
+    schema = ATTEMPT_SCHEMA if kind == "attempts" else PAYLOAD_SCHEMA
+    return [
+        (field.name, _plain_type(field.type), field.nullable, field.metadata[b"doc"].decode())
+        for field in schema
+    ]
+
+
+def _plain_type(kind: pa.DataType) -> str:
+    """Return a type without how it is packed: a dictionary of strings reads as a string."""
+    return str(kind.value_type if pa.types.is_dictionary(kind) else kind).replace("list<item: ", "list<")

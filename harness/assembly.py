@@ -1,0 +1,182 @@
+"""What the command line asks for, put together: suite, tasks, plan, and runners not yet open."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import runner as runners
+from harness import scoring
+from harness.errors import InputError, SetupError
+from harness.plan import Load, Plan, expand
+from harness.runner import Runner
+from harness.suite import LoadDocument, Suite, load_suite
+from harness.task import Task
+from harness.values import Model
+
+AD_HOC = re.compile(r"(?P<runner>[a-z][a-z0-9_-]*):(?P<name>[^@\s]+)(?:@(?P<url>https?://\S+))?")
+CLOSED_RUNNERS = {"openai", "anthropic", "google"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a suite is to be run.
+
+    Attributes:
+        suite: The suite's file, or the name of a built-in one.
+        models: Model ids of the suite, or ``runner:model[@url]`` for one that is not in it. (): all.
+        tasks: Task names. (): all.
+        limit: First N samples of each task. None: as the suite says.
+    """
+
+    suite: str
+    models: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    limit: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form kept in ``run.json``."""
+        return {
+            "suite": self.suite,
+            "models": list(self.models),
+            "tasks": list(self.tasks),
+            "limit": self.limit,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Selection:
+        """Return the selection that a run was started with."""
+        return cls(value["suite"], tuple(value["models"]), tuple(value["tasks"]), value["limit"])
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A suite ready to run."""
+
+    suite: Suite
+    plan: Plan
+    runners: Mapping[str, Runner]
+    warnings: tuple[str, ...] = ()
+
+
+def assemble(selection: Selection) -> Assembly:
+    """Load and check everything that a selection names; opens nothing and calls nobody.
+
+    Raises:
+        InputError: Anything in the documents, the data, or the names picked.
+    """
+    suite = load_suite(Path(selection.suite))
+    models = _models(suite, selection.models)
+    tasks = _tasks(suite, selection)
+    for task in tasks:
+        if task.scorer_name:
+            try:
+                scoring.make(task.scorer_name, task.scorer_options)
+            except InputError as exc:
+                msg = f"{task.source}: task {task.name!r}: scorer: {exc}"
+                raise InputError(msg) from exc
+    plan = expand(
+        suite=suite.name,
+        suite_sha256=suite.sha256,
+        seed=suite.seed,
+        repeats=suite.repeats,
+        margin_points=suite.margin_points,
+        defaults=suite.params.value(),
+        models=models,
+        tasks=tasks,
+        loads=[_load(document) for document in suite.loads],
+    )
+    return Assembly(suite, plan, {model.id: _runner(suite, model) for model in models})
+
+
+def missing(assembly: Assembly) -> dict[str, str]:
+    """Return what each model lacks to be called, by model id; {} when all can be.
+
+    A runner says so through an optional method ``missing() -> str | None``.
+    """
+    lacks: dict[str, str] = {}
+    for model_id, runner in assembly.runners.items():
+        said = getattr(runner, "missing", lambda: None)()
+        if said:
+            lacks[model_id] = said
+    return lacks
+
+
+def private_going_out(assembly: Assembly) -> list[str]:
+    """Return the cells that would send a task marked ``data_policy: private`` to a metered API."""
+    return [
+        cell.cell_id
+        for cell in assembly.plan.cells
+        if cell.task.data_policy == "private" and assembly.runners[cell.model.id].metered
+    ]
+
+
+def _models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
+    known = {document.id: document.value() for document in suite.models}
+    if not wanted:
+        return list(known.values())
+    picked: list[Model] = []
+    for name in wanted:
+        ad_hoc = AD_HOC.fullmatch(name)
+        if name in known:
+            picked.append(known[name])
+        elif ad_hoc:
+            picked.append(_ad_hoc(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"]))
+        else:
+            msg = (
+                f"--model {name!r} is not in {suite.path}; it has: {', '.join(known)}. "
+                "Another model is written runner:model or runner:model@url, such as openai:gpt-5.2"
+            )
+            raise InputError(msg)
+    return list({model.id: model for model in picked}.values())
+
+
+def _ad_hoc(runner: str, name: str, url: str | None) -> Model:
+    """Return a model that only the command line names; a vendor's own API serves closed weights."""
+    closed = runner in CLOSED_RUNNERS and url is None
+    return Model(
+        id=name.rsplit("/", 1)[-1],
+        runner=runner,
+        name=name,
+        weights="closed" if closed else "open",
+        base_url=url,
+    )
+
+
+def _tasks(suite: Suite, selection: Selection) -> list[Task]:
+    tasks = suite.load_tasks(only=selection.tasks, limit=selection.limit)
+    known = [task.name for task in tasks]
+    unknown = [name for name in selection.tasks if name not in known]
+    if unknown:
+        names = suite.task_names()
+        near = difflib.get_close_matches(unknown[0], names, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        msg = f"--task {unknown[0]!r} is not in {suite.path}{hint} It has: {', '.join(names)}"
+        raise InputError(msg)
+    return tasks
+
+
+def _load(document: LoadDocument) -> Load:
+    if document.concurrency is not None:
+        return Load("concurrency", document.concurrency, warmup_requests=document.warmup_requests)
+    assert document.rate_rps is not None, "the document has exactly one of the two"
+    return Load(
+        "rate",
+        document.rate_rps,
+        arrivals=document.arrivals,
+        duration_s=document.duration_s,
+        warmup_s=document.warmup_s,
+        max_requests=document.max_requests,
+    )
+
+
+def _runner(suite: Suite, model: Model) -> Runner:
+    try:
+        return runners.load(model.runner)(model)
+    except SetupError as exc:
+        msg = f"{suite.path}: model {model.id!r}: {exc}"
+        raise SetupError(msg) from exc

@@ -1,0 +1,125 @@
+"""The `bench` command: the only printer and the only exit code.
+
+Exit codes: 0 done, 1 the run broke or is incomplete, 2 bad input, 3 a regression, 130 interrupted.
+Commands live in :mod:`harness.commands` and are imported when called, so that `bench --help` costs
+no more than click.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+# name -> (module, one line for `bench --help`); a test holds the lines against the commands.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("harness.commands.run", "Run a suite and print its gap table."),
+    "plan": ("harness.commands.plan", "Show the cells, calls and cost bound of a suite; call nobody."),
+    "validate": ("harness.commands.plan", "Check a suite, its tasks and their data."),
+    "report": (
+        "harness.commands.results",
+        "Summary of finished runs, as text, HTML, Markdown, CSV or plots.",
+    ),
+    "gap": ("harness.commands.results", "Open-versus-closed table with intervals and a verdict."),
+    "cost": ("harness.commands.results", "Cost per task and per correct task, API dollars beside GPU hours."),
+    "list": ("harness.commands.inspect", "List runners, tasks, suites, models, scorers or runs."),
+    "schema": ("harness.commands.inspect", "The Parquet columns; the JSON Schema of the suite."),
+    "doctor": ("harness.commands.inspect", "What is there on this machine, and what is missing."),
+    "init": ("harness.commands.begin", "Write a commented suite to start from."),
+    "sim": ("harness.commands.begin", "Start the simulated providers alone."),
+}
+
+
+class Commands(click.Group):
+    """Imports a command's module when it is called for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(
+            importlib.import_module(COMMANDS[cmd_name][0]), f"{cmd_name}_command"
+        )
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command when there is none of that name."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(COMMANDS)}"
+            ctx.fail(f"no command {name!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="""\b
+Examples:
+  bench run quickstart --yes                   simulated models, no key needed
+  bench init my-suite.yaml --from data.jsonl   a suite over your own data
+  bench run my-suite.yaml --max-usd 5          asks before the first paid call
+  bench gap results/RUN --json                 for a script
+
+Completion: eval "$(_BENCH_COMPLETE=bash_source bench)"  (zsh_source, fish_source)""",
+)
+@click.version_option(package_name="gapbench", prog_name="bench")
+def bench() -> None:
+    """Is the open model that you host good enough, fast enough and cheaper than the closed API, and how sure is that?"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit; the console script's entry point."""
+    sys.exit(invoke(arguments))
+
+
+def invoke(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; every foreseen error is one line on stderr."""
+    try:
+        result: Any = bench.main(args=arguments, prog_name="bench", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        return 130
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        return 130
+    except click.UsageError as exc:
+        command = exc.ctx.command_path if exc.ctx else "bench"
+        click.echo(f"{exc.format_message()}  (see `{command} --help`)", err=True)
+        return 2
+    except click.ClickException as exc:
+        click.echo(exc.format_message(), err=True)
+        return 2
+    except BrokenPipeError:
+        # `bench ... | head`: the reader has seen enough. Point stdout away so that exit stays silent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as exc:
+        from harness.errors import BenchError
+
+        if not isinstance(exc, BenchError) or os.environ.get("BENCH_TRACEBACK"):
+            raise
+        click.echo(f"bench: {exc}", err=True)
+        return exc.exit_code
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""Options that several commands share, said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+model_option = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="ID",
+    help="Only this model of the suite, or runner:model[@url] for another. Repeatable.",
+)
+task_option = click.option("--task", "tasks", multiple=True, metavar="ID", help="Only this task. Repeatable.")
+limit_option = click.option("--limit", type=click.IntRange(min=1), help="First N samples of each task.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results only.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+runs_argument = click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="[RUN]...")

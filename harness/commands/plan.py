@@ -1,0 +1,122 @@
+"""`bench plan` and `bench validate`: what a suite would do, without a call."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.commands.options import json_option, limit_option, model_option, task_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.assembly import Assembly
+    from harness.estimate import Bound
+
+
+@click.command("plan", epilog="Example: bench plan tasks/suites/quickstart.yaml --model sim-open-large")
+@click.argument("suite")
+@model_option
+@task_option
+@limit_option
+@json_option
+def plan_command(
+    suite: str, models: tuple[str, ...], tasks: tuple[str, ...], limit: int | None, *, as_json: bool
+) -> None:
+    """Show the cells of SUITE, the parameters each provider would be sent, and the cost bound."""
+    from harness.assembly import Selection, assemble
+
+    assembly = assemble(Selection(suite, models, tasks, limit))
+    if as_json:
+        from harness.plan import described
+
+        bounds = [
+            {
+                "model": row.model_id,
+                "metered": row.metered,
+                "calls": row.calls,
+                "input_tokens_max": row.input_tokens,
+                "output_tokens_max": row.output_tokens,
+                "usd_max": None if row.usd is None else str(row.usd),
+            }
+            for row in bound_of(assembly)
+        ]
+        click.echo(
+            json.dumps({"suite": assembly.plan.suite, "cells": described(assembly.plan), "bounds": bounds})
+        )
+        return
+    from rich.console import Console
+
+    show(assembly, Console())
+
+
+def show(assembly: Assembly, console: Console) -> None:
+    """Print the plan."""
+    from rich.table import Table
+
+    from harness.assembly import missing
+    from harness.values import Request
+
+    plan = assembly.plan
+    cells = Table(
+        title=f"{plan.suite}: {len(plan.cells)} cells, {plan.requests_total} requests",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for name in ("model", "weights", "runner", "task", "load", "samples", "requests"):
+        cells.add_column(name, justify="right" if name in {"samples", "requests"} else "left")
+    for cell in plan.cells:
+        cells.add_row(
+            cell.model.id,
+            cell.model.weights,
+            cell.model.runner,
+            cell.task.name,
+            f"{cell.load.kind} {cell.load.value:g}",
+            str(len(cell.task.samples)),
+            str(len(cell.requests)),
+        )
+    console.print(cells)
+    changes: dict[str, list[str]] = {}
+    for cell in plan.cells:
+        request = Request(cell.model, cell.task.samples[0].messages, cell.params)
+        for change in assembly.runners[cell.model.id].prepare(request).changes:
+            models = changes.setdefault(change, [])
+            if cell.model.id not in models:
+                models.append(cell.model.id)
+    for change, models in changes.items():
+        console.print(f"{', '.join(models)}: {change}", markup=False, highlight=False, soft_wrap=True)
+    for row in bound_of(assembly):
+        if row.metered:
+            usd = "unknown price" if row.usd is None else f"at most ${row.usd:.2f}"
+            console.print(f"{row.model_id}: {row.calls} paid calls, {usd}", markup=False, highlight=False)
+    for model_id, said in missing(assembly).items():
+        console.print(f"{model_id}: {said}", markup=False, highlight=False, soft_wrap=True)
+
+
+def bound_of(assembly: Assembly) -> list[Bound]:
+    """Return what each model can cost at most."""
+    from harness.commands.pricing import unit_prices
+    from harness.estimate import bounds
+
+    metered = {model_id: runner.metered for model_id, runner in assembly.runners.items()}
+    return bounds(assembly.plan, metered, unit_prices(assembly) if any(metered.values()) else {})
+
+
+@click.command("validate", epilog="Example: bench validate my-suite.yaml")
+@click.argument("suites", nargs=-1, required=True)
+def validate_command(suites: tuple[str, ...]) -> None:
+    """Check SUITES with their tasks, data, scorers and runners; exit 2 at the first fault."""
+    from harness.assembly import Selection, assemble, missing
+
+    for suite in suites:
+        assembly = assemble(Selection(suite))
+        plan = assembly.plan
+        click.echo(
+            f"{suite}: good: {len(plan.models)} models, {len(plan.tasks)} tasks, "
+            f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"
+        )
+        for model_id, said in missing(assembly).items():
+            click.echo(f"  {model_id} cannot be called yet: {said}")

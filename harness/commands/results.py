@@ -1,0 +1,190 @@
+"""`bench report`, `bench gap`, `bench cost`: finished runs, read without keys and without vendors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.commands.options import json_option, runs_argument
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@click.command(
+    "report",
+    epilog="""\b
+Examples:
+  bench report                          the newest run
+  bench report results/RUN --html page.html
+  bench report results/A results/B --md summary.md
+  bench report results/RUN --errors     what went wrong, by model and kind""",
+)
+@runs_argument
+@click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained page.")
+@click.option(
+    "--md", type=click.Path(path_type=Path), help="Write Markdown, for a pull request or job summary."
+)
+@click.option("--csv", type=click.Path(path_type=Path), help="Write the summary as CSV.")
+@click.option("--parquet", type=click.Path(path_type=Path), help="Write the summary as Parquet.")
+@click.option(
+    "--plots", type=click.Path(path_type=Path, file_okay=False), help="Write each plot as SVG and PNG here."
+)
+@click.option("--errors", is_flag=True, help="List failures by model and kind, with an example of each.")
+@json_option
+def report_command(
+    runs: tuple[Path, ...],
+    html: Path | None,
+    md: Path | None,
+    csv: Path | None,
+    parquet: Path | None,
+    plots: Path | None,
+    *,
+    errors: bool,
+    as_json: bool,
+) -> None:
+    """Summary, gap and cost of RUNS (folders or run ids; the newest run when none is given)."""
+    from rich.console import Console
+
+    folders = run_folders(runs)
+    console = Console()
+    if errors:
+        _print_errors(folders, console)
+        return
+    wrote = False
+    if html is not None:
+        click.echo(str(write_page(folders, html)))
+        wrote = True
+    if md is not None:
+        from harness.report import markdown
+
+        _write(md, markdown.report(folders))
+        wrote = True
+    if csv is not None or parquet is not None:
+        from harness.report import export
+
+        for path, write in ((csv, export.csv), (parquet, export.parquet)):
+            if path is not None:
+                write(folders, path)
+                click.echo(str(path))
+        wrote = True
+    if plots is not None:
+        from harness.report import plots as drawn
+
+        for path in drawn.save(folders, plots, ("svg", "png")):
+            click.echo(str(path))
+        wrote = True
+    if as_json:
+        from harness.analysis.summary import summarize
+
+        click.echo(json.dumps(summarize(folders).to_json()))
+    elif not wrote:
+        print_tables(folders, console)
+
+
+@click.command("gap", epilog="Example: bench gap results/RUN --json")
+@runs_argument
+@click.option(
+    "--margin",
+    type=click.FloatRange(min=0),
+    metavar="POINTS",
+    help="Equivalence margin.  [default: the suite's]",
+)
+@click.option("--all-pairs", is_flag=True, help="Every closed model against every open one.")
+@json_option
+def gap_command(runs: tuple[Path, ...], margin: float | None, *, all_pairs: bool, as_json: bool) -> None:
+    """Open-versus-closed table of RUNS: paired intervals, a verdict, and the fairness line."""
+    from harness.analysis.gap import gap
+
+    table = gap(run_folders(runs), margin_points=margin, all_pairs=all_pairs)
+    if as_json:
+        click.echo(json.dumps(table.to_json()))
+        return
+    from rich.console import Console
+
+    from harness.report import text
+
+    Console().print(text.gap_table(table))
+
+
+@click.command("cost", epilog="Example: bench cost results/RUN --json")
+@runs_argument
+@json_option
+def cost_command(runs: tuple[Path, ...], *, as_json: bool) -> None:
+    """Cost per task and per correct task of RUNS, with the price book applied on reading."""
+    from harness.analysis.cost import cost
+
+    table = cost(run_folders(runs))
+    if as_json:
+        click.echo(json.dumps(table.to_json()))
+        return
+    from rich.console import Console
+
+    from harness.report import text
+
+    Console().print(text.cost_table(table))
+
+
+def run_folders(runs: Sequence[Path]) -> list[Path]:
+    """Return the folders meant: as given, by id under results/, or the newest run.
+
+    Raises:
+        ResultsError: There is no such run.
+    """
+    from harness.errors import ResultsError
+    from harness.store import read_manifest, runs_in
+
+    if not runs:
+        known = sorted(runs_in(Path("results")), key=lambda path: (path / "run.json").stat().st_mtime)
+        if not known:
+            raise ResultsError(
+                "there is no run in results/; `bench run quickstart` makes one, or name a run folder"
+            )
+        return [known[-1]]
+    folders: list[Path] = []
+    for run in runs:
+        folder = run if (run / "run.json").exists() else Path("results") / run
+        read_manifest(folder if folder.exists() else run)
+        folders.append(folder)
+    return folders
+
+
+def print_tables(folders: Sequence[Path], console: Console) -> None:
+    """Print summary, gap and cost of finished runs."""
+    from harness.analysis.cost import cost
+    from harness.analysis.gap import gap
+    from harness.analysis.summary import summarize
+    from harness.report import text
+
+    console.print(text.summary_table(summarize(folders)))
+    console.print(text.gap_table(gap(folders)))
+    console.print(text.cost_table(cost(folders)))
+
+
+def write_page(folders: Sequence[Path], path: Path) -> Path:
+    """Write the HTML page and return where it is."""
+    from harness.report import html
+
+    _write(path, html.report(folders))
+    return path
+
+
+def _print_errors(folders: Sequence[Path], console: Console) -> None:
+    from harness.analysis.summary import failures
+    from harness.report import text
+
+    console.print(text.failure_table(failures(folders)))
+
+
+def _write(path: Path, content: str) -> None:
+    from harness.errors import ResultsError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    except OSError as exc:
+        raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another place") from exc

@@ -1,0 +1,285 @@
+"""`bench run`: plan, ask, run, and show what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.commands.options import limit_option, model_option, quiet_option, task_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.assembly import Assembly, Selection
+    from harness.report.live import QuietView
+    from harness.run import Settings
+    from harness.store import RunWriter
+
+
+@click.command(
+    "run",
+    epilog="""\b
+Examples:
+  bench run quickstart --yes
+  bench run my.yaml --model gpt --model llama --limit 20
+  bench run my.yaml --model vllm:meta-llama/Llama-3.3-70B-Instruct@http://127.0.0.1:8000/v1
+  bench run my.yaml --max-usd 5          stop cleanly at five dollars
+  bench run --resume RUN_ID              go on; nothing finished is sent again""",
+)
+@click.argument("suite", required=False)
+@model_option
+@task_option
+@limit_option
+@click.option("--out", type=click.Path(path_type=Path), help="Results folder.  [default: results]")
+@click.option("--resume", metavar="RUN_ID", help="Go on with an interrupted run.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop: the same as `bench plan`.")
+@click.option(
+    "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly at this spend; resumable."
+)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
+@quiet_option
+def run_command(
+    suite: str | None,
+    models: tuple[str, ...],
+    tasks: tuple[str, ...],
+    limit: int | None,
+    out: Path | None,
+    resume: str | None,
+    *,
+    dry_run: bool,
+    max_usd: float | None,
+    yes: bool,
+    quiet: bool,
+) -> int:
+    """Run SUITE (a YAML file, or the name of a built-in suite) and print its gap table.
+
+    Every finished attempt is on disk before it is counted; Ctrl-C keeps them all and says how to resume.
+    """
+    from rich.console import Console
+
+    from harness.assembly import Selection, assemble
+    from harness.errors import InputError
+    from harness.store import read_manifest
+
+    results = out or Path("results")
+    resumed: dict[str, Any] | None = None
+    if resume is not None:
+        folder = _folder(results, resume)
+        resumed = read_manifest(folder)
+        before = Selection.from_json(resumed["selection"])
+        if models or tasks or limit:
+            raise InputError(
+                "--resume goes on with what the run had picked; drop --model, --task and --limit"
+            )
+        selection = replace(before, suite=suite or before.suite)
+    elif suite is None:
+        raise InputError("no suite; give a file, a built-in name (`bench list suites`), or --resume RUN_ID")
+    else:
+        selection = Selection(suite, models, tasks, limit)
+    assembly = assemble(selection)
+    console = Console(stderr=quiet)
+    if dry_run:
+        from harness.commands.plan import show
+
+        show(assembly, console)
+        return 0
+    _check(assembly, resumed)
+    if not quiet or not yes:
+        _ask(assembly, console, ask=not yes, max_usd=max_usd)
+    return _run(assembly, selection, results, resumed, console, max_usd=max_usd, quiet=quiet)
+
+
+def _folder(results: Path, resume: str) -> Path:
+    """Return the run folder named by an id or by a path."""
+    from harness.errors import ResultsError
+    from harness.store import runs_in
+
+    for folder in (results / resume, Path(resume)):
+        if (folder / "run.json").exists():
+            return folder
+    known = [path.name for path in runs_in(results)][-5:]
+    hint = f"the newest there: {', '.join(known)}" if known else "there is none yet"
+    raise ResultsError(f"no run {resume!r} in {results}; {hint}")
+
+
+def _check(assembly: Assembly, resumed: dict[str, Any] | None) -> None:
+    from harness.assembly import missing, private_going_out
+    from harness.errors import InputError, ResultsError, SetupError
+    from harness.manifest import changed
+
+    lacks = missing(assembly)
+    if lacks:
+        model_id, said = next(iter(lacks.items()))
+        more = f" (and {len(lacks) - 1} more: `bench doctor`)" if len(lacks) > 1 else ""
+        raise SetupError(f"{assembly.suite.path}: model {model_id!r}: {said}{more}")
+    leaving = private_going_out(assembly)
+    if leaving:
+        raise InputError(
+            f"{assembly.suite.path}: {leaving[0]} would send a task with `data_policy: private` to a closed API; "
+            "leave the model or the task out, or make the task public"
+        )
+    if resumed is not None:
+        differences = changed(resumed, assembly.plan)
+        if differences:
+            raise ResultsError(
+                f"run {resumed['run_id']} cannot go on: {', '.join(differences)} changed since it began; "
+                "start a new run, or put back what changed"
+            )
+
+
+def _ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | None) -> None:
+    """Say what will be called and what it can cost; ask where money is at stake."""
+    from harness.commands.plan import bound_of
+
+    rows = bound_of(assembly)
+    calls = sum(row.calls for row in rows)
+    paid = [row for row in rows if row.metered]
+    console.print(
+        f"{calls} requests to {len(rows)} models over {len(assembly.plan.tasks)} tasks", highlight=False
+    )
+    if not paid:
+        return
+    known = sum((row.usd for row in paid if row.usd is not None), Decimal(0))
+    unknown = [row.model_id for row in paid if row.usd is None]
+    console.print(
+        f"{sum(row.calls for row in paid)} of them are paid calls: at most ${known:.2f}"
+        + (f", and an unknown price for {', '.join(unknown)}" if unknown else "")
+        + (f"; the run stops at --max-usd {max_usd:g}" if max_usd else ""),
+        highlight=False,
+    )
+    if ask and not click.confirm("Go on?", default=False):
+        raise click.exceptions.Abort
+
+
+def _run(
+    assembly: Assembly,
+    selection: Selection,
+    results: Path,
+    resumed: dict[str, Any] | None,
+    console: Console,
+    *,
+    max_usd: float | None,
+    quiet: bool,
+) -> int:
+    from harness.commands.pricing import attempt_price
+    from harness.load import Retries
+    from harness.manifest import new_run_id
+    from harness.report.live import LiveView, PlainView, QuietView
+    from harness.run import Settings
+    from harness.store import RunWriter
+
+    suite = assembly.suite
+    run_id = resumed["run_id"] if resumed else new_run_id(suite.name, datetime.now(UTC))
+    settings = Settings(
+        retries=Retries(suite.retries.attempts, suite.retries.max_wait_s),
+        connect_s=suite.timeouts.connect_s,
+        read_s=suite.timeouts.read_s,
+        total_s=suite.timeouts.total_s,
+        max_usd=None if max_usd is None else Decimal(str(max_usd)),
+        price=attempt_price(assembly),
+        selection=selection.as_json(),
+    )
+    view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
+    with RunWriter(results / run_id) as writer, view_type(console) as view:
+        manifest = _until_done(assembly, writer, settings, view, resumed)
+    return _say(assembly, manifest, results / run_id, console, quiet=quiet)
+
+
+def _until_done(
+    assembly: Assembly, writer: RunWriter, settings: Settings, view: QuietView, resumed: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Run the event loop; the first Ctrl-C stops sending, the second lets go of what is in flight."""
+    from harness.load import Halt
+    from harness.run import run
+
+    async def conducted() -> dict[str, Any]:
+        halt = Halt()
+        task = asyncio.current_task()
+        assert task is not None
+
+        def interrupt() -> None:
+            if halt.reason is None:
+                halt.now("interrupted")
+                view.tell("stopping: what is in flight is finished and kept; Ctrl-C again lets go of it")
+            else:
+                task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, interrupt)
+        return await run(assembly.plan, assembly.runners, writer, settings, view, halt, resumed=resumed)
+
+    try:
+        return _loop(conducted())
+    except asyncio.CancelledError:
+        from harness.store import read_manifest
+
+        return read_manifest(writer.folder)
+
+
+def _loop(main: Any) -> dict[str, Any]:
+    """Run a coroutine on uvloop where there is one: it takes less of the client's time per chunk."""
+    try:
+        import uvloop
+    except ImportError:
+        manifest: dict[str, Any] = asyncio.run(main)
+    else:
+        manifest = uvloop.run(main)
+    return manifest
+
+
+def _say(assembly: Assembly, manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
+    """Print the tables, where everything lies, and how to go on; return the exit code."""
+    from harness.commands.results import print_tables, write_page
+
+    incomplete = manifest["state"] != "complete"
+    if not quiet:
+        print_tables([folder], console)
+    page = write_page([folder], folder / "report.html")
+    if quiet:
+        click.echo(str(folder))
+    else:
+        console.print(
+            f"Parquet  {folder}/attempts-*.parquet\nReport   {page}", highlight=False, soft_wrap=True
+        )
+    for failure in manifest["failures"]:
+        console.print(
+            f"{failure['model_id']}: {failure['message']}", markup=False, highlight=False, soft_wrap=True
+        )
+    dead = _dead(assembly, folder)
+    for line in dead:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if incomplete:
+        console.print(
+            f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
+            f"  bench run --resume {folder.name}"
+            + ("" if folder.parent == Path("results") else f" --out {folder.parent}"),
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if manifest["state"] == "interrupted":
+        return 130
+    return 1 if incomplete or dead else 0
+
+
+def _dead(assembly: Assembly, folder: Path) -> Sequence[str]:
+    """Return a line for each model that answered nothing at all: its figures are no figures."""
+    from harness.store import read_attempts
+
+    frame = read_attempts([folder], ["model_id", "final", "outcome", "failure_kind"])
+    lines = []
+    for model_id, rows in frame[frame["final"]].groupby("model_id", observed=True):
+        if len(rows) and (rows["outcome"] == "infra").all():
+            kinds = ", ".join(sorted({str(kind) for kind in rows["failure_kind"]}))
+            lines.append(
+                f"{model_id}: no request was answered ({kinds}); `bench report {folder} --errors` shows why"
+            )
+    return lines

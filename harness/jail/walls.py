@@ -1,0 +1,202 @@
+"""The kernel's part of the sandbox: namespaces, a small root, no privileges, limits.
+
+Linux only, through libc by ctypes, since ``os.unshare`` came with Python 3.12 and ``os.mount`` never did.
+Without ``pathlib``, which would take a tenth of the whole start.
+Constants are those of linux/sched.h, linux/mount.h, linux/prctl.h and linux/capability.h.
+"""
+
+# ruff: noqa: PTH102, PTH103, PTH112, PTH114, PTH115, PTH120, PTH123, PTH211
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+from collections.abc import Mapping, Sequence
+
+NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
+    0x00020000,
+    0x04000000,
+    0x08000000,
+    0x10000000,
+    0x20000000,
+    0x40000000,
+)
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x20, 0x1000, 0x4000, 0x40000
+MS_NOATIME, MS_NODIRATIME = 0x400, 0x800
+MNT_DETACH = 2
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
+CAPABILITY_VERSION_3 = 0x20080522
+NOBODY = 65534
+DEVICES = ("null", "zero", "urandom")
+STAGES = ("/mnt", "/media", "/srv", "/opt", "/tmp")  # noqa: S108 - a mount point, nothing is written to it
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def check(result: int, doing: str) -> None:
+    """Raise ``OSError`` with what was being done, when a libc call failed."""
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{doing}: {os.strerror(number)}")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    """Mount a file system, or raise ``OSError``."""
+    result = libc.mount(
+        source.encode(),
+        target.encode(),
+        kind.encode() if kind else None,
+        ctypes.c_ulong(flags),
+        data.encode() if data else None,
+    )
+    check(result, f"mount {source} on {target}")
+
+
+def prctl(option: int, value: int) -> None:
+    """Set one property of this process, or raise ``OSError``."""
+    zero = ctypes.c_ulong(0)
+    check(libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero), f"prctl {option}")
+
+
+def write(path: str, text: str) -> None:
+    """Write a short file."""
+    with open(path, "w", encoding="ascii") as stream:
+        stream.write(text)
+
+
+def die_with_parent() -> None:
+    """Be killed when the parent ends, so that nothing outlives a killed harness."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def hide_from_ptrace() -> None:
+    """Let no process without privileges attach to this one or read its memory, same user or not."""
+    prctl(PR_SET_DUMPABLE, 0)
+
+
+def enter_namespaces() -> bool:
+    """Leave the host's mounts, processes, network, IPC and host name.
+
+    Returns:
+        True when this process is root of the host or of its container and can later become any user;
+        False when it made a user namespace, in which only its own user exists.
+
+    Raises:
+        OSError: The kernel or a policy (seccomp, AppArmor) refused.
+    """
+    walls = NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET
+    if os.geteuid() == 0:
+        # Without a user namespace: the limit on processes does not bind the kernel's uid 0, and inside a
+        # user namespace made by root every user is that uid.
+        if libc.unshare(walls) == 0:
+            return True
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        prctl(PR_SET_DUMPABLE, 1)  # changing user cleared it, and the id maps below would be root's
+    user, group = os.getuid(), os.getgid()
+    check(libc.unshare(walls | NEWUSER), "unshare user, mount, pid, net, ipc and uts namespaces")
+    write("/proc/self/setgroups", "deny")
+    write("/proc/self/uid_map", f"{user} {user} 1")
+    write("/proc/self/gid_map", f"{group} {group} 1")
+    return False
+
+
+def enter_pid_namespace() -> None:
+    """Put the children from now on where they cannot name any process but their own."""
+    check(libc.unshare(NEWPID), "unshare pid namespace")
+
+
+def build_root(readable: Sequence[str], tmp_bytes: int) -> None:
+    """Make a root of ``readable`` (read-only), three devices and a private /tmp; forget the host's.
+
+    Args:
+        readable: Absolute paths that appear inside at the same place; those that do not exist are left out.
+        tmp_bytes: Size of /tmp, which lives in memory.
+    """
+    sources = {path: os.path.realpath(path) for path in readable if os.path.lexists(path)}
+    links = {path: os.readlink(path) for path in readable if os.path.islink(path)}
+    stage = next(
+        s for s in STAGES if os.path.isdir(s) and not any(p.startswith(s + "/") for p in sources.values())
+    )
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("tmpfs", stage, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
+    for name in ("host", "root"):
+        os.mkdir(f"{stage}/{name}")
+    check(libc.pivot_root(stage.encode(), f"{stage}/host".encode()), "pivot_root")
+    os.chdir("/")
+    mount("tmpfs", "/root", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
+    for path, source in sources.items():
+        if path in links and not links[path].startswith("/"):
+            os.makedirs(os.path.dirname(f"/root{path}"), exist_ok=True)
+            os.symlink(links[path], f"/root{path}")
+        else:
+            show(source, path)
+    for name in DEVICES:
+        show(f"/dev/{name}", f"/dev/{name}")
+    os.mkdir("/root/tmp")
+    quiet = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    mount("tmpfs", "/root/tmp", "tmpfs", quiet, f"size={tmp_bytes},nr_inodes=4096,mode=1777")
+    check(libc.umount2(b"/host", MNT_DETACH), "umount the host's root")
+    mount("none", "/root", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+    # The chroot inside the pivoted root is a second wall: the kernel refuses user namespaces, and so the
+    # way to any privilege, to a process that is chrooted (kernel/fork.c, create_user_ns).
+    os.chroot("/root")
+    os.chdir("/tmp")  # noqa: S108 - the private one
+
+
+def show(source: str, path: str) -> None:
+    """Bind ``source`` of the host read-only at ``path`` of the new root."""
+    host, here = f"/host{source}", f"/root{path}"
+    if os.path.isdir(host):
+        os.makedirs(here, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(here), exist_ok=True)
+        write(here, "")
+    mount(host, here, None, MS_BIND | MS_REC)
+    # In a user namespace the flags that the mount had are locked: dropping one would be refused. ST_* and
+    # MS_* agree for these.
+    locked = os.statvfs(here).f_flag & (
+        MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME
+    )
+    mount("none", here, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | locked)
+
+
+def drop_privileges(user: int | None) -> None:
+    """Become ``user`` without groups or capabilities, for good. None: keep the user, drop the rest."""
+    if user is not None:
+        os.setgroups([])
+        try:
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+        except OSError:  # a container that maps few users
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    check(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+
+
+def set_limits(limits: Mapping[str, int]) -> None:
+    """Set the limits of this process and its children; keys as in ``sandbox.Limits``."""
+    for kind, value in (
+        (resource.RLIMIT_CPU, limits["cpu_s"]),
+        (resource.RLIMIT_AS, limits["memory_bytes"]),
+        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_NPROC, limits["processes"]),
+        (resource.RLIMIT_NOFILE, limits["open_files"]),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (bound, bound))
+
+
+def be_first_to_die() -> None:
+    """Ask the kernel to kill this process, and no one else's, when the machine runs out of memory."""
+    with contextlib.suppress(OSError):
+        write("/proc/self/oom_score_adj", "1000")

@@ -1,0 +1,177 @@
+"""When to send: a number in flight or a schedule; retries and back-off as attempts of their own.
+
+Nothing here knows what a request is: ``send`` does one attempt and says how it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from harness import wire
+from harness.errors import RETRYABLE
+from harness.plan import Load, Planned
+from harness.values import Failure
+
+BACKOFF_BASE_S = 0.5
+BACKOFF_CAP_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often and how patiently to try again.
+
+    Attributes:
+        attempts: Most attempts at one request, the first included.
+        max_wait_s: Longest wait before another attempt; a provider that asks for more is not retried.
+    """
+
+    attempts: int = 3
+    max_wait_s: float = 60.0
+
+    def again(self, failure: Failure | None, tries: int) -> bool:
+        """Say whether another attempt follows one that ended so.
+
+        Args:
+            failure: How it ended; None: with an answer.
+            tries: Attempts made in this session, this one included.
+        """
+        if failure is None or failure.kind not in RETRYABLE or tries >= self.attempts:
+            return False
+        return (failure.retry_after_s or 0.0) <= self.max_wait_s
+
+    def wait_s(self, failure: Failure, tries: int, draw: random.Random) -> float:
+        """Return the seconds to wait before the next attempt.
+
+        Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", AWS
+        Architecture Blog, 2015), never less than the provider's Retry-After.
+        """
+        ceiling_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** (tries - 1))
+        return min(self.max_wait_s, (failure.retry_after_s or 0.0) + draw.uniform(0.0, ceiling_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt to be made.
+
+    Attributes:
+        planned: The request.
+        number: Which attempt, from 1.
+        scheduled_s: When it is meant to be sent, on :data:`harness.wire.now`.
+        tries: The same, counted in this session alone.
+    """
+
+    planned: Planned
+    number: int
+    scheduled_s: float
+    tries: int
+
+
+Send = Callable[[Try], Awaitable[Failure | None]]
+"""Makes one attempt, records it, and returns its failure; None: it brought an answer."""
+
+
+class Halt:
+    """Asks a load to send nothing new; what is in flight is let finish.
+
+    Attributes:
+        reason: Why, for the user. None: not halted.
+    """
+
+    def __init__(self) -> None:
+        """Start unhalted."""
+        self.reason: str | None = None
+        self._event = asyncio.Event()
+
+    def now(self, reason: str) -> None:
+        """Ask; the first reason stands."""
+        self.reason = self.reason or reason
+        self._event.set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep, but wake when asked to halt."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), seconds)
+
+
+async def drive(
+    load: Load,
+    requests: Sequence[tuple[Planned, int]],
+    send: Send,
+    *,
+    retries: Retries,
+    halt: Halt,
+    seed: int,
+    zero_s: float,
+) -> None:
+    """Send every request by the load's rule until each has its final attempt, or until halted.
+
+    Args:
+        load: The rule.
+        requests: Each request with the number of attempts already made at it in an earlier session.
+        send: Makes one attempt.
+        retries: When to try again.
+        halt: Stops new sends.
+        seed: Of the back-off's jitter.
+        zero_s: The cell's start on :data:`harness.wire.now`; schedules count from it.
+    """
+    draw = random.Random(seed)  # noqa: S311 - jitter, not a secret
+
+    async def see_through(planned: Planned, made: int, scheduled_s: float) -> None:
+        tries = 0
+        while halt.reason is None:
+            tries += 1
+            failure = await send(Try(planned, made + tries, scheduled_s, tries))
+            if failure is None or not retries.again(failure, tries):
+                return
+            wait_s = retries.wait_s(failure, tries, draw)
+            scheduled_s = wire.now() + wait_s
+            await halt.sleep(wait_s)
+
+    if load.kind == "concurrency":
+        await _in_flight(int(load.value), iter(requests), see_through, halt)
+    else:
+        await _on_schedule(requests, see_through, halt, zero_s)
+
+
+SeeThrough = Callable[[Planned, int, float], Awaitable[None]]
+
+
+async def _in_flight(
+    places: int, waiting: Iterator[tuple[Planned, int]], see_through: SeeThrough, halt: Halt
+) -> None:
+    """Keep ``places`` requests in flight; a request is due the moment a place is free."""
+
+    async def place() -> None:
+        for planned, made in waiting:
+            if halt.reason is not None:
+                return
+            await see_through(planned, made, wire.now())
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(places):
+            group.create_task(place())
+
+
+async def _on_schedule(
+    requests: Sequence[tuple[Planned, int]], see_through: SeeThrough, halt: Halt, zero_s: float
+) -> None:
+    """Send each request when it is due, however many are in flight.
+
+    A resumed cell has its schedule moved up to the first request that is still to be sent.
+    """
+    if not requests:
+        return
+    shift_s = requests[0][0].due_s or 0.0
+    async with asyncio.TaskGroup() as group:
+        for planned, made in requests:
+            due_s = zero_s + (planned.due_s or 0.0) - shift_s
+            ahead_s = due_s - wire.now()
+            if ahead_s > 0:
+                await halt.sleep(ahead_s)
+            if halt.reason is not None:
+                return
+            group.create_task(see_through(planned, made, due_s))

@@ -1,0 +1,155 @@
+"""``run.json``: what was run, by what, on what. Holds no key and no prompt."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from harness.plan import Cell, Plan
+from harness.schema import SCHEMA_VERSION
+from harness.values import Model
+
+PACKAGES = ("gapbench", "openai", "anthropic", "google-genai", "httpx2", "uvloop", "genai-prices", "vllm")
+
+
+def new_run_id(suite: str, at: datetime) -> str:
+    """Return a run id that sorts by time: suite, UTC second, four random hex digits."""
+    return f"{suite}-{at.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def opening(
+    plan: Plan, run_id: str, selection: Mapping[str, Any], simulated: Mapping[str, bool]
+) -> dict[str, Any]:
+    """Return the manifest of a run that is about to start.
+
+    Args:
+        plan: The plan.
+        run_id: The run.
+        selection: What the command line picked and where the suite is, for ``--resume``.
+        simulated: By model id.
+    """
+    return {
+        "schema": SCHEMA_VERSION,
+        "run_id": run_id,
+        "suite": plan.suite,
+        "suite_sha256": plan.suite_sha256,
+        "selection": dict(selection),
+        "seed": plan.seed,
+        "repeats": plan.repeats,
+        "margin_points": plan.margin_points,
+        "started_at": utc_text(datetime.now(UTC)),
+        "ended_at": None,
+        "state": "running",
+        "reason": None,
+        "versions": versions(),
+        "machine": machine(),
+        "models": [_model(model, simulated=simulated[model.id]) for model in plan.models],
+        "tasks": [
+            {
+                "name": task.name,
+                "category": task.category,
+                "version": task.version,
+                "sha256": task.sha256,
+                "samples": len(task.samples),
+                "scorer": task.scorer_name,
+                "license": task.license,
+            }
+            for task in plan.tasks
+        ],
+        "cells": [_cell(cell) for cell in plan.cells],
+        "failures": [],
+    }
+
+
+def _model(model: Model, *, simulated: bool) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "runner": model.runner,
+        "name": model.name,
+        "weights": model.weights,
+        "released": model.released.isoformat() if model.released else None,
+        "base_url": model.base_url,
+        "simulated": simulated,
+        "params": model.params.as_json(),
+        "options": dict(model.options),
+        "cost": dict(model.cost) if model.cost else None,
+        "facts": {},
+    }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "cell_id": cell.cell_id,
+        "model_id": cell.model.id,
+        "task": cell.task.name,
+        "category": cell.task.category,
+        "load_kind": cell.load.kind,
+        "load_value": cell.load.value,
+        "planned": len(cell.requests),
+        "started_at": None,
+        "wall_s": None,
+        "counters_before": None,
+        "counters_after": None,
+        "lag_p99_s": None,
+    }
+
+
+def find(rows: Sequence[dict[str, Any]], key: str, value: str) -> dict[str, Any]:
+    """Return the row of a manifest list whose ``key`` is ``value``."""
+    return next(row for row in rows if row[key] == value)
+
+
+def changed(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
+    """Return in words what differs between a run and the plan that would go on with it; [] for nothing."""
+    differences: list[str] = []
+    if manifest["suite_sha256"] != plan.suite_sha256:
+        differences.append("the suite's content")
+    before = {task["name"]: task["sha256"] for task in manifest["tasks"]}
+    now = {task.name: task.sha256 for task in plan.tasks}
+    differences += [
+        f"task {name}" for name in sorted(before.keys() & now.keys()) if before[name] != now[name]
+    ]
+    cells_before = {cell["cell_id"] for cell in manifest["cells"]}
+    cells_now = {cell.cell_id for cell in plan.cells}
+    if cells_before != cells_now:
+        differences.append("the models, tasks or loads picked")
+    return differences
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what takes part in a measurement."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Return this machine's hardware as far as it tells."""
+    return {
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    }
+
+
+def _cpu() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def utc_text(at: datetime) -> str:
+    """Return a UTC instant as text."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

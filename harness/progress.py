@@ -1,0 +1,77 @@
+"""What the live view shows of a cell: counted as rows come, so that no pass over them is needed."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from harness.values import Attempt
+
+
+@dataclass
+class CellProgress:
+    """Running figures of one cell.
+
+    Attributes:
+        planned: Requests of the cell.
+        kept: Requests that an earlier session finished; they count as done but not into the rate.
+        started_s: When this session began the cell.
+        done: Requests with their final attempt, ``kept`` included.
+        retried: Attempts that were followed by another.
+        infra: Final attempts that brought no answer.
+        usd: Spent in this session; None while nothing had a price.
+    """
+
+    planned: int
+    kept: int
+    started_s: float
+    done: int = 0
+    retried: int = 0
+    infra: int = 0
+    usd: Decimal | None = None
+    _score_sum: float = 0.0
+    _scored: int = 0
+    _first_token_s: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Count what an earlier session finished."""
+        self.done = self.kept
+
+    def take(self, row: Attempt, usd: Decimal | None) -> None:
+        """Count one attempt."""
+        if usd is not None:
+            self.usd = (self.usd or Decimal(0)) + usd
+        if not row.final:
+            self.retried += 1
+            return
+        self.done += 1
+        self.infra += row.outcome == "infra"
+        if row.phase != "measure":
+            return
+        if row.score is not None:
+            self._score_sum += row.score
+            self._scored += 1
+        if row.first_token_s is not None and row.sent_s is not None:
+            bisect.insort(self._first_token_s, row.first_token_s - row.sent_s)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Mean score of this session's scored answers; None before the first."""
+        return self._score_sum / self._scored if self._scored else None
+
+    @property
+    def first_token_p50_s(self) -> float | None:
+        """Median time to the first token of this session; None before the first."""
+        times = self._first_token_s
+        return times[len(times) // 2] if times else None
+
+    def rate_rps(self, at_s: float) -> float | None:
+        """Return finished requests per second of this session; None before the first."""
+        new, elapsed_s = self.done - self.kept, at_s - self.started_s
+        return new / elapsed_s if new and elapsed_s > 0 else None
+
+    def eta_s(self, at_s: float) -> float | None:
+        """Return seconds until the cell is done at the present rate; None while the rate is unknown."""
+        rate = self.rate_rps(at_s)
+        return None if rate is None else (self.planned - self.done) / rate

@@ -1,0 +1,87 @@
+"""Scorers by name: one reply and one sample in, one :class:`harness.values.Score` out.
+
+A scorer is a frozen dataclass whose fields are its options. It is pure, never raises whatever the reply
+says, and sees the answer channel only. Truncated, refused and failed replies never reach one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Protocol
+
+from harness.errors import InputError
+from harness.values import Sample, Score
+
+
+class Scorer(Protocol):
+    """Judges replies.
+
+    Attributes:
+        slow: True when a call takes more than a few milliseconds and belongs in a thread.
+    """
+
+    @property
+    def slow(self) -> bool:
+        """Whether a call takes more than a few milliseconds."""
+
+    def __call__(self, reply: str, sample: Sample) -> Score:
+        """Return what ``reply`` is worth against ``sample``."""
+
+
+SCORERS: dict[str, tuple[str, str]] = {
+    "choice": ("Choice", "a letter of a multiple choice, however it is stated"),
+    "code": ("Code", "Python run against the sample's hidden tests in a sandbox"),
+    "contains": ("Contains", "the target is somewhere in the reply"),
+    "exact": ("Exact", "the reply, or the final answer it states, is the target"),
+    "json": ("Json", "a JSON object equal to the target, field by field"),
+    "none": ("Unscored", "no score: the reply is only timed"),
+    "numeric": ("Numeric", "the final number, within a tolerance"),
+    "regex": ("Regex", "a pattern found in the reply, or its group equal to the target"),
+}
+"""Name to (class in the module of that name, one line). Modules are imported when asked for."""
+
+
+def names() -> dict[str, str]:
+    """Return the scorers, each with one line of what it accepts."""
+    return {name: line for name, (_, line) in SCORERS.items()}
+
+
+def make(name: str, options: Mapping[str, Any]) -> Scorer:
+    """Return the scorer ``name`` with ``options``.
+
+    Raises:
+        InputError: No such scorer or option, or an option's value cannot be.
+        SetupError: The scorer runs code and this machine has no sandbox for it.
+    """
+    if name not in SCORERS:
+        raise InputError(f"no scorer {name!r}; there are: {', '.join(SCORERS)}")
+    module = "unscored" if name == "none" else name
+    kind = getattr(import_module(f"harness.scoring.{module}"), SCORERS[name][0])
+    known = {field.name for field in dataclasses.fields(kind) if field.init}
+    for key in options:
+        if key not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise InputError(f"scorer {name!r} has no option {key!r}; its options: {listed}")
+    hints = typing.get_type_hints(kind)
+    for key, value in options.items():
+        _check_type(name, key, value, hints[key])
+    try:
+        scorer: Scorer = kind(**options)
+    except TypeError as exc:
+        raise InputError(f"scorer {name!r}: {exc}") from exc
+    return scorer
+
+
+def _check_type(name: str, key: str, value: Any, hint: Any) -> None:
+    kinds: tuple[Any, ...] = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for kind in kinds:
+        if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return
+        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+            return
+    wanted = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in kinds)
+    raise InputError(f"scorer {name!r}: option {key!r} is {value!r}; it takes {wanted}")

@@ -1,0 +1,353 @@
+"""A task: a document that says how rows become samples, and the samples."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from harness.data import Row, read_hugging_face, read_rows
+from harness.document import Document, Path_, check, read_document
+from harness.errors import DocumentError
+from harness.template import TemplateError, filled, value_of
+from harness.values import Image, Message, Params, Part, Role, Sample, Text, canonical_json, sha256
+
+MAX_IMAGE_BYTES = 20 * 2**20
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"RIFF", "image/webp"),
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ParamsDocument(_Strict):
+    """Generation parameters; what is not given is not sent."""
+
+    max_tokens: int | None = Field(None, ge=1, description="budget of output tokens, reasoning included")
+    temperature: float | None = Field(None, ge=0, le=2, description="0 for the likeliest answer")
+    top_p: float | None = Field(None, gt=0, le=1, description="nucleus sampling")
+    stop: list[str] = Field(default_factory=list, max_length=16, description="stop strings")
+    seed: int | None = Field(None, description="where the provider takes one")
+    reasoning: Literal["off", "minimal", "low", "medium", "high", "max"] | int | None = Field(
+        None, description="effort, or a budget in tokens; default: the model's own"
+    )
+    extra: dict[str, Any] = Field(
+        default_factory=dict, description="provider parameters passed on as they are"
+    )
+
+    @field_validator("reasoning", mode="before")
+    @classmethod
+    def _budget_is_positive(cls, value: Any) -> Any:
+        if isinstance(value, bool) or (isinstance(value, int) and value < 1):
+            raise ValueError(
+                f"found {value!r}; expected off, minimal, low, medium, high, max, or a number of tokens"
+            )
+        return value
+
+    def value(self) -> Params:
+        """Return the parameters as they travel."""
+        return Params(
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            stop=tuple(self.stop),
+            seed=self.seed,
+            reasoning=self.reasoning,
+            extra=self.extra,
+        )
+
+
+class HuggingFaceData(_Strict):
+    """A data set on the Hugging Face hub."""
+
+    hf: str = Field(description="organisation/name")
+    config: str | None = Field(None, description="configuration")
+    split: str = Field("test", description="split")
+    revision: str | None = Field(None, description="commit; pin it, or results cannot be repeated")
+
+
+class TurnDocument(_Strict):
+    """One turn of a prompt."""
+
+    role: Role
+    text: str = Field("", description="template")
+    images: list[str] = Field(default_factory=list, description="templates of paths or data URIs")
+
+
+class ShotDocument(_Strict):
+    """A worked example before the prompt."""
+
+    user: str
+    assistant: str
+
+
+class TaskDocument(_Strict):
+    """How rows become prompts, targets and scores."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", description="name of the task")
+    category: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]*$", description="coding, reasoning, multimodal, or your own word"
+    )
+    version: int | str = Field(1, description="raise it when results should no longer be compared")
+    license: str | None = Field(None, description="of the data")
+    description: str = Field("", description="for readers")
+    data: str | HuggingFaceData = Field(
+        description="a .jsonl, .csv or .parquet beside this file, or {hf: name}"
+    )
+    id: str | None = Field(None, description="template of the sample's id; default: the row number")
+    system: str | None = Field(None, description="template of a system prompt")
+    prompt: str | list[TurnDocument] = Field(description="template, or a list of turns")
+    images: list[str] = Field(
+        default_factory=list, description="templates of paths or data URIs, before the prompt's text"
+    )
+    image_detail: Literal["low", "high", "auto"] | None = Field(
+        None, description="fidelity asked of the provider"
+    )
+    few_shot: list[ShotDocument] = Field(
+        default_factory=list, description="worked examples before the prompt"
+    )
+    target: str | None = Field(None, description="template, or a column, that the scorer compares with")
+    reference: str | None = Field(None, description="template of a reply that scores 1; default: the target")
+    decoy: str | None = Field(None, description="template of a reply that scores 0")
+    cluster: str | None = Field(None, description="template; samples of one source share it")
+    tags: list[str] = Field(default_factory=list, description="templates of labels")
+    scorer: str | dict[str, Any] | None = Field(None, description="a name, or {name: …, options}")
+    params: ParamsDocument = Field(default_factory=ParamsDocument, description="parameters for this task")
+    limit: int | None = Field(None, ge=1, description="first N samples")
+    data_policy: Literal["public", "private"] = Field(
+        "public", description="private: never sent to a closed API"
+    )
+
+    @model_validator(mode="after")
+    def _scorer_is_named(self) -> TaskDocument:
+        if isinstance(self.scorer, dict) and not isinstance(self.scorer.get("name"), str):
+            raise ValueError("scorer: a mapping needs `name`; `bench list scorers` shows the names")
+        return self
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task with its samples.
+
+    Attributes:
+        name: Unique in a suite.
+        category: The row of the gap table that it counts to.
+        version: As the document says.
+        sha256: Hash of the document and of the data's bytes.
+        samples: In file order.
+        scorer_name: None: answers are not scored.
+        scorer_options: The scorer's own settings.
+        params: The task's parameters, over the suite's.
+        data_policy: ``private`` is never sent to a metered API.
+        license: Of the data. None: not said.
+        source: The file that says it.
+    """
+
+    name: str
+    category: str
+    version: int | str
+    sha256: str
+    samples: tuple[Sample, ...]
+    scorer_name: str | None
+    scorer_options: Mapping[str, Any] = field(default_factory=dict)
+    params: Params = field(default_factory=Params)
+    data_policy: Literal["public", "private"] = "public"
+    license: str | None = None
+    source: str = ""
+
+
+def read_task(file: Path) -> tuple[TaskDocument, Document]:
+    """Return a task's document without its data.
+
+    Raises:
+        DocumentError: The file is missing or wrong.
+    """
+    document = read_document(file)
+    return check(document, TaskDocument), document
+
+
+def load_task(task: TaskDocument, source: Document, limit: int | None, path: Path_ = ()) -> Task:
+    """Return a task with its first ``limit`` samples, in file order.
+
+    Args:
+        task: The checked document.
+        source: The file it stands in; data paths are relative to it.
+        limit: None: all.
+        path: Where in the file it stands.
+
+    Raises:
+        DocumentError: A template, an image or the data is wrong.
+        SetupError: A Hugging Face data set cannot be had.
+    """
+    if isinstance(task.data, str):
+        file = source.file.parent / task.data
+        if not file.is_file():
+            raise source.error(
+                (*path, "data"), f"no such file: {file}; the path is relative to {source.file.parent or '.'}"
+            )
+        rows, digest = read_rows(file, limit)
+        base, origin = file.parent, str(file)
+    else:
+        rows, digest = read_hugging_face(task.data.model_dump(exclude_none=True), limit)
+        base, origin = source.file.parent, task.data.hf
+    renderer = _Renderer(task, source, path, base)
+    samples: list[Sample] = []
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, 1):
+        sample = renderer.sample(row, number)
+        if sample.sample_id in seen:
+            raise source.error(
+                (*path, "id"),
+                f"rows {seen[sample.sample_id]} and {number} of {origin} both have the id {sample.sample_id!r}; ids must be unique",
+            )
+        seen[sample.sample_id] = number
+        samples.append(sample)
+    named = task.scorer if isinstance(task.scorer, dict) else {"name": task.scorer}
+    return Task(
+        name=task.name,
+        category=task.category,
+        version=task.version,
+        sha256=sha256(canonical_json([task.model_dump(mode="json"), digest, renderer.image_digests()])),
+        samples=tuple(samples),
+        scorer_name=named["name"],
+        scorer_options={key: value for key, value in named.items() if key != "name"},
+        params=task.params.value(),
+        data_policy=task.data_policy,
+        license=task.license,
+        source=str(source.file),
+    )
+
+
+class _Renderer:
+    """Turns rows into samples by one task's templates."""
+
+    def __init__(self, task: TaskDocument, source: Document, path: Path_, base: Path) -> None:
+        self.task = task
+        self.source = source
+        self.path = path
+        self.base = base
+        self._images: dict[str, Image] = {}
+
+    def image_digests(self) -> list[str]:
+        """Return the hashes of all images seen, sorted."""
+        return sorted({image.sha256 for image in self._images.values()})
+
+    def sample(self, row: Row, number: int) -> Sample:
+        """Return one row as a sample."""
+        task = self.task
+        target = None if task.target is None else self._fill("target", task.target, row, bare=True)
+        return Sample(
+            sample_id=str(number) if task.id is None else self._text("id", task.id, row),
+            messages=self._messages(row),
+            target=target,
+            cluster_id=None if task.cluster is None else self._text("cluster", task.cluster, row),
+            tags=tuple(self._text("tags", tag, row) for tag in task.tags),
+            columns=row,
+            reference=None if task.reference is None else self._text("reference", task.reference, row),
+            decoy=None if task.decoy is None else self._text("decoy", task.decoy, row),
+        )
+
+    def _messages(self, row: Row) -> tuple[Message, ...]:
+        task = self.task
+        messages: list[Message] = []
+        if task.system is not None:
+            messages.append(Message("system", (Text(self._text("system", task.system, row)),)))
+        for shot in task.few_shot:
+            messages.append(Message("user", (Text(self._text("few_shot", shot.user, row)),)))
+            messages.append(Message("assistant", (Text(self._text("few_shot", shot.assistant, row)),)))
+        if isinstance(task.prompt, str):
+            messages.append(Message("user", self._parts("prompt", task.prompt, task.images, row)))
+        else:
+            messages += [
+                Message(turn.role, self._parts("prompt", turn.text, turn.images, row)) for turn in task.prompt
+            ]
+        return tuple(messages)
+
+    def _parts(self, key: str, text: str, images: Sequence[str], row: Row) -> tuple[Part, ...]:
+        parts: list[Part] = [self._image(self._text("images", template, row)) for template in images]
+        filled_text = self._text(key, text, row)
+        return (*parts, Text(filled_text)) if filled_text or not parts else tuple(parts)
+
+    def _text(self, key: str, template: str, row: Row) -> str:
+        return str(self._fill(key, template, row, bare=False))
+
+    def _fill(self, key: str, template: str, row: Row, *, bare: bool) -> Any:
+        try:
+            return value_of(template, row) if bare else filled(template, row)
+        except TemplateError as exc:
+            raise self.source.error((*self.path, key), str(exc)) from exc
+
+    def _image(self, given: str) -> Image:
+        if given not in self._images:
+            self._images[given] = self._read_image(given)
+        return self._images[given]
+
+    def _read_image(self, given: str) -> Image:
+        def wrong(message: str) -> DocumentError:
+            return self.source.error((*self.path, "images"), message)
+
+        if given.startswith("data:"):
+            try:
+                data = base64.b64decode(given.partition(",")[2], validate=True)
+            except binascii.Error as exc:
+                raise wrong(f"{given[:40]!r}… is not base64") from exc
+        elif given.startswith(("http://", "https://")):
+            raise wrong(
+                f"{given!r} is an address; save the image beside the data, so that every model sees the same bytes"
+            )
+        else:
+            file = (self.base / given).resolve()
+            if not file.is_relative_to(self.base.resolve()):
+                raise wrong(f"{given!r} leaves the folder of the data; images must lie in it")
+            try:
+                data = file.read_bytes()
+            except OSError as exc:
+                raise wrong(f"image {given!r} in {self.base} cannot be read: {exc.strerror}") from exc
+        kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
+        if kind is None or len(data) > MAX_IMAGE_BYTES:
+            raise wrong(f"{given[:60]!r} is no PNG, JPEG, GIF or WebP of at most {MAX_IMAGE_BYTES} bytes")
+        return Image(kind, data, self.task.image_detail)
+
+
+@lru_cache
+def _builtin_folder() -> Path:
+    return Path(str(files("tasks")))
+
+
+def builtin_tasks() -> list[str]:
+    """Return the names of the built-in tasks: ``category/name``."""
+    root = _builtin_folder()
+    return sorted(str(file.parent.relative_to(root)) for file in root.glob("*/*/task.yaml"))
+
+
+def find_builtin(name: str) -> Path:
+    """Return the document of a built-in task.
+
+    Raises:
+        DocumentError: There is none of that name.
+    """
+    file = _builtin_folder() / name / "task.yaml"
+    if name not in builtin_tasks():
+        known = ", ".join(builtin_tasks())
+        raise DocumentError(
+            f"no built-in task {name!r}; there are: {known}. Your own is ./path/to/task.yaml", file=file
+        )
+    return file
+
+
+def describe(name: str) -> str:
+    """Return one line on a built-in task."""
+    document, _ = read_task(find_builtin(name))
+    return document.description.strip().splitlines()[0] if document.description else document.category

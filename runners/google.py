@@ -1,0 +1,238 @@
+"""Google's generateContent through google-genai, and every server that speaks it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from harness import wire
+from harness.errors import RunnerError, SetupError
+from harness.values import Call, Channel, Chunk, FinishReason, Image, Message, Model, Request, Session, Usage
+from runners.openai import decoded, error_event
+from runners.rules import Asked, Rule, rule_for
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+OWN_URL = "https://generativelanguage.googleapis.com"
+KEY_ENVS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+
+# ai.google.dev/api/generate-content#FinishReason
+FINISH: Mapping[str, FinishReason] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "refusal",
+    "RECITATION": "refusal",
+    "BLOCKLIST": "refusal",
+    "PROHIBITED_CONTENT": "refusal",
+    "SPII": "refusal",
+    "IMAGE_SAFETY": "refusal",
+}
+
+
+class GoogleRunner:
+    """A model behind generateContent."""
+
+    simulated = False
+
+    def __init__(self, model: Model) -> None:
+        """Take the settings; nothing is opened and no key is needed yet."""
+        self.model = model
+        self.base_url = model.base_url or OWN_URL
+        self.own = urlsplit(self.base_url).hostname == urlsplit(OWN_URL).hostname
+        self.key_envs = (model.key_env,) if model.key_env else KEY_ENVS if self.own else ()
+        self.metered = bool(self.key_envs)
+        # google-genai 3 asks the `v1` route by default; system prompts and thinking are on `v1beta`.
+        self.api_version = str(model.options.get("api_version", "v1beta"))
+        self._client: Client | None = None
+        self._key: str | None = None
+        self._http: Any = None
+
+    def missing(self) -> str | None:
+        """Return what is missing before a call can be made; None: nothing."""
+        if self.key_envs and not any(os.environ.get(name) for name in self.key_envs):
+            return f"{self.key_envs[0]} is not set; export it, or name another variable with key_env"
+        return None
+
+    @property
+    def rule(self) -> Rule:
+        """What this model takes."""
+        return rule_for("google", self.model.name, own=self.own)
+
+    def prepare(self, request: Request) -> Call:
+        """Return the request's body under the model's rule, in the wire's own names."""
+        asked = Asked(request.params, self.rule)
+        config: dict[str, Any] = {
+            "max_output_tokens": asked.max_tokens,
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
+            "stop_sequences": asked.stop,
+            "seed": asked.seed,
+            "thinking_config": self._thinking(asked),
+        }
+        sent = {name: value for name, value in config.items() if value is not None} | asked.extra
+        contents = [
+            {"role": "model" if message.role == "assistant" else "user", "parts": parts_of(message)}
+            for message in request.messages
+            if message.role != "system"
+        ]
+        system = "\n\n".join(message.text for message in request.messages if message.role == "system")
+        settings = sent | ({"system_instruction": system} if system else {})
+        return Call(
+            {"model": request.model.name, "contents": contents, "config": settings},
+            sent,
+            tuple(asked.changes),
+        )
+
+    def _thinking(self, asked: Asked) -> dict[str, Any] | None:
+        if asked.reasoning is None:
+            return None
+        if self.rule.reasoning == "level":
+            return {"thinking_level": asked.effort(), "include_thoughts": True}
+        if self.rule.reasoning == "budget":
+            return {"thinking_budget": asked.budget(), "include_thoughts": asked.budget() != 0}
+        asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+        return None
+
+    async def open(self, session: Session) -> None:
+        """Make the client. Raises ``SetupError`` without a key."""
+        said = self.missing()
+        if said:
+            raise SetupError(said)
+        from google.genai import Client, types  # noqa: PLC0415 - a second of imports, due only now
+
+        self._key = next((os.environ[name] for name in self.key_envs if os.environ.get(name)), None)
+        self._http = wire.client(self.base_url, session)
+        self._client = Client(
+            api_key=self._key or "none",
+            http_options=types.HttpOptions(
+                base_url=self.base_url,
+                api_version=self.api_version,
+                httpx_async_client=self._http,
+                # Without this the SDK retries connection errors after a hidden sleep.
+                retry_options=types.HttpRetryOptions(attempts=1),
+            ),
+        )
+
+    async def stream(self, call: Call) -> AsyncIterator[Chunk]:
+        """Send the call and yield the reply as it comes."""
+        assert self._client is not None, "open comes before stream"
+        try:
+            async for _ in await self._client.aio.models.generate_content_stream(**call.body):
+                raise RunnerError("runner", "the SDK read a reply that belongs to the wire")
+        except Exception as exc:
+            raise _failure(exc, self._key) from exc
+        async for chunk in read_generate_content(wire.tape().events()):
+            yield chunk
+
+    async def facts(self) -> Mapping[str, Any]:
+        """Return the SDK's version, the endpoint and the rule."""
+        return {
+            "sdk": f"google-genai {version('google-genai')}",
+            "base_url": self.base_url,
+            "api_version": self.api_version,
+            "rule": self.rule.model,
+        }
+
+    async def counters(self) -> Mapping[str, float] | None:
+        """Return None: the provider has none."""
+        return None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aio.aclose()
+            self._client = None
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+
+def parts_of(message: Message) -> list[dict[str, Any]]:
+    """Return a message's parts; the SDK encodes the bytes."""
+    return [
+        {"inline_data": {"data": part.data, "mime_type": part.media_type}}
+        if isinstance(part, Image)
+        else {"text": part.text}
+        for part in message.parts
+    ]
+
+
+async def read_generate_content(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chunk]:
+    """Read a streamGenerateContent stream; it is complete after a finish reason or a blocked prompt."""
+    finished = False
+    async for event in events:
+        body = decoded(event)
+        if "error" in body:
+            raise _google_error(body["error"])
+        usage = generate_usage(body["usageMetadata"]) if body.get("usageMetadata") else None
+        blocked = (body.get("promptFeedback") or {}).get("blockReason")
+        if blocked:
+            finished = True
+            yield Chunk(finish_reason="refusal", finish_raw=blocked)
+        for candidate in body.get("candidates") or ():
+            for part in (candidate.get("content") or {}).get("parts") or ():
+                if part.get("text"):
+                    channel: Channel = "reasoning" if part.get("thought") else "answer"
+                    shown = "summary" if channel == "reasoning" else None
+                    yield Chunk(part["text"], channel, event.received_s, usage=usage, disclosure=shown)  # type: ignore[arg-type]
+            raw = candidate.get("finishReason")
+            if raw and raw != "FINISH_REASON_UNSPECIFIED":
+                finished = True
+                yield Chunk(finish_reason=FINISH.get(raw, "other"), finish_raw=raw)
+        yield Chunk(usage=usage, model_served=body.get("modelVersion"), response_id=body.get("responseId"))
+    if not finished:
+        raise RunnerError("cut_stream", "the stream ended without a finish reason")
+
+
+def generate_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return generateContent's counts; thoughts stand beside candidates, so output is their sum."""
+    answer, thoughts = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
+    total = None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
+    tools = usage.get("toolUsePromptTokenCount")
+    prompt = usage.get("promptTokenCount")
+    return Usage(
+        input_tokens=None if prompt is None else prompt + (tools or 0),
+        cached_input_tokens=usage.get("cachedContentTokenCount"),
+        output_tokens=total,
+        reasoning_tokens=thoughts,
+    )
+
+
+def _google_error(error: Any) -> RunnerError:
+    if isinstance(error, dict) and isinstance(error.get("code"), int):
+        failure = wire.status_failure(error["code"], str(error.get("message") or error), {})
+        return RunnerError(failure.kind, str(failure))
+    return error_event(error)
+
+
+def _failure(exc: Exception, key: str | None) -> RunnerError:
+    """Translate the SDK's errors; see the table in tests/runners/test_google.py."""
+    from google.genai import errors  # noqa: PLC0415
+
+    if isinstance(exc, RunnerError):
+        return exc
+    if isinstance(exc, errors.APIError):
+        headers = getattr(exc.response, "headers", None) or {}
+        said = wire.redact(f"{exc.status or ''} {exc.message or exc}".strip() + _quota_ids(exc.details), key)
+        return wire.status_failure(int(exc.code), said, headers)
+    if isinstance(exc, (TypeError, ValueError)):
+        return RunnerError(
+            "bad_request", wire.redact(f"the SDK refused the request: {exc}", key)[: wire.ERROR_CHARS]
+        )
+    return wire.transport_failure(exc)
+
+
+def _quota_ids(details: Any) -> str:
+    """Return the quota ids of a 429, since only they tell a daily quota from a rate."""
+    found: list[str] = []
+    listed = details.get("error", {}).get("details", []) if isinstance(details, dict) else []
+    for detail in listed if isinstance(listed, list) else []:
+        if isinstance(detail, dict):
+            found += [
+                str(item.get("quotaId")) for item in detail.get("violations", []) if isinstance(item, dict)
+            ]
+    return f" ({', '.join(found)})" if found else ""

@@ -1,0 +1,400 @@
+"""OpenAI's Chat Completions and Responses, and every server that speaks them.
+
+The SDK builds the request, holds the key and knows the error classes; the reply's events are read from
+the wire as they left the socket, so the SDK's chunk models are never built.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import AsyncIterator, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from harness import wire
+from harness.errors import RunnerError, SetupError
+from harness.values import Call, Channel, Chunk, FinishReason, Image, Message, Model, Request, Session, Usage
+from runners.rules import Asked, Rule, rule_for
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+OWN_URL = "https://api.openai.com/v1"
+DEFAULT_KEY_ENV = "OPENAI_API_KEY"
+
+# platform.openai.com/docs/api-reference/chat/object, `finish_reason`; vLLM adds abort and repetition.
+FINISH: Mapping[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "refusal",
+    "tool_calls": "tool",
+    "function_call": "tool",
+}
+
+
+class OpenAIRunner:
+    """A model behind Chat Completions, or behind Responses with ``api: responses``."""
+
+    simulated = False
+    rules_name = "openai"
+
+    def __init__(self, model: Model) -> None:
+        """Take the settings; nothing is opened and no key is needed yet."""
+        self.model = model
+        self.base_url = model.base_url or OWN_URL
+        self.own = urlsplit(self.base_url).hostname == urlsplit(OWN_URL).hostname
+        self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.own else None)
+        self.metered = self.key_env is not None
+        self.api = model.options.get("api", "chat")
+        self._client: AsyncOpenAI | None = None
+        self._key: str | None = None
+
+    def missing(self) -> str | None:
+        """Return what is missing before a call can be made; None: nothing."""
+        if self.key_env is not None and not os.environ.get(self.key_env):
+            return f"{self.key_env} is not set; export it, or name another variable with key_env"
+        return None
+
+    @property
+    def rule(self) -> Rule:
+        """What this model takes."""
+        return rule_for(self.rules_name, self.model.name, own=self.own)
+
+    def prepare(self, request: Request) -> Call:
+        """Return the request's body under the model's rule."""
+        asked = Asked(request.params, self.rule)
+        params = self._responses_params(asked) if self.api == "responses" else self._chat_params(asked)
+        extra = dict(params.pop("extra_body", {})) | asked.extra
+        if self.api == "responses":
+            body: dict[str, Any] = {"input": [responses_message(message) for message in request.messages]}
+        else:
+            body = {"messages": [chat_message(message) for message in request.messages]}
+            params["stream_options"] = {"include_usage": True}
+            if self.model.options.get("continuous_usage"):
+                params["stream_options"]["continuous_usage_stats"] = True
+        sent = params | extra
+        if extra:
+            params["extra_body"] = extra
+        return Call(
+            {"model": request.model.name, **body, **params, "stream": True}, sent, tuple(asked.changes)
+        )
+
+    def _chat_params(self, asked: Asked) -> dict[str, Any]:
+        params: dict[str, Any] = {
+            self.rule.max_tokens: asked.max_tokens,
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
+            "stop": asked.stop,
+            "seed": asked.seed,
+        }
+        if self.rule.max_tokens != "max_tokens" and asked.max_tokens is not None:
+            asked.changes.append(f"max_tokens sent as {self.rule.max_tokens}")
+        if asked.reasoning is not None:
+            if self.rule.reasoning == "effort":
+                params["reasoning_effort"] = asked.effort()
+            elif self.rule.reasoning == "template":
+                params["extra_body"] = self._template_setting(asked)
+            else:
+                asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+        return {name: value for name, value in params.items() if value is not None}
+
+    @staticmethod
+    def _template_setting(asked: Asked) -> dict[str, Any]:
+        """Return the reasoning setting for a compatible server: the chat template's own switch."""
+        settings: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": asked.reasoning != "off"}}
+        if asked.reasoning in {"low", "medium", "high"}:
+            settings["reasoning_effort"] = asked.reasoning
+        elif asked.reasoning != "off":
+            asked.changes.append(
+                f"reasoning {asked.reasoning} sent as on: a compatible server has no common scale"
+            )
+        return settings
+
+    def _responses_params(self, asked: Asked) -> dict[str, Any]:
+        params: dict[str, Any] = {
+            "max_output_tokens": asked.max_tokens,
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
+            # A benchmark's prompts need not stay on the provider's disks.
+            "store": False,
+        }
+        asked.unsupported("stop", asked.stop, "the Responses API has none")
+        asked.unsupported("seed", asked.seed, "the Responses API has none")
+        if asked.reasoning is not None:
+            if self.rule.reasoning == "effort":
+                params["reasoning"] = {"effort": asked.effort()}
+            else:
+                asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+        return {name: value for name, value in params.items() if value is not None}
+
+    async def open(self, session: Session) -> None:
+        """Make the client. Raises ``SetupError`` without a key."""
+        said = self.missing()
+        if said:
+            raise SetupError(said)
+        from openai import AsyncOpenAI  # noqa: PLC0415 - half a second of imports, due only now
+
+        self._key = os.environ[self.key_env] if self.key_env else None
+        self._client = AsyncOpenAI(
+            api_key=self._key or "none",
+            base_url=self.base_url,
+            max_retries=0,
+            timeout=wire.timeout(session),
+            http_client=wire.client(self.base_url, session),  # type: ignore[arg-type]  # typed for httpx, built on httpx2
+        )
+
+    async def stream(self, call: Call) -> AsyncIterator[Chunk]:
+        """Send the call and yield the reply as it comes."""
+        assert self._client is not None, "open comes before stream"
+        try:
+            if self.api == "responses":
+                await self._client.responses.create(**call.body)
+            else:
+                await self._client.chat.completions.create(**call.body)
+        except Exception as exc:
+            raise _failure(exc, self._key) from exc
+        events = wire.tape().events()
+        disclosure = self.rule.disclosure
+        reader = read_responses(events) if self.api == "responses" else read_chat(events)
+        async for chunk in reader:
+            if chunk.channel == "reasoning" and chunk.disclosure is None:
+                # A provider that hides reasoning and still sends some sends a summary of it.
+                shown = "summary" if disclosure == "hidden" else disclosure
+                yield _disclosed(chunk, shown)
+            else:
+                yield chunk
+
+    async def facts(self) -> Mapping[str, Any]:
+        """Return the SDK's version, the endpoint and the rule."""
+        return {
+            "sdk": f"openai {version('openai')}",
+            "base_url": self.base_url,
+            "api": self.api,
+            "rule": self.rule.model,
+        }
+
+    async def counters(self) -> Mapping[str, float] | None:
+        """Return None: the provider has none."""
+        return None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+
+def _disclosed(chunk: Chunk, disclosure: Any) -> Chunk:
+    return Chunk(chunk.text, chunk.channel, chunk.received_s, usage=chunk.usage, disclosure=disclosure)
+
+
+def chat_message(message: Message) -> dict[str, Any]:
+    """Return a message in the form of Chat Completions."""
+    if not message.images:
+        return {"role": message.role, "content": message.text}
+    parts: list[dict[str, Any]] = []
+    for part in message.parts:
+        if isinstance(part, Image):
+            url: dict[str, Any] = {"url": data_uri(part)}
+            if part.detail:
+                url["detail"] = part.detail
+            parts.append({"type": "image_url", "image_url": url})
+        else:
+            parts.append({"type": "text", "text": part.text})
+    return {"role": message.role, "content": parts}
+
+
+def responses_message(message: Message) -> dict[str, Any]:
+    """Return a message in the form of Responses."""
+    kind = "output_text" if message.role == "assistant" else "input_text"
+    parts: list[dict[str, Any]] = []
+    for part in message.parts:
+        if isinstance(part, Image):
+            parts.append(
+                {"type": "input_image", "image_url": data_uri(part), "detail": part.detail or "auto"}
+            )
+        else:
+            parts.append({"type": kind, "text": part.text})
+    return {"role": message.role, "content": parts}
+
+
+def data_uri(image: Image) -> str:
+    """Return an image as a data URI."""
+    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
+
+
+async def read_chat(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chunk]:
+    """Read a Chat Completions stream; it is complete at ``[DONE]`` after a finish reason."""
+    finished = done = False
+    async for event in events:
+        if event.data == b"[DONE]":
+            done = True
+            continue
+        body = decoded(event)
+        if "error" in body and body["error"]:
+            raise error_event(body["error"])
+        usage = chat_usage(body["usage"]) if body.get("usage") else None
+        model, fingerprint = body.get("model"), body.get("system_fingerprint")
+        tier, response_id = body.get("service_tier"), body.get("id")
+        for choice in body.get("choices") or ():
+            delta = choice.get("delta") or {}
+            reasoning = delta.get("reasoning") or delta.get("reasoning_content")
+            texts: tuple[tuple[Channel, Any], ...] = (
+                ("reasoning", reasoning),
+                ("answer", delta.get("content")),
+                ("answer", delta.get("refusal")),
+            )
+            for channel, text in texts:
+                if text:
+                    yield Chunk(text, channel, event.received_s, usage=usage)
+            for tool in delta.get("tool_calls") or ():
+                text = (tool.get("function") or {}).get("arguments")
+                if text:
+                    yield Chunk(text, "answer", event.received_s, usage=usage)
+            if choice.get("finish_reason"):
+                finished = True
+                raw = choice["finish_reason"]
+                yield Chunk(
+                    finish_reason="refusal" if delta.get("refusal") else FINISH.get(raw, "other"),
+                    finish_raw=raw,
+                )
+        if usage is not None or model is not None:
+            yield Chunk(
+                usage=usage,
+                model_served=model,
+                response_id=response_id,
+                system_fingerprint=fingerprint,
+                service_tier=tier,
+            )
+    if not finished or not done:
+        raise RunnerError(
+            "cut_stream", f"the stream ended without {'[DONE]' if finished else 'a finish reason'}"
+        )
+
+
+def chat_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return Chat Completions' counts; its prompt count includes cache reads, its completion count reasoning."""
+    prompt = usage.get("prompt_tokens_details") or {}
+    completion = usage.get("completion_tokens_details") or {}
+    return Usage(
+        input_tokens=usage.get("prompt_tokens"),
+        cached_input_tokens=prompt.get("cached_tokens"),
+        cache_write_tokens=prompt.get("cache_write_tokens"),
+        output_tokens=usage.get("completion_tokens"),
+        reasoning_tokens=completion.get("reasoning_tokens"),
+    )
+
+
+async def read_responses(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chunk]:
+    """Read a Responses stream; it is complete at ``response.completed`` or ``response.incomplete``."""
+    ended = refused = False
+    async for event in events:
+        if event.data == b"[DONE]":
+            continue
+        body = decoded(event)
+        kind = body.get("type", event.name)
+        if kind in {
+            "response.output_text.delta",
+            "response.refusal.delta",
+            "response.function_call_arguments.delta",
+        }:
+            refused = refused or kind == "response.refusal.delta"
+            yield Chunk(body["delta"], "answer", event.received_s)
+        elif kind in {"response.reasoning_text.delta", "response.reasoning_summary_text.delta"}:
+            yield Chunk(
+                body["delta"],
+                "reasoning",
+                event.received_s,
+                disclosure="summary" if "summary" in kind else "verbatim",
+            )
+        elif kind in {"response.completed", "response.incomplete"}:
+            ended = True
+            response = body["response"]
+            why = (response.get("incomplete_details") or {}).get("reason")
+            yield Chunk(
+                finish_reason=_responses_finish(why, refused=refused),
+                finish_raw=why or response.get("status"),
+                usage=responses_usage(response.get("usage") or {}),
+                model_served=response.get("model"),
+                response_id=response.get("id"),
+                service_tier=response.get("service_tier"),
+            )
+        elif kind == "response.failed":
+            raise error_event(body["response"].get("error") or {})
+        elif kind == "error":
+            raise error_event(body.get("error") or body)
+    if not ended:
+        raise RunnerError("cut_stream", "the stream ended without response.completed")
+
+
+def _responses_finish(why: str | None, *, refused: bool) -> FinishReason:
+    if refused or why == "content_filter":
+        return "refusal"
+    if why is None:
+        return "stop"
+    return "length" if why == "max_output_tokens" else "other"
+
+
+def responses_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return Responses' counts; input includes cache reads, output includes reasoning."""
+    given = usage.get("input_tokens_details") or {}
+    made = usage.get("output_tokens_details") or {}
+    return Usage(
+        input_tokens=usage.get("input_tokens"),
+        cached_input_tokens=given.get("cached_tokens"),
+        cache_write_tokens=given.get("cache_write_tokens"),
+        output_tokens=usage.get("output_tokens"),
+        reasoning_tokens=made.get("reasoning_tokens"),
+    )
+
+
+def decoded(event: wire.Event) -> dict[str, Any]:
+    """Return an event's JSON object.
+
+    Raises:
+        RunnerError: ``garbage`` when it is none.
+    """
+    try:
+        body = orjson.loads(event.data)
+    except orjson.JSONDecodeError as exc:
+        start = event.data[:80].decode("utf-8", "replace")
+        raise RunnerError("garbage", f"an event is not JSON: {start!r}") from exc
+    if not isinstance(body, dict):
+        raise RunnerError("garbage", f"an event is no JSON object: {event.data[:80]!r}")
+    return body
+
+
+def error_event(error: Any) -> RunnerError:
+    """Return the failure for an error sent within a stream; its words decide the kind."""
+    said = error if isinstance(error, str) else str(error.get("message") or error)
+    marks = "" if isinstance(error, str) else f"{error.get('type')} {error.get('code')}".lower()
+    if "overloaded" in marks or "unavailable" in marks:
+        return RunnerError("overloaded", said[: wire.ERROR_CHARS])
+    if "insufficient_quota" in marks:
+        return RunnerError("quota", said[: wire.ERROR_CHARS])
+    if "rate_limit" in marks or "429" in marks or "exhausted" in marks:
+        return RunnerError("rate_limit", said[: wire.ERROR_CHARS])
+    return RunnerError("server", said[: wire.ERROR_CHARS])
+
+
+def _failure(exc: Exception, key: str | None) -> RunnerError:
+    """Translate the SDK's errors; see the table in tests/runners/test_openai.py."""
+    import openai  # noqa: PLC0415
+
+    if isinstance(exc, RunnerError):
+        return exc
+    if isinstance(exc, openai.APIStatusError):
+        body = exc.body if isinstance(exc.body, dict) else {}
+        said = f"{body.get('code') or ''} {body.get('message') or exc.message}".strip()
+        return wire.status_failure(exc.status_code, wire.redact(said, key), exc.response.headers)
+    if isinstance(exc, openai.APIConnectionError):
+        return wire.transport_failure(exc.__cause__ or exc)
+    if isinstance(exc, (TypeError, ValueError)):
+        return RunnerError(
+            "bad_request", wire.redact(f"the SDK refused the request: {exc}", key)[: wire.ERROR_CHARS]
+        )
+    return wire.transport_failure(exc)

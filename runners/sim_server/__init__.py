@@ -1,0 +1,1 @@
+"""The simulated providers: one server, four wire protocols, personas whose truth is known."""
