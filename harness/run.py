@@ -25,6 +25,7 @@ from harness.plan import Cell, Plan, Planned
 from harness.record import CellClock, Circumstance, attempt_row, payload_row
 from harness.runner import Runner
 from harness.scoring import Scorer
+from harness.telemetry import GpuSampler
 from harness.store import Key, RunWriter, attempts_made, finished
 from harness.values import Attempt, Failure, Model, Request, Response, Score, Session
 
@@ -210,16 +211,18 @@ class _Conductor:
             meter = LagMeter(asyncio.get_running_loop())
             clock = CellClock(wire.now(), datetime.now(UTC))
             performance = _Performance(self, cell, runner, meter, clock)
+            samples: list[dict[str, Any]] = []
             try:
-                await drive(
-                    cell.load,
-                    todo,
-                    performance.send,
-                    retries=self.settings.retries,
-                    halt=self.halt,
-                    seed=self.plan.seed,
-                    zero_s=clock.zero_s,
-                )
+                with GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.zero_s):
+                    await drive(
+                        cell.load,
+                        todo,
+                        performance.send,
+                        retries=self.settings.retries,
+                        halt=self.halt,
+                        seed=self.plan.seed,
+                        zero_s=clock.zero_s,
+                    )
             finally:
                 wall_s = wire.now() - clock.zero_s
                 meter.stop()
@@ -231,6 +234,7 @@ class _Conductor:
                 with contextlib.suppress(BenchError):
                     entry["counters_after"] = await runner.counters()
                 self.writer.sync()
+                self.writer.add_telemetry(samples)
                 self.writer.write_manifest(self.manifest)
         self.watcher.cell_ended(cell)
 

@@ -116,6 +116,19 @@ PAYLOAD_SCHEMA = pa.schema(
 )
 """The payload row: the fields of :class:`harness.values.Payload`, in order."""
 
+TELEMETRY_SCHEMA = pa.schema(
+    [
+        _column("cell_id", _label, "the cell under way"),
+        _column("at_s", _float, "seconds since the cell's start"),
+        _column("gpu", pa.int32(), "index of the GPU"),
+        _column("power_w", _float, "power drawn, watts"),
+        _column("memory_used_bytes", _count, "memory in use"),
+        _column("utilization", _float, "share of the last period with a kernel running"),
+        _column("sm_clock_mhz", _count, "clock of the multiprocessors, MHz"),
+    ]
+)
+"""One GPU sample."""
+
 
 def described(kind: str) -> list[tuple[str, str, bool, str]]:
     """Return name, type, nullability and meaning of each column of ``attempts`` or ``payload``."""

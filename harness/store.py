@@ -33,7 +33,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import ResultsError
-from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION
+from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from harness.values import Attempt, Payload
 
 if TYPE_CHECKING:
@@ -132,6 +132,12 @@ class RunWriter:
             path.parent.mkdir(exist_ok=True)
             _replace(path, data)
 
+    def add_telemetry(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write GPU samples as a part of their own; [] writes nothing."""
+        if rows:
+            number = len(list(self.folder.glob("telemetry-*.parquet"))) + 1
+            self._write_table("telemetry", number, pa.Table.from_pylist(list(rows), schema=TELEMETRY_SCHEMA))
+
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write ``run.json`` by rename."""
         data = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
@@ -166,15 +172,19 @@ class RunWriter:
         """Write payload first: a part counts as closed when its attempts file has its name."""
         for kind, schema, index in (("payload", PAYLOAD_SCHEMA, 1), ("attempts", ATTEMPT_SCHEMA, 0)):
             table = pa.Table.from_pylist([_typed(pair[index]) for pair in self._rows], schema=schema)
-            table = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
-            final = self.folder / _name(kind, number)
-            partial = final.with_suffix(".tmp")
-            with partial.open("wb") as file:
-                pq.write_table(table, file, compression="zstd")
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(final)
+            self._write_table(kind, number, table)
         self._rows = []
+
+    def _write_table(self, kind: str, number: int, table: pa.Table) -> None:
+        """Write a part beside its name, sync it, and rename it."""
+        final = self.folder / _name(kind, number)
+        partial = final.with_suffix(".tmp")
+        with partial.open("wb") as file:
+            marked = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
+            pq.write_table(marked, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(final)
 
 
 def read_attempts(runs: Sequence[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -53,7 +53,9 @@ class InProcessEngine:
         sampling = {name: value for name, value in sampling.items() if value is not None} | asked.extra
         template = {} if asked.reasoning is None else {"enable_thinking": asked.reasoning != "off"}
         body = {"messages": request.messages, "sampling": sampling, "template": template}
-        return Call(body, sampling | ({"chat_template_kwargs": template} if template else {}), tuple(asked.changes))
+        return Call(
+            body, sampling | ({"chat_template_kwargs": template} if template else {}), tuple(asked.changes)
+        )
 
     async def open(self, session: Session) -> None:
         """Load the model. Raises ``SetupError``."""
@@ -93,7 +95,9 @@ class InProcessEngine:
         sampling = SamplingParams(**call.body["sampling"], output_kind=RequestOutputKind.DELTA)
         made, finish = 0, None
         try:
-            async for output in self._engine.generate(prompt, sampling, request_id=f"bench-{next(self._numbers)}"):
+            async for output in self._engine.generate(
+                prompt, sampling, request_id=f"bench-{next(self._numbers)}"
+            ):
                 received_s = wire.now()
                 tape.first_byte_s = tape.first_byte_s or received_s
                 completion = output.outputs[0]
@@ -138,7 +142,10 @@ class InProcessEngine:
 def _content(message: Message) -> Any:
     if not message.images:
         return message.text
-    return [{"type": "image"} if isinstance(part, Image) else {"type": "text", "text": part.text} for part in message.parts]
+    return [
+        {"type": "image"} if isinstance(part, Image) else {"type": "text", "text": part.text}
+        for part in message.parts
+    ]
 
 
 def _decoded(image: Image) -> Any:

@@ -25,7 +25,9 @@ class OwnedProcess:
         environment: Added to this process's own. None values are left out of it.
     """
 
-    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         """Keep what is to be started."""
         self.command = list(command)
         self.log = log
@@ -76,7 +78,9 @@ class OwnedProcess:
         """Return the error for a server that did not come up, with its log's end."""
         tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:]
         why = f"ended with code {self.ended()}" if self.ended() is not None else silent
-        return SetupError(f"{Path(self.command[0]).name} {why}; the end of {self.log}:\n  " + "\n  ".join(tail))
+        return SetupError(
+            f"{Path(self.command[0]).name} {why}; the end of {self.log}:\n  " + "\n  ".join(tail)
+        )
 
     async def stop(self) -> None:
         """End the whole group: asked first, killed after ``STOP_WAIT_S``."""

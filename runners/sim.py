@@ -50,7 +50,10 @@ class SimRunner:
         where, path, options = PROTOCOLS[self.protocol]
         module, _, name = where.partition(":")
         model = dataclasses.replace(
-            self.model, base_url=url + path, key_env=None, options={**options, **_without_sim(self.model.options)}
+            self.model,
+            base_url=url + path,
+            key_env=None,
+            options={**options, **_without_sim(self.model.options)},
         )
         return getattr(import_module(module), name)(model)
 
@@ -66,7 +69,8 @@ class SimRunner:
             truth.write_bytes(
                 b"".join(
                     orjson.dumps(
-                        {name: getattr(item, name) for name in item.__slots__}, option=orjson.OPT_APPEND_NEWLINE
+                        {name: getattr(item, name) for name in item.__slots__},
+                        option=orjson.OPT_APPEND_NEWLINE,
                     )
                     for item in session.truth()
                 )

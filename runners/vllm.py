@@ -64,7 +64,9 @@ class VllmRunner:
         self.serve: Mapping[str, Any] | None = model.options.get("serve")
         engine = model.options.get("engine")
         if sum(given is not None for given in (self.serve, engine, model.base_url)) > 1:
-            raise InputError("give one of base_url (attach), serve (own a server) and engine (in this process)")
+            raise InputError(
+                "give one of base_url (attach), serve (own a server) and engine (in this process)"
+            )
         if self.serve is not None:
             self._check_serve(self.serve)
         self._engine = InProcessEngine(model, engine) if engine is not None else None
@@ -80,14 +82,18 @@ class VllmRunner:
                 raise InputError(f"serve.{key}: unknown key; known keys: {', '.join(sorted(SERVE_KEYS))}")
         args = serve.get("args", [])
         if not isinstance(args, list) or not all(isinstance(arg, (str, int, float)) for arg in args):
-            raise InputError(f"serve.args: found {args!r}; expected a list such as [--max-model-len, \"8192\"]")
+            raise InputError(f'serve.args: found {args!r}; expected a list such as [--max-model-len, "8192"]')
 
     def missing(self) -> str | None:
         """Return what is missing before a call can be made; None: nothing."""
         if self._engine is not None:
             return self._engine.missing()
         if self.serve is not None:
-            return None if self._command(0) else "vllm is not installed; pip install 'gapbench[vllm]', or name its python with serve.python"
+            return (
+                None
+                if self._command(0)
+                else "vllm is not installed; pip install 'gapbench[vllm]', or name its python with serve.python"
+            )
         return self._client.missing()
 
     def prepare(self, request: Request) -> Call:

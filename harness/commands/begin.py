@@ -31,7 +31,7 @@ def init_command(suite: Path, data: Path | None, *, force: bool) -> None:
 
     if suite.exists() and not force:
         raise InputError(f"{suite} exists; name another file, or --force to write over it")
-    content = starter(suite.stem, data)
+    content = starter(suite, data)
     try:
         suite.parent.mkdir(parents=True, exist_ok=True)
         suite.write_text(content, encoding="utf-8")

@@ -32,15 +32,23 @@ PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Serve until told to stop."""
-    parser = argparse.ArgumentParser(prog="bench sim", description="Simulated providers over real HTTP and SSE.")
+    parser = argparse.ArgumentParser(
+        prog="bench sim", description="Simulated providers over real HTTP and SSE."
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on  [default: 127.0.0.1]")
     parser.add_argument("--port", type=int, default=8100, help="0 picks a free one  [default: 8100]")
     parser.add_argument("--persona", type=Path, help="JSON or YAML: one persona, or {model: persona}")
-    parser.add_argument("--truth", type=Path, help="answer book: JSON lines of prompt_sha256, category, reference, decoy")
+    parser.add_argument(
+        "--truth", type=Path, help="answer book: JSON lines of prompt_sha256, category, reference, decoy"
+    )
     parser.add_argument("--model", action="append", default=[], help="model name to answer for; default: any")
-    parser.add_argument("--log", type=Path, help="write each request's true times here, one JSON object a line")
+    parser.add_argument(
+        "--log", type=Path, help="write each request's true times here, one JSON object a line"
+    )
     parser.add_argument("--key", help="the API key that is accepted; default: any")
-    parser.add_argument("--with-parent", action="store_true", help="stop when the process that started this one ends")
+    parser.add_argument(
+        "--with-parent", action="store_true", help="stop when the process that started this one ends"
+    )
     options = parser.parse_args()
     if options.with_parent and sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -58,7 +66,9 @@ def main() -> None:
 
 def _simulation(options: argparse.Namespace) -> Simulation:
     given = _document(options.persona) if options.persona else {}
-    by_model = given and all(isinstance(value, dict) and key not in _PERSONA_MAPPINGS for key, value in given.items())
+    by_model = given and all(
+        isinstance(value, dict) and key not in _PERSONA_MAPPINGS for key, value in given.items()
+    )
     named = given if by_model else dict.fromkeys(options.model or [""], given)
     book: dict[str, Truth] = {}
     if options.truth:

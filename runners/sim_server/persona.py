@@ -125,7 +125,9 @@ class Persona:
         values = _checked(cls, given, where)
         for key, kind in (("reasoning", Reasoning), ("capacity", Capacity), ("faults", Faults)):
             if key in values:
-                values[key] = kind(**_checked(kind, _mapping(values[key], f"{where}.{key}"), f"{where}.{key}"))
+                values[key] = kind(
+                    **_checked(kind, _mapping(values[key], f"{where}.{key}"), f"{where}.{key}")
+                )
         if "skill" in values:
             skill = values["skill"]
             values["skill"] = dict(skill) if isinstance(skill, Mapping) else {"default": skill}
@@ -138,12 +140,18 @@ class Persona:
             _share(getattr(persona.faults, name), f"{where}.faults.{name}")
         for name in ("ttft_s", "ttft_sigma", "gap_s", "gap_sigma"):
             if not isinstance(getattr(persona, name), (int, float)) or getattr(persona, name) < 0:
-                raise InputError(f"{where}.{name}: found {getattr(persona, name)!r}; expected a number of at least 0")
+                raise InputError(
+                    f"{where}.{name}: found {getattr(persona, name)!r}; expected a number of at least 0"
+                )
         for name in ("tokens_per_chunk", "chars_per_token"):
             if not isinstance(getattr(persona, name), int) or getattr(persona, name) < 1:
-                raise InputError(f"{where}.{name}: found {getattr(persona, name)!r}; expected a whole number of at least 1")
+                raise InputError(
+                    f"{where}.{name}: found {getattr(persona, name)!r}; expected a whole number of at least 1"
+                )
         if persona.reasoning.shown not in {"verbatim", "summary", "hidden"}:
-            raise InputError(f"{where}.reasoning.shown: found {persona.reasoning.shown!r}; expected verbatim, summary or hidden")
+            raise InputError(
+                f"{where}.reasoning.shown: found {persona.reasoning.shown!r}; expected verbatim, summary or hidden"
+            )
         return persona
 
     def draw(self, *what: object) -> float:
@@ -179,7 +187,9 @@ class Persona:
         """Return the times between ``count`` + 1 tokens."""
         if not self.gap_sigma:
             return [self.gap_s] * count
-        return [self.gap_s * _lognormal(self.draw("gap", prompt, nth, k), self.gap_sigma) for k in range(count)]
+        return [
+            self.gap_s * _lognormal(self.draw("gap", prompt, nth, k), self.gap_sigma) for k in range(count)
+        ]
 
 
 def _lognormal(uniform: float, sigma: float) -> float:

@@ -74,7 +74,9 @@ class ChatCompletions:
         """Read a request."""
 
         def part(given: Mapping[str, Any]) -> Part:
-            return image_of(given["image_url"]["url"]) if given["type"] == "image_url" else Text(given["text"])
+            return (
+                image_of(given["image_url"]["url"]) if given["type"] == "image_url" else Text(given["text"])
+            )
 
         messages = tuple(Message(given["role"], _parts(given["content"], part)) for given in body["messages"])
         return Asked(
@@ -146,7 +148,13 @@ class ChatCompletions:
 
     def error(self, status: int, message: str) -> dict[str, Any]:
         """Return an error."""
-        return {"error": {"message": message, "type": _ERROR_TYPES.get(status, "server_error"), "code": str(status)}}
+        return {
+            "error": {
+                "message": message,
+                "type": _ERROR_TYPES.get(status, "server_error"),
+                "code": str(status),
+            }
+        }
 
 
 class Responses:
@@ -161,7 +169,9 @@ class Responses:
             return image_of(given["image_url"]) if given["type"] == "input_image" else Text(given["text"])
 
         given = body["input"]
-        turns: Iterable[Mapping[str, Any]] = [{"role": "user", "content": given}] if isinstance(given, str) else given
+        turns: Iterable[Mapping[str, Any]] = (
+            [{"role": "user", "content": given}] if isinstance(given, str) else given
+        )
         messages = tuple(Message(turn["role"], _parts(turn["content"], part)) for turn in turns)
         return Asked(
             _system(body.get("instructions") or "") + messages,
@@ -210,7 +220,9 @@ class Responses:
     def head(self, reply: Reply, model: str) -> bytes:
         """Open the response."""
         opened = self._response(reply, model, "in_progress")
-        return self._typed("response.created", response=opened) + self._typed("response.in_progress", response=opened)
+        return self._typed("response.created", response=opened) + self._typed(
+            "response.in_progress", response=opened
+        )
 
     def chunk(self, text: str, channel: str, reply: Reply, model: str, *, first: bool) -> bytes:  # noqa: ARG002 - model stands in the head
         """Write one chunk, and open its item before the first."""
@@ -220,17 +232,36 @@ class Responses:
                 item = {"id": _id("rs", reply), "type": "reasoning", "summary": []}
                 out = self._typed("response.output_item.added", output_index=0, item=item)
             return out + self._typed(
-                "response.reasoning_summary_text.delta", item_id=_id("rs", reply), output_index=0, summary_index=0, delta=text
+                "response.reasoning_summary_text.delta",
+                item_id=_id("rs", reply),
+                output_index=0,
+                summary_index=0,
+                delta=text,
             )
         if first:
-            item = {"id": _id("msg", reply), "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+            item = {
+                "id": _id("msg", reply),
+                "type": "message",
+                "role": "assistant",
+                "status": "in_progress",
+                "content": [],
+            }
             part = {"type": "output_text", "text": "", "annotations": []}
             out = self._typed("response.output_item.added", output_index=1, item=item)
             out += self._typed(
-                "response.content_part.added", item_id=_id("msg", reply), output_index=1, content_index=0, part=part
+                "response.content_part.added",
+                item_id=_id("msg", reply),
+                output_index=1,
+                content_index=0,
+                part=part,
             )
         return out + self._typed(
-            "response.output_text.delta", item_id=_id("msg", reply), output_index=1, content_index=0, delta=text, logprobs=[]
+            "response.output_text.delta",
+            item_id=_id("msg", reply),
+            output_index=1,
+            content_index=0,
+            delta=text,
+            logprobs=[],
         )
 
     def tail(self, reply: Reply, asked: Asked, model: str) -> bytes:  # noqa: ARG002 - counts always come
@@ -264,7 +295,9 @@ class Messages:
         system = body.get("system") or ""
         text = system if isinstance(system, str) else "".join(block["text"] for block in system)
         messages = tuple(Message(given["role"], _parts(given["content"], part)) for given in body["messages"])
-        return Asked(_system(text) + messages, body["max_tokens"], bool(body.get("stream")), True, body["model"])
+        return Asked(
+            _system(text) + messages, body["max_tokens"], bool(body.get("stream")), True, body["model"]
+        )
 
     def _usage(self, reply: Reply, output_tokens: int) -> dict[str, Any]:
         return {
@@ -283,7 +316,9 @@ class Messages:
         message = self._message(reply, model, [], None, 1)
         return self._typed("message_start", message=message) + self._typed("ping")
 
-    def _message(self, reply: Reply, model: str, content: list[Any], stop: str | None, made: int) -> dict[str, Any]:
+    def _message(
+        self, reply: Reply, model: str, content: list[Any], stop: str | None, made: int
+    ) -> dict[str, Any]:
         return {
             "id": _id("msg", reply),
             "type": "message",
@@ -303,9 +338,15 @@ class Messages:
         if first:
             if index:
                 out += self._typed("content_block_stop", index=0)
-            block = {"type": "thinking", "thinking": "", "signature": ""} if thinking else {"type": "text", "text": ""}
+            block = (
+                {"type": "thinking", "thinking": "", "signature": ""}
+                if thinking
+                else {"type": "text", "text": ""}
+            )
             out += self._typed("content_block_start", index=index, content_block=block)
-        delta = {"type": "thinking_delta", "thinking": text} if thinking else {"type": "text_delta", "text": text}
+        delta = (
+            {"type": "thinking_delta", "thinking": text} if thinking else {"type": "text_delta", "text": text}
+        )
         return out + self._typed("content_block_delta", index=index, delta=delta)
 
     def tail(self, reply: Reply, asked: Asked, model: str) -> bytes:  # noqa: ARG002 - counts always come
@@ -327,8 +368,16 @@ class Messages:
 
     def error(self, status: int, message: str) -> dict[str, Any]:
         """Return an error."""
-        kind = {429: "rate_limit_error", 529: "overloaded_error", 500: "api_error", 401: "authentication_error"}
-        return {"type": "error", "error": {"type": kind.get(status, "invalid_request_error"), "message": message}}
+        kind = {
+            429: "rate_limit_error",
+            529: "overloaded_error",
+            500: "api_error",
+            401: "authentication_error",
+        }
+        return {
+            "type": "error",
+            "error": {"type": kind.get(status, "invalid_request_error"), "message": message},
+        }
 
 
 class GenerateContent:
@@ -345,7 +394,9 @@ class GenerateContent:
             if inline:
                 kind = inline.get("mimeType") or inline["mime_type"]
                 # The SDK writes bytes in the URL-safe alphabet.
-                return Image(kind, base64.urlsafe_b64decode(inline["data"].replace("+", "-").replace("/", "_")))
+                return Image(
+                    kind, base64.urlsafe_b64decode(inline["data"].replace("+", "-").replace("/", "_"))
+                )
             return Text(given["text"])
 
         def turn(given: Mapping[str, Any]) -> Message:
@@ -362,11 +413,17 @@ class GenerateContent:
             str(body.get("model", "")),
         )
 
-    def _body(self, reply: Reply, model: str, parts: list[Any], finish: str | None = None, *, usage: bool = False) -> dict[str, Any]:
+    def _body(
+        self, reply: Reply, model: str, parts: list[Any], finish: str | None = None, *, usage: bool = False
+    ) -> dict[str, Any]:
         candidate: dict[str, Any] = {"content": {"parts": parts, "role": "model"}, "index": 0}
         if finish:
             candidate["finishReason"] = finish
-        body: dict[str, Any] = {"candidates": [candidate], "modelVersion": model, "responseId": _id("gen", reply)}
+        body: dict[str, Any] = {
+            "candidates": [candidate],
+            "modelVersion": model,
+            "responseId": _id("gen", reply),
+        }
         if usage:
             body["usageMetadata"] = {
                 "promptTokenCount": reply.input_tokens,
@@ -399,10 +456,17 @@ class GenerateContent:
     def error(self, status: int, message: str) -> dict[str, Any]:
         """Return an error."""
         names = {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE", 401: "UNAUTHENTICATED"}
-        return {"error": {"code": status, "message": message, "status": names.get(status, "INVALID_ARGUMENT")}}
+        return {
+            "error": {"code": status, "message": message, "status": names.get(status, "INVALID_ARGUMENT")}
+        }
 
 
-_ERROR_TYPES = {429: "rate_limit_error", 401: "authentication_error", 400: "invalid_request_error", 503: "overloaded_error"}
+_ERROR_TYPES = {
+    429: "rate_limit_error",
+    401: "authentication_error",
+    400: "invalid_request_error",
+    503: "overloaded_error",
+}
 
 
 def _id(prefix: str, reply: Reply) -> str:

@@ -105,7 +105,15 @@ class Mind:
         return (truth.reference if right else truth.decoy), "stop"
 
     def _cut_to_budget(
-        self, asked: Asked, prompt: str, nth: int, known: bool, right: bool, text: str, finish: str, fault: str | None  # noqa: FBT001 - private, named at the only call
+        self,
+        asked: Asked,
+        prompt: str,
+        nth: int,
+        known: bool,
+        right: bool,
+        text: str,
+        finish: str,
+        fault: str | None,  # noqa: FBT001 - private, named at the only call
     ) -> Reply:
         persona = self.persona
         budget = asked.max_tokens if asked.max_tokens is not None else 1 << 30
@@ -115,7 +123,9 @@ class Mind:
         if len(kept) < len(tokens):
             finish = "length"
         shown = {"verbatim": thought, "summary": thought // 4, "hidden": 0}[persona.reasoning.shown]
-        musing = pieces((MUSING * (shown * persona.chars_per_token // len(MUSING) + 1)), persona.chars_per_token)[:shown]
+        musing = pieces(
+            (MUSING * (shown * persona.chars_per_token // len(MUSING) + 1)), persona.chars_per_token
+        )[:shown]
         given = sum(len(pieces(message.text, persona.chars_per_token)) + 4 for message in asked.messages)
         given += persona.image_tokens * sum(len(message.images) for message in asked.messages)
         return Reply(

@@ -36,7 +36,17 @@ _STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
     b"cache-control: no-store\r\ntransfer-encoding: chunked\r\n\r\n"
 )
-_REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 413: "Content Too Large", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable", 529: "Overloaded"}
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    413: "Content Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    529: "Overloaded",
+}
 
 
 class Simulation:
@@ -48,7 +58,9 @@ class Simulation:
         log: Where each request's true times go, one JSON object a line. None: kept in memory alone.
     """
 
-    def __init__(self, minds: Mapping[str, Mind], key: str | None = None, log: IO[bytes] | None = None) -> None:
+    def __init__(
+        self, minds: Mapping[str, Mind], key: str | None = None, log: IO[bytes] | None = None
+    ) -> None:
         """Start idle."""
         self.minds = minds
         self.key = key
@@ -163,7 +175,8 @@ class Connection(asyncio.Protocol):
         lines = self._buffer[:end].decode("latin-1").split("\r\n")
         method, _, rest = lines[0].partition(" ")
         headers = {
-            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
+            name.strip().lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines[1:])
         }
         start = end + 4
         if "chunked" in headers.get("transfer-encoding", ""):
@@ -179,7 +192,9 @@ class Connection(asyncio.Protocol):
         del self._buffer[:stop]
         return method, unquote(rest.rsplit(" ", 1)[0]), headers, body
 
-    def _answer(self, method: str, target: str, headers: dict[str, str], body: bytes, received_s: float) -> None:
+    def _answer(
+        self, method: str, target: str, headers: dict[str, str], body: bytes, received_s: float
+    ) -> None:
         path = target.partition("?")[0]
         if method == "GET":
             self._get(path)
@@ -198,7 +213,9 @@ class Connection(asyncio.Protocol):
             self._json(400, protocol.error(400, f"cannot read the request: {type(exc).__name__}: {exc}"))
             return
         if protocol is _GOOGLE:
-            asked = Asked(asked.messages, asked.max_tokens, "streamGenerateContent" in path, True, asked.model)
+            asked = Asked(
+                asked.messages, asked.max_tokens, "streamGenerateContent" in path, True, asked.model
+            )
         mind = self._simulation.mind(asked.model)
         if mind is None:
             self._json(404, protocol.error(404, f"the model {asked.model!r} does not exist"))
@@ -211,14 +228,20 @@ class Connection(asyncio.Protocol):
         if path in {"/health", "/ping"}:
             self._json(200, {})
         elif path in {"/v1/models", "/v1beta/models"}:
-            listed = [{"id": name or "any", "object": "model", "owned_by": "simulated"} for name in simulation.minds]
+            listed = [
+                {"id": name or "any", "object": "model", "owned_by": "simulated"} for name in simulation.minds
+            ]
             self._json(200, {"object": "list", "data": listed})
         elif path == "/version":
             self._json(200, {"version": "simulated"})
         elif path == "/metrics":
             self._plain(200, "text/plain; version=0.0.4", simulation.metrics().encode())
         elif path == "/sim/log":
-            self._plain(200, "application/x-ndjson", b"".join(orjson.dumps(entry) + b"\n" for entry in simulation.kept))
+            self._plain(
+                200,
+                "application/x-ndjson",
+                b"".join(orjson.dumps(entry) + b"\n" for entry in simulation.kept),
+            )
         else:
             self._json(404, {"error": {"message": f"no route GET {path}"}})
 
@@ -258,7 +281,13 @@ class _TimedReply:
     """One reply under way."""
 
     def __init__(
-        self, connection: Connection, simulation: Simulation, mind: Mind, protocol: WireProtocol, asked: Asked, received_s: float  # noqa: PLR0917 - one call
+        self,
+        connection: Connection,
+        simulation: Simulation,
+        mind: Mind,
+        protocol: WireProtocol,
+        asked: Asked,
+        received_s: float,  # noqa: PLR0917 - one call
     ) -> None:
         self.connection = connection
         self.simulation = simulation
@@ -287,8 +316,14 @@ class _TimedReply:
             if reply.fault == "garbage":
                 self.connection.page(b"<html><body>Bad gateway</body></html>")
                 return
-            status = {"rate_limit": 429, "server_error": 500}.get(str(reply.fault), self.protocol.overloaded_status)
-            wait = [("retry-after", f"{faults.retry_after_s:g}")] if status == 429 and faults.retry_after_s is not None else []
+            status = {"rate_limit": 429, "server_error": 500}.get(
+                str(reply.fault), self.protocol.overloaded_status
+            )
+            wait = (
+                [("retry-after", f"{faults.retry_after_s:g}")]
+                if status == 429 and faults.retry_after_s is not None
+                else []
+            )
             self.connection.finish(status, self.protocol.error(status, f"simulated {reply.fault}"), wait)
             return
         if not self.simulation.enter(self.mind, self._begin):
@@ -313,7 +348,9 @@ class _TimedReply:
 
     def _laid_out(self, first_s: float) -> list[tuple[float, bytes]]:
         persona, reply, protocol, model = self.mind.persona, self.reply, self.protocol, self.asked.model
-        chunks = [("reasoning", text) for text in reply.reasoning] + [("answer", text) for text in reply.answer]
+        chunks = [("reasoning", text) for text in reply.reasoning] + [
+            ("answer", text) for text in reply.answer
+        ]
         gaps = iter(persona.gaps_s(reply.prompt_sha256, reply.nth, reply.output_tokens + 1))
         at_s = first_s + sum(next(gaps) for _ in range(reply.hidden_tokens))
         seen: set[str] = set()

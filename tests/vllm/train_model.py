@@ -24,7 +24,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 SEED = 20261124
-STEPS = 1_400
+STEPS = 1_600
 BATCH = 128
 PEAK_RATE = 3e-3
 WARMUP_STEPS = 60
@@ -67,7 +67,7 @@ def addition(draw: random.Random, *, test: bool) -> tuple[str, str]:
 
 def choice(draw: random.Random) -> tuple[str, str]:
     """Return one multiple-choice question as prompt and letter."""
-    numbers = draw.sample(range(1_000), 4)
+    numbers = draw.sample(range(100), 4)
     largest = draw.random() < 0.5
     wanted = max(numbers) if largest else min(numbers)
     options = "\n".join(f"{letter}) {number}" for letter, number in zip("ABCD", numbers, strict=True))

@@ -1,0 +1,44 @@
+"""Numbers in, intervals out: what an observed share, difference, quantile or ratio can be said to show.
+
+numpy and scipy only; no tables, no models, no files. Every random draw takes a seed, so a report repeats.
+Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of items that share a source
+(the same document, the same sample asked again); items of one cluster are resampled together.
+"""
+
+from harness.stats.paired import Difference, equivalent, items_needed, paired_difference
+from harness.stats.quantiles import quantile_difference, quantile_interval
+from harness.stats.resampling import RESAMPLES, SEED, ratio_interval, resample_sums, selection_bias
+from harness.stats.shares import (
+    Floats,
+    Interval,
+    Ints,
+    cluster_sums,
+    holm,
+    mcnemar,
+    mean_interval,
+    tango,
+    wilson,
+)
+
+__all__ = [
+    "RESAMPLES",
+    "SEED",
+    "Difference",
+    "Floats",
+    "Interval",
+    "Ints",
+    "cluster_sums",
+    "equivalent",
+    "holm",
+    "items_needed",
+    "mcnemar",
+    "mean_interval",
+    "paired_difference",
+    "quantile_difference",
+    "quantile_interval",
+    "ratio_interval",
+    "resample_sums",
+    "selection_bias",
+    "tango",
+    "wilson",
+]

@@ -1,0 +1,142 @@
+"""Shares and counts: their intervals, and the exact tests between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats as _dist
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class Interval(NamedTuple):
+    """A two-sided interval. A bound is None where the data cannot give one."""
+
+    low: float | None
+    high: float | None
+
+
+def wilson(share: float, n: float, confidence: float = 0.95) -> Interval:
+    """Return Wilson's score interval of a share.
+
+    Wilson, J. Am. Stat. Assoc. 22 (1927) 209. Never has zero width, also at 0 and 1.
+
+    Args:
+        share: Observed share.
+        n: Observations; an effective number may be fractional. Not above 0: both bounds are None.
+        confidence: Nominal coverage.
+    """
+    if n <= 0:
+        return Interval(None, None)
+    z = float(_dist.norm.ppf(0.5 + confidence / 2))
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    low = 0.0 if share <= 0 else max(0.0, middle - half)
+    high = 1.0 if share >= 1 else min(1.0, middle + half)
+    return Interval(low, high)
+
+
+def mean_interval(values: Floats, clusters: Ints, confidence: float = 0.95) -> Interval:
+    """Return an interval of the mean of scores in 0 to 1: Wilson's, with the effective number of items.
+
+    The effective number is p(1-p) over the cluster-robust variance of the mean, never more than the
+    items there are; with all scores alike it is the number of clusters.
+    """
+    n = len(values)
+    if n == 0:
+        return Interval(None, None)
+    share = float(values.mean())
+    sums, sizes = cluster_sums(values - share, clusters)
+    variance = robust_variance(sums, n)
+    spread = share * (1 - share)
+    effective = float(len(sizes)) if variance <= 0 or spread <= 0 else min(float(n), spread / variance)
+    return wilson(share, effective, confidence)
+
+
+def cluster_sums(values: Floats, clusters: Ints) -> tuple[Floats, Floats]:
+    """Return the sum of ``values`` and the number of items in each cluster, empty clusters left out."""
+    _, codes = np.unique(clusters, return_inverse=True)
+    sizes = np.bincount(codes).astype(np.float64)
+    return np.bincount(codes, weights=values).astype(np.float64), sizes
+
+
+def robust_variance(centred_sums: Floats, n: float) -> float:
+    """Return the cluster-robust variance of a mean over ``n`` items: CR1, times G / (G - 1).
+
+    Args:
+        centred_sums: Sum of each cluster's deviations from the mean.
+        n: Items.
+    """
+    groups = len(centred_sums)
+    if groups < 2:
+        return 0.0
+    return float(np.square(centred_sums).sum()) / n**2 * groups / (groups - 1)
+
+
+def tango(gains: float, losses: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return Tango's score interval of a difference of paired shares.
+
+    Tango, Stat. Med. 17 (1998) 891. Open also when no pair is discordant.
+
+    Args:
+        gains: Share of pairs where only the first is right.
+        losses: Share of pairs where only the second is right.
+        n: Pairs; an effective number may be fractional.
+        confidence: Nominal coverage.
+    """
+    z = float(_dist.norm.ppf(0.5 + confidence / 2))
+    up, down = gains * n, losses * n
+    point = gains - losses
+
+    def statistic(delta: float) -> float:
+        b = -up - down + (2 * n - up + down) * delta
+        c = -down * delta * (1 - delta)
+        q = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
+        variance = n * (2 * q + delta * (1 - delta))
+        shift = up - down - n * delta
+        if variance <= 1e-15:
+            return 0.0 if abs(shift) <= 1e-12 else math.copysign(math.inf, shift)
+        return shift / math.sqrt(variance)
+
+    def bound(outside: float, sign: float) -> float:
+        inside = point
+        for _ in range(80):
+            middle = (inside + outside) / 2
+            if sign * statistic(middle) > z:
+                outside = middle
+            else:
+                inside = middle
+        return (inside + outside) / 2
+
+    return bound(-1.0, 1.0), bound(1.0, -1.0)
+
+
+def mcnemar(gains: int, losses: int) -> float:
+    """Return the exact two-sided p-value of McNemar's test: a sign test over the discordant pairs.
+
+    Args:
+        gains: Pairs where only the first is right.
+        losses: Pairs where only the second is right.
+    """
+    if gains + losses == 0:
+        return 1.0
+    return float(_dist.binomtest(gains, gains + losses, 0.5).pvalue)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values corrected for their number by Holm's step-down rule; None stays None.
+
+    Holm, Scand. J. Stat. 6 (1979) 65.
+    """
+    known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, index) in enumerate(known):
+        largest = max(largest, min(1.0, p * (len(known) - rank)))
+        corrected[index] = largest
+    return corrected
