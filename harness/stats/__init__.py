@@ -7,7 +7,14 @@ Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of ite
 
 from harness.stats.paired import Difference, equivalent, items_needed, paired_difference
 from harness.stats.quantiles import quantile_difference, quantile_interval
-from harness.stats.resampling import RESAMPLES, SEED, ratio_interval, resample_sums, selection_bias
+from harness.stats.resampling import (
+    RESAMPLES,
+    SEED,
+    Quotients,
+    compare_quotients,
+    resample_sums,
+    selection_bias,
+)
 from harness.stats.shares import (
     Floats,
     Interval,
@@ -27,7 +34,9 @@ __all__ = [
     "Floats",
     "Interval",
     "Ints",
+    "Quotients",
     "cluster_sums",
+    "compare_quotients",
     "equivalent",
     "holm",
     "items_needed",
@@ -36,7 +45,6 @@ __all__ = [
     "paired_difference",
     "quantile_difference",
     "quantile_interval",
-    "ratio_interval",
     "resample_sums",
     "selection_bias",
     "tango",

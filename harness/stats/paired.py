@@ -96,7 +96,8 @@ def _studentised(sums: Floats, sizes: Floats, estimate: float, resamples: int, s
     groups = len(sums)
     variance = (ss - 2 * mean * sn + mean * mean * nn) / n**2 * groups / (groups - 1)
     error = np.sqrt(np.maximum(variance, 0.0))
-    return (mean - estimate) / np.where(error > 0, error, np.inf)
+    studentised: Floats = (mean - estimate) / np.where(error > 0, error, np.inf)
+    return studentised
 
 
 def _by_score(first: Floats, second: Floats, clusters: Ints, estimate: float, error: float) -> Difference:

