@@ -25,8 +25,8 @@ from harness.plan import Cell, Plan, Planned
 from harness.record import CellClock, Circumstance, attempt_row, payload_row
 from harness.runner import Runner
 from harness.scoring import Scorer
-from harness.telemetry import GpuSampler
 from harness.store import Key, RunWriter, attempts_made, finished
+from harness.telemetry import GpuSampler
 from harness.values import Attempt, Failure, Model, Request, Response, Score, Session
 
 Price = Callable[[Attempt], Decimal | None]

@@ -93,7 +93,9 @@ def _own_task(file: Path, data: Path) -> str:
     rows, _ = read_rows(data, ROWS_LOOKED_AT)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     target = _pick(columns, _TARGET_NAMES)
-    prompt = _pick(columns, _PROMPT_NAMES) or _longest_text(rows, [column for column in columns if column != target])
+    prompt = _pick(columns, _PROMPT_NAMES) or _longest_text(
+        rows, [column for column in columns if column != target]
+    )
     if prompt is None:
         raise DocumentError(f"no column looks like a prompt; there are: {', '.join(columns)}", file=data)
     try:
@@ -111,9 +113,14 @@ def _own_task(file: Path, data: Path) -> str:
         lines.append(f'    id: "{{{identity}}}"')
     lines.append(f'    prompt: "{{{prompt}}}"       # the columns are: {", ".join(columns)}')
     if target is not None:
-        lines += [f'    target: "{{{target}}}"', f"    scorer: {_scorer(rows, target)}                 # `bench list scorers` shows the others"]
+        lines += [
+            f'    target: "{{{target}}}"',
+            f"    scorer: {_scorer(rows, target)}                 # `bench list scorers` shows the others",
+        ]
     else:
-        lines.append("    # target and scorer: no column looks like an answer, so answers are timed and not scored")
+        lines.append(
+            "    # target and scorer: no column looks like an answer, so answers are timed and not scored"
+        )
     return "\n".join(lines) + "\n"
 
 

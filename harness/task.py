@@ -133,7 +133,7 @@ class TaskDocument(_Strict):
     @model_validator(mode="after")
     def _scorer_is_named(self) -> TaskDocument:
         if isinstance(self.scorer, dict) and not isinstance(self.scorer.get("name"), str):
-            raise ValueError("scorer: a mapping needs `name`; `bench list scorers` shows the names")
+            raise ValueError("scorer: a mapping needs `name`; `bench list scorers` shows the names")  # noqa: TRY004 - pydantic takes ValueError
         return self
 
 

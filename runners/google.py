@@ -121,8 +121,9 @@ class GoogleRunner:
         """Send the call and yield the reply as it comes."""
         assert self._client is not None, "open comes before stream"
         try:
+            # The SDK finds no body: the wire has taken it. Its empty loop only sends the request.
             async for _ in await self._client.aio.models.generate_content_stream(**call.body):
-                raise RunnerError("runner", "the SDK read a reply that belongs to the wire")
+                pass
         except Exception as exc:
             raise _failure(exc, self._key) from exc
         async for chunk in read_generate_content(wire.tape().events()):

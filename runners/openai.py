@@ -235,7 +235,7 @@ async def read_chat(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chunk]:
             done = True
             continue
         body = decoded(event)
-        if "error" in body and body["error"]:
+        if body.get("error"):
             raise error_event(body["error"])
         usage = chat_usage(body["usage"]) if body.get("usage") else None
         model, fingerprint = body.get("model"), body.get("system_fingerprint")

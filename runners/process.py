@@ -90,10 +90,8 @@ class OwnedProcess:
         self._process = None
         if process.returncode is None:
             self._signal(process.pid, signal.SIGTERM)
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), STOP_WAIT_S)
-            except TimeoutError:
-                pass
         # A server's workers outlive it when it dies badly, and hold the GPU.
         self._signal(process.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):

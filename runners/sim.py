@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import sys
 import urllib.request
@@ -104,11 +105,7 @@ class SimRunner:
         """Return the server's counters."""
         if self._url is None:
             return None
-        try:
-            with urllib.request.urlopen(f"{self._url}/metrics", timeout=5) as reply:  # noqa: S310 - our own server
-                text: str = reply.read().decode()
-        except OSError as exc:
-            raise SetupError(f"the simulated provider at {self._url} is gone: {exc}") from exc
+        text = await asyncio.to_thread(_metrics, self._url)
         return {name: float(value) for name, value in (line.split() for line in text.splitlines())}
 
     async def close(self) -> None:
@@ -117,6 +114,15 @@ class SimRunner:
         if self._server is not None:
             await self._server.stop()
             self._server, self._url = None, self.model.base_url
+
+
+def _metrics(url: str) -> str:
+    try:
+        with urllib.request.urlopen(f"{url}/metrics", timeout=5) as reply:  # noqa: S310 - our own server
+            text: str = reply.read().decode()
+    except OSError as exc:
+        raise SetupError(f"the simulated provider at {url} is gone: {exc}") from exc
+    return text
 
 
 def _without_sim(options: Mapping[str, Any]) -> dict[str, Any]:

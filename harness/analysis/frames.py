@@ -241,3 +241,12 @@ def plain(value: Any) -> Any:
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a table as JSON rows."""
     return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict(orient="records")]
+
+
+def groups(frame: pd.DataFrame, columns: Sequence[str]) -> list[Ints]:
+    """Return the row numbers of each distinct combination of ``columns``, unknown values included."""
+    if frame.empty:
+        return []
+    code = codes(frame, columns)
+    order = np.argsort(code, kind="stable")
+    return list(np.split(order, np.flatnonzero(np.diff(code[order])) + 1))

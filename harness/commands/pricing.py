@@ -11,7 +11,9 @@ from harness.run import Price
 from harness.values import Attempt, Model
 
 
-def _price_of(assembly: Assembly, model: Model, served: str | None = None) -> UnitPrices | GpuPrice | Unpriced:
+def _price_of(
+    assembly: Assembly, model: Model, served: str | None = None
+) -> UnitPrices | GpuPrice | Unpriced:
     return model_price(
         runner=model.runner,
         model=served or model.name,

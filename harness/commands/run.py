@@ -190,7 +190,7 @@ def _run(
     view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
     with RunWriter(results / run_id) as writer, view_type(console) as view:
         manifest = _until_done(assembly, writer, settings, view, resumed)
-    return _say(assembly, manifest, results / run_id, console, quiet=quiet)
+    return _say(manifest, results / run_id, console, quiet=quiet)
 
 
 def _until_done(
@@ -235,7 +235,7 @@ def _loop(main: Any) -> dict[str, Any]:
     return manifest
 
 
-def _say(assembly: Assembly, manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
+def _say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
     """Print the tables, where everything lies, and how to go on; return the exit code."""
     from harness.commands.results import print_tables, write_page
 
@@ -253,7 +253,7 @@ def _say(assembly: Assembly, manifest: dict[str, Any], folder: Path, console: Co
         console.print(
             f"{failure['model_id']}: {failure['message']}", markup=False, highlight=False, soft_wrap=True
         )
-    dead = _dead(assembly, folder)
+    dead = _dead(folder)
     for line in dead:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if incomplete:
@@ -270,7 +270,7 @@ def _say(assembly: Assembly, manifest: dict[str, Any], folder: Path, console: Co
     return 1 if incomplete or dead else 0
 
 
-def _dead(assembly: Assembly, folder: Path) -> Sequence[str]:
+def _dead(folder: Path) -> Sequence[str]:
     """Return a line for each model that answered nothing at all: its figures are no figures."""
     from harness.store import read_attempts
 

@@ -81,22 +81,24 @@ def compare_quotients(
     """
     columns = np.stack([cluster_sums(part, clusters)[0] for part in (*first, *second)], axis=1)
     totals = columns.sum(axis=0)
-    here = [float(totals[k] / totals[k + 1]) if totals[k + 1] > 0 else None for k in (0, 2)]
+    here_first, here_second = (
+        float(totals[k] / totals[k + 1]) if totals[k + 1] > 0 else None for k in (0, 2)
+    )
     if (totals <= 0).any() or len(columns) < 2:
-        return Quotients(*here)
+        return Quotients(here_first, here_second)
     drawn = resample_sums(columns, RESAMPLES, seed)
     drawn = drawn[(drawn > 0).all(axis=1)]
     ratio = float(totals[0] / totals[1] / (totals[2] / totals[3]))
     if len(drawn) < RESAMPLES * 0.9:
         # One in ten draws without a correct task: nothing can be said of dollars per correct task.
-        return Quotients(*here, ratio)
+        return Quotients(here_first, here_second, ratio)
     one, other = drawn[:, 0] / drawn[:, 1], drawn[:, 2] / drawn[:, 3]
     tails = [0.025, 0.975]
     ratio_low, ratio_high = (float(bound) for bound in np.quantile(one / other, tails))
     low, high = (float(bound) for bound in np.quantile(one - other, tails))
     side = min(int((one <= other).sum()), int((one >= other).sum()))
     p = min(1.0, 2 * (side + 1) / (len(drawn) + 1))
-    return Quotients(*here, ratio, ratio_low, ratio_high, low, high, p)
+    return Quotients(here_first, here_second, ratio, ratio_low, ratio_high, low, high, p)
 
 
 def selection_bias(candidates: Floats, clusters: Ints, *, resamples: int = 2_000, seed: int = SEED) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist
@@ -193,7 +194,7 @@ class Persona:
 
 
 def _lognormal(uniform: float, sigma: float) -> float:
-    return 2.718281828459045 ** (sigma * _NORMAL.inv_cdf(uniform))
+    return math.exp(sigma * _NORMAL.inv_cdf(uniform))
 
 
 def _uniform(*what: object) -> float:

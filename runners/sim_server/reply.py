@@ -113,7 +113,7 @@ class Mind:
         right: bool,
         text: str,
         finish: str,
-        fault: str | None,  # noqa: FBT001 - private, named at the only call
+        fault: str | None,
     ) -> Reply:
         persona = self.persona
         budget = asked.max_tokens if asked.max_tokens is not None else 1 << 30

@@ -287,7 +287,7 @@ class _TimedReply:
         mind: Mind,
         protocol: WireProtocol,
         asked: Asked,
-        received_s: float,  # noqa: PLR0917 - one call
+        received_s: float,
     ) -> None:
         self.connection = connection
         self.simulation = simulation

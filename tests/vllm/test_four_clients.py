@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import MODEL, SERVE_ARGS, SERVE_ENV, VLLM_PYTHON
 
 from harness.store import read_attempts, read_manifest, read_payload
+from tests.vllm.real import MODEL, SERVE_ARGS, SERVE_ENV, VLLM_PYTHON
 
 pytestmark = pytest.mark.vllm
 ITEMS = 60
@@ -72,7 +72,17 @@ def run_folder(vllm_url: str, litellm_url: str, tmp_path_factory: pytest.TempPat
     }  # fmt: skip
     (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
     environment = {**os.environ, "LITELLM_KEY": "sk-local"}
-    command = [sys.executable, "-m", "harness.cli", "run", "suite.yaml", "--yes", "--quiet", "--out", "results"]
+    command = [
+        sys.executable,
+        "-m",
+        "harness.cli",
+        "run",
+        "suite.yaml",
+        "--yes",
+        "--quiet",
+        "--out",
+        "results",
+    ]
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return folder / ended.stdout.strip().splitlines()[-1]
@@ -89,15 +99,19 @@ def test_every_client_answers_every_item(attempts: pd.DataFrame) -> None:
     """4 clients x 60 items, none lost to infrastructure."""
     answered = attempts[attempts["outcome"] != "infra"].groupby("model_id", observed=True).size()
 
-    assert dict.fromkeys(("owned", "through-anthropic", "through-google", "through-openai"), ITEMS) == dict(answered)
+    assert dict.fromkeys(("owned", "through-anthropic", "through-google", "through-openai"), ITEMS) == dict(
+        answered
+    )
 
 
 def test_answers_are_the_same_item_by_item(attempts: pd.DataFrame, run_folder: Path) -> None:
     """At temperature 0 the four clients bring the same text for each item."""
     payload = read_payload([run_folder])
-    replies = payload.pivot_table(index="sample_id", columns="cell_id", values="reply", aggfunc="last", observed=True)
+    replies = payload.pivot_table(
+        index="sample_id", columns="cell_id", values="reply", aggfunc="last", observed=True
+    )
 
-    assert ITEMS == len(replies)
+    assert len(replies) == ITEMS
     assert (replies.nunique(axis=1) == 1).all(), replies[replies.nunique(axis=1) > 1]
 
 
@@ -149,7 +163,7 @@ def test_the_owned_server_is_told_in_the_manifest(run_folder: Path) -> None:
 
     assert model["facts"]["vllm"]
     assert "--served-model-name" in model["facts"]["owned"]["command"]
-    assert 512 == model["facts"]["max_model_len"]
+    assert model["facts"]["max_model_len"] == 512
 
 
 def test_the_owned_server_is_gone(run_folder: Path) -> None:

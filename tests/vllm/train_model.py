@@ -102,7 +102,10 @@ def accuracy(
         asked = tokenizer(f"<s><user>{prompt}<assistant>", return_tensors="pt", add_special_tokens=False)
         with torch.no_grad():
             made = model.generate(
-                input_ids=asked["input_ids"], max_new_tokens=6, do_sample=False, pad_token_id=tokenizer.pad_token_id
+                input_ids=asked["input_ids"],
+                max_new_tokens=6,
+                do_sample=False,
+                pad_token_id=tokenizer.pad_token_id,
             )
         said = tokenizer.decode(made[0, asked["input_ids"].shape[1] :], skip_special_tokens=True)
         right += said == answer
@@ -112,7 +115,9 @@ def accuracy(
 
 def main() -> None:
     """Train, evaluate, and write the model folder."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "model")
     options = parser.parse_args()

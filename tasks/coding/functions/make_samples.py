@@ -43,7 +43,11 @@ def tests(problem: Problem) -> str:
             lines += ["    try:", f"        {said}", f"    except {value}:", "        pass", "    else:"]
             lines += [f"        assert False, {f'{call(problem, case)} must raise {value}'!r}"]
         else:
-            same_type = f" and type(candidate({', '.join(map(repr, case))})) is bool" if isinstance(value, bool) else ""
+            same_type = (
+                f" and type(candidate({', '.join(map(repr, case))})) is bool"
+                if isinstance(value, bool)
+                else ""
+            )
             lines.append(f"    assert {said} == {value!r}{same_type}")
     return "\n".join(lines) + "\n"
 

@@ -84,7 +84,9 @@ def line(r: Random, number: int) -> Item:
     if number % 3 == 1:
         limit = step * (ticks // 2)
         count = sum(value > limit for value in values)
-        return Item(canvas, f"In how many months were there more than {limit} visitors?", count, count + 1, "medium")
+        return Item(
+            canvas, f"In how many months were there more than {limit} visitors?", count, count + 1, "medium"
+        )
     best = max(b - a for a, b in zip(values, values[1:], strict=False))
     question = "By how much did the number of visitors rise in the largest rise from one month to the next?"
     return Item(canvas, question, best, max(values), "hard")
@@ -133,14 +135,24 @@ def table(r: Random, number: int) -> Item:
             canvas.text(198 + 95 * j, 133 + 55 * i, str(value), "middle")
     i, j = r.randrange(len(rows)), r.randrange(len(columns))
     if number % 3 == 0:
-        slip = next(n for n in (cells[i][(j + 1) % 4], cells[i][j] + 17) if abs(n - cells[i][j]) > 0.06 * cells[i][j])
-        return Item(canvas, f"How many thousand parcels were there in {rows[i]} in {columns[j]}?", cells[i][j], slip, "easy")
+        slip = next(
+            n for n in (cells[i][(j + 1) % 4], cells[i][j] + 17) if abs(n - cells[i][j]) > 0.06 * cells[i][j]
+        )
+        return Item(
+            canvas,
+            f"How many thousand parcels were there in {rows[i]} in {columns[j]}?",
+            cells[i][j],
+            slip,
+            "easy",
+        )
     if number % 3 == 1:
         total = sum(row[j] for row in cells)
         question = f"How many thousand parcels were there in {columns[j]} in all five cities together?"
         return Item(canvas, question, total, total - max(row[j] for row in cells), "medium")
     spread = max(cells[i]) - min(cells[i])
-    question = f"What is the difference, in thousand parcels, between the best and the worst month of {rows[i]}?"
+    question = (
+        f"What is the difference, in thousand parcels, between the best and the worst month of {rows[i]}?"
+    )
     return Item(canvas, question, spread, max(cells[i]), "medium")
 
 
@@ -162,9 +174,21 @@ def shapes(r: Random, number: int) -> Item:
     form, colour = r.choice(drawn)
     if number % 2:
         count = drawn.count((form, colour))
-        return Item(canvas, f"How many {colour} {form}s are there?", count, count + 1, ("easy", "medium", "hard")[number % 3])
+        return Item(
+            canvas,
+            f"How many {colour} {form}s are there?",
+            count,
+            count + 1,
+            ("easy", "medium", "hard")[number % 3],
+        )
     count = sum(f == form for f, _ in drawn)
-    return Item(canvas, f"How many {form}s of any colour are there?", count, count - 1, ("easy", "medium", "hard")[number % 3])
+    return Item(
+        canvas,
+        f"How many {form}s of any colour are there?",
+        count,
+        count - 1,
+        ("easy", "medium", "hard")[number % 3],
+    )
 
 
 KINDS: tuple[Callable[[Random, int], Item], ...] = (bar, line, pie, table, shapes)

@@ -92,7 +92,11 @@ def calendar(r: Random) -> Item:
 
 def schedule(r: Random) -> Item:
     """Buses at intervals, a walk, a wait."""
-    first, every, walk = r.randint(5, 8) * 60 + r.randint(0, 11) * 5, r.choice((12, 15, 18, 20, 25)), r.randint(6, 19)
+    first, every, walk = (
+        r.randint(5, 8) * 60 + r.randint(0, 11) * 5,
+        r.choice((12, 15, 18, 20, 25)),
+        r.randint(6, 19),
+    )
     leave = first + r.randint(5, 14) * every + r.randint(1, every - 1)
     ride = r.randint(11, 48)
     at_stop = leave + walk
@@ -163,9 +167,7 @@ def tracking(r: Random) -> Item:
         have[giver], have[taker] = have[giver] - count, have[taker] + count
     who = max(people, key=lambda name: (abs(slip[name] - have[name]), name))
     wrong = slip[who] if slip[who] != have[who] else have[who] + 1
-    question = (
-        f"{', '.join(said)} {thing}. Then, one after the other: {'; '.join(lines)}. How many {thing} does {who} have in the end?"
-    )
+    question = f"{', '.join(said)} {thing}. Then, one after the other: {'; '.join(lines)}. How many {thing} does {who} have in the end?"
     return Item(question, have[who], wrong)
 
 
@@ -189,7 +191,12 @@ def robot(r: Random) -> Item:
 
 def compound(r: Random) -> Item:
     """Growth in percent, year by year, with a yearly withdrawal."""
-    start, rate, years, out = r.randint(2, 9) * 1000, r.choice((4, 5, 8, 10)), r.randint(2, 4), r.randint(1, 4) * 100
+    start, rate, years, out = (
+        r.randint(2, 9) * 1000,
+        r.choice((4, 5, 8, 10)),
+        r.randint(2, 4),
+        r.randint(1, 4) * 100,
+    )
     have = float(start)
     for _ in range(years):
         have = have * (100 + rate) / 100 - out

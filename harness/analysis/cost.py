@@ -1,0 +1,225 @@
+"""What a task costs, and what a correct one costs: API dollars beside GPU-hours.
+
+Columns of :attr:`CostTable.frame`, one row for each model and category (``all``: every category):
+
+===================== ===================================================================================
+``model_id`` ``weights`` ``simulated`` ``category``
+``kind``              ``api`` (priced by tokens), ``gpu`` (priced by hours), null when no price is known
+``tasks``             measured requests that got an answer
+``correct``           of them with outcome ``correct``
+``attempts``          measured attempts, retries included
+``usd``               measured attempts, retries included; for ``gpu`` the reserved time
+``usd_retries``       the part of ``usd`` that retries cost; null for ``gpu``, whose time holds them
+``usd_warmup``        warm-up attempts, not in ``usd``; null for ``gpu``, whose time holds them
+``usd_per_task``      ``usd`` over ``tasks``
+``usd_per_correct``   ``usd`` over ``correct``
+``usd_per_mtok``      ``usd`` over a million input and output tokens
+``usd_busy_per_task`` ``gpu``: only the time with a request in flight; the same as reserved when never idle
+``gpu_hours``         reserved GPU-hours
+``input_tokens`` ``cached_input_tokens`` ``output_tokens`` ``reasoning_tokens``  sums over measured attempts
+``price_source``      ``suite``, ``book``, ``genai-prices VERSION``, or the source of the GPU-hour
+``price``             the unit prices in words
+===================== ===================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.analysis.frames import Runs, read, records
+from harness.analysis.pricing import Bill, Quote, bill
+from harness.prices import GpuPrice, UnitPrices, Unpriced, book_version
+
+ALL = "all"
+COLUMNS = (
+    "model_id",
+    "weights",
+    "simulated",
+    "category",
+    "kind",
+    "tasks",
+    "correct",
+    "attempts",
+    "usd",
+    "usd_retries",
+    "usd_warmup",
+    "usd_per_task",
+    "usd_per_correct",
+    "usd_per_mtok",
+    "usd_busy_per_task",
+    "gpu_hours",
+    "input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "price_source",
+    "price",
+)
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Cost by model and category.
+
+    Attributes:
+        frame: See the module's docstring.
+        simulated: Whether any row is simulated.
+        warnings: One sentence for each thing that a reader must know.
+        exact_usd: ``usd`` of each model over all categories as Decimal. None: unknown.
+    """
+
+    frame: pd.DataFrame
+    simulated: bool
+    warnings: list[str] = field(default_factory=list)
+    exact_usd: dict[str, Decimal | None] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of ``bench cost --json``; USD as numbers, unknown as null."""
+        return {
+            "schema": 1,
+            "rows": records(self.frame),
+            "warnings": self.warnings,
+            "price_book": book_version(),
+            "simulated": self.simulated,
+        }
+
+
+def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
+    """Return what the runs cost.
+
+    Args:
+        runs: Run folders, or what was read from them.
+        billed: What :func:`bill` gave, when it is at hand.
+
+    Raises:
+        ResultsError: A folder is no run.
+    """
+    read_runs = read(runs)
+    account = bill(read_runs) if billed is None else billed
+    rows: list[dict[str, Any]] = []
+    exact: dict[str, Decimal | None] = {}
+    measured = read_runs.frame[read_runs.frame["phase"] == "measure"]
+    by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
+    categories = read_runs.categories
+    for model_id in read_runs.models:
+        part = by_model.get(model_id, measured.iloc[:0])
+        row = _row(read_runs, account, model_id, ALL, part)
+        exact[model_id] = row["usd"]
+        parts = [part[part["category"] == category] for category in categories]
+        found = [
+            _row(read_runs, account, model_id, category, rows_of)
+            for category, rows_of in zip(categories, parts, strict=True)
+        ]
+        rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
+    frame = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
+    return CostTable(frame, read_runs.simulated, account.warnings, exact)
+
+
+def cost_json(runs: Runs | Sequence[Path]) -> dict[str, Any]:
+    """Return :meth:`CostTable.to_json` of runs."""
+    return cost(runs).to_json()
+
+
+def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataFrame) -> dict[str, Any]:
+    model = runs.model(model_id)
+    quote = account.quotes.get(model_id)
+    finals = part[part["final"]]
+    tasks = int((finals["outcome"] != "infra").sum())
+    correct = int((finals["outcome"] == "correct").sum())
+    input_tokens, output_tokens = _sum(part, "input_tokens"), _sum(part, "output_tokens")
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row.update(
+        model_id=model_id,
+        weights=model["weights"],
+        simulated=bool(model.get("simulated")),
+        category=category,
+        tasks=tasks,
+        correct=correct,
+        attempts=len(part),
+        input_tokens=input_tokens,
+        cached_input_tokens=_sum(part, "cached_input_tokens"),
+        output_tokens=output_tokens,
+        reasoning_tokens=_sum(part, "reasoning_tokens"),
+        price_source=_source(quote),
+        price=_in_words(quote),
+    )
+    if not len(part):
+        return row
+    if isinstance(quote, UnitPrices):
+        row.update(kind="api", **_api(account.lines, model_id, category))
+        # A mean over the tasks whose cost is known stands also where the total does not.
+        known = part.assign(usd=account.usd[runs.frame.index.get_indexer(part.index)])["usd"].dropna()
+        answered = tasks - (len(part) - len(known))
+        row["usd_per_task"] = (
+            _over(row["usd"], tasks) if len(known) == len(part) else _over(known.sum(), answered)
+        )
+    elif isinstance(quote, GpuPrice):
+        row.update(kind="gpu", **_gpu(account.gpu, model_id, category, tasks))
+        row["usd_per_task"] = _over(row["usd"], tasks)
+    usd = row["usd"]
+    row["usd_per_correct"] = _over(usd, correct)
+    tokens = None if input_tokens is None or output_tokens is None else input_tokens + output_tokens
+    row["usd_per_mtok"] = None if not tokens else _over(None if usd is None else usd * 1_000_000, tokens)
+    return row
+
+
+def _api(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any]:
+    mine = lines[(lines["model_id"] == model_id) & ((category == ALL) | (lines["category"] == category))]
+    measured = mine[mine["phase"] == "measure"]
+    return {
+        "usd": _total(measured["usd"]),
+        "usd_retries": _total(measured.loc[~measured["final"].astype(bool), "usd"]),
+        "usd_warmup": _total(mine.loc[mine["phase"] == "warmup", "usd"]),
+    }
+
+
+def _gpu(cells: pd.DataFrame, model_id: str, category: str, tasks: int) -> dict[str, Any]:
+    if cells.empty:
+        return {}
+    mine = cells[(cells["model_id"] == model_id) & ((category == ALL) | (cells["category"] == category))]
+    return {
+        "usd": _total(mine["usd"]),
+        "usd_busy_per_task": _over(_total(mine["usd_busy"]), tasks),
+        "gpu_hours": float(mine["gpu_hours"].sum()),
+    }
+
+
+def _total(values: pd.Series[Any]) -> Decimal | None:
+    """Return a sum of Decimals; None when a part of it is unknown."""
+    known = list(values)
+    return None if any(value is None for value in known) else sum(known, Decimal(0))
+
+
+def _over(usd: Decimal | float | None, count: float) -> float | None:
+    return None if usd is None or count <= 0 else float(usd) / count
+
+
+def _sum(part: pd.DataFrame, column: str) -> int | None:
+    """Return the sum of a token column; None when no attempt reported it."""
+    known = part[column].dropna()
+    return int(known.sum()) if len(known) else None
+
+
+def _source(quote: Quote | None) -> str | None:
+    return None if quote is None or isinstance(quote, Unpriced) else quote.source
+
+
+def _in_words(quote: Quote | None) -> str | None:
+    if isinstance(quote, GpuPrice):
+        gpu = quote.gpu or "GPU"
+        return f"{quote.gpus:f} x {gpu} at ${quote.usd_per_gpu_hour:f} an hour"
+    if isinstance(quote, UnitPrices):
+        cached = quote.rates.cached_input
+        middle = "" if cached is None else f", ${cached:f} cached"
+        return f"${quote.rates.input:f} in{middle}, ${quote.rates.output:f} out per million tokens"
+    return None
+
+
+def _as_floats(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: float(value) if isinstance(value, Decimal) else value for key, value in row.items()}

@@ -1,0 +1,257 @@
+"""Prices laid over attempts on reading: token classes for what is bought, GPU-hours for what is hosted.
+
+Totals are Decimal, from exact token counts. The column ``usd`` is a float beside each attempt, for means
+and resampling only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.frames import Runs, floats, groups
+from harness.prices import GpuPrice, Rates, UnitPrices, Unpriced, model_price
+from harness.stats import Floats
+
+TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+)
+Quote = UnitPrices | GpuPrice | Unpriced
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What attempts cost.
+
+    Attributes:
+        usd: Beside each attempt of the runs' frame, float. NaN: unknown. A failed attempt without token
+            counts costs 0, since the vendors bill none; a self-hosted cell is split evenly over its requests.
+        lines: Exact: one row for each model, category, phase, final, source and price, with token sums and
+            ``usd`` (Decimal; None: unknown).
+        gpu: One row for each self-hosted cell: seconds reserved and busy, and USD of both (Decimal).
+        quotes: How each model is priced, newest last.
+        warnings: One sentence for each thing that a reader must know.
+    """
+
+    usd: Floats
+    lines: pd.DataFrame
+    gpu: pd.DataFrame
+    quotes: Mapping[str, Quote]
+    warnings: list[str] = field(default_factory=list)
+
+
+def bill(runs: Runs) -> Bill:
+    """Return what every attempt of the runs cost."""
+    frame = runs.frame
+    usd = np.full(len(frame), np.nan)
+    band = np.zeros(len(frame), dtype=np.int64)
+    priced = np.full(len(frame), -1, dtype=np.int64)
+    quotes: dict[str, Quote] = {}
+    found: list[UnitPrices] = []
+    warnings: list[str] = []
+    gpu_cells: list[dict[str, Any]] = []
+    by = ["run_id", "model_id", "model_served", "service_tier", "started_at"]
+    for rows in groups(frame, by):
+        one = frame[by].iloc[int(rows[0])]
+        model_id = str(one["model_id"])
+        model = _model(runs, str(one["run_id"]), model_id)
+        quote = _quote(model, _text(one["model_served"]), _text(one["service_tier"]), one["started_at"])
+        if not (isinstance(quote, Unpriced) and model_id in quotes):
+            quotes[model_id] = quote
+        if isinstance(quote, UnitPrices):
+            if quote.note:
+                warnings.append(f"{model_id}: {quote.note}")
+            thresholds = np.array([threshold for threshold, _ in quote.above], dtype=np.float64)
+            band[rows] = np.searchsorted(thresholds, floats(frame["input_tokens"].iloc[rows]), side="left")
+            band[rows] = np.minimum(band[rows], len(thresholds))
+            priced[rows] = len(found)
+            found.append(quote)
+    for model_id, quote in quotes.items():
+        if isinstance(quote, Unpriced):
+            warnings.append(f"{model_id}: cost unknown: {quote.reason}")
+        elif isinstance(quote, GpuPrice):
+            gpu_cells += _gpu_cells(runs, model_id, quote, usd, warnings)
+    lines = _lines(frame, priced, band, found, usd)
+    warnings += _uncounted(frame, priced, usd)
+    return Bill(usd, lines, pd.DataFrame(gpu_cells), quotes, list(dict.fromkeys(warnings)))
+
+
+def _model(runs: Runs, run_id: str, model_id: str) -> Mapping[str, Any]:
+    for manifest in runs.manifests:
+        if manifest["run_id"] == run_id:
+            for model in manifest["models"]:
+                if model["id"] == model_id:
+                    found: Mapping[str, Any] = model
+                    return found
+    return runs.model(model_id)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or pd.isna(value) else str(value)
+
+
+def _quote(model: Mapping[str, Any], served: str | None, tier: str | None, started: Any) -> Quote:
+    """Return the price of the model id served, or of the one asked where the served one has none."""
+    at = started.to_pydatetime() if isinstance(started, pd.Timestamp) else started
+    if not isinstance(at, datetime):
+        at = datetime.now(UTC)
+    quote: Quote = Unpriced("no model id")
+    for name in dict.fromkeys([served or model["name"], model["name"]]):
+        quote = model_price(
+            runner=model["runner"],
+            model=name,
+            at=at,
+            base_url=model.get("base_url"),
+            cost=model.get("cost"),
+            service_tier=tier,
+            simulated=bool(model.get("simulated")),
+        )
+        if not isinstance(quote, Unpriced):
+            break
+    return quote
+
+
+def _tokens(frame: pd.DataFrame) -> dict[str, Floats]:
+    return {name: np.nan_to_num(floats(frame[name])) for name in TOKENS}
+
+
+def _known(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return where the cost follows from what is known: both totals there, or nothing to be billed."""
+    both = ~(np.isnan(floats(frame["input_tokens"])) | np.isnan(floats(frame["output_tokens"])))
+    free = (frame["outcome"] == "infra").to_numpy() | frame["from_cache"].to_numpy(dtype=bool)
+    return np.asarray(both | free)
+
+
+def _lines(
+    frame: pd.DataFrame,
+    priced: np.ndarray[Any, np.dtype[np.int64]],
+    band: np.ndarray[Any, np.dtype[np.int64]],
+    found: list[UnitPrices],
+    usd: Floats,
+) -> pd.DataFrame:
+    """Price each band of each quote; fill ``usd`` in place and return the exact lines."""
+    tokens = _tokens(frame)
+    cached = frame["from_cache"].to_numpy(dtype=bool)
+    for name in TOKENS:
+        tokens[name][cached] = 0
+    known = _known(frame)
+    table = frame[["model_id", "category", "phase", "final"]].assign(
+        quote=priced, band=band, known=known, **tokens
+    )
+    table = table[table["quote"] >= 0]
+    for rows in groups(table, ["quote", "band"]):
+        places = np.flatnonzero(priced >= 0)[rows]
+        rates = _rates(found[priced[places[0]]], int(band[places[0]]))
+        usd[places] = _floats_usd(rates, {name: values[places] for name, values in tokens.items()})
+    usd[(priced >= 0) & ~known] = np.nan
+    by = ["model_id", "category", "phase", "final", "quote", "band", "known"]
+    sums = table.groupby(by, observed=True)[list(TOKENS)].sum()
+    sums = sums.assign(attempts=table.groupby(by, observed=True).size()).reset_index()
+    rows_out: list[dict[str, Any]] = []
+    for row in sums.to_dict(orient="records"):
+        quote = found[int(row["quote"])]
+        counts = {name: int(row[name]) for name in TOKENS}
+        total = _rates(quote, int(row["band"])).usd(**counts) if row["known"] else None
+        rows_out.append(
+            {
+                "model_id": row["model_id"],
+                "category": row["category"],
+                "phase": row["phase"],
+                "final": bool(row["final"]),
+                "source": quote.source,
+                "detail": quote.detail,
+                "attempts": int(row["attempts"]),
+                **counts,
+                "usd": total,
+            }
+        )
+    names = ["model_id", "category", "phase", "final", "source", "detail", "attempts", *TOKENS, "usd"]
+    return pd.DataFrame(rows_out, columns=names)
+
+
+def _rates(quote: UnitPrices, band: int) -> Rates:
+    return quote.rates if band == 0 else quote.above[band - 1][1]
+
+
+def _floats_usd(rates: Rates, tokens: Mapping[str, Floats]) -> Floats:
+    """Return :meth:`Rates.usd` of many attempts at once: linear, so each class has one weight."""
+    zero = dict.fromkeys(TOKENS, 0)
+    total = np.zeros(len(tokens["input_tokens"]))
+    for name in TOKENS:
+        total += tokens[name] * float(rates.usd(**{**zero, name: 1_000_000}) / 1_000_000)
+    return total
+
+
+def _gpu_cells(
+    runs: Runs, model_id: str, quote: GpuPrice, usd: Floats, warnings: list[str]
+) -> list[dict[str, Any]]:
+    """Return reserved and busy time of a model's cells, and put each cell's cost beside its requests."""
+    frame = runs.frame
+    cells: list[dict[str, Any]] = []
+    keys = frame[["run_id", "cell_id"]]
+    places = {tuple(map(str, keys.iloc[int(rows[0])])): rows for rows in groups(frame, ["run_id", "cell_id"])}
+    for cell in runs.cells:
+        here = places.get((str(cell["run_id"]), str(cell["cell_id"])))
+        if cell["model_id"] != model_id or here is None:
+            continue
+        part = frame.iloc[here]
+        busy_s = busy_seconds(floats(part["sent_s"]), floats(part["done_s"]))
+        reserved_s = cell.get("wall_s")
+        if reserved_s is None:
+            reserved_s = float(np.nanmax(floats(part["done_s"])))
+            warnings.append(
+                f"{cell['cell_id']}: the run did not finish this cell; its reserved time is up to its last reply"
+            )
+        reserved_usd = quote.usd_per_s * Decimal(str(reserved_s))
+        finals = here[(part["final"] & (part["phase"] == "measure")).to_numpy()]
+        usd[here] = 0.0
+        if len(finals):
+            usd[finals] = float(reserved_usd) / len(finals)
+        cells.append(
+            {
+                "model_id": model_id,
+                "category": cell["category"],
+                "cell_id": cell["cell_id"],
+                "reserved_s": float(reserved_s),
+                "busy_s": busy_s,
+                "usd": reserved_usd,
+                "usd_busy": quote.usd_per_s * Decimal(str(busy_s)),
+                "gpu_hours": float(quote.gpus) * float(reserved_s) / 3600,
+            }
+        )
+    return cells
+
+
+def busy_seconds(sent: Floats, done: Floats) -> float:
+    """Return for how long at least one request was in flight."""
+    there = ~(np.isnan(sent) | np.isnan(done))
+    if not there.any():
+        return 0.0
+    order = np.argsort(sent[there])
+    start, end = sent[there][order], np.maximum.accumulate(done[there][order])
+    # A new stretch begins where a request is sent after all before it had ended.
+    fresh = np.flatnonzero(np.concatenate([[True], start[1:] > end[:-1]]))
+    ends = end[np.concatenate([fresh[1:] - 1, [len(end) - 1]])]
+    return float((ends - start[fresh]).sum())
+
+
+def _uncounted(frame: pd.DataFrame, priced: np.ndarray[Any, np.dtype[np.int64]], usd: Floats) -> list[str]:
+    """Return a sentence for each model some of whose answers came without token counts."""
+    missing = (priced >= 0) & np.isnan(usd)
+    if not missing.any():
+        return []
+    counts = frame.loc[missing, "model_id"].astype(str).value_counts()
+    return [
+        f"{model}: {count} answered attempts have no token counts; its total is unknown and its means leave them out"
+        for model, count in counts.items()
+    ]

@@ -1,0 +1,110 @@
+"""The built-in tasks: scripts give the committed files, references score 1, decoys 0."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops
+
+import tasks
+from harness.scoring import make
+from harness.task import Task, find_builtin, load_task, read_task
+
+ROOT = Path(tasks.__path__[0])
+NAMES = ("coding/functions", "reasoning/arithmetic", "multimodal/charts")
+
+
+def task(name: str) -> Task:
+    document, source = read_task(find_builtin(name))
+    return load_task(document, source, None)
+
+
+def script(name: str) -> dict[str, Any]:
+    """Return the names that a task's make_samples.py defines."""
+    folder = ROOT / name
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    try:
+        return runpy.run_path(str(folder / "make_samples.py"))
+    finally:
+        sys.path.remove(str(folder))
+        for module in set(sys.modules) - before:
+            if str(folder) in str(getattr(sys.modules[module], "__file__", "")):
+                del sys.modules[module]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_references_score_1_and_decoys_0(name: str) -> None:
+    """Each sample's reference is correct and its decoy is wrong, by the task's own scorer."""
+    found = task(name)
+    assert found.scorer_name is not None
+    scorer = make(found.scorer_name, found.scorer_options)
+    with ThreadPoolExecutor(4) as pool:
+        right = list(pool.map(lambda s: scorer(s.reference or "", s), found.samples))
+        wrong = list(pool.map(lambda s: scorer(s.decoy or "", s), found.samples))
+    assert [(s.sample_id, x) for s, x in zip(found.samples, right, strict=True) if x.value != 1] == []
+    assert [(s.sample_id, x) for s, x in zip(found.samples, wrong, strict=True) if x.outcome != "wrong"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("coding/functions", 40), ("reasoning/arithmetic", 120), ("multimodal/charts", 60)]
+)
+def test_tasks_are_large_and_mixed(name: str, least: int) -> None:
+    """A task has its number of samples, all three tiers with a sixth or more each, and several clusters."""
+    samples = task(name).samples
+    tiers = Counter(sample.tags[0] for sample in samples)
+    assert len(samples) >= least
+    assert set(tiers) == {"easy", "medium", "hard"}
+    assert min(tiers.values()) * 6 >= len(samples)
+    assert len({sample.cluster_id for sample in samples}) >= 5
+
+
+@pytest.mark.parametrize("name", ["coding/functions", "reasoning/arithmetic"])
+def test_script_gives_the_committed_bytes(name: str) -> None:
+    """Running the script again gives samples.jsonl to the byte."""
+    assert script(name)["render"]() == (ROOT / name / "samples.jsonl").read_text(encoding="utf-8")
+
+
+def test_script_gives_the_committed_images() -> None:
+    """Drawing again gives every image to the pixel, and the same questions."""
+    folder = ROOT / "multimodal/charts"
+    defined = script("multimodal/charts")
+    lines = []
+    for sample_id, kind, item in defined["items"]():
+        lines.append(defined["row"](sample_id, kind, item))
+        with Image.open(folder / "images" / f"{sample_id}.png") as image:
+            drawn = item.canvas.palette().convert("RGB")
+            assert ImageChops.difference(image.convert("RGB"), drawn).getbbox() is None, sample_id
+    assert "".join(lines) == (folder / "samples.jsonl").read_text(encoding="utf-8")
+
+
+def test_images_are_small() -> None:
+    """An image is below 12 kB and all together are below 1.5 MB, none unused."""
+    folder = ROOT / "multimodal/charts"
+    sizes = {file.name: file.stat().st_size for file in (folder / "images").iterdir()}
+    used = [json.loads(line)["image"] for line in (folder / "samples.jsonl").read_text().splitlines()]
+    assert max(sizes.values()) < 12_000
+    assert sum(sizes.values()) < 1_500_000
+    assert sorted(sizes) == sorted(name.removeprefix("images/") for name in used)
+
+
+def test_coding_problems_have_eight_hidden_tests() -> None:
+    """Each problem has at least eight hidden calls, and the prompt shows none of them but the example."""
+    for sample in task("coding/functions").samples:
+        lines = sample.columns["test"].splitlines()
+        calls = [line for line in lines if line.strip().startswith(("assert candidate(", "candidate("))]
+        assert len(calls) >= 8, sample.sample_id
+        assert "candidate(" not in sample.messages[-1].text
+
+
+def test_slip_is_the_only_difference_between_prompts_and_answers() -> None:
+    """No reasoning question states its own answer line."""
+    for sample in task("reasoning/arithmetic").samples:
+        assert f"Answer: {sample.target}" not in sample.messages[-1].text
