@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -137,7 +137,7 @@ async def drive(
         await _on_schedule(requests, see_through, halt, zero_s)
 
 
-SeeThrough = Callable[[Planned, int, float], Awaitable[None]]
+SeeThrough = Callable[[Planned, int, float], Coroutine[None, None, None]]
 
 
 async def _in_flight(

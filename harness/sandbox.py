@@ -194,6 +194,8 @@ class Sandbox:
         if self._bwrap is None:
             return inside
         words = [self._bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+        # Its own first process could be ptraced by the program, and holds the pipe of the verdict.
+        words += ["--as-pid-1"]
         words += ["--size", str(limits.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - the private one
         for path in readable:
             if Path(path).is_symlink() and not Path(path).readlink().is_absolute():

@@ -359,7 +359,7 @@ def json_schema() -> dict[str, Any]:
     task = TaskDocument.model_json_schema()
     schema["$defs"].update(task.pop("$defs", {}))
     for member in entry["anyOf"]:
-        schema["$defs"].update(member.pop("$defs", {}))  # type: ignore[call-overload]
+        schema["$defs"].update(member.pop("$defs", {}))
     schema["$defs"]["TaskDocument"] = task
     schema["properties"]["tasks"]["items"] = entry
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

@@ -144,7 +144,7 @@ class OpenAIRunner:
             base_url=self.base_url,
             max_retries=0,
             timeout=wire.timeout(session),
-            http_client=wire.client(self.base_url, session),  # type: ignore[arg-type]  # typed for httpx, built on httpx2
+            http_client=wire.client(self.base_url, session),
         )
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:

@@ -74,6 +74,7 @@ COLUMNS = (
     "output_chars",
     "outcome",
     "failure_kind",
+    "http_status",
     "from_cache",
     "score",
 )

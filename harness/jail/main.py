@@ -35,6 +35,7 @@ def main() -> NoReturn:
     walls.be_first_to_die()
     is_ours = plan["walls"] == "unshare"  # else bubblewrap built them before this process began
     is_root = walls.enter_namespaces() if is_ours else False
+    walls.hide_from_ptrace()  # not sooner: the id maps of a user namespace would have been root's
     keeper = os.getpid()
     child = os.fork()
     if child:
@@ -70,7 +71,8 @@ def main() -> NoReturn:
 
 def watch(child: int, wall_s: float) -> NoReturn:
     """Wait for the judge; kill it, and with it its whole process namespace, when ``wall_s`` is over."""
-    os.close(1)  # or the harness would wait for this process where only the judge speaks
+    for fd in (0, 1):  # only the judge reads the tests and speaks
+        os.close(fd)
     waiting = select.poll()
     waiting.register(os.pidfd_open(child), select.POLLIN)
     in_time = bool(waiting.poll(wall_s * 1000))

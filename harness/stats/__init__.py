@@ -5,7 +5,7 @@ Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of ite
 (the same document, the same sample asked again); items of one cluster are resampled together.
 """
 
-from harness.stats.paired import Difference, equivalent, items_needed, paired_difference
+from harness.stats.paired import Difference, equivalent, items_needed, paired_difference, shifted
 from harness.stats.quantiles import quantile_difference, quantile_interval
 from harness.stats.resampling import (
     RESAMPLES,
@@ -47,6 +47,7 @@ __all__ = [
     "quantile_interval",
     "resample_sums",
     "selection_bias",
+    "shifted",
     "tango",
     "wilson",
 ]

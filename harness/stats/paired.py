@@ -120,7 +120,26 @@ def _by_score(first: Floats, second: Floats, clusters: Ints, estimate: float, er
     return Difference(estimate, *outer, *inner, p, error, n, groups, "score")
 
 
-def equivalent(difference: Difference, margin: float, shift: float = 0.0) -> bool:
+def shifted(difference: Difference, by: float) -> Difference:
+    """Return a difference moved by a known bias, its p-value with it; its spread stays.
+
+    The p-value is read as a normal deviate and moved by as much as the estimate, in standard errors.
+    """
+    if not by:
+        return difference
+    sign = 1.0 if difference.estimate >= 0 else -1.0
+    z = sign * float(_dist.norm.isf(max(difference.p_value, 1e-300) / 2))
+    p = difference.p_value
+    if difference.standard_error > 0:
+        p = float(2 * _dist.norm.sf(abs(z + by / difference.standard_error)))
+    moved = {
+        name: getattr(difference, name) + by
+        for name in ("estimate", "low", "high", "inner_low", "inner_high")
+    }
+    return difference._replace(**moved, p_value=p)
+
+
+def equivalent(difference: Difference, margin: float) -> bool:
     """Return whether two one-sided tests at 5 % each put the difference within ``margin`` of zero.
 
     Schuirmann, J. Pharmacokinet. Biopharm. 15 (1987) 657: the 90 % interval lies inside the margin.
@@ -128,9 +147,8 @@ def equivalent(difference: Difference, margin: float, shift: float = 0.0) -> boo
     Args:
         difference: The difference.
         margin: Half width of the region that makes no difference, in the difference's own unit.
-        shift: Added to the interval first (a correction for having picked the best).
     """
-    return -margin < difference.inner_low + shift and difference.inner_high + shift < margin
+    return -margin < difference.inner_low and difference.inner_high < margin
 
 
 def items_needed(estimate: float, standard_error: float, n_pairs: int, power: float = 0.8) -> int | None:

@@ -18,7 +18,8 @@ from harness.errors import InputError
 from harness.values import Truth
 from runners.sim_server.persona import Persona
 from runners.sim_server.reply import Mind
-from runners.sim_server.server import Connection, Simulation
+from runners.sim_server.server import Connection
+from runners.sim_server.simulation import Simulation
 
 EXAMPLES = """\
 # OpenAI      curl -N {url}/v1/chat/completions -H 'content-type: application/json' -d '{{"model":"sim","stream":true,"messages":[{{"role":"user","content":"hello"}}]}}'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -56,7 +57,7 @@ def bar(r: Random, number: int) -> Item:
         x = 80 + i * room
         canvas.box(x + room * 0.15, y_of(value), x + room * 0.8, y_of(0), SERIES[number % len(SERIES)])
         canvas.text(x + room * 0.48, 362, name, "middle")
-    i, j = sorted(range(len(names)), key=values.__getitem__)[-1], r.randrange(len(names))
+    i, j = values.index(max(values)), r.randrange(len(names))
     if number % 3 == 0:
         return Item(canvas, f"How many boxes of {names[j]} were sold?", values[j], values[j] + step, "easy")
     if number % 3 == 1:
@@ -87,7 +88,7 @@ def line(r: Random, number: int) -> Item:
         return Item(
             canvas, f"In how many months were there more than {limit} visitors?", count, count + 1, "medium"
         )
-    best = max(b - a for a, b in zip(values, values[1:], strict=False))
+    best = max(b - a for a, b in pairwise(values))
     question = "By how much did the number of visitors rise in the largest rise from one month to the next?"
     return Item(canvas, question, best, max(values), "hard")
 
@@ -161,9 +162,9 @@ def shapes(r: Random, number: int) -> Item:
     canvas, forms, colours = Canvas(), ("circle", "square", "triangle"), ("red", "blue", "green")
     places = [(60 + 88 * i, 60 + 70 * j) for i in range(6) for j in range(5)]
     drawn = []
-    for x, y in r.sample(places, (10, 17, 24)[number % 3]):
+    for column, row_ in r.sample(places, (10, 17, 24)[number % 3]):
         form, colour, size = r.choice(forms), r.choice(colours), r.randint(15, 27)
-        x, y = x + r.randint(-12, 12), y + r.randint(-6, 6)
+        x, y = column + r.randint(-12, 12), row_ + r.randint(-6, 6)
         drawn.append((form, colour))
         if form == "circle":
             canvas.disc(x, y, size, colour)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.errors import InputError
 from harness.scoring import make, names
+from harness.scoring.regex import Regex
 from harness.values import Sample, Score
 
 COLOURS = {"options": ["red", "dark red", "blue", "green"]}
@@ -212,10 +213,7 @@ def test_bad_pattern_is_an_input_error() -> None:
 
 def test_repeats_within_repeats_are_searched_apart() -> None:
     """A pattern that can backtrack for ever is known as such; one that cannot is not."""
-    risky = [
-        bool(getattr(make("regex", {"pattern": p}), "is_risky"))
-        for p in (r"(a+)+$", r"(?:(x*)|b)*c", r"(\d+),(\d+)")
-    ]
+    risky = [Regex(p).is_risky for p in (r"(a+)+$", r"(?:(x*)|b)*c", r"(\d+),(\d+)")]
     assert risky == [True, True, False]
     assert score("regex", "x = 1,234", "1,234", pattern=r"((?:\d+,)*\d+)").outcome == "correct"
 
@@ -316,7 +314,7 @@ PIECES = st.sampled_from(
         "\u2212",
         "\ud800",
         "\0",
-        "ſ",
+        "\u017f",
         "İ",
     ]
 )
@@ -346,6 +344,13 @@ def test_no_reply_raises(reply: str, target: Any) -> None:
         assert (found.value is None) == (found.outcome == "unscored")
         assert found.value is None or 0 <= found.value <= 1
         assert "\n" not in found.reason
+
+
+@settings(max_examples=15, deadline=None)
+@given(reply=REPLIES)
+def test_no_reply_breaks_the_code_scorer(reply: str) -> None:
+    """Whatever the reply says, running it gives a score below 1."""
+    assert score("code", reply, None, HUMANEVAL).outcome in {"wrong", "unparsed"}
 
 
 @pytest.mark.parametrize(

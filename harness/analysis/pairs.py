@@ -1,0 +1,148 @@
+"""The same request put to two models: who was asked what, and what came of it, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.analysis.frames import Runs, codes, floats
+from harness.stats import Floats, Ints
+
+_ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One model's measured requests as columns, sorted by item.
+
+    Attributes:
+        item: Code of (task, sample, repeat, load), unique within a model.
+        prompt: Code of the prompt's hash.
+        cluster: Code of (task, cluster).
+        category: Code of the category.
+        columns: Columns by name; NaN: not known.
+        infra: Where no answer came.
+    """
+
+    item: Ints
+    prompt: Ints
+    cluster: Ints
+    category: Ints
+    columns: dict[str, Floats]
+    infra: np.ndarray[Any, np.dtype[np.bool_]]
+
+    def where(self, mask: np.ndarray[Any, Any]) -> Side:
+        """Return the rows picked by a mask or by numbers."""
+        return Side(
+            self.item[mask],
+            self.prompt[mask],
+            self.cluster[mask],
+            self.category[mask],
+            {name: column[mask] for name, column in self.columns.items()},
+            self.infra[mask],
+        )
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Two models on the requests that both were sent with the same prompt.
+
+    Attributes:
+        closed: Rows of the closed model.
+        open: Rows of the open model, in the same order.
+        unequal: Shared requests left out because the prompts differed.
+        only_closed: Requests that only the closed model has.
+        only_open: Requests that only the open model has.
+    """
+
+    closed: Side
+    open: Side
+    unequal: int
+    only_closed: int
+    only_open: int
+
+    def of(self, category: int | None) -> Pairs:
+        """Return the pairs of one category; None: all."""
+        if category is None:
+            return self
+        mask = self.closed.category == category
+        return Pairs(
+            self.closed.where(mask), self.open.where(mask), self.unequal, self.only_closed, self.only_open
+        )
+
+    def both(self, *names: str) -> Pairs:
+        """Return the pairs where both sides know every named column."""
+        known = np.ones(len(self.closed.item), dtype=bool)
+        for name in names:
+            known &= ~(np.isnan(self.closed.columns[name]) | np.isnan(self.open.columns[name]))
+        return Pairs(
+            self.closed.where(known), self.open.where(known), self.unequal, self.only_closed, self.only_open
+        )
+
+
+def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
+    """Return each model's side, and the code of each category.
+
+    A model measured in several runs has its further answers to one item counted as further repeats.
+
+    Args:
+        runs: The runs.
+        usd: Cost beside each attempt of the runs' frame; a request's retries are added to it.
+    """
+    frame = runs.frame
+    request = codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
+    whole_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
+    mask = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
+    rows = frame[mask]
+    item = codes(rows, _ITEM)
+    model, names = _factorized(rows, "model_id")
+    category, category_names = _factorized(rows, "category")
+    order = np.lexsort((item, model))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (item[order][1:] != item[order][:-1]) | (model[order][1:] != model[order][:-1])
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    again = np.empty(len(order), dtype=np.int64)
+    again[order] = np.arange(len(order)) - starts
+    item = item * (int(again.max(initial=0)) + 1) + again
+    infra = (rows["outcome"] == "infra").to_numpy()
+    whole = Side(
+        item,
+        codes(rows, ["prompt_sha256"]),
+        codes(rows, ["task", "cluster_id"]),
+        category,
+        {
+            "score": np.where(rows["scored"].to_numpy(), floats(rows["score"]), np.nan),
+            "correct": (rows["outcome"] == "correct").to_numpy().astype(np.float64),
+            "response_s": np.where(infra, np.nan, floats(rows["response_s"])),
+            "ttft_s": np.where(infra, np.nan, floats(rows["ttft_s"])),
+            "answer_chars_per_s": np.where(infra, np.nan, floats(rows["answer_chars_per_s"])),
+            "usd": np.where(infra, np.nan, whole_usd[mask]),
+        },
+        infra,
+    )
+    found: dict[str, Side] = {}
+    for number, name in enumerate(names):
+        places = np.flatnonzero(model == number)
+        found[name] = whole.where(places[np.argsort(item[places])])
+    return found, {name: code for code, name in enumerate(category_names)}
+
+
+def pair(closed: Side, other: Side) -> Pairs:
+    """Return the requests that both sides have, with the same prompt."""
+    _, left, right = np.intersect1d(closed.item, other.item, assume_unique=True, return_indices=True)
+    same = closed.prompt[left] == other.prompt[right]
+    return Pairs(
+        closed.where(left[same]),
+        other.where(right[same]),
+        int((~same).sum()),
+        len(closed.item) - len(left),
+        len(other.item) - len(right),
+    )
+
+
+def _factorized(rows: Any, column: str) -> tuple[Ints, list[str]]:
+    values = rows[column].astype(str).to_numpy(dtype=object)
+    names, code = np.unique(values, return_inverse=True) if len(values) else (np.array([]), np.array([], int))
+    return code.astype(np.int64), [str(name) for name in names]
