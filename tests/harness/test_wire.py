@@ -13,7 +13,7 @@ from harness import wire
 from harness.errors import RunnerError
 
 STREAM = (
-    b": comment\r\nevent: message_start\r\ndata: {\"a\": 1}\r\n\r\n"
+    b': comment\r\nevent: message_start\r\ndata: {"a": 1}\r\n\r\n'
     b"data: first\ndata: second\n\ndata:no space\n\nretry: 5\n\ndata: \xc3\xa9\n\nid: 7\rdata: lone CR\r\rdata: cut off"
 )
 EVENTS = [
@@ -31,7 +31,9 @@ def test_any_split_of_the_bytes_gives_the_same_events(cuts: list[int]) -> None:
     parser = wire.EventParser()
     edges = [0, *sorted(cuts), len(STREAM)]
     found = [
-        event for start, end in zip(edges, edges[1:], strict=False) for event in parser.feed(STREAM[start:end], 0.0)
+        event
+        for start, end in zip(edges, edges[1:], strict=False)
+        for event in parser.feed(STREAM[start:end], 0.0)
     ]
 
     assert EVENTS == [(event.name, event.data) for event in found]
@@ -159,7 +161,9 @@ def test_outside_an_exchange_the_transport_is_plain() -> None:
 
 def test_within_an_exchange_the_body_goes_to_the_tape() -> None:
     """The client sees an empty body; the tape has the events and the status."""
-    reply = httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=_Stream([b"data: a\n\n"]))
+    reply = httpx2.Response(
+        200, headers={"content-type": "text/event-stream"}, stream=_Stream([b"data: a\n\n"])
+    )
     transport = wire.StampedTransport(httpx2.MockTransport(lambda _: reply))
 
     async def main() -> tuple[str, list[bytes], int | None]:
@@ -173,7 +177,9 @@ def test_within_an_exchange_the_body_goes_to_the_tape() -> None:
 
 def test_a_page_in_place_of_a_stream_is_garbage() -> None:
     """A gateway's HTML with status 200 is named, with its first words."""
-    reply = httpx2.Response(200, headers={"content-type": "text/html"}, stream=_Stream([b"<html>Bad gateway"]))
+    reply = httpx2.Response(
+        200, headers={"content-type": "text/html"}, stream=_Stream([b"<html>Bad gateway"])
+    )
     transport = wire.StampedTransport(httpx2.MockTransport(lambda _: reply))
 
     async def main() -> None:
@@ -183,7 +189,9 @@ def test_a_page_in_place_of_a_stream_is_garbage() -> None:
                 async for _ in tape.events():
                     pass
 
-    with pytest.raises(RunnerError, match=r"expected an event stream, got text/html: '<html>Bad gateway'") as caught:
+    with pytest.raises(
+        RunnerError, match=r"expected an event stream, got text/html: '<html>Bad gateway'"
+    ) as caught:
         asyncio.run(main())
     assert "garbage" == caught.value.kind
 
