@@ -118,6 +118,8 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
         ]
         rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
     frame = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
+    counted = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
+    frame[counted] = frame[counted].astype("Int64")
     return CostTable(frame, read_runs.simulated, account.warnings, exact)
 
 

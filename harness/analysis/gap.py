@@ -185,7 +185,15 @@ def gap(
             }
             rows += [{**base, **found} for found in _measured(shared, margin, bias)]
     _correct(rows, margin)
+    if not all_pairs and (len(closed) > 1 or len(opened) > 1):
+        most = max(abs(row.get("selection_points") or 0.0) for row in rows)
+        warnings.append(
+            f"the best of {len(closed)} closed and {len(opened)} open models is picked on the items it is judged by; "
+            f"intervals and p-values of accuracy are corrected for that, by up to {most:.1f} points"
+        )
     frame = pd.DataFrame([{name: row.get(name) for name in COLUMNS} for row in rows], columns=list(COLUMNS))
+    counted = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed"]
+    frame[counted] = frame[counted].astype("Int64")
     return GapTable(
         frame,
         fairness(read_runs, named),
@@ -238,12 +246,6 @@ def _chosen(
         table = np.stack([side.columns["score"] for side in picked.values()], axis=1) if common else None
         clusters = next(iter(picked.values())).cluster
         biases.append(0.0 if table is None else selection_bias(table, clusters))
-        if len(scored) > 1 and common:
-            warnings.append(
-                f"{scope}: {best[-1]} is the best of {len(scored)} "
-                f"{'closed' if names is closed else 'open'} models on the same items, which flatters it by about "
-                f"{biases[-1] * 100:.1f} points; interval and p-value are corrected for it"
-            )
     return [(best[0], best[1])], biases[0] - biases[1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import httpx2
 import pytest
@@ -30,11 +31,7 @@ def test_any_split_of_the_bytes_gives_the_same_events(cuts: list[int]) -> None:
     """Reads end anywhere: inside a line, a CRLF or a UTF-8 character."""
     parser = wire.EventParser()
     edges = [0, *sorted(cuts), len(STREAM)]
-    found = [
-        event
-        for start, end in zip(edges, edges[1:], strict=False)
-        for event in parser.feed(STREAM[start:end], 0.0)
-    ]
+    found = [event for start, end in pairwise(edges) for event in parser.feed(STREAM[start:end], 0.0)]
 
     assert EVENTS == [(event.name, event.data) for event in found]
 

@@ -1,0 +1,49 @@
+"""The summary as files that other programs read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from harness.analysis.frames import Runs
+from harness.analysis.summary import summarize
+from harness.errors import ResultsError
+from harness.report.units import csv_cell
+
+
+def csv(runs: Runs | Sequence[Path], path: Path) -> Path:
+    """Write the summary as CSV: unknown is empty, and no cell can act as a spreadsheet formula.
+
+    Raises:
+        ResultsError: A folder is no run, or the file cannot be written.
+    """
+    frame = summarize(runs).frame.map(csv_cell)
+    return _write(path, lambda: frame.to_csv(path, index=False))
+
+
+def parquet(runs: Runs | Sequence[Path], path: Path) -> Path:
+    """Write the summary as Parquet.
+
+    Raises:
+        ResultsError: A folder is no run, or the file cannot be written.
+    """
+    frame = _typed(summarize(runs).frame)
+    return _write(path, lambda: frame.to_parquet(path, index=False))
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with a column that is unknown throughout as numbers, so that it has a type."""
+    return frame.convert_dtypes()
+
+
+def _write(path: Path, write: object) -> Path:
+    assert callable(write)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write()
+    except OSError as exc:
+        msg = f"cannot write {path}: {exc.strerror or exc}; choose another place"
+        raise ResultsError(msg) from exc
+    return path

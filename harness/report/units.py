@@ -1,0 +1,127 @@
+"""How a number is written: with its unit, three significant digits, and a dash where it is unknown."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+NOTHING = "–"
+SIMULATED = "SIMULATED"
+METRICS: Mapping[str, str] = {
+    "accuracy": "accuracy",
+    "response_p50_s": "response time, median",
+    "response_p95_s": "response time, p95",
+    "answer_chars_per_s_p50": "speed, characters/s",
+    "usd_per_task": "cost per task",
+    "usd_per_correct": "cost per correct task",
+}
+"""A metric's name as it is printed."""
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def known(value: Any) -> bool:
+    """Return whether a cell of a table holds a number or text: not None, NA or NaN."""
+    if value is None:
+        return False
+    try:
+        return not math.isnan(value)
+    except TypeError:
+        # pandas.NA compares to nothing and is no float; text is no number.
+        return isinstance(value, str)
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Return a number with ``digits`` significant digits and no exponent."""
+    if not known(value):
+        return NOTHING
+    amount = float(value)
+    if amount == 0 or not math.isfinite(amount):
+        return "0" if amount == 0 else NOTHING
+    places = max(0, digits - 1 - math.floor(math.log10(abs(amount))))
+    return f"{amount:,.{places}f}"
+
+
+def count(value: Any) -> str:
+    """Return a whole number with separators."""
+    return f"{int(value):,}" if known(value) else NOTHING
+
+
+def percent(value: Any) -> str:
+    """Return a ratio as a percentage: 0.927 is ``92.7 %``."""
+    return f"{float(value) * 100:.1f} %" if known(value) else NOTHING
+
+
+def seconds(value: Any) -> str:
+    """Return a time in ms below a second, else in s."""
+    if not known(value):
+        return NOTHING
+    amount = float(value)
+    return f"{number(amount * 1000)} ms" if 0 < abs(amount) < 0.9995 else f"{number(amount)} s"
+
+
+def usd(value: Any) -> str:
+    """Return dollars; small amounts keep three significant digits."""
+    if not known(value):
+        return NOTHING
+    amount = float(value)
+    sign = "-" if amount < 0 else ""
+    if abs(amount) >= 100 or amount == 0:
+        return f"{sign}${abs(amount):,.2f}"
+    return f"{sign}${number(abs(amount))}"
+
+
+def metric_value(unit: Any, value: Any) -> str:
+    """Return a metric's value in its unit; accuracy is a ratio and its gap is in points."""
+    writers = {"points": percent, "s": seconds, "usd": usd}
+    return writers.get(str(unit), number)(value)
+
+
+def gap_value(unit: Any, value: Any) -> str:
+    """Return a gap with its sign."""
+    if not known(value):
+        return NOTHING
+    amount = float(value)
+    sign = "+" if amount > 0 else "-" if amount < 0 else ""
+    if unit == "points":
+        return f"{amount:+.1f}" if sign else "0.0"
+    return sign + metric_value(unit, abs(amount))
+
+
+def interval(unit: Any, low: Any, high: Any) -> str:
+    """Return an interval of a gap."""
+    if not known(low) or not known(high):
+        return NOTHING
+    return f"{gap_value(unit, low)} to {gap_value(unit, high)}"
+
+
+def accuracy(value: Any, low: Any, high: Any) -> str:
+    """Return an accuracy with its interval in short: ``92.7 (89.5 to 95.0)``."""
+    if not known(value):
+        return NOTHING
+    if not known(low) or not known(high):
+        return f"{float(value) * 100:.1f}"
+    return f"{float(value) * 100:.1f} ({float(low) * 100:.1f} to {float(high) * 100:.1f})"
+
+
+def p_value(value: Any) -> str:
+    """Return a p-value; below a thousandth it is only said to be."""
+    if not known(value):
+        return NOTHING
+    return "< 0.001" if float(value) < 0.001 else f"{float(value):.3f}"
+
+
+def clean(text: Any) -> str:
+    """Return text that cannot move a cursor, colour a terminal or turn its direction; unknown is a dash."""
+    return _CONTROL.sub("", str(text)) if known(text) else NOTHING
+
+
+def csv_cell(value: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    cleaned = _CONTROL.sub("", value)
+    return f"'{cleaned}" if cleaned.startswith(("=", "+", "-", "@", "\t", "\r")) else cleaned

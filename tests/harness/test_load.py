@@ -1,0 +1,172 @@
+"""When requests are sent, and when again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import pytest
+
+from harness import wire
+from harness.errors import RETRYABLE, FailureKind
+from harness.load import BACKOFF_BASE_S, Halt, Retries, Try, drive
+from harness.plan import Load, Planned
+from harness.values import Failure
+from tests.makers import sample
+
+NOW = Retries(attempts=3, max_wait_s=0.0)
+
+
+def requests(count: int, due_s: Callable[[int], float] | None = None) -> list[tuple[Planned, int]]:
+    return [(Planned(sample(n), 0, "measure", due_s(n) if due_s else None), 0) for n in range(count)]
+
+
+class Sends:
+    """Records attempts; fails as told, and lets go of the loop so that others can start."""
+
+    def __init__(self, fail: dict[str, list[Failure | None]] | None = None) -> None:
+        self.fail = fail or {}
+        self.tries: list[Try] = []
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    async def __call__(self, attempt: Try) -> Failure | None:
+        self.tries.append(attempt)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self.in_flight -= 1
+        script = self.fail.get(attempt.planned.sample.sample_id, [])
+        return script[attempt.tries - 1] if attempt.tries <= len(script) else None
+
+
+def driven(
+    load: Load,
+    todo: list[tuple[Planned, int]],
+    sends: Sends,
+    *,
+    retries: Retries = NOW,
+    halt_after: int | None = None,
+) -> Sends:
+    async def main() -> None:
+        halt = Halt()
+
+        async def send(attempt: Try) -> Failure | None:
+            failure = await sends(attempt)
+            if halt_after is not None and len(sends.tries) >= halt_after:
+                halt.now("budget")
+            return failure
+
+        await drive(load, todo, send, retries=retries, halt=halt, seed=1, zero_s=wire.now())
+
+    asyncio.run(main())
+    return sends
+
+
+def test_concurrency_keeps_so_many_in_flight() -> None:
+    """20 requests, 4 at a time."""
+    sends = driven(Load("concurrency", 4), requests(20), Sends())
+
+    assert (20, 4) == (len(sends.tries), sends.most_in_flight)
+
+
+def test_a_rate_sends_whatever_is_in_flight() -> None:
+    """All due at once: ten in flight at once."""
+    assert 10 == driven(Load("rate", 1e6), requests(10, lambda _: 0.0), Sends()).most_in_flight
+
+
+def test_a_rates_schedule_is_kept() -> None:
+    """Due every 10 ms; response time counts from there."""
+    sends = driven(Load("rate", 100), requests(4, lambda n: n * 0.01), Sends())
+    scheduled = [attempt.scheduled_s - sends.tries[0].scheduled_s for attempt in sends.tries]
+
+    assert [0.0, 0.01, 0.02, 0.03] == pytest.approx(scheduled)
+
+
+def test_a_resumed_rate_starts_at_once() -> None:
+    """What is left of the schedule is moved up; 100 s are not waited for."""
+    sends = driven(Load("rate", 1), requests(2, lambda n: 100.0 + n * 0.001), Sends())
+
+    assert 2 == len(sends.tries)
+
+
+def test_a_retry_is_an_attempt_of_its_own() -> None:
+    """Two failures and an answer: attempts 1, 2, 3."""
+    server = Failure("server", "oops")
+    sends = driven(Load("concurrency", 1), requests(1), Sends({"s0": [server, server, None]}))
+
+    assert [1, 2, 3] == [attempt.number for attempt in sends.tries]
+
+
+def test_attempts_of_an_earlier_session_are_counted_on() -> None:
+    """Two were made before the crash: the next is the third, with a full budget of its own."""
+    planned = requests(1)[0][0]
+    sends = driven(Load("concurrency", 1), [(planned, 2)], Sends())
+
+    assert [(3, 1)] == [(attempt.number, attempt.tries) for attempt in sends.tries]
+
+
+def test_attempts_are_bounded() -> None:
+    """A server that always fails is asked three times."""
+    server = Failure("server", "oops")
+    sends = driven(Load("concurrency", 1), requests(1), Sends({"s0": [server] * 9}))
+
+    assert 3 == len(sends.tries)
+
+
+@pytest.mark.parametrize("kind", ["auth", "bad_request", "not_found", "quota", "runner", "cancelled"])
+def test_what_waiting_does_not_cure_is_not_retried(kind: FailureKind) -> None:
+    """One attempt."""
+    assert kind not in RETRYABLE
+    assert not Retries().again(Failure(kind, "no"), 1)
+
+
+@pytest.mark.parametrize("kind", sorted(RETRYABLE))
+def test_what_waiting_may_cure_is_retried(kind: FailureKind) -> None:
+    """Until the attempts are used up."""
+    assert Retries(3).again(Failure(kind, "no"), 2)
+    assert not Retries(3).again(Failure(kind, "no"), 3)
+
+
+def test_a_wait_longer_than_allowed_is_not_waited() -> None:
+    """A provider that asks for ten minutes is left alone."""
+    assert not Retries(max_wait_s=60).again(Failure("rate_limit", "no", 429, 600.0), 1)
+
+
+def test_retry_after_is_honoured_and_jittered() -> None:
+    """At least what was asked, at most the first back-off's ceiling on top."""
+    waits = [Retries().wait_s(Failure("rate_limit", "no", 429, 2.0), 1, random.Random(n)) for n in range(50)]
+
+    assert all(2.0 <= wait <= 2.0 + BACKOFF_BASE_S for wait in waits)
+    assert len(set(waits)) == 50
+
+
+def test_back_off_grows_and_is_capped() -> None:
+    """0.5, 1, 2 … seconds at most, never over max_wait_s."""
+    retries = Retries(attempts=99, max_wait_s=5.0)
+    most = [
+        max(retries.wait_s(Failure("server", "x"), n, random.Random(k)) for k in range(300))
+        for n in (1, 2, 3, 20)
+    ]
+
+    assert most[0] <= 0.5 < most[1] <= 1.0 < most[2] <= 2.0 < most[3] <= 5.0
+
+
+def test_a_halt_sends_nothing_new() -> None:
+    """Halted after the third answer: what was in flight is finished, the other 16 are not sent."""
+    sends = driven(Load("concurrency", 2), requests(20), Sends(), halt_after=3)
+
+    assert len(sends.tries) <= 3 + 1
+    assert 0 == sends.in_flight
+
+
+def test_a_halt_ends_a_back_off() -> None:
+    """A run stopped during a long wait stops at once."""
+    limited = Failure("rate_limit", "no", 429, 50.0)
+    sends = driven(
+        Load("concurrency", 1), requests(1), Sends({"s0": [limited] * 3}), retries=Retries(), halt_after=1
+    )
+
+    assert 1 == len(sends.tries)
