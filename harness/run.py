@@ -25,12 +25,16 @@ from harness.plan import Cell, Plan, Planned
 from harness.record import CellClock, Circumstance, attempt_row, payload_row
 from harness.runner import Runner
 from harness.scoring import Scorer
-from harness.store import Key, RunWriter, attempts_made, finished
+from harness.store import RunWriter, attempts_of
 from harness.telemetry import GpuSampler
 from harness.values import Attempt, Failure, Model, Request, Response, Score, Session
 
 Price = Callable[[Attempt], Decimal | None]
 """US dollars that one attempt cost; None: unknown, or not billed by the call."""
+
+
+Key = tuple[str, str, int]
+"""A planned request: cell_id, sample_id, repeat."""
 
 
 class Watcher(Protocol):
@@ -134,15 +138,20 @@ class _Conductor:
         fresh = manifests.opening(plan, writer.folder.name, settings.selection, simulated)
         self.manifest = fresh if resumed is None else {**dict(resumed), "state": "running", "ended_at": None}
         writer.write_manifest(self.manifest)
-        self.kept: dict[Key, Attempt] = finished(writer.folder) if resumed else {}
-        self.made: dict[Key, int] = attempts_made(writer.folder) if resumed else {}
+        earlier = attempts_of(writer.folder) if resumed else []
+        self.kept: set[Key] = set()
+        self.made: dict[Key, int] = {}
+        for row in earlier:
+            key = (row.cell_id, row.sample_id, row.repeat)
+            self.made[key] = max(self.made.get(key, 0), row.attempt)
+            if row.final:
+                self.kept.add(key)
+            self._spend(settings.price(row))
         # Half the cores at least stay with the client: a busy machine makes late stamps.
         self.scorers = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2))
 
     async def all_models(self) -> None:
         """Run every model that still has requests to send."""
-        for row in self.kept.values():
-            self.spent_usd += self.settings.price(row) or 0
         for model in self.plan.models:
             if self.halt.reason is not None:
                 return
@@ -247,10 +256,14 @@ class _Conductor:
                 self.writer.add_media(image.sha256, image.data)
         self.writer.add(row, payload_row(row, planned, response, score))
         usd = self.settings.price(row)
+        self._spend(usd)
+        self.watcher.attempt_done(cell, row, usd)
+
+    def _spend(self, usd: Decimal | None) -> None:
+        """Count what an attempt cost, of this session or an earlier one, and stop at the limit."""
         self.spent_usd += usd or 0
         if self.settings.max_usd is not None and self.spent_usd >= self.settings.max_usd:
             self.halt.now(f"--max-usd {self.settings.max_usd} reached: ${self.spent_usd:.4f} spent")
-        self.watcher.attempt_done(cell, row, usd)
 
     @staticmethod
     def _key(cell: Cell, planned: Planned) -> Key:

@@ -39,9 +39,6 @@ from harness.values import Attempt, Payload
 if TYPE_CHECKING:
     import pandas as pd
 
-Key = tuple[str, str, int]
-"""A planned request: cell_id, sample_id, repeat."""
-
 PART_ROWS = 5_000
 SYNC_ROWS = 500
 SYNC_S = 2.0
@@ -207,31 +204,15 @@ def read_payload(runs: Sequence[Path], columns: Sequence[str] | None = None) -> 
     return frame
 
 
-def finished(run: Path) -> dict[Key, Attempt]:
-    """Return the final attempts of a run by planned request: what a resumed run need not pay again.
-
-    Unlike the reading functions it returns whole rows, since the live view goes on from their figures.
-    """
+def attempts_of(run: Path) -> list[Attempt]:
+    """Return every attempt of a run as a value, in the order written: what a resumed run goes on from."""
     names = [field.name for field in dataclasses.fields(Attempt)]
     rows = _read([run], "attempts", ATTEMPT_SCHEMA, None).select(names).to_pylist()
-    kept: dict[Key, Attempt] = {}
     for row in rows:
-        if row["final"]:
-            row["params_changes"] = tuple(row["params_changes"])
-            row["chunk_s"] = tuple(row["chunk_s"])
-            row["chunk_tokens"] = None if row["chunk_tokens"] is None else tuple(row["chunk_tokens"])
-            kept[(row["cell_id"], row["sample_id"], row["repeat"])] = Attempt(**row)
-    return kept
-
-
-def attempts_made(run: Path) -> dict[Key, int]:
-    """Return how many attempts each request of a run has had, final or not."""
-    table = _read([run], "attempts", ATTEMPT_SCHEMA, ["cell_id", "sample_id", "repeat", "attempt"])
-    made: dict[Key, int] = {}
-    for row in table.to_pylist():
-        key = (row["cell_id"], row["sample_id"], row["repeat"])
-        made[key] = max(made.get(key, 0), row["attempt"])
-    return made
+        row["params_changes"] = tuple(row["params_changes"])
+        row["chunk_s"] = tuple(row["chunk_s"])
+        row["chunk_tokens"] = None if row["chunk_tokens"] is None else tuple(row["chunk_tokens"])
+    return [Attempt(**row) for row in rows]
 
 
 def read_manifest(run: Path) -> dict[str, Any]:

@@ -274,7 +274,7 @@ def _measured(shared: Pairs, margin: float, bias: float) -> Iterator[dict[str, A
         known = shared.both("usd")
         row = {"metric": metric, "unit": "usd", "better": "lower", **_counts(known)}
         if not len(known.closed.item):
-            row["verdict"] = "unknown: no price on one side or both"
+            row["verdict"] = "unknown: no price"
         else:
             row.update(_quotients(known, below))
         yield row
@@ -330,7 +330,7 @@ def _quotients(pairs: Pairs, column: str | None) -> dict[str, Any]:
     )
     row: dict[str, Any] = {"closed_value": found.first, "open_value": found.second, "method": "bootstrap"}
     if found.first is None or found.second is None:
-        return {**row, "verdict": "unknown: no correct task on one side"}
+        return {**row, "verdict": "unknown: none correct"}
     change = found.first - found.second
     row.update(
         gap_points=change,

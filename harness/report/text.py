@@ -1,12 +1,13 @@
-"""Tables for the terminal, as rich renderables."""
+"""Tables for the terminal, as rich renderables that fit its width."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
-from rich.console import Group, RenderableType
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -15,113 +16,125 @@ from harness.analysis.gap import OVERALL, GapTable
 from harness.analysis.summary import Summary
 from harness.report import units
 
+WIDE = 112
+"""Columns of a terminal from which every column of a table is shown."""
 _VERDICT_STYLE = {"closed ahead": "bold blue", "open ahead": "bold green"}
+Row = Mapping[str, Any]
+Cell = Callable[[Row], str]
+
+
+class _ByWidth:
+    """A table that leaves out its lesser columns where the terminal is narrow."""
+
+    def __init__(self, draw: Callable[[bool], RenderableType]) -> None:
+        """Keep how to draw it, wide or narrow."""
+        self._draw = draw
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
+        yield self._draw(options.max_width >= WIDE)
+
+
+_SUMMARY: tuple[tuple[str, bool, Cell], ...] = (
+    ("weights", False, lambda row: str(row["weights"])),
+    ("done", False, lambda row: f"{units.count(row['done'])}/{units.count(row['planned'])}"),
+    ("accuracy % (95 %)", True, units.accuracy),
+    ("coverage", True, lambda row: units.percent(row["coverage"])),
+    ("TTFT p50", True, lambda row: units.seconds(row["ttft_p50_s"])),
+    ("answer p50", True, lambda row: units.seconds(row["response_p50_s"])),
+    ("p95", True, lambda row: units.seconds(row["response_p95_s"])),
+    ("chars/s", False, lambda row: units.number(row["answer_chars_per_s_p50"])),
+    ("$/correct", True, lambda row: units.usd(row["usd_per_correct"])),
+)
+_COST: tuple[tuple[str, bool, Cell], ...] = (
+    ("tasks", True, lambda row: units.count(row["tasks"])),
+    ("correct", True, lambda row: units.count(row["correct"])),
+    ("total", True, lambda row: units.usd(row["usd"])),
+    ("retries", False, lambda row: units.usd(row["usd_retries"])),
+    ("per task", True, lambda row: units.usd(row["usd_per_task"])),
+    ("per correct", True, lambda row: units.usd(row["usd_per_correct"])),
+    ("per M tokens", False, lambda row: units.usd(row["usd_per_mtok"])),
+    ("GPU-hours", False, lambda row: units.number(row["gpu_hours"])),
+)
 
 
 def summary_table(summary: Summary) -> RenderableType:
-    """Return accuracy, coverage, times, tokens and cost by category and model."""
-    table = _table("Summary", simulated=summary.simulated)
-    _columns(table, ("category", "model", "weights"))
-    right = (
-        "done",
-        "accuracy % (95 %)",
-        "coverage",
-        "first token p50",
-        "response p50",
-        "p95",
-        "chars/s",
-        "$/correct",
-    )
-    _columns(table, right, justify="right")
-    level = summary.level("category")
-    last = None
-    for row in _rows(_by_category(level)):
-        if last is not None and row["category"] != last:
-            table.add_section()
-        shown = "" if row["category"] == last else row["category"]
-        last = row["category"]
-        table.add_row(units.clean(shown) if shown else "", *_summary_cells(row))
-    models = summary.level("model")
-    if level["category"].nunique() > 1:
-        table.add_section()
-        for index, row in enumerate(_rows(models)):
-            table.add_row(Text(OVERALL if index == 0 else "", "bold"), *_summary_cells(row))
-    return Group(table, *_outcomes(models), *_notes(summary.warnings))
+    """Return accuracy, coverage, times and cost by category and model."""
+    models, level = summary.level("model"), summary.level("category")
+    parts = [(str(name), level[level["category"] == name]) for name in dict.fromkeys(level["category"])]
+    if len(parts) > 1:
+        parts.append((OVERALL, models))
+    blocks = [(name, [(_name(row), row) for row in _rows(part)]) for name, part in parts]
 
+    def draw(wide: bool) -> RenderableType:
+        return _blocks("Summary", summary.simulated, "model", _SUMMARY, blocks, wide=wide)
 
-def gap_table(gap: GapTable) -> RenderableType:
-    """Return the open-versus-closed table with verdicts and the fairness line."""
-    table = _table("Gap: closed minus open, on shared requests", simulated=gap.simulated)
-    _columns(table, ("category", "metric", "closed", "open"))
-    _columns(table, ("gap", "% of closed", "95 % interval", "p (Holm)"), justify="right")
-    _columns(table, ("verdict",))
-    _columns(table, ("pairs", "needed"), justify="right")
-    last = None
-    for row in _rows(gap.frame):
-        scope = (row["category"], row["closed_model"], row["open_model"])
-        if last is not None and scope != last:
-            table.add_section()
-        fresh = scope != last
-        last = scope
-        verdict = str(row["verdict"])
-        style = "green" if verdict.startswith("equivalent") else _VERDICT_STYLE.get(verdict, "")
-        table.add_row(
-            Text(units.clean(row["category"]), "bold") if fresh else "",
-            units.METRICS.get(str(row["metric"]), str(row["metric"])),
-            _side(row, "closed", named=fresh),
-            _side(row, "open", named=fresh),
-            units.gap_value(row["unit"], row["gap_points"]) + (" pts" if row["unit"] == "points" else ""),
-            _percent_of_closed(row),
-            units.interval(row["unit"], row["ci_low"], row["ci_high"]),
-            units.p_value(row["p_value"]),
-            Text(verdict, style),
-            units.count(row["n_pairs"]),
-            units.count(row["items_needed"]),
-        )
-    said = Text(units.clean(gap.headline()), "bold")
-    fair = gap.fairness or ["no broken condition was found: same prompts, budgets, settings and images."]
-    lines = [Text("Fairness: " + units.clean(line), "yellow" if gap.fairness else "green") for line in fair]
-    body: list[RenderableType] = [said, table] if len(gap.frame) else [said]
-    return Group(*body, *lines, *_notes(gap.warnings if len(gap.frame) else ()))
+    return Group(_ByWidth(draw), *_outcomes(models), *_notes(summary.warnings))
 
 
 def cost_table(cost: CostTable) -> RenderableType:
     """Return cost per task and per correct task, with where each price comes from."""
-    table = _table("Cost, retries included", simulated=cost.simulated)
-    _columns(table, ("model", "category"))
-    right = (
-        "tasks",
-        "correct",
-        "total",
-        "of it retries",
-        "per task",
-        "per correct",
-        "per M tokens",
-        "GPU-hours",
-    )
-    _columns(table, right, justify="right")
-    _columns(table, ("price", "source"))
-    last = None
-    for row in _rows(cost.frame):
-        fresh = row["model_id"] != last
-        if last is not None and fresh:
-            table.add_section()
-        last = row["model_id"]
-        table.add_row(
-            units.clean(row["model_id"]) if fresh else "",
-            Text(OVERALL, "bold") if row["category"] == ALL else units.clean(row["category"]),
-            units.count(row["tasks"]),
-            units.count(row["correct"]),
-            units.usd(row["usd"]),
-            units.usd(row["usd_retries"]),
-            units.usd(row["usd_per_task"]),
-            units.usd(row["usd_per_correct"]),
-            units.usd(row["usd_per_mtok"]),
-            units.number(row["gpu_hours"]),
-            units.clean(row["price"]) if fresh else "",
-            units.clean(row["price_source"]) if fresh else "",
+    blocks = []
+    prices: list[Text] = []
+    for name in dict.fromkeys(cost.frame["model_id"]):
+        rows = _rows(cost.frame[cost.frame["model_id"] == name])
+        lines = [(OVERALL if row["category"] == ALL else units.clean(row["category"]), row) for row in rows]
+        blocks.append((units.clean(name), lines))
+        if units.known(rows[0]["price"]):
+            source = units.clean(rows[0]["price_source"])
+            prices.append(Text(f"{units.clean(name)}: {units.clean(rows[0]['price'])} ({source})", "dim"))
+
+    def draw(wide: bool) -> RenderableType:
+        return _blocks("Cost, retries included", cost.simulated, "", _COST, blocks, wide=wide)
+
+    return Group(_ByWidth(draw), *prices, *_notes(cost.warnings))
+
+
+def gap_table(gap: GapTable) -> RenderableType:
+    """Return the open-versus-closed table with verdicts and the fairness line."""
+    said = Text(units.clean(gap.headline()), "bold")
+    if gap.frame.empty:
+        return said
+    fair = gap.fairness or ["no broken condition found: same prompts, budgets, settings and images."]
+    style = "yellow" if gap.fairness else "green"
+    lines = [Text("Fairness: " + units.clean(line), style) for line in fair]
+    return Group(_ByWidth(lambda wide: _gap(gap, wide=wide)), said, *lines, *_notes(gap.warnings))
+
+
+def _gap(gap: GapTable, *, wide: bool) -> Table:
+    table = _table("Gap: closed minus open, on shared requests", simulated=gap.simulated)
+    table.add_column("", overflow="fold", min_width=8)
+    table.add_column("metric", no_wrap=True)
+    for name in ("closed", "open", "gap", "95 % interval", *(("p (Holm)", "pairs") if wide else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
+    last: tuple[Any, ...] | None = None
+    place = 0
+    for row in _rows(gap.frame):
+        scope = (row["category"], row["closed_model"], row["open_model"])
+        if scope != last:
+            if last is not None:
+                table.add_section()
+            last, place = scope, 0
+        heads = (
+            Text(units.clean(row["category"]), "bold"),
+            Text(units.clean(row["closed_model"]), "blue"),
+            Text(units.clean(row["open_model"]), "green"),
         )
-    return Group(table, *_notes(cost.warnings))
+        verdict = str(row["verdict"])
+        if units.known(row["items_needed"]):
+            verdict += f" (needs {units.count(row['items_needed'])} pairs)"
+        table.add_row(
+            heads[place] if place < len(heads) else "",
+            units.SHORT_METRICS.get(str(row["metric"]), str(row["metric"])),
+            units.metric_value(row["unit"], row["closed_value"]),
+            units.metric_value(row["unit"], row["open_value"]),
+            _gap_cell(row, wide=wide),
+            units.interval(row["unit"], row["ci_low"], row["ci_high"]),
+            *((units.p_value(row["p_value"]), units.count(row["n_pairs"])) if wide else ()),
+            Text(verdict, "green" if verdict.startswith("equivalent") else _VERDICT_STYLE.get(verdict, "")),
+        )
+        place += 1
+    return table
 
 
 def failure_table(failures: pd.DataFrame) -> RenderableType:
@@ -129,8 +142,10 @@ def failure_table(failures: pd.DataFrame) -> RenderableType:
     if failures.empty:
         return Text("No attempt failed.")
     table = _table("Failed attempts", simulated=bool(failures["simulated"].any()))
-    _columns(table, ("model", "kind"))
-    _columns(table, ("status", "attempts", "requests lost"), justify="right")
+    table.add_column("model", overflow="fold")
+    table.add_column("kind", no_wrap=True)
+    for name in ("status", "attempts", "lost"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("example", overflow="fold")
     for row in _rows(failures):
         table.add_row(
@@ -144,41 +159,49 @@ def failure_table(failures: pd.DataFrame) -> RenderableType:
     return table
 
 
+def _blocks(
+    title: str,
+    simulated: bool,
+    head: str,
+    columns: tuple[tuple[str, bool, Cell], ...],
+    blocks: list[tuple[str, list[tuple[str, Row]]]],
+    *,
+    wide: bool,
+) -> Table:
+    """Return a table of blocks, each under a line of its own; lesser columns only where there is room."""
+    shown = [(name, cell) for name, always, cell in columns if always or wide]
+    table = _table(title, simulated=simulated)
+    table.add_column(head, overflow="fold", min_width=10)
+    for name, _ in shown:
+        table.add_column(name, justify="right", no_wrap=True)
+    for index, (name, rows) in enumerate(blocks):
+        if index:
+            table.add_section()
+        table.add_row(Text(name, "bold"))
+        for line, row in rows:
+            table.add_row(Text("  " + line), *(cell(row) for _, cell in shown))
+    return table
+
+
 def _table(title: str, *, simulated: bool) -> Table:
     said = f"{title}  [{units.SIMULATED}: a simulated provider answered]" if simulated else title
     return Table(
-        title=Text(said, "bold red" if simulated else "bold"), title_justify="left", header_style="dim"
+        title=Text(said, "bold red" if simulated else "bold"),
+        title_justify="left",
+        header_style="dim",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
 
 
-def _columns(table: Table, names: Iterable[str], justify: Any = "left") -> None:
-    for name in names:
-        table.add_column(name, justify=justify, overflow="fold")
-
-
-def _rows(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict(orient="records")]
 
 
-def _by_category(level: pd.DataFrame) -> pd.DataFrame:
-    """Return rows grouped by category, both in the order in which they came."""
-    order = {name: place for place, name in enumerate(dict.fromkeys(level["category"]))}
-    return level.sort_values("category", key=lambda column: column.map(order), kind="stable")
-
-
-def _summary_cells(row: Mapping[str, Any]) -> list[RenderableType]:
-    return [
-        units.clean(row["model_id"]),
-        str(row["weights"]),
-        f"{units.count(row['done'])}/{units.count(row['planned'])}",
-        units.accuracy(row["accuracy"], row["accuracy_low"], row["accuracy_high"]),
-        units.percent(row["coverage"]),
-        units.seconds(row["ttft_p50_s"]),
-        units.seconds(row["response_p50_s"]),
-        units.seconds(row["response_p95_s"]),
-        units.number(row["answer_chars_per_s_p50"]),
-        units.usd(row["usd_per_correct"]),
-    ]
+def _name(row: Row) -> str:
+    load = row["load"]
+    return units.clean(row["model_id"]) + (f" {load}" if units.known(load) else "")
 
 
 def _outcomes(models: pd.DataFrame) -> list[Text]:
@@ -188,22 +211,15 @@ def _outcomes(models: pd.DataFrame) -> list[Text]:
         kinds = ("unparsed", "truncated", "refused", "infra", "unscored", "retries")
         said = [f"{units.count(row[kind])} {kind}" for kind in kinds if row[kind]]
         if said:
-            lines.append(
-                Text(f"{units.clean(row['model_id'])}: {', '.join(said)} of {units.count(row['n'])}", "dim")
-            )
+            of = f"of {units.count(row['n'])} requests"
+            lines.append(Text(f"{units.clean(row['model_id'])}: {', '.join(said)}, {of}", "dim"))
     return lines
 
 
-def _side(row: Mapping[str, Any], side: str, *, named: bool) -> Text:
-    value = units.metric_value(row["unit"], row[f"{side}_value"])
-    if not named:
-        return Text(value)
-    return Text.assemble(value, "  ", (units.clean(row[f"{side}_model"]), "cyan"))
-
-
-def _percent_of_closed(row: Mapping[str, Any]) -> str:
-    value = row["gap_percent_of_closed"]
-    return f"{float(value):+.1f} %" if units.known(value) else units.NOTHING
+def _gap_cell(row: Row, *, wide: bool) -> str:
+    gap = units.gap_value(row["unit"], row["gap_points"]) + (" pts" if row["unit"] == "points" else "")
+    percent = row["gap_percent_of_closed"]
+    return f"{gap} ({float(percent):+.0f} %)" if wide and units.known(percent) else gap
 
 
 def _notes(warnings: Iterable[str]) -> list[Text]:

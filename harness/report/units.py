@@ -18,6 +18,15 @@ METRICS: Mapping[str, str] = {
     "usd_per_correct": "cost per correct task",
 }
 """A metric's name as it is printed."""
+SHORT_METRICS: Mapping[str, str] = {
+    "accuracy": "accuracy",
+    "response_p50_s": "answer p50",
+    "response_p95_s": "answer p95",
+    "answer_chars_per_s_p50": "chars/s",
+    "usd_per_task": "$/task",
+    "usd_per_correct": "$/correct",
+}
+"""The same for a terminal."""
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
@@ -98,13 +107,14 @@ def interval(unit: Any, low: Any, high: Any) -> str:
     return f"{gap_value(unit, low)} to {gap_value(unit, high)}"
 
 
-def accuracy(value: Any, low: Any, high: Any) -> str:
-    """Return an accuracy with its interval in short: ``92.7 (89.5 to 95.0)``."""
-    if not known(value):
+def accuracy(row: Mapping[str, Any]) -> str:
+    """Return a row's accuracy with its interval: ``92.7 (89.5-95.0)``, in percent."""
+    if not known(row["accuracy"]):
         return NOTHING
-    if not known(low) or not known(high):
-        return f"{float(value) * 100:.1f}"
-    return f"{float(value) * 100:.1f} ({float(low) * 100:.1f} to {float(high) * 100:.1f})"
+    share = f"{float(row['accuracy']) * 100:.1f}"
+    if not known(row["accuracy_low"]) or not known(row["accuracy_high"]):
+        return share
+    return f"{share} ({float(row['accuracy_low']) * 100:.1f}-{float(row['accuracy_high']) * 100:.1f})"
 
 
 def p_value(value: Any) -> str:

@@ -17,8 +17,7 @@ import pytest
 from harness.errors import ResultsError
 from harness.store import (
     RunWriter,
-    attempts_made,
-    finished,
+    attempts_of,
     read_attempts,
     read_manifest,
     read_payload,
@@ -41,7 +40,7 @@ def test_a_row_comes_back_as_it_went(tmp_path: Path) -> None:
     """Every field, lists and instants too."""
     write(tmp_path / "run", [ATTEMPT])
 
-    assert finished(tmp_path / "run") == {("m|sums|c2", "s0", 0): ATTEMPT}
+    assert attempts_of(tmp_path / "run") == [ATTEMPT]
 
 
 def test_an_open_journal_is_read_too(tmp_path: Path) -> None:
@@ -82,7 +81,7 @@ def test_sigkill_loses_no_finished_row(tmp_path: Path) -> None:
     assert ended.returncode == -signal.SIGKILL
     assert len(read_attempts([folder])) == 50
     write(folder, [attempt(sample_id="s50")])
-    assert len(finished(folder)) == 51
+    assert len(attempts_of(folder)) == 51
     assert len(read_payload([folder])) == 51
     assert list(folder.glob("journal-*")) == []
 
@@ -184,14 +183,6 @@ def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
     write(tmp_path, [ATTEMPT])
 
     assert list(read_attempts([tmp_path], ["outcome", "score"]).columns) == ["outcome", "score"]
-
-
-def test_attempts_are_counted_by_request(tmp_path: Path) -> None:
-    """A request that failed twice goes on with its third attempt."""
-    write(tmp_path, [attempt(attempt=1, final=False), attempt(attempt=2, final=False)])
-
-    assert attempts_made(tmp_path) == {("m|sums|c2", "s0", 0): 2}
-    assert finished(tmp_path) == {}
 
 
 def test_an_image_is_kept_once(tmp_path: Path) -> None:
