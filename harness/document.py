@@ -24,6 +24,7 @@ MAX_NODES = 200_000
 
 Path_ = tuple[str | int, ...]
 _M = TypeVar("_M", bound=BaseModel)
+_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "map", "seq"}
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -119,6 +120,8 @@ def _plain(
             f"more than {MAX_NODES} values once its aliases are followed", file=file, line=line
         )
     lines.setdefault(path, line)
+    if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
+        raise DocumentError(f"the tag {node.tag!r} is not allowed", file=file, line=line, key=dotted(path) or None)
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -139,10 +142,6 @@ def _plain(
         return [
             _plain(loader, item, (*path, index), lines, file, count) for index, item in enumerate(node.value)
         ]
-    if not node.tag.startswith("tag:yaml.org,2002:"):
-        raise DocumentError(
-            f"the tag {node.tag!r} is not allowed", file=file, line=line, key=dotted(path) or None
-        )
     if node.tag == "tag:yaml.org,2002:bool" and node.value.lower() not in {"true", "false"}:
         # YAML 1.1 reads `off`, `no`, `on` and `yes` as booleans; `reasoning: off` means the word.
         return node.value

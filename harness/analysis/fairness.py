@@ -111,10 +111,7 @@ def _images(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> 
 def _disclosure(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
     shown = [_most(part["reasoning_disclosure"]) for part in (first, second)]
     if "unknown" not in shown and shown[0] != shown[1]:
-        yield (
-            f"reasoning is disclosed differently: {one} {shown[0]}, {other} {shown[1]}; "
-            "times to the first answer and answer speeds compare, reasoning texts do not."
-        )
+        yield f"reasoning is disclosed differently: {one} {shown[0]}, {other} {shown[1]}."
     spent = [
         float(part["reasoning_tokens"].fillna(0).mean()) if len(part) else 0.0 for part in (first, second)
     ]

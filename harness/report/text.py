@@ -20,6 +20,7 @@ WIDE = 112
 """Columns of a terminal from which every column of a table is shown."""
 _VERDICT_STYLE = {"closed ahead": "bold blue", "open ahead": "bold green"}
 Row = Mapping[str, Any]
+Block = tuple[str, list[tuple[str, Mapping[str, Any]]]]
 Cell = Callable[[Row], str]
 
 
@@ -39,7 +40,7 @@ _SUMMARY: tuple[tuple[str, bool, Cell], ...] = (
     ("done", False, lambda row: f"{units.count(row['done'])}/{units.count(row['planned'])}"),
     ("accuracy % (95 %)", True, units.accuracy),
     ("coverage", True, lambda row: units.percent(row["coverage"])),
-    ("TTFT p50", True, lambda row: units.seconds(row["ttft_p50_s"])),
+    ("TTFT p50", False, lambda row: units.seconds(row["ttft_p50_s"])),
     ("answer p50", True, lambda row: units.seconds(row["response_p50_s"])),
     ("p95", True, lambda row: units.seconds(row["response_p95_s"])),
     ("chars/s", False, lambda row: units.number(row["answer_chars_per_s_p50"])),
@@ -63,7 +64,7 @@ def summary_table(summary: Summary) -> RenderableType:
     parts = [(str(name), level[level["category"] == name]) for name in dict.fromkeys(level["category"])]
     if len(parts) > 1:
         parts.append((OVERALL, models))
-    blocks = [(name, [(_name(row), row) for row in _rows(part)]) for name, part in parts]
+    blocks: list[Block] = [(name, [(_name(row), row) for row in _rows(part)]) for name, part in parts]
 
     def draw(wide: bool) -> RenderableType:
         return _blocks("Summary", summary.simulated, "model", _SUMMARY, blocks, wide=wide)
@@ -73,11 +74,13 @@ def summary_table(summary: Summary) -> RenderableType:
 
 def cost_table(cost: CostTable) -> RenderableType:
     """Return cost per task and per correct task, with where each price comes from."""
-    blocks = []
+    blocks: list[Block] = []
     prices: list[Text] = []
     for name in dict.fromkeys(cost.frame["model_id"]):
         rows = _rows(cost.frame[cost.frame["model_id"] == name])
-        lines = [(OVERALL if row["category"] == ALL else units.clean(row["category"]), row) for row in rows]
+        lines: list[tuple[str, Row]] = [
+            (OVERALL if row["category"] == ALL else units.clean(row["category"]), row) for row in rows
+        ]
         blocks.append((units.clean(name), lines))
         if units.known(rows[0]["price"]):
             source = units.clean(rows[0]["price_source"])
@@ -106,7 +109,7 @@ def _gap(gap: GapTable, *, wide: bool) -> Table:
     table.add_column("metric", no_wrap=True)
     for name in ("closed", "open", "gap", "95 % interval", *(("p (Holm)", "pairs") if wide else ())):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", overflow="fold")
+    table.add_column("verdict", overflow="fold", min_width=15)
     last: tuple[Any, ...] | None = None
     place = 0
     for row in _rows(gap.frame):
@@ -121,7 +124,7 @@ def _gap(gap: GapTable, *, wide: bool) -> Table:
             Text(units.clean(row["open_model"]), "green"),
         )
         verdict = str(row["verdict"])
-        if units.known(row["items_needed"]):
+        if wide and units.known(row["items_needed"]):
             verdict += f" (needs {units.count(row['items_needed'])} pairs)"
         table.add_row(
             heads[place] if place < len(heads) else "",
@@ -164,7 +167,7 @@ def _blocks(
     simulated: bool,
     head: str,
     columns: tuple[tuple[str, bool, Cell], ...],
-    blocks: list[tuple[str, list[tuple[str, Row]]]],
+    blocks: list[Block],
     *,
     wide: bool,
 ) -> Table:

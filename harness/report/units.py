@@ -104,7 +104,12 @@ def interval(unit: Any, low: Any, high: Any) -> str:
     """Return an interval of a gap."""
     if not known(low) or not known(high):
         return NOTHING
-    return f"{gap_value(unit, low)} to {gap_value(unit, high)}"
+    first, second = gap_value(unit, low), gap_value(unit, high)
+    for ending in (" ms", " s"):
+        if first.endswith(ending) and second.endswith(ending):
+            first = first.removesuffix(ending)
+            break
+    return f"{first} to {second}"
 
 
 def accuracy(row: Mapping[str, Any]) -> str:

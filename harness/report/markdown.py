@@ -1,0 +1,159 @@
+"""The same tables as Markdown, for a pull request or a job summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.analysis.cost import cost
+from harness.analysis.frames import Runs, read, records
+from harness.analysis.gap import OVERALL, gap
+from harness.analysis.pricing import bill
+from harness.analysis.summary import summarize
+from harness.report import units
+
+Row = Mapping[str, Any]
+
+
+def report(runs: Runs | Sequence[Path]) -> str:
+    """Return verdict, gap, fairness, summary and cost of runs as Markdown.
+
+    Raises:
+        ResultsError: A folder is no run.
+    """
+    read_runs = read(runs)
+    billed = bill(read_runs)
+    costs = cost(read_runs, billed)
+    summary = summarize(read_runs, costs)
+    gaps = gap(read_runs, billed=billed)
+    mark = f" ({units.SIMULATED})" if summary.simulated else ""
+    suites = ", ".join(dict.fromkeys(str(manifest["suite"]) for manifest in read_runs.manifests))
+    parts = [f"# {_text(suites)}: open against closed{mark}", f"**{_text(gaps.headline())}**"]
+    if summary.simulated:
+        parts.append(
+            "> SIMULATED: a simulated provider answered. Nothing here says anything about a real model."
+        )
+    if len(gaps.frame):
+        parts += [f"## Gap, closed minus open{mark}", _gap(records(gaps.frame))]
+        fair = gaps.fairness or ["No broken condition was found."]
+        parts += ["## Fairness", "\n".join(f"- {_text(line)}" for line in fair)]
+    parts += [
+        f"## Summary{mark}",
+        _summary(records(summary.level("category")), records(summary.level("model"))),
+    ]
+    parts += [f"## Cost, retries included{mark}", _cost(records(costs.frame))]
+    notes = dict.fromkeys([*summary.warnings, *gaps.warnings])
+    if notes:
+        parts += ["## Notes", "\n".join(f"- {_text(line)}" for line in notes)]
+    ids = ", ".join(f"`{manifest['run_id']}`" for manifest in read_runs.manifests)
+    parts.append(f"Runs: {ids}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _gap(rows: Iterable[Row]) -> str:
+    head = [
+        "category",
+        "metric",
+        "closed",
+        "open",
+        ">gap",
+        ">95 % interval",
+        ">p (Holm)",
+        "verdict",
+        ">pairs",
+    ]
+    body = [
+        [
+            _text(row["category"]),
+            units.METRICS.get(str(row["metric"]), str(row["metric"])),
+            f"{_text(row['closed_model'])} {units.metric_value(row['unit'], row['closed_value'])}",
+            f"{_text(row['open_model'])} {units.metric_value(row['unit'], row['open_value'])}",
+            units.gap_value(row["unit"], row["gap_points"]) + (" pts" if row["unit"] == "points" else ""),
+            units.interval(row["unit"], row["ci_low"], row["ci_high"]),
+            units.p_value(row["p_value"]),
+            f"**{_text(row['verdict'])}**" if row["metric"] == "accuracy" else _text(row["verdict"]),
+            units.count(row["n_pairs"]),
+        ]
+        for row in rows
+    ]
+    return _table(head, body)
+
+
+def _summary(categories: Sequence[Row], models: Sequence[Row]) -> str:
+    head = [
+        "category",
+        "model",
+        "weights",
+        ">done",
+        ">accuracy % (95 %)",
+        ">coverage",
+        ">TTFT p50",
+        ">answer p50",
+    ]
+    head += [">answer p95", ">$ / correct"]
+    several = len({row["category"] for row in categories}) > 1
+    rows = [*categories, *(({**row, "category": OVERALL} for row in models) if several else ())]
+    body = [
+        [
+            _text(row["category"]),
+            _text(row["model_id"]),
+            str(row["weights"]),
+            f"{units.count(row['done'])}/{units.count(row['planned'])}",
+            units.accuracy(row),
+            units.percent(row["coverage"]),
+            units.seconds(row["ttft_p50_s"]),
+            units.seconds(row["response_p50_s"]),
+            units.seconds(row["response_p95_s"]),
+            units.usd(row["usd_per_correct"]),
+        ]
+        for row in rows
+    ]
+    return _table(head, body)
+
+
+def _cost(rows: Iterable[Row]) -> str:
+    head = [
+        "model",
+        "category",
+        ">tasks",
+        ">total",
+        ">of it retries",
+        ">per task",
+        ">per correct",
+        "price",
+        "source",
+    ]
+    body = [
+        [
+            _text(row["model_id"]),
+            _text(row["category"]),
+            units.count(row["tasks"]),
+            units.usd(row["usd"]),
+            units.usd(row["usd_retries"]),
+            units.usd(row["usd_per_task"]),
+            units.usd(row["usd_per_correct"]),
+            _text(row["price"]),
+            _text(row["price_source"]),
+        ]
+        for row in rows
+    ]
+    return _table(head, body)
+
+
+def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; a heading that begins with ``>`` is aligned right."""
+    lines = [
+        "| " + " | ".join(name.removeprefix(">") for name in head) + " |",
+        "|" + "|".join("---:" if name.startswith(">") else "---" for name in head) + "|",
+    ]
+    lines += ["| " + " | ".join(row) + " |" for row in body]
+    return "\n".join(lines)
+
+
+def _text(value: Any) -> str:
+    """Return text that cannot break out of a cell or turn into markup."""
+    said = units.clean(value).replace("\\", "\\\\").replace("\n", " ")
+    for mark in ("|", "<", ">", "*", "_", "`", "[", "]"):
+        said = said.replace(mark, "\\" + mark)
+    return said
