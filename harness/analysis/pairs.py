@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from harness.analysis.frames import Runs, codes, floats
 from harness.stats import Floats, Ints
@@ -142,7 +143,6 @@ def pair(closed: Side, other: Side) -> Pairs:
     )
 
 
-def _factorized(rows: Any, column: str) -> tuple[Ints, list[str]]:
-    values = rows[column].astype(str).to_numpy(dtype=object)
-    names, code = np.unique(values, return_inverse=True) if len(values) else (np.array([]), np.array([], int))
-    return code.astype(np.int64), [str(name) for name in names]
+def _factorized(rows: pd.DataFrame, column: str) -> tuple[Ints, list[str]]:
+    code, kinds = pd.factorize(rows[column])
+    return code.astype(np.int64), [str(kind) for kind in kinds]

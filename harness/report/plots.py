@@ -20,7 +20,7 @@ from harness.report import units
 
 FORMATS = ("svg", "png", "pdf")
 COLOURS: Mapping[str, str] = {"closed": "#2f62b5", "open": "#1d7f57", "even": "#76684a"}
-_STYLE = {
+_STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -94,7 +94,7 @@ def gap_intervals(gaps: GapTable) -> Figure:
     axes.set_yticks(
         range(len(rows)),
         [
-            f"{units.clean(row['category'])}\n{units.clean(row['closed_model'])} / {units.clean(row['open_model'])}"
+            f"{_label(row['category'])}\n{_label(row['closed_model'])} / {_label(row['open_model'])}"
             for row in rows
         ],
     )
@@ -124,7 +124,7 @@ def accuracy_cost(summary: Summary) -> Figure:
             markersize=7,
         )
         axes.annotate(
-            units.clean(row["model_id"]),
+            _label(row["model_id"]),
             (row["usd_per_correct"], share),
             xytext=(9, 3),
             textcoords="offset points",
@@ -139,6 +139,11 @@ def accuracy_cost(summary: Summary) -> Figure:
     axes.set_xlabel("cost per correct task, USD")
     axes.set_ylabel("accuracy, % (95 % interval)")
     return _finished(figure, simulated=summary.simulated)
+
+
+def _label(text: Any) -> str:
+    """Return a name that matplotlib does not take for mathematics."""
+    return units.clean(text).replace("$", r"\$")
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Any]:
