@@ -11,7 +11,7 @@ from typing import Any
 
 from harness import runner as runners
 from harness import scoring
-from harness.errors import InputError, SetupError
+from harness.errors import InputError
 from harness.plan import Load, Plan, expand
 from harness.runner import Runner
 from harness.suite import LoadDocument, Suite, load_suite
@@ -177,6 +177,6 @@ def _load(document: LoadDocument) -> Load:
 def _runner(suite: Suite, model: Model) -> Runner:
     try:
         return runners.load(model.runner)(model)
-    except SetupError as exc:
-        msg = f"{suite.path}: model {model.id!r}: {exc}"
-        raise SetupError(msg) from exc
+    except InputError as exc:
+        msg = f"{suite.where(model.id)}: model {model.id!r}: {exc}"
+        raise type(exc)(msg) from exc

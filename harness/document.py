@@ -121,7 +121,9 @@ def _plain(
         )
     lines.setdefault(path, line)
     if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
-        raise DocumentError(f"the tag {node.tag!r} is not allowed", file=file, line=line, key=dotted(path) or None)
+        raise DocumentError(
+            f"the tag {node.tag!r} is not allowed", file=file, line=line, key=dotted(path) or None
+        )
     if isinstance(node, yaml.MappingNode):
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import os
@@ -322,6 +323,23 @@ def _disk_word(folder: Path, exc: OSError) -> str:
         f"cannot write to {folder}: {exc.strerror or exc}; what was finished before is kept, "
         f"make room and go on with --resume {folder.name}"
     )
+
+
+def check_writable(folder: Path) -> None:
+    """Make a results folder, so that a run does not find out after its first question.
+
+    Raises:
+        ResultsError: It cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+        reason = os.strerror(errno.EACCES)
+    except OSError as exc:
+        writable, reason = False, exc.strerror or str(exc)
+    if not writable:
+        msg = f"cannot write results to {folder}/: {reason}; choose another folder with --out"
+        raise ResultsError(msg)
 
 
 def runs_in(folder: Path) -> Iterator[Path]:

@@ -239,6 +239,11 @@ class Suite(_Strict):
         """Hash of the content: comments and layout do not count."""
         return sha256(canonical_json(self._document.value))
 
+    def where(self, model_id: str) -> str:
+        """Return ``file:line`` of a model, or the file alone for one that is not in it."""
+        at = next((index for index, model in enumerate(self.models) if model.id == model_id), None)
+        return str(self.path) if at is None else f"{self.path}:{self._document.line(('models', at))}"
+
     def task_names(self) -> list[str]:
         """Return the names of the suite's tasks without reading their data."""
         return [document.name for document, _, _, _ in self._task_documents()]

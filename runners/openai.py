@@ -80,7 +80,7 @@ class OpenAIRunner:
         if extra:
             params["extra_body"] = extra
         return Call(
-            {"model": request.model.name, **body, **params, "stream": True}, sent, tuple(asked.changes)
+            {"model": self.model.name, **body, **params, "stream": True}, sent, tuple(asked.changes)
         )
 
     def _chat_params(self, asked: Asked) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def run_command(
 
     from harness.assembly import Selection, assemble
     from harness.errors import InputError
-    from harness.store import read_manifest
+    from harness.store import check_writable, read_manifest
 
     results = out or Path("results")
     resumed: dict[str, Any] | None = None
@@ -92,6 +92,7 @@ def run_command(
         show(assembly, console)
         return 0
     _check(assembly, resumed)
+    check_writable(results)
     if not quiet or not yes:
         _ask(assembly, console, ask=not yes, max_usd=max_usd)
     return _run(assembly, selection, results, resumed, console, max_usd=max_usd, quiet=quiet)

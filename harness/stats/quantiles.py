@@ -16,7 +16,7 @@ def quantile_interval(values: Floats, share: float, confidence: float = 0.95) ->
     """Return an interval of a quantile from order statistics, without any assumption on the shape.
 
     Conover, Practical Nonparametric Statistics (1999), section 3.2. A bound is None where there are too
-    few values for it, as for the upper bound of a 95th percentile of fewer than 73.
+    few values for it, as for the upper bound of a 95th percentile of fewer than 72.
     """
     n = len(values)
     if n == 0:
@@ -24,8 +24,6 @@ def quantile_interval(values: Floats, share: float, confidence: float = 0.95) ->
     tail = (1 - confidence) / 2
     low = int(_dist.binom.ppf(tail, n, share)) - 1
     high = int(_dist.binom.ppf(1 - tail, n, share))
-    if _dist.binom.cdf(low, n, share) > tail:
-        low -= 1
     ordered = np.sort(values)
     return Interval(float(ordered[low]) if low >= 0 else None, float(ordered[high]) if high < n else None)
 

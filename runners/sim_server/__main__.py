@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import ctypes
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -29,6 +30,7 @@ EXAMPLES = """\
 # What it wrote when: {url}/sim/log
 """
 PR_SET_PDEATHSIG = 1
+PARENT_LOOK_S = 0.5
 
 
 def main() -> None:
@@ -42,7 +44,12 @@ def main() -> None:
     parser.add_argument(
         "--truth", type=Path, help="answer book: JSON lines of prompt_sha256, category, reference, decoy"
     )
-    parser.add_argument("--model", action="append", default=[], help="model name to answer for; default: any")
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        help="model name to answer for, may be repeated; default: the persona file's names, else any",
+    )
     parser.add_argument(
         "--log", type=Path, help="write each request's true times here, one JSON object a line"
     )
@@ -51,18 +58,29 @@ def main() -> None:
         "--with-parent", action="store_true", help="stop when the process that started this one ends"
     )
     options = parser.parse_args()
-    if options.with_parent and sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    parent = os.getppid()
+    if options.with_parent:
+        _die_with_parent()
     try:
         simulation = _simulation(options)
-    except (InputError, OSError, ValueError, KeyError, TypeError) as exc:
+    except (InputError, OSError) as exc:
         parser.error(str(exc))
     loop_runner: Any = asyncio.run
     with contextlib.suppress(ImportError):
         import uvloop  # noqa: PLC0415 - faster where there is one
 
         loop_runner = uvloop.run
-    loop_runner(_serve(simulation, options.host, options.port))
+    try:
+        loop_runner(_serve(simulation, options, parent))
+    except OSError as exc:
+        parser.exit(1, f"bench sim: cannot listen on {options.host}:{options.port}: {exc.strerror or exc}\n")
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process with its parent; ``_orphaned`` watches where that is not to be had."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _simulation(options: argparse.Namespace) -> Simulation:
@@ -71,11 +89,13 @@ def _simulation(options: argparse.Namespace) -> Simulation:
         isinstance(value, dict) and key not in _PERSONA_MAPPINGS for key, value in given.items()
     )
     named = given if by_model else dict.fromkeys(options.model or [""], given)
-    book: dict[str, Truth] = {}
-    if options.truth:
-        for line in options.truth.read_bytes().splitlines():
-            truth = Truth(**orjson.loads(line))
-            book[truth.prompt_sha256] = truth
+    if by_model:
+        for model in options.model:
+            if model not in named:
+                raise InputError(
+                    f"--model: {model!r} has no persona in {options.persona}; there are: {', '.join(named)}"
+                )
+    book = _book(options.truth) if options.truth else {}
     minds = {model: Mind(Persona.of(persona, model or "sim"), book) for model, persona in named.items()}
     log = options.log.open("ab", buffering=0) if options.log else None
     return Simulation(minds, options.key, log)
@@ -84,30 +104,64 @@ def _simulation(options: argparse.Namespace) -> Simulation:
 _PERSONA_MAPPINGS = {"skill", "reasoning", "capacity", "faults"}
 
 
+def _book(path: Path) -> dict[str, Truth]:
+    book: dict[str, Truth] = {}
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            truth = Truth(**orjson.loads(line))
+        except (TypeError, ValueError) as exc:
+            raise InputError(
+                f"{path}:{number}: {exc}; expected a JSON object of {', '.join(Truth.__slots__)}"
+            ) from exc
+        book[truth.prompt_sha256] = truth
+    return book
+
+
 def _document(path: Path) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8")
     if path.suffix == ".json":
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            document: Any = json.loads(text)
+        except ValueError as exc:
+            raise InputError(f"{path}: not JSON: {exc}") from exc
     else:
         import yaml  # noqa: PLC0415 - not needed when a runner starts the server
 
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        try:
+            document = yaml.safe_load(text)
+        except yaml.YAMLError as exc:
+            raise InputError(f"{path}: not YAML: {exc}") from exc
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: found {document!r:.60}; expected a persona, or {{model: persona}}")
     return document
 
 
-async def _serve(simulation: Simulation, host: str, port: int) -> None:
+async def _serve(simulation: Simulation, options: argparse.Namespace, parent: int) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    server = await loop.create_server(lambda: Connection(simulation), host, port, backlog=4_096)
+    host = options.host
+    server = await loop.create_server(lambda: Connection(simulation), host, options.port, backlog=4_096)
     bound = server.sockets[0].getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
     sys.stdout.write(f"listening {url}\n")
     sys.stdout.flush()
-    if sys.stderr.isatty():
+    if not options.with_parent:
         sys.stderr.write(EXAMPLES.format(url=url))
+        sys.stderr.flush()
+    watch = asyncio.create_task(_orphaned(parent, stop)) if options.with_parent else None
     await stop.wait()
+    if watch is not None:
+        watch.cancel()
     server.close()
+
+
+async def _orphaned(parent: int, stop: asyncio.Event) -> None:
+    """Set ``stop`` once the parent is another: also when it ended before Linux was asked to tell."""
+    while os.getppid() == parent:
+        await asyncio.sleep(PARENT_LOOK_S)
+    stop.set()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from harness.errors import InputError
 
@@ -39,7 +39,7 @@ class Capacity:
 
     Attributes:
         streams: Replies written at once; further requests wait their turn. 0: no bound.
-        queue: Requests that may wait; beyond it they are refused with 503. None: no bound.
+        queue: Requests that may wait; beyond it they are refused as overloaded. None: no bound.
         prefill_tokens_per_s: Speed of reading the prompt, added to the first token's time. None: instant.
     """
 
@@ -50,7 +50,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Shares of requests that go wrong, each drawn apart, the first that hits decides.
+    """Shares of requests that go wrong; one draw a request decides, so each share is exact.
 
     Attributes:
         rate_limit: 429, with Retry-After where ``retry_after_s`` is set.
@@ -73,6 +73,7 @@ class Faults:
     slow_s: float = 1.0
 
 
+SHOWN = ("verbatim", "summary", "hidden")
 FAULT_KINDS = ("rate_limit", "server_error", "overloaded", "cut", "garbage", "slow")
 
 
@@ -126,32 +127,22 @@ class Persona:
         values = _checked(cls, given, where)
         for key, kind in (("reasoning", Reasoning), ("capacity", Capacity), ("faults", Faults)):
             if key in values:
-                values[key] = kind(
-                    **_checked(kind, _mapping(values[key], f"{where}.{key}"), f"{where}.{key}")
-                )
+                inner = f"{where}.{key}"
+                values[key] = kind(**_checked(kind, _mapping(values[key], inner), inner))
         if "skill" in values:
             skill = values["skill"]
             values["skill"] = dict(skill) if isinstance(skill, Mapping) else {"default": skill}
             for category, share in values["skill"].items():
-                _share(share, f"{where}.skill.{category}")
+                _SHARE.check(share, f"{where}.skill.{category}")
         persona = cls(**values)
-        for name in ("rho", "refuse", "unparsed"):
-            _share(getattr(persona, name), f"{where}.{name}")
-        for name in FAULT_KINDS:
-            _share(getattr(persona.faults, name), f"{where}.faults.{name}")
-        for name in ("ttft_s", "ttft_sigma", "gap_s", "gap_sigma"):
-            if not isinstance(getattr(persona, name), (int, float)) or getattr(persona, name) < 0:
-                raise InputError(
-                    f"{where}.{name}: found {getattr(persona, name)!r}; expected a number of at least 0"
-                )
-        for name in ("tokens_per_chunk", "chars_per_token"):
-            if not isinstance(getattr(persona, name), int) or getattr(persona, name) < 1:
-                raise InputError(
-                    f"{where}.{name}: found {getattr(persona, name)!r}; expected a whole number of at least 1"
-                )
-        if persona.reasoning.shown not in {"verbatim", "summary", "hidden"}:
+        if persona.reasoning.shown not in SHOWN:
             raise InputError(
-                f"{where}.reasoning.shown: found {persona.reasoning.shown!r}; expected verbatim, summary or hidden"
+                f"{where}.reasoning.shown: found {persona.reasoning.shown!r}; expected {', '.join(SHOWN)}"
+            )
+        total = sum(getattr(persona.faults, kind) for kind in FAULT_KINDS)
+        if total > 1:
+            raise InputError(
+                f"{where}.faults: the shares add up to {total:g}; lower them to a sum of at most 1"
             )
         return persona
 
@@ -173,8 +164,10 @@ class Persona:
 
     def fault(self, prompt: str, nth: int) -> str | None:
         """Return the fault that hits a prompt the ``nth`` time it is asked; None: none."""
+        drawn = self.draw("fault", prompt, nth)
         for kind in FAULT_KINDS:
-            if self.draw("fault", kind, prompt, nth) < getattr(self.faults, kind):
+            drawn -= getattr(self.faults, kind)
+            if drawn < 0:
                 return kind
         return None
 
@@ -208,16 +201,53 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
+class _Bounds(NamedTuple):
+    """What a number may be."""
+
+    words: str
+    least: float = 0
+    most: float = math.inf
+    whole: bool = False
+    optional: bool = False
+
+    def check(self, value: Any, where: str) -> None:
+        """Raise ``InputError`` for a value out of bounds."""
+        if value is None and self.optional:
+            return
+        # YAML's yes and no are numbers to Python.
+        kinds = (int,) if self.whole else (int, float)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, kinds)
+            or not math.isfinite(value)
+            or not self.least <= value <= self.most
+        ):
+            raise InputError(f"{where}: found {value!r}; expected {self.words}")
+
+
+_SHARE = _Bounds("a share from 0 to 1", most=1)
+_NUMBER = _Bounds("a number of at least 0")
+_COUNT = _Bounds("a whole number of at least 0", whole=True)
+_SIZE = _Bounds("a whole number of at least 1", least=1, whole=True)
+_BOUNDS: Mapping[str, _Bounds] = {
+    **dict.fromkeys(("rho", "refuse", "unparsed", *FAULT_KINDS), _SHARE),
+    **dict.fromkeys(("ttft_s", "ttft_sigma", "gap_s", "gap_sigma", "slow_s"), _NUMBER),
+    **dict.fromkeys(("image_tokens", "tokens", "streams"), _COUNT),
+    **dict.fromkeys(("tokens_per_chunk", "chars_per_token"), _SIZE),
+    "seed": _Bounds("a whole number", least=-math.inf, whole=True),
+    "queue": _Bounds("a whole number of at least 0, or nothing for no bound", whole=True, optional=True),
+    "prefill_tokens_per_s": _Bounds("a number of at least 1, or nothing for at once", least=1, optional=True),
+    "retry_after_s": _Bounds("a number of at least 0, or nothing for no header", optional=True),
+}
+
+
 def _checked(kind: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:
     known = [item.name for item in dataclasses.fields(kind)]
-    for key in given:
+    for key, value in given.items():
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(f"{where}.{key}: unknown key; {hint}known keys: {', '.join(known)}")
+        if key in _BOUNDS:
+            _BOUNDS[key].check(value, f"{where}.{key}")
     return dict(given)
-
-
-def _share(value: Any, where: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise InputError(f"{where}: found {value!r}; expected a share from 0 to 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from runners.sim_server.persona import Persona
 UNKNOWN = "I do not know this prompt."
 BESIDE_THE_FORM = "Well, that depends on how you look at it."
 REFUSAL = "I can't help with that."
+BLOCK_TOKENS = 16
+"""A prefix cache keeps whole blocks, as vLLM's does."""
 MUSING = "Let me see: first this, then that, and so on. "
 
 
@@ -23,7 +26,7 @@ class Asked:
         messages: The prompt, as the harness's own values.
         max_tokens: Budget of output tokens. None: no budget.
         stream: Whether the reply is streamed.
-        usage_in_stream: Whether Chat Completions was asked for counts.
+        usage_in_stream: Whether a streamed reply tells counts; Chat Completions must be asked to.
         model: The model named.
     """
 
@@ -42,7 +45,9 @@ class Reply:
         prompt_sha256: Of the prompt as it arrived.
         nth: How often this prompt has been asked, from 0.
         known: Whether the prompt stands in the answer book.
-        is_right: Whether the answer is the right one.
+        is_right: Whether the persona knew the answer this time.
+        is_sent: Whether that answer stands in the reply, whole: neither refused, nor beside the form, nor cut.
+        shown: How much of the reasoning is shown; see :class:`runners.sim_server.persona.Reasoning`.
         reasoning: Chunks of shown reasoning.
         answer: Chunks of the answer.
         finish: ``stop``, ``length`` or ``refusal``.
@@ -58,6 +63,8 @@ class Reply:
     nth: int
     known: bool
     is_right: bool
+    is_sent: bool
+    shown: str
     reasoning: tuple[str, ...]
     answer: tuple[str, ...]
     finish: str
@@ -83,66 +90,61 @@ class Mind:
         """Return what to say, and remember having been asked."""
         persona = self.persona
         prompt = prompt_sha256(asked.messages)
-        nth = self._asked[prompt]
+        nth, repeat = self._asked[prompt], self._answered[prompt]
         self._asked[prompt] += 1
         fault = persona.fault(prompt, nth)
         # A retry after a fault is the same question again, not a new draw of the answer.
-        repeat = self._answered[prompt]
         if fault in {None, "slow"}:
             self._answered[prompt] += 1
         truth = self.book.get(prompt)
         right = truth is not None and persona.is_right(prompt, truth.category, repeat)
-        text, finish = self._text(truth, prompt, right=right)
-        return self._cut_to_budget(asked, prompt, nth, truth is not None, right, text, finish, fault)
+        text = self._text(truth, prompt, right=right)
 
-    def _text(self, truth: Truth | None, prompt: str, *, right: bool) -> tuple[str, str]:
-        if truth is None:
-            return UNKNOWN, "stop"
-        if self.persona.draw("refuse", prompt) < self.persona.refuse:
-            return REFUSAL, "refusal"
-        if self.persona.draw("unparsed", prompt) < self.persona.unparsed:
-            return BESIDE_THE_FORM, "stop"
-        return (truth.reference if right else truth.decoy), "stop"
-
-    def _cut_to_budget(
-        self,
-        asked: Asked,
-        prompt: str,
-        nth: int,
-        known: bool,
-        right: bool,
-        text: str,
-        finish: str,
-        fault: str | None,
-    ) -> Reply:
-        persona = self.persona
-        budget = asked.max_tokens if asked.max_tokens is not None else 1 << 30
+        budget = asked.max_tokens if asked.max_tokens is not None else sys.maxsize
         thought = min(persona.reasoning.tokens, budget)
         tokens = pieces(text, persona.chars_per_token)
         kept = tokens[: budget - thought]
-        if len(kept) < len(tokens):
-            finish = "length"
         shown = {"verbatim": thought, "summary": thought // 4, "hidden": 0}[persona.reasoning.shown]
-        musing = pieces(
-            (MUSING * (shown * persona.chars_per_token // len(MUSING) + 1)), persona.chars_per_token
-        )[:shown]
+        musing = MUSING * (shown * persona.chars_per_token // len(MUSING) + 1)
         given = sum(len(pieces(message.text, persona.chars_per_token)) + 4 for message in asked.messages)
         given += persona.image_tokens * sum(len(message.images) for message in asked.messages)
+        finish = "refusal" if text is REFUSAL else "stop"
         return Reply(
             prompt_sha256=prompt,
             nth=nth,
-            known=known,
+            known=truth is not None,
             is_right=right,
-            reasoning=bundled(musing, persona.tokens_per_chunk),
+            is_sent=truth is not None and text is truth.reference and kept == tokens,
+            shown=persona.reasoning.shown,
+            reasoning=bundled(pieces(musing, persona.chars_per_token)[:shown], persona.tokens_per_chunk),
             answer=bundled(kept, persona.tokens_per_chunk),
-            finish=finish,
+            finish=finish if kept == tokens else "length",
             input_tokens=given,
-            cached_tokens=given // 16 * 16 if persona.cache and nth else 0,
+            cached_tokens=given // BLOCK_TOKENS * BLOCK_TOKENS if persona.cache and repeat else 0,
             output_tokens=thought + len(kept),
             reasoning_tokens=thought,
             hidden_tokens=thought - shown,
             fault=fault,
         )
+
+    def _text(self, truth: Truth | None, prompt: str, *, right: bool) -> str:
+        if truth is None:
+            return UNKNOWN
+        if self.persona.draw("refuse", prompt) < self.persona.refuse:
+            return REFUSAL
+        if self.persona.draw("unparsed", prompt) < self.persona.unparsed:
+            return BESIDE_THE_FORM
+        return truth.reference if right else truth.decoy
+
+    def unanswered(self, reply: Reply) -> None:
+        """Take back an answer that was never sent, so that the next try draws the same one."""
+        if reply.fault in {None, "slow"}:
+            self._answered[reply.prompt_sha256] -= 1
+
+    def unasked(self, reply: Reply) -> None:
+        """Take back a request that found no place, so that load does not shift the draws of faults."""
+        self.unanswered(reply)
+        self._asked[reply.prompt_sha256] -= 1
 
 
 def pieces(text: str, size: int) -> list[str]:

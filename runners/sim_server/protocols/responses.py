@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from harness.values import Message, Part, Text
+from harness.values import Part
 from runners.sim_server.protocols.chat import ChatCompletions
-from runners.sim_server.protocols.shape import data, image_of, parts_of, reply_id, system_of
+from runners.sim_server.protocols.shape import (
+    Rendered,
+    created,
+    data,
+    image_of,
+    message_of,
+    reply_id,
+    system_of,
+    text_of,
+)
 from runners.sim_server.reply import Asked, Reply
+
+WHY = {"length": "max_output_tokens", "refusal": "content_filter"}
+
+
+def _part(given: Mapping[str, Any]) -> Part:
+    return image_of(given["image_url"]) if given["type"] == "input_image" else text_of(given["text"])
 
 
 class Responses:
@@ -18,115 +33,147 @@ class Responses:
 
     def asked(self, body: Mapping[str, Any]) -> Asked:
         """Read a request."""
-
-        def part(given: Mapping[str, Any]) -> Part:
-            return image_of(given["image_url"]) if given["type"] == "input_image" else Text(given["text"])
-
         given = body["input"]
-        turns: Iterable[Mapping[str, Any]] = (
-            [{"role": "user", "content": given}] if isinstance(given, str) else given
-        )
-        messages = tuple(Message(turn["role"], parts_of(turn["content"], part)) for turn in turns)
+        turns: list[Any] = [{"role": "user", "content": given}] if isinstance(given, str) else given
         return Asked(
-            system_of(body.get("instructions") or "") + messages,
+            system_of(body.get("instructions") or "")
+            + tuple(message_of(turn["role"], turn["content"], _part) for turn in turns),
             body.get("max_output_tokens"),
             bool(body.get("stream")),
             True,
             body["model"],
         )
 
-    def _response(self, reply: Reply, model: str, status: str) -> dict[str, Any]:
-        ended = status in {"completed", "incomplete"}
-        why = {"length": "max_output_tokens", "refusal": "content_filter"}.get(reply.finish)
-        item = {
-            "id": reply_id("msg", reply),
-            "type": "message",
-            "role": "assistant",
-            "status": "completed",
-            "content": [{"type": "output_text", "text": "".join(reply.answer), "annotations": []}],
-        }
-        return {
-            "id": reply_id("resp", reply),
-            "object": "response",
-            "created_at": 0,
-            "model": model,
-            "status": status,
-            "incomplete_details": {"reason": why} if ended and why else None,
-            "output": [item] if ended else [],
-            "parallel_tool_calls": True,
-            "tool_choice": "auto",
-            "tools": [],
-            "usage": self._usage(reply) if ended else None,
-        }
+    def stream(self, reply: Reply, asked: Asked) -> Rendered:
+        """Open the response, its items and their parts, and close each."""
+        return _Events(reply, asked).rendered()
 
-    def _usage(self, reply: Reply) -> dict[str, Any]:
-        return {
-            "input_tokens": reply.input_tokens,
-            "input_tokens_details": {"cached_tokens": reply.cached_tokens},
-            "output_tokens": reply.output_tokens,
-            "output_tokens_details": {"reasoning_tokens": reply.reasoning_tokens},
-            "total_tokens": reply.input_tokens + reply.output_tokens,
-        }
-
-    def _typed(self, kind: str, **rest: Any) -> bytes:
-        return data({"type": kind, "sequence_number": 0, **rest}, kind)
-
-    def head(self, reply: Reply, model: str) -> bytes:
-        """Open the response."""
-        opened = self._response(reply, model, "in_progress")
-        return self._typed("response.created", response=opened) + self._typed(
-            "response.in_progress", response=opened
-        )
-
-    def chunk(self, text: str, channel: str, reply: Reply, model: str, *, first: bool) -> bytes:  # noqa: ARG002 - model stands in the head
-        """Write one chunk, and open its item before the first."""
-        out = b""
-        if channel == "reasoning":
-            if first:
-                item = {"id": reply_id("rs", reply), "type": "reasoning", "summary": []}
-                out = self._typed("response.output_item.added", output_index=0, item=item)
-            return out + self._typed(
-                "response.reasoning_summary_text.delta",
-                item_id=reply_id("rs", reply),
-                output_index=0,
-                summary_index=0,
-                delta=text,
-            )
-        if first:
-            item = {
-                "id": reply_id("msg", reply),
-                "type": "message",
-                "role": "assistant",
-                "status": "in_progress",
-                "content": [],
-            }
-            part = {"type": "output_text", "text": "", "annotations": []}
-            out = self._typed("response.output_item.added", output_index=1, item=item)
-            out += self._typed(
-                "response.content_part.added",
-                item_id=reply_id("msg", reply),
-                output_index=1,
-                content_index=0,
-                part=part,
-            )
-        return out + self._typed(
-            "response.output_text.delta",
-            item_id=reply_id("msg", reply),
-            output_index=1,
-            content_index=0,
-            delta=text,
-            logprobs=[],
-        )
-
-    def tail(self, reply: Reply, asked: Asked, model: str) -> bytes:  # noqa: ARG002 - counts always come
-        """Close the response."""
-        status = "completed" if reply.finish == "stop" else "incomplete"
-        return self._typed(f"response.{status}", response=self._response(reply, model, status))
-
-    def whole(self, reply: Reply, model: str) -> dict[str, Any]:
+    def whole(self, reply: Reply, asked: Asked) -> dict[str, Any]:
         """Return the reply unstreamed."""
-        return self._response(reply, model, "completed" if reply.finish == "stop" else "incomplete")
+        return _response(reply, asked, _status(reply))
 
     def error(self, status: int, message: str) -> dict[str, Any]:
         """Return an error."""
         return ChatCompletions().error(status, message)
+
+
+class _Events:
+    """The events of one response, numbered in the order they are sent."""
+
+    def __init__(self, reply: Reply, asked: Asked) -> None:
+        self.reply = reply
+        self.asked = asked
+        self._number = 0
+
+    def rendered(self) -> Rendered:
+        reply = self.reply
+        opened = _response(reply, self.asked, "in_progress")
+        head = self._typed("response.created", response=opened)
+        head += self._typed("response.in_progress", response=opened)
+        chunks: list[bytes] = []
+        closing = b""
+        if reply.reasoning:
+            chunks, closing = self._item(0, _reasoning_item(reply), reply.reasoning)
+        if reply.answer:
+            answers, ending = self._item(
+                1 if reply.reasoning else 0, _message_item(reply, _status(reply)), reply.answer, closing
+            )
+            chunks, closing = chunks + answers, ending
+        status = _status(reply)
+        tail = closing + self._typed(f"response.{status}", response=_response(reply, self.asked, status))
+        return Rendered(head, tuple(chunks), tail)
+
+    def _item(
+        self, index: int, item: dict[str, Any], texts: tuple[str, ...], before: bytes = b""
+    ) -> tuple[list[bytes], bytes]:
+        """Return an item's chunks and the bytes that close it."""
+        summary = item["type"] == "reasoning" and "content" not in item
+        field = "summary" if summary else "content"
+        part = item[field][0]
+        words, parts = {
+            "output_text": ("output_text", "content_part"),
+            "summary_text": ("reasoning_summary_text", "reasoning_summary_part"),
+            "reasoning_text": ("reasoning_text", "content_part"),
+        }[part["type"]]
+        where = {"item_id": item["id"], "output_index": index, f"{field}_index": 0}
+        more: dict[str, Any] = {"logprobs": []} if part["type"] == "output_text" else {}
+        empty = {**item, field: [], **({"status": "in_progress"} if "status" in item else {})}
+        opening = before + self._typed("response.output_item.added", output_index=index, item=empty)
+        opening += self._typed(f"response.{parts}.added", **where, part={**part, "text": ""})
+        chunks = []
+        for text in texts:
+            chunks.append(opening + self._typed(f"response.{words}.delta", **where, delta=text, **more))
+            opening = b""
+        closing = self._typed(f"response.{words}.done", **where, text=part["text"], **more)
+        closing += self._typed(f"response.{parts}.done", **where, part=part)
+        closing += self._typed("response.output_item.done", output_index=index, item=item)
+        return chunks, closing
+
+    def _typed(self, kind: str, **rest: Any) -> bytes:
+        event = data({"type": kind, "sequence_number": self._number, **rest}, kind)
+        self._number += 1
+        return event
+
+
+def _status(reply: Reply) -> str:
+    return "incomplete" if reply.finish in WHY else "completed"
+
+
+def _reasoning_item(reply: Reply) -> dict[str, Any]:
+    text = "".join(reply.reasoning)
+    item: dict[str, Any] = {"id": reply_id("rs", reply), "type": "reasoning", "summary": []}
+    if reply.shown == "summary":
+        item["summary"] = [{"type": "summary_text", "text": text}]
+    else:
+        item["content"] = [{"type": "reasoning_text", "text": text}]
+    return item
+
+
+def _message_item(reply: Reply, status: str) -> dict[str, Any]:
+    return {
+        "id": reply_id("msg", reply),
+        "type": "message",
+        "role": "assistant",
+        "status": status,
+        "content": [
+            {"type": "output_text", "text": "".join(reply.answer), "annotations": [], "logprobs": []}
+        ],
+    }
+
+
+def _response(reply: Reply, asked: Asked, status: str) -> dict[str, Any]:
+    ended = status != "in_progress"
+    output = []
+    if ended and reply.reasoning:
+        output.append(_reasoning_item(reply))
+    if ended and reply.answer:
+        output.append(_message_item(reply, status))
+    return {
+        "id": reply_id("resp", reply),
+        "object": "response",
+        "created_at": created(),
+        "model": asked.model,
+        "status": status,
+        "error": None,
+        "incomplete_details": {"reason": WHY[reply.finish]} if status == "incomplete" else None,
+        "instructions": None,
+        "max_output_tokens": asked.max_tokens,
+        "metadata": {},
+        "output": output,
+        "parallel_tool_calls": True,
+        "temperature": None,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": None,
+        "usage": _usage(reply) if ended else None,
+    }
+
+
+def _usage(reply: Reply) -> dict[str, Any]:
+    return {
+        "input_tokens": reply.input_tokens,
+        "input_tokens_details": {"cached_tokens": reply.cached_tokens},
+        "output_tokens": reply.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": reply.reasoning_tokens},
+        "total_tokens": reply.input_tokens + reply.output_tokens,
+    }

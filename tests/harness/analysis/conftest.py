@@ -139,7 +139,13 @@ def manifest(rows: Iterable[Attempt], **models: dict[str, Any]) -> dict[str, Any
             for model_id, row in dict(sorted(first.items())).items()
         ],
         "tasks": [
-            {"name": task, "category": task.split("/", maxsplit=1)[0], "version": 1, "sha256": "t", "samples": 1}
+            {
+                "name": task,
+                "category": task.split("/", maxsplit=1)[0],
+                "version": 1,
+                "sha256": "t",
+                "samples": 1,
+            }
             for task in dict.fromkeys(row.task for row in listed)
         ],
         "cells": [
