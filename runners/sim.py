@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
 import orjson
 
 from harness.errors import InputError, SetupError
-from harness.values import Call, Chunk, Model, Request, Session
+from harness.values import Call, Chunk, Model, Request, Session, Truth
 from runners.process import OwnedProcess
 from runners.sim_server.persona import Persona
 
 START_WAIT_S = 20.0
+# Names the address until the server has one; nothing listens on the discard port.
+NOWHERE = "http://127.0.0.1:9"
 # protocol -> runner, path below the server's address, options
 PROTOCOLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "openai": ("runners.openai:OpenAIRunner", "/v1", {}),
@@ -29,7 +32,10 @@ PROTOCOLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
 
 
 class SimRunner:
-    """A persona behind one of the four protocols; ``sim: {protocol: …, …persona}`` in the suite."""
+    """A persona behind one of the four protocols; ``sim: {protocol: …, …persona}`` in the suite.
+
+    With a ``base_url`` it speaks to a running ``bench sim``, whose persona is its own affair.
+    """
 
     simulated = True
     metered = False
@@ -40,23 +46,29 @@ class SimRunner:
         self.protocol = settings.pop("protocol", "openai")
         if self.protocol not in PROTOCOLS:
             raise InputError(f"sim.protocol: found {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}")
+        if model.base_url is not None and settings:
+            raise InputError(
+                f"sim: found {', '.join(settings)} beside base_url {model.base_url!r}, where a server with a "
+                "persona of its own runs; leave one of the two out"
+            )
         self._settings = settings
         self.persona = Persona.of(settings)
         self.model = model
-        self._inner = self._client(model.base_url or "http://127.0.0.1:9")
+        self._url = model.base_url.rstrip("/") if model.base_url else None
+        self._inner = self._client(self._url or NOWHERE)
         self._server: OwnedProcess | None = None
-        self._url = model.base_url
 
     def _client(self, url: str) -> Any:
         where, path, options = PROTOCOLS[self.protocol]
         module, _, name = where.partition(":")
-        model = dataclasses.replace(
-            self.model,
-            base_url=url + path,
-            key_env=None,
-            options={**options, **_without_sim(self.model.options)},
-        )
+        rest = {key: value for key, value in self.model.options.items() if key != "sim"}
+        model = dataclasses.replace(self.model, base_url=url + path, options={**options, **rest})
         return getattr(import_module(module), name)(model)
+
+    def missing(self) -> str | None:
+        """Return what is missing before a call can be made; None: nothing, unless a key is named."""
+        said: str | None = self._inner.missing()
+        return said
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body as the vendor's runner makes it."""
@@ -66,30 +78,26 @@ class SimRunner:
     async def open(self, session: Session) -> None:
         """Start the server with its answer book, unless the suite names a running one, and open the client."""
         if self._url is None:
-            truth, persona = session.log_dir / "truth.jsonl", session.log_dir / "persona.json"
-            truth.write_bytes(
-                b"".join(
-                    orjson.dumps(
-                        {name: getattr(item, name) for name in item.__slots__},
-                        option=orjson.OPT_APPEND_NEWLINE,
-                    )
-                    for item in session.truth()
-                )
-            )
-            persona.write_bytes(orjson.dumps({self.model.name: self._settings}))
-            log = session.log_dir / "server.log"
-            log.unlink(missing_ok=True)
-            self._server = OwnedProcess(
-                [
-                    sys.executable, "-m", "runners.sim_server", "--port", "0", "--with-parent",
-                    "--persona", str(persona), "--truth", str(truth), "--log", str(session.log_dir / "times.jsonl"),
-                ],
-                log,
-            )  # fmt: skip
-            await self._server.start()
-            self._url = await self._server.line("listening ", START_WAIT_S)
-        self._inner = self._client(self._url)
+            self._url = await self._start(session)
+            self._inner = self._client(self._url)
         await self._inner.open(session)
+
+    async def _start(self, session: Session) -> str:
+        """Return the address of a server of our own."""
+        folder = session.log_dir
+        truth, persona, log = folder / "truth.jsonl", folder / "persona.json", folder / "server.log"
+        truth.write_bytes(_lines(session.truth()))
+        persona.write_bytes(orjson.dumps({self.model.name: self._settings}))
+        log.unlink(missing_ok=True)
+        self._server = OwnedProcess(
+            [
+                sys.executable, "-m", "runners.sim_server", "--port", "0", "--parent", str(os.getpid()),
+                "--persona", str(persona), "--truth", str(truth), "--log", str(folder / "times.jsonl"),
+            ],
+            log,
+        )  # fmt: skip
+        await self._server.start()
+        return await self._server.line("listening ", START_WAIT_S)
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call through the vendor's client."""
@@ -97,33 +105,52 @@ class SimRunner:
         return chunks
 
     async def facts(self) -> Mapping[str, Any]:
-        """Return the protocol and the client's own facts."""
-        inner = {key: value for key, value in (await self._inner.facts()).items() if key != "base_url"}
-        return {"protocol": self.protocol, **inner}
+        """Return protocol, persona, server and the client's own facts."""
+        facts: dict[str, Any] = {"protocol": self.protocol}
+        inner = dict(await self._inner.facts())
+        if self._server is not None:
+            facts |= {"persona": dataclasses.asdict(self.persona), "server_pid": self._server.pid}
+            # A port of the moment is no fact of the run.
+            inner.pop("base_url", None)
+        if self._url is not None:
+            facts["server_version"] = orjson.loads(await self._get("/version"))["version"]
+        return inner | facts
 
     async def counters(self) -> Mapping[str, float] | None:
         """Return the server's counters."""
         if self._url is None:
             return None
-        text = await asyncio.to_thread(_metrics, self._url)
-        return {name: float(value) for name, value in (line.split() for line in text.splitlines())}
+        rows = (line.rsplit(" ", 1) for line in (await self._get("/metrics")).decode().splitlines())
+        return {name: float(value) for name, value in rows}
+
+    async def _get(self, path: str) -> bytes:
+        assert self._url is not None, "asked only with a server"
+        try:
+            return await asyncio.to_thread(_read, self._url + path)
+        except OSError as exc:
+            raise SetupError(f"the simulated provider at {self._url} is gone: {exc}") from exc
 
     async def close(self) -> None:
         """Close the client and stop the server."""
-        await self._inner.close()
-        if self._server is not None:
-            await self._server.stop()
-            self._server, self._url = None, self.model.base_url
+        try:
+            await self._inner.close()
+        finally:
+            if self._server is not None:
+                await self._server.stop()
+                self._server, self._url = None, None
 
 
-def _metrics(url: str) -> str:
-    try:
-        with urllib.request.urlopen(f"{url}/metrics", timeout=5) as reply:  # noqa: S310 - our own server
-            text: str = reply.read().decode()
-    except OSError as exc:
-        raise SetupError(f"the simulated provider at {url} is gone: {exc}") from exc
-    return text
+def _read(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - an http address by construction
+        body: bytes = reply.read()
+    return body
 
 
-def _without_sim(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key != "sim"}
+def _lines(book: Iterable[Truth]) -> bytes:
+    """Return an answer book as JSON lines."""
+    return b"".join(
+        orjson.dumps(
+            {name: getattr(truth, name) for name in Truth.__slots__}, option=orjson.OPT_APPEND_NEWLINE
+        )
+        for truth in book
+    )

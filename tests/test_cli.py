@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of that suite."""
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
@@ -42,7 +41,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         Path("suite.yaml").write_text(SUITE)
         assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet"])
-    yield next((folder / "results").iterdir())
+    return next((folder / "results").iterdir())
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
@@ -61,7 +60,7 @@ def test_the_lines_of_the_help_are_the_commands_own() -> None:
     import click
 
     for name in COMMANDS:
-        command = bench.get_command(click.Context(bench), name)  # type: ignore[attr-defined]  # a group at run time
+        command = bench.get_command(click.Context(bench), name)
         assert command is not None
         assert command.help
         assert name == command.name

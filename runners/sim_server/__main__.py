@@ -55,11 +55,10 @@ def main() -> None:
     )
     parser.add_argument("--key", help="the API key that is accepted; default: any")
     parser.add_argument(
-        "--with-parent", action="store_true", help="stop when the process that started this one ends"
+        "--parent", type=int, metavar="PID", help="the process that starts this one: stop when it ends"
     )
     options = parser.parse_args()
-    parent = os.getppid()
-    if options.with_parent:
+    if options.parent is not None:
         _die_with_parent()
     try:
         simulation = _simulation(options)
@@ -71,13 +70,13 @@ def main() -> None:
 
         loop_runner = uvloop.run
     try:
-        loop_runner(_serve(simulation, options, parent))
+        loop_runner(_serve(simulation, options))
     except OSError as exc:
         parser.exit(1, f"bench sim: cannot listen on {options.host}:{options.port}: {exc.strerror or exc}\n")
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to end this process with its parent; ``_orphaned`` watches where that is not to be had."""
+    """Ask Linux to end this process with its parent; ``_serve`` looks for itself too, for other systems."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -136,7 +135,7 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-async def _serve(simulation: Simulation, options: argparse.Namespace, parent: int) -> None:
+async def _serve(simulation: Simulation, options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -147,21 +146,13 @@ async def _serve(simulation: Simulation, options: argparse.Namespace, parent: in
     url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
     sys.stdout.write(f"listening {url}\n")
     sys.stdout.flush()
-    if not options.with_parent:
+    if options.parent is None:
         sys.stderr.write(EXAMPLES.format(url=url))
         sys.stderr.flush()
-    watch = asyncio.create_task(_orphaned(parent, stop)) if options.with_parent else None
-    await stop.wait()
-    if watch is not None:
-        watch.cancel()
+    while not stop.is_set() and options.parent in {None, os.getppid()}:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), None if options.parent is None else PARENT_LOOK_S)
     server.close()
-
-
-async def _orphaned(parent: int, stop: asyncio.Event) -> None:
-    """Set ``stop`` once the parent is another: also when it ended before Linux was asked to tell."""
-    while os.getppid() == parent:
-        await asyncio.sleep(PARENT_LOOK_S)
-    stop.set()
 
 
 if __name__ == "__main__":

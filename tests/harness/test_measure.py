@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -94,7 +95,7 @@ def test_a_deadline_ends_a_silent_stream() -> None:
     """The stream never ends by itself; the deadline is 10 ms."""
 
     class Silent(ScriptedRunner):
-        async def stream(self, call: Call):  # type: ignore[no-untyped-def]  # an async generator
+        async def stream(self, call: Call) -> AsyncIterator[Chunk]:
             yield Chunk("half")
             await asyncio.Event().wait()
 
@@ -109,7 +110,7 @@ def test_cancelling_is_no_failure() -> None:
     """Ctrl-C must not be written down as a row."""
 
     class Silent(ScriptedRunner):
-        async def stream(self, call: Call):  # type: ignore[no-untyped-def]
+        async def stream(self, call: Call) -> AsyncIterator[Chunk]:
             yield Chunk("half")
             await asyncio.Event().wait()
 

@@ -86,7 +86,7 @@ def test_a_run_is_scored_row_by_row(tmp_path: Path) -> None:
 
 def test_a_failure_is_retried_and_each_attempt_is_a_row(tmp_path: Path) -> None:
     """One 500, then an answer: two rows, the second final."""
-    script = {**ANSWERS, "What is 0 + 1?": [RunnerError("server", "oops", http_status=500), "Answer: 1"]}
+    script: dict[str, list[Any]] = {**ANSWERS, "What is 0 + 1?": [RunnerError("server", "oops", http_status=500), "Answer: 1"]}
     go(tmp_path, plan(count=1), {"m": ScriptedRunner(model(), script)})
     rows = frame(tmp_path).sort_values("attempt")
 
@@ -259,5 +259,5 @@ def test_tokens_are_as_the_provider_said(tmp_path: Path) -> None:
     assert (10, 4, 7, 2) == tuple(
         rows.loc["s0", ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]]
     )
-    assert pd.isna(rows.loc["s1", "input_tokens"])
+    assert rows["input_tokens"].isna()["s1"]
     assert ["provider", "none"] == list(rows.loc[["s0", "s1"], "usage_source"])

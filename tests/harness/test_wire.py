@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import httpx2
@@ -197,6 +198,6 @@ class _Stream(httpx2.AsyncByteStream):
     def __init__(self, reads: list[bytes]) -> None:
         self.reads = reads
 
-    async def __aiter__(self):  # type: ignore[no-untyped-def]  # an async generator
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         for read in self.reads:
             yield read

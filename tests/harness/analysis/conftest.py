@@ -17,7 +17,7 @@ STARTED = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MakeRun = Callable[..., Path]
 
 
-def attempt(**given: Any) -> Attempt:
+def an_attempt(**given: Any) -> Attempt:
     """Return an attempt that was answered right in two seconds, with ``given`` fields instead."""
     model = given.get("model_id", "closed-a")
     task = given.get("task", "reasoning/sums")
@@ -195,10 +195,10 @@ def write_run(folder: Path, rows: Iterable[Attempt], /, **models: dict[str, Any]
     return folder
 
 
-def answers(model: str, right: int, total: int, *, start: int = 0, **given: Any) -> list[Attempt]:
+def some_answers(model: str, right: int, total: int, *, start: int = 0, **given: Any) -> list[Attempt]:
     """Return ``total`` measured rows of a model, the first ``right`` of them correct."""
     return [
-        attempt(
+        an_attempt(
             model_id=model,
             sample_id=str(start + k),
             outcome="correct" if k < right else "wrong",
@@ -222,3 +222,15 @@ def make_run(tmp_path: Path) -> MakeRun:
         return write_run(tmp_path / name, rows, **models)
 
     return make
+
+
+@pytest.fixture(name="attempt")
+def _attempt() -> Callable[..., Attempt]:
+    """Return :func:`an_attempt`."""
+    return an_attempt
+
+
+@pytest.fixture(name="answers")
+def _answers() -> Callable[..., list[Attempt]]:
+    """Return :func:`some_answers`."""
+    return some_answers

@@ -1,0 +1,133 @@
+"""What is derived from an attempt on reading."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.analysis.frames import codes, groups, plain, read
+from harness.errors import ResultsError
+from harness.values import Attempt
+
+Make = Callable[..., Path]
+Attempts = Callable[..., Attempt]
+
+
+def test_times_are_differences_of_instants(make_run: Make, attempt: Attempts) -> None:
+    """Due at 1, sent at 3, first text at 4, first answer at 6, done at 8 s, with 100 characters."""
+    run = make_run(
+        [
+            attempt(
+                scheduled_s=1.0,
+                sent_s=3.0,
+                first_token_s=4.0,
+                first_answer_s=6.0,
+                done_s=8.0,
+                output_chars=100,
+            )
+        ]
+    )
+    row = read([run]).frame.iloc[0]
+
+    assert (row["queue_s"], row["ttft_s"], row["answer_ttft_s"]) == (2.0, 1.0, 3.0)
+    assert (row["latency_s"], row["response_s"]) == (5.0, 7.0)
+    assert row["answer_chars_per_s"] == 20.0
+
+
+def test_what_did_not_happen_is_unknown(make_run: Make, attempt: Attempts) -> None:
+    """A request that was never sent has no latency, and its response time is not 0."""
+    run = make_run(
+        [attempt(outcome="infra", sent_s=None, first_answer_s=None, last_token_s=None, output_chars=0)]
+    )
+    row = read([run]).frame.iloc[0]
+
+    for name in ("queue_s", "ttft_s", "latency_s", "response_s", "answer_chars_per_s"):
+        assert math.isnan(row[name]), name
+
+
+def test_our_own_cache_has_no_times(make_run: Make, attempt: Attempts) -> None:
+    """An answer from our cache says nothing of the provider's speed."""
+    row = read([make_run([attempt(from_cache=True)])]).frame.iloc[0]
+
+    assert math.isnan(row["latency_s"])
+    assert math.isnan(row["response_s"])
+
+
+def test_time_per_token_needs_the_servers_counts(make_run: Make, attempt: Attempts) -> None:
+    """Chunks at 1, 2 and 5 s holding 1, 5 and 9 tokens: 4 s over 8 tokens; without counts unknown."""
+    run = make_run(
+        [
+            attempt(sample_id="a", chunk_s=(1.0, 2.0, 5.0), chunk_tokens=(1, 5, 9)),
+            attempt(sample_id="b", chunk_s=(1.0, 2.0, 5.0), chunk_tokens=None),
+        ]
+    )
+    frame = read([run], chunks=True).frame
+
+    assert frame["tpot_s"].iloc[0] == 0.5
+    assert math.isnan(frame["tpot_s"].iloc[1])
+
+
+def test_only_final_measured_rows_are_requests(make_run: Make, attempt: Attempts) -> None:
+    """A retry and a warm-up are rows, and no requests of their own."""
+    run = make_run(
+        [
+            attempt(sample_id="a", final=False, outcome="infra"),
+            attempt(sample_id="a", attempt=2),
+            attempt(sample_id="b", phase="warmup", repeat=-1),
+        ]
+    )
+
+    assert len(read([run]).frame) == 3
+    assert read([run]).measured["attempt"].tolist() == [2]
+
+
+def test_unscored_and_failed_rows_do_not_count(make_run: Make, attempt: Attempts) -> None:
+    """Every outcome but infra and unscored has a score that counts."""
+    outcomes = ["correct", "wrong", "unparsed", "truncated", "refused", "infra", "unscored"]
+    run = make_run([attempt(sample_id=str(k), outcome=outcome) for k, outcome in enumerate(outcomes)])
+
+    assert read([run]).frame["scored"].tolist() == [True] * 5 + [False] * 2
+
+
+def test_loads_have_short_names(make_run: Make, attempt: Attempts) -> None:
+    """Sixteen in flight is c16, two and a half a second r2.5."""
+    run = make_run(
+        [
+            attempt(load_value=16.0),
+            attempt(load_kind="rate", load_value=2.5, cell_id="closed-a|reasoning/sums|r2.5"),
+        ]
+    )
+
+    assert read([run]).frame["load"].tolist() == ["c16", "r2.5"]
+
+
+def test_no_run_is_an_error_that_says_what_would_do() -> None:
+    """Nothing named is the user's mistake."""
+    with pytest.raises(ResultsError, match="bench list runs"):
+        read([])
+
+
+def test_an_unknown_model_is_named(make_run: Make, attempt: Attempts) -> None:
+    """The error lists the models there are."""
+    with pytest.raises(ResultsError, match="closed-a"):
+        read([make_run([attempt()])]).model("nobody")
+
+
+def test_groups_keep_unknown_values_together(make_run: Make, attempt: Attempts) -> None:
+    """Rows without a served model are one group, not lost."""
+    run = make_run([attempt(sample_id=str(k), model_served=None if k < 2 else "m") for k in range(3)])
+    frame = read([run]).frame
+
+    assert sorted(sorted(rows.tolist()) for rows in groups(frame, ["model_served"])) == [[0, 1], [2]]
+    assert len(np.unique(codes(frame, ["sample_id", "model_served"]))) == 3
+
+
+def test_plain_values_are_jsons() -> None:
+    """NaN and infinity are null, numpy numbers are numbers."""
+    assert plain(np.float64("nan")) is None
+    assert plain(float("inf")) is None
+    assert plain(np.int64(3)) == 3

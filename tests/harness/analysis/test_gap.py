@@ -1,0 +1,305 @@
+"""The open-versus-closed table: what is paired, how it is judged, and what is said of fairness."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.analysis.gap import GapTable, gap
+from harness.values import Attempt
+
+Make = Callable[..., Path]
+Attempts = Callable[..., Attempt]
+Answers = Callable[..., list[Attempt]]
+
+
+def accuracy(table: GapTable, category: str = "reasoning") -> pd.Series[Any]:
+    frame = table.frame
+    return frame[(frame["metric"] == "accuracy") & (frame["category"] == category)].iloc[0]
+
+
+def test_a_gap_by_hand(make_run: Make, answers: Answers) -> None:
+    """90 of 100 against 60 of 100: 30 points, a third of the closed score, and closed is ahead."""
+    table = gap([make_run([*answers("closed-a", 90, 100), *answers("open-b", 60, 100)])])
+    row = accuracy(table)
+
+    assert (row["closed_value"], row["open_value"]) == (0.9, 0.6)
+    assert row["gap_points"] == pytest.approx(30)
+    assert row["gap_percent_of_closed"] == pytest.approx(100 / 3)
+    assert row["ci_low"] < 30 < row["ci_high"]
+    assert row["verdict"] == "closed ahead"
+    assert row["n_pairs"] == 100
+    assert table.headline().startswith(
+        "closed-a (closed) against open-b (open): closed ahead; gap +30.0 points"
+    )
+
+
+def test_open_may_be_ahead(make_run: Make, answers: Answers) -> None:
+    """The sign turns with the sides."""
+    row = accuracy(gap([make_run([*answers("closed-a", 60, 100), *answers("open-b", 90, 100)])]))
+
+    assert row["gap_points"] == pytest.approx(-30)
+    assert row["verdict"] == "open ahead"
+
+
+def test_few_items_cannot_tell(make_run: Make, answers: Answers) -> None:
+    """9 of 10 against 8 of 10 is not distinguishable, and more items are named."""
+    row = accuracy(gap([make_run([*answers("closed-a", 9, 10), *answers("open-b", 8, 10)])]))
+
+    assert row["verdict"] == "not distinguishable"
+    assert row["items_needed"] > 10
+
+
+def test_many_like_answers_are_equivalent(make_run: Make, answers: Answers) -> None:
+    """600 pairs of which all agree lie within 1.7 points; within 0.1 points they do not."""
+    run = make_run([*answers("closed-a", 500, 600), *answers("open-b", 500, 600)])
+
+    assert accuracy(gap([run]))["verdict"] == "equivalent within 1.7 points"
+    assert accuracy(gap([run], margin_points=0.1))["verdict"] == "not distinguishable"
+
+
+def test_only_shared_requests_count(make_run: Make, answers: Answers) -> None:
+    """Items 0-9 and 5-14 share five."""
+    table = gap([make_run([*answers("closed-a", 10, 10), *answers("open-b", 10, 10, start=5)])])
+
+    assert accuracy(table)["n_pairs"] == 5
+    assert any("5 only to closed-a, 5 only to open-b" in line for line in table.fairness)
+
+
+def test_different_prompts_are_left_out_and_named(
+    make_run: Make, attempt: Attempts, answers: Answers
+) -> None:
+    """One of ten items was asked differently."""
+    rows = [*answers("closed-a", 9, 9), attempt(model_id="closed-a", sample_id="9", prompt_sha256="other")]
+    table = gap([make_run([*rows, *answers("open-b", 10, 10)])])
+
+    assert accuracy(table)["n_pairs"] == 9
+    assert any("1 of 10 shared requests had different prompts" in line for line in table.fairness)
+
+
+def test_failures_are_no_wrong_answers(make_run: Make, attempt: Attempts, answers: Answers) -> None:
+    """A request that one side could not be asked is no pair; the share is a fairness line."""
+    rows = [*answers("closed-a", 9, 9), attempt(model_id="closed-a", sample_id="9", outcome="infra")]
+    table = gap([make_run([*rows, *answers("open-b", 10, 10)])])
+
+    assert accuracy(table)["gap_points"] == 0
+    assert accuracy(table)["n_pairs"] == 9
+    assert any(
+        "10.0 % of requests to closed-a got no answer, 0.0 % to open-b" in line for line in table.fairness
+    )
+
+
+def test_repeats_of_an_item_are_one_cluster(make_run: Make, answers: Answers) -> None:
+    """20 items asked three times each are 60 pairs in 20 clusters."""
+    rows = [
+        row
+        for model, right in (("closed-a", 15), ("open-b", 10))
+        for repeat in range(3)
+        for row in answers(model, right, 20, repeat=repeat)
+    ]
+    row = accuracy(gap([make_run(rows)]))
+
+    assert (row["n_pairs"], row["n_clusters"]) == (60, 20)
+
+
+def test_two_runs_are_paired_across(make_run: Make, answers: Answers) -> None:
+    """The closed model from one run, the open one from another."""
+    runs = [make_run(answers("closed-a", 8, 10), name="a"), make_run(answers("open-b", 6, 10), name="b")]
+
+    assert accuracy(gap(runs))["n_pairs"] == 10
+
+
+def test_a_model_measured_twice_keeps_both_answers(make_run: Make, answers: Answers) -> None:
+    """The same suite run twice is two repeats, not a product of four."""
+    rows = [*answers("closed-a", 8, 10), *answers("open-b", 6, 10)]
+    row = accuracy(gap([make_run(rows, name="a"), make_run(rows, name="b")]))
+
+    assert (row["n_pairs"], row["n_clusters"]) == (20, 10)
+
+
+def test_overall_stands_beside_categories(make_run: Make, answers: Answers) -> None:
+    """Two categories of 10 and 20 pairs are 30 overall."""
+    rows = [
+        row
+        for model in ("closed-a", "open-b")
+        for row in (*answers(model, 8, 10), *answers(model, 9, 20, task="coding/f"))
+    ]
+    table = gap([make_run(rows)])
+
+    assert table.frame["category"].unique().tolist() == ["reasoning", "coding", "overall"]
+    assert accuracy(table, "overall")["n_pairs"] == 30
+
+
+def test_the_best_of_several_is_picked_and_corrected(make_run: Make, answers: Answers) -> None:
+    """Of two closed models of 71 and 70 right the best is compared, and its flattery is taken out."""
+    wrong = {"closed-d": range(29), "closed-e": range(40, 70), "open-b": range(60, 95)}
+    rows = [
+        row
+        for model, items in wrong.items()
+        for k in range(100)
+        for row in answers(model, int(k not in items), 1, start=k)
+    ]
+    table = gap([make_run(rows)])
+    row = accuracy(table)
+
+    assert row["closed_model"] == "closed-d"
+    assert row["gap_points"] == pytest.approx(6)
+    assert row["selection_points"] > 0.5
+    assert (row["ci_low"] + row["ci_high"]) / 2 < row["gap_points"]
+    assert any("best of 2 closed and 1 open models" in line for line in table.warnings)
+
+
+def test_all_pairs_picks_nothing(make_run: Make, answers: Answers) -> None:
+    """Two closed and one open model are two comparisons, uncorrected."""
+    rows = [*answers("closed-a", 9, 10), *answers("closed-c", 7, 10), *answers("open-b", 5, 10)]
+    frame = gap([make_run(rows)], all_pairs=True).frame
+    pairs = frame[frame["metric"] == "accuracy"]
+
+    assert pairs[["closed_model", "open_model"]].to_numpy().tolist() == [
+        ["closed-a", "open-b"],
+        ["closed-c", "open-b"],
+    ]
+    assert pairs["selection_points"].tolist() == [0.0, 0.0]
+
+
+def test_holm_stands_over_the_whole_table(make_run: Make, answers: Answers) -> None:
+    """A corrected p-value is never below the raw one."""
+    frame = gap([make_run([*answers("closed-a", 90, 100), *answers("open-b", 80, 100)])]).frame
+    known = frame.dropna(subset=["p_value"])
+
+    assert len(known) > 1
+    assert (known["p_value"] >= known["p_value_raw"] - 1e-12).all()
+
+
+def test_faster_is_better(make_run: Make, attempt: Attempts) -> None:
+    """Closed answers in 3 s, open in 2: open is ahead by a second at the median and at p95."""
+    rows = [
+        attempt(model_id=model, sample_id=str(k), scheduled_s=0.0, sent_s=0.1, done_s=seconds + 0.001 * k)
+        for model, seconds in (("closed-a", 3.0), ("open-b", 2.0))
+        for k in range(60)
+    ]
+    frame = gap([make_run(rows)]).frame.set_index("metric")
+
+    for metric in ("response_p50_s", "response_p95_s"):
+        assert frame.loc[metric, "gap_points"] == pytest.approx(1.0)
+        assert frame.loc[metric, "verdict"] == "open ahead"
+        assert frame.loc[metric, "better"] == "lower"
+
+
+def test_a_high_quantile_needs_items(make_run: Make, answers: Answers) -> None:
+    """Ten pairs have no 95th percentile worth comparing."""
+    frame = gap([make_run([*answers("closed-a", 9, 10), *answers("open-b", 8, 10)])]).frame.set_index(
+        "metric"
+    )
+
+    assert frame.loc["response_p95_s", "verdict"] == "too few pairs (10)"
+
+
+def test_cost_per_correct_is_compared(make_run: Make, answers: Answers) -> None:
+    """$0.0031 at 80 right of 100 against a GPU's $0.002 at 50 right: 0.0039375 to 0.004."""
+    gpu = {"cost": {"gpus": 1, "usd_per_gpu_hour": 7.2}, "runner": "vllm"}
+    run = make_run([*answers("closed-a", 80, 100), *answers("open-b", 50, 100)], open_b=gpu)
+    frame = gap([run]).frame.set_index("metric")
+
+    assert frame.loc["usd_per_task", "closed_value"] == pytest.approx(0.00315)
+    assert frame.loc["usd_per_task", "open_value"] == pytest.approx(0.002)
+    assert frame.loc["usd_per_task", "ratio"] == pytest.approx(1.575)
+    assert frame.loc["usd_per_correct", "ratio"] == pytest.approx(0.0039375 / 0.004)
+
+
+def test_an_unknown_price_is_said(make_run: Make, answers: Answers) -> None:
+    """No price on one side: no gap, and why stands in the notes."""
+    table = gap(
+        [make_run([*answers("closed-a", 8, 10), *answers("open-b", 5, 10)], open_b={"runner": "vllm"})]
+    )
+    row = table.frame.set_index("metric").loc["usd_per_task"]
+
+    assert row["verdict"] == "unknown: no price"
+    assert pd.isna(row["gap_points"])
+    assert any("open-b: cost unknown" in line for line in table.warnings)
+
+
+def test_one_side_alone_has_no_gap(make_run: Make, answers: Answers) -> None:
+    """No closed model: an empty table that says so."""
+    table = gap([make_run(answers("open-b", 5, 10))])
+
+    assert table.frame.empty
+    assert "no closed model" in table.headline()
+    assert table.to_json()["rows"] == []
+
+
+def test_the_json_has_the_documented_shape(make_run: Make, answers: Answers) -> None:
+    """The keys of issue 5, numbers as numbers, no NaN."""
+    document = gap([make_run([*answers("closed-a", 9, 10), *answers("open-b", 8, 10)])]).to_json()
+    again = json.loads(json.dumps(document, allow_nan=False))
+    row = again["rows"][0]
+
+    assert again["schema"] == 1
+    assert {"rows", "fairness", "simulated"} <= set(again)
+    assert row["closed"] == {"model": "closed-a", "value": 0.9, "n": 10}
+    assert row["open"] == {"model": "open-b", "value": 0.8, "n": 10}
+    keys = (
+        "category metric gap_points gap_percent_of_closed ci_low ci_high p_value verdict n_pairs items_needed"
+    )
+    assert set(keys.split()) <= set(row)
+    assert isinstance(row["items_needed"], int)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"params_changes": ("temperature dropped: reasoning model",)},
+            "open-b: temperature dropped: reasoning model.",
+        ),
+        ({"params_asked": '{"max_tokens":512}'}, "max_tokens differs: closed-a 256, open-b 512"),
+        (
+            {"params_asked": '{"max_tokens":256,"reasoning":"high"}'},
+            "reasoning differs: closed-a the model's default, open-b high",
+        ),
+        (
+            {"reasoning_disclosure": "hidden"},
+            "reasoning is disclosed differently: closed-a none, open-b hidden.",
+        ),
+        ({"reasoning_tokens": 80}, "open-b reasons before it answers (80 tokens a request)"),
+        ({"load_value": 16.0}, "loads differ: closed-a c8, open-b c16"),
+    ],
+)
+def test_a_broken_condition_is_named(
+    make_run: Make, answers: Answers, given: dict[str, Any], said: str
+) -> None:
+    """Each difference between the sides is one sentence."""
+    table = gap([make_run([*answers("closed-a", 9, 10), *answers("open-b", 8, 10, **given)])])
+
+    assert any(line.startswith(said) for line in table.fairness), table.fairness
+
+
+def test_image_detail_is_compared(make_run: Make, answers: Answers) -> None:
+    """The same images at another fidelity are not the same images."""
+    rows = [
+        *answers("closed-a", 9, 10, image_count=1, image_bytes=5000, image_detail="high"),
+        *answers("open-b", 9, 10, image_count=1, image_bytes=5000),
+    ]
+
+    assert "image detail differs: closed-a high, open-b the default." in gap([make_run(rows)]).fairness
+
+
+def test_a_fair_comparison_says_nothing(make_run: Make, answers: Answers) -> None:
+    """A mere renaming of a parameter is no difference."""
+    renamed = ("max_tokens renamed max_completion_tokens",)
+    run = make_run([*answers("closed-a", 9, 10, params_changes=renamed), *answers("open-b", 9, 10)])
+
+    assert gap([run]).fairness == []
+
+
+def test_simulated_is_said(make_run: Make, answers: Answers) -> None:
+    """One simulated side marks its rows and the table."""
+    table = gap([make_run([*answers("closed-a", 9, 10), *answers("open-b", 8, 10, simulated=True)])])
+
+    assert table.simulated
+    assert table.frame["simulated"].all()
