@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import os.path
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.data import Row, read_rows
+from harness.data import ImageError, Row, read_image, read_rows
 from harness.errors import DocumentError
+from harness.template import COLUMN, listed
 
 ROWS_LOOKED_AT = 200
 _PROMPT_NAMES = ("question", "prompt", "input", "text", "message", "query", "instruction", "problem")
 _TARGET_NAMES = ("answer", "target", "label", "expected", "output", "gold", "solution", "completion")
 _ID_NAMES = ("id", "uid", "task_id", "key", "name")
+_OPTION_NAMES = ("options", "choices")
+_IMAGE_NAMES = ("image", "image_path", "picture", "file_name")
 
 HEAD = """\
-# A gapbench suite. Check it with `bench validate {file}`, see what it would cost with `bench plan {file}`,
-# run it with `bench run {file}`. Every key: `bench schema suite`.
+# A gapbench suite. Check it with `bench validate {command}`, see what it would cost with
+# `bench plan {command}`, run it with `bench run {command}`. Every key: `bench schema suite`.
 name: {name}
 seed: 7                      # order of samples; the same for every model
 margin_points: 1.7           # a gap smaller than this makes no difference to you
@@ -55,6 +60,7 @@ BUILT_IN = """\
   - coding/functions           # built in; `bench list tasks` shows them all
   - {task: reasoning/arithmetic, limit: 100}
   # Your own data: a JSONL, CSV or Parquet beside this file; {column} is put in as it stands.
+  # `bench init NAME.yaml --from DATA` writes this part for your columns.
   # - name: tickets
   #   category: reasoning
   #   data: tickets.jsonl
@@ -84,66 +90,116 @@ def starter(file: Path, data: Path | None) -> str:
     Raises:
         DocumentError: The data cannot be read, or no column looks like a prompt.
     """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-") or "suite"
-    head = HEAD.format(name=name, file=file)
+    command = str(file) if str(file).isprintable() else file.name.encode("unicode_escape").decode()
+    head = HEAD.format(name=_quoted(_name(file, "suite")), command=command)
     return head + (BUILT_IN if data is None else _own_task(file, data)) + TAIL
 
 
 def _own_task(file: Path, data: Path) -> str:
+    """Return the task's part: what each column is guessed to be, with comments to correct it by."""
     rows, _ = read_rows(data, ROWS_LOOKED_AT)
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    target = _pick(columns, _TARGET_NAMES)
+    every = list(dict.fromkeys(key for row in rows for key in row))
+    # A template can name only some, and one that a row lacks would be an error.
+    columns = [name for name in every if COLUMN.fullmatch(name) and all(name in row for row in rows)]
+    is_code = {"entry_point", "test"} <= set(columns)
+    target = None if is_code else _pick(columns, _TARGET_NAMES)
+    options = _pick(columns, _OPTION_NAMES)
+    image = _pick(columns, _IMAGE_NAMES, lambda name: _are_images(rows, name, data.parent))
     prompt = _pick(columns, _PROMPT_NAMES) or _longest_text(
-        rows, [column for column in columns if column != target]
+        rows, [name for name in columns if name not in {target, options, image}]
     )
     if prompt is None:
-        raise DocumentError(f"no column looks like a prompt; there are: {', '.join(columns)}", file=data)
-    try:
-        path = data.resolve().relative_to(file.resolve().parent)
-    except ValueError:
-        path = data.resolve()
+        raise DocumentError(
+            f"no column looks like a prompt; the columns are: {listed(every)}. Rename one to `question`, "
+            "in letters, digits and _, and give it to every row",
+            file=data,
+        )
+    category = "coding" if is_code else "multimodal" if image else "reasoning"
     lines = [
-        f"  - name: {re.sub(r'[^A-Za-z0-9._-]+', '-', data.stem).strip('-') or 'own'}",
-        "    category: reasoning          # the row of the gap table; coding, reasoning, multimodal or your own word",
-        f"    data: {path}",
+        f"  - name: {_quoted(_name(data, 'own'))}",
+        f"    category: {category}          # the row of the gap table; coding, reasoning, multimodal or your own word",
+        f"    data: {_quoted(os.path.relpath(data, file.parent))}",
         "    data_policy: public          # private: never sent to a closed API",
+        f"    # The columns are: {listed(every)}",
     ]
-    identity = next((name for name in _ID_NAMES if name in columns and _unique(rows, name)), None)
+    identity = _pick(columns, _ID_NAMES, lambda name: _are_ids(rows, name))
     if identity:
         lines.append(f'    id: "{{{identity}}}"')
-    lines.append(f'    prompt: "{{{prompt}}}"       # the columns are: {", ".join(columns)}')
-    if target is not None:
-        lines += [
-            f'    target: "{{{target}}}"',
-            f"    scorer: {_scorer(rows, target)}                 # `bench list scorers` shows the others",
-        ]
-    else:
-        lines.append(
-            "    # target and scorer: no column looks like an answer, so answers are timed and not scored"
-        )
+    if image:
+        lines.append(f'    images: ["{{{image}}}"]          # paths relative to the data')
+    lines.append(f"    prompt: {_prompt(prompt, options)}")
+    lines += _scoring(rows, target, is_code=is_code, has_options=options is not None)
     return "\n".join(lines) + "\n"
 
 
-def _pick(columns: Sequence[str], names: Sequence[str]) -> str | None:
+def _prompt(column: str, options: str | None) -> str:
+    if options is None:
+        return f'"{{{column}}}"       # add what you would tell a model: "Answer with one word. {{{column}}}"'
+    return (
+        f"|\n      {{{column}}}\n\n      Options, A first: {{{options}}}\n"
+        "      Answer with the letter of the right option."
+    )
+
+
+def _scoring(rows: Sequence[Row], target: str | None, *, is_code: bool, has_options: bool) -> list[str]:
+    if is_code:
+        return [
+            "    scorer: code                 # runs the column `test` in a sandbox; `bench doctor` shows it"
+        ]
+    if target is None:
+        return [
+            "    # target and scorer: no column looks like an answer, so replies are timed and not scored"
+        ]
+    scorer = _scorer(rows, target, has_options=has_options)
+    return [
+        f'    target: "{{{target}}}"',
+        f"    scorer: {scorer}                 # `bench list scorers` shows the others",
+    ]
+
+
+def _quoted(text: str) -> str:
+    """Return text as YAML reads it back, quoted where it must be."""
+    is_plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]*", text)
+    words = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+    return text if is_plain and text.lower() not in words else json.dumps(text)
+
+
+def _name(file: Path, default: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._") or default
+
+
+def _pick(
+    columns: Sequence[str], names: Sequence[str], fits: Callable[[str], bool] = lambda _: True
+) -> str | None:
     lowered = {column.lower(): column for column in columns}
-    return next((lowered[name] for name in names if name in lowered), None)
+    return next((lowered[name] for name in names if name in lowered and fits(lowered[name])), None)
 
 
 def _longest_text(rows: Sequence[Row], columns: Sequence[str]) -> str | None:
-    texts = [column for column in columns if all(isinstance(row.get(column), str) for row in rows)]
+    texts = [column for column in columns if all(isinstance(row[column], str) for row in rows)]
     return max(texts, key=lambda column: sum(len(row[column]) for row in rows), default=None)
 
 
-def _unique(rows: Sequence[Row], column: str) -> bool:
-    values = [str(row.get(column)) for row in rows]
-    return len(set(values)) == len(values)
+def _are_ids(rows: Sequence[Row], column: str) -> bool:
+    values = [str(row[column]).strip() for row in rows if row[column] is not None]
+    return len(set(values)) == len(rows) and "" not in values
 
 
-def _scorer(rows: Sequence[Row], column: str) -> str:
-    values = [row.get(column) for row in rows]
-    if all(isinstance(value, str) and re.fullmatch(r"[A-J]", value.strip()) for value in values):
+def _are_images(rows: Sequence[Row], column: str, base: Path) -> bool:
+    given = next((row[column] for row in rows if row[column]), None)
+    try:
+        return given is not None and bool(read_image(given, base))
+    except ImageError:
+        return False
+
+
+def _scorer(rows: Sequence[Row], column: str, *, has_options: bool) -> str:
+    values = [row[column] for row in rows if row[column] not in ("", None)]
+    if values and all(isinstance(value, str) and re.fullmatch(r"[A-J]", value.strip()) for value in values):
         return "choice"
-    if all(_is_number(value) for value in values):
+    if values and has_options:
+        return "choice"
+    if values and all(_is_number(value) for value in values):
         return "numeric"
     return "exact"
 

@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
+import os.path
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from harness.document import Document, Path_, check, read_document
+from harness.document import NAME, PATH_NAME, Document, Path_, Strict, check, read_document, refuse_keys
 from harness.errors import DocumentError, SetupError
 from harness.task import ParamsDocument, Task, TaskDocument, find_builtin, load_task, read_task
 from harness.values import Model, canonical_json, sha256
 
-_ID = r"[A-Za-z0-9][A-Za-z0-9._:/-]*"
-_KEY_LIKE = re.compile(r"^(sk-|AIza|gsk_|hf_|xai-)|^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
+MOST_REQUESTS = 10_000_000
+"""Of one cell under a rate: more would be a slip of the pen, and a plan holds them all."""
+
+_KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
+_FREE = {"sim", "engine", "options"}
+Amount = Annotated[int | float, Field(ge=0)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+class GpuCost(Strict):
+    """What the GPUs that hold a model cost."""
+
+    gpu: str | None = Field(None, description="its name in the price book, such as H100-80GB")
+    gpus: Annotated[int | float, Field(gt=0)] = Field(1, description="GPUs that the model occupies")
+    usd_per_gpu_hour: Amount | None = Field(None, description="default: the price book's")
+    source: str | None = Field(None, description="where the price is from, shown beside it")
 
 
-class ModelDocument(_Strict):
+class TokenCost(Strict):
+    """What tokens cost."""
+
+    input_usd_per_mtok: Amount = Field(description="dollars per million input tokens")
+    output_usd_per_mtok: Amount = Field(description="dollars per million output tokens, reasoning included")
+    cached_input_usd_per_mtok: Amount | None = Field(None, description="default: the input price")
+    source: str | None = Field(None, description="where the price is from, shown beside it")
+
+
+class BookCost(Strict):
+    """Whose price in the price book holds."""
+
+    provider: str | None = Field(None, description="provider in the price book; default: the runner's")
+    model: str | None = Field(None, description="model in the price book; default: the model's name")
+
+
+class ModelDocument(Strict):
     """One model of the comparison."""
 
-    id: str = Field(pattern=f"^{_ID}$", description="the name in tables; unique")
-    runner: str = Field(description="vllm, openai, anthropic, google, sim, or an installed plug-in's name")
-    model: str | None = Field(None, description="what the provider calls it; default: the id")
+    id: str = Field(pattern=PATH_NAME, description="the name in tables; unique")
+    runner: str = Field(
+        min_length=1, description="vllm, openai, anthropic, google, sim, or an installed plug-in's name"
+    )
+    model: str | None = Field(None, min_length=1, description="what the provider calls it; default: the id")
     weights: Literal["open", "closed"] = Field(description="open when the weights can be downloaded")
     released: date | None = Field(None, description="day of release, for the lag in months")
     base_url: str | None = Field(None, description="endpoint; default: the provider's own")
@@ -39,10 +66,8 @@ class ModelDocument(_Strict):
     params: ParamsDocument = Field(
         default_factory=ParamsDocument, description="parameters for this model alone"
     )
-    cost: dict[str, Any] | None = Field(
-        None,
-        description="gpu, gpus, usd_per_gpu_hour, source; or input_usd_per_mtok, output_usd_per_mtok, "
-        "cached_input_usd_per_mtok, source; or provider, model of the price book",
+    cost: GpuCost | TokenCost | BookCost | None = Field(
+        None, description="its GPUs, or its tokens' price, or its name in the price book"
     )
     serve: dict[str, Any] | None = Field(
         None, description="vllm: start and own a server (gpus, args, env, port)"
@@ -52,16 +77,16 @@ class ModelDocument(_Strict):
     engine: dict[str, Any] | None = Field(None, description="vllm: run the engine in this process")
     options: dict[str, Any] = Field(default_factory=dict, description="anything else the runner takes")
 
-    @model_validator(mode="before")
+    @field_validator("released", mode="before")
     @classmethod
-    def _no_key_in_yaml(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            held = [key for key in value if re.fullmatch(r"(?i)(api_?)?key|token|secret|password", str(key))]
-            if held:
-                raise ValueError(
-                    f"{held[0]!r}: a key must not stand in a suite; export it and name the variable with key_env"
-                )
-        return value
+    def _is_a_day(cls, value: Any) -> Any:
+        if value is None or isinstance(value, date):
+            return value
+        try:
+            # fromisoformat alone also takes weeks and days without dashes.
+            return date.fromisoformat(value if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else "")
+        except (TypeError, ValueError) as exc:
+            raise ValueError(f"found {value!r}; expected a day such as 2026-02-12") from exc
 
     @field_validator("key_env")
     @classmethod
@@ -79,36 +104,15 @@ class ModelDocument(_Strict):
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        url = urlsplit(value)
-        if url.scheme not in {"http", "https"} or not url.hostname:
+        if "@" in value:
+            raise ValueError("an address must not hold a user or password (not shown); use key_env")
+        try:
+            url = urlsplit(value)
+            is_address = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+        except ValueError:  # a port out of range, a bracket left open
+            is_address = False
+        if not is_address or re.search(r"\s", value):
             raise ValueError(f"found {value!r}; expected an address such as http://127.0.0.1:8000/v1")
-        if url.username or url.password:
-            raise ValueError("an address must not hold a user or password; use key_env")
-        return value
-
-    @field_validator("cost")
-    @classmethod
-    def _has_one_form(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        forms = (
-            {"gpu", "gpus", "usd_per_gpu_hour", "source"},
-            {"input_usd_per_mtok", "output_usd_per_mtok", "cached_input_usd_per_mtok", "source"},
-            {"provider", "model"},
-        )
-        if value is not None and not any(set(value) <= form for form in forms):
-            raise ValueError(
-                f"found keys {', '.join(value)}; expected one of: "
-                + "; or: ".join(", ".join(sorted(form)) for form in forms)
-            )
-        for key in (
-            "usd_per_gpu_hour",
-            "gpus",
-            "input_usd_per_mtok",
-            "output_usd_per_mtok",
-            "cached_input_usd_per_mtok",
-        ):
-            number = (value or {}).get(key, 0)
-            if isinstance(number, bool) or not isinstance(number, (int, float)) or number < 0:
-                raise ValueError(f"{key}: found {number!r}; expected a number of at least 0")
         return value
 
     def value(self) -> Model:
@@ -124,31 +128,43 @@ class ModelDocument(_Strict):
             key_env=self.key_env,
             params=self.params.value(),
             options={**self.options, **{key: given for key, given in named.items() if given is not None}},
-            cost=self.cost,
+            cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
         )
 
 
-class LoadDocument(_Strict):
+class LoadDocument(Strict):
     """When to send: a number in flight, or a rate."""
 
     concurrency: int | None = Field(None, ge=1, le=100_000, description="requests in flight")
-    warmup_requests: int = Field(0, ge=0, description="extra requests first, left out of every figure")
-    rate_rps: float | None = Field(None, gt=0, description="requests per second")
+    warmup_requests: int = Field(
+        0, ge=0, le=100_000, description="extra requests first, left out of every figure"
+    )
+    rate_rps: float | None = Field(None, gt=0, le=100_000, description="requests per second")
     arrivals: Literal["constant", "poisson"] = Field("poisson", description="spacing under a rate")
-    duration_s: float | None = Field(None, gt=0, description="how long a rate lasts")
+    duration_s: float | None = Field(None, gt=0, le=7 * 86_400, description="how long a rate lasts")
     warmup_s: float = Field(0.0, ge=0, description="start of a rate, left out of every figure")
-    max_requests: int | None = Field(None, ge=1, description="cap on a rate's requests")
+    max_requests: int | None = Field(None, ge=1, le=MOST_REQUESTS, description="cap on a rate's requests")
 
     @model_validator(mode="after")
     def _one_kind(self) -> LoadDocument:
         if (self.concurrency is None) == (self.rate_rps is None):
             raise ValueError("give exactly one of concurrency and rate_rps")
-        if self.rate_rps is not None and self.duration_s is None:
+        if self.rate_rps is None:
+            misplaced = sorted(self.model_fields_set & {"arrivals", "duration_s", "warmup_s", "max_requests"})
+            if misplaced:
+                raise ValueError(f"{misplaced[0]} goes with rate_rps; take it out, or give rate_rps")
+            return self
+        if "warmup_requests" in self.model_fields_set:
+            raise ValueError("warmup_requests goes with concurrency; under rate_rps give warmup_s")
+        if self.duration_s is None:
             raise ValueError("rate_rps needs duration_s")
-        if self.concurrency is not None and (self.duration_s or self.warmup_s or self.max_requests):
-            raise ValueError("duration_s, warmup_s and max_requests go with rate_rps")
-        if self.duration_s is not None and self.warmup_s >= self.duration_s:
+        if self.warmup_s >= self.duration_s:
             raise ValueError("warmup_s must be shorter than duration_s, or nothing is measured")
+        if self.max_requests is None and self.rate_rps * self.duration_s > MOST_REQUESTS:
+            raise ValueError(
+                f"{self.rate_rps:g} requests/s for {self.duration_s:g} s are more than {MOST_REQUESTS}; "
+                "lower one of them, or give max_requests"
+            )
         return self
 
     @property
@@ -157,14 +173,14 @@ class LoadDocument(_Strict):
         return f"c{self.concurrency}" if self.concurrency is not None else f"r{self.rate_rps:g}"
 
 
-class RetriesDocument(_Strict):
+class RetriesDocument(Strict):
     """How often and how patiently to try again."""
 
     attempts: int = Field(3, ge=1, le=100, description="most attempts at one request, the first included")
     max_wait_s: float = Field(60.0, ge=0, description="longest wait before another attempt")
 
 
-class TimeoutsDocument(_Strict):
+class TimeoutsDocument(Strict):
     """Deadlines of one attempt."""
 
     connect_s: float = Field(10.0, gt=0, description="for a connection")
@@ -172,29 +188,29 @@ class TimeoutsDocument(_Strict):
     total_s: float = Field(600.0, gt=0, description="for the whole reply")
 
 
-class TaskEntry(_Strict):
+class TaskEntry(Strict):
     """A task named by the suite, with changes of its own."""
 
-    task: str = Field(description="category/name of a built-in task, or the path of a task.yaml")
+    task: str = Field(
+        min_length=1, description="category/name of a built-in task, or the path of a task.yaml"
+    )
     limit: int | None = Field(None, ge=1, description="first N samples")
     params: ParamsDocument | None = Field(None, description="parameters for this task alone")
 
 
-class LmEvalEntry(_Strict):
+class LmEvalEntry(Strict):
     """A task of lm-evaluation-harness."""
 
-    lm_eval: str = Field(description="its name there")
+    lm_eval: str = Field(min_length=1, description="its name there")
     limit: int | None = Field(None, ge=1, description="first N samples")
 
 
-class Suite(_Strict):
+class Suite(Strict):
     """Models, tasks and loads: everything that a run needs."""
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the suite and of its runs"
-    )
+    name: str = Field(pattern=NAME, description="name of the suite and of its runs")
     description: str = Field("", description="for readers")
-    seed: int = Field(0, description="of the order of samples and of arrivals")
+    seed: int = Field(0, ge=-(2**63), lt=2**63, description="of the order of samples and of arrivals")
     models: Annotated[list[ModelDocument], Field(min_length=1, description="the models to compare")]
     tasks: Annotated[list[str | dict[str, Any]], Field(min_length=1, description="what to ask them")]
     loads: Annotated[
@@ -216,18 +232,6 @@ class Suite(_Strict):
     )
 
     _document: Document = PrivateAttr()
-
-    @field_validator("models")
-    @classmethod
-    def _ids_are_unique(cls, models: list[ModelDocument]) -> list[ModelDocument]:
-        _refuse_twice((model.id for model in models), "id")
-        return models
-
-    @field_validator("loads")
-    @classmethod
-    def _loads_are_unique(cls, loads: list[LoadDocument]) -> list[LoadDocument]:
-        _refuse_twice((load.label for load in loads), "load")
-        return loads
 
     @property
     def path(self) -> Path:
@@ -315,29 +319,48 @@ class Suite(_Strict):
             raise self._document.error(at, exc.problem) from exc
 
 
-def _refuse_twice(names: Iterable[str], what: str) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ValueError(f"{what} {name!r} is there twice; each must be unique")
-        seen.add(name)
-
-
 def load_suite(path: Path) -> Suite:
     """Return a suite from a file, or a built-in one by its name.
 
     Raises:
         DocumentError: The file is missing or wrong.
     """
-    if not path.exists():
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on a name that is too long
         builtin = _builtin_folder() / path.name if path.suffix else _builtin_folder() / f"{path}.yaml"
         # An installed gapbench has no checkout around it: the README's paths name the packaged suites too.
-        if builtin.exists() and str(path.parent) in {".", "tasks/suites"}:
+        if str(path.parent) in {".", "tasks/suites"} and os.path.isfile(builtin):  # noqa: PTH113
             path = builtin
     document = read_document(path)
+    refuse_keys(document)
     suite = check(document, Suite)
+    _refuse_twice(document, "models", "id", [model.id for model in suite.models])
+    _refuse_twice(document, "loads", "load", [load.label for load in suite.loads])
+    _refuse_bare_words(document)
     suite._document = document  # noqa: SLF001 - pydantic sets private attributes only after validation
     return suite
+
+
+def _refuse_twice(document: Document, where: str, what: str, names: Sequence[str]) -> None:
+    for index, name in enumerate(names):
+        first = names.index(name)
+        if first < index:
+            at = (where, index, what) if what == "id" else (where, index)
+            raise document.error(
+                at, f"{what} {name!r} is there twice, also as {where}[{first}]; each must be unique"
+            )
+
+
+def _refuse_bare_words(document: Document) -> None:
+    """Refuse `off` and the like where a runner or a provider takes any value: word or boolean, who knows."""
+    for path in document.words:
+        if (path[0] == "models" and len(path) > 2 and path[2] in _FREE) or "extra" in path[:-1]:
+            found: Any = document.value
+            for step in path:
+                found = found[step]
+            meant = str(found.lower() in {"yes", "on"}).lower()
+            raise document.error(
+                path, f"found {found} without quotes; write {meant}, or the word as '{found}'"
+            )
 
 
 def builtin_suites() -> dict[str, str]:
@@ -347,6 +370,8 @@ def builtin_suites() -> dict[str, str]:
 
 @lru_cache
 def _builtin_folder() -> Path:
+    from importlib.resources import files  # noqa: PLC0415 - a tenth of the start-up time
+
     return Path(str(files("tasks").joinpath("suites")))
 
 

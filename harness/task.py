@@ -2,59 +2,39 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping, Sequence
+import difflib
+import os.path
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from harness.data import Row, read_hugging_face, read_rows
-from harness.document import Document, Path_, check, read_document
+from harness.data import ImageError, Row, read_hugging_face, read_image, read_rows
+from harness.document import PATH_NAME, WORD, Document, Path_, Strict, check, read_document, refuse_keys
 from harness.errors import DocumentError
-from harness.template import TemplateError, filled, value_of
+from harness.template import MissingColumnError, TemplateError, column_or_value, filled, value_of
 from harness.values import Image, Message, Params, Part, Role, Sample, Text, canonical_json, sha256
 
-MAX_IMAGE_BYTES = 20 * 2**20
-_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"RIFF", "image/webp"),
-)
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ParamsDocument(_Strict):
+class ParamsDocument(Strict):
     """Generation parameters; what is not given is not sent."""
 
     max_tokens: int | None = Field(None, ge=1, description="budget of output tokens, reasoning included")
     temperature: float | None = Field(None, ge=0, le=2, description="0 for the likeliest answer")
     top_p: float | None = Field(None, gt=0, le=1, description="nucleus sampling")
     stop: list[str] = Field(default_factory=list, max_length=16, description="stop strings")
-    seed: int | None = Field(None, description="where the provider takes one")
-    reasoning: Literal["off", "minimal", "low", "medium", "high", "max"] | int | None = Field(
-        None, description="effort, or a budget in tokens; default: the model's own"
+    seed: int | None = Field(
+        None, ge=-(2**63), lt=2**63, description="of the provider's draws, where it takes one"
     )
+    reasoning: (
+        Literal["off", "minimal", "low", "medium", "high", "max"] | Annotated[int, Field(ge=1)] | None
+    ) = Field(None, description="effort, or a budget in tokens; default: the model's own")
     extra: dict[str, Any] = Field(
         default_factory=dict, description="provider parameters passed on as they are"
     )
-
-    @field_validator("reasoning", mode="before")
-    @classmethod
-    def _budget_is_positive(cls, value: Any) -> Any:
-        if isinstance(value, bool) or (isinstance(value, int) and value < 1):
-            raise ValueError(
-                f"found {value!r}; expected off, minimal, low, medium, high, max, or a number of tokens"
-            )
-        return value
 
     def value(self) -> Params:
         """Return the parameters as they travel."""
@@ -69,37 +49,35 @@ class ParamsDocument(_Strict):
         )
 
 
-class HuggingFaceData(_Strict):
+class HuggingFaceData(Strict):
     """A data set on the Hugging Face hub."""
 
-    hf: str = Field(description="organisation/name")
+    hf: str = Field(min_length=1, description="organisation/name")
     config: str | None = Field(None, description="configuration")
     split: str = Field("test", description="split")
     revision: str | None = Field(None, description="commit; pin it, or results cannot be repeated")
 
 
-class TurnDocument(_Strict):
+class TurnDocument(Strict):
     """One turn of a prompt."""
 
-    role: Role
+    role: Role = Field(description="who says it")
     text: str = Field("", description="template")
     images: list[str] = Field(default_factory=list, description="templates of paths or data URIs")
 
 
-class ShotDocument(_Strict):
+class ShotDocument(Strict):
     """A worked example before the prompt."""
 
-    user: str
-    assistant: str
+    user: str = Field(description="template of the question")
+    assistant: str = Field(description="template of the answer")
 
 
-class TaskDocument(_Strict):
+class TaskDocument(Strict):
     """How rows become prompts, targets and scores."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", description="name of the task")
-    category: str = Field(
-        pattern=r"^[a-z][a-z0-9_-]*$", description="coding, reasoning, multimodal, or your own word"
-    )
+    name: str = Field(pattern=PATH_NAME, description="name of the task")
+    category: str = Field(pattern=WORD, description="coding, reasoning, multimodal, or your own word")
     version: int | str = Field(1, description="raise it when results should no longer be compared")
     license: str | None = Field(None, description="of the data")
     description: str = Field("", description="for readers")
@@ -108,9 +86,12 @@ class TaskDocument(_Strict):
     )
     id: str | None = Field(None, description="template of the sample's id; default: the row number")
     system: str | None = Field(None, description="template of a system prompt")
-    prompt: str | list[TurnDocument] = Field(description="template, or a list of turns")
+    prompt: Annotated[str, Field(min_length=1)] | Annotated[list[TurnDocument], Field(min_length=1)] = Field(
+        description="template, or a list of turns"
+    )
     images: list[str] = Field(
-        default_factory=list, description="templates of paths or data URIs, before the prompt's text"
+        default_factory=list,
+        description="templates of paths or data URIs, before the prompt's text; an empty one: no image",
     )
     image_detail: Literal["low", "high", "auto"] | None = Field(
         None, description="fidelity asked of the provider"
@@ -134,6 +115,17 @@ class TaskDocument(_Strict):
     def _scorer_is_named(self) -> TaskDocument:
         if isinstance(self.scorer, dict) and not isinstance(self.scorer.get("name"), str):
             raise ValueError("scorer: a mapping needs `name`; `bench list scorers` shows the names")  # noqa: TRY004 - pydantic takes ValueError
+        return self
+
+    @model_validator(mode="after")
+    def _turns_are_whole(self) -> TaskDocument:
+        if isinstance(self.prompt, list):
+            if self.images:
+                raise ValueError(
+                    "images goes with a prompt that is one text; under turns give each its images"
+                )
+            if self.prompt[-1].role != "user":
+                raise ValueError(f"prompt: the last turn is {self.prompt[-1].role}'s; it must be user's")
         return self
 
 
@@ -175,6 +167,7 @@ def read_task(file: Path) -> tuple[TaskDocument, Document]:
         DocumentError: The file is missing or wrong.
     """
     document = read_document(file)
+    refuse_keys(document)
     return check(document, TaskDocument), document
 
 
@@ -193,7 +186,7 @@ def load_task(task: TaskDocument, source: Document, limit: int | None, path: Pat
     """
     if isinstance(task.data, str):
         file = source.file.parent / task.data
-        if not file.is_file():
+        if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
             raise source.error(
                 (*path, "data"), f"no such file: {file}; the path is relative to {source.file.parent or '.'}"
             )
@@ -202,7 +195,7 @@ def load_task(task: TaskDocument, source: Document, limit: int | None, path: Pat
     else:
         rows, digest = read_hugging_face(task.data.model_dump(exclude_none=True), limit)
         base, origin = source.file.parent, task.data.hf
-    renderer = _Renderer(task, source, path, base)
+    renderer = _Renderer(task, source, path, base, origin)
     samples: list[Sample] = []
     seen: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
@@ -233,25 +226,31 @@ def load_task(task: TaskDocument, source: Document, limit: int | None, path: Pat
 class _Renderer:
     """Turns rows into samples by one task's templates."""
 
-    def __init__(self, task: TaskDocument, source: Document, path: Path_, base: Path) -> None:
+    def __init__(self, task: TaskDocument, source: Document, path: Path_, base: Path, origin: str) -> None:
         self.task = task
         self.source = source
         self.path = path
         self.base = base
+        self.origin = origin
+        self._number = 0
         self._images: dict[str, Image] = {}
+        self._digests: set[str] = set()
 
     def image_digests(self) -> list[str]:
         """Return the hashes of all images seen, sorted."""
-        return sorted({image.sha256 for image in self._images.values()})
+        return sorted(self._digests)
 
     def sample(self, row: Row, number: int) -> Sample:
         """Return one row as a sample."""
         task = self.task
-        target = None if task.target is None else self._fill("target", task.target, row, bare=True)
+        self._number = number
+        sample_id = str(number) if task.id is None else self._text("id", task.id, row)
+        if not sample_id.strip():
+            raise self._wrong("id", f"row {number} of {self.origin} has an empty id; each row needs its own")
         return Sample(
-            sample_id=str(number) if task.id is None else self._text("id", task.id, row),
+            sample_id=sample_id,
             messages=self._messages(row),
-            target=target,
+            target=None if task.target is None else self._fill("target", task.target, row, column_or_value),
             cluster_id=None if task.cluster is None else self._text("cluster", task.cluster, row),
             tags=tuple(self._text("tags", tag, row) for tag in task.tags),
             columns=row,
@@ -276,60 +275,53 @@ class _Renderer:
         return tuple(messages)
 
     def _parts(self, key: str, text: str, images: Sequence[str], row: Row) -> tuple[Part, ...]:
-        parts: list[Part] = [self._image(self._text("images", template, row)) for template in images]
+        given = [self._fill("images", template, row, value_of) for template in images]
+        parts: list[Part] = [self._image(value) for value in given if value not in ("", None)]
         filled_text = self._text(key, text, row)
         return (*parts, Text(filled_text)) if filled_text or not parts else tuple(parts)
 
     def _text(self, key: str, template: str, row: Row) -> str:
-        return str(self._fill(key, template, row, bare=False))
+        return str(self._fill(key, template, row, filled))
 
-    def _fill(self, key: str, template: str, row: Row, *, bare: bool) -> Any:
+    def _fill(self, key: str, template: str, row: Row, how: Callable[[str, Row], Any]) -> Any:
         try:
-            return value_of(template, row) if bare else filled(template, row)
+            return how(template, row)
+        except MissingColumnError as exc:
+            near = difflib.get_close_matches(exc.column, list(row), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise self._wrong(key, f"{exc}{hint} (row {self._number} of {self.origin})") from exc
         except TemplateError as exc:
-            raise self.source.error((*self.path, key), str(exc)) from exc
+            raise self._wrong(key, str(exc)) from exc
 
-    def _image(self, given: str) -> Image:
-        if given not in self._images:
-            self._images[given] = self._read_image(given)
-        return self._images[given]
+    def _image(self, given: Any) -> Image:
+        cached = self._images.get(given) if isinstance(given, str) else None
+        if cached is not None:
+            return cached
+        try:
+            kind, data = read_image(given, self.base)
+        except ImageError as exc:
+            raise self._wrong("images", f"{exc} (row {self._number} of {self.origin})") from exc
+        image = Image(kind, data, self.task.image_detail)
+        self._digests.add(image.sha256)
+        if isinstance(given, str):
+            self._images[given] = image
+        return image
 
-    def _read_image(self, given: str) -> Image:
-        def wrong(message: str) -> DocumentError:
-            return self.source.error((*self.path, "images"), message)
-
-        if given.startswith("data:"):
-            try:
-                data = base64.b64decode(given.partition(",")[2], validate=True)
-            except binascii.Error as exc:
-                raise wrong(f"{given[:40]!r}… is not base64") from exc
-        elif given.startswith(("http://", "https://")):
-            raise wrong(
-                f"{given!r} is an address; save the image beside the data, so that every model sees the same bytes"
-            )
-        else:
-            file = (self.base / given).resolve()
-            if not file.is_relative_to(self.base.resolve()):
-                raise wrong(f"{given!r} leaves the folder of the data; images must lie in it")
-            try:
-                data = file.read_bytes()
-            except OSError as exc:
-                raise wrong(f"image {given!r} in {self.base} cannot be read: {exc.strerror}") from exc
-        kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
-        if kind is None or len(data) > MAX_IMAGE_BYTES:
-            raise wrong(f"{given[:60]!r} is no PNG, JPEG, GIF or WebP of at most {MAX_IMAGE_BYTES} bytes")
-        return Image(kind, data, self.task.image_detail)
+    def _wrong(self, key: str, message: str) -> DocumentError:
+        return self.source.error((*self.path, key), message)
 
 
 @lru_cache
 def _builtin_folder() -> Path:
+    from importlib.resources import files  # noqa: PLC0415 - a tenth of the start-up time
+
     return Path(str(files("tasks")))
 
 
 def builtin_tasks() -> list[str]:
     """Return the names of the built-in tasks: ``category/name``."""
     root = _builtin_folder()
-    return sorted(str(file.parent.relative_to(root)) for file in root.glob("*/*/task.yaml"))
+    return sorted(file.parent.relative_to(root).as_posix() for file in root.glob("*/*/task.yaml"))
 
 
 def find_builtin(name: str) -> Path:
@@ -338,16 +330,18 @@ def find_builtin(name: str) -> Path:
     Raises:
         DocumentError: There is none of that name.
     """
-    file = _builtin_folder() / name / "task.yaml"
-    if name not in builtin_tasks():
-        known = ", ".join(builtin_tasks())
+    known = builtin_tasks()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
         raise DocumentError(
-            f"no built-in task {name!r}; there are: {known}. Your own is ./path/to/task.yaml", file=file
+            f"no built-in task {name!r}; {hint}there are: {', '.join(known)}. Your own is ./path/to/task.yaml",
+            file=name,
         )
-    return file
+    return _builtin_folder() / name / "task.yaml"
 
 
 def describe(name: str) -> str:
     """Return one line on a built-in task."""
     document, _ = read_task(find_builtin(name))
-    return document.description.strip().splitlines()[0] if document.description else document.category
+    return document.description.strip().splitlines()[0] if document.description.strip() else document.category

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-_PIECE = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_.\-]*)\}|[{}]")
+COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")
+"""A column that a template can name."""
+
+_PIECE = re.compile(r"\{\{|\}\}|\{(" + COLUMN.pattern + r")\}|[{}]")
 
 
 class TemplateError(ValueError):
-    """A template names a column that is not there, or has a stray brace."""
+    """A template has a stray brace."""
+
+
+class MissingColumnError(TemplateError):
+    """A template names a column that the row does not have."""
+
+    def __init__(self, column: str, row: Iterable[Any]) -> None:
+        """Name the column and those there are."""
+        self.column = column
+        super().__init__(f"no column {column!r}; the columns are: {listed(row)}")
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Return column names in one line."""
+    return ", ".join(name if name.isprintable() else repr(name) for name in map(str, names)) or "none"
 
 
 def columns_in(template: str) -> list[str]:
@@ -21,7 +39,7 @@ def columns_in(template: str) -> list[str]:
 def filled(template: str, row: Mapping[str, Any]) -> str:
     """Return the template with each ``{column}`` replaced by the row's value; ``{{`` is a brace.
 
-    A missing value (None) becomes "".
+    A missing value (None) becomes "", a list or a mapping its JSON. What a value holds is not a template.
 
     Raises:
         TemplateError: Names the column and those there are, or the stray brace.
@@ -32,27 +50,48 @@ def filled(template: str, row: Mapping[str, Any]) -> str:
             return match[0][0]
         if match[1] is None:
             at = template[max(0, match.start() - 15) : match.end() + 15]
-            msg = f"stray {match[0]!r} in {at!r}; write {match[0] * 2} for a brace"
-            raise TemplateError(msg)
+            raise TemplateError(
+                f"stray {match[0]!r} in {at!r}; write {match[0] * 2} for a brace, {{column}} for a column"
+            )
         if match[1] not in row:
-            msg = f"no column {match[1]!r}; the columns are: {', '.join(map(str, row))}"
-            raise TemplateError(msg)
-        value = row[match[1]]
-        return "" if value is None else str(value)
+            raise MissingColumnError(match[1], row)
+        return _as_text(row[match[1]])
 
     return _PIECE.sub(piece, template)
 
 
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
 def value_of(template: str, row: Mapping[str, Any]) -> Any:
-    """Return the value of a template, keeping its type where it is one bare ``{column}`` or a column's name.
+    """Return the value of a template, keeping its type where it is one bare ``{column}``.
+
+    Raises:
+        TemplateError: See :func:`filled`.
+    """
+    whole = _PIECE.fullmatch(template)
+    if whole and whole[1]:
+        if whole[1] not in row:
+            raise MissingColumnError(whole[1], row)
+        return row[whole[1]]
+    return filled(template, row)
+
+
+def column_or_value(template: str, row: Mapping[str, Any]) -> Any:
+    """Return a column named without braces, or else the value of a template that names some column.
+
+    A text without any column would be the same for every row: it is a misspelt name.
 
     Raises:
         TemplateError: See :func:`filled`.
     """
     if template in row:
         return row[template]
-    whole = _PIECE.fullmatch(template)
-    if whole and whole[1]:
-        filled(template, row)
-        return row[whole[1]]
-    return filled(template, row)
+    if not _PIECE.search(template):
+        raise MissingColumnError(template, row)
+    return value_of(template, row)

@@ -79,9 +79,7 @@ class OpenAIRunner:
         sent = params | extra
         if extra:
             params["extra_body"] = extra
-        return Call(
-            {"model": self.model.name, **body, **params, "stream": True}, sent, tuple(asked.changes)
-        )
+        return Call({"model": self.model.name, **body, **params, "stream": True}, sent, tuple(asked.changes))
 
     def _chat_params(self, asked: Asked) -> dict[str, Any]:
         params: dict[str, Any] = {

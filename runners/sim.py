@@ -42,7 +42,12 @@ class SimRunner:
 
     def __init__(self, model: Model) -> None:
         """Check protocol and persona; nothing is started."""
-        settings = dict(model.options.get("sim") or {})
+        given = model.options.get("sim") or {}
+        if not isinstance(given, Mapping):
+            raise InputError(
+                f"sim: found {given!r}; expected a mapping such as {{protocol: openai, skill: 0.8}}"
+            )
+        settings = dict(given)
         self.protocol = settings.pop("protocol", "openai")
         if self.protocol not in PROTOCOLS:
             raise InputError(f"sim.protocol: found {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from harness.analysis.pairs import Pairs
 SHARE_POINTS = 2.0
 """Difference in truncation, refusal or failure that is named, in points."""
 _REASONING = "reasoning"
+_RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
 def fairness(runs: Runs, pairs: Mapping[tuple[str, str], Pairs]) -> list[str]:
@@ -46,7 +48,7 @@ def _changes(name: str, part: pd.DataFrame) -> Iterator[str]:
     kinds = part.drop_duplicates(["params_asked", "params_sent"])
     lines = dict.fromkeys(str(line) for changes in kinds["params_changes"] for line in changes)
     for line in lines:
-        if " renamed" not in line:
+        if not _RENAMED.search(line):
             yield f"{name}: {line}."
 
 

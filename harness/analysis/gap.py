@@ -114,7 +114,7 @@ class GapTable:
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
             f"gap {row['gap_points']:+.1f} points, 95 % interval {row['ci_low']:+.1f} to {row['ci_high']:+.1f}, "
-            f"over {row['n_pairs']} shared requests."
+            f"over {row['n_pairs']} shared requests{_after_correction(row)}."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -201,6 +201,14 @@ def gap(
         read_runs.simulated,
         [*warnings, *account.warnings],
     )
+
+
+def _after_correction(row: pd.Series[Any]) -> str:
+    """Return why an interval without zero does not make a verdict; "" where it does or holds zero."""
+    outside = row["ci_low"] > 0 or row["ci_high"] < 0
+    if row["verdict"] != "not distinguishable" or not outside:
+        return ""
+    return f" (p {row['p_value']:.2f} once corrected for the other rows of the table)"
 
 
 def gap_json(runs: Runs | Sequence[Path], margin_points: float | None = None) -> dict[str, Any]:
@@ -317,7 +325,7 @@ def _difference(found: Difference, closed_value: float, open_value: float) -> di
         "ci_low": found.low,
         "ci_high": found.high,
         "p_value_raw": found.p_value,
-        "items_needed": items_needed(found.estimate, found.standard_error, found.n_pairs),
+        "seen": found,
         "method": found.method,
     }
 
@@ -351,13 +359,18 @@ def _correct(rows: list[dict[str, Any]], margin: float) -> None:
         row["p_value"] = corrected
         if "verdict" in row:
             continue
-        resolved = corrected is not None and corrected < ALPHA
+        seen: Difference | None = row.pop("seen", None)
         if row.pop("equivalent", False):
-            row["verdict"], row["items_needed"] = f"equivalent within {margin:g} points", None
-        elif not resolved:
+            row["verdict"] = f"equivalent within {margin:g} points"
+        elif corrected is None or corrected >= ALPHA:
             row["verdict"] = "not distinguishable"
+            if seen is not None and corrected:
+                # The level that this row has to reach in a table of as many rows.
+                level = ALPHA * min(1.0, row["p_value_raw"] / corrected)
+                row["items_needed"] = items_needed(
+                    seen.estimate, seen.standard_error, seen.n_pairs, alpha=level
+                )
         else:
             corrected_gap = row["gap_points"] - (row.get("selection_points") or 0.0)
             closed_ahead = (corrected_gap > 0) == (row["better"] == "higher")
             row["verdict"] = "closed ahead" if closed_ahead else "open ahead"
-            row["items_needed"] = None

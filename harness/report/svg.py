@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from harness.report import units
 
@@ -90,7 +90,7 @@ def scatter(rows: Sequence[Row]) -> Markup:
     points = [row for row in points if float(row["usd_per_correct"]) > 0]
     if not points:
         return Markup("")
-    width, height, left, bottom, top, right = 640, 340, 58, 46, 16, 24
+    width, height, left, bottom, top, right = 640, 340, 58, 46, 16, 96
     costs = [float(row["usd_per_correct"]) for row in points]
     lows = [float(row["accuracy_low"]) for row in points]
     highs = [float(row["accuracy_high"]) for row in points]
@@ -119,7 +119,15 @@ def scatter(rows: Sequence[Row]) -> Markup:
     parts += [
         Markup(
             '<line class="grid" y1="{}" y2="{}" x1="{:.1f}" x2="{:.1f}"/><text class="tick middle" x="{:.1f}" y="{}">{}</text>'
-        ).format(top, height - bottom, x(tick), x(tick), x(tick), height - bottom + 18, units.usd(tick))
+        ).format(
+            top,
+            height - bottom,
+            x(tick),
+            x(tick),
+            x(tick),
+            height - bottom + 18,
+            units.usd(tick, 1 if logarithmic else 2),
+        )
         for tick in (_decades(*ends) if logarithmic else _ticks(*ends))
     ]
     parts.append(
@@ -127,34 +135,50 @@ def scatter(rows: Sequence[Row]) -> Markup:
             (left + width - right) / 2, height - 6, ", logarithmic" if logarithmic else ""
         )
     )
-    taken: list[tuple[float, float]] = []
-    for row in sorted(points, key=lambda row: -float(row["accuracy"])):
-        cx, cy = x(float(row["usd_per_correct"])), y(float(row["accuracy"]))
-        parts.append(
-            Markup(
-                '<line class="{k}" x1="{x:.1f}" x2="{x:.1f}" y1="{a:.1f}" y2="{b:.1f}"/><circle class="{k}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>'
-            ).format(
-                k=row["weights"],
-                x=cx,
-                y=cy,
-                a=y(float(row["accuracy_low"])),
-                b=y(float(row["accuracy_high"])),
-            )
+    places = [
+        (
+            x(float(row["usd_per_correct"])),
+            y(float(row["accuracy"])),
+            y(float(row["accuracy_low"])),
+            y(float(row["accuracy_high"])),
         )
-        label_y = cy + 4
-        while any(abs(label_y - other) < 15 and abs(cx - where) < 150 for where, other in taken):
-            label_y += 15
-        taken.append((cx, label_y))
-        at_right = cx > width * 0.72
+        for row in points
+    ]
+    parts += [
+        Markup(
+            '<line class="{k}" x1="{x:.1f}" x2="{x:.1f}" y1="{a:.1f}" y2="{b:.1f}"/>'
+            '<circle class="{k}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>'
+        ).format(k=row["weights"], x=cx, y=cy, a=low, b=high)
+        for row, (cx, cy, low, high) in zip(points, places, strict=True)
+    ]
+    # What a label must not cover: points, their bars, and the labels before it.
+    taken = [(cx - 7, min(cy - 7, high), cx + 7, max(cy + 7, low)) for cx, cy, low, high in places]
+    for row, (cx, cy, _, _) in zip(points, places, strict=True):
+        name = units.clean(row["model_id"])
+        box = _label_box(cx, cy, 7.6 * len(name), taken, (left, top, width - 4, height - bottom))
+        taken.append(box)
         parts.append(
-            Markup('<text class="name {}" x="{:.1f}" y="{:.1f}">{}</text>').format(
-                "end" if at_right else "",
-                cx + (-11 if at_right else 11),
-                label_y,
-                escape(units.clean(row["model_id"])),
-            )
+            Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(box[0], box[3] - 4, name)
         )
     return Markup("").join([*parts, Markup("</svg>")])
+
+
+Box = tuple[float, float, float, float]
+
+
+def _label_box(cx: float, cy: float, width: float, taken: Sequence[Box], frame: Box) -> Box:
+    """Return the nearest free place for a label beside a point; to its right where none is free."""
+    shifts = sorted((k * 8 for k in range(-9, 10)), key=abs)
+    for shift in shifts:
+        for start in (cx + 11, cx - 11 - width):
+            box = (start, cy - 9 + shift, start + width, cy + 9 + shift)
+            inside = box[0] >= frame[0] and box[1] >= frame[1] and box[2] <= frame[2] and box[3] <= frame[3]
+            if inside and not any(
+                box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
+                for other in taken
+            ):
+                return box
+    return (cx + 11, cy - 9, cx + 11 + width, cy + 9)
 
 
 def latency(row: Row, longest: float) -> Markup:

@@ -50,7 +50,9 @@ def number(value: Any, digits: int = 3) -> str:
     amount = float(value)
     if amount == 0 or not math.isfinite(amount):
         return "0" if amount == 0 else NOTHING
-    places = max(0, digits - 1 - math.floor(math.log10(abs(amount))))
+    # Rounded first: 0.9999 with three digits is 1.00, a digit further left.
+    rounded = float(f"{amount:.{digits - 1}e}")
+    places = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
     return f"{amount:,.{places}f}"
 
 
@@ -72,15 +74,15 @@ def seconds(value: Any) -> str:
     return f"{number(amount * 1000)} ms" if 0 < abs(amount) < 0.9995 else f"{number(amount)} s"
 
 
-def usd(value: Any) -> str:
-    """Return dollars; small amounts keep three significant digits."""
+def usd(value: Any, digits: int = 3) -> str:
+    """Return dollars; small amounts keep ``digits`` significant digits."""
     if not known(value):
         return NOTHING
     amount = float(value)
     sign = "-" if amount < 0 else ""
     if abs(amount) >= 100 or amount == 0:
         return f"{sign}${abs(amount):,.2f}"
-    return f"{sign}${number(abs(amount))}"
+    return f"{sign}${number(abs(amount), digits)}"
 
 
 def metric_value(unit: Any, value: Any) -> str:
@@ -109,6 +111,8 @@ def interval(unit: Any, low: Any, high: Any) -> str:
         if first.endswith(ending) and second.endswith(ending):
             first = first.removesuffix(ending)
             break
+    if unit == "usd" and first[:2] == second[:2]:
+        second = second[2:]
     return f"{first} to {second}"
 
 
@@ -126,7 +130,7 @@ def p_value(value: Any) -> str:
     """Return a p-value; below a thousandth it is only said to be."""
     if not known(value):
         return NOTHING
-    return "< 0.001" if float(value) < 0.001 else f"{float(value):.3f}"
+    return "<0.001" if float(value) < 0.001 else f"{float(value):.3f}"
 
 
 def clean(text: Any) -> str:

@@ -151,13 +151,22 @@ def equivalent(difference: Difference, margin: float) -> bool:
     return -margin < difference.inner_low and difference.inner_high < margin
 
 
-def items_needed(estimate: float, standard_error: float, n_pairs: int, power: float = 0.8) -> int | None:
-    """Return the pairs that would resolve the observed difference at 5 % with ``power``.
+def items_needed(
+    estimate: float, standard_error: float, n_pairs: int, power: float = 0.8, alpha: float = 0.05
+) -> int | None:
+    """Return the pairs that would resolve the observed difference with ``power``.
 
     Clusters are taken to be as large and as alike as those seen. None: the difference is zero, or its
     spread is not known.
+
+    Args:
+        estimate: The difference.
+        standard_error: Its standard error at ``n_pairs``.
+        n_pairs: Pairs seen.
+        power: Chance of resolving a difference of this size.
+        alpha: Level of the two-sided test, after any correction for other tests.
     """
     if abs(estimate) < 1e-12 or standard_error <= 0:
         return None
-    z = float(_dist.norm.ppf(0.975) + _dist.norm.ppf(power))
+    z = float(_dist.norm.isf(alpha / 2) + _dist.norm.ppf(power))
     return math.ceil(n_pairs * (z * standard_error / estimate) ** 2)

@@ -45,12 +45,23 @@ def quantile_difference(
     else:
         influence = _influence(first, share) - _influence(second, share)
         error = math.sqrt(robust_variance(cluster_sums(influence, codes)[0], n))
+    if error <= 0:
+        # Every draw shows the same difference: fall back to the two spreads as if they were unpaired.
+        error = math.hypot(_unpaired_error(first, share), _unpaired_error(second, share))
     t = _dist.t(max(groups - 1, 1))
     outer, inner = float(t.ppf(0.975)) * error, float(t.ppf(0.95)) * error
-    p = float(2 * t.sf(abs(here) / error)) if error > 0 else 1.0
+    p = float(2 * t.sf(abs(here) / error)) if error > 0 else float(here == 0)
     return Difference(
         here, here - outer, here + outer, here - inner, here + inner, p, error, n, groups, "quantile"
     )
+
+
+def _unpaired_error(values: Floats, share: float) -> float:
+    """Return a quantile's standard error from its order-statistic interval; 0 where all values are alike."""
+    low, high = quantile_interval(values, share)
+    lowest = float(values.min()) if low is None else low
+    highest = float(values.max()) if high is None else high
+    return (highest - lowest) / (2 * 1.96)
 
 
 def _influence(values: Floats, share: float) -> Floats:

@@ -86,7 +86,10 @@ def test_a_run_is_scored_row_by_row(tmp_path: Path) -> None:
 
 def test_a_failure_is_retried_and_each_attempt_is_a_row(tmp_path: Path) -> None:
     """One 500, then an answer: two rows, the second final."""
-    script: dict[str, list[Any]] = {**ANSWERS, "What is 0 + 1?": [RunnerError("server", "oops", http_status=500), "Answer: 1"]}
+    script: dict[str, list[Any]] = {
+        **ANSWERS,
+        "What is 0 + 1?": [RunnerError("server", "oops", http_status=500), "Answer: 1"],
+    }
     go(tmp_path, plan(count=1), {"m": ScriptedRunner(model(), script)})
     rows = frame(tmp_path).sort_values("attempt")
 

@@ -263,6 +263,16 @@ def test_both_ways_to_a_quantiles_spread_agree() -> None:
     assert below.standard_error == pytest.approx(above.standard_error, rel=0.15)
 
 
+def test_a_quantile_difference_that_never_varies_keeps_a_width() -> None:
+    """Sixty pairs each exactly a second apart: the interval is as wide as the unpaired one."""
+    times = 2 + np.arange(60.0) / 1000
+    found = quantile_difference(times + 1, times, np.arange(60), 0.5)
+
+    assert found.estimate == pytest.approx(1)
+    assert found.low < 1 < found.high
+    assert found.p_value < 1e-6
+
+
 def test_quotients_by_hand() -> None:
     """$2 over 8 right against $1 over 5 right: 0.25 and 0.20, ratio 1.25."""
     usd, right = np.full(10, 0.2), np.array([1.0] * 8 + [0.0] * 2)

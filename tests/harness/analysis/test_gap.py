@@ -176,6 +176,19 @@ def test_holm_stands_over_the_whole_table(make_run: Make, answers: Answers) -> N
     assert (known["p_value"] >= known["p_value_raw"] - 1e-12).all()
 
 
+def test_a_verdict_against_its_interval_is_explained(make_run: Make, answers: Answers) -> None:
+    """Six to none discordant of 40: p is 2 x 0.5^6 = 0.031 alone, and above 0.05 in a table of more rows."""
+    rows = [row for model, right in (("closed-a", 39), ("open-b", 33)) for row in answers(model, right, 40)]
+    table = gap([make_run(rows)])
+    row = accuracy(table)
+
+    assert row["p_value_raw"] == pytest.approx(0.03125)
+    assert row["ci_low"] > 0
+    assert row["verdict"] == "not distinguishable"
+    assert "once corrected" in table.headline()
+    assert row["items_needed"] > 40
+
+
 def test_faster_is_better(make_run: Make, attempt: Attempts) -> None:
     """Closed answers in 3 s, open in 2: open is ahead by a second at the median and at p95."""
     rows = [
@@ -291,7 +304,7 @@ def test_image_detail_is_compared(make_run: Make, answers: Answers) -> None:
 
 def test_a_fair_comparison_says_nothing(make_run: Make, answers: Answers) -> None:
     """A mere renaming of a parameter is no difference."""
-    renamed = ("max_tokens renamed max_completion_tokens",)
+    renamed = ("max_tokens sent as max_completion_tokens",)
     run = make_run([*answers("closed-a", 9, 10, params_changes=renamed), *answers("open-b", 9, 10)])
 
     assert gap([run]).fairness == []

@@ -1,0 +1,158 @@
+"""Markdown, HTML, plots and files of a run."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.errors import InputError, ResultsError
+from harness.report import export, html, markdown, plots
+from harness.values import Attempt
+
+Make = Callable[..., Path]
+Attempts = Callable[..., Attempt]
+
+
+class Balanced(HTMLParser):
+    """Counts what is open, and keeps every attribute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in {"meta", "br"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_alone(run: Path) -> None:
+    """Every tag is closed; nothing is fetched, and no script runs."""
+    page = html.report([run])
+    parsed = Balanced()
+    parsed.feed(page)
+
+    assert parsed.open == []
+    assert not {"script", "link", "img", "iframe", "object"} & set(parsed.tags)
+    assert not any(name in {"src", "href"} or name.startswith("on") for name, _ in parsed.attributes)
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_the_page_says_what_a_lead_asks(run: Path) -> None:
+    """Verdict, gap, fairness, cost, outcomes and environment."""
+    page = html.report([run])
+
+    for said in (
+        "closed ahead",
+        "Is the comparison fair?",
+        "cost per correct task",
+        "Outcomes",
+        "seed and repeats",
+    ):
+        assert said in page
+
+
+def test_every_section_of_a_simulated_page_says_so(run: Path) -> None:
+    """The banner, the title, and each heading over figures."""
+    page = html.report([run])
+
+    assert "(SIMULATED)</title>" in page
+    headings = re.findall(r"<h2>(.*?)</h2>", page)
+    assert all("SIMULATED" in heading for heading in headings if heading != "Notes")
+
+
+def test_both_colour_schemes_have_every_colour(run: Path) -> None:
+    """No colour is defined for light alone."""
+    light, dark = re.findall(r":root\{(.*?)\}", html.report([run]), re.DOTALL)
+
+    assert set(re.findall(r"--\w+", light)) == set(re.findall(r"--\w+", dark))
+
+
+def test_a_hostile_name_stays_text(make_run: Make, attempt: Attempts) -> None:
+    """A model id with markup runs nothing on the page and breaks no Markdown table."""
+    run = make_run([attempt(model_id="closed-<script>alert(1)</script>|x")])
+
+    assert "<script>" not in html.report([run])
+    assert "&lt;script&gt;alert(1)" in html.report([run])
+    assert "\\<script\\>" in markdown.report([run])
+    assert "\\|x" in markdown.report([run])
+
+
+def test_a_run_without_answers_has_a_page(make_run: Make, attempt: Attempts) -> None:
+    """All failed: dashes, no division, no traceback."""
+    run = make_run([attempt(model_id=model, outcome="infra") for model in ("closed-a", "open-b")])
+
+    assert "no shared scored requests" in html.report([run])
+    assert "no shared scored requests" in markdown.report([run])
+
+
+def test_markdown_has_the_tables(run: Path) -> None:
+    """A heading, the verdict in bold, and tables whose rows have as many cells as their head."""
+    said = markdown.report([run])
+
+    assert said.startswith("# unit: open against closed (SIMULATED)\n")
+    for block in re.findall(r"(?:^\|.*\n)+", said, re.MULTILINE):
+        cells = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(cells) == 1
+
+
+def test_plots_are_written_and_repeat(run: Path, tmp_path: Path) -> None:
+    """SVG and PNG of each plot, watermarked, the same for the same run."""
+    first = plots.save([run], tmp_path / "a", ("svg", "png"))
+    second = plots.save([run], tmp_path / "b", ("svg", "png"))
+
+    assert [path.name for path in first] == ["gap.svg", "gap.png", "accuracy_cost.svg", "accuracy_cost.png"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    svg = first[0].read_text()
+    ET.fromstring(svg)
+    assert "SIMULATED" in svg
+    assert first[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_unknown_plot_format_is_named(run: Path, tmp_path: Path) -> None:
+    """What was found and what would do."""
+    with pytest.raises(InputError, match="'bmp'; expected one of svg, png, pdf"):
+        plots.save([run], tmp_path, ("bmp",))
+
+
+def test_files_read_back(run: Path, tmp_path: Path) -> None:
+    """CSV and Parquet hold the summary's rows."""
+    csv = pd.read_csv(export.csv([run], tmp_path / "s.csv"))
+    parquet = pd.read_parquet(export.parquet([run], tmp_path / "deep" / "s.parquet"))
+
+    assert len(csv) == len(parquet) == 14
+    assert csv["accuracy"].tolist() == pytest.approx(parquet["accuracy"].tolist())
+
+
+def test_csv_guards_formulas(make_run: Make, attempt: Attempts, tmp_path: Path) -> None:
+    """A task named =cmd opens as text."""
+    run = make_run([attempt(task="=cmd/x", category="=cmd")])
+
+    assert ",'=cmd/x," in export.csv([run], tmp_path / "s.csv").read_text()
+
+
+def test_an_unwritable_place_is_one_line(run: Path, tmp_path: Path) -> None:
+    """A file where a folder should be."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ResultsError, match="choose another place"):
+        export.csv([run], tmp_path / "file" / "s.csv")
+    with pytest.raises(ResultsError, match="choose another place"):
+        plots.save([run], tmp_path / "file" / "plots")

@@ -1,0 +1,97 @@
+"""The tables of the terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console, RenderableType
+
+from harness.analysis.cost import cost
+from harness.analysis.gap import gap
+from harness.analysis.summary import failures, summarize
+from harness.report import text
+from harness.values import Attempt
+
+Make = Callable[..., Path]
+Attempts = Callable[..., Attempt]
+
+
+def printed(table: RenderableType, width: int = 140) -> str:
+    file = StringIO()
+    Console(file=file, width=width).print(table)
+    return file.getvalue()
+
+
+def test_the_gap_table_says_gap_and_verdict(run: Path) -> None:
+    """The reader sees both values, the gap, the verdict and the fairness line."""
+    said = printed(text.gap_table(gap([run])))
+
+    assert "83.3 %" in said
+    assert "+33.3 (+40 %)" in said
+    assert "closed ahead" in said
+    assert "Fairness:" in said
+
+
+def test_a_verdict_is_whole_at_120_columns(run: Path) -> None:
+    """Names, interval and verdict fit a usual terminal."""
+    table = gap([run])
+    table.frame["verdict"] = "not distinguishable"
+
+    assert "not distinguishable" in printed(text.gap_table(table), 120)
+
+
+def test_the_summary_prints_coverage_beside_accuracy(run: Path) -> None:
+    """An accuracy never stands without its interval and its coverage."""
+    said = printed(text.summary_table(summarize([run])))
+
+    assert re.search(r"50\.0 \(3\d\.\d-6\d\.\d\) +100\.0 %", said)
+    assert "100.0 %" in said
+
+
+def test_the_cost_table_names_the_source(run: Path) -> None:
+    """Each price comes with where it is from."""
+    said = printed(text.cost_table(cost([run])))
+
+    assert "$1.75 in, $0.175 cached, $14 out per million tokens (book)" in said
+    assert "1 x H100-80GB at $3.6 an hour (the suite)" in said
+
+
+@pytest.mark.parametrize("width", [60, 80, 112, 200])
+def test_every_title_says_simulated_at_any_width(run: Path, width: int) -> None:
+    """No table of a simulated run goes without it, and no line is wider than the terminal."""
+    for table in (
+        text.summary_table(summarize([run])),
+        text.gap_table(gap([run])),
+        text.cost_table(cost([run])),
+    ):
+        said = printed(table, width)
+
+        assert "SIMULATED" in said
+        assert max(map(len, said.splitlines())) <= width
+
+
+def test_a_real_run_is_not_called_simulated(make_run: Make, attempt: Attempts) -> None:
+    """The word stands only where it is true."""
+    assert "SIMULATED" not in printed(text.summary_table(summarize([make_run([attempt()])])))
+
+
+def test_failures_show_an_example(make_run: Make, attempt: Attempts) -> None:
+    """Kind, status, how many and the provider's words; or that there is none."""
+    assert "the server broke" in printed(text.failure_table(failures([make_run([attempt(outcome="infra")])])))
+    assert "No attempt failed" in printed(text.failure_table(failures([make_run([attempt()], name="run-2")])))
+
+
+def test_markup_in_a_name_is_text(make_run: Make, attempt: Attempts) -> None:
+    """A model called [red] is printed so."""
+    said = printed(text.summary_table(summarize([make_run([attempt(model_id="closed-[red]x[/red]")])])))
+
+    assert "closed-[red]x[/red]" in said
+
+
+def test_one_side_alone_says_why(make_run: Make, attempt: Attempts) -> None:
+    """No pair, one sentence."""
+    assert "no open model" in printed(text.gap_table(gap([make_run([attempt()])])))

@@ -1,0 +1,81 @@
+"""How numbers and foreign text are written."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.report import units
+
+
+@pytest.mark.parametrize(
+    "writer", [units.number, units.count, units.percent, units.seconds, units.usd, units.p_value]
+)
+@pytest.mark.parametrize("unknown", [None, math.nan, np.float64("nan"), pd.NA, pd.NaT])
+def test_unknown_is_a_dash(writer: object, unknown: object) -> None:
+    """Never 0, nan or None."""
+    assert callable(writer)
+    assert writer(unknown) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.0123, "12.3 ms"),
+        (0.38, "380 ms"),
+        (0.9999, "1.00 s"),
+        (2.4567, "2.46 s"),
+        (125, "125 s"),
+        (0, "0 s"),
+    ],
+)
+def test_times_choose_their_unit(value: float, said: str) -> None:
+    """Milliseconds below a second."""
+    assert units.seconds(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.000123, "$0.000123"),
+        (0.0107, "$0.0107"),
+        (3.529, "$3.53"),
+        (1234.5, "$1,234.50"),
+        (0, "$0.00"),
+        (-0.5, "-$0.500"),
+    ],
+)
+def test_small_dollars_keep_three_digits(value: float, said: str) -> None:
+    """A tenth of a cent is not $0.00."""
+    assert units.usd(value) == said
+
+
+def test_gaps_carry_their_sign() -> None:
+    """Closed minus open, with the unit of the metric."""
+    assert units.gap_value("points", 9.46) == "+9.5"
+    assert units.gap_value("s", -0.187) == "-187 ms"
+    assert units.gap_value("usd", 0.004) == "+$0.00400"
+    assert units.interval("s", 0.0154, 0.358) == "+15.4 to +358 ms"
+    assert units.interval("usd", 0.0032, 0.00395) == "+$0.00320 to 0.00395"
+
+
+def test_a_terminal_cannot_be_driven_by_a_name() -> None:
+    """Colours, cursor moves, titles, bells and turned text are taken out."""
+    assert units.clean("\x1b[31mred\x1b[0m \x1b]0;title\x07a\x08b\u202ec\x07") == "red abc"
+
+
+def test_a_spreadsheet_runs_no_cell() -> None:
+    """Formula marks are quoted; numbers stay numbers."""
+    assert units.csv_cell("=1+1") == "'=1+1"
+    assert units.csv_cell("@sum") == "'@sum"
+    assert units.csv_cell("\x1b[1m=1") == "'=1"
+    assert units.csv_cell(-1.5) == -1.5
+    assert units.csv_cell("llama") == "llama"
+
+
+def test_small_p_values_are_only_said_to_be() -> None:
+    """No false digits."""
+    assert (units.p_value(0.0004), units.p_value(0.0312)) == ("<0.001", "0.031")

@@ -1,0 +1,230 @@
+"""Rows and images: every format gives the same, a damaged file names its line."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.data import MAX_IMAGE_BYTES, ImageError, read_hugging_face, read_image, read_rows
+from harness.errors import DocumentError, SetupError
+
+ROWS: list[dict[str, Any]] = [{"id": n, "question": f"What is {n}, “really”?", "x": None} for n in range(5)]
+PNG = b"\x89PNG\r\n\x1a\n..."
+
+
+def write(folder: Path, content: bytes | str, name: str = "q.jsonl") -> Path:
+    file = folder / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return file
+
+
+def jsonl(rows: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def refused(file: Path) -> str:
+    with pytest.raises(DocumentError) as caught:
+        read_rows(file, None)
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix(f"{file.parent}/")
+
+
+def test_jsonl_keeps_types(tmp_path: Path) -> None:
+    """Numbers, nulls, nested values; the hash is of the bytes."""
+    text = jsonl(ROWS)
+    rows, digest = read_rows(write(tmp_path, text), None)
+
+    assert (ROWS, hashlib.sha256(text.encode()).hexdigest()) == (rows, digest)
+
+
+def test_jsonl_of_other_hands_is_read(tmp_path: Path) -> None:
+    """A byte order mark, Windows line ends, empty lines, U+2028 within a text, no last line end."""
+    text = '\ufeff{"a": 1}\r\n\r\n  \n{"a": "x\u2028y"}'
+
+    assert [{"a": 1}, {"a": "x\u2028y"}] == read_rows(write(tmp_path, text), None)[0]
+
+
+def test_csv_has_a_header_and_text(tmp_path: Path) -> None:
+    """A byte order mark, quotes, commas and line ends within quotes, an empty line."""
+    text = '\ufeffid,question\n1,"a, ""b""\nc"\n\n2,é\n'
+
+    assert [{"id": "1", "question": 'a, "b"\nc'}, {"id": "2", "question": "é"}] == (
+        read_rows(write(tmp_path, text, "q.csv"), None)[0]
+    )
+
+
+def test_csv_fields_may_be_long(tmp_path: Path) -> None:
+    """The csv module's own bound is 131 072 characters."""
+    rows, _ = read_rows(write(tmp_path, f"id,text\n1,{'x' * 200_000}\n", "q.csv"), None)
+
+    assert 200_000 == len(rows[0]["text"])
+
+
+def test_parquet_gives_what_was_put_in(tmp_path: Path) -> None:
+    """Columns with types."""
+    pd.DataFrame(ROWS).to_parquet(tmp_path / "q.parquet")
+
+    assert ROWS == read_rows(tmp_path / "q.parquet", None)[0]
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet", ".JSONL"])
+def test_a_limit_takes_the_first_rows(tmp_path: Path, ending: str) -> None:
+    """In file order; the hash is of the whole file all the same."""
+    file = tmp_path / f"q{ending}"
+    if ending == ".parquet":
+        pd.DataFrame(ROWS).to_parquet(file)
+    elif ending == ".csv":
+        pd.DataFrame(ROWS).to_csv(file, index=False)
+    else:
+        write(tmp_path, jsonl(ROWS), file.name)
+    rows, digest = read_rows(file, 2)
+
+    assert ([r["question"] for r in ROWS[:2]], hashlib.sha256(file.read_bytes()).hexdigest()) == (
+        [r["question"] for r in rows], digest,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("q.jsonl", "", "q.jsonl: no rows; a task needs at least one"),
+        ("q.jsonl", "\n\n", "no rows"),
+        ("q.jsonl", '{"a": 1}\n{"id": 1', "q.jsonl:2: not JSON: Expecting ',' delimiter at character 9; each line is one JSON object"),
+        ("q.jsonl", '[\n{"a": 1}\n]', "q.jsonl:1: not JSON"),
+        ("q.jsonl", '{"id": 1}\n[1]\n', "q.jsonl:2: found '[1]'; each line is one JSON object"),
+        ("q.jsonl", '{"a": NaN}', "q.jsonl:1: not JSON: NaN is no number of JSON, write null"),
+        ("q.jsonl", '{"a": "\\ud800"}', "q.jsonl:1: not JSON: half a surrogate pair is no text"),
+        ("q.jsonl", '{"a": ' + "9" * 5000 + "}", "q.jsonl:1: not JSON: Exceeds the limit"),
+        ("q.jsonl", '{"a": ' + "[" * 100_000, "q.jsonl:1: not JSON: nested too deep"),
+        ("q.jsonl", b'{"a": 1}\n{"a": "\xff"}', "q.jsonl:2: byte 0xff is not UTF-8; save the file as UTF-8"),
+        ("q.csv", "", "q.csv: no rows"),
+        ("q.csv", "a,b\n", "no rows"),
+        ("q.csv", "a,b\n1,2\n1,2,3\n", "q.csv:3: found 3 fields where the header names 2; put a field that holds a comma"),
+        ("q.csv", "a,b\n1\n", "q.csv:2: found 1 fields where the header names 2"),
+        ("q.csv", "a,a\n1,2\n", "q.csv:1: the header a, a has the same name twice, 'a'"),
+        ("q.csv", "a,\n1,2\n", "q.csv:1: the header a,  has an empty name"),
+        ("q.csv", 'a,b\n"1,2\n', "q.csv:2: not CSV: unexpected end of data; check the quotes"),
+        ("q.csv", b"a,b\n1,\xe9\n", "q.csv:2: byte 0xe9 is not UTF-8"),
+        ("q.parquet", "", "q.parquet: not Parquet"),
+        ("q.parquet", "PAR1 and then nothing PAR1", "q.parquet: not Parquet"),
+        ("q.txt", "x", "q.txt: cannot read a .txt file; expected .jsonl, .csv, .parquet"),
+        ("q", "x", "cannot read a file without ending"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_names_its_line(tmp_path: Path, name: str, content: bytes | str, said: str) -> None:
+    """Where it has lines."""
+    assert said in refused(write(tmp_path, content, name))
+
+
+def test_a_parquet_file_without_rows_is_refused(tmp_path: Path) -> None:
+    """Columns are not enough."""
+    pd.DataFrame({"a": []}).to_parquet(tmp_path / "q.parquet")
+
+    assert "no rows" in refused(tmp_path / "q.parquet")
+
+
+@pytest.mark.parametrize("name", ["none.jsonl", "a\0.jsonl", "x" * 300 + ".jsonl", "folder.jsonl"])
+def test_a_file_that_cannot_be_opened_is_one_line(tmp_path: Path, name: str) -> None:
+    """Missing, a name that cannot be, a folder."""
+    (tmp_path / "folder.jsonl").mkdir()
+
+    assert "cannot be read" in refused(tmp_path / name)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=80), ending=st.sampled_from([".jsonl", ".csv", ".parquet"]))
+def test_any_bytes_are_rows_or_one_line(tmp_path: Path, content: bytes, ending: str) -> None:
+    """Never another exception."""
+    try:
+        assert read_rows(write(tmp_path, content, f"q{ending}"), None)[0]
+    except DocumentError as exc:
+        assert "\n" not in str(exc)
+
+
+def test_a_hugging_face_data_set_gives_its_rows(tmp_path: Path) -> None:
+    """A folder of JSONL is a data set to `datasets`, without a hub; the hash names split and content."""
+    write(tmp_path, jsonl(ROWS), "train.jsonl")
+    rows, digest = read_hugging_face({"hf": str(tmp_path), "split": "train"}, 3)
+    again = read_hugging_face({"hf": str(tmp_path), "split": "train"}, None)
+
+    assert ROWS[:3] == rows
+    assert (5, digest) == (len(again[0]), again[1])
+
+
+@pytest.mark.parametrize("split", ["test", "train[:0]"])
+def test_a_data_set_without_the_split_is_said(tmp_path: Path, split: str) -> None:
+    """Absent, or without rows; one line."""
+    write(tmp_path, jsonl(ROWS), "train.jsonl")
+
+    with pytest.raises(SetupError, match="split") as caught:
+        read_hugging_face({"hf": str(tmp_path), "split": split}, None)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_data_set_that_cannot_be_had_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a network the hub's client fails; the word names the set and what would do."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+
+    with pytest.raises(
+        SetupError, match=r"data set 'nobody/nothing-here' cannot be had: .*bring a file"
+    ) as caught:
+        read_hugging_face({"hf": "nobody/nothing-here", "split": "test"}, None)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_the_package_the_remedy_is_named() -> None:
+    """None in sys.modules is how Python marks a package that cannot be imported."""
+    code = (
+        "import sys; sys.modules['datasets'] = None\n"
+        "from harness.data import read_hugging_face\n"
+        "from harness.errors import SetupError\n"
+        "try: read_hugging_face({'hf': 'a/b'}, None)\n"
+        "except SetupError as exc: print(exc)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "data set 'a/b': the package `datasets` is missing; pip install datasets" == shown.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (PNG, "image/png"),
+        (b"\xff\xd8\xff\xe0...", "image/jpeg"),
+        (b"GIF89a...", "image/gif"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+    ],
+)
+def test_an_image_is_known_by_its_bytes(tmp_path: Path, data: bytes, kind: str) -> None:
+    """As a file of any name, a data URI, bytes, or the form of Hugging Face."""
+    write(tmp_path, data, "a.bin")
+    uri = f"data:image/whatever;base64,{base64.b64encode(data).decode()}"
+    forms = ("a.bin", uri, data, {"bytes": data, "path": None}, {"bytes": None, "path": "a.bin"})
+
+    assert [(kind, data)] * 5 == [read_image(form, tmp_path) for form in forms]
+
+
+@pytest.mark.parametrize("data", [b"RIFF\0\0\0\0WAVEfmt ", b"", b"<svg/>", b"GIF"])
+def test_what_is_no_image_is_refused(tmp_path: Path, data: bytes) -> None:
+    """A RIFF file may be a sound."""
+    with pytest.raises(ImageError, match="is no PNG, JPEG, GIF or WebP; convert it"):
+        read_image(data, tmp_path)
+
+
+def test_a_large_image_is_refused(tmp_path: Path) -> None:
+    """20 MiB is what the providers take."""
+    write(tmp_path, PNG + b"\0" * MAX_IMAGE_BYTES, "a.png")
+
+    with pytest.raises(ImageError, match="scale it down"):
+        read_image("a.png", tmp_path)

@@ -1,0 +1,71 @@
+"""A sim server within the test's own loop, and a small answer book."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import orjson
+
+from harness.values import Message, Text, Truth, prompt_sha256
+from runners.sim_server.persona import Persona
+from runners.sim_server.reply import Asked, Mind
+from runners.sim_server.server import Connection
+from runners.sim_server.simulation import Simulation
+
+AT_ONCE: Mapping[str, Any] = {"ttft_s": 0, "gap_s": 0}
+QUESTION = "What is 6 x 7?"
+REFERENCE = "The answer is 42."  # 17 characters: 5 tokens
+DECOY = "The answer is 41."
+CHAT = {"model": "m", "messages": [{"role": "user", "content": QUESTION}]}
+
+
+def user(text: str) -> tuple[Message, ...]:
+    return (Message("user", (Text(text),)),)
+
+
+def truth(text: str = QUESTION, category: str = "reasoning") -> Truth:
+    return Truth(prompt_sha256(user(text)), category, REFERENCE, DECOY)
+
+
+def mind(*book: Truth, **persona: Any) -> Mind:
+    """Return a persona that answers at once and rightly, unless told otherwise."""
+    settings = {**AT_ONCE, "skill": 1, **persona}
+    return Mind(Persona.of(settings), {item.prompt_sha256: item for item in book or (truth(),)})
+
+
+def asked(text: str = QUESTION, max_tokens: int | None = None) -> Asked:
+    return Asked(user(text), max_tokens, True, True, "m")
+
+
+@asynccontextmanager
+async def served(*, key: str | None = None, **minds: Mind) -> AsyncIterator[tuple[str, Simulation]]:
+    """Serve on loopback; yields address and simulation. Minds by model name; none: one for any."""
+    simulation = Simulation(minds or {"": mind()}, key)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(simulation), "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", simulation
+    finally:
+        server.close()
+
+
+@asynccontextmanager
+async def talking(**minds: Mind) -> AsyncIterator[tuple[httpx2.AsyncClient, Simulation]]:
+    """Serve, with a plain HTTP client."""
+    async with served(**minds) as (url, simulation), httpx2.AsyncClient(base_url=url, timeout=10) as client:
+        yield client, simulation
+
+
+def logged(simulation: Simulation) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in simulation.kept]
+
+
+def events(body: bytes) -> list[dict[str, Any]]:
+    """Return the JSON of each event of a stream; ``[DONE]`` is left out."""
+    blocks: Iterable[bytes] = body.decode().encode().split(b"\n\n")
+    found = [block.rpartition(b"data: ")[2] for block in blocks if block]
+    return [orjson.loads(data) for data in found if data != b"[DONE]"]

@@ -1,0 +1,151 @@
+"""Outside the checkout: the wheel has the command, the tasks, the price book; a stranger's runner installs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PLUGIN = '''
+from collections.abc import AsyncIterator
+from harness.values import Call, Chunk, Usage
+
+class EchoRunner:
+    """Says what it was asked."""
+
+    simulated = True
+    metered = False
+
+    def __init__(self, model):
+        self.model = model
+
+    def prepare(self, request):
+        return Call({"text": request.messages[-1].text}, {})
+
+    async def open(self, session):
+        return None
+
+    async def stream(self, call):
+        yield Chunk(f"Answer: {call.body['text'].split()[2]}")
+        yield Chunk(finish_reason="stop", usage=Usage(3, output_tokens=2))
+
+    async def facts(self):
+        return {"echo": 1}
+
+    async def counters(self):
+        return None
+
+    async def close(self):
+        return None
+'''
+SUITE = """\
+name: strange
+models: [{id: echo, runner: echo, weights: open}]
+tasks:
+  - {name: sums, category: reasoning, data: q.jsonl, prompt: "{question}", target: "{answer}", scorer: numeric}
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with the wheel and a third party's runner, on top of this one's packages."""
+    folder = tmp_path_factory.mktemp("outside")
+    venv.create(folder / "venv", with_pip=False, symlinks=True)
+    packages = next((folder / "venv" / "lib").glob("python*/site-packages"))
+    for name, content in {
+        "pyproject.toml": '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "bench-echo"\nversion = "1"\n[project.entry-points."bench.runners"]\necho = "bench_echo:EchoRunner"\n',
+        "bench_echo.py": PLUGIN,
+    }.items():
+        (folder / name).write_text(content)
+    python = folder / "venv" / "bin" / "python"
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--no-build-isolation",
+    ]
+    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run([*install, str(next((folder / "dist").glob("*.whl")))], check=True, capture_output=True)
+    # The dependencies are this environment's: what is tested is ours, and nothing is downloaded.
+    ours = next(path for path in sys.path if path.endswith("site-packages"))
+    (packages / "dependencies.pth").write_text(ours + "\n")
+    return folder
+
+
+def outside(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    bench = environment / "venv" / "bin" / "bench"
+    return subprocess.run(
+        [str(bench), *arguments], cwd=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_wheel_holds_what_a_user_needs(wheel: Path) -> None:
+    """Tasks with their data and images, suites, the price book, the evidence, the rules, the templates; no tests."""
+    names = zipfile.ZipFile(wheel).namelist()
+    for needed in (
+        "tasks/suites/quickstart.yaml", "tasks/coding/functions/samples.jsonl", "tasks/multimodal/charts/task.yaml",
+        "harness/book/prices.yaml", "harness/book/evidence.csv", "runners/rules.json", "harness/py.typed",
+    ):  # fmt: skip
+        assert needed in names, needed
+    assert any(name.endswith(".png") for name in names)
+    assert not [name for name in names if name.startswith(("tests/", "results/"))]
+
+
+def test_the_command_finds_the_built_in_suites_outside_the_checkout(environment: Path) -> None:
+    """By name, and by the path that the README uses."""
+    for suite in ("quickstart", "tasks/suites/quickstart.yaml"):
+        planned = outside(environment, "plan", suite)
+        assert 0 == planned.returncode, planned.stderr
+        assert "sim-closed-a" in planned.stdout
+
+
+def test_a_third_partys_runner_is_found_and_runs(environment: Path) -> None:
+    """Installed as a package with an entry point, it stands beside the built-in ones."""
+    (environment / "q.jsonl").write_text('{"question": "What is 5 ?", "answer": 5}\n')
+    (environment / "strange.yaml").write_text(SUITE)
+    listed = outside(environment, "list", "runners")
+    ran = outside(environment, "run", "strange.yaml", "--yes")
+
+    assert "bench_echo:EchoRunner  (bench-echo)" in listed.stdout
+    assert 0 == ran.returncode, ran.stdout + ran.stderr
+    assert "100.0" in ran.stdout
+
+
+def test_simulated_providers_start_outside_the_checkout(environment: Path) -> None:
+    """The sim server is in the wheel too."""
+    ran = outside(
+        environment, "run", "quickstart", "--limit", "2", "--model", "sim-closed-b", "--yes", "--quiet"
+    )
+
+    assert 0 == ran.returncode, ran.stdout + ran.stderr
