@@ -15,6 +15,7 @@ import click
 from click.testing import CliRunner
 
 from harness.cli import COMMANDS, bench
+from harness.commands.inspect import _rows
 from harness.schema import described
 
 README = Path(__file__).parents[1] / "README.md"
@@ -37,8 +38,6 @@ def run_help() -> str:
 
 def listed(kind: str) -> str:
     """Return what `bench list KIND` prints, as a table."""
-    from harness.commands.inspect import _rows
-
     rows = "".join(f"| `{name}` | {line} |\n" for name, line in _rows(kind, None))
     return f"| {kind.removesuffix('s')} | |\n| --- | --- |\n{rows}"
 

@@ -166,7 +166,7 @@ def test_data_without_a_prompt_are_refused(tmp_path: Path) -> None:
     (tmp_path / "q.jsonl").write_text('{"n": 1, "my text": "x"}\n')
 
     with pytest.raises(
-        DocumentError, match="no column looks like a prompt; the columns are: n, my text. Rename one"
+        DocumentError, match=r"no column looks like a prompt; the columns are: n, my text\. Rename one"
     ):
         starter(tmp_path / "s.yaml", tmp_path / "q.jsonl")
 

@@ -29,7 +29,7 @@ TASK = {
 
 
 def load(
-    folder: Path, rows: list[dict[str, Any]] | None = None, limit: int | None = None, **changes: Any
+    folder: Path, rows: list[dict[str, Any]] | None = None, first: int | None = None, **changes: Any
 ) -> Task:
     """Return the task above, with changes; a change to None takes the key out."""
     folder.mkdir(exist_ok=True)
@@ -37,7 +37,7 @@ def load(
     (folder / "q.jsonl").write_text("".join(lines))
     document = {key: value for key, value in {**TASK, **changes}.items() if value is not None}
     (folder / "task.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-    return load_task(*read_task(folder / "task.yaml"), limit)
+    return load_task(*read_task(folder / "task.yaml"), first)
 
 
 def refused(folder: Path, rows: list[dict[str, Any]] | None = None, **changes: Any) -> str:
@@ -75,7 +75,7 @@ def test_what_is_not_given_is_unknown(tmp_path: Path) -> None:
 
 def test_a_limit_takes_the_first_rows(tmp_path: Path) -> None:
     """In file order, so that a smaller run is a part of a larger one."""
-    assert ["q0", "q1"] == [sample.sample_id for sample in load(tmp_path, limit=2).samples]
+    assert ["q0", "q1"] == [sample.sample_id for sample in load(tmp_path, first=2).samples]
 
 
 def test_scorer_options_are_told_from_its_name(tmp_path: Path) -> None:

@@ -56,7 +56,10 @@ async def served(*, key: str | None = None, **minds: Mind) -> AsyncIterator[tupl
 @asynccontextmanager
 async def talking(**minds: Mind) -> AsyncIterator[tuple[httpx2.AsyncClient, Simulation]]:
     """Serve, with a plain HTTP client."""
-    async with served(**minds) as (url, simulation), httpx2.AsyncClient(base_url=url, timeout=10) as client:
+    async with (
+        served(key=None, **minds) as (url, simulation),
+        httpx2.AsyncClient(base_url=url, timeout=10) as client,
+    ):
         yield client, simulation
 
 

@@ -14,7 +14,7 @@ from google.genai import errors, types
 
 from tests.runners.simulated import QUESTION, REFERENCE, mind, served
 
-THOUGHT = {"reasoning": {"tokens": 8, "shown": "verbatim"}}
+THOUGHT: dict[str, Any] = {"reasoning": {"tokens": 8, "shown": "verbatim"}}
 MUSED = "Let me see: first this, then tha"  # 8 tokens of 4 characters
 USER: Any = [{"role": "user", "content": QUESTION}]
 Ask = Callable[[Any], Awaitable[Any]]
@@ -94,10 +94,8 @@ def test_openai_responses_streamed(shown: str) -> None:
     """The client's accumulator, which checks the order of the events, ends with the same response as the server."""
 
     async def ask(client: Any) -> Any:
-        kinds: list[str] = []
         async with client.responses.stream(model="m", input=QUESTION) as stream:
-            async for event in stream:
-                kinds.append(type(event).__name__)
+            kinds = [type(event).__name__ async for event in stream]
             return kinds, await stream.get_final_response()
 
     kinds, reply = talk(openai_client, ask, reasoning={"tokens": 8, "shown": shown})
@@ -175,7 +173,7 @@ def test_google_whole() -> None:
 
 def test_a_refusal_is_each_vendors_own() -> None:
     """content_filter, refusal, SAFETY."""
-    refused = {"refuse": 1}
+    refused: dict[str, Any] = {"refuse": 1}
 
     assert talk(openai_client, chat, **refused).choices[0].finish_reason == "content_filter"
     assert talk(anthropic_client, messages, **refused).stop_reason == "refusal"

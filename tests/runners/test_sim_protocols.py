@@ -103,7 +103,7 @@ BODIES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"contents": [{"parts": [{"text": QUESTION}]}]},
     ),
 }
-THINKER = {"reasoning": {"tokens": 8, "shown": "verbatim"}, "cache": True}
+THINKER: dict[str, Any] = {"reasoning": {"tokens": 8, "shown": "verbatim"}, "cache": True}
 
 
 def request(protocol: str, *, stream: bool, question: bool = True) -> tuple[str, dict[str, Any]]:

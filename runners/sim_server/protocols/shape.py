@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -94,4 +94,4 @@ def reply_id(prefix: str, reply: Reply) -> str:
 
 def created() -> int:
     """Return the wall clock in whole seconds, as the vendors date a reply."""
-    return int(time.time())
+    return int(datetime.now(UTC).timestamp())
