@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types tests test-vllm notebooks docs lock wheel clean
+.PHONY: help setup demo test check lint types tests test-vllm notebooks docs pictures lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,8 +42,11 @@ test-vllm: setup ## real vLLM on the CPU and LiteLLM, driven through the four cl
 notebooks: setup ## execute the notebooks on the reference run
 	@$(BIN)/python scripts/run_notebooks.py
 
-docs: setup ## write the generated parts of README.md anew; fails in CI when they were stale
+docs: setup ## write the generated parts of README.md and docs/design.md anew
 	@$(BIN)/python scripts/generate_docs.py
+
+pictures: setup ## draw the README's pictures from the reference run (the page needs Chromium)
+	@$(BIN)/python scripts/make_pictures.py
 
 lock: setup ## resolve the requirements anew (needs a package index)
 	@scripts/lock.sh

@@ -1,4 +1,4 @@
-"""Writes the generated parts of README.md: command help, runners, scorers, tasks and the Parquet columns.
+"""Writes the generated parts of README.md and docs/design.md: help, runners, scorers, tasks, columns, floors.
 
 Each part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. ``make docs`` writes them;
 ``--check`` only says which are stale (a test does that).
@@ -7,6 +7,7 @@ Each part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. ``ma
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
 from pathlib import Path
@@ -14,11 +15,12 @@ from pathlib import Path
 import click
 from click.testing import CliRunner
 
-from harness.cli import COMMANDS, bench
+from harness.cli import bench
 from harness.commands.inspect import _rows
 from harness.schema import described
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "design.md")
 PART = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -51,7 +53,26 @@ def columns(kind: str) -> str:
     return f"| column | type | meaning |\n| --- | --- | --- |\n{rows}"
 
 
+def floors() -> str:
+    """Return each module with its floor and the first line of its docstring, from the test that enforces them."""
+    tree = ast.parse((ROOT / "tests" / "harness" / "test_floors.py").read_text(encoding="utf-8"))
+    table: dict[str, int] = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FLOORS"
+    )
+    rows = ""
+    for module, floor in table.items():
+        path = ROOT / module.replace(".", "/")
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        said = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()[0]
+        name = module.replace(".", "/") + ("/" if path.is_dir() else ".py")
+        rows += f"| {floor} | `{name}` | {said} |\n"
+    return f"| floor | module | what it holds |\n| --- | --- | --- |\n{rows}"
+
+
 PARTS = {
+    "floors": floors,
     "help": command_help,
     "run-help": run_help,
     "runners": lambda: listed("runners"),
@@ -74,15 +95,19 @@ def main() -> None:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a part is stale")
     options = parser.parse_args()
-    before = README.read_text(encoding="utf-8")
-    after = fresh(before)
-    if before == after:
-        print(f"{README.name} is fresh: {', '.join(COMMANDS)}")
-        return
-    if options.check:
-        sys.exit(f"{README.name} is stale; run `make docs`")
-    README.write_text(after, encoding="utf-8")
-    print(f"{README.name} written anew")
+    stale = False
+    for document in DOCUMENTS:
+        before = document.read_text(encoding="utf-8")
+        after = fresh(before)
+        if before == after:
+            print(f"{document.name} is fresh")
+        elif options.check:
+            stale = True
+            print(f"{document.name} is stale; run `make docs`")
+        else:
+            document.write_text(after, encoding="utf-8")
+            print(f"{document.name} written anew")
+    sys.exit(1 if stale else 0)
 
 
 if __name__ == "__main__":
