@@ -12,7 +12,6 @@ import re
 import sys
 from pathlib import Path
 
-import click
 from click.testing import CliRunner
 
 from harness.cli import bench
@@ -24,17 +23,9 @@ DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "design.md")
 PART = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
-def command_help() -> str:
-    """Return `bench --help` as printed 100 columns wide."""
-    result = CliRunner().invoke(bench, ["--help"], terminal_width=100, prog_name="bench")
-    return f"```text\n{result.output.strip()}\n```\n"
-
-
-def run_help() -> str:
-    """Return `bench run --help`."""
-    command = bench.get_command(click.Context(bench), "run")
-    assert command is not None
-    result = CliRunner().invoke(command, ["--help"], terminal_width=100, prog_name="bench run")
+def help_of(*arguments: str) -> str:
+    """Return a help page as printed 100 columns wide."""
+    result = CliRunner().invoke(bench, [*arguments, "--help"], terminal_width=100, prog_name="bench")
     return f"```text\n{result.output.strip()}\n```\n"
 
 
@@ -73,8 +64,8 @@ def floors() -> str:
 
 PARTS = {
     "floors": floors,
-    "help": command_help,
-    "run-help": run_help,
+    "help": help_of,
+    "run-help": lambda: help_of("run"),
     "runners": lambda: listed("runners"),
     "scorers": lambda: listed("scorers"),
     "tasks": lambda: listed("tasks"),
