@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types tests test-vllm notebooks docs pictures lock wheel clean
+.PHONY: help setup demo test check lint types tests test-vllm test-pages notebooks docs pictures lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,13 +31,17 @@ types: setup ## mypy --strict
 	@$(BIN)/mypy
 
 tests: setup ## pytest, on all cores
-	@$(BIN)/pytest -n auto -m "not vllm"
+	@$(BIN)/pytest -n auto -m "not vllm and not chromium"
 
 check: test docs ## test, and that the generated parts of the documents are fresh
 
 test-vllm: setup ## real vLLM on the CPU and LiteLLM, driven through the four clients
 	@scripts/setup_vllm_cpu.sh
 	@$(BIN)/pytest -m vllm tests/vllm -v
+
+test-pages: setup ## open the pages in a headless Chromium; installs Debian's where there is none and we are root
+	@scripts/setup_chromium.sh
+	@$(BIN)/pytest -m chromium tests/pages
 
 notebooks: setup ## execute the notebooks on the reference run
 	@$(BIN)/python scripts/run_notebooks.py

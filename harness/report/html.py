@@ -1,4 +1,4 @@
-"""One self-contained page that a lead reads in a minute: no network, no script, light and dark."""
+"""One self-contained page that a lead reads in a minute: no network, light and dark; its one script is the sample browser."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from harness.analysis.cost import CostTable, cost
+from harness.analysis.curves import latency_quantiles, pareto_front
 from harness.analysis.frames import Runs, read, records
 from harness.analysis.gap import OVERALL, GapTable, gap
 from harness.analysis.pricing import bill
+from harness.analysis.samples import MOST_ITEMS, samples
 from harness.analysis.summary import Summary, summarize
 from harness.prices import book_version
-from harness.report import svg, units
+from harness.report import browser, charts, svg, units
 
 
-def report(runs: Runs | Sequence[Path]) -> str:
+def report(runs: Runs | Sequence[Path], most_samples: int = MOST_ITEMS) -> str:
     """Return the page of runs.
+
+    Args:
+        runs: Run folders, or what was read from them.
+        most_samples: Requests in the sample browser; 0 leaves it out.
 
     Raises:
         ResultsError: A folder is no run.
@@ -26,11 +33,15 @@ def report(runs: Runs | Sequence[Path]) -> str:
     read_runs = read(runs)
     billed = bill(read_runs)
     costs = cost(read_runs, billed)
-    return page(read_runs, summarize(read_runs, costs), gap(read_runs, billed=billed), costs)
+    looked = samples(read_runs, most_samples) if most_samples else None
+    packed = browser.packed(looked, read_runs.folders) if looked is not None and looked.total else None
+    return page(read_runs, summarize(read_runs, costs), gap(read_runs, billed=billed), costs, packed)
 
 
-def page(runs: Runs, summary: Summary, gaps: GapTable, costs: CostTable) -> str:
-    """Return the page of tables at hand."""
+def page(
+    runs: Runs, summary: Summary, gaps: GapTable, costs: CostTable, packed: browser.Packed | None = None
+) -> str:
+    """Return the page of tables at hand; without ``packed`` it has no sample browser and no script."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.report"),
         autoescape=True,
@@ -52,7 +63,9 @@ def page(runs: Runs, summary: Summary, gaps: GapTable, costs: CostTable) -> str:
     rows = records(gaps.frame)
     accuracy = [row for row in rows if row["metric"] == "accuracy"]
     axis = svg.scale(accuracy, gaps.margin_points)
-    longest = max((float(row["response_p95_s"]) for row in models if row["response_p95_s"]), default=0.0)
+    spreads = _spreads(runs)
+    longest = max((found["response_s"][0.99] for found in spreads.values()), default=0.0)
+    by_model = summary.level("model")
     return environment.get_template("report.html.j2").render(
         title=", ".join(dict.fromkeys(str(manifest["suite"]) for manifest in runs.manifests)),
         simulated=summary.simulated,
@@ -69,15 +82,49 @@ def page(runs: Runs, summary: Summary, gaps: GapTable, costs: CostTable) -> str:
         share=units.accuracy,
         fairness=gaps.fairness,
         warnings=list(dict.fromkeys([*summary.warnings, *gaps.warnings])),
-        models=[{**row, "bar": svg.outcome_bar(row), "times": svg.latency(row, longest)} for row in models],
+        models=[
+            {
+                **row,
+                "bar": svg.outcome_bar(row),
+                "first": charts.spread(spreads.get(row["model_id"], {}).get("ttft_s", {}), longest, "ttft"),
+                "whole": charts.spread(
+                    spreads.get(row["model_id"], {}).get("response_s", {}), longest, str(row["weights"])
+                ),
+            }
+            for row in models
+        ],
         blocks=_blocks(categories, models),
         longest=longest,
         outcomes=[kind for kind in svg.OUTCOMES if any(row[kind] for row in models)],
-        scatter=svg.scatter(models),
+        by_cost=charts.scatter(
+            models,
+            "usd_per_correct",
+            pareto_front(by_model, "usd_per_correct"),
+            "cost per correct task",
+            units.usd,
+        ),
+        by_time=charts.scatter(
+            models,
+            "response_p95_s",
+            pareto_front(by_model, "response_p95_s"),
+            "answer time, p95",
+            units.seconds,
+        ),
+        packed=packed,
+        script=Markup(browser.script()) if packed else "",  # noqa: S704 - our own file, of a known hash
+        script_hash=browser.script_hash(),
         costs=records(costs.frame),
         price_book=book_version(),
         runs=[_run(manifest) for manifest in runs.manifests],
     )
+
+
+def _spreads(runs: Runs) -> dict[str, dict[str, dict[float, float]]]:
+    """Return each model's quantiles of each time."""
+    found: dict[str, dict[str, dict[float, float]]] = {}
+    for row in records(latency_quantiles(runs)):
+        found.setdefault(row["model_id"], {}).setdefault(row["metric"], {})[row["share"]] = row["value_s"]
+    return {name: metrics for name, metrics in found.items() if "response_s" in metrics}
 
 
 def _tone(accuracy: Sequence[Mapping[str, Any]]) -> str:

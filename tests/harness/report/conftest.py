@@ -1,38 +1,23 @@
-"""The factory of the analysis tests, and a run of two sides over two categories."""
+"""A run of two sides over two categories."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
 from harness.values import Attempt
-
-
-def _factory() -> ModuleType:
-    """Return the analysis tests' conftest: importlib mode gives it no importable name of its own."""
-    name = "gapbench_test_factory"
-    if name not in sys.modules:
-        path = Path(__file__).parent.parent / "analysis" / "conftest.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+from tests.run_folders import an_attempt, some_answers, write_run
 
 
 @pytest.fixture(name="make_run")
 def _make_run(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes rows as the run folder ``run-1``, or one named."""
 
-    def make(rows: list[Attempt], /, name: str = "run-1", **models: object) -> Path:
-        written: Path = _factory().write_run(tmp_path / name, rows, **models)
-        return written
+    def make(rows: list[Attempt], /, name: str = "run-1", **models: dict[str, Any]) -> Path:
+        return write_run(tmp_path / name, rows, **models)
 
     return make
 
@@ -40,15 +25,13 @@ def _make_run(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(name="attempt")
 def _attempt() -> Callable[..., Attempt]:
     """Return the factory of one attempt."""
-    made: Callable[..., Attempt] = _factory().an_attempt
-    return made
+    return an_attempt
 
 
 @pytest.fixture(name="answers")
 def _answers() -> Callable[..., list[Attempt]]:
     """Return the factory of a model's answers."""
-    made: Callable[..., list[Attempt]] = _factory().some_answers
-    return made
+    return some_answers
 
 
 @pytest.fixture(name="run")

@@ -31,7 +31,7 @@ class Balanced(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
-        if tag not in {"meta", "br"}:
+        if tag not in {"meta", "br", "input"}:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -43,14 +43,16 @@ class Balanced(HTMLParser):
 
 
 def test_the_page_is_whole_and_alone(run: Path) -> None:
-    """Every tag is closed; nothing is fetched, and no script runs."""
+    """Every tag is closed, nothing is fetched, and the only script is the sample browser."""
     page = html.report([run])
     parsed = Balanced()
     parsed.feed(page)
 
     assert parsed.open == []
-    assert not {"script", "link", "img", "iframe", "object"} & set(parsed.tags)
-    assert not any(name in {"src", "href"} or name.startswith("on") for name, _ in parsed.attributes)
+    assert not {"link", "img", "iframe", "object"} & set(parsed.tags)
+    assert not any(name == "src" or name.startswith("on") for name, _ in parsed.attributes)
+    assert all(str(value).startswith("#") for name, value in parsed.attributes if name == "href")
+    assert page.count("<script>") == 1
     assert "url(" not in page
     assert "@import" not in page
 
@@ -89,7 +91,7 @@ def test_a_hostile_name_stays_text(make_run: Make, attempt: Attempts) -> None:
     """A model id with markup runs nothing on the page and breaks no Markdown table."""
     run = make_run([attempt(model_id="closed-<script>alert(1)</script>|x")])
 
-    assert "<script>" not in html.report([run])
+    assert "<script>alert" not in html.report([run])
     assert "&lt;script&gt;alert(1)" in html.report([run])
     assert "\\<script\\>" in markdown.report([run])
     assert "\\|x" in markdown.report([run])

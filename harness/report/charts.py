@@ -1,0 +1,192 @@
+"""Charts of the page as inline SVG: positions only; colours and fonts are the page's own CSS classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from harness.report import units
+
+Row = Mapping[str, Any]
+Say = Callable[[float], str]
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 340, 58, 96, 16, 46
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Values to places along one direction.
+
+    Attributes:
+        low: Value at ``start``.
+        high: Value at ``end``.
+        start: Place of the lowest value.
+        end: Place of the highest value.
+        logarithmic: Equal steps are equal factors.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+    logarithmic: bool = False
+
+    def at(self, value: float) -> float:
+        """Return the place of a value."""
+        low, high, here = (
+            math.log10(number) if self.logarithmic else number for number in (self.low, self.high, value)
+        )
+        return self.start + (here - low) / ((high - low) or 1.0) * (self.end - self.start)
+
+    def ticks(self) -> list[float]:
+        """Return round values along it."""
+        return _decades(self.low, self.high) if self.logarithmic else _ticks(self.low, self.high)
+
+
+def scatter(rows: Sequence[Row], across: str, front: Sequence[bool], label: str, say: Say) -> Markup:
+    """Return accuracy over a cost or a time, by model; the axis is logarithmic over more than a decade.
+
+    Args:
+        rows: Models of a summary.
+        across: Column of the horizontal axis; rows without it are not drawn.
+        front: For each row, whether it is on the Pareto front: such points are ringed and joined.
+        label: What the horizontal axis is.
+        say: A value of it in words.
+    """
+    drawn = [
+        (row, float(row[across]), on_front)
+        for row, on_front in zip(rows, front, strict=True)
+        if units.known(row[across]) and units.known(row["accuracy"]) and float(row[across]) > 0
+    ]
+    if not drawn:
+        return Markup("")
+    values = [value for _, value, _ in drawn]
+    logarithmic = max(values) / min(values) > 10
+    ends = (min(values) / 1.6, max(values) * 1.9) if logarithmic else (0.0, max(values) * 1.25)
+    x = Axis(*ends, LEFT, WIDTH - RIGHT, logarithmic)
+    floor = math.floor(min(float(row["accuracy_low"]) for row, _, _ in drawn) * 20) / 20
+    roof = min(1.0, math.ceil(max(float(row["accuracy_high"]) for row, _, _ in drawn) * 20) / 20)
+    y = Axis(floor, roof, HEIGHT - BOTTOM, TOP)
+    parts = [
+        Markup('<svg class="scatter" viewBox="0 0 {} {}" role="img" aria-label="accuracy over {}">').format(
+            WIDTH, HEIGHT, label
+        ),
+        *_grid(x, y, say, f"{label}, logarithmic" if logarithmic else label),
+    ]
+    places = [
+        (x.at(value), *(y.at(float(row[name])) for name in ("accuracy", "accuracy_low", "accuracy_high")))
+        for row, value, _ in drawn
+    ]
+    best = sorted(place[:2] for place, (_, _, on_front) in zip(places, drawn, strict=True) if on_front)
+    if len(best) > 1:
+        steps = " ".join(f"{cx:.1f},{cy:.1f}" for cx, cy in best)
+        parts.append(Markup('<polyline class="front" points="{}"/>').format(steps))
+    for (row, _, on_front), (cx, cy, low, high) in zip(drawn, places, strict=True):
+        parts.append(
+            Markup(
+                '<line class="{k}" x1="{x:.1f}" x2="{x:.1f}" y1="{a:.1f}" y2="{b:.1f}"/>'
+                '<circle class="{k}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>'
+            ).format(k=row["weights"], x=cx, y=cy, a=low, b=high)
+        )
+        if on_front:
+            parts.append(Markup('<circle class="ring" cx="{:.1f}" cy="{:.1f}" r="10"/>').format(cx, cy))
+    # What a label must not cover: points, their bars, and the labels before it.
+    taken = [(cx - 11, min(cy - 11, high), cx + 11, max(cy + 11, low)) for cx, cy, low, high in places]
+    for (row, _, _), (cx, cy, _, _) in zip(drawn, places, strict=True):
+        name = units.clean(row["model_id"])
+        box = _label_box(cx, cy, 7.6 * len(name), taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
+        taken.append(box)
+        parts.append(
+            Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(box[0], box[3] - 4, name)
+        )
+    return Markup("").join([*parts, Markup("</svg>")])
+
+
+def _grid(x: Axis, y: Axis, say: Say, label: str) -> list[Markup]:
+    """Return grid lines with their words, and the name of the horizontal axis."""
+    down = [
+        Markup(
+            '<line class="grid" x1="{}" x2="{}" y1="{p:.1f}" y2="{p:.1f}"/><text class="tick end" x="{}" y="{:.1f}">{:.0f} %</text>'
+        ).format(x.start, x.end, x.start - 8, y.at(tick) + 4, tick * 100, p=y.at(tick))
+        for tick in y.ticks()
+    ]
+    along = [
+        Markup(
+            '<line class="grid" y1="{}" y2="{}" x1="{p:.1f}" x2="{p:.1f}"/><text class="tick middle" x="{p:.1f}" y="{}">{}</text>'
+        ).format(y.end, y.start, y.start + 18, say(tick), p=x.at(tick))
+        for tick in x.ticks()
+    ]
+    name = Markup('<text class="tick middle" x="{:.0f}" y="{}">{}</text>').format(
+        (x.start + x.end) / 2, HEIGHT - 6, label
+    )
+    return [*down, *along, name]
+
+
+def spread(quantiles: Mapping[float, float], longest: float, side: str) -> Markup:
+    """Return one distribution as a strip: line from 1st to 99th percentile, box of the middle half, median and 95th marked.
+
+    Args:
+        quantiles: Seconds by share, with 0.01, 0.25, 0.5, 0.75, 0.95 and 0.99.
+        longest: Seconds at the right end.
+        side: CSS class of its colour.
+    """
+    if not quantiles or longest <= 0:
+        return Markup("")
+    x = Axis(0.0, longest, 3.0, 597.0)
+    at = {share: x.at(min(value, longest)) for share, value in quantiles.items()}
+    said = f"median {units.seconds(quantiles[0.5])}, 95th percentile {units.seconds(quantiles[0.95])}"
+    return Markup(
+        '<svg class="spread" viewBox="0 0 600 18" preserveAspectRatio="none" role="img" aria-label="{said}"><title>{said}</title>'
+        '<rect class="{side} whisker" x="{low:.1f}" y="8" width="{whole:.1f}" height="2"/>'
+        '<rect class="{side}" x="{first:.1f}" y="4" width="{half:.1f}" height="10"/>'
+        '<rect class="median" x="{median:.1f}" y="1" width="3" height="16"/>'
+        '<rect class="{side}" x="{late:.1f}" y="4" width="3" height="10"/></svg>'
+    ).format(
+        said=said,
+        side=side,
+        low=at[0.01],
+        whole=max(2.0, at[0.99] - at[0.01]),
+        first=at[0.25],
+        half=max(3.0, at[0.75] - at[0.25]),
+        median=at[0.5] - 1.5,
+        late=at[0.95],
+    )
+
+
+Box = tuple[float, float, float, float]
+
+
+def _label_box(cx: float, cy: float, width: float, taken: Sequence[Box], frame: Box) -> Box:
+    """Return the nearest free place for a label beside a point; to its right where none is free."""
+    shifts = sorted((k * 8 for k in range(-9, 10)), key=abs)
+    for shift in shifts:
+        for start in (cx + 11, cx - 11 - width):
+            box = (start, cy - 9 + shift, start + width, cy + 9 + shift)
+            inside = box[0] >= frame[0] and box[1] >= frame[1] and box[2] <= frame[2] and box[3] <= frame[3]
+            if inside and not any(
+                box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
+                for other in taken
+            ):
+                return box
+    return (cx + 11, cy - 9, cx + 11 + width, cy + 9)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return about five round numbers between two ends."""
+    span = (high - low) or 1.0
+    step = 10 ** math.floor(math.log10(span))
+    step = next(size for size in (step / 10, step / 5, step / 2, step, step * 2) if span / size <= 6)
+    first = math.ceil(low / step - 1e-9)
+    return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 times the powers of ten between two ends; few powers keep all three."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    factors = (1, 2, 5) if len(powers) <= 3 else (1,)
+    return [
+        factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high
+    ]

@@ -1,0 +1,159 @@
+"""The page in a real browser: wide and phone, light and dark, by keyboard, with hostile answers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from harness.report import html
+from tests.run_folders import an_attempt, write_run
+
+pytestmark = pytest.mark.chromium
+
+REFERENCE = sorted((Path(__file__).parents[2] / "results" / "reference").glob("*/run.json"))
+HOSTILE = (
+    "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\x1b[31m</script>"
+)
+VIEWS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+# What a reader can't make out: text whose contrast with what is behind it is below 3 to 1 (WCAG 2.2, 1.4.3, large text).
+CONTRAST = """() => {
+  const value = (c) => { const [r, g, b] = c.match(/[0-9.]+/g).map(Number).map((v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * r + .7152 * g + .0722 * b; };
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor; if (!/, 0\\)$|transparent/.test(c)) return c; } return "rgb(255,255,255)"; };
+  return [...document.querySelectorAll("main *")].filter((e) => !e.closest("svg") && !e.disabled && [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) && e.getClientRects().length)
+    .map((e) => { const [a, b] = [value(getComputedStyle(e).color), value(behind(e))].sort((x, y) => y - x); return [(a + .05) / (b + .05), e.className, e.textContent.slice(0, 40)]; })
+    .filter(([ratio]) => ratio < 3);
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium that asks nobody for anything."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert found, "no Chromium; run `make test-pages`, which looks for one"
+    with sync_playwright() as playwright:
+        quiet = [
+            "--no-sandbox",
+            "--disable-background-networking",
+            "--disable-quic",
+            "--disable-component-update",
+        ]
+        launched = playwright.chromium.launch(executable_path=found, args=quiet)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the committed reference run."""
+    path = tmp_path_factory.mktemp("page") / "reference.html"
+    path.write_text(html.report([found.parent for found in REFERENCE]), encoding="utf-8")
+    return path
+
+
+def opened(browser: Browser, path: Path, width: int = 1280, scheme: Any = "light") -> tuple[Page, list[str]]:
+    """Return the page and what its console said."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on(
+        "request",
+        lambda request: said.append(request.url) if not request.url.startswith(("file:", "data:")) else None,
+    )
+    page.goto(path.as_uri())
+    page.wait_for_selector("#samples[data-ready] ~ *", state="attached")
+    page.wait_for_selector("#sample h3")
+    return page, said
+
+
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_the_page_is_quiet_and_fits(browser: Browser, reference: Path, width: int, scheme: str) -> None:
+    """No console message, no request, no sideways scrolling of the page."""
+    page, said = opened(browser, reference, width, scheme)
+
+    assert said == []
+    assert width == page.evaluate("document.documentElement.scrollWidth")
+
+
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_labels_are_legible(browser: Browser, reference: Path, width: int, scheme: str) -> None:
+    """Contrast of at least 3 to 1 everywhere, and no text below 9 pixels on the screen."""
+    page, _ = opened(browser, reference, width, scheme)
+
+    assert page.evaluate(CONTRAST) == []
+    smallest = page.evaluate(
+        """Math.min(...[...document.querySelectorAll("main svg text")].map((t) => t.getBoundingClientRect().height))"""
+    )
+    assert smallest >= 9
+
+
+def test_labels_of_a_chart_do_not_cover_each_other(browser: Browser, reference: Path) -> None:
+    """The names in the two scatter plots."""
+    page, _ = opened(browser, reference)
+    covered = page.evaluate(
+        """[...document.querySelectorAll("svg.scatter")].flatMap((svg) => {
+          const boxes = [...svg.querySelectorAll("text.name")].map((t) => t.getBoundingClientRect());
+          return boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom).map(() => 1));
+        })"""
+    )
+
+    assert covered == []
+
+
+def test_the_browser_is_walked_by_keyboard(browser: Browser, reference: Path) -> None:
+    """Down twice and up once is the second request."""
+    page, _ = opened(browser, reference)
+    ids = page.locator("#sample-list .sample-id").all_text_contents()
+    page.focus("#sample-list")
+    for key in ("ArrowDown", "j", "k"):
+        page.keyboard.press(key)
+    page.wait_for_function(
+        "name => document.querySelector('#sample h3').textContent === name", arg=ids[1].split(" ·")[0]
+    )
+
+    assert ids[1] == page.locator('[aria-selected="true"] .sample-id').text_content()
+
+
+def test_flipped_shows_what_one_had_right_and_the_other_wrong(browser: Browser, reference: Path) -> None:
+    """Between two models each row left has both marks."""
+    page, _ = opened(browser, reference)
+    page.select_option("#model-one", label="sim-closed-a")
+    page.select_option("#model-other", label="sim-open-large")
+    page.check("#flipped")
+    rows = page.locator("#sample-list .sample-row")
+    marks = page.evaluate(
+        """[...document.querySelectorAll(".sample-row")].map((row) => [...row.querySelectorAll(".mark")]
+           .filter((m) => /^sim-(closed-a|open-large):/.test(m.title)).map((m) => m.classList.contains("correct")))"""
+    )
+
+    assert rows.count() > 0
+    assert all(sorted(pair) == [False, True] for pair in marks)
+    assert page.locator("#sample .answer").count() == 2
+
+
+def test_an_image_of_the_prompt_is_shown(browser: Browser, reference: Path) -> None:
+    """Decoded, with a size."""
+    page, _ = opened(browser, reference)
+    page.select_option("#by-category", label="multimodal")
+    page.wait_for_selector("#sample img")
+
+    assert page.evaluate("document.querySelector('#sample img').naturalWidth") > 100
+
+
+def test_a_hostile_answer_stays_text(browser: Browser, tmp_path: Path) -> None:
+    """Markup in id, prompt, reply and reason runs nothing and is read as it stands."""
+    run = write_run(tmp_path / "run-1", [an_attempt(sample_id=HOSTILE, answer=HOSTILE)], HOSTILE)
+    path = tmp_path / "hostile.html"
+    path.write_text(html.report([run]), encoding="utf-8")
+    page, said = opened(browser, path)
+
+    assert said == []
+    assert "owned" not in page.title()
+    assert "<script>document.title='owned'</script>" in (
+        page.locator("#sample pre").last.text_content() or ""
+    )

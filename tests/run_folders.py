@@ -1,0 +1,211 @@
+"""Run folders made row by row, for the tests of what reads them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.store import RunWriter
+from harness.values import Attempt, Payload
+
+STARTED = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def an_attempt(**given: Any) -> Attempt:
+    """Return an attempt that was answered right in two seconds, with ``given`` fields instead."""
+    model = given.get("model_id", "closed-a")
+    task = given.get("task", "reasoning/sums")
+    values: dict[str, Any] = {
+        "run_id": "run-1",
+        "cell_id": f"{model}|{task}|c8",
+        "suite": "unit",
+        "suite_sha256": "s",
+        "task": task,
+        "task_sha256": "t",
+        "category": task.split("/", maxsplit=1)[0],
+        "sample_id": "1",
+        "cluster_id": given.get("sample_id", "1"),
+        "repeat": 0,
+        "attempt": 1,
+        "final": True,
+        "phase": "measure",
+        "model_id": model,
+        "runner": "openai",
+        "model_asked": "gpt-5.2",
+        "model_served": None,
+        "weights": "closed" if model.startswith("closed") else "open",
+        "simulated": False,
+        "prompt_sha256": f"p{task}{given.get('sample_id', '1')}",
+        "params_asked": '{"max_tokens":256}',
+        "params_sent": '{"max_tokens":256}',
+        "params_changes": (),
+        "image_count": 0,
+        "image_bytes": 0,
+        "image_detail": None,
+        "load_kind": "concurrency",
+        "load_value": 8.0,
+        "worker": 0,
+        "transport": "lean",
+        "response_id": None,
+        "system_fingerprint": None,
+        "service_tier": None,
+        "started_at": STARTED,
+        "scheduled_s": 0.0,
+        "sent_s": 0.5,
+        "first_byte_s": 0.9,
+        "first_token_s": 1.0,
+        "first_answer_s": 1.0,
+        "last_token_s": 2.4,
+        "done_s": 2.5,
+        "chunk_s": (1.0, 2.4),
+        "chunk_tokens": None,
+        "loop_lag_s": None,
+        "in_flight": 1,
+        "input_tokens": 1000,
+        "cached_input_tokens": None,
+        "cache_write_tokens": None,
+        "cache_write_1h_tokens": None,
+        "output_tokens": 100,
+        "reasoning_tokens": None,
+        "usage_source": "provider",
+        "reasoning_disclosure": "none",
+        "input_chars": 4000,
+        "output_chars": 400,
+        "reasoning_chars": 0,
+        "outcome": "correct",
+        "failure_kind": None,
+        "http_status": 200,
+        "retry_after_s": None,
+        "finish_reason": "stop",
+        "finish_raw": "stop",
+        "from_cache": False,
+        "scorer": "exact",
+        "score": 1.0,
+        "answer": "4",
+        "isolation": None,
+    }
+    outcome = given.get("outcome", "correct")
+    if outcome != "correct":
+        values["score"] = None if outcome in {"infra", "unscored"} else 0.0
+    if outcome == "infra":
+        values.update(
+            failure_kind="server", http_status=500, input_tokens=None, output_tokens=None, first_token_s=None
+        )
+    return Attempt(**{**values, **given})
+
+
+def manifest(rows: Iterable[Attempt], **models: dict[str, Any]) -> dict[str, Any]:
+    """Return a ``run.json`` for rows; ``models`` gives changes by id, with ``_`` for ``-``."""
+    listed = list(rows)
+    cells = dict.fromkeys(
+        (row.cell_id, row.model_id, row.task, row.category, row.load_kind, row.load_value) for row in listed
+    )
+    first = {row.model_id: row for row in reversed(listed)}
+    return {
+        "schema": 1,
+        "run_id": listed[0].run_id,
+        "suite": "unit",
+        "suite_sha256": "s",
+        "seed": 0,
+        "repeats": 1,
+        "margin_points": 1.7,
+        "started_at": "2026-11-01T12:00:00.000Z",
+        "ended_at": "2026-11-01T12:10:00.000Z",
+        "state": "complete",
+        "reason": None,
+        "versions": {"gapbench": "0.1.0", "python": "3.11"},
+        "machine": {"platform": "Linux", "cpu": "a cpu", "cores": 2, "memory_bytes": 8_000_000_000},
+        "models": [
+            {
+                "id": model_id,
+                "runner": row.runner,
+                "name": row.model_asked,
+                "weights": row.weights,
+                "released": None,
+                "base_url": None,
+                "simulated": row.simulated,
+                "params": {},
+                "options": {},
+                "cost": None,
+                "facts": {},
+                **models.get(model_id.replace("-", "_"), {}),
+            }
+            for model_id, row in dict(sorted(first.items())).items()
+        ],
+        "tasks": [
+            {
+                "name": task,
+                "category": task.split("/", maxsplit=1)[0],
+                "version": 1,
+                "sha256": "t",
+                "samples": 1,
+            }
+            for task in dict.fromkeys(row.task for row in listed)
+        ],
+        "cells": [
+            {
+                "cell_id": cell,
+                "model_id": model,
+                "task": task,
+                "category": category,
+                "load_kind": kind,
+                "load_value": value,
+                "planned": sum(row.cell_id == cell and row.final for row in listed),
+                "started_at": "2026-11-01T12:00:00.000Z",
+                "wall_s": 100.0,
+                "counters_before": None,
+                "counters_after": None,
+                "lag_p99_s": None,
+            }
+            for cell, model, task, category, kind, value in cells
+        ],
+        "failures": [],
+    }
+
+
+def write_run(folder: Path, rows: Iterable[Attempt], text: str = "4", /, **models: dict[str, Any]) -> Path:
+    """Write a run folder of rows and return it; ``text`` is every reply, and the reason of every score."""
+    listed = [dataclasses.replace(row, run_id=folder.name) for row in rows]
+    with RunWriter(folder) as writer:
+        writer.write_manifest(manifest(listed, **models))
+        for row in listed:
+            error = "the server broke" if row.outcome == "infra" else None
+            writer.add(
+                row,
+                Payload(
+                    row.run_id,
+                    row.cell_id,
+                    row.sample_id,
+                    row.repeat,
+                    row.attempt,
+                    messages="[]",
+                    reply=text,
+                    reasoning=None,
+                    target='"4"',
+                    reason="" if text == "4" else text,
+                    error=error,
+                ),
+            )
+    return folder
+
+
+def some_answers(model: str, right: int, total: int, *, start: int = 0, **given: Any) -> list[Attempt]:
+    """Return ``total`` measured rows of a model, the first ``right`` of them correct."""
+    return [
+        an_attempt(
+            model_id=model,
+            sample_id=str(start + k),
+            outcome="correct" if k < right else "wrong",
+            scheduled_s=float(k),
+            sent_s=k + 0.5,
+            first_token_s=k + 1.0,
+            first_answer_s=k + 1.0,
+            last_token_s=k + 2.4,
+            done_s=k + 2.5 + 0.01 * (k % 7),
+            **given,
+        )
+        for k in range(total)
+    ]
