@@ -8,11 +8,11 @@ from __future__ import annotations
 import io
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
@@ -21,7 +21,6 @@ from harness.report import html, text
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-WIDTHS = {"wide": (1280, 1000), "phone": (390, 1400)}
 
 
 def runs() -> list[Path]:
@@ -40,31 +39,32 @@ def table() -> Path:
     return path
 
 
-def page() -> list[Path]:
-    """Write the page's pictures: wide and phone, light and dark. [] without Chromium."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+def pages() -> list[Path]:
+    """Write the page's pictures: wide and light, on a phone and dark, and the sample browser. [] without Chromium."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         return []
-    written = []
-    with tempfile.TemporaryDirectory() as folder:
+    wide, phone, browser = (PICTURES / f"page-{name}.png" for name in ("wide", "phone", "samples"))
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         source = Path(folder) / "page.html"
         source.write_text(html.report(runs()), encoding="utf-8")
-        for name, (width, height) in WIDTHS.items():
-            for scheme in ("light", "dark"):
-                path = PICTURES / f"page-{name}-{scheme}.png"
-                dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
-                subprocess.run(
-                    [
-                        chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                        "--hide-scrollbars", f"--user-data-dir={folder}/profile-{name}-{scheme}", *dark,
-                        f"--window-size={width},{height}", f"--screenshot={path}", source.as_uri(),
-                    ],
-                    check=True,
-                    capture_output=True,
-                )  # fmt: skip
-                written.append(path)
-    return written
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = launched.new_page(viewport={"width": 1280, "height": 1060}, color_scheme="light")
+        page.goto(source.as_uri())
+        page.wait_for_selector("#sample h3")
+        page.screenshot(path=wide)
+        page.select_option("#by-category", label="multimodal")
+        page.select_option("#model-one", label="sim-closed-b")
+        page.select_option("#model-other", label="sim-open-large")
+        page.check("#flipped")
+        page.wait_for_selector("#sample img")
+        page.locator("#samples").screenshot(path=browser)
+        page = launched.new_page(viewport={"width": 390, "height": 1180}, color_scheme="dark")
+        page.goto(source.as_uri())
+        page.wait_for_selector("#sample h3")
+        page.screenshot(path=phone)
+        launched.close()
+    return [wide, phone, browser]
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def main() -> None:
     if not runs():
         sys.exit("no reference run in results/reference")
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for path in [table(), *page()]:
+    for path in [table(), *pages()]:
         print(path.relative_to(ROOT))
 
 
