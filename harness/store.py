@@ -29,6 +29,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -205,6 +206,34 @@ def read_payload(runs: Sequence[Path], columns: Sequence[str] | None = None) -> 
     return frame
 
 
+def read_straddling(
+    runs: Sequence[Path], instants: Mapping[tuple[str, str], Sequence[float]]
+) -> pd.DataFrame:
+    """Return keys and chunks of the attempts whose text was arriving at one of their cell's instants.
+
+    Only these rows are kept of each part, so that the lists of chunks of a large run are never held at once.
+
+    Args:
+        runs: Run folders.
+        instants: By (run_id, cell_id), seconds on the cell's clock.
+    """
+    names = ["run_id", "cell_id", "sample_id", "repeat", "attempt", "chunk_s", "chunk_tokens"]
+    wanted = pa.schema([ATTEMPT_SCHEMA.field(name) for name in names])
+    tables = [wanted.empty_table()]
+    for table in _tables(runs, "attempts", ATTEMPT_SCHEMA, [*names, "first_token_s", "last_token_s"]):
+        first_s, last_s = (table[name].to_numpy() for name in ("first_token_s", "last_token_s"))
+        keys = list(zip(table["run_id"].to_pylist(), table["cell_id"].to_pylist(), strict=True))
+        cells = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        code = np.array([cells[key] for key in keys], dtype=np.int64)
+        kept = np.zeros(len(code), dtype=bool)
+        for key, number in cells.items():
+            for at_s in instants.get(key, ()):
+                kept |= (code == number) & (first_s <= at_s) & (at_s <= last_s)
+        tables.append(table.filter(pa.array(kept, pa.bool_())).select(names).cast(wanted))
+    frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
+    return frame.astype({"run_id": str, "cell_id": str})
+
+
 def attempts_of(run: Path) -> list[Attempt]:
     """Return every attempt of a run as a value, in the order written: what a resumed run goes on from."""
     names = [field.name for field in dataclasses.fields(Attempt)]
@@ -240,22 +269,25 @@ def read_manifest(run: Path) -> dict[str, Any]:
 
 def _read(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str] | None) -> pa.Table:
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    tables: list[pa.Table] = []
+    tables = [table.cast(wanted) for table in _tables(runs, kind, schema, wanted.names)]
+    return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
+
+
+def _tables(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the columns of each part and each open journal, one at a time."""
+    wanted = pa.schema([schema.field(name) for name in columns])
     for run in runs:
         read_manifest(run)
         parts = {_number(path): path for path in sorted(run.glob(f"{kind}-*.parquet"))}
         closed = {_number(path) for path in run.glob("attempts-*.parquet")}
         for number, path in parts.items():
             if number in closed:
-                tables.append(_read_part(path, wanted))
+                yield _read_part(path, wanted)
         for path in sorted(run.glob("journal-*.jsonl")):
             if _number(path) not in closed:
                 index = 0 if kind == "attempts" else 1
                 rows = [_typed(pair[index]) for pair in _journal_rows(path)]
-                tables.append(pa.Table.from_pylist(rows, schema=schema).select(wanted.names))
-    if not tables:
-        return wanted.empty_table()
-    return pa.concat_tables([table.cast(wanted) for table in tables]).unify_dictionaries()
+                yield pa.Table.from_pylist(rows, schema=schema).select(wanted.names)
 
 
 def _read_part(path: Path, wanted: pa.Schema) -> pa.Table:

@@ -20,7 +20,7 @@ def an_attempt(**given: Any) -> Attempt:
     task = given.get("task", "reasoning/sums")
     values: dict[str, Any] = {
         "run_id": "run-1",
-        "cell_id": f"{model}|{task}|c8",
+        "cell_id": f"{model}|{task}|c{given.get('load_value', 8):g}",
         "suite": "unit",
         "suite_sha256": "s",
         "task": task,

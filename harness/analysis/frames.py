@@ -10,7 +10,7 @@ Derived columns, all in seconds unless named otherwise; NaN where an instant did
 ``response_s``       done minus scheduled: what a user waits, client queue included
 ``answer_chars_per_s`` answer characters over latency: a speed that no tokenizer and no chunking bends
 ``tpot_s``           time per output token, only where the server counted tokens at each chunk
-``load``             ``c16`` (in flight) or ``r4`` (per second)
+``load``             as the cell's name ends: ``c16`` (in flight), ``r4`` (per second), or the load's own name
 ``scored``           whether the score counts: final, measured, neither ``infra`` nor ``unscored``
 =================== =====================================================================================
 """
@@ -56,6 +56,7 @@ COLUMNS = (
     "image_detail",
     "load_kind",
     "load_value",
+    "worker",
     "service_tier",
     "started_at",
     "scheduled_s",
@@ -171,10 +172,7 @@ def derive(frame: pd.DataFrame) -> pd.DataFrame:
         "answer_ttft_s": _seconds(frame, "first_answer_s") - sent,
         "latency_s": latency,
         "response_s": np.where(np.isnan(latency), np.nan, done - scheduled),
-        "load": frame["load_kind"].astype(str).str[0]
-        + frame["load_value"]
-        .map({value: f"{value:g}" for value in frame["load_value"].unique()})
-        .astype(str),
+        "load": _load(frame),
         "scored": _scored(frame),
     }
     chars = frame["output_chars"].to_numpy(dtype=np.float64)
@@ -188,6 +186,18 @@ def derive(frame: pd.DataFrame) -> pd.DataFrame:
 def _seconds(frame: pd.DataFrame, column: str) -> Floats:
     values: Floats = frame[column].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     return values
+
+
+def _load(frame: pd.DataFrame) -> pd.Series[str]:
+    """Return each row's load as its cell's name ends; cells are few, so each is split once."""
+    ends = {cell_id: load_of(str(cell_id)) for cell_id in frame["cell_id"].unique()}
+    labels: pd.Series[str] = frame["cell_id"].astype(object).map(ends).astype(str)
+    return labels
+
+
+def load_of(cell_id: str) -> str:
+    """Return the load in a cell's name: ``c16`` of ``model|task|c16``."""
+    return cell_id.rsplit("|", 1)[-1]
 
 
 def _scored(frame: pd.DataFrame) -> pd.Series[bool]:

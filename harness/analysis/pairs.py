@@ -11,7 +11,7 @@ import pandas as pd
 from harness.analysis.frames import Runs, codes, floats
 from harness.stats import Floats, Ints
 
-_ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
+_ITEM = ["task", "sample_id", "repeat", "load"]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.cost import ALL, CostTable, cost
-from harness.analysis.frames import Runs, codes, floats, read, records
+from harness.analysis.frames import Runs, codes, floats, load_of, read, records
 from harness.stats import mean_interval, quantile_interval
 from harness.store import read_payload
 
@@ -112,7 +112,7 @@ def _cells(runs: Runs) -> pd.DataFrame:
             "model_id": cell["model_id"],
             "category": cell["category"],
             "task": cell["task"],
-            "load": f"{cell['load_kind'][0]}{float(cell['load_value']):g}",
+            "load": load_of(cell["cell_id"]),
             "planned": cell["planned"],
             "wall_s": cell.get("wall_s"),
         }

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = {
     "harness.errors": 0, "harness.values": 0,
     "harness.wire": 1, "harness.runner": 1, "harness.document": 1, "harness.template": 1, "harness.data": 1,
-    "harness.suite": 1, "harness.task": 1, "harness.starter": 1, "harness.schema": 1, "harness.store": 1,
+    "harness.slo": 1, "harness.suite": 1, "harness.task": 1, "harness.starter": 1, "harness.schema": 1, "harness.store": 1,
     "harness.stats": 1, "harness.prices": 1, "harness.book": 1, "harness.telemetry": 1, "harness.jail": 1,
     "harness.sandbox": 1,
     "harness.plan": 2, "harness.measure": 2, "harness.scoring": 2, "harness.analysis": 2,

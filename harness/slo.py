@@ -1,0 +1,57 @@
+"""A service level: what a request must keep to count as good, and how many must.
+
+One rule for the search that probes a server and for the tables that read its rows, so that the two cannot
+disagree about what was met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LIMITS = ("ttft_s", "answer_ttft_s", "inter_chunk_s", "response_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """Limits on one request, and the share of requests that must keep them all.
+
+    Times count from the schedule, as a user waits: a request that this client sent late has waited too.
+
+    Attributes:
+        ttft_s: Longest time to the first text of any channel. None: no limit.
+        answer_ttft_s: Longest time to the first text of the answer channel. None: no limit.
+        inter_chunk_s: Longest gap between two chunks, at ``percentile`` of the request's own gaps. None: no limit.
+        response_s: Longest time to the complete reply. None: no limit.
+        percentile: Which of a request's own gaps must keep ``inter_chunk_s``: 0.95 lets one gap in twenty be longer.
+        attainment: Share of all requests sent that must keep every limit. A failure, a time-out and a request that
+            needed another attempt are misses.
+    """
+
+    ttft_s: float | None = None
+    answer_ttft_s: float | None = None
+    inter_chunk_s: float | None = None
+    response_s: float | None = None
+    percentile: float = 0.95
+    attainment: float = 0.95
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the limits that are set, for ``run.json``."""
+        limits = {name: value for name in LIMITS if (value := getattr(self, name)) is not None}
+        return {**limits, "percentile": self.percentile, "attainment": self.attainment}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Slo:
+        """Return the service level that ``run.json`` holds."""
+        return cls(**value)
+
+    def __str__(self) -> str:
+        """Return it as one line, such as ``ttft_s <= 0.5, inter_chunk_s <= 0.05 (p95), 95 % of requests``."""
+        words = [
+            f"{name} <= {value:g}"
+            + (f" (p{self.percentile * 100:g} of its gaps)" if name == "inter_chunk_s" else "")
+            for name in LIMITS
+            if (value := getattr(self, name)) is not None
+        ]
+        return f"{', '.join(words)}, {self.attainment * 100:g} % of requests"

@@ -1,0 +1,196 @@
+"""Load levels against a service level: attainment, its bound, and the highest rate that keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.analysis.capacity import attained_low, capacity
+from harness.analysis.frames import read
+from harness.analysis.validity import client_limits
+from harness.slo import Slo
+from harness.stats import wilson
+from harness.values import Attempt
+from tests.harness.analysis.conftest import an_attempt
+
+Make = Callable[..., Path]
+SLO = Slo(ttft_s=0.5, attainment=0.9)
+
+
+def at_rate(rate: float, count: int, slow: int, *, name: str = "", **given: Any) -> list[Attempt]:
+    """Return ``count`` requests of one rate, a second apart; the first ``slow`` have a first token after 0.6 s."""
+    return [
+        an_attempt(
+            model_id="closed-a",
+            sample_id=str(k),
+            load_kind="rate",
+            load_value=rate,
+            cell_id=f"closed-a|reasoning/sums|r{rate:g}{name}",
+            scheduled_s=float(k),
+            sent_s=float(k),
+            first_token_s=k + (0.6 if k < slow else 0.1),
+            first_answer_s=k + (0.6 if k < slow else 0.1),
+            last_token_s=k + 0.9,
+            done_s=k + 0.9,
+            chunk_s=(k + (0.6 if k < slow else 0.1), k + 0.8, k + 0.9),
+            **given,
+        )
+        for k in range(count)
+    ]
+
+
+def test_a_rate_lies_between_the_last_pass_and_the_first_fail(make_run: Make) -> None:
+    """Attainment 1.0 at 2/s and 0.8 at 8/s; 0.9 is half way in attainment, so 2 x 4^(1/2) = 4 on the log scale."""
+    run = make_run([*at_rate(1, 40, 0), *at_rate(2, 40, 0), *at_rate(8, 40, 8)])
+    found = capacity([run], SLO).rate("closed-a", "reasoning/sums")
+
+    assert found is not None
+    assert 4.0 == pytest.approx(found.rate_rps)
+    assert 2.0 == found.low_rps
+
+
+def test_where_nothing_failed_the_rate_is_a_bound_and_no_number(make_run: Make) -> None:
+    """>= the highest tested."""
+    found = capacity([make_run([*at_rate(1, 40, 0), *at_rate(2, 40, 0)])], SLO).rates[0]
+
+    assert (None, 2.0, ">= 2/s, the highest tested") == (found.rate_rps, found.low_rps, found.words)
+
+
+def test_where_nothing_passed_the_rate_is_below_the_lowest(make_run: Make) -> None:
+    """No number either."""
+    found = capacity([make_run(at_rate(1, 40, 20))], SLO).rates[0]
+
+    assert (None, None, "< 1/s, the lowest tested") == (found.rate_rps, found.low_rps, found.words)
+
+
+def test_few_requests_make_no_level_sure(make_run: Make) -> None:
+    """5 of 5 met 90 %, and Wilson's lower bound of 5 of 5 is 0.65."""
+    found = capacity([make_run([*at_rate(1, 5, 0), *at_rate(2, 5, 5)])], SLO)
+
+    assert found.rates[0].low_rps is None
+    assert "no level is sure of it" in found.rates[0].words
+    assert [True, False] == found.frame["passed"].tolist()
+    assert [False, False] == found.frame["certain"].tolist()
+
+
+def test_failures_and_retries_are_misses(make_run: Make, attempt: Callable[..., Attempt]) -> None:
+    """One in time, one lost, one answered at the second attempt: 1 of 3."""
+    rows = at_rate(1, 1, 0)
+    common: dict[str, Any] = {
+        "load_kind": "rate", "load_value": 1.0, "cell_id": "closed-a|reasoning/sums|r1", "scheduled_s": 0.0, "sent_s": 0.0,
+    }  # fmt: skip
+    rows += [
+        attempt(sample_id="lost", outcome="infra", chunk_s=(), **common),
+        attempt(sample_id="again", outcome="infra", chunk_s=(), final=False, **common),
+        attempt(
+            sample_id="again", attempt=2, **{**common, "scheduled_s": 5.0, "sent_s": 5.0}, first_token_s=5.1
+        ),
+    ]
+    level = capacity([make_run(rows)], SLO).frame.iloc[0]
+
+    assert (3, 1, 1) == (level["requests"], level["met"], level["failures"])
+
+
+def test_times_count_from_the_schedule(make_run: Make) -> None:
+    """Sent 0.45 s late and answered 0.1 s after that: 0.55 s, a miss of 0.5 s."""
+    row = an_attempt(
+        load_kind="rate", load_value=1.0, scheduled_s=0.0, sent_s=0.45, first_token_s=0.55, chunk_s=(0.55,)
+    )
+
+    assert 0 == capacity([make_run([row])], SLO).frame.iloc[0]["met"]
+
+
+def test_gaps_are_held_at_a_percentile_of_the_request(make_run: Make) -> None:
+    """Gaps of 0.2 s and 0.1 s: the median is 0.15, the slowest 0.2."""
+    row = an_attempt(
+        load_kind="rate", load_value=1.0, scheduled_s=0.0, first_token_s=1.0, chunk_s=(1.0, 1.2, 1.3)
+    )
+    run = make_run([row])
+
+    assert 1 == capacity([run], Slo(inter_chunk_s=0.16, percentile=0.5)).frame.iloc[0]["met"]
+    assert 0 == capacity([run], Slo(inter_chunk_s=0.16, percentile=1.0)).frame.iloc[0]["met"]
+
+
+def test_repetitions_are_pooled_and_widen_the_bound(make_run: Make) -> None:
+    """40 of 40 and 20 of 40: 0.75 over 80, and a bound far below Wilson's of independent requests."""
+    level = capacity([make_run([*at_rate(1, 40, 0), *at_rate(1, 40, 20, name="#2")])], SLO).frame.iloc[0]
+
+    assert (2, 80, 0.75) == (level["cells"], level["requests"], level["attainment"])
+    assert level["attainment_low"] == 0.0
+
+
+def test_the_bound_of_one_repetition_is_wilsons() -> None:
+    """One-sided 95 %: the lower end of the two-sided 90 % interval."""
+    assert wilson(0.9, 100, 0.90).low == attained_low([90], [100])
+    assert attained_low([], []) is None
+
+
+def test_throughput_is_of_the_window_and_not_of_whole_requests(make_run: Make) -> None:
+    """41 requests a second apart, 100 tokens in 3 chunks each within the second: 40 whole requests in the 40 s window."""
+    level = capacity([make_run(at_rate(1, 41, 0))], SLO).frame.iloc[0]
+
+    assert (40.0, 1.0, 100.0) == (level["window_s"], level["completed_rps"], level["output_tokens_per_s"])
+
+
+def test_tokens_count_where_their_chunk_arrived(make_run: Make) -> None:
+    """A warm-up request with chunks at 0.5, 1.5 and 2.5 s gives a third of its 90 tokens to the window from 1 to 2 s."""
+    common: dict[str, Any] = {
+        "load_kind": "rate", "load_value": 1.0, "cell_id": "closed-a|reasoning/sums|r1", "output_tokens": 90,
+    }  # fmt: skip
+    rows = [
+        an_attempt(
+            sample_id="w", phase="warmup", scheduled_s=0.0, sent_s=0.0, first_token_s=0.5, last_token_s=2.5,
+            done_s=2.5, chunk_s=(0.5, 1.5, 2.5), **common,
+        ),
+        *(
+            an_attempt(
+                sample_id=str(k), scheduled_s=float(k), sent_s=float(k), first_token_s=k + 5.0,
+                last_token_s=k + 5.1, done_s=k + 5.1, chunk_s=(k + 5.0, k + 5.1), **common,
+            )
+            for k in (1, 2)
+        ),
+    ]  # fmt: skip
+    level = capacity([make_run(rows)], SLO).frame.iloc[0]
+
+    assert (1.0, 30.0, 0.0) == (level["window_s"], level["output_tokens_per_s"], level["completed_rps"])
+
+
+def test_an_untold_count_makes_the_throughput_unknown(make_run: Make) -> None:
+    """Unknown is not nought."""
+    rows = at_rate(1, 5, 0, output_tokens=None)
+
+    assert pd.isna(capacity([make_run(rows)], SLO).frame.iloc[0]["output_tokens_per_s"])
+
+
+def test_concurrency_levels_have_no_offered_rate(
+    make_run: Make, answers: Callable[..., list[Attempt]]
+) -> None:
+    """They stand in the table and say nothing of a rate."""
+    found = capacity([make_run(answers("closed-a", 5, 5))], SLO)
+
+    assert () == found.rates
+    assert [8.0] == found.frame["concurrency"].tolist()
+
+
+def test_a_client_that_sends_late_is_named(make_run: Make) -> None:
+    """Half a second late against a first token after 0.1 s: the level is marked, with the reason."""
+    rows = [
+        an_attempt(
+            sample_id=str(k), load_kind="rate", load_value=1.0, scheduled_s=float(k), sent_s=k + 0.5,
+            first_token_s=k + 0.6, done_s=k + 0.7, chunk_s=(k + 0.6,),
+        )
+        for k in range(20)
+    ]  # fmt: skip
+    found = capacity([make_run(rows)], SLO)
+
+    assert "requests left 500 ms late" in found.frame.iloc[0]["invalid"]
+    assert "this client was the limit" in found.warnings[0]
+
+
+def test_a_client_on_time_is_not_named(make_run: Make) -> None:
+    """Sent when due."""
+    assert {} == client_limits(read([make_run(at_rate(1, 20, 0))]))
