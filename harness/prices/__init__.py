@@ -1,0 +1,27 @@
+"""What tokens and GPU-hours cost: a dated price book above genai-prices; money is Decimal.
+
+Order: the suite's own ``cost``, then ``harness/book/prices.yaml``, then genai-prices (pinned; its updater
+is never started, the provider is always passed). What none of them knows is :class:`Unpriced` with a
+reason, never 0. An alias such as ``mistral-large-latest`` is refused: it has no one price.
+"""
+
+from harness.prices.book import book_models, book_version, gpu_price, hosts, newest_day
+from harness.prices.lookup import PROVIDERS, lookup, model_price, price
+from harness.prices.rates import GpuPrice, Priced, Rates, UnitPrices, Unpriced
+
+__all__ = [
+    "PROVIDERS",
+    "GpuPrice",
+    "Priced",
+    "Rates",
+    "UnitPrices",
+    "Unpriced",
+    "book_models",
+    "book_version",
+    "gpu_price",
+    "hosts",
+    "lookup",
+    "model_price",
+    "newest_day",
+    "price",
+]
