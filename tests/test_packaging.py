@@ -115,7 +115,8 @@ def test_the_wheel_holds_what_a_user_needs(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for needed in (
         "tasks/suites/quickstart.yaml", "tasks/coding/functions/samples.jsonl", "tasks/multimodal/charts/task.yaml",
-        "harness/book/prices.yaml", "harness/book/evidence.csv", "runners/rules.json", "harness/py.typed",
+        "harness/book/prices.yaml", "harness/book/evidence.csv", "harness/book/evidence_sources.csv",
+        "harness/book/evidence_snapshots.csv", "harness/book/arena_series.csv", "harness/book/article.yaml", "runners/rules.json", "harness/py.typed",
     ):  # fmt: skip
         assert needed in names, needed
     assert any(name.endswith(".png") for name in names)

@@ -5,6 +5,7 @@ Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of ite
 (the same document, the same sample asked again); items of one cluster are resampled together.
 """
 
+from harness.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
 from harness.stats.paired import Difference, equivalent, items_needed, paired_difference, shifted
 from harness.stats.quantiles import quantile_difference, quantile_interval
 from harness.stats.resampling import (
@@ -35,8 +36,11 @@ __all__ = [
     "Interval",
     "Ints",
     "Quotients",
+    "Strengths",
+    "bradley_terry",
     "cluster_sums",
     "compare_quotients",
+    "elo_win_rate",
     "equivalent",
     "holm",
     "items_needed",

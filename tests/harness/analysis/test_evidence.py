@@ -1,0 +1,217 @@
+"""Published figures: read with the place of every fault, and held against the rules."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.analysis.evidence import FIGURES, SNAPSHOTS, SOURCES, Evidence, Snapshot, read_evidence
+from harness.analysis.evidence_entry import COLUMNS, add, entry
+from harness.analysis.evidence_rules import faults
+from harness.errors import DocumentError, InputError
+
+SOURCE = {
+    "source": "board@0a1b2c3",
+    "kind": "leaderboard",
+    "read_from": "repository",
+    "citation": "owner/repo/board.csv@0a1b2c3d4e5f",
+}
+FIGURE = {
+    **dict.fromkeys(COLUMNS, ""),
+    "category": "coding",
+    "benchmark": "Board",
+    "snapshot": "2026-02-26",
+    "model": "gpt-5.2",
+    "model_key": "gpt-5.2",
+    "weights": "closed",
+    "license": "Proprietary",
+    "released": "2025-12-11",
+    "score": "80",
+    "unit": "percent",
+    "source": "board@0a1b2c3",
+}
+OPEN = {"model": "glm-5", "model_key": "glm-5", "weights": "open", "license": "MIT", "released": "2026-02-12"}
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Return a function that writes a book of a closed figure and an open one, changed as told."""
+
+    def make(
+        closed: dict[str, str] | None = None,
+        other: dict[str, str] | None = None,
+        source: dict[str, str] | None = None,
+        snapshots: tuple[dict[str, str], ...] = (),
+    ) -> Path:
+        figures = [{**FIGURE, **(closed or {})}, {**FIGURE, **OPEN, "score": "75", **(other or {})}]
+        tables = [(FIGURES, figures, COLUMNS), (SOURCES, [{**SOURCE, **(source or {})}], tuple(SOURCE))]
+        if snapshots:
+            tables.append((SNAPSHOTS, list(snapshots), Snapshot._fields))
+        for name, rows, columns in tables:
+            with (tmp_path / name).open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, columns)
+                writer.writeheader()
+                writer.writerows(rows)
+        return tmp_path
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def packaged() -> Evidence:
+    """Return the packaged book."""
+    return read_evidence()
+
+
+def test_the_packaged_book_keeps_every_rule(packaged: Evidence) -> None:
+    """898 figures, each with a pinned source and a right flag."""
+    assert faults(packaged) == []
+    assert len(packaged.figures) == 898
+
+
+def test_a_good_book_has_no_fault(write: Write) -> None:
+    """Two sides, one list, one source."""
+    assert faults(read_evidence(write())) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("score", "many", "2: score: is 'many'; it must be a number"),
+        ("score", "nan", "2: score: is 'nan'; it must be a finite number"),
+        ("weights", "yes", "2: weights: is 'yes'; it must be one of: open, closed"),
+        ("snapshot", "Feb 2026", "2: snapshot: is 'Feb 2026'; it must be a date as YYYY-MM-DD"),
+        ("source", "", "2: source: must not be empty"),
+        ("n", "1.5", "2: n: is '1.5'; it must be a whole number"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_named(write: Write, column: str, value: str, said: str) -> None:
+    """File, line and column."""
+    with pytest.raises(DocumentError) as caught:
+        read_evidence(write({column: value}))
+
+    assert said in str(caught.value)
+
+
+def test_a_book_of_other_columns_is_refused(tmp_path: Path) -> None:
+    """The heading is the schema."""
+    (tmp_path / FIGURES).write_text("model,score\na,1\n")
+
+    with pytest.raises(DocumentError, match="lacks category, benchmark"):
+        read_evidence(tmp_path)
+
+
+def test_a_book_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """The folder may be mistyped."""
+    with pytest.raises(InputError, match="is not there"):
+        read_evidence(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("closed", "other", "source", "said"),
+    [
+        ({"score": "101"}, {}, {}, "score 101 is outside 0 to 100 percent"),
+        ({"ci_low": "81", "ci_high": "82"}, {}, {}, "80 is outside its interval 81 to 82"),
+        ({"ci_low": "79"}, {}, {}, "an interval has two bounds"),
+        ({"released": "2026-03-01"}, {}, {}, "released 2026-03-01, after its list of 2026-02-26"),
+        ({"source": "else"}, {}, {}, "source 'else' is not in evidence_sources.csv"),
+        ({}, {}, {"citation": "a leaderboard"}, "names no commit and no address"),
+        ({}, {}, {"kind": "blog"}, "kind 'blog' must be one of"),
+        ({}, {"license": "Proprietary"}, {}, "flagged open under licence 'Proprietary'"),
+        ({"license": "MIT"}, {}, {}, "flagged closed under licence 'MIT'"),
+        ({}, {"model": "qwen2.5-max", "model_key": "qwen2.5-max"}, {}, "flagged open, is closed"),
+        ({}, {"model": "qwen-max-0919", "model_key": "qwen-max-0919", "license": "Qwen"}, {}, "is closed"),
+        (
+            {"model": "Qwen2-VL-72B", "model_key": "qwen2-vl-72b", "released": ""},
+            {},
+            {},
+            "flagged closed, is open",
+        ),
+        (
+            {},
+            {"model": "Llama-4-Maverick-03-26-Experimental", "model_key": "llama-4"},
+            {},
+            "not the one that was released",
+        ),
+        ({}, {"unit": "elo", "score": "1400"}, {}, "mixes units elo, percent"),
+        ({}, {"category": "reasoning"}, {}, "mixes categorys coding, reasoning"),
+        ({}, {"weights": "closed", "license": ""}, {}, "has one side only"),
+        ({}, {"model": "gpt-5.2"}, {}, "gpt-5.2 stands in this list already, at line 2"),
+    ],
+)
+def test_each_broken_rule_is_said(
+    write: Write, closed: dict[str, str], other: dict[str, str], source: dict[str, str], said: str
+) -> None:
+    """One book for each rule, broken in one place."""
+    found = faults(read_evidence(write(closed, other, source)))
+
+    assert any(said in line for line in found), found
+
+
+def test_a_gap_of_two_snapshots_is_refused(write: Write) -> None:
+    """The closed score of one day is not set against the open score of another."""
+    book = write(
+        snapshots=(
+            {
+                "benchmark": "Board",
+                "snapshot": "2026-02-26",
+                "as_of": "2026-01-16",
+                "dating": "listed",
+                "listed_closed": "",
+                "listed_open": "",
+            },
+        )
+    )
+
+    assert any("has that date and no other" in line for line in faults(read_evidence(book)))
+
+
+def test_a_note_explains_a_corrected_flag(write: Write) -> None:
+    """A licence label that is wrong in the source may stand, when the row says so."""
+    book = write({}, {"license": "proprietary (source label)", "note": "flag corrected: weights are out"})
+
+    assert faults(read_evidence(book)) == []
+
+
+def cells(**changes: str) -> list[dict[str, str]]:
+    row = {name: value for name, value in {**FIGURE, **SOURCE, **changes}.items() if value}
+    return [entry([f"{name}={value}" for name, value in row.items()])]
+
+
+def test_a_figure_is_added_with_its_source(tmp_path: Path) -> None:
+    """A book is begun, and the second figure of a source needs no citation."""
+    book = tmp_path / "book"
+
+    assert add(book, cells()) == 1
+    assert add(book, cells(**OPEN)) == 1
+    evidence = read_evidence(book)
+    assert [one.model for one in evidence.figures] == ["gpt-5.2", "glm-5"]
+    assert list(evidence.sources) == ["board@0a1b2c3"]
+
+
+def test_a_figure_that_breaks_a_rule_is_not_added(tmp_path: Path) -> None:
+    """Nothing is written."""
+    add(tmp_path, cells())
+    before = (tmp_path / FIGURES).read_text()
+
+    with pytest.raises(InputError, match=r"nothing was added: .*stands in this list already"):
+        add(tmp_path, cells())
+    assert (tmp_path / FIGURES).read_text() == before
+
+
+def test_an_unread_cell_is_named_in_the_users_book(tmp_path: Path) -> None:
+    """The message names the book, never a scratch folder."""
+    with pytest.raises(DocumentError) as caught:
+        add(tmp_path / "book", cells(score="x"))
+
+    assert str(caught.value).startswith(f"{tmp_path / 'book' / FIGURES}:2: score: is 'x'")
+
+
+def test_a_mistyped_column_gets_a_hint() -> None:
+    """`scor=1` is near to score."""
+    with pytest.raises(InputError, match="did you mean score"):
+        entry(["scor=1"])

@@ -1,0 +1,51 @@
+"""The article's table in a terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from harness.analysis.article import article
+from harness.report.article import article_details, article_table
+
+
+def drawn(width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(article_table(article()))
+    text = console.file
+    assert isinstance(text, io.StringIO)
+    return text.getvalue()
+
+
+def test_the_table_fits_a_hundred_columns() -> None:
+    """Nothing is cut: every figure, median and verdict stands whole."""
+    text = drawn()
+
+    assert "…" not in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
+    for said in ("150 Elo", "Multimodal 2026", "5.8 (1.0–12.3)", "contradicted", "24 Elo on 2024-07-31"):
+        assert said in text
+
+
+def test_the_details_name_models_sources_and_the_rule() -> None:
+    """Each gap with date, both models, where it was read, and how it counts."""
+    console = Console(file=io.StringIO(), width=100)
+    console.print(article_details(article()))
+    text = console.file
+    assert isinstance(text, io.StringIO)
+    said = " ".join(text.getvalue().split())
+
+    assert "claude-opus-4-6-thinking 1503, glm-5 1455" in said
+    assert "+37.4 to +58.6" in said
+    assert "win 56.9%" in said
+    assert "(does not count)" in said
+    assert "What the article gets wrong" in said
+    assert "Rule: Counted:" in said
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_other_widths_draw_too(width: int) -> None:
+    """A narrow terminal folds, a wide one does not stretch the numbers away."""
+    assert "Reasoning" in drawn(width)
