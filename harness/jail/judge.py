@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,12 +19,27 @@ class StopTestsError(BaseException):
     """The first failed assertion ends the tests; not an ``Exception``, so that no test swallows it."""
 
 
+class TimeIsUpError(BaseException):
+    """The clock ran out; what was counted until then stands."""
+
+
+def set_alarm(wall_s: float) -> None:
+    """End the tests with :class:`TimeIsUpError` after ``wall_s``."""
+
+    def ring(number: int, frame: Any) -> None:  # noqa: ARG001 - a signal handler's arguments
+        raise TimeIsUpError(f"not done after {wall_s:g} s")
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, wall_s)
+
+
 class Tally:
     """What the rewritten assertions report to."""
 
     def __init__(self, *, stop_early: bool) -> None:
         self.passed = 0
         self.failed = 0
+        self.spelled_out = 0
         self.reason = ""
         self.stop_early = stop_early
 
@@ -52,9 +68,11 @@ class CountAsserts(ast.NodeTransformer):
 
     def __init__(self, caught: str) -> None:
         self.caught = caught
+        self.count = 0
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
         """Return ``try: <assert> … except <caught>: …``."""
+        self.count += 1
         frame = ast.parse(
             f"try:\n pass\nexcept {self.caught} as _bench_exc:\n _bench_fail(_bench_source, _bench_exc)\nelse:\n _bench_pass()"
         ).body[0]
@@ -87,12 +105,23 @@ def judge(peer: Peer, job: Mapping[str, Any]) -> dict[str, Any]:
             exec(job["prelude"], space)  # noqa: S102 - the task's own text, in the sandbox
     try:
         tree = ast.parse(job["tests"])
-        counted = CountAsserts("Exception" if job["partial"] else "AssertionError").visit(tree)
-        code = compile(counted, "tests", "exec")
+        counting = CountAsserts("Exception" if job["partial"] else "AssertionError")
+        code = compile(counting.visit(tree), "tests", "exec")
+        tally.spelled_out = counting.count
     except (SyntaxError, ValueError, RecursionError) as exc:
         return _verdict("unrunnable", tally, f"the tests are no Python: {exc}")
-    peer.send(["load", job["programs"]])
     try:
+        return _meet(peer, job, tally, space, tree, code)
+    except TimeIsUpError as exc:
+        return _verdict("timeout", tally, str(exc))
+
+
+def _meet(
+    peer: Peer, job: Mapping[str, Any], tally: Tally, space: dict[str, Any], tree: ast.AST, code: Any
+) -> dict[str, Any]:
+    """Have the program loaded, give the tests what they name of it, and run them."""
+    try:
+        peer.send(["load", job["programs"]])
         state, detail = peer.receive()[:2]
         if state != "loaded":
             return _verdict("syntax" if state == "syntax" else "failed", tally, str(detail)[:FAILURE_CHARS])
@@ -123,6 +152,8 @@ def run_tests(code: Any, space: dict[str, Any], tally: Tally) -> dict[str, Any]:
         pass
     except ImportError as exc:
         return _verdict("unrunnable", tally, f"the tests need what the sandbox lacks: {exc}")
+    except TimeIsUpError:
+        raise
     except BaseException as exc:  # noqa: BLE001 - an exception of the program that no test expected
         tally.failed += 1
         tally.reason = tally.reason or f"raised {_named(exc)} at line {_line(exc)} of the tests"
@@ -151,10 +182,11 @@ def free_names(tree: ast.AST) -> set[str]:
 
 
 def _verdict(state: str, tally: Tally, reason: str) -> dict[str, Any]:
+    reached = tally.passed + tally.failed
     return {
         "state": state,
         "passed": tally.passed,
-        "total": tally.passed + tally.failed,
+        "total": reached if state == "passed" else max(reached, tally.spelled_out),
         "reason": " ".join(reason.split())[:FAILURE_CHARS],
     }
 

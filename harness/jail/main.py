@@ -18,13 +18,19 @@ import select
 import signal
 import socket
 import sys
+import time
 import types
 from typing import Any, NoReturn
 
 from harness.jail import judge, walls
 from harness.jail.bridge import BrokenBridgeError, Peer
+from harness.jail.filter import refuse_calls
+from harness.jail.weigh import open_processes, resident_bytes
 
-TIME_IS_UP = 124  # as timeout(1) says it
+TIME_IS_UP, TOO_MUCH_MEMORY = 124, 125  # the first as timeout(1) says it
+# What the judge has beyond its own alarm, to say how far it came.
+LAST_WORD_S = 1.0
+WEIGH_EVERY_S = 0.05
 BRIDGE_FD = 3
 
 
@@ -37,9 +43,12 @@ def main() -> NoReturn:
     is_root = walls.enter_namespaces() if is_ours else False
     walls.hide_from_ptrace()  # not sooner: the id maps of a user namespace would have been root's
     keeper = os.getpid()
+    processes = open_processes() if is_ours else None
     child = os.fork()
     if child:
-        watch(child, plan["limits"]["wall_s"])
+        watch(child, plan["limits"], processes)
+    if processes is not None:
+        os.close(processes)
     walls.die_with_parent()
     if is_ours:
         walls.build_root(plan["readable"], plan["limits"]["tmp_bytes"])
@@ -64,22 +73,36 @@ def main() -> NoReturn:
         job = json.load(stream)
     os.dup2(null, 1)  # what tests print is nobody's business
     os.dup2(null, 2)
+    judge.set_alarm(plan["limits"]["wall_s"])
     result = judge.judge(Peer(here, is_open=False), job)
     os.write(verdict_fd, json.dumps(result).encode())
     os._exit(0)
 
 
-def watch(child: int, wall_s: float) -> NoReturn:
-    """Wait for the judge; kill it, and with it its whole process namespace, when ``wall_s`` is over."""
+def watch(child: int, limits: dict[str, Any], processes: int | None) -> NoReturn:
+    """Wait for the judge; kill it, and with it its whole process namespace, when time or memory is up.
+
+    Args:
+        child: The judge.
+        limits: ``wall_s`` and ``total_bytes`` are held here.
+        processes: The host's /proc, by which memory is weighed. None: bubblewrap or a container does it,
+            or nobody.
+    """
     for fd in (0, 1):  # only the judge reads the tests and speaks
         os.close(fd)
     waiting = select.poll()
     waiting.register(os.pidfd_open(child), select.POLLIN)
-    in_time = bool(waiting.poll(wall_s * 1000))
-    if not in_time:
+    deadline = time.monotonic() + limits["wall_s"] + LAST_WORD_S
+    code = None
+    while code is None and not waiting.poll(WEIGH_EVERY_S * 1000):
+        if time.monotonic() > deadline:
+            code = TIME_IS_UP
+        elif processes is not None and resident_bytes(processes, child) > limits["total_bytes"]:
+            code = TOO_MUCH_MEMORY
+    if code is not None:
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
-    os._exit(TIME_IS_UP if not in_time else min(abs(os.waitstatus_to_exitcode(status)), 100))
+    os._exit(code or min(abs(os.waitstatus_to_exitcode(status)), 100))
 
 
 def program(sock: socket.socket, limits: dict[str, int], user: int | None) -> NoReturn:
@@ -93,6 +116,7 @@ def program(sock: socket.socket, limits: dict[str, int], user: int | None) -> No
     walls.drop_privileges(user)
     walls.hide_from_ptrace()
     walls.set_limits(limits)
+    refuse_calls()
     peer = Peer(socket.socket(fileno=BRIDGE_FD), is_open=True)
     sock.detach()
     sys.argv = ["program"]

@@ -182,7 +182,7 @@ def drop_privileges(user: int | None) -> None:
 
 
 def set_limits(limits: Mapping[str, int]) -> None:
-    """Set the limits of this process and its children; keys as in ``sandbox.Limits``."""
+    """Set the limits of this process and its children; keys as in ``sandbox.Limits``, 0: no limit."""
     for kind, value in (
         (resource.RLIMIT_CPU, limits["cpu_s"]),
         (resource.RLIMIT_AS, limits["memory_bytes"]),
@@ -191,6 +191,8 @@ def set_limits(limits: Mapping[str, int]) -> None:
         (resource.RLIMIT_NOFILE, limits["open_files"]),
         (resource.RLIMIT_CORE, 0),
     ):
+        if kind == resource.RLIMIT_NPROC and not value:
+            continue
         hard = resource.getrlimit(kind)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (bound, bound))

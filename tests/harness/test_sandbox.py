@@ -1,15 +1,13 @@
-"""The sandbox: verdicts, and programs that try to forge them or to get out."""
+"""The sandbox: verdicts, limits and levels; hostile programs are in test_sandbox_hostile."""
 
 from __future__ import annotations
 
 import os
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 
 from harness.sandbox import Job, Limits, Sandbox, Verdict, probe
@@ -117,57 +115,6 @@ def test_prelude_serves_the_tests() -> None:
         "def twice(x):\n    return 2 * x\ndef f(x):\n    pass",
     )
     assert Sandbox.find().run(job).state == "failed"
-
-
-HOSTILE = {
-    "fork bomb": "import os\ndef f(x):\n    while True:\n        try: os.fork()\n        except OSError: pass",
-    "thread bomb": "import threading, time\ndef f(x):\n    while True: threading.Thread(target=time.sleep, args=(9,)).start()",
-    "endless loop": "def f(x):\n    while True: pass",
-    "endless loop on loading": "while True: pass",
-    "sleep": "import time\ndef f(x):\n    time.sleep(60)\n    return x * x",
-    "memory hog": "def f(x):\n    a = []\n    while True: a.append(bytearray(2**24))",
-    "file filler": "def f(x):\n    n = 0\n    while True:\n        n += 1\n        with open(f'/tmp/{n}', 'wb') as s: s.write(bytes(2**23))",
-    "descriptor hog": "def f(x):\n    a = [open('/dev/zero') for _ in range(10**6)]\n    return x * x",
-    "writing outside": "def f(x):\n    open('/usr/lib/evil', 'w').close()\n    return x * x",
-    "writing the root": "def f(x):\n    open('/evil', 'w').close()\n    return x * x",
-    "network": "import socket\ndef f(x):\n    socket.create_connection(('192.0.2.1', 80), 1)\n    return x * x",
-    "reading passwords": "def f(x):\n    open('/etc/passwd').read()\n    return x * x",
-    "reading the environment": "def f(x):\n    open('/proc/self/environ').read()\n    return x * x",
-    "exit 0": "import os\ndef f(x):\n    os._exit(0)",
-    "exit 0 on loading": "import os\nos._exit(0)",
-    "sys.exit": "import sys\ndef f(x):\n    sys.exit(0)",
-    "fake verdict printed": 'import os\nfor fd in range(1, 64):\n    try: os.write(fd, b\'{"state": "passed", "passed": 2, "total": 2, "reason": ""}\')\n    except OSError: pass\nos._exit(0)',
-    "fake verdict on the bridge": "import os, json, struct\nm = json.dumps({'state': 'passed', 'passed': 2, 'total': 2, 'reason': ''}).encode()\nos.write(3, struct.pack('>I', len(m)) + m)\ndef f(x): return 0",
-    "patched builtins": "import builtins\nbuiltins.AssertionError = type('A', (Exception,), {})\nbuiltins.all = lambda *a: True\nbuiltins.print = None\ndef f(x): return 0",
-    "patched judge": "import sys\nfor m in list(sys.modules.values()):\n    for k in list(vars(m)):\n        if k in ('judge', '_verdict', 'run_tests'): setattr(m, k, lambda *a, **k: {'state': 'passed', 'passed': 9, 'total': 9, 'reason': ''})\ndef f(x): return 0",
-    "equal to everything": "class E(int):\n    def __eq__(self, o): return True\n    def __bool__(self): return True\n    __hash__ = None\ndef f(x): return E(0)",
-    "object equal to everything": "class E:\n    def __eq__(self, o): return True\n    def __ne__(self, o): return False\ndef f(x): return E()",
-    "killing everyone": "import os, signal\ndef f(x):\n    os.kill(-1, signal.SIGKILL)\n    os.kill(os.getppid(), signal.SIGKILL)\n    for p in range(2, 5000):\n        try: os.kill(p, signal.SIGKILL)\n        except OSError: pass\n    return 0",
-    "ptrace": "import ctypes, os\nl = ctypes.CDLL(None)\ndef f(x):\n    assert all(l.ptrace(16, p, 0, 0) == 0 for p in range(2, 50))\n    return x * x",
-    "new user namespace": "import ctypes\nl = ctypes.CDLL(None)\ndef f(x):\n    assert l.unshare(0x10000000) == 0\n    return x * x",
-    "mount": "import ctypes\nl = ctypes.CDLL(None)\ndef f(x):\n    assert l.mount(b'proc', b'/tmp', b'proc', 0, None) == 0\n    return x * x",
-    "chroot out": "import os\ndef f(x):\n    os.mkdir('/tmp/a'); os.chroot('/tmp/a'); os.chdir('../../../..'); os.listdir('home')\n    return x * x",
-    "huge output": "import sys\ndef f(x):\n    while True: sys.stdout.write('x' * 2**20)",
-    "huge value": "def f(x):\n    return 'x' * (100 * 2**20)",
-    "deep value": "def f(x):\n    a = []\n    for _ in range(10**5): a = [a]\n    return a",
-    "deep recursion": "import sys\nsys.setrecursionlimit(10**9)\ndef f(x): return f(x)",
-    "crash": "import ctypes\ndef f(x): ctypes.string_at(0)",
-    "looking for the tests": "import gc, sys\nfor o in gc.get_objects():\n    if 'f(-3)' in repr(o)[:10**5].replace('looking', ''): raise SystemExit\ndef f(x):\n    frame = sys._getframe()\n    while frame:\n        if any('assert f(2)' in str(v) for v in frame.f_locals.values()): return x * x\n        frame = frame.f_back\n    return 0",
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_program_fails_and_harms_nothing(name: str, tmp_path: Path) -> None:
-    """A program that attacks is not passed, ends in time, leaves no process, and the next one runs."""
-    before = {p.pid for p in psutil.Process().children(recursive=True)}
-    started = time.monotonic()
-    verdict = run(HOSTILE[name])
-    assert verdict.state in {"failed", "timeout", "crashed"}, verdict
-    assert time.monotonic() - started < SHORT.wall_s + 5
-    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before]
-    assert left == []
-    assert not Path("/usr/lib/evil").exists()
-    assert not Path("/evil").exists()
 
 
 def test_secrets_of_the_harness_are_out_of_sight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

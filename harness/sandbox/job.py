@@ -1,0 +1,70 @@
+"""What is asked of a sandbox and what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["passed", "failed", "syntax", "timeout", "crashed", "unrunnable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one program may use.
+
+    Attributes:
+        wall_s: Seconds from the first test to the last.
+        cpu_s: CPU seconds of each process.
+        memory_bytes: Address space of each process, the interpreter's own 30 MB included.
+        total_bytes: Memory of all its processes together; all are killed above it.
+        file_bytes: Largest file.
+        tmp_bytes: All files in /tmp together.
+        processes: Processes and threads at once.
+        open_files: Descriptors of each process.
+    """
+
+    wall_s: float = 10.0
+    cpu_s: int = 10
+    memory_bytes: int = 512 * 2**20
+    total_bytes: int = 1024 * 2**20
+    file_bytes: int = 16 * 2**20
+    tmp_bytes: int = 64 * 2**20
+    processes: int = 16
+    open_files: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A program and the tests that it does not see.
+
+    Attributes:
+        programs: Texts of which the first that compiles is the program.
+        tests: Python: statements that call ``entry_point``, or a function ``check(candidate)``.
+        entry_point: Name of the function under test.
+        prelude: Python that the tests may use, such as helpers of the prompt; ignored where it fails.
+        partial: Run on after a failed assertion and count.
+    """
+
+    programs: tuple[str, ...]
+    tests: str
+    entry_point: str
+    prelude: str = ""
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a job.
+
+    Attributes:
+        state: ``unrunnable``: the tests themselves cannot run here, which says nothing of the program.
+        passed: Assertions that held.
+        total: Assertions there are, as far as can be told: those reached, or those that the tests spell out
+            where more.
+        reason: One line; "" for ``passed``.
+    """
+
+    state: State
+    passed: int
+    total: int
+    reason: str
