@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = {
     "harness.errors": 0, "harness.values": 0,
-    "harness.wire": 1, "harness.runner": 1, "harness.document": 1, "harness.template": 1, "harness.data": 1,
+    "harness.wire": 1, "harness.runner": 1, "harness.document": 1, "harness.template": 1, "harness.data": 1, "harness.fetch": 1, "harness.generated": 1,
     "harness.suite": 1, "harness.task": 1, "harness.starter": 1, "harness.schema": 1, "harness.store": 1,
     "harness.stats": 1, "harness.prices": 1, "harness.book": 1, "harness.telemetry": 1, "harness.jail": 1,
     "harness.sandbox": 1,
