@@ -31,12 +31,14 @@ class Selection:
         models: Model ids of the suite, or ``runner:model[@url]`` for one that is not in it. (): all.
         tasks: Task names. (): all.
         limit: First N samples of each task. None: as the suite says.
+        allow_code: Whether Python that the suite's tasks name may run in this process.
     """
 
     suite: str
     models: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     limit: int | None = None
+    allow_code: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the form kept in ``run.json``."""
@@ -45,12 +47,19 @@ class Selection:
             "models": list(self.models),
             "tasks": list(self.tasks),
             "limit": self.limit,
+            "allow_code": self.allow_code,
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Selection:
         """Return the selection that a run was started with."""
-        return cls(value["suite"], tuple(value["models"]), tuple(value["tasks"]), value["limit"])
+        return cls(
+            value["suite"],
+            tuple(value["models"]),
+            tuple(value["tasks"]),
+            value["limit"],
+            bool(value.get("allow_code")),
+        )
 
 
 @dataclass(frozen=True)
@@ -148,7 +157,7 @@ def _ad_hoc(runner: str, name: str, url: str | None) -> Model:
 
 
 def _tasks(suite: Suite, selection: Selection) -> list[Task]:
-    tasks = suite.load_tasks(only=selection.tasks, limit=selection.limit)
+    tasks = suite.load_tasks(only=selection.tasks, limit=selection.limit, allow_code=selection.allow_code)
     known = [task.name for task in tasks]
     unknown = [name for name in selection.tasks if name not in known]
     if unknown:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DocumentError, SetupError
+from harness.fetch import FetchError, fetch
 from harness.template import listed
 from harness.values import canonical_json, sha256
 
@@ -183,13 +184,14 @@ def _first_line(exc: Exception) -> str:
     return said.splitlines()[0][:300] if said else type(exc).__name__
 
 
-def read_image(given: Any, base: Path) -> tuple[str, bytes]:
+def read_image(given: Any, base: Path, *, fetched: bool = False) -> tuple[str, bytes]:
     """Return an image's media type, from its first bytes, and its bytes.
 
     Args:
         given: A path relative to ``base``, a data URI, the bytes, or a mapping with ``bytes`` or ``path``
             as Hugging Face and Parquet files hold images.
         base: Nothing outside this folder is read, through links neither.
+        fetched: Whether a public http or https address will do as well.
 
     Raises:
         ImageError: It cannot be read, is too large, or is no PNG, JPEG, GIF or WebP.
@@ -199,7 +201,7 @@ def read_image(given: Any, base: Path) -> tuple[str, bytes]:
     if not isinstance(given, bytes):
         given = str(given)
     shown = repr(given[:60])
-    data = given if isinstance(given, bytes) else _image_bytes(given, base)
+    data = given if isinstance(given, bytes) else _image_bytes(given, base, fetched=fetched)
     if len(data) > MAX_IMAGE_BYTES:
         raise ImageError(f"{shown} is larger than {MAX_IMAGE_BYTES} bytes; scale it down")
     kind = _media_type(data)
@@ -208,7 +210,7 @@ def read_image(given: Any, base: Path) -> tuple[str, bytes]:
     return kind, data
 
 
-def _image_bytes(given: str, base: Path) -> bytes:
+def _image_bytes(given: str, base: Path, *, fetched: bool) -> bytes:
     if given.startswith("data:"):
         head, _, body = given.partition(",")
         try:
@@ -217,9 +219,15 @@ def _image_bytes(given: str, base: Path) -> bytes:
         except ValueError as exc:
             raise ImageError(f"{given[:40]!r}… is not base64; write data:image/png;base64,…") from exc
     if given.startswith(("http://", "https://")):
-        raise ImageError(
-            f"{given[:200]!r} is an address; save the image beside the data, so that every model sees the same bytes"
-        )
+        if not fetched:
+            raise ImageError(
+                f"{given[:200]!r} is an address; save the image beside the data, so that every run sees the same bytes, "
+                "or set `image_urls: true`"
+            )
+        try:
+            return fetch(given, MAX_IMAGE_BYTES)
+        except FetchError as exc:
+            raise ImageError(str(exc)) from exc
     try:
         root = os.path.realpath(base)
         file = Path(os.path.realpath(os.path.join(root, given)))  # noqa: PTH118 - resolve() raises on loops of links

@@ -252,12 +252,15 @@ class Suite(Strict):
         """Return the names of the suite's tasks without reading their data."""
         return [document.name for document, _, _, _ in self._task_documents()]
 
-    def load_tasks(self, only: Iterable[str] = (), limit: int | None = None) -> list[Task]:
+    def load_tasks(
+        self, only: Iterable[str] = (), limit: int | None = None, *, allow_code: bool = False
+    ) -> list[Task]:
         """Return the tasks with their samples.
 
         Args:
             only: Names to load; (): all.
             limit: First N samples of each, on top of the suite's own limits. None: no further limit.
+            allow_code: Whether Python that a task names may run.
 
         Raises:
             DocumentError: A task's document or data is wrong.
@@ -277,7 +280,7 @@ class Suite(Strict):
             if wanted and document.name not in wanted:
                 continue
             limits = [bound for bound in (own_limit, limit, document.limit) if bound is not None]
-            tasks.append(load_task(document, source, min(limits, default=None), path))
+            tasks.append(load_task(document, source, min(limits, default=None), path, allow_code=allow_code))
         return tasks
 
     def _task_documents(self) -> list[tuple[TaskDocument, Document, int | None, Path_]]:

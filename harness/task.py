@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from harness.data import ImageError, Row, read_hugging_face, read_image, read_rows
 from harness.document import PATH_NAME, WORD, Document, Path_, Strict, check, read_document, refuse_keys
 from harness.errors import DocumentError
+from harness.generated import generate_rows
 from harness.template import MissingColumnError, TemplateError, column_or_value, filled, value_of
 from harness.values import Image, Message, Params, Part, Role, Sample, Text, canonical_json, sha256
 
@@ -58,6 +59,16 @@ class HuggingFaceData(Strict):
     revision: str | None = Field(None, description="commit; pin it, or results cannot be repeated")
 
 
+class GeneratedData(Strict):
+    """Rows that a Python file makes."""
+
+    generator: str = Field(
+        pattern=r"\.py$",
+        description="a .py with a function rows(**arguments), relative to this file; needs --allow-code",
+    )
+    arguments: dict[str, Any] = Field(default_factory=dict, description="what rows() is called with")
+
+
 class TurnDocument(Strict):
     """One turn of a prompt."""
 
@@ -81,8 +92,8 @@ class TaskDocument(Strict):
     version: int | str = Field(1, description="raise it when results should no longer be compared")
     license: str | None = Field(None, description="of the data")
     description: str = Field("", description="for readers")
-    data: str | HuggingFaceData = Field(
-        description="a .jsonl, .csv or .parquet beside this file, or {hf: name}"
+    data: str | HuggingFaceData | GeneratedData = Field(
+        description="a .jsonl, .csv or .parquet beside this file, {hf: name}, or {generator: file.py}"
     )
     id: str | None = Field(None, description="template of the sample's id; default: the row number")
     system: str | None = Field(None, description="template of a system prompt")
@@ -96,6 +107,9 @@ class TaskDocument(Strict):
     image_detail: Literal["low", "high", "auto"] | None = Field(
         None, description="fidelity asked of the provider"
     )
+    image_urls: bool = Field(
+        False, description="images may be addresses, fetched when the suite is read; public ones only"
+    )
     few_shot: list[ShotDocument] = Field(
         default_factory=list, description="worked examples before the prompt"
     )
@@ -104,7 +118,9 @@ class TaskDocument(Strict):
     decoy: str | None = Field(None, description="template of a reply that scores 0")
     cluster: str | None = Field(None, description="template; samples of one source share it")
     tags: list[str] = Field(default_factory=list, description="templates of labels")
-    scorer: str | dict[str, Any] | None = Field(None, description="a name, or {name: …, options}")
+    scorer: str | dict[str, Any] | None = Field(
+        None, description="a name, {name: …, options}, or {python: module:function}"
+    )
     params: ParamsDocument = Field(default_factory=ParamsDocument, description="parameters for this task")
     limit: int | None = Field(None, ge=1, description="first N samples")
     data_policy: Literal["public", "private"] = Field(
@@ -113,8 +129,10 @@ class TaskDocument(Strict):
 
     @model_validator(mode="after")
     def _scorer_is_named(self) -> TaskDocument:
-        if isinstance(self.scorer, dict) and not isinstance(self.scorer.get("name"), str):
-            raise ValueError("scorer: a mapping needs `name`; `bench list scorers` shows the names")  # noqa: TRY004 - pydantic takes ValueError
+        if isinstance(self.scorer, dict) and not any(
+            isinstance(self.scorer.get(key), str) for key in ("name", "python")
+        ):
+            raise ValueError("scorer: a mapping needs `name`; `bench list scorers` shows the names")
         return self
 
     @model_validator(mode="after")
@@ -171,7 +189,9 @@ def read_task(file: Path) -> tuple[TaskDocument, Document]:
     return check(document, TaskDocument), document
 
 
-def load_task(task: TaskDocument, source: Document, limit: int | None, path: Path_ = ()) -> Task:
+def load_task(
+    task: TaskDocument, source: Document, limit: int | None, path: Path_ = (), *, allow_code: bool = False
+) -> Task:
     """Return a task with its first ``limit`` samples, in file order.
 
     Args:
@@ -179,12 +199,23 @@ def load_task(task: TaskDocument, source: Document, limit: int | None, path: Pat
         source: The file it stands in; data paths are relative to it.
         limit: None: all.
         path: Where in the file it stands.
+        allow_code: Whether Python that the task names may run; what gapbench ships always may.
 
     Raises:
-        DocumentError: A template, an image or the data is wrong.
+        DocumentError: A template, an image or the data is wrong, or code is named and not allowed.
         SetupError: A Hugging Face data set cannot be had.
     """
-    if isinstance(task.data, str):
+    allow_code = allow_code or source.file.resolve().is_relative_to(_builtin_folder().resolve())
+    scorer_name, scorer_options = _scorer(task, source, path, allow_code=allow_code)
+    if isinstance(task.data, GeneratedData):
+        file = source.file.parent / task.data.generator
+        if not allow_code:
+            raise source.error((*path, "data"), f"{file} is code that makes the rows; {_ALLOW_CODE}")
+        if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
+            raise source.error((*path, "data"), f"no such file: {file}")
+        rows, digest = generate_rows(file, task.data.arguments, limit)
+        base, origin = file.parent, str(file)
+    elif isinstance(task.data, str):
         file = source.file.parent / task.data
         if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
             raise source.error(
@@ -207,20 +238,37 @@ def load_task(task: TaskDocument, source: Document, limit: int | None, path: Pat
             )
         seen[sample.sample_id] = number
         samples.append(sample)
-    named = task.scorer if isinstance(task.scorer, dict) else {"name": task.scorer}
     return Task(
         name=task.name,
         category=task.category,
         version=task.version,
         sha256=sha256(canonical_json([task.model_dump(mode="json"), digest, renderer.image_digests()])),
         samples=tuple(samples),
-        scorer_name=named["name"],
-        scorer_options={key: value for key, value in named.items() if key != "name"},
+        scorer_name=scorer_name,
+        scorer_options=scorer_options,
         params=task.params.value(),
         data_policy=task.data_policy,
         license=task.license,
         source=str(source.file),
     )
+
+
+_ALLOW_CODE = "it would run with your rights: read it, then add --allow-code"
+
+
+def _scorer(
+    task: TaskDocument, source: Document, path: Path_, *, allow_code: bool
+) -> tuple[str | None, dict[str, Any]]:
+    """Return the scorer's name and options; a function of the user's own is the scorer ``python``."""
+    named = dict(task.scorer) if isinstance(task.scorer, dict) else {"name": task.scorer}
+    if "python" in named or named["name"] == "python":
+        function = named.pop("python", None) or named.get("function")
+        if not allow_code:
+            raise source.error(
+                (*path, "scorer"), f"{function} is code that judges the replies; {_ALLOW_CODE}"
+            )
+        named |= {"name": "python", "function": function, "folder": str(source.file.parent.resolve())}
+    return named.pop("name"), named
 
 
 class _Renderer:
@@ -298,7 +346,7 @@ class _Renderer:
         if cached is not None:
             return cached
         try:
-            kind, data = read_image(given, self.base)
+            kind, data = read_image(given, self.base, fetched=self.task.image_urls)
         except ImageError as exc:
             raise self._wrong("images", f"{exc} (row {self._number} of {self.origin})") from exc
         image = Image(kind, data, self.task.image_detail)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import json_option, limit_option, model_option, task_option
+from harness.commands.options import allow_code_option, json_option, limit_option, model_option, task_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,14 +21,21 @@ if TYPE_CHECKING:
 @model_option
 @task_option
 @limit_option
+@allow_code_option
 @json_option
 def plan_command(
-    suite: str, models: tuple[str, ...], tasks: tuple[str, ...], limit: int | None, *, as_json: bool
+    suite: str,
+    models: tuple[str, ...],
+    tasks: tuple[str, ...],
+    limit: int | None,
+    *,
+    allow_code: bool,
+    as_json: bool,
 ) -> None:
     """Show the cells of SUITE, the parameters each provider would be sent, and the cost bound."""
     from harness.assembly import Selection, assemble
 
-    assembly = assemble(Selection(suite, models, tasks, limit))
+    assembly = assemble(Selection(suite, models, tasks, limit, allow_code))
     if as_json:
         from harness.plan import described
 
@@ -107,12 +114,13 @@ def bound_of(assembly: Assembly) -> list[Bound]:
 
 @click.command("validate", epilog="Example: bench validate my-suite.yaml")
 @click.argument("suites", nargs=-1, required=True)
-def validate_command(suites: tuple[str, ...]) -> None:
+@allow_code_option
+def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
     """Check SUITES with their tasks, data, scorers and runners; exit 2 at the first fault."""
     from harness.assembly import Selection, assemble, missing
 
     for suite in suites:
-        assembly = assemble(Selection(suite))
+        assembly = assemble(Selection(suite, allow_code=allow_code))
         plan = assembly.plan
         click.echo(
             f"{suite}: good: {len(plan.models)} models, {len(plan.tasks)} tasks, "

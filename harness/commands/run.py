@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import limit_option, model_option, quiet_option, task_option
+from harness.commands.options import allow_code_option, limit_option, model_option, quiet_option, task_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,6 +45,7 @@ Examples:
     "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly at this spend; resumable."
 )
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
+@allow_code_option
 @quiet_option
 def run_command(
     suite: str | None,
@@ -57,6 +58,7 @@ def run_command(
     dry_run: bool,
     max_usd: float | None,
     yes: bool,
+    allow_code: bool,
     quiet: bool,
 ) -> int:
     """Run SUITE (a YAML file, or the name of a built-in suite) and print its gap table.
@@ -79,11 +81,11 @@ def run_command(
             raise InputError(
                 "--resume goes on with what the run had picked; drop --model, --task and --limit"
             )
-        selection = replace(before, suite=suite or before.suite)
+        selection = replace(before, suite=suite or before.suite, allow_code=allow_code or before.allow_code)
     elif suite is None:
         raise InputError("no suite; give a file, a built-in name (`bench list suites`), or --resume RUN_ID")
     else:
-        selection = Selection(suite, models, tasks, limit)
+        selection = Selection(suite, models, tasks, limit, allow_code)
     assembly = assemble(selection)
     console = Console(stderr=quiet)
     if dry_run:

@@ -33,14 +33,26 @@ class Scorer(Protocol):
 
 
 SCORERS: dict[str, tuple[str, str]] = {
+    "anls": ("Anls", "text read off a document, by edit distance (DocVQA)"),
     "choice": ("Choice", "a letter of a multiple choice, however it is stated"),
     "code": ("Code", "Python run against the sample's hidden tests in a sandbox"),
+    "constraints": ("Constraints", "instructions that a program can check: counts, words, case, form"),
     "contains": ("Contains", "the target is somewhere in the reply"),
     "exact": ("Exact", "the reply, or the final answer it states, is the target"),
+    "f1": ("F1", "the words that a short answer shares with the target (SQuAD)"),
     "json": ("Json", "a JSON object equal to the target, field by field"),
+    "json_schema": (
+        "JsonSchema",
+        "JSON that a JSON Schema allows, and equal to the target where there is one",
+    ),
+    "math": ("Math", "mathematically equal: LaTeX, fractions, intervals, sets, matrices"),
     "none": ("Unscored", "no score: the reply is only timed"),
     "numeric": ("Numeric", "the final number, within a tolerance"),
+    "python": ("Python", "a function of yours, by module:function; needs --allow-code"),
     "regex": ("Regex", "a pattern found in the reply, or its group equal to the target"),
+    "relaxed": ("Relaxed", "a number within five percent, or the same text (ChartQA)"),
+    "rouge": ("Rouge", "what a summary shares with the target: ROUGE-1, -2 or -L"),
+    "tool_call": ("ToolCall", "the right calls with the right arguments, as JSON"),
 }
 """Name to (class in the module of that name, one line). Modules are imported when asked for."""
 

@@ -11,6 +11,7 @@ from harness.values import Sample
 LONGEST_REPLY_CHARS = 100_000
 """Scorers look at the end of longer replies only, so that no reply can take long."""
 
+LONGEST_BOX_CHARS = 1000
 MARKER = re.compile(
     r"""\b(?:answer|result)\b [*_\s]{0,4} (?: \bis\b | \bare\b | [:=] ) [\s:]{0,4}
       | \#\#\#\#\s?
@@ -27,11 +28,15 @@ def tail(reply: str) -> str:
     return reply[-LONGEST_REPLY_CHARS:]
 
 
-def statements(reply: str) -> list[str]:
+def statements(reply: str, marks: str = MARKS) -> list[str]:
     r"""Return what follows each ``answer is``, ``Answer:``, ``####`` and ``\boxed{``, in order.
 
     Each is one line without markup; a box gives its content, and a box inside another statement counts
     as the later of the two.
+
+    Args:
+        reply: The text to look through.
+        marks: What is taken off both ends of each.
     """
     found = []
     for match in MARKER.finditer(reply):
@@ -39,7 +44,7 @@ def statements(reply: str) -> list[str]:
             text = _braced(reply, match.end())
         else:
             text = reply[match.end() : match.end() + 500].lstrip().partition("\n")[0]
-        text = text.strip(MARKS)
+        text = text.strip(marks)
         if text:
             found.append(text)
     return found
@@ -47,7 +52,7 @@ def statements(reply: str) -> list[str]:
 
 def _braced(text: str, start: int) -> str:
     depth = 1
-    for index in range(start, min(len(text), start + 500)):
+    for index in range(start, min(len(text), start + LONGEST_BOX_CHARS)):
         depth += {"{": 1, "}": -1}.get(text[index], 0)
         if depth == 0:
             return text[start:index]

@@ -14,6 +14,8 @@ from harness.scoring.unscored import EMPTY, NO_TARGET
 from harness.values import Sample, Score
 
 MOST_TRIES = 200
+MOST_UNORDERED = 200
+"""Longer lists are compared in order: every pair of items would be too many."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +69,50 @@ class Json:
         return Score(value, "correct" if value >= self.threshold else "wrong", answer=text, reason=reason)
 
     def _equal(self, found: Any, wanted: Any) -> bool:
-        if isinstance(wanted, bool) or isinstance(found, bool) or wanted is None or found is None:
-            return found is wanted
-        if isinstance(wanted, (int, float)) and isinstance(found, (int, float)):
-            try:
-                return math.isclose(found, wanted, rel_tol=self.rel_tol)
-            except OverflowError:
-                return found == wanted
-        if isinstance(wanted, str) and isinstance(found, str):
-            options = {"ignore_case": self.ignore_case, "punctuation": True}
-            return plain(found, **options) == plain(wanted, **options)
-        if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-            return wanted.keys() == found.keys() and all(self._equal(found[k], wanted[k]) for k in wanted)
-        if isinstance(wanted, (list, tuple)) and isinstance(found, list):
-            return len(wanted) == len(found) and all(map(self._equal, found, wanted))
-        return False
+        return same(found, wanted, self.rel_tol, ignore_case=self.ignore_case)
+
+
+def same(
+    found: Any, wanted: Any, rel_tol: float, *, ignore_case: bool = False, ignore_order: bool = False
+) -> bool:
+    """Say whether two JSON values are equal.
+
+    Args:
+        found: What a reply holds.
+        wanted: What the target holds.
+        rel_tol: Difference of numbers that is still equal, as a share of the larger.
+        ignore_case: Compare text without case; runs of white space are one space either way.
+        ignore_order: Compare lists whatever the order of their items.
+    """
+
+    def alike(a: Any, b: Any) -> bool:
+        return same(a, b, rel_tol, ignore_case=ignore_case, ignore_order=ignore_order)
+
+    if isinstance(wanted, bool) or isinstance(found, bool) or wanted is None or found is None:
+        return found is wanted
+    if isinstance(wanted, (int, float)) and isinstance(found, (int, float)):
+        try:
+            return math.isclose(found, wanted, rel_tol=rel_tol)
+        except OverflowError:
+            return found == wanted
+    if isinstance(wanted, str) and isinstance(found, str):
+        options = {"ignore_case": ignore_case, "punctuation": True}
+        return plain(found, **options) == plain(wanted, **options)
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        return wanted.keys() == found.keys() and all(alike(found[key], wanted[key]) for key in wanted)
+    if isinstance(wanted, (list, tuple)) and isinstance(found, list):
+        if len(wanted) != len(found):
+            return False
+        if not ignore_order or len(wanted) > MOST_UNORDERED:
+            return all(map(alike, found, wanted))
+        left = list(found)
+        for item in wanted:
+            at = next((k for k, other in enumerate(left) if alike(other, item)), None)
+            if at is None:
+                return False
+            del left[at]
+        return True
+    return False
 
 
 def find_object(text: str) -> dict[str, Any] | None:

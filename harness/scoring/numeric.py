@@ -12,6 +12,8 @@ from harness.scoring.answer import short, statements, tail
 from harness.scoring.unscored import EMPTY, NO_TARGET
 from harness.values import Sample, Score
 
+DEFAULT_TOLERANCE = 1e-6
+LARGEST_WHOLE = 2.0**53  # beyond it a float does not hold every whole number
 RELAXED_TOLERANCE = 0.05  # ChartQA's relaxed accuracy, arXiv:2203.10244 section 5.1
 SPACES = {0xA0: " ", 0x2009: " ", 0x202F: " ", 0x2212: "-", 0x2013: "-", 0xFF05: "%"}
 NUMBER = re.compile(
@@ -76,12 +78,12 @@ class Numeric:
 
     Attributes:
         abs_tol: Difference that is still right.
-        rel_tol: The same as a share of the target.
+        rel_tol: The same as a share of the target. None: a millionth, and two whole numbers must be equal.
         relaxed: ``rel_tol`` of 0.05, as is usual for values read off a chart.
     """
 
     abs_tol: float = 1e-9
-    rel_tol: float = 1e-6
+    rel_tol: float | None = None
     relaxed: bool = False
     slow: ClassVar[bool] = False
 
@@ -89,7 +91,7 @@ class Numeric:
         """Check the tolerances."""
         for name in ("abs_tol", "rel_tol"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
+            if value is not None and not (math.isfinite(value) and value >= 0):
                 raise InputError(f"scorer 'numeric': {name} is {value!r}; it takes a number from 0")
 
     def __call__(self, reply: str, sample: Sample) -> Score:
@@ -109,7 +111,11 @@ class Numeric:
         return Score(0.0, "wrong", answer=found.text, reason=f"{why}, which is not {wanted.text}")
 
     def _equal(self, found: float, wanted: float) -> bool:
-        rel_tol = max(self.rel_tol, RELAXED_TOLERANCE) if self.relaxed else self.rel_tol
+        rel_tol = DEFAULT_TOLERANCE if self.rel_tol is None else self.rel_tol
+        if self.relaxed:
+            rel_tol = max(rel_tol, RELAXED_TOLERANCE)
+        elif self.rel_tol is None and max(abs(found), abs(wanted)) < LARGEST_WHOLE:
+            rel_tol = 0.0 if found.is_integer() and wanted.is_integer() else rel_tol
         return abs(found - wanted) <= max(self.abs_tol, rel_tol * abs(wanted))
 
 

@@ -117,3 +117,22 @@ def has_nested_repeats(tree: Any, *, inside: bool = False) -> bool:
             if any(has_nested_repeats(part, inside=inside) for part in trees):
                 return True
     return False
+
+
+def has_risky_pattern(schema: Any) -> bool:
+    """Say whether a JSON Schema has a pattern that may never end, or that is none."""
+    if isinstance(schema, list):
+        return any(map(has_risky_pattern, schema))
+    if not isinstance(schema, dict):
+        return False
+    patterns = [schema["pattern"]] if isinstance(schema.get("pattern"), str) else []
+    if isinstance(schema.get("patternProperties"), dict):
+        patterns += list(schema["patternProperties"])
+    for pattern in patterns:
+        try:
+            tree = import_module("re._parser").parse(pattern)
+        except (re.error, OverflowError, RecursionError):
+            return True
+        if has_nested_repeats(tree):
+            return True
+    return any(map(has_risky_pattern, schema.values()))

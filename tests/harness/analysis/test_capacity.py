@@ -15,7 +15,7 @@ from harness.analysis.validity import client_limits
 from harness.slo import Slo
 from harness.stats import wilson
 from harness.values import Attempt
-from tests.harness.analysis.conftest import an_attempt
+from tests.run_folders import an_attempt
 
 Make = Callable[..., Path]
 SLO = Slo(ttft_s=0.5, attainment=0.9)

@@ -220,7 +220,7 @@ def test_repeats_within_repeats_are_searched_apart() -> None:
 
 def test_unknown_names_and_options_are_refused() -> None:
     """The message lists what there is."""
-    with pytest.raises(InputError, match="no scorer 'exakt'; there are: choice, code, contains, exact"):
+    with pytest.raises(InputError, match="no scorer 'exakt'; there are: anls, choice, code, constraints"):
         make("exakt", {})
     with pytest.raises(InputError, match="has no option 'tol'; its options: abs_tol, rel_tol, relaxed"):
         make("numeric", {"tol": 1})
