@@ -26,14 +26,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
-from importlib import import_module
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from harness.analysis.audit import audit
 from harness.analysis.evidence import Evidence, read_evidence
 from harness.analysis.frames import Runs, plain, read
 from harness.analysis.gap import gap
@@ -368,11 +367,8 @@ def _measured(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any]], b
 
 
 def _economic() -> tuple[Mapping[str, Any], ...]:
-    """Return the economic claims, judged elsewhere; () where that module is not there."""
-    if find_spec("harness.analysis.audit") is None:
-        return ()
-    claims = import_module("harness.analysis.audit").claims()
-    return tuple(claim.to_json() for claim in claims)
+    """Return the article's economic claims with their verdicts."""
+    return tuple(claim.to_json() for claim in audit())
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anthropic
+import httpx2
 import openai
 import pytest
 from google import genai
@@ -46,7 +47,13 @@ def google_client(url: str, key: str) -> genai.Client:
     once = types.HttpRetryOptions(attempts=1)
     return genai.Client(
         api_key=key,
-        http_options=types.HttpOptions(base_url=url, api_version="v1beta", retry_options=once),
+        # A transport of httpx2's: with aiohttp installed google-genai would take that, warnings and all.
+        http_options=types.HttpOptions(
+            base_url=url,
+            api_version="v1beta",
+            retry_options=once,
+            async_client_args={"transport": httpx2.AsyncHTTPTransport()},
+        ),
     )
 
 
