@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("harness.commands.results", "Cost per task and per correct task, API dollars beside GPU hours."),
     "article": ("harness.commands.evidence", "The article's figures against published evidence."),
     "evidence": ("harness.commands.evidence", "Check published figures and their sources, or add one."),
+    "score": ("harness.commands.score", "Score stored answers again, without one call."),
     "list": ("harness.commands.inspect", "List runners, tasks, suites, models, scorers or runs."),
     "schema": ("harness.commands.inspect", "The Parquet columns; the JSON Schema of the suite."),
     "doctor": ("harness.commands.inspect", "What is there on this machine, and what is missing."),

@@ -71,12 +71,22 @@ def judged(response: Response, score: Score | None) -> tuple[Outcome, float | No
     """
     if response.failure is not None:
         return "infra", None
-    if response.finish_reason == "refusal":
+    return outcome_of(response.finish_reason, score)
+
+
+def outcome_of(finish_reason: str | None, score: Score | None) -> tuple[Outcome, float | None]:
+    """Return the outcome and the score of a complete reply; see :func:`judged`.
+
+    Args:
+        finish_reason: Why generation ended, in the harness's words.
+        score: What the scorer said. None: it was not asked.
+    """
+    if finish_reason == "refusal":
         return "refused", 0.0
     if score is None or score.outcome == "unscored":
         return "unscored", None
     value = 0.0 if score.value is None else score.value
-    if response.finish_reason == "length" and score.outcome != "correct":
+    if finish_reason == "length" and score.outcome != "correct":
         return "truncated", value
     return score.outcome, value
 

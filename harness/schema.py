@@ -130,6 +130,26 @@ TELEMETRY_SCHEMA = pa.schema(
 """One GPU sample."""
 
 
+SCORE_SCHEMA = pa.schema(
+    [
+        _column("run_id", _label, "as in the attempt row"),
+        _column("cell_id", _label, "as in the attempt row"),
+        _column("sample_id", _text, "as in the attempt row"),
+        _column("repeat", pa.int32(), "as in the attempt row"),
+        _column("attempt", pa.int32(), "as in the attempt row"),
+        _column("scorer", _label, "the scorer's name"),
+        _column("outcome", _label, "as in the attempt row"),
+        _column("score", _float, "0 to 1, partial credit included", null=True),
+        _column("answer", _text, "the answer as extracted", null=True),
+        _column("isolation", _label, "sandbox level of a code score", null=True),
+        _column("reason", _text, "why the score is what it is"),
+        _column("judge_model", _label, "the model that judged", null=True),
+        _column("judge_sha256", _label, "hash of the judge's instructions and rubric", null=True),
+    ]
+)
+"""A score given after the run: laid over the attempt's own when it is read. The newest stands."""
+
+
 def described(kind: str) -> list[tuple[str, str, bool, str]]:
     """Return name, type, nullability and meaning of each column of ``attempts`` or ``payload``."""
     schema = ATTEMPT_SCHEMA if kind == "attempts" else PAYLOAD_SCHEMA

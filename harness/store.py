@@ -34,7 +34,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness import overlay
 from harness.errors import ResultsError
+from harness.overlay import KEY, LAID_OVER
 from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from harness.values import Attempt, Payload
 
@@ -275,19 +277,29 @@ def _read(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[
 
 def _tables(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Yield the columns of each part and each open journal, one at a time."""
-    wanted = pa.schema([schema.field(name) for name in columns])
     for run in runs:
         read_manifest(run)
-        parts = {_number(path): path for path in sorted(run.glob(f"{kind}-*.parquet"))}
-        closed = {_number(path) for path in run.glob("attempts-*.parquet")}
-        for number, path in parts.items():
-            if number in closed:
-                yield _read_part(path, wanted)
-        for path in sorted(run.glob("journal-*.jsonl")):
-            if _number(path) not in closed:
-                index = 0 if kind == "attempts" else 1
-                rows = [_typed(pair[index]) for pair in _journal_rows(path)]
-                yield pa.Table.from_pylist(rows, schema=schema).select(wanted.names)
+        later = LAID_OVER if kind == "attempts" else ("reason",)
+        replaced = [name for name in columns if name in later] if overlay.tables(run) else []
+        wanted = pa.schema(
+            [schema.field(name) for name in dict.fromkeys([*columns, *(KEY if replaced else ())])]
+        )
+        for table in _tables_of(run, kind, schema, wanted):
+            yield overlay.overlaid(table, run, replaced).select(list(columns)) if replaced else table
+
+
+def _tables_of(run: Path, kind: str, schema: pa.Schema, wanted: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the parts and open journals of one run as they were written."""
+    parts = {_number(path): path for path in sorted(run.glob(f"{kind}-*.parquet"))}
+    closed = {_number(path) for path in run.glob("attempts-*.parquet")}
+    for number, path in parts.items():
+        if number in closed:
+            yield _read_part(path, wanted)
+    for path in sorted(run.glob("journal-*.jsonl")):
+        if _number(path) not in closed:
+            index = 0 if kind == "attempts" else 1
+            rows = [_typed(pair[index]) for pair in _journal_rows(path)]
+            yield pa.Table.from_pylist(rows, schema=schema).select(wanted.names)
 
 
 def _read_part(path: Path, wanted: pa.Schema) -> pa.Table:
