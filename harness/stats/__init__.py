@@ -5,6 +5,7 @@ Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of ite
 (the same document, the same sample asked again); items of one cluster are resampled together.
 """
 
+from harness.stats.attainment import Crossing, Level, attained_low, crossing
 from harness.stats.paired import Difference, equivalent, items_needed, paired_difference, shifted
 from harness.stats.quantiles import quantile_difference, quantile_interval
 from harness.stats.resampling import (
@@ -30,13 +31,17 @@ from harness.stats.shares import (
 __all__ = [
     "RESAMPLES",
     "SEED",
+    "Crossing",
     "Difference",
     "Floats",
     "Interval",
     "Ints",
+    "Level",
     "Quotients",
+    "attained_low",
     "cluster_sums",
     "compare_quotients",
+    "crossing",
     "equivalent",
     "holm",
     "items_needed",

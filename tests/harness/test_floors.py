@@ -12,18 +12,21 @@ ROOT = Path(__file__).parents[2]
 FLOORS = {
     "harness.errors": 0, "harness.values": 0,
     "harness.wire": 1, "harness.runner": 1, "harness.document": 1, "harness.template": 1, "harness.data": 1,
-    "harness.slo": 1, "harness.suite": 1, "harness.task": 1, "harness.starter": 1, "harness.schema": 1, "harness.store": 1,
+    "harness.slo": 1, "harness.trace": 1, "harness.arrivals": 1, "harness.loads": 1, "harness.suite": 1, "harness.task": 1, "harness.starter": 1, "harness.schema": 1, "harness.store": 1,
     "harness.stats": 1, "harness.prices": 1, "harness.book": 1, "harness.telemetry": 1, "harness.jail": 1,
     "harness.sandbox": 1,
     "harness.plan": 2, "harness.measure": 2, "harness.scoring": 2, "harness.analysis": 2,
-    "harness.load": 3, "harness.progress": 3, "harness.record": 3, "harness.estimate": 3, "harness.manifest": 3,
-    "harness.assembly": 4, "harness.run": 4, "harness.report": 4,
+    "harness.load": 3, "harness.sender": 3, "harness.search": 3, "harness.pipe": 3, "harness.progress": 3, "harness.record": 3, "harness.estimate": 3, "harness.manifest": 3,
+    "harness.assembly": 4, "harness.marking": 4, "harness.crew": 4, "harness.stage": 4, "harness.worker": 4, "harness.run": 4, "harness.report": 4,
     "harness.cli": 5, "harness.commands": 5,
 }  # fmt: skip
 VENDORS = {"openai", "anthropic", "google", "vllm", "genai"}
 # What reads results must work without keys and without vendors.
 READERS = ("harness.analysis", "harness.report")
-ACTORS = {"harness.load", "harness.measure", "harness.run", "harness.runner", "harness.wire"}
+ACTORS = {
+    "harness.load", "harness.measure", "harness.run", "harness.runner", "harness.wire", "harness.sender",
+    "harness.pipe", "harness.crew", "harness.stage", "harness.worker",
+}  # fmt: skip
 
 
 def modules(folder: str) -> list[Path]:
