@@ -12,9 +12,9 @@ from typing import Any
 from harness import runner as runners
 from harness import scoring
 from harness.errors import InputError
-from harness.plan import Load, Plan, expand
+from harness.plan import Plan, expand
 from harness.runner import Runner
-from harness.suite import LoadDocument, Suite, load_suite
+from harness.suite import Suite, load_suite
 from harness.task import Task
 from harness.values import Model
 
@@ -97,7 +97,8 @@ def assemble(selection: Selection) -> Assembly:
         defaults=suite.params.value(),
         models=models,
         tasks=tasks,
-        loads=[_load(document) for document in suite.loads],
+        loads=[load for document in suite.loads for load in document.loads(suite.path.parent)],
+        searches=[search for document in suite.loads if (search := document.search_value()) is not None],
     )
     return Assembly(suite, plan, {model.id: _runner(suite, model) for model in models})
 
@@ -167,20 +168,6 @@ def _tasks(suite: Suite, selection: Selection) -> list[Task]:
         msg = f"--task {unknown[0]!r} is not in {suite.path}{hint} It has: {', '.join(names)}"
         raise InputError(msg)
     return tasks
-
-
-def _load(document: LoadDocument) -> Load:
-    if document.concurrency is not None:
-        return Load("concurrency", document.concurrency, warmup_requests=document.warmup_requests)
-    assert document.rate_rps is not None, "the document has exactly one of the two"
-    return Load(
-        "rate",
-        document.rate_rps,
-        arrivals=document.arrivals,
-        duration_s=document.duration_s,
-        warmup_s=document.warmup_s,
-        max_requests=document.max_requests,
-    )
 
 
 def _runner(suite: Suite, model: Model) -> Runner:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from harness.plan import Cell, Plan, prompt_chars
+from harness.plan import Cell, Plan, most_requests, prompt_chars
 from harness.prices import UnitPrices
+from harness.values import Message
 
 CHARS_PER_TOKEN = 3.0
 """Low for English prose (about 4), so that the bound stays a bound for code and other languages."""
@@ -50,20 +51,30 @@ def bounds(plan: Plan, metered: Mapping[str, bool], prices: Mapping[str, UnitPri
     for model in plan.models:
         cells = plan.cells_of(model)
         tokens_in = sum(_input_tokens(cell) for cell in cells)
-        tokens_out = sum(len(cell.requests) * (cell.params.max_tokens or TOKENS_UNBOUNDED) for cell in cells)
+        tokens_out = sum(
+            cell.params_of(request).max_tokens or TOKENS_UNBOUNDED
+            for cell in cells
+            for request in cell.requests
+        )
+        calls = sum(len(cell.requests) for cell in cells)
+        for search in plan.searches_of(model):
+            most = most_requests(search)
+            longest = max(_prompt_tokens(sample.messages) for sample in search.task.samples)
+            calls += most
+            tokens_in += most * longest
+            tokens_out += most * (search.params.max_tokens or TOKENS_UNBOUNDED)
         unit = prices.get(model.id)
         usd: Decimal | None = Decimal(0)
         if metered[model.id]:
             usd = None if unit is None else unit.usd(input_tokens=tokens_in, output_tokens=tokens_out)
-        calls = sum(len(cell.requests) for cell in cells)
         rows.append(Bound(model.id, metered[model.id], calls, tokens_in, tokens_out, usd))
     return rows
 
 
 def _input_tokens(cell: Cell) -> int:
-    return sum(
-        int(prompt_chars(request.sample) / CHARS_PER_TOKEN)
-        + TOKENS_PER_IMAGE * sum(len(message.images) for message in request.sample.messages)
-        + 16
-        for request in cell.requests
-    )
+    return sum(_prompt_tokens(cell.messages(request)) for request in cell.requests)
+
+
+def _prompt_tokens(messages: tuple[Message, ...]) -> int:
+    images = sum(len(message.images) for message in messages)
+    return int(prompt_chars(messages) / CHARS_PER_TOKEN) + TOKENS_PER_IMAGE * images + 16

@@ -91,6 +91,10 @@ class Halt:
         self.reason = self.reason or reason
         self._event.set()
 
+    async def wait(self) -> None:
+        """Wait until asked."""
+        await self._event.wait()
+
     async def sleep(self, seconds: float) -> None:
         """Sleep, but wake when asked to halt."""
         with suppress(TimeoutError):
@@ -106,6 +110,7 @@ async def drive(
     halt: Halt,
     seed: int,
     zero_s: float,
+    first_due_s: float | None = None,
 ) -> None:
     """Send every request by the load's rule until each has its final attempt, or until halted.
 
@@ -117,6 +122,8 @@ async def drive(
         halt: Stops new sends.
         seed: Of the back-off's jitter.
         zero_s: The cell's start on :data:`harness.wire.now`; schedules count from it.
+        first_due_s: Which second of the schedule falls on ``zero_s``. None: that of the first of ``requests``, so that
+            a resumed cell does not wait for what is done.
     """
     draw = random.Random(seed)  # noqa: S311 - jitter, not a secret
 
@@ -131,10 +138,10 @@ async def drive(
             scheduled_s = wire.now() + wait_s
             await halt.sleep(wait_s)
 
-    if load.kind == "concurrency":
-        await _in_flight(int(load.value), iter(requests), see_through, halt)
+    if load.on_schedule:
+        await _on_schedule(requests, see_through, halt, zero_s, first_due_s)
     else:
-        await _on_schedule(requests, see_through, halt, zero_s)
+        await _in_flight(int(load.value), iter(requests), see_through, halt)
 
 
 SeeThrough = Callable[[Planned, int, float], Coroutine[None, None, None]]
@@ -157,15 +164,16 @@ async def _in_flight(
 
 
 async def _on_schedule(
-    requests: Sequence[tuple[Planned, int]], see_through: SeeThrough, halt: Halt, zero_s: float
+    requests: Sequence[tuple[Planned, int]],
+    see_through: SeeThrough,
+    halt: Halt,
+    zero_s: float,
+    first_due_s: float | None,
 ) -> None:
-    """Send each request when it is due, however many are in flight.
-
-    A resumed cell has its schedule moved up to the first request that is still to be sent.
-    """
+    """Send each request when it is due, however many are in flight."""
     if not requests:
         return
-    shift_s = requests[0][0].due_s or 0.0
+    shift_s = (requests[0][0].due_s or 0.0) if first_due_s is None else first_due_s
     async with asyncio.TaskGroup() as group:
         for planned, made in requests:
             due_s = zero_s + (planned.due_s or 0.0) - shift_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import platform
 import secrets
@@ -12,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from harness.plan import Cell, Plan
+from harness.plan import Cell, Load, Plan, PlannedSearch
 from harness.schema import SCHEMA_VERSION
 from harness.values import Model
 
@@ -63,7 +64,8 @@ def opening(
             }
             for task in plan.tasks
         ],
-        "cells": [_cell(cell) for cell in plan.cells],
+        "cells": [cell_entry(cell) for cell in plan.cells],
+        "searches": [_search(search) for search in plan.searches],
         "failures": [],
     }
 
@@ -84,7 +86,8 @@ def _model(model: Model, *, simulated: bool) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def cell_entry(cell: Cell) -> dict[str, Any]:
+    """Return what ``run.json`` says of a cell before it begins; one that a search tries is added when it is tried."""
     return {
         "cell_id": cell.cell_id,
         "model_id": cell.model.id,
@@ -92,12 +95,42 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "category": cell.task.category,
         "load_kind": cell.load.kind,
         "load_value": cell.load.value,
+        "load": _load(cell.load),
+        "salt": cell.load.salt,
         "planned": len(cell.requests),
         "started_at": None,
         "wall_s": None,
         "counters_before": None,
         "counters_after": None,
         "lag_p99_s": None,
+        "workers": None,
+        "cut_short": False,
+    }
+
+
+def _load(load: Load) -> dict[str, Any]:
+    """Return the settings of a load that are set, without the trace that it replays."""
+    defaults = Load(load.kind, load.value)
+    names = (field.name for field in dataclasses.fields(Load) if field.name not in {"kind", "value", "trace"})
+    return {name: value for name in names if (value := getattr(load, name)) != getattr(defaults, name)}
+
+
+def _search(planned: PlannedSearch) -> dict[str, Any]:
+    search = planned.search
+    return {
+        "search_id": planned.search_id,
+        "model_id": planned.model.id,
+        "task": planned.task.name,
+        "slo": search.slo.as_json(),
+        "from_rps": search.from_rps,
+        "to_rps": search.to_rps,
+        "tolerance": search.tolerance,
+        "repeats": search.repeats,
+        "levels": [],
+        "rate_rps": None,
+        "low_rps": None,
+        "words": None,
+        "is_done": False,
     }
 
 
@@ -116,10 +149,18 @@ def changed(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
     differences += [
         f"task {name}" for name in sorted(before.keys() & now.keys()) if before[name] != now[name]
     ]
-    cells_before = {cell["cell_id"] for cell in manifest["cells"]}
+    # The cells of a search are added as they are tried; the search itself is what was picked.
+    cells_before = {cell["cell_id"] for cell in manifest["cells"] if cell["load_kind"] != "search"}
+    searches_before = {search["search_id"] for search in manifest.get("searches", ())}
     cells_now = {cell.cell_id for cell in plan.cells}
-    if cells_before != cells_now:
+    if cells_before != cells_now or searches_before != {search.search_id for search in plan.searches}:
         differences.append("the models, tasks or loads picked")
+    traces = {cell["cell_id"]: (cell.get("load") or {}).get("trace_sha256") for cell in manifest["cells"]}
+    differences += [
+        f"the trace of load {cell.load.label}"
+        for cell in plan.cells
+        if cell.load.trace_sha256 is not None and traces.get(cell.cell_id) != cell.load.trace_sha256
+    ]
     return differences
 
 

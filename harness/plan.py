@@ -7,47 +7,25 @@ can be shown, priced, resumed and repeated.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
+from harness.arrivals import Load, Search
+from harness.errors import InputError
 from harness.task import Task
-from harness.values import Model, Params, Phase, Sample, Text, Truth, prompt_sha256
+from harness.trace import Arrival, made_up
+from harness.values import Message, Model, Params, Phase, Sample, Text, Truth, prompt_sha256, salted, sha256
 
-Arrivals = Literal["constant", "poisson"]
+__all__ = [
+    "NO_DECOY", "Cell", "Load", "Plan", "Planned", "PlannedSearch", "Search", "described", "expand", "merged",
+    "prompt_chars",
+]  # fmt: skip
 NO_DECOY = "I am not sure."
 """A simulated provider's wrong reply where the task gives none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """When to send the requests of a cell.
-
-    Attributes:
-        kind: ``concurrency`` keeps a number of requests in flight; ``rate`` sends on a schedule, however
-            long the replies take.
-        value: Requests in flight, or requests per second.
-        arrivals: Spacing under a rate.
-        duration_s: How long a rate lasts. None under concurrency.
-        warmup_requests: Extra requests sent first and left out of every figure.
-        warmup_s: Under a rate, how much of the start is left out of every figure.
-        max_requests: Cap on a rate's requests. None: no cap.
-    """
-
-    kind: Literal["concurrency", "rate"]
-    value: float
-    arrivals: Arrivals = "poisson"
-    duration_s: float | None = None
-    warmup_requests: int = 0
-    warmup_s: float = 0.0
-    max_requests: int | None = None
-
-    @property
-    def label(self) -> str:
-        """The load as it stands in a cell's id: ``c16`` or ``r4``."""
-        return f"{self.kind[0]}{self.value:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +37,16 @@ class Planned:
         repeat: Which repetition of the sample, from 0; warm-up requests count down from -1.
         phase: ``warmup`` or ``measure``.
         due_s: Seconds after the cell's start at which it is to be sent. None: as soon as a place is free.
+        max_tokens: Budget that a trace gives this request. None: the cell's.
+        is_scored: Whether the reply is to be scored; a made-up prompt of a trace has no right answer.
     """
 
     sample: Sample
     repeat: int
     phase: Phase
     due_s: float | None = None
+    max_tokens: int | None = None
+    is_scored: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,7 +70,7 @@ class Cell:
         """Every request, warm-up first. The order depends on seed and task alone, so all models share it."""
         order = list(self.task.samples)
         random.Random(f"{self.seed}:{self.task.name}").shuffle(order)  # noqa: S311 - an order, not a secret
-        if self.load.kind == "rate":
+        if self.load.on_schedule:
             return tuple(self._on_schedule(order))
         warm = tuple(
             Planned(order[k % len(order)], -1 - k // len(order), "warmup")
@@ -101,13 +83,68 @@ class Cell:
     def _on_schedule(self, order: Sequence[Sample]) -> Iterator[Planned]:
         load = self.load
         draw = random.Random(f"{self.seed}:{self.task.name}:{load.label}:arrivals")  # noqa: S311 - a schedule
-        limit = load.max_requests
-        due_s, k = 0.0, 0
-        while due_s < (load.duration_s or 0.0) and (limit is None or k < limit):
+        asked: dict[str, int] = {}
+        named = {sample.sample_id: sample for sample in order} if load.trace else {}
+        unnamed = 0
+        for number, due_s in enumerate(load.dues_s(draw)):
             phase: Phase = "warmup" if due_s < load.warmup_s else "measure"
-            yield Planned(order[k % len(order)], k // len(order), phase, due_s)
-            due_s += 1 / load.value if load.arrivals == "constant" else draw.expovariate(load.value)
-            k += 1
+            arrival = load.trace[number] if load.trace else Arrival(due_s)
+            is_made_up = arrival.sample_id is None and arrival.input_tokens is not None
+            if is_made_up:
+                sample = made_up(arrival, number, self.seed)
+            elif arrival.sample_id is None:
+                sample, unnamed = order[unnamed % len(order)], unnamed + 1
+            elif arrival.sample_id in named:
+                sample = named[arrival.sample_id]
+            else:
+                raise InputError(
+                    f"load {load.label!r}: its trace asks for sample {arrival.sample_id!r}, which task "
+                    f"{self.task.name!r} does not have; name one of its samples, or leave sample_id out"
+                )
+            repeat = asked.get(sample.sample_id, 0)
+            asked[sample.sample_id] = repeat + 1
+            yield Planned(sample, repeat, phase, due_s, arrival.output_tokens, not is_made_up)
+
+    def messages(self, planned: Planned) -> tuple[Message, ...]:
+        """Return the prompt of a request as it is to be sent: with its salt, where the load has one.
+
+        The salt is the same for all models, so both sides of a comparison are sent the same bytes; it differs between
+        loads, repetitions of a load and repeats of a sample, so no cell is answered from a cache that another filled.
+        """
+        if self.load.salt is None:
+            return planned.sample.messages
+        what: tuple[object, ...] = (self.seed, self.task.name, self.load.label, planned.repeat)
+        if self.load.salt == "request":
+            what = (*what, planned.sample.sample_id)
+        return salted(planned.sample.messages, sha256("\x1f".join(map(str, what)))[:8])
+
+    def params_of(self, planned: Planned) -> Params:
+        """Return the parameters of a request: the cell's, with the budget that a trace gives it."""
+        return (
+            self.params if planned.max_tokens is None else replace(self.params, max_tokens=planned.max_tokens)
+        )
+
+
+@dataclass(frozen=True)
+class PlannedSearch:
+    """Model x task x search: its cells are made as they are tried, since each depends on how the last one went."""
+
+    model: Model
+    task: Task
+    search: Search
+    params: Params
+    repeats: int
+    seed: int
+
+    @property
+    def search_id(self) -> str:
+        """The search's name in tables and keys."""
+        return f"{self.model.id}|{self.task.name}|{self.search.label}"
+
+    def cell(self, rate_rps: float, repetition: int) -> Cell:
+        """Return the cell of one try."""
+        load = self.search.at(rate_rps, repetition)
+        return Cell(self.model, self.task, load, self.params, self.repeats, self.seed)
 
 
 @dataclass(frozen=True)
@@ -121,25 +158,32 @@ class Plan:
     margin_points: float
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = field(default=())
+    searches: tuple[PlannedSearch, ...] = ()
 
     @property
     def models(self) -> tuple[Model, ...]:
         """The models, in the order they run."""
-        return tuple({cell.model.id: cell.model for cell in self.cells}.values())
+        every = [*(cell.model for cell in self.cells), *(search.model for search in self.searches)]
+        return tuple({model.id: model for model in every}.values())
 
     @property
     def tasks(self) -> tuple[Task, ...]:
         """The tasks, in suite order."""
-        return tuple({cell.task.name: cell.task for cell in self.cells}.values())
+        every = [*(cell.task for cell in self.cells), *(search.task for search in self.searches)]
+        return tuple({task.name: task for task in every}.values())
 
     @property
     def requests_total(self) -> int:
-        """Requests over all cells, warm-up included."""
+        """Requests over all cells, warm-up included; those of searches are not known before."""
         return sum(len(cell.requests) for cell in self.cells)
 
     def cells_of(self, model: Model) -> tuple[Cell, ...]:
         """Return the cells of one model."""
         return tuple(cell for cell in self.cells if cell.model.id == model.id)
+
+    def searches_of(self, model: Model) -> tuple[PlannedSearch, ...]:
+        """Return the searches of one model."""
+        return tuple(search for search in self.searches if search.model.id == model.id)
 
     def truth(self) -> Iterator[Truth]:
         """Yield what a simulated provider must know: one right and one wrong reply for each prompt."""
@@ -160,18 +204,22 @@ def expand(
     models: Iterable[Model],
     tasks: Sequence[Task],
     loads: Sequence[Load],
+    searches: Sequence[Search] = (),
 ) -> Plan:
     """Return the plan of a suite whose documents are already checked.
 
     A task's own parameters stand above the suite's ``defaults``, a model's above both.
     """
+    pairs = [(model, task, merged(defaults, task.params, model.params)) for model in models for task in tasks]
     cells = tuple(
-        Cell(model, task, load, merged(defaults, task.params, model.params), repeats, seed)
-        for model in models
-        for task in tasks
-        for load in loads
+        Cell(model, task, load, params, repeats, seed) for model, task, params in pairs for load in loads
     )
-    return Plan(suite, suite_sha256, seed, repeats, margin_points, cells)
+    planned = tuple(
+        PlannedSearch(model, task, search, params, repeats, seed)
+        for model, task, params in pairs
+        for search in searches
+    )
+    return Plan(suite, suite_sha256, seed, repeats, margin_points, cells, searches=planned)
 
 
 def merged(*layers: Params) -> Params:
@@ -189,16 +237,14 @@ def merged(*layers: Params) -> Params:
     return result
 
 
-def prompt_chars(sample: Sample) -> int:
-    """Return the characters of text in a sample's prompt."""
-    return sum(
-        len(part.text) for message in sample.messages for part in message.parts if isinstance(part, Text)
-    )
+def prompt_chars(messages: Iterable[Message]) -> int:
+    """Return the characters of text in a prompt."""
+    return sum(len(part.text) for message in messages for part in message.parts if isinstance(part, Text))
 
 
 def described(plan: Plan) -> list[Mapping[str, Any]]:
     """Return one plain row per cell, for ``bench plan`` and its ``--json``."""
-    return [
+    rows: list[Mapping[str, Any]] = [
         {
             "cell_id": cell.cell_id,
             "model": cell.model.id,
@@ -206,10 +252,38 @@ def described(plan: Plan) -> list[Mapping[str, Any]]:
             "weights": cell.model.weights,
             "task": cell.task.name,
             "category": cell.task.category,
-            "load": f"{cell.load.kind} {cell.load.value:g}",
+            "load": _worded(cell.load),
             "samples": len(cell.task.samples),
             "requests": len(cell.requests),
             "params": cell.params.as_json(),
         }
         for cell in plan.cells
     ]
+    rows += [
+        {
+            "cell_id": search.search_id,
+            "model": search.model.id,
+            "runner": search.model.runner,
+            "weights": search.model.weights,
+            "task": search.task.name,
+            "category": search.task.category,
+            "load": f"search {search.search.from_rps:g} to {search.search.to_rps:g} rps",
+            "samples": len(search.task.samples),
+            "requests": most_requests(search),
+            "params": search.params.as_json(),
+        }
+        for search in plan.searches
+    ]
+    return rows
+
+
+def most_requests(search: PlannedSearch) -> int:
+    """Return the most requests that a search can send: every try at the highest rate, and none of them cut short."""
+    each = math.ceil(search.search.to_rps * (search.search.load.duration_s or 0.0)) + 1
+    return search.search.most_tries * min(each, search.search.load.max_requests or each)
+
+
+def _worded(load: Load) -> str:
+    if load.kind in {"concurrency", "rate", "adaptive"}:
+        return f"{load.kind} {load.value:g}"
+    return f"{load.kind} {load.label.removeprefix(load.kind).lstrip('-')}"

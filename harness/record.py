@@ -143,7 +143,7 @@ def attempt_row(
         weights=cell.model.weights,
         simulated=simulated,
         prompt_sha256=prompt_sha256(planned.sample.messages),
-        params_asked=canonical_json(cell.params.as_json()),
+        params_asked=canonical_json(cell.params_of(planned).as_json()),
         params_sent=canonical_json(call.params_sent),
         params_changes=call.changes,
         image_count=len(images),
@@ -171,7 +171,7 @@ def attempt_row(
         **dataclasses.asdict(usage),
         usage_source="provider" if told else "none",
         reasoning_disclosure=response.disclosure,
-        input_chars=prompt_chars(planned.sample),
+        input_chars=prompt_chars(cell.messages(planned)),
         output_chars=len(response.answer),
         reasoning_chars=len(response.reasoning),
         outcome=outcome,
@@ -181,15 +181,17 @@ def attempt_row(
         finish_reason=response.finish_reason,
         finish_raw=response.finish_raw,
         from_cache=False,
-        scorer=cell.task.scorer_name,
+        scorer=cell.task.scorer_name if planned.is_scored else None,
         score=value,
         answer=score.answer if score else None,
         isolation=score.isolation if score else None,
     )
 
 
-def payload_row(row: Attempt, planned: Planned, response: Response, score: Score | None) -> Payload:
-    """Return the texts of one attempt."""
+def payload_row(
+    row: Attempt, cell: Cell, planned: Planned, response: Response, score: Score | None
+) -> Payload:
+    """Return the texts of one attempt, the prompt as it was sent."""
     sample = planned.sample
     return Payload(
         run_id=row.run_id,
@@ -197,7 +199,7 @@ def payload_row(row: Attempt, planned: Planned, response: Response, score: Score
         sample_id=row.sample_id,
         repeat=row.repeat,
         attempt=row.attempt,
-        messages=canonical_json(messages_as_json(sample.messages)),
+        messages=canonical_json(messages_as_json(cell.messages(planned))),
         reply=response.answer,
         reasoning=response.reasoning or None,
         target=None if sample.target is None else canonical_json(sample.target),

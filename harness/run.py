@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,17 +18,26 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from harness import manifest as manifests
-from harness import scoring, wire
+from harness import wire
+from harness.crew import zero_ahead_s
 from harness.errors import BenchError, ResultsError
-from harness.load import Halt, Retries, Try, drive
-from harness.measure import LagMeter, measure
-from harness.plan import Cell, Plan, Planned
-from harness.record import CellClock, Circumstance, attempt_row, payload_row
+from harness.load import Halt, Retries
+from harness.marking import Marking
+from harness.pipe import Report
+from harness.plan import Cell, Plan, Planned, PlannedSearch
+from harness.record import CellClock, payload_row
 from harness.runner import Runner
-from harness.scoring import Scorer
+from harness.search import Bisection, Tally
+from harness.sender import Rules, Sent
+from harness.stage import Stage
 from harness.store import RunWriter, attempts_of
 from harness.telemetry import GpuSampler
-from harness.values import Attempt, Failure, Model, Request, Response, Score, Session
+from harness.values import Attempt, Model, Score, Session
+
+SCHEDULE_CONNECTIONS = 1024
+"""Under a schedule nobody knows how many requests will be in flight; a request above this waits for a connection."""
+LOST = "the target is out of reach"
+"""Why a try of a search is cut short."""
 
 Price = Callable[[Attempt], Decimal | None]
 """US dollars that one attempt cost; None: unknown, or not billed by the call."""
@@ -77,6 +87,11 @@ class Settings:
     max_usd: Decimal | None = None
     price: Price = lambda _: None
     selection: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> Rules:
+        """What holds for every attempt."""
+        return Rules(self.retries, self.total_s)
 
 
 async def run(
@@ -141,7 +156,10 @@ class _Conductor:
         earlier = attempts_of(writer.folder) if resumed else []
         self.kept: set[Key] = set()
         self.made: dict[Key, int] = {}
+        self.earlier: dict[str, list[Attempt]] = {}
         for row in earlier:
+            if row.load_kind == "search":
+                self.earlier.setdefault(row.cell_id, []).append(row)
             key = (row.cell_id, row.sample_id, row.repeat)
             self.made[key] = max(self.made.get(key, 0), row.attempt)
             if row.final:
@@ -155,7 +173,8 @@ class _Conductor:
         for model in self.plan.models:
             if self.halt.reason is not None:
                 return
-            if all(
+            searches = self.plan.searches_of(model)
+            if all(self._search_entry(search)["is_done"] for search in searches) and all(
                 self._key(cell, planned) in self.kept
                 for cell in self.plan.cells_of(model)
                 for planned in cell.requests
@@ -180,23 +199,30 @@ class _Conductor:
         log_dir = self.writer.folder / "logs" / model.id.replace("/", "_")
         log_dir.mkdir(parents=True, exist_ok=True)
         cells = self.plan.cells_of(model)
-        places = max(int(cell.load.value) if cell.load.kind == "concurrency" else 1024 for cell in cells)
+        searches = self.plan.searches_of(model)
         session = Session(
             log_dir=log_dir,
-            connections=places,
+            connections=max(
+                int(cell.load.value) if not cell.load.on_schedule else SCHEDULE_CONNECTIONS
+                for cell in (*cells, *(search.cell(1.0, 1) for search in searches))
+            ),
             connect_timeout_s=self.settings.connect_s,
             read_timeout_s=self.settings.read_s,
             truth=self.plan.truth,
             tell=self.watcher.tell,
         )
         self.watcher.model_opening(model)
+        stage = Stage(model, runner, session, self.settings.rules, self.watcher.tell)
         try:
             await runner.open(session)
             manifests.find(self.manifest["models"], "id", model.id)["facts"] = dict(await runner.facts())
             self.writer.write_manifest(self.manifest)
             for cell in cells:
                 if self.halt.reason is None:
-                    await self._one_cell(cell, runner)
+                    await self._one_cell(cell, stage, self.halt)
+            for search in searches:
+                if self.halt.reason is None:
+                    await self._one_search(search, stage)
         except ResultsError:
             raise
         except BenchError as exc:
@@ -204,57 +230,121 @@ class _Conductor:
             self.manifest["failures"].append({"model_id": model.id, "message": str(exc)})
             self.watcher.tell(f"{model.id}: {exc}")
         finally:
-            await runner.close()
+            try:
+                await stage.close()
+            finally:
+                await runner.close()
 
-    async def _one_cell(self, cell: Cell, runner: Runner) -> None:
+    async def _one_cell(self, cell: Cell, stage: Stage, halt: Halt, tally: Tally | None = None) -> None:
+        """Send what is left of a cell.
+
+        Args:
+            cell: The cell.
+            stage: Where its model is open.
+            halt: Stops it: the run's, or that of one try of a search.
+            tally: Counts its rows. None: it is no try of a search.
+        """
         todo = [
-            (planned, self.made.get(self._key(cell, planned), 0))
-            for planned in cell.requests
+            (number, self.made.get(self._key(cell, planned), 0))
+            for number, planned in enumerate(cell.requests)
             if self._key(cell, planned) not in self.kept
         ]
         kept = len(cell.requests) - len(todo)
         self.watcher.cell_started(cell, len(cell.requests), kept)
         if todo:
             entry = manifests.find(self.manifest["cells"], "cell_id", cell.cell_id)
-            entry["counters_before"] = await runner.counters()
-            meter = LagMeter(asyncio.get_running_loop())
-            clock = CellClock(wire.now(), datetime.now(UTC))
-            performance = _Performance(self, cell, runner, meter, clock)
+            entry["counters_before"] = await stage.runner.counters()
+            crew = await stage.crew(cell)
+            clock = CellClock(zero_ahead_s() if crew else wire.now(), datetime.now(UTC))
+
+            def keep(row: Attempt, sent: Sent, score: Score | None) -> None:
+                self.keep(cell, row, sent, score)
+                if tally is not None:
+                    tally.take(row)
+                    if tally.is_lost:
+                        halt.now(LOST)
+
+            suite = (self.plan.suite, self.plan.suite_sha256)
+            marking = Marking(
+                self.manifest["run_id"], suite, cell, clock, self.scorers, keep,
+                simulated=stage.runner.simulated,
+            )  # fmt: skip
             samples: list[dict[str, Any]] = []
+            reports: list[Report] = []
             try:
                 with GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.zero_s):
-                    await drive(
-                        cell.load,
-                        todo,
-                        performance.send,
-                        retries=self.settings.retries,
-                        halt=self.halt,
-                        seed=self.plan.seed,
-                        zero_s=clock.zero_s,
+                    reports = await stage.perform(
+                        cell, crew, todo, marking.take, halt, seed=self.plan.seed, zero_s=clock.zero_s
                     )
             finally:
                 wall_s = wire.now() - clock.zero_s
-                meter.stop()
-                await performance.settle()
+                await marking.settle()
                 # A resumed cell has several stretches; its reserved time is their sum.
                 entry["wall_s"] = (entry["wall_s"] or 0.0) + wall_s
                 entry["started_at"] = entry["started_at"] or manifests.utc_text(clock.started_at)
-                entry["lag_p99_s"] = meter.quantile_s(0.99)
+                lags = [
+                    lag for lag in (entry["lag_p99_s"], *(r.lag_p99_s for r in reports)) if lag is not None
+                ]
+                entry["lag_p99_s"] = max(lags, default=None)
+                entry["workers"] = [dataclasses.asdict(report) for report in reports]
                 with contextlib.suppress(BenchError):
-                    entry["counters_after"] = await runner.counters()
+                    entry["counters_after"] = await stage.runner.counters()
                 self.writer.sync()
                 self.writer.add_telemetry(samples)
                 self.writer.write_manifest(self.manifest)
         self.watcher.cell_ended(cell)
 
-    def keep(
-        self, cell: Cell, row: Attempt, planned: Planned, response: Response, score: Score | None
-    ) -> None:
+    async def _one_search(self, planned: PlannedSearch, stage: Stage) -> None:
+        """Try one rate after another; a resumed search goes by the rows that its tries have left."""
+        entry = self._search_entry(planned)
+        bisection = Bisection(planned.search)
+        while self.halt.reason is None and (step := bisection.following()) is not None:
+            cell = planned.cell(*step)
+            measured = sum(request.phase == "measure" for request in cell.requests)
+            tally = Tally(planned.search.slo, measured)
+            for row in self.earlier.get(cell.cell_id, ()):
+                tally.take(row)
+            listed = [known for known in self.manifest["cells"] if known["cell_id"] == cell.cell_id]
+            if not listed:
+                listed = [manifests.cell_entry(cell)]
+                self.manifest["cells"] += listed
+            if not listed[0]["cut_short"]:
+                await self._one_try(cell, stage, tally, listed[0])
+            if self.halt.reason is not None and tally.sent < tally.planned and not tally.is_lost:
+                break
+            bisection.take(step[0], tally.met, tally.sent)
+            entry.update(bisection.result())
+            self.writer.write_manifest(self.manifest)
+        if entry["is_done"]:
+            self.watcher.tell(f"{planned.search_id}: {entry['words']} keeps {planned.search.slo}")
+
+    async def _one_try(self, cell: Cell, stage: Stage, tally: Tally, entry: dict[str, Any]) -> None:
+        """Send one try until it is done, or until its target is out of reach."""
+        halt = Halt()
+        passing = asyncio.create_task(self.halt.wait())
+        passing.add_done_callback(lambda done: None if done.cancelled() else halt.now(self.halt.reason or ""))
+        try:
+            await self._one_cell(cell, stage, halt, tally)
+        finally:
+            passing.cancel()
+        if halt.reason == LOST:
+            # What was not sent any more is no part of the plan: nothing is left to resume.
+            entry["cut_short"] = True
+            entry["planned"] = sum(key[0] == cell.cell_id for key in self.kept)
+            self.writer.write_manifest(self.manifest)
+
+    def _search_entry(self, planned: PlannedSearch) -> dict[str, Any]:
+        return manifests.find(self.manifest["searches"], "search_id", planned.search_id)
+
+    def keep(self, cell: Cell, row: Attempt, sent: Sent, score: Score | None) -> None:
         """Put one attempt on disk and report it."""
+        planned = sent.planned
         for message in planned.sample.messages:
             for image in message.images:
                 self.writer.add_media(image.sha256, image.data)
-        self.writer.add(row, payload_row(row, planned, response, score))
+        self.writer.add(row, payload_row(row, cell, planned, sent.response, score))
+        if row.final:
+            self.kept.add(self._key(cell, planned))
         usd = self.settings.price(row)
         self._spend(usd)
         self.watcher.attempt_done(cell, row, usd)
@@ -268,89 +358,3 @@ class _Conductor:
     @staticmethod
     def _key(cell: Cell, planned: Planned) -> Key:
         return (cell.cell_id, planned.sample.sample_id, planned.repeat)
-
-
-class _Performance:
-    """One cell under way: makes attempts, scores them beside the load, and hands on their rows."""
-
-    def __init__(
-        self, conductor: _Conductor, cell: Cell, runner: Runner, meter: LagMeter, clock: CellClock
-    ) -> None:
-        self.conductor = conductor
-        self.cell = cell
-        self.runner = runner
-        self.meter = meter
-        self.clock = clock
-        task = cell.task
-        self.scorer: Scorer | None = (
-            scoring.make(task.scorer_name, task.scorer_options) if task.scorer_name else None
-        )
-        self.in_flight = 0
-        self.scoring: set[asyncio.Task[None]] = set()
-
-    async def send(self, attempt: Try) -> Failure | None:
-        """Make one attempt; its row follows as soon as it is scored."""
-        planned = attempt.planned
-        call = self.runner.prepare(Request(self.cell.model, planned.sample.messages, self.cell.params))
-        self.in_flight += 1
-        in_flight = self.in_flight
-        began_s = wire.now()
-        try:
-            response = await measure(self.runner, call, self.conductor.settings.total_s)
-        finally:
-            self.in_flight -= 1
-        how = Circumstance(
-            number=attempt.number,
-            final=not self.conductor.settings.retries.again(response.failure, attempt.tries),
-            scheduled_s=attempt.scheduled_s,
-            loop_lag_s=self.meter.worst_s(began_s, response.timing.done_s),
-            in_flight=in_flight,
-        )
-
-        def keep(score: Score | None) -> None:
-            row = attempt_row(
-                self.conductor.manifest["run_id"],
-                (self.conductor.plan.suite, self.conductor.plan.suite_sha256),
-                self.cell,
-                planned,
-                call,
-                response,
-                score,
-                how,
-                self.clock,
-                simulated=self.runner.simulated,
-            )
-            self.conductor.keep(self.cell, row, planned, response, score)
-
-        to_score = (
-            self.scorer is not None and response.failure is None and response.finish_reason != "refusal"
-        )
-        if not to_score or self.scorer is None:
-            keep(None)
-        elif not self.scorer.slow:
-            keep(_scored(self.scorer, response, planned))
-        else:
-            self._score_aside(self.scorer, response, planned, keep)
-        return response.failure
-
-    def _score_aside(
-        self, scorer: Scorer, response: Response, planned: Planned, keep: Callable[[Score | None], None]
-    ) -> None:
-        async def aside() -> None:
-            loop = asyncio.get_running_loop()
-            keep(await loop.run_in_executor(self.conductor.scorers, _scored, scorer, response, planned))
-
-        self.scoring.add(asyncio.create_task(aside()))
-
-    async def settle(self) -> None:
-        """Wait for the scores still under way; raises what keeping their rows raised."""
-        if self.scoring:
-            await asyncio.gather(*self.scoring)
-
-
-def _scored(scorer: Scorer, response: Response, planned: Planned) -> Score:
-    """Score one answer; a scorer's bug leaves the answer unscored and says so."""
-    try:
-        return scorer(response.answer, planned.sample)
-    except Exception as exc:  # noqa: BLE001 - an answer that was paid for must not be lost to a scorer's bug
-        return Score(None, "unscored", reason=f"the scorer broke: {type(exc).__name__}: {exc}")

@@ -6,9 +6,12 @@ disagree about what was met.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+from harness.values import Attempt
 
 LIMITS = ("ttft_s", "answer_ttft_s", "inter_chunk_s", "response_s")
 
@@ -36,6 +39,20 @@ class Slo:
     percentile: float = 0.95
     attainment: float = 0.95
 
+    def kept_by(self, row: Attempt) -> bool:
+        """Say whether a request's final attempt kept every limit; one that was not the first has missed."""
+        if row.outcome == "infra" or row.attempt > 1:
+            return False
+        instants = (
+            (self.ttft_s, row.first_token_s),
+            (self.answer_ttft_s, row.first_answer_s),
+            (self.response_s, row.done_s),
+        )
+        for limit_s, at_s in instants:
+            if limit_s is not None and (at_s is None or at_s - row.scheduled_s > limit_s):
+                return False
+        return self.inter_chunk_s is None or slowest_gap_s(row.chunk_s, self.percentile) <= self.inter_chunk_s
+
     def as_json(self) -> dict[str, Any]:
         """Return the limits that are set, for ``run.json``."""
         limits = {name: value for name in LIMITS if (value := getattr(self, name)) is not None}
@@ -55,3 +72,14 @@ class Slo:
             if (value := getattr(self, name)) is not None
         ]
         return f"{', '.join(words)}, {self.attainment * 100:g} % of requests"
+
+
+def slowest_gap_s(times: Sequence[float], share: float) -> float:
+    """Return a percentile of one reply's gaps, interpolated linearly; 0 where it has none: one piece cannot stall."""
+    gaps = sorted(after - before for before, after in pairwise(times))
+    if not gaps:
+        return 0.0
+    place = share * (len(gaps) - 1)
+    low = int(place)
+    high = min(low + 1, len(gaps) - 1)
+    return gaps[low] + (place - low) * (gaps[high] - gaps[low])

@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator
 
 from harness.document import NAME, PATH_NAME, Document, Path_, Strict, check, read_document, refuse_keys
 from harness.errors import DocumentError, SetupError
+from harness.loads import LoadDocument
 from harness.task import ParamsDocument, Task, TaskDocument, find_builtin, load_task, read_task
 from harness.values import Model, canonical_json, sha256
-
-MOST_REQUESTS = 10_000_000
-"""Of one cell under a rate: more would be a slip of the pen, and a plan holds them all."""
 
 _KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
 _FREE = {"sim", "engine", "options"}
@@ -130,47 +128,6 @@ class ModelDocument(Strict):
             options={**self.options, **{key: given for key, given in named.items() if given is not None}},
             cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
         )
-
-
-class LoadDocument(Strict):
-    """When to send: a number in flight, or a rate."""
-
-    concurrency: int | None = Field(None, ge=1, le=100_000, description="requests in flight")
-    warmup_requests: int = Field(
-        0, ge=0, le=100_000, description="extra requests first, left out of every figure"
-    )
-    rate_rps: float | None = Field(None, gt=0, le=100_000, description="requests per second")
-    arrivals: Literal["constant", "poisson"] = Field("poisson", description="spacing under a rate")
-    duration_s: float | None = Field(None, gt=0, le=7 * 86_400, description="how long a rate lasts")
-    warmup_s: float = Field(0.0, ge=0, description="start of a rate, left out of every figure")
-    max_requests: int | None = Field(None, ge=1, le=MOST_REQUESTS, description="cap on a rate's requests")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> LoadDocument:
-        if (self.concurrency is None) == (self.rate_rps is None):
-            raise ValueError("give exactly one of concurrency and rate_rps")
-        if self.rate_rps is None:
-            misplaced = sorted(self.model_fields_set & {"arrivals", "duration_s", "warmup_s", "max_requests"})
-            if misplaced:
-                raise ValueError(f"{misplaced[0]} goes with rate_rps; take it out, or give rate_rps")
-            return self
-        if "warmup_requests" in self.model_fields_set:
-            raise ValueError("warmup_requests goes with concurrency; under rate_rps give warmup_s")
-        if self.duration_s is None:
-            raise ValueError("rate_rps needs duration_s")
-        if self.warmup_s >= self.duration_s:
-            raise ValueError("warmup_s must be shorter than duration_s, or nothing is measured")
-        if self.max_requests is None and self.rate_rps * self.duration_s > MOST_REQUESTS:
-            raise ValueError(
-                f"{self.rate_rps:g} requests/s for {self.duration_s:g} s are more than {MOST_REQUESTS}; "
-                "lower one of them, or give max_requests"
-            )
-        return self
-
-    @property
-    def label(self) -> str:
-        """Two loads with one label would be one cell."""
-        return f"c{self.concurrency}" if self.concurrency is not None else f"r{self.rate_rps:g}"
 
 
 class RetriesDocument(Strict):
@@ -337,7 +294,7 @@ def load_suite(path: Path) -> Suite:
     refuse_keys(document)
     suite = check(document, Suite)
     _refuse_twice(document, "models", "id", [model.id for model in suite.models])
-    _refuse_twice(document, "loads", "load", [load.label for load in suite.loads])
+    _refuse_same_cells(document, suite.loads)
     _refuse_bare_words(document)
     suite._document = document  # noqa: SLF001 - pydantic sets private attributes only after validation
     return suite
@@ -351,6 +308,19 @@ def _refuse_twice(document: Document, where: str, what: str, names: Sequence[str
             raise document.error(
                 at, f"{what} {name!r} is there twice, also as {where}[{first}]; each must be unique"
             )
+
+
+def _refuse_same_cells(document: Document, loads: Sequence[LoadDocument]) -> None:
+    """Refuse two loads with one name in tables: they would be one cell."""
+    seen: dict[str, int] = {}
+    for index, load in enumerate(loads):
+        for label in load.labels():
+            if label in seen:
+                raise document.error(
+                    ("loads", index),
+                    f"load {label!r} is there twice, also as loads[{seen[label]}]; give one of them a name",
+                )
+            seen[label] = index
 
 
 def _refuse_bare_words(document: Document) -> None:

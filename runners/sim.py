@@ -75,6 +75,11 @@ class SimRunner:
         said: str | None = self._inner.missing()
         return said
 
+    def attached(self) -> Model:
+        """Return the model as another process reaches the server of this one."""
+        options = {**self.model.options, "sim": {"protocol": self.protocol}}
+        return dataclasses.replace(self.model, base_url=self._url, options=options)
+
     def prepare(self, request: Request) -> Call:
         """Return the request's body as the vendor's runner makes it."""
         call: Call = self._inner.prepare(request)

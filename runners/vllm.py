@@ -97,6 +97,14 @@ class VllmRunner:
             )
         return self._client.missing()
 
+    def attached(self) -> Model | None:
+        """Return the model as another process reaches the server. None: the engine runs in this process."""
+        if self._engine is not None:
+            return None
+        options = {key: value for key, value in self.model.options.items() if key != "serve"}
+        key_env = None if self.serve is not None else self.model.key_env
+        return replace(self._asked, base_url=self._client.base_url, options=options, key_env=key_env)
+
     def prepare(self, request: Request) -> Call:
         """Return the request's body; the same for an attached and an owned server."""
         return self._engine.prepare(request) if self._engine else self._client.prepare(request)

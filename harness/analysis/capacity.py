@@ -34,19 +34,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats as _dist
 
 from harness.analysis.frames import Runs, floats, read, records
 from harness.analysis.validity import client_limits
 from harness.analysis.window import throughput
 from harness.slo import Slo
-from harness.stats import Floats, wilson
+from harness.stats import Floats, Level, attained_low, crossing
 
 OPEN_LOOP = ("rate", "search")
 """Kinds whose value is a steady rate; a ramp and a replay have none."""
@@ -211,29 +210,6 @@ def _gap_s(times: Any, share: float) -> float:
     return float(np.quantile(gaps, share)) if len(gaps) else 0.0
 
 
-def attained_low(met: Sequence[int], sent: Sequence[int]) -> float | None:
-    """Return a lower 95 % bound of the share met, over a level's repetitions. None: nothing was sent.
-
-    Wilson's bound on the pooled requests; where the repetitions spread more than independent requests would, Student's
-    on their mean, which is lower.
-
-    Args:
-        met: By repetition, requests that kept every limit.
-        sent: By repetition, requests.
-    """
-    total = sum(sent)
-    if not total:
-        return None
-    share = sum(met) / total
-    low = wilson(share, total, confidence=0.90).low
-    assert low is not None, "something was sent"
-    if len(sent) > 1:
-        shares = np.asarray(met, dtype=np.float64) / np.asarray(sent, dtype=np.float64)
-        spread = float(shares.std(ddof=1)) / math.sqrt(len(sent))
-        low = min(low, share - float(_dist.t(len(sent) - 1).ppf(0.95)) * spread)
-    return max(0.0, low)
-
-
 def _attained(part: pd.DataFrame, slo: Slo, rate: float | None) -> dict[str, Any]:
     by_cell = part.groupby(["run_id", "cell_id"], observed=True)["kept"].agg(["sum", "size"])
     met, sent = int(by_cell["sum"].sum()), len(part)
@@ -302,31 +278,23 @@ def _rates(table: pd.DataFrame, slo: Slo) -> list[Rate]:
 
 def _rate(model_id: str, task: str, levels: pd.DataFrame, slo: Slo) -> Rate:
     """Return the rate by M3: between the last level that passed and the first that failed."""
-    passed = levels["passed"].tolist()
-    certain = levels["certain"].tolist()
-    offered = levels["offered_rps"].astype(float).tolist()
-    failed_at = passed.index(False) if False in passed else len(passed)
-    low = next((offered[k] for k in range(failed_at - 1, -1, -1) if certain[k]), None)
-    sure = f" (at least {low:.3g}/s)" if low is not None else " (no level is sure of it: too few requests)"
-    unknown = Rate(model_id, task, None, low, offered[-1], None, None, "")
-    if failed_at == len(passed):
-        more = "" if low == offered[-1] else sure
-        return replace(unknown, words=f">= {offered[-1]:.3g}/s, the highest tested{more}")
-    if failed_at == 0:
-        return replace(unknown, words=f"< {offered[0]:.3g}/s, the lowest tested")
-    below, above = levels.iloc[failed_at - 1], levels.iloc[failed_at]
-    # The level above fell through the target that the one below reached, so the fall is above 0.
-    part = (float(below["attainment"]) - slo.attainment) / (
-        float(below["attainment"]) - float(above["attainment"])
-    )
-    low_log, high_log = math.log(offered[failed_at - 1]), math.log(offered[failed_at])
-    rate = math.exp(low_log + part * (high_log - low_log))
-    return replace(
-        unknown,
-        rate_rps=rate,
-        output_tokens_per_s=_between(below, above, "output_tokens_per_s", part),
-        input_tokens_per_s=_between(below, above, "input_tokens_per_s", part),
-        words=f"{rate:.3g}/s{sure}",
+    tried = [
+        Level(*map(float, row))
+        for row in levels[["offered_rps", "attainment", "attainment_low"]].itertuples(index=False, name=None)
+    ]
+    found = crossing(tried, slo.attainment)
+    speeds: dict[str, float | None] = dict.fromkeys(("output_tokens_per_s", "input_tokens_per_s"))
+    if found.below is not None:
+        below, above = levels.iloc[found.below], levels.iloc[found.below + 1]
+        speeds = {name: _between(below, above, name, found.part) for name in speeds}
+    return Rate(
+        model_id=model_id,
+        task=task,
+        rate_rps=found.rate_rps,
+        low_rps=found.low_rps,
+        tested_rps=tried[-1].rate_rps,
+        **speeds,
+        words=found.words,
     )
 
 

@@ -5,6 +5,7 @@ Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of ite
 (the same document, the same sample asked again); items of one cluster are resampled together.
 """
 
+from harness.stats.attainment import Crossing, Level, attained_low, crossing
 from harness.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
 from harness.stats.paired import Difference, equivalent, items_needed, paired_difference, shifted
 from harness.stats.quantiles import quantile_difference, quantile_interval
@@ -31,15 +32,19 @@ from harness.stats.shares import (
 __all__ = [
     "RESAMPLES",
     "SEED",
+    "Crossing",
     "Difference",
     "Floats",
     "Interval",
     "Ints",
+    "Level",
     "Quotients",
     "Strengths",
+    "attained_low",
     "bradley_terry",
     "cluster_sums",
     "compare_quotients",
+    "crossing",
     "elo_win_rate",
     "equivalent",
     "holm",

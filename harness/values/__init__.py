@@ -38,7 +38,9 @@ from harness.values.prompt import (
     canonical_json,
     messages_as_json,
     prompt_sha256,
+    salted,
     sha256,
+    unsalted,
 )
 
 __all__ = [
@@ -71,5 +73,7 @@ __all__ = [
     "canonical_json",
     "messages_as_json",
     "prompt_sha256",
+    "salted",
     "sha256",
+    "unsalted",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -91,6 +92,37 @@ def messages_as_json(messages: Iterable[Message]) -> list[dict[str, Any]]:
 def prompt_sha256(messages: Iterable[Message]) -> str:
     """Return the hash by which two models are known to have been asked the same thing."""
     return sha256(canonical_json(messages_as_json(messages)))
+
+
+_SALT = re.compile(r"\[#[0-9a-f]{8}\] ")
+
+
+def salted(messages: tuple[Message, ...], nonce: str) -> tuple[Message, ...]:
+    """Return a prompt that begins with a short word, so that no cache has seen its beginning.
+
+    The word stands at the very start of the first message, since prefix caches compare from there. A prompt's hash is
+    taken without it, so that two models are still known to have been asked the same.
+
+    Args:
+        messages: The prompt.
+        nonce: Eight hexadecimal digits.
+    """
+    first = messages[0]
+    return (Message(first.role, (Text(f"[#{nonce}] "), *first.parts)), *messages[1:])
+
+
+def unsalted(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return a prompt without the word that :func:`salted` put before it; one that has none as it is."""
+    first = messages[0] if messages else None
+    if first is None or not first.parts or not isinstance(first.parts[0], Text):
+        return messages
+    text = first.parts[0].text
+    found = _SALT.match(text)
+    if found is None:
+        return messages
+    rest = text[found.end() :]
+    parts = (Text(rest), *first.parts[1:]) if rest else first.parts[1:]
+    return (Message(first.role, parts), *messages[1:])
 
 
 @dataclass(frozen=True, slots=True)

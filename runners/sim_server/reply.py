@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.values import Message, Truth, prompt_sha256
+from harness.values import Message, Truth, prompt_sha256, unsalted
 from runners.sim_server.persona import Persona
 
 UNKNOWN = "I do not know this prompt."
@@ -42,7 +42,7 @@ class Reply:
     """What is to be sent.
 
     Attributes:
-        prompt_sha256: Of the prompt as it arrived.
+        prompt_sha256: Of the prompt, without the harness's salt.
         nth: How often this prompt has been asked, from 0.
         known: Whether the prompt stands in the answer book.
         is_right: Whether the persona knew the answer this time.
@@ -85,17 +85,23 @@ class Mind:
         self.book = book
         self._asked: Counter[str] = Counter()
         self._answered: Counter[str] = Counter()
+        self._cached: set[str] = set()
 
     def reply(self, asked: Asked) -> Reply:
         """Return what to say, and remember having been asked."""
         persona = self.persona
-        prompt = prompt_sha256(asked.messages)
+        # Salt keeps a prompt out of the cache and does not make it another question.
+        question = unsalted(asked.messages)
+        prompt = prompt_sha256(question)
+        sent = prompt if question is asked.messages else prompt_sha256(asked.messages)
         nth, repeat = self._asked[prompt], self._answered[prompt]
         self._asked[prompt] += 1
         fault = persona.fault(prompt, nth)
         # A retry after a fault is the same question again, not a new draw of the answer.
+        seen = sent in self._cached
         if fault in {None, "slow"}:
             self._answered[prompt] += 1
+            self._cached.add(sent)
         truth = self.book.get(prompt)
         right = truth is not None and persona.is_right(prompt, truth.category, repeat)
         text = self._text(truth, prompt, right=right)
@@ -120,7 +126,7 @@ class Mind:
             answer=bundled(kept, persona.tokens_per_chunk),
             finish=finish if kept == tokens else "length",
             input_tokens=given,
-            cached_tokens=given // BLOCK_TOKENS * BLOCK_TOKENS if persona.cache and repeat else 0,
+            cached_tokens=given // BLOCK_TOKENS * BLOCK_TOKENS if persona.cache and seen else 0,
             output_tokens=thought + len(kept),
             reasoning_tokens=thought,
             hidden_tokens=thought - shown,

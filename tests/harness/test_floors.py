@@ -32,6 +32,9 @@ FLOORS = {
     "harness.telemetry": 1,
     "harness.jail": 1,
     "harness.sandbox": 1,
+    "harness.trace": 1,
+    "harness.arrivals": 1,
+    "harness.loads": 1,
     "harness.plan": 2,
     "harness.measure": 2,
     "harness.scoring": 2,
@@ -41,17 +44,27 @@ FLOORS = {
     "harness.record": 3,
     "harness.estimate": 3,
     "harness.manifest": 3,
+    "harness.sender": 3,
+    "harness.search": 3,
+    "harness.pipe": 3,
     "harness.rescoring": 4,
     "harness.assembly": 4,
     "harness.run": 4,
     "harness.report": 4,
+    "harness.marking": 4,
+    "harness.crew": 4,
+    "harness.stage": 4,
+    "harness.worker": 4,
     "harness.cli": 5,
     "harness.commands": 5,
 }
 VENDORS = {"openai", "anthropic", "google", "vllm", "genai"}
 # What reads results must work without keys and without vendors.
 READERS = ("harness.analysis", "harness.report")
-ACTORS = {"harness.load", "harness.measure", "harness.run", "harness.runner", "harness.wire"}
+ACTORS = {
+    "harness.load", "harness.measure", "harness.run", "harness.runner", "harness.wire", "harness.sender",
+    "harness.pipe", "harness.crew", "harness.stage", "harness.worker",
+}  # fmt: skip
 
 
 def modules(folder: str) -> list[Path]:

@@ -112,7 +112,7 @@ def test_the_plan_can_be_shown() -> None:
 
 def test_prompt_characters_are_counted() -> None:
     """'What is 1 + 1?' has 14."""
-    assert 14 == prompt_chars(sample(1))
+    assert 14 == prompt_chars(sample(1).messages)
 
 
 @pytest.mark.parametrize(("load", "label"), [(Load("concurrency", 16), "c16"), (Load("rate", 2.5), "r2.5")])

@@ -77,7 +77,7 @@ def test_the_reason_is_the_new_scorers(run: Path) -> None:
     write_scores(run, scored(run, **{"1": 4}))
     texts = read_payload([run], ["sample_id", "reason"])
 
-    assert texts[texts["sample_id"] == "1"]["reason"].iloc[0]== "ends with 4, which is 4"
+    assert texts[texts["sample_id"] == "1"]["reason"].iloc[0] == "ends with 4, which is 4"
 
 
 def test_changes_are_counted(run: Path) -> None:

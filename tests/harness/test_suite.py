@@ -100,7 +100,7 @@ FAULTS = [
     ("tasks:\n", "tasks:\n  - coding/nothing\n", "no built-in task 'coding/nothing'; did you mean 'coding/functions'? there are: coding/"),
     ("tasks:\n", "tasks:\n  - ./missing.yaml\n", "suite.yaml:14: tasks[0]: no such file"),
     ("tasks:\n", "loads: [{concurrency: 0}]\ntasks:\n", "loads[0].concurrency: found 0; expected at least 1"),
-    ("tasks:\n", "loads: [{concurrency: 1, rate_rps: 2}]\ntasks:\n", "give exactly one of concurrency and rate_rps"),
+    ("tasks:\n", "loads: [{concurrency: 1, rate_rps: 2}]\ntasks:\n", "give exactly one of concurrency, rate_rps, ramp, replay and search; found concurrency and rate_rps"),
     ("tasks:\n", "loads: [{rate_rps: 2}]\ntasks:\n", "rate_rps needs duration_s"),
     ("tasks:\n", "loads: [{rate_rps: 2, duration_s: 5, warmup_s: 5}]\ntasks:\n", "warmup_s must be shorter"),
     ("tasks:\n", "loads: [{concurrency: 2}, {concurrency: 2}]\ntasks:\n", "load 'c2' is there twice"),

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.analysis.capacity import attained_low, capacity
+from harness.analysis.capacity import capacity
 from harness.analysis.frames import read
 from harness.analysis.validity import client_limits
 from harness.slo import Slo
-from harness.stats import wilson
+from harness.stats import attained_low, wilson
 from harness.values import Attempt
 from tests.run_folders import an_attempt
 

@@ -1,0 +1,101 @@
+"""What has come back is scored beside the load and becomes a row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from harness import scoring
+from harness.plan import Cell, Planned
+from harness.record import CellClock, attempt_row
+from harness.scoring import Scorer
+from harness.sender import Sent
+from harness.values import Attempt, Response, Score
+
+Keep = Callable[[Attempt, Sent, Score | None], None]
+"""Takes each finished row with what it was made of."""
+
+
+class Marking:
+    """One cell's attempts on their way to rows.
+
+    Args:
+        run_id: The run.
+        suite: The suite's name and hash.
+        cell: The cell.
+        clock: The cell's clock.
+        simulated: Whether a simulated provider answers.
+        aside: Where slow scorers run, so that they do not hold up the event loop.
+        keep: Takes each row.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        suite: tuple[str, str],
+        cell: Cell,
+        clock: CellClock,
+        aside: Executor,
+        keep: Keep,
+        *,
+        simulated: bool,
+    ) -> None:
+        """Make the task's scorer."""
+        self._run_id = run_id
+        self._suite = suite
+        self._cell = cell
+        self._clock = clock
+        self._simulated = simulated
+        self._aside = aside
+        self._keep = keep
+        task = cell.task
+        self._scorer: Scorer | None = (
+            scoring.make(task.scorer_name, task.scorer_options) if task.scorer_name else None
+        )
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def take(self, sent: Sent) -> None:
+        """Score an attempt and keep its row: at once, or when a slow scorer is done with it."""
+        response, scorer = sent.response, self._scorer
+        wanted = sent.planned.is_scored and response.failure is None and response.finish_reason != "refusal"
+        if scorer is None or not wanted:
+            self._finish(sent, None)
+        elif not scorer.slow:
+            self._finish(sent, _scored(scorer, response, sent.planned))
+        else:
+            self._under_way.add(asyncio.create_task(self._later(scorer, sent)))
+
+    async def _later(self, scorer: Scorer, sent: Sent) -> None:
+        loop = asyncio.get_running_loop()
+        self._finish(
+            sent, await loop.run_in_executor(self._aside, _scored, scorer, sent.response, sent.planned)
+        )
+
+    def _finish(self, sent: Sent, score: Score | None) -> None:
+        row = attempt_row(
+            self._run_id,
+            self._suite,
+            self._cell,
+            sent.planned,
+            sent.call,
+            sent.response,
+            score,
+            sent.how,
+            self._clock,
+            simulated=self._simulated,
+        )
+        self._keep(row, sent, score)
+
+    async def settle(self) -> None:
+        """Wait for the scores still under way; raises what keeping their rows raised."""
+        if self._under_way:
+            await asyncio.gather(*self._under_way)
+
+
+def _scored(scorer: Scorer, response: Response, planned: Planned) -> Score:
+    """Score one answer; a scorer's bug leaves the answer unscored and says so."""
+    try:
+        return scorer(response.answer, planned.sample)
+    except Exception as exc:  # noqa: BLE001 - an answer that was paid for must not be lost to a scorer's bug
+        return Score(None, "unscored", reason=f"the scorer broke: {type(exc).__name__}: {exc}")

@@ -1,0 +1,134 @@
+"""What the run's process and its workers say to each other: frames over a socket pair, pickled.
+
+Both ends are this very code on this machine, and nobody else holds the socket, so a pickle is safe here; what a model
+answered travels inside as plain strings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.plan import Cell
+from harness.record import Circumstance
+from harness.sender import Rules
+from harness.values import Model, Response
+
+_SIZE_BYTES = 4
+READ_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Parent to worker, once: get a runner ready.
+
+    Attributes:
+        worker: Its number.
+        model: As the worker must name it, with the address of a server that the parent owns.
+        log_dir: For the runner.
+        connections: Most requests that this worker will have in flight.
+        connect_s: Deadline for a connection.
+        read_s: Longest silence on an open stream.
+        rules: See :class:`harness.sender.Rules`.
+    """
+
+    worker: int
+    model: Model
+    log_dir: Path
+    connections: int
+    connect_s: float
+    read_s: float
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Worker to parent: the runner is open, or why it is not."""
+
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Parent to worker: its share of a cell.
+
+    Attributes:
+        cell: The cell; its requests are expanded here again, to the same ones.
+        places: Requests to keep in flight, of the cell's number. Of no matter under a schedule.
+        todo: Number of each request in the cell, and the attempts already made at it.
+        zero_s: When the cell begins, on the clock that all processes of a machine share.
+        first_due_s: Where in the schedule it begins; above 0 for a resumed cell.
+        seed: Of the back-off's jitter.
+    """
+
+    cell: Cell
+    places: int
+    todo: tuple[tuple[int, int], ...]
+    zero_s: float
+    first_due_s: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Parent to worker: send nothing new."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Worker to parent: one attempt. The request goes by its number, the call without its body."""
+
+    number: int
+    params_sent: Mapping[str, Any]
+    changes: tuple[str, ...]
+    response: Response
+    how: Circumstance
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a worker fared in a cell.
+
+    Attributes:
+        worker: Its number.
+        requests: Attempts it made.
+        cpu_share: Processor time over wall time: 1 is a whole core.
+        lag_p99_s: Event-loop lag. None: the cell was too short to see any.
+    """
+
+    worker: int
+    requests: int
+    cpu_share: float
+    lag_p99_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Worker to parent: the job is done; or it broke, and the report is of what came before."""
+
+    report: Report
+    problem: str | None = None
+
+
+Batch = list[Ended]
+
+
+def frame(message: object) -> bytes:
+    """Return a message as it goes through the pipe."""
+    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    return len(body).to_bytes(_SIZE_BYTES) + body
+
+
+async def read(reader: asyncio.StreamReader) -> Any:
+    """Return the next message. None: the other end has gone."""
+    try:
+        size = int.from_bytes(await reader.readexactly(_SIZE_BYTES))
+        return pickle.loads(await reader.readexactly(size))  # noqa: S301 - see the module: both ends are ours
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None

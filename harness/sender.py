@@ -1,0 +1,102 @@
+"""One cell's requests sent from one process: prepared, measured, and handed on to be scored and kept.
+
+The same in the run's own process and in a worker's, so what is measured does not depend on where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harness import wire
+from harness.load import Retries, Try
+from harness.measure import LagMeter, measure
+from harness.plan import Cell, Planned
+from harness.record import Circumstance
+from harness.runner import Runner
+from harness.values import Call, Failure, Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every attempt of a run.
+
+    Attributes:
+        retries: When to try again.
+        total_s: Deadline for one attempt.
+    """
+
+    retries: Retries = field(default_factory=Retries)
+    total_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One attempt that has ended, not yet scored.
+
+    Attributes:
+        planned: The request.
+        call: What was sent; without its body when it comes from a worker.
+        response: What came back.
+        how: See :class:`harness.record.Circumstance`.
+    """
+
+    planned: Planned
+    call: Call
+    response: Response
+    how: Circumstance
+
+
+class Sender:
+    """Makes attempts at one cell's requests, and counts those in flight and those made.
+
+    Args:
+        cell: The cell.
+        runner: Its model's open runner.
+        rules: See :class:`Rules`.
+        meter: Of this process's event loop.
+        deliver: Takes each attempt as it ends.
+        worker: Number of this process.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        runner: Runner,
+        rules: Rules,
+        meter: LagMeter,
+        deliver: Callable[[Sent], None],
+        worker: int = 0,
+    ) -> None:
+        """Start with nothing in flight."""
+        self.cell = cell
+        self.runner = runner
+        self.rules = rules
+        self.meter = meter
+        self.deliver = deliver
+        self.worker = worker
+        self.in_flight = 0
+        self.made = 0
+
+    async def send(self, attempt: Try) -> Failure | None:
+        """Make one attempt and return its failure; None: it brought an answer."""
+        cell, planned = self.cell, attempt.planned
+        call = self.runner.prepare(Request(cell.model, cell.messages(planned), cell.params_of(planned)))
+        self.in_flight += 1
+        in_flight = self.in_flight
+        began_s = wire.now()
+        try:
+            response = await measure(self.runner, call, self.rules.total_s)
+        finally:
+            self.in_flight -= 1
+        how = Circumstance(
+            number=attempt.number,
+            final=not self.rules.retries.again(response.failure, attempt.tries),
+            scheduled_s=attempt.scheduled_s,
+            loop_lag_s=self.meter.worst_s(began_s, response.timing.done_s),
+            in_flight=in_flight,
+            worker=self.worker,
+        )
+        self.made += 1
+        self.deliver(Sent(planned, call, response, how))
+        return response.failure

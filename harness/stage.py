@@ -1,0 +1,96 @@
+"""One model made ready for its cells: its open runner, and the workers that send to it once a cell needs some."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from harness import wire
+from harness.crew import Crew, workers_for
+from harness.load import Halt, drive
+from harness.measure import LagMeter
+from harness.pipe import Report
+from harness.plan import Cell
+from harness.runner import Runner
+from harness.sender import Rules, Sender, Sent
+from harness.values import Model, Session
+
+
+class Stage:
+    """One open model.
+
+    Args:
+        model: The model.
+        runner: Its runner; opened and closed by whoever made it.
+        session: What the runner was opened with.
+        rules: For every attempt.
+        tell: Takes one line for the user.
+    """
+
+    def __init__(
+        self, model: Model, runner: Runner, session: Session, rules: Rules, tell: Callable[[str], None]
+    ) -> None:
+        """Start without workers."""
+        self.model = model
+        self.runner = runner
+        self._session = session
+        self._rules = rules
+        self._tell = tell
+        self._crew: Crew | None = None
+        self._size = 0
+
+    async def crew(self, cell: Cell) -> Crew | None:
+        """Return workers for a cell, at least as many as it needs. None: this process sends."""
+        count = workers_for(cell.load, os.cpu_count() or 1)
+        # An engine in this process has no address that another process could reach.
+        model = getattr(self.runner, "attached", lambda: self.model)()
+        if count == 1 or model is None:
+            return None
+        if self._size < count:
+            await self.close()
+            self._tell(f"{self.model.id}: {count} worker processes send")
+            self._crew = await Crew.open(count, model, self._session, self._rules)
+            self._size = count
+        return self._crew
+
+    async def perform(
+        self,
+        cell: Cell,
+        crew: Crew | None,
+        todo: Sequence[tuple[int, int]],
+        take: Callable[[Sent], None],
+        halt: Halt,
+        *,
+        seed: int,
+        zero_s: float,
+    ) -> list[Report]:
+        """Send a cell's requests, from here or from the workers; returns how each process fared."""
+        if crew is not None:
+            count = workers_for(cell.load, os.cpu_count() or 1)
+            return await crew.perform(cell, count, todo, take, halt, seed=seed, zero_s=zero_s)
+        meter = LagMeter(asyncio.get_running_loop())
+        sender = Sender(cell, self.runner, self._rules, meter, take)
+        cpu_s = time.process_time()
+        requests = cell.requests
+        try:
+            await drive(
+                cell.load,
+                [(requests[number], made) for number, made in todo],
+                sender.send,
+                retries=self._rules.retries,
+                halt=halt,
+                seed=seed,
+                zero_s=zero_s,
+            )
+        finally:
+            meter.stop()
+        wall_s = max(wire.now() - zero_s, 1e-9)
+        return [Report(0, sender.made, (time.process_time() - cpu_s) / wall_s, meter.quantile_s(0.99))]
+
+    async def close(self) -> None:
+        """Let the workers go."""
+        if self._crew is not None:
+            await self._crew.close()
+            self._crew, self._size = None, 0

@@ -1,0 +1,161 @@
+"""A worker: a process that sends its share of a cell and hands every attempt to the run's process.
+
+Started as ``python -m harness.worker DESCRIPTOR`` by :mod:`harness.crew`. It writes nothing and scores nothing; it
+ends when its socket does, so no worker outlives the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from harness import pipe, wire
+from harness import runner as runners
+from harness.errors import BenchError
+from harness.load import Halt, drive
+from harness.measure import LagMeter
+from harness.runner import Runner
+from harness.sender import Sender, Sent
+from harness.values import Session
+
+FLUSH_S = 0.05
+"""Attempts are handed on so often: rarely enough that few frames are made, often enough for the live view."""
+
+
+class Worker:
+    """One end of the pipe."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Wait to be told what to open."""
+        self._reader = reader
+        self._writer = writer
+        self._batch: pipe.Batch = []
+        self._halt = Halt()
+
+    async def run(self) -> None:
+        """Do jobs until the other end goes."""
+        opening = await pipe.read(self._reader)
+        if not isinstance(opening, pipe.Open):
+            return
+        try:
+            runner = runners.load(opening.model.runner)(opening.model)
+            await runner.open(
+                Session(
+                    log_dir=opening.log_dir,
+                    connections=opening.connections,
+                    connect_timeout_s=opening.connect_s,
+                    read_timeout_s=opening.read_s,
+                )
+            )
+        except Exception as exc:  # noqa: BLE001 - the run must learn why, whatever it is
+            said = str(exc) if isinstance(exc, BenchError) else f"{type(exc).__name__}: {exc}"
+            self._say(pipe.Ready(said))
+            await self._writer.drain()
+            return
+        self._say(pipe.Ready())
+        try:
+            await self._jobs(runner, opening)
+        finally:
+            await runner.close()
+
+    async def _jobs(self, runner: Runner, opening: pipe.Open) -> None:
+        job: asyncio.Task[None] | None = None
+        while True:
+            message = await pipe.read(self._reader)
+            if message is None:
+                if job is not None:
+                    job.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await job
+                return
+            if isinstance(message, pipe.Stop):
+                self._halt.now(message.reason)
+            elif isinstance(message, pipe.Job):
+                self._halt = Halt()
+                job = asyncio.create_task(self._job(message, runner, opening))
+
+    async def _job(self, job: pipe.Job, runner: Runner, opening: pipe.Open) -> None:
+        requests = job.cell.requests
+        numbers = {(requests[k].sample.sample_id, requests[k].repeat): k for k, _ in job.todo}
+
+        def deliver(sent: Sent) -> None:
+            number = numbers[sent.planned.sample.sample_id, sent.planned.repeat]
+            self._batch.append(
+                pipe.Ended(number, sent.call.params_sent, sent.call.changes, sent.response, sent.how)
+            )
+
+        meter = LagMeter(asyncio.get_running_loop())
+        sender = Sender(job.cell, runner, opening.rules, meter, deliver, opening.worker)
+        began_s, cpu_s = wire.now(), time.process_time()
+        flushing = asyncio.create_task(self._flush_often())
+        problem: str | None = None
+        try:
+            await drive(
+                dataclasses.replace(job.cell.load, value=float(job.places))
+                if not job.cell.load.on_schedule
+                else job.cell.load,
+                [(requests[number], made) for number, made in job.todo],
+                sender.send,
+                retries=opening.rules.retries,
+                halt=self._halt,
+                seed=job.seed + opening.worker,
+                zero_s=job.zero_s,
+                first_due_s=job.first_due_s,
+            )
+        except Exception as exc:  # noqa: BLE001 - what was measured must still be handed on
+            problem = f"{type(exc).__name__}: {exc}"
+        finally:
+            flushing.cancel()
+            meter.stop()
+        wall_s = max(wire.now() - began_s, 1e-9)
+        self._flush()
+        report = pipe.Report(
+            opening.worker, sender.made, (time.process_time() - cpu_s) / wall_s, meter.quantile_s(0.99)
+        )
+        self._say(pipe.Done(report, problem))
+        await self._writer.drain()
+
+    async def _flush_often(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._batch:
+            self._say(self._batch)
+            self._batch = []
+
+    def _say(self, message: Any) -> None:
+        self._writer.write(pipe.frame(message))
+
+
+async def _main(descriptor: int) -> None:
+    connection = socket.socket(fileno=descriptor)
+    reader, writer = await asyncio.open_connection(sock=connection, limit=pipe.READ_BYTES)
+    await Worker(reader, writer).run()
+    writer.close()
+
+
+def main() -> None:
+    """Serve the socket whose descriptor is the only argument."""
+    # Ctrl-C is the run's to handle: it tells its workers, and they finish what is in flight.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    loop_runner: Any = asyncio.run
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: PLC0415 - where there is one
+
+        loop_runner = uvloop.run
+    loop_runner(_main(int(sys.argv[1])))
+    # Threads that a vendor's client left behind must not keep the process.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
