@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import contextlib
-from dataclasses import replace
+from typing import Any
 
 from harness import wire
 from harness.errors import RunnerError
@@ -55,6 +55,7 @@ class _Reply:
         self.chunk_tokens: list[int | None] = []
         self.first_answer_s: float | None = None
         self.last = Chunk()
+        self.seen: tuple[object, ...] = _NONE
         self.usage = Usage()
 
     def take(self, chunk: Chunk) -> None:
@@ -69,15 +70,14 @@ class _Reply:
                     self.first_answer_s = received_s
             else:
                 self.reasoning.append(chunk.text)
-        if chunk.usage is not None:
-            self.usage = chunk.usage
-        facts = {
-            name: value
-            for name in _FACTS
-            if (value := getattr(chunk, name)) is not None and value != getattr(self.last, name)
-        }
-        if facts:
-            self.last = replace(self.last, **facts)
+        facts = tuple.__getitem__(chunk, _FACTS)
+        if facts not in (_NONE, self.seen):
+            self.seen = facts
+            if chunk.usage is not None:
+                self.usage = chunk.usage
+            pairs = zip(Chunk._fields[_FACTS], facts, strict=True)
+            known: dict[str, Any] = {name: value for name, value in pairs if value is not None}
+            self.last = self.last._replace(**known)
 
     def response(self, tape: wire.Tape, began_s: float, done_s: float, failure: Failure | None) -> Response:
         """Return the whole."""
@@ -117,15 +117,9 @@ class _Reply:
         return "hidden" if self.usage.reasoning_tokens > 0 else "none"
 
 
-_FACTS = (
-    "finish_reason",
-    "finish_raw",
-    "disclosure",
-    "model_served",
-    "response_id",
-    "system_fingerprint",
-    "service_tier",
-)
+# The fields after text, channel and received_s: the facts.
+_FACTS = slice(3, None)
+_NONE = tuple.__getitem__(Chunk(), _FACTS)
 
 
 def _complete(counts: list[int | None]) -> tuple[int, ...] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,11 +20,13 @@ from harness.values import (
     Image,
     Message,
     Model,
+    Params,
     Request,
     Session,
     Usage,
 )
-from runners.openai import decoded, error_event
+from runners.calls import Calls, Settings
+from runners.events import decoded, error_event
 from runners.rules import Asked, Rule, default_max_tokens, rule_for
 
 if TYPE_CHECKING:
@@ -58,7 +60,9 @@ class AnthropicRunner:
         self.own = urlsplit(self.base_url).hostname == urlsplit(OWN_URL).hostname
         self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.own else None)
         self.metered = self.key_env is not None
+        self._calls = Calls(self._settled, self._body)
         self._client: AsyncAnthropic | None = None
+        self._drafts: wire.Drafts | None = None
         self._key: str | None = None
 
     def missing(self) -> str | None:
@@ -74,15 +78,18 @@ class AnthropicRunner:
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body under the model's rule."""
-        asked = Asked(request.params, self.rule)
+        return self._calls.of(request)
+
+    def _settled(self, params: Params) -> Settings:
+        asked = Asked(params, self.rule)
         if asked.max_tokens is None:
             asked.max_tokens = default_max_tokens()
             asked.changes.append(f"max_tokens {asked.max_tokens} added: Messages requires one")
         asked.unsupported("seed", asked.seed, "Messages has none")
-        params: dict[str, Any] = {"max_tokens": asked.max_tokens}
+        arguments: dict[str, Any] = {"max_tokens": asked.max_tokens}
         if asked.stop:
-            params["stop_sequences"] = asked.stop
-        params |= self._thinking(asked)
+            arguments["stop_sequences"] = asked.stop
+        arguments |= self._thinking(asked)
         # Since 2.13 messages.create has no argument for these; the wire still takes them.
         extra = {
             name: value
@@ -90,18 +97,20 @@ class AnthropicRunner:
             if value is not None
         }
         extra |= asked.extra
-        sent = params | extra
+        sent = arguments | extra
         if extra:
-            params["extra_body"] = extra
-        system = "\n\n".join(message.text for message in request.messages if message.role == "system")
-        body: dict[str, Any] = {
+            arguments["extra_body"] = extra
+        return Settings(arguments, sent, tuple(asked.changes))
+
+    def _body(self, messages: Sequence[Message], settings: Settings) -> dict[str, Any]:
+        system = "\n\n".join(message.text for message in messages if message.role == "system")
+        return {
             "model": self.model.name,
-            "messages": [messages_turn(message) for message in request.messages if message.role != "system"],
+            "messages": [messages_turn(message) for message in messages if message.role != "system"],
             **({"system": system} if system else {}),
-            **params,
+            **settings.arguments,
             "stream": True,
         }
-        return Call(body, sent, tuple(asked.changes))
 
     def _thinking(self, asked: Asked) -> dict[str, Any]:
         """Return the thinking setting; thinking on excludes a temperature of our own."""
@@ -145,12 +154,17 @@ class AnthropicRunner:
             timeout=wire.timeout(session),
             http_client=wire.client(self.base_url, session),
         )
+        self._drafts = wire.Drafts(self._create)
+
+    async def _create(self, body: Mapping[str, Any]) -> None:
+        assert self._client is not None, "open comes before stream"
+        await self._client.messages.create(**body)
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it comes."""
-        assert self._client is not None, "open comes before stream"
+        assert self._drafts is not None, "open comes before stream"
         try:
-            await self._client.messages.create(**call.body)
+            await self._drafts.send(call)
         except Exception as exc:
             raise _failure(exc, self._key) from exc
         async for chunk in read_messages(wire.tape().events(), self.rule.disclosure):
@@ -200,22 +214,22 @@ async def read_messages(events: AsyncIterator[wire.Event], disclosure: Disclosur
     """
     counts: dict[str, Any] = {}
     finished = stopped = False
-    async for event in events:
-        body = decoded(event)
-        kind = body.get("type", event.name)
+    async for received_s, name, data in events:
+        body = decoded(data)
+        kind = body.get("type", name)
         if kind == "content_block_delta":
             delta = body["delta"]
             text = delta.get("text") or delta.get("thinking") or delta.get("partial_json")
             if text:
                 channel: Channel = "reasoning" if delta.get("type") == "thinking_delta" else "answer"
                 shown = disclosure if channel == "reasoning" else None
-                yield Chunk(text, channel, event.received_s, disclosure=shown)
+                yield Chunk(text, channel, received_s, disclosure=shown)
         elif kind == "content_block_start":
             block = body["content_block"]
             if block.get("type") == "redacted_thinking":
                 yield Chunk(disclosure="hidden")
             elif block.get("text"):
-                yield Chunk(block["text"], "answer", event.received_s)
+                yield Chunk(block["text"], "answer", received_s)
         elif kind == "message_start":
             message = body["message"]
             counts |= _given(message.get("usage"))

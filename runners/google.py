@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from harness import wire
 from harness.errors import RunnerError, SetupError
-from harness.values import Call, Channel, Chunk, FinishReason, Image, Message, Model, Request, Session, Usage
-from runners.openai import decoded, error_event
+from harness.values import Call, Chunk, FinishReason, Image, Message, Model, Params, Request, Session, Usage
+from runners.calls import Calls, Settings
+from runners.events import decoded, error_event
 from runners.rules import Asked, Rule, rule_for
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class GoogleRunner:
         self.metered = bool(self.key_envs)
         # google-genai 3 asks the `v1` route by default; system prompts and thinking are on `v1beta`.
         self.api_version = str(model.options.get("api_version", "v1beta"))
+        self._calls = Calls(self._settled, self._body)
         self._client: Client | None = None
+        self._drafts: wire.Drafts | None = None
         self._key: str | None = None
         self._http: Any = None
 
@@ -64,7 +67,10 @@ class GoogleRunner:
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body under the model's rule, in the wire's own names."""
-        asked = Asked(request.params, self.rule)
+        return self._calls.of(request)
+
+    def _settled(self, params: Params) -> Settings:
+        asked = Asked(params, self.rule)
         config: dict[str, Any] = {
             "max_output_tokens": asked.max_tokens,
             "temperature": asked.temperature,
@@ -74,18 +80,17 @@ class GoogleRunner:
             "thinking_config": self._thinking(asked),
         }
         sent = {name: value for name, value in config.items() if value is not None} | asked.extra
+        return Settings(sent, sent, tuple(asked.changes))
+
+    def _body(self, messages: Sequence[Message], settings: Settings) -> dict[str, Any]:
         contents = [
             {"role": "model" if message.role == "assistant" else "user", "parts": parts_of(message)}
-            for message in request.messages
+            for message in messages
             if message.role != "system"
         ]
-        system = "\n\n".join(message.text for message in request.messages if message.role == "system")
-        settings = sent | ({"system_instruction": system} if system else {})
-        return Call(
-            {"model": self.model.name, "contents": contents, "config": settings},
-            sent,
-            tuple(asked.changes),
-        )
+        system = "\n\n".join(message.text for message in messages if message.role == "system")
+        config = {**settings.arguments, **({"system_instruction": system} if system else {})}
+        return {"model": self.model.name, "contents": contents, "config": config}
 
     def _thinking(self, asked: Asked) -> dict[str, Any] | None:
         if asked.reasoning is None:
@@ -116,14 +121,19 @@ class GoogleRunner:
                 retry_options=types.HttpRetryOptions(attempts=1),
             ),
         )
+        self._drafts = wire.Drafts(self._create)
+
+    async def _create(self, body: Mapping[str, Any]) -> None:
+        assert self._client is not None, "open comes before stream"
+        # The SDK finds no body: the wire has taken it. Its empty loop only sends the request.
+        async for _ in await self._client.aio.models.generate_content_stream(**body):
+            pass
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it comes."""
-        assert self._client is not None, "open comes before stream"
+        assert self._drafts is not None, "open comes before stream"
         try:
-            # The SDK finds no body: the wire has taken it. Its empty loop only sends the request.
-            async for _ in await self._client.aio.models.generate_content_stream(**call.body):
-                pass
+            await self._drafts.send(call)
         except Exception as exc:
             raise _failure(exc, self._key) from exc
         async for chunk in read_generate_content(wire.tape().events()):
@@ -165,26 +175,35 @@ def parts_of(message: Message) -> list[dict[str, Any]]:
 async def read_generate_content(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chunk]:
     """Read a streamGenerateContent stream; it is complete after a finish reason or a blocked prompt."""
     finished = False
-    async for event in events:
-        body = decoded(event)
+    told: tuple[Any, ...] | None = None
+    async for received_s, _, data in events:
+        body = decoded(data)
         if "error" in body:
             raise _google_error(body["error"])
-        usage = generate_usage(body["usageMetadata"]) if body.get("usageMetadata") else None
+        counts = body.get("usageMetadata")
+        usage = generate_usage(counts) if counts else None
         blocked = (body.get("promptFeedback") or {}).get("blockReason")
         if blocked:
             finished = True
             yield Chunk(finish_reason="refusal", finish_raw=blocked)
         for candidate in body.get("candidates") or ():
             for part in (candidate.get("content") or {}).get("parts") or ():
-                if part.get("text"):
-                    channel: Channel = "reasoning" if part.get("thought") else "answer"
-                    shown = "summary" if channel == "reasoning" else None
-                    yield Chunk(part["text"], channel, event.received_s, usage=usage, disclosure=shown)  # type: ignore[arg-type]
+                text = part.get("text")
+                if not text:
+                    continue
+                if part.get("thought"):
+                    yield Chunk(text, "reasoning", received_s, usage=usage, disclosure="summary")
+                else:
+                    yield Chunk(text, "answer", received_s, usage=usage)
             raw = candidate.get("finishReason")
             if raw and raw != "FINISH_REASON_UNSPECIFIED":
                 finished = True
                 yield Chunk(finish_reason=FINISH.get(raw, "other"), finish_raw=raw)
-        yield Chunk(usage=usage, model_served=body.get("modelVersion"), response_id=body.get("responseId"))
+        facts = (body.get("modelVersion"), body.get("responseId"))
+        # Every event repeats them; they are told again only when they change.
+        if usage is not None or facts != told:
+            told = facts
+            yield Chunk(usage=usage, model_served=facts[0], response_id=facts[1])
     if not finished:
         raise RunnerError("cut_stream", "the stream ended without a finish reason")
 

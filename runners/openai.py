@@ -8,16 +8,28 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import orjson
-
 from harness import wire
 from harness.errors import RunnerError, SetupError
-from harness.values import Call, Channel, Chunk, FinishReason, Image, Message, Model, Request, Session, Usage
+from harness.values import (
+    Call,
+    Chunk,
+    Disclosure,
+    FinishReason,
+    Image,
+    Message,
+    Model,
+    Params,
+    Request,
+    Session,
+    Usage,
+)
+from runners.calls import Calls, Settings
+from runners.events import decoded, error_event
 from runners.rules import Asked, Rule, rule_for
 
 if TYPE_CHECKING:
@@ -50,7 +62,9 @@ class OpenAIRunner:
         self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.own else None)
         self.metered = self.key_env is not None
         self.api = model.options.get("api", "chat")
+        self._calls = Calls(self._settled, self._body)
         self._client: AsyncOpenAI | None = None
+        self._drafts: wire.Drafts | None = None
         self._key: str | None = None
 
     def missing(self) -> str | None:
@@ -66,20 +80,26 @@ class OpenAIRunner:
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body under the model's rule."""
-        asked = Asked(request.params, self.rule)
-        params = self._responses_params(asked) if self.api == "responses" else self._chat_params(asked)
-        extra = dict(params.pop("extra_body", {})) | asked.extra
+        return self._calls.of(request)
+
+    def _settled(self, params: Params) -> Settings:
+        asked = Asked(params, self.rule)
+        arguments = self._responses_params(asked) if self.api == "responses" else self._chat_params(asked)
+        extra = dict(arguments.pop("extra_body", {})) | asked.extra
+        sent = arguments | extra
+        if extra:
+            arguments["extra_body"] = extra
+        return Settings(arguments, sent, tuple(asked.changes))
+
+    def _body(self, messages: Sequence[Message], settings: Settings) -> dict[str, Any]:
         if self.api == "responses":
-            body: dict[str, Any] = {"input": [responses_message(message) for message in request.messages]}
+            body: dict[str, Any] = {"input": [responses_message(message) for message in messages]}
         else:
-            body = {"messages": [chat_message(message) for message in request.messages]}
+            body = {"messages": [chat_message(message) for message in messages]}
             body["stream_options"] = {"include_usage": True}
             if self.model.options.get("continuous_usage"):
                 body["stream_options"]["continuous_usage_stats"] = True
-        sent = params | extra
-        if extra:
-            params["extra_body"] = extra
-        return Call({"model": self.model.name, **body, **params, "stream": True}, sent, tuple(asked.changes))
+        return {"model": self.model.name, **body, **settings.arguments, "stream": True}
 
     def _chat_params(self, asked: Asked) -> dict[str, Any]:
         params: dict[str, Any] = {
@@ -144,27 +164,28 @@ class OpenAIRunner:
             timeout=wire.timeout(session),
             http_client=wire.client(self.base_url, session),
         )
+        self._drafts = wire.Drafts(self._create)
+
+    async def _create(self, body: Mapping[str, Any]) -> None:
+        assert self._client is not None, "open comes before stream"
+        if self.api == "responses":
+            await self._client.responses.create(**body)
+        else:
+            await self._client.chat.completions.create(**body)
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it comes."""
-        assert self._client is not None, "open comes before stream"
+        assert self._drafts is not None, "open comes before stream"
         try:
-            if self.api == "responses":
-                await self._client.responses.create(**call.body)
-            else:
-                await self._client.chat.completions.create(**call.body)
+            await self._drafts.send(call)
         except Exception as exc:
             raise _failure(exc, self._key) from exc
         events = wire.tape().events()
-        disclosure = self.rule.disclosure
-        reader = read_responses(events) if self.api == "responses" else read_chat(events)
+        # A provider that hides reasoning and still sends some sends a summary of it.
+        shown = "summary" if self.rule.disclosure == "hidden" else self.rule.disclosure
+        reader = read_responses(events) if self.api == "responses" else read_chat(events, shown)
         async for chunk in reader:
-            if chunk.channel == "reasoning" and chunk.disclosure is None:
-                # A provider that hides reasoning and still sends some sends a summary of it.
-                shown = "summary" if disclosure == "hidden" else disclosure
-                yield _disclosed(chunk, shown)
-            else:
-                yield chunk
+            yield chunk
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -184,10 +205,6 @@ class OpenAIRunner:
         if self._client is not None:
             await self._client.close()
             self._client = None
-
-
-def _disclosed(chunk: Chunk, disclosure: Any) -> Chunk:
-    return Chunk(chunk.text, chunk.channel, chunk.received_s, usage=chunk.usage, disclosure=disclosure)
 
 
 def chat_message(message: Message) -> dict[str, Any]:
@@ -225,48 +242,54 @@ def data_uri(image: Image) -> str:
     return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
 
 
-async def read_chat(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chunk]:
-    """Read a Chat Completions stream; it is complete at ``[DONE]`` after a finish reason."""
+async def read_chat(events: AsyncIterator[wire.Event], disclosure: Disclosure) -> AsyncIterator[Chunk]:
+    """Read a Chat Completions stream; it is complete at ``[DONE]`` after a finish reason.
+
+    Args:
+        events: As they left the socket.
+        disclosure: How much of its reasoning this model shows.
+    """
     finished = done = False
-    async for event in events:
-        if event.data == b"[DONE]":
+    told: tuple[Any, ...] | None = None
+    async for received_s, _, data in events:
+        if data == b"[DONE]":
             done = True
             continue
-        body = decoded(event)
-        if body.get("error"):
+        body = decoded(data)
+        said = body.get
+        if said("error"):
             raise error_event(body["error"])
-        usage = chat_usage(body["usage"]) if body.get("usage") else None
-        model, fingerprint = body.get("model"), body.get("system_fingerprint")
-        tier, response_id = body.get("service_tier"), body.get("id")
-        for choice in body.get("choices") or ():
+        usage = chat_usage(body["usage"]) if said("usage") else None
+        for choice in said("choices") or ():
             delta = choice.get("delta") or {}
             reasoning = delta.get("reasoning") or delta.get("reasoning_content")
-            texts: tuple[tuple[Channel, Any], ...] = (
-                ("reasoning", reasoning),
-                ("answer", delta.get("content")),
-                ("answer", delta.get("refusal")),
-            )
-            for channel, text in texts:
-                if text:
-                    yield Chunk(text, channel, event.received_s, usage=usage)
+            if reasoning:
+                yield Chunk(reasoning, "reasoning", received_s, usage=usage, disclosure=disclosure)
+            text = delta.get("content")
+            if text:
+                yield Chunk(text, "answer", received_s, usage=usage)
+            refusal = delta.get("refusal")
+            if refusal:
+                yield Chunk(refusal, "answer", received_s, usage=usage)
             for tool in delta.get("tool_calls") or ():
                 text = (tool.get("function") or {}).get("arguments")
                 if text:
-                    yield Chunk(text, "answer", event.received_s, usage=usage)
-            if choice.get("finish_reason"):
+                    yield Chunk(text, "answer", received_s, usage=usage)
+            raw = choice.get("finish_reason")
+            if raw:
                 finished = True
-                raw = choice["finish_reason"]
-                yield Chunk(
-                    finish_reason="refusal" if delta.get("refusal") else FINISH.get(raw, "other"),
-                    finish_raw=raw,
-                )
-        if usage is not None or model is not None:
+                reason = "refusal" if refusal else FINISH.get(raw, "other")
+                yield Chunk(finish_reason=reason, finish_raw=raw)
+        facts = (said("model"), said("id"), said("system_fingerprint"), said("service_tier"))
+        # Every event repeats them; they are told again only when they change.
+        if usage is not None or facts != told:
+            told = facts
             yield Chunk(
                 usage=usage,
-                model_served=model,
-                response_id=response_id,
-                system_fingerprint=fingerprint,
-                service_tier=tier,
+                model_served=facts[0],
+                response_id=facts[1],
+                system_fingerprint=facts[2],
+                service_tier=facts[3],
             )
     if not finished or not done:
         raise RunnerError(
@@ -290,23 +313,23 @@ def chat_usage(usage: Mapping[str, Any]) -> Usage:
 async def read_responses(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chunk]:
     """Read a Responses stream; it is complete at ``response.completed`` or ``response.incomplete``."""
     ended = refused = False
-    async for event in events:
-        if event.data == b"[DONE]":
+    async for received_s, name, data in events:
+        if data == b"[DONE]":
             continue
-        body = decoded(event)
-        kind = body.get("type", event.name)
+        body = decoded(data)
+        kind = body.get("type", name)
         if kind in {
             "response.output_text.delta",
             "response.refusal.delta",
             "response.function_call_arguments.delta",
         }:
             refused = refused or kind == "response.refusal.delta"
-            yield Chunk(body["delta"], "answer", event.received_s)
+            yield Chunk(body["delta"], "answer", received_s)
         elif kind in {"response.reasoning_text.delta", "response.reasoning_summary_text.delta"}:
             yield Chunk(
                 body["delta"],
                 "reasoning",
-                event.received_s,
+                received_s,
                 disclosure="summary" if "summary" in kind else "verbatim",
             )
         elif kind in {"response.completed", "response.incomplete"}:
@@ -348,35 +371,6 @@ def responses_usage(usage: Mapping[str, Any]) -> Usage:
         output_tokens=usage.get("output_tokens"),
         reasoning_tokens=made.get("reasoning_tokens"),
     )
-
-
-def decoded(event: wire.Event) -> dict[str, Any]:
-    """Return an event's JSON object.
-
-    Raises:
-        RunnerError: ``garbage`` when it is none.
-    """
-    try:
-        body = orjson.loads(event.data)
-    except orjson.JSONDecodeError as exc:
-        start = event.data[:80].decode("utf-8", "replace")
-        raise RunnerError("garbage", f"an event is not JSON: {start!r}") from exc
-    if not isinstance(body, dict):
-        raise RunnerError("garbage", f"an event is no JSON object: {event.data[:80]!r}")
-    return body
-
-
-def error_event(error: Any) -> RunnerError:
-    """Return the failure for an error sent within a stream; its words decide the kind."""
-    said = error if isinstance(error, str) else str(error.get("message") or error)
-    marks = "" if isinstance(error, str) else f"{error.get('type')} {error.get('code')}".lower()
-    if "overloaded" in marks or "unavailable" in marks:
-        return RunnerError("overloaded", said[: wire.ERROR_CHARS])
-    if "insufficient_quota" in marks:
-        return RunnerError("quota", said[: wire.ERROR_CHARS])
-    if "rate_limit" in marks or "429" in marks or "exhausted" in marks:
-        return RunnerError("rate_limit", said[: wire.ERROR_CHARS])
-    return RunnerError("server", said[: wire.ERROR_CHARS])
 
 
 def _failure(exc: Exception, key: str | None) -> RunnerError:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from harness.errors import FailureKind
 from harness.values.prompt import Message
@@ -119,6 +119,7 @@ class Session:
         read_timeout_s: Longest silence on an open stream.
         truth: Called only by simulated runners.
         tell: Takes one line of progress ("starting vLLM: 12 s").
+        transport: ``lean``, our own where it can go; ``httpx2``, the SDKs' own everywhere.
     """
 
     log_dir: Path
@@ -127,6 +128,7 @@ class Session:
     read_timeout_s: float = 120.0
     truth: Callable[[], Iterable[Truth]] = _no_truth
     tell: Callable[[str], None] = _silent
+    transport: Literal["lean", "httpx2"] = "lean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +149,17 @@ class Call:
         params_sent: The parameters in the body under the provider's names, without the prompt.
         changes: One short line per parameter that was dropped, renamed or changed, such as
             ``temperature dropped: reasoning model``. Empty: sent as asked.
+        texts: The prompt's texts in their order.
+        shape: Equal for calls of one runner whose bodies differ in ``texts`` alone. None: not comparable.
+        retexted: Returns ``body`` with other texts. None: where ``shape`` is.
     """
 
     body: Mapping[str, Any]
     params_sent: Mapping[str, Any]
     changes: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    shape: Hashable | None = None
+    retexted: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +183,10 @@ class Usage:
     reasoning_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One piece of a reply as a runner yields it. Every field may be absent; the last value wins.
+
+    A named tuple, since one is made for each token: a frozen dataclass costs five times as much.
 
     Attributes:
         text: New text of ``channel``; "" for a chunk that only carries facts.

@@ -1,0 +1,105 @@
+"""What went wrong on the wire, in the harness's words."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Iterator, Mapping
+
+import httpx2
+
+from harness.errors import FailureKind, RunnerError
+
+ERROR_CHARS = 500
+
+# Most specific first: the first match wins.
+TRANSPORT_FAILURES: tuple[tuple[type[BaseException], FailureKind], ...] = (
+    (httpx2.TimeoutException, "timeout"),
+    (httpx2.ConnectError, "connect"),
+    (httpx2.ProxyError, "connect"),
+    (httpx2.UnsupportedProtocol, "connect"),
+    (httpx2.NetworkError, "cut_stream"),
+    (httpx2.ProtocolError, "cut_stream"),
+    (httpx2.DecodingError, "garbage"),
+    (httpx2.TransportError, "connect"),
+    (ssl.SSLError, "connect"),
+    (asyncio.IncompleteReadError, "cut_stream"),
+    (ConnectionRefusedError, "connect"),
+    (OSError, "cut_stream"),
+)
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn the transport's errors into :class:`RunnerError`, ours pass through."""
+    try:
+        yield
+    except RunnerError:
+        raise
+    except tuple(kind for kind, _ in TRANSPORT_FAILURES) as exc:
+        raise transport_failure(exc) from exc
+
+
+def transport_failure(exc: BaseException) -> RunnerError:
+    """Return the :class:`RunnerError` for an error of the transport, or for an SDK error around one."""
+    seen: BaseException | None = exc
+    while seen is not None:
+        if isinstance(seen, RunnerError):
+            return seen
+        for error, kind in TRANSPORT_FAILURES:
+            if isinstance(seen, error):
+                said = str(seen) or type(seen).__name__
+                return RunnerError(kind, f"{type(seen).__name__}: {said}"[:ERROR_CHARS])
+        seen = seen.__cause__ or seen.__context__
+    return RunnerError("runner", f"{type(exc).__name__}: {exc}"[:ERROR_CHARS])
+
+
+def status_failure(status: int, message: str, headers: Mapping[str, str]) -> RunnerError:
+    """Return the :class:`RunnerError` for a reply of ``status``, whoever sent it.
+
+    Args:
+        status: HTTP status of the reply.
+        message: The provider's words.
+        headers: The reply's headers, for ``retry-after-ms`` and ``retry-after``.
+    """
+    kind: FailureKind
+    words = message.lower()
+    if status == 402 or (status == 429 and any(word in words for word in _QUOTA_WORDS)):
+        kind = "quota"
+    elif status in _BY_STATUS:
+        kind = _BY_STATUS[status]
+    elif status >= 500:
+        kind = "server"
+    else:
+        kind = "bad_request"
+    return RunnerError(kind, message[:ERROR_CHARS], http_status=status, retry_after_s=retry_after_s(headers))
+
+
+# OpenAI's `insufficient_quota`; Anthropic's "credit balance is too low"; Google's per-day quota ids.
+_QUOTA_WORDS = ("insufficient_quota", "credit balance", "perday", "billing")
+_BY_STATUS: dict[int, FailureKind] = {
+    401: "auth",
+    403: "auth",
+    404: "not_found",
+    408: "timeout",
+    429: "rate_limit",
+    503: "overloaded",
+    529: "overloaded",
+}
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a reply asks to wait. None: it does not say, or says a date."""
+    for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        with contextlib.suppress(KeyError, ValueError):
+            return max(0.0, float(headers[name]) * scale)
+    return None
+
+
+def redact(text: str, *secrets: str | None) -> str:
+    """Return ``text`` with each secret replaced, for messages that echo what was sent."""
+    for secret in secrets:
+        if secret and len(secret) >= 4:
+            text = text.replace(secret, "[redacted]")
+    return text

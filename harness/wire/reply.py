@@ -1,0 +1,269 @@
+"""One HTTP/1.1 reply as its bytes come (RFC 9112): the head at once, the body when it is wanted.
+
+Reads are kept with their stamps and taken apart later in one go: between two reads of a stream nothing is
+done that could make the next stamp late.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+
+import httpx2
+
+MAX_HEAD_BYTES = 64 * 2**10
+BATCH_BYTES = 64 * 2**10
+"""A body this far ahead of its reader is worth waking it for."""
+
+_STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n\0]*)?")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_SIZE = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;[^\r\n]*)?")
+_SIZES = {b"%x" % size: size for size in range(1, 4_096)}
+_END = b"\r\n\r\n"
+
+
+class Framing(Enum):
+    """How the end of a body is known."""
+
+    CHUNKED = auto()
+    LENGTH = auto()
+    CLOSE = auto()
+
+
+class Reply:
+    """One reply under way.
+
+    Attributes:
+        status: HTTP status. None: the head is not whole yet.
+        headers: Lower-case names; repeated ones joined by commas.
+        first_byte_s: When the read with the end of the head arrived.
+        ended: The body is whole.
+        reusable: The connection can carry another request.
+        begun: At least one byte has come.
+        ahead: Bytes of the body that nobody has taken yet.
+    """
+
+    __slots__ = (
+        "_body_left", "_chunk_left", "_framing", "_head", "_payloads", "_reads", "_rest", "_trailing",
+        "ahead", "begun", "ended", "first_byte_s", "headers", "reusable", "status",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        """Wait for the head."""
+        self.status: int | None = None
+        self.headers: dict[str, str] = {}
+        self.first_byte_s: float | None = None
+        self.ended = False
+        self.reusable = True
+        self.begun = False
+        self.ahead = 0
+        self._head = b""
+        self._framing = Framing.CLOSE
+        self._reads: list[tuple[float, bytes]] = []
+        self._payloads: list[tuple[float, bytes]] = []
+        self._rest = b""
+        self._chunk_left = 0
+        self._body_left = 0
+        self._trailing = -1
+
+    def push(self, data: bytes, at_s: float) -> bool:
+        """Take one read; say whether it may be time to look: the end, or enough to be worth it.
+
+        Raises:
+            httpx2.RemoteProtocolError: The bytes are no HTTP reply.
+        """
+        if self.status is None:
+            self.begun = True
+            data = self._read_head(data, at_s)
+            if self.status is None or (not data and not self.ended):
+                return False
+        if data:
+            if self.ended:
+                # Nobody asked for more: what follows cannot be told apart from the next reply.
+                self.reusable = False
+                return True
+            self._reads.append((at_s, data))
+            self.ahead += len(data)
+            if self._framing is Framing.CHUNKED:
+                if len(data) < 4 or data.endswith(_END):
+                    self._read_body()
+            elif self._framing is Framing.LENGTH and self.ahead >= self._body_left:
+                self._read_body()
+        return self.ended or self.ahead >= BATCH_BYTES
+
+    def take(self) -> list[tuple[float, bytes]]:
+        """Return the body's pieces since the last call, each with the stamp of its read.
+
+        Raises:
+            httpx2.RemoteProtocolError: The bytes are no HTTP reply.
+        """
+        self._read_body()
+        payloads, self._payloads = self._payloads, []
+        self.ahead = 0
+        return payloads
+
+    def close(self) -> bool:
+        """Take the end of the connection; say whether the reply is whole."""
+        self.reusable = False
+        if self.status is not None and not self.ended:
+            self._read_body()
+            self.ended = self._framing is Framing.CLOSE
+        return self.ended
+
+    def _read_head(self, data: bytes, at_s: float) -> bytes:
+        """Read heads until one is final; return what follows it."""
+        self._head += data
+        while True:
+            head, end, rest = self._head.partition(_END)
+            if len(head) > MAX_HEAD_BYTES:
+                msg = f"the reply's head is larger than {MAX_HEAD_BYTES} bytes"
+                raise httpx2.RemoteProtocolError(msg)
+            if not end:
+                _check_start(self._head)
+                return b""
+            status_line, _, lines = head.partition(b"\r\n")
+            match = _STATUS.fullmatch(status_line)
+            if match is None:
+                raise httpx2.RemoteProtocolError(f"illegal status line: {status_line[:80]!r}")
+            status = int(match[2])
+            self._head = rest
+            if status < 200 and status != 101:
+                continue
+            self._head = b""
+            self.headers = _headers(lines)
+            self.first_byte_s = at_s
+            self.status = status
+            self._frame(status, is_old=match[1] == b"0")
+            return rest
+
+    def _frame(self, status: int, *, is_old: bool) -> None:
+        headers = self.headers
+        connection = headers.get("connection", "").lower()
+        self.reusable = "keep-alive" in connection if is_old else "close" not in connection
+        coding = headers.get("transfer-encoding")
+        length = headers.get("content-length")
+        if status in {204, 304}:
+            self.ended = True
+        elif coding is not None:
+            if coding.lower() != "chunked" or is_old:
+                raise httpx2.RemoteProtocolError(f"unknown transfer-encoding {coding[:80]!r}")
+            self._framing = Framing.CHUNKED
+        elif length is not None:
+            lengths = {part.strip() for part in length.split(",")}
+            first = lengths.pop()
+            if lengths or not first.isascii() or not first.isdigit() or len(first) > 15:
+                raise httpx2.RemoteProtocolError(f"illegal content-length {length[:80]!r}")
+            self._framing = Framing.LENGTH
+            self._body_left = int(first)
+            self.ended = self._body_left == 0
+        else:
+            self.reusable = False
+
+    def _read_body(self) -> None:
+        reads, self._reads = self._reads, []
+        if self._framing is Framing.CHUNKED:
+            for at_s, data in reads:
+                self._read_chunks(at_s, data)
+        elif self._framing is Framing.LENGTH:
+            for at_s, data in reads:
+                if len(data) > self._body_left:
+                    data = data[: self._body_left]  # noqa: PLW2901 - the surplus is nobody's
+                    self.reusable = False
+                self._body_left -= len(data)
+                self._payloads.append((at_s, data))
+            self.ended = self.ended or self._body_left == 0
+        else:
+            self._payloads += reads
+
+    def _read_chunks(self, at_s: float, data: bytes) -> None:
+        """Read what one read holds of a chunked body (RFC 9112, section 7.1)."""
+        if self.ended:
+            self.reusable = False
+            return
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        at, end = 0, len(data)
+        payloads = self._payloads
+        while at < end:
+            if self._chunk_left:
+                at = self._read_piece(at_s, data, at)
+                continue
+            if self._trailing >= 0:
+                self._read_trailers(data[at:])
+                return
+            eol = data.find(b"\r\n", at)
+            if eol < 0:
+                self._rest = data[at:]
+                if len(self._rest) > 256:
+                    raise httpx2.RemoteProtocolError(f"illegal chunk size: {self._rest[:80]!r}")
+                return
+            line = data[at:eol]
+            size = _SIZES.get(line)
+            if size is None:
+                match = _SIZE.fullmatch(line)
+                if match is None:
+                    raise httpx2.RemoteProtocolError(f"illegal chunk size: {line[:80]!r}")
+                size = int(match[1], 16)
+                if size == 0:
+                    self._trailing = 0
+                    at = eol + 2
+                    continue
+            start = eol + 2
+            stop = start + size
+            at = stop + 2
+            if at <= end:
+                if data[stop:at] != b"\r\n":
+                    raise httpx2.RemoteProtocolError("a chunk is longer than its size")
+                payloads.append((at_s, data[start:stop]))
+            else:
+                self._chunk_left = size + 2
+                at = start
+
+    def _read_piece(self, at_s: float, data: bytes, at: int) -> int:
+        """Read on in a chunk whose end an earlier read did not hold; return where it stops."""
+        left = self._chunk_left
+        piece = data[at : at + left]
+        self._chunk_left = left - len(piece)
+        payload = piece[: max(0, left - 2)]
+        if payload:
+            self._payloads.append((at_s, payload))
+        ending = piece[len(payload) :]
+        expected = b"\r\n"[2 - min(left, 2) :][: len(ending)]
+        if ending != expected:
+            raise httpx2.RemoteProtocolError("a chunk is longer than its size")
+        return at + len(piece)
+
+    def _read_trailers(self, data: bytes) -> None:
+        """Read past the trailers; an empty line ends the reply."""
+        while True:
+            line, eol, rest = data.partition(b"\r\n")
+            if not eol:
+                self._trailing += len(data)
+                if self._trailing > MAX_HEAD_BYTES:
+                    raise httpx2.RemoteProtocolError(f"trailers larger than {MAX_HEAD_BYTES} bytes")
+                self._rest = data
+                return
+            if not line:
+                self.ended = True
+                self.reusable = self.reusable and not rest
+                return
+            self._trailing += len(line)
+            data = rest
+
+
+def _check_start(head: bytes) -> None:
+    """Refuse at once what can become no status line, or a server of another protocol is waited for."""
+    if not b"HTTP/1.".startswith(head[:7]):
+        raise httpx2.RemoteProtocolError(f"illegal status line: {head[:80]!r}")
+
+
+def _headers(lines: bytes) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in lines.split(b"\r\n") if lines else ():
+        name, colon, value = line.partition(b":")
+        if not colon or _NAME.fullmatch(name) is None or b"\n" in value or b"\r" in value or b"\0" in value:
+            raise httpx2.RemoteProtocolError(f"illegal header line: {line[:80]!r}")
+        key = name.decode("ascii").lower()
+        text = value.strip(b" \t").decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found

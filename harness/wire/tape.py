@@ -1,0 +1,161 @@
+"""What one exchange leaves behind, and the way from the transport to the runner's loop."""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextvars import ContextVar
+
+import httpx2
+
+from harness.errors import RunnerError
+from harness.wire.clock import now
+from harness.wire.events import Event, EventParser
+from harness.wire.failures import ERROR_CHARS, translated
+
+MAX_BODY_BYTES = 256 * 2**20
+
+
+class StampedStream(httpx2.AsyncByteStream):
+    """A body whose pieces know when they arrived."""
+
+    @abstractmethod
+    def reads(self) -> AsyncIterator[tuple[float, bytes]]:
+        """Yield the pieces with their instants on :data:`harness.wire.now`."""
+
+
+class Tape:
+    """What one exchange leaves behind: instants, status, headers, and the reply's events.
+
+    Attributes:
+        sent_s: When the request's first byte went to the socket. None: it never did.
+        first_byte_s: When the reply's status line arrived. None: it never did.
+        status: HTTP status. None: no reply.
+        headers: The reply's headers, lower-case names.
+        transport: Which code moved the bytes.
+        captured: Requests that a vendor's client built while nothing was to be sent. None: it is to be sent.
+        replayed: A reply that has already come, for the client to turn into its error. None: there is none.
+    """
+
+    def __init__(self) -> None:
+        """Start empty; the transport fills it."""
+        self.captured: list[httpx2.Request] | None = None
+        self.replayed: httpx2.Response | None = None
+        self.sent_s: float | None = None
+        self.first_byte_s: float | None = None
+        self.status: int | None = None
+        self.headers: Mapping[str, str] = {}
+        self.transport: str | None = None
+        self._body: httpx2.AsyncByteStream | None = None
+
+    def keep(self, status: int, headers: Mapping[str, str], body: httpx2.AsyncByteStream) -> None:
+        """Keep a successful reply, for :meth:`events`."""
+        self.status, self.headers, self._body = status, headers, body
+
+    def divert(self, response: httpx2.Response) -> httpx2.Response:
+        """Keep a successful reply's body and return the reply without it."""
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        self.keep(response.status_code, response.headers, response.stream)
+        return httpx2.Response(
+            response.status_code, headers=response.headers, stream=Nothing(), extensions=response.extensions
+        )
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield the reply's events as they arrive, each stamped.
+
+        Raises:
+            RunnerError: ``garbage`` when the reply is no event stream, ``cut_stream`` or ``timeout``
+                when the connection ends badly.
+        """
+        body, self._body = self._body, None
+        if body is None:
+            raise RunnerError("garbage", "the provider's client returned without a reply to read")
+        parser = EventParser()
+        total = 0
+        with translated():
+            try:
+                if "text/event-stream" not in self.headers.get("content-type", ""):
+                    await self._refuse(body)
+                unpacked = _unpacker(self.headers.get("content-encoding"))
+                reads = body.reads() if isinstance(body, StampedStream) else _stamped(body)
+                async for received_s, packed in reads:
+                    read = packed if unpacked is None else unpacked(packed)
+                    total += len(read)
+                    if total > MAX_BODY_BYTES:
+                        raise RunnerError("garbage", f"reply larger than {MAX_BODY_BYTES} bytes")
+                    for event in parser.feed(read, received_s):
+                        yield event
+            finally:
+                await body.aclose()
+
+    async def _refuse(self, body: httpx2.AsyncByteStream) -> None:
+        seen = b""
+        async for read in body:
+            seen += read
+            if len(seen) > ERROR_CHARS:
+                break
+        kind = self.headers.get("content-type") or "no content type"
+        start = seen[:ERROR_CHARS].decode("utf-8", "replace")
+        msg = f"expected an event stream, got {kind}: {start!r}"
+        raise RunnerError("garbage", msg, http_status=self.status)
+
+
+class Nothing(httpx2.AsyncByteStream):
+    """The body that a vendor's client sees in place of the diverted one."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        return
+        yield b""
+
+    async def aclose(self) -> None:
+        """Nothing to close: the tape owns the connection now."""
+
+
+async def _stamped(body: httpx2.AsyncByteStream) -> AsyncIterator[tuple[float, bytes]]:
+    """Stamp the reads of a transport that does not."""
+    async for read in body:
+        yield now(), read
+
+
+def _unpacker(coding: str | None) -> Callable[[bytes], bytes] | None:
+    """Return what undoes a compression that we asked not to get; None: there is none."""
+    if coding is None or coding.lower() == "identity":
+        return None
+    if coding.lower() not in {"gzip", "deflate"}:
+        raise RunnerError("garbage", f"the events are compressed with {coding!r}; asked for was identity")
+    # 32 added to the window's size: zlib tells gzip and deflate apart by their heads.
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+    def unpacked(read: bytes) -> bytes:
+        try:
+            return unpacker.decompress(read, MAX_BODY_BYTES + 1)
+        except zlib.error as exc:
+            raise RunnerError("garbage", f"the events are no {coding}: {exc}") from exc
+
+    return unpacked
+
+
+_TAPE: ContextVar[Tape] = ContextVar("tape")
+
+
+def tape() -> Tape:
+    """Return the tape of the exchange under way in this task."""
+    return _TAPE.get()
+
+
+def current() -> Tape | None:
+    """Return the tape of the exchange under way in this task; None outside of one."""
+    return _TAPE.get(None)
+
+
+@contextlib.contextmanager
+def exchange() -> Iterator[Tape]:
+    """Open a tape for one exchange; ``measure`` does this around every call of a runner."""
+    opened = Tape()
+    token = _TAPE.set(opened)
+    try:
+        yield opened
+    finally:
+        _TAPE.reset(token)

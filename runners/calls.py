@@ -1,0 +1,80 @@
+"""A request to a call: the parameters settled once, the prompt put in each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.values import Call, Message, Params, Request, Text
+
+MAX_SETTLED = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settings:
+    """Parameters under a model's rule. Compared by identity: one object stands for one cell's.
+
+    Attributes:
+        arguments: For the vendor's client, beside the prompt.
+        sent: See ``Call.params_sent``.
+        changes: See ``Call.changes``.
+    """
+
+    arguments: Mapping[str, Any]
+    sent: Mapping[str, Any]
+    changes: tuple[str, ...] = ()
+
+
+class Calls:
+    """Makes a runner's calls.
+
+    Args:
+        settle: Applies the model's rule to parameters.
+        body: Returns the client's arguments for a prompt.
+    """
+
+    def __init__(
+        self,
+        settle: Callable[[Params], Settings],
+        body: Callable[[Sequence[Message], Settings], dict[str, Any]],
+    ) -> None:
+        """Settle nothing yet."""
+        self._settle = settle
+        self._body = body
+        # By identity, with the parameters kept so that no other object takes their place.
+        self._settled: dict[int, tuple[Params, Settings]] = {}
+
+    def of(self, request: Request) -> Call:
+        """Return the call for a request."""
+        settings = self._settings(request.params)
+        messages = request.messages
+        body = self._body(messages, settings)
+        texts: list[str] = []
+        for message in messages:
+            for part in message.parts:
+                if not isinstance(part, Text) or not part.text:
+                    # Images travel once; an empty text may be left out by a client.
+                    return Call(body, settings.sent, settings.changes)
+                texts.append(part.text)
+
+        def retexted(others: Sequence[str]) -> Mapping[str, Any]:
+            left = iter(others)
+            return self._body(
+                [
+                    Message(message.role, tuple(Text(next(left)) for _ in message.parts))
+                    for message in messages
+                ],
+                settings,
+            )
+
+        shape = (settings, *((message.role, len(message.parts)) for message in messages))
+        return Call(body, settings.sent, settings.changes, tuple(texts), shape, retexted)
+
+    def _settings(self, params: Params) -> Settings:
+        kept = self._settled.get(id(params))
+        if kept is None:
+            if len(self._settled) >= MAX_SETTLED:
+                self._settled.clear()
+            kept = self._settled[id(params)] = (params, self._settle(params))
+        return kept[1]
