@@ -39,8 +39,10 @@ SCORERS: dict[str, tuple[str, str]] = {
     "exact": ("Exact", "the reply, or the final answer it states, is the target"),
     "json": ("Json", "a JSON object equal to the target, field by field"),
     "none": ("Unscored", "no score: the reply is only timed"),
+    "patch": ("Patch", "an edit of a small repository, by diff or whole files, run against hidden tests"),
     "numeric": ("Numeric", "the final number, within a tolerance"),
     "regex": ("Regex", "a pattern found in the reply, or its group equal to the target"),
+    "sql": ("Sql", "a query whose result on SQLite equals that of the target query"),
 }
 """Name to (class in the module of that name, one line). Modules are imported when asked for."""
 
