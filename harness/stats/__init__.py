@@ -7,6 +7,7 @@ Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of ite
 
 from harness.stats.paired import Difference, equivalent, items_needed, paired_difference, shifted
 from harness.stats.quantiles import quantile_difference, quantile_interval
+from harness.stats.repeats import pass_at_k
 from harness.stats.resampling import (
     RESAMPLES,
     SEED,
@@ -43,6 +44,7 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "paired_difference",
+    "pass_at_k",
     "quantile_difference",
     "quantile_interval",
     "resample_sums",
