@@ -185,6 +185,7 @@ def attempt_row(
         score=value,
         answer=score.answer if score else None,
         isolation=score.isolation if score else None,
+        partial=score.partial if score and value is not None else None,
     )
 
 

@@ -99,6 +99,7 @@ ATTEMPT_SCHEMA = pa.schema(
         _column("score", _float, "0 to 1, partial credit included", null=True),
         _column("answer", _text, "the answer as extracted", null=True),
         _column("isolation", _label, "sandbox level of a code score", null=True),
+        _column("partial", _float, "share of the hidden tests that held, 0 to 1", null=True),
     ]
 )
 """The attempt row: the fields of :class:`harness.values.Attempt`, in order."""

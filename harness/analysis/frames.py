@@ -78,6 +78,7 @@ COLUMNS = (
     "http_status",
     "from_cache",
     "score",
+    "partial",
 )
 """What the tables need: every column but texts, ids of replies, and the lists of chunks."""
 _CHUNKS = ("chunk_s", "chunk_tokens")

@@ -79,9 +79,10 @@ def report_command(
             click.echo(str(path))
         wrote = True
     if as_json:
+        from harness.analysis.passes import passes
         from harness.analysis.summary import summarize
 
-        click.echo(json.dumps(summarize(folders).to_json()))
+        click.echo(json.dumps(summarize(folders).to_json() | {"passes": passes(folders).to_json()}))
     elif not wrote:
         print_tables(folders, console)
 
@@ -157,10 +158,13 @@ def print_tables(folders: Sequence[Path], console: Console) -> None:
     """Print summary, gap and cost of finished runs."""
     from harness.analysis.cost import cost
     from harness.analysis.gap import gap
+    from harness.analysis.passes import passes
     from harness.analysis.summary import summarize
     from harness.report import text
+    from harness.report.passes import passes_table
 
     console.print(text.summary_table(summarize(folders)))
+    console.print(passes_table(passes(folders)))
     console.print(text.gap_table(gap(folders)))
     console.print(text.cost_table(cost(folders)))
 

@@ -9,9 +9,11 @@ from typing import Any
 from harness.analysis.cost import cost
 from harness.analysis.frames import Runs, read, records
 from harness.analysis.gap import OVERALL, gap
+from harness.analysis.passes import passes
 from harness.analysis.pricing import bill
 from harness.analysis.summary import summarize
 from harness.report import units
+from harness.report.passes import NOTE, markdown_rows
 
 Row = Mapping[str, Any]
 
@@ -42,6 +44,11 @@ def report(runs: Runs | Sequence[Path]) -> str:
         f"## Summary{mark}",
         _summary(records(summary.level("category")), records(summary.level("model"))),
     ]
+    found = passes(read_runs)
+    if len(found.frame):
+        head, body = markdown_rows(found)
+        table = _table(head, [[_text(cell) for cell in line] for line in body])
+        parts += [f"## pass@k over repeats{mark}", table, NOTE]
     parts += [f"## Cost, retries included{mark}", _cost(records(costs.frame))]
     notes = dict.fromkeys([*summary.warnings, *gaps.warnings])
     if notes:

@@ -54,7 +54,8 @@ def command(level: Level, limits: Limits, *, program: str, name: str, user: int)
         name: Name of the container, by which it can be killed.
         user: Number of the user that the judge becomes where it can; the program becomes the next one.
     """
-    plan = {"walls": level, "limits": asdict(limits), "readable": readable_paths(), "user": user}
+    readable = [*readable_paths(), str(JAIL)]
+    plan = {"walls": level, "limits": asdict(limits), "readable": readable, "user": user}
     if level == "unshare":
         return inside(python(), str(JAIL.parents[1]), plan)
     if level == "bubblewrap":

@@ -47,12 +47,14 @@ SCORERS: dict[str, tuple[str, str]] = {
     ),
     "math": ("Math", "mathematically equal: LaTeX, fractions, intervals, sets, matrices"),
     "none": ("Unscored", "no score: the reply is only timed"),
+    "patch": ("Patch", "an edit of a small repository, by diff or whole files, run against hidden tests"),
     "numeric": ("Numeric", "the final number, within a tolerance"),
     "python": ("Python", "a function of yours, by module:function; needs --allow-code"),
     "regex": ("Regex", "a pattern found in the reply, or its group equal to the target"),
     "relaxed": ("Relaxed", "a number within five percent, or the same text (ChartQA)"),
     "rouge": ("Rouge", "what a summary shares with the target: ROUGE-1, -2 or -L"),
     "tool_call": ("ToolCall", "the right calls with the right arguments, as JSON"),
+    "sql": ("Sql", "a query whose result on SQLite equals that of the target query"),
 }
 """Name to (class in the module of that name, one line). Modules are imported when asked for."""
 

@@ -9,6 +9,7 @@ from harness.stats.attainment import Crossing, Level, attained_low, crossing
 from harness.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
 from harness.stats.paired import Difference, equivalent, items_needed, paired_difference, shifted
 from harness.stats.quantiles import quantile_difference, quantile_interval
+from harness.stats.repeats import pass_at_k
 from harness.stats.resampling import (
     RESAMPLES,
     SEED,
@@ -52,6 +53,7 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "paired_difference",
+    "pass_at_k",
     "quantile_difference",
     "quantile_interval",
     "resample_sums",

@@ -17,11 +17,13 @@ class Score:
     """What a scorer says of one answer.
 
     Attributes:
-        value: 0 to 1, partial credit included. None: the scorer could not judge.
+        value: 0 to 1. None: the scorer could not judge. Of code it is 1 or 0 unless the scorer's option
+            ``partial`` says otherwise, so that its mean is pass@1.
         outcome: ``correct``, ``wrong``, ``unparsed`` or ``refused``; ``unscored`` without a scorer.
         answer: The answer as extracted. None: none was found.
         reason: One line a reader can check.
         isolation: The sandbox level a code score was made at. None: no code was run.
+        partial: Share of the hidden tests that held, 0 to 1, kept apart from ``value``. None: there are none.
     """
 
     value: float | None
@@ -29,6 +31,7 @@ class Score:
     answer: str | None = None
     reason: str = ""
     isolation: str | None = None
+    partial: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class Attempt:
     score: float | None
     answer: str | None
     isolation: str | None
+    partial: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,7 +234,7 @@ def test_every_scorer_can_be_made() -> None:
     """Each name has a line and a scorer that says whether it is slow."""
     options = {"regex": {"pattern": "a"}}
     slow = {name: make(name, options.get(name, {})).slow for name in names()}
-    assert [name for name, is_slow in slow.items() if is_slow] == ["code"]
+    assert [name for name, is_slow in slow.items() if is_slow] == ["code", "patch", "sql"]
     assert all(names().values())
 
 

@@ -1,0 +1,200 @@
+"""Edits of a small repository: found in a reply, and applied and imported inside the sandbox.
+
+Two forms are understood: a unified diff, and whole files, each a fenced block under a line with its path.
+"""
+
+# ruff: noqa: PTH103, PTH118, PTH120, PTH123 - pathlib would be a tenth of the whole start
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+HUNK = re.compile(r"^@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@", re.ASCII)
+NOWHERE = "/dev/null"
+FOLDER = "/tmp/repo"  # noqa: S108 - the private one
+
+
+class EditError(ValueError):
+    """An edit does not fit the files."""
+
+
+class Hunk(NamedTuple):
+    """One place of a change.
+
+    Attributes:
+        start: Line at which the old text is said to begin, from 1.
+        old: Lines there before, context included.
+        new: Lines there afterwards.
+    """
+
+    start: int
+    old: list[str]
+    new: list[str]
+
+
+class Change(NamedTuple):
+    """What becomes of one file.
+
+    Attributes:
+        old: Path before; None: the file is new.
+        new: Path afterwards; None: the file goes.
+        text: The whole new text; None: ``hunks`` say what changes.
+        hunks: Changes in place.
+    """
+
+    old: str | None
+    new: str | None
+    text: str | None
+    hunks: tuple[Hunk, ...] = ()
+
+
+def applied(files: Mapping[str, str], changes: Sequence[Change]) -> dict[str, str]:
+    """Return the files after the changes.
+
+    Raises:
+        EditError: A path leaves the repository, a file is not there, or a hunk fits nowhere.
+    """
+    result = dict(files)
+    for change in changes:
+        old, new = known(change.old, result), known(change.new, result)
+        if change.text is not None:
+            assert new is not None, "a whole file has a path"
+            result[new] = change.text
+            continue
+        if old is None:
+            text = ""
+        elif old in result:
+            text = result.pop(old)
+        else:
+            raise EditError(f"there is no file {old!r}")
+        if new is not None:
+            result[new] = patched(text, change.hunks, new)
+    return result
+
+
+def known(path: str | None, files: Mapping[str, str]) -> str | None:
+    """Return a diff's path as the repository has it: without a/ or b/, and never outside."""
+    if path is None:
+        return None
+    if path not in files and path[:2] in {"a/", "b/"}:
+        path = path[2:]
+    path = path.removeprefix("./")
+    if path.startswith("/") or "\0" in path or ".." in path.split("/") or not path:
+        raise EditError(f"path {path!r} leaves the repository")
+    return path
+
+
+def patched(text: str, hunks: Sequence[Hunk], path: str) -> str:
+    """Return ``text`` with hunks applied, each where its old lines are, nearest to where it says."""
+    lines = text.split("\n")
+    shift = 0
+    for number, hunk in enumerate(hunks, 1):
+        at = place(lines, hunk, shift)
+        if at is None:
+            raise EditError(f"hunk {number} of {path} does not fit")
+        lines[at : at + len(hunk.old)] = hunk.new
+        shift += len(hunk.new) - len(hunk.old)
+    return "\n".join(lines)
+
+
+def place(lines: Sequence[str], hunk: Hunk, shift: int) -> int | None:
+    """Return the index of the old lines nearest to the place named; white space at line ends aside."""
+    size = len(hunk.old)
+    said = max(0, hunk.start - 1 + shift)
+    if not size:
+        return min(said + 1, len(lines)) if hunk.start else 0
+    wanted = [line.rstrip() for line in hunk.old]
+    fits = [
+        at
+        for at in range(len(lines) - size + 1)
+        if [line.rstrip() for line in lines[at : at + size]] == wanted
+    ]
+    return min(fits, key=lambda at: abs(at - said), default=None)
+
+
+def read_diff(text: str) -> list[Change]:
+    """Return the changes of a unified diff; lines that belong to none are passed over."""
+    changes: list[Change] = []
+    lines = text.split("\n")
+    at = 0
+    while at < len(lines) - 1:
+        if lines[at].startswith("--- ") and lines[at + 1].startswith("+++ "):
+            old, new = _path(lines[at]), _path(lines[at + 1])
+            hunks, at = _hunks(lines, at + 2)
+            changes.append(Change(old, new, None, tuple(hunks)))
+        else:
+            at += 1
+    return changes
+
+
+def _hunks(lines: Sequence[str], at: int) -> tuple[list[Hunk], int]:
+    """Return the hunks that begin at a line and the line behind them; counts in the headers are not trusted."""
+    hunks: list[Hunk] = []
+    while at < len(lines):
+        head = HUNK.match(lines[at])
+        if not head and lines[at] != "@@":
+            break
+        start = int(head[1]) if head else 0
+        at += 1
+        old: list[str] = []
+        new: list[str] = []
+        while at < len(lines) and not lines[at].startswith(("@@", "diff --git")):
+            line = lines[at]
+            if line.startswith("--- ") and at + 1 < len(lines) and lines[at + 1].startswith("+++ "):
+                break
+            if line[:1] in {" ", "-", ""}:
+                old.append(line[1:])
+            if line[:1] in {" ", "+", ""}:
+                new.append(line[1:])
+            at += 1
+        while old and new and not old[-1] and not new[-1] and not lines[at - 1]:
+            old.pop()  # blank lines between a hunk and what follows are no context
+            new.pop()
+            at -= 1
+        hunks.append(Hunk(start, old, new))
+        while at < len(lines) and not lines[at].strip():
+            at += 1
+    return hunks, at
+
+
+def _path(line: str) -> str | None:
+    path = line[4:].split("\t", maxsplit=1)[0].strip().strip('"')
+    return None if path == NOWHERE else path
+
+
+class Repository:
+    """A repository on disk whose modules can be imported.
+
+    Args:
+        files: Path to text.
+        changes: What the model wants changed.
+
+    Raises:
+        EditError: A change does not fit.
+    """
+
+    def __init__(self, files: Mapping[str, str], changes: Sequence[Sequence[Any]]) -> None:
+        wanted = [
+            Change(old, new, text, tuple(Hunk(*hunk) for hunk in hunks)) for old, new, text, hunks in changes
+        ]
+        self.files = applied(files, wanted)
+        for path, text in self.files.items():
+            full = os.path.join(FOLDER, path)
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            with open(full, "w", encoding="utf-8") as stream:
+                stream.write(text)
+        sys.path.insert(0, FOLDER)
+        sys.dont_write_bytecode = True
+
+    def load(self, module: str) -> Any:
+        """Import a module of the repository."""
+        return importlib.import_module(module)
+
+    def read(self, path: str) -> str | None:
+        """Return a file's text; None: there is none."""
+        return self.files.get(path)

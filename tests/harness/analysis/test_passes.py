@@ -1,0 +1,79 @@
+"""pass@k over repeats, and partial credit beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from harness.analysis.passes import passes
+from harness.stats import pass_at_k
+from harness.values import Attempt
+
+Make = Callable[..., Path]
+Attempts = Callable[..., Attempt]
+
+
+@pytest.mark.parametrize("n", range(1, 7))
+def test_pass_at_k_is_the_share_of_draws_with_a_right_answer(n: int) -> None:
+    """For every c and k it equals counting all C(n, k) draws."""
+    for correct in range(n + 1):
+        answers = [True] * correct + [False] * (n - correct)
+        for k in range(1, n + 1):
+            draws = [any(draw) for draw in combinations(answers, k)]
+            assert pass_at_k(n, correct, k) == pytest.approx(sum(draws) / len(draws))
+
+
+def test_pass_at_k_needs_k_answers() -> None:
+    """With fewer answers than k nothing can be said."""
+    assert pass_at_k(2, 1, 3) is None
+    assert pass_at_k(0, 0, 1) is None
+    assert pass_at_k(10_000, 1, 5_000) == pytest.approx(0.5)
+
+
+def test_repeats_give_pass_at_k_and_partial_credit(make_run: Make, attempt: Attempts) -> None:
+    """Two samples, four answers each, 1 and 2 right: pass@1 is 3/8, pass@2 is (3/6 + 5/6) / 2."""
+    rows = [
+        attempt(
+            task="coding/f",
+            category="coding",
+            sample_id=sample,
+            cluster_id=sample,
+            repeat=repeat,
+            outcome="correct" if repeat < right else "wrong",
+            partial=1.0 if repeat < right else 0.5,
+        )
+        for sample, right in (("a", 1), ("b", 2))
+        for repeat in range(4)
+    ]
+
+    found = passes([make_run(rows)])
+
+    row = found.frame.iloc[0]
+    assert found.ks == [1, 2, 3]
+    assert row["pass_at_1"] == pytest.approx(3 / 8)
+    assert row["pass_at_2"] == pytest.approx((3 / 6 + 5 / 6) / 2)
+    assert row["partial"] == pytest.approx((3 * 1.0 + 5 * 0.5) / 8)
+    assert (row["samples"], row["answers"], row["repeats"]) == (2, 8, 4)
+
+
+def test_failed_answers_are_no_trials(make_run: Make, attempt: Attempts) -> None:
+    """Of three requests one never got an answer: two trials, and pass@3 cannot be told."""
+    outcomes = ("correct", "wrong", "infra")
+    rows = [attempt(repeat=repeat, outcome=outcome) for repeat, outcome in enumerate(outcomes)]
+    found = passes([make_run(rows)])
+    assert (found.ks, found.frame["pass_at_1"].iloc[0]) == ([1, 2], 0.5)
+
+
+def test_tasks_asked_once_without_tests_are_left_out(make_run: Make, attempt: Attempts) -> None:
+    """A numeric task with one answer a sample has no pass@k beyond its accuracy."""
+    found = passes([make_run([attempt(sample_id="a"), attempt(sample_id="b")])])
+    assert (len(found.frame), found.to_json()) == (0, [])
+
+
+def test_two_loads_are_no_repeats(make_run: Make, attempt: Attempts) -> None:
+    """The same sample under two loads is one answer each."""
+    rows = [attempt(cell_id=f"c{load}", load_value=float(load), partial=1.0) for load in (1, 2)]
+    assert passes([make_run(rows)]).ks == [1]

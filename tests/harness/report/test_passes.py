@@ -1,0 +1,58 @@
+"""pass@k in the terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.analysis.passes import passes
+from harness.report import markdown
+from harness.report.passes import passes_table
+from harness.values import Attempt
+
+
+def coding_run(make_run: Callable[..., Path], attempt: Callable[..., Attempt]) -> Path:
+    """Return a simulated run of one sample asked twice, right once."""
+    rows = [
+        attempt(
+            task="coding/a|b", repeat=n, outcome=outcome, partial=share, simulated=True, weights=weights, model_id=weights
+        )
+        for weights in ("open", "closed")
+        for n, (outcome, share) in enumerate((("correct", 1.0), ("wrong", 0.25)))
+    ]  # fmt: skip
+    return make_run(rows, open={"simulated": True}, closed={"simulated": True})
+
+
+def test_the_table_says_pass_at_k_and_partial_credit(
+    make_run: Callable[..., Path], attempt: Callable[..., Attempt]
+) -> None:
+    """1 of 2 is 50 % at one try and 100 % at two; partial credit is (1 + 0.25) / 2; simulated is said."""
+    file = StringIO()
+    Console(file=file, width=140).print(passes_table(passes([coding_run(make_run, attempt)])))
+    said = file.getvalue()
+    assert "pass@1 %" in said
+    assert "50.0 (" in said
+    assert "100.0 (" in said
+    assert "62.5 %" in said
+    assert "SIMULATED" in said
+
+
+def test_markdown_has_the_same_rows(make_run: Callable[..., Path], attempt: Callable[..., Attempt]) -> None:
+    """A task's name cannot break the table."""
+    said = markdown.report([coding_run(make_run, attempt)])
+    assert "## pass@k over repeats (SIMULATED)" in said
+    assert "| coding/a\\|b | closed | 1 | 2 |" in said
+
+
+def test_nothing_is_printed_without_repeats(
+    make_run: Callable[..., Path], attempt: Callable[..., Attempt]
+) -> None:
+    """A run without repeats and without hidden tests has no such table."""
+    run = make_run([attempt()])
+    file = StringIO()
+    Console(file=file).print(passes_table(passes([run])))
+    assert file.getvalue().strip() == ""
+    assert "pass@k" not in markdown.report([run])
