@@ -35,7 +35,11 @@ def main() -> None:
         )
         return found
 
-    print("{}", file=out, flush=True)
+    def say(value: object) -> None:
+        out.write(json.dumps(value) + "\n")
+        out.flush()
+
+    say({})
     for line in sys.stdin:
         gold, said = json.loads(line)
         answer: dict[str, object] = {"equal": False, "gold": None, "said": None}
@@ -46,7 +50,7 @@ def main() -> None:
             answer["equal"] = bool(
                 wanted and given and verify(wanted, given, timeout_seconds=None, raise_on_error=False)
             )
-        print(json.dumps(answer), file=out, flush=True)
+        say(answer)
 
 
 if __name__ == "__main__":
