@@ -7,7 +7,7 @@ a reader sees the newest score of each attempt, and deleting the file brings the
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,13 @@ def read_scores(run: Path) -> pd.DataFrame:
         for frame in frames
     ]
     return pd.concat(plain, ignore_index=True).drop_duplicates(list(KEY), keep="last")
+
+
+def laid_over(
+    read: Callable[[], pa.Table], run: Path, replaced: Sequence[str], columns: Sequence[str]
+) -> pa.Table:
+    """Return what ``read`` gives with later scores in ``replaced``, in ``columns`` alone."""
+    return overlaid(read(), run, replaced).select(list(columns))
 
 
 def overlaid(table: pa.Table, run: Path, columns: Sequence[str]) -> pa.Table:

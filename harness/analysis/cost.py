@@ -37,6 +37,7 @@ from harness.analysis.pricing import Bill, Quote, bill
 from harness.prices import GpuPrice, UnitPrices, Unpriced, book_version
 
 ALL = "all"
+_TOKENS = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
 COLUMNS = (
     "model_id",
     "weights",
@@ -104,7 +105,9 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     account = bill(read_runs) if billed is None else billed
     rows: list[dict[str, Any]] = []
     exact: dict[str, Decimal | None] = {}
-    measured = read_runs.frame[read_runs.frame["phase"] == "measure"]
+    frame = read_runs.frame
+    needed = ["model_id", "category", "final", "outcome", *_TOKENS]
+    measured = frame[needed].assign(billed_usd=account.usd)[(frame["phase"] == "measure").to_numpy()]
     by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
     categories = read_runs.categories
     for model_id in read_runs.models:
@@ -117,10 +120,9 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
             for category, rows_of in zip(categories, parts, strict=True)
         ]
         rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
-    frame = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
-    counted = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
-    frame[counted] = frame[counted].astype("Int64")
-    return CostTable(frame, read_runs.simulated, account.warnings, exact)
+    table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
+    table[_TOKENS] = table[_TOKENS].astype("Int64")
+    return CostTable(table, read_runs.simulated, account.warnings, exact)
 
 
 def cost_json(runs: Runs | Sequence[Path]) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
     if isinstance(quote, UnitPrices):
         row.update(kind="api", **_api(account.lines, model_id, category))
         # A mean over the tasks whose cost is known stands also where the total does not.
-        known = part.assign(usd=account.usd[runs.frame.index.get_indexer(part.index)])["usd"].dropna()
+        known = part["billed_usd"].dropna()
         answered = tasks - (len(part) - len(known))
         row["usd_per_task"] = (
             _over(row["usd"], tasks) if len(known) == len(part) else _over(known.sum(), answered)

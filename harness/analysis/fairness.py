@@ -15,6 +15,23 @@ from harness.analysis.pairs import Pairs
 SHARE_POINTS = 2.0
 """Difference in truncation, refusal or failure that is named, in points."""
 _REASONING = "reasoning"
+_NEEDED = [
+    "model_id",
+    "final",
+    "phase",
+    "task",
+    "params_asked",
+    "params_sent",
+    "params_changes",
+    "image_count",
+    "image_bytes",
+    "image_detail",
+    "reasoning_disclosure",
+    "reasoning_tokens",
+    "outcome",
+    "started_at",
+    "load",
+]
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
@@ -26,8 +43,9 @@ def fairness(runs: Runs, pairs: Mapping[tuple[str, str], Pairs]) -> list[str]:
         pairs: By (closed model, open model).
     """
     models = list(dict.fromkeys(name for names in pairs for name in names))
-    rows = runs.measured
-    parts = {name: rows[(rows["model_id"] == name).to_numpy()] for name in models}
+    frame = runs.frame[_NEEDED]
+    measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
+    parts = {name: frame[measured & (frame["model_id"] == name).to_numpy()] for name in models}
     asked = {name: _asked(part) for name, part in parts.items()}
     said: list[str] = []
     for name in models:

@@ -82,6 +82,7 @@ COLUMNS = (
 )
 """What the tables need: every column but texts, ids of replies, and the lists of chunks."""
 _CHUNKS = ("chunk_s", "chunk_tokens")
+_CODED = ("sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent")
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def read(runs: Runs | Sequence[Path], *, chunks: bool = False) -> Runs:
     if not runs:
         raise ResultsError("no run was named; `bench list runs` shows those in results/")
     manifests = tuple(read_manifest(run) for run in runs)
-    frame = read_attempts(runs, [*COLUMNS, *(_CHUNKS if chunks else ())])
+    frame = read_attempts(runs, [*COLUMNS, *(_CHUNKS if chunks else ())], coded=_CODED)
     return Runs(tuple(runs), manifests, derive(frame))
 
 

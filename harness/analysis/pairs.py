@@ -12,6 +12,19 @@ from harness.analysis.frames import Runs, codes, floats
 from harness.stats import Floats, Ints
 
 _ITEM = ["task", "sample_id", "repeat", "load"]
+_NEEDED = [
+    *_ITEM,
+    "model_id",
+    "category",
+    "cluster_id",
+    "prompt_sha256",
+    "outcome",
+    "scored",
+    "score",
+    "response_s",
+    "ttft_s",
+    "answer_chars_per_s",
+]
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,8 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
     request = codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
     whole_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
     mask = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
-    rows = frame[mask]
+    # The columns needed first: a mask over all of them would copy the whole table.
+    rows = frame[_NEEDED][mask]
     item = codes(rows, _ITEM)
     model, names = _factorized(rows, "model_id")
     category, category_names = _factorized(rows, "category")

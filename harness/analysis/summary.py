@@ -31,10 +31,29 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.cost import ALL, CostTable, cost
-from harness.analysis.frames import Runs, codes, floats, load_of, read, records
+from harness.analysis.frames import Runs, codes, floats, groups, load_of, read, records
 from harness.stats import mean_interval, quantile_interval
 from harness.store import read_payload
 
+_NEEDED = [
+    "model_id",
+    "category",
+    "task",
+    "load",
+    "final",
+    "phase",
+    "outcome",
+    "scored",
+    "score",
+    "ttft_s",
+    "response_s",
+    "answer_ttft_s",
+    "queue_s",
+    "answer_chars_per_s",
+    "input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+]
 OUTCOMES = ("correct", "wrong", "unparsed", "truncated", "refused", "infra", "unscored")
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "model": ("model_id",),
@@ -85,16 +104,18 @@ def summarize(runs: Runs | Sequence[Path], costs: CostTable | None = None) -> Su
     read_runs = read(runs)
     table = cost(read_runs) if costs is None else costs
     cells = _cells(read_runs)
-    frame = read_runs.frame.assign(cluster=codes(read_runs.frame, ["task", "cluster_id"]))
+    frame = read_runs.frame
+    frame = frame[_NEEDED].assign(cluster=codes(frame, ["task", "cluster_id"]))
     rows: list[dict[str, Any]] = []
     for level, by in LEVELS.items():
         columns = list(by)
-        parts = {
-            tuple(map(str, key)): part for key, part in frame.groupby(columns, observed=True, sort=False)
+        places = {
+            tuple(str(frame[name].iloc[int(rows_[0])]) for name in columns): rows_
+            for rows_ in groups(frame, columns)
         }
         for key, planned in cells.groupby(columns, sort=False):
             names = tuple(map(str, key))
-            part = parts.get(names, frame.iloc[:0])
+            part = frame.iloc[places.get(names, slice(0))]
             row = {"level": level, **_figures(part, planned)}
             row.update(dict.fromkeys(("category", "task", "load")), **dict(zip(columns, names, strict=True)))
             row.update(_facts(read_runs, names[0]), **_cost(table, row))

@@ -157,16 +157,21 @@ def run_folders(runs: Sequence[Path]) -> list[Path]:
 def print_tables(folders: Sequence[Path], console: Console) -> None:
     """Print summary, gap and cost of finished runs."""
     from harness.analysis.cost import cost
+    from harness.analysis.frames import read
     from harness.analysis.gap import gap
     from harness.analysis.passes import passes
+    from harness.analysis.pricing import bill
     from harness.analysis.summary import summarize
     from harness.report import text
     from harness.report.passes import passes_table
 
-    console.print(text.summary_table(summarize(folders)))
-    console.print(passes_table(passes(folders)))
-    console.print(text.gap_table(gap(folders)))
-    console.print(text.cost_table(cost(folders)))
+    runs = read(folders)
+    billed = bill(runs)
+    costs = cost(runs, billed)
+    console.print(text.summary_table(summarize(runs, costs)))
+    console.print(passes_table(passes(runs)))
+    console.print(text.gap_table(gap(runs, billed=billed)))
+    console.print(text.cost_table(costs))
 
 
 def write_page(folders: Sequence[Path], path: Path) -> Path:

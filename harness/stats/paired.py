@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats as _dist
+from scipy import special
 
 from harness.stats.resampling import RESAMPLES, SEED, resample_sums
 from harness.stats.shares import Floats, Ints, cluster_sums, mcnemar, robust_variance, tango
@@ -128,10 +128,10 @@ def shifted(difference: Difference, by: float) -> Difference:
     if not by:
         return difference
     sign = 1.0 if difference.estimate >= 0 else -1.0
-    z = sign * float(_dist.norm.isf(max(difference.p_value, 1e-300) / 2))
+    z = sign * float(-special.ndtri(max(difference.p_value, 1e-300) / 2))
     p = difference.p_value
     if difference.standard_error > 0:
-        p = float(2 * _dist.norm.sf(abs(z + by / difference.standard_error)))
+        p = float(2 * special.ndtr(-abs(z + by / difference.standard_error)))
     moved = {
         name: getattr(difference, name) + by
         for name in ("estimate", "low", "high", "inner_low", "inner_high")
@@ -168,5 +168,5 @@ def items_needed(
     """
     if abs(estimate) < 1e-12 or standard_error <= 0:
         return None
-    z = float(_dist.norm.isf(alpha / 2) + _dist.norm.ppf(power))
+    z = float(special.ndtri(power) - special.ndtri(alpha / 2))
     return math.ceil(n_pairs * (z * standard_error / estimate) ** 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats as _dist
+from scipy import special
 
 from harness.stats.paired import Difference
 from harness.stats.resampling import SEED
@@ -22,10 +22,17 @@ def quantile_interval(values: Floats, share: float, confidence: float = 0.95) ->
     if n == 0:
         return Interval(None, None)
     tail = (1 - confidence) / 2
-    low = int(_dist.binom.ppf(tail, n, share)) - 1
-    high = int(_dist.binom.ppf(1 - tail, n, share))
+    low = _binomial_quantile(tail, n, share) - 1
+    high = _binomial_quantile(1 - tail, n, share)
     ordered = np.sort(values)
     return Interval(float(ordered[low]) if low >= 0 else None, float(ordered[high]) if high < n else None)
+
+
+def _binomial_quantile(level: float, n: int, share: float) -> int:
+    """Return the least count that a binomial variable stays at or below with probability ``level``."""
+    count = max(0, math.ceil(float(special.bdtrik(level, n, share))))
+    below = max(0, count - 1)
+    return below if float(special.bdtr(below, n, share)) >= level else count
 
 
 def quantile_difference(
@@ -48,9 +55,9 @@ def quantile_difference(
     if error <= 0:
         # Every draw shows the same difference: fall back to the two spreads as if they were unpaired.
         error = math.hypot(_unpaired_error(first, share), _unpaired_error(second, share))
-    t = _dist.t(max(groups - 1, 1))
-    outer, inner = float(t.ppf(0.975)) * error, float(t.ppf(0.95)) * error
-    p = float(2 * t.sf(abs(here) / error)) if error > 0 else float(here == 0)
+    free = max(groups - 1, 1)
+    outer, inner = (float(special.stdtrit(free, level)) * error for level in (0.975, 0.95))
+    p = float(2 * special.stdtr(free, -abs(here) / error)) if error > 0 else float(here == 0)
     return Difference(
         here, here - outer, here + outer, here - inner, here + inner, p, error, n, groups, "quantile"
     )

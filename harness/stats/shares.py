@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats as _dist
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ def wilson(share: float, n: float, confidence: float = 0.95) -> Interval:
     """
     if n <= 0:
         return Interval(None, None)
-    z = float(_dist.norm.ppf(0.5 + confidence / 2))
+    z = float(special.ndtri(0.5 + confidence / 2))
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     low = 0.0 if share <= 0 else max(0.0, middle - half)
@@ -89,7 +89,7 @@ def tango(gains: float, losses: float, n: float, confidence: float = 0.95) -> tu
         n: Pairs; an effective number may be fractional.
         confidence: Nominal coverage.
     """
-    z = float(_dist.norm.ppf(0.5 + confidence / 2))
+    z = float(special.ndtri(0.5 + confidence / 2))
     up, down = gains * n, losses * n
     point = gains - losses
 
@@ -125,7 +125,8 @@ def mcnemar(gains: int, losses: int) -> float:
     """
     if gains + losses == 0:
         return 1.0
-    return float(_dist.binomtest(gains, gains + losses, 0.5).pvalue)
+    # Symmetric at one half: twice the smaller tail.
+    return min(1.0, 2 * float(special.bdtr(min(gains, losses), gains + losses, 0.5)))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
