@@ -51,8 +51,8 @@ def score_command(
     """
     from harness.commands.results import run_folders
     from harness.errors import ResultsError
-    from harness.overlay import tables, write_scores
     from harness.rescoring import changes, rescored, stored_answers
+    from harness.store.overlay import tables, write_scores
 
     folder = run_folders([run])[0]
     if undo:

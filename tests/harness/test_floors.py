@@ -22,7 +22,6 @@ FLOORS = {
     "harness.task": 1,
     "harness.starter": 1,
     "harness.schema": 1,
-    "harness.overlay": 1,
     "harness.store": 1,
     "harness.fetch": 1,
     "harness.generated": 1,
@@ -178,7 +177,7 @@ def test_readers_import_no_actor(path: Path) -> None:
 @pytest.mark.parametrize("path", modules("harness"), ids=name_of)
 def test_only_those_that_read_or_write_parquet_import_pyarrow(path: Path) -> None:
     """Arrow types live in one place; harness.data reads users' own Parquet."""
-    if name_of(path) in {"harness.schema", "harness.store", "harness.overlay", "harness.data"}:
+    if room_of(name_of(path)) in {"harness.schema", "harness.store", "harness.data"}:
         return
     assert not [module for module, _ in imports(path) if module.split(".")[0] == "pyarrow"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from harness import scoring
-from harness.overlay import tables, write_scores
 from harness.rescoring import changes, rescored, stored_answers
 from harness.store import read_attempts, read_payload
+from harness.store.overlay import tables, write_scores
 from harness.values import Sample
 from tests.run_folders import an_attempt, write_run
 

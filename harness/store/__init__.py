@@ -1,0 +1,23 @@
+"""A run on disk: crash-safe writing, reading, and later scores. With the schema, all that knows Arrow."""
+
+from harness.store.reading import (
+    attempts_of,
+    read_attempts,
+    read_manifest,
+    read_payload,
+    read_straddling,
+    runs_in,
+)
+from harness.store.writing import PART_ROWS, RunWriter, check_writable
+
+__all__ = [
+    "PART_ROWS",
+    "RunWriter",
+    "attempts_of",
+    "check_writable",
+    "read_attempts",
+    "read_manifest",
+    "read_payload",
+    "read_straddling",
+    "runs_in",
+]

@@ -1,0 +1,212 @@
+"""Reading a run: attempts and payloads of closed parts and of open journals, later scores laid over them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import ResultsError
+from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION
+from harness.store import overlay
+from harness.store.overlay import KEY, LAID_OVER
+from harness.values import Attempt
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_READERS = 4
+
+
+def read_attempts(
+    runs: Sequence[Path], columns: Sequence[str] | None = None, coded: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the attempts of ``runs``, one row each, in the columns of the attempt row.
+
+    Args:
+        runs: Run folders. One that is still being written is read as far as it has got.
+        columns: Columns to read; None: all.
+        coded: Text columns to return as categories: a tenth of the memory where texts repeat.
+
+    Raises:
+        ResultsError: A folder is no run, or was written by a newer schema.
+    """
+    schema = ATTEMPT_SCHEMA
+    for name in coded:
+        place = schema.get_field_index(name)
+        schema = schema.set(place, schema.field(place).with_type(pa.dictionary(pa.int32(), pa.string())))
+    table = _read(runs, "attempts", schema, columns)
+    # Column by column, each let go in Arrow once it is in pandas.
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return frame
+
+
+def read_payload(runs: Sequence[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the payloads of ``runs``, one row for each attempt. See :func:`read_attempts`."""
+    frame: pd.DataFrame = _read(runs, "payload", PAYLOAD_SCHEMA, columns).to_pandas()
+    return frame
+
+
+def read_straddling(
+    runs: Sequence[Path], instants: Mapping[tuple[str, str], Sequence[float]]
+) -> pd.DataFrame:
+    """Return keys and chunks of the attempts whose text was arriving at one of their cell's instants.
+
+    Only these rows are kept of each part, so that the lists of chunks of a large run are never held at once.
+
+    Args:
+        runs: Run folders.
+        instants: By (run_id, cell_id), seconds on the cell's clock.
+    """
+    names = ["run_id", "cell_id", "sample_id", "repeat", "attempt", "chunk_s", "chunk_tokens"]
+    wanted = pa.schema([ATTEMPT_SCHEMA.field(name) for name in names])
+    tables = [wanted.empty_table()]
+    for table in _tables(runs, "attempts", ATTEMPT_SCHEMA, [*names, "first_token_s", "last_token_s"]):
+        first_s, last_s = (table[name].to_numpy() for name in ("first_token_s", "last_token_s"))
+        keys = list(zip(table["run_id"].to_pylist(), table["cell_id"].to_pylist(), strict=True))
+        cells = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        code = np.array([cells[key] for key in keys], dtype=np.int64)
+        kept = np.zeros(len(code), dtype=bool)
+        for key, number in cells.items():
+            for at_s in instants.get(key, ()):
+                kept |= (code == number) & (first_s <= at_s) & (at_s <= last_s)
+        tables.append(table.filter(pa.array(kept, pa.bool_())).select(names).cast(wanted))
+    frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
+    return frame.astype({"run_id": str, "cell_id": str})
+
+
+def attempts_of(run: Path) -> list[Attempt]:
+    """Return every attempt of a run as a value, in the order written: what a resumed run goes on from."""
+    names = [field.name for field in dataclasses.fields(Attempt)]
+    rows = _read([run], "attempts", ATTEMPT_SCHEMA, None).select(names).to_pylist()
+    for row in rows:
+        row["params_changes"] = tuple(row["params_changes"])
+        row["chunk_s"] = tuple(row["chunk_s"])
+        row["chunk_tokens"] = None if row["chunk_tokens"] is None else tuple(row["chunk_tokens"])
+    return [Attempt(**row) for row in rows]
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """Return ``run.json``.
+
+    Raises:
+        ResultsError: The folder is no run, the file is damaged, or a newer gapbench wrote it.
+    """
+    path = run / "run.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_bytes())
+        version = int(manifest["schema"])
+    except FileNotFoundError as exc:
+        msg = f"{run} is no run folder: it has no run.json; `bench run` makes one, results/ lists them"
+        raise ResultsError(msg) from exc
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        msg = f"{path} cannot be read ({exc}); the attempts may still be whole: `bench run --resume` writes it anew"
+        raise ResultsError(msg) from exc
+    if version > SCHEMA_VERSION:
+        msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer gapbench"
+        raise ResultsError(msg)
+    return manifest
+
+
+def _read(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str] | None) -> pa.Table:
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    # Many small parts: one thread for each is three times as quick as Arrow's own threads within each.
+    with ThreadPoolExecutor(_READERS) as pool:
+        reads = _reads(runs, kind, schema, wanted.names)
+        tables = list(pool.map(lambda read: read().cast(wanted), reads))
+    return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
+
+
+def _tables(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the columns of each part and each open journal, one at a time."""
+    for read in _reads(runs, kind, schema, columns):
+        yield read()
+
+
+def _reads(
+    runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]
+) -> Iterator[Callable[[], pa.Table]]:
+    """Yield what reads each part and each open journal, later scores laid over it."""
+    for run in runs:
+        read_manifest(run)
+        later = LAID_OVER if kind == "attempts" else ("reason",)
+        replaced = [name for name in columns if name in later] if overlay.tables(run) else []
+        names = list(dict.fromkeys([*columns, *(KEY if replaced else ())]))
+        wanted = pa.schema([schema.field(name) for name in names])
+        parts = {part_number(path): path for path in sorted(run.glob(f"{kind}-*.parquet"))}
+        closed = {part_number(path) for path in run.glob("attempts-*.parquet")}
+        reads = [partial(_read_part, path, wanted) for number, path in parts.items() if number in closed]
+        reads += [
+            partial(_read_journal, path, kind, schema, names)
+            for path in sorted(run.glob("journal-*.jsonl"))
+            if part_number(path) not in closed
+        ]
+        for read in reads:
+            yield partial(overlay.laid_over, read, run, replaced, columns) if replaced else read
+
+
+def _read_journal(path: Path, kind: str, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
+    index = 0 if kind == "attempts" else 1
+    rows = [typed(pair[index]) for pair in journal_rows(path)]
+    return pa.Table.from_pylist(rows, schema=schema).select(columns)
+
+
+def _read_part(path: Path, wanted: pa.Schema) -> pa.Table:
+    """Read one part; a column that an older part lacks is null."""
+    try:
+        file = pq.ParquetFile(path)
+        metadata = file.schema_arrow.metadata or {}
+        version = int(metadata.get(b"gapbench.schema", b"1"))
+        if version > SCHEMA_VERSION:
+            msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer one"
+            raise ResultsError(msg)
+        names = set(file.schema_arrow.names)
+        there = [name for name in wanted.names if name in names]
+        table = file.read(columns=there, use_threads=False)
+    except (pa.ArrowInvalid, OSError) as exc:
+        msg = f"{path} cannot be read ({exc}); move it away and `bench run --resume` repeats its requests"
+        raise ResultsError(msg) from exc
+    for name in wanted.names:
+        if name not in there:
+            table = table.append_column(wanted.field(name), pa.nulls(table.num_rows, wanted.field(name).type))
+    return table.select(wanted.names)
+
+
+def journal_rows(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the whole lines of a journal; a torn last line was never reported as done."""
+    rows: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    with path.open("rb") as file:
+        for line in file:
+            with contextlib.suppress(orjson.JSONDecodeError, ValueError):
+                attempt, payload = orjson.loads(line)
+                rows.append((attempt, payload))
+    return rows
+
+
+def typed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a row read back from a journal its instant again; rows still in memory have it."""
+    started = row.get("started_at")
+    if isinstance(started, str):
+        return {**row, "started_at": datetime.fromisoformat(started).astimezone(UTC)}
+    return dict(row)
+
+
+def part_number(path: Path) -> int:
+    """Return the number in a part's or a journal's name."""
+    return int(path.stem.rsplit("-", 1)[1])
+
+
+def runs_in(folder: Path) -> Iterator[Path]:
+    """Yield the run folders in a results folder, oldest first."""
+    yield from sorted(path.parent for path in folder.glob("*/run.json"))
