@@ -27,6 +27,8 @@ FLOORS = {
     "harness.generated": 1,
     "harness.stats": 1,
     "harness.prices": 1,
+    "harness.tco": 1,
+    "harness.tariff": 1,
     "harness.book": 1,
     "harness.telemetry": 1,
     "harness.jail": 1,
