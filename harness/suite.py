@@ -16,37 +16,13 @@ from pydantic import Field, PrivateAttr, field_validator
 from harness.document import NAME, PATH_NAME, Document, Path_, Strict, check, read_document, refuse_keys
 from harness.errors import DocumentError, SetupError
 from harness.loads import LoadDocument
+from harness.tariff import BookCost, GpuCost, TokenCost
 from harness.task import ParamsDocument, Task, TaskDocument, find_builtin, load_task, read_task
+from harness.tco import TcoDocument
 from harness.values import Model, canonical_json, sha256
 
 _KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
 _FREE = {"sim", "engine", "options"}
-Amount = Annotated[int | float, Field(ge=0)]
-
-
-class GpuCost(Strict):
-    """What the GPUs that hold a model cost."""
-
-    gpu: str | None = Field(None, description="its name in the price book, such as H100-80GB")
-    gpus: Annotated[int | float, Field(gt=0)] = Field(1, description="GPUs that the model occupies")
-    usd_per_gpu_hour: Amount | None = Field(None, description="default: the price book's")
-    source: str | None = Field(None, description="where the price is from, shown beside it")
-
-
-class TokenCost(Strict):
-    """What tokens cost."""
-
-    input_usd_per_mtok: Amount = Field(description="dollars per million input tokens")
-    output_usd_per_mtok: Amount = Field(description="dollars per million output tokens, reasoning included")
-    cached_input_usd_per_mtok: Amount | None = Field(None, description="default: the input price")
-    source: str | None = Field(None, description="where the price is from, shown beside it")
-
-
-class BookCost(Strict):
-    """Whose price in the price book holds."""
-
-    provider: str | None = Field(None, description="provider in the price book; default: the runner's")
-    model: str | None = Field(None, description="model in the price book; default: the model's name")
 
 
 class ModelDocument(Strict):
@@ -184,6 +160,7 @@ class Suite(Strict):
     timeouts: TimeoutsDocument = Field(
         default_factory=TimeoutsDocument, description="deadlines of one attempt"
     )
+    tco: TcoDocument | None = Field(None, description="total cost of ownership, for `bench tco`")
     margin_points: float = Field(
         1.7, gt=0, lt=100, description="gap that makes no difference to you, in points"
     )

@@ -18,6 +18,8 @@ FLOORS = {
     "harness.template": 1,
     "harness.data": 1,
     "harness.slo": 1,
+    "harness.tariff": 1,
+    "harness.tco": 1,
     "harness.suite": 1,
     "harness.task": 1,
     "harness.starter": 1,
