@@ -129,20 +129,30 @@ def _models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
     known = {document.id: document.value() for document in suite.models}
     if not wanted:
         return list(known.values())
-    picked: list[Model] = []
-    for name in wanted:
-        ad_hoc = AD_HOC.fullmatch(name)
-        if name in known:
-            picked.append(known[name])
-        elif ad_hoc:
-            picked.append(_ad_hoc(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"]))
-        else:
-            msg = (
-                f"--model {name!r} is not in {suite.path}; it has: {', '.join(known)}. "
-                "Another model is written runner:model or runner:model@url, such as openai:gpt-5.2"
-            )
-            raise InputError(msg)
+    picked = [named_model(name, known, f"--model {name!r} is not in {suite.path}") for name in wanted]
     return list({model.id: model for model in picked}.values())
+
+
+def named_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
+    """Return the model that a name means: one that is known by it, or ``runner:model[@url]``.
+
+    Args:
+        name: As the user gave it.
+        known: Models by id.
+        problem: What is wrong when it means none.
+
+    Raises:
+        InputError: It means none.
+    """
+    ad_hoc = AD_HOC.fullmatch(name)
+    if name in known:
+        return known[name]
+    if ad_hoc:
+        return _ad_hoc(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"])
+    there = f"it has: {', '.join(known)}" if known else "there are none"
+    raise InputError(
+        f"{problem}; {there}. Another model is written runner:model or runner:model@url, such as openai:gpt-5.2"
+    )
 
 
 def _ad_hoc(runner: str, name: str, url: str | None) -> Model:
@@ -170,9 +180,18 @@ def _tasks(suite: Suite, selection: Selection) -> list[Task]:
     return tasks
 
 
+def build_runner(model: Model) -> Runner:
+    """Return a model's runner, not yet open.
+
+    Raises:
+        InputError: The runner is not there, or does not take the model's settings.
+    """
+    return runners.load(model.runner)(model)
+
+
 def _runner(suite: Suite, model: Model) -> Runner:
     try:
-        return runners.load(model.runner)(model)
+        return build_runner(model)
     except InputError as exc:
         msg = f"{suite.where(model.id)}: model {model.id!r}: {exc}"
         raise type(exc)(msg) from exc

@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("harness.commands.results", "Cost per task and per correct task, API dollars beside GPU hours."),
     "article": ("harness.commands.evidence", "The article's figures against published evidence."),
     "evidence": ("harness.commands.evidence", "Check published figures and their sources, or add one."),
+    "judge": ("harness.commands.judge", "Have stored answers graded by a judge model."),
+    "arena": ("harness.commands.judge", "Set models' answers against each other: ratings with intervals."),
     "score": ("harness.commands.score", "Score stored answers again, without one call."),
     "list": ("harness.commands.inspect", "List runners, tasks, suites, models, scorers or runs."),
     "schema": ("harness.commands.inspect", "The Parquet columns; the JSON Schema of the suite."),

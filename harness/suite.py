@@ -138,6 +138,15 @@ class LmEvalEntry(Strict):
     limit: int | None = Field(None, ge=1, description="first N samples")
 
 
+class ArenaDocument(Strict):
+    """How answers are set against each other."""
+
+    judge: str | None = Field(None, description="id of one of the judges; default: the higher score wins")
+    rubric: str | None = Field(None, min_length=1, description="what makes an answer better")
+    tasks: list[str] = Field(default_factory=list, description="names of tasks; default: all")
+    limit: int | None = Field(None, ge=1, description="first N requests of each task")
+
+
 class Suite(Strict):
     """Models, tasks and loads: everything that a run needs."""
 
@@ -161,6 +170,10 @@ class Suite(Strict):
         default_factory=TimeoutsDocument, description="deadlines of one attempt"
     )
     tco: TcoDocument | None = Field(None, description="total cost of ownership, for `bench tco`")
+    judges: list[ModelDocument] = Field(
+        default_factory=list, description="models that judge answers and are not compared themselves"
+    )
+    arena: ArenaDocument | None = Field(None, description="set answers against each other: bench arena")
     margin_points: float = Field(
         1.7, gt=0, lt=100, description="gap that makes no difference to you, in points"
     )
@@ -271,6 +284,12 @@ def load_suite(path: Path) -> Suite:
     refuse_keys(document)
     suite = check(document, Suite)
     _refuse_twice(document, "models", "id", [model.id for model in suite.models])
+    _refuse_twice(document, "judges", "id", [judge.id for judge in suite.judges])
+    if suite.arena and suite.arena.judge and suite.arena.judge not in {judge.id for judge in suite.judges}:
+        there = ", ".join(judge.id for judge in suite.judges) or "none; list one under judges"
+        raise document.error(
+            ("arena", "judge"), f"no judge {suite.arena.judge!r} in this suite; there are: {there}"
+        )
     _refuse_same_cells(document, suite.loads)
     _refuse_bare_words(document)
     suite._document = document  # noqa: SLF001 - pydantic sets private attributes only after validation

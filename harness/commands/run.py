@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -96,7 +96,7 @@ def run_command(
     _check(assembly, resumed)
     check_writable(results)
     if not quiet or not yes:
-        _ask(assembly, console, ask=not yes, max_usd=max_usd)
+        ask(assembly, console, ask=not yes, max_usd=max_usd)
     return _run(assembly, selection, results, resumed, console, max_usd=max_usd, quiet=quiet)
 
 
@@ -138,7 +138,7 @@ def _check(assembly: Assembly, resumed: dict[str, Any] | None) -> None:
             )
 
 
-def _ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | None) -> None:
+def ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | None) -> None:
     """Say what will be called and what it can cost; ask where money is at stake."""
     from harness.commands.plan import bound_of
 
@@ -172,15 +172,44 @@ def _run(
     max_usd: float | None,
     quiet: bool,
 ) -> int:
+    from harness.manifest import new_run_id
+
+    run_id = resumed["run_id"] if resumed else new_run_id(assembly.suite.name, datetime.now(UTC))
+    folder = results / run_id
+    manifest = conducted(
+        assembly, folder, resumed, console, selection=selection.as_json(), max_usd=max_usd, quiet=quiet
+    )
+    return _say(manifest, folder, console, quiet=quiet)
+
+
+def conducted(
+    assembly: Assembly,
+    folder: Path,
+    resumed: dict[str, Any] | None,
+    console: Console,
+    *,
+    selection: Mapping[str, Any],
+    max_usd: float | None,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Run an assembly into a folder under the live view, and return the manifest as it was left.
+
+    Args:
+        assembly: What to run.
+        folder: The run folder.
+        resumed: The manifest to go on with. None: a new run.
+        console: Where the live view goes.
+        selection: Kept in the manifest for ``--resume``.
+        max_usd: Spend at which to stop. None: no limit.
+        quiet: No live view.
+    """
     from harness.commands.pricing import attempt_price
     from harness.load import Retries
-    from harness.manifest import new_run_id
     from harness.report.live import LiveView, PlainView, QuietView
     from harness.run import Settings
     from harness.store import RunWriter
 
     suite = assembly.suite
-    run_id = resumed["run_id"] if resumed else new_run_id(suite.name, datetime.now(UTC))
     settings = Settings(
         retries=Retries(suite.retries.attempts, suite.retries.max_wait_s),
         connect_s=suite.timeouts.connect_s,
@@ -188,12 +217,11 @@ def _run(
         total_s=suite.timeouts.total_s,
         max_usd=None if max_usd is None else Decimal(str(max_usd)),
         price=attempt_price(assembly),
-        selection=selection.as_json(),
+        selection=selection,
     )
     view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
-    with RunWriter(results / run_id) as writer, view_type(console) as view:
-        manifest = _until_done(assembly, writer, settings, view, resumed)
-    return _say(manifest, results / run_id, console, quiet=quiet)
+    with RunWriter(folder) as writer, view_type(console) as view:
+        return _until_done(assembly, writer, settings, view, resumed)
 
 
 def _until_done(
@@ -203,7 +231,7 @@ def _until_done(
     from harness.load import Halt
     from harness.run import run
 
-    async def conducted() -> dict[str, Any]:
+    async def main() -> dict[str, Any]:
         halt = Halt()
         task = asyncio.current_task()
         assert task is not None
@@ -220,7 +248,7 @@ def _until_done(
         return await run(assembly.plan, assembly.runners, writer, settings, view, halt, resumed=resumed)
 
     try:
-        return _loop(conducted())
+        return _loop(main())
     except asyncio.CancelledError:
         from harness.store import read_manifest
 
@@ -245,6 +273,10 @@ def _say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: boo
     incomplete = manifest["state"] != "complete"
     if not quiet:
         print_tables([folder], console)
+        if any(task["scorer"] == "judge" for task in manifest["tasks"]):
+            console.print(
+                f"Answers wait for their judge:  bench judge {folder}", highlight=False, soft_wrap=True
+            )
     page = write_page([folder], folder / "report.html")
     if quiet:
         click.echo(str(folder))

@@ -40,6 +40,7 @@ SCORERS: dict[str, tuple[str, str]] = {
     "contains": ("Contains", "the target is somewhere in the reply"),
     "exact": ("Exact", "the reply, or the final answer it states, is the target"),
     "f1": ("F1", "the words that a short answer shares with the target (SQuAD)"),
+    "judge": ("Judge", "a judge model's grade against a rubric, given after the run"),
     "json": ("Json", "a JSON object equal to the target, field by field"),
     "json_schema": (
         "JsonSchema",
@@ -53,6 +54,7 @@ SCORERS: dict[str, tuple[str, str]] = {
     "regex": ("Regex", "a pattern found in the reply, or its group equal to the target"),
     "relaxed": ("Relaxed", "a number within five percent, or the same text (ChartQA)"),
     "rouge": ("Rouge", "what a summary shares with the target: ROUGE-1, -2 or -L"),
+    "verdict": ("Verdict", "what a judge said: a grade or a winner; used by bench judge and bench arena"),
     "tool_call": ("ToolCall", "the right calls with the right arguments, as JSON"),
     "sql": ("Sql", "a query whose result on SQLite equals that of the target query"),
 }

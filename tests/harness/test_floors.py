@@ -49,6 +49,7 @@ FLOORS = {
     "harness.search": 3,
     "harness.pipe": 3,
     "harness.rescoring": 4,
+    "harness.judging": 4,
     "harness.assembly": 4,
     "harness.run": 4,
     "harness.report": 4,

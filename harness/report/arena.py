@@ -1,0 +1,67 @@
+"""The arena's ratings for the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.analysis.arena import Arena
+from harness.report import units
+
+_STYLES = {"closed": "blue", "open": "green"}
+
+
+def arena_table(arena: Arena) -> RenderableType:
+    """Return ratings, the gap in Elo and as a win rate, and what was taken out."""
+    how = (
+        f"judged by {', '.join(map(units.clean, arena.judges))}"
+        if arena.preference == "judge"
+        else "the higher score wins"
+    )
+    mark = f"  [{units.SIMULATED}: a simulated provider answered]" if arena.simulated else ""
+    table = Table(
+        title=Text(f"Arena: {how}{mark}", style="bold"), title_justify="left", box=None, pad_edge=False
+    )
+    table.add_column("model")
+    for name in ("Elo", "95 %", "win rate", "won / tied / lost"):
+        table.add_column(name, justify="right")
+    for row in arena.frame.to_dict(orient="records"):
+        table.add_row(
+            Text(units.clean(row["model_id"]), style=_STYLES.get(str(row["weights"]), "")),
+            f"{row['elo']:.0f}",
+            f"{row['elo_low']:.0f} to {row['elo_high']:.0f}",
+            units.percent(row["win_rate"]),
+            f"{row['wins']} / {row['ties']} / {row['losses']}",
+        )
+    said: list[RenderableType] = [table]
+    if arena.gap is not None:
+        gap = arena.gap
+        said.append(
+            Text(
+                f"{gap['closed']} (closed) against {gap['open']} (open): {gap['elo']:+.0f} Elo, 95 % interval "
+                f"{gap['elo_low']:+.0f} to {gap['elo_high']:+.0f}, a win rate of {units.percent(gap['win_rate'])}.",
+                style="bold",
+            )
+        )
+    if arena.first_elo is not None:
+        length = "" if arena.length_elo is None else f", {arena.length_elo:+.0f} for length"
+        said.append(
+            Text(
+                f"Taken out of the ratings: {arena.first_elo:+.0f} Elo for being shown first{length}.",
+                style="dim",
+            )
+        )
+    if arena.contradicted is not None:
+        said.append(
+            Text(
+                f"The judge contradicted itself on {units.percent(arena.contradicted)} of the pairs when turned.",
+                style="dim",
+            )
+        )
+    if arena.unread:
+        said.append(
+            Text(f"{units.count(arena.unread)} verdicts could not be read or never came.", style="yellow")
+        )
+    said += [Text(f"Note: {warning}", style="dim") for warning in arena.warnings]
+    return Group(*said)

@@ -1,0 +1,110 @@
+"""Ratings from comparisons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
+
+from harness.analysis.arena import arena
+from harness.values import Attempt, canonical_json
+from tests.run_folders import an_attempt, write_run
+
+Make = Callable[..., Path]
+Answers = Callable[..., list[Attempt]]
+
+
+def judged(run: Path, verdicts: list[tuple[str, str, str, str]]) -> None:
+    """Write what a judge said: sample, first, second, winner."""
+    rows = [
+        an_attempt(
+            model_id="jury", task="arena", category="judge", outcome="unscored" if winner else "unparsed", answer=winner or None,
+            sample_id=canonical_json(["reasoning/sums", sample, 0, first, second]), simulated=True,
+        )
+        for sample, first, second, winner in verdicts
+    ]  # fmt: skip
+    write_run(run / "arena-jury-00000000", rows)
+
+
+@pytest.fixture
+def run(make_run: Make, answers: Answers) -> Path:
+    """Closed right on 30 of 40, open on 20: ten decided, all for closed."""
+    return make_run([*answers("closed-a", 30, 40), *answers("open-b", 20, 40)])
+
+
+def test_without_a_judge_the_higher_score_wins(run: Path) -> None:
+    """10 wins, 30 ties, no loss: (10 + 15) / 40 = 62.5 %, which is 400 log10(0.625 / 0.375) Elo."""
+    found = arena([run])
+    best = found.frame.iloc[0]
+
+    assert ("closed-a", 10, 30, 0) == tuple(best[["model_id", "wins", "ties", "losses"]])
+    assert best["win_rate"] == pytest.approx(0.625)
+    assert found.gap is not None
+    assert found.gap["elo"] == pytest.approx(400 * math.log10(0.625 / 0.375), rel=0.01)
+    assert found.gap["elo_low"] < found.gap["elo"] < found.gap["elo_high"]
+
+
+def test_the_judge_decides_where_there_is_one(run: Path) -> None:
+    """Three of four samples for open, in both orders."""
+    verdicts = [
+        (sample, *pair, "tie" if sample == "3" else ("second", "first")[pair.index("open-b") == 0])
+        for sample in "0123"
+        for pair in (("closed-a", "open-b"), ("open-b", "closed-a"))
+    ]
+    judged(run, verdicts)
+    found = arena([run])
+
+    assert ("judge", ("jury",)) == (found.preference, found.judges)
+    assert ("open-b", 6, 2, 0) == tuple(found.frame.iloc[0][["model_id", "wins", "ties", "losses"]])
+    assert 0.0 == found.contradicted
+    assert "score" == arena([run], "score").preference
+
+
+def test_a_judge_that_always_picks_the_first_is_found_out(run: Path) -> None:
+    """Turned, it names the other: contradicted on every pair, no gap, all of it the advantage of being first."""
+    judged(
+        run,
+        [
+            (str(k), *pair, "first")
+            for k in range(8)
+            for pair in (("closed-a", "open-b"), ("open-b", "closed-a"))
+        ],
+    )
+    found = arena([run])
+
+    assert 1.0 == found.contradicted
+    assert found.gap is not None
+    assert found.gap["elo"] == pytest.approx(0.0, abs=1.0)
+
+
+def test_a_simulated_judge_is_said(run: Path) -> None:
+    """Though the answers are not simulated."""
+    judged(
+        run,
+        [
+            ("1", "closed-a", "open-b", "first"),
+            ("1", "open-b", "closed-a", "first"),
+            ("2", "closed-a", "open-b", ""),
+        ],
+    )
+    found = arena([run])
+
+    assert (True, 1) == (found.simulated, found.unread)
+
+
+def test_one_model_has_no_rating(make_run: Make, answers: Answers) -> None:
+    """A sentence, and an empty table."""
+    found = arena([make_run(answers("closed-a", 3, 5))])
+
+    assert found.frame.empty
+    assert "nothing to rate" in found.warnings[0]
+
+
+def test_the_json_is_plain(run: Path) -> None:
+    """It goes through a strict encoder, and names its shape."""
+    said = orjson.loads(orjson.dumps(arena([run]).to_json()))
+
+    assert {"schema", "rows", "gap", "preference", "judges", "simulated"} <= set(said)
