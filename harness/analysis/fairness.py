@@ -64,7 +64,7 @@ def fairness(runs: Runs, pairs: Mapping[tuple[str, str], Pairs]) -> list[str]:
 def _changes(name: str, part: pd.DataFrame) -> Iterator[str]:
     """Name what the provider's rules dropped, renamed or changed; a rename alone is no difference."""
     kinds = part.drop_duplicates(["params_asked", "params_sent"])
-    lines = dict.fromkeys(str(line) for changes in kinds["params_changes"] for line in changes)
+    lines = dict.fromkeys(line for changes in kinds["params_changes"] for line in str(changes).splitlines())
     for line in lines:
         if not _RENAMED.search(line):
             yield f"{name}: {line}."
