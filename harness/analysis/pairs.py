@@ -23,6 +23,7 @@ class Side:
         item: Code of (task, sample, repeat, load), unique within a model.
         prompt: Code of the prompt's hash.
         cluster: Code of (task, cluster).
+        sample: Code of (task, sample, load): what is asked again in each repeat.
         category: Code of the category.
         columns: Columns by name; NaN: not known.
         infra: Where no answer came.
@@ -31,6 +32,7 @@ class Side:
     item: Ints
     prompt: Ints
     cluster: Ints
+    sample: Ints
     category: Ints
     columns: dict[str, Floats]
     infra: np.ndarray[Any, np.dtype[np.bool_]]
@@ -41,6 +43,7 @@ class Side:
             self.item[mask],
             self.prompt[mask],
             self.cluster[mask],
+            self.sample[mask],
             self.category[mask],
             {name: column[mask] for name, column in self.columns.items()},
             self.infra[mask],
@@ -112,6 +115,7 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
     again[order] = np.arange(len(order)) - starts
     item = item * (int(again.max(initial=0)) + 1) + again
     prompt, cluster = coded("prompt_sha256"), coded("task", "cluster_id")
+    sample = coded("task", "sample_id", "load")
     infra = (frame["outcome"] == "infra").to_numpy()
     correct = (frame["outcome"] == "correct").to_numpy()
     scored = frame["scored"].to_numpy()
@@ -129,6 +133,7 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
             item[mine],
             prompt[mine],
             cluster[mine],
+            sample[mine],
             category[mine],
             {
                 "score": np.where(scored[at], floats(frame["score"])[at], np.nan),
