@@ -25,12 +25,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
 
 PART_ROWS = 5_000
-CHUNKS = 32
+CHUNKS = 16
 MODELS = {"closed-a": 0.86, "closed-b": 0.83, "open-a": 0.84, "open-b": 0.78}
 TASKS = ("coding/functions", "reasoning/sums", "multimodal/charts")
 TARGETS = {1_000_000: (5.0, 2.0), 10_000_000: (60.0, 6.0)}
@@ -82,9 +83,9 @@ def part(
         "params_changes": [],
     }  # fmt: skip
     varying = {
-        "sample_id": [f"s{k}" for k in ids],
-        "cluster_id": [f"d{k // 2}" for k in ids],
-        "prompt_sha256": [f"{task}-{k:064d}" for k in ids],
+        "sample_id": named("s", ids),
+        "cluster_id": named("d", ids // 2),
+        "prompt_sha256": pc.utf8_lpad(named(f"{task}-", ids), 64, "0"),
         "scheduled_s": scheduled,
         "sent_s": sent,
         "first_byte_s": sent + ttft,
@@ -114,6 +115,11 @@ def part(
         else:
             columns.append(pa.nulls(size, field.type))
     return pa.table(columns, schema=ATTEMPT_SCHEMA.with_metadata({"gapbench.schema": "1"}))
+
+
+def named(prefix: str, numbers: Any) -> pa.Array:
+    """Return ``prefix`` and number as text."""
+    return pc.binary_join_element_wise(prefix, pa.array(numbers).cast(pa.string()), "")
 
 
 def payload(table: pa.Table) -> pa.Table:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harness.analysis.frames import Runs
@@ -14,7 +15,7 @@ from harness.analysis.pairs import Pairs
 
 SHARE_POINTS = 2.0
 """Difference in truncation, refusal or failure that is named, in points."""
-_REASONING = "reasoning"
+_SETTINGS = ("max_tokens", "reasoning", "temperature", "top_p")
 _NEEDED = [
     "model_id",
     "final",
@@ -61,10 +62,67 @@ def fairness(runs: Runs, pairs: Mapping[tuple[str, str], Pairs]) -> list[str]:
     return list(dict.fromkeys(said))
 
 
+def conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what each model was asked under, so that a reader can compare for himself.
+
+    Fields: ``model``, ``weights``, ``requests``, ``prompts`` (a fingerprint of all its prompts' hashes:
+    equal where two models were sent the same, as often), ``images`` (``count``, ``bytes`` on average,
+    ``detail``), ``asked`` (by setting, the values asked for), ``changed`` (what the provider's rules dropped
+    or changed), ``truncated`` ``refused`` ``infra`` (shares), ``reasoning`` (``disclosure``,
+    ``tokens_mean``), ``first_day`` and ``last_day``, ``loads``.
+    """
+    frame = runs.frame[[*_NEEDED, "prompt_sha256"]]
+    measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
+    rows: list[dict[str, Any]] = []
+    for name in models:
+        part = frame[measured & (frame["model_id"] == name).to_numpy()]
+        images = part[part["image_count"] > 0]
+        tokens = part["reasoning_tokens"].dropna()
+        days = pd.to_datetime(part["started_at"].drop_duplicates(), utc=True).dt.date
+        rows.append(
+            {
+                "model": name,
+                "weights": runs.model(name)["weights"],
+                "requests": len(part),
+                "prompts": _fingerprint(part["prompt_sha256"]),
+                "images": {
+                    "count": int(part["image_count"].sum()),
+                    "bytes_mean": float(images["image_bytes"].mean()) if len(images) else None,
+                    "detail": sorted({str(value) for value in images["image_detail"].dropna().unique()}),
+                },
+                "asked": {
+                    key: sorted({value for settings in _asked(part).values() for value in settings[key]})
+                    for key in _SETTINGS
+                },
+                "changed": list(_changes(name, part)),
+                **{
+                    outcome: float((part["outcome"] == outcome).mean()) if len(part) else None
+                    for outcome in ("truncated", "refused", "infra")
+                },
+                "reasoning": {
+                    "disclosure": _most(part["reasoning_disclosure"]),
+                    "tokens_mean": float(tokens.astype(float).mean()) if len(tokens) else None,
+                },
+                "first_day": str(min(days)) if len(days) else None,
+                "last_day": str(max(days)) if len(days) else None,
+                "loads": sorted(str(load) for load in part["load"].unique()),
+            }
+        )
+    return rows
+
+
+def _fingerprint(prompts: pd.Series[Any]) -> str:
+    """Return 64 bits of all prompts' hashes with how often each was sent, whatever their order."""
+    counts = prompts.astype("category").cat.remove_unused_categories().value_counts(sort=False)
+    hashes = pd.util.hash_array(counts.index.to_numpy().astype(object))
+    with np.errstate(over="ignore"):
+        return f"{int((hashes * counts.to_numpy().astype(np.uint64)).sum(dtype=np.uint64)):016x}"
+
+
 def _changes(name: str, part: pd.DataFrame) -> Iterator[str]:
     """Name what the provider's rules dropped, renamed or changed; a rename alone is no difference."""
     kinds = part.drop_duplicates(["params_asked", "params_sent"])
-    lines = dict.fromkeys(str(line) for changes in kinds["params_changes"] for line in changes)
+    lines = dict.fromkeys(line for changes in kinds["params_changes"] for line in str(changes).splitlines())
     for line in lines:
         if not _RENAMED.search(line):
             yield f"{name}: {line}."
@@ -92,7 +150,7 @@ def _asked(part: pd.DataFrame) -> dict[str, dict[str, set[str]]]:
     for row in part.drop_duplicates(["task", "params_asked"])[["task", "params_asked"]].to_dict("records"):
         params: dict[str, Any] = json.loads(str(row["params_asked"]))
         settings = found.setdefault(str(row["task"]), {})
-        for key in ("max_tokens", _REASONING, "temperature", "top_p"):
+        for key in _SETTINGS:
             settings.setdefault(key, set()).add(str(params.get(key, "the model's default")))
     return found
 
@@ -103,7 +161,7 @@ def _settings(
     first: Mapping[str, Mapping[str, set[str]]],
     second: Mapping[str, Mapping[str, set[str]]],
 ) -> Iterator[str]:
-    for key in ("max_tokens", _REASONING, "temperature", "top_p"):
+    for key in _SETTINGS:
         differing = [
             task for task in first if task in second and first[task].get(key) != second[task].get(key)
         ]

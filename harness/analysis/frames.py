@@ -82,7 +82,7 @@ COLUMNS = (
 )
 """What the tables need: every column but texts, ids of replies, and the lists of chunks."""
 _CHUNKS = ("chunk_s", "chunk_tokens")
-_CODED = ("sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent")
+_CODED = ("sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes")
 
 
 @dataclass(frozen=True)
@@ -190,10 +190,10 @@ def _seconds(frame: pd.DataFrame, column: str) -> Floats:
     return values
 
 
-def _load(frame: pd.DataFrame) -> pd.Series[str]:
+def _load(frame: pd.DataFrame) -> pd.Series[Any]:
     """Return each row's load as its cell's name ends; cells are few, so each is split once."""
     ends = {cell_id: load_of(str(cell_id)) for cell_id in frame["cell_id"].unique()}
-    labels: pd.Series[str] = frame["cell_id"].astype(object).map(ends).astype(str)
+    labels: pd.Series[Any] = frame["cell_id"].map(ends).astype("category")
     return labels
 
 

@@ -15,17 +15,21 @@ A gap is closed minus open, on the same requests with the same prompts. Columns 
 ``p_value``           two-sided, Holm-corrected over the table; ``p_value_raw`` before
 ``verdict``           in words
 ``n_pairs`` ``n_clusters``
-``items_needed``      pairs that would resolve the observed gap at 80 % power; null where it is resolved
+``items_needed``      pairs that would settle it at 80 % power: resolve the observed gap, or put it within the
+                      margin, whichever takes fewer; null where it is settled
+``repeats``           answers to one item on each side, on average
+``repeat_noise_points``  standard deviation of the gap from one repetition of all items to the next
+``repeat_variance_share``  share of the variance of ``gap_points`` that asking again would take away
 ``selection_points``  what picking the best of several is estimated to have added to the gap
 ``ratio`` ``ratio_low`` ``ratio_high``  closed over open, for the two costs
-``method``            what made the interval
+``method`` ``test``    what made the interval, and what the p-value
 ``simulated``         whether either side is
 ===================== ===================================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,30 +37,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.analysis.fairness import fairness
+from harness.analysis.fairness import conditions, fairness
 from harness.analysis.frames import Runs, read, records
+from harness.analysis.matched import lags, matched
+from harness.analysis.measures import measured
 from harness.analysis.pairs import Pairs, Side, pair, sides
 from harness.analysis.pricing import Bill, bill
-from harness.stats import (
-    Difference,
-    compare_quotients,
-    equivalent,
-    holm,
-    items_needed,
-    paired_difference,
-    quantile_difference,
-    selection_bias,
-    shifted,
-)
+from harness.stats import Difference, holm, pairs_to_settle, selection_bias
 
 OVERALL = "overall"
 ALPHA = 0.05
-FEWEST_FOR_P95 = 20
-_TIMES = (
-    ("response_p50_s", "response_s", 0.5, "s", "lower"),
-    ("response_p95_s", "response_s", 0.95, "s", "lower"),
-    ("answer_chars_per_s_p50", "answer_chars_per_s", 0.5, "chars/s", "higher"),
-)
 _SHAPE = ("category", "metric", "unit", "better")
 COLUMNS = (
     *_SHAPE,
@@ -76,11 +66,15 @@ COLUMNS = (
     "n_pairs",
     "n_clusters",
     "items_needed",
+    "repeats",
+    "repeat_noise_points",
+    "repeat_variance_share",
     "selection_points",
     "ratio",
     "ratio_low",
     "ratio_high",
     "method",
+    "test",
     "simulated",
 )
 
@@ -95,6 +89,10 @@ class GapTable:
         margin_points: Gap that makes no difference, in points of accuracy.
         simulated: Whether any row is simulated.
         warnings: One sentence for each thing that a reader must know.
+        conditions: What each compared model was asked under; see :func:`harness.analysis.fairness.conditions`.
+        matched: For each closed model the cheapest open one that is no worse; see
+            :func:`harness.analysis.matched.matched`.
+        lag: By category how long before, a closed model was as good; see :func:`harness.analysis.matched.lags`.
     """
 
     frame: pd.DataFrame
@@ -102,6 +100,9 @@ class GapTable:
     margin_points: float
     simulated: bool
     warnings: list[str] = field(default_factory=list)
+    conditions: list[dict[str, Any]] = field(default_factory=list)
+    matched: list[dict[str, Any]] = field(default_factory=list)
+    lag: list[dict[str, Any]] = field(default_factory=list)
 
     def headline(self) -> str:
         """Return the verdict on accuracy in one sentence."""
@@ -130,6 +131,9 @@ class GapTable:
             "schema": 1,
             "rows": rows,
             "fairness": self.fairness,
+            "conditions": self.conditions,
+            "matched": self.matched,
+            "lag": self.lag,
             "margin_points": self.margin_points,
             "warnings": self.warnings,
             "simulated": self.simulated,
@@ -183,7 +187,7 @@ def gap(
                 "open_model": other,
                 "simulated": any(bool(read_runs.model(name).get("simulated")) for name in (one, other)),
             }
-            rows += [{**base, **found} for found in _measured(shared, margin, bias)]
+            rows += [{**base, **found} for found in measured(shared, margin, bias)]
     _correct(rows, margin)
     if not all_pairs and (len(closed) > 1 or len(opened) > 1):
         most = max(abs(row.get("selection_points") or 0.0) for row in rows)
@@ -200,6 +204,9 @@ def gap(
         margin,
         read_runs.simulated,
         [*warnings, *account.warnings],
+        conditions(read_runs, list(dict.fromkeys(name for names in named for name in names))),
+        matched(models, closed, opened, margin),
+        lags(read_runs, models, scopes, closed, opened),
     )
 
 
@@ -262,97 +269,6 @@ def _scored(side: Side, code: int | None) -> Side:
     return side.where(mask if code is None else mask & (side.category == code))
 
 
-def _measured(shared: Pairs, margin: float, bias: float) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one pair in one scope, with raw p-values and no verdict on significance."""
-    yield _accuracy(shared.both("score"), margin, bias)
-    for metric, column, share, unit, better in _TIMES:
-        known = shared.both(column)
-        n = len(known.closed.item)
-        row: dict[str, Any] = {"metric": metric, "unit": unit, "better": better, **_counts(known)}
-        if n < (FEWEST_FOR_P95 if share > 0.9 else 2):
-            row["verdict"] = f"too few pairs ({n})"
-        else:
-            first, second = known.closed.columns[column], known.open.columns[column]
-            found = quantile_difference(first, second, known.closed.cluster, share)
-            row.update(
-                _difference(found, float(np.quantile(first, share)), float(np.quantile(second, share)))
-            )
-        yield row
-    for metric, below in (("usd_per_task", None), ("usd_per_correct", "correct")):
-        known = shared.both("usd")
-        row = {"metric": metric, "unit": "usd", "better": "lower", **_counts(known)}
-        if not len(known.closed.item):
-            row["verdict"] = "unknown: no price"
-        else:
-            row.update(_quotients(known, below))
-        yield row
-
-
-def _counts(pairs: Pairs) -> dict[str, Any]:
-    n = len(pairs.closed.item)
-    return {
-        "closed_n": n,
-        "open_n": n,
-        "n_pairs": n,
-        "n_clusters": len(np.unique(pairs.closed.cluster)),
-    }
-
-
-def _accuracy(pairs: Pairs, margin: float, bias: float) -> dict[str, Any]:
-    row: dict[str, Any] = {"metric": "accuracy", "unit": "points", "better": "higher", **_counts(pairs)}
-    if not row["n_pairs"]:
-        return {**row, "verdict": "no shared scored requests"}
-    first, second = pairs.closed.columns["score"], pairs.open.columns["score"]
-    seen = paired_difference(first, second, pairs.closed.cluster)
-    found = shifted(seen, -bias)
-    row.update(_difference(found, float(first.mean()), float(second.mean())))
-    row["gap_points"] = seen.estimate
-    for name in ("gap_points", "ci_low", "ci_high"):
-        row[name] *= 100
-    if row["gap_percent_of_closed"] is not None:
-        row["gap_percent_of_closed"] = row["gap_points"] / row["closed_value"]
-    row["selection_points"] = bias * 100
-    row["equivalent"] = equivalent(found, margin / 100)
-    return row
-
-
-def _difference(found: Difference, closed_value: float, open_value: float) -> dict[str, Any]:
-    return {
-        "closed_value": closed_value,
-        "open_value": open_value,
-        "gap_points": found.estimate,
-        "gap_percent_of_closed": found.estimate / closed_value * 100 if closed_value else None,
-        "ci_low": found.low,
-        "ci_high": found.high,
-        "p_value_raw": found.p_value,
-        "seen": found,
-        "method": found.method,
-    }
-
-
-def _quotients(pairs: Pairs, column: str | None) -> dict[str, Any]:
-    ones = np.ones(len(pairs.closed.item))
-    below = [side.columns[column] if column else ones for side in (pairs.closed, pairs.open)]
-    found = compare_quotients(
-        (pairs.closed.columns["usd"], below[0]), (pairs.open.columns["usd"], below[1]), pairs.closed.cluster
-    )
-    row: dict[str, Any] = {"closed_value": found.first, "open_value": found.second, "method": "bootstrap"}
-    if found.first is None or found.second is None:
-        return {**row, "verdict": "unknown: none correct"}
-    change = found.first - found.second
-    row.update(
-        gap_points=change,
-        gap_percent_of_closed=change / found.first * 100 if found.first else None,
-        ci_low=found.low,
-        ci_high=found.high,
-        p_value_raw=found.p_value,
-        ratio=found.ratio,
-        ratio_low=found.ratio_low,
-        ratio_high=found.ratio_high,
-    )
-    return row
-
-
 def _correct(rows: list[dict[str, Any]], margin: float) -> None:
     """Correct the p-values over the table and put the verdicts in words."""
     for row, corrected in zip(rows, holm([row.get("p_value_raw") for row in rows]), strict=True):
@@ -367,8 +283,8 @@ def _correct(rows: list[dict[str, Any]], margin: float) -> None:
             if seen is not None and corrected:
                 # The level that this row has to reach in a table of as many rows.
                 level = ALPHA * min(1.0, row["p_value_raw"] / corrected)
-                row["items_needed"] = items_needed(
-                    seen.estimate, seen.standard_error, seen.n_pairs, alpha=level
+                row["items_needed"] = pairs_to_settle(
+                    seen, alpha=level, margin=margin / 100 if row["metric"] == "accuracy" else None
                 )
         else:
             corrected_gap = row["gap_points"] - (row.get("selection_points") or 0.0)

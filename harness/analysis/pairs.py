@@ -12,19 +12,7 @@ from harness.analysis.frames import Runs, codes, floats
 from harness.stats import Floats, Ints
 
 _ITEM = ["task", "sample_id", "repeat", "load"]
-_NEEDED = [
-    *_ITEM,
-    "model_id",
-    "category",
-    "cluster_id",
-    "prompt_sha256",
-    "outcome",
-    "scored",
-    "score",
-    "response_s",
-    "ttft_s",
-    "answer_chars_per_s",
-]
+_TIMES = ("response_s", "ttft_s", "answer_chars_per_s")
 
 
 @dataclass(frozen=True)
@@ -35,6 +23,7 @@ class Side:
         item: Code of (task, sample, repeat, load), unique within a model.
         prompt: Code of the prompt's hash.
         cluster: Code of (task, cluster).
+        sample: Code of (task, sample, load): what is asked again in each repeat.
         category: Code of the category.
         columns: Columns by name; NaN: not known.
         infra: Where no answer came.
@@ -43,6 +32,7 @@ class Side:
     item: Ints
     prompt: Ints
     cluster: Ints
+    sample: Ints
     category: Ints
     columns: dict[str, Floats]
     infra: np.ndarray[Any, np.dtype[np.bool_]]
@@ -53,6 +43,7 @@ class Side:
             self.item[mask],
             self.prompt[mask],
             self.cluster[mask],
+            self.sample[mask],
             self.category[mask],
             {name: column[mask] for name, column in self.columns.items()},
             self.infra[mask],
@@ -107,13 +98,15 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
     """
     frame = runs.frame
     request = codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
-    whole_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
-    mask = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
-    # The columns needed first: a mask over all of them would copy the whole table.
-    rows = frame[_NEEDED][mask]
-    item = codes(rows, _ITEM)
-    model, names = _factorized(rows, "model_id")
-    category, category_names = _factorized(rows, "category")
+    whole_usd: Floats = np.bincount(request, weights=usd)[request].astype(np.float64) if len(frame) else usd
+    places = np.flatnonzero((frame["final"] & (frame["phase"] == "measure")).to_numpy())
+
+    def coded(*columns: str) -> Ints:
+        return codes(frame[list(columns)].iloc[places], columns)
+
+    item = coded(*_ITEM)
+    model, names = _factorized(frame["model_id"].iloc[places])
+    category, category_names = _factorized(frame["category"].iloc[places])
     order = np.lexsort((item, model))
     first = np.ones(len(order), dtype=bool)
     first[1:] = (item[order][1:] != item[order][:-1]) | (model[order][1:] != model[order][:-1])
@@ -121,26 +114,35 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
     again = np.empty(len(order), dtype=np.int64)
     again[order] = np.arange(len(order)) - starts
     item = item * (int(again.max(initial=0)) + 1) + again
-    infra = (rows["outcome"] == "infra").to_numpy()
-    whole = Side(
-        item,
-        codes(rows, ["prompt_sha256"]),
-        codes(rows, ["task", "cluster_id"]),
-        category,
-        {
-            "score": np.where(rows["scored"].to_numpy(), floats(rows["score"]), np.nan),
-            "correct": (rows["outcome"] == "correct").to_numpy().astype(np.float64),
-            "response_s": np.where(infra, np.nan, floats(rows["response_s"])),
-            "ttft_s": np.where(infra, np.nan, floats(rows["ttft_s"])),
-            "answer_chars_per_s": np.where(infra, np.nan, floats(rows["answer_chars_per_s"])),
-            "usd": np.where(infra, np.nan, whole_usd[mask]),
-        },
-        infra,
-    )
+    prompt, cluster = coded("prompt_sha256"), coded("task", "cluster_id")
+    sample = coded("task", "sample_id", "load")
+    infra = (frame["outcome"] == "infra").to_numpy()
+    correct = (frame["outcome"] == "correct").to_numpy()
+    scored = frame["scored"].to_numpy()
+    # One model at a time and straight from the table, so that no column is held twice.
     found: dict[str, Side] = {}
     for number, name in enumerate(names):
-        places = np.flatnonzero(model == number)
-        found[name] = whole.where(places[np.argsort(item[places])])
+        mine = np.flatnonzero(model == number)
+        mine = mine[np.argsort(item[mine])]
+        at = places[mine]
+
+        def answered(values: Floats, at: Ints = at) -> Floats:
+            return np.where(infra[at], np.nan, values[at])
+
+        found[name] = Side(
+            item[mine],
+            prompt[mine],
+            cluster[mine],
+            sample[mine],
+            category[mine],
+            {
+                "score": np.where(scored[at], floats(frame["score"])[at], np.nan),
+                "correct": correct[at].astype(np.float64),
+                **{column: answered(floats(frame[column])) for column in _TIMES},
+                "usd": answered(whole_usd),
+            },
+            infra[at],
+        )
     return found, {name: code for code, name in enumerate(category_names)}
 
 
@@ -157,6 +159,6 @@ def pair(closed: Side, other: Side) -> Pairs:
     )
 
 
-def _factorized(rows: pd.DataFrame, column: str) -> tuple[Ints, list[str]]:
-    code, kinds = pd.factorize(rows[column])
+def _factorized(column: pd.Series[Any]) -> tuple[Ints, list[str]]:
+    code, kinds = pd.factorize(column)
     return code.astype(np.int64), [str(kind) for kind in kinds]

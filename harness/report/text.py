@@ -100,7 +100,36 @@ def gap_table(gap: GapTable) -> RenderableType:
     fair = gap.fairness or ["no broken condition found: same prompts, budgets, settings and images."]
     style = "yellow" if gap.fairness else "green"
     lines = [Text("Fairness: " + units.clean(line), style) for line in fair]
+    lines += [Text(units.clean(line)) for line in (*map(matched_line, gap.matched), *map(lag_line, gap.lag))]
     return Group(_ByWidth(lambda wide: _gap(gap, wide=wide)), said, *lines, *_notes(gap.warnings))
+
+
+def matched_line(row: Row) -> str:
+    """Return one comparison at matched quality as a sentence."""
+    closed, found = row["closed"], row["open"]
+    if found is None:
+        return f"Matched quality: no open model with a price is as good as {closed['model']}."
+    ratio = row["cost_ratio"]
+    price = (
+        f"{units.usd(found['usd_per_task'])} a task"
+        if ratio is None
+        else f"{units.usd(found['usd_per_task'])} a task against {units.usd(closed['usd_per_task'])} "
+        f"({units.number(ratio)} times)"
+    )
+    return (
+        f"Matched quality: the cheapest open model no worse than {closed['model']} is {found['model']}: "
+        f"{row['verdict']}, gap {row['gap_points']:+.1f} ({row['ci_low']:+.1f} to {row['ci_high']:+.1f}), {price}."
+    )
+
+
+def lag_line(row: Row) -> str:
+    """Return how long before, a closed model was as good, as a sentence."""
+    months = row["lag_release_months"]
+    said = "" if months is None else f", {months:g} months before {row['open']['model']} came out"
+    return (
+        f"Lag, {row['category']}: {row['closed']['model']} ({row['closed']['released']}) was the first closed model here "
+        f"at or above {row['open']['model']}{said}; {row['lag_months']:g} months before this run."
+    )
 
 
 def _gap(gap: GapTable, *, wide: bool) -> Table:

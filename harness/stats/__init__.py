@@ -7,9 +7,16 @@ Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of ite
 
 from harness.stats.attainment import Crossing, Level, attained_low, crossing
 from harness.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
-from harness.stats.paired import Difference, equivalent, items_needed, paired_difference, shifted
+from harness.stats.paired import (
+    Difference,
+    equivalent,
+    items_needed,
+    paired_difference,
+    pairs_to_settle,
+    shifted,
+)
 from harness.stats.quantiles import quantile_difference, quantile_interval
-from harness.stats.repeats import pass_at_k
+from harness.stats.repeats import Components, pass_at_k, variance_components
 from harness.stats.resampling import (
     RESAMPLES,
     SEED,
@@ -33,6 +40,7 @@ from harness.stats.shares import (
 __all__ = [
     "RESAMPLES",
     "SEED",
+    "Components",
     "Crossing",
     "Difference",
     "Floats",
@@ -53,6 +61,7 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "paired_difference",
+    "pairs_to_settle",
     "pass_at_k",
     "quantile_difference",
     "quantile_interval",
@@ -60,5 +69,6 @@ __all__ = [
     "selection_bias",
     "shifted",
     "tango",
+    "variance_components",
     "wilson",
 ]

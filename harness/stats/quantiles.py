@@ -59,7 +59,7 @@ def quantile_difference(
     outer, inner = (float(special.stdtrit(free, level)) * error for level in (0.975, 0.95))
     p = float(2 * special.stdtr(free, -abs(here) / error)) if error > 0 else float(here == 0)
     return Difference(
-        here, here - outer, here + outer, here - inner, here + inner, p, error, n, groups, "quantile"
+        here, here - outer, here + outer, here - inner, here + inner, p, error, n, groups, "quantile", "t"
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.errors import ResultsError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _READERS = 4
+_MANY_PARTS = 500
+_STEP = 12
 
 
 def read_attempts(
@@ -37,7 +40,8 @@ def read_attempts(
     Args:
         runs: Run folders. One that is still being written is read as far as it has got.
         columns: Columns to read; None: all.
-        coded: Text columns to return as categories: a tenth of the memory where texts repeat.
+        coded: Text columns to return as categories: a tenth of the memory where texts repeat. A list of
+            texts becomes one text of lines.
 
     Raises:
         ResultsError: A folder is no run, or was written by a newer schema.
@@ -46,10 +50,20 @@ def read_attempts(
     for name in coded:
         place = schema.get_field_index(name)
         schema = schema.set(place, schema.field(place).with_type(pa.dictionary(pa.int32(), pa.string())))
-    table = _read(runs, "attempts", schema, columns)
-    # Column by column, each let go in Arrow once it is in pandas.
-    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
-    return frame
+    names = list(schema.names if columns is None else columns)
+    # A large run is read a few columns at a time, so that it is never held twice: in Arrow and in pandas.
+    step = len(names) if sum(1 for run in runs for _ in run.glob("attempts-*")) < _MANY_PARTS else _STEP
+    frames: list[pd.DataFrame] = [
+        _read(runs, "attempts", schema, names[start : start + step]).to_pandas(
+            split_blocks=True, self_destruct=True
+        )
+        for start in range(0, len(names), step)
+    ]
+    if len(frames) == 1:
+        return frames[0]
+    import pandas as pd  # noqa: PLC0415 - a run that is only resumed needs no pandas
+
+    return pd.concat(frames, axis=1)
 
 
 def read_payload(runs: Sequence[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -124,8 +138,16 @@ def _read(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[
     # Many small parts: one thread for each is three times as quick as Arrow's own threads within each.
     with ThreadPoolExecutor(_READERS) as pool:
         reads = _reads(runs, kind, schema, wanted.names)
-        tables = list(pool.map(lambda read: read().cast(wanted), reads))
+        tables = list(pool.map(lambda read: _cast(read(), wanted), reads))
     return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
+
+
+def _cast(table: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """Return a table in the wanted types; lists of texts that are wanted as text are joined by line ends."""
+    for place, field in enumerate(wanted):
+        if pa.types.is_list(table.schema.field(place).type) and pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, pc.binary_join(table.column(place), "\n"))
+    return table.cast(wanted)
 
 
 def _tables(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -143,12 +165,13 @@ def _reads(
         later = LAID_OVER if kind == "attempts" else ("reason",)
         replaced = [name for name in columns if name in later] if overlay.tables(run) else []
         names = list(dict.fromkeys([*columns, *(KEY if replaced else ())]))
-        wanted = pa.schema([schema.field(name) for name in names])
+        stored = ATTEMPT_SCHEMA if kind == "attempts" else schema
+        wanted = pa.schema([stored.field(name) for name in names])
         parts = {part_number(path): path for path in sorted(run.glob(f"{kind}-*.parquet"))}
         closed = {part_number(path) for path in run.glob("attempts-*.parquet")}
         reads = [partial(_read_part, path, wanted) for number, path in parts.items() if number in closed]
         reads += [
-            partial(_read_journal, path, kind, schema, names)
+            partial(_read_journal, path, kind, stored, names)
             for path in sorted(run.glob("journal-*.jsonl"))
             if part_number(path) not in closed
         ]

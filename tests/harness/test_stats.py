@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
 from scipy import optimize
 from scipy import stats as scipy_stats
+from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
+from statsmodels.stats.proportion import proportion_confint
 
 from harness.stats import (
     cluster_sums,
@@ -19,12 +20,14 @@ from harness.stats import (
     mcnemar,
     mean_interval,
     paired_difference,
+    pairs_to_settle,
     quantile_difference,
     quantile_interval,
     resample_sums,
     selection_bias,
     shifted,
     tango,
+    variance_components,
     wilson,
 )
 
@@ -164,16 +167,6 @@ def test_a_difference_of_nothing_is_refused() -> None:
         paired_difference(np.array([]), np.array([]), np.array([], dtype=np.int64))
 
 
-def test_the_bootstrap_is_quick() -> None:
-    """10,000 resamples of 5,000 continuous pairs take at most a second (two allowed on a busy machine)."""
-    rng = np.random.default_rng(1)
-    first, second, codes = rng.random(5000), rng.random(5000), np.arange(5000)
-    began = time.perf_counter()
-    paired_difference(first, second, codes, resamples=10_000)
-
-    assert time.perf_counter() - began < 2
-
-
 def test_the_same_seed_gives_the_same_interval() -> None:
     """A report repeats to the last digit."""
     rng = np.random.default_rng(2)
@@ -311,3 +304,108 @@ def test_cluster_sums_skip_codes_that_are_not_there() -> None:
 
     assert sums.tolist() == [4.0, 3.0]
     assert sizes.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(("gains", "losses"), [(0, 0), (5, 0), (3, 9), (40, 41), (700, 640)])
+def test_mcnemar_is_statsmodels(gains: int, losses: int) -> None:
+    """The exact test of statsmodels, to a millionth."""
+    peer = peer_mcnemar([[10, gains], [losses, 10]], exact=True)
+
+    assert mcnemar(gains, losses) == pytest.approx(min(1.0, float(peer.pvalue)), abs=1e-6)
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (3, 10), (81, 263), (999, 1000)])
+def test_wilson_is_statsmodels(right: int, n: int) -> None:
+    """A second opinion, to a millionth."""
+    assert wilson(right / n, n) == pytest.approx(proportion_confint(right, n, method="wilson"), abs=1e-6)
+
+
+def test_unrelated_right_and_wrong_are_tested_by_mcnemar() -> None:
+    """60 pairs tell the two apart, 40 to 20: the p-value is the exact test's, the interval the bootstrap's."""
+    first, second = np.zeros(200), np.zeros(200)
+    first[:40], second[40:60] = 1, 1
+    found = paired_difference(first, second, np.arange(200))
+
+    assert (found.test, found.method) == ("McNemar", "bootstrap-t")
+    assert found.p_value == pytest.approx(scipy_stats.binomtest(40, 60).pvalue, abs=1e-9)
+
+
+def test_clusters_and_partial_credit_are_not_tested_by_mcnemar() -> None:
+    """It takes pairs to be independent and scores to be 0 or 1."""
+    rng = np.random.default_rng(3)
+    first, second = rng.random((2, 200)).round(1)
+
+    assert paired_difference(first, second, np.arange(200)).test == "bootstrap-t"
+    binary = paired_difference(first.round(), second.round(), np.arange(200) // 2)
+    assert binary.test == "bootstrap-t"
+
+
+def test_variance_components_by_hand() -> None:
+    """Items 0, 0 | 1, 1 | 0, 1: between 1.5, all 3, so within 0.5 / 3; item (0.25 - 0.1667) / 2 = 0.0417."""
+    parts = variance_components(np.array([0.0, 0, 1, 1, 0, 1]), np.array([0, 0, 1, 1, 2, 2]))
+
+    assert parts is not None
+    assert parts.repeats == 2
+    assert parts.repeat_variance == pytest.approx(0.5 / 3)
+    assert parts.item_variance == pytest.approx((0.5 - 0.5 / 3) / 2)
+    assert parts.repeat_sd == pytest.approx(math.sqrt(0.5 / 3 / 3))
+    assert parts.share == pytest.approx((0.5 / 3 / 6) / (0.5 / 6))
+
+
+def test_variance_components_are_found_again() -> None:
+    """400 items of standard deviation 0.3, five answers each of 0.4: both within a tenth."""
+    rng = np.random.default_rng(4)
+    items = np.repeat(np.arange(400), 5)
+    parts = variance_components(rng.normal(0, 0.3, 400)[items] + rng.normal(0, 0.4, 2000), items)
+
+    assert parts is not None
+    assert math.sqrt(parts.item_variance) == pytest.approx(0.3, rel=0.1)
+    assert math.sqrt(parts.repeat_variance) == pytest.approx(0.4, rel=0.1)
+
+
+def test_without_repeats_there_are_no_components() -> None:
+    """One answer to each item cannot tell the two apart."""
+    assert variance_components(np.array([0.0, 1, 1]), np.arange(3)) is None
+
+
+def test_pairs_to_settle_takes_the_shorter_way() -> None:
+    """A gap of 0.2 points at 1,000 pairs is within 1.7 points long before it is resolved."""
+    first = np.zeros(1000)
+    second = np.zeros(1000)
+    first[:31], second[31:60] = 1, 1
+    found = paired_difference(first, second, np.arange(1000))
+
+    resolve = pairs_to_settle(found)
+    settle = pairs_to_settle(found, margin=0.017)
+    assert resolve is not None
+    assert settle is not None
+    room = 0.017 - 0.002
+    assert settle == math.ceil(1000 * ((1.644854 + 0.841621) * found.standard_error / room) ** 2)
+    assert settle < resolve
+
+
+def test_nothing_settles_a_gap_of_zero_without_a_margin() -> None:
+    """There is no difference to resolve."""
+    same = np.array([1.0, 0.0] * 50)
+
+    assert pairs_to_settle(paired_difference(same, same, np.arange(100))) is None
+
+
+def test_sums_of_very_many_draws_keep_mean_and_spread() -> None:
+    """From 20,000 rows the sums come from their limit: the same mean, spread and correlation as by gathering."""
+    rng = np.random.default_rng(5)
+    columns = rng.gamma(2.0, size=(20_000, 2))
+    columns[:, 1] += columns[:, 0]
+    drawn = resample_sums(columns, 4_000)
+    expected = np.cov(columns.T) * 20_000
+
+    assert drawn.mean(axis=0) == pytest.approx(columns.sum(axis=0), rel=2e-3)
+    assert np.cov(drawn.T) == pytest.approx(expected, rel=0.1)
+
+
+def test_a_few_expensive_draws_are_gathered() -> None:
+    """Where a handful of rows carry the sum it is no normal: it stays on one side of its floor."""
+    columns = np.random.default_rng(6).random((20_000, 1)) * 1e-6
+    columns[:3] = 1.0
+
+    assert resample_sums(columns, 500).min() >= 0

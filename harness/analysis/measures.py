@@ -1,0 +1,136 @@
+"""Each metric of one pair of models: values, gap, interval and raw p-value, before the table corrects them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from harness.analysis.pairs import Pairs
+from harness.stats import (
+    Difference,
+    compare_quotients,
+    equivalent,
+    paired_difference,
+    quantile_difference,
+    shifted,
+    variance_components,
+)
+
+FEWEST_FOR_P95 = 20
+_TIMES = (
+    ("response_p50_s", "response_s", 0.5, "s", "lower"),
+    ("response_p95_s", "response_s", 0.95, "s", "lower"),
+    ("answer_chars_per_s_p50", "answer_chars_per_s", 0.5, "chars/s", "higher"),
+)
+
+
+def measured(shared: Pairs, margin: float, bias: float) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one pair in one scope, with raw p-values and no verdict on significance.
+
+    Args:
+        shared: The pairs of the scope.
+        margin: Gap that makes no difference, in points of accuracy.
+        bias: What picking the best is estimated to have added to the accuracy gap, 0 to 1.
+    """
+    yield _accuracy(shared.both("score"), margin, bias)
+    for metric, column, share, unit, better in _TIMES:
+        known = shared.both(column)
+        n = len(known.closed.item)
+        row: dict[str, Any] = {"metric": metric, "unit": unit, "better": better, **_counts(known)}
+        if n < (FEWEST_FOR_P95 if share > 0.9 else 2):
+            row["verdict"] = f"too few pairs ({n})"
+        else:
+            first, second = known.closed.columns[column], known.open.columns[column]
+            found = quantile_difference(first, second, known.closed.cluster, share)
+            row.update(
+                _difference(found, float(np.quantile(first, share)), float(np.quantile(second, share)))
+            )
+        yield row
+    for metric, below in (("usd_per_task", None), ("usd_per_correct", "correct")):
+        known = shared.both("usd")
+        row = {"metric": metric, "unit": "usd", "better": "lower", **_counts(known)}
+        if not len(known.closed.item):
+            row["verdict"] = "unknown: no price"
+        else:
+            row.update(_quotients(known, below))
+        yield row
+
+
+def _counts(pairs: Pairs) -> dict[str, Any]:
+    n = len(pairs.closed.item)
+    return {
+        "closed_n": n,
+        "open_n": n,
+        "n_pairs": n,
+        "n_clusters": len(np.unique(pairs.closed.cluster)),
+    }
+
+
+def _accuracy(pairs: Pairs, margin: float, bias: float) -> dict[str, Any]:
+    row: dict[str, Any] = {"metric": "accuracy", "unit": "points", "better": "higher", **_counts(pairs)}
+    if not row["n_pairs"]:
+        return {**row, "verdict": "no shared scored requests"}
+    first, second = pairs.closed.columns["score"], pairs.open.columns["score"]
+    seen = paired_difference(first, second, pairs.closed.cluster)
+    found = shifted(seen, -bias)
+    row.update(_difference(found, float(first.mean()), float(second.mean())))
+    row["gap_points"] = seen.estimate
+    for name in ("gap_points", "ci_low", "ci_high"):
+        row[name] *= 100
+    if row["gap_percent_of_closed"] is not None:
+        row["gap_percent_of_closed"] = row["gap_points"] / row["closed_value"]
+    row["selection_points"] = bias * 100
+    parts = variance_components(first - second, pairs.closed.sample)
+    if parts is not None:
+        row.update(
+            repeats=parts.repeats,
+            repeat_noise_points=parts.repeat_sd * 100,
+            repeat_variance_share=parts.share,
+        )
+    row["equivalent"] = equivalent(found, margin / 100)
+    return row
+
+
+def _difference(found: Difference, closed_value: float, open_value: float) -> dict[str, Any]:
+    return {
+        "closed_value": closed_value,
+        "open_value": open_value,
+        "gap_points": found.estimate,
+        "gap_percent_of_closed": found.estimate / closed_value * 100 if closed_value else None,
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "p_value_raw": found.p_value,
+        "seen": found,
+        "method": found.method,
+        "test": found.test,
+    }
+
+
+def _quotients(pairs: Pairs, column: str | None) -> dict[str, Any]:
+    ones = np.ones(len(pairs.closed.item))
+    below = [side.columns[column] if column else ones for side in (pairs.closed, pairs.open)]
+    found = compare_quotients(
+        (pairs.closed.columns["usd"], below[0]), (pairs.open.columns["usd"], below[1]), pairs.closed.cluster
+    )
+    row: dict[str, Any] = {
+        "closed_value": found.first,
+        "open_value": found.second,
+        "method": "bootstrap",
+        "test": "bootstrap",
+    }
+    if found.first is None or found.second is None:
+        return {**row, "verdict": "unknown: none correct"}
+    change = found.first - found.second
+    row.update(
+        gap_points=change,
+        gap_percent_of_closed=change / found.first * 100 if found.first else None,
+        ci_low=found.low,
+        ci_high=found.high,
+        p_value_raw=found.p_value,
+        ratio=found.ratio,
+        ratio_low=found.ratio_low,
+        ratio_high=found.ratio_high,
+    )
+    return row

@@ -1,0 +1,120 @@
+"""Two runs side by side for the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.analysis.diff import CAUSES, Diff
+from harness.report import units
+
+
+def diff_table(found: Diff, limit: int = 20) -> RenderableType:
+    """Return the change of each model, what changed between the runs, and the first ``limit`` flips."""
+    parts: list[RenderableType] = [_models(found), *_drift(found)]
+    if found.changes:
+        parts.append(Text("Changed between the runs", "bold"))
+        parts += [
+            Text(f"  {row['kind']}: {units.clean(row['what'])}: {_said(row['a'])} -> {_said(row['b'])}")
+            for row in found.changes
+        ]
+    else:
+        parts.append(Text("Nothing that is recorded changed between the runs."))
+    if len(found.flips):
+        parts.append(_flips(found, limit))
+    parts += [Text(f"Note: {units.clean(line)}", "dim") for line in found.warnings]
+    return Group(*parts)
+
+
+def _models(found: Diff) -> Table:
+    title = f"{', '.join(found.a)} -> {', '.join(found.b)}"
+    table = _table(f"{title}  [{units.SIMULATED}]" if found.simulated else title)
+    table.add_column("model", overflow="fold")
+    for name in ("A %", "B %", "change", "95 %", "flips", "noise", "$/task A", "B"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
+    for row in found.models:
+        table.add_row(
+            units.clean(row["model_id"]),
+            _points(row.get("accuracy_a")),
+            _points(row.get("accuracy_b")),
+            units.gap_value("points", row.get("change_points")),
+            units.interval("points", row.get("ci_low"), row.get("ci_high")),
+            f"{row['flips']} of {row['n_pairs']}",
+            units.percent(row["noise_flip_rate"]),
+            units.usd(row["usd_per_task_a"]),
+            units.usd(row["usd_per_task_b"]),
+            row["verdict"],
+        )
+    return table
+
+
+def _points(value: Any) -> str:
+    return f"{value * 100:.1f}" if units.known(value) else units.NOTHING
+
+
+def _drift(found: Diff) -> list[Text]:
+    lines = []
+    for row in found.models:
+        name = units.clean(row["model_id"])
+        if row.get("drift_points"):
+            said = ", ".join(
+                f"{cause} {row['drift_points'][cause]:+.1f} ({row['drift_pairs'][cause]} pairs)"
+                for cause in CAUSES
+                if row["drift_pairs"][cause]
+            )
+            lines.append(Text(f"{name}: points by what changed: {said}", "dim"))
+        if units.known(row["usd_price"]) and units.known(row["usd_usage"]):
+            price, usage = (units.gap_value("usd", row[key]) for key in ("usd_price", "usd_usage"))
+            lines.append(Text(f"{name}: dollars a task: price {price}, usage {usage}", "dim"))
+        if row["noise_flip_rate"] is None:
+            lines.append(Text(f"{name}: no repeats, so how many flips are noise is not known", "dim"))
+    return lines
+
+
+def _flips(found: Diff, limit: int) -> Table:
+    table = _table(
+        f"Flipped: {len(found.flips)}" + (f", the first {limit}" if len(found.flips) > limit else "")
+    )
+    for name in ("model", "task", "sample", "A", "B"):
+        table.add_column(name, overflow="fold")
+    table.add_column("prompt", no_wrap=True)
+    table.add_column("parameters", no_wrap=True)
+    table.add_column("finish", overflow="fold")
+    table.add_column("cause", no_wrap=True)
+    for row in found.flips.head(limit).to_dict(orient="records"):
+        repeat = f" #{row['repeat']}" if row["repeat"] else ""
+        table.add_row(
+            units.clean(row["model_id"]),
+            units.clean(row["task"]),
+            units.clean(row["sample_id"]) + repeat,
+            *(f"{row[f'outcome_{side}']}: {units.clean(row[f'answer_{side}'])[:24]}" for side in ("a", "b")),
+            _same(str(row["prompt_sha256_a"])[:8], str(row["prompt_sha256_b"])[:8]),
+            "same" if row["params_sent_a"] == row["params_sent_b"] else "differ",
+            _same(str(row["finish_reason_a"]), str(row["finish_reason_b"])),
+            str(row["cause"]),
+        )
+    return table
+
+
+def _same(one: str, other: str) -> str:
+    return one if one == other else f"{one} -> {other}"
+
+
+def _said(value: Any) -> str:
+    return units.clean(str(value))[:60]
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=Text(units.clean(title), "bold"),
+        title_justify="left",
+        header_style="dim",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )

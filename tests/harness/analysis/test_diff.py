@@ -1,0 +1,152 @@
+"""Two runs of one suite: what flipped, what is noise, and what the change is put down to."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness.analysis.diff import Diff, diff
+from harness.report.diff import diff_table
+from harness.values import Attempt
+
+Make = Callable[..., Path]
+Answers = Callable[..., list[Attempt]]
+COST = {"cost": {"input_usd_per_mtok": 10, "output_usd_per_mtok": 0}}
+HALF = {"cost": {"input_usd_per_mtok": 5, "output_usd_per_mtok": 0}}
+
+
+def changed(rows: list[Attempt], **changes: object) -> list[Attempt]:
+    return [dataclasses.replace(row, **changes) for row in rows]  # type: ignore[arg-type]  # fields by name
+
+
+def test_what_flipped_is_listed(make_run: Make, answers: Answers) -> None:
+    """Items 6 and 7 of ten were wrong and are right; prompt, parameters and finish stand beside them."""
+    found = diff(
+        [make_run(answers("open-b", 6, 10), name="a")], [make_run(answers("open-b", 8, 10), name="b")]
+    )
+    row = found.models[0]
+
+    assert (row["n_pairs"], row["flips"], row["flip_rate"]) == (10, 2, 0.2)
+    assert row["change_points"] == pytest.approx(20)
+    assert found.flips["sample_id"].tolist() == ["6", "7"]
+    first = found.flips.iloc[0]
+    assert (first["outcome_a"], first["outcome_b"]) == ("wrong", "correct")
+    assert first["prompt_sha256_a"] == first["prompt_sha256_b"] == "preasoning/sums6"
+    assert first["params_sent_a"] == '{"max_tokens":256}'
+    assert first["finish_reason_a"] == "stop"
+    assert first["cause"] == "noise"
+
+
+def test_the_noise_floor_comes_from_repeats(make_run: Make, answers: Answers) -> None:
+    """Items 0-5 right twice, 6-7 right once of two, 8-9 never: 2 of 10 pairs of answers differ."""
+    rows = [*answers("open-b", 6, 10), *answers("open-b", 8, 10, repeat=1)]
+    found = diff([make_run(rows, name="a")], [make_run(rows, name="b")])
+
+    assert found.models[0]["noise_flip_rate"] == pytest.approx(0.2)
+    assert found.models[0]["flips"] == 0
+
+
+def test_without_repeats_the_noise_is_not_known(make_run: Make, answers: Answers) -> None:
+    """One answer to each item says nothing of a second."""
+    rows = answers("open-b", 6, 10)
+
+    assert diff([make_run(rows, name="a")], [make_run(rows, name="b")]).models[0]["noise_flip_rate"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({}, "noise"),
+        ({"system_fingerprint": "fp-2"}, "model"),
+        ({"model_served": "gpt-5.2-later"}, "model"),
+        ({"task_sha256": "t2"}, "code"),
+        ({"params_sent": '{"max_tokens":512}'}, "code"),
+        ({"prompt_sha256": "p2", "system_fingerprint": "fp-2"}, "code"),
+    ],
+)
+def test_a_change_is_put_down_to_what_changed_first(
+    make_run: Make, answers: Answers, changes: dict[str, object], cause: str
+) -> None:
+    """Our own side before the provider's, the provider's before noise."""
+    later = changed(answers("open-b", 8, 10), **changes)
+    found = diff([make_run(answers("open-b", 6, 10), name="a")], [make_run(later, name="b")])
+
+    points = found.models[0]["drift_points"]
+    assert points[cause] == pytest.approx(20)
+    assert sum(points.values()) == pytest.approx(found.models[0]["change_points"])
+
+
+def test_the_engine_is_named_by_its_facts(make_run: Make, answers: Answers) -> None:
+    """Another server version, and nothing else."""
+    found = diff(
+        [make_run(answers("open-b", 6, 10), name="a", open_b={"facts": {"version": "0.15"}})],
+        [make_run(answers("open-b", 8, 10), name="b", open_b={"facts": {"version": "0.16"}})],
+    )
+
+    assert found.models[0]["drift_points"]["engine"] == pytest.approx(20)
+    assert {"kind": "engine", "what": "open-b", "a": {"version": "0.15"}, "b": {"version": "0.16"}} in (
+        found.changes
+    )
+
+
+def test_cost_is_split_into_price_and_usage(make_run: Make, answers: Answers) -> None:
+    """1,000 tokens at $10 and then 3,000 at $5: 0.010 to 0.015, price -0.005 and usage +0.010."""
+    more = changed(answers("open-b", 6, 10), input_tokens=3000)
+    found = diff(
+        [make_run(answers("open-b", 6, 10), name="a", open_b=COST)],
+        [make_run(more, name="b", open_b=HALF)],
+    )
+    row = found.models[0]
+
+    assert (row["usd_per_task_a"], row["usd_per_task_b"]) == (pytest.approx(0.01), pytest.approx(0.015))
+    assert row["usd_price"] == pytest.approx(-0.005)
+    assert row["usd_usage"] == pytest.approx(0.010)
+    assert any(change["kind"] == "price" for change in found.changes)
+
+
+def test_failures_are_no_flips(make_run: Make, answers: Answers) -> None:
+    """A request that got no answer is left out and said."""
+    later = answers("open-b", 6, 10)
+    later[0] = dataclasses.replace(later[0], outcome="infra", score=None)
+    found = diff([make_run(answers("open-b", 6, 10), name="a")], [make_run(later, name="b")])
+
+    assert (found.models[0]["n_pairs"], found.models[0]["flips"]) == (9, 0)
+    assert "1 shared requests have no score on one side and are left out" in found.warnings
+
+
+def test_models_of_one_run_only_are_named(make_run: Make, answers: Answers) -> None:
+    """They have nothing to be held against."""
+    found = diff(
+        [make_run([*answers("open-b", 6, 10), *answers("open-c", 6, 10)], name="a")],
+        [make_run(answers("open-b", 6, 10), name="b")],
+    )
+
+    assert [row["model_id"] for row in found.models] == ["open-b"]
+    assert "open-c is only in one of the two runs" in found.warnings
+
+
+def text(found: Diff) -> str:
+    console = Console(file=io.StringIO(), width=140)
+    console.print(diff_table(found, 1))
+    out = console.file
+    assert isinstance(out, io.StringIO)
+    return out.getvalue()
+
+
+def test_json_and_text_tell_the_same(make_run: Make, answers: Answers) -> None:
+    """The shape is plain JSON; the text lists as many flips as asked."""
+    found = diff(
+        [make_run(answers("open-b", 6, 10), name="a")], [make_run(answers("open-b", 8, 10), name="b")]
+    )
+    said = json.loads(json.dumps(found.to_json()))
+
+    assert said["schema"] == 1
+    assert len(said["flips"]) == 2
+    assert "2 of 10" in text(found)
+    assert "Flipped: 2, the first 1" in text(found)
