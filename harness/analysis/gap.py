@@ -37,6 +37,7 @@ from harness.analysis.fairness import fairness
 from harness.analysis.frames import Runs, read, records
 from harness.analysis.pairs import Pairs, Side, pair, sides
 from harness.analysis.pricing import Bill, bill
+from harness.analysis.validity import mark_client_limits
 from harness.stats import (
     Difference,
     compare_quotients,
@@ -185,6 +186,7 @@ def gap(
             }
             rows += [{**base, **found} for found in _measured(shared, margin, bias)]
     _correct(rows, margin)
+    warnings += mark_client_limits(read_runs, rows, {name for name, *_ in _TIMES}, OVERALL)
     if not all_pairs and (len(closed) > 1 or len(opened) > 1):
         most = max(abs(row.get("selection_points") or 0.0) for row in rows)
         warnings.append(
