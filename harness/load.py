@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harness import wire
+from harness.adaptive import Room
 from harness.errors import RETRYABLE
 from harness.plan import Load, Planned
 from harness.values import Failure
@@ -126,12 +127,16 @@ async def drive(
             a resumed cell does not wait for what is done.
     """
     draw = random.Random(seed)  # noqa: S311 - jitter, not a secret
+    room = Room(int(load.value)) if load.kind == "adaptive" else None
 
     async def see_through(planned: Planned, made: int, scheduled_s: float) -> None:
         tries = 0
         while halt.reason is None:
             tries += 1
-            failure = await send(Try(planned, made + tries, scheduled_s, tries))
+            if room is None:
+                failure = await send(Try(planned, made + tries, scheduled_s, tries))
+            else:
+                failure = await _within(room, send, planned, made + tries, tries, halt)
             if failure is None or not retries.again(failure, tries):
                 return
             wait_s = retries.wait_s(failure, tries, draw)
@@ -142,6 +147,21 @@ async def drive(
         await _on_schedule(requests, see_through, halt, zero_s, first_due_s)
     else:
         await _in_flight(int(load.value), iter(requests), see_through, halt)
+
+
+async def _within(
+    room: Room, send: Send, planned: Planned, number: int, tries: int, halt: Halt
+) -> Failure | None:
+    """Make one attempt when there is room for it; a request is due the moment it has a place."""
+    entered = await room.enter()
+    try:
+        if halt.reason is not None:
+            return None
+        failure = await send(Try(planned, number, wire.now(), tries))
+    finally:
+        room.leave()
+    room.saw(entered, failure)
+    return failure
 
 
 SeeThrough = Callable[[Planned, int, float], Coroutine[None, None, None]]

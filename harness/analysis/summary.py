@@ -265,12 +265,15 @@ def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
         said += [
             f"{failure['model_id']} failed: {failure['message']}" for failure in manifest.get("failures", [])
         ]
-    for name, said_of in (
+    for name, words in (
         ("invalid", "this client was the limit"),
         ("unplanned_cache", "cache not planned for"),
     ):
-        for cell in cells[cells[name].notna()].to_dict("records"):
-            said.append(f"{cell['model_id']} on {cell['task']} at {cell['load']}: {said_of}: {cell[name]}")
+        marked = without_tries(cells)
+        for model_id, part in marked[marked[name].notna()].groupby("model_id", sort=False):
+            first = part.iloc[0]
+            more = f"; and {len(part) - 1} more of its cells" if len(part) > 1 else ""
+            said.append(f"{model_id} on {first['task']} at {first['load']}: {words}: {first[name]}{more}")
     loads = list(without_tries(cells)["load"].unique())
     if len(loads) > 1:
         said.append(f"{len(loads)} loads ({', '.join(loads)}): times over several loads are pooled")

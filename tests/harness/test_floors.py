@@ -40,6 +40,7 @@ FLOORS = {
     "harness.measure": 2,
     "harness.scoring": 2,
     "harness.analysis": 2,
+    "harness.adaptive": 3,
     "harness.load": 3,
     "harness.progress": 3,
     "harness.record": 3,
