@@ -44,6 +44,7 @@ Examples:
 @click.option(
     "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly at this spend; resumable."
 )
+@click.option("--calibrate", is_flag=True, help="First hold this machine's figures against a known truth.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
 @allow_code_option
 @quiet_option
@@ -57,6 +58,7 @@ def run_command(
     *,
     dry_run: bool,
     max_usd: float | None,
+    calibrate: bool,
     yes: bool,
     allow_code: bool,
     quiet: bool,
@@ -97,7 +99,9 @@ def run_command(
     check_writable(results)
     if not quiet or not yes:
         _ask(assembly, console, ask=not yes, max_usd=max_usd)
-    return _run(assembly, selection, results, resumed, console, max_usd=max_usd, quiet=quiet)
+    return _run(
+        assembly, selection, results, resumed, console, max_usd=max_usd, calibrate=calibrate, quiet=quiet
+    )
 
 
 def _folder(results: Path, resume: str) -> Path:
@@ -170,6 +174,7 @@ def _run(
     console: Console,
     *,
     max_usd: float | None,
+    calibrate: bool,
     quiet: bool,
 ) -> int:
     from harness.commands.pricing import attempt_price
@@ -189,6 +194,7 @@ def _run(
         max_usd=None if max_usd is None else Decimal(str(max_usd)),
         price=attempt_price(assembly),
         selection=selection.as_json(),
+        calibration=_calibrated(console) if calibrate else None,
     )
     view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
     with RunWriter(results / run_id) as writer, view_type(console) as view:
@@ -196,10 +202,26 @@ def _run(
     return _say(manifest, results / run_id, console, quiet=quiet)
 
 
+def _calibrated(console: Console) -> dict[str, Any]:
+    """Calibrate before the run and return what ``run.json`` keeps of it."""
+    from harness.calibration import DURATION_S, LEVELS
+    from harness.commands.calibrate import calibrated, line, verdict
+
+    found = calibrated(
+        list(LEVELS),
+        DURATION_S,
+        None,
+        lambda level: console.print(line(level), highlight=False, soft_wrap=True),
+    )
+    console.print(verdict(found), highlight=False, soft_wrap=True)
+    return found.to_json()
+
+
 def _until_done(
     assembly: Assembly, writer: RunWriter, settings: Settings, view: QuietView, resumed: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Run the event loop; the first Ctrl-C stops sending, the second lets go of what is in flight."""
+    from harness.commands.loop import on_loop
     from harness.load import Halt
     from harness.run import run
 
@@ -220,22 +242,13 @@ def _until_done(
         return await run(assembly.plan, assembly.runners, writer, settings, view, halt, resumed=resumed)
 
     try:
-        return _loop(conducted())
+        manifest: dict[str, Any] = on_loop(conducted())
     except asyncio.CancelledError:
         from harness.store import read_manifest
 
         return read_manifest(writer.folder)
-
-
-def _loop(main: Any) -> dict[str, Any]:
-    """Run a coroutine on uvloop where there is one: it takes less of the client's time per chunk."""
-    try:
-        import uvloop
-    except ImportError:
-        manifest: dict[str, Any] = asyncio.run(main)
     else:
-        manifest = uvloop.run(main)
-    return manifest
+        return manifest
 
 
 def _say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
