@@ -35,6 +35,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("harness.commands.inspect", "The Parquet columns; the JSON Schema of the suite."),
     "doctor": ("harness.commands.inspect", "What is there on this machine, and what is missing."),
     "init": ("harness.commands.begin", "Write a commented suite to start from."),
+    "calibrate": (
+        "harness.commands.calibrate",
+        "Hold this machine's figures against a simulated server of known truth.",
+    ),
     "sim": ("harness.commands.begin", "Start the simulated providers alone."),
 }
 

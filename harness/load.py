@@ -12,12 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harness import wire
+from harness.adaptive import Room
 from harness.errors import RETRYABLE
 from harness.plan import Load, Planned
 from harness.values import Failure
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 30.0
+TIMER_S = 0.0005
+"""uvloop rounds timers to the nearest millisecond: half of one more, and no request leaves before it is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +129,16 @@ async def drive(
             a resumed cell does not wait for what is done.
     """
     draw = random.Random(seed)  # noqa: S311 - jitter, not a secret
+    room = Room(int(load.value)) if load.kind == "adaptive" else None
 
     async def see_through(planned: Planned, made: int, scheduled_s: float) -> None:
         tries = 0
         while halt.reason is None:
             tries += 1
-            failure = await send(Try(planned, made + tries, scheduled_s, tries))
+            if room is None:
+                failure = await send(Try(planned, made + tries, scheduled_s, tries))
+            else:
+                failure = await _within(room, send, planned, made + tries, tries, halt)
             if failure is None or not retries.again(failure, tries):
                 return
             wait_s = retries.wait_s(failure, tries, draw)
@@ -142,6 +149,21 @@ async def drive(
         await _on_schedule(requests, see_through, halt, zero_s, first_due_s)
     else:
         await _in_flight(int(load.value), iter(requests), see_through, halt)
+
+
+async def _within(
+    room: Room, send: Send, planned: Planned, number: int, tries: int, halt: Halt
+) -> Failure | None:
+    """Make one attempt when there is room for it; a request is due the moment it has a place."""
+    entered = await room.enter()
+    try:
+        if halt.reason is not None:
+            return None
+        failure = await send(Try(planned, number, wire.now(), tries))
+    finally:
+        room.leave()
+    room.saw(entered, failure)
+    return failure
 
 
 SeeThrough = Callable[[Planned, int, float], Coroutine[None, None, None]]
@@ -179,7 +201,7 @@ async def _on_schedule(
             due_s = zero_s + (planned.due_s or 0.0) - shift_s
             ahead_s = due_s - wire.now()
             if ahead_s > 0:
-                await halt.sleep(ahead_s)
+                await halt.sleep(ahead_s + TIMER_S)
             if halt.reason is not None:
                 return
             group.create_task(see_through(planned, made, due_s))

@@ -51,6 +51,7 @@ def opening(
         "reason": None,
         "versions": versions(),
         "machine": machine(),
+        "calibration": None,
         "models": [_model(model, simulated=simulated[model.id]) for model in plan.models],
         "tasks": [
             {

@@ -78,6 +78,7 @@ class Settings:
         max_usd: Spend at which the run stops. None: no limit.
         price: Prices one attempt, for the watcher and for ``max_usd``.
         selection: Kept in the manifest for ``--resume``.
+        calibration: What `bench calibrate` found just before, for the manifest. None: it was not asked for.
     """
 
     retries: Retries = field(default_factory=Retries)
@@ -87,6 +88,7 @@ class Settings:
     max_usd: Decimal | None = None
     price: Price = lambda _: None
     selection: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] | None = None
 
     @property
     def rules(self) -> Rules:
@@ -152,6 +154,8 @@ class _Conductor:
         simulated = {model_id: runner.simulated for model_id, runner in runners.items()}
         fresh = manifests.opening(plan, writer.folder.name, settings.selection, simulated)
         self.manifest = fresh if resumed is None else {**dict(resumed), "state": "running", "ended_at": None}
+        if settings.calibration is not None:
+            self.manifest["calibration"] = dict(settings.calibration)
         writer.write_manifest(self.manifest)
         earlier = attempts_of(writer.folder) if resumed else []
         self.kept: set[Key] = set()

@@ -41,7 +41,8 @@ class Tally:
     @property
     def is_lost(self) -> bool:
         """Whether the target is out of reach, whatever the rest of the try does."""
-        return self.sent - self.met > (1 - self.slo.attainment) * self.planned
+        allowed = self.planned - self.slo.attainment * self.planned
+        return self.sent - self.met > allowed + 1e-9
 
 
 @dataclass

@@ -78,6 +78,11 @@ class Sender:
         self.in_flight = 0
         self.made = 0
 
+    def warm_up(self, planned: Planned) -> None:
+        """Prepare a request and drop it: what is made on first use is made before the clock starts."""
+        cell = self.cell
+        self.runner.prepare(Request(cell.model, cell.messages(planned), cell.params_of(planned)))
+
     async def send(self, attempt: Try) -> Failure | None:
         """Make one attempt and return its failure; None: it brought an answer."""
         cell, planned = self.cell, attempt.planned

@@ -93,6 +93,8 @@ class Worker:
 
         meter = LagMeter(asyncio.get_running_loop())
         sender = Sender(job.cell, runner, opening.rules, meter, deliver, opening.worker)
+        if job.todo:
+            sender.warm_up(requests[job.todo[0][0]])
         began_s, cpu_s = wire.now(), time.process_time()
         flushing = asyncio.create_task(self._flush_often())
         problem: str | None = None

@@ -40,9 +40,10 @@ import pandas as pd
 from harness.analysis.fairness import conditions, fairness
 from harness.analysis.frames import Runs, read, records
 from harness.analysis.matched import lags, matched
-from harness.analysis.measures import measured
+from harness.analysis.measures import TIMES, measured
 from harness.analysis.pairs import Pairs, Side, pair, sides
 from harness.analysis.pricing import Bill, bill
+from harness.analysis.validity import mark_client_limits
 from harness.stats import Difference, holm, pairs_to_settle, selection_bias
 
 OVERALL = "overall"
@@ -189,6 +190,7 @@ def gap(
             }
             rows += [{**base, **found} for found in measured(shared, margin, bias)]
     _correct(rows, margin)
+    warnings += mark_client_limits(read_runs, rows, {name for name, *_ in TIMES}, OVERALL)
     if not all_pairs and (len(closed) > 1 or len(opened) > 1):
         most = max(abs(row.get("selection_points") or 0.0) for row in rows)
         warnings.append(

@@ -19,7 +19,7 @@ from harness.stats import (
 )
 
 FEWEST_FOR_P95 = 20
-_TIMES = (
+TIMES = (
     ("response_p50_s", "response_s", 0.5, "s", "lower"),
     ("response_p95_s", "response_s", 0.95, "s", "lower"),
     ("answer_chars_per_s_p50", "answer_chars_per_s", 0.5, "chars/s", "higher"),
@@ -35,7 +35,7 @@ def measured(shared: Pairs, margin: float, bias: float) -> Iterator[dict[str, An
         bias: What picking the best is estimated to have added to the accuracy gap, 0 to 1.
     """
     yield _accuracy(shared.both("score"), margin, bias)
-    for metric, column, share, unit, better in _TIMES:
+    for metric, column, share, unit, better in TIMES:
         known = shared.both(column)
         n = len(known.closed.item)
         row: dict[str, Any] = {"metric": metric, "unit": unit, "better": better, **_counts(known)}

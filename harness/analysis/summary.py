@@ -3,7 +3,8 @@
 Columns of :attr:`Summary.frame`. ``level`` says what a row is about; NaN or null is unknown:
 
 ===================== ===================================================================================
-``level``             ``cell`` (model, task, load), ``task``, ``category`` or ``model`` (over loads when several)
+``level``             ``cell`` (model, task, load), ``task``, ``category`` or ``model`` (over loads when several, the
+                      tries of a search left out unless there is nothing else)
 ``model_id`` ``weights`` ``simulated`` ``category`` ``task`` ``load``
 ``planned`` ``done``  requests of the plan, and those with a final attempt; warm-up included
 ``n``                 measured requests
@@ -14,6 +15,11 @@ Columns of :attr:`Summary.frame`. ``level`` says what a row is about; NaN or nul
 ``ttft_p50_s`` ``ttft_p95_s`` ``response_p50_s`` ``response_p95_s``  with ``_low``, ``_high`` (order statistics)
 ``answer_ttft_p50_s`` ``queue_p95_s`` ``answer_chars_per_s_p50``
 ``rate_rps``          measured requests over the cells' wall time
+``window_s``          seconds of steady window (:mod:`harness.analysis.window`) behind the next three
+``completed_rps`` ``input_tokens_per_s`` ``output_tokens_per_s``  per second of the window, each event where it fell
+``cached_share``      share of input tokens that a cache answered, over answers that said so
+``invalid``           why times are this client's and not the server's (:mod:`harness.analysis.validity`); null: sound
+``unplanned_cache``   what a cache answered of prompts that were salted to miss it; null: nothing
 ``retries``           measured attempts that were followed by another
 ``input_tokens`` ``output_tokens`` ``reasoning_tokens``  means over requests that reported them
 ``usd_per_task`` ``usd_per_correct``  see :mod:`harness.analysis.cost`; models and categories only
@@ -31,7 +37,9 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.cost import ALL, CostTable, cost
-from harness.analysis.frames import Runs, codes, floats, groups, load_of, read, records
+from harness.analysis.frames import Runs, codes, floats, groups, load_of, read, records, without_tries
+from harness.analysis.validity import client_limits, unplanned_hits
+from harness.analysis.window import throughput
 from harness.stats import mean_interval, quantile_interval
 from harness.store import read_payload
 
@@ -45,6 +53,8 @@ _NEEDED = [
     "outcome",
     "scored",
     "score",
+    "load_kind",
+    "cached_input_tokens",
     "ttft_s",
     "response_s",
     "answer_ttft_s",
@@ -104,16 +114,17 @@ def summarize(runs: Runs | Sequence[Path], costs: CostTable | None = None) -> Su
     read_runs = read(runs)
     table = cost(read_runs) if costs is None else costs
     cells = _cells(read_runs)
-    frame = read_runs.frame
-    frame = frame[_NEEDED].assign(cluster=codes(frame, ["task", "cluster_id"]))
+    every = read_runs.frame[_NEEDED]
+    every = every.assign(cluster=codes(read_runs.frame, ["task", "cluster_id"]))
     rows: list[dict[str, Any]] = []
     for level, by in LEVELS.items():
         columns = list(by)
+        frame, shown = (every, cells) if level == "cell" else (without_tries(every), without_tries(cells))
         places = {
             tuple(str(frame[name].iloc[int(rows_[0])]) for name in columns): rows_
             for rows_ in groups(frame, columns)
         }
-        for key, planned in cells.groupby(columns, sort=False):
+        for key, planned in shown.groupby(columns, sort=False):
             names = tuple(map(str, key))
             part = frame.iloc[places.get(names, slice(0))]
             row = {"level": level, **_figures(part, planned)}
@@ -127,19 +138,49 @@ def summarize(runs: Runs | Sequence[Path], costs: CostTable | None = None) -> Su
 
 
 def _cells(runs: Runs) -> pd.DataFrame:
-    """Return the planned cells, so that one that never began is a row too."""
-    rows = [
-        {
-            "model_id": cell["model_id"],
-            "category": cell["category"],
-            "task": cell["task"],
-            "load": load_of(cell["cell_id"]),
-            "planned": cell["planned"],
-            "wall_s": cell.get("wall_s"),
-        }
-        for cell in runs.cells
-    ]
-    return pd.DataFrame(rows, columns=["model_id", "category", "task", "load", "planned", "wall_s"])
+    """Return the planned cells, so that one that never began is a row too, with what each did in its window."""
+    limits, hits = client_limits(runs), unplanned_hits(runs)
+    done: dict[Any, Any] = throughput(runs.frame, runs.folders).to_dict("index")
+    nothing: dict[str, Any] = {"window_s": 0.0, "completed": 0, "input_tokens": 0.0, "output_tokens": 0.0}
+    rows = []
+    for cell in runs.cells:
+        key = (str(cell["run_id"]), str(cell["cell_id"]))
+        rows.append(
+            {
+                "model_id": cell["model_id"],
+                "category": cell["category"],
+                "task": cell["task"],
+                "load": load_of(key[1]),
+                "load_kind": cell["load_kind"],
+                "planned": cell["planned"],
+                "wall_s": cell.get("wall_s"),
+                **done.get(key, nothing),
+                "invalid": limits.get(key),
+                "unplanned_cache": hits.get(key),
+            }
+        )
+    columns = ["model_id", "category", "task", "load", "load_kind", "planned", "wall_s", *nothing]
+    return pd.DataFrame(rows, columns=[*columns, "invalid", "unplanned_cache"])
+
+
+def _window(planned: pd.DataFrame) -> dict[str, Any]:
+    """Return the throughput over the windows of some cells, and what is said against them."""
+    window_s = float(planned["window_s"].sum())
+    row: dict[str, Any] = {"window_s": window_s or None}
+    names = ("completed_rps", "input_tokens_per_s", "output_tokens_per_s")
+    for name, column in zip(names, ("completed", "input_tokens", "output_tokens"), strict=True):
+        # A plain sum, so that one unknown count makes the whole unknown.
+        row[name] = float(planned[column].to_numpy(np.float64).sum()) / window_s if window_s else None
+    for name in ("invalid", "unplanned_cache"):
+        said = planned[planned[name].notna()]
+        row[name] = None
+        if len(planned) == 1 and len(said):
+            row[name] = str(said[name].iloc[0])
+        elif len(said):
+            row[name] = "; ".join(
+                f"{one['load']}: {one[name]}" for one in said.drop_duplicates("load").to_dict("records")
+            )
+    return row
 
 
 def _facts(runs: Runs, model_id: str) -> dict[str, Any]:
@@ -178,6 +219,10 @@ def _figures(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
         rate_rps=n / wall_s if wall_s and n else None,
         retries=int((~part["final"] & (part["phase"] == "measure")).sum()),
     )
+    row.update(_window(planned))
+    cached = measured[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
+    asked = float(cached["input_tokens"])
+    row["cached_share"] = float(cached["cached_input_tokens"]) / asked if asked else None
     for name in ("input_tokens", "output_tokens", "reasoning_tokens"):
         known = measured[name].dropna()
         row[name] = float(known.mean()) if len(known) else None
@@ -220,7 +265,16 @@ def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
         said += [
             f"{failure['model_id']} failed: {failure['message']}" for failure in manifest.get("failures", [])
         ]
-    loads = list(cells["load"].unique())
+    for name, words in (
+        ("invalid", "this client was the limit"),
+        ("unplanned_cache", "cache not planned for"),
+    ):
+        marked = without_tries(cells)
+        for model_id, part in marked[marked[name].notna()].groupby("model_id", sort=False):
+            first = part.iloc[0]
+            more = f"; and {len(part) - 1} more of its cells" if len(part) > 1 else ""
+            said.append(f"{model_id} on {first['task']} at {first['load']}: {words}: {first[name]}{more}")
+    loads = list(without_tries(cells)["load"].unique())
     if len(loads) > 1:
         said.append(f"{len(loads)} loads ({', '.join(loads)}): times over several loads are pooled")
     return said

@@ -7,7 +7,7 @@ are not the provider's. Its accuracy stands: a late client gets the same answers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ LATE_S = 0.010
 """Lateness below this is no reason, however fast the server: a timer tick of the loop is as long."""
 CPU_SHARE = 0.95
 """Of one core: a worker that uses more has no time left in which it could have been on time."""
+CLIENT_LIMIT = "invalid: client was the limit"
+"""The verdict on times that a late client made."""
 CACHED_SHARE = 0.01
 """Input tokens from a cache above which a cell with salted prompts did not measure what it was meant to."""
 
@@ -38,6 +40,32 @@ def client_limits(runs: Runs) -> dict[tuple[str, str], str]:
         if reasons:
             found[key] = ", ".join(reasons)
     return found
+
+
+def mark_client_limits(
+    runs: Runs, rows: Iterable[dict[str, Any]], times: Collection[str], overall: str
+) -> list[str]:
+    """Take the verdict from gaps of times that a late client made; returns why, one sentence a cell.
+
+    Args:
+        runs: The runs.
+        rows: Of the gap table; their figures are kept.
+        times: The metrics that are times.
+        overall: The category that stands for all.
+    """
+    limits = client_limits(runs)
+    said: list[str] = []
+    touched: set[tuple[str, str]] = set()
+    for cell in runs.cells:
+        why = limits.get((str(cell["run_id"]), str(cell["cell_id"])))
+        if why is not None and cell["load_kind"] != "search":
+            touched |= {(cell["model_id"], cell["category"]), (cell["model_id"], overall)}
+            said.append(f"{cell['cell_id']}: this client was the limit: {why}")
+    for row in rows:
+        both = {(row[side], row["category"]) for side in ("closed_model", "open_model")}
+        if row["metric"] in times and both & touched:
+            row["verdict"] = CLIENT_LIMIT
+    return said
 
 
 def _reasons(cell: Mapping[str, Any], late_s: float | None, bound_s: float) -> list[str]:

@@ -97,30 +97,23 @@ def throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
         share[across] = _shares(frame[across], start_s[across], end_s[across], folders)
     written = np.where(answered & (share > 0), tokens * share, 0.0)
     taken = answered & (first_s >= start_s) & (first_s < end_s)
-    table = pd.DataFrame(
+    cell = codes(frame, ["run_id", "cell_id"])
+    completed = answered & (done_s >= start_s) & (done_s < end_s)
+    prompts = np.where(taken, floats(frame["input_tokens"]), 0.0)
+    cells, where = np.unique(cell, return_index=True)
+    stretch, first_of = np.unique(code, return_index=True)
+    length_s = np.nan_to_num(found.length_s)[stretch]
+    names = [frame[name].iloc[where].astype(str).to_numpy() for name in ("run_id", "cell_id")]
+    # Plain sums, so that one unknown count makes the total unknown.
+    return pd.DataFrame(
         {
-            "run_id": frame["run_id"].astype(str),
-            "cell_id": frame["cell_id"].astype(str),
-            "completed": answered & (done_s >= start_s) & (done_s < end_s),
-            "input_tokens": np.where(taken, floats(frame["input_tokens"]), 0.0),
-            "output_tokens": written,
-        }
+            "window_s": np.bincount(cell[first_of], length_s, len(cells)),
+            "completed": np.bincount(cell, completed, len(cells)).astype(np.int64),
+            "input_tokens": np.bincount(cell, prompts, len(cells)),
+            "output_tokens": np.bincount(cell, written, len(cells)),
+        },
+        index=pd.MultiIndex.from_arrays(names, names=["run_id", "cell_id"]),
     )
-    # A plain sum, so that one unknown count makes the total unknown.
-    total = table.groupby(["run_id", "cell_id"], sort=False).agg(
-        completed=("completed", "sum"),
-        input_tokens=("input_tokens", _sum),
-        output_tokens=("output_tokens", _sum),
-    )
-    length = np.nan_to_num(found.length_s)
-    _, where = np.unique(code, return_index=True)
-    per_stretch = table.iloc[where][["run_id", "cell_id"]].assign(window_s=length)
-    total.insert(0, "window_s", per_stretch.groupby(["run_id", "cell_id"], sort=False)["window_s"].sum())
-    return total
-
-
-def _sum(values: pd.Series[float]) -> float:
-    return float(values.to_numpy().sum())
 
 
 def _shares(across: pd.DataFrame, start_s: Floats, end_s: Floats, folders: Sequence[Path]) -> Floats:

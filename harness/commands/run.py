@@ -44,6 +44,7 @@ Examples:
 @click.option(
     "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly at this spend; resumable."
 )
+@click.option("--calibrate", is_flag=True, help="First hold this machine's figures against a known truth.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
 @allow_code_option
 @quiet_option
@@ -57,6 +58,7 @@ def run_command(
     *,
     dry_run: bool,
     max_usd: float | None,
+    calibrate: bool,
     yes: bool,
     allow_code: bool,
     quiet: bool,
@@ -97,7 +99,9 @@ def run_command(
     check_writable(results)
     if not quiet or not yes:
         ask(assembly, console, ask=not yes, max_usd=max_usd)
-    return _run(assembly, selection, results, resumed, console, max_usd=max_usd, quiet=quiet)
+    return _run(
+        assembly, selection, results, resumed, console, max_usd=max_usd, calibrate=calibrate, quiet=quiet
+    )
 
 
 def _folder(results: Path, resume: str) -> Path:
@@ -170,6 +174,7 @@ def _run(
     console: Console,
     *,
     max_usd: float | None,
+    calibrate: bool,
     quiet: bool,
 ) -> int:
     from harness.manifest import new_run_id
@@ -177,7 +182,14 @@ def _run(
     run_id = resumed["run_id"] if resumed else new_run_id(assembly.suite.name, datetime.now(UTC))
     folder = results / run_id
     manifest = conducted(
-        assembly, folder, resumed, console, selection=selection.as_json(), max_usd=max_usd, quiet=quiet
+        assembly,
+        folder,
+        resumed,
+        console,
+        selection=selection.as_json(),
+        max_usd=max_usd,
+        calibrate=calibrate,
+        quiet=quiet,
     )
     return _say(manifest, folder, console, quiet=quiet)
 
@@ -191,6 +203,7 @@ def conducted(
     selection: Mapping[str, Any],
     max_usd: float | None,
     quiet: bool,
+    calibrate: bool = False,
 ) -> dict[str, Any]:
     """Run an assembly into a folder under the live view, and return the manifest as it was left.
 
@@ -202,6 +215,7 @@ def conducted(
         selection: Kept in the manifest for ``--resume``.
         max_usd: Spend at which to stop. None: no limit.
         quiet: No live view.
+        calibrate: Measure first at which load this machine's figures can be trusted.
     """
     from harness.commands.pricing import attempt_price
     from harness.load import Retries
@@ -218,16 +232,33 @@ def conducted(
         max_usd=None if max_usd is None else Decimal(str(max_usd)),
         price=attempt_price(assembly),
         selection=selection,
+        calibration=_calibrated(console) if calibrate else None,
     )
     view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
     with RunWriter(folder) as writer, view_type(console) as view:
         return _until_done(assembly, writer, settings, view, resumed)
 
 
+def _calibrated(console: Console) -> dict[str, Any]:
+    """Calibrate before the run and return what ``run.json`` keeps of it."""
+    from harness.calibration import DURATION_S, LEVELS
+    from harness.commands.calibrate import calibrated, line, verdict
+
+    found = calibrated(
+        list(LEVELS),
+        DURATION_S,
+        None,
+        lambda level: console.print(line(level), highlight=False, soft_wrap=True),
+    )
+    console.print(verdict(found), highlight=False, soft_wrap=True)
+    return found.to_json()
+
+
 def _until_done(
     assembly: Assembly, writer: RunWriter, settings: Settings, view: QuietView, resumed: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Run the event loop; the first Ctrl-C stops sending, the second lets go of what is in flight."""
+    from harness.commands.loop import on_loop
     from harness.load import Halt
     from harness.run import run
 
@@ -248,22 +279,13 @@ def _until_done(
         return await run(assembly.plan, assembly.runners, writer, settings, view, halt, resumed=resumed)
 
     try:
-        return _loop(main())
+        manifest: dict[str, Any] = on_loop(main())
     except asyncio.CancelledError:
         from harness.store import read_manifest
 
         return read_manifest(writer.folder)
-
-
-def _loop(main: Any) -> dict[str, Any]:
-    """Run a coroutine on uvloop where there is one: it takes less of the client's time per chunk."""
-    try:
-        import uvloop
-    except ImportError:
-        manifest: dict[str, Any] = asyncio.run(main)
     else:
-        manifest = uvloop.run(main)
-    return manifest
+        return manifest
 
 
 def _say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:

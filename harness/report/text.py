@@ -40,9 +40,10 @@ _SUMMARY: tuple[tuple[str, bool, Cell], ...] = (
     ("done", False, lambda row: f"{units.count(row['done'])}/{units.count(row['planned'])}"),
     ("accuracy % (95 %)", True, units.accuracy),
     ("coverage", True, lambda row: units.percent(row["coverage"])),
-    ("TTFT p50", False, lambda row: units.seconds(row["ttft_p50_s"])),
-    ("answer p50", True, lambda row: units.seconds(row["response_p50_s"])),
-    ("p95", True, lambda row: units.seconds(row["response_p95_s"])),
+    ("TTFT p50", False, lambda row: _time(row, "ttft_p50_s")),
+    ("answer p50", True, lambda row: _time(row, "response_p50_s")),
+    ("p95", True, lambda row: _time(row, "response_p95_s")),
+    ("tokens/s", False, lambda row: units.number(row["output_tokens_per_s"])),
     ("chars/s", False, lambda row: units.number(row["answer_chars_per_s_p50"])),
     ("$/correct", True, lambda row: units.usd(row["usd_per_correct"])),
 )
@@ -234,6 +235,15 @@ def _table(title: str, *, simulated: bool) -> Table:
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict(orient="records")]
+
+
+def _time(row: Row, name: str) -> str:
+    """Return a quantile over its 95 % interval, or over the word that it is no figure of the provider's."""
+    shown = units.seconds(row[name])
+    if units.known(row["invalid"]):
+        return f"{shown}\ninvalid"
+    bounds = units.seconds_range(row[f"{name}_low"], row[f"{name}_high"])
+    return f"{shown}\n{bounds}" if units.known(row[name]) else shown
 
 
 def _name(row: Row) -> str:

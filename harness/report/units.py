@@ -74,6 +74,16 @@ def seconds(value: Any) -> str:
     return f"{number(amount * 1000)} ms" if 0 < abs(amount) < 0.9995 else f"{number(amount)} s"
 
 
+def seconds_range(low: Any, high: Any) -> str:
+    """Return the bounds of a time: ``180-210 ms``; too few values for a bound leave it open: ``180 ms-?``."""
+    if not known(low) or not known(high):
+        return f"{'?' if not known(low) else seconds(low)}-{'?' if not known(high) else seconds(high)}"
+    first, last = seconds(low), seconds(high)
+    if first.split(" ")[-1] == last.split(" ")[-1]:
+        first = first.split(" ")[0]
+    return f"{first}-{last}"
+
+
 def usd(value: Any, digits: int = 3) -> str:
     """Return dollars; small amounts keep ``digits`` significant digits."""
     if not known(value):

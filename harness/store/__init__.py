@@ -5,9 +5,9 @@ from harness.store.reading import (
     read_attempts,
     read_manifest,
     read_payload,
-    read_straddling,
     runs_in,
 )
+from harness.store.straddling import read_straddling
 from harness.store.writing import PART_ROWS, RunWriter, check_writable
 
 __all__ = [

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -72,34 +71,6 @@ def read_payload(runs: Sequence[Path], columns: Sequence[str] | None = None) -> 
     return frame
 
 
-def read_straddling(
-    runs: Sequence[Path], instants: Mapping[tuple[str, str], Sequence[float]]
-) -> pd.DataFrame:
-    """Return keys and chunks of the attempts whose text was arriving at one of their cell's instants.
-
-    Only these rows are kept of each part, so that the lists of chunks of a large run are never held at once.
-
-    Args:
-        runs: Run folders.
-        instants: By (run_id, cell_id), seconds on the cell's clock.
-    """
-    names = ["run_id", "cell_id", "sample_id", "repeat", "attempt", "chunk_s", "chunk_tokens"]
-    wanted = pa.schema([ATTEMPT_SCHEMA.field(name) for name in names])
-    tables = [wanted.empty_table()]
-    for table in _tables(runs, "attempts", ATTEMPT_SCHEMA, [*names, "first_token_s", "last_token_s"]):
-        first_s, last_s = (table[name].to_numpy() for name in ("first_token_s", "last_token_s"))
-        keys = list(zip(table["run_id"].to_pylist(), table["cell_id"].to_pylist(), strict=True))
-        cells = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        code = np.array([cells[key] for key in keys], dtype=np.int64)
-        kept = np.zeros(len(code), dtype=bool)
-        for key, number in cells.items():
-            for at_s in instants.get(key, ()):
-                kept |= (code == number) & (first_s <= at_s) & (at_s <= last_s)
-        tables.append(table.filter(pa.array(kept, pa.bool_())).select(names).cast(wanted))
-    frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
-    return frame.astype({"run_id": str, "cell_id": str})
-
-
 def attempts_of(run: Path) -> list[Attempt]:
     """Return every attempt of a run as a value, in the order written: what a resumed run goes on from."""
     names = [field.name for field in dataclasses.fields(Attempt)]
@@ -137,7 +108,7 @@ def _read(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     # Many small parts: one thread for each is three times as quick as Arrow's own threads within each.
     with ThreadPoolExecutor(_READERS) as pool:
-        reads = _reads(runs, kind, schema, wanted.names)
+        reads = part_readers(runs, kind, schema, wanted.names)
         tables = list(pool.map(lambda read: _cast(read(), wanted), reads))
     return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
 
@@ -150,13 +121,7 @@ def _cast(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     return table.cast(wanted)
 
 
-def _tables(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield the columns of each part and each open journal, one at a time."""
-    for read in _reads(runs, kind, schema, columns):
-        yield read()
-
-
-def _reads(
+def part_readers(
     runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]
 ) -> Iterator[Callable[[], pa.Table]]:
     """Yield what reads each part and each open journal, later scores laid over it."""

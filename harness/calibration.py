@@ -1,0 +1,327 @@
+"""This machine's figures held against a truth: the harness measures a simulated server that knows what it wrote when.
+
+Each level sends at a rate that keeps so many streams open, through the same code as a run, rows and Parquet included.
+Every request has a prompt of its own, so each row is held against the very reply that the server logged, and the two
+processes read one clock. The error of a figure is its quantile here over the quantile of the truth, less one.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import runner as runners
+from harness.arrivals import Load
+from harness.errors import SetupError
+from harness.load import Halt, Retries
+from harness.manifest import machine, utc_text, versions
+from harness.plan import Cell, Plan, expand
+from harness.run import Settings, run
+from harness.store import RunWriter, read_attempts, read_manifest
+from harness.task import Task
+from harness.values import Attempt, Message, Model, Params, Sample, Text
+
+LEVELS = (10, 50, 100, 200, 400)
+DURATION_S = 6.0
+WARMUP_S = 1.0
+TRUSTED_ERROR = 0.02
+LATE_SHARE = 0.05
+"""Chunks that the server wrote late, above which a level that cannot be trusted may be the server's doing."""
+TOKENS = 64
+FIRST_S, FIRST_SIGMA, GAP_S = 0.2, 0.3, 0.01
+STREAM_S = FIRST_S * float(np.exp(FIRST_SIGMA**2 / 2)) + (TOKENS - 1) * GAP_S
+"""Mean length of a reply, so that a rate of N over it keeps N streams open."""
+FIGURES = ("first_token", "inter_chunk", "end_to_end")
+_MODEL = Model(
+    id="truth",
+    runner="sim",
+    name="truth",
+    weights="open",
+    options={
+        "sim": {
+            "protocol": "openai", "skill": 1.0, "ttft_s": FIRST_S, "ttft_sigma": FIRST_SIGMA, "gap_s": GAP_S,
+            "chars_per_token": 4,
+        }
+    },
+)  # fmt: skip
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """How far one figure is from the truth.
+
+    Attributes:
+        figure: ``first_token``, ``inter_chunk`` or ``end_to_end``.
+        true_p50_s: Median by the server's own log.
+        true_p99_s: 99th percentile by it.
+        p50: Median here over the true one, less 1.
+        p99: The same of the 99th percentile.
+    """
+
+    figure: str
+    true_p50_s: float
+    true_p99_s: float
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One load and how well it was measured.
+
+    Attributes:
+        streams: Replies open at once, on the mean.
+        rate_rps: Requests per second.
+        requests: Requests held against the server's log.
+        workers: Processes that sent.
+        cpu_cores: Cores that they used together.
+        lag_p99_s: Event-loop lag. None: not seen.
+        server_late: Share of chunks that the server wrote more than 5 ms after they were due. The truth is when they
+            were written, so this is no error; a server that is often late is also late to read requests.
+        errors: One for each figure.
+    """
+
+    streams: int
+    rate_rps: float
+    requests: int
+    workers: int
+    cpu_cores: float
+    lag_p99_s: float | None
+    server_late: float
+    errors: tuple[Error, ...]
+
+    @property
+    def worst(self) -> float:
+        """The largest error of any figure, without its sign."""
+        return max(max(abs(error.p50), abs(error.p99)) for error in self.errors)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether every figure is within ``TRUSTED_ERROR`` of the truth."""
+        return self.worst < TRUSTED_ERROR
+
+    @property
+    def is_of_the_server(self) -> bool:
+        """Whether the server was late so often that a failed level says nothing of this client."""
+        return self.server_late > LATE_SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What this machine's figures are worth.
+
+    Attributes:
+        at: When, UTC.
+        levels: By rising load.
+    """
+
+    at: datetime
+    levels: tuple[Level, ...]
+
+    @property
+    def trusted_streams(self) -> int | None:
+        """Highest load at which every figure, and those of all loads below it, can be trusted. None: none can."""
+        trusted = None
+        for level in self.levels:
+            if not level.is_trusted:
+                break
+            trusted = level.streams
+        return trusted
+
+    @property
+    def is_bound_by_server(self) -> bool:
+        """Whether the first level that cannot be trusted is one where the server was late."""
+        failed = next((level for level in self.levels if not level.is_trusted), None)
+        return failed is not None and failed.is_of_the_server
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of ``bench calibrate --json``, which ``run.json`` keeps too."""
+        return {
+            "schema": 1,
+            "at": utc_text(self.at),
+            "trusted_error": TRUSTED_ERROR,
+            "trusted_streams": self.trusted_streams,
+            "is_bound_by_server": self.is_bound_by_server,
+            "levels": [
+                {
+                    **{name: getattr(level, name) for name in Level.__slots__ if name != "errors"},
+                    "is_trusted": level.is_trusted,
+                    "errors": [
+                        {name: getattr(error, name) for name in Error.__slots__} for error in level.errors
+                    ],
+                }
+                for level in self.levels
+            ],
+            "machine": machine(),
+            "versions": versions(),
+        }
+
+
+class _Silent:
+    """Watches a run and says nothing."""
+
+    def model_opening(self, model: Model) -> None: ...
+
+    def cell_started(self, cell: Cell, planned: int, kept: int) -> None: ...
+
+    def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None: ...
+
+    def cell_ended(self, cell: Cell) -> None: ...
+
+    def tell(self, line: str) -> None: ...
+
+
+async def calibrate(
+    levels: Sequence[int] = LEVELS,
+    *,
+    duration_s: float = DURATION_S,
+    workers: int | None = None,
+    tell: Callable[[Level], None] = lambda _: None,
+) -> Calibration:
+    """Measure a simulated server of known truth at rising load and return how far the figures are from it.
+
+    Stops after the first load that cannot be trusted: a higher one would not be either.
+
+    Args:
+        levels: Streams open at once, rising.
+        duration_s: How long each level lasts, its first second not counted.
+        workers: Processes that send. None: as many as a run would take.
+        tell: Takes each level as it is done.
+
+    Raises:
+        SetupError: The simulated server cannot be started, or answered nothing.
+    """
+    done: list[Level] = []
+    for streams in levels:
+        with tempfile.TemporaryDirectory(prefix="gapbench-calibrate-") as folder:
+            level = await _one_level(streams, duration_s, workers, Path(folder))
+        done.append(level)
+        tell(level)
+        if not level.is_trusted:
+            break
+    return Calibration(datetime.now(UTC), tuple(done))
+
+
+async def _one_level(streams: int, duration_s: float, workers: int | None, folder: Path) -> Level:
+    rate = streams / STREAM_S
+    load = Load("rate", rate, duration_s=duration_s, warmup_s=WARMUP_S, workers=workers)
+    plan = _plan(load, int(rate * duration_s * 1.5) + 60)
+    model = plan.models[0]
+    with RunWriter(folder) as writer:
+        settings = Settings(retries=Retries(attempts=1))
+        manifest = await run(
+            plan, {model.id: runners.load(model.runner)(model)}, writer, settings, _Silent(), Halt()
+        )
+    if manifest["failures"]:
+        raise SetupError(f"cannot calibrate: {manifest['failures'][0]['message']}")
+    return _held(folder, model.id, streams, rate)
+
+
+def _plan(load: Load, count: int) -> Plan:
+    """Return one cell whose every request has a prompt of its own and a reply of ``TOKENS`` tokens."""
+    reply = ("abc " * TOKENS).strip() + "."
+    samples = tuple(
+        Sample(
+            str(k), (Message("user", (Text(f"Calibration request {k}."),)),), target="abc", reference=reply
+        )
+        for k in range(count)
+    )
+    task = Task("calibration", "calibration", 1, "calibration", samples, None)
+    return expand(
+        suite="calibration",
+        suite_sha256="calibration",
+        seed=int(load.value * 1_000),
+        repeats=1,
+        margin_points=1.7,
+        defaults=Params(max_tokens=TOKENS, temperature=0.0),
+        models=[_MODEL],
+        tasks=[task],
+        loads=[load],
+    )
+
+
+def _held(folder: Path, model_id: str, streams: int, rate: float) -> Level:
+    """Hold the rows of a level against the server's log."""
+    columns = [
+        "prompt_sha256",
+        "phase",
+        "repeat",
+        "outcome",
+        "sent_s",
+        "first_token_s",
+        "last_token_s",
+        "chunk_s",
+    ]
+    rows = read_attempts([folder], columns)
+    rows = rows[(rows["phase"] == "measure") & (rows["outcome"] != "infra") & (rows["repeat"] == 0)]
+    log = folder / "logs" / model_id / "times.jsonl"
+    truth = {entry["prompt_sha256"]: entry for entry in map(json.loads, log.read_bytes().splitlines())}
+    rows = rows[rows["prompt_sha256"].isin(truth.keys())]
+    if rows.empty:
+        raise SetupError("cannot calibrate: the simulated server answered nothing")
+    theirs = [truth[prompt] for prompt in rows["prompt_sha256"]]
+    cell = read_manifest(folder)["cells"][0]
+    chunks = [np.asarray(times, dtype=np.float64) for times in rows["chunk_s"]]
+    # The last writes of a reply are its finish reason, counts and end mark, which hold no text.
+    writes = [
+        np.asarray(entry["write_s"], dtype=np.float64)[: len(mine)]
+        for entry, mine in zip(theirs, chunks, strict=True)
+    ]
+    sent_s = rows["sent_s"].to_numpy(np.float64)
+    received_s = np.array([entry["received_s"] for entry in theirs])
+    errors = tuple(
+        _error(figure, mine, true)
+        for figure, mine, true in (
+            (
+                "first_token",
+                rows["first_token_s"].to_numpy(np.float64) - sent_s,
+                np.array([times[0] for times in writes]) - received_s,
+            ),
+            (
+                "inter_chunk",
+                np.concatenate([np.diff(times) for times in chunks]),
+                np.concatenate([np.diff(times) for times in writes]),
+            ),
+            (
+                "end_to_end",
+                rows["last_token_s"].to_numpy(np.float64) - sent_s,
+                np.array([times[-1] for times in writes]) - received_s,
+            ),
+        )
+    )
+    fared = cell["workers"] or []
+    return Level(
+        streams=streams,
+        rate_rps=rate,
+        requests=len(rows),
+        workers=max(1, len(fared)),
+        cpu_cores=sum(worker["cpu_share"] for worker in fared),
+        lag_p99_s=cell["lag_p99_s"],
+        server_late=_late_share(cell["counters_after"] or {}),
+        errors=errors,
+    )
+
+
+def _late_share(counters: Mapping[str, float]) -> float:
+    return counters.get("sim:late_chunks_total", 0.0) / max(counters.get("sim:chunks_total", 0.0), 1.0)
+
+
+def _error(figure: str, mine: Floats, true: Floats) -> Error:
+    p50, p99 = (float(np.quantile(true, share)) for share in (0.5, 0.99))
+    return Error(
+        figure,
+        p50,
+        p99,
+        float(np.quantile(mine, 0.5)) / p50 - 1,
+        float(np.quantile(mine, 0.99)) / p99 - 1,
+    )

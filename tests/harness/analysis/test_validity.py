@@ -1,0 +1,122 @@
+"""Cells whose client was the limit, and caches that were not planned for, are marked where they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.analysis.frames import read
+from harness.analysis.gap import gap
+from harness.analysis.summary import summarize
+from harness.analysis.validity import client_limits, unplanned_hits
+from harness.values import Attempt
+
+Make = Callable[..., Path]
+Answers = Callable[..., list[Attempt]]
+
+
+def changed(run: Path, **cell: Any) -> Path:
+    """Change what the manifest says of the first cell."""
+    manifest = json.loads((run / "run.json").read_text())
+    manifest["cells"][0].update(cell)
+    (run / "run.json").write_text(json.dumps(manifest))
+    return run
+
+
+def test_a_late_event_loop_marks_the_cell(make_run: Make, answers: Answers) -> None:
+    """30 ms against a median first token after 500 ms: the bound is 5 % of it, 25 ms."""
+    run = changed(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.030)
+
+    assert "the event loop was 30 ms late (p99; bound 25)" in client_limits(read([run])).values()
+
+
+def test_a_lag_within_the_bound_is_none(make_run: Make, answers: Answers) -> None:
+    """20 ms against the same 25."""
+    assert {} == client_limits(read([changed(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.020)]))
+
+
+def test_a_busy_worker_marks_the_cell(make_run: Make, answers: Answers) -> None:
+    """97 % of a core: no time was left to be on time in."""
+    workers = [{"worker": 0, "cpu_share": 0.5}, {"worker": 1, "cpu_share": 0.97}]
+    run = changed(make_run(answers("closed-a", 5, 5)), workers=workers)
+
+    assert ["a worker used 97 % of a core"] == list(client_limits(read([run])).values())
+
+
+def test_the_summary_says_invalid_and_why(make_run: Make, answers: Answers) -> None:
+    """In the row of the cell and of the model, and as a sentence."""
+    found = summarize([changed(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.2)])
+
+    for level in ("cell", "model"):
+        assert "the event loop was 200 ms late" in found.level(level).iloc[0]["invalid"]
+    assert any("this client was the limit" in line for line in found.warnings)
+
+
+def test_a_gap_of_times_has_no_verdict_where_the_client_was_late(make_run: Make, answers: Answers) -> None:
+    """Times are invalid on that account; accuracy stands."""
+    rows = [*answers("closed-a", 30, 40), *answers("open-b", 20, 40)]
+    found = gap([changed(make_run(rows), lag_p99_s=0.2)])
+    verdicts = found.frame.set_index("metric")["verdict"]
+
+    assert "invalid: client was the limit" == verdicts["response_p50_s"] == verdicts["answer_chars_per_s_p50"]
+    assert "invalid" not in verdicts["accuracy"]
+    assert any("this client was the limit" in line for line in found.warnings)
+
+
+def test_hits_on_salted_prompts_are_flagged(make_run: Make, answers: Answers) -> None:
+    """Half of the input tokens came from a cache though the prompts were salted."""
+    run = changed(make_run(answers("closed-a", 5, 5, cached_input_tokens=500)), salt="cell")
+
+    assert (
+        "50 % of the input tokens came from a cache by the replies' own counts"
+        in unplanned_hits(read([run])).values()
+    )
+    assert "50 %" in summarize([run]).level("cell").iloc[0]["unplanned_cache"]
+
+
+def test_hits_on_prompts_without_salt_are_planned(make_run: Make, answers: Answers) -> None:
+    """The share is shown and nothing is flagged."""
+    run = make_run(answers("closed-a", 5, 5, cached_input_tokens=500))
+
+    assert {} == unplanned_hits(read([run]))
+    assert 0.5 == summarize([run]).level("cell").iloc[0]["cached_share"]
+
+
+def test_the_servers_counters_are_asked_where_replies_do_not_say(make_run: Make, answers: Answers) -> None:
+    """30 of 100 tokens queried in the cell were hits."""
+    names = ("vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total")
+    run = changed(
+        make_run(answers("closed-a", 5, 5)),
+        salt="cell",
+        counters_before=dict(zip(names, (10.0, 100.0), strict=True)),
+        counters_after=dict(zip(names, (40.0, 200.0), strict=True)),
+    )
+
+    assert (
+        "30 % of the input tokens came from a cache by the server's counters"
+        in unplanned_hits(read([run])).values()
+    )
+
+
+def test_throughput_stands_in_the_summary(make_run: Make, answers: Answers) -> None:
+    """11 requests a second apart under concurrency: 10 s of window, 10 answers' first tokens and 9 whole ones in it."""
+    row = summarize([make_run(answers("closed-a", 11, 11))]).level("cell").iloc[0]
+
+    assert 10.0 == row["window_s"]
+    assert 0.8 == row["completed_rps"]
+    assert not pd.isna(row["output_tokens_per_s"])
+
+
+def test_the_tries_of_a_search_are_left_out_of_a_models_figures(make_run: Make, answers: Answers) -> None:
+    """5 requests under concurrency; the 3 of a search stand in their own cell alone."""
+    tries = answers(
+        "closed-a", 0, 3, start=50, load_kind="search", load_value=2.0, cell_id="closed-a|reasoning/sums|s2#1"
+    )
+    found = summarize([make_run([*answers("closed-a", 5, 5), *tries])])
+
+    assert (5, 1.0) == (found.level("model").iloc[0]["n"], found.level("model").iloc[0]["accuracy"])
+    assert ["c8", "s2#1"] == found.level("cell")["load"].tolist()
