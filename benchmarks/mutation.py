@@ -116,9 +116,9 @@ def _is_words(tree: ast.AST, node: ast.AST) -> bool:
             return True
         if isinstance(above, ast.Expr) and above.value is node and isinstance(node, ast.Constant):
             return True  # a docstring
-        if isinstance(above, ast.Raise) and isinstance(node, ast.Constant):
-            if any(one is node for one in ast.walk(above)):
-                return True  # the words of an error
+        is_raise = isinstance(above, ast.Raise) and isinstance(node, ast.Constant)
+        if is_raise and any(one is node for one in ast.walk(above)):
+            return True  # the words of an error
     return False
 
 
@@ -158,9 +158,9 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 def _smaller(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     """Yield changes that leave something out."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
-        if not node.keywords and not isinstance(node.args[0], ast.Starred):
-            yield f"{node.func.id} left out", node.args[0]
+    is_named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    if is_named and len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred):
+        yield f"{node.func.id} left out", node.args[0]
     if isinstance(node, ast.Call):
         for at, keyword in enumerate(node.keywords):
             changed = copy.deepcopy(node)

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-PLAY = '''def play(thing, *calls):
+PLAY = """def play(thing, *calls):
     said = []
     for name, *given in calls:
         try:
@@ -18,15 +18,15 @@ PLAY = '''def play(thing, *calls):
         except Exception as exc:
             said.append(type(exc).__name__)
     return said
-'''
-RAISES = '''def raised(call):
+"""
+RAISES = """def raised(call):
     try:
         call()
     except Exception as exc:
         return type(exc).__name__
     return None
-'''
-CLOSE = '''def close(found, wanted):
+"""
+CLOSE = """def close(found, wanted):
     if isinstance(wanted, float):
         return isinstance(found, (int, float)) and abs(found - wanted) <= 1e-9 * max(1, abs(wanted))
     if isinstance(wanted, dict):
@@ -34,7 +34,7 @@ CLOSE = '''def close(found, wanted):
     if isinstance(wanted, (list, tuple)):
         return type(found) is type(wanted) and len(found) == len(wanted) and all(map(close, found, wanted))
     return found == wanted
-'''
+"""
 SCALARS = (bool, int, float, str, bytes, type(None))
 
 
@@ -64,7 +64,9 @@ def tests_of(code: str, expressions: Sequence[str]) -> str:
         raise SystemExit(f"an expression stands there twice: {expressions}")
     lines = [assertion(outcome(names_of(code), expression), expression) for expression in expressions]
     text = "\n".join(lines) + "\n"
-    helpers = [source for word, source in (("play(", PLAY), ("raised(", RAISES), ("close(", CLOSE)) if word in text]
+    helpers = [
+        source for word, source in (("play(", PLAY), ("raised(", RAISES), ("close(", CLOSE)) if word in text
+    ]
     return "".join(helpers) + text
 
 

@@ -32,9 +32,14 @@ def row(number: int, question: Question) -> dict[str, Any]:
     setups = databases(question.schema, number)
     ordered = asks_for_order(question.solution)
     results = [rows(setup, question.solution) for setup in setups]
-    wrong = [same(rows(setup, question.decoy), found, ordered=ordered) for setup, found in zip(setups, results, strict=True)]
+    wrong = [
+        same(rows(setup, question.decoy), found, ordered=ordered)
+        for setup, found in zip(setups, results, strict=True)
+    ]
     if not any(results) or all(wrong):
-        raise SystemExit(f"question {number}: {[len(found) for found in results]} rows, decoy agrees {wrong}: {question.text}")
+        raise SystemExit(
+            f"question {number}: {[len(found) for found in results]} rows, decoy agrees {wrong}: {question.text}"
+        )
     return {
         "id": f"sql-{number:03}",
         "tier": question.tier,
