@@ -69,6 +69,8 @@ class Code:
         entry_point = text_of(sample.columns.get(self.entry_point)).strip()
         prelude = self._prelude(sample.columns, entry_point)
         suffix = text_of(sample.columns.get(self.suffix))
+        if not suffix and isinstance(sample.columns.get(self.suffix), str):
+            suffix = "\n"  # the function to complete is the last of its file
         wanted = hole(prelude, entry_point)[0] if suffix else entry_point
         code, is_fenced = extract(tail(reply), wanted)
         job = Job(
@@ -95,6 +97,6 @@ class Code:
     def _prelude(self, columns: Mapping[str, Any], entry_point: str) -> str:
         for name in dict.fromkeys((self.prompt, *PROMPT_COLUMNS)):
             prelude = text_of(columns.get(name))
-            if defines(prelude, entry_point) or (prelude and columns.get(self.suffix)):
+            if defines(prelude, entry_point) or (prelude and isinstance(columns.get(self.suffix), str)):
                 return prelude
         return ""

@@ -186,6 +186,20 @@ def test_a_function_is_completed_between_two_texts(reply: str) -> None:
     assert make("code", {})(reply.replace("+=", "="), sample).outcome == "wrong"
 
 
+def test_the_function_to_complete_may_be_the_last() -> None:
+    """An empty suffix still says that the prompt's last function is meant, and not the entry point."""
+    columns = {
+        **IN_CONTEXT,
+        "suffix": "",
+        "prompt": IN_CONTEXT["prompt"] + "        pass\n\n    def total(self):\n",
+        "entry_point": "Till",
+        "test": "assert Till().total() == 7",
+    }
+    sample = Sample("s", (), columns=columns)
+    assert make("code", {})("```python\ndef total(self):\n    return 7\n```", sample).outcome == "correct"
+    assert make("code", {})("        return 7", sample).outcome == "correct"
+
+
 def test_partial_credit_is_kept_apart() -> None:
     """2 of 4 assertions: the value is 0, the share 0.5, and with the option the value is the share."""
     columns = {"test": "\n".join(f"assert f({n}) == {n * n}" for n in range(4)), "entry_point": "f"}
