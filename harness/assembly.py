@@ -135,7 +135,7 @@ def _models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
         if name in known:
             picked.append(known[name])
         elif ad_hoc:
-            picked.append(_ad_hoc(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"]))
+            picked.append(ad_hoc_model(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"]))
         else:
             msg = (
                 f"--model {name!r} is not in {suite.path}; it has: {', '.join(known)}. "
@@ -145,7 +145,7 @@ def _models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
     return list({model.id: model for model in picked}.values())
 
 
-def _ad_hoc(runner: str, name: str, url: str | None) -> Model:
+def ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     """Return a model that only the command line names; a vendor's own API serves closed weights."""
     closed = runner in CLOSED_RUNNERS and url is None
     return Model(

@@ -49,6 +49,7 @@ FLOORS = {
     "harness.pipe": 3,
     "harness.rescoring": 4,
     "harness.assembly": 4,
+    "harness.trial": 4,
     "harness.run": 4,
     "harness.report": 4,
     "harness.marking": 4,
