@@ -148,14 +148,14 @@ def named_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
     if name in known:
         return known[name]
     if ad_hoc:
-        return _ad_hoc(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"])
+        return ad_hoc_model(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"])
     there = f"it has: {', '.join(known)}" if known else "there are none"
     raise InputError(
         f"{problem}; {there}. Another model is written runner:model or runner:model@url, such as openai:gpt-5.2"
     )
 
 
-def _ad_hoc(runner: str, name: str, url: str | None) -> Model:
+def ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     """Return a model that only the command line names; a vendor's own API serves closed weights."""
     closed = runner in CLOSED_RUNNERS and url is None
     return Model(

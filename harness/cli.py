@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("harness.commands.run", "Run a suite and print its gap table."),
     "plan": ("harness.commands.plan", "Show the cells, calls and cost bound of a suite; call nobody."),
     "validate": ("harness.commands.plan", "Check a suite, its tasks and their data."),
+    "try": ("harness.commands.try_", "One sample all the way: messages, answer, score and why."),
     "report": (
         "harness.commands.results",
         "Summary of finished runs, as text, HTML, Markdown, CSV or plots.",

@@ -18,6 +18,8 @@ _PROMPT_NAMES = ("question", "prompt", "input", "text", "message", "query", "ins
 _TARGET_NAMES = ("answer", "target", "label", "expected", "output", "gold", "solution", "completion")
 _ID_NAMES = ("id", "uid", "task_id", "key", "name")
 _OPTION_NAMES = ("options", "choices")
+_TAG_NAMES = ("category", "topic", "subject", "level", "difficulty", "kind", "type")
+_CLUSTER_NAMES = ("cluster", "cluster_id", "group", "document_id", "doc_id", "source", "passage_id")
 _IMAGE_NAMES = ("image", "image_path", "picture", "file_name")
 
 HEAD = """\
@@ -129,6 +131,13 @@ def _own_task(file: Path, data: Path) -> str:
         lines.append(f'    images: ["{{{image}}}"]          # paths relative to the data')
     lines.append(f"    prompt: {_prompt(prompt, options)}")
     lines += _scoring(rows, target, is_code=is_code, has_options=options is not None)
+    cluster = _pick(columns, _CLUSTER_NAMES)
+    if cluster:
+        lines.append(f'    cluster: "{{{cluster}}}"          # rows of one source are not independent')
+    tags = [name for name in columns if name.lower() in _TAG_NAMES and _are_labels(rows, name)]
+    if tags:
+        listed_tags = ", ".join(f'"{{{name}}}"' for name in tags)
+        lines.append(f"    tags: [{listed_tags}]          # to look at parts of the result")
     return "\n".join(lines) + "\n"
 
 
@@ -150,10 +159,10 @@ def _scoring(rows: Sequence[Row], target: str | None, *, is_code: bool, has_opti
         return [
             "    # target and scorer: no column looks like an answer, so replies are timed and not scored"
         ]
-    scorer = _scorer(rows, target, has_options=has_options)
+    scorer, why = _scorer(rows, target, has_options=has_options)
     return [
         f'    target: "{{{target}}}"',
-        f"    scorer: {scorer}                 # `bench list scorers` shows the others",
+        f"    scorer: {scorer}                 # {why}; `bench list scorers` shows the others",
     ]
 
 
@@ -193,15 +202,42 @@ def _are_images(rows: Sequence[Row], column: str, base: Path) -> bool:
         return False
 
 
-def _scorer(rows: Sequence[Row], column: str, *, has_options: bool) -> str:
+def _are_labels(rows: Sequence[Row], column: str) -> bool:
+    values = [row[column] for row in rows if row[column] is not None]
+    return bool(values) and all(isinstance(v, (str, int)) and len(str(v)) <= 40 for v in values)
+
+
+def _scorer(rows: Sequence[Row], column: str, *, has_options: bool) -> tuple[str, str]:
+    """Return the scorer that a column of targets looks made for, and what it looks like."""
     values = [row[column] for row in rows if row[column] not in ("", None)]
-    if values and all(isinstance(value, str) and re.fullmatch(r"[A-J]", value.strip()) for value in values):
-        return "choice"
-    if values and has_options:
-        return "choice"
-    if values and all(_is_number(value) for value in values):
-        return "numeric"
-    return "exact"
+    texts = [value for value in values if isinstance(value, str)]
+    all_text = bool(values) and len(texts) == len(values)
+    if values and (has_options or (all_text and all(re.fullmatch(r"[A-J]", text.strip()) for text in texts))):
+        return "choice", "letters of options"
+    if values and all(map(_is_number, values)):
+        return "numeric", "numbers"
+    if all_text and all("####" in text for text in texts):
+        return "numeric", "solutions that end in #### and a number"
+    if all_text and all(_is_mathematics(text) for text in texts):
+        return "math", "formulas"
+    if values and all(isinstance(value, dict) or _is_object(value) for value in values):
+        return "json", "JSON objects, compared field by field"
+    if values and all(isinstance(value, list) for value in values):
+        return "exact", "lists: each of them is accepted"
+    if all_text and sum(len(text.split()) for text in texts) > 12 * len(texts):
+        return "rouge", "long texts, compared by what they share; a judge may suit better"
+    return "exact", "short texts"
+
+
+def _is_mathematics(text: str) -> bool:
+    return "\\boxed" in text or bool(re.search(r"\\(?:d?frac|sqrt|pi|begin|cdot|left|infty)\b", text))
+
+
+def _is_object(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and isinstance(json.loads(value), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _is_number(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
 from typing import Any
 
 from harness.values import Sample
@@ -12,6 +13,8 @@ LONGEST_REPLY_CHARS = 100_000
 """Scorers look at the end of longer replies only, so that no reply can take long."""
 
 LONGEST_BOX_CHARS = 1000
+MOST_STATEMENTS = 100
+BRACE = re.compile(r"[{}]")
 MARKER = re.compile(
     r"""\b(?:answer|result)\b [*_\s]{0,4} (?: \bis\b | \bare\b | [:=] ) [\s:]{0,4}
       | \#\#\#\#\s?
@@ -32,14 +35,14 @@ def statements(reply: str, marks: str = MARKS) -> list[str]:
     r"""Return what follows each ``answer is``, ``Answer:``, ``####`` and ``\boxed{``, in order.
 
     Each is one line without markup; a box gives its content, and a box inside another statement counts
-    as the later of the two.
+    as the later of the two. Only the last hundred are looked at.
 
     Args:
         reply: The text to look through.
         marks: What is taken off both ends of each.
     """
     found = []
-    for match in MARKER.finditer(reply):
+    for match in deque(MARKER.finditer(reply), maxlen=MOST_STATEMENTS):
         if match.group().endswith("{"):
             text = _braced(reply, match.end())
         else:
@@ -52,10 +55,10 @@ def statements(reply: str, marks: str = MARKS) -> list[str]:
 
 def _braced(text: str, start: int) -> str:
     depth = 1
-    for index in range(start, min(len(text), start + LONGEST_BOX_CHARS)):
-        depth += {"{": 1, "}": -1}.get(text[index], 0)
+    for brace in BRACE.finditer(text, start, start + LONGEST_BOX_CHARS):
+        depth += 1 if brace.group() == "{" else -1
         if depth == 0:
-            return text[start:index]
+            return text[start : brace.start()]
     return text[start : start + 500].partition("\n")[0]
 
 

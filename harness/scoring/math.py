@@ -26,6 +26,7 @@ UNBRACED = re.compile(r"\\boxed\s+([^\s{$][^\s$]{0,50})")
 BASE = re.compile(r"(?<=[0-9A-Za-z])_\{?(?:\\text\{)?\s?([0-9]+|[a-z]+)\s?\}{0,2}\s*$")
 NUMBER = re.compile(r"[-+]?(?:\d{1,300}|\d{1,3}(?:,\d{3}){1,90})(?:\.\d{1,300})?")
 COUNTED = re.compile(r"([-+]?\\?[$€£]?\s?\d[\d,]{0,60}(?:\.\d{1,60})?)\s+([A-Za-z]{2,}[A-Za-z .²³/]{0,60})")
+BOLD_LETTER = re.compile(r"\\(?:mathbf|boldsymbol|vec|hat|mathit)\s?\{([A-Za-z])\}")
 ROOT = re.compile(r"√\s?\(?(\d{1,30}|[a-z])\)?")
 REPEATING = re.compile(r"(?P<whole>\d{1,30})?\.(?P<fixed>\d{1,30})?\\overline\s?\{(?P<again>\d{1,30})\}")
 WORDING = (
@@ -152,6 +153,7 @@ def readable(text: str) -> str:
     counted = COUNTED.fullmatch(text)
     if counted:
         text = rf"{counted[1]} \text{{{counted[2]}}}"
+    text = BOLD_LETTER.sub(r" \1 ", text)
     text = ROOT.sub(r"\\sqrt{\1}", text).replace("π", r"\pi ").replace("∞", r"\infty ")
     return REPEATING.sub(_fraction, text)
 

@@ -52,6 +52,7 @@ FLOORS = {
     "harness.rescoring": 4,
     "harness.judging": 4,
     "harness.assembly": 4,
+    "harness.trial": 4,
     "harness.run": 4,
     "harness.calibration": 4,
     "harness.report": 4,

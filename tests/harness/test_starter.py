@@ -175,3 +175,33 @@ def test_missing_data_are_refused(tmp_path: Path) -> None:
     """Before anything is written."""
     with pytest.raises(DocumentError, match=r"none\.jsonl: cannot be read"):
         starter(tmp_path / "s.yaml", tmp_path / "none.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("target", "scorer"),
+    [
+        ("48/2 = 24\n#### 72", "numeric"),
+        (r"So $\boxed{\frac{1}{2}}$.", "math"),
+        (r"\frac{3}{4}", "math"),
+        ('{"city": "Oslo"}', "json"),
+        ({"city": "Oslo"}, "json"),
+        (["UK", "United Kingdom"], "exact"),
+        ("word " * 20, "rouge"),
+        ("Oslo", "exact"),
+    ],
+)
+def test_scorers_are_guessed_from_the_targets(tmp_path: Path, target: object, scorer: str) -> None:
+    """GSM8K, MATH, JSON, lists, long texts."""
+    rows = [{"question": f"q{n}", "answer": target} for n in range(3)]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    assert scorer == started(tmp_path, tmp_path / "q.jsonl").load_tasks()[0].scorer_name
+
+
+def test_tags_and_clusters_are_taken_over(tmp_path: Path) -> None:
+    """Columns of labels, and the one that says which rows belong together."""
+    rows = [{"question": f"q{n}", "answer": "a", "level": n, "document_id": "d1"} for n in range(3)]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sample = started(tmp_path, tmp_path / "q.jsonl").load_tasks()[0].samples[2]
+
+    assert (("2",), "d1") == (sample.tags, sample.cluster_id)

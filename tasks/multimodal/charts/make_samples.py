@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from canvas import HEIGHT, WIDTH, Canvas
+from tasks.multimodal.canvas import HEIGHT, WIDTH, Canvas
 
 HERE = Path(__file__).parent
 PER_KIND = 14

@@ -31,9 +31,10 @@ class Canvas:
     def text(self, x: float, y: float, words: str, anchor: str = "left", colour: str = "black") -> None:
         """Write ``words`` with their vertical middle at ``y`` and their left end, middle or right end at ``x``."""
         left, top, right, bottom = self.font.getbbox(words)
-        size = (int(right - left), int(bottom - top))
+        # The font's first letter reaches a pixel further to the left than its box says.
+        size = (int(right - left) + 1, int(bottom - top))
         mask = Image.new("L", size, 0)
-        ImageDraw.Draw(mask).text((0, 0), words, fill=255, font=self.font)
+        ImageDraw.Draw(mask).text((1, 0), words, fill=255, font=self.font)
         mask = mask.resize((size[0] * SCALE, size[1] * SCALE), Image.Resampling.NEAREST)
         at = x - {"left": 0, "middle": mask.width // 2, "right": mask.width}[anchor]
         self.image.paste(COLOURS[colour], (int(at), int(y - mask.height // 2)), mask)

@@ -1,0 +1,139 @@
+"""Every built-in suite against the simulated providers: does a persona of skill p score p?
+
+    python benchmarks/personas.py                 every suite, up to 40 samples a task (minutes)
+    python benchmarks/personas.py --limit 5       a quick look
+
+A suite of simulated models runs as it stands; in one that names real models each is replaced by a persona
+of the protocol that its runner speaks. Then, for each model and category, the skill that the persona was
+given is held against the accuracy measured and its 95 % interval. Answers travel the whole way: over HTTP
+through the vendors' clients, the scorers and the Parquet files. One in twenty intervals may miss; a scorer
+that takes wrong for right, or a reference for wrong, misses far more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.analysis.summary import summarize
+from harness.cli import invoke
+from harness.store import runs_in
+from harness.suite import builtin_suites, load_suite
+
+RESULT = Path(__file__).parent / "results" / "personas.json"
+PROTOCOLS = {"vllm": "vllm", "openai": "responses", "anthropic": "anthropic", "google": "google"}
+ON_THE_HUB = {"public"}
+"""Suites whose data is not here."""
+
+
+def replaced(name: str, number: int, model: dict[str, Any]) -> dict[str, Any]:
+    """Return the persona that stands for a model."""
+    skill = round(0.55 + 0.04 * (number % 10), 2)
+    protocol = "openai" if model["runner"] == "openai" and "base_url" in model else PROTOCOLS[model["runner"]]
+    return {
+        "id": model["id"],
+        "runner": "sim",
+        "weights": model["weights"],
+        "sim": {"protocol": protocol, "seed": number, "skill": skill, "ttft_s": 0.005, "gap_s": 0.0},
+        "cost": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2, "source": f"a persona of {name}"},
+    }
+
+
+def simulated(name: str, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Return a file that runs the suite with personas only, and each model's skill."""
+    path = load_suite(Path(name)).path
+    document = yaml.safe_load(path.read_text())
+    models = [
+        model if model["runner"] == "sim" else replaced(name, number, model)
+        for number, model in enumerate(document["models"], 1)
+    ]
+    skills = {model["id"]: model["sim"].get("skill", 0.7) for model in models}
+    if models == document["models"]:
+        return path, skills
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump({**document, "models": models}))
+    return file, skills
+
+
+def skill_of(skills: Any, category: str) -> float:
+    """Return what a persona was given for a category."""
+    return float(skills.get(category, skills.get("default", 0.7)) if isinstance(skills, dict) else skills)
+
+
+def checked(name: str, limit: int, folder: Path) -> list[dict[str, Any]]:
+    """Run one suite and return a row for each model and category."""
+    file, skills = simulated(name, folder)
+    out = folder / name
+    code = invoke(["run", str(file), "--yes", "--quiet", "--limit", str(limit), "--out", str(out)])
+    frame = summarize([next(iter(runs_in(out)))]).frame
+    rows = []
+    for row in frame[frame["level"] == "category"].to_dict("records"):
+        wanted = skill_of(skills[row["model_id"]], row["category"])
+        rows.append(
+            {
+                "suite": name,
+                "exit_code": code,
+                "model": row["model_id"],
+                "category": row["category"],
+                "scored": int(row["scored"]),
+                "skill": wanted,
+                "accuracy": round(float(row["accuracy"]), 4),
+                "low": round(float(row["accuracy_low"]), 4),
+                "high": round(float(row["accuracy_high"]), 4),
+                "within": bool(row["accuracy_low"] <= wanted <= row["accuracy_high"]),
+                "neither_right_nor_wrong": int(sum(row[k] for k in ("unparsed", "truncated", "refused", "infra", "unscored"))),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def main() -> int:
+    """Run the suites, print the table, keep the result; 1 when a suite failed or more than 5 % miss."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--limit", type=int, default=40, help="samples of each task")
+    parser.add_argument("--suite", action="append", help="only this one; repeatable")
+    parser.add_argument("--out", default=str(RESULT), help="where the result goes; - for nowhere")
+    options = parser.parse_args()
+    names = options.suite or [name for name in builtin_suites() if name not in ON_THE_HUB]
+    rows: list[dict[str, Any]] = []
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            rows += checked(name, options.limit, Path(folder))
+    for row in rows:
+        print(
+            f"{row['suite']:18} {row['model']:24} {row['category']:11} n={row['scored']:4}  skill {row['skill']:.2f}  "
+            f"measured {row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]  {'' if row['within'] else 'MISSES'}"
+        )
+    within, odd = sum(row["within"] for row in rows), sum(row["neither_right_nor_wrong"] for row in rows)
+    failed = sorted({row["suite"] for row in rows if row["exit_code"]})
+    print(
+        f"{within} of {len(rows)} intervals hold the skill; {odd} answers neither right nor wrong; failed: {failed or 'none'}"
+    )
+    if options.out != "-":
+        report = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": {"cpu_count": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()},
+            "limit": options.limit,
+            "seconds": round(time.monotonic() - began_s, 1),
+            "within": within,
+            "intervals": len(rows),
+            "neither_right_nor_wrong": odd,
+            "rows": rows,
+        }  # fmt: skip
+        Path(options.out).write_text(json.dumps(report, indent=1) + "\n")
+    return 1 if failed or within < 0.95 * len(rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

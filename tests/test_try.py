@@ -1,0 +1,153 @@
+"""`bench try`: one sample all the way, with and without a call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli import invoke
+
+SUITE = """\
+name: mine
+models:
+  - {id: good, runner: sim, weights: open, sim: {protocol: openai, skill: 1.0, ttft_s: 0.001, gap_s: 0, reasoning: {tokens: 8, shown: verbatim}}}
+  - {id: bad, runner: sim, weights: closed, sim: {protocol: anthropic, skill: 0.0, ttft_s: 0.001, gap_s: 0}}
+tasks:
+  - {name: sums, category: reasoning, data: q.jsonl, id: "{id}", prompt: "{question}", target: "{answer}", decoy: "0", scorer: numeric}
+  - {name: told, category: reasoning, data: q.jsonl, id: "{id}", prompt: "Say {answer}"}
+params: {max_tokens: 64}
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with a suite of two tasks."""
+    monkeypatch.chdir(tmp_path)
+    rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(5)]
+    Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("suite.yaml").write_text(SUITE)
+    return tmp_path
+
+
+def tried(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert 0 == invoke(["try", *arguments, "--json"]), capsys.readouterr()
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return told
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert 2 == invoke(["try", *arguments])
+    output = capsys.readouterr()
+    assert ("", 1) == (output.out, len(output.err.strip().splitlines()))
+    return output.err
+
+
+def test_a_sample_is_shown_without_a_call(capsys: pytest.CaptureFixture[str]) -> None:
+    """Messages and target, and how to go on."""
+    assert 0 == invoke(["try", "suite.yaml", "--sample", "q3"])
+    output = capsys.readouterr().out
+
+    assert "What is 3 + 1?" in output
+    assert "--- target ---\n4" in output
+    assert "No call was made" in output
+
+
+@pytest.mark.parametrize(
+    ("model", "reply", "outcome", "score"), [("good", "5", "correct", 1.0), ("bad", "0", "wrong", 0.0)]
+)
+def test_a_model_of_the_suite_is_asked(
+    capsys: pytest.CaptureFixture[str], model: str, reply: str, outcome: str, score: float
+) -> None:
+    """Raw answer, extracted answer, score and why; marked as simulated."""
+    told = tried(capsys, "suite.yaml", "--sample", "q4", "--model", model)
+
+    assert (reply, reply, outcome, score) == (told["reply"], told["answer"], told["outcome"], told["score"])
+    assert told["simulated"]
+    assert f"states {reply}" in told["why"] or f"ends with {reply}" in told["why"]
+    assert told["latency_s"] > 0
+    assert "max_tokens" in told["params_sent"]
+
+
+def test_reasoning_is_shown_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    """And did not reach the scorer."""
+    assert 0 == invoke(["try", "suite.yaml", "--model", "good"])
+    output = capsys.readouterr().out
+
+    assert "--- reasoning, which the scorer does not see ---\nLet me see" in output
+    assert "--- sent to good (SIMULATED) ---" in output
+    assert "score    1, correct, by numeric" in output
+
+
+def test_a_typed_answer_is_scored(capsys: pytest.CaptureFixture[str]) -> None:
+    """No call, the same judging."""
+    told = tried(capsys, "reasoning/algebra", "--sample", "roots-02", "--answer", r"$\boxed{\{5, -9\}}$")
+
+    assert ("correct", 1.0, r"\{5, -9\}") == (told["outcome"], told["score"], told["answer"])
+    assert "model" not in told
+
+
+def test_a_task_without_a_scorer_has_no_score(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is timed only."""
+    told = tried(capsys, "suite.yaml", "--task", "told", "--answer", "1")
+
+    assert ("unscored", None) == (told["outcome"], told["score"])
+
+
+def test_images_are_described(capsys: pytest.CaptureFixture[str]) -> None:
+    """Kind, size, bytes and hash, not the bytes."""
+    image = tried(capsys, "multimodal/charts", "--sample", "bar-001")["messages"][0]["images"][0]
+
+    assert ("image/png", 560, 400) == (image["media_type"], image["width"], image["height"])
+    assert image["bytes"] > 500
+
+
+def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A reply may hold an escape sequence."""
+    assert 0 == invoke(["try", "suite.yaml", "--answer", "\x1b[2J1"])
+
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_built_in_task_with_the_simulated_model(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--model sim` answers rightly."""
+    assert "correct" == tried(capsys, "structured/tool_calls", "--model", "sim")["outcome"]
+
+
+def test_a_dead_endpoint_is_infra_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """The failure is told."""
+    assert 1 == invoke(["try", "suite.yaml", "--model", "openai:x@http://127.0.0.1:9/v1"])
+    output = capsys.readouterr().out
+
+    assert "failed: " in output
+    assert "score    none, infra" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["suite.yaml", "--sample", "q9"], "--sample 'q9' is not in sums, which has 5, such as: q"),
+        (["suite.yaml", "--task", "sum"], "it has: sums, told"),
+        (["suite.yaml", "--model", "gpt"], "the suite has: good, bad. Write sim"),
+        (["reasoning/logik"], "did you mean 'reasoning/logic'?"),
+        (["none.yaml"], "none.yaml"),
+        (["suite.yaml", "--model", "good", "--answer", "1"], "give one of them"),
+    ],
+)
+def test_what_is_not_there_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    """With what there is."""
+    assert said in refused(capsys, *arguments)
+
+
+def test_a_private_task_goes_to_no_api_that_is_paid_by_the_token(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even for one sample."""
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    Path("suite.yaml").write_text(SUITE.replace("data: q.jsonl", "data: q.jsonl, data_policy: private"))
+
+    assert "`data_policy: private`" in refused(capsys, "suite.yaml", "--model", "openai:gpt-5.2")
