@@ -27,6 +27,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("harness.commands.results", "Cost per task and per correct task, API dollars beside GPU hours."),
     "article": ("harness.commands.evidence", "The article's figures against published evidence."),
     "evidence": ("harness.commands.evidence", "Check published figures and their sources, or add one."),
+    "prices": ("harness.commands.prices", "What the price book knows, and where sources disagree."),
+    "tco": (
+        "harness.commands.tco",
+        "Closed API, hosted and self-hosted over volume, and where they break even.",
+    ),
+    "tiers": ("harness.commands.tiers", "Routers and cascades between an open and a closed model."),
+    "advise": ("harness.commands.advise", "A recommendation with its numbers, and what would change it."),
     "list": ("harness.commands.inspect", "List runners, tasks, suites, models, scorers or runs."),
     "schema": ("harness.commands.inspect", "The Parquet columns; the JSON Schema of the suite."),
     "doctor": ("harness.commands.inspect", "What is there on this machine, and what is missing."),

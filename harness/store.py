@@ -234,6 +234,14 @@ def read_straddling(
     return frame.astype({"run_id": str, "cell_id": str})
 
 
+def read_telemetry(run: Path) -> pd.DataFrame:
+    """Return the GPU samples of a run, none where no GPU was seen. See :data:`harness.schema.TELEMETRY_SCHEMA`."""
+    parts = [_read_part(path, TELEMETRY_SCHEMA) for path in sorted(run.glob("telemetry-*.parquet"))]
+    tables = [part.cast(TELEMETRY_SCHEMA) for part in parts]
+    frame: pd.DataFrame = (pa.concat_tables(tables) if tables else TELEMETRY_SCHEMA.empty_table()).to_pandas()
+    return frame
+
+
 def attempts_of(run: Path) -> list[Attempt]:
     """Return every attempt of a run as a value, in the order written: what a resumed run goes on from."""
     names = [field.name for field in dataclasses.fields(Attempt)]

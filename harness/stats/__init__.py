@@ -8,6 +8,7 @@ Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of ite
 from harness.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
 from harness.stats.paired import Difference, equivalent, items_needed, paired_difference, shifted
 from harness.stats.quantiles import quantile_difference, quantile_interval
+from harness.stats.ratios import ratio_interval
 from harness.stats.resampling import (
     RESAMPLES,
     SEED,
@@ -49,6 +50,7 @@ __all__ = [
     "paired_difference",
     "quantile_difference",
     "quantile_interval",
+    "ratio_interval",
     "resample_sums",
     "selection_bias",
     "shifted",
