@@ -32,6 +32,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "judge": ("harness.commands.judge", "Have stored answers graded by a judge model."),
     "arena": ("harness.commands.judge", "Set models' answers against each other: ratings with intervals."),
     "score": ("harness.commands.score", "Score stored answers again, without one call."),
+    "prices": ("harness.commands.prices", "What the price book knows, and where sources disagree."),
+    "tco": (
+        "harness.commands.tco",
+        "Closed API, hosted and self-hosted over volume, and where they break even.",
+    ),
+    "tiers": ("harness.commands.tiers", "Routers and cascades between an open and a closed model."),
+    "advise": ("harness.commands.advise", "A recommendation with its numbers, and what would change it."),
     "list": ("harness.commands.inspect", "List runners, tasks, suites, models, scorers or runs."),
     "schema": ("harness.commands.inspect", "The Parquet columns; the JSON Schema of the suite."),
     "doctor": ("harness.commands.inspect", "What is there on this machine, and what is missing."),

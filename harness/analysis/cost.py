@@ -11,11 +11,17 @@ Columns of :attr:`CostTable.frame`, one row for each model and category (``all``
 ``usd``               measured attempts, retries included; for ``gpu`` the reserved time
 ``usd_retries``       the part of ``usd`` that retries cost; null for ``gpu``, whose time holds them
 ``usd_warmup``        warm-up attempts, not in ``usd``; null for ``gpu``, whose time holds them
+``usd_judge``         attempts of a judge model, not in ``usd``: what scoring cost, not what the task costs
+``usd_spent``         all of it: ``usd``, warm-up and judge
 ``usd_per_task``      ``usd`` over ``tasks``
 ``usd_per_correct``   ``usd`` over ``correct``
 ``usd_per_mtok``      ``usd`` over a million input and output tokens
 ``usd_busy_per_task`` ``gpu``: only the time with a request in flight; the same as reserved when never idle
+``usd_per_task_low`` ``usd_per_task_high``  95 % interval over the tasks, clustered; null for ``gpu``, whose time is
+                      what it is. Likewise ``usd_per_correct_low/high`` and ``usd_per_mtok_low/high``
+``usd_at_low_price`` ``usd_at_high_price``  ``gpu``: ``usd`` at both ends of the hourly price's range
 ``gpu_hours``         reserved GPU-hours
+``energy_kwh``        of the GPUs, where power was sampled beside every cell
 ``input_tokens`` ``cached_input_tokens`` ``output_tokens`` ``reasoning_tokens``  sums over measured attempts
 ``price_source``      ``suite``, ``book``, ``genai-prices VERSION``, or the source of the GPU-hour
 ``price``             the unit prices in words
@@ -30,11 +36,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Runs, codes, floats, read, records
+from harness.analysis.legs import legs
 from harness.analysis.pricing import Bill, Quote, bill
 from harness.prices import GpuPrice, UnitPrices, Unpriced, book_version
+from harness.stats import Floats, ratio_interval
 
 ALL = "all"
 _TOKENS = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
@@ -50,11 +59,22 @@ COLUMNS = (
     "usd",
     "usd_retries",
     "usd_warmup",
+    "usd_judge",
+    "usd_spent",
     "usd_per_task",
+    "usd_per_task_low",
+    "usd_per_task_high",
     "usd_per_correct",
+    "usd_per_correct_low",
+    "usd_per_correct_high",
     "usd_per_mtok",
+    "usd_per_mtok_low",
+    "usd_per_mtok_high",
     "usd_busy_per_task",
+    "usd_at_low_price",
+    "usd_at_high_price",
     "gpu_hours",
+    "energy_kwh",
     "input_tokens",
     "cached_input_tokens",
     "output_tokens",
@@ -72,6 +92,7 @@ class CostTable:
         frame: See the module's docstring.
         simulated: Whether any row is simulated.
         warnings: One sentence for each thing that a reader must know.
+        legs: The three legs side by side, see :mod:`harness.analysis.legs`.
         exact_usd: ``usd`` of each model over all categories as Decimal. None: unknown.
     """
 
@@ -79,12 +100,14 @@ class CostTable:
     simulated: bool
     warnings: list[str] = field(default_factory=list)
     exact_usd: dict[str, Decimal | None] = field(default_factory=dict)
+    legs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def to_json(self) -> dict[str, Any]:
         """Return the documented shape of ``bench cost --json``; USD as numbers, unknown as null."""
         return {
             "schema": 1,
             "rows": records(self.frame),
+            "legs": records(self.legs),
             "warnings": self.warnings,
             "price_book": book_version(),
             "simulated": self.simulated,
@@ -110,7 +133,7 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     measured = frame[needed].assign(billed_usd=account.usd)[(frame["phase"] == "measure").to_numpy()]
     by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
     categories = read_runs.categories
-    for model_id in read_runs.models:
+    for model_id in _paid(read_runs):
         part = by_model.get(model_id, measured.iloc[:0])
         row = _row(read_runs, account, model_id, ALL, part)
         exact[model_id] = row["usd"]
@@ -122,7 +145,13 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
         rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
     table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
     table[_TOKENS] = table[_TOKENS].astype("Int64")
-    return CostTable(table, read_runs.simulated, account.warnings, exact)
+    sides = legs(read_runs, table, account)
+    return CostTable(table, read_runs.simulated, account.warnings, exact, sides)
+
+
+def _paid(runs: Runs) -> list[str]:
+    """Return the suite's models, then judges that are none of them."""
+    return list(dict.fromkeys([*runs.models, *map(str, runs.frame["model_id"].unique())]))
 
 
 def cost_json(runs: Runs | Sequence[Path]) -> dict[str, Any]:
@@ -131,7 +160,7 @@ def cost_json(runs: Runs | Sequence[Path]) -> dict[str, Any]:
 
 
 def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataFrame) -> dict[str, Any]:
-    model = runs.model(model_id)
+    model = runs.model(model_id) if model_id in runs.models else {"weights": None}
     quote = account.quotes.get(model_id)
     finals = part[part["final"]]
     tasks = int((finals["outcome"] != "infra").sum())
@@ -153,10 +182,12 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
         price_source=_source(quote),
         price=_in_words(quote),
     )
-    if not len(part):
-        return row
     if isinstance(quote, UnitPrices):
         row.update(kind="api", **_api(account.lines, model_id, category))
+    if not len(part):
+        row["usd"] = None
+        return row
+    if isinstance(quote, UnitPrices):
         # A mean over the tasks whose cost is known stands also where the total does not.
         known = part["billed_usd"].dropna()
         answered = tasks - (len(part) - len(known))
@@ -170,7 +201,29 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
     row["usd_per_correct"] = _over(usd, correct)
     tokens = None if input_tokens is None or output_tokens is None else input_tokens + output_tokens
     row["usd_per_mtok"] = None if not tokens else _over(None if usd is None else usd * 1_000_000, tokens)
+    if usd is not None:
+        row.update(_intervals(part, account.usd[runs.frame.index.get_indexer(part.index)], row["kind"]))
     return row
+
+
+def _intervals(part: pd.DataFrame, usd: Floats, kind: str | None) -> dict[str, float | None]:
+    """Return the 95 % intervals of dollars per task, per correct task and per million tokens."""
+    final = part["final"].to_numpy(dtype=bool)
+    answered = final & (part["outcome"] != "infra").to_numpy()
+    tokens = np.nan_to_num(floats(part["input_tokens"])) + np.nan_to_num(floats(part["output_tokens"]))
+    below = {
+        "usd_per_task": answered,
+        "usd_per_correct": final & (part["outcome"] == "correct").to_numpy(),
+        "usd_per_mtok": tokens / 1e6,
+    }
+    clusters = codes(part, ["task", "cluster_id"])
+    found: dict[str, float | None] = {}
+    for name, count in below.items():
+        if kind == "gpu" and name == "usd_per_task":
+            continue
+        interval = ratio_interval(usd, count.astype(np.float64), clusters)
+        found[f"{name}_low"], found[f"{name}_high"] = interval
+    return found
 
 
 def _api(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any]:
@@ -180,6 +233,8 @@ def _api(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any]:
         "usd": _total(measured["usd"]),
         "usd_retries": _total(measured.loc[~measured["final"].astype(bool), "usd"]),
         "usd_warmup": _total(mine.loc[mine["phase"] == "warmup", "usd"]),
+        "usd_judge": _total(mine.loc[mine["phase"] == "judge", "usd"]),
+        "usd_spent": _total(mine["usd"]),
     }
 
 
@@ -189,8 +244,12 @@ def _gpu(cells: pd.DataFrame, model_id: str, category: str, tasks: int) -> dict[
     mine = cells[(cells["model_id"] == model_id) & ((category == ALL) | (cells["category"] == category))]
     return {
         "usd": _total(mine["usd"]),
+        "usd_spent": _total(mine["usd"]),
         "usd_busy_per_task": _over(_total(mine["usd_busy"]), tasks),
+        "usd_at_low_price": _total(mine["usd_low"]),
+        "usd_at_high_price": _total(mine["usd_high"]),
         "gpu_hours": float(mine["gpu_hours"].sum()),
+        "energy_kwh": None if mine["energy_kwh"].isna().any() else float(mine["energy_kwh"].sum()),
     }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis.energy import energy_kwh
 from harness.analysis.frames import Runs, floats, groups
 from harness.prices import GpuPrice, Rates, UnitPrices, Unpriced, model_price
 from harness.stats import Floats
@@ -25,7 +26,9 @@ TOKENS = (
     "cached_input_tokens",
     "cache_write_tokens",
     "cache_write_1h_tokens",
+    "image_count",
 )
+"""What is billed by the piece; a provider that bills images as tokens has no price for ``image_count``."""
 Quote = UnitPrices | GpuPrice | Unpriced
 
 
@@ -38,7 +41,8 @@ class Bill:
             counts costs 0, since the vendors bill none; a self-hosted cell is split evenly over its requests.
         lines: Exact: one row for each model, category, phase, final, source and price, with token sums and
             ``usd`` (Decimal; None: unknown).
-        gpu: One row for each self-hosted cell: seconds reserved and busy, and USD of both (Decimal).
+        gpu: One row for each self-hosted cell: seconds reserved and busy, USD of both (Decimal), USD at both ends of
+            the price's range (None: it has none), GPU-hours, and kWh where power was sampled (None: it was not).
         quotes: How each model is priced, newest last.
         warnings: One sentence for each thing that a reader must know.
     """
@@ -50,8 +54,13 @@ class Bill:
     warnings: list[str] = field(default_factory=list)
 
 
-def bill(runs: Runs) -> Bill:
-    """Return what every attempt of the runs cost."""
+def bill(runs: Runs, service_tier: str | None = None) -> Bill:
+    """Return what every attempt of the runs cost.
+
+    Args:
+        runs: The runs.
+        service_tier: Price all that is bought at this tier, such as ``batch``. None: at the tier of each reply.
+    """
     frame = runs.frame
     usd = np.full(len(frame), np.nan)
     band = np.zeros(len(frame), dtype=np.int64)
@@ -60,12 +69,13 @@ def bill(runs: Runs) -> Bill:
     found: list[UnitPrices] = []
     warnings: list[str] = []
     gpu_cells: list[dict[str, Any]] = []
-    by = ["run_id", "model_id", "model_served", "service_tier", "started_at"]
+    by = ["run_id", "model_id", "runner", "model_asked", "model_served", "service_tier", "started_at"]
     for rows in groups(frame, by):
         one = frame[by].iloc[int(rows[0])]
         model_id = str(one["model_id"])
-        model = _model(runs, str(one["run_id"]), model_id)
-        quote = _quote(model, _text(one["model_served"]), _text(one["service_tier"]), one["started_at"])
+        model = _model(runs, one)
+        tier = service_tier or _text(one["service_tier"])
+        quote = _quote(model, _text(one["model_served"]), tier, one["started_at"])
         if not (isinstance(quote, Unpriced) and model_id in quotes):
             quotes[model_id] = quote
         if isinstance(quote, UnitPrices):
@@ -86,14 +96,18 @@ def bill(runs: Runs) -> Bill:
     return Bill(usd, lines, pd.DataFrame(gpu_cells), quotes, list(dict.fromkeys(warnings)))
 
 
-def _model(runs: Runs, run_id: str, model_id: str) -> Mapping[str, Any]:
+def _model(runs: Runs, row: pd.Series[Any]) -> Mapping[str, Any]:
+    """Return what a row's run says of its model; a judge need not be one of the suite's."""
+    run_id, model_id = str(row["run_id"]), str(row["model_id"])
     for manifest in runs.manifests:
         if manifest["run_id"] == run_id:
             for model in manifest["models"]:
                 if model["id"] == model_id:
                     found: Mapping[str, Any] = model
                     return found
-    return runs.model(model_id)
+    if model_id in runs.models:
+        return runs.model(model_id)
+    return {"id": model_id, "runner": str(row["runner"]), "name": str(row["model_asked"])}
 
 
 def _text(value: Any) -> str | None:
@@ -145,6 +159,8 @@ def _lines(
     for name in TOKENS:
         tokens[name][cached] = 0
     known = _known(frame)
+    # What failed without a token count was not billed, its images neither.
+    tokens["image_count"][np.isnan(floats(frame["input_tokens"]))] = 0
     table = frame[["model_id", "category", "phase", "final"]].assign(
         quote=priced, band=band, known=known, **tokens
     )
@@ -198,6 +214,10 @@ def _gpu_cells(
     """Return reserved and busy time of a model's cells, and put each cell's cost beside its requests."""
     frame = runs.frame
     cells: list[dict[str, Any]] = []
+    kwh = {
+        str(manifest["run_id"]): energy_kwh(folder)
+        for folder, manifest in zip(runs.folders, runs.manifests, strict=True)
+    }
     keys = frame[["run_id", "cell_id"]]
     places = {tuple(map(str, keys.iloc[int(rows[0])])): rows for rows in groups(frame, ["run_id", "cell_id"])}
     for cell in runs.cells:
@@ -226,10 +246,18 @@ def _gpu_cells(
                 "busy_s": busy_s,
                 "usd": reserved_usd,
                 "usd_busy": quote.usd_per_s * Decimal(str(busy_s)),
+                "usd_low": _at(quote, quote.low, reserved_usd),
+                "usd_high": _at(quote, quote.high, reserved_usd),
                 "gpu_hours": float(quote.gpus) * float(reserved_s) / 3600,
+                "energy_kwh": kwh.get(str(cell["run_id"]), {}).get(str(cell["cell_id"])),
             }
         )
     return cells
+
+
+def _at(quote: GpuPrice, end: Decimal | None, usd: Decimal) -> Decimal | None:
+    """Return a cost at one end of the price's range."""
+    return None if end is None or not quote.usd_per_gpu_hour else usd * end / quote.usd_per_gpu_hour
 
 
 def busy_seconds(sent: Floats, done: Floats) -> float:
@@ -243,6 +271,23 @@ def busy_seconds(sent: Floats, done: Floats) -> float:
     fresh = np.flatnonzero(np.concatenate([[True], start[1:] > end[:-1]]))
     ends = end[np.concatenate([fresh[1:] - 1, [len(end) - 1]])]
     return float((ends - start[fresh]).sum())
+
+
+def price_attempts(frame: pd.DataFrame, quote: UnitPrices) -> Floats:
+    """Return what attempts would cost at a price, float USD beside each; NaN: its tokens are not known."""
+    tokens = _tokens(frame)
+    tokens["image_count"][np.isnan(floats(frame["input_tokens"]))] = 0
+    thresholds = np.array([threshold for threshold, _ in quote.above], dtype=np.float64)
+    band = np.searchsorted(thresholds, tokens["input_tokens"], side="left")
+    usd = np.empty(len(frame))
+    for step in np.unique(band):
+        here = band == step
+        usd[here] = _floats_usd(
+            _rates(quote, int(step)), {name: values[here] for name, values in tokens.items()}
+        )
+    usd[~_known(frame)] = np.nan
+    usd[frame["from_cache"].to_numpy(dtype=bool)] = 0.0
+    return usd
 
 
 def _uncounted(frame: pd.DataFrame, priced: np.ndarray[Any, np.dtype[np.int64]], usd: Floats) -> list[str]:

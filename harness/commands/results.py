@@ -112,22 +112,48 @@ def gap_command(runs: tuple[Path, ...], margin: float | None, *, all_pairs: bool
     Console().print(text.gap_table(table))
 
 
-@click.command("cost", epilog="Example: bench cost results/RUN --json")
+@click.command(
+    "cost",
+    epilog="""\b
+Examples:
+  bench cost results/RUN --json
+  bench cost --what-if batch --what-if cached=0.8""",
+)
 @runs_argument
+@click.option(
+    "--what-if",
+    "questions",
+    multiple=True,
+    metavar="CONDITION",
+    help="Price it again: batch, flex, priority, uncached, or cached=SHARE. Repeatable.",
+)
 @json_option
-def cost_command(runs: tuple[Path, ...], *, as_json: bool) -> None:
+def cost_command(runs: tuple[Path, ...], questions: tuple[str, ...], *, as_json: bool) -> None:
     """Cost per task and per correct task of RUNS, with the price book applied on reading."""
-    from harness.analysis.cost import cost
+    import pandas as pd
 
-    table = cost(run_folders(runs))
+    from harness.analysis.cost import cost
+    from harness.analysis.frames import read, records
+    from harness.analysis.what_if import what_if
+
+    read_runs = read(run_folders(runs))
+    table = cost(read_runs)
+    asked = [what_if(read_runs, question) for question in questions]
     if as_json:
-        click.echo(json.dumps(table.to_json()))
+        document = table.to_json()
+        if asked:
+            document["what_if"] = [row for frame in asked for row in records(frame)]
+        click.echo(json.dumps(document))
         return
     from rich.console import Console
 
-    from harness.report import text
+    from harness.report import money, text
 
-    Console().print(text.cost_table(table))
+    console = Console()
+    console.print(text.cost_table(table))
+    console.print(money.legs_table(table.legs, simulated=table.simulated))
+    if asked:
+        console.print(money.what_if_table(pd.concat(asked, ignore_index=True), simulated=table.simulated))
 
 
 def run_folders(runs: Sequence[Path]) -> list[Path]:

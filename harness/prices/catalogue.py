@@ -11,8 +11,18 @@ from harness.prices.book import STANDARD_TIERS
 from harness.prices.rates import Rates, UnitPrices, Unpriced, decimal
 
 
-def from_catalogue(provider: str, model: str, at: date, tier: str) -> UnitPrices | Unpriced:
-    """Return the price of a provider's model at an instant. See :func:`harness.prices.lookup`."""
+def from_catalogue(
+    provider: str, model: str, at: date, tier: str, *, hourly: bool = False
+) -> UnitPrices | Unpriced:
+    """Return the price of a provider's model at an instant. See :func:`harness.prices.lookup`.
+
+    Args:
+        provider: Such as ``openai``; never guessed.
+        model: The resolved id.
+        at: Day or instant of the request.
+        tier: Service tier in lower case; "": standard.
+        hourly: Also take a price that depends on the hour of the day, which no provider has any more: to show it.
+    """
     # 1.6 MB of prices that a price in the book need not load.
     from genai_prices import data_snapshot  # noqa: PLC0415
     from genai_prices.types import TieredPrices  # noqa: PLC0415
@@ -30,7 +40,11 @@ def from_catalogue(provider: str, model: str, at: date, tier: str) -> UnitPrices
         return Unpriced(
             f"neither the price book nor {source} knows {model!r} of {provider}; give it a cost in the suite"
         )
-    if isinstance(info.prices, list) and any(hasattr(row.constraint, "start_time") for row in info.prices):
+    if (
+        not hourly
+        and isinstance(info.prices, list)
+        and any(hasattr(row.constraint, "start_time") for row in info.prices)
+    ):
         return Unpriced(
             f"{source} prices {model!r} by the hour of the day, which no provider does any more; "
             "give it a cost in the suite"

@@ -20,7 +20,7 @@ from harness.report import units
 
 FORMATS = ("svg", "png", "pdf")
 COLOURS: Mapping[str, str] = {"closed": "#2f62b5", "open": "#1d7f57", "even": "#76684a"}
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -58,7 +58,7 @@ def save(runs: Runs | Sequence[Path], folder: Path, formats: Sequence[str] = ("s
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, draw in drawn.items():
-            with mpl.rc_context(_STYLE):
+            with mpl.rc_context(STYLE):
                 figure = draw()
                 for ending in formats:
                     path = folder / f"{name}.{ending}"
@@ -76,7 +76,7 @@ def gap_intervals(gaps: GapTable) -> Figure:
     rows = [
         row for row in records(gaps.frame) if row["metric"] == "accuracy" and row["gap_points"] is not None
     ]
-    figure, axes = _figure(8, 1.4 + 0.55 * max(len(rows), 1))
+    figure, axes = blank(8, 1.4 + 0.55 * max(len(rows), 1))
     axes.axvspan(-gaps.margin_points, gaps.margin_points, color="#efe9d8", zorder=0)
     axes.axvline(0, color="#5b6574", linewidth=1, linestyle=(0, (3, 3)))
     for place, row in enumerate(rows):
@@ -94,14 +94,14 @@ def gap_intervals(gaps: GapTable) -> Figure:
     axes.set_yticks(
         range(len(rows)),
         [
-            f"{_label(row['category'])}\n{_label(row['closed_model'])} / {_label(row['open_model'])}"
+            f"{label(row['category'])}\n{label(row['closed_model'])} / {label(row['open_model'])}"
             for row in rows
         ],
     )
     axes.invert_yaxis()
     axes.margins(x=0.25, y=0.2)
     axes.set_xlabel("gap in accuracy, closed minus open, points (95 % interval)")
-    return _finished(figure, simulated=gaps.simulated)
+    return finished(figure, simulated=gaps.simulated)
 
 
 def accuracy_cost(summary: Summary) -> Figure:
@@ -111,7 +111,7 @@ def accuracy_cost(summary: Summary) -> Figure:
         for row in records(summary.level("model"))
         if row["usd_per_correct"] and row["accuracy"] is not None
     ]
-    figure, axes = _figure(8, 4.6)
+    figure, axes = blank(8, 4.6)
     for row in rows:
         share, low, high = (row[name] * 100 for name in ("accuracy", "accuracy_low", "accuracy_high"))
         colour = COLOURS[row["weights"]]
@@ -124,7 +124,7 @@ def accuracy_cost(summary: Summary) -> Figure:
             markersize=7,
         )
         axes.annotate(
-            _label(row["model_id"]),
+            label(row["model_id"]),
             (row["usd_per_correct"], share),
             xytext=(9, 3),
             textcoords="offset points",
@@ -138,22 +138,24 @@ def accuracy_cost(summary: Summary) -> Figure:
     axes.margins(x=0.2, y=0.15)
     axes.set_xlabel("cost per correct task, USD")
     axes.set_ylabel("accuracy, % (95 % interval)")
-    return _finished(figure, simulated=summary.simulated)
+    return finished(figure, simulated=summary.simulated)
 
 
-def _label(text: Any) -> str:
+def label(text: Any) -> str:
     """Return a name that matplotlib does not take for mathematics."""
     return units.clean(text).replace("$", r"\$")
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Any]:
+def blank(width: float, height: float) -> tuple[Figure, Any]:
+    """Return an empty figure and its axes, sizes in inches."""
     # A Figure of its own: pyplot would keep it, and choose a window system.
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
 
 
-def _finished(figure: Figure, *, simulated: bool) -> Figure:
+def finished(figure: Figure, *, simulated: bool) -> Figure:
+    """Return the figure, watermarked where a simulated provider answered."""
     if simulated:
         figure.text(
             0.5,

@@ -16,6 +16,7 @@ from harness.stats.paired import (
     shifted,
 )
 from harness.stats.quantiles import quantile_difference, quantile_interval
+from harness.stats.ratios import ratio_interval
 from harness.stats.repeats import Components, pass_at_k, variance_components
 from harness.stats.resampling import (
     RESAMPLES,
@@ -65,6 +66,7 @@ __all__ = [
     "pass_at_k",
     "quantile_difference",
     "quantile_interval",
+    "ratio_interval",
     "resample_sums",
     "selection_bias",
     "shifted",

@@ -5,6 +5,7 @@ from harness.store.reading import (
     read_attempts,
     read_manifest,
     read_payload,
+    read_telemetry,
     runs_in,
 )
 from harness.store.straddling import read_straddling
@@ -19,5 +20,6 @@ __all__ = [
     "read_manifest",
     "read_payload",
     "read_straddling",
+    "read_telemetry",
     "runs_in",
 ]

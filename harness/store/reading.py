@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.errors import ResultsError
-from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION
+from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from harness.store import overlay
 from harness.store.overlay import KEY, LAID_OVER
 from harness.values import Attempt
@@ -68,6 +68,14 @@ def read_attempts(
 def read_payload(runs: Sequence[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the payloads of ``runs``, one row for each attempt. See :func:`read_attempts`."""
     frame: pd.DataFrame = _read(runs, "payload", PAYLOAD_SCHEMA, columns).to_pandas()
+    return frame
+
+
+def read_telemetry(run: Path) -> pd.DataFrame:
+    """Return the GPU samples of a run, none where no GPU was seen. See :data:`harness.schema.TELEMETRY_SCHEMA`."""
+    parts = [_read_part(path, TELEMETRY_SCHEMA) for path in sorted(run.glob("telemetry-*.parquet"))]
+    tables = [part.cast(TELEMETRY_SCHEMA) for part in parts]
+    frame: pd.DataFrame = (pa.concat_tables(tables) if tables else TELEMETRY_SCHEMA.empty_table()).to_pandas()
     return frame
 
 

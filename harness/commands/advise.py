@@ -1,0 +1,96 @@
+"""`bench advise`: a recommendation with the numbers behind it, and what would change it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.commands.options import json_option
+
+if TYPE_CHECKING:
+    from harness.analysis.gap import GapTable
+    from harness.analysis.tiers import Tiers
+
+
+@click.command(
+    "advise",
+    epilog="""\b
+Examples:
+  bench advise --volume 50M
+  bench advise --volume 5B --sensitivity regulated --engineers 1
+  bench advise suite.yaml --run results/RUN --volume 500M""",
+)
+@click.argument("suite", required=False, type=click.Path(path_type=Path))
+@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), metavar="RUN",
+              help="The measured gap and tiers. Repeatable.")  # fmt: skip
+@click.option(
+    "--volume", metavar="TOKENS", help="Tokens a month, such as 50M.  [default: the block's, else 1B]"
+)
+@click.option("--sensitivity", type=click.Choice(["public", "internal", "confidential", "regulated"]),
+              default="internal", show_default=True, help="Of the data; from confidential on it may not leave.")  # fmt: skip
+@click.option("--customisation", type=click.Choice(["none", "prompts", "fine-tuning"]), default="none",
+              show_default=True, help="What the model must allow.")  # fmt: skip
+@click.option("--engineers", type=click.FloatRange(min=0), default=0.0, show_default=True,
+              help="People who can run GPU servers.")  # fmt: skip
+@click.option("--latency", type=click.Choice(["relaxed", "interactive", "tight"]), default="interactive",
+              show_default=True, help="First text within 10, 2 or 0.5 s.")  # fmt: skip
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
+              help="Any input of `bench tco`. Repeatable.")  # fmt: skip
+@json_option
+def advise_command(
+    suite: Path | None,
+    runs: tuple[Path, ...],
+    volume: str | None,
+    sensitivity: str,
+    customisation: str,
+    engineers: float,
+    latency: str,
+    settings: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """Closed API, hosted or self-hosted open model, or a tier of both: by written rules over numbers.
+
+    SUITE is a file with a tco: block; without it costs are list prices and named assumptions.
+    """
+    from harness.analysis.advise import Situation, advise
+    from harness.analysis.quantity import tokens
+    from harness.analysis.tco import tco
+    from harness.commands.tco import asked_scenario, read_block
+    from harness.tco import TcoDocument
+
+    block = TcoDocument() if suite is None else read_block(suite)
+    asked = asked_scenario(block, Path() if suite is None else suite.parent, settings=settings)
+    answer = tco(asked, tokens(volume or block.volume) / 1e6, v_max_mtok=tokens(block.v_max) / 1e6)
+    situation = Situation(sensitivity, customisation, engineers, latency)  # type: ignore[arg-type] # click.Choice holds them
+    gaps, hybrid = _measured(runs)
+    found = advise(situation, answer, gaps, hybrid)
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+        return
+    from rich.console import Console
+
+    from harness.report import advice
+
+    Console().print(advice.advice_lines(found))
+
+
+def _measured(runs: tuple[Path, ...]) -> tuple[GapTable | None, Tiers | None]:
+    if not runs:
+        return None, None
+    from harness.analysis.frames import read
+    from harness.analysis.gap import gap
+    from harness.analysis.tiers import tiers
+    from harness.commands.results import run_folders
+    from harness.errors import ResultsError
+
+    read_runs = read(run_folders(runs))
+    try:
+        hybrid = tiers(read_runs)
+    except ResultsError:
+        # Too few shared tasks for thresholds: the gap alone decides.
+        hybrid = None
+    return gap(read_runs), hybrid

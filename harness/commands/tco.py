@@ -1,0 +1,168 @@
+"""`bench tco`: closed API, hosted open model and self-hosting over volume, and where they cross."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.commands.options import json_option
+
+if TYPE_CHECKING:
+    from harness.analysis.scenario import Scenario
+    from harness.slo import Slo
+    from harness.tco import TcoDocument
+
+
+@click.command(
+    "tco",
+    epilog="""\b
+Examples:
+  bench tco --volume 50M                          published capacity, list prices
+  bench tco --run results/SWEEP --ttft 1 --volume 2B
+  bench tco suite.yaml --plots plots              the tco: block of a suite
+  bench tco --set engineers=0 --set usd_per_gpu_hour=2..2.5..3.5""",
+)
+@click.argument("suite", required=False, type=click.Path(path_type=Path))
+@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), metavar="SWEEP",
+              help="Capacity, request sizes and the closed price as measured. Repeatable.")  # fmt: skip
+@click.option(
+    "--volume", metavar="TOKENS", help="Tokens a month, such as 50M or 1.5B.  [default: the block's, else 1B]"
+)
+@click.option("--v-max", metavar="TOKENS", help="Largest volume looked at.  [default: 1T]")
+@click.option("--model", "model_id", metavar="ID", help="Which model of the sweep is self-hosted.")
+@click.option("--task", metavar="ID", help="Which task of the sweep.")
+@click.option("--ttft", "ttft_s", type=float, metavar="S", help="Limit: seconds to the first token.")
+@click.option(
+    "--inter-chunk", "inter_chunk_s", type=float, metavar="S", help="Limit: seconds between chunks."
+)
+@click.option("--response", "response_s", type=float, metavar="S", help="Limit: seconds to the whole answer.")
+@click.option("--attainment", type=click.FloatRange(0, 1, min_open=True), default=0.95, show_default=True,
+              help="Share of requests within the limits.")  # fmt: skip
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
+              help="Any input, or its range as low..value..high. Repeatable.")  # fmt: skip
+@click.option("--draws", type=click.IntRange(100, 1_000_000), default=10_000, show_default=True,
+              help="Monte Carlo draws.")  # fmt: skip
+@click.option(
+    "--plots", type=click.Path(path_type=Path, file_okay=False), help="Write pictures as SVG and PNG here."
+)
+@json_option
+def tco_command(
+    suite: Path | None,
+    runs: tuple[Path, ...],
+    volume: str | None,
+    v_max: str | None,
+    model_id: str | None,
+    task: str | None,
+    ttft_s: float | None,
+    inter_chunk_s: float | None,
+    response_s: float | None,
+    attainment: float,
+    settings: tuple[str, ...],
+    draws: int,
+    plots: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """What a month costs: closed API, the same open model hosted by a provider, and self-hosted.
+
+    SUITE is a file with a tco: block. Without it and without --run, capacity is a published figure and the rest is
+    list prices and assumptions, each of which is named.
+    """
+    from harness.analysis.quantity import tokens
+    from harness.analysis.tco import tco
+    from harness.slo import Slo
+    from harness.tco import TcoDocument
+
+    block = TcoDocument() if suite is None else read_block(suite)
+    slo = None
+    if (ttft_s, inter_chunk_s, response_s) != (None, None, None):
+        slo = Slo(ttft_s=ttft_s, inter_chunk_s=inter_chunk_s, response_s=response_s, attainment=attainment)
+    folder = Path() if suite is None else suite.parent
+    asked = asked_scenario(block, folder, runs, slo, model_id, task, settings)
+    answer = tco(
+        asked,
+        tokens(volume or block.volume) / 1e6,
+        v_max_mtok=tokens(v_max or block.v_max) / 1e6,
+        draws=draws,
+    )
+    if plots is not None:
+        from harness.report import money_plots
+
+        for path in money_plots.save(answer, plots):
+            click.echo(str(path), err=as_json)
+    if as_json:
+        click.echo(json.dumps(answer.to_json()))
+        return
+    from rich.console import Console
+
+    from harness.report import money
+
+    Console().print(money.tco_table(answer))
+
+
+def read_block(suite: Path) -> TcoDocument:
+    """Return the ``tco:`` block of a file, whether or not a whole suite stands around it.
+
+    Raises:
+        DocumentError: The file is missing, wrong, or has no such block.
+    """
+    from harness.document import check, read_document
+    from harness.tco import TcoDocument
+
+    document = read_document(suite)
+    if not isinstance(document.value.get("tco"), dict):
+        raise document.error((), "there is no tco: block; docs/economics.md shows one")
+    return check(document, TcoDocument, document.value["tco"], ("tco",))
+
+
+def asked_scenario(
+    block: TcoDocument,
+    folder: Path,
+    runs: tuple[Path, ...] = (),
+    slo: Slo | None = None,
+    model_id: str | None = None,
+    task: str | None = None,
+    settings: tuple[str, ...] = (),
+) -> Scenario:
+    """Return the scenario of a block, of what runs measured, and of settings from the command line."""
+    from harness.analysis.assumptions import scenario
+    from harness.analysis.quantity import Quantity, parse_setting
+    from harness.analysis.scenario import UNITS
+
+    given: dict[str, Any] = {} if not runs else _measured(runs, slo, model_id, task)
+    found = scenario(block, at=datetime.now(UTC).date(), folder=folder, **given)
+    changed = {}
+    for setting in settings:
+        name, value, low, high = parse_setting(setting)
+        changed[name] = Quantity(value, UNITS.get(name, ""), low, high, "given")
+    return found.with_inputs(**changed)
+
+
+def _measured(
+    runs: tuple[Path, ...], slo: Slo | None, model_id: str | None, task: str | None
+) -> dict[str, Any]:
+    from harness.analysis.cost import cost
+    from harness.analysis.frames import read
+    from harness.analysis.measured import closed_price, gpu_price_of, measured_throughput, slo_of
+    from harness.commands.results import run_folders
+    from harness.errors import InputError
+
+    read_runs = read(run_folders(runs))
+    limits = slo or slo_of(read_runs)
+    if limits is None:
+        raise InputError(
+            "the run searched for no service level; give limits such as --ttft 1 --inter-chunk 0.08"
+        )
+    throughput = measured_throughput(read_runs, limits, model_id=model_id, task=task)
+    inputs, labels = {}, {}
+    closed = closed_price(cost(read_runs))
+    if closed is not None:
+        inputs["closed_usd_per_mtok"], labels["closed"] = closed
+    hourly = gpu_price_of(read_runs, model_id)
+    if hourly is not None:
+        inputs["usd_per_gpu_hour"] = hourly
+    return {"throughput": throughput, "measured": inputs, "labels": labels}

@@ -1,0 +1,188 @@
+"""Tables of money for the terminal: prices, three legs, what-ifs, total cost, advice and tiers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.analysis.crossings import in_words
+from harness.analysis.frames import records
+from harness.report import units
+
+if TYPE_CHECKING:
+    from harness.analysis.tco import Tco
+    from harness.prices.check import Disagreement
+    from harness.prices.listing import Listed
+
+LEG_NAMES: Mapping[str, str] = {"closed": "closed API", "hosted": "open, hosted", "self": "open, self-hosted"}
+
+
+def price_table(rows: Sequence[Listed]) -> RenderableType:
+    """Return prices per million tokens by provider."""
+    heads = ("in", "cached", "write 5m", "write 1h", "out", "batch")
+    table = table_of("Prices, USD per million tokens", ("provider, model",), heads)
+    sources: list[Text] = []
+    for row in (listed.to_json() for listed in rows):
+        names = ("input", "cached_input", "cache_write_5m", "cache_write_1h", "output")
+        factor, name = row["batch_factor"], f"{units.clean(row['provider'])}, {units.clean(row['model'])}"
+        table.add_row(
+            name,
+            *(units.usd(row[name]) for name in names),
+            units.NOTHING if factor is None else f"x {factor:g}",
+        )
+        for step in row["above"]:
+            prices = (units.usd(step["input"]), "", "", "", units.usd(step["output"]), "")
+            table.add_row(f"  above {step['input_tokens']:,} tokens", *prices)
+        sources.append(Text(f"{name}: {units.clean(row['detail'])}", "dim"))
+    return Group(table, *sources)
+
+
+def disagreement_table(rows: Sequence[Disagreement], compared: int) -> RenderableType:
+    """Return prices on which sources differ."""
+    said = Text(f"{compared} prices compared, {len(rows)} differ by over 1 %.", "bold")
+    if not rows:
+        return said
+    heads = ("book", "genai-prices", "file", "spread")
+    table = table_of("Disagreements, USD per million tokens", ("provider, model", "class"), heads)
+    for row in rows:
+        values = (None if value is None else float(value) for value in (row.book, row.catalogue, row.other))
+        spread = float(row.spread)
+        table.add_row(
+            f"{units.clean(row.provider)}, {units.clean(row.model)}",
+            row.token_class,
+            *(units.usd(value) for value in values),
+            f"{spread:+.0%}" if spread < 1e6 else "from 0",
+        )
+    return Group(table, said)
+
+
+def legs_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
+    """Return the three legs side by side, and under them who is paid for what, or why a leg is missing."""
+    heads = ("per task", "95 %", "per correct", "per M tokens")
+    title = "Three ways to the same tasks, retries included"
+    table = table_of(title, ("", "model"), heads, simulated=simulated)
+    said: list[Text] = []
+    for row in records(frame):
+        table.add_row(
+            LEG_NAMES[row["leg"]],
+            units.clean(row["model_id"]),
+            units.usd(row["usd_per_task"]),
+            _range(row["usd_per_task_low"], row["usd_per_task_high"]),
+            units.usd(row["usd_per_correct"]),
+            units.usd(row["usd_per_mtok"]),
+        )
+        model = f" ({units.clean(row['model_id'])})" if row["model_id"] else ""
+        words = row["reason"] if row["usd_per_task"] is None else row["label"]
+        said.append(Text(f"{LEG_NAMES[row['leg']]}{model}: {units.clean(words)}", "dim"))
+    return Group(table, *said)
+
+
+def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
+    """Return what bought tokens would have cost otherwise."""
+    if frame.empty:
+        return Text("What if: no model here is bought by the token.")
+    heads = ("as it was", "then", "saving", "per task then")
+    table = table_of("What if", ("model", "condition"), heads, simulated=simulated)
+    said: list[str] = []
+    for row in records(frame):
+        saving = row["saving_percent"]
+        table.add_row(
+            units.clean(row["model_id"]),
+            units.clean(row["what_if"]),
+            units.usd(row["usd"]),
+            units.usd(row["usd_what_if"]),
+            units.NOTHING if saving is None else f"{saving:.0f} %",
+            units.usd(row["usd_per_task_what_if"]),
+        )
+        if row["note"]:
+            said.append(f"{row['model_id']}: {row['note']}")
+    return Group(table, *notes(said))
+
+
+def tco_table(answer: Tco) -> RenderableType:
+    """Return the legs at the asked volume, the break-evens and what moves them most."""
+    title = f"A month at {in_words(answer.volume_mtok)} tokens"
+    heads = ("USD a month", "5 to 95 %", "per M tokens", "self cheaper")
+    table = table_of(title, ("",), heads, simulated=answer.simulated)
+    said: list[Text] = []
+    for row in records(answer.legs):
+        chance = row["p_self_cheaper"]
+        table.add_row(
+            LEG_NAMES[row["leg"]],
+            short_usd(row["usd"]),
+            _range(row["usd_p05"], row["usd_p95"], short_usd),
+            units.usd(row["usd_per_mtok"]),
+            units.NOTHING if chance is None else f"{chance:.0%}",
+        )
+        said.append(Text(f"{LEG_NAMES[row['leg']]}: {units.clean(row['label'])}", "dim"))
+    own = next(row for row in records(answer.legs) if row["leg"] == "self")
+    size = f"{own['replicas']:,.0f} replicas, {own['utilisation']:.1%} used"
+    even = units.usd(answer.needed_api_usd_per_mtok)
+    return Group(
+        table,
+        *said,
+        Text(answer.headline(), "bold"),
+        Text(f"Self-hosting takes {size}; it would break even with an API at {even} per million."),
+        *([_tornado(answer.tornado)] if len(answer.tornado) else []),
+        *notes(answer.warnings),
+    )
+
+
+def _tornado(frame: pd.DataFrame) -> Table:
+    heads = ("range", "USD a month", "break-even for good")
+    table = table_of("What moves it most: self-hosting minus the API", ("input",), heads)
+    for row in records(frame.head(8)):
+        crossed = (row["break_even_mtok_at_low"], row["break_even_mtok_at_high"])
+        table.add_row(
+            str(row["input"]),
+            f"{units.number(row['low'])} to {units.number(row['high'])}",
+            _range(row["usd_at_low"], row["usd_at_high"], short_usd),
+            " to ".join("none" if volume is None else in_words(volume) for volume in crossed),
+        )
+    return table
+
+
+def short_usd(value: Any) -> str:
+    """Return dollars as ``$25.4K`` or ``-$3.1M``; below a thousand as :func:`harness.report.units.usd` does."""
+    if not units.known(value) or abs(float(value)) < 999.5:
+        return units.usd(value)
+    amount = float(value)
+    size, suffix = next(
+        (size, suffix)
+        for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "K"))
+        if abs(amount) >= size * 0.9995
+    )
+    return f"{'-' if amount < 0 else ''}${units.number(abs(amount) / size)}{suffix}"
+
+
+def notes(lines: Iterable[str]) -> list[Text]:
+    """Return warnings as dim lines."""
+    return [Text(f"Note: {units.clean(line)}", "dim") for line in dict.fromkeys(lines)]
+
+
+def _range(low: Any, high: Any, write: Callable[[Any], str] = units.usd) -> str:
+    return f"{write(low)} to {write(high)}" if units.known(low) and units.known(high) else units.NOTHING
+
+
+def table_of(title: str, left: Iterable[str], right: Iterable[str], *, simulated: bool = False) -> Table:
+    """Return an empty table: columns of words on the left, of numbers on the right."""
+    said = f"{title}  [{units.SIMULATED}: a simulated provider answered]" if simulated else title
+    table = Table(
+        title=Text(said, "bold red" if simulated else "bold"),
+        title_justify="left",
+        header_style="dim",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for place, name in enumerate(left):
+        table.add_column(name, overflow="fold", min_width=14 if place == 0 else 8)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
