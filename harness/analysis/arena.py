@@ -16,12 +16,11 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Runs, judging_runs, read, records
 from harness.stats import Floats, Ints, Strengths, bradley_terry, elo_win_rate
 from harness.stats.bradley_terry import ELO_PER_LOGIT
 from harness.store import read_attempts
 
-FOLDER = "arena"
 RESAMPLES = 1_000
 _RIDGE = 1e-2
 _TELLING_LOGITS = 8.0
@@ -103,9 +102,9 @@ def _judged(runs: Runs) -> tuple[pd.DataFrame, tuple[str, ...], int, bool]:
         for row in records(runs.measured[["task", "sample_id", "repeat", "model_id", "output_chars"]])
     }
     for folder in runs.folders:
-        for judging in sorted(folder.glob(f"{FOLDER}-*/run.json")):
+        for judging in judging_runs(folder, ["arena"]):
             columns = ["sample_id", "final", "outcome", "answer", "model_id", "simulated"]
-            said = read_attempts([judging.parent], columns)
+            said = read_attempts([judging], columns)
             for row in records(said[said["final"]]):
                 names[str(row["model_id"])] = None
                 is_simulated |= bool(row["simulated"])

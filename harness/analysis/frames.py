@@ -92,12 +92,14 @@ class Runs:
     Attributes:
         folders: The run folders.
         manifests: ``run.json`` of each.
-        frame: One row for each attempt, with the derived columns.
+        frame: One row for each attempt, with the derived columns. Calls of judges have phase ``judge``.
+        judgings: ``run.json`` of each judging run inside them; their models are compared with nobody.
     """
 
     folders: tuple[Path, ...]
     manifests: tuple[Mapping[str, Any], ...]
     frame: pd.DataFrame
+    judgings: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
     def measured(self) -> pd.DataFrame:
@@ -119,7 +121,7 @@ class Runs:
 
     def model(self, model_id: str) -> Mapping[str, Any]:
         """Return what the newest manifest says of a model."""
-        for manifest in reversed(self.manifests):
+        for manifest in (*reversed(self.manifests), *self.judgings):
             for model in manifest["models"]:
                 if model["id"] == model_id:
                     found: Mapping[str, Any] = model
@@ -157,8 +159,17 @@ def read(runs: Runs | Sequence[Path], *, chunks: bool = False) -> Runs:
     if not runs:
         raise ResultsError("no run was named; `bench list runs` shows those in results/")
     manifests = tuple(read_manifest(run) for run in runs)
-    frame = read_attempts(runs, [*COLUMNS, *(_CHUNKS if chunks else ())], coded=_CODED)
-    return Runs(tuple(runs), manifests, derive(frame))
+    judging = [folder for run in runs for folder in judging_runs(run)]
+    frame = read_attempts([*runs, *judging], [*COLUMNS, *(_CHUNKS if chunks else ())], coded=_CODED)
+    if judging:
+        of_judges = frame["run_id"].isin([folder.name for folder in judging])
+        frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
+    return Runs(tuple(runs), manifests, derive(frame), tuple(read_manifest(folder) for folder in judging))
+
+
+def judging_runs(run: Path, kinds: Sequence[str] = ("judge", "arena")) -> list[Path]:
+    """Return the runs inside a run folder in which a judge was asked about its answers."""
+    return sorted(path.parent for kind in kinds for path in run.glob(f"{kind}-*/run.json"))
 
 
 def derive(frame: pd.DataFrame) -> pd.DataFrame:
