@@ -99,7 +99,7 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
 def _model(runs: Runs, row: pd.Series[Any]) -> Mapping[str, Any]:
     """Return what a row's run says of its model; a judge need not be one of the suite's."""
     run_id, model_id = str(row["run_id"]), str(row["model_id"])
-    for manifest in runs.manifests:
+    for manifest in (*runs.manifests, *runs.judgings):
         if manifest["run_id"] == run_id:
             for model in manifest["models"]:
                 if model["id"] == model_id:
