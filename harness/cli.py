@@ -111,12 +111,17 @@ def invoke(arguments: list[str] | None = None) -> int:
         # `bench ... | head`: the reader has seen enough. Point stdout away so that exit stays silent.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - Python's own traceback would print a key that stands in a message
+        from harness import credentials
         from harness.errors import BenchError
 
+        credentials.learn()
         if not isinstance(exc, BenchError) or os.environ.get("BENCH_TRACEBACK"):
-            raise
-        click.echo(f"bench: {exc}", err=True)
+            import traceback
+
+            click.echo(credentials.redact(traceback.format_exc()), err=True)
+            return 1
+        click.echo(f"bench: {credentials.redact(str(exc))}", err=True)
         return exc.exit_code
     return result if isinstance(result, int) else 0
 

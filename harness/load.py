@@ -71,7 +71,7 @@ class Try:
 
 
 Send = Callable[[Try], Awaitable[Failure | None]]
-"""Makes one attempt, records it, and returns its failure; None: it brought an answer."""
+"""Makes one attempt, records it, and returns its failure where another is to follow; None: it is settled."""
 
 
 class Halt:
@@ -113,7 +113,7 @@ async def drive(
         load: The rule.
         requests: Each request with the number of attempts already made at it in an earlier session.
         send: Makes one attempt.
-        retries: When to try again.
+        retries: How long to wait before another attempt.
         halt: Stops new sends.
         seed: Of the back-off's jitter.
         zero_s: The cell's start on :data:`harness.wire.now`; schedules count from it.
@@ -125,7 +125,7 @@ async def drive(
         while halt.reason is None:
             tries += 1
             failure = await send(Try(planned, made + tries, scheduled_s, tries))
-            if failure is None or not retries.again(failure, tries):
+            if failure is None:
                 return
             wait_s = retries.wait_s(failure, tries, draw)
             scheduled_s = wire.now() + wait_s

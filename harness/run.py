@@ -11,72 +11,31 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
+from harness import credentials, scoring, wire
 from harness import manifest as manifests
-from harness import scoring, wire
 from harness.errors import BenchError, ResultsError
-from harness.load import Halt, Retries, Try, drive
+from harness.gate import Gate
+from harness.load import Halt, Try, drive
 from harness.measure import LagMeter, measure
-from harness.plan import Cell, Plan, Planned
+from harness.plan import Cell, Plan, Planned, prompt_chars
 from harness.record import CellClock, Circumstance, attempt_row, payload_row
 from harness.runner import Runner
 from harness.scoring import Scorer
+from harness.settings import Price, Settings, Watcher
+from harness.spending import RetryBudget, Spending
 from harness.store import RunWriter, attempts_of
 from harness.telemetry import GpuSampler
 from harness.values import Attempt, Failure, Model, Request, Response, Score, Session
 
-Price = Callable[[Attempt], Decimal | None]
-"""US dollars that one attempt cost; None: unknown, or not billed by the call."""
-
+__all__ = ["Price", "Settings", "Watcher", "run"]
 
 Key = tuple[str, str, int]
 """A planned request: cell_id, sample_id, repeat."""
-
-
-class Watcher(Protocol):
-    """Told of progress as it happens; must return at once."""
-
-    def model_opening(self, model: Model) -> None:
-        """A model's server or client is being made ready."""
-
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
-        """A cell begins; ``kept`` of its requests were finished in an earlier session."""
-
-    def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
-        """An attempt is on disk."""
-
-    def cell_ended(self, cell: Cell) -> None:
-        """A cell has its last row."""
-
-    def tell(self, line: str) -> None:
-        """One line for the user."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to run a plan.
-
-    Attributes:
-        retries: When to try again.
-        connect_s: Deadline for a connection.
-        read_s: Longest silence on an open stream.
-        total_s: Deadline for one attempt.
-        max_usd: Spend at which the run stops. None: no limit.
-        price: Prices one attempt, for the watcher and for ``max_usd``.
-        selection: Kept in the manifest for ``--resume``.
-    """
-
-    retries: Retries = field(default_factory=Retries)
-    connect_s: float = 10.0
-    read_s: float = 120.0
-    total_s: float = 600.0
-    max_usd: Decimal | None = None
-    price: Price = lambda _: None
-    selection: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def run(
@@ -133,10 +92,13 @@ class _Conductor:
         self.settings = settings
         self.watcher = watcher
         self.halt = halt
-        self.spent_usd = Decimal(0)
+        self.spending = Spending(settings.max_usd)
+        self.budget = RetryBudget(settings.retries_per_run, settings.retries_per_model)
+        credentials.learn()
         simulated = {model_id: runner.simulated for model_id, runner in runners.items()}
         fresh = manifests.opening(plan, writer.folder.name, settings.selection, simulated)
-        self.manifest = fresh if resumed is None else {**dict(resumed), "state": "running", "ended_at": None}
+        reopened: dict[str, Any] = {"state": "running", "ended_at": None, "failures": []}
+        self.manifest = fresh if resumed is None else {**dict(resumed), **reopened}
         writer.write_manifest(self.manifest)
         earlier = attempts_of(writer.folder) if resumed else []
         self.kept: set[Key] = set()
@@ -146,7 +108,7 @@ class _Conductor:
             self.made[key] = max(self.made.get(key, 0), row.attempt)
             if row.final:
                 self.kept.add(key)
-            self._spend(settings.price(row))
+            self._spend(row, settings.price(row))
         # Half the cores at least stay with the client: a busy machine makes late stamps.
         self.scorers = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2))
 
@@ -190,23 +152,33 @@ class _Conductor:
             tell=self.watcher.tell,
         )
         self.watcher.model_opening(model)
+        settings = self.settings
+        gate = Gate(
+            model.id, settings.retries, self.budget, settings.breaker, settings.limits.get(model.id),
+            self.halt, self.watcher.tell,
+        )  # fmt: skip
         try:
             await runner.open(session)
             manifests.find(self.manifest["models"], "id", model.id)["facts"] = dict(await runner.facts())
             self.writer.write_manifest(self.manifest)
             for cell in cells:
-                if self.halt.reason is None:
-                    await self._one_cell(cell, runner)
+                if self.halt.reason is None and gate.breaker.state != "given_up":
+                    await self._one_cell(cell, runner, gate)
+            if gate.breaker.state == "given_up":
+                said = f"given up after {gate.breaker.why}; the rest is unsent"
+                self.manifest["failures"].append({"model_id": model.id, "message": said})
         except ResultsError:
             raise
         except BenchError as exc:
             # One model that cannot be had must not cost the others their night.
-            self.manifest["failures"].append({"model_id": model.id, "message": str(exc)})
-            self.watcher.tell(f"{model.id}: {exc}")
+            said = credentials.redact(str(exc))
+            self.manifest["failures"].append({"model_id": model.id, "message": said})
+            self.watcher.tell(f"{model.id}: {said}")
         finally:
             await runner.close()
+            _redact_logs(log_dir)
 
-    async def _one_cell(self, cell: Cell, runner: Runner) -> None:
+    async def _one_cell(self, cell: Cell, runner: Runner, gate: Gate) -> None:
         todo = [
             (planned, self.made.get(self._key(cell, planned), 0))
             for planned in cell.requests
@@ -216,10 +188,11 @@ class _Conductor:
         self.watcher.cell_started(cell, len(cell.requests), kept)
         if todo:
             entry = manifests.find(self.manifest["cells"], "cell_id", cell.cell_id)
-            entry["counters_before"] = await runner.counters()
+            with contextlib.suppress(BenchError):  # a server that hides its counters still answers
+                entry["counters_before"] = await runner.counters()
             meter = LagMeter(asyncio.get_running_loop())
             clock = CellClock(wire.now(), datetime.now(UTC))
-            performance = _Performance(self, cell, runner, meter, clock)
+            performance = _Performance(self, cell, runner, gate, meter, clock)
             samples: list[dict[str, Any]] = []
             try:
                 with GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.zero_s):
@@ -256,14 +229,14 @@ class _Conductor:
                 self.writer.add_media(image.sha256, image.data)
         self.writer.add(row, payload_row(row, planned, response, score))
         usd = self.settings.price(row)
-        self._spend(usd)
+        self._spend(row, usd)
         self.watcher.attempt_done(cell, row, usd)
 
-    def _spend(self, usd: Decimal | None) -> None:
+    def _spend(self, row: Attempt, usd: Decimal | None) -> None:
         """Count what an attempt cost, of this session or an earlier one, and stop at the limit."""
-        self.spent_usd += usd or 0
-        if self.settings.max_usd is not None and self.spent_usd >= self.settings.max_usd:
-            self.halt.now(f"--max-usd {self.settings.max_usd} reached: ${self.spent_usd:.4f} spent")
+        reason = self.spending.take(row, usd)
+        if reason is not None:
+            self.halt.now(reason)
 
     @staticmethod
     def _key(cell: Cell, planned: Planned) -> Key:
@@ -274,11 +247,18 @@ class _Performance:
     """One cell under way: makes attempts, scores them beside the load, and hands on their rows."""
 
     def __init__(
-        self, conductor: _Conductor, cell: Cell, runner: Runner, meter: LagMeter, clock: CellClock
+        self,
+        conductor: _Conductor,
+        cell: Cell,
+        runner: Runner,
+        gate: Gate,
+        meter: LagMeter,
+        clock: CellClock,
     ) -> None:
         self.conductor = conductor
         self.cell = cell
         self.runner = runner
+        self.gate = gate
         self.meter = meter
         self.clock = clock
         task = cell.task
@@ -291,18 +271,33 @@ class _Performance:
     async def send(self, attempt: Try) -> Failure | None:
         """Make one attempt; its row follows as soon as it is scored."""
         planned = attempt.planned
+        settings = self.conductor.settings
         call = self.runner.prepare(Request(self.cell.model, planned.sample.messages, self.cell.params))
+        entry = await self.gate.enter(prompt_chars(planned.sample), self.cell.params.max_tokens)
+        if entry is None:
+            return None
         self.in_flight += 1
         in_flight = self.in_flight
         began_s = wire.now()
+        response: Response | None = None
         try:
-            response = await measure(self.runner, call, self.conductor.settings.total_s)
+            response = await measure(
+                self.runner,
+                call,
+                settings.total_s,
+                first_token_s=settings.first_token_s,
+                gap_s=settings.read_s,
+            )
         finally:
             self.in_flight -= 1
+            self.gate.leave(entry, response)
+        final, again = self.gate.verdict(response.failure, attempt.tries)
+        # With so many in flight, a request is due when the provider's limits let it go.
+        paced = entry.paced and self.cell.load.kind == "concurrency"
         how = Circumstance(
             number=attempt.number,
-            final=not self.conductor.settings.retries.again(response.failure, attempt.tries),
-            scheduled_s=attempt.scheduled_s,
+            final=final,
+            scheduled_s=began_s if paced else attempt.scheduled_s,
             loop_lag_s=self.meter.worst_s(began_s, response.timing.done_s),
             in_flight=in_flight,
         )
@@ -331,7 +326,7 @@ class _Performance:
             keep(_scored(self.scorer, response, planned))
         else:
             self._score_aside(self.scorer, response, planned, keep)
-        return response.failure
+        return response.failure if again else None
 
     def _score_aside(
         self, scorer: Scorer, response: Response, planned: Planned, keep: Callable[[Score | None], None]
@@ -346,6 +341,13 @@ class _Performance:
         """Wait for the scores still under way; raises what keeping their rows raised."""
         if self.scoring:
             await asyncio.gather(*self.scoring)
+
+
+def _redact_logs(folder: Path) -> None:
+    """Take keys out of what a server of ours wrote; nothing else that we write holds any."""
+    for log in folder.rglob("*"):
+        if log.is_file() and not log.is_symlink():
+            credentials.redact_file(log)
 
 
 def _scored(scorer: Scorer, response: Response, planned: Planned) -> Score:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from harness.conduct import BreakerDocument, LimitsDocument, RetriesDocument, TimeoutsDocument
 from harness.document import NAME, PATH_NAME, Document, Path_, Strict, check, read_document, refuse_keys
 from harness.errors import DocumentError, SetupError
 from harness.task import ParamsDocument, Task, TaskDocument, find_builtin, load_task, read_task
@@ -75,6 +76,7 @@ class ModelDocument(Strict):
     sim: dict[str, Any] | None = Field(None, description="sim: protocol and persona")
     api: Literal["chat", "responses"] | None = Field(None, description="openai: which API")
     engine: dict[str, Any] | None = Field(None, description="vllm: run the engine in this process")
+    limits: LimitsDocument | None = Field(None, description="what the provider's account allows in a minute")
     options: dict[str, Any] = Field(default_factory=dict, description="anything else the runner takes")
 
     @field_validator("released", mode="before")
@@ -111,6 +113,8 @@ class ModelDocument(Strict):
             is_address = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
         except ValueError:  # a port out of range, a bracket left open
             is_address = False
+        if is_address and url.query:
+            raise ValueError("an address must not hold a query (not shown, it may hold a key); use key_env")
         if not is_address or re.search(r"\s", value):
             raise ValueError(f"found {value!r}; expected an address such as http://127.0.0.1:8000/v1")
         return value
@@ -173,21 +177,6 @@ class LoadDocument(Strict):
         return f"c{self.concurrency}" if self.concurrency is not None else f"r{self.rate_rps:g}"
 
 
-class RetriesDocument(Strict):
-    """How often and how patiently to try again."""
-
-    attempts: int = Field(3, ge=1, le=100, description="most attempts at one request, the first included")
-    max_wait_s: float = Field(60.0, ge=0, description="longest wait before another attempt")
-
-
-class TimeoutsDocument(Strict):
-    """Deadlines of one attempt."""
-
-    connect_s: float = Field(10.0, gt=0, description="for a connection")
-    read_s: float = Field(120.0, gt=0, description="longest silence on an open stream")
-    total_s: float = Field(600.0, gt=0, description="for the whole reply")
-
-
 class TaskEntry(Strict):
     """A task named by the suite, with changes of its own."""
 
@@ -227,6 +216,7 @@ class Suite(Strict):
     timeouts: TimeoutsDocument = Field(
         default_factory=TimeoutsDocument, description="deadlines of one attempt"
     )
+    breaker: BreakerDocument = Field(default_factory=BreakerDocument, description="when a model is given up")
     margin_points: float = Field(
         1.7, gt=0, lt=100, description="gap that makes no difference to you, in points"
     )

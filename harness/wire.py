@@ -16,16 +16,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import ssl
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextvars import ContextVar
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
 
+from harness import credentials
 from harness.errors import FailureKind, RunnerError
 from harness.values import Session
 
@@ -60,6 +64,8 @@ class EventParser:
     def __init__(self) -> None:
         """Start with nothing buffered."""
         self._rest = b""
+        self._parts: list[bytes] = []
+        self._pending = 0
         self._name = ""
         self._data: list[bytes] = []
         self._size = 0
@@ -70,7 +76,14 @@ class EventParser:
         Raises:
             RunnerError: ``garbage`` when one event grows past ``MAX_EVENT_BYTES``.
         """
-        buffer = self._rest + read
+        if b"\n" not in read and b"\r" not in read and not self._rest.endswith(b"\r"):
+            # Joined once the line ends: joining at each read would make a long line's cost its square.
+            self._parts.append(read)
+            self._pending += len(read)
+            self._bound()
+            return []
+        buffer = b"".join((self._rest, *self._parts, read)) if self._parts else self._rest + read
+        self._parts, self._pending = [], 0
         if b"\r" in buffer:
             # A lone CR at the end may be half of a CRLF: keep it for the next read.
             held = b"\r" if buffer.endswith(b"\r") else b""
@@ -91,10 +104,13 @@ class EventParser:
                 self._name, self._data, self._size = "", [], 0
             elif line.startswith(b"event:"):
                 self._name = line[6:].strip().decode("utf-8", "replace")
-        if self._size + len(self._rest) > MAX_EVENT_BYTES:
+        self._bound()
+        return events
+
+    def _bound(self) -> None:
+        if self._size + len(self._rest) + self._pending > MAX_EVENT_BYTES:
             msg = f"one event of the stream is larger than {MAX_EVENT_BYTES} bytes"
             raise RunnerError("garbage", msg)
-        return events
 
 
 class Tape:
@@ -155,10 +171,10 @@ class Tape:
         seen = b""
         async for read in body:
             seen += read
-            if len(seen) > ERROR_CHARS:
+            if len(seen) > 8 * ERROR_CHARS:
                 break
         kind = self.headers.get("content-type") or "no content type"
-        start = seen[:ERROR_CHARS].decode("utf-8", "replace")
+        start = shortened(seen.decode("utf-8", "replace"))
         msg = f"expected an event stream, got {kind}: {start!r}"
         raise RunnerError("garbage", msg, http_status=self.status)
 
@@ -297,9 +313,9 @@ def transport_failure(exc: BaseException) -> RunnerError:
         for error, kind in TRANSPORT_FAILURES:
             if isinstance(seen, error):
                 said = str(seen) or type(seen).__name__
-                return RunnerError(kind, f"{type(seen).__name__}: {said}"[:ERROR_CHARS])
+                return RunnerError(kind, shortened(f"{type(seen).__name__}: {said}"))
         seen = seen.__cause__ or seen.__context__
-    return RunnerError("runner", f"{type(exc).__name__}: {exc}"[:ERROR_CHARS])
+    return RunnerError("runner", shortened(f"{type(exc).__name__}: {exc}"))
 
 
 def status_failure(status: int, message: str, headers: Mapping[str, str]) -> RunnerError:
@@ -320,7 +336,7 @@ def status_failure(status: int, message: str, headers: Mapping[str, str]) -> Run
         kind = "server"
     else:
         kind = "bad_request"
-    return RunnerError(kind, message[:ERROR_CHARS], http_status=status, retry_after_s=retry_after_s(headers))
+    return RunnerError(kind, shortened(message), http_status=status, retry_after_s=retry_after_s(headers))
 
 
 # OpenAI's `insufficient_quota`; Anthropic's "credit balance is too low"; Google's per-day quota ids.
@@ -337,16 +353,42 @@ _BY_STATUS: dict[int, FailureKind] = {
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a reply asks to wait. None: it does not say, or says a date."""
+    """Return the seconds that a reply asks to wait. None: it does not say, or says nonsense.
+
+    RFC 9110, section 10.2.3: a number of seconds or a date. A date is counted from the reply's own
+    ``date``, so that a wrong clock here does not matter; without one, from this machine's.
+    """
     for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         with contextlib.suppress(KeyError, ValueError):
-            return max(0.0, float(headers[name]) * scale)
-    return None
+            seconds = float(headers[name]) * scale
+            if math.isfinite(seconds):
+                return max(0.0, seconds)
+    until = _date(headers.get("retry-after"))
+    if until is None:
+        return None
+    since = _date(headers.get("date")) or datetime.now(UTC)
+    return max(0.0, (until - since).total_seconds())
+
+
+def _date(value: str | None) -> datetime | None:
+    """Return an HTTP date as an instant; None: it is none."""
+    if not value:
+        return None
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+def shortened(text: str) -> str:
+    """Return a provider's words without keys, cut to :data:`ERROR_CHARS`; cut first, half a key would stay."""
+    return credentials.redact(text)[:ERROR_CHARS]
 
 
 def redact(text: str, *secrets: str | None) -> str:
     """Return ``text`` with each secret replaced, for messages that echo what was sent."""
     for secret in secrets:
         if secret and len(secret) >= 4:
-            text = text.replace(secret, "[redacted]")
-    return text
+            text = text.replace(secret, credentials.MARK)
+    return credentials.redact(text)

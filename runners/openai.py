@@ -7,17 +7,15 @@ the wire as they left the socket, so the SDK's chunk models are never built.
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import orjson
-
-from harness import wire
+from harness import credentials, wire
 from harness.errors import RunnerError, SetupError
 from harness.values import Call, Channel, Chunk, FinishReason, Image, Message, Model, Request, Session, Usage
+from runners.events import decoded, doubled, error_event
 from runners.rules import Asked, Rule, rule_for
 
 if TYPE_CHECKING:
@@ -55,9 +53,7 @@ class OpenAIRunner:
 
     def missing(self) -> str | None:
         """Return what is missing before a call can be made; None: nothing."""
-        if self.key_env is not None and not os.environ.get(self.key_env):
-            return f"{self.key_env} is not set; export it, or name another variable with key_env"
-        return None
+        return None if self.key_env is None else credentials.lacking(self.key_env)
 
     @property
     def rule(self) -> Rule:
@@ -136,7 +132,7 @@ class OpenAIRunner:
             raise SetupError(said)
         from openai import AsyncOpenAI  # noqa: PLC0415 - half a second of imports, due only now
 
-        self._key = os.environ[self.key_env] if self.key_env else None
+        self._key = credentials.read(self.key_env) if self.key_env else None
         self._client = AsyncOpenAI(
             api_key=self._key or "none",
             base_url=self.base_url,
@@ -230,6 +226,8 @@ async def read_chat(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chunk]:
     finished = done = False
     async for event in events:
         if event.data == b"[DONE]":
+            if done:
+                raise doubled("[DONE]")
             done = True
             continue
         body = decoded(event)
@@ -310,6 +308,8 @@ async def read_responses(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chu
                 disclosure="summary" if "summary" in kind else "verbatim",
             )
         elif kind in {"response.completed", "response.incomplete"}:
+            if ended:
+                raise doubled(kind)
             ended = True
             response = body["response"]
             why = (response.get("incomplete_details") or {}).get("reason")
@@ -348,35 +348,6 @@ def responses_usage(usage: Mapping[str, Any]) -> Usage:
         output_tokens=usage.get("output_tokens"),
         reasoning_tokens=made.get("reasoning_tokens"),
     )
-
-
-def decoded(event: wire.Event) -> dict[str, Any]:
-    """Return an event's JSON object.
-
-    Raises:
-        RunnerError: ``garbage`` when it is none.
-    """
-    try:
-        body = orjson.loads(event.data)
-    except orjson.JSONDecodeError as exc:
-        start = event.data[:80].decode("utf-8", "replace")
-        raise RunnerError("garbage", f"an event is not JSON: {start!r}") from exc
-    if not isinstance(body, dict):
-        raise RunnerError("garbage", f"an event is no JSON object: {event.data[:80]!r}")
-    return body
-
-
-def error_event(error: Any) -> RunnerError:
-    """Return the failure for an error sent within a stream; its words decide the kind."""
-    said = error if isinstance(error, str) else str(error.get("message") or error)
-    marks = "" if isinstance(error, str) else f"{error.get('type')} {error.get('code')}".lower()
-    if "overloaded" in marks or "unavailable" in marks:
-        return RunnerError("overloaded", said[: wire.ERROR_CHARS])
-    if "insufficient_quota" in marks:
-        return RunnerError("quota", said[: wire.ERROR_CHARS])
-    if "rate_limit" in marks or "429" in marks or "exhausted" in marks:
-        return RunnerError("rate_limit", said[: wire.ERROR_CHARS])
-    return RunnerError("server", said[: wire.ERROR_CHARS])
 
 
 def _failure(exc: Exception, key: str | None) -> RunnerError:

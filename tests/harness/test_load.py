@@ -108,10 +108,10 @@ def test_attempts_of_an_earlier_session_are_counted_on() -> None:
     assert [(3, 1)] == [(attempt.number, attempt.tries) for attempt in sends.tries]
 
 
-def test_attempts_are_bounded() -> None:
-    """A server that always fails is asked three times."""
+def test_attempts_end_when_the_sender_calls_it_settled() -> None:
+    """Two failures that another attempt is to follow, then None: three attempts, and no fourth."""
     server = Failure("server", "oops")
-    sends = driven(Load("concurrency", 1), requests(1), Sends({"s0": [server] * 9}))
+    sends = driven(Load("concurrency", 1), requests(1), Sends({"s0": [server] * 2}))
 
     assert 3 == len(sends.tries)
 
