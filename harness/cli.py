@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "gap": ("harness.commands.results", "Open-versus-closed table with intervals and a verdict."),
     "cost": ("harness.commands.results", "Cost per task and per correct task, API dollars beside GPU hours."),
+    "compare": ("harness.commands.gate", "Hold a run against a baseline; exit 3 on a regression."),
+    "baseline": ("harness.commands.gate", "Keep a run as a baseline, or show those kept."),
     "list": ("harness.commands.inspect", "List runners, tasks, suites, models, scorers or runs."),
     "schema": ("harness.commands.inspect", "The Parquet columns; the JSON Schema of the suite."),
     "doctor": ("harness.commands.inspect", "What is there on this machine, and what is missing."),

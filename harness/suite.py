@@ -27,6 +27,26 @@ _FREE = {"sim", "engine", "options"}
 Amount = Annotated[int | float, Field(ge=0)]
 
 
+def checked_address(value: str) -> str:
+    """Return an endpoint's address.
+
+    Raises:
+        ValueError: It is none, or could hold a key; it is not shown then.
+    """
+    if "@" in value:
+        raise ValueError("an address must not hold a user or password (not shown); use key_env")
+    try:
+        url = urlsplit(value)
+        is_address = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:  # a port out of range, a bracket left open
+        is_address = False
+    if is_address and (url.query or url.fragment):
+        raise ValueError("an address must not hold a query (not shown, it may hold a key); use key_env")
+    if not is_address or re.search(r"\s", value):
+        raise ValueError(f"found {value!r}; expected an address such as http://127.0.0.1:8000/v1")
+    return value
+
+
 class GpuCost(Strict):
     """What the GPUs that hold a model cost."""
 
@@ -104,20 +124,7 @@ class ModelDocument(Strict):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if "@" in value:
-            raise ValueError("an address must not hold a user or password (not shown); use key_env")
-        try:
-            url = urlsplit(value)
-            is_address = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
-        except ValueError:  # a port out of range, a bracket left open
-            is_address = False
-        if is_address and url.query:
-            raise ValueError("an address must not hold a query (not shown, it may hold a key); use key_env")
-        if not is_address or re.search(r"\s", value):
-            raise ValueError(f"found {value!r}; expected an address such as http://127.0.0.1:8000/v1")
-        return value
+        return value if value is None else checked_address(value)
 
     def value(self) -> Model:
         """Return the model as a runner gets it; the suite's defaults are laid under it by the plan."""

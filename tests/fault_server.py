@@ -70,6 +70,8 @@ class FaultServer:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
         await self._client.aclose()
+        for _ in range(20):  # both ends of a connection are closed in the loop's next turns
+            await asyncio.sleep(0.001)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -82,6 +84,8 @@ class FaultServer:
         finally:
             self._open.discard(task)
             writer.close()
+            with suppress(ConnectionError, asyncio.CancelledError):
+                await writer.wait_closed()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; returns whether the connection lives on."""

@@ -16,7 +16,7 @@ FLOORS = {
     "harness.stats": 1, "harness.prices": 1, "harness.book": 1, "harness.telemetry": 1, "harness.jail": 1,
     "harness.sandbox": 1, "harness.conduct": 1,
     "harness.plan": 2, "harness.measure": 2, "harness.scoring": 2, "harness.analysis": 2,
-    "harness.breaker": 3, "harness.pacing": 3, "harness.spending": 3, "harness.gate": 3, "harness.settings": 3,
+    "harness.breaker": 3, "harness.pacing": 3, "harness.spending": 3, "harness.gate": 3, "harness.settings": 3, "harness.baselines": 3,
     "harness.load": 3, "harness.progress": 3, "harness.record": 3, "harness.estimate": 3, "harness.manifest": 3,
     "harness.assembly": 4, "harness.run": 4, "harness.report": 4,
     "harness.cli": 5, "harness.commands": 5,
