@@ -14,7 +14,7 @@ from harness import scoring
 from harness.errors import InputError
 from harness.plan import Plan, expand
 from harness.runner import Runner
-from harness.suite import Suite, load_suite
+from harness.suite import Suite, checked_address, load_suite
 from harness.task import Task
 from harness.values import Model
 
@@ -117,12 +117,20 @@ def missing(assembly: Assembly) -> dict[str, str]:
 
 
 def private_going_out(assembly: Assembly) -> list[str]:
-    """Return the cells that would send a task marked ``data_policy: private`` to a metered API."""
+    """Return the cells that would send a task marked ``data_policy: private`` to somebody else's API.
+
+    That is one that is paid by the token, or serves closed weights, at whatever address: a gateway on this
+    machine passes prompts on. A simulated provider is none.
+    """
     return [
         cell.cell_id
         for cell in assembly.plan.cells
-        if cell.task.data_policy == "private" and assembly.runners[cell.model.id].metered
+        if cell.task.data_policy == "private" and _is_anothers(cell.model, assembly.runners[cell.model.id])
     ]
+
+
+def _is_anothers(model: Model, runner: Runner) -> bool:
+    return runner.metered or (model.weights == "closed" and not runner.simulated)
 
 
 def _models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
@@ -157,6 +165,11 @@ def named_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
 
 def ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     """Return a model that only the command line names; a vendor's own API serves closed weights."""
+    if url is not None:
+        try:
+            checked_address(url)
+        except ValueError as exc:
+            raise InputError(f"--model {runner}:{name}: {exc}") from exc
     closed = runner in CLOSED_RUNNERS and url is None
     return Model(
         id=name.rsplit("/", 1)[-1],

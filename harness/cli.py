@@ -39,6 +39,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "tiers": ("harness.commands.tiers", "Routers and cascades between an open and a closed model."),
     "advise": ("harness.commands.advise", "A recommendation with its numbers, and what would change it."),
+    "compare": ("harness.commands.gate", "Hold a run against a baseline; exit 3 on a regression."),
+    "baseline": ("harness.commands.gate", "Keep a run as a baseline, or show those kept."),
     "list": ("harness.commands.inspect", "List runners, tasks, suites, models, scorers or runs."),
     "schema": ("harness.commands.inspect", "The Parquet columns; the JSON Schema of the suite."),
     "doctor": ("harness.commands.inspect", "What is there on this machine, and what is missing."),
@@ -129,12 +131,17 @@ def invoke(arguments: list[str] | None = None) -> int:
         # `bench ... | head`: the reader has seen enough. Point stdout away so that exit stays silent.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - Python's own traceback would print a key that stands in a message
+        from harness import credentials
         from harness.errors import BenchError
 
+        credentials.learn()
         if not isinstance(exc, BenchError) or os.environ.get("BENCH_TRACEBACK"):
-            raise
-        click.echo(f"bench: {exc}", err=True)
+            import traceback
+
+            click.echo(credentials.redact(traceback.format_exc()), err=True)
+            return 1
+        click.echo(f"bench: {credentials.redact(str(exc))}", err=True)
         return exc.exit_code
     return result if isinstance(result, int) else 0
 

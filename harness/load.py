@@ -10,6 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness import wire
 from harness.adaptive import Room
@@ -73,8 +74,20 @@ class Try:
     tries: int
 
 
-Send = Callable[[Try], Awaitable[Failure | None]]
-"""Makes one attempt, records it, and returns its failure; None: it brought an answer."""
+class Ended(NamedTuple):
+    """How an attempt ended.
+
+    Attributes:
+        failure: None: it brought an answer, or was not made.
+        again: Whether another attempt is to follow.
+    """
+
+    failure: Failure | None
+    again: bool
+
+
+Send = Callable[[Try], Awaitable[Ended]]
+"""Makes one attempt, records it, and says how it ended."""
 
 
 class Halt:
@@ -121,7 +134,7 @@ async def drive(
         load: The rule.
         requests: Each request with the number of attempts already made at it in an earlier session.
         send: Makes one attempt.
-        retries: When to try again.
+        retries: How long to wait before another attempt.
         halt: Stops new sends.
         seed: Of the back-off's jitter.
         zero_s: The cell's start on :data:`harness.wire.now`; schedules count from it.
@@ -136,12 +149,12 @@ async def drive(
         while halt.reason is None:
             tries += 1
             if room is None:
-                failure = await send(Try(planned, made + tries, scheduled_s, tries))
+                ended = await send(Try(planned, made + tries, scheduled_s, tries))
             else:
-                failure = await _within(room, send, planned, made + tries, tries, halt)
-            if failure is None or not retries.again(failure, tries):
+                ended = await _within(room, send, planned, made + tries, tries, halt)
+            if ended.failure is None or not ended.again:
                 return
-            wait_s = retries.wait_s(failure, tries, draw)
+            wait_s = retries.wait_s(ended.failure, tries, draw)
             scheduled_s = wire.now() + wait_s
             await halt.sleep(wait_s)
 
@@ -151,19 +164,17 @@ async def drive(
         await _in_flight(int(load.value), iter(requests), see_through, halt)
 
 
-async def _within(
-    room: Room, send: Send, planned: Planned, number: int, tries: int, halt: Halt
-) -> Failure | None:
+async def _within(room: Room, send: Send, planned: Planned, number: int, tries: int, halt: Halt) -> Ended:
     """Make one attempt when there is room for it; a request is due the moment it has a place."""
     entered = await room.enter()
     try:
         if halt.reason is not None:
-            return None
-        failure = await send(Try(planned, number, wire.now(), tries))
+            return Ended(None, again=False)
+        ended = await send(Try(planned, number, wire.now(), tries))
     finally:
         room.leave()
-    room.saw(entered, failure)
-    return failure
+    room.saw(entered, ended.failure)
+    return ended
 
 
 SeeThrough = Callable[[Planned, int, float], Coroutine[None, None, None]]

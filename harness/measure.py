@@ -7,8 +7,8 @@ import bisect
 import contextlib
 from typing import Any
 
-from harness import wire
-from harness.errors import RunnerError
+from harness import credentials, wire
+from harness.errors import FailureKind, RunnerError
 from harness.runner import Runner
 from harness.values import Call, Chunk, Disclosure, Failure, Response, Timing, Usage
 
@@ -16,7 +16,14 @@ LAG_TICK_S = 0.02
 LAG_TICKS_KEPT = 65_536
 
 
-async def measure(runner: Runner, call: Call, total_s: float) -> Response:
+async def measure(
+    runner: Runner,
+    call: Call,
+    total_s: float,
+    *,
+    first_token_s: float | None = None,
+    gap_s: float | None = None,
+) -> Response:
     """Send ``call`` and return what came back, complete or not. Never raises but for cancellation.
 
     All instants are on :data:`harness.wire.now`. A chunk's instant is the moment its bytes left the
@@ -26,23 +33,79 @@ async def measure(runner: Runner, call: Call, total_s: float) -> Response:
         runner: An open runner.
         call: What ``runner.prepare`` returned.
         total_s: Deadline for the whole exchange.
+        first_token_s: Deadline for the first text of any channel. None: none of its own.
+        gap_s: Longest time between two texts, whatever else the server sends. None: no bound.
     """
     reply = _Reply()
     failure: Failure | None = None
     with wire.exchange() as tape:
         began_s = wire.now()
         try:
-            async with asyncio.timeout(total_s), contextlib.aclosing(runner.stream(call)) as chunks:  # type: ignore[type-var]  # every runner's stream is an async generator; the Protocol need not say so
-                async for chunk in chunks:
-                    reply.take(chunk)
+            async with asyncio.timeout(None) as limit:
+                deadlines = _Deadlines(limit, reply, began_s, total_s, first_token_s, gap_s)
+                with contextlib.closing(deadlines):
+                    async with contextlib.aclosing(runner.stream(call)) as chunks:  # type: ignore[type-var]  # every runner's stream is an async generator; the Protocol need not say so
+                        async for chunk in chunks:
+                            reply.take(chunk)
         except TimeoutError:
-            failure = Failure("timeout", f"no complete reply within {total_s:g} s", tape.status)
+            failure = Failure("timeout", deadlines.said, tape.status)
         except RunnerError as exc:
-            failure = Failure(exc.kind, str(exc), exc.http_status or tape.status, exc.retry_after_s)
+            failure = Failure(
+                exc.kind, credentials.redact(str(exc)), exc.http_status or tape.status, exc.retry_after_s
+            )
         except Exception as exc:  # noqa: BLE001 - a runner's bug must become a row, or the run is lost
-            failure = Failure("runner", f"{type(exc).__name__}: {exc}"[: wire.ERROR_CHARS], tape.status)
+            # Once a reply is being read, a missing field or a number for a text is the server's doing.
+            kind: FailureKind = "garbage" if tape.status == 200 and isinstance(exc, _MISSHAPEN) else "runner"
+            failure = Failure(kind, wire.shortened(f"{type(exc).__name__}: {exc}"), tape.status)
         done_s = wire.now()
     return reply.response(tape, began_s, done_s, failure)
+
+
+class _Deadlines:
+    """The deadlines of one exchange. One timer looks at the reply when the next of them could be past."""
+
+    def __init__(
+        self,
+        limit: asyncio.Timeout,
+        reply: _Reply,
+        began_s: float,
+        total_s: float,
+        first_token_s: float | None,
+        gap_s: float | None,
+    ) -> None:
+        self.said = f"no complete reply within {total_s:g} s"
+        self._limit = limit
+        self._reply = reply
+        self._began_s = began_s
+        self._total_s = total_s
+        self._first_token_s = first_token_s
+        self._gap_s = gap_s
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._look()
+
+    def _look(self) -> None:
+        due_s, said = self._began_s + self._total_s, self.said
+        arrived_s = self._reply.chunk_s
+        if not arrived_s and self._first_token_s is not None:
+            first_s = self._began_s + self._first_token_s
+            if first_s < due_s:
+                due_s, said = first_s, f"no first token within {self._first_token_s:g} s"
+        elif arrived_s and self._gap_s is not None and arrived_s[-1] + self._gap_s < due_s:
+            due_s, said = arrived_s[-1] + self._gap_s, f"no text for {self._gap_s:g} s"
+        ahead_s = due_s - wire.now()
+        if ahead_s <= 0:
+            self.said = said
+            self._limit.reschedule(self._loop.time())
+            return
+        if not arrived_s and self._gap_s is not None:
+            ahead_s = min(ahead_s, self._gap_s)
+        self._timer = self._loop.call_later(ahead_s + 0.001, self._look)
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class _Reply:
@@ -59,8 +122,14 @@ class _Reply:
         self.usage = Usage()
 
     def take(self, chunk: Chunk) -> None:
-        """Fold in one chunk: text is appended, facts are replaced."""
+        """Fold in one chunk: text is appended, facts are replaced.
+
+        Raises:
+            RunnerError: ``garbage`` for a text that is none, or a count that no column could hold.
+        """
         if chunk.text:
+            if not isinstance(chunk.text, str):
+                raise _garbage("a text", chunk.text)
             received_s = wire.now() if chunk.received_s is None else chunk.received_s
             self.chunk_s.append(received_s)
             self.chunk_tokens.append(chunk.usage.output_tokens if chunk.usage else None)
@@ -74,9 +143,13 @@ class _Reply:
         if facts not in (_NONE, self.seen):
             self.seen = facts
             if chunk.usage is not None:
+                _check_counts(chunk.usage)
                 self.usage = chunk.usage
             pairs = zip(Chunk._fields[_FACTS], facts, strict=True)
             known: dict[str, Any] = {name: value for name, value in pairs if value is not None}
+            for name, value in known.items():
+                if name != "usage" and not isinstance(value, str):
+                    raise _garbage(name, value)
             self.last = self.last._replace(**known)
 
     def response(self, tape: wire.Tape, began_s: float, done_s: float, failure: Failure | None) -> Response:
@@ -92,17 +165,18 @@ class _Reply:
             chunk_tokens=_complete(self.chunk_tokens),
         )
         return Response(
-            answer="".join(self.answer),
-            reasoning="".join(self.reasoning),
+            # A server may send back what it was sent; nothing after this line sees a key.
+            answer=credentials.redact("".join(self.answer)),
+            reasoning=credentials.redact("".join(self.reasoning)),
             timing=timing,
             usage=self.usage,
             finish_reason=self.last.finish_reason,
-            finish_raw=self.last.finish_raw,
+            finish_raw=_clean(self.last.finish_raw),
             disclosure=self._disclosure(),
-            model_served=self.last.model_served,
-            response_id=self.last.response_id,
-            system_fingerprint=self.last.system_fingerprint,
-            service_tier=self.last.service_tier,
+            model_served=_clean(self.last.model_served),
+            response_id=_clean(self.last.response_id),
+            system_fingerprint=_clean(self.last.system_fingerprint),
+            service_tier=_clean(self.last.service_tier),
             http_status=tape.status if failure is None else failure.http_status,
             transport=tape.transport,
             failure=failure,
@@ -120,6 +194,26 @@ class _Reply:
 # The fields after text, channel and received_s: the facts.
 _FACTS = slice(3, None)
 _NONE = tuple.__getitem__(Chunk(), _FACTS)
+
+
+_MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+MOST_TOKENS = 2**53
+"""Of one count: more is no count, and what reads JSON could not hold it."""
+
+
+def _garbage(what: str, found: object) -> RunnerError:
+    return RunnerError("garbage", f"expected {what}, got {repr(found)[:80]}")
+
+
+def _check_counts(usage: Usage) -> None:
+    for name in Usage.__slots__:
+        count = getattr(usage, name)
+        if count is not None and not (type(count) is int and 0 <= count <= MOST_TOKENS):
+            raise _garbage(f"a count as {name}", count)
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else credentials.redact(text)
 
 
 def _complete(counts: list[int | None]) -> tuple[int, ...] | None:

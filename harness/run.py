@@ -10,25 +10,28 @@ import asyncio
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
+from harness import credentials, wire
 from harness import manifest as manifests
-from harness import wire
 from harness.crew import zero_ahead_s
 from harness.errors import BenchError, ResultsError
-from harness.load import Halt, Retries
+from harness.gate import Gate
+from harness.load import Halt
 from harness.marking import Marking
 from harness.pipe import Report
 from harness.plan import Cell, Plan, Planned, PlannedSearch
 from harness.record import CellClock, payload_row
 from harness.runner import Runner
 from harness.search import Bisection, Tally
-from harness.sender import Rules, Sent
+from harness.sender import Sent
+from harness.settings import Price, Settings, Watcher
+from harness.spending import RetryBudget, Spending
 from harness.stage import Stage
 from harness.store import RunWriter, attempts_of
 from harness.telemetry import GpuSampler
@@ -39,61 +42,10 @@ SCHEDULE_CONNECTIONS = 1024
 LOST = "the target is out of reach"
 """Why a try of a search is cut short."""
 
-Price = Callable[[Attempt], Decimal | None]
-"""US dollars that one attempt cost; None: unknown, or not billed by the call."""
-
+__all__ = ["Price", "Settings", "Watcher", "run"]
 
 Key = tuple[str, str, int]
 """A planned request: cell_id, sample_id, repeat."""
-
-
-class Watcher(Protocol):
-    """Told of progress as it happens; must return at once."""
-
-    def model_opening(self, model: Model) -> None:
-        """A model's server or client is being made ready."""
-
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
-        """A cell begins; ``kept`` of its requests were finished in an earlier session."""
-
-    def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
-        """An attempt is on disk."""
-
-    def cell_ended(self, cell: Cell) -> None:
-        """A cell has its last row."""
-
-    def tell(self, line: str) -> None:
-        """One line for the user."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to run a plan.
-
-    Attributes:
-        retries: When to try again.
-        connect_s: Deadline for a connection.
-        read_s: Longest silence on an open stream.
-        total_s: Deadline for one attempt.
-        max_usd: Spend at which the run stops. None: no limit.
-        price: Prices one attempt, for the watcher and for ``max_usd``.
-        selection: Kept in the manifest for ``--resume``.
-        calibration: What `bench calibrate` found just before, for the manifest. None: it was not asked for.
-    """
-
-    retries: Retries = field(default_factory=Retries)
-    connect_s: float = 10.0
-    read_s: float = 120.0
-    total_s: float = 600.0
-    max_usd: Decimal | None = None
-    price: Price = lambda _: None
-    selection: Mapping[str, Any] = field(default_factory=dict)
-    calibration: Mapping[str, Any] | None = None
-
-    @property
-    def rules(self) -> Rules:
-        """What holds for every attempt."""
-        return Rules(self.retries, self.total_s)
 
 
 async def run(
@@ -150,10 +102,13 @@ class _Conductor:
         self.settings = settings
         self.watcher = watcher
         self.halt = halt
-        self.spent_usd = Decimal(0)
+        self.spending = Spending(settings.max_usd)
+        self.budget = RetryBudget(settings.retries_per_run, settings.retries_per_model)
+        credentials.learn()
         simulated = {model_id: runner.simulated for model_id, runner in runners.items()}
         fresh = manifests.opening(plan, writer.folder.name, settings.selection, simulated)
-        self.manifest = fresh if resumed is None else {**dict(resumed), "state": "running", "ended_at": None}
+        reopened: dict[str, Any] = {"state": "running", "ended_at": None, "failures": []}
+        self.manifest = fresh if resumed is None else {**dict(resumed), **reopened}
         if settings.calibration is not None:
             self.manifest["calibration"] = dict(settings.calibration)
         writer.write_manifest(self.manifest)
@@ -168,7 +123,7 @@ class _Conductor:
             self.made[key] = max(self.made.get(key, 0), row.attempt)
             if row.final:
                 self.kept.add(key)
-            self._spend(settings.price(row))
+            self._spend(row, settings.price(row))
         # Half the cores at least stay with the client: a busy machine makes late stamps.
         self.scorers = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2))
 
@@ -216,28 +171,38 @@ class _Conductor:
             tell=self.watcher.tell,
         )
         self.watcher.model_opening(model)
-        stage = Stage(model, runner, session, self.settings.rules, self.watcher.tell)
+        settings = self.settings
+        gate = Gate(
+            model.id, settings.retries, self.budget, settings.breaker, settings.limits.get(model.id),
+            self.halt, self.watcher.tell,
+        )  # fmt: skip
+        stage = Stage(model, runner, session, settings.rules, gate, self.watcher.tell)
         try:
             await runner.open(session)
             manifests.find(self.manifest["models"], "id", model.id)["facts"] = dict(await runner.facts())
             self.writer.write_manifest(self.manifest)
             for cell in cells:
-                if self.halt.reason is None:
+                if self.halt.reason is None and gate.breaker.state != "given_up":
                     await self._one_cell(cell, stage, self.halt)
             for search in searches:
-                if self.halt.reason is None:
+                if self.halt.reason is None and gate.breaker.state != "given_up":
                     await self._one_search(search, stage)
+            if gate.breaker.state == "given_up":
+                said = f"given up after {gate.breaker.why}; the rest is unsent"
+                self.manifest["failures"].append({"model_id": model.id, "message": said})
         except ResultsError:
             raise
         except BenchError as exc:
             # One model that cannot be had must not cost the others their night.
-            self.manifest["failures"].append({"model_id": model.id, "message": str(exc)})
-            self.watcher.tell(f"{model.id}: {exc}")
+            said = credentials.redact(str(exc))
+            self.manifest["failures"].append({"model_id": model.id, "message": said})
+            self.watcher.tell(f"{model.id}: {said}")
         finally:
             try:
                 await stage.close()
             finally:
                 await runner.close()
+                _redact_logs(log_dir)
 
     async def _one_cell(self, cell: Cell, stage: Stage, halt: Halt, tally: Tally | None = None) -> None:
         """Send what is left of a cell.
@@ -257,7 +222,8 @@ class _Conductor:
         self.watcher.cell_started(cell, len(cell.requests), kept)
         if todo:
             entry = manifests.find(self.manifest["cells"], "cell_id", cell.cell_id)
-            entry["counters_before"] = await stage.runner.counters()
+            with contextlib.suppress(BenchError):  # a server that hides its counters still answers
+                entry["counters_before"] = await stage.runner.counters()
             crew = await stage.crew(cell)
             clock = CellClock(zero_ahead_s() if crew else wire.now(), datetime.now(UTC))
 
@@ -350,15 +316,22 @@ class _Conductor:
         if row.final:
             self.kept.add(self._key(cell, planned))
         usd = self.settings.price(row)
-        self._spend(usd)
+        self._spend(row, usd)
         self.watcher.attempt_done(cell, row, usd)
 
-    def _spend(self, usd: Decimal | None) -> None:
+    def _spend(self, row: Attempt, usd: Decimal | None) -> None:
         """Count what an attempt cost, of this session or an earlier one, and stop at the limit."""
-        self.spent_usd += usd or 0
-        if self.settings.max_usd is not None and self.spent_usd >= self.settings.max_usd:
-            self.halt.now(f"--max-usd {self.settings.max_usd} reached: ${self.spent_usd:.4f} spent")
+        reason = self.spending.take(row, usd)
+        if reason is not None:
+            self.halt.now(reason)
 
     @staticmethod
     def _key(cell: Cell, planned: Planned) -> Key:
         return (cell.cell_id, planned.sample.sample_id, planned.repeat)
+
+
+def _redact_logs(folder: Path) -> None:
+    """Take keys out of what a server of ours wrote; nothing else that we write holds any."""
+    for log in folder.rglob("*"):
+        if log.is_file() and not log.is_symlink():
+            credentials.redact_file(log)

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness import wire
-from harness.load import Retries, Try
+from harness.conduct import BreakerDocument
+from harness.gate import Gate
+from harness.load import Ended, Retries, Try
 from harness.measure import LagMeter, measure
-from harness.plan import Cell, Planned
+from harness.plan import Cell, Planned, prompt_chars
 from harness.record import Circumstance
 from harness.runner import Runner
-from harness.values import Call, Failure, Request, Response
+from harness.values import Call, Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,16 @@ class Rules:
     Attributes:
         retries: When to try again.
         total_s: Deadline for one attempt.
+        first_token_s: Deadline for the first text. None: none of its own.
+        gap_s: Longest time between two texts. None: no bound.
+        breaker: When a model is given up.
     """
 
     retries: Retries = field(default_factory=Retries)
     total_s: float = 600.0
+    first_token_s: float | None = None
+    gap_s: float | None = None
+    breaker: BreakerDocument = field(default_factory=BreakerDocument)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Sender:
         rules: See :class:`Rules`.
         meter: Of this process's event loop.
         deliver: Takes each attempt as it ends.
+        gate: What requests pass before and after they are sent.
         worker: Number of this process.
     """
 
@@ -66,6 +75,7 @@ class Sender:
         rules: Rules,
         meter: LagMeter,
         deliver: Callable[[Sent], None],
+        gate: Gate,
         worker: int = 0,
     ) -> None:
         """Start with nothing in flight."""
@@ -74,6 +84,7 @@ class Sender:
         self.rules = rules
         self.meter = meter
         self.deliver = deliver
+        self.gate = gate
         self.worker = worker
         self.in_flight = 0
         self.made = 0
@@ -83,25 +94,38 @@ class Sender:
         cell = self.cell
         self.runner.prepare(Request(cell.model, cell.messages(planned), cell.params_of(planned)))
 
-    async def send(self, attempt: Try) -> Failure | None:
-        """Make one attempt and return its failure; None: it brought an answer."""
+    async def send(self, attempt: Try) -> Ended:
+        """Make one attempt, unless its model has been given up: then the request is still to be done."""
         cell, planned = self.cell, attempt.planned
+        entry = await self.gate.enter(
+            prompt_chars(planned.sample.messages), cell.params_of(planned).max_tokens
+        )
+        if entry is None:
+            return Ended(None, again=False)
         call = self.runner.prepare(Request(cell.model, cell.messages(planned), cell.params_of(planned)))
         self.in_flight += 1
         in_flight = self.in_flight
         began_s = wire.now()
+        response: Response | None = None
+        rules = self.rules
         try:
-            response = await measure(self.runner, call, self.rules.total_s)
+            response = await measure(
+                self.runner, call, rules.total_s, first_token_s=rules.first_token_s, gap_s=rules.gap_s
+            )
         finally:
             self.in_flight -= 1
+            self.gate.leave(entry, response)
+        final, again = self.gate.verdict(response.failure, attempt.tries)
+        # With so many in flight, a request is due when the provider's limits let it go.
+        is_paced = entry.paced and not cell.load.on_schedule
         how = Circumstance(
             number=attempt.number,
-            final=not self.rules.retries.again(response.failure, attempt.tries),
-            scheduled_s=attempt.scheduled_s,
+            final=final,
+            scheduled_s=began_s if is_paced else attempt.scheduled_s,
             loop_lag_s=self.meter.worst_s(began_s, response.timing.done_s),
             in_flight=in_flight,
             worker=self.worker,
         )
         self.made += 1
         self.deliver(Sent(planned, call, response, how))
-        return response.failure
+        return Ended(response.failure, again)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from harness import wire
 from harness.crew import Crew, workers_for
+from harness.gate import Gate
 from harness.load import Halt, drive
 from harness.measure import LagMeter
 from harness.pipe import Report
@@ -26,17 +27,25 @@ class Stage:
         runner: Its runner; opened and closed by whoever made it.
         session: What the runner was opened with.
         rules: For every attempt.
+        gate: What its requests pass; workers have one each, without a provider's limits.
         tell: Takes one line for the user.
     """
 
     def __init__(
-        self, model: Model, runner: Runner, session: Session, rules: Rules, tell: Callable[[str], None]
+        self,
+        model: Model,
+        runner: Runner,
+        session: Session,
+        rules: Rules,
+        gate: Gate,
+        tell: Callable[[str], None],
     ) -> None:
         """Start without workers."""
         self.model = model
         self.runner = runner
         self._session = session
         self._rules = rules
+        self.gate = gate
         self._tell = tell
         self._crew: Crew | None = None
         self._size = 0
@@ -71,7 +80,7 @@ class Stage:
             count = workers_for(cell.load, os.cpu_count() or 1)
             return await crew.perform(cell, count, todo, take, halt, seed=seed, zero_s=zero_s)
         meter = LagMeter(asyncio.get_running_loop())
-        sender = Sender(cell, self.runner, self._rules, meter, take)
+        sender = Sender(cell, self.runner, self._rules, meter, take, self.gate)
         cpu_s = time.process_time()
         requests = cell.requests
         try:

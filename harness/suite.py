@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, field_validator
 
+from harness.conduct import BreakerDocument, LimitsDocument, RetriesDocument, TimeoutsDocument
 from harness.document import NAME, PATH_NAME, Document, Path_, Strict, check, read_document, refuse_keys
 from harness.errors import DocumentError, SetupError
 from harness.loads import LoadDocument
@@ -23,6 +24,26 @@ from harness.values import Model, canonical_json, sha256
 
 _KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
 _FREE = {"sim", "engine", "options"}
+
+
+def checked_address(value: str) -> str:
+    """Return an endpoint's address.
+
+    Raises:
+        ValueError: It is none, or could hold a key; it is not shown then.
+    """
+    if "@" in value:
+        raise ValueError("an address must not hold a user or password (not shown); use key_env")
+    try:
+        url = urlsplit(value)
+        is_address = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:  # a port out of range, a bracket left open
+        is_address = False
+    if is_address and (url.query or url.fragment):
+        raise ValueError("an address must not hold a query (not shown, it may hold a key); use key_env")
+    if not is_address or re.search(r"\s", value):
+        raise ValueError(f"found {value!r}; expected an address such as http://127.0.0.1:8000/v1")
+    return value
 
 
 class ModelDocument(Strict):
@@ -49,6 +70,7 @@ class ModelDocument(Strict):
     sim: dict[str, Any] | None = Field(None, description="sim: protocol and persona")
     api: Literal["chat", "responses"] | None = Field(None, description="openai: which API")
     engine: dict[str, Any] | None = Field(None, description="vllm: run the engine in this process")
+    limits: LimitsDocument | None = Field(None, description="what the provider's account allows in a minute")
     options: dict[str, Any] = Field(default_factory=dict, description="anything else the runner takes")
 
     @field_validator("released", mode="before")
@@ -76,18 +98,7 @@ class ModelDocument(Strict):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if "@" in value:
-            raise ValueError("an address must not hold a user or password (not shown); use key_env")
-        try:
-            url = urlsplit(value)
-            is_address = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
-        except ValueError:  # a port out of range, a bracket left open
-            is_address = False
-        if not is_address or re.search(r"\s", value):
-            raise ValueError(f"found {value!r}; expected an address such as http://127.0.0.1:8000/v1")
-        return value
+        return value if value is None else checked_address(value)
 
     def value(self) -> Model:
         """Return the model as a runner gets it; the suite's defaults are laid under it by the plan."""
@@ -104,21 +115,6 @@ class ModelDocument(Strict):
             options={**self.options, **{key: given for key, given in named.items() if given is not None}},
             cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
         )
-
-
-class RetriesDocument(Strict):
-    """How often and how patiently to try again."""
-
-    attempts: int = Field(3, ge=1, le=100, description="most attempts at one request, the first included")
-    max_wait_s: float = Field(60.0, ge=0, description="longest wait before another attempt")
-
-
-class TimeoutsDocument(Strict):
-    """Deadlines of one attempt."""
-
-    connect_s: float = Field(10.0, gt=0, description="for a connection")
-    read_s: float = Field(120.0, gt=0, description="longest silence on an open stream")
-    total_s: float = Field(600.0, gt=0, description="for the whole reply")
 
 
 class TaskEntry(Strict):
@@ -174,6 +170,7 @@ class Suite(Strict):
         default_factory=list, description="models that judge answers and are not compared themselves"
     )
     arena: ArenaDocument | None = Field(None, description="set answers against each other: bench arena")
+    breaker: BreakerDocument = Field(default_factory=BreakerDocument, description="when a model is given up")
     margin_points: float = Field(
         1.7, gt=0, lt=100, description="gap that makes no difference to you, in points"
     )

@@ -19,10 +19,12 @@ from typing import Any
 from harness import pipe, wire
 from harness import runner as runners
 from harness.errors import BenchError
+from harness.gate import Gate
 from harness.load import Halt, drive
 from harness.measure import LagMeter
 from harness.runner import Runner
 from harness.sender import Sender, Sent
+from harness.spending import RetryBudget
 from harness.values import Session
 
 FLUSH_S = 0.05
@@ -92,7 +94,11 @@ class Worker:
             )
 
         meter = LagMeter(asyncio.get_running_loop())
-        sender = Sender(job.cell, runner, opening.rules, meter, deliver, opening.worker)
+        rules = opening.rules
+        gate = Gate(
+            opening.model.id, rules.retries, RetryBudget(), rules.breaker, None, self._halt, lambda _: None
+        )
+        sender = Sender(job.cell, runner, rules, meter, deliver, gate, opening.worker)
         if job.todo:
             sender.warm_up(requests[job.todo[0][0]])
         began_s, cpu_s = wire.now(), time.process_time()

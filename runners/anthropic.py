@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from harness import wire
+from harness import credentials, wire
 from harness.errors import RunnerError, SetupError
 from harness.values import (
     Call,
@@ -26,7 +25,7 @@ from harness.values import (
     Usage,
 )
 from runners.calls import Calls, Settings
-from runners.events import decoded, error_event
+from runners.events import decoded, doubled, error_event
 from runners.rules import Asked, Rule, default_max_tokens, rule_for
 
 if TYPE_CHECKING:
@@ -67,9 +66,7 @@ class AnthropicRunner:
 
     def missing(self) -> str | None:
         """Return what is missing before a call can be made; None: nothing."""
-        if self.key_env is not None and not os.environ.get(self.key_env):
-            return f"{self.key_env} is not set; export it, or name another variable with key_env"
-        return None
+        return None if self.key_env is None else credentials.lacking(self.key_env)
 
     @property
     def rule(self) -> Rule:
@@ -146,7 +143,7 @@ class AnthropicRunner:
             raise SetupError(said)
         from anthropic import AsyncAnthropic  # noqa: PLC0415 - half a second of imports, due only now
 
-        self._key = os.environ[self.key_env] if self.key_env else None
+        self._key = credentials.read(self.key_env) if self.key_env else None
         self._client = AsyncAnthropic(
             api_key=self._key or "none",
             base_url=self.base_url,
@@ -250,6 +247,8 @@ async def read_messages(events: AsyncIterator[wire.Event], disclosure: Disclosur
                 usage=messages_usage(counts),
             )
         elif kind == "message_stop":
+            if stopped:
+                raise doubled(kind)
             stopped = True
         elif kind == "error":
             raise error_event(body.get("error") or body)

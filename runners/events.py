@@ -1,4 +1,4 @@
-"""What the vendors' streams have in common: events in JSON, and errors among them."""
+"""What the readers of the four protocols share: an event's JSON, and the failures that a stream may hold."""
 
 from __future__ import annotations
 
@@ -19,21 +19,30 @@ def decoded(data: bytes) -> dict[str, Any]:
     try:
         body = orjson.loads(data)
     except orjson.JSONDecodeError as exc:
-        start = data[:80].decode("utf-8", "replace")
-        raise RunnerError("garbage", f"an event is not JSON: {start!r}") from exc
+        raise RunnerError("garbage", f"an event is not JSON: {_start(data)!r}") from exc
     if not isinstance(body, dict):
-        raise RunnerError("garbage", f"an event is no JSON object: {data[:80]!r}")
+        raise RunnerError("garbage", f"an event is no JSON object: {_start(data)!r}")
     return body
 
 
 def error_event(error: Any) -> RunnerError:
     """Return the failure for an error sent within a stream; its words decide the kind."""
-    said = error if isinstance(error, str) else str(error.get("message") or error)
-    marks = "" if isinstance(error, str) else f"{error.get('type')} {error.get('code')}".lower()
+    said = str(error.get("message") or error) if isinstance(error, dict) else str(error)
+    marks = f"{error.get('type')} {error.get('code')}".lower() if isinstance(error, dict) else ""
+    said = wire.shortened(said)
     if "overloaded" in marks or "unavailable" in marks:
-        return RunnerError("overloaded", said[: wire.ERROR_CHARS])
+        return RunnerError("overloaded", said)
     if "insufficient_quota" in marks:
-        return RunnerError("quota", said[: wire.ERROR_CHARS])
+        return RunnerError("quota", said)
     if "rate_limit" in marks or "429" in marks or "exhausted" in marks:
-        return RunnerError("rate_limit", said[: wire.ERROR_CHARS])
-    return RunnerError("server", said[: wire.ERROR_CHARS])
+        return RunnerError("rate_limit", said)
+    return RunnerError("server", said)
+
+
+def _start(data: bytes) -> str:
+    return wire.shortened(data[:4_000].decode("utf-8", "replace"))[:80]
+
+
+def doubled(mark: str) -> RunnerError:
+    """Return the failure of a stream that came twice: its text is no answer of the model's."""
+    return RunnerError("garbage", f"the stream has {mark} twice: a proxy repeated its chunks")

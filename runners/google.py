@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from harness import wire
+from harness import credentials, wire
 from harness.errors import RunnerError, SetupError
 from harness.values import Call, Chunk, FinishReason, Image, Message, Model, Params, Request, Session, Usage
 from runners.calls import Calls, Settings
-from runners.events import decoded, error_event
+from runners.events import decoded, doubled, error_event
 from runners.rules import Asked, Rule, rule_for
 
 if TYPE_CHECKING:
@@ -56,9 +55,8 @@ class GoogleRunner:
 
     def missing(self) -> str | None:
         """Return what is missing before a call can be made; None: nothing."""
-        if self.key_envs and not any(os.environ.get(name) for name in self.key_envs):
-            return f"{self.key_envs[0]} is not set; export it, or name another variable with key_env"
-        return None
+        lacks = [credentials.lacking(name) for name in self.key_envs]
+        return lacks[0] if lacks and all(lacks) else None
 
     @property
     def rule(self) -> Rule:
@@ -109,7 +107,7 @@ class GoogleRunner:
             raise SetupError(said)
         from google.genai import Client, types  # noqa: PLC0415 - a second of imports, due only now
 
-        self._key = next((os.environ[name] for name in self.key_envs if os.environ.get(name)), None)
+        self._key = next((key for name in self.key_envs if (key := credentials.read(name))), None)
         self._http = wire.client(self.base_url, session)
         self._client = Client(
             api_key=self._key or "none",
@@ -176,7 +174,12 @@ async def read_generate_content(events: AsyncIterator[wire.Event]) -> AsyncItera
     """Read a streamGenerateContent stream; it is complete after a finish reason or a blocked prompt."""
     finished = False
     told: tuple[Any, ...] | None = None
+    before = b""
     async for received_s, _, data in events:
+        # Older models give a finish reason in every event, but never the very same event twice.
+        if finished and data == before:
+            raise doubled("its last event")
+        before = data
         body = decoded(data)
         if "error" in body:
             raise _google_error(body["error"])

@@ -7,13 +7,12 @@ the wire as they left the socket, so the SDK's chunk models are never built.
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from harness import wire
+from harness import credentials, wire
 from harness.errors import RunnerError, SetupError
 from harness.values import (
     Call,
@@ -29,7 +28,7 @@ from harness.values import (
     Usage,
 )
 from runners.calls import Calls, Settings
-from runners.events import decoded, error_event
+from runners.events import decoded, doubled, error_event
 from runners.rules import Asked, Rule, rule_for
 
 if TYPE_CHECKING:
@@ -69,9 +68,7 @@ class OpenAIRunner:
 
     def missing(self) -> str | None:
         """Return what is missing before a call can be made; None: nothing."""
-        if self.key_env is not None and not os.environ.get(self.key_env):
-            return f"{self.key_env} is not set; export it, or name another variable with key_env"
-        return None
+        return None if self.key_env is None else credentials.lacking(self.key_env)
 
     @property
     def rule(self) -> Rule:
@@ -156,7 +153,7 @@ class OpenAIRunner:
             raise SetupError(said)
         from openai import AsyncOpenAI  # noqa: PLC0415 - half a second of imports, due only now
 
-        self._key = os.environ[self.key_env] if self.key_env else None
+        self._key = credentials.read(self.key_env) if self.key_env else None
         self._client = AsyncOpenAI(
             api_key=self._key or "none",
             base_url=self.base_url,
@@ -253,6 +250,8 @@ async def read_chat(events: AsyncIterator[wire.Event], disclosure: Disclosure) -
     told: tuple[Any, ...] | None = None
     async for received_s, _, data in events:
         if data == b"[DONE]":
+            if done:
+                raise doubled("[DONE]")
             done = True
             continue
         body = decoded(data)
@@ -333,6 +332,8 @@ async def read_responses(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chu
                 disclosure="summary" if "summary" in kind else "verbatim",
             )
         elif kind in {"response.completed", "response.incomplete"}:
+            if ended:
+                raise doubled(kind)
             ended = True
             response = body["response"]
             why = (response.get("incomplete_details") or {}).get("reason")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness import credentials
 from harness.errors import SetupError
 
 STOP_WAIT_S = 30.0
@@ -22,7 +23,7 @@ class OwnedProcess:
     Args:
         command: Program and arguments.
         log: Its output goes here.
-        environment: Added to this process's own. None values are left out of it.
+        environment: Added to this process's own, which goes on without the vendors' keys.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class OwnedProcess:
         """Keep what is to be started."""
         self.command = list(command)
         self.log = log
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**credentials.without_keys(os.environ), **(environment or {})}
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -79,7 +80,8 @@ class OwnedProcess:
         tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:]
         why = f"ended with code {self.ended()}" if self.ended() is not None else silent
         return SetupError(
-            f"{Path(self.command[0]).name} {why}; the end of {self.log}:\n  " + "\n  ".join(tail)
+            f"{Path(self.command[0]).name} {why}; the end of {self.log}:\n  "
+            + credentials.redact("\n  ".join(tail))
         )
 
     async def stop(self) -> None:

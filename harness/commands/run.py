@@ -227,8 +227,13 @@ def conducted(
     settings = Settings(
         retries=Retries(suite.retries.attempts, suite.retries.max_wait_s),
         connect_s=suite.timeouts.connect_s,
+        first_token_s=suite.timeouts.first_token_s,
         read_s=suite.timeouts.read_s,
         total_s=suite.timeouts.total_s,
+        retries_per_run=suite.retries.per_run,
+        retries_per_model=suite.retries.per_model,
+        breaker=suite.breaker,
+        limits={model.id: model.limits.value() for model in suite.models if model.limits},
         max_usd=None if max_usd is None else Decimal(str(max_usd)),
         price=attempt_price(assembly),
         selection=selection,

@@ -12,8 +12,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from harness import credentials
 from harness.plan import Cell
 from harness.progress import CellProgress
+from harness.report import units
 from harness.values import Attempt, Model
 
 PLAIN_EVERY_S = 5.0
@@ -48,8 +50,9 @@ class QuietView:
         """Nothing."""
 
     def tell(self, line: str) -> None:
-        """Print one line."""
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        """Print one line, without keys and without a server's control characters."""
+        shown = "\n".join(units.clean(part) for part in credentials.redact(line).splitlines())
+        self.console.print(shown, markup=False, highlight=False, soft_wrap=True)
 
 
 class PlainView(QuietView):

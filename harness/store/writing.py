@@ -29,6 +29,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness import credentials
 from harness.errors import ResultsError
 from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from harness.store.reading import journal_rows, part_number, typed
@@ -132,7 +133,8 @@ class RunWriter:
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write ``run.json`` by rename."""
-        data = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
+        plain = credentials.redact_tree(manifest)
+        data = orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
         try:
             _replace(self.folder / "run.json", data + b"\n")
         except OSError as exc:

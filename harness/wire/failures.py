@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import ssl
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx2
 
+from harness import credentials
 from harness.errors import FailureKind, RunnerError
 
 ERROR_CHARS = 500
@@ -50,9 +54,9 @@ def transport_failure(exc: BaseException) -> RunnerError:
         for error, kind in TRANSPORT_FAILURES:
             if isinstance(seen, error):
                 said = str(seen) or type(seen).__name__
-                return RunnerError(kind, f"{type(seen).__name__}: {said}"[:ERROR_CHARS])
+                return RunnerError(kind, shortened(f"{type(seen).__name__}: {said}"))
         seen = seen.__cause__ or seen.__context__
-    return RunnerError("runner", f"{type(exc).__name__}: {exc}"[:ERROR_CHARS])
+    return RunnerError("runner", shortened(f"{type(exc).__name__}: {exc}"))
 
 
 def status_failure(status: int, message: str, headers: Mapping[str, str]) -> RunnerError:
@@ -73,7 +77,7 @@ def status_failure(status: int, message: str, headers: Mapping[str, str]) -> Run
         kind = "server"
     else:
         kind = "bad_request"
-    return RunnerError(kind, message[:ERROR_CHARS], http_status=status, retry_after_s=retry_after_s(headers))
+    return RunnerError(kind, shortened(message), http_status=status, retry_after_s=retry_after_s(headers))
 
 
 # OpenAI's `insufficient_quota`; Anthropic's "credit balance is too low"; Google's per-day quota ids.
@@ -90,16 +94,42 @@ _BY_STATUS: dict[int, FailureKind] = {
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a reply asks to wait. None: it does not say, or says a date."""
+    """Return the seconds that a reply asks to wait. None: it does not say, or says nonsense.
+
+    RFC 9110, section 10.2.3: a number of seconds or a date. A date is counted from the reply's own
+    ``date``, so that a wrong clock here does not matter; without one, from this machine's.
+    """
     for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         with contextlib.suppress(KeyError, ValueError):
-            return max(0.0, float(headers[name]) * scale)
-    return None
+            seconds = float(headers[name]) * scale
+            if math.isfinite(seconds):
+                return max(0.0, seconds)
+    until = _date(headers.get("retry-after"))
+    if until is None:
+        return None
+    since = _date(headers.get("date")) or datetime.now(UTC)
+    return max(0.0, (until - since).total_seconds())
+
+
+def _date(value: str | None) -> datetime | None:
+    """Return an HTTP date as an instant; None: it is none."""
+    if not value:
+        return None
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+def shortened(text: str) -> str:
+    """Return a provider's words without keys, cut to :data:`ERROR_CHARS`; cut first, half a key would stay."""
+    return credentials.redact(text)[:ERROR_CHARS]
 
 
 def redact(text: str, *secrets: str | None) -> str:
     """Return ``text`` with each secret replaced, for messages that echo what was sent."""
     for secret in secrets:
         if secret and len(secret) >= 4:
-            text = text.replace(secret, "[redacted]")
-    return text
+            text = text.replace(secret, credentials.MARK)
+    return credentials.redact(text)

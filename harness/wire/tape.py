@@ -13,7 +13,7 @@ import httpx2
 from harness.errors import RunnerError
 from harness.wire.clock import now
 from harness.wire.events import Event, EventParser
-from harness.wire.failures import ERROR_CHARS, translated
+from harness.wire.failures import ERROR_CHARS, shortened, translated
 
 MAX_BODY_BYTES = 256 * 2**20
 
@@ -94,10 +94,10 @@ class Tape:
         seen = b""
         async for read in body:
             seen += read
-            if len(seen) > ERROR_CHARS:
+            if len(seen) > 8 * ERROR_CHARS:
                 break
         kind = self.headers.get("content-type") or "no content type"
-        start = seen[:ERROR_CHARS].decode("utf-8", "replace")
+        start = shortened(seen.decode("utf-8", "replace"))
         msg = f"expected an event stream, got {kind}: {start!r}"
         raise RunnerError("garbage", msg, http_status=self.status)
 

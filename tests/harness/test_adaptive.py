@@ -9,7 +9,7 @@ import pytest
 from harness import wire
 from harness.adaptive import FIRST_PLACES, Room
 from harness.errors import FailureKind
-from harness.load import Halt, Retries, Try, drive
+from harness.load import Ended, Halt, Retries, Try, drive
 from harness.plan import Load, Planned
 from harness.values import Failure
 from tests.makers import sample
@@ -93,15 +93,16 @@ def test_a_load_stays_below_what_a_provider_takes() -> None:
 
     answered: set[str] = set()
 
-    async def counting(attempt: Try) -> Failure | None:
+    retries = Retries(attempts=50, max_wait_s=0.0)
+
+    async def counting(attempt: Try) -> Ended:
         failure = await send(attempt)
         if failure is None:
             answered.add(attempt.planned.sample.sample_id)
-        return failure
+        return Ended(failure, retries.again(failure, attempt.tries))
 
     async def main() -> None:
         todo = [(Planned(sample(n), 0, "measure"), 0) for n in range(200)]
-        retries = Retries(attempts=50, max_wait_s=0.0)
         await drive(
             Load("adaptive", 64), todo, counting, retries=retries, halt=Halt(), seed=1, zero_s=wire.now()
         )

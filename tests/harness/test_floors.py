@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = {
     "harness.errors": 0,
     "harness.values": 0,
+    "harness.credentials": 0,
     "harness.wire": 1,
     "harness.runner": 1,
     "harness.document": 1,
@@ -36,6 +37,7 @@ FLOORS = {
     "harness.trace": 1,
     "harness.arrivals": 1,
     "harness.loads": 1,
+    "harness.conduct": 1,
     "harness.plan": 2,
     "harness.measure": 2,
     "harness.scoring": 2,
@@ -49,6 +51,12 @@ FLOORS = {
     "harness.sender": 3,
     "harness.search": 3,
     "harness.pipe": 3,
+    "harness.breaker": 3,
+    "harness.pacing": 3,
+    "harness.spending": 3,
+    "harness.gate": 3,
+    "harness.settings": 4,
+    "harness.baselines": 3,
     "harness.rescoring": 4,
     "harness.judging": 4,
     "harness.assembly": 4,
@@ -162,13 +170,17 @@ def test_harness_knows_no_runner_and_no_vendor(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", modules("runners"), ids=name_of)
-def test_runners_import_only_values_errors_and_wire(path: Path) -> None:
+def test_runners_import_only_values_errors_credentials_and_wire(path: Path) -> None:
     """So that a third party's runner can do what a built-in one can."""
     for module, _ in imports(path):
         if module.split(".")[0] == "harness":
-            assert room_of(module) in {"harness", "harness.values", "harness.errors", "harness.wire"}, (
-                f"{name_of(path)} imports {module}"
-            )
+            assert room_of(module) in {
+                "harness",
+                "harness.values",
+                "harness.errors",
+                "harness.wire",
+                "harness.credentials",
+            }, f"{name_of(path)} imports {module}"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from harness import wire
 from harness.errors import RETRYABLE, FailureKind
-from harness.load import BACKOFF_BASE_S, Halt, Retries, Try, drive
+from harness.load import BACKOFF_BASE_S, Ended, Halt, Retries, Try, drive
 from harness.plan import Load, Planned
 from harness.values import Failure
 from tests.makers import sample
@@ -53,11 +53,11 @@ def driven(
     async def main() -> None:
         halt = Halt()
 
-        async def send(attempt: Try) -> Failure | None:
+        async def send(attempt: Try) -> Ended:
             failure = await sends(attempt)
             if halt_after is not None and len(sends.tries) >= halt_after:
                 halt.now("budget")
-            return failure
+            return Ended(failure, retries.again(failure, attempt.tries))
 
         await drive(load, todo, send, retries=retries, halt=halt, seed=1, zero_s=wire.now())
 
@@ -108,8 +108,8 @@ def test_attempts_of_an_earlier_session_are_counted_on() -> None:
     assert [(3, 1)] == [(attempt.number, attempt.tries) for attempt in sends.tries]
 
 
-def test_attempts_are_bounded() -> None:
-    """A server that always fails is asked three times."""
+def test_attempts_end_when_the_sender_calls_it_settled() -> None:
+    """A server that always fails: three attempts, and no fourth."""
     server = Failure("server", "oops")
     sends = driven(Load("concurrency", 1), requests(1), Sends({"s0": [server] * 9}))
 

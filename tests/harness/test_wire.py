@@ -59,13 +59,16 @@ def test_an_endless_event_is_refused() -> None:
     [
         ({"retry-after": "7"}, 7.0),
         ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
-        ({"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:09 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 9.0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "inf"}, None),
         ({"retry-after": "-3"}, 0.0),
         ({}, None),
     ],
 )
 def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
-    """Milliseconds are finer than seconds; a date is not understood and says nothing."""
+    """Milliseconds are finer than seconds; a date counts from the reply's own; nonsense says nothing."""
     assert expected == wire.retry_after_s(headers)
 
 

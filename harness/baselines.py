@@ -1,0 +1,64 @@
+"""Baselines: names for the runs that later ones are held against, in a file that can be kept in a repository."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ResultsError
+
+FILE = "baselines.json"
+
+
+def read_baselines(results: Path) -> dict[str, dict[str, Any]]:
+    """Return the baselines of a results folder by name: ``run`` (folder, relative to it) and ``suite``.
+
+    Raises:
+        ResultsError: The file is damaged.
+    """
+    path = results / FILE
+    try:
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            str(name): {"run": str(entry["run"]), "suite": str(entry["suite"])}
+            for name, entry in found.items()
+        }
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise ResultsError(
+            f"{path} is damaged ({exc}); set the baseline anew with `bench baseline set`"
+        ) from exc
+
+
+def set_baseline(results: Path, name: str, run: Path, suite: str) -> None:
+    """Keep a run as the baseline called ``name``.
+
+    Raises:
+        ResultsError: The file cannot be written.
+    """
+    known = read_baselines(results)
+    known[name] = {"run": os.path.relpath(run, results), "suite": suite}
+    path = results / FILE
+    try:
+        partial = path.with_suffix(".tmp")
+        partial.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as exc:
+        raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another folder with --out") from exc
+
+
+def baseline(results: Path, name: str) -> Path:
+    """Return the run folder of the baseline called ``name``.
+
+    Raises:
+        ResultsError: There is none of that name.
+    """
+    known = read_baselines(results)
+    if name not in known:
+        there = f"there are: {', '.join(known)}" if known else "there is none yet"
+        raise ResultsError(f"no baseline {name!r} in {results}; {there}; `bench baseline set RUN` makes one")
+    run: str = known[name]["run"]
+    return results / run

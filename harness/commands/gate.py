@@ -1,0 +1,142 @@
+"""`bench compare` and `bench baseline`: the gate of a nightly job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from harness.commands.options import json_option
+
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), help="Results folder."
+)
+
+
+@click.command(
+    "compare",
+    epilog="""\b
+Examples:
+  bench compare results/MONDAY results/TUESDAY
+  bench compare nightly results/NEW --fail-on "accuracy<-2pp" --fail-on "p95_response>+20%"
+  bench compare nightly results/NEW --fail-on "cost_per_correct>+10%" --junit gate.xml --md "$GITHUB_STEP_SUMMARY"
+
+Exit codes: 0 pass, 1 broken (a rule has no figures, or the new run is not complete), 2 bad input, 3 regression.""",
+)
+@click.argument("base")
+@click.argument("new")
+@click.option(
+    "--fail-on",
+    "rules",
+    multiple=True,
+    metavar="RULE",
+    help="How much worse is too much, such as accuracy<-2pp. Repeatable.  [default: accuracy<-2pp, coverage<-1pp]",
+)
+@click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML.")
+@click.option(
+    "--md", type=click.Path(path_type=Path), help="Append Markdown, such as to $GITHUB_STEP_SUMMARY."
+)
+@out_option
+@json_option
+def compare_command(
+    base: str,
+    new: str,
+    rules: tuple[str, ...],
+    junit: Path | None,
+    md: Path | None,
+    out: Path,
+    *,
+    as_json: bool,
+) -> int:
+    """Hold a run against a baseline; exit 3 on a regression.
+
+    BASE and NEW are run folders or run ids; BASE may be a baseline's name. Requests are paired one by one. A rule fails when a paired test at 5 % says that the change is beyond it: noise fails nothing.
+    """
+    from harness.analysis.compare import DEFAULT_RULES, Rule, compare
+    from harness.report import gate
+    from harness.store import read_manifest
+
+    parsed = [Rule.parse(rule) for rule in rules or DEFAULT_RULES]
+    before, after = _folder(out, base), _folder(out, new)
+    found = compare([before], [after], parsed)
+    if junit is not None:
+        _write(junit, gate.junit(found), append=False)
+    if md is not None:
+        _write(md, gate.markdown(found), append=True)
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        from rich.console import Console
+
+        Console().print(gate.table(found))
+    if found.verdict == "regression":
+        return 3
+    complete = read_manifest(after)["state"] == "complete"
+    return 0 if found.verdict == "pass" and complete else 1
+
+
+@click.command(
+    "baseline",
+    epilog="""\b
+Examples:
+  bench baseline set results/RUN                  as the baseline `nightly`
+  bench baseline set results/RUN --name release
+  bench baseline show""",
+)
+@click.argument("action", type=click.Choice(("set", "show")))
+@click.argument("run", required=False)
+@click.option("--name", help="Name of the baseline.  [default: nightly; show: all]")
+@out_option
+@json_option
+def baseline_command(action: str, run: str | None, name: str | None, out: Path, *, as_json: bool) -> None:
+    """Keep a run as a baseline, or show those kept."""
+    from harness.baselines import baseline, read_baselines, set_baseline
+    from harness.errors import InputError, ResultsError
+    from harness.store import read_manifest
+
+    if action == "set":
+        if run is None:
+            raise InputError("bench baseline set needs a RUN: a folder or a run id")
+        folder = _folder(out, run)
+        manifest = read_manifest(folder)
+        if manifest["state"] != "complete":
+            raise ResultsError(
+                f"{folder} is {manifest['state']}, not complete; a baseline must have every figure"
+            )
+        set_baseline(out, name or "nightly", folder, manifest["suite"])
+        click.echo(f"baseline {name or 'nightly'}: {folder}")
+        return
+    if name is not None:
+        baseline(out, name)
+    known = {key: entry for key, entry in read_baselines(out).items() if name in {None, key}}
+    if as_json:
+        click.echo(json.dumps(known))
+        return
+    for key, entry in known.items():
+        click.echo(f"{key}  {out / entry['run']}  ({entry['suite']})")
+
+
+def _folder(results: Path, given: str) -> Path:
+    """Return a run folder given by path, by run id, or by the name of a baseline."""
+    from harness.baselines import baseline
+    from harness.errors import ResultsError
+
+    for folder in (Path(given), results / given):
+        if (folder / "run.json").exists():
+            return folder
+    try:
+        return baseline(results, given)
+    except ResultsError as exc:
+        raise ResultsError(f"{given!r} is no run folder and no run id in {results}: {exc}") from exc
+
+
+def _write(path: Path, content: str, *, append: bool) -> None:
+    from harness.errors import ResultsError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a" if append else "w", encoding="utf-8") as file:
+            file.write(content)
+    except OSError as exc:
+        raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another place") from exc

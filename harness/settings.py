@@ -1,0 +1,76 @@
+"""How a plan is run, and who is told: what :mod:`harness.run` is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+from harness.conduct import BreakerDocument, Limits
+from harness.load import Retries
+from harness.plan import Cell
+from harness.sender import Rules
+from harness.values import Attempt, Model
+
+Price = Callable[[Attempt], Decimal | None]
+"""US dollars that one attempt cost; None: unknown, or not billed by the call."""
+
+
+class Watcher(Protocol):
+    """Told of progress as it happens; must return at once."""
+
+    def model_opening(self, model: Model) -> None:
+        """A model's server or client is being made ready."""
+
+    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
+        """A cell begins; ``kept`` of its requests were finished in an earlier session."""
+
+    def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
+        """An attempt is on disk."""
+
+    def cell_ended(self, cell: Cell) -> None:
+        """A cell has its last row."""
+
+    def tell(self, line: str) -> None:
+        """One line for the user."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run a plan.
+
+    Attributes:
+        retries: When to try again.
+        connect_s: Deadline for a connection.
+        first_token_s: Deadline for the first text. None: none of its own.
+        read_s: Longest silence on an open stream.
+        total_s: Deadline for one attempt.
+        retries_per_run: Most retries of the run. None: no bound.
+        retries_per_model: Most retries at each model. None: no bound.
+        breaker: When a model is given up.
+        limits: What a model's provider allows, by model id.
+        max_usd: Spend at which the run stops. None: no limit.
+        price: Prices one attempt, for the watcher and for ``max_usd``.
+        selection: Kept in the manifest for ``--resume``.
+        calibration: What `bench calibrate` found just before, for the manifest. None: it was not asked for.
+    """
+
+    retries: Retries = field(default_factory=Retries)
+    connect_s: float = 10.0
+    first_token_s: float | None = None
+    read_s: float = 120.0
+    total_s: float = 600.0
+    retries_per_run: int | None = None
+    retries_per_model: int | None = None
+    breaker: BreakerDocument = field(default_factory=BreakerDocument)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+    max_usd: Decimal | None = None
+    price: Price = lambda _: None
+    selection: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] | None = None
+
+    @property
+    def rules(self) -> Rules:
+        """What holds for every attempt."""
+        return Rules(self.retries, self.total_s, self.first_token_s, self.read_s, self.breaker)

@@ -1,0 +1,102 @@
+"""A dead endpoint is probed a few times and left alone; what was not sent is still to be done."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from harness.breaker import Breaker
+from harness.conduct import BreakerDocument
+
+
+def breaker(said: list[str] | None = None, waits: list[float] | None = None, **rule: int) -> Breaker:
+    async def sleep(seconds: float) -> None:
+        if waits is not None:
+            waits.append(seconds)
+        await asyncio.sleep(0)
+
+    tell = (said if said is not None else []).append
+    return Breaker(BreakerDocument(**rule), sleep, lambda: False, tell)
+
+
+def test_failures_in_a_row_open_it() -> None:
+    """Two and an answer do not; three do."""
+    made = breaker(failures=3)
+    for kind in ("server", "connect", None, "server", "server"):
+        made.took(kind, "go")
+    before = str(made.state)
+    made.took("overloaded", "go")
+
+    assert ("closed", "open") == (before, made.state)
+
+
+@pytest.mark.parametrize("kind", ["rate_limit", "garbage", "timeout", "bad_request", "cut_stream"])
+def test_what_says_nothing_of_the_endpoint_does_not_open_it(kind: str) -> None:
+    """It answers, if badly."""
+    made = breaker(failures=1)
+    made.took(kind, "go")
+
+    assert "closed" == made.state
+
+
+@pytest.mark.parametrize(("kind", "enough"), [("quota", 1), ("auth", 3), ("not_found", 3)])
+def test_what_no_waiting_cures_gives_it_up(kind: str, enough: int) -> None:
+    """Without a probe: no credit at once, a refused key at the third."""
+    made = breaker()
+    for _ in range(enough):
+        assert "closed" == made.state
+        made.took(kind, "go")
+
+    assert "given_up" == made.state
+
+
+def test_a_probe_that_is_answered_closes_it() -> None:
+    """The others waited for it, and go on."""
+    said: list[str] = []
+
+    async def main() -> tuple[str, str, str]:
+        made = breaker(said, failures=1)
+        made.took("connect", "go")
+        first = await made.enter()
+        second = asyncio.create_task(made.enter())
+        await asyncio.sleep(0)
+        assert not second.done()
+        made.took(None, first)
+        return first, await second, made.state
+
+    assert ("probe", "go", "closed") == asyncio.run(main())
+    assert "the endpoint answers again" == said[-1]
+
+
+def test_the_last_probe_that_fails_gives_it_up() -> None:
+    """Three probes, each after twice the wait of the one before; then nothing is sent."""
+    waits: list[float] = []
+
+    async def main() -> tuple[str, str]:
+        made = breaker(waits=waits, failures=1, probes=3, wait_s=20)
+        made.took("connect", "go")
+        for _ in range(3):
+            made.took("connect", await made.enter())
+        return made.state, await made.enter()
+
+    assert ("given_up", "no") == asyncio.run(main())
+    assert [20, 40, 80] == waits
+
+
+def test_an_answer_to_a_request_sent_before_closes_it() -> None:
+    """It was in flight when the circuit opened."""
+    made = breaker(failures=1)
+    made.took("server", "go")
+    made.took(None, "go")
+
+    assert "closed" == made.state
+
+
+def test_a_late_failure_is_no_probe() -> None:
+    """In flight when the circuit opened: it neither counts as a probe nor lets another one in."""
+    made = breaker(failures=1, probes=1)
+    for _ in range(5):
+        made.took("server", "go")
+
+    assert "open" == made.state

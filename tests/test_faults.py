@@ -1,0 +1,122 @@
+"""A fifth of all replies spoilt in sixteen ways: every request has its outcome, and none is blamed on the model."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.conduct import BreakerDocument
+from harness.load import Halt, Retries
+from harness.plan import Load
+from harness.run import Settings, run
+from harness.runner import load as load_runner
+from harness.store import RunWriter, read_attempts, read_manifest
+from harness.values import Model, Truth, prompt_sha256
+from tests.fault_server import FAULTS, FaultServer
+from tests.harness.test_run import Watch
+from tests.makers import plan, sample
+from tests.runners.simulated import mind, served
+
+COUNT = 60
+IN_FLIGHT = 8
+PATIENT = Retries(attempts=12, max_wait_s=0.0)
+
+
+def truths() -> list[Truth]:
+    """Return a book by which every third prompt is answered wrongly, however often it is asked."""
+    return [
+        Truth(prompt_sha256(sample(n).messages), "reasoning", f"Answer: {n + (n % 3 > 0)}", "Answer: -1")
+        for n in range(COUNT)
+    ]
+
+
+def model(protocol: str, url: str) -> Model:
+    return Model(protocol, "sim", "m", "open", base_url=url, options={"sim": {"protocol": protocol}})
+
+
+def go(
+    folder: Path,
+    protocol: str,
+    share: float,
+    settings: Settings,
+    faults: tuple[str, ...] = FAULTS,
+    count: int = COUNT,
+) -> tuple[pd.DataFrame, FaultServer]:
+    """Run so many sums through a fault server and return the attempts."""
+
+    async def main() -> FaultServer:
+        async with served(m=mind(*truths())) as (upstream, _):
+            server = FaultServer(upstream, share, faults, seed=1)
+            asked = model(protocol, await server.start())
+            made = plan(asked, count=count, load=Load("concurrency", IN_FLIGHT))
+            runner = load_runner("sim")(asked)
+            try:
+                with RunWriter(folder) as writer:
+                    await run(made, {asked.id: runner}, writer, settings, Watch(), Halt())
+            finally:
+                await server.stop()
+            return server
+
+    server = asyncio.run(main())
+    return read_attempts([folder]), server
+
+
+@pytest.mark.parametrize("protocol", ["openai", "responses", "anthropic", "google"])
+def test_a_run_through_faults_ends_with_the_answers_of_one_without(tmp_path: Path, protocol: str) -> None:
+    """Each of 60 requests has one final row; accuracy is that of the fault-free run, answer by answer."""
+    settings = Settings(retries=PATIENT, total_s=1.0)
+    plain, _ = go(tmp_path / "plain", protocol, 0.0, settings)
+    spoilt, server = go(tmp_path / "spoilt", protocol, 0.2, settings)
+    finals = spoilt[spoilt["final"]]
+
+    assert "complete" == read_manifest(tmp_path / "spoilt")["state"]
+    assert server.counts["requests"] > COUNT
+    assert COUNT == len(plain) == len(finals) == finals["sample_id"].nunique()
+    assert dict(zip(plain["sample_id"], plain["answer"], strict=True)) == dict(
+        zip(finals["sample_id"], finals["answer"], strict=True)
+    )
+    assert {"correct", "wrong"} == set(finals["outcome"])
+    assert {"infra"} == set(spoilt.loc[~spoilt["final"], "outcome"])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("protocol", ["openai", "responses", "anthropic", "google"])
+def test_a_spoilt_reply_is_infra_whatever_was_spoilt(tmp_path: Path, protocol: str, fault: str) -> None:
+    """All replies are spoilt in one way: no row has a score, and each says why."""
+    settings = Settings(
+        retries=Retries(1),
+        total_s=0.5 if fault == "drip" else 20.0,
+        breaker=BreakerDocument(failures=1_000),
+    )
+    rows, _ = go(tmp_path, protocol, 1.0, settings, (fault,), 2 if fault == "oversized" else 10)
+    kinds = set(rows["failure_kind"])
+
+    assert {"infra"} == set(rows["outcome"])
+    assert rows["score"].isna().all()
+    assert kinds <= {
+        "429": {"rate_limit"}, "429_seconds": {"rate_limit"}, "429_date": {"rate_limit"},
+        "500": {"server"}, "503": {"overloaded"}, "529": {"overloaded"},
+        "reset": {"cut_stream", "connect"}, "reset_mid": {"cut_stream"}, "cut": {"cut_stream"},
+        "bad_json": {"garbage"}, "html": {"garbage"}, "json_type": {"garbage"}, "drip": {"timeout"},
+        "oversized": {"garbage"}, "doubled": {"garbage"}, "empty": {"cut_stream"},
+    }[fault], kinds  # fmt: skip
+
+
+def test_spend_stays_under_the_bound_and_what_was_in_flight(tmp_path: Path) -> None:
+    """A cent a reply that was generated, 20 cents at most, 8 in flight: at most 27 replies."""
+    cent = Decimal("0.01")
+    settings = Settings(
+        retries=PATIENT,
+        total_s=1.0,
+        max_usd=20 * cent,
+        price=lambda row: cent if row.output_tokens is not None and row.outcome != "infra" else None,
+    )
+    rows, server = go(tmp_path, "openai", 0.2, settings)
+
+    assert read_manifest(tmp_path)["reason"].startswith("--max-usd 0.20 reached")
+    assert len(rows[rows["final"]]) < COUNT
+    assert server.counts["sent_on"] <= 20 + IN_FLIGHT - 1 + server.counts["reset_mid"] + server.counts["cut"]

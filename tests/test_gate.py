@@ -1,0 +1,131 @@
+"""The gate from the command line: exit codes, JUnit, Markdown, baselines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from harness.cli import invoke
+from tests.run_folders import some_answers, write_run
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A results folder with a good run, one just as good, one much worse, and one that was stopped."""
+    monkeypatch.chdir(tmp_path)
+    results = Path("results")
+    write_run(results / "good", some_answers("open-a", 190, 200))
+    write_run(results / "again", some_answers("open-a", 189, 200))
+    write_run(results / "worse", some_answers("open-a", 120, 200))
+    stopped = write_run(results / "stopped", some_answers("open-a", 190, 200))
+    manifest = json.loads((stopped / "run.json").read_text())
+    (stopped / "run.json").write_text(json.dumps({**manifest, "state": "stopped"}))
+    return results
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> Any:
+    capsys.readouterr()
+    assert code == invoke(list(arguments)), capsys.readouterr()
+    output = capsys.readouterr()
+    return output.err if code == 2 else output.out
+
+
+@pytest.mark.parametrize(
+    ("new", "code", "verdict"),
+    [("again", 0, "pass"), ("worse", 3, "regression"), ("stopped", 1, "pass")],
+)
+def test_the_exit_code_is_the_verdict(
+    runs: Path, capsys: pytest.CaptureFixture[str], new: str, code: int, verdict: str
+) -> None:
+    """0 pass, 3 regression, 1 for a run that is not complete."""
+    output = said(capsys, "compare", "good", new, "--fail-on", "accuracy<-2pp", "--json", code=code)
+
+    assert verdict == json.loads(output)["verdict"]
+
+
+def test_bad_input_is_exit_2_and_one_line(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rule that is none, and a run that is not there."""
+    assert "write a metric" in said(capsys, "compare", "good", "again", "--fail-on", "worse", code=2)
+    output = said(capsys, "compare", "good", "nowhere", code=2)
+    assert "'nowhere' is no run folder" in output
+    assert 1 == len(output.strip().splitlines())
+
+
+def test_junit_and_markdown_say_the_same(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One case for each model and rule; the failed one says by how much; the summary is appended to."""
+    Path("summary.md").write_text("before\n")
+    options = ("--fail-on", "accuracy<-2pp", "--fail-on", "coverage<-1pp")
+    said(capsys, "compare", "good", "worse", *options, "--junit", "gate.xml", "--md", "summary.md", code=3)
+    suite = ET.fromstring(Path("gate.xml").read_text())
+    summary = Path("summary.md").read_text()
+
+    assert ("2", "1", "0") == (suite.get("tests"), suite.get("failures"), suite.get("errors"))
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "-35.0 pp" in str(failure.get("message"))
+    assert summary.startswith("before\n## Regression: open-a accuracy")
+
+
+def test_a_baseline_is_set_shown_and_compared_with(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the name `nightly` unless another is given."""
+    said(capsys, "baseline", "set", "good", code=0)
+    said(capsys, "baseline", "set", "worse", "--name", "old", code=0)
+
+    assert {"nightly": {"run": "good", "suite": "unit"}} == json.loads(
+        said(capsys, "baseline", "show", "--name", "nightly", "--json", code=0)
+    )
+    assert ["nightly", "old"] == [
+        line.split()[0] for line in said(capsys, "baseline", "show", code=0).splitlines()
+    ]
+    said(capsys, "compare", "nightly", "worse", code=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("baseline", "set", "stopped"), "is stopped, not complete"),
+        (("baseline", "set"), "needs a RUN"),
+        (("baseline", "show", "--name", "none"), "no baseline 'none'"),
+        (("compare", "none", "good"), "no baseline 'none'"),
+    ],
+)
+def test_a_baseline_that_cannot_be_is_said(
+    runs: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
+) -> None:
+    """Each with what would do."""
+    assert words in said(capsys, *arguments, code=2)
+
+
+def test_a_damaged_baseline_file_is_said(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No traceback."""
+    (runs / "baselines.json").write_text('{"nightly": 3}')
+
+    assert "baselines.json is damaged" in said(capsys, "compare", "nightly", "good", code=2)
+
+
+def test_hostile_names_are_escaped(
+    runs: Path, capsys: pytest.CaptureFixture[str], make_hostile: Callable[[str], None]
+) -> None:
+    """A model id from somebody's suite acts neither in XML nor in Markdown."""
+    make_hostile("<script>alert(1)</script>|\x1b[31m")
+    said(capsys, "compare", "hostile", "hostile", "--junit", "gate.xml", "--md", "gate.md", code=0)
+
+    assert 2 == len(ET.fromstring(Path("gate.xml").read_text()).findall("testcase"))
+    text = Path("gate.xml").read_text() + Path("gate.md").read_text()
+    assert "<script>" not in text
+    assert "\x1b" not in text
+
+
+@pytest.fixture
+def make_hostile(runs: Path) -> Callable[[str], None]:
+    """Return a maker of a run whose model has a given id."""
+
+    def make(name: str) -> None:
+        write_run(runs / "hostile", some_answers(name, 190, 200))
+
+    return make
