@@ -10,6 +10,7 @@ import ast
 import copy
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -77,6 +78,7 @@ def python_mutants(code: str, only: frozenset[str] | None = None) -> list[Mutant
     tree = ast.parse(code)
     original = ast.unparse(tree)
     found: dict[str, Mutant] = {}
+    labels: Counter[str] = Counter()
     for index, node in enumerate(ast.walk(tree)):
         if not _may_change(tree, node, only):
             continue
@@ -85,8 +87,11 @@ def python_mutants(code: str, only: frozenset[str] | None = None) -> list[Mutant
             target = list(ast.walk(mutated))[index]
             _replace(mutated, target, changed)
             text = ast.unparse(ast.fix_missing_locations(mutated))
-            if text != original:
-                found.setdefault(text, Mutant(f"line {_line(original, text)}: {label}", text + "\n"))
+            if text != original and text not in found:
+                said = f"line {_line(original, text)}: {label}"
+                labels[said] += 1
+                again = f" ({labels[said]})" if labels[said] > 1 else ""
+                found[text] = Mutant(said + again, text + "\n")
     return list(found.values())
 
 

@@ -17,6 +17,7 @@ import tasks
 from benchmarks.coding_mutants import MUTANTS, coding_tasks, equivalents, examine, mutants_of
 from benchmarks.mutation import drawn, python_mutants, sql_mutants
 from harness.scoring import make
+from harness.suite import load_suite
 from harness.task import Task
 
 ROOT = Path(tasks.__path__[0])
@@ -111,6 +112,14 @@ def test_prompts_hide_tests_and_solutions(name: str) -> None:
         solution = sample.columns["solution"]
         for text in solution.values() if isinstance(solution, dict) else [solution]:
             assert text.strip() not in prompt
+
+
+def test_the_coding_suite_holds_every_coding_task() -> None:
+    """`bench run coding` needs no key, and no coding task is left out of it."""
+    suite = load_suite(Path("coding"))
+    assert sorted(suite.task_names()) == sorted(found())
+    assert {model.runner for model in suite.models} == {"sim"}
+    assert all(model.key_env is None for model in suite.models)
 
 
 def test_stack_programs_do_what_their_translations_do() -> None:

@@ -38,6 +38,7 @@ def effective(folders, path):
 """, ("if rights is not None:", "if rights:"), ("range(len(parts), -1, -1)", "range(len(parts), 0, -1)"), (
         "effective({'/': 'r', '/a': ''}, '/a/b')", "effective({'/': 'r'}, '/a/b')", "effective({'/a': 'w', '/a/b': None}, '/a/b/c')", "effective({}, '/x')", "effective({'/': 'r'}, '/')",
         "effective({'/a': 'w'}, '/ab')", "effective({'/a/b': 'x', '/a': 'y'}, '/a')", "effective({'/a/b': 'x', '/a': 'y'}, '/a/b/c/d')", "effective({'/a': 'w'}, '/a/')", "parents('/a/b')", "parents('/')",
+        "effective({'/a': 'w'}, 'a')",
     )),
     Bug("medium", "stock", "allocate", "`allocate(lots, wanted)` takes goods from lots `(name, quantity)` in order and returns the list of `(name, taken)` with nothing but positive takes. When all lots together do not suffice it raises ValueError; nothing is then taken. `lots` is not changed.", """
 def allocate(lots, wanted):
@@ -74,6 +75,7 @@ class Bank:
         "play(Bank({'a': 5}), ('transfer', 'a', 'a', 5), ('balance', 'a'))", "play(Bank({'a': 5, 'b': 1}), ('transfer', 'a', 'b', 5), ('balance', 'a'), ('balance', 'b'))", "play(Bank({'a': 5, 'b': 1}), ('transfer', 'a', 'b', 6), ('balance', 'a'), ('balance', 'b'))",
         "play(Bank({'a': 5}), ('transfer', 'a', 'x', 1), ('transfer', 'x', 'a', 1), ('balance', 'a'), ('balance', 'x'))", "play(Bank({'a': 5, 'b': 0}), ('transfer', 'a', 'b', 0), ('transfer', 'a', 'b', -2), ('balance', 'b'))",
         "(lambda d: (Bank(d).transfer('a', 'b', 1), d))({'a': 1, 'b': 1})", "play(Bank({'a': 1, 'b': 1}), ('transfer', 'a', 'b', 1), ('transfer', 'b', 'a', 2), ('balance', 'a'))", "play(Bank({'a': 3}), ('transfer', 'a', 'a', 4), ('balance', 'a'))", "play(Bank({}), ('balance', 'a'))",
+        "(lambda d: (play(Bank(d), ('transfer', 'a', 'b', 1)), d))({'a': 1, 'b': 1})",
     )),
     Bug("hard", "matching", "matches", "`matches(pattern, name)` says whether a file name fits a pattern: `*` stands for any number of characters, also none, `?` for exactly one, everything else for itself. The whole name must fit.", """
 def matches(pattern, name):
@@ -220,6 +222,7 @@ def allows(rule, version):
         "allows('>=1.9', '1.10')", "allows('^1.4.2', '1.9.0')", "allows('^1.4.2', '2.0.0')", "allows('^1.4.2', '1.4.1')", "allows('^0.3.1', '0.3.9')", "allows('^0.3.1', '0.4.0')", "allows('^0.0.3', '0.0.4')", "allows('^0.0.3', '0.0.3')", "allows('', '1.0')",
         "allows('>1,<2', '1.5')", "allows('>1,<2', '2.0')", "allows('>1,<2', '1.0.0')", "allows('!=1.2', '1.2.0')", "allows('==3', '3.0.0')", "allows('<=2.10.0', '2.9.9')", "allows('> 1.0 , < 1.2', '1.1')", "allows('<=2', '2.0.1')", "allows('^0', '0.0.0')", "allows('^0', '0.0.1')", "allows('<2', '3')",
         "allows('>=1', '0.9.9')", "allows('!=1.2', '1.3')", "allows('==3', '3.0.1')", "allows('^1.4.2', '1.4.2')",
+        "allows('>=1.9', '1.9')", "allows('<=1.9', '1.9.0')", "allows('^1.4.2', '2.0')", "allows('^0.3.1', '0.3.99')", "allows('^0.0.3', '0.1.0')",
     )),
     Bug("hard", "tokens", "Bucket", "`Bucket(capacity, per_second)` limits a rate. It begins full. `take(now, amount)` returns True and takes tokens when enough are there, else False and takes none; tokens come back evenly over time, never beyond `capacity`. `now` is in seconds; a time before the last one counts as the last one. `wait(now, amount)` returns the seconds until `amount` are there, 0 when they are, None when they never can be; it takes none.", """
 class Bucket:

@@ -140,6 +140,7 @@ def total(amounts):
 ''', (
             "parse_amount('12.50')", "parse_amount('7')", "parse_amount('-0.05')", "parse_amount('1.5')", "parse_amount('.50')", "parse_amount(' 3.00 ')", "parse_amount('')", "parse_amount('--1')", "parse_amount('1.2.3')", "parse_amount('1e3')", "parse_amount('5.')", "parse_amount('- 1')", "parse_amount('1.005')",
             "total(['0.10', '0.20', '-0.40'])", "total([])", "parse_amount('x')", "parse_amount('1.x5')", "parse_amount('1.-5')", "parse_amount('-')", "total(['9999999999999999.99', '0.01'])",
+            "parse_amount('\u0663')", "parse_amount('1.\u0665\u0660')",
         )),
     Gap("medium", "graphs", "order", "plan",
         "Tasks that could come next are taken in alphabetical order.",
@@ -263,6 +264,7 @@ def evaluate(text):
     return value
 ''', (
             "tokens('12+(3 * 4)')", "tokens('')", "tokens('7 8')", "tokens('-5')", "tokens('1.5')", "tokens('a')", "tokens('10')", "tokens(' 4\\t/ 2 ')", "tokens('()')", "tokens('007')", "tokens('3-')", "tokens('90 % 2')",
+            "tokens('x')", "tokens('4x')",
         )),
     Gap("medium", "windows", "expire", "Limiter",
         "Times never go backwards.",

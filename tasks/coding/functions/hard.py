@@ -100,6 +100,11 @@ HARD = [
             ("same", "same"),
             ("teh", "the"),
             ("aabb", "bbaa"),
+            ("abcdef", "af"),
+            ("ab", "xxxab"),
+            ("xxxab", "ab"),
+            ("abc", "axxxxc"),
+            ("ba", "xxxxab"),
         ),
     ),
     Problem(
@@ -138,6 +143,9 @@ HARD = [
             ("aXbXc", "abc"),
             ("mississippi", "missouri"),
             ("abcde", "ace"),
+            ("abc", "xabcx"),
+            ("cab", "b"),
+            ("xyz", "axyz"),
         ),
     ),
     Problem(
@@ -157,6 +165,8 @@ HARD = [
             (0, []),
             (7, []),
             (50, [1, 2]),
+            (3, [1, 5]),
+            (4, [2, 3, 9]),
         ),
     ),
     Problem(
@@ -235,6 +245,8 @@ HARD = [
             (["a", "b", "a", "c", "b"], 2),
             (["a", "b", "c", "a", "b", "c"], 3),
             (["p", "q", "p", "r", "p", "q"], 2),
+            (["a", "b", "b", "a"], 2),
+            (["key", "key", "k"], 2),
         ),
     ),
     Problem(
@@ -273,6 +285,7 @@ HARD = [
             ("x y", 1),
             ("the quick brown fox jumps", 16),
             ("aa bb cc dd", 10),
+            ("   ", 4),
         ),
     ),
 ]
