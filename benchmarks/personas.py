@@ -109,7 +109,12 @@ def checked(name: str, limit: int, folder: Path) -> list[dict[str, Any]]:
     file, skills = every_task(folder) if name == ALL else simulated(name, folder)
     out = folder / name
     code = invoke(["run", str(file), "--yes", "--quiet", "--limit", str(limit), "--out", str(out)])
-    frame = summarize([next(iter(runs_in(out)))]).frame
+    return measured(name, next(iter(runs_in(out))), skills, code)
+
+
+def measured(name: str, run: Path, skills: dict[str, Any], code: int) -> list[dict[str, Any]]:
+    """Return a row for each model and category of a finished run."""
+    frame = summarize([run]).frame
     rows = []
     for row in frame[frame["level"] == "category"].to_dict("records"):
         if not row["scored"]:
@@ -170,7 +175,11 @@ def main() -> int:
             "neither_right_nor_wrong": odd,
             "rows": rows,
         }  # fmt: skip
-        Path(options.out).write_text(json.dumps(report, indent=1) + "\n")
+        # A row a line: a change of one figure is a change of one line.
+        head = json.dumps({**report, "rows": []}, indent=1)
+        listed = ",\n".join("  " + json.dumps(row) for row in rows)
+        text = head.replace('"rows": []', f'"rows": [\n{listed}\n ]')
+        Path(options.out).write_text(text + "\n")
     return 1 if failed or far or within < 0.9 * len(rows) else 0
 
 
