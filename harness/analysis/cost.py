@@ -129,7 +129,7 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     rows: list[dict[str, Any]] = []
     exact: dict[str, Decimal | None] = {}
     frame = read_runs.frame
-    needed = ["model_id", "category", "final", "outcome", *_TOKENS]
+    needed = ["model_id", "category", "task", "cluster_id", "final", "outcome", *_TOKENS]
     measured = frame[needed].assign(billed_usd=account.usd)[(frame["phase"] == "measure").to_numpy()]
     by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
     categories = read_runs.categories
