@@ -383,13 +383,13 @@ def find_builtin(name: str) -> Path:
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise DocumentError(
-            f"no built-in task {name!r}; {hint}there are: {', '.join(known)}. Your own is ./path/to/task.yaml",
+            f"no built-in task {name!r}; {hint}`bench list tasks` shows all {len(known)}. Your own is ./path/to/task.yaml",
             file=name,
         )
     return _builtin_folder() / name / "task.yaml"
 
 
 def describe(name: str) -> str:
-    """Return one line on a built-in task."""
+    """Return the first sentence on a built-in task."""
     document, _ = read_task(find_builtin(name))
-    return document.description.strip().splitlines()[0] if document.description.strip() else document.category
+    return document.description.strip().split(". ")[0].rstrip(".") or document.category

@@ -97,7 +97,7 @@ FAULTS = [
     ('id: "{id}"', 'id: "{kind}"', "rows 1 and 2 of"),
     ("    scorer: numeric\n", "    scorer: numeric\n    limit: 0\n", "tasks[0].limit: found 0; expected at least 1"),
     ("    scorer: numeric\n", "    scorer: {tolerance: 1}\n", "a mapping needs `name`"),
-    ("tasks:\n", "tasks:\n  - coding/nothing\n", "no built-in task 'coding/nothing'; did you mean 'coding/functions'? there are: coding/"),
+    ("tasks:\n", "tasks:\n  - coding/nothing\n", "no built-in task 'coding/nothing'; did you mean 'coding/functions'? `bench list tasks` shows all"),
     ("tasks:\n", "tasks:\n  - ./missing.yaml\n", "suite.yaml:14: tasks[0]: no such file"),
     ("tasks:\n", "loads: [{concurrency: 0}]\ntasks:\n", "loads[0].concurrency: found 0; expected at least 1"),
     ("tasks:\n", "loads: [{concurrency: 1, rate_rps: 2}]\ntasks:\n", "give exactly one of concurrency, rate_rps, ramp, replay and search; found concurrency and rate_rps"),

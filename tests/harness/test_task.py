@@ -230,9 +230,9 @@ def test_built_in_tasks_are_found_and_described() -> None:
 
 
 @pytest.mark.parametrize("name", ["coding/function", "", "../tasks/coding/functions", "coding", "a\0b"])
-def test_an_unknown_built_in_task_names_those_there_are(name: str) -> None:
+def test_an_unknown_built_in_task_says_how_to_find_them(name: str) -> None:
     """And how to name one's own."""
     with pytest.raises(
-        DocumentError, match=r"there are: coding/functions, .*Your own is \./path/to/task\.yaml"
+        DocumentError, match=r"`bench list tasks` shows all \d+\. Your own is \./path/to/task\.yaml"
     ):
         find_builtin(name)

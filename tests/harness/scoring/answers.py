@@ -97,6 +97,8 @@ MATH: tuple[tuple[str, str, str], ...] = (
     (r"\frac{2n+1}{n}", r"2 + \frac{1}{n}", r"\frac{2n-1}{n}"),
     (r"a^2b^3", r"b^3 a^2", r"a^3b^2"),
     ("1 < x < 3", "1<x<3", "1 < x < 4"),
+    (r"2\mathbf{i}+3\mathbf{j}", r"3\mathbf{j} + 2\mathbf{i}", r"2\mathbf{i}+5\mathbf{j}"),
+    (r"6:30 \text{ p.m.}", r"6:30 \text{ p.m.}", r"6:40 \text{ p.m.}"),
     (r"x \ge 4", r"x \geq 4", r"x \le 4"),
 )  # fmt: skip
 
