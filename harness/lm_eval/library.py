@@ -9,6 +9,7 @@ import os
 import random
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -109,17 +110,12 @@ def load(
             that is not allowed.
         SetupError: lm-eval is missing, or the task's data cannot be had.
     """
-    lm_eval = package()
+    package()
     user = UserYaml.of(folder / name, allow_code=allow_code) if name.endswith((".yaml", ".yml")) else None
     try:
         with quiet():
-            manager = lm_eval.tasks.TaskManager(
-                include_defaults=user is None or user.needs_defaults, include_path=user and str(user.folder)
-            )
+            manager = _manager() if user is None else _manager_for(user)
             _refuse(name, user, manager.task_index, closed)
-            if user is not None:
-                # By name, since a config given as such hands a group's own keys on to its tasks.
-                manager.task_index[user.name] = user.entry()
             loaded: dict[str, Any] = manager.load([name if user is None else user.name])
     except BenchError:
         raise
@@ -136,6 +132,23 @@ def load(
         elif own is None:
             task.set_config(key="num_fewshot", value=0)
     return loaded
+
+
+@lru_cache
+def _manager() -> Any:
+    """Return lm-eval's own tasks; reading their fourteen thousand YAMLs takes seconds."""
+    from lm_eval.tasks import TaskManager  # noqa: PLC0415 - an extra, imported late
+
+    return TaskManager()
+
+
+def _manager_for(user: UserYaml) -> Any:
+    from lm_eval.tasks import TaskManager  # noqa: PLC0415 - an extra, imported late
+
+    manager = TaskManager(include_defaults=user.needs_defaults, include_path=str(user.folder))
+    # Its task is loaded by name, since a config given as such hands a group's own keys on to its tasks.
+    manager.task_index[user.name] = user.entry()
+    return manager
 
 
 def _refuse(name: str, user: UserYaml | None, index: Mapping[str, Any], closed: Sequence[str]) -> None:

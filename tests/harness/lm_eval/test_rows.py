@@ -247,3 +247,20 @@ def test_stored_answers_are_not_scored_again_without_lm_eval(
     assert 2 == invoke(["score", str(folder)])
     assert "the suite gives no scorer for words; name one with --scorer" in capsys.readouterr().err
     assert 0 == invoke(["score", str(folder), "--scorer", "exact"])
+
+
+def test_open_and_closed_models_make_a_gap(
+    stub: Stub, bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same prompts to both sides: nine pairs, and the same answers make a gap of 0."""
+    answers = {question: replies[:1] for question, replies in stub.replies.items()}
+    stub.replies = answers
+    common = {"runner": "openai", "model": "stub", "base_url": f"{stub.url}/v1"}
+    models = [{"id": "o", "weights": "open", **common}, {"id": "c", "weights": "closed", **common}]
+    folder = bench("filters", models=models)
+    capsys.readouterr()
+
+    assert 0 == invoke(["gap", str(folder), "--json"])
+    rows = [row for row in json.loads(capsys.readouterr().out)["rows"] if row["metric"] == "accuracy"]
+    assert {(9, 0.0)} == {(row["n_pairs"], row["gap_points"]) for row in rows}
+    assert ["c", "o"] == sorted(figures["model_id"] for figures in read_manifest(folder)["graded"])
