@@ -80,9 +80,10 @@ def assemble(selection: Selection) -> Assembly:
     """
     suite = load_suite(Path(selection.suite))
     models = _models(suite, selection.models)
-    tasks = _tasks(suite, selection)
+    closed = [model.id for model in models if model.weights == "closed"]
+    tasks = _tasks(suite, selection, closed)
     for task in tasks:
-        if task.scorer_name:
+        if task.scorer_name and task.grader is None:
             try:
                 scoring.make(task.scorer_name, task.scorer_options)
             except InputError as exc:
@@ -100,7 +101,24 @@ def assemble(selection: Selection) -> Assembly:
         loads=[load for document in suite.loads for load in document.loads(suite.path.parent)],
         searches=[search for document in suite.loads if (search := document.search_value()) is not None],
     )
-    return Assembly(suite, plan, {model.id: _runner(suite, model) for model in models})
+    built = {model.id: _runner(suite, model) for model in models}
+    _refuse_weighing(suite, plan, built)
+    return Assembly(suite, plan, built)
+
+
+def _refuse_weighing(suite: Suite, plan: Plan, built: Mapping[str, Runner]) -> None:
+    """Refuse a cell that needs log-probabilities of a runner that gives none.
+
+    A runner that does says so through an optional attribute ``weighs_prompts``.
+    """
+    for cell in plan.cells:
+        if cell.task.samples[0].likelihood and not getattr(built[cell.model.id], "weighs_prompts", False):
+            msg = (
+                f"{suite.where(cell.model.id)}: model {cell.model.id!r}: task {cell.task.name!r} needs log-probabilities "
+                f"of the prompt, which runner {cell.model.runner!r} does not ask for; use runner: vllm with base_url "
+                "or serve, or leave one of the two out"
+            )
+            raise InputError(msg)
 
 
 def missing(assembly: Assembly) -> dict[str, str]:
@@ -180,9 +198,11 @@ def ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     )
 
 
-def _tasks(suite: Suite, selection: Selection) -> list[Task]:
-    tasks = suite.load_tasks(only=selection.tasks, limit=selection.limit, allow_code=selection.allow_code)
-    known = [task.name for task in tasks]
+def _tasks(suite: Suite, selection: Selection, closed: Sequence[str]) -> list[Task]:
+    tasks = suite.load_tasks(
+        only=selection.tasks, limit=selection.limit, allow_code=selection.allow_code, closed=closed
+    )
+    known = [task.name for task in tasks] + [task.grader.name for task in tasks if task.grader]
     unknown = [name for name in selection.tasks if name not in known]
     if unknown:
         names = suite.task_names()

@@ -130,7 +130,8 @@ class Crew:
         requests = cell.requests
         first_due_s = requests[todo[0][0]].due_s or 0.0
         # Expanded requests need not travel: the worker expands the same ones.
-        bare = replace(cell)
+        # Nor does what judges: replies are scored in the run's process alone.
+        bare = replace(cell, task=replace(cell.task, grader=None))
         members = self._members[:count]
         for member in members:
             places = int(cell.load.value) // count + (member.number < int(cell.load.value) % count)

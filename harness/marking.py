@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from harness import scoring
+from harness.grading import Judge
 from harness.plan import Cell, Planned
 from harness.record import CellClock, attempt_row
-from harness.scoring import Scorer
 from harness.sender import Sent
 from harness.values import Attempt, Response, Score
 
@@ -28,6 +27,7 @@ class Marking:
         simulated: Whether a simulated provider answers.
         aside: Where slow scorers run, so that they do not hold up the event loop.
         keep: Takes each row.
+        judge: Judges the replies. None: nobody, they are only timed.
     """
 
     def __init__(
@@ -39,9 +39,10 @@ class Marking:
         aside: Executor,
         keep: Keep,
         *,
+        judge: Judge | None,
         simulated: bool,
     ) -> None:
-        """Make the task's scorer."""
+        """Start with nothing under way."""
         self._run_id = run_id
         self._suite = suite
         self._cell = cell
@@ -49,27 +50,24 @@ class Marking:
         self._simulated = simulated
         self._aside = aside
         self._keep = keep
-        task = cell.task
-        self._scorer: Scorer | None = (
-            scoring.make(task.scorer_name, task.scorer_options) if task.scorer_name else None
-        )
+        self._judge = judge
         self._under_way: set[asyncio.Task[None]] = set()
 
     def take(self, sent: Sent) -> None:
         """Score an attempt and keep its row: at once, or when a slow scorer is done with it."""
-        response, scorer = sent.response, self._scorer
+        response, judge = sent.response, self._judge
         wanted = sent.planned.is_scored and response.failure is None and response.finish_reason != "refusal"
-        if scorer is None or not wanted:
+        if judge is None or not wanted:
             self._finish(sent, None)
-        elif not scorer.slow:
-            self._finish(sent, _scored(scorer, response, sent.planned))
+        elif not judge.slow:
+            self._finish(sent, _scored(judge, response, sent.planned))
         else:
-            self._under_way.add(asyncio.create_task(self._later(scorer, sent)))
+            self._under_way.add(asyncio.create_task(self._later(judge, sent)))
 
-    async def _later(self, scorer: Scorer, sent: Sent) -> None:
+    async def _later(self, judge: Judge, sent: Sent) -> None:
         loop = asyncio.get_running_loop()
         self._finish(
-            sent, await loop.run_in_executor(self._aside, _scored, scorer, sent.response, sent.planned)
+            sent, await loop.run_in_executor(self._aside, _scored, judge, sent.response, sent.planned)
         )
 
     def _finish(self, sent: Sent, score: Score | None) -> None:
@@ -93,9 +91,9 @@ class Marking:
             await asyncio.gather(*self._under_way)
 
 
-def _scored(scorer: Scorer, response: Response, planned: Planned) -> Score:
+def _scored(judge: Judge, response: Response, planned: Planned) -> Score:
     """Score one answer; a scorer's bug leaves the answer unscored and says so."""
     try:
-        return scorer(response.answer, planned.sample)
+        return judge.score(response.answer, planned)
     except Exception as exc:  # noqa: BLE001 - an answer that was paid for must not be lost to a scorer's bug
         return Score(None, "unscored", reason=f"the scorer broke: {type(exc).__name__}: {exc}")

@@ -111,7 +111,8 @@ class Cell:
         The salt is the same for all models, so both sides of a comparison are sent the same bytes; it differs between
         loads, repetitions of a load and repeats of a sample, so no cell is answered from a cache that another filled.
         """
-        if self.load.salt is None:
+        if self.load.salt is None or planned.sample.likelihood:
+            # A text to be weighed is weighed as it stands.
             return planned.sample.messages
         what: tuple[object, ...] = (self.seed, self.task.name, self.load.label, planned.repeat)
         if self.load.salt == "request":
@@ -212,7 +213,9 @@ def expand(
     """
     pairs = [(model, task, merged(defaults, task.params, model.params)) for model in models for task in tasks]
     cells = tuple(
-        Cell(model, task, load, params, repeats, seed) for model, task, params in pairs for load in loads
+        Cell(model, task, load, params, repeats * task.repeats, seed)
+        for model, task, params in pairs
+        for load in loads
     )
     planned = tuple(
         PlannedSearch(model, task, search, params, repeats, seed)

@@ -22,6 +22,7 @@ from harness import manifest as manifests
 from harness.crew import zero_ahead_s
 from harness.errors import BenchError, ResultsError
 from harness.gate import Gate
+from harness.grading import graded, judge_of
 from harness.load import Halt
 from harness.marking import Marking
 from harness.pipe import Report
@@ -141,6 +142,7 @@ class _Conductor:
                 for cell in self.plan.cells_of(model):
                     self.watcher.cell_started(cell, len(cell.requests), len(cell.requests))
                     self.watcher.cell_ended(cell)
+                self._grade(model)
                 continue
             await self._one_model(model, self.runners[model.id])
 
@@ -190,6 +192,7 @@ class _Conductor:
             if gate.breaker.state == "given_up":
                 said = f"given up after {gate.breaker.why}; the rest is unsent"
                 self.manifest["failures"].append({"model_id": model.id, "message": said})
+            self._grade(model)
         except ResultsError:
             raise
         except BenchError as exc:
@@ -203,6 +206,11 @@ class _Conductor:
             finally:
                 await runner.close()
                 _redact_logs(log_dir)
+
+    def _grade(self, model: Model) -> None:
+        """Keep what the tasks' own judges make of all replies of one model."""
+        others = [row for row in self.manifest.get("graded", []) if row["model_id"] != model.id]
+        self.manifest["graded"] = others + graded(self.plan.cells_of(model), self.writer.folder)
 
     async def _one_cell(self, cell: Cell, stage: Stage, halt: Halt, tally: Tally | None = None) -> None:
         """Send what is left of a cell.
@@ -237,7 +245,7 @@ class _Conductor:
             suite = (self.plan.suite, self.plan.suite_sha256)
             marking = Marking(
                 self.manifest["run_id"], suite, cell, clock, self.scorers, keep,
-                simulated=stage.runner.simulated,
+                judge=judge_of(cell, self.writer.folder), simulated=stage.runner.simulated,
             )  # fmt: skip
             samples: list[dict[str, Any]] = []
             reports: list[Report] = []

@@ -91,8 +91,11 @@ class Sender:
 
     def warm_up(self, planned: Planned) -> None:
         """Prepare a request and drop it: what is made on first use is made before the clock starts."""
+        self.runner.prepare(self._request(planned))
+
+    def _request(self, planned: Planned) -> Request:
         cell = self.cell
-        self.runner.prepare(Request(cell.model, cell.messages(planned), cell.params_of(planned)))
+        return Request(cell.model, cell.messages(planned), cell.params_of(planned), planned.sample.likelihood)
 
     async def send(self, attempt: Try) -> Ended:
         """Make one attempt, unless its model has been given up: then the request is still to be done."""
@@ -102,7 +105,7 @@ class Sender:
         )
         if entry is None:
             return Ended(None, again=False)
-        call = self.runner.prepare(Request(cell.model, cell.messages(planned), cell.params_of(planned)))
+        call = self.runner.prepare(self._request(planned))
         self.in_flight += 1
         in_flight = self.in_flight
         began_s = wire.now()

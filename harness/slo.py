@@ -49,7 +49,9 @@ class Slo:
             (self.response_s, row.done_s),
         )
         for limit_s, at_s in instants:
-            if limit_s is not None and (at_s is None or at_s - row.scheduled_s > limit_s):
+            if limit_s is None:
+                continue
+            if at_s is None or row.scheduled_s is None or at_s - row.scheduled_s > limit_s:
                 return False
         return self.inter_chunk_s is None or slowest_gap_s(row.chunk_s, self.percentile) <= self.inter_chunk_s
 

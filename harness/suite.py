@@ -15,7 +15,8 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from harness.conduct import BreakerDocument, LimitsDocument, RetriesDocument, TimeoutsDocument
 from harness.document import NAME, PATH_NAME, Document, Path_, Strict, check, read_document, refuse_keys
-from harness.errors import DocumentError, SetupError
+from harness.errors import DocumentError
+from harness.lm_eval import entry as lm_eval
 from harness.loads import LoadDocument
 from harness.tariff import BookCost, GpuCost, TokenCost
 from harness.task import ParamsDocument, Task, TaskDocument, find_builtin, load_task, read_task
@@ -127,13 +128,6 @@ class TaskEntry(Strict):
     params: ParamsDocument | None = Field(None, description="parameters for this task alone")
 
 
-class LmEvalEntry(Strict):
-    """A task of lm-evaluation-harness."""
-
-    lm_eval: str = Field(min_length=1, description="its name there")
-    limit: int | None = Field(None, ge=1, description="first N samples")
-
-
 class ArenaDocument(Strict):
     """How answers are set against each other."""
 
@@ -194,10 +188,16 @@ class Suite(Strict):
 
     def task_names(self) -> list[str]:
         """Return the names of the suite's tasks without reading their data."""
-        return [document.name for document, _, _, _ in self._task_documents()]
+        foreign = [entry.lm_eval for _, entry in lm_eval.entries(self._document)]
+        return [document.name for _, (document, _, _, _) in self._task_documents()] + foreign
 
     def load_tasks(
-        self, only: Iterable[str] = (), limit: int | None = None, *, allow_code: bool = False
+        self,
+        only: Iterable[str] = (),
+        limit: int | None = None,
+        *,
+        allow_code: bool = False,
+        closed: Sequence[str] = (),
     ) -> list[Task]:
         """Return the tasks with their samples.
 
@@ -205,6 +205,7 @@ class Suite(Strict):
             only: Names to load; (): all.
             limit: First N samples of each, on top of the suite's own limits. None: no further limit.
             allow_code: Whether Python that a task names may run.
+            closed: Models with closed weights that will be asked; some of lm-eval's tasks cannot be.
 
         Raises:
             DocumentError: A task's document or data is wrong.
@@ -212,7 +213,7 @@ class Suite(Strict):
         wanted = set(only)
         entries = self._task_documents()
         seen: dict[str, int] = {}
-        for index, (document, _, _, _) in enumerate(entries):
+        for index, (document, _, _, _) in entries:
             if document.name in seen:
                 raise self._document.error(
                     ("tasks", index),
@@ -220,27 +221,27 @@ class Suite(Strict):
                 )
             seen[document.name] = index
         tasks: list[Task] = []
-        for document, source, own_limit, path in entries:
+        for _, (document, source, own_limit, path) in entries:
             if wanted and document.name not in wanted:
                 continue
             limits = [bound for bound in (own_limit, limit, document.limit) if bound is not None]
             tasks.append(load_task(document, source, min(limits, default=None), path, allow_code=allow_code))
-        return tasks
+        return tasks + lm_eval.tasks(
+            self._document, wanted, limit, closed=closed, allow_code=allow_code, taken=seen
+        )
 
-    def _task_documents(self) -> list[tuple[TaskDocument, Document, int | None, Path_]]:
+    def _task_documents(self) -> list[tuple[int, tuple[TaskDocument, Document, int | None, Path_]]]:
         """Return each task's document, where it stands, its limit here, and its place in that file."""
-        return [self._one_task(index, entry) for index, entry in enumerate(self.tasks)]
+        return [
+            (index, self._one_task(index, entry))
+            for index, entry in enumerate(self.tasks)
+            if not lm_eval.is_entry(entry)
+        ]
 
     def _one_task(
         self, index: int, entry: str | dict[str, Any]
     ) -> tuple[TaskDocument, Document, int | None, Path_]:
         at: Path_ = ("tasks", index)
-        if isinstance(entry, dict) and "lm_eval" in entry:
-            check(self._document, LmEvalEntry, entry, at)
-            raise SetupError(
-                f"{self.path}:{self._document.line(at)}: {entry['lm_eval']!r}: lm-eval tasks do not run in this version; "
-                "bring the data as JSONL (`bench init --from`), or leave the task out"
-            )
         if isinstance(entry, dict) and "task" not in entry:
             return check(self._document, TaskDocument, entry, at), self._document, None, at
         named = check(self._document, TaskEntry, {"task": entry} if isinstance(entry, str) else entry, at)
@@ -348,7 +349,7 @@ def json_schema() -> dict[str, Any]:
         "anyOf": [
             {"type": "string", "description": "category/name of a built-in task, or the path of a task.yaml"},
             TaskEntry.model_json_schema(),
-            LmEvalEntry.model_json_schema(),
+            lm_eval.LmEvalEntry.model_json_schema(),
             {"$ref": "#/$defs/TaskDocument"},
         ]
     }

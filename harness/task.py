@@ -16,6 +16,7 @@ from harness.data import ImageError, Row, read_hugging_face, read_image, read_ro
 from harness.document import PATH_NAME, WORD, Document, Path_, Strict, check, read_document, refuse_keys
 from harness.errors import DocumentError
 from harness.generated import generate_rows
+from harness.grader import Grader
 from harness.template import MissingColumnError, TemplateError, column_or_value, filled, value_of
 from harness.values import Image, Message, Params, Part, Role, Sample, Text, canonical_json, sha256
 
@@ -163,6 +164,8 @@ class Task:
         data_policy: ``private`` is never sent to a metered API.
         license: Of the data. None: not said.
         source: The file that says it.
+        repeats: Times each sample is asked, for each of the suite's own repeats.
+        grader: Judges the replies in place of a scorer. None: the scorer does.
     """
 
     name: str
@@ -176,6 +179,8 @@ class Task:
     data_policy: Literal["public", "private"] = "public"
     license: str | None = None
     source: str = ""
+    repeats: int = 1
+    grader: Grader | None = None
 
 
 def read_task(file: Path) -> tuple[TaskDocument, Document]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import runner as runners
-from harness import scoring
 from harness.assembly import AD_HOC, ad_hoc_model
 from harness.document import read_document
 from harness.errors import DocumentError, InputError, SetupError
+from harness.grading import scorer_of
 from harness.measure import measure
 from harness.plan import Load, Plan, expand
 from harness.record import judged, outcome_of
@@ -146,9 +146,10 @@ def find_model(subject: Subject, name: str) -> Model:
 
 def judge(task: Task, sample: Sample, reply: str) -> tuple[Outcome, float | None, Score | None]:
     """Return outcome, value and what the scorer says of a reply."""
-    if task.scorer_name is None:
+    scorer = scorer_of(task)
+    if scorer is None:
         return "unscored", None, None
-    score = scoring.make(task.scorer_name, task.scorer_options)(reply, sample)
+    score = scorer(reply, sample)
     return (*outcome_of("stop", score), score)
 
 
@@ -169,7 +170,7 @@ async def ask(subject: Subject, sample: Sample, model: Model) -> Trial:
             f"{task.name} has `data_policy: private`, and {model.id} is an API that is paid by the token"
         )
     plan = _plan(subject, task, model)
-    call = runner.prepare(Request(model, sample.messages, plan.cells[0].params))
+    call = runner.prepare(Request(model, sample.messages, plan.cells[0].params, sample.likelihood))
     with tempfile.TemporaryDirectory() as folder:
         try:
             await runner.open(Session(log_dir=Path(folder), connections=1, truth=plan.truth))
@@ -177,8 +178,8 @@ async def ask(subject: Subject, sample: Sample, model: Model) -> Trial:
         finally:
             await runner.close()
     score: Score | None = None
-    if task.scorer_name and response.failure is None and response.finish_reason != "refusal":
-        scorer = scoring.make(task.scorer_name, task.scorer_options)
+    scorer = scorer_of(task)
+    if scorer is not None and response.failure is None and response.finish_reason != "refusal":
         score = await asyncio.to_thread(scorer, response.answer, sample)
     outcome, value = judged(response, score)
     return Trial(call, response, outcome, value, score, runner.simulated)

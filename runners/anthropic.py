@@ -84,8 +84,12 @@ class AnthropicRunner:
             asked.changes.append(f"max_tokens {asked.max_tokens} added: Messages requires one")
         asked.unsupported("seed", asked.seed, "Messages has none")
         arguments: dict[str, Any] = {"max_tokens": asked.max_tokens}
-        if asked.stop:
-            arguments["stop_sequences"] = asked.stop
+        # Messages refuses a stop sequence without a visible character (HTTP 400).
+        stop = [word for word in asked.stop or () if word.strip()]
+        if stop:
+            arguments["stop_sequences"] = stop
+        if len(stop) < len(asked.stop or ()):
+            asked.changes.append("stop strings of blanks dropped: Messages refuses them")
         arguments |= self._thinking(asked)
         # Since 2.13 messages.create has no argument for these; the wire still takes them.
         extra = {

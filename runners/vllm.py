@@ -23,8 +23,8 @@ from typing import Any
 
 from harness.errors import InputError, SetupError
 from harness.values import Call, Chunk, Model, Request, Session
+from runners.completions import CompletionsRunner
 from runners.engine import InProcessEngine
-from runners.openai import OpenAIRunner
 from runners.process import OwnedProcess
 
 DEFAULT_URL = "http://127.0.0.1:8000/v1"
@@ -72,8 +72,9 @@ class VllmRunner:
         self._engine = InProcessEngine(model, engine) if engine is not None else None
         url = model.base_url or os.environ.get("VLLM_BASE_URL") or DEFAULT_URL
         self._asked = replace(model, name=_served_name(self.serve) or model.name)
-        self._client = OpenAIRunner(replace(self._asked, base_url=url))
+        self._client = CompletionsRunner(replace(self._asked, base_url=url))
         self.metered = self._client.metered and self.serve is None and self._engine is None
+        self.weighs_prompts = self._engine is None
         self._server: OwnedProcess | None = None
 
     @staticmethod
@@ -116,7 +117,7 @@ class VllmRunner:
             return
         if self.serve is not None:
             url = await self._start(self.serve, session)
-            self._client = OpenAIRunner(replace(self._asked, base_url=url, key_env=None))
+            self._client = CompletionsRunner(replace(self._asked, base_url=url, key_env=None))
         await self._client.open(session)
 
     async def _start(self, serve: Mapping[str, Any], session: Session) -> str:

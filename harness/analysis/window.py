@@ -52,7 +52,8 @@ def stretches(frame: pd.DataFrame) -> Stretches:
     count = int(code.max()) + 1 if len(code) else 0
     scheduled = frame["scheduled_s"].to_numpy(np.float64)
     first = frame["attempt"].to_numpy() == 1
-    measured = (frame["phase"] == "measure").to_numpy() & first
+    # An imported row has no place in any schedule.
+    measured = (frame["phase"] == "measure").to_numpy() & first & ~np.isnan(scheduled)
     start_s = np.full(count, np.inf)
     np.minimum.at(start_s, code[measured], scheduled[measured])
     workers = frame["worker"].to_numpy(np.int64)

@@ -88,7 +88,8 @@ def show(assembly: Assembly, console: Console) -> None:
     console.print(cells)
     changes: dict[str, list[str]] = {}
     for cell in plan.cells:
-        request = Request(cell.model, cell.task.samples[0].messages, cell.params)
+        first = cell.task.samples[0]
+        request = Request(cell.model, first.messages, cell.params, first.likelihood)
         for change in assembly.runners[cell.model.id].prepare(request).changes:
             models = changes.setdefault(change, [])
             if cell.model.id not in models:

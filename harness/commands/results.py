@@ -188,7 +188,7 @@ def print_tables(folders: Sequence[Path], console: Console) -> None:
     from harness.analysis.passes import passes
     from harness.analysis.pricing import bill
     from harness.analysis.summary import summarize
-    from harness.report import text
+    from harness.report import graded, text
     from harness.report.passes import passes_table
 
     runs = read(folders)
@@ -198,6 +198,9 @@ def print_tables(folders: Sequence[Path], console: Console) -> None:
     console.print(passes_table(passes(runs)))
     console.print(text.gap_table(gap(runs, billed=billed)))
     console.print(text.cost_table(costs))
+    own = graded.table(runs.manifests)
+    if own is not None:
+        console.print(own)
 
 
 def write_page(folders: Sequence[Path], path: Path) -> Path:

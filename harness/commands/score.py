@@ -111,7 +111,7 @@ def _suite(
     scorers = {
         task.name: (task.scorer_name, scoring.make(task.scorer_name, task.scorer_options))
         for task in plan.tasks
-        if task.scorer_name
+        if task.scorer_name and task.grader is None
     }
     return samples, scorers
 

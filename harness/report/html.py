@@ -18,6 +18,7 @@ from harness.analysis.samples import MOST_ITEMS, samples
 from harness.analysis.summary import Summary, summarize
 from harness.prices import book_version
 from harness.report import browser, charts, svg, units
+from harness.report.graded import figures
 
 
 def report(runs: Runs | Sequence[Path], most_samples: int = MOST_ITEMS) -> str:
@@ -167,6 +168,10 @@ def _run(manifest: Mapping[str, Any]) -> dict[str, Any]:
             (
                 "tasks",
                 "; ".join(f"{task['name']} ({task['samples']} samples)" for task in manifest["tasks"]),
+            ),
+            *(
+                (units.clean(f"lm-eval: {task}, {who}"), f"{metric}: {value}")
+                for who, task, metric, value in figures([manifest])
             ),
         ],
     }

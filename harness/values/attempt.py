@@ -78,17 +78,17 @@ class Attempt:
     service_tier: str | None
     # when
     started_at: datetime
-    scheduled_s: float
+    scheduled_s: float | None
     sent_s: float | None
     first_byte_s: float | None
     first_token_s: float | None
     first_answer_s: float | None
     last_token_s: float | None
-    done_s: float
+    done_s: float | None
     chunk_s: tuple[float, ...]
     chunk_tokens: tuple[int, ...] | None
     loop_lag_s: float | None
-    in_flight: int
+    in_flight: int | None
     # how much
     input_tokens: int | None
     cached_input_tokens: int | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -133,11 +134,40 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt to one model."""
+    """One prompt to one model.
+
+    Attributes:
+        likelihood: True: the last message is not asked for but weighed: how likely is it, as plain text,
+            after the text before it? The answer is then :meth:`Likelihood.as_answer`.
+    """
 
     model: Model
     messages: tuple[Message, ...]
     params: Params
+    likelihood: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How likely a model finds a given text.
+
+    Attributes:
+        logprob: Natural logarithm of the text's probability after its context, summed over its tokens.
+        greedy: Whether each of its tokens is the likeliest one at its place.
+    """
+
+    logprob: float
+    greedy: bool
+
+    def as_answer(self) -> str:
+        """Return it as the text that is stored as the answer; digits are kept to the last one."""
+        return json.dumps({"logprob": self.logprob, "greedy": self.greedy})
+
+    @classmethod
+    def of_answer(cls, answer: str) -> Likelihood:
+        """Return what :meth:`as_answer` wrote."""
+        found = json.loads(answer)
+        return cls(float(found["logprob"]), bool(found["greedy"]))
 
 
 @dataclass(frozen=True, slots=True)

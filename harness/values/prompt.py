@@ -138,6 +138,8 @@ class Sample:
         columns: The source row, for scorers that need more than the target.
         reference: A reply that scores 1, where the task gives one.
         decoy: A plausible reply that scores 0, where the task gives one.
+        likelihood: True: nothing is to be generated; the last message, an assistant's, is to be given its
+            log-probability after the text before it.
     """
 
     sample_id: str
@@ -148,3 +150,4 @@ class Sample:
     columns: Mapping[str, Any] = field(default_factory=dict)
     reference: str | None = None
     decoy: str | None = None
+    likelihood: bool = False

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.errors import DocumentError, InputError, SetupError
+from harness.errors import DocumentError, InputError
 from harness.suite import builtin_suites, json_schema, load_suite
 from harness.values import Image, Params, Text
 
@@ -160,10 +160,11 @@ def test_two_tasks_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "tasks[1]: task 'sums' is there twice, also as tasks[0]" in refused(tmp_path, twice)
 
 
-def test_lm_eval_tasks_are_refused_with_the_reason(tmp_path: Path) -> None:
-    """The key is known; this version does not run it."""
-    with pytest.raises(SetupError, match="lm-eval tasks do not run in this version"):
-        load_suite(write(tmp_path, SUITE.replace("tasks:\n", "tasks:\n  - lm_eval: gsm8k\n"))).load_tasks()
+def test_an_entry_for_lm_eval_takes_its_own_keys_alone(tmp_path: Path) -> None:
+    """What lm-eval's task says is not said again here."""
+    wrong = SUITE.replace("tasks:\n", "tasks:\n  - {lm_eval: gsm8k, scorer: exact}\n")
+    with pytest.raises(DocumentError, match=r"tasks\[0\].scorer: unknown key"):
+        load_suite(write(tmp_path, wrong)).load_tasks()
 
 
 def test_aliases_cannot_grow_without_bound(tmp_path: Path) -> None:

@@ -252,6 +252,17 @@ def test_every_error_of_openai_has_a_kind() -> None:
         assert openai_failure(error, None).kind != "runner", found
 
 
+def test_messages_is_sent_no_stop_of_blanks() -> None:
+    """lm-eval's tasks often stop at a line's end, which Messages refuses; the row says that it was dropped."""
+    body = sent("messages", params=Params(max_tokens=16, stop=("\n\n", "END")))
+    runner = AnthropicRunner(Model("m", "anthropic", "claude-sonnet-4-5", "closed"))
+    call = runner.prepare(Request(runner.model, prompt(), Params(max_tokens=16, stop=("\n",))))
+
+    assert ["END"] == body["stop_sequences"]
+    assert "stop_sequences" not in call.body
+    assert "stop strings of blanks dropped: Messages refuses them" in call.changes
+
+
 def test_every_error_of_anthropic_has_a_kind() -> None:
     """No class of the SDK falls through to `runner`."""
     request = httpx2.Request("POST", "http://x.test")

@@ -18,7 +18,7 @@ LITELLM = ROOT / ".venv-litellm" / "bin" / "litellm"
 READY_S = 240.0
 SERVE_ARGS = (
     "--served-model-name", "tiny", "--max-model-len", "512", "--dtype", "float32", "--enforce-eager",
-    "--enable-prompt-tokens-details",
+    "--enable-prompt-tokens-details", "--enable-tokenizer-info-endpoint",
 )  # fmt: skip
 SERVE_ENV = {
     "HF_HUB_OFFLINE": "1",
