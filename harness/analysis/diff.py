@@ -134,7 +134,9 @@ def _answers(folders: Sequence[Path]) -> pd.DataFrame:
     columns = [*_KEY, "cluster_id", "attempt", "final", "phase", *_TOLD, *_CODE, *_MODEL]
     frame = read_attempts(folders, columns)
     frame = frame[frame["final"] & (frame["phase"] == "measure")]
-    frame = frame.astype(dict.fromkeys((*_KEY[:3], "load_kind", "outcome", *_MODEL), object))
+    texts = [*_KEY[:3], "load_kind", "cluster_id", "outcome", "answer", "finish_reason", *_CODE, *_MODEL]
+    # Plain texts: categories of two runs do not compare.
+    frame = frame.astype(dict.fromkeys(texts, object))
     scored = ~frame["outcome"].isin(["infra", "unscored"]) & frame["score"].notna()
     return frame.assign(scored=scored).drop_duplicates(_KEY, keep="last").reset_index(drop=True)
 

@@ -268,7 +268,7 @@ def _chosen(
 
 def _scored(side: Side, code: int | None) -> Side:
     mask = ~np.isnan(side.columns["score"])
-    return side.where(mask if code is None else mask & (side.category == code))
+    return side.only("score").where(mask if code is None else mask & (side.category == code))
 
 
 def _correct(rows: list[dict[str, Any]], margin: float) -> None:

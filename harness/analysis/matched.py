@@ -42,8 +42,12 @@ def matched(
 def _cheapest(models: Mapping[str, Side], name: str, opened: Sequence[str], margin: float) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
     for other in opened:
-        shared = pair(models[name], models[other]).both("score")
-        usd = [_mean(side.columns["usd"]) for side in (shared.closed, shared.open)]
+        shared = pair(*(models[side].only("score", "usd") for side in (name, other)))
+        usd = [
+            _mean(side.columns["usd"][~np.isnan(side.columns["score"])])
+            for side in (shared.closed, shared.open)
+        ]
+        shared = shared.both("score")
         if len(shared.closed.item) and usd[1] is not None:
             found.append(_compared(shared, name, other, usd, margin))
     passed = [one for one in found if one["verdict"] != "closed ahead"]

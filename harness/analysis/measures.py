@@ -49,7 +49,7 @@ def measured(shared: Pairs, margin: float, bias: float) -> Iterator[dict[str, An
             )
         yield row
     for metric, below in (("usd_per_task", None), ("usd_per_correct", "correct")):
-        known = shared.both("usd")
+        known = shared.both("usd", *((below,) if below else ()))
         row = {"metric": metric, "unit": "usd", "better": "lower", **_counts(known)}
         if not len(known.closed.item):
             row["verdict"] = "unknown: no price"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,10 @@ class Side:
     category: Ints
     columns: dict[str, Floats]
     infra: np.ndarray[Any, np.dtype[np.bool_]]
+
+    def only(self, *names: str) -> Side:
+        """Return the side with the named columns alone."""
+        return replace(self, columns={name: self.columns[name] for name in names})
 
     def where(self, mask: np.ndarray[Any, Any]) -> Side:
         """Return the rows picked by a mask or by numbers."""
@@ -78,12 +82,12 @@ class Pairs:
         )
 
     def both(self, *names: str) -> Pairs:
-        """Return the pairs where both sides know every named column."""
+        """Return the pairs where both sides know every named column, with those columns alone."""
         known = np.ones(len(self.closed.item), dtype=bool)
         for name in names:
             known &= ~(np.isnan(self.closed.columns[name]) | np.isnan(self.open.columns[name]))
-        return Pairs(
-            self.closed.where(known), self.open.where(known), self.unequal, self.only_closed, self.only_open
+        return replace(
+            self, closed=self.closed.only(*names).where(known), open=self.open.only(*names).where(known)
         )
 
 

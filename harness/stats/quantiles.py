@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import special
 
-from harness.stats.paired import Difference
+from harness.stats.paired import INNER, Difference
 from harness.stats.resampling import SEED
 from harness.stats.shares import Floats, Interval, Ints, cluster_sums, robust_variance
 
@@ -56,7 +56,7 @@ def quantile_difference(
         # Every draw shows the same difference: fall back to the two spreads as if they were unpaired.
         error = math.hypot(_unpaired_error(first, share), _unpaired_error(second, share))
     free = max(groups - 1, 1)
-    outer, inner = (float(special.stdtrit(free, level)) * error for level in (0.975, 0.95))
+    outer, inner = (float(special.stdtrit(free, level)) * error for level in (0.975, 0.5 + INNER / 2))
     p = float(2 * special.stdtr(free, -abs(here) / error)) if error > 0 else float(here == 0)
     return Difference(
         here, here - outer, here + outer, here - inner, here + inner, p, error, n, groups, "quantile", "t"
