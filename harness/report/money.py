@@ -81,6 +81,18 @@ def legs_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
     return Group(table, *said)
 
 
+def token_cost_lines(costs: Mapping[str, Mapping[str, float]]) -> list[Text]:
+    """Return what tokens of self-hosted models cost, one line each."""
+    return [
+        Text(
+            f"{units.clean(name)}: {units.usd(cost['input'])} per M input tokens, {units.usd(cost['output'])} per M output tokens "
+            f"plus {units.usd(cost['output_per_1k_context'])} for each 1,000 of context ({cost['shapes']:.0f} sizes of request, "
+            f"within {cost['worst_error']:.0%})"
+        )
+        for name, cost in costs.items()
+    ]
+
+
 def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
     """Return what bought tokens would have cost otherwise."""
     if frame.empty:

@@ -222,7 +222,7 @@ def test_disagreement_of_repeats_is_a_signal(make_run: Make, answers: Answers) -
 
 
 def test_a_gap_that_is_not_resolved_has_no_measures(make_run: Make, answers: Answers) -> None:
-    """ "Gap not resolved" instead of the share recovered."""
+    """The headline says so, in place of the share recovered."""
     found = tiers([make_run(both(answers, open_right=88, closed_right=90), open_a=OPEN)], draws=100)
 
     assert not found.resolved
