@@ -43,7 +43,7 @@ import pandas as pd
 from harness.analysis.frames import Runs, codes, floats, read, records
 from harness.analysis.legs import legs
 from harness.analysis.pricing import Bill, Quote, bill
-from harness.analysis.token_cost import fit_token_cost, shapes_of
+from harness.analysis.token_cost import FEWEST_SHAPES, fit_token_cost, shapes_of
 from harness.errors import InputError
 from harness.prices import GpuPrice, UnitPrices, Unpriced, book_version
 from harness.stats import ratio_interval
@@ -164,6 +164,8 @@ def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for model_id, quote in account.quotes.items():
         if not isinstance(quote, GpuPrice) or model_id not in runs.models:
+            continue
+        if len({cell["task"] for cell in runs.cells if cell["model_id"] == model_id}) < FEWEST_SHAPES:
             continue
         shapes = shapes_of(runs, model_id)
         with contextlib.suppress(InputError):

@@ -23,6 +23,8 @@ from harness.errors import InputError
 from harness.stats import Floats
 
 FEWEST_SHAPES = 4
+_NEEDED = ("task", "run_id", "cell_id", "final", "outcome", "sent_s", "done_s", "input_tokens",
+           "cached_input_tokens", "output_tokens")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,8 @@ def shapes_of(runs: Runs, model_id: str) -> list[Shape]:
     """
     cost: dict[str, Any] = dict(runs.model(model_id).get("cost") or {})
     gpus = float(cost.get("gpus", 1))
-    frame = runs.frame[(runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")]
+    mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()
+    frame = runs.frame[list(_NEEDED)][mask]
     best: dict[str, tuple[float, Shape]] = {}
     for (task, _, _), part in frame.groupby(["task", "run_id", "cell_id"], observed=True):
         done = part[part["final"] & (part["outcome"] != "infra") & part["output_tokens"].notna()]
