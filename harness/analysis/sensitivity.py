@@ -2,7 +2,7 @@
 
 Monte Carlo draws each input with a range from a triangular distribution over it, independently.
 
-Columns of :func:`tornado`, one row for each input with a range, widest first:
+Columns of :func:`tornado`, one row for each input with a range, widest first, those whose swing is not known before them:
 ``input`` ``unit`` ``low`` ``value`` ``high``; ``usd_at_low`` ``usd_at_high`` (self-hosting minus the API, USD
 a month at the volume; null: more replicas than are counted), ``swing_usd``, ``break_even_mtok_at_low`` ``break_even_mtok_at_high`` (for good; null: none).
 
@@ -137,4 +137,6 @@ def tornado(scenario: Scenario, volume_mtok: float, v_max_mtok: float, leg: str 
             row["swing_usd"] = abs(row["usd_at_high"] - row["usd_at_low"])
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(_TORNADO))
-    return frame.sort_values("swing_usd", ascending=False, kind="stable", ignore_index=True)
+    return frame.sort_values(
+        "swing_usd", ascending=False, kind="stable", na_position="first", ignore_index=True
+    )

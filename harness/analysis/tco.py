@@ -83,15 +83,13 @@ class Tco:
     def headline(self) -> str:
         """Return the finding in one sentence for each API."""
         parts = []
+        chances = {row["leg"]: row["p_self_cheaper"] for row in records(self.legs)}
         for leg, found in self.break_evens.items():
-            chance = float(self.legs.loc[self.legs["leg"] == leg, "p_self_cheaper"].iloc[0])
-            drawn = (
-                ""
-                if np.isnan(chance)
-                else (
+            chance, drawn = chances[leg], ""
+            if chance is not None:
+                drawn = (
                     f"; at {in_words(self.volume_mtok)} it is cheaper in {chance:.0%} of {self.draws:,} draws"
                 )
-            )
             parts.append(f"Break-even of self-hosting against the {leg} API: {found.words}{drawn}.")
         return " ".join(parts) or "No API has a known price; nothing can be compared."
 
