@@ -4,7 +4,8 @@ The rules, in this order. (1) Where data may not leave, only self-hosting is lef
 measured and is behind by more than the margin, the closed API is kept, or a tier in front of it where a router or
 cascade was measured to pay. (3) Where the open model must be changed (fine-tuned weights), it is hosted or
 self-hosted. (4) Else the cheapest leg at the volume; self-hosting only where it is the cheapest in at least nine
-draws of ten, and there are people to run it. (5) Nothing measured on one's own tasks: the answer is provisional.
+draws of ten, and there are people to run it. (5) Nothing measured on one's own tasks, or a gap that is not
+distinguishable from none: the answer is provisional.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Advice:
 
     Attributes:
         choice: The recommendation.
-        provisional: Whether nothing was measured on own tasks.
+        provisional: Whether nothing was measured on own tasks, or what was measured settles nothing.
         because: The rules that led to it, with their numbers.
         would_change: What would change it, with the numbers at which it would.
         simulated: Whether a simulated provider is behind a number.
@@ -121,8 +122,11 @@ def advise(
         choice = _confined(situation, answer, measured, because, change)
     if gaps is not None:
         _by_latency(situation, gaps, because)
+    unsettled = measured is not None and measured["verdict"] == "not distinguishable"
+    if unsettled and measured is not None and measured["items_needed"] is not None:
+        change.append(f"certainty: about {int(measured['items_needed']):,} tasks would settle the gap")
     simulated = answer.simulated or (gaps is not None and gaps.simulated)
-    return Advice(choice, measured is None, because, change, simulated)
+    return Advice(choice, measured is None or unsettled, because, change, simulated)
 
 
 def _usd(answer: Tco, leg: str) -> float | None:

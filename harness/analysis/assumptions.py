@@ -121,6 +121,8 @@ def _capacity(given: TcoDocument, base: Throughput, found: dict[str, Quantity], 
     if asked is not None and asked.requests_per_s is not None:
         found[name] = quantity(_plain(asked.requests_per_s), UNITS[name])
     elif asked is not None and asked.output_tokens_per_s is not None:
+        if written <= 0:
+            raise InputError("capacity.output_tokens_per_s needs output_tokens above 0; give requests_per_s")
         rate = quantity(_plain(asked.output_tokens_per_s), "tokens/s")
         scale = (1.0 if asked.derate is None else float(asked.derate)) / written
         low, high = (None if end is None else end * scale for end in (rate.low, rate.high))

@@ -30,6 +30,7 @@ Columns of :attr:`CostTable.frame`, one row for each model and category (``all``
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -42,8 +43,10 @@ import pandas as pd
 from harness.analysis.frames import Runs, codes, floats, read, records
 from harness.analysis.legs import legs
 from harness.analysis.pricing import Bill, Quote, bill
+from harness.analysis.token_cost import FEWEST_SHAPES, fit_token_cost, shapes_of
+from harness.errors import InputError
 from harness.prices import GpuPrice, UnitPrices, Unpriced, book_version
-from harness.stats import Floats, ratio_interval
+from harness.stats import ratio_interval
 
 ALL = "all"
 _TOKENS = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
@@ -93,6 +96,8 @@ class CostTable:
         simulated: Whether any row is simulated.
         warnings: One sentence for each thing that a reader must know.
         legs: The three legs side by side, see :mod:`harness.analysis.legs`.
+        token_costs: By self-hosted model, what an input and an output token cost, fitted over the measured sizes of
+            request; only where there are enough of them.
         exact_usd: ``usd`` of each model over all categories as Decimal. None: unknown.
     """
 
@@ -101,6 +106,7 @@ class CostTable:
     warnings: list[str] = field(default_factory=list)
     exact_usd: dict[str, Decimal | None] = field(default_factory=dict)
     legs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    token_costs: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the documented shape of ``bench cost --json``; USD as numbers, unknown as null."""
@@ -108,6 +114,7 @@ class CostTable:
             "schema": 1,
             "rows": records(self.frame),
             "legs": records(self.legs),
+            "token_costs": self.token_costs,
             "warnings": self.warnings,
             "price_book": book_version(),
             "simulated": self.simulated,
@@ -129,8 +136,9 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     rows: list[dict[str, Any]] = []
     exact: dict[str, Decimal | None] = {}
     frame = read_runs.frame
-    needed = ["model_id", "category", "task", "cluster_id", "final", "outcome", *_TOKENS]
-    measured = frame[needed].assign(billed_usd=account.usd)[(frame["phase"] == "measure").to_numpy()]
+    needed = ["model_id", "category", "final", "outcome", *_TOKENS]
+    beside = frame[needed].assign(billed_usd=account.usd, cluster=codes(frame, ["task", "cluster_id"]))
+    measured = beside[(frame["phase"] == "measure").to_numpy()]
     by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
     categories = read_runs.categories
     for model_id in _paid(read_runs):
@@ -146,7 +154,25 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
     table[_TOKENS] = table[_TOKENS].astype("Int64")
     sides = legs(read_runs, table, account)
-    return CostTable(table, read_runs.simulated, account.warnings, exact, sides)
+    return CostTable(
+        table, read_runs.simulated, account.warnings, exact, sides, _token_costs(read_runs, account)
+    )
+
+
+def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
+    """Return USD per million tokens by class, with the fit's shapes and worst error."""
+    found: dict[str, dict[str, float]] = {}
+    for model_id, quote in account.quotes.items():
+        if not isinstance(quote, GpuPrice) or model_id not in runs.models:
+            continue
+        if len({cell["task"] for cell in runs.cells if cell["model_id"] == model_id}) < FEWEST_SHAPES:
+            continue
+        shapes = shapes_of(runs, model_id)
+        with contextlib.suppress(InputError):
+            fit = fit_token_cost(shapes)
+            prices = fit.usd_per_mtok(float(quote.usd_per_gpu_hour))
+            found[model_id] = {**prices, "shapes": len(shapes), "worst_error": fit.worst_error}
+    return found
 
 
 def _paid(runs: Runs) -> list[str]:
@@ -202,11 +228,11 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
     tokens = None if input_tokens is None or output_tokens is None else input_tokens + output_tokens
     row["usd_per_mtok"] = None if not tokens else _over(None if usd is None else usd * 1_000_000, tokens)
     if usd is not None:
-        row.update(_intervals(part, account.usd[runs.frame.index.get_indexer(part.index)], row["kind"]))
+        row.update(_intervals(part, row["kind"]))
     return row
 
 
-def _intervals(part: pd.DataFrame, usd: Floats, kind: str | None) -> dict[str, float | None]:
+def _intervals(part: pd.DataFrame, kind: str | None) -> dict[str, float | None]:
     """Return the 95 % intervals of dollars per task, per correct task and per million tokens."""
     final = part["final"].to_numpy(dtype=bool)
     answered = final & (part["outcome"] != "infra").to_numpy()
@@ -216,7 +242,7 @@ def _intervals(part: pd.DataFrame, usd: Floats, kind: str | None) -> dict[str, f
         "usd_per_correct": final & (part["outcome"] == "correct").to_numpy(),
         "usd_per_mtok": tokens / 1e6,
     }
-    clusters = codes(part, ["task", "cluster_id"])
+    usd, clusters = part["billed_usd"].to_numpy(), part["cluster"].to_numpy()
     found: dict[str, float | None] = {}
     for name, count in below.items():
         if kind == "gpu" and name == "usd_per_task":

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.frames import Runs, codes, floats, records
-from harness.analysis.pricing import Bill, price_attempts
+from harness.analysis.pricing import TOKENS, Bill, price_attempts
 from harness.prices import GpuPrice, UnitPrices, hosts, newest_day
 from harness.stats import Floats, ratio_interval
 
@@ -119,8 +119,8 @@ def _hosted(runs: Runs, model_id: str, model: Any) -> dict[str, Any]:
         reason = f"the price book knows nobody who hosts {weights}; name it with cost: {{weights: …}}, or `bench prices show`"
         return _missing("hosted", model_id, reason)
     offer = offers[0]
-    frame = runs.frame
-    part = frame[(frame["model_id"] == model_id) & (frame["phase"] == "measure")]
+    mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()
+    part = runs.frame[[*TOKENS, "final", "outcome", "from_cache", "task", "cluster_id"]][mask]
     usd = price_attempts(part, offer)
     final = part["final"].to_numpy(dtype=bool)
     answered = final & (part["outcome"] != "infra").to_numpy()

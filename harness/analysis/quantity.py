@@ -134,8 +134,10 @@ def tokens(text: str | float) -> float:
     Raises:
         InputError: It is no count above zero.
     """
-    match = _COUNT.fullmatch(str(text))
+    match = _COUNT.fullmatch(text) if isinstance(text, str) else None
     count = float(match.group(1)) * _SUFFIX[match.group(2).lower()] if match else 0.0
-    if count <= 0:
+    if not isinstance(text, str):
+        count = float(text)
+    if not 0 < count < float("inf"):
         raise InputError(f"found {str(text)!r}; write a number of tokens such as 50M, 1.5B or 2000000")
     return count

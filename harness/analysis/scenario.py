@@ -118,6 +118,27 @@ class Scenario:
         for name in ("headroom", "cached_share", "batch_share", "residual", "reserved_discount"):
             if name in self.inputs and max(self.inputs[name].value, self.inputs[name].high or 0) > 1:
                 raise InputError(f"found {name} above 1; it is a share")
+        sizes = [self.inputs[name] for name in ("input_tokens", "output_tokens")]
+        if sum(size.value if size.low is None else size.low for size in sizes) <= 0:
+            raise InputError("found requests of no tokens; give input_tokens or output_tokens above 0")
+        self._check_course()
+
+    def _check_course(self) -> None:
+        peak = self.inputs["peak_over_average"]
+        if self.demand.shape == "day":
+            # A day of the curve's own peak; the curve is drawn anew for others.
+            day(peak.value)
+        elif peak.ranged or not np.isclose(peak.value, self.demand.peak_over_average):
+            raise InputError(
+                f"peak_over_average goes with the demand shape day; {self.demand.shape} has its own, "
+                f"{self.demand.peak_over_average:.3g}"
+            )
+        if self.availability_target > 0 and (
+            self.availability <= 0 or self.availability_target >= 1 > self.availability
+        ):
+            raise InputError(
+                f"availability {self.availability:g} never gives {self.availability_target:g}; lower the target"
+            )
 
     @property
     def point(self) -> dict[str, float]:

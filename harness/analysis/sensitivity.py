@@ -2,9 +2,9 @@
 
 Monte Carlo draws each input with a range from a triangular distribution over it, independently.
 
-Columns of :func:`tornado`, one row for each input with a range, widest first:
+Columns of :func:`tornado`, one row for each input with a range, widest first, those whose swing is not known before them:
 ``input`` ``unit`` ``low`` ``value`` ``high``; ``usd_at_low`` ``usd_at_high`` (self-hosting minus the API, USD
-a month at the volume), ``swing_usd``, ``break_even_mtok_at_low`` ``break_even_mtok_at_high`` (for good; null: none).
+a month at the volume; null: more replicas than are counted), ``swing_usd``, ``break_even_mtok_at_low`` ``break_even_mtok_at_high`` (for good; null: none).
 
 Columns of :attr:`Draws.frame`, one row for each volume and leg: ``volume_mtok`` ``leg`` ``usd_p05`` ``usd_p50``
 ``usd_p95`` (USD a month; null: the leg has no price) ``p_self_cheaper`` (share of draws in which self-hosting
@@ -126,13 +126,17 @@ def tornado(scenario: Scenario, volume_mtok: float, v_max_mtok: float, leg: str 
         }
         for end, value in (("low", given.low), ("high", given.high)):
             values = {**scenario.point, name: value}
-            costs = legs_usd_per_month(scenario, values, np.array([volume_mtok]))
-            own, other = costs["self"], costs[leg]
             found = break_even(scenario, leg, v_max_mtok, values)
-            row[f"usd_at_{end}"] = None if own is None or other is None else float(own[0] - other[0])
             row[f"break_even_mtok_at_{end}"] = None if found is None else found.last_mtok
-        if row["usd_at_low"] is not None:
+            row[f"usd_at_{end}"] = None
+            if volume_mtok <= volume_limit_mtok(values):
+                costs = legs_usd_per_month(scenario, values, np.array([volume_mtok]))
+                own, other = costs["self"], costs[leg]
+                row[f"usd_at_{end}"] = None if own is None or other is None else float(own[0] - other[0])
+        if row["usd_at_low"] is not None and row["usd_at_high"] is not None:
             row["swing_usd"] = abs(row["usd_at_high"] - row["usd_at_low"])
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(_TORNADO))
-    return frame.sort_values("swing_usd", ascending=False, kind="stable", ignore_index=True)
+    return frame.sort_values(
+        "swing_usd", ascending=False, kind="stable", na_position="first", ignore_index=True
+    )

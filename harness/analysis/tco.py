@@ -83,12 +83,14 @@ class Tco:
     def headline(self) -> str:
         """Return the finding in one sentence for each API."""
         parts = []
+        chances = {row["leg"]: row["p_self_cheaper"] for row in records(self.legs)}
         for leg, found in self.break_evens.items():
-            chance = float(self.legs.loc[self.legs["leg"] == leg, "p_self_cheaper"].iloc[0])
-            parts.append(
-                f"Against the {leg} API self-hosting breaks even: {found.words}; at {in_words(self.volume_mtok)} it is "
-                f"cheaper in {chance:.0%} of {self.draws:,} draws."
-            )
+            chance, drawn = chances[leg], ""
+            if chance is not None:
+                drawn = (
+                    f"; at {in_words(self.volume_mtok)} it is cheaper in {chance:.0%} of {self.draws:,} draws"
+                )
+            parts.append(f"Break-even of self-hosting against the {leg} API: {found.words}{drawn}.")
         return " ".join(parts) or "No API has a known price; nothing can be compared."
 
     def to_json(self) -> dict[str, Any]:
@@ -208,9 +210,11 @@ def _compared(scenario: Scenario, here: pd.DataFrame) -> pd.DataFrame:
         more: dict[str, Any] = {"label": scenario.labels.get(leg, ""), "saving_usd_per_year": None}
         price = None if leg == "self" else api_usd_per_mtok(leg, point)
         if price is not None:
+            price = float(price)
             bill = float(row["usd"])
             more["saving_usd_per_year"] = 12 * (bill - own)
-            more["needed_utilisation"] = float(needed_utilisation(own, price, replicas * rate))
+            if price > 0:
+                more["needed_utilisation"] = float(needed_utilisation(own, float(price), replicas * rate))
             if scenario.owned:
                 capex = replicas * point["capex_usd_per_replica"]
                 more["payback_months"] = payback_months(capex, bill, own - replicas * float(always))

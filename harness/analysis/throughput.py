@@ -42,7 +42,13 @@ class Throughput:
     simulated: bool = False
 
     def at_shape(self, input_tokens: float, output_tokens: float) -> Quantity:
-        """Return the rate for requests of another size, scaled by their tokens where they differ."""
+        """Return the rate for requests of another size, scaled by their tokens where they differ.
+
+        Raises:
+            InputError: A request of no tokens.
+        """
+        if input_tokens + output_tokens <= 0:
+            raise InputError("found requests of no tokens; give input_tokens or output_tokens above 0")
         scale = (self.input_tokens + self.output_tokens) / (input_tokens + output_tokens)
         low, high = (None if end is None else end * scale for end in (self.low, self.high))
         return Quantity(

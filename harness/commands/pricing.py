@@ -50,6 +50,7 @@ def attempt_price(assembly: Assembly) -> Price:
             cached_input_tokens=row.cached_input_tokens or 0,
             cache_write_tokens=row.cache_write_tokens or 0,
             cache_write_1h_tokens=row.cache_write_1h_tokens or 0,
+            image_count=row.image_count,
         )
 
     return price

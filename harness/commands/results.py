@@ -152,6 +152,8 @@ def cost_command(runs: tuple[Path, ...], questions: tuple[str, ...], *, as_json:
     console = Console()
     console.print(text.cost_table(table))
     console.print(money.legs_table(table.legs, simulated=table.simulated))
+    for line in money.token_cost_lines(table.token_costs):
+        console.print(line)
     if asked:
         console.print(money.what_if_table(pd.concat(asked, ignore_index=True), simulated=table.simulated))
 

@@ -14,7 +14,7 @@ from harness.report.money import notes, table_of
 
 def tiers_table(found: Tiers) -> RenderableType:
     """Return each policy's quality, cost and measures, and both models by category."""
-    heads = ("quality %", "$/task", "closed", "APGR (95 %)", "CPT 80 %", "dIBC %")
+    heads = ("quality %", "$/task", "closed", "APGR (95 %)", "dIBC %")
     table = table_of(f"Tiers of {units.clean(found.open_model)} and {units.clean(found.closed_model)}", ("policy",),
                      heads, simulated=found.simulated)  # fmt: skip
     for row in records(found.frame):
@@ -30,7 +30,6 @@ def tiers_table(found: Tiers) -> RenderableType:
             units.usd(row["usd_per_task"]),
             f"{row['closed_share']:.0%}",
             average,
-            units.NOTHING if row["cpt_80"] is None else f"{row['cpt_80']:.0%}",
             units.NOTHING if benefit is None else f"{benefit:+.0f}",
         )
     by = table_of("By category", ("category",), ("n", "open %", "closed %", "only open", "only closed"))

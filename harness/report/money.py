@@ -64,23 +64,33 @@ def disagreement_table(rows: Sequence[Disagreement], compared: int) -> Renderabl
 
 def legs_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
     """Return the three legs side by side, and under them who is paid for what, or why a leg is missing."""
-    heads = ("per task", "95 %", "per correct", "per M tokens")
-    title = "Three ways to the same tasks, retries included"
-    table = table_of(title, ("", "model"), heads, simulated=simulated)
+    heads = ("per task", "95 %", "per correct", "per M tok")
+    table = table_of("Three ways to the same tasks", ("",), heads, simulated=simulated)
     said: list[Text] = []
     for row in records(frame):
+        name = LEG_NAMES[row["leg"]] + (f", {units.clean(row['model_id'])}" if row["model_id"] else "")
         table.add_row(
-            LEG_NAMES[row["leg"]],
-            units.clean(row["model_id"]),
+            name,
             units.usd(row["usd_per_task"]),
-            _range(row["usd_per_task_low"], row["usd_per_task_high"]),
+            _range(row["usd_per_task_low"], row["usd_per_task_high"], _brief_usd),
             units.usd(row["usd_per_correct"]),
             units.usd(row["usd_per_mtok"]),
         )
-        model = f" ({units.clean(row['model_id'])})" if row["model_id"] else ""
         words = row["reason"] if row["usd_per_task"] is None else row["label"]
-        said.append(Text(f"{LEG_NAMES[row['leg']]}{model}: {units.clean(words)}", "dim"))
+        said.append(Text(f"{name}: {units.clean(words)}", "dim"))
     return Group(table, *said)
+
+
+def token_cost_lines(costs: Mapping[str, Mapping[str, float]]) -> list[Text]:
+    """Return what tokens of self-hosted models cost, one line each."""
+    return [
+        Text(
+            f"{units.clean(name)}: {units.usd(cost['input'])} per M input tokens, {units.usd(cost['output'])} per M output tokens "
+            f"plus {units.usd(cost['output_per_1k_context'])} for each 1,000 of context ({cost['shapes']:.0f} sizes of request, "
+            f"within {cost['worst_error']:.0%})"
+        )
+        for name, cost in costs.items()
+    ]
 
 
 def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
@@ -166,6 +176,10 @@ def notes(lines: Iterable[str]) -> list[Text]:
     return [Text(f"Note: {units.clean(line)}", "dim") for line in dict.fromkeys(lines)]
 
 
+def _brief_usd(value: Any) -> str:
+    return units.usd(value, 2)
+
+
 def _range(low: Any, high: Any, write: Callable[[Any], str] = units.usd) -> str:
     return f"{write(low)} to {write(high)}" if units.known(low) and units.known(high) else units.NOTHING
 
@@ -182,7 +196,7 @@ def table_of(title: str, left: Iterable[str], right: Iterable[str], *, simulated
         pad_edge=False,
     )
     for place, name in enumerate(left):
-        table.add_column(name, overflow="fold", min_width=14 if place == 0 else 8)
+        table.add_column(name, overflow="fold", min_width=20 if place == 0 else 8)
     for name in right:
         table.add_column(name, justify="right", no_wrap=True)
     return table

@@ -17,8 +17,7 @@ from harness.analysis.hosting import floor_usd_per_mtok
 from harness.analysis.scenario import api_usd_per_mtok
 from harness.analysis.tco import Tco
 from harness.errors import ResultsError
-from harness.report import units
-from harness.report.money import LEG_NAMES, short_usd
+from harness.report.money import LEG_NAMES
 from harness.report.plots import COLOURS, STYLE, blank, finished, label
 
 if TYPE_CHECKING:
@@ -72,7 +71,14 @@ def cost_volume(answer: Tco) -> Figure:
             continue
         colour = LEG_COLOURS[str(leg)]
         volumes = rows["volume_mtok"].to_numpy() * 1e6
-        axes.plot(volumes, rows["usd"], color=colour, linewidth=1.8, label=_leg(answer, str(leg)))
+        axes.plot(
+            volumes,
+            rows["usd"],
+            color=colour,
+            linewidth=1.8,
+            drawstyle="steps-pre" if leg == "self" else "default",
+            label=_leg(answer, str(leg)),
+        )
         axes.fill_between(volumes, rows["usd_p05"], rows["usd_p95"], color=colour, alpha=0.14, linewidth=0)
     for found in answer.break_evens.values():
         if found.last_mtok is not None:
@@ -85,12 +91,13 @@ def cost_volume(answer: Tco) -> Figure:
                 xytext=(4, 0),
                 textcoords="offset points",
                 color=LEG_COLOURS[found.leg],
+                backgroundcolor="white",
             )
     axes.axvline(answer.volume_mtok * 1e6, color="#5b6574", linewidth=1)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: in_words(value / 1e6)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: label(short_usd(value))))
+    axes.yaxis.set_major_formatter(FuncFormatter(_dollars))
     axes.set_xlabel("tokens a month, input and output")
     axes.set_ylabel("USD a month (band: 5 to 95 %)")
     axes.legend(frameon=False, loc="upper left")
@@ -127,7 +134,7 @@ def price_utilisation(answer: Tco) -> Figure:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: label(units.usd(value, 2))))
+    axes.yaxis.set_major_formatter(FuncFormatter(_dollars))
     axes.set_xlabel("utilisation of the replicas within the latency limits")
     axes.set_ylabel("USD per million tokens")
     axes.legend(frameon=False)
@@ -157,6 +164,10 @@ def quality_cost(tiers: Tiers) -> Figure:
     axes.set_ylabel("quality, %")
     axes.legend(frameon=False, loc="lower right")
     return finished(figure, simulated=tiers.simulated)
+
+
+def _dollars(value: float, _: int) -> str:
+    return label(f"${value:,.0f}" if value >= 1 else f"${value:g}")
 
 
 def _leg(answer: Tco, leg: str) -> str:

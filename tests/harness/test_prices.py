@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from harness.errors import DocumentError
 from harness.prices import (
     GpuPrice,
     UnitPrices,
     Unpriced,
     book_models,
     book_version,
+    hosts,
     lookup,
     model_price,
     price,
 )
+from harness.prices.book import book, priced_row
+from harness.prices.check import disagreements
+from harness.prices.listing import listing
 from harness.values import Usage
 
 DAY = date(2026, 11, 1)
@@ -108,6 +115,149 @@ def test_a_tier_without_a_price_is_said() -> None:
     assert priority.rates.input == Decimal("1.75")
     assert "priority" in (priority.note or "")
     assert "nonesuch" in (silent.note or "")
+
+
+# The traps of genai-prices itself: when one of these fails, the pinned version has mended it.
+def test_trap_one_the_catalogue_prices_deepseek_by_the_hour() -> None:
+    """$0.27 by day and half of it by night, for any date; the book says 0.28 and says so in `bench prices check`."""
+    from genai_prices import Usage as Counted
+    from genai_prices import calc_price
+
+    at_hour = [
+        calc_price(
+            Counted(input_tokens=1_000_000),
+            "deepseek-chat",
+            provider_id="deepseek",
+            genai_request_timestamp=datetime(2026, 1, 10, hour, tzinfo=UTC),
+        ).total_price
+        for hour in (3, 20)
+    ]
+
+    assert [Decimal("0.27"), Decimal("0.135")] == sorted(at_hour, reverse=True)
+
+
+def test_trap_three_the_catalogue_ignores_a_context_in_silence() -> None:
+    """A batch of Opus 4.6 on 2026-02-12 comes back at the full $5; the book has $2.50."""
+    from genai_prices import Usage as Counted
+    from genai_prices import calc_price
+
+    silent = calc_price(
+        Counted(input_tokens=1_000_000 // 10),
+        "claude-opus-4-6",
+        provider_id="anthropic",
+        genai_request_timestamp=datetime(2026, 2, 12, tzinfo=UTC),
+        price_context={"processing": "batch"},
+    )
+
+    assert Decimal("0.5") == silent.total_price
+    assert Decimal("2.5") == found("anthropic", "claude-opus-4-6", date(2026, 2, 12), "batch").rates.input
+
+
+def test_trap_four_a_retired_model_keeps_its_price() -> None:
+    """gemini-3-pro-preview was shut down on 2026-03-09; a run of February is still priced, and later ones too."""
+    assert Decimal(2) == found("google", "gemini-3-pro-preview", date(2026, 2, 12)).rates.input
+    assert Decimal(2) == found("google", "gemini-3-pro-preview", date(2026, 11, 24)).rates.input
+
+
+def test_trap_five_the_provider_is_never_guessed() -> None:
+    """One model id, two providers, two prices; without a known provider there is none."""
+    weights = {
+        price.provider: price.rates.output
+        for price in hosts("meta-llama/Llama-3.3-70B-Instruct", date(2026, 11, 24))
+    }
+
+    assert {"groq": Decimal("0.79"), "together": Decimal("0.88")} == weights
+    assert isinstance(lookup("", "gpt-5.2", DAY), Unpriced)
+
+
+def test_the_updater_is_never_started() -> None:
+    """No price comes from the network: nothing of ours names the updater."""
+    ours = [
+        *Path(__file__).parents[2].glob("harness/**/*.py"),
+        *Path(__file__).parents[2].glob("runners/**/*.py"),
+    ]
+
+    assert not [path for path in ours if "UpdatePrices" in path.read_text(encoding="utf-8")]
+
+
+def test_a_price_in_another_currency() -> None:
+    """2 EUR at 1.10 dollars: 2.20, and the source says so."""
+    row = {
+        "provider": "p", "model": "m", "input": "2", "output": "4", "currency": "EUR", "usd_per_unit": "1.10",
+        "source": "s",
+    }  # fmt: skip
+    priced = priced_row(row, "")
+
+    assert (Decimal("2.20"), Decimal("4.40")) == (priced.rates.input, priced.rates.output)
+    assert "EUR at 1.10 USD" in priced.detail
+
+
+def test_images_by_the_piece() -> None:
+    """Two images at $0.003 on top of the tokens; where there is no price they count as tokens do."""
+    priced = priced_row(
+        {"provider": "p", "model": "m", "input": "1", "output": "1", "image": "0.003", "source": "s"}, ""
+    )
+
+    assert Decimal("0.007") == priced.usd(input_tokens=1000, output_tokens=0, image_count=2)
+    assert Decimal("0.00175") == found("openai", "gpt-5.2").usd(
+        input_tokens=1000, output_tokens=0, image_count=2
+    )
+
+
+def test_every_row_of_the_book_has_its_keys() -> None:
+    """No unknown key, a source and a day on each, prices as text, tiers and thresholds of the same classes."""
+    classes = {"input", "output", "cached_input", "cache_write_5m", "cache_write_1h", "image"}
+    needed = {"provider", "model", "valid_from", "input", "output", "source", "checked_on"}
+    known = classes | needed | {"valid_until", "weights", "above", "tiers", "currency", "usd_per_unit"}
+    for row in book()["prices"]:
+        assert needed <= set(row) <= known, row
+        assert all(isinstance(row[name], str) for name in classes & set(row))
+        for tier in row.get("tiers", {}).values():
+            assert set(tier) <= classes
+        for step in row.get("above", ()):
+            assert set(step) <= classes | {"input_tokens"}
+
+
+def test_sources_that_disagree_are_listed(tmp_path: Path) -> None:
+    """Of January 2026 genai-prices has the stale deepseek-chat; a file says other figures still."""
+    file = tmp_path / "prices.json"
+    entry = {
+        "input_cost_per_token": 2e-6,
+        "output_cost_per_token": 1.4e-5,
+        "cache_read_input_token_cost": 1.75e-7,
+    }
+    file.write_text(json.dumps({"gpt-5.2": entry, "odd": {"input_cost_per_token": "x"}, "sample_spec": 1}))
+    rows, compared = disagreements(date(2026, 1, 10), file)
+    listed = {(row.model, row.token_class): row for row in rows}
+
+    assert compared > len(rows)
+    assert (Decimal("0.42"), Decimal("1.1")) == (
+        listed["deepseek-chat", "output"].book,
+        listed["deepseek-chat", "output"].catalogue,
+    )
+    assert Decimal(2) == listed["gpt-5.2", "input"].other
+    assert ("gpt-5.2", "output") not in listed
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"a": 1}', "{"])
+def test_a_file_that_is_no_price_file(tmp_path: Path, text: str) -> None:
+    """Named in one line with what is expected."""
+    file = tmp_path / "prices.json"
+    file.write_text(text)
+
+    with pytest.raises(DocumentError, match="LiteLLM"):
+        disagreements(DAY, file)
+
+
+def test_all_that_is_known_of_a_model() -> None:
+    """Anthropic's own price with its batch factor; weights name those who host them; nothing known is an empty list."""
+    opus = {row.price.provider: row for row in listing("claude-opus-4-6", datetime(2026, 11, 24, tzinfo=UTC))}
+    llama = listing("meta-llama/Llama-3.3-70B-Instruct", datetime(2026, 11, 24, tzinfo=UTC))
+
+    assert 0.5 == opus["anthropic"].batch_factor
+    assert {"groq", "together"} <= {row.price.provider for row in llama}
+    assert [] == listing("no-such-model", datetime(2026, 11, 24, tzinfo=UTC))
+    assert 5.0 == opus["anthropic"].to_json()["input"]
 
 
 def test_a_dated_id_is_the_bare_ids_price() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from harness.analysis.assumptions import scenario
 from harness.analysis.crossings import break_even, in_words
@@ -17,7 +20,10 @@ from harness.analysis.scenario import UNITS, Scenario, api_usd_per_mtok, self_us
 from harness.analysis.sensitivity import monte_carlo, tornado
 from harness.analysis.sizing import SECONDS_PER_MONTH
 from harness.analysis.tco import tco
-from harness.errors import InputError
+from harness.errors import DocumentError, InputError
+from harness.prices.book import priced_row
+from harness.suite import load_suite
+from harness.tariff import GpuCost
 from harness.tco import CapacityDocument, DemandDocument, LegDocument, OwnDocument, Ranged, TcoDocument
 
 DAY = date(2026, 11, 24)
@@ -281,6 +287,11 @@ def test_bought_servers_pay_back() -> None:
         TcoDocument(capacity=CapacityDocument(published="no-such")),
         TcoDocument(gpu="TPU-9"),
         TcoDocument(headroom=0),
+        TcoDocument(input_tokens=0, output_tokens=0),
+        TcoDocument(output_tokens=0, capacity=CapacityDocument(output_tokens_per_s=100)),
+        TcoDocument(availability=0),
+        TcoDocument(availability_target=1),
+        TcoDocument(demand=DemandDocument(peak_over_average=0.5)),
         TcoDocument(headroom=1.5),
         TcoDocument(demand=DemandDocument(shape="night")),
         TcoDocument(usd_per_gpu_hour=Ranged(value=9, low=1, high=2)),
@@ -291,6 +302,57 @@ def test_a_block_that_cannot_be(block: TcoDocument) -> None:
     """Half a leg, unknown names, a share above one, a value outside its range."""
     with pytest.raises(InputError):
         scenario(block, at=DAY)
+
+
+def test_a_peak_goes_with_a_day() -> None:
+    """Office hours have a peak of their own: another one is refused, not mixed."""
+    office = scenario(TcoDocument(demand=DemandDocument(shape="business")), at=DAY)
+
+    assert 4.2 == pytest.approx(office.point["peak_over_average"])
+    with pytest.raises(InputError, match=r"has its own, 4\.2"):
+        office.with_inputs(peak_over_average=Quantity(3.0, "ratio"))
+
+
+def test_a_free_api_is_never_beaten() -> None:
+    """A price of 0: no break-even, no needed utilisation, no division by it."""
+    table = tco(plain(closed_usd_per_mtok=0), 1_000.0, draws=50)
+
+    assert "none up to" in table.headline()
+    assert table.legs["needed_utilisation"].isna().all()
+
+
+def test_ranges_that_reach_beyond_all_replicas_have_no_percentiles() -> None:
+    """The point is priced, the draws are not, and a note says so."""
+    wild = plain(replica_requests_per_s=Quantity(6.5, "requests/s", 0.5, 7.0))
+    table = tco(wild, 2.2e8, draws=200)
+
+    assert table.legs["usd"].notna().sum() == 2
+    assert table.legs["usd_p50"].isna().all()
+    assert any("no percentiles" in line for line in table.warnings)
+    assert "draws" not in table.headline()
+
+
+def test_the_block_and_the_row_of_the_document() -> None:
+    """docs/economics.md shows what is read: a row of the book, a model's cost, a tco: block."""
+    text = (Path(__file__).parents[3] / "docs" / "economics.md").read_text(encoding="utf-8")
+    row, model, block = (yaml.safe_load(part) for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+    found = TcoDocument(**{**block["tco"], "usd_per_gpu_hour": Ranged(**block["tco"]["usd_per_gpu_hour"])})
+
+    assert 0.003 == float(priced_row(row[0], "").rates.image or 0)
+    assert 2.35 == GpuCost(**{**model["models"][0]["cost"], "as_of": "2026-05-20"}).usd_per_gpu_hour
+    assert scenario(found, at=DAY).demand.autoscale
+
+
+def test_a_suite_may_hold_the_block(tmp_path: Path) -> None:
+    """Checked with the suite; a slip names its line."""
+    file = tmp_path / "suite.yaml"
+    text = "name: s\nmodels: [{id: m, runner: sim, weights: open}]\ntasks: [reasoning/arithmetic]\ntco:\n  volume: 2B\n"
+    file.write_text(text)
+
+    assert TcoDocument(volume="2B") == load_suite(file).tco
+    file.write_text(text + "  enginers: 1\n")
+    with pytest.raises(DocumentError, match=r"suite.yaml:6.*enginers"):
+        load_suite(file)
 
 
 def test_a_volume_beyond_all_replicas_is_refused() -> None:

@@ -1,0 +1,260 @@
+"""Routers and cascades: measures by hand, thresholds on other folds, and what rows give."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.analysis.routing import (
+    Items,
+    apgr,
+    best_by_category,
+    call_performance_threshold,
+    category_scores,
+    decisions,
+    folds,
+    hybrid_volume_mtok,
+    incremental_benefit,
+    needed_acceptance,
+    oracle,
+    outcome,
+)
+from harness.analysis.tiers import tiers
+from harness.errors import ResultsError
+from harness.values import Attempt
+
+Make = Callable[..., Path]
+Answers = Callable[..., list[Attempt]]
+SPLIT = np.linspace(0.0, 1.0, 11)
+
+
+def items(count: int = 400, *, open_right: float = 0.5, seed: int = 1) -> Items:
+    """Return tasks of two categories: the closed model solves all, the open one more of the first."""
+    rng = np.random.default_rng(seed)
+    category = np.arange(count) % 2
+    right = rng.random(count) < np.where(category == 0, 0.95, 2 * open_right - 0.95)
+    ones = np.ones(count)
+    return Items(
+        right.astype(float), ones, ones * 0.001, ones * 0.01, ones, ones * 3, category, np.arange(count)
+    )
+
+
+def test_a_router_pays_one_call_and_a_cascade_both() -> None:
+    """Two tasks, the second sent on: 0.001 and 0.01, or 0.001 + v and 0.001 + v + 0.01; times add up alike."""
+    two = items(2)
+    chosen = np.array([[False], [True]])
+    routed, cascaded = outcome(two, chosen, "router"), outcome(two, chosen, "cascade", 0.0005)
+
+    assert [0.001, 0.01] == pytest.approx(list(routed.usd[:, 0]))
+    assert [0.0015, 0.0115] == pytest.approx(list(cascaded.usd[:, 0]))
+    assert ([1, 3], [1, 4]) == (list(routed.response_s[:, 0]), list(cascaded.response_s[:, 0]))
+
+
+def test_a_cascade_that_trusts_nothing_costs_more_than_all_closed() -> None:
+    """C_w + v + C_s > C_s."""
+    some = items(10)
+    everything = outcome(some, np.ones((10, 1), dtype=bool), "cascade", 0.0005)
+
+    assert 0.0115 == pytest.approx(everything.usd.mean())
+
+
+def test_a_fold_holds_whole_clusters() -> None:
+    """Tasks of one cluster are never on both sides of a threshold."""
+    cluster = np.repeat(np.arange(50), 3)
+    fold = folds(cluster, 7)
+
+    assert all(1 == len(set(fold[cluster == one])) for one in range(50))
+    assert {0, 1, 2, 3, 4} == set(fold)
+
+
+def test_decisions_send_the_share_asked_for() -> None:
+    """Each tenth of distinct scores, within a task or two of each fold; the ends are nobody and everybody."""
+    rng = np.random.default_rng(3)
+    score = rng.random(1_000)
+    chosen = decisions(score, folds(np.arange(1_000), 3), 3, SPLIT)
+
+    assert list(chosen.mean(axis=0)) == pytest.approx(list(SPLIT), abs=0.03)
+    assert (0, 1_000) == (chosen[:, 0].sum(), chosen[:, -1].sum())
+
+
+def test_the_highest_scores_go_first() -> None:
+    """At a fifth, those sent score above those kept within each fold."""
+    score = np.random.default_rng(4).random(500)
+    fold = folds(np.arange(500), 4)
+    sent = decisions(score, fold, 4, np.array([0.2]))[:, 0]
+
+    for one in range(5):
+        here = fold == one
+        assert score[here & sent].min() > score[here & ~sent].max()
+
+
+def test_alike_scores_are_a_random_mix() -> None:
+    """A signal without information sends the share asked for, at random."""
+    chosen = decisions(np.zeros(2_000), folds(np.arange(2_000), 5), 5, np.array([0.3]))
+
+    assert 0.3 == pytest.approx(chosen.mean(), abs=0.03)
+
+
+def test_a_category_is_scored_on_the_other_folds() -> None:
+    """With the gain only in one fold's own tasks, that fold's score does not know it."""
+    some = items(100)
+    fold = folds(some.cluster, 6)
+    poisoned = dataclasses.replace(some, open_quality=np.where(fold == 0, 0.0, some.closed_quality))
+
+    assert (category_scores(poisoned, fold)[fold == 0] == 0).all()
+    assert (category_scores(poisoned, fold)[fold != 0] > 0).all()
+
+
+def test_the_best_model_of_each_category() -> None:
+    """The closed model is picked where it gains more than it is worth."""
+    some = items(400)
+    fold = folds(some.cluster, 6)
+    free, frugal = best_by_category(some, fold), best_by_category(some, fold, usd_weight=20.0)
+
+    assert free.all()
+    assert [False, True] == [bool(frugal[some.category == kind].all()) for kind in (0, 1)]
+
+
+def test_the_oracle_takes_the_cheaper_of_two_right_answers() -> None:
+    """Closed only where it alone is right."""
+    some = items(100)
+
+    assert list(oracle(some)) == list(some.open_quality == 0)
+
+
+def test_a_random_mix_has_an_average_gap_recovered_of_a_half() -> None:
+    """The straight line between both models; a perfect router has 1 less half its share."""
+    line = apgr(SPLIT, 0.6 + 0.3 * SPLIT, np.array(0.6), np.array(0.9))
+    perfect = apgr(SPLIT, np.minimum(0.6 + SPLIT, 0.9), np.array(0.6), np.array(0.9))
+
+    assert 0.5 == pytest.approx(float(line))
+    assert 1 - 0.3 / 2 == pytest.approx(float(perfect), abs=0.001)
+
+
+def test_calls_for_a_share_of_the_gap() -> None:
+    """Between 0.2 and 0.4 of the calls recovery goes from 0.5 to 0.9: 0.8 lies at 0.35; a dip does not count."""
+    spent = np.array([0.0, 0.2, 0.3, 0.4])
+
+    assert 0.35 == pytest.approx(call_performance_threshold(spent[[0, 1, 3]], np.array([0.0, 0.5, 0.9]), 0.8))
+    assert 0.2 == pytest.approx(call_performance_threshold(spent, np.array([0.0, 0.5, 0.4, 0.9]), 0.5))
+    assert call_performance_threshold(spent, np.array([0.0, 0.1, 0.2, 0.3]), 0.8) is None
+
+
+def test_benefit_per_dollar_over_a_random_mix() -> None:
+    """0.2 points for 0.001 against 0.4 for 0.004: twice the benefit per dollar, +100 %."""
+    found = incremental_benefit(np.array(0.7), np.array(0.002), (np.array(0.5), np.array(0.001)),
+                                (np.array(0.9), np.array(0.005)))  # fmt: skip
+
+    assert 100 == pytest.approx(float(found))
+
+
+def test_the_acceptance_that_pays_for_a_cascade() -> None:
+    """(0.001 + 0.0005) / 0.01 of the open answers."""
+    assert 0.15 == pytest.approx(needed_acceptance(0.001, 0.01, 0.0005))
+
+
+def test_a_self_hosted_tier_pays_above_a_volume() -> None:
+    """$63,600 over 0.7 x $10: 9.1 billion tokens a month; nothing accepted never pays."""
+    assert 9_086 == pytest.approx(hybrid_volume_mtok(63_600, 0.7, 10.0), abs=1)
+    assert hybrid_volume_mtok(63_600, 0.0, 10.0) is None
+
+
+def both(answers: Answers, *, open_right: int, closed_right: int, count: int = 100) -> list[Attempt]:
+    """Return rows of both models on the same tasks; the open one solves the first, cheaply."""
+    return [
+        *answers("open-a", open_right, count),
+        *answers("closed-a", closed_right, count),
+    ]
+
+
+OPEN = {"runner": "openai", "cost": {"input_usd_per_mtok": 0.1, "output_usd_per_mtok": 0.1}}
+
+
+def test_policies_from_rows(make_run: Make, answers: Answers) -> None:
+    """Both ends as measured, the oracle above both, a resolved gap with its measures."""
+    found = tiers([make_run(both(answers, open_right=50, closed_right=90), open_a=OPEN)], draws=200)
+    rows = found.frame.set_index("policy")
+
+    assert 100 == found.n
+    assert 0.4 == pytest.approx(found.gap.estimate)
+    assert found.resolved
+    assert [0.5, 0.9, 0.9] == pytest.approx(
+        [rows["quality"][name] for name in ("all open", "all closed", "oracle")]
+    )
+    assert rows["usd_per_task"]["all closed"] == pytest.approx(0.00315)
+    assert 1100 * 0.1e-6 / 0.00315 == pytest.approx(found.needed_acceptance)
+    assert rows["usd_per_task"]["oracle"] == pytest.approx(0.6 * 1100 * 0.1e-6 + 0.4 * 0.00315)
+
+
+def test_bad_form_is_a_signal_that_pays(make_run: Make, answers: Answers) -> None:
+    """The open model fails only by answers without form: sending those on recovers all of the gap for 40 % of calls."""
+    rows = [
+        dataclasses.replace(row, outcome="unparsed")
+        if row.model_id == "open-a" and row.outcome == "wrong"
+        else row
+        for row in both(answers, open_right=60, closed_right=100)
+    ]
+    found = tiers([make_run(rows, open_a=OPEN)], draws=200, target=1.0)
+    row = found.frame.set_index("policy").loc["cascade on bad form"]
+
+    assert row["quality"] == pytest.approx(1.0, abs=0.02)
+    assert row["closed_share"] == pytest.approx(0.4, abs=0.08)
+    assert row["apgr"] == pytest.approx(1 - 0.4 / 2, abs=0.03)
+    assert row["delta_ibc_low"] > 0
+
+
+def test_disagreement_of_repeats_is_a_signal(make_run: Make, answers: Answers) -> None:
+    """Asked three times, wrong answers differ each time: they are sent on."""
+    rows: list[Attempt] = []
+    for repeat in range(3):
+        for row in both(answers, open_right=50, closed_right=100):
+            given = f"guess {repeat}" if row.outcome == "wrong" else "4"
+            rows.append(dataclasses.replace(row, repeat=repeat, answer=given))
+    found = tiers([make_run(rows, open_a=OPEN)], draws=200)
+    measured = found.frame.set_index("policy")["apgr"]
+
+    assert measured["cascade on disagreement"] == pytest.approx(1 - 0.5 / 2, abs=0.03)
+
+
+def test_a_gap_that_is_not_resolved_has_no_measures(make_run: Make, answers: Answers) -> None:
+    """The headline says so, in place of the share recovered."""
+    found = tiers([make_run(both(answers, open_right=88, closed_right=90), open_a=OPEN)], draws=100)
+
+    assert not found.resolved
+    assert found.headline().startswith("Gap not resolved")
+    assert found.frame[["apgr", "cpt_80", "delta_ibc_percent"]].isna().all(axis=None)
+
+
+def test_without_prices_calls_are_compared(make_run: Make, answers: Answers) -> None:
+    """Dollars are null, quality and calls are there, and a warning says so."""
+    run = make_run(both(answers, open_right=50, closed_right=90), open_a={"runner": "vllm"})
+    found = tiers([run], draws=100)
+
+    assert found.needed_acceptance is None
+    assert found.frame.set_index("policy")["usd_per_task"].isna()["oracle"]
+    assert found.frame.set_index("policy")["apgr"].notna()["route by category"]
+    assert any("unknown" in line for line in found.warnings)
+    assert json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_tiers_repeat_with_their_seed(make_run: Make, answers: Answers) -> None:
+    """The same rows and seed give the same table."""
+    run = make_run(both(answers, open_right=50, closed_right=90), open_a=OPEN)
+
+    assert tiers([run], draws=50).to_json() == tiers([run], draws=50).to_json()
+
+
+def test_tiers_need_one_of_each_on_enough_tasks(make_run: Make, answers: Answers) -> None:
+    """Said in one line, with what there is."""
+    with pytest.raises(ResultsError, match="no open model"):
+        tiers([make_run(answers("closed-a", 9, 30), name="one")])
+    few = make_run(both(answers, open_right=5, closed_right=9, count=10), name="few", open_a=OPEN)
+    with pytest.raises(ResultsError, match="at least 20"):
+        tiers([few])
+    with pytest.raises(ResultsError, match="there are: open-a"):
+        tiers([few], open_model="closed-a")

@@ -1,0 +1,156 @@
+"""The commands of money: prices, cost, tco, tiers, advise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.cli import invoke
+
+SUITE = """\
+name: mine
+models:
+  - {id: open, runner: sim, weights: open, cost: {gpu: H100-80GB, usd_per_gpu_hour: 2.95}, sim: {protocol: openai, skill: 0.5, ttft_s: 0.001, gap_s: 0}}
+  - {id: closed, runner: sim, weights: closed, cost: {input_usd_per_mtok: 5, output_usd_per_mtok: 25}, sim: {protocol: anthropic, skill: 0.9, ttft_s: 0.001, gap_s: 0}}
+tasks:
+  - {name: sums, category: reasoning, data: q.jsonl, id: "{id}", prompt: "{question}", target: "{answer}", scorer: numeric}
+params: {max_tokens: 64}
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with a suite of two simulated models over 30 sums."""
+    monkeypatch.chdir(tmp_path)
+    rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(30)]
+    Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("suite.yaml").write_text(SUITE)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of that suite."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(30)]
+        Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        Path("suite.yaml").write_text(SUITE)
+        assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet"])
+    return next((folder / "results").iterdir())
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    """Return stdout of a command, or its one line on stderr where it is to fail."""
+    assert code == invoke(list(arguments)), capsys.readouterr()
+    output = capsys.readouterr()
+    if code == 2:
+        assert "" == output.out
+        assert 1 == len(output.err.strip().splitlines()), output.err
+        return output.err
+    return output.out
+
+
+def test_total_cost_without_anything(capsys: pytest.CaptureFixture[str]) -> None:
+    """Published capacity and list prices: three legs, and every assumption named."""
+    found = json.loads(said(capsys, "tco", "--volume", "50M", "--draws", "100", "--json"))
+
+    assert ["closed", "hosted", "self"] == [row["leg"] for row in found["legs"]]
+    assert 50 == found["volume_mtok"]
+    assert any("assumed, not given" in line for line in found["warnings"])
+
+
+def test_total_cost_of_a_block(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The tco: block stands in a suite or alone; a setting stands above it; pictures go where asked."""
+    Path("tco.yaml").write_text(
+        "tco: {volume: 2B, engineers: 1, closed: {provider: openai, model: gpt-5.2}}\n"
+    )
+    found = json.loads(said(capsys, "tco", "tco.yaml", "--set", "engineers=0", "--draws", "100", "--json"))
+    said(capsys, "tco", "tco.yaml", "--draws", "100", "--plots", "plots")
+
+    assert 2_000 == found["volume_mtok"]
+    assert 0 == found["inputs"]["engineers"]["value"]
+    assert (here / "plots" / "cost_volume.svg").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["tco", "--volume", "lots"],
+        ["tco", "--set", "nonsense=1"],
+        ["tco", "--set", "engineers"],
+        ["tco", "suite.yaml"],
+        ["tco", "missing.yaml"],
+        ["prices", "show", "no-such-model"],
+        ["prices", "check", "--against", "suite.yaml"],
+        ["tiers", "missing"],
+        ["advise", "--run", "missing"],
+    ],
+)
+def test_money_that_cannot_be_said(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """One line and exit 2."""
+    said(capsys, *arguments, code=2)
+
+
+def test_a_block_with_a_slip_names_its_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """File, line and key."""
+    Path("tco.yaml").write_text("tco:\n  volume: 2B\n  enginers: 1\n")
+
+    assert "tco.yaml:3" in said(capsys, "tco", "tco.yaml", code=2)
+
+
+def test_capacity_from_a_sweep(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sweep of rates gives capacity, request sizes, the GPUs' price and the closed price; simulated is said."""
+    loads = "loads:\n  - {rate_rps: 20, arrivals: constant, duration_s: 1}\n  - {rate_rps: 40, arrivals: constant, duration_s: 1}\n"
+    Path("sweep.yaml").write_text(SUITE + loads)
+    said(capsys, "run", "sweep.yaml", "--yes", "--quiet")
+    run = next((here / "results").iterdir())
+    asked = ["tco", "--run", str(run), "--response", "2", "--attainment", "0.5", "--draws", "100", "--json"]
+    line = said(capsys, *asked, code=2)
+    found = json.loads(said(capsys, *asked, "--model", "open"))
+
+    assert "choose with --model" in line
+    assert found["simulated"]
+    assert (
+        "measured"
+        == found["inputs"]["replica_requests_per_s"]["kind"]
+        == found["inputs"]["closed_usd_per_mtok"]["kind"]
+    )
+    assert 2.95 == found["inputs"]["usd_per_gpu_hour"]["value"]
+    assert "no service level" in said(capsys, "tco", "--run", str(run), code=2)
+
+
+def test_tiers_and_advice_of_a_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both speak of the run, and say that it was simulated."""
+    tiers = json.loads(said(capsys, "tiers", str(finished), "--json"))
+    advice = json.loads(said(capsys, "advise", "--run", str(finished), "--volume", "50M", "--json"))
+
+    assert (30, True) == (tiers["n"], tiers["simulated"])
+    assert advice["simulated"]
+    assert any("measured gap" in line for line in advice["because"])
+    assert "SIMULATED" in said(capsys, "tiers", str(finished))
+    assert "Recommendation" in said(capsys, "advise", "--volume", "50M")
+
+
+def test_cost_shows_three_legs_and_what_ifs(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Closed, hosted and self in the table; a what-if below it."""
+    output = said(capsys, "cost", str(finished), "--what-if", "batch")
+    found = json.loads(said(capsys, "cost", str(finished), "--what-if", "uncached", "--json"))
+
+    assert all(name in output for name in ("closed API", "open, hosted", "open, self-hosted", "What if"))
+    assert ["closed", "hosted", "self"] == [row["leg"] for row in found["legs"]]
+    assert "uncached" == found["what_if"][0]["what_if"]
+
+
+def test_prices_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    """By provider, of a day; disagreements of January name the stale deepseek-chat."""
+    rows = json.loads(said(capsys, "prices", "show", "gpt-5.2", "--on", "2026-02-12", "--json"))
+    found = json.loads(said(capsys, "prices", "check", "--on", "2026-01-10", "--json"))
+
+    assert (1.75, 14.0) == next((row["input"], row["output"]) for row in rows if row["provider"] == "openai")
+    assert "deepseek-chat" in {row["model"] for row in found["rows"]}
