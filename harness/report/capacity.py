@@ -35,7 +35,7 @@ def _levels(title: str, rows: list[dict[str, Any]]) -> Table:
         pad_edge=False,
     )  # fmt: skip
     table.add_column("load", no_wrap=True)
-    for name in ("kept % (at least)", "done/s", "tokens/s", "TTFT p95", "gap p95", ""):
+    for name in ("kept % (low)", "done/s", "tok/s", "TTFT p95", "gap p95", ""):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         marks = [
