@@ -128,8 +128,7 @@ def private_going_out(assembly: Assembly) -> list[str]:
     return [
         name
         for name, asked in named
-        if asked.task.data_policy == "private"
-        and _is_anothers(asked.model, assembly.runners[asked.model.id])
+        if asked.task.data_policy == "private" and _is_anothers(asked.model, assembly.runners[asked.model.id])
     ]
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.analysis.capacity import capacity
 from harness.report.capacity import capacity_table
 from harness.slo import Slo
-from tests.harness.analysis.conftest import an_attempt, write_run
+from tests.run_folders import an_attempt, write_run
 
 Make = Callable[..., Path]
 
