@@ -12,7 +12,7 @@ from typing import Any
 from harness import runner as runners
 from harness import scoring
 from harness.errors import InputError
-from harness.plan import Plan, expand
+from harness.plan import Cell, Plan, PlannedSearch, expand
 from harness.runner import Runner
 from harness.suite import Suite, checked_address, load_suite
 from harness.task import Task
@@ -140,10 +140,13 @@ def private_going_out(assembly: Assembly) -> list[str]:
     That is one that is paid by the token, or serves closed weights, at whatever address: a gateway on this
     machine passes prompts on. A simulated provider is none.
     """
+    plan = assembly.plan
+    named: list[tuple[str, Cell | PlannedSearch]] = [(cell.cell_id, cell) for cell in plan.cells]
+    named += [(search.search_id, search) for search in plan.searches]
     return [
-        cell.cell_id
-        for cell in assembly.plan.cells
-        if cell.task.data_policy == "private" and _is_anothers(cell.model, assembly.runners[cell.model.id])
+        name
+        for name, asked in named
+        if asked.task.data_policy == "private" and _is_anothers(asked.model, assembly.runners[asked.model.id])
     ]
 
 

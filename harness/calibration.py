@@ -40,6 +40,8 @@ TOKENS = 64
 FIRST_S, FIRST_SIGMA, GAP_S = 0.2, 0.3, 0.01
 STREAM_S = FIRST_S * float(np.exp(FIRST_SIGMA**2 / 2)) + (TOKENS - 1) * GAP_S
 """Mean length of a reply, so that a rate of N over it keeps N streams open."""
+SMALLEST_S = 0.001
+"""Of a true figure: below it an error is one of this, not of almost nothing."""
 FIGURES = ("first_token", "inter_chunk", "end_to_end")
 _MODEL = Model(
     id="truth",
@@ -317,11 +319,8 @@ def _late_share(counters: Mapping[str, float]) -> float:
 
 
 def _error(figure: str, mine: Floats, true: Floats) -> Error:
+    """Return the errors of one figure; a server that stalled and caught up wrote many chunks at once, a gap of 0."""
     p50, p99 = (float(np.quantile(true, share)) for share in (0.5, 0.99))
-    return Error(
-        figure,
-        p50,
-        p99,
-        float(np.quantile(mine, 0.5)) / p50 - 1,
-        float(np.quantile(mine, 0.99)) / p99 - 1,
-    )
+    off50 = (float(np.quantile(mine, 0.5)) - p50) / max(p50, SMALLEST_S)
+    off99 = (float(np.quantile(mine, 0.99)) - p99) / max(p99, SMALLEST_S)
+    return Error(figure, p50, p99, off50, off99)

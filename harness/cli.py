@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gap": ("harness.commands.results", "Open-versus-closed table with intervals and a verdict."),
     "cost": ("harness.commands.results", "Cost per task and per correct task, API dollars beside GPU hours."),
     "diff": ("harness.commands.diff", "What flipped and drifted from one run to the next."),
+    "capacity": ("harness.commands.capacity", "The highest rate that keeps a service level."),
     "article": ("harness.commands.evidence", "The article's figures against published evidence."),
     "evidence": ("harness.commands.evidence", "Check published figures and their sources, or add one."),
     "judge": ("harness.commands.judge", "Have stored answers graded by a judge model."),

@@ -151,7 +151,7 @@ class Crew:
                 elif isinstance(message, pipe.Done):
                     reports.append(message.report)
                     if message.problem:
-                        problems.append(f"worker {member.number} broke: {message.problem}")
+                        problems.append(f"worker {member.number}: {message.problem}")
                     return
                 else:
                     code = await member.process.wait()

@@ -60,6 +60,11 @@ class Gate:
         )
         self._pacer = Pacer(limits, halt.sleep) if limits else None
 
+    @property
+    def is_paced(self) -> bool:
+        """Whether a provider's limits are kept here."""
+        return self._pacer is not None
+
     async def enter(self, input_chars: int, max_tokens: int | None) -> Entry | None:
         """Wait until a request may be sent; None: it must not, and is still to be done."""
         let = await self.breaker.enter()

@@ -6,9 +6,10 @@ The same in the run's own process and in a worker's, so what is measured does no
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness import wire
+from harness.arrivals import Load
 from harness.conduct import BreakerDocument
 from harness.gate import Gate
 from harness.load import Ended, Retries, Try
@@ -17,6 +18,9 @@ from harness.plan import Cell, Planned, prompt_chars
 from harness.record import Circumstance
 from harness.runner import Runner
 from harness.values import Call, Request, Response
+
+NEVER = 2**31
+"""Failures in a row that no search makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,16 @@ class Rules:
     first_token_s: float | None = None
     gap_s: float | None = None
     breaker: BreakerDocument = field(default_factory=BreakerDocument)
+
+    def for_load(self, load: Load) -> Rules:
+        """Return what holds under a load.
+
+        A search overloads a server on purpose and counts what fails: another attempt would add to the load that it
+        offers, and a circuit breaker would end it where it begins to be of use.
+        """
+        if load.kind != "search":
+            return self
+        return replace(self, retries=Retries(attempts=1), breaker=BreakerDocument(failures=NEVER))
 
 
 @dataclass(frozen=True, slots=True)

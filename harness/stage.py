@@ -16,6 +16,7 @@ from harness.pipe import Report
 from harness.plan import Cell
 from harness.runner import Runner
 from harness.sender import Rules, Sender, Sent
+from harness.spending import RetryBudget
 from harness.values import Model, Session
 
 
@@ -55,7 +56,8 @@ class Stage:
         count = workers_for(cell.load, os.cpu_count() or 1)
         # An engine in this process has no address that another process could reach.
         model = getattr(self.runner, "attached", lambda: self.model)()
-        if count == 1 or model is None:
+        # A provider's limits are of all requests together, and one process counts them.
+        if count == 1 or model is None or self.gate.is_paced:
             return None
         if self._size < count:
             await self.close()
@@ -80,7 +82,10 @@ class Stage:
             count = workers_for(cell.load, os.cpu_count() or 1)
             return await crew.perform(cell, count, todo, take, halt, seed=seed, zero_s=zero_s)
         meter = LagMeter(asyncio.get_running_loop())
-        sender = Sender(cell, self.runner, self._rules, meter, take, self.gate)
+        rules, gate = self._rules.for_load(cell.load), self.gate
+        if rules is not self._rules:
+            gate = Gate(self.model.id, rules.retries, RetryBudget(), rules.breaker, None, halt, self._tell)
+        sender = Sender(cell, self.runner, rules, meter, take, gate)
         cpu_s = time.process_time()
         requests = cell.requests
         try:
@@ -88,7 +93,7 @@ class Stage:
                 cell.load,
                 [(requests[number], made) for number, made in todo],
                 sender.send,
-                retries=self._rules.retries,
+                retries=rules.retries,
                 halt=halt,
                 seed=seed,
                 zero_s=zero_s,

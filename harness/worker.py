@@ -94,7 +94,7 @@ class Worker:
             )
 
         meter = LagMeter(asyncio.get_running_loop())
-        rules = opening.rules
+        rules = opening.rules.for_load(job.cell.load)
         gate = Gate(
             opening.model.id, rules.retries, RetryBudget(), rules.breaker, None, self._halt, lambda _: None
         )
@@ -111,7 +111,7 @@ class Worker:
                 else job.cell.load,
                 [(requests[number], made) for number, made in job.todo],
                 sender.send,
-                retries=opening.rules.retries,
+                retries=rules.retries,
                 halt=self._halt,
                 seed=job.seed + opening.worker,
                 zero_s=job.zero_s,
@@ -122,6 +122,8 @@ class Worker:
         finally:
             flushing.cancel()
             meter.stop()
+        if gate.breaker.state == "given_up":
+            problem = problem or f"given up after {gate.breaker.why}"
         wall_s = max(wire.now() - began_s, 1e-9)
         self._flush()
         report = pipe.Report(

@@ -224,6 +224,48 @@ def test_private_data_never_go_to_a_paid_api(
     )
 
 
+def test_a_search_sends_private_data_nowhere_either(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its cells are made as they are tried; the refusal comes before the first."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    search = "loads: [{search: {slo: {ttft_s: 1}, from_rps: 1, to_rps: 2}, duration_s: 1}]\n"
+    Path("suite.yaml").write_text(SUITE.replace("name: sums,", "name: sums, data_policy: private,") + search)
+
+    assert "gpt-5.2|sums|search would send" in said(
+        capsys, "run", "suite.yaml", "--model", "openai:gpt-5.2", "--yes", code=2
+    )
+
+
+def test_a_plan_shows_a_search_and_the_most_it_can_send(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two levels, each tried three times at most, at up to 2 a second for a second: (1 + 1) x 3 tries x 3 requests."""
+    search = "loads: [{search: {slo: {ttft_s: 1}, from_rps: 1, to_rps: 2, tolerance: 1}, duration_s: 1}]\n"
+    Path("suite.yaml").write_text(SUITE + search)
+    plan = json.loads(said(capsys, "plan", "suite.yaml", "--json"))
+
+    assert ["search 1 to 2 rps"] * 2 == [cell["load"] for cell in plan["cells"]]
+    assert [18, 18] == [cell["requests"] for cell in plan["cells"]]
+    assert [18, 18] == [bound["calls"] for bound in plan["bounds"]]
+
+
+def test_calibration_wants_rising_levels(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, exit 2."""
+    assert "expected rising numbers" in said(capsys, "calibrate", "--levels", "100,10", code=2)
+    assert "expected whole numbers" in said(capsys, "calibrate", "--levels", "many", code=2)
+
+
+def test_capacity_of_a_run_without_a_search_wants_a_limit(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says which option would do; with one it prints the levels."""
+    assert "give one, such as --ttft 0.5" in said(capsys, "capacity", str(finished), code=2)
+    found = json.loads(said(capsys, "capacity", str(finished), "--ttft", "5", "--json"))
+
+    assert [1.0, 1.0] == [level["attainment"] for level in found["levels"]]
+
+
 def test_a_changed_suite_cannot_go_on(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It says what changed."""
     assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet", "--limit", "2"])

@@ -307,15 +307,16 @@ def _between(below: pd.Series[Any], above: pd.Series[Any], name: str, part: floa
 def _warnings(table: pd.DataFrame) -> list[str]:
     if table.empty:
         return []
-    said = [
-        f"{row['model_id']} on {row['task']} at {_level(row)}: this client was the limit: {row['invalid']}"
-        for row in table[table["invalid"].notna()].to_dict("records")
-    ]
-    few = table[table["passed"].astype(bool) & ~table["certain"].astype(bool)]
-    said += [
-        f"{row['model_id']} on {row['task']} at {_level(row)}: {row['requests']} requests are too few to be sure of it"
-        for row in few.to_dict("records")
-    ]
+    said: list[str] = []
+    for name, words in (
+        ("invalid", "this client was the limit"),
+        ("unsure", "too few requests to be sure of it"),
+    ):
+        marked = table["invalid"].notna() if name == "invalid" else table["passed"] & ~table["certain"]
+        for (model_id, task), part in table[marked].groupby(["model_id", "task"], sort=False):
+            rows = part.to_dict("records")
+            why = f" ({_level(rows[0])}: {rows[0]['invalid']})" if name == "invalid" else ""
+            said.append(f"{model_id} on {task} at {', '.join(map(_level, rows))}: {words}{why}")
     return said
 
 

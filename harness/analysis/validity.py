@@ -33,10 +33,13 @@ def client_limits(runs: Runs) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     late_s = _late_s(frame)
     first_s = _median(frame, "ttft_s")
+    above = _above_calibration(runs)
     for cell in runs.cells:
         key = (str(cell["run_id"]), str(cell["cell_id"]))
         bound_s = max(LATE_S, SHARE * first_s.get(key, 0.0))
-        reasons = list(_reasons(cell, late_s.get(key), bound_s))
+        reasons = _reasons(cell, late_s.get(key), bound_s)
+        if key in above:
+            reasons.append(above[key])
         if reasons:
             found[key] = ", ".join(reasons)
     return found
@@ -79,6 +82,24 @@ def _reasons(cell: Mapping[str, Any], late_s: float | None, bound_s: float) -> l
     if busiest > CPU_SHARE:
         said.append(f"a worker used {busiest * 100:.0f} % of a core")
     return said
+
+
+def _above_calibration(runs: Runs) -> dict[tuple[str, str], str]:
+    """Return the cells with more in flight than the load up to which the run's own calibration can be trusted."""
+    found: dict[tuple[str, str], str] = {}
+    for manifest in runs.manifests:
+        calibration = manifest.get("calibration") or {}
+        trusted = calibration.get("trusted_streams")
+        if trusted is None or all(level["is_trusted"] for level in calibration["levels"]):
+            continue
+        for cell in manifest["cells"]:
+            places = cell["load_value"] if cell["load_kind"] in {"concurrency", "adaptive"} else 0
+            if places > trusted:
+                key = (str(manifest["run_id"]), str(cell["cell_id"]))
+                found[key] = (
+                    f"{places:g} in flight, and this machine's figures can be trusted up to {trusted}"
+                )
+    return found
 
 
 def _late_s(frame: pd.DataFrame) -> dict[tuple[str, str], float]:

@@ -6,7 +6,8 @@ may write them when the cell is already draining. So tokens count where their ch
 
 The window of a rate begins with the first measured request's place in the schedule and ends with the last one's.
 Under concurrency it begins when the first measured request is sent and ends when the first worker has none left to
-send, since fewer are in flight from then on. A resumed cell has one window for each stretch.
+send, since fewer are in flight from then on. A window shorter than a reply takes holds no steady state and counts as
+none. A resumed cell has one window for each stretch.
 """
 
 from __future__ import annotations
@@ -68,7 +69,12 @@ def stretches(frame: pd.DataFrame) -> Stretches:
     chosen = measured & concurrent
     np.minimum.at(dry, code[chosen], last_s[slot[chosen]])
     end_s = np.minimum(end_s, dry)
-    empty = ~(end_s > start_s)
+    done = measured & (frame["outcome"] != "infra").to_numpy()
+    took_s = frame["done_s"].to_numpy(np.float64) - scheduled
+    replies = np.bincount(code[done], minlength=count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reply_s = np.bincount(code[done], took_s[done], minlength=count) / replies
+    empty = ~(end_s - start_s >= np.nan_to_num(reply_s)) | ~(end_s > start_s)
     start_s[empty], end_s[empty] = np.nan, np.nan
     return Stretches(code, start_s, end_s)
 
@@ -84,6 +90,8 @@ def throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
         frame: Every attempt of the cells, warm-up and retries included, as :func:`harness.analysis.frames.read` gives.
         folders: Where the chunks of requests that straddle an edge are read from.
     """
+    # Calls of judges are no load on the model.
+    frame = frame[(frame["phase"] != "judge").to_numpy()]
     found = stretches(frame)
     code = found.code
     start_s, end_s = found.start_s[code], found.end_s[code]

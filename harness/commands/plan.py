@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from harness.assembly import Assembly
     from harness.estimate import Bound
+    from harness.plan import Cell, PlannedSearch
 
 
 @click.command("plan", epilog="Example: bench plan tasks/suites/quickstart.yaml --model sim-open-large")
@@ -64,30 +65,27 @@ def show(assembly: Assembly, console: Console) -> None:
     from rich.table import Table
 
     from harness.assembly import missing
+    from harness.plan import described
     from harness.values import Request
 
     plan = assembly.plan
     cells = Table(
-        title=f"{plan.suite}: {len(plan.cells)} cells, {plan.requests_total} requests",
+        title=f"{plan.suite}: {len(plan.cells)} cells, {plan.requests_total} requests"
+        + (f", {len(plan.searches)} searches" if plan.searches else ""),
         title_justify="left",
         box=None,
         pad_edge=False,
     )
     for name in ("model", "weights", "runner", "task", "load", "samples", "requests"):
         cells.add_column(name, justify="right" if name in {"samples", "requests"} else "left")
-    for cell in plan.cells:
-        cells.add_row(
-            cell.model.id,
-            cell.model.weights,
-            cell.model.runner,
-            cell.task.name,
-            f"{cell.load.kind} {cell.load.value:g}",
-            str(len(cell.task.samples)),
-            str(len(cell.requests)),
-        )
+    for row in described(plan):
+        count = f"at most {row['requests']}" if row["load"].startswith("search") else str(row["requests"])
+        names = ("model", "weights", "runner", "task", "load", "samples")
+        cells.add_row(*(str(row[name]) for name in names), count)
     console.print(cells)
     changes: dict[str, list[str]] = {}
-    for cell in plan.cells:
+    asked: list[Cell | PlannedSearch] = [*plan.cells, *plan.searches]
+    for cell in asked:
         first = cell.task.samples[0]
         request = Request(cell.model, first.messages, cell.params, first.likelihood)
         for change in assembly.runners[cell.model.id].prepare(request).changes:
@@ -96,10 +94,10 @@ def show(assembly: Assembly, console: Console) -> None:
                 models.append(cell.model.id)
     for change, models in changes.items():
         console.print(f"{', '.join(models)}: {change}", markup=False, highlight=False, soft_wrap=True)
-    for row in bound_of(assembly):
-        if row.metered:
-            usd = "unknown price" if row.usd is None else f"at most ${row.usd:.2f}"
-            console.print(f"{row.model_id}: {row.calls} paid calls, {usd}", markup=False, highlight=False)
+    for bound in bound_of(assembly):
+        if bound.metered:
+            usd = "unknown price" if bound.usd is None else f"at most ${bound.usd:.2f}"
+            console.print(f"{bound.model_id}: {bound.calls} paid calls, {usd}", markup=False, highlight=False)
     for model_id, said in missing(assembly).items():
         console.print(f"{model_id}: {said}", markup=False, highlight=False, soft_wrap=True)
 
@@ -126,6 +124,7 @@ def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
         click.echo(
             f"{suite}: good: {len(plan.models)} models, {len(plan.tasks)} tasks, "
             f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"
+            + (f", {len(plan.searches)} searches" if plan.searches else "")
         )
         for model_id, said in missing(assembly).items():
             click.echo(f"  {model_id} cannot be called yet: {said}")

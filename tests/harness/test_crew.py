@@ -199,6 +199,31 @@ def test_a_search_keeps_its_tries_and_its_result(tmp_path: Path) -> None:
     assert ("complete", [], sent) == (manifest["state"], again.rows, len(read_attempts([tmp_path])))
 
 
+def test_a_search_goes_on_where_a_breaker_would_give_up(tmp_path: Path) -> None:
+    """One place and no queue: almost every request of a try is refused as overloaded; each is one row and a miss."""
+    full = replace(
+        SIM,
+        options={"sim": {**SIM.options["sim"], "ttft_s": 0.5, "capacity": {"streams": 1, "queue": 0}}},
+    )
+    load = Load("search", 1.0, "constant", duration_s=1.0)
+    search = Search(Slo(ttft_s=0.6, attainment=0.5), 30.0, 60.0, 1.0, 1, load)
+    manifest = go(tmp_path, plan(load, 40, model=full, searches=(search,)), Watch())
+    rows = read_attempts([tmp_path])
+
+    assert "complete" == manifest["state"]
+    assert "< 30/s, the lowest tested" == manifest["searches"][0]["words"]
+    assert rows["final"].all()
+    assert (rows["outcome"] == "infra").sum() > 10
+
+
+def test_a_calibration_is_kept_in_the_manifest(tmp_path: Path) -> None:
+    """And stays there when the run goes on."""
+    made = plan(Load("concurrency", 2), 4)
+    go(tmp_path, made, Watch(), replace(FAST, calibration={"trusted_streams": 10}))
+
+    assert {"trusted_streams": 10} == go(tmp_path, made, Watch())["calibration"]
+
+
 @pytest.mark.parametrize(
     ("load", "cores", "count"),
     [

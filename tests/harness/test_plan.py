@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from harness.plan import NO_DECOY, Cell, Load, described, expand, merged, prompt_chars
-from harness.values import Params, prompt_sha256
+from harness.arrivals import Search
+from harness.errors import InputError
+from harness.plan import NO_DECOY, Cell, Load, described, expand, merged, most_requests, prompt_chars
+from harness.slo import Slo
+from harness.trace import Arrival
+from harness.values import Params, prompt_sha256, unsalted
 from tests.makers import model, plan, sample, task
 
 
@@ -113,6 +118,82 @@ def test_the_plan_can_be_shown() -> None:
 def test_prompt_characters_are_counted() -> None:
     """'What is 1 + 1?' has 14."""
     assert 14 == prompt_chars(sample(1).messages)
+
+
+def test_salt_starts_the_prompt_and_is_the_same_for_all_models() -> None:
+    """Both models are sent the same bytes; the sample itself, which is hashed, stays as it is."""
+    load = Load("rate", 2.0, "constant", duration_s=3.0, salt="cell")
+    first, second = (Cell(model(name), task(4), load, Params(), 1, 7) for name in ("a", "b"))
+    request = first.requests[0]
+    sent = first.messages(request)
+
+    assert sent == second.messages(second.requests[0])
+    assert re.fullmatch(r"\[#[0-9a-f]{8}\] What is \d \+ 1\?", sent[0].text)
+    assert request.sample.messages == unsalted(sent)
+    assert prompt_sha256(request.sample.messages) == prompt_sha256(unsalted(sent))
+
+
+def test_salt_differs_where_a_cache_would_answer() -> None:
+    """Between loads, between repeats of a sample within a cell, and between seeds; within one round it is shared."""
+    load = Load("rate", 2.0, "constant", duration_s=4.0, salt="cell")
+    here, there = cell(load), cell(replace(load, repetition=2))
+    words = [here.messages(request)[0].text[:11] for request in here.requests]
+
+    assert 8 == len(words)
+    assert [1, 1] == [len(set(words[:4])), len(set(words[4:]))]
+    assert words[0] != words[4]
+    assert words[0] != there.messages(there.requests[0])[0].text[:11]
+    assert words[0] != cell(load, seed=8).messages(here.requests[0])[0].text[:11]
+
+
+def test_salt_for_each_request_differs_within_a_round() -> None:
+    """Four samples, four words."""
+    here = cell(Load("rate", 2.0, "constant", duration_s=2.0, salt="request"))
+
+    assert 4 == len({here.messages(request)[0].text[:11] for request in here.requests})
+
+
+def test_without_salt_the_prompt_is_the_samples() -> None:
+    """As accuracy runs have it."""
+    here = cell(Load("concurrency", 2))
+
+    assert here.requests[0].sample.messages is here.messages(here.requests[0])
+
+
+def test_a_replay_asks_what_the_trace_asked() -> None:
+    """A named sample, the next in order, a made-up prompt with a budget of its own and nothing to score."""
+    trace = (Arrival(0.0, "s2"), Arrival(0.5), Arrival(1.0, None, 20, 5), Arrival(1.5, "s2"))
+    here = cell(Load("replay", 2.0, trace=trace))
+    found = here.requests
+
+    assert ["s2", "trace-000002", "s2"] == [found[k].sample.sample_id for k in (0, 2, 3)]
+    assert [0.0, 0.5, 1.0, 1.5] == [request.due_s for request in found]
+    assert (5, False) == (here.params_of(found[2]).max_tokens, found[2].is_scored)
+    assert here.params == here.params_of(found[0])
+    assert 1 == found[3].repeat
+    assert len({(request.sample.sample_id, request.repeat) for request in found}) == 4
+
+
+def test_a_trace_that_names_no_sample_is_refused() -> None:
+    """With the load, the sample and the task."""
+    with pytest.raises(InputError, match="asks for sample 'nobody', which task 'sums' does not have"):
+        _ = cell(Load("replay", 1.0, trace=(Arrival(0.0, "nobody"),))).requests
+
+
+def test_a_search_is_planned_and_its_cells_are_made_as_they_are_tried() -> None:
+    """No cell before the first try; a try is a cell of its own, named by rate and repetition."""
+    search = Search(Slo(ttft_s=1.0), 1.0, 8.0, 0.1, 3, Load("search", 1.0, duration_s=10.0))
+    made = expand(
+        suite="s", suite_sha256="h", seed=0, repeats=1, margin_points=1.7, defaults=Params(), models=[model()],
+        tasks=[task()], loads=[], searches=[search],
+    )  # fmt: skip
+    planned = made.searches[0]
+
+    assert ((), "m|sums|search") == (made.cells, planned.search_id)
+    assert "m|sums|s4#2" == planned.cell(4.0, 2).cell_id
+    assert ("m", "sums") == (made.models[0].id, made.tasks[0].name)
+    assert "search 1 to 8 rps" == described(made)[0]["load"]
+    assert most_requests(planned) == search.most_tries * 81
 
 
 @pytest.mark.parametrize(("load", "label"), [(Load("concurrency", 16), "c16"), (Load("rate", 2.5), "r2.5")])

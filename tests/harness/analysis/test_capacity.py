@@ -137,26 +137,41 @@ def test_throughput_is_of_the_window_and_not_of_whole_requests(make_run: Make) -
 
 
 def test_tokens_count_where_their_chunk_arrived(make_run: Make) -> None:
-    """A warm-up request with chunks at 0.5, 1.5 and 2.5 s gives a third of its 90 tokens to the window from 1 to 2 s."""
+    """A warm-up request with chunks at 1, 5 and 9 s gives a third of its 90 tokens to the window from 2 to 8 s."""
     common: dict[str, Any] = {
         "load_kind": "rate", "load_value": 1.0, "cell_id": "closed-a|reasoning/sums|r1", "output_tokens": 90,
     }  # fmt: skip
     rows = [
         an_attempt(
-            sample_id="w", phase="warmup", scheduled_s=0.0, sent_s=0.0, first_token_s=0.5, last_token_s=2.5,
-            done_s=2.5, chunk_s=(0.5, 1.5, 2.5), **common,
+            sample_id="w", phase="warmup", scheduled_s=0.0, sent_s=0.0, first_token_s=1.0, last_token_s=9.0,
+            done_s=9.0, chunk_s=(1.0, 5.0, 9.0), **common,
         ),
         *(
             an_attempt(
-                sample_id=str(k), scheduled_s=float(k), sent_s=float(k), first_token_s=k + 5.0,
-                last_token_s=k + 5.1, done_s=k + 5.1, chunk_s=(k + 5.0, k + 5.1), **common,
+                sample_id=str(k), scheduled_s=float(k), sent_s=float(k), first_token_s=8.5,
+                last_token_s=8.6, done_s=8.6, chunk_s=(8.5, 8.6), **common,
             )
-            for k in (1, 2)
+            for k in (2, 8)
         ),
     ]  # fmt: skip
     level = capacity([make_run(rows)], SLO).frame.iloc[0]
 
-    assert (1.0, 30.0, 0.0) == (level["window_s"], level["output_tokens_per_s"], level["completed_rps"])
+    assert (6.0, 30.0 / 6.0, 0.0) == (level["window_s"], level["output_tokens_per_s"], level["completed_rps"])
+
+
+def test_a_window_shorter_than_a_reply_is_none(make_run: Make) -> None:
+    """All 64 sent within 0.1 s and answered after 1 s: nothing is steady, and the throughput is unknown, not 0."""
+    rows = [
+        an_attempt(
+            sample_id=str(k), load_value=64.0, scheduled_s=k / 640, sent_s=k / 640, first_token_s=0.9,
+            last_token_s=1.0, done_s=1.0, chunk_s=(0.9, 1.0),
+        )
+        for k in range(64)
+    ]  # fmt: skip
+    level = capacity([make_run(rows)], SLO).frame.iloc[0]
+
+    assert pd.isna(level["window_s"])
+    assert pd.isna(level["completed_rps"])
 
 
 def test_an_untold_count_makes_the_throughput_unknown(make_run: Make) -> None:

@@ -47,6 +47,24 @@ def test_a_busy_worker_marks_the_cell(make_run: Make, answers: Answers) -> None:
     assert ["a worker used 97 % of a core"] == list(client_limits(read([run])).values())
 
 
+def test_a_load_above_the_calibrated_one_is_marked(make_run: Make, answers: Answers) -> None:
+    """8 in flight where 4 streams could be trusted and 10 could not; all levels passed says nothing of more."""
+    run = make_run(answers("closed-a", 5, 5))
+    manifest = json.loads((run / "run.json").read_text())
+    levels = [{"streams": 4, "is_trusted": True}, {"streams": 10, "is_trusted": False}]
+    manifest["calibration"] = {"trusted_streams": 4, "levels": levels}
+    (run / "run.json").write_text(json.dumps(manifest))
+
+    assert ["8 in flight, and this machine's figures can be trusted up to 4"] == list(
+        client_limits(read([run])).values()
+    )
+
+    manifest["calibration"] = {"trusted_streams": 4, "levels": levels[:1]}
+    (run / "run.json").write_text(json.dumps(manifest))
+
+    assert {} == client_limits(read([run]))
+
+
 def test_the_summary_says_invalid_and_why(make_run: Make, answers: Answers) -> None:
     """In the row of the cell and of the model, and as a sentence."""
     found = summarize([changed(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.2)])

@@ -1,0 +1,62 @@
+"""Load levels against a service level, for the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.analysis.capacity import Capacity
+from harness.report import units
+
+
+def capacity_table(capacity: Capacity) -> RenderableType:
+    """Return one line for each level, one for each rate found, and what a reader must know."""
+    title = f"Capacity: {capacity.slo}"
+    if capacity.simulated:
+        title += f"  [{units.SIMULATED}: a simulated provider answered]"
+    parts: list[RenderableType] = [Text(title, "bold red" if capacity.simulated else "bold")]
+    for (model_id, task), levels in capacity.frame.groupby(["model_id", "task"], sort=False):
+        rows = [{str(key): value for key, value in row.items()} for row in levels.to_dict("records")]
+        parts.append(_levels(f"{units.clean(model_id)} on {units.clean(task)}", rows))
+        rate = capacity.rate(str(model_id), str(task))
+        if rate is not None:
+            parts.append(Text(f"{units.clean(model_id)}: {rate.words}\n", "bold"))
+    notes = [Text(f"Note: {units.clean(line)}", "dim") for line in capacity.warnings]
+    return Group(*parts, *notes)
+
+
+def _levels(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table(
+        title=Text(title), title_justify="left", header_style="dim", box=box.SIMPLE, padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )  # fmt: skip
+    table.add_column("load", no_wrap=True)
+    for name in ("kept % (low)", "done/s", "tok/s", "TTFT p95", "gap p95", ""):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        marks = [
+            "fails" if not row["passed"] else "" if row["certain"] else "unsure",
+            "invalid" if units.known(row["invalid"]) else "",
+        ]
+        table.add_row(
+            _level(row),
+            f"{float(row['attainment']) * 100:.1f} ({float(row['attainment_low']) * 100:.1f})",
+            units.number(row["completed_rps"]),
+            units.number(row["output_tokens_per_s"]),
+            units.seconds(row["ttft_p95_s"]),
+            units.seconds(row["inter_chunk_p95_s"]),
+            Text(" ".join(mark for mark in marks if mark), "red" if marks[0] == "fails" else "yellow"),
+        )
+    return table
+
+
+def _level(row: dict[str, Any]) -> str:
+    if units.known(row["offered_rps"]):
+        return f"{units.number(row['offered_rps'])}/s"
+    if units.known(row["concurrency"]):
+        return f"{units.count(row['concurrency'])} in flight"
+    return str(row["kind"])

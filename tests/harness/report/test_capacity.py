@@ -1,0 +1,51 @@
+"""The capacity table in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.analysis.capacity import capacity
+from harness.report.capacity import capacity_table
+from harness.slo import Slo
+from tests.run_folders import an_attempt, write_run
+
+Make = Callable[..., Path]
+
+
+def shown(folder: Path, simulated: bool) -> str:
+    rows = [
+        an_attempt(
+            model_id="closed-a", sample_id=f"{rate}-{k}", load_kind="rate", load_value=float(rate),
+            cell_id=f"closed-a|reasoning/sums|r{rate}", scheduled_s=float(k), sent_s=float(k),
+            first_token_s=k + (0.1 if rate == 1 else 0.9), done_s=k + 1.0, chunk_s=(k + 0.1, k + 0.9),
+            simulated=simulated,
+        )
+        for rate in (1, 2)
+        for k in range(60)
+    ]  # fmt: skip
+    out = StringIO()
+    found = capacity([write_run(folder / "run-1", rows)], Slo(ttft_s=0.5))
+    Console(file=out, width=80).print(capacity_table(found))
+    return out.getvalue()
+
+
+def test_levels_and_the_rate_stand_in_it(tmp_path: Path) -> None:
+    """1 a second keeps it, 2 a second does not: the rate lies at 1.035, 5 % of the way on the log scale."""
+    text = shown(tmp_path, simulated=False)
+
+    assert "ttft_s <= 0.5, 95 % of requests" in text
+    assert "closed-a: 1.035/s (at least 1/s)" in text
+    assert "fails" in next(line for line in text.splitlines() if line.strip().startswith("2.00/s"))
+    assert "SIMULATED" not in text
+
+
+def test_simulated_is_said_and_no_line_is_too_wide(tmp_path: Path) -> None:
+    """80 columns."""
+    text = shown(tmp_path, simulated=True)
+
+    assert "SIMULATED" in text
+    assert max(map(len, text.splitlines())) <= 80
