@@ -12,15 +12,17 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import orjson
 
+from harness.errors import RunnerError
 from harness.values import Call
 from harness.wire.client import StampedTransport
+from harness.wire.events import Event
 from harness.wire.exchange import Origin
 from harness.wire.lean import head_of, origin_of
 from harness.wire.tape import tape
@@ -64,14 +66,29 @@ class Draft:
 class Drafts:
     """Sends a runner's calls, each shape of them built once by the vendor's client."""
 
-    def __init__(self, create: Create) -> None:
+    def __init__(self, create: Create, failure: Callable[[Exception], RunnerError]) -> None:
         """Start without drafts.
 
         Args:
             create: Asks the client to send a call's body as a stream.
+            failure: Puts the client's errors into the harness's words.
         """
         self._create = create
+        self._failure = failure
         self._drafts: dict[Hashable, Draft | None] = {}
+
+    async def events(self, call: Call) -> AsyncIterator[list[Event]]:
+        """Send a call and yield its reply's events; see :meth:`harness.wire.Tape.batches`.
+
+        Raises:
+            RunnerError: The call failed, or the reply ended badly.
+        """
+        try:
+            await self.send(call)
+        except Exception as exc:
+            raise self._failure(exc) from exc
+        async for batch in tape().batches():
+            yield batch
 
     async def send(self, call: Call) -> None:
         """Send a call; its events are on the tape then.
