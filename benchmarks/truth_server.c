@@ -7,9 +7,11 @@
  * (median; log-normal with SIGMA) after the request was read, each next GAP_MS later, all on absolute times, so
  * lateness does not add up. GAP_MS 0: everything as fast as the client takes it, one write per token.
  *
- * LOG gets one line for each reply: id, read_s, and when each token was written, in seconds on CLOCK_MONOTONIC,
+ * LOG gets one line for each reply: id, arrived_s, and when each token was written, in seconds on CLOCK_MONOTONIC,
  * which is Python's time.perf_counter on Linux. The id is the number behind "gapbench-id:" in the request, so
  * that a client's figures can be held against these one by one; -1 where there is none.
+ * arrived_s is the kernel's receive stamp of the request (socket(7), SO_TIMESTAMPNS), so that this server's own
+ * lateness in reading is not taken for the client's in measuring; due times count from the read.
  * A line `late N of M` on SIGTERM says how many writes came more than a millisecond after they were due.
  */
 #define _GNU_SOURCE
@@ -37,7 +39,7 @@ typedef struct {
     int open, busy, next, blocked;
     size_t offset; /* bytes of the current token that are already written */
     long id;
-    double read_s, first_s, due_s;
+    double arrived_s, read_s, first_s, due_s;
     double *write_s;
     int heap_at;
 } Conn;
@@ -58,6 +60,24 @@ static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+/* Receive, and say when the last of it arrived. */
+static ssize_t receive(int fd, char *into, size_t room, double *arrived_s) {
+    char control[128];
+    struct iovec part = {into, room};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(fd, &message, 0);
+    *arrived_s = now();
+    for (struct cmsghdr *note = CMSG_FIRSTHDR(&message); got > 0 && note; note = CMSG_NXTHDR(&message, note))
+        if (note->cmsg_level == SOL_SOCKET && note->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec stamp, real;
+            memcpy(&stamp, CMSG_DATA(note), sizeof stamp);
+            clock_gettime(CLOCK_REALTIME, &real);
+            double ago_s = real.tv_sec - stamp.tv_sec + (real.tv_nsec - stamp.tv_nsec) * 1e-9;
+            if (ago_s > 0 && ago_s < 10) *arrived_s -= ago_s;
+        }
+    return got;
 }
 
 static double uniform(void) { /* xorshift64* */
@@ -146,7 +166,7 @@ static void lay_out(const char *protocol) {
 static void done(int fd) {
     Conn *c = &conns[fd];
     if (out) {
-        fprintf(out, "%ld %.9f", c->id, c->read_s);
+        fprintf(out, "%ld %.9f", c->id, c->arrived_s);
         for (int i = 0; i < tokens; i++) fprintf(out, " %.9f", c->write_s[i]);
         fputc('\n', out);
     }
@@ -267,6 +287,7 @@ int main(int argc, char **argv) {
                 while ((made = accept4(listener, 0, 0, SOCK_NONBLOCK)) >= 0) {
                     if (made >= MAX_FD) { close(made); continue; }
                     setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+                    setsockopt(made, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
                     Conn *c = &conns[made];
                     if (!c->write_s) c->write_s = malloc(sizeof(double) * tokens);
                     if (!c->in) c->in = malloc(c->room = 16384);
@@ -285,7 +306,7 @@ int main(int argc, char **argv) {
                 }
                 if (found[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
                     if (c->room - c->used < 8192 && c->room < MAX_REQUEST) c->in = realloc(c->in, c->room *= 2);
-                    ssize_t got = recv(fd, c->in + c->used, c->room - c->used - 1, 0);
+                    ssize_t got = receive(fd, c->in + c->used, c->room - c->used - 1, &c->arrived_s);
                     if (got <= 0) { if (got == 0 || errno != EAGAIN) shut(fd); continue; }
                     c->used += got;
                     take(fd);
