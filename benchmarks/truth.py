@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -142,8 +143,6 @@ def ran(path: Path, *arguments: str) -> Ran:
     Raises:
         SystemExit: It failed; its words are shown.
     """
-    import time
-
     out = path.parent / f"results-{time.monotonic_ns()}"
     command = [*BENCH, "run", str(path), "--yes", "--quiet", "--out", str(out), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}

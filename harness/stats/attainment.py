@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats as _dist
+from scipy import special
 
 from harness.stats.shares import wilson
 
@@ -32,7 +32,7 @@ def attained_low(met: Sequence[int], sent: Sequence[int]) -> float | None:
     if len(sent) > 1:
         shares = np.asarray(met, dtype=np.float64) / np.asarray(sent, dtype=np.float64)
         spread = float(shares.std(ddof=1)) / math.sqrt(len(sent))
-        low = min(low, share - float(_dist.t(len(sent) - 1).ppf(0.95)) * spread)
+        low = min(low, share - float(special.stdtrit(len(sent) - 1, 0.95)) * spread)
     return max(0.0, low)
 
 

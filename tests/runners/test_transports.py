@@ -87,8 +87,8 @@ def _sorted(head: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", list(VENDORS))
-def test_the_client_builds_two_requests_of_a_shape_and_no_more(name: str) -> None:
-    """One with marks, one to hold it against; ten calls go out."""
+def test_the_client_builds_three_requests_of_a_shape_and_no_more(name: str) -> None:
+    """The first, then one with marks and one to hold it against; ten calls go out."""
     kind, model, path = VENDORS[name]
     replay = Replay((TRANSCRIPTS / f"{name}.sse").read_bytes())
 
@@ -110,7 +110,7 @@ def test_the_client_builds_two_requests_of_a_shape_and_no_more(name: str) -> Non
             await runner.close()
             return len(built)
 
-    assert 2 == asyncio.run(main())
+    assert 3 == asyncio.run(main())
     assert 10 == len(replay.asked)
 
 
@@ -127,7 +127,7 @@ def test_a_text_that_json_cannot_carry_goes_through_the_client(name: str) -> Non
 @pytest.mark.parametrize("name", list(VENDORS))
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 529])
 def test_a_later_error_is_still_the_vendors(name: str, status: int) -> None:
-    """The second call is sent without the client, and judged by it all the same, with one request each."""
+    """The third call is sent without the client, and judged by it all the same, with one request each."""
     replay = Replay((TRANSCRIPTS / f"{name}.sse").read_bytes())
     kind, model, path = VENDORS[name]
 
@@ -136,18 +136,18 @@ def test_a_later_error_is_still_the_vendors(name: str, status: int) -> None:
             runner = kind(dataclasses.replace(model, base_url=url + path))
             await runner.open(Session(Path()))
             params, responses = Params(max_tokens=16), []
-            for number in range(3):
-                if number == 1:
+            for number in range(4):
+                if number == 2:
                     replay.body = b'{"error": {"message": "no", "code": %d, "status": "X"}}' % status
                     replay.status, replay.kind = status, "application/json"
-                if number == 2:
-                    # No draft for any shape: the third call goes through the client whole.
+                if number == 3:
+                    # No draft for any shape: the fourth call goes through the client whole.
                     runner._drafts._drafts = dict.fromkeys(runner._drafts._drafts)
                 call = runner.prepare(Request(runner.model, say(f"question {number}"), params))
                 responses.append(await measure(runner, call, 10))
             await runner.close()
-            return responses[1], responses[2]
+            return responses[2], responses[3]
 
     lean, through_client = asyncio.run(main())
     assert through_client.failure == lean.failure
-    assert 3 == len(replay.asked)
+    assert 4 == len(replay.asked)
