@@ -257,7 +257,7 @@ def test_a_cancelled_reader_gets_what_came_first() -> None:
 
 
 def _has_unread(tape: wire.Tape) -> bool:
-    return isinstance(tape._body, Exchange) and tape._body.reply.ahead > 0
+    return isinstance(tape.coming, Exchange) and tape.coming.reply.ahead > 0
 
 
 def test_nudged_a_waiting_reader_sees_what_came() -> None:
