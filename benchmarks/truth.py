@@ -25,10 +25,10 @@ BENCH = [sys.executable, "-m", "harness.cli"]
 PATHS = {"openai": "/v1", "vllm": "/v1", "anthropic": "", "google": ""}
 
 
-def compiled() -> Path:
-    """Build the server when its source is newer; return the program."""
-    source = HERE / "truth_server.c"
-    program = Path(tempfile.gettempdir()) / f"gapbench-truth-server-{os.getuid()}"
+def compiled(name: str = "truth_server") -> Path:
+    """Build one of the C programs when its source is newer; return the program."""
+    source = HERE / f"{name}.c"
+    program = Path(tempfile.gettempdir()) / f"gapbench-{name}-{os.getuid()}"
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         subprocess.run(["gcc", "-O2", "-o", str(program), str(source), "-lm"], check=True)
     return program
