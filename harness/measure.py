@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import contextlib
+from operator import attrgetter
 from typing import Any
 
 from harness import credentials, wire
@@ -42,7 +43,7 @@ async def measure(
         began_s = wire.now()
         try:
             async with asyncio.timeout(None) as limit:
-                deadlines = _Deadlines(limit, reply, began_s, total_s, first_token_s, gap_s)
+                deadlines = _Deadlines(limit, tape, reply, began_s, total_s, first_token_s, gap_s)
                 with contextlib.closing(deadlines):
                     async with contextlib.aclosing(runner.stream(call)) as chunks:  # type: ignore[type-var]  # every runner's stream is an async generator; the Protocol need not say so
                         async for chunk in chunks:
@@ -57,7 +58,10 @@ async def measure(
             # Once a reply is being read, a missing field or a number for a text is the server's doing.
             kind: FailureKind = "garbage" if tape.status == 200 and isinstance(exc, _MISSHAPEN) else "runner"
             failure = Failure(kind, wire.shortened(f"{type(exc).__name__}: {exc}"), tape.status)
-        done_s = wire.now()
+        finally:
+            await tape.aclose()
+        # A whole reply is done when its last byte came, not when it has been read.
+        done_s = wire.now() if failure is not None or tape.ended_s is None else tape.ended_s
     return reply.response(tape, began_s, done_s, failure)
 
 
@@ -67,6 +71,7 @@ class _Deadlines:
     def __init__(
         self,
         limit: asyncio.Timeout,
+        tape: wire.Tape,
         reply: _Reply,
         began_s: float,
         total_s: float,
@@ -75,6 +80,7 @@ class _Deadlines:
     ) -> None:
         self.said = f"no complete reply within {total_s:g} s"
         self._limit = limit
+        self._tape = tape
         self._reply = reply
         self._began_s = began_s
         self._total_s = total_s
@@ -85,6 +91,11 @@ class _Deadlines:
         self._look()
 
     def _look(self) -> None:
+        is_text_due = self._first_token_s is not None or self._gap_s is not None
+        if is_text_due and self._tape.nudge():
+            # Something has come and is being read: look again when it has been.
+            self._timer = self._loop.call_later(0.001, self._look)
+            return
         due_s, said = self._began_s + self._total_s, self.said
         arrived_s = self._reply.chunk_s
         if not arrived_s and self._first_token_s is not None:
@@ -127,28 +138,30 @@ class _Reply:
         Raises:
             RunnerError: ``garbage`` for a text that is none, or a count that no column could hold.
         """
-        if chunk.text:
-            if not isinstance(chunk.text, str):
-                raise _garbage("a text", chunk.text)
-            received_s = wire.now() if chunk.received_s is None else chunk.received_s
+        text, channel, received_s, usage, *_ = chunk
+        if text:
+            if not isinstance(text, str):
+                raise _garbage("a text", text)
+            if received_s is None:
+                received_s = wire.now()
             self.chunk_s.append(received_s)
-            self.chunk_tokens.append(chunk.usage.output_tokens if chunk.usage else None)
-            if chunk.channel == "answer":
-                self.answer.append(chunk.text)
+            self.chunk_tokens.append(usage.output_tokens if usage else None)
+            if channel == "answer":
+                self.answer.append(text)
                 if self.first_answer_s is None:
                     self.first_answer_s = received_s
             else:
-                self.reasoning.append(chunk.text)
+                self.reasoning.append(text)
+        if usage is not None:
+            _check_counts(usage)
+            self.usage = usage
         facts = tuple.__getitem__(chunk, _FACTS)
         if facts not in (_NONE, self.seen):
             self.seen = facts
-            if chunk.usage is not None:
-                _check_counts(chunk.usage)
-                self.usage = chunk.usage
             pairs = zip(Chunk._fields[_FACTS], facts, strict=True)
             known: dict[str, Any] = {name: value for name, value in pairs if value is not None}
             for name, value in known.items():
-                if name != "usage" and not isinstance(value, str):
+                if not isinstance(value, str):
                     raise _garbage(name, value)
             self.last = self.last._replace(**known)
 
@@ -191,8 +204,8 @@ class _Reply:
         return "hidden" if self.usage.reasoning_tokens > 0 else "none"
 
 
-# The fields after text, channel and received_s: the facts.
-_FACTS = slice(3, None)
+# The fields after text, channel, received_s and usage: the facts.
+_FACTS = slice(4, None)
 _NONE = tuple.__getitem__(Chunk(), _FACTS)
 
 
@@ -205,9 +218,11 @@ def _garbage(what: str, found: object) -> RunnerError:
     return RunnerError("garbage", f"expected {what}, got {repr(found)[:80]}")
 
 
+_counts_of = attrgetter(*Usage.__slots__)
+
+
 def _check_counts(usage: Usage) -> None:
-    for name in Usage.__slots__:
-        count = getattr(usage, name)
+    for name, count in zip(Usage.__slots__, _counts_of(usage), strict=True):
         if count is not None and not (type(count) is int and 0 <= count <= MOST_TOKENS):
             raise _garbage(f"a count as {name}", count)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -168,7 +167,12 @@ def attempt_row(
         chunk_tokens=timing.chunk_tokens,
         loop_lag_s=how.loop_lag_s,
         in_flight=how.in_flight,
-        **dataclasses.asdict(usage),
+        input_tokens=usage.input_tokens,
+        cached_input_tokens=usage.cached_input_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
         usage_source="provider" if told else "none",
         reasoning_disclosure=response.disclosure,
         input_chars=prompt_chars(cell.messages(planned)),

@@ -155,21 +155,16 @@ class AnthropicRunner:
             timeout=wire.timeout(session),
             http_client=wire.client(self.base_url, session),
         )
-        self._drafts = wire.Drafts(self._create)
+        self._drafts = wire.Drafts(self._create, lambda exc: _failure(exc, self._key))
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         assert self._client is not None, "open comes before stream"
         await self._client.messages.create(**body)
 
-    async def stream(self, call: Call) -> AsyncIterator[Chunk]:
+    def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it comes."""
         assert self._drafts is not None, "open comes before stream"
-        try:
-            await self._drafts.send(call)
-        except Exception as exc:
-            raise _failure(exc, self._key) from exc
-        async for chunk in read_messages(wire.tape().events(), self.rule.disclosure):
-            yield chunk
+        return read_messages(self._drafts.events(call), self.rule.disclosure)
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -206,56 +201,59 @@ def messages_turn(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": blocks}
 
 
-async def read_messages(events: AsyncIterator[wire.Event], disclosure: Disclosure) -> AsyncIterator[Chunk]:
+async def read_messages(
+    batches: AsyncIterator[list[wire.Event]], disclosure: Disclosure
+) -> AsyncIterator[Chunk]:
     """Read a Messages stream; it is complete at ``message_stop`` after a stop reason.
 
     Args:
-        events: As they left the socket.
+        batches: Events as they left the socket.
         disclosure: How much of its thinking this model shows.
     """
     counts: dict[str, Any] = {}
     finished = stopped = False
-    async for received_s, name, data in events:
-        body = decoded(data)
-        kind = body.get("type", name)
-        if kind == "content_block_delta":
-            delta = body["delta"]
-            text = delta.get("text") or delta.get("thinking") or delta.get("partial_json")
-            if text:
-                channel: Channel = "reasoning" if delta.get("type") == "thinking_delta" else "answer"
-                shown = disclosure if channel == "reasoning" else None
-                yield Chunk(text, channel, received_s, disclosure=shown)
-        elif kind == "content_block_start":
-            block = body["content_block"]
-            if block.get("type") == "redacted_thinking":
-                yield Chunk(disclosure="hidden")
-            elif block.get("text"):
-                yield Chunk(block["text"], "answer", received_s)
-        elif kind == "message_start":
-            message = body["message"]
-            counts |= _given(message.get("usage"))
-            tier = (message.get("usage") or {}).get("service_tier")
-            yield Chunk(
-                usage=messages_usage(counts),
-                model_served=message.get("model"),
-                response_id=message.get("id"),
-                service_tier=tier,
-            )
-        elif kind == "message_delta":
-            counts |= _given(body.get("usage"))
-            raw = body["delta"].get("stop_reason")
-            finished = finished or raw is not None
-            yield Chunk(
-                finish_reason=FINISH.get(raw, "other") if raw else None,
-                finish_raw=raw,
-                usage=messages_usage(counts),
-            )
-        elif kind == "message_stop":
-            if stopped:
-                raise doubled(kind)
-            stopped = True
-        elif kind == "error":
-            raise error_event(body.get("error") or body)
+    async for batch in batches:
+        for received_s, name, data in batch:
+            body = decoded(data)
+            kind = body.get("type", name)
+            if kind == "content_block_delta":
+                delta = body["delta"]
+                text = delta.get("text") or delta.get("thinking") or delta.get("partial_json")
+                if text:
+                    channel: Channel = "reasoning" if delta.get("type") == "thinking_delta" else "answer"
+                    shown = disclosure if channel == "reasoning" else None
+                    yield Chunk(text, channel, received_s, disclosure=shown)
+            elif kind == "content_block_start":
+                block = body["content_block"]
+                if block.get("type") == "redacted_thinking":
+                    yield Chunk(disclosure="hidden")
+                elif block.get("text"):
+                    yield Chunk(block["text"], "answer", received_s)
+            elif kind == "message_start":
+                message = body["message"]
+                counts |= _given(message.get("usage"))
+                tier = (message.get("usage") or {}).get("service_tier")
+                yield Chunk(
+                    usage=messages_usage(counts),
+                    model_served=message.get("model"),
+                    response_id=message.get("id"),
+                    service_tier=tier,
+                )
+            elif kind == "message_delta":
+                counts |= _given(body.get("usage"))
+                raw = body["delta"].get("stop_reason")
+                finished = finished or raw is not None
+                yield Chunk(
+                    finish_reason=FINISH.get(raw, "other") if raw else None,
+                    finish_raw=raw,
+                    usage=messages_usage(counts),
+                )
+            elif kind == "message_stop":
+                if stopped:
+                    raise doubled(kind)
+                stopped = True
+            elif kind == "error":
+                raise error_event(body.get("error") or body)
     if not finished or not stopped:
         raise RunnerError(
             "cut_stream", f"the stream ended without {'message_stop' if finished else 'a stop reason'}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.values import Call, Message, Params, Request, Text
+from harness.values import Call, Message, Params, Request, Text, canonical_json
 
 MAX_SETTLED = 64
 
@@ -42,8 +42,7 @@ class Calls:
         """Settle nothing yet."""
         self._settle = settle
         self._body = body
-        # By identity, with the parameters kept so that no other object takes their place.
-        self._settled: dict[int, tuple[Params, Settings]] = {}
+        self._settled: dict[Hashable, Settings] = {}
 
     def of(self, request: Request) -> Call:
         """Return the call for a request."""
@@ -72,9 +71,18 @@ class Calls:
         return Call(body, settings.sent, settings.changes, tuple(texts), shape, retexted)
 
     def _settings(self, params: Params) -> Settings:
-        kept = self._settled.get(id(params))
-        if kept is None:
+        key = (
+            params.max_tokens,
+            params.temperature,
+            params.top_p,
+            params.stop,
+            params.seed,
+            params.reasoning,
+            canonical_json(params.extra) if params.extra else None,
+        )
+        settings = self._settled.get(key)
+        if settings is None:
             if len(self._settled) >= MAX_SETTLED:
                 self._settled.clear()
-            kept = self._settled[id(params)] = (params, self._settle(params))
-        return kept[1]
+            settings = self._settled[key] = self._settle(params)
+        return settings

@@ -119,7 +119,7 @@ class GoogleRunner:
                 retry_options=types.HttpRetryOptions(attempts=1),
             ),
         )
-        self._drafts = wire.Drafts(self._create)
+        self._drafts = wire.Drafts(self._create, lambda exc: _failure(exc, self._key))
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         assert self._client is not None, "open comes before stream"
@@ -127,15 +127,10 @@ class GoogleRunner:
         async for _ in await self._client.aio.models.generate_content_stream(**body):
             pass
 
-    async def stream(self, call: Call) -> AsyncIterator[Chunk]:
+    def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it comes."""
         assert self._drafts is not None, "open comes before stream"
-        try:
-            await self._drafts.send(call)
-        except Exception as exc:
-            raise _failure(exc, self._key) from exc
-        async for chunk in read_generate_content(wire.tape().events()):
-            yield chunk
+        return read_generate_content(self._drafts.events(call))
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -170,43 +165,44 @@ def parts_of(message: Message) -> list[dict[str, Any]]:
     ]
 
 
-async def read_generate_content(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chunk]:
+async def read_generate_content(batches: AsyncIterator[list[wire.Event]]) -> AsyncIterator[Chunk]:
     """Read a streamGenerateContent stream; it is complete after a finish reason or a blocked prompt."""
     finished = False
     told: tuple[Any, ...] | None = None
     before = b""
-    async for received_s, _, data in events:
-        # Older models give a finish reason in every event, but never the very same event twice.
-        if finished and data == before:
-            raise doubled("its last event")
-        before = data
-        body = decoded(data)
-        if "error" in body:
-            raise _google_error(body["error"])
-        counts = body.get("usageMetadata")
-        usage = generate_usage(counts) if counts else None
-        blocked = (body.get("promptFeedback") or {}).get("blockReason")
-        if blocked:
-            finished = True
-            yield Chunk(finish_reason="refusal", finish_raw=blocked)
-        for candidate in body.get("candidates") or ():
-            for part in (candidate.get("content") or {}).get("parts") or ():
-                text = part.get("text")
-                if not text:
-                    continue
-                if part.get("thought"):
-                    yield Chunk(text, "reasoning", received_s, usage=usage, disclosure="summary")
-                else:
-                    yield Chunk(text, "answer", received_s, usage=usage)
-            raw = candidate.get("finishReason")
-            if raw and raw != "FINISH_REASON_UNSPECIFIED":
+    async for batch in batches:
+        for received_s, _, data in batch:
+            # Older models give a finish reason in every event, but never the very same event twice.
+            if finished and data == before:
+                raise doubled("its last event")
+            before = data
+            body = decoded(data)
+            if "error" in body:
+                raise _google_error(body["error"])
+            counts = body.get("usageMetadata")
+            usage = generate_usage(counts) if counts else None
+            blocked = (body.get("promptFeedback") or {}).get("blockReason")
+            if blocked:
                 finished = True
-                yield Chunk(finish_reason=FINISH.get(raw, "other"), finish_raw=raw)
-        facts = (body.get("modelVersion"), body.get("responseId"))
-        # Every event repeats them; they are told again only when they change.
-        if usage is not None or facts != told:
-            told = facts
-            yield Chunk(usage=usage, model_served=facts[0], response_id=facts[1])
+                yield Chunk(finish_reason="refusal", finish_raw=blocked)
+            for candidate in body.get("candidates") or ():
+                for part in (candidate.get("content") or {}).get("parts") or ():
+                    text = part.get("text")
+                    if not text:
+                        continue
+                    if part.get("thought"):
+                        yield Chunk(text, "reasoning", received_s, usage=usage, disclosure="summary")
+                    else:
+                        yield Chunk(text, "answer", received_s, usage=usage)
+                raw = candidate.get("finishReason")
+                if raw and raw != "FINISH_REASON_UNSPECIFIED":
+                    finished = True
+                    yield Chunk(finish_reason=FINISH.get(raw, "other"), finish_raw=raw)
+            facts = (body.get("modelVersion"), body.get("responseId"))
+            # Every event repeats them; they are told again only when they change.
+            if usage is not None or facts != told:
+                told = facts
+                yield Chunk(usage=usage, model_served=facts[0], response_id=facts[1])
     if not finished:
         raise RunnerError("cut_stream", "the stream ended without a finish reason")
 

@@ -161,7 +161,7 @@ class OpenAIRunner:
             timeout=wire.timeout(session),
             http_client=wire.client(self.base_url, session),
         )
-        self._drafts = wire.Drafts(self._create)
+        self._drafts = wire.Drafts(self._create, lambda exc: _failure(exc, self._key))
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         assert self._client is not None, "open comes before stream"
@@ -170,19 +170,15 @@ class OpenAIRunner:
         else:
             await self._client.chat.completions.create(**body)
 
-    async def stream(self, call: Call) -> AsyncIterator[Chunk]:
+    def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it comes."""
         assert self._drafts is not None, "open comes before stream"
-        try:
-            await self._drafts.send(call)
-        except Exception as exc:
-            raise _failure(exc, self._key) from exc
-        events = wire.tape().events()
+        batches = self._drafts.events(call)
+        if self.api == "responses":
+            return read_responses(batches)
         # A provider that hides reasoning and still sends some sends a summary of it.
-        shown = "summary" if self.rule.disclosure == "hidden" else self.rule.disclosure
-        reader = read_responses(events) if self.api == "responses" else read_chat(events, shown)
-        async for chunk in reader:
-            yield chunk
+        disclosure = self.rule.disclosure
+        return read_chat(batches, "summary" if disclosure == "hidden" else disclosure)
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -239,57 +235,62 @@ def data_uri(image: Image) -> str:
     return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
 
 
-async def read_chat(events: AsyncIterator[wire.Event], disclosure: Disclosure) -> AsyncIterator[Chunk]:
+async def read_chat(batches: AsyncIterator[list[wire.Event]], disclosure: Disclosure) -> AsyncIterator[Chunk]:
     """Read a Chat Completions stream; it is complete at ``[DONE]`` after a finish reason.
 
     Args:
-        events: As they left the socket.
+        batches: Events as they left the socket.
         disclosure: How much of its reasoning this model shows.
     """
     finished = done = False
     told: tuple[Any, ...] | None = None
-    async for received_s, _, data in events:
-        if data == b"[DONE]":
-            if done:
-                raise doubled("[DONE]")
-            done = True
-            continue
-        body = decoded(data)
-        said = body.get
-        if said("error"):
-            raise error_event(body["error"])
-        usage = chat_usage(body["usage"]) if said("usage") else None
-        for choice in said("choices") or ():
-            delta = choice.get("delta") or {}
-            reasoning = delta.get("reasoning") or delta.get("reasoning_content")
-            if reasoning:
-                yield Chunk(reasoning, "reasoning", received_s, usage=usage, disclosure=disclosure)
-            text = delta.get("content")
-            if text:
-                yield Chunk(text, "answer", received_s, usage=usage)
-            refusal = delta.get("refusal")
-            if refusal:
-                yield Chunk(refusal, "answer", received_s, usage=usage)
-            for tool in delta.get("tool_calls") or ():
-                text = (tool.get("function") or {}).get("arguments")
+    async for batch in batches:
+        for received_s, _, data in batch:
+            if data == b"[DONE]":
+                if done:
+                    raise doubled("[DONE]")
+                done = True
+                continue
+            body = decoded(data)
+            said = body.get
+            if said("error"):
+                raise error_event(body["error"])
+            usage = chat_usage(body["usage"]) if said("usage") else None
+            for choice in said("choices") or ():
+                delta = choice.get("delta") or {}
+                raw = choice.get("finish_reason")
+                text = delta.get("content")
+                if text and not raw and len(delta) == 1:
+                    # By far the most common event: a piece of the answer and nothing else.
+                    yield Chunk(text, "answer", received_s, usage)
+                    continue
+                reasoning = delta.get("reasoning") or delta.get("reasoning_content")
+                if reasoning:
+                    yield Chunk(reasoning, "reasoning", received_s, usage=usage, disclosure=disclosure)
                 if text:
-                    yield Chunk(text, "answer", received_s, usage=usage)
-            raw = choice.get("finish_reason")
-            if raw:
-                finished = True
-                reason = "refusal" if refusal else FINISH.get(raw, "other")
-                yield Chunk(finish_reason=reason, finish_raw=raw)
-        facts = (said("model"), said("id"), said("system_fingerprint"), said("service_tier"))
-        # Every event repeats them; they are told again only when they change.
-        if usage is not None or facts != told:
-            told = facts
-            yield Chunk(
-                usage=usage,
-                model_served=facts[0],
-                response_id=facts[1],
-                system_fingerprint=facts[2],
-                service_tier=facts[3],
-            )
+                    yield Chunk(text, "answer", received_s, usage)
+                refusal = delta.get("refusal")
+                if refusal:
+                    yield Chunk(refusal, "answer", received_s, usage=usage)
+                for tool in delta.get("tool_calls") or ():
+                    text = (tool.get("function") or {}).get("arguments")
+                    if text:
+                        yield Chunk(text, "answer", received_s, usage=usage)
+                if raw:
+                    finished = True
+                    reason = "refusal" if refusal else FINISH.get(raw, "other")
+                    yield Chunk(finish_reason=reason, finish_raw=raw)
+            facts = (said("model"), said("id"), said("system_fingerprint"), said("service_tier"))
+            # Every event repeats them; they are told again only when they change.
+            if facts != told or usage is not None:
+                told = facts
+                yield Chunk(
+                    usage=usage,
+                    model_served=facts[0],
+                    response_id=facts[1],
+                    system_fingerprint=facts[2],
+                    service_tier=facts[3],
+                )
     if not finished or not done:
         raise RunnerError(
             "cut_stream", f"the stream ended without {'[DONE]' if finished else 'a finish reason'}"
@@ -309,46 +310,47 @@ def chat_usage(usage: Mapping[str, Any]) -> Usage:
     )
 
 
-async def read_responses(events: AsyncIterator[wire.Event]) -> AsyncIterator[Chunk]:
+async def read_responses(batches: AsyncIterator[list[wire.Event]]) -> AsyncIterator[Chunk]:
     """Read a Responses stream; it is complete at ``response.completed`` or ``response.incomplete``."""
     ended = refused = False
-    async for received_s, name, data in events:
-        if data == b"[DONE]":
-            continue
-        body = decoded(data)
-        kind = body.get("type", name)
-        if kind in {
-            "response.output_text.delta",
-            "response.refusal.delta",
-            "response.function_call_arguments.delta",
-        }:
-            refused = refused or kind == "response.refusal.delta"
-            yield Chunk(body["delta"], "answer", received_s)
-        elif kind in {"response.reasoning_text.delta", "response.reasoning_summary_text.delta"}:
-            yield Chunk(
-                body["delta"],
-                "reasoning",
-                received_s,
-                disclosure="summary" if "summary" in kind else "verbatim",
-            )
-        elif kind in {"response.completed", "response.incomplete"}:
-            if ended:
-                raise doubled(kind)
-            ended = True
-            response = body["response"]
-            why = (response.get("incomplete_details") or {}).get("reason")
-            yield Chunk(
-                finish_reason=_responses_finish(why, refused=refused),
-                finish_raw=why or response.get("status"),
-                usage=responses_usage(response.get("usage") or {}),
-                model_served=response.get("model"),
-                response_id=response.get("id"),
-                service_tier=response.get("service_tier"),
-            )
-        elif kind == "response.failed":
-            raise error_event(body["response"].get("error") or {})
-        elif kind == "error":
-            raise error_event(body.get("error") or body)
+    async for batch in batches:
+        for received_s, name, data in batch:
+            if data == b"[DONE]":
+                continue
+            body = decoded(data)
+            kind = body.get("type", name)
+            if kind in {
+                "response.output_text.delta",
+                "response.refusal.delta",
+                "response.function_call_arguments.delta",
+            }:
+                refused = refused or kind == "response.refusal.delta"
+                yield Chunk(body["delta"], "answer", received_s)
+            elif kind in {"response.reasoning_text.delta", "response.reasoning_summary_text.delta"}:
+                yield Chunk(
+                    body["delta"],
+                    "reasoning",
+                    received_s,
+                    disclosure="summary" if "summary" in kind else "verbatim",
+                )
+            elif kind in {"response.completed", "response.incomplete"}:
+                if ended:
+                    raise doubled(kind)
+                ended = True
+                response = body["response"]
+                why = (response.get("incomplete_details") or {}).get("reason")
+                yield Chunk(
+                    finish_reason=_responses_finish(why, refused=refused),
+                    finish_raw=why or response.get("status"),
+                    usage=responses_usage(response.get("usage") or {}),
+                    model_served=response.get("model"),
+                    response_id=response.get("id"),
+                    service_tier=response.get("service_tier"),
+                )
+            elif kind == "response.failed":
+                raise error_event(body["response"].get("error") or {})
+            elif kind == "error":
+                raise error_event(body.get("error") or body)
     if not ended:
         raise RunnerError("cut_stream", "the stream ended without response.completed")
 

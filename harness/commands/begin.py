@@ -47,6 +47,7 @@ def init_command(suite: Path, data: Path | None, *, force: bool) -> None:
 Examples:
   bench sim --port 8100
   bench sim --port 8100 --persona persona.yaml --log times.jsonl
+  bench sim --lean --tokens 64 --first-ms 200 --gap-ms 10 --log times.jsonl
   bench sim -- --help       every option of the server""",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

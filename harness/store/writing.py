@@ -21,6 +21,7 @@ import fcntl
 import os
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -55,7 +56,10 @@ class RunWriter:
         """Take the lock, recover what an interrupted writer left, and open a new journal."""
         self.folder = folder
         self._part_rows = part_rows
-        self._rows: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._rows: list[tuple[Attempt, Payload]] = []
+        # One thread turns a full part into Parquet, so that the loop goes on sending and stamping meanwhile.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
+        self._closing: Future[None] | None = None
         self._unsynced = 0
         self._synced_at = time.monotonic()
         self._journal: IO[bytes] | None = None
@@ -75,10 +79,9 @@ class RunWriter:
         journals = [part_number(path) for path in folder.glob("journal-*.jsonl")]
         for number in sorted(journals):
             path = folder / _name("journal", number)
-            if number not in parts:
-                self._rows = journal_rows(path)
-                if self._rows:
-                    self._write_part(number)
+            recovered = [] if number in parts else journal_rows(path)
+            if recovered:
+                self._write_part(number, recovered)
             path.unlink()
         self._part = max([*parts, *journals], default=0) + 1
 
@@ -96,9 +99,10 @@ class RunWriter:
         Raises:
             ResultsError: The disk is full or gone. Everything added before it is kept.
         """
-        pair = (_plain(attempt), _plain(payload))
+        pair = (attempt, payload)
         line = orjson.dumps(pair, option=orjson.OPT_APPEND_NEWLINE)
         try:
+            self._settle(wait=False)
             if self._journal is None:
                 self._journal = (self.folder / _name("journal", self._part)).open("ab", buffering=0)
             self._journal.write(line)
@@ -144,30 +148,57 @@ class RunWriter:
         """Close the last part and let the folder go."""
         try:
             self._close_part()
+            self._settle(wait=True)
         except OSError as exc:
             raise ResultsError(_disk_word(self.folder, exc)) from exc
         finally:
+            self._thread.shutdown()
             if self._journal is not None:
                 self._journal.close()
                 self._journal = None
             self._lock.close()
 
     def _close_part(self) -> None:
+        """Hand the rows so far to the thread, and begin a new journal."""
         self.sync()
-        if self._rows:
-            self._write_part(self._part)
+        self._settle(wait=True)
         if self._journal is not None:
             self._journal.close()
             self._journal = None
-        (self.folder / _name("journal", self._part)).unlink(missing_ok=True)
+        if self._rows:
+            self._closing = self._thread.submit(self._close_journal, self._part, self._rows)
+            self._rows = []
         self._part += 1
 
-    def _write_part(self, number: int) -> None:
-        """Write payload first: a part counts as closed when its attempts file has its name."""
+    def _settle(self, *, wait: bool) -> None:
+        """Raise what went wrong with the part under way; wait for it, or only look."""
+        if self._closing is not None and (wait or self._closing.done()):
+            closing, self._closing = self._closing, None
+            closing.result()
+
+    def _close_journal(self, number: int, rows: Sequence[tuple[Attempt, Payload]]) -> None:
+        self._write_part(number, rows)
+        (self.folder / _name("journal", number)).unlink(missing_ok=True)
+
+    def _write_part(self, number: int, rows: Sequence[tuple[Any, Any]]) -> None:
+        """Write payload first: a part counts as closed when its attempts file has its name.
+
+        Args:
+            number: Of the part.
+            rows: Attempts with their payloads, as values or as a journal's objects.
+        """
         for kind, schema, index in (("payload", PAYLOAD_SCHEMA, 1), ("attempts", ATTEMPT_SCHEMA, 0)):
-            table = pa.Table.from_pylist([typed(pair[index]) for pair in self._rows], schema=schema)
+            if isinstance(rows[0][index], dict):
+                table = pa.Table.from_pylist([typed(pair[index]) for pair in rows], schema=schema)
+            else:
+                values = [pair[index] for pair in rows]
+                # Column by column: the interpreter's lock is free for the loop between two of them.
+                columns = [
+                    pa.array([getattr(value, field.name) for value in values], type=field.type)
+                    for field in schema
+                ]
+                table = pa.Table.from_arrays(columns, schema=schema)
             self._write_table(kind, number, table)
-        self._rows = []
 
     def _write_table(self, kind: str, number: int, table: pa.Table) -> None:
         """Write a part beside its name, sync it, and rename it."""
@@ -179,10 +210,6 @@ class RunWriter:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(final)
-
-
-def _plain(value: Attempt | Payload) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -222,9 +222,9 @@ class Chunk(NamedTuple):
         text: New text of ``channel``; "" for a chunk that only carries facts.
         channel: Whether ``text`` is answer or reasoning.
         received_s: When its bytes left the socket. None: the harness stamps it on arrival.
+        usage: Token counts so far or in the end.
         finish_reason: Why generation ended, in the harness's words.
         finish_raw: The same in the provider's words.
-        usage: Token counts so far or in the end.
         disclosure: How much of the reasoning the provider shows.
         model_served: The model id in the reply.
         response_id: The provider's id of this reply.
@@ -235,9 +235,9 @@ class Chunk(NamedTuple):
     text: str = ""
     channel: Channel = "answer"
     received_s: float | None = None
+    usage: Usage | None = None
     finish_reason: FinishReason | None = None
     finish_raw: str | None = None
-    usage: Usage | None = None
     disclosure: Disclosure | None = None
     model_served: str | None = None
     response_id: str | None = None

@@ -3,7 +3,7 @@
 Building a request costs the SDKs a third to half a millisecond. The requests of a cell differ in their
 prompts alone, so the client is asked for one with marks in the texts' places; later requests are that one's
 bytes with the texts put in. URL, headers, auth and every parameter stay the client's. What it would not build
-alike (checked once per shape, on the first real request) and what it must judge (every reply but 200) goes
+alike (checked once per shape, on its second request) and what it must judge (every reply but 200) goes
 through the client whole.
 """
 
@@ -12,15 +12,17 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import orjson
 
+from harness.errors import RunnerError
 from harness.values import Call
 from harness.wire.client import StampedTransport
+from harness.wire.events import Event
 from harness.wire.exchange import Origin
 from harness.wire.lean import head_of, origin_of
 from harness.wire.tape import tape
@@ -64,14 +66,30 @@ class Draft:
 class Drafts:
     """Sends a runner's calls, each shape of them built once by the vendor's client."""
 
-    def __init__(self, create: Create) -> None:
+    def __init__(self, create: Create, failure: Callable[[Exception], RunnerError]) -> None:
         """Start without drafts.
 
         Args:
             create: Asks the client to send a call's body as a stream.
+            failure: Puts the client's errors into the harness's words.
         """
         self._create = create
+        self._failure = failure
+        self._met: set[Hashable] = set()
         self._drafts: dict[Hashable, Draft | None] = {}
+
+    async def events(self, call: Call) -> AsyncIterator[list[Event]]:
+        """Send a call and yield its reply's events; see :meth:`harness.wire.Tape.batches`.
+
+        Raises:
+            RunnerError: The call failed, or the reply ended badly.
+        """
+        try:
+            await self.send(call)
+        except Exception as exc:
+            raise self._failure(exc) from exc
+        async for batch in tape().batches():
+            yield batch
 
     async def send(self, call: Call) -> None:
         """Send a call; its events are on the tape then.
@@ -92,12 +110,18 @@ class Drafts:
     async def _draft(self, call: Call) -> Draft | None:
         if call.shape is None or call.retexted is None:
             return None
-        if call.shape not in self._drafts:
-            if len(self._drafts) >= MAX_SHAPES:
+        if call.shape in self._drafts:
+            return self._drafts[call.shape]
+        if call.shape not in self._met:
+            # A shape that is never met again is not worth a draft.
+            if len(self._met) >= MAX_SHAPES:
+                self._met.clear()
                 self._drafts.clear()
-            # Those that come while it is being made go through the client.
-            self._drafts[call.shape] = None
-            self._drafts[call.shape] = await self._made(call, call.retexted)
+            self._met.add(call.shape)
+            return None
+        # Those that come while it is being made go through the client.
+        self._drafts[call.shape] = None
+        self._drafts[call.shape] = await self._made(call, call.retexted)
         return self._drafts[call.shape]
 
     async def _made(self, call: Call, retexted: Callable[[Sequence[str]], Mapping[str, Any]]) -> Draft | None:

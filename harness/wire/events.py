@@ -23,6 +23,16 @@ class Event(NamedTuple):
     data: bytes
 
 
+def is_plain(read: bytes) -> bool:
+    """Say whether a read is one whole ``data: …`` event and nothing else, as most providers send them."""
+    return (
+        read.startswith(b"data: ")
+        and read.find(b"\n") == len(read) - 2
+        and read.endswith(b"\n\n")
+        and b"\r" not in read
+    )
+
+
 class EventParser:
     """Incremental reader of the event-stream format (WHATWG HTML, section 9.2), any line ending.
 
@@ -33,6 +43,11 @@ class EventParser:
         """Start with nothing buffered."""
         self._rest: list[bytes] = []
         self._size = 0
+
+    @property
+    def is_between(self) -> bool:
+        """Whether no event is half read."""
+        return not self._rest
 
     def feed(self, read: bytes, received_s: float) -> list[Event]:
         """Return the events that ``read`` completes.

@@ -75,7 +75,7 @@ class Exchange(StampedStream):
     def lost(self, exc: BaseException | None) -> None:
         """Take the end of the connection."""
         try:
-            whole = self.reply.close()
+            whole = self.reply.close(now())
         except httpx2.TransportError as broken:
             self.fail(broken)
             return
@@ -97,6 +97,11 @@ class Exchange(StampedStream):
         self._wake()
 
     @property
+    def ended_s(self) -> float | None:
+        """When the reply was whole."""
+        return self.reply.ended_s
+
+    @property
     def stale(self) -> bool:
         """Whether a kept connection had died before the request reached anybody, so that another may be tried."""
         return (
@@ -109,7 +114,7 @@ class Exchange(StampedStream):
     async def news(self) -> None:
         """Wait for the head or for more of the body, its end, or an error.
 
-        A cancellation that finds part of a reply becomes its error: :meth:`reads` hands on what came first.
+        A cancellation that finds part of a reply becomes its error: :meth:`pieces` hands on what came first.
         """
         reply = self.reply
         if reply.ended or self.error is not None or (self._eager and reply.status is not None):
@@ -128,16 +133,24 @@ class Exchange(StampedStream):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def reads(self) -> AsyncIterator[tuple[float, bytes]]:
-        """Yield the body's pieces with their stamps.
+    def nudge(self) -> bool:
+        """Wake whoever waits, if anything has come that it has not seen."""
+        if self.reply.status is None or not self.reply.ahead:
+            return False
+        self._wake()
+        return True
+
+    async def pieces(self) -> AsyncIterator[list[tuple[float, bytes]]]:
+        """Yield the body's pieces with their stamps, as many at a time as have come.
 
         Raises:
             httpx2.TransportError: The connection ended badly.
         """
         self._eager = False
         while True:
-            for read in self.reply.take():
-                yield read
+            piece = self.reply.take()
+            if piece:
+                yield piece
             if self.reply.ended:
                 return
             if self.error is not None:
@@ -150,9 +163,9 @@ class Exchange(StampedStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the body for whoever needs no stamps."""
-        async for _, payload in self.reads():
-            self._eager = True
-            yield payload
+        async for piece in self.pieces():
+            for _, payload in piece:
+                yield payload
 
     async def aclose(self) -> None:
         """Let the connection go: back to the pool when the reply is whole, else closed."""

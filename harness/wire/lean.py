@@ -37,6 +37,8 @@ class LeanTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request and return its reply as soon as the head is there."""
+        if request.method == "HEAD":
+            raise httpx2.LocalProtocolError("the lean transport reads every reply's body; HEAD has none")
         exchange = await self.send(origin_of(request.url), await rendered(request), Tape(), eager=True)
         return response_of(exchange)
 
@@ -57,6 +59,7 @@ class LeanTransport(httpx2.AsyncBaseTransport):
         connection = self._kept(origin) or await self._connected(origin)
         while True:
             exchange = Exchange(connection, self._session.read_timeout_s, eager=eager)
+            tape.coming = exchange
             tape.sent_s = connection.begin(exchange, data)
             try:
                 await exchange.news()

@@ -40,12 +40,13 @@ class Reply:
         ended: The body is whole.
         reusable: The connection can carry another request.
         begun: At least one byte has come.
+        ended_s: When the read that completed it arrived. None: it has not ended.
         ahead: Bytes of the body that nobody has taken yet.
     """
 
     __slots__ = (
         "_body_left", "_chunk_left", "_framing", "_head", "_payloads", "_reads", "_rest", "_trailing",
-        "ahead", "begun", "ended", "first_byte_s", "headers", "reusable", "status",
+        "ahead", "begun", "ended", "ended_s", "first_byte_s", "headers", "reusable", "status",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -54,6 +55,7 @@ class Reply:
         self.headers: dict[str, str] = {}
         self.first_byte_s: float | None = None
         self.ended = False
+        self.ended_s: float | None = None
         self.reusable = True
         self.begun = False
         self.ahead = 0
@@ -75,7 +77,7 @@ class Reply:
         if self.status is None:
             self.begun = True
             data = self._read_head(data, at_s)
-            if self.status is None or (not data and not self.ended):
+            if self.status is None:
                 return False
         if data:
             if self.ended:
@@ -89,7 +91,10 @@ class Reply:
                     self._read_body()
             elif self._framing is Framing.LENGTH and self.ahead >= self._body_left:
                 self._read_body()
-        return self.ended or self.ahead >= BATCH_BYTES
+        if self.ended:
+            self.ended_s = at_s
+            return True
+        return self.ahead >= BATCH_BYTES
 
     def take(self) -> list[tuple[float, bytes]]:
         """Return the body's pieces since the last call, each with the stamp of its read.
@@ -102,12 +107,13 @@ class Reply:
         self.ahead = 0
         return payloads
 
-    def close(self) -> bool:
+    def close(self, at_s: float) -> bool:
         """Take the end of the connection; say whether the reply is whole."""
         self.reusable = False
         if self.status is not None and not self.ended:
             self._read_body()
-            self.ended = self._framing is Framing.CLOSE
+            if self._framing is Framing.CLOSE:
+                self.ended, self.ended_s = True, at_s
         return self.ended
 
     def _read_head(self, data: bytes, at_s: float) -> bytes:

@@ -12,7 +12,7 @@ import httpx2
 
 from harness.errors import RunnerError
 from harness.wire.clock import now
-from harness.wire.events import Event, EventParser
+from harness.wire.events import Event, EventParser, is_plain
 from harness.wire.failures import ERROR_CHARS, shortened, translated
 
 MAX_BODY_BYTES = 256 * 2**20
@@ -22,8 +22,17 @@ class StampedStream(httpx2.AsyncByteStream):
     """A body whose pieces know when they arrived."""
 
     @abstractmethod
-    def reads(self) -> AsyncIterator[tuple[float, bytes]]:
-        """Yield the pieces with their instants on :data:`harness.wire.now`."""
+    def pieces(self) -> AsyncIterator[list[tuple[float, bytes]]]:
+        """Yield what has come since the last time, with its instants on :data:`harness.wire.now`."""
+
+    @property
+    @abstractmethod
+    def ended_s(self) -> float | None:
+        """When the body was whole. None: it is not."""
+
+    @abstractmethod
+    def nudge(self) -> bool:
+        """Hand on at once what has come; say whether there is anything."""
 
 
 class Tape:
@@ -32,10 +41,12 @@ class Tape:
     Attributes:
         sent_s: When the request's first byte went to the socket. None: it never did.
         first_byte_s: When the reply's status line arrived. None: it never did.
+        ended_s: When the reply's last byte arrived. None: it did not, or its transport does not say.
         status: HTTP status. None: no reply.
         headers: The reply's headers, lower-case names.
         transport: Which code moved the bytes.
         captured: Requests that a vendor's client built while nothing was to be sent. None: it is to be sent.
+        coming: The reply under way, from the moment its request is sent. None: its transport does not say.
         replayed: A reply that has already come, for the client to turn into its error. None: there is none.
     """
 
@@ -43,8 +54,10 @@ class Tape:
         """Start empty; the transport fills it."""
         self.captured: list[httpx2.Request] | None = None
         self.replayed: httpx2.Response | None = None
+        self.coming: StampedStream | None = None
         self.sent_s: float | None = None
         self.first_byte_s: float | None = None
+        self.ended_s: float | None = None
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.transport: str | None = None
@@ -63,13 +76,19 @@ class Tape:
         )
 
     async def events(self) -> AsyncIterator[Event]:
-        """Yield the reply's events as they arrive, each stamped.
+        """Yield the reply's events, each stamped. See :meth:`batches`."""
+        async for batch in self.batches():
+            for event in batch:
+                yield event
+
+    async def batches(self) -> AsyncIterator[list[Event]]:
+        """Yield the reply's events as they are handed on: all that have come since the last time.
 
         Raises:
             RunnerError: ``garbage`` when the reply is no event stream, ``cut_stream`` or ``timeout``
                 when the connection ends badly.
         """
-        body, self._body = self._body, None
+        body = self._body
         if body is None:
             raise RunnerError("garbage", "the provider's client returned without a reply to read")
         parser = EventParser()
@@ -79,16 +98,41 @@ class Tape:
                 if "text/event-stream" not in self.headers.get("content-type", ""):
                     await self._refuse(body)
                 unpacked = _unpacker(self.headers.get("content-encoding"))
-                reads = body.reads() if isinstance(body, StampedStream) else _stamped(body)
-                async for received_s, packed in reads:
-                    read = packed if unpacked is None else unpacked(packed)
-                    total += len(read)
-                    if total > MAX_BODY_BYTES:
-                        raise RunnerError("garbage", f"reply larger than {MAX_BODY_BYTES} bytes")
-                    for event in parser.feed(read, received_s):
-                        yield event
+                pieces = body.pieces() if isinstance(body, StampedStream) else _stamped(body)
+                async for piece in pieces:
+                    events: list[Event] = []
+                    try:
+                        for received_s, packed in piece:
+                            read = packed if unpacked is None else unpacked(packed)
+                            total += len(read)
+                            if total > MAX_BODY_BYTES:
+                                raise _too_large()
+                            if parser.is_between and is_plain(read):
+                                events.append(Event(received_s, "", read[6:-2]))
+                            else:
+                                events += parser.feed(read, received_s)
+                    except RunnerError:
+                        # What came before the fault is kept.
+                        yield events
+                        raise
+                    yield events
+                if isinstance(body, StampedStream):
+                    self.ended_s = body.ended_s
             finally:
-                await body.aclose()
+                await self.aclose()
+
+    def nudge(self) -> bool:
+        """Ask that what has arrived be handed on now; say whether there is anything.
+
+        A reply is handed on when it is whole or long. Whoever watches its progress nudges first.
+        """
+        return self.coming is not None and self.coming.nudge()
+
+    async def aclose(self) -> None:
+        """Let the reply go, read or not; its connection is free then."""
+        body, self._body = self._body, None
+        if body is not None:
+            await body.aclose()
 
     async def _refuse(self, body: httpx2.AsyncByteStream) -> None:
         seen = b""
@@ -113,10 +157,14 @@ class Nothing(httpx2.AsyncByteStream):
         """Nothing to close: the tape owns the connection now."""
 
 
-async def _stamped(body: httpx2.AsyncByteStream) -> AsyncIterator[tuple[float, bytes]]:
+async def _stamped(body: httpx2.AsyncByteStream) -> AsyncIterator[list[tuple[float, bytes]]]:
     """Stamp the reads of a transport that does not."""
     async for read in body:
-        yield now(), read
+        yield [(now(), read)]
+
+
+def _too_large() -> RunnerError:
+    return RunnerError("garbage", f"reply larger than {MAX_BODY_BYTES} bytes")
 
 
 def _unpacker(coding: str | None) -> Callable[[bytes], bytes] | None:

@@ -7,9 +7,11 @@ import asyncio
 import contextlib
 import ctypes
 import json
+import math
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import orjson
 
 from harness.errors import InputError
 from harness.values import Truth
+from runners.sim_server.lean import LeanConnection, Pacer, Schedule
 from runners.sim_server.persona import Persona
 from runners.sim_server.reply import Mind
 from runners.sim_server.server import Connection
@@ -31,6 +34,7 @@ EXAMPLES = """\
 """
 PR_SET_PDEATHSIG = 1
 PARENT_LOOK_S = 0.5
+MAX_TOKENS = 100_000
 
 
 def main() -> None:
@@ -57,11 +61,22 @@ def main() -> None:
     parser.add_argument(
         "--parent", type=int, metavar="PID", help="the process that starts this one: stop when it ends"
     )
+    lean = parser.add_argument_group("lean", "canned streams on a known schedule, to hold clients against")
+    lean.add_argument("--lean", action="store_true", help="no personas: every request gets the same tokens")
+    lean.add_argument("--tokens", type=_whole, default=64, help="tokens of a reply  [default: 64]")
+    lean.add_argument(
+        "--first-ms", type=_length, default=200.0, help="median time to the first  [default: 200]"
+    )
+    lean.add_argument("--sigma", type=_length, default=0.0, help="of that time's logarithm  [default: 0]")
+    lean.add_argument(
+        "--gap-ms", type=_length, default=10.0, help="between tokens; 0: at once  [default: 10]"
+    )
+    lean.add_argument("--seed", type=int, default=1, help="of the first tokens' times  [default: 1]")
     options = parser.parse_args()
     if options.parent is not None:
         _die_with_parent()
     try:
-        simulation = _simulation(options)
+        service = _lean(options) if options.lean else _simulated(_simulation(options))
     except (InputError, OSError) as exc:
         parser.error(str(exc))
     loop_runner: Any = asyncio.run
@@ -70,9 +85,50 @@ def main() -> None:
 
         loop_runner = uvloop.run
     try:
-        loop_runner(_serve(simulation, options))
+        loop_runner(_serve(service, options))
     except OSError as exc:
         parser.exit(1, f"bench sim: cannot listen on {options.host}:{options.port}: {exc.strerror or exc}\n")
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= MAX_TOKENS:
+        raise argparse.ArgumentTypeError(f"found {text}; expected 1 to {MAX_TOKENS}")
+    return value
+
+
+def _length(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"found {text}; expected 0 or more")
+    return value
+
+
+Service = Callable[[], tuple[Callable[[], asyncio.Protocol], Callable[[], None]]]
+"""Called in the loop: returns what makes a connection, and what is to be done at the end."""
+
+
+def _simulated(simulation: Simulation) -> Service:
+    return lambda: (lambda: Connection(simulation), lambda: None)
+
+
+def _lean(options: argparse.Namespace) -> Service:
+    """Return the service of the lean mode."""
+    schedule = Schedule(options.tokens, options.first_ms / 1e3, options.sigma, options.gap_ms / 1e3)
+    log = options.log.open("ab") if options.log else None
+
+    def begun() -> tuple[Callable[[], asyncio.Protocol], Callable[[], None]]:
+        pacer = Pacer(schedule, options.seed, log)
+        routes: dict[str, list[bytes] | None] = {}
+
+        def ended() -> None:
+            pacer.say(0.0)
+            if log is not None:
+                log.close()
+
+        return lambda: LeanConnection(pacer, routes), ended
+
+    return begun
 
 
 def _die_with_parent() -> None:
@@ -135,13 +191,14 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-async def _serve(simulation: Simulation, options: argparse.Namespace) -> None:
+async def _serve(service: Service, options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     host = options.host
-    server = await loop.create_server(lambda: Connection(simulation), host, options.port, backlog=4_096)
+    connected, ended = service()
+    server = await loop.create_server(connected, host, options.port, backlog=4_096)
     bound = server.sockets[0].getsockname()[1]
     url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
     sys.stdout.write(f"listening {url}\n")
@@ -153,6 +210,7 @@ async def _serve(simulation: Simulation, options: argparse.Namespace) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), None if options.parent is None else PARENT_LOOK_S)
     server.close()
+    ended()
 
 
 if __name__ == "__main__":

@@ -153,11 +153,11 @@ class Delivery:
     def _streamed(self, due_s: list[float], end_s: float) -> list[tuple[float, bytes]]:
         """Return the events framed as HTTP chunks; head and tail go with the first and last."""
         head, chunks, tail = self._protocol.stream(self._reply, self._asked)
-        ending = _framed(tail) + LAST_CHUNK
+        ending = framed(tail) + LAST_CHUNK
         if self._reply.fault == "cut":
             due_s, chunks, ending = due_s[: len(due_s) // 2 or 1], chunks[: len(chunks) // 2 or 1], b""
-        events = [_framed(chunk) for chunk in chunks] or [b""]
-        events[0] = STREAM_HEAD + _framed(head) + events[0]
+        events = [framed(chunk) for chunk in chunks] or [b""]
+        events[0] = STREAM_HEAD + framed(head) + events[0]
         events[-1] += ending
         return list(zip(due_s or [end_s], events, strict=True))
 
@@ -242,6 +242,6 @@ class Delivery:
             self._client.finish()
 
 
-def _framed(event: bytes) -> bytes:
+def framed(event: bytes) -> bytes:
     """Return bytes as one HTTP chunk; nothing for none, since an empty chunk would end the reply."""
     return b"%x\r\n%s\r\n" % (len(event), event) if event else b""

@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol):
                 self.close()
 
     def _answer(self, request: HttpRequest, received_s: float) -> None:
-        protocol, in_path = _route(request.path)
+        protocol, in_path = route_of(request.path)
         if request.method != "POST" or protocol is None:
             self._get(request.method, request.path)
             return
@@ -200,7 +200,7 @@ def _check(asked: Asked) -> None:
         raise ValueError("no messages")
 
 
-def _route(path: str) -> tuple[WireProtocol | None, dict[str, Any]]:
+def route_of(path: str) -> tuple[WireProtocol | None, dict[str, Any]]:
     """Return the protocol of a path, and what of the request stands in the path."""
     if path in ROUTES:
         return ROUTES[path], {}
