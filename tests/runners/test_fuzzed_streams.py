@@ -49,7 +49,9 @@ def mutated(data: bytes, draw: Any) -> bytes:
         elif kind == 2:
             # A value of the JSON is replaced: after a colon, up to a comma or a bracket.
             colon = data.find(b":", at)
-            end = min((found for mark in b",}]\n" if (found := data.find(mark, colon)) > 0), default=len(data))
+            end = min(
+                (found for mark in b",}]\n" if (found := data.find(mark, colon)) > 0), default=len(data)
+            )
             data = data[: colon + 1] + draw.choice(VALUES) + data[end:]
         elif kind == 3:
             data = data[:at] + bytes([draw.randrange(256)]) + data[at + 1 :]
@@ -111,7 +113,14 @@ def response_to(reader: str, data: bytes, draw: Any) -> Response:
 
 def holds(response: Response) -> None:
     """Every value has a place in the row's columns and in UTF-8."""
-    names = ("model_served", "response_id", "system_fingerprint", "service_tier", "finish_reason", "finish_raw")
+    names = (
+        "model_served",
+        "response_id",
+        "system_fingerprint",
+        "service_tier",
+        "finish_reason",
+        "finish_raw",
+    )
     row = {name: getattr(response, name) for name in names}
     row |= {name: getattr(response.usage, name) for name in response.usage.__slots__}
     schema = pa.schema([ATTEMPT_SCHEMA.field(name) for name in row])
