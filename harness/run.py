@@ -342,6 +342,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
         found = found.exceptions[0]
     return found
 
+
 def _redact_logs(folder: Path) -> None:
     """Take keys out of what a server of ours wrote; nothing else that we write holds any."""
     for log in folder.rglob("*"):

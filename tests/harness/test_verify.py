@@ -13,8 +13,8 @@ from harness.cli import invoke
 from harness.errors import ResultsError
 from harness.store import RunWriter, read_attempts, read_manifest, read_payload
 from harness.verify import repair, verify
-from tests.harness.analysis.conftest import some_answers, write_run
 from tests.makers import payload
+from tests.run_folders import some_answers, write_run
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from runners.openai import read_chat, read_responses
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 READERS: Mapping[str, Callable[[AsyncIterator[wire.Event]], AsyncIterator[Chunk]]] = {
-    "chat": read_chat,
+    "chat": lambda events: read_chat(events, "unknown"),
     "responses": read_responses,
     "messages": lambda events: read_messages(events, "unknown"),
     "generate": read_generate_content,
