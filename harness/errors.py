@@ -6,6 +6,7 @@
     +-- InputError              what the user gave is wrong: exit 2
     |   +-- DocumentError       a YAML or data file: names file, line and key
     |   +-- ResultsError        a results folder: missing, half-written, newer schema, locked
+    |   |   +-- DiskError       the disk gave out while a run was written: exit 1, resumable
     |   +-- SetupError          this machine lacks something: a key, a package, a program
     +-- RunnerError             one request failed: becomes an ``infra`` row, never an exit
 
@@ -75,6 +76,12 @@ class DocumentError(InputError):
 
 class ResultsError(InputError):
     """A results folder cannot be read or written as asked."""
+
+
+class DiskError(ResultsError):
+    """The disk gave out while a run was written: the run is broken, not the input; it can be resumed."""
+
+    exit_code = 1
 
 
 class SetupError(InputError):

@@ -79,6 +79,12 @@ async def run(
     except asyncio.CancelledError:
         halt.now("interrupted")
         raise
+    except BaseExceptionGroup as group:
+        # Requests in flight fail together when the disk does; the user is told once.
+        broken, _ = group.split(ResultsError)
+        if broken is None:
+            raise
+        raise _first(broken) from group
     finally:
         conductor.leave()
     return conductor.manifest
@@ -336,6 +342,13 @@ class _Conductor:
     @staticmethod
     def _key(cell: Cell, planned: Planned) -> Key:
         return (cell.cell_id, planned.sample.sample_id, planned.repeat)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
 
 
 def _redact_logs(folder: Path) -> None:

@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness import credentials
-from harness.errors import ResultsError
+from harness.errors import DiskError, ResultsError
 from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from harness.store.reading import journal_rows, part_number, typed
 from harness.values import Attempt, Payload
@@ -77,12 +77,16 @@ class RunWriter:
             raise ResultsError(msg) from exc
         parts = [part_number(path) for path in folder.glob("attempts-*.parquet")]
         journals = [part_number(path) for path in folder.glob("journal-*.jsonl")]
-        for number in sorted(journals):
-            path = folder / _name("journal", number)
-            recovered = [] if number in parts else journal_rows(path)
-            if recovered:
-                self._write_part(number, recovered)
-            path.unlink()
+        try:
+            for number in sorted(journals):
+                path = folder / _name("journal", number)
+                recovered = [] if number in parts else journal_rows(path)
+                if recovered:
+                    self._write_part(number, recovered)
+                path.unlink()
+        except OSError as exc:
+            self._lock.close()
+            raise DiskError(_disk_word(folder, exc)) from exc
         self._part = max([*parts, *journals], default=0) + 1
 
     def __enter__(self) -> Self:
@@ -105,14 +109,14 @@ class RunWriter:
             self._settle(wait=False)
             if self._journal is None:
                 self._journal = (self.folder / _name("journal", self._part)).open("ab", buffering=0)
-            self._journal.write(line)
+            _write_whole(self._journal, line)
             self._rows.append(pair)
             self._unsynced += 1
             self.sync(force=False)
             if len(self._rows) >= self._part_rows:
                 self._close_part()
         except OSError as exc:
-            raise ResultsError(_disk_word(self.folder, exc)) from exc
+            raise DiskError(_disk_word(self.folder, exc)) from exc
 
     def sync(self, *, force: bool = True) -> None:
         """Put the journal on the disk, at most every ``SYNC_S`` or ``SYNC_ROWS`` unless forced."""
@@ -142,7 +146,7 @@ class RunWriter:
         try:
             _replace(self.folder / "run.json", data + b"\n")
         except OSError as exc:
-            raise ResultsError(_disk_word(self.folder, exc)) from exc
+            raise DiskError(_disk_word(self.folder, exc)) from exc
 
     def close(self) -> None:
         """Close the last part and let the folder go."""
@@ -150,7 +154,7 @@ class RunWriter:
             self._close_part()
             self._settle(wait=True)
         except OSError as exc:
-            raise ResultsError(_disk_word(self.folder, exc)) from exc
+            raise DiskError(_disk_word(self.folder, exc)) from exc
         finally:
             self._thread.shutdown()
             if self._journal is not None:
@@ -204,12 +208,22 @@ class RunWriter:
         """Write a part beside its name, sync it, and rename it."""
         final = self.folder / _name(kind, number)
         partial = final.with_suffix(".tmp")
-        with partial.open("wb") as file:
-            marked = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
-            pq.write_table(marked, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with partial.open("wb") as file:
+                marked = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
+                pq.write_table(marked, file, compression="zstd")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
         partial.replace(final)
+
+
+def _write_whole(file: IO[bytes], data: bytes) -> None:
+    """Write all of ``data`` or raise: a disk that is nearly full takes a part of it without a word."""
+    if file.write(data) < len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -1,0 +1,107 @@
+"""A soak: many streams for minutes on end; memory and descriptors must not grow.
+
+    python benchmarks/soak.py --minutes 30 --streams 300
+
+The slope is that of resident memory over requests, after the first fifth. Result: benchmarks/results/soak.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from harness.store import read_attempts, read_manifest, runs_in  # noqa: E402 - after the path
+
+SUITE = """\
+name: soak
+models:
+  - {{id: a, runner: sim, weights: open, sim: {{protocol: openai, skill: 0.6, ttft_s: 0.2, gap_s: 0.01, faults: {{server_error: 0.01, cut: 0.01}}}}}}
+tasks:
+  - {{name: sums, category: reasoning, data: q.jsonl, id: "{{id}}", prompt: "{{question}}", target: "{{answer}}", scorer: numeric}}
+loads: [{{concurrency: {streams}}}]
+params: {{max_tokens: 64}}
+repeats: 1000
+"""
+
+
+def main(minutes: float, streams: int) -> dict[str, Any]:
+    """Run for so long, sampling the client; return what was found."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with (folder / "q.jsonl").open("w") as file:
+            for n in range(2_000):
+                file.write(
+                    json.dumps({"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1}) + "\n"
+                )
+        (folder / "suite.yaml").write_text(SUITE.format(streams=streams))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness.cli", "run", "suite.yaml", "--yes", "--quiet"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        client = psutil.Process(process.pid)
+        until = time.monotonic() + 60 * minutes
+        samples: list[tuple[int, int, int]] = []
+        while time.monotonic() < until and process.poll() is None:
+            time.sleep(max(0.5, minutes * 60 / 400))
+            log = next(folder.glob("results/*/logs/*/times.jsonl"), None)
+            if log is not None and process.poll() is None:
+                done = log.read_bytes().count(b"\n")
+                samples.append((done, client.memory_info().rss, client.num_fds()))
+        process.terminate()
+        code = process.wait(120)
+        run = next(runs_in(folder / "results"))
+        rows = read_attempts([run], ["final", "outcome"])
+        kept = np.array(samples[len(samples) // 5 :], dtype=float)
+        slope = float(np.polyfit(kept[:, 0], kept[:, 1], 1)[0]) if len(kept) > 2 else None
+        return {
+            "benchmark": "soak",
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+            "minutes": minutes,
+            "streams": streams,
+            "exit_code": code,
+            "state": read_manifest(run)["state"],
+            "rows": len(rows),
+            "final_rows": int(rows["final"].sum()),
+            "rss_first_mb": round(kept[0, 1] / 1e6, 1),
+            "rss_last_mb": round(kept[-1, 1] / 1e6, 1),
+            "mb_per_10000_requests": None if slope is None else round(slope * 10_000 / 1e6, 3),
+            "descriptors_first": int(kept[0, 2]),
+            "descriptors_last": int(kept[-1, 2]),
+        }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--streams", type=int, default=300)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "soak.json")
+    given = parser.parse_args()
+    found = main(given.minutes, given.streams)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(found, indent=2) + "\n")
+    print(json.dumps(found, indent=2))
+    slope = found["mb_per_10000_requests"]
+    sys.exit(
+        0
+        if slope is not None and slope < 1.0 and found["descriptors_last"] <= found["descriptors_first"] + 10
+        else 1
+    )

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# The nightly job: run a suite, hold it against the baseline, leave all that a person wants to see in nightly/.
+#   scripts/nightly.sh            SUITE=tasks/suites/nightly.yaml on a GPU; bench owns the vLLM server
+#   CPU=1 scripts/nightly.sh      real vLLM on the CPU with the small model of tests/vllm/model
+# Environment: SUITE, OUT (results), RULES (one --fail-on rule a line), BASELINE (its name), SET_BASELINE=1 (keep this run).
+# Exit codes: 0 pass, 1 broken run, 2 bad input, 3 regression, 130 interrupted.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+bench=${BENCH:-.venv/bin/bench}
+out=${OUT:-results}
+baseline=${BASELINE:-nightly}
+rules=${RULES:-$'accuracy<-2pp\ncoverage<-1pp\np95_response>+20%'}
+suite=${SUITE:-tasks/suites/nightly.yaml}
+if [ -n "${CPU:-}" ]; then
+    [ -x "${VLLM_PYTHON:=$PWD/.venv-vllm/bin/python}" ] || scripts/setup_vllm_cpu.sh || exit 2
+    export VLLM_PYTHON
+    suite=nightly/suite-cpu.yaml
+    baseline=${BASELINE:-nightly-cpu}
+    rules=${RULES:-$'accuracy<-2pp\ncoverage<-1pp'}
+fi
+rm -rf nightly
+mkdir -p nightly
+[ -z "${CPU:-}" ] || sed -e "s|@PYTHON@|$VLLM_PYTHON|" -e "s|@MODEL@|$PWD/tests/vllm/model|" tests/vllm/nightly-cpu.yaml > "$suite"
+
+say() { # a line for the log and for the job's summary
+    echo "$1"
+    echo "$1" >> nightly/summary.md
+}
+
+"$bench" run "$suite" --yes --quiet --out "$out" > nightly/run.txt
+code=$?
+run=$(tail -n 1 nightly/run.txt)
+if [ ! -f "$run/run.json" ]; then
+    say "The run did not start (exit code $code)."
+    [ "$code" -ne 0 ] || code=1
+else
+    "$bench" report "$run" --html nightly/report.html --md nightly/report.md > /dev/null || code=1
+    mkdir -p nightly/run
+    cp "$run"/run.json "$run"/*.parquet nightly/run/
+    cp -r "$run/logs" nightly/run/ 2> /dev/null || true
+    if [ "$code" -ne 0 ]; then
+        say "The run is broken (exit code $code); \`bench report $run --errors\` shows why."
+        "$bench" report "$run" --errors >> nightly/summary.md
+    elif "$bench" baseline show --name "$baseline" --out "$out" > /dev/null 2>&1; then
+        arguments=()
+        while IFS= read -r rule; do [ -z "$rule" ] || arguments+=(--fail-on "$rule"); done <<< "$rules"
+        "$bench" compare "$baseline" "$run" --out "$out" "${arguments[@]}" --junit nightly/gate.xml --md nightly/summary.md
+        code=$?
+    else
+        say "There is no baseline \`$baseline\` yet: this run becomes it."
+        SET_BASELINE=1
+    fi
+    if [ "$code" -eq 0 ] && [ -n "${SET_BASELINE:-}" ]; then
+        "$bench" baseline set "$run" --name "$baseline" --out "$out" || code=1
+    fi
+fi
+[ -z "${GITHUB_STEP_SUMMARY:-}" ] || cat nightly/summary.md nightly/report.md >> "$GITHUB_STEP_SUMMARY" 2> /dev/null
+exit "$code"

@@ -1,0 +1,63 @@
+"""A disk that is full ends a run with a clear word, and the run goes on once there is room."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.store import read_attempts, read_manifest
+from harness.verify import verify
+
+ROOT = Path(__file__).parents[1]
+SUITE = """\
+name: mine
+models:
+  - {id: open, runner: sim, weights: open, sim: {protocol: openai, skill: 0.5, ttft_s: 0.001, gap_s: 0}}
+tasks:
+  - {name: sums, category: reasoning, data: q.jsonl, id: "{id}", prompt: "{question}", target: "{answer}", scorer: numeric}
+loads: [{concurrency: 2}]
+params: {max_tokens: 64}
+"""
+ROOM_BYTES = 60_000
+"""Of a file: the journal of 60 requests needs more, the server's own files less."""
+
+
+def bench(folder: Path, *arguments: str, room_bytes: int | None = None) -> subprocess.CompletedProcess[str]:
+    def limited() -> None:
+        if room_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, room_bytes))
+
+    return subprocess.run(
+        [sys.executable, "-m", "harness.cli", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limited,
+        timeout=120,
+    )
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    """The kernel refuses bytes in the middle of the journal; with room every request has one final row."""
+    rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(60)]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    ended = bench(tmp_path, "run", "suite.yaml", "--yes", "--quiet", room_bytes=ROOM_BYTES)
+    run = next((tmp_path / "results").iterdir())
+    kept = len(read_attempts([run]))
+
+    assert 1 == ended.returncode, ended.stderr
+    assert "what was finished before is kept, make room and go on with --resume" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert 5 < kept < 60
+    again = bench(tmp_path, "run", "--resume", run.name, "--yes", "--quiet")
+    assert 0 == again.returncode, again.stderr
+    after = read_attempts([run])
+    assert 60 == after["final"].sum() == after["sample_id"].nunique()
+    assert len(after) <= 60 + 2  # the rows that the disk refused were in flight
+    assert "complete" == read_manifest(run)["state"]
+    assert [] == verify(run)

@@ -1,0 +1,105 @@
+"""The workflows are what GitHub takes, and the nightly script says no when it must."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+BIN = Path(sys.executable).parent
+SUITE = """\
+name: small
+models:
+  - {{id: open, runner: sim, weights: open, sim: {{protocol: openai, skill: {skill}, ttft_s: 0.001, gap_s: 0}}}}
+tasks:
+  - {{name: sums, category: reasoning, data: q.jsonl, id: "{{id}}", prompt: "{{question}}", target: "{{answer}}", scorer: numeric}}
+params: {{max_tokens: 64}}
+"""
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_is_what_github_takes(path: Path) -> None:
+    """Against GitHub's published schema, which the tool carries with it."""
+    done = subprocess.run(
+        [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.github-workflows", str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert 0 == done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("actionlint") is None, reason="actionlint is not installed")
+def test_actionlint_finds_nothing() -> None:
+    """Also within expressions and shell."""
+    done = subprocess.run(["actionlint", *map(str, WORKFLOWS)], capture_output=True, text=True, check=False)
+
+    assert 0 == done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_grants_little_and_puts_nothing_foreign_into_a_shell(path: Path) -> None:
+    """Rights are read-only unless a job says otherwise; text from events reaches a script by environment only."""
+    document = yaml.safe_load(path.read_text())
+    steps = [step for job in document["jobs"].values() for step in job["steps"]]
+
+    assert {"contents": "read"} == document["permissions"]
+    assert all("timeout-minutes" in job for job in document["jobs"].values())
+    assert not [step["run"] for step in steps if re.search(r"\$\{\{", step.get("run", ""))]
+    assert all(re.search(r"@v\d+$", step["uses"]) for step in steps if "uses" in step)
+
+
+def test_every_script_that_a_workflow_runs_is_there() -> None:
+    """And can be executed."""
+    text = "".join(path.read_text() for path in WORKFLOWS)
+
+    for name in (".ci/run", "scripts/nightly.sh"):
+        assert name in text
+        assert os.access(ROOT / name, os.X_OK)
+
+
+def nightly(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(checkout / "scripts" / "nightly.sh")],
+        cwd=checkout,
+        env={
+            **os.environ, "PYTHONPATH": str(ROOT), "BENCH": str(BIN / "bench"), "SUITE": "suite.yaml",
+            "RULES": "accuracy<-2pp\ncoverage<-1pp", **environment,
+        },
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+
+
+def test_the_nightly_script_sets_a_baseline_passes_and_says_no(tmp_path: Path) -> None:
+    """The first night sets the baseline, the second is as good, the third is 50 points down; a fourth cannot run."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "nightly.sh", tmp_path / "scripts")
+    rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(60)]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    suite, summary = tmp_path / "suite.yaml", tmp_path / "job-summary.md"
+    suite.write_text(SUITE.format(skill=0.9))
+    first = nightly(tmp_path)
+    assert 0 == first.returncode, first.stderr + first.stdout
+    assert "this run becomes it" in (tmp_path / "nightly" / "summary.md").read_text()
+    second = nightly(tmp_path)
+    assert 0 == second.returncode, second.stderr + second.stdout
+    assert (tmp_path / "nightly" / "report.html").exists()
+    assert list((tmp_path / "nightly" / "run").glob("attempts-*.parquet"))
+    suite.write_text(SUITE.format(skill=0.3))
+    third = nightly(tmp_path, GITHUB_STEP_SUMMARY=str(summary))
+    assert 3 == third.returncode, third.stderr + third.stdout
+    assert "Regression: open accuracy" in summary.read_text()
+    assert "1" == ET.fromstring((tmp_path / "nightly" / "gate.xml").read_text()).get("failures")
+    suite.write_text("name: [")
+    fourth = nightly(tmp_path)
+    assert 2 == fourth.returncode, fourth.stderr + fourth.stdout
+    assert "The run did not start (exit code 2)" in (tmp_path / "nightly" / "summary.md").read_text()
