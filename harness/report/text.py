@@ -209,7 +209,8 @@ def _blocks(
     """Return a table of blocks, each under a line of its own; lesser columns only where there is room."""
     shown = [(name, cell) for name, always, cell in columns if always or wide]
     table = _table(title, simulated=simulated)
-    table.add_column(head, overflow="fold", min_width=10)
+    longest = max((len(line) + 2 for _, rows in blocks for line, _ in rows), default=10)
+    table.add_column(head, overflow="fold", min_width=min(longest, 18))
     for name, _ in shown:
         table.add_column(name, justify="right", no_wrap=True)
     for index, (name, rows) in enumerate(blocks):
