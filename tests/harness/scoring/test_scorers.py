@@ -232,7 +232,11 @@ def test_unknown_names_and_options_are_refused() -> None:
 
 def test_every_scorer_can_be_made() -> None:
     """Each name has a line and a scorer that says whether it is slow."""
-    options = {"regex": {"pattern": "a"}, "python": {"function": "os:fspath"}}
+    options = {
+        "regex": {"pattern": "a"},
+        "python": {"function": "os:fspath"},
+        "judge": {"model": "m", "rubric": "r"},
+    }
     slow = {name: make(name, options.get(name, {})).slow for name in names()}
     assert {name for name, is_slow in slow.items() if is_slow} == {
         "code",
