@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +14,8 @@ from harness.analysis.frames import records
 from harness.analysis.passes import Passes
 from harness.report import units
 
+OTHER_COLUMNS, COLUMN = 46, 18
+"""Width of the table without any k, and of one k with its interval."""
 Row = Mapping[str, Any]
 NOTE = (
     "pass@k: chance that one of k answers passes every hidden test (unbiased, Chen et al. 2021); "
@@ -21,10 +23,25 @@ NOTE = (
 )
 
 
+class _Table:
+    """The table, with the first and the last ones of k where the terminal is too narrow for all."""
+
+    def __init__(self, found: Passes) -> None:
+        """Keep what to draw."""
+        self._found = found
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
+        ks = self._found.ks
+        room = max(2, (options.max_width - OTHER_COLUMNS) // COLUMN)
+        yield _drawn(self._found, ks if len(ks) <= room else [ks[0], *ks[1 - room :]])
+
+
 def passes_table(found: Passes) -> RenderableType:
     """Return one line for each task and model; nothing where no task has repeats or hidden tests."""
-    if found.frame.empty:
-        return Group()
+    return Group() if found.frame.empty else Group(_Table(found), Text(NOTE, "dim"))
+
+
+def _drawn(found: Passes, ks: Sequence[int]) -> Table:
     title = "pass@k over repeats"
     if found.simulated:
         title += f"  [{units.SIMULATED}: a simulated provider answered]"
@@ -36,8 +53,8 @@ def passes_table(found: Passes) -> RenderableType:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    table.add_column("task", overflow="fold", min_width=10)
-    for name in _head(found):
+    table.add_column("task", overflow="fold", min_width=16)
+    for name in _head(ks):
         table.add_column(name, justify="right", no_wrap=True)
     rows = records(found.frame)
     for index, task in enumerate(dict.fromkeys(row["task"] for row in rows)):
@@ -46,29 +63,29 @@ def passes_table(found: Passes) -> RenderableType:
         table.add_row(Text(units.clean(task), "bold"))
         for row in rows:
             if row["task"] == task:
-                table.add_row(Text("  " + units.clean(row["model_id"])), *_cells(found, row))
-    return Group(table, Text(NOTE, "dim"))
+                table.add_row(Text("  " + units.clean(row["model_id"])), *_cells(row, ks))
+    return table
 
 
 def markdown_rows(found: Passes) -> tuple[list[str], list[list[str]]]:
     """Return head and body of a Markdown table; a head that begins with > is aligned right."""
-    head = ["task", "model", *(f">{name}" for name in _head(found))]
+    head = ["task", "model", *(f">{name}" for name in _head(found.ks))]
     body = [
-        [units.clean(row["task"]), units.clean(row["model_id"]), *_cells(found, row)]
+        [units.clean(row["task"]), units.clean(row["model_id"]), *_cells(row, found.ks)]
         for row in records(found.frame)
     ]
     return head, body
 
 
-def _head(found: Passes) -> list[str]:
-    return ["samples", "repeats", *(f"pass@{k} %" for k in found.ks), "partial"]
+def _head(ks: Sequence[int]) -> list[str]:
+    return ["samples", "repeats", *(f"pass@{k} %" for k in ks), "partial"]
 
 
-def _cells(found: Passes, row: Row) -> list[str]:
+def _cells(row: Row, ks: Sequence[int]) -> list[str]:
     return [
         units.count(row["samples"]),
         units.count(row["repeats"]),
-        *(_share(row, k) for k in found.ks),
+        *(_share(row, k) for k in ks),
         units.percent(row["partial"]),
     ]
 

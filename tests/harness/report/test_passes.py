@@ -40,6 +40,22 @@ def test_the_table_says_pass_at_k_and_partial_credit(
     assert "SIMULATED" in said
 
 
+def test_a_narrow_terminal_keeps_names_and_the_outer_k(
+    make_run: Callable[..., Path], attempt: Callable[..., Attempt]
+) -> None:
+    """At 80 columns three repeats show pass@1 and pass@3, each whole, beside the model's name."""
+    rows = [attempt(task="coding/functions", repeat=n, partial=1.0, outcome="correct") for n in range(3)]
+    file = StringIO()
+    Console(file=file, width=80).print(passes_table(passes([make_run(rows)])))
+    said = file.getvalue()
+    assert "coding/functions" in said
+    assert rows[0].model_id in said
+    assert "pass@1 %" in said
+    assert "pass@3 %" in said
+    assert "pass@2 %" not in said
+    assert "…" not in said
+
+
 def test_markdown_has_the_same_rows(make_run: Callable[..., Path], attempt: Callable[..., Attempt]) -> None:
     """A task's name cannot break the table."""
     said = markdown.report([coding_run(make_run, attempt)])
