@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.grader import Reply
-from harness.lm_eval import library
 from harness.lm_eval.entry import LmEvalEntry
 from harness.values import Likelihood, Sample, Score
 
@@ -58,8 +57,7 @@ class Documents:
                     "unscored",
                     reason=f"{len(held)} of the {len(instances)} requests of document {doc_id}; the last to come carries the score",
                 )
-            with library.quiet():
-                return self._judged(instances, held)
+            return self._judged(instances, held)
 
     def _hold(self, reply: Reply) -> tuple[int, dict[int, str]]:
         doc, _, index = reply.sample_id.partition(".")

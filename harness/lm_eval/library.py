@@ -38,6 +38,7 @@ def package() -> ModuleType:
             from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
     except ImportError as exc:
         raise SetupError(f"lm-eval is not installed ({exc}); pip install 'gapbench[lm-eval]'") from exc
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
     own = lm_eval.utils.env
     if not isinstance(own, SandboxedEnvironment):
         # Templates of a task YAML from elsewhere would otherwise reach every Python object.
@@ -52,13 +53,13 @@ def package() -> ModuleType:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep lm-eval's progress bars, logs and warnings from the user's terminal, whatever it raises."""
-    logger = logging.getLogger("lm_eval")
-    level = logger.level
+    """Keep lm-eval's progress bars and warnings from the user's terminal, whatever it raises.
+
+    It takes the process's own streams away, so it is for the main thread, where nothing else is drawn meanwhile.
+    """
     before = os.environ.get("DISABLE_MULTIPROC")
     # Its bootstrap would fork this process once for each core.
     os.environ["DISABLE_MULTIPROC"] = "1"
-    logger.setLevel(logging.ERROR)
     sink = io.StringIO()
     try:
         with (
@@ -69,7 +70,6 @@ def quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
         if before is None:
             del os.environ["DISABLE_MULTIPROC"]
         else:
