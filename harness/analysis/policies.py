@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.analysis.routing import (
     Items,
@@ -16,14 +17,21 @@ from harness.analysis.routing import (
 )
 from harness.stats import Floats, Ints
 
+Counts = npt.NDArray[np.uint8]
+_MOST_COUNTS = 200_000_000
+_STEP = 64
 
-def cluster_draws(cluster: Ints, draws: int, seed: int) -> tuple[Ints, Floats]:
-    """Return each task's cluster as a dense code, and how often each cluster is drawn, shape (draws, clusters)."""
+
+def cluster_draws(cluster: Ints, draws: int, seed: int) -> tuple[Ints, Counts]:
+    """Return each task's cluster as a dense code, and how often each cluster is drawn, shape (draws, clusters).
+
+    Beyond 200,000 clusters there are fewer draws, so that the counts stay within 200 MB.
+    """
     names, place = np.unique(cluster, return_inverse=True)
     rng = np.random.default_rng(seed)
-    counts = np.empty((draws, len(names)), dtype=np.float64)
-    for row in range(draws):
-        counts[row] = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
+    counts = np.empty((max(100, min(draws, _MOST_COUNTS // len(names))), len(names)), dtype=np.uint8)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
     return place.astype(np.int64), counts
 
 
@@ -39,7 +47,7 @@ class Policies:
     """
 
     def __init__(
-        self, items: Items, fold: Ints, drawn: tuple[Ints, Floats], target: float, *, resolved: bool
+        self, items: Items, fold: Ints, drawn: tuple[Ints, Counts], target: float, *, resolved: bool
     ) -> None:
         """Draw both models alone once."""
         self._items, self._fold, self._target, self._resolved = items, fold, target, resolved
@@ -56,7 +64,12 @@ class Policies:
             ],
             axis=1,
         )
-        return np.asarray(self._counts @ sums, dtype=np.float64)
+        # A few draws at a time: the counts are bytes, and the product is of floats.
+        parts = [
+            self._counts[at : at + _STEP].astype(np.float64) @ sums
+            for at in range(0, len(self._counts), _STEP)
+        ]
+        return np.concatenate(parts)
 
     def _means(self, columns: Floats) -> Floats:
         wide = columns if columns.ndim == 2 else columns[:, np.newaxis]
