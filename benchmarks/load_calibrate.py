@@ -3,8 +3,9 @@
     python benchmarks/load_calibrate.py                   five calibrations up to 400 streams, about four minutes
     python benchmarks/load_calibrate.py --times 1 --levels 10,50 --duration 3 --out -      a quick look
 
-The calibration's truth is the simulated server's own log. That this truth is one can be checked against a server that
-shares no code with it: benchmarks/truth_server.c (see the throughput benchmarks).
+The calibration's truth is the simulated server's own log. ``--independent`` measures a server that shares no code with
+it, benchmarks/truth_server.c, at the same loads through a whole `bench run`, and says by how many percentage points the
+errors found there and by calibration differ. The target: at most 1, at the levels that calibration trusts.
 """
 
 from __future__ import annotations
@@ -12,13 +13,27 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.calibration import FIGURES, Calibration, calibrate
+from harness.calibration import (
+    FIGURES,
+    FIRST_S,
+    FIRST_SIGMA,
+    GAP_S,
+    STREAM_S,
+    TOKENS,
+    WARMUP_S,
+    Calibration,
+    Error,
+    calibrate,
+    errors_of,
+)
 from harness.commands.loop import on_loop
 from harness.manifest import machine
+from harness.store import read_attempts
 
 
 def median_level(found: list[Calibration], place: int) -> dict[str, Any]:
@@ -39,6 +54,37 @@ def median_level(found: list[Calibration], place: int) -> dict[str, Any]:
     return row
 
 
+def independent(streams: int, duration_s: float, seed: int) -> tuple[Error, ...]:
+    """Return the errors of one level against the C server."""
+    from truth import ran, served, suite  # noqa: PLC0415 - wants a C compiler
+
+    rate = streams / STREAM_S
+    load = {"rate_rps": rate, "duration_s": duration_s, "warmup_s": WARMUP_S, "salt": False}
+    with tempfile.TemporaryDirectory() as folder:
+        with served("openai", TOKENS, FIRST_S * 1e3, FIRST_SIGMA, GAP_S * 1e3, seed) as server:
+            samples = int(rate * duration_s * 1.5) + 60
+            done = ran(suite(Path(folder), server.url, "openai", samples, load))
+        rows = read_attempts([done.run])
+    rows = rows[(rows["phase"] == "measure") & (rows["outcome"] != "infra") & (rows["repeat"] == 0)]
+    return errors_of(rows, [server.replies[int(sample_id)] for sample_id in rows["sample_id"]])
+
+
+def agreement(levels: list[dict[str, Any]], duration_s: float, times: int) -> list[dict[str, Any]]:
+    """Return by how many percentage points the errors of both servers differ, level by level, medians each."""
+    found = []
+    for level in levels:
+        each = [independent(level["streams"], duration_s, seed) for seed in range(times)]
+        row: dict[str, Any] = {"streams": level["streams"]}
+        for place, name in enumerate(FIGURES):
+            for share in ("p50", "p99"):
+                error = statistics.median(getattr(errors[place], share) for errors in each)
+                row[f"{name}_{share}_error"] = round(error, 5)
+                row[f"{name}_{share}_points"] = round(100 * (error - level[f"{name}_{share}_error"]), 3)
+        row["worst_points"] = max(abs(value) for key, value in row.items() if key.endswith("_points"))
+        found.append(row)
+    return found
+
+
 def main() -> None:
     """Calibrate several times and write the medians."""
     parser = argparse.ArgumentParser(
@@ -47,12 +93,16 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--levels", default="10,50,100,200,400")
     parser.add_argument("--duration", type=float, default=6.0)
+    parser.add_argument("--independent", action="store_true", help="also measure the C server")
     parser.add_argument("--out", default=str(Path(__file__).parent / "results" / "load_calibrate.json"))
     options = parser.parse_args()
     streams = [int(part) for part in options.levels.split(",")]
     found = [on_loop(calibrate(streams, duration_s=options.duration)) for _ in range(options.times)]
+    levels = [median_level(found, place) for place in range(max(len(one.levels) for one in found))]
+    held = agreement(levels, options.duration, options.times) if options.independent else None
     result = {
-        "levels": [median_level(found, place) for place in range(max(len(one.levels) for one in found))],
+        "levels": levels,
+        "independent": held,
         "trusted_streams": [one.trusted_streams for one in found],
         "bound_by_server": [one.is_bound_by_server for one in found],
         "duration_s": options.duration,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,9 @@ _MODEL = Model(
         }
     },
 )  # fmt: skip
+if TYPE_CHECKING:
+    import pandas as pd
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -254,16 +257,7 @@ def _plan(load: Load, count: int) -> Plan:
 
 def _held(folder: Path, model_id: str, streams: int, rate: float) -> Level:
     """Hold the rows of a level against the server's log."""
-    columns = [
-        "prompt_sha256",
-        "phase",
-        "repeat",
-        "outcome",
-        "sent_s",
-        "first_token_s",
-        "last_token_s",
-        "chunk_s",
-    ]
+    columns = ["prompt_sha256", "phase", "repeat", "outcome", "sent_s", "chunk_s"]
     rows = read_attempts([folder], columns)
     rows = rows[(rows["phase"] == "measure") & (rows["outcome"] != "infra") & (rows["repeat"] == 0)]
     log = folder / "logs" / model_id / "times.jsonl"
@@ -272,35 +266,8 @@ def _held(folder: Path, model_id: str, streams: int, rate: float) -> Level:
     if rows.empty:
         raise SetupError("cannot calibrate: the simulated server answered nothing")
     theirs = [truth[prompt] for prompt in rows["prompt_sha256"]]
+    errors = errors_of(rows, [(entry["received_s"], entry["write_s"]) for entry in theirs])
     cell = read_manifest(folder)["cells"][0]
-    chunks = [np.asarray(times, dtype=np.float64) for times in rows["chunk_s"]]
-    # The last writes of a reply are its finish reason, counts and end mark, which hold no text.
-    writes = [
-        np.asarray(entry["write_s"], dtype=np.float64)[: len(mine)]
-        for entry, mine in zip(theirs, chunks, strict=True)
-    ]
-    sent_s = rows["sent_s"].to_numpy(np.float64)
-    received_s = np.array([entry["received_s"] for entry in theirs])
-    errors = tuple(
-        _error(figure, mine, true)
-        for figure, mine, true in (
-            (
-                "first_token",
-                rows["first_token_s"].to_numpy(np.float64) - sent_s,
-                np.array([times[0] for times in writes]) - received_s,
-            ),
-            (
-                "inter_chunk",
-                np.concatenate([np.diff(times) for times in chunks]),
-                np.concatenate([np.diff(times) for times in writes]),
-            ),
-            (
-                "end_to_end",
-                rows["last_token_s"].to_numpy(np.float64) - sent_s,
-                np.array([times[-1] for times in writes]) - received_s,
-            ),
-        )
-    )
     fared = cell["workers"] or []
     return Level(
         streams=streams,
@@ -312,6 +279,32 @@ def _held(folder: Path, model_id: str, streams: int, rate: float) -> Level:
         server_late=_late_share(cell["counters_after"] or {}),
         errors=errors,
     )
+
+
+def errors_of(rows: pd.DataFrame, truths: Sequence[tuple[float, Sequence[float]]]) -> tuple[Error, ...]:
+    """Return how far rows are from what a server knows.
+
+    Args:
+        rows: Answered attempts with their sending time and their chunks.
+        truths: Of each row, when the server had read the request and when it wrote each chunk, on its own clock.
+    """
+    mine = [np.asarray(times, dtype=np.float64) for times in rows["chunk_s"]]
+    # The last writes of a reply are its finish reason, counts and end mark, which hold no text.
+    true = [
+        np.asarray(writes, dtype=np.float64)[: len(times)]
+        for (_, writes), times in zip(truths, mine, strict=True)
+    ]
+    sent_s = rows["sent_s"].to_numpy(np.float64)
+    read_s = np.array([received_s for received_s, _ in truths])
+    pairs = (
+        (np.array([times[0] for times in mine]) - sent_s, np.array([times[0] for times in true]) - read_s),
+        (
+            np.concatenate([np.diff(times) for times in mine]),
+            np.concatenate([np.diff(times) for times in true]),
+        ),
+        (np.array([times[-1] for times in mine]) - sent_s, np.array([times[-1] for times in true]) - read_s),
+    )
+    return tuple(_error(figure, *pair) for figure, pair in zip(FIGURES, pairs, strict=True))
 
 
 def _late_share(counters: Mapping[str, float]) -> float:

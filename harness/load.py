@@ -20,8 +20,8 @@ from harness.values import Failure
 
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 30.0
-TIMER_S = 0.0005
-"""uvloop rounds timers to the nearest millisecond: half of one more, and no request leaves before it is due."""
+TICK_S = 0.001
+"""uvloop's timers tick in milliseconds and may come one early; no request leaves before it is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +210,8 @@ async def _on_schedule(
     async with asyncio.TaskGroup() as group:
         for planned, made in requests:
             due_s = zero_s + (planned.due_s or 0.0) - shift_s
-            ahead_s = due_s - wire.now()
-            if ahead_s > 0:
-                await halt.sleep(ahead_s + TIMER_S)
+            while (ahead_s := due_s - wire.now()) > 0 and halt.reason is None:
+                await halt.sleep(max(ahead_s, TICK_S))
             if halt.reason is not None:
                 return
             group.create_task(see_through(planned, made, due_s))
