@@ -18,7 +18,7 @@ from harness.commands.options import allow_code_option, limit_option, model_opti
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.assembly import Assembly, Selection
+    from harness.assembly import Assembly
     from harness.report.live import QuietView
     from harness.run import Settings
     from harness.store import RunWriter
@@ -99,9 +99,23 @@ def run_command(
     check_writable(results)
     if not quiet or not yes:
         ask(assembly, console, ask=not yes, max_usd=max_usd)
-    return _run(
-        assembly, selection, results, resumed, console, max_usd=max_usd, calibrate=calibrate, quiet=quiet
+    from harness.manifest import new_run_id
+
+    run_id = resumed["run_id"] if resumed else new_run_id(assembly.suite.name, datetime.now(UTC))
+    folder = results / run_id
+    manifest = conducted(
+        assembly,
+        folder,
+        resumed,
+        console,
+        selection=selection.as_json(),
+        max_usd=max_usd,
+        calibrate=calibrate,
+        quiet=quiet,
     )
+    # A long run's plan is as large as its report: it goes before that comes.
+    del assembly
+    return _say(manifest, folder, console, quiet=quiet)
 
 
 def _folder(results: Path, resume: str) -> Path:
@@ -164,34 +178,6 @@ def ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | Non
     )
     if ask and not click.confirm("Go on?", default=False):
         raise click.exceptions.Abort
-
-
-def _run(
-    assembly: Assembly,
-    selection: Selection,
-    results: Path,
-    resumed: dict[str, Any] | None,
-    console: Console,
-    *,
-    max_usd: float | None,
-    calibrate: bool,
-    quiet: bool,
-) -> int:
-    from harness.manifest import new_run_id
-
-    run_id = resumed["run_id"] if resumed else new_run_id(assembly.suite.name, datetime.now(UTC))
-    folder = results / run_id
-    manifest = conducted(
-        assembly,
-        folder,
-        resumed,
-        console,
-        selection=selection.as_json(),
-        max_usd=max_usd,
-        calibrate=calibrate,
-        quiet=quiet,
-    )
-    return _say(manifest, folder, console, quiet=quiet)
 
 
 def conducted(
