@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats as _dist
+from scipy import special
 
 from harness.stats.shares import Floats, Interval, Ints, cluster_sums, robust_variance
 
@@ -32,5 +32,5 @@ def ratio_interval(above: Floats, below: Floats, clusters: Ints, confidence: flo
     if len(sizes) < 2:
         return Interval(None, None)
     error = math.sqrt(robust_variance(residuals, over)) / ratio
-    half = float(_dist.t.ppf(0.5 + confidence / 2, len(sizes) - 1)) * error
+    half = float(special.stdtrit(len(sizes) - 1, 0.5 + confidence / 2)) * error
     return Interval(ratio * math.exp(-half), ratio * math.exp(half))

@@ -380,7 +380,7 @@ def test_pairs_to_settle_takes_the_shorter_way() -> None:
     assert resolve is not None
     assert settle is not None
     room = 0.017 - 0.002
-    assert settle == math.ceil(1000 * ((1.750686 + 0.841621) * found.standard_error / room) ** 2)
+    assert settle == math.ceil(1000 * ((1.811911 + 0.841621) * found.standard_error / room) ** 2)
     assert settle < resolve
 
 
