@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.assembly import Assembly, Selection
-    from harness.report.live import QuietView
-    from harness.run import Settings
+    from harness.run import Settings, Watcher
     from harness.store import RunWriter
 
 
@@ -45,6 +44,12 @@ Examples:
     "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly at this spend; resumable."
 )
 @click.option("--calibrate", is_flag=True, help="First hold this machine's figures against a known truth.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep answers here and use those kept: accuracy runs only. Hits have no time and no price.",
+)
+@click.option("--metrics-port", type=click.IntRange(1, 65_535), help="Serve Prometheus metrics on this port.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
 @allow_code_option
 @quiet_option
@@ -59,6 +64,8 @@ def run_command(
     dry_run: bool,
     max_usd: float | None,
     calibrate: bool,
+    cache: Path | None,
+    metrics_port: int | None,
     yes: bool,
     allow_code: bool,
     quiet: bool,
@@ -100,8 +107,9 @@ def run_command(
     if not quiet or not yes:
         ask(assembly, console, ask=not yes, max_usd=max_usd)
     return _run(
-        assembly, selection, results, resumed, console, max_usd=max_usd, calibrate=calibrate, quiet=quiet
-    )
+        assembly, selection, results, resumed, console, max_usd=max_usd, calibrate=calibrate, quiet=quiet,
+        cache=cache, metrics_port=metrics_port,
+    )  # fmt: skip
 
 
 def _folder(results: Path, resume: str) -> Path:
@@ -176,6 +184,8 @@ def _run(
     max_usd: float | None,
     calibrate: bool,
     quiet: bool,
+    cache: Path | None,
+    metrics_port: int | None,
 ) -> int:
     from harness.manifest import new_run_id
 
@@ -190,6 +200,8 @@ def _run(
         max_usd=max_usd,
         calibrate=calibrate,
         quiet=quiet,
+        cache=cache,
+        metrics_port=metrics_port,
     )
     return _say(manifest, folder, console, quiet=quiet)
 
@@ -204,6 +216,8 @@ def conducted(
     max_usd: float | None,
     quiet: bool,
     calibrate: bool = False,
+    cache: Path | None = None,
+    metrics_port: int | None = None,
 ) -> dict[str, Any]:
     """Run an assembly into a folder under the live view, and return the manifest as it was left.
 
@@ -216,6 +230,8 @@ def conducted(
         max_usd: Spend at which to stop. None: no limit.
         quiet: No live view.
         calibrate: Measure first at which load this machine's figures can be trusted.
+        cache: Folder of kept answers. None: as the suite says.
+        metrics_port: Serve Prometheus metrics there. None: none are served.
     """
     from harness.commands.pricing import attempt_price
     from harness.load import Retries
@@ -224,6 +240,7 @@ def conducted(
     from harness.store import RunWriter
 
     suite = assembly.suite
+    kept = cache or (suite.path.parent / suite.cache if suite.cache else None)
     settings = Settings(
         retries=Retries(suite.retries.attempts, suite.retries.max_wait_s),
         connect_s=suite.timeouts.connect_s,
@@ -237,11 +254,18 @@ def conducted(
         max_usd=None if max_usd is None else Decimal(str(max_usd)),
         price=attempt_price(assembly),
         selection=selection,
+        cache=kept,
         calibration=_calibrated(console) if calibrate else None,
     )
     view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
     with RunWriter(folder) as writer, view_type(console) as view:
-        return _until_done(assembly, writer, settings, view, resumed)
+        if metrics_port is None:
+            return _until_done(assembly, writer, settings, view, resumed)
+        from harness.metrics import MetricsWatcher
+
+        with MetricsWatcher(view, metrics_port, suite.name, folder.name) as watcher:
+            view.tell(f"metrics at {watcher.url}")
+            return _until_done(assembly, writer, settings, watcher, resumed)
 
 
 def _calibrated(console: Console) -> dict[str, Any]:
@@ -260,7 +284,7 @@ def _calibrated(console: Console) -> dict[str, Any]:
 
 
 def _until_done(
-    assembly: Assembly, writer: RunWriter, settings: Settings, view: QuietView, resumed: dict[str, Any] | None
+    assembly: Assembly, writer: RunWriter, settings: Settings, view: Watcher, resumed: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Run the event loop; the first Ctrl-C stops sending, the second lets go of what is in flight."""
     from harness.commands.loop import on_loop
