@@ -154,7 +154,12 @@ class MetricsWatcher:
                 self._tokens.labels(model, direction).inc(count)
         if row.first_token_s is not None and row.sent_s is not None:
             self._first_token.labels(model).observe(row.first_token_s - row.sent_s)
-        if row.outcome != "infra" and not row.from_cache:
+        if (
+            row.done_s is not None
+            and row.scheduled_s is not None
+            and row.outcome != "infra"
+            and not row.from_cache
+        ):
             self._response.labels(model).observe(row.done_s - row.scheduled_s)
         self._inner.attempt_done(cell, row, usd)
 
