@@ -39,6 +39,11 @@ Examples:
 @limit_option
 @click.option("--out", type=click.Path(path_type=Path), help="Results folder.  [default: results]")
 @click.option("--resume", metavar="RUN_ID", help="Go on with an interrupted run.")
+@click.option(
+    "--accept-changes",
+    is_flag=True,
+    help="With --resume of a run whose suite changed: begin a new run with the rows that still hold.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop: the same as `bench plan`.")
 @click.option(
     "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly at this spend; resumable."
@@ -61,6 +66,7 @@ def run_command(
     out: Path | None,
     resume: str | None,
     *,
+    accept_changes: bool,
     dry_run: bool,
     max_usd: float | None,
     calibrate: bool,
@@ -77,6 +83,7 @@ def run_command(
     from rich.console import Console
 
     from harness.assembly import Selection, assemble
+    from harness.commands.changed import changes_of, run_changed
     from harness.errors import InputError
     from harness.store import check_writable, read_manifest
 
@@ -102,10 +109,13 @@ def run_command(
 
         show(assembly, console)
         return 0
-    _check(assembly, resumed)
+    _check(assembly)
+    changes = changes_of(assembly, resumed, accept=accept_changes, ask=not yes)
     check_writable(results)
     if not quiet or not yes:
         ask(assembly, console, ask=not yes, max_usd=max_usd)
+    if changes and resumed is not None:
+        return run_changed(assembly, selection, results, folder, console, max_usd=max_usd, quiet=quiet)
     return _run(
         assembly, selection, results, resumed, console, max_usd=max_usd, calibrate=calibrate, quiet=quiet,
         cache=cache, metrics_port=metrics_port,
@@ -125,10 +135,9 @@ def _folder(results: Path, resume: str) -> Path:
     raise ResultsError(f"no run {resume!r} in {results}; {hint}")
 
 
-def _check(assembly: Assembly, resumed: dict[str, Any] | None) -> None:
+def _check(assembly: Assembly) -> None:
     from harness.assembly import missing, private_going_out
-    from harness.errors import InputError, ResultsError, SetupError
-    from harness.manifest import changed
+    from harness.errors import InputError, SetupError
 
     lacks = missing(assembly)
     if lacks:
@@ -141,13 +150,6 @@ def _check(assembly: Assembly, resumed: dict[str, Any] | None) -> None:
             f"{assembly.suite.path}: {leaving[0]} would send a task with `data_policy: private` to a closed API; "
             "leave the model or the task out, or make the task public"
         )
-    if resumed is not None:
-        differences = changed(resumed, assembly.plan)
-        if differences:
-            raise ResultsError(
-                f"run {resumed['run_id']} cannot go on: {', '.join(differences)} changed since it began; "
-                "start a new run, or put back what changed"
-            )
 
 
 def ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | None) -> None:
@@ -203,7 +205,7 @@ def _run(
         cache=cache,
         metrics_port=metrics_port,
     )
-    return _say(manifest, folder, console, quiet=quiet)
+    return say(manifest, folder, console, quiet=quiet)
 
 
 def conducted(
@@ -317,7 +319,7 @@ def _until_done(
         return manifest
 
 
-def _say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
+def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
     """Print the tables, where everything lies, and how to go on; return the exit code."""
     from harness.commands.results import print_tables, write_page
 

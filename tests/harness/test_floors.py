@@ -53,6 +53,7 @@ FLOORS = {
     "harness.sender": 3,
     "harness.search": 3,
     "harness.pipe": 3,
+    "harness.carry": 3,
     "harness.metrics": 4,
     "harness.breaker": 3,
     "harness.cache": 3,
