@@ -30,6 +30,7 @@ class Circumstance:
         loop_lag_s: Largest event-loop lag while it ran. None: not seen.
         in_flight: Requests of the cell in flight when it was sent, itself included.
         worker: Worker process.
+        from_cache: Whether our own cache answered.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Circumstance:
     loop_lag_s: float | None
     in_flight: int
     worker: int = 0
+    from_cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def attempt_row(
         retry_after_s=response.failure.retry_after_s if response.failure else None,
         finish_reason=response.finish_reason,
         finish_raw=response.finish_raw,
-        from_cache=False,
+        from_cache=how.from_cache,
         scorer=cell.task.scorer_name if planned.is_scored else None,
         score=value,
         answer=score.answer if score else None,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from harness import wire
 from harness.arrivals import Load
+from harness.cache import ResponseCache
 from harness.conduct import BreakerDocument
 from harness.gate import Gate
 from harness.load import Ended, Retries, Try
@@ -33,6 +35,7 @@ class Rules:
         first_token_s: Deadline for the first text. None: none of its own.
         gap_s: Longest time between two texts. None: no bound.
         breaker: When a model is given up.
+        cache: Folder of kept answers. None: every request is sent.
     """
 
     retries: Retries = field(default_factory=Retries)
@@ -40,6 +43,7 @@ class Rules:
     first_token_s: float | None = None
     gap_s: float | None = None
     breaker: BreakerDocument = field(default_factory=BreakerDocument)
+    cache: Path | None = None
 
     def for_load(self, load: Load) -> Rules:
         """Return what holds under a load.
@@ -100,6 +104,7 @@ class Sender:
         self.deliver = deliver
         self.gate = gate
         self.worker = worker
+        self.cache = ResponseCache(rules.cache) if rules.cache is not None else None
         self.in_flight = 0
         self.made = 0
 
@@ -114,6 +119,12 @@ class Sender:
     async def send(self, attempt: Try) -> Ended:
         """Make one attempt, unless its model has been given up: then the request is still to be done."""
         cell, planned = self.cell, attempt.planned
+        if (
+            self.cache is not None
+            and self.cache.serves(cell, planned)
+            and self._from_cache(self.cache, attempt)
+        ):
+            return Ended(None, again=False)
         entry = await self.gate.enter(
             prompt_chars(planned.sample.messages), cell.params_of(planned).max_tokens
         )
@@ -132,6 +143,8 @@ class Sender:
         finally:
             self.in_flight -= 1
             self.gate.leave(entry, response)
+        if self.cache is not None and self.cache.serves(cell, planned):
+            self.cache.put(self.cache.key(cell, planned, call), response)
         final, again = self.gate.verdict(response.failure, attempt.tries)
         # With so many in flight, a request is due when the provider's limits let it go.
         is_paced = entry.paced and not cell.load.on_schedule
@@ -146,3 +159,22 @@ class Sender:
         self.made += 1
         self.deliver(Sent(planned, call, response, how))
         return Ended(response.failure, again)
+
+    def _from_cache(self, cache: ResponseCache, attempt: Try) -> bool:
+        """Deliver a kept answer; returns whether there was one."""
+        cell, planned = self.cell, attempt.planned
+        call = self.runner.prepare(Request(cell.model, cell.messages(planned), cell.params_of(planned)))
+        response = cache.get(cache.key(cell, planned, call), wire.now())
+        if response is None:
+            return False
+        how = Circumstance(
+            number=attempt.number,
+            final=True,
+            scheduled_s=attempt.scheduled_s,
+            loop_lag_s=None,
+            in_flight=self.in_flight,
+            worker=self.worker,
+            from_cache=True,
+        )
+        self.deliver(Sent(planned, call, response, how))
+        return True

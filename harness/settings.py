@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Protocol
 
 from harness.conduct import BreakerDocument, Limits
@@ -53,6 +54,7 @@ class Settings:
         max_usd: Spend at which the run stops. None: no limit.
         price: Prices one attempt, for the watcher and for ``max_usd``.
         selection: Kept in the manifest for ``--resume``.
+        cache: Folder of kept answers. None: every request is sent.
         calibration: What `bench calibrate` found just before, for the manifest. None: it was not asked for.
     """
 
@@ -68,9 +70,10 @@ class Settings:
     max_usd: Decimal | None = None
     price: Price = lambda _: None
     selection: Mapping[str, Any] = field(default_factory=dict)
+    cache: Path | None = None
     calibration: Mapping[str, Any] | None = None
 
     @property
     def rules(self) -> Rules:
         """What holds for every attempt."""
-        return Rules(self.retries, self.total_s, self.first_token_s, self.read_s, self.breaker)
+        return Rules(self.retries, self.total_s, self.first_token_s, self.read_s, self.breaker, self.cache)

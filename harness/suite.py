@@ -164,6 +164,11 @@ class Suite(Strict):
         default_factory=list, description="models that judge answers and are not compared themselves"
     )
     arena: ArenaDocument | None = Field(None, description="set answers against each other: bench arena")
+    cache: str | None = Field(
+        None,
+        min_length=1,
+        description="folder of kept answers, for accuracy runs; hits have no time and no price",
+    )
     breaker: BreakerDocument = Field(default_factory=BreakerDocument, description="when a model is given up")
     margin_points: float = Field(
         1.7, gt=0, lt=100, description="gap that makes no difference to you, in points"

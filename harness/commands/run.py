@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.assembly import Assembly
-    from harness.report.live import QuietView
-    from harness.run import Settings
+    from harness.run import Settings, Watcher
     from harness.store import RunWriter
 
 
@@ -40,11 +39,22 @@ Examples:
 @limit_option
 @click.option("--out", type=click.Path(path_type=Path), help="Results folder.  [default: results]")
 @click.option("--resume", metavar="RUN_ID", help="Go on with an interrupted run.")
+@click.option(
+    "--accept-changes",
+    is_flag=True,
+    help="With --resume of a run whose suite changed: begin a new run with the rows that still hold.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop: the same as `bench plan`.")
 @click.option(
     "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly at this spend; resumable."
 )
 @click.option("--calibrate", is_flag=True, help="First hold this machine's figures against a known truth.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep answers here and use those kept: accuracy runs only. Hits have no time and no price.",
+)
+@click.option("--metrics-port", type=click.IntRange(1, 65_535), help="Serve Prometheus metrics on this port.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
 @allow_code_option
 @quiet_option
@@ -56,9 +66,12 @@ def run_command(
     out: Path | None,
     resume: str | None,
     *,
+    accept_changes: bool,
     dry_run: bool,
     max_usd: float | None,
     calibrate: bool,
+    cache: Path | None,
+    metrics_port: int | None,
     yes: bool,
     allow_code: bool,
     quiet: bool,
@@ -70,6 +83,7 @@ def run_command(
     from rich.console import Console
 
     from harness.assembly import Selection, assemble
+    from harness.commands.changed import changes_of, run_changed
     from harness.errors import InputError
     from harness.store import check_writable, read_manifest
 
@@ -95,10 +109,13 @@ def run_command(
 
         show(assembly, console)
         return 0
-    _check(assembly, resumed)
+    _check(assembly)
+    changes = changes_of(assembly, resumed, accept=accept_changes, ask=not yes)
     check_writable(results)
     if not quiet or not yes:
         ask(assembly, console, ask=not yes, max_usd=max_usd)
+    if changes and resumed is not None:
+        return run_changed(assembly, selection, results, folder, console, max_usd=max_usd, quiet=quiet)
     from harness.manifest import new_run_id
 
     run_id = resumed["run_id"] if resumed else new_run_id(assembly.suite.name, datetime.now(UTC))
@@ -112,10 +129,12 @@ def run_command(
         max_usd=max_usd,
         calibrate=calibrate,
         quiet=quiet,
+        cache=cache,
+        metrics_port=metrics_port,
     )
     # A long run's plan is as large as its report: it goes before that comes.
     del assembly
-    return _say(manifest, folder, console, quiet=quiet)
+    return say(manifest, folder, console, quiet=quiet)
 
 
 def _folder(results: Path, resume: str) -> Path:
@@ -131,10 +150,9 @@ def _folder(results: Path, resume: str) -> Path:
     raise ResultsError(f"no run {resume!r} in {results}; {hint}")
 
 
-def _check(assembly: Assembly, resumed: dict[str, Any] | None) -> None:
+def _check(assembly: Assembly) -> None:
     from harness.assembly import missing, private_going_out
-    from harness.errors import InputError, ResultsError, SetupError
-    from harness.manifest import changed
+    from harness.errors import InputError, SetupError
 
     lacks = missing(assembly)
     if lacks:
@@ -147,13 +165,6 @@ def _check(assembly: Assembly, resumed: dict[str, Any] | None) -> None:
             f"{assembly.suite.path}: {leaving[0]} would send a task with `data_policy: private` to a closed API; "
             "leave the model or the task out, or make the task public"
         )
-    if resumed is not None:
-        differences = changed(resumed, assembly.plan)
-        if differences:
-            raise ResultsError(
-                f"run {resumed['run_id']} cannot go on: {', '.join(differences)} changed since it began; "
-                "start a new run, or put back what changed"
-            )
 
 
 def ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | None) -> None:
@@ -190,6 +201,8 @@ def conducted(
     max_usd: float | None,
     quiet: bool,
     calibrate: bool = False,
+    cache: Path | None = None,
+    metrics_port: int | None = None,
 ) -> dict[str, Any]:
     """Run an assembly into a folder under the live view, and return the manifest as it was left.
 
@@ -202,6 +215,8 @@ def conducted(
         max_usd: Spend at which to stop. None: no limit.
         quiet: No live view.
         calibrate: Measure first at which load this machine's figures can be trusted.
+        cache: Folder of kept answers. None: as the suite says.
+        metrics_port: Serve Prometheus metrics there. None: none are served.
     """
     from harness.commands.pricing import attempt_price
     from harness.load import Retries
@@ -210,6 +225,7 @@ def conducted(
     from harness.store import RunWriter
 
     suite = assembly.suite
+    kept = cache or (suite.path.parent / suite.cache if suite.cache else None)
     settings = Settings(
         retries=Retries(suite.retries.attempts, suite.retries.max_wait_s),
         connect_s=suite.timeouts.connect_s,
@@ -223,11 +239,18 @@ def conducted(
         max_usd=None if max_usd is None else Decimal(str(max_usd)),
         price=attempt_price(assembly),
         selection=selection,
+        cache=kept,
         calibration=_calibrated(console) if calibrate else None,
     )
     view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
     with RunWriter(folder) as writer, view_type(console) as view:
-        return _until_done(assembly, writer, settings, view, resumed)
+        if metrics_port is None:
+            return _until_done(assembly, writer, settings, view, resumed)
+        from harness.metrics import MetricsWatcher
+
+        with MetricsWatcher(view, metrics_port, suite.name, folder.name) as watcher:
+            view.tell(f"metrics at {watcher.url}")
+            return _until_done(assembly, writer, settings, watcher, resumed)
 
 
 def _calibrated(console: Console) -> dict[str, Any]:
@@ -246,7 +269,7 @@ def _calibrated(console: Console) -> dict[str, Any]:
 
 
 def _until_done(
-    assembly: Assembly, writer: RunWriter, settings: Settings, view: QuietView, resumed: dict[str, Any] | None
+    assembly: Assembly, writer: RunWriter, settings: Settings, view: Watcher, resumed: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Run the event loop; the first Ctrl-C stops sending, the second lets go of what is in flight."""
     from harness.commands.loop import on_loop
@@ -279,7 +302,7 @@ def _until_done(
         return manifest
 
 
-def _say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
+def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
     """Print the tables, where everything lies, and how to go on; return the exit code."""
     from harness.commands.results import print_tables, write_page
 
