@@ -18,8 +18,9 @@ setup: .venv/.stamp ## make .venv from the locked requirements (about a minute, 
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-demo: setup ## run the quickstart suite against simulated models: no key, no GPU, no download
+demo: setup ## run the quickstart suite against simulated models (no key, no GPU, no download), then the article's table
 	@$(BIN)/bench run tasks/suites/quickstart.yaml --yes
+	@$(BIN)/bench article --brief
 
 test: lint types tests ## lint, types, and every test that needs no server of another's
 
