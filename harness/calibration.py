@@ -7,9 +7,13 @@ processes read one clock. The error of a figure is its quantile here over the qu
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
+import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -43,18 +47,7 @@ STREAM_S = FIRST_S * float(np.exp(FIRST_SIGMA**2 / 2)) + (TOKENS - 1) * GAP_S
 SMALLEST_S = 0.001
 """Of a true figure: below it an error is one of this, not of almost nothing."""
 FIGURES = ("first_token", "inter_chunk", "end_to_end")
-_MODEL = Model(
-    id="truth",
-    runner="sim",
-    name="truth",
-    weights="open",
-    options={
-        "sim": {
-            "protocol": "openai", "skill": 1.0, "ttft_s": FIRST_S, "ttft_sigma": FIRST_SIGMA, "gap_s": GAP_S,
-            "chars_per_token": 4,
-        }
-    },
-)  # fmt: skip
+START_WAIT_S = 20.0
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -220,26 +213,54 @@ async def calibrate(
 async def _one_level(streams: int, duration_s: float, workers: int | None, folder: Path) -> Level:
     rate = streams / STREAM_S
     load = Load("rate", rate, duration_s=duration_s, warmup_s=WARMUP_S, workers=workers)
-    plan = _plan(load, int(rate * duration_s * 1.5) + 60)
-    model = plan.models[0]
-    with RunWriter(folder) as writer:
-        settings = Settings(retries=Retries(attempts=1))
-        manifest = await run(
-            plan, {model.id: runners.load(model.runner)(model)}, writer, settings, _Silent(), Halt()
-        )
+    log = folder / "truth.jsonl"
+    async with _served(log) as url:
+        model = Model("truth", "sim", "lean", "open", base_url=url, options={"sim": {"protocol": "openai"}})
+        plan = _plan(model, load, int(rate * duration_s * 1.5) + 60)
+        with RunWriter(folder / "run") as writer:
+            settings = Settings(retries=Retries(attempts=1))
+            opened = {model.id: runners.load(model.runner)(model)}
+            manifest = await run(plan, opened, writer, settings, _Silent(), Halt())
     if manifest["failures"]:
         raise SetupError(f"cannot calibrate: {manifest['failures'][0]['message']}")
-    return _held(folder, model.id, streams, rate)
+    return _held(folder / "run", log, streams, rate)
 
 
-def _plan(load: Load, count: int) -> Plan:
-    """Return one cell whose every request has a prompt of its own and a reply of ``TOKENS`` tokens."""
-    reply = ("abc " * TOKENS).strip() + "."
+@contextlib.asynccontextmanager
+async def _served(log: Path) -> AsyncIterator[str]:
+    """Run the simulated server's lean mode in a process of its own; yields its address, and its log is whole after."""
+    command = [
+        sys.executable, "-m", "runners.sim_server", "--lean", "--port", "0", "--parent", str(os.getpid()), "--log",
+        str(log), "--tokens", str(TOKENS), "--first-ms", f"{FIRST_S * 1e3:g}", "--sigma", f"{FIRST_SIGMA:g}",
+        "--gap-ms", f"{GAP_S * 1e3:g}",
+    ]  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        assert process.stdout is not None, "it is a pipe"
+        try:
+            said = (await asyncio.wait_for(process.stdout.readline(), START_WAIT_S)).decode()
+        except TimeoutError:
+            said = ""
+        if not said.startswith("listening "):
+            raise SetupError(
+                "cannot calibrate: the simulated server did not start; `bench sim --lean` shows why"
+            )
+        yield said.split()[1]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+def _plan(model: Model, load: Load, count: int) -> Plan:
+    """Return one cell whose every request carries a mark of its own, which the server logs."""
     samples = tuple(
-        Sample(
-            str(k), (Message("user", (Text(f"Calibration request {k}."),)),), target="abc", reference=reply
-        )
-        for k in range(count)
+        Sample(str(k), (Message("user", (Text(f"gapbench-id:{k} Say a word."),)),)) for k in range(count)
     )
     task = Task("calibration", "calibration", 1, "calibration", samples, None)
     return expand(
@@ -249,25 +270,24 @@ def _plan(load: Load, count: int) -> Plan:
         repeats=1,
         margin_points=1.7,
         defaults=Params(max_tokens=TOKENS, temperature=0.0),
-        models=[_MODEL],
+        models=[model],
         tasks=[task],
         loads=[load],
     )
 
 
-def _held(folder: Path, model_id: str, streams: int, rate: float) -> Level:
+def _held(run_folder: Path, log: Path, streams: int, rate: float) -> Level:
     """Hold the rows of a level against the server's log."""
-    columns = ["prompt_sha256", "phase", "repeat", "outcome", "sent_s", "chunk_s"]
-    rows = read_attempts([folder], columns)
+    columns = ["sample_id", "phase", "repeat", "outcome", "sent_s", "chunk_s"]
+    rows = read_attempts([run_folder], columns)
     rows = rows[(rows["phase"] == "measure") & (rows["outcome"] != "infra") & (rows["repeat"] == 0)]
-    log = folder / "logs" / model_id / "times.jsonl"
-    truth = {entry["prompt_sha256"]: entry for entry in map(json.loads, log.read_bytes().splitlines())}
-    rows = rows[rows["prompt_sha256"].isin(truth.keys())]
+    truth = {str(entry["id"]): entry for entry in map(json.loads, log.read_bytes().splitlines())}
+    rows = rows[rows["sample_id"].isin(truth.keys())]
     if rows.empty:
         raise SetupError("cannot calibrate: the simulated server answered nothing")
-    theirs = [truth[prompt] for prompt in rows["prompt_sha256"]]
+    theirs = [truth[sample_id] for sample_id in rows["sample_id"]]
     errors = errors_of(rows, [(entry["received_s"], entry["write_s"]) for entry in theirs])
-    cell = read_manifest(folder)["cells"][0]
+    cell = read_manifest(run_folder)["cells"][0]
     fared = cell["workers"] or []
     return Level(
         streams=streams,

@@ -55,7 +55,7 @@ def calibrate_command(levels: str, duration_s: float, workers: int | None, *, as
     if streams != sorted(set(streams)) or streams[0] < 1:
         raise InputError(f"--levels: found {levels!r}; expected rising numbers of at least 1")
     if not as_json:
-        click.echo(_HEAD)
+        click.echo(HEAD)
     found = calibrated(
         streams, duration_s, workers, lambda level: None if as_json else click.echo(line(level))
     )
@@ -74,7 +74,7 @@ def calibrated(streams: list[int], duration_s: float, workers: int | None, tell:
     return found
 
 
-_HEAD = (
+HEAD = (
     "                                 error at p50 / p99, in percent of the truth\n"
     "streams  req/s  workers  cores  first token       between chunks    end to end        server late"
 )

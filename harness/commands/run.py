@@ -256,8 +256,9 @@ def conducted(
 def _calibrated(console: Console) -> dict[str, Any]:
     """Calibrate before the run and return what ``run.json`` keeps of it."""
     from harness.calibration import DURATION_S, LEVELS
-    from harness.commands.calibrate import calibrated, line, verdict
+    from harness.commands.calibrate import HEAD, calibrated, line, verdict
 
+    console.print(HEAD, highlight=False, soft_wrap=True)
     found = calibrated(
         list(LEVELS),
         DURATION_S,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from harness.values import salted
 from runners.sim_server.reply import BESIDE_THE_FORM, REFUSAL, UNKNOWN
-from tests.runners.simulated import DECOY, QUESTION, REFERENCE, asked, mind, truth
+from tests.runners.simulated import DECOY, QUESTION, REFERENCE, asked, mind, truth, user
 
 
 def test_the_right_answer_is_the_reference_in_pieces_of_four() -> None:
@@ -116,3 +119,26 @@ def test_refusals_and_answers_beside_the_form_have_their_words() -> None:
     assert ("".join(refused.answer), refused.finish) == (REFUSAL, "refusal")
     assert ("".join(beside.answer), beside.finish) == (BESIDE_THE_FORM, "stop")
     assert REFERENCE not in {"".join(refused.answer), "".join(beside.answer)}
+
+
+def test_salt_is_no_part_of_the_question() -> None:
+    """A salted prompt has the answer of the prompt itself, and the log names it by the same hash."""
+    own = mind()
+    plain, salty = (
+        own.reply(asked()),
+        own.reply(replace(asked(), messages=salted(user(QUESTION), "0a1b2c3d"))),
+    )
+
+    assert salty.known
+    assert plain.prompt_sha256 == salty.prompt_sha256
+    assert "".join(plain.answer) == "".join(salty.answer)
+
+
+def test_salt_keeps_a_prompt_out_of_the_cache() -> None:
+    """The same words twice are cached the second time; with another salt they are not."""
+    own, text = mind(cache=True), "What? " * 40
+    first, second = own.reply(asked(text)), own.reply(asked(text))
+    other = own.reply(replace(asked(text), messages=salted(user(text), "0a1b2c3d")))
+
+    assert (0, 0) == (first.cached_tokens, other.cached_tokens)
+    assert second.cached_tokens > 0
