@@ -37,7 +37,11 @@ Examples:
 @model_option
 @task_option
 @limit_option
-@click.option("--out", type=click.Path(path_type=Path), help="Results folder.  [default: results]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Results folder, or s3://BUCKET/PREFIX.  [default: results]",
+)
 @click.option("--resume", metavar="RUN_ID", help="Go on with an interrupted run.")
 @click.option(
     "--accept-changes",
@@ -84,10 +88,11 @@ def run_command(
 
     from harness.assembly import Selection, assemble
     from harness.commands.changed import changes_of, run_changed
+    from harness.commands.remote import here, sent
     from harness.errors import InputError
     from harness.store import check_writable, read_manifest
 
-    results = out or Path("results")
+    results = here(out or Path("results"), resume)
     resumed: dict[str, Any] | None = None
     if resume is not None:
         folder = _folder(results, resume)
@@ -115,7 +120,8 @@ def run_command(
     if not quiet or not yes:
         ask(assembly, console, ask=not yes, max_usd=max_usd)
     if changes and resumed is not None:
-        return run_changed(assembly, selection, results, folder, console, max_usd=max_usd, quiet=quiet)
+        code = run_changed(assembly, selection, results, folder, console, max_usd=max_usd, quiet=quiet)
+        return sent(results, out, console, code)
     from harness.manifest import new_run_id
 
     run_id = resumed["run_id"] if resumed else new_run_id(assembly.suite.name, datetime.now(UTC))
@@ -134,7 +140,7 @@ def run_command(
     )
     # A long run's plan is as large as its report: it goes before that comes.
     del assembly
-    return say(manifest, folder, console, quiet=quiet)
+    return sent(results, out, console, say(manifest, folder, console, quiet=quiet))
 
 
 def _folder(results: Path, resume: str) -> Path:

@@ -53,6 +53,7 @@ FLOORS = {
     "harness.sender": 3,
     "harness.search": 3,
     "harness.pipe": 3,
+    "harness.remote": 1,
     "harness.carry": 3,
     "harness.metrics": 4,
     "harness.breaker": 3,
@@ -203,7 +204,13 @@ def test_readers_import_no_actor(path: Path) -> None:
 @pytest.mark.parametrize("path", modules("harness"), ids=name_of)
 def test_only_those_that_read_or_write_parquet_import_pyarrow(path: Path) -> None:
     """Arrow types live in one place; harness.data reads users' own Parquet."""
-    if room_of(name_of(path)) in {"harness.schema", "harness.store", "harness.data", "harness.verify"}:
+    if room_of(name_of(path)) in {
+        "harness.schema",
+        "harness.store",
+        "harness.data",
+        "harness.verify",
+        "harness.remote",
+    }:
         return
     assert not [module for module, _ in imports(path) if module.split(".")[0] == "pyarrow"]
 
