@@ -8,13 +8,13 @@ BIN := .venv/bin
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: .venv/.stamp ## make .venv from the locked requirements (about a minute, once)
+setup: .venv/.stamp ## make .venv from the locked requirements (about two minutes, once)
 
 .venv/.stamp: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python {v[0]}.{v[1]} found; gapbench needs 3.11 or newer: make PYTHON=python3.12 …")'
-	@echo "making .venv from requirements/dev.txt: about a minute, once"
+	@echo "making .venv from requirements/dev.txt: about two minutes, once"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 

@@ -105,12 +105,16 @@ def scatter(rows: Sequence[Row], across: str, front: Sequence[bool], label: str,
     return Markup("").join([*parts, Markup("</svg>")])
 
 
-def _grid(x: Axis, y: Axis, say: Say, label: str) -> list[Markup]:
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f} %"
+
+
+def _grid(x: Axis, y: Axis, say: Say, label: str, say_up: Say = _percent) -> list[Markup]:
     """Return grid lines with their words, and the name of the horizontal axis."""
     down = [
         Markup(
-            '<line class="grid" x1="{}" x2="{}" y1="{p:.1f}" y2="{p:.1f}"/><text class="tick end" x="{}" y="{:.1f}">{:.0f} %</text>'
-        ).format(x.start, x.end, x.start - 8, y.at(tick) + 4, tick * 100, p=y.at(tick))
+            '<line class="grid" x1="{}" x2="{}" y1="{p:.1f}" y2="{p:.1f}"/><text class="tick end" x="{}" y="{:.1f}">{}</text>'
+        ).format(x.start, x.end, x.start - 8, y.at(tick) + 4, say_up(tick), p=y.at(tick))
         for tick in y.ticks()
     ]
     along = [
@@ -123,6 +127,60 @@ def _grid(x: Axis, y: Axis, say: Say, label: str) -> list[Markup]:
         (x.start + x.end) / 2, HEIGHT - 6, label
     )
     return [*down, *along, name]
+
+
+def levels(rows: Sequence[Row], across: str, label: str, limits: Mapping[str, float]) -> Markup:
+    """Return output tokens per second over the load, one line for each model; hollow where the service level was missed.
+
+    Args:
+        rows: Levels of a capacity table on one task, all known in ``across``.
+        across: ``offered_rps`` or ``concurrency``.
+        label: What the horizontal axis is.
+        limits: By model, the rate up to which the service level is kept: a line down the chart. {}: no level was asked for.
+    """
+    drawn = [row for row in rows if units.known(row[across]) and units.known(row["output_tokens_per_s"])]
+    if len({row[across] for row in drawn}) < 2:
+        return Markup("")
+    loads = [float(row[across]) for row in drawn]
+    x = Axis(min(loads) / 1.2, max(loads) * 1.2, LEFT + 14, WIDTH - RIGHT, logarithmic=True)
+    most = max(float(row["output_tokens_per_s"]) for row in drawn)
+    y = Axis(0.0, most * 1.08 or 1.0, HEIGHT - BOTTOM, TOP)
+    parts = [
+        Markup(
+            '<svg class="scatter" viewBox="0 0 {} {}" role="img" aria-label="output tokens per second over {}">'
+        ).format(WIDTH, HEIGHT, label),
+        *_grid(x, y, units.number, label, units.number),
+    ]
+    for model_id in dict.fromkeys(str(row["model_id"]) for row in drawn):
+        mine = sorted(
+            (row for row in drawn if str(row["model_id"]) == model_id), key=lambda row: float(row[across])
+        )
+        side = str(mine[0]["weights"])
+        places = [(x.at(float(row[across])), y.at(float(row["output_tokens_per_s"]))) for row in mine]
+        line = " ".join(f"{cx:.1f},{cy:.1f}" for cx, cy in places)
+        parts.append(Markup('<polyline class="line {}" points="{}"/>').format(side, line))
+        for row, (cx, cy) in zip(mine, places, strict=True):
+            said = f"{units.clean(model_id)}: {units.number(row['output_tokens_per_s'])} tokens/s at {units.number(row[across])}"
+            hollow = " hollow" if limits and not row["passed"] else ""
+            parts.append(
+                Markup(
+                    '<circle class="{}{}" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'
+                ).format(side, hollow, cx, cy, said)
+            )
+        if model_id in limits and x.low <= limits[model_id] <= x.high:
+            at = x.at(limits[model_id])
+            parts.append(
+                Markup('<line class="{} slo" x1="{p:.1f}" x2="{p:.1f}" y1="{}" y2="{}"/>').format(
+                    side, y.end, y.start, p=at
+                )
+            )
+        cx, cy = places[-1]
+        parts.append(
+            Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(
+                cx + 9, cy + 4, units.clean(model_id)
+            )
+        )
+    return Markup("").join([*parts, Markup("</svg>")])
 
 
 def spread(quantiles: Mapping[float, float], longest: float, side: str) -> Markup:

@@ -13,6 +13,7 @@ from harness.analysis.cost import CostTable, cost
 from harness.analysis.curves import latency_quantiles, pareto_front
 from harness.analysis.frames import Runs, read, records
 from harness.analysis.gap import OVERALL, GapTable, gap
+from harness.analysis.load_levels import NO_LIMITS, load_levels
 from harness.analysis.pricing import bill
 from harness.analysis.samples import MOST_ITEMS, samples
 from harness.analysis.summary import Summary, summarize
@@ -111,6 +112,7 @@ def page(
             "answer time, p95",
             units.seconds,
         ),
+        under_load=_under_load(runs),
         packed=packed,
         script=Markup(browser.script()) if packed else "",  # noqa: S704 - our own file, of a known hash
         script_hash=browser.script_hash(),
@@ -118,6 +120,28 @@ def page(
         price_book=book_version(),
         runs=[_run(manifest) for manifest in runs.manifests],
     )
+
+
+def _under_load(runs: Runs) -> list[dict[str, Any]]:
+    """Return a chart of throughput for each task and kind of load that has several levels."""
+    found = load_levels(runs)
+    if found is None:
+        return []
+    rows = [{**row, "weights": runs.model(row["model_id"])["weights"]} for row in records(found.frame)]
+    drawn: list[dict[str, Any]] = []
+    for task in dict.fromkeys(str(row["task"]) for row in rows):
+        mine = [row for row in rows if row["task"] == task]
+        limits = {rate.model_id: rate.rate_rps for rate in found.rates if rate.task == task and rate.rate_rps}
+        level = "" if found.slo == NO_LIMITS else str(found.slo)
+        for across, label in (
+            ("offered_rps", "requests offered per second"),
+            ("concurrency", "requests in flight"),
+        ):
+            by_rate = limits if level and across == "offered_rps" else {}
+            chart = charts.levels(mine, across, f"{label}, logarithmic", by_rate)
+            if chart:
+                drawn.append({"task": task, "label": label, "level": level, "chart": chart})
+    return drawn
 
 
 def _spreads(runs: Runs) -> dict[str, dict[str, dict[float, float]]]:
