@@ -158,7 +158,7 @@ def inspect(url: str, folder: Path, _: Path, samples: int) -> dict[str, float]:
     return timed(command, folder, OPENAI_API_KEY="none")
 
 
-Peer = Callable[[str, Path, Path, int], dict[str, float]]
+Peer = Callable[[str, Path, Any, int], dict[str, float]]
 LOADS: dict[str, tuple[str, Peer]] = {
     "vllm bench serve": (".venv-vllm/bin/vllm", vllm),
     "GuideLLM": (".venv-peers/guidellm/bin/guidellm", guidellm),
@@ -211,7 +211,9 @@ def main() -> None:
             ):
                 for name, (program, run) in peers.items():
                     wanted = given.only is None or name in given.only
-                    if not wanted or name in failed or not (ROOT / program).exists() or tokenizer is None:
+                    if not wanted or name in failed or not (ROOT / program).exists():
+                        continue
+                    if tokenizer is None and kind == "saturated":
                         continue
                     with (
                         tempfile.TemporaryDirectory() as folder,
