@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -138,8 +139,9 @@ def run_command(
         cache=cache,
         metrics_port=metrics_port,
     )
-    # A long run's plan is as large as its report: it goes before that comes.
+    # A long run's plan is as large as its report: it goes before that comes. The loop's leavings hold it in cycles.
     del assembly
+    gc.collect()
     return sent(results, out, console, say(manifest, folder, console, quiet=quiet))
 
 
