@@ -23,6 +23,7 @@ def watched(results: Path, sizes: list[tuple[float, int]], stop: threading.Event
     closed: dict[str, int] = {}
     while not stop.wait(0.5):
         journalled: dict[str, int] = {}
+        at_s = time.perf_counter()
         # Journals first: one that becomes a part meanwhile is then counted once all the same.
         for path in results.glob("*/*/journal-*.jsonl"):
             try:
@@ -33,7 +34,7 @@ def watched(results: Path, sizes: list[tuple[float, int]], stop: threading.Event
             number = path.stem.rpartition("-")[2]
             if number not in closed:
                 closed[number] = pq.ParquetFile(path).metadata.num_rows
-        sizes.append((time.perf_counter(), sum((journalled | closed).values())))
+        sizes.append((at_s, sum((journalled | closed).values())))
 
 
 def main() -> None:

@@ -144,7 +144,13 @@ def inspect(url: str, folder: Path, _: Path, samples: int) -> dict[str, float]:
         f"@task\ndef words():\n    samples = [Sample(input=f'Say a word, {{n}}.', target='word') for n in range({samples})]\n"
         "    return Task(dataset=samples, solver=generate(), scorer=includes())\n"
     )
-    command = [str(ROOT / ".venv-peers/inspect/bin/inspect"), "eval", "words.py", "--model", "openai/truth"]
+    command = [
+        str(ROOT / ".venv-peers/inspect/bin/inspect"),
+        "eval",
+        "words.py",
+        "--model",
+        "openai-api/truth/truth",
+    ]
     command += [
         "--model-base-url",
         f"{url}/v1",
@@ -155,10 +161,10 @@ def inspect(url: str, folder: Path, _: Path, samples: int) -> dict[str, float]:
         "--display",
         "none",
     ]
-    return timed(command, folder, OPENAI_API_KEY="none")
+    return timed(command, folder, TRUTH_API_KEY="none", TRUTH_BASE_URL=f"{url}/v1")
 
 
-Peer = Callable[[str, Path, Path, int], dict[str, float]]
+Peer = Callable[[str, Path, Any, int], dict[str, float]]
 LOADS: dict[str, tuple[str, Peer]] = {
     "vllm bench serve": (".venv-vllm/bin/vllm", vllm),
     "GuideLLM": (".venv-peers/guidellm/bin/guidellm", guidellm),
@@ -211,7 +217,9 @@ def main() -> None:
             ):
                 for name, (program, run) in peers.items():
                     wanted = given.only is None or name in given.only
-                    if not wanted or name in failed or not (ROOT / program).exists() or tokenizer is None:
+                    if not wanted or name in failed or not (ROOT / program).exists():
+                        continue
+                    if tokenizer is None and kind == "saturated":
                         continue
                     with (
                         tempfile.TemporaryDirectory() as folder,
@@ -222,6 +230,14 @@ def main() -> None:
                         except (RuntimeError, StopIteration, OSError, KeyError) as exc:
                             failed[name] = str(exc)
                             continue
+                    # A peer that ends well without having sent everything would win.
+                    written, wanted_n = (
+                        int(server.said.split()[-1]),
+                        count * (TOKENS if kind == "saturated" else 1),
+                    )
+                    if written < wanted_n:
+                        failed[name] = f"the server wrote {written} of {wanted_n}"
+                        continue
                     found[kind].setdefault(name, []).append(done)
     figures: dict[str, Any] = {}
     for kind, count in (("saturated", given.requests), ("scored", given.samples)):

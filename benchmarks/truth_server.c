@@ -5,7 +5,7 @@
  *
  * PROTOCOL: openai, anthropic or google. Each request is answered with TOKENS events. The first is due FIRST_MS
  * (median; log-normal with SIGMA) after the request was read, each next GAP_MS later, all on absolute times, so
- * lateness does not add up. GAP_MS 0: everything as fast as the client takes it, one write per token.
+ * lateness does not add up. An openai request without "stream": true gets one body when its last token is due. GAP_MS 0: everything as fast as the client takes it, one write per token.
  *
  * LOG gets one line for each reply: id, arrived_s, and when each token was written, in seconds on CLOCK_MONOTONIC,
  * which is Python's time.perf_counter on Linux. The id is the number behind "gapbench-id:" in the request, so
@@ -36,7 +36,7 @@ enum { MAX_FD = 65536, MAX_TOKENS = 4096, MAX_REQUEST = 1 << 20 };
 typedef struct {
     char *in;
     size_t used, room;
-    int open, busy, next, blocked;
+    int open, busy, next, blocked, whole;
     size_t offset; /* bytes of the current token that are already written */
     long id;
     double arrived_s, read_s, first_s, due_s;
@@ -48,7 +48,7 @@ static Conn conns[MAX_FD];
 static int heap[MAX_FD], heap_n;
 static char *pieces[MAX_TOKENS + 2];
 static size_t piece_n[MAX_TOKENS + 2];
-static int tokens;
+static int tokens, is_openai;
 static double first_s, sigma, gap_s;
 static FILE *out;
 static long late_n, written_n;
@@ -163,6 +163,18 @@ static void lay_out(const char *protocol) {
     }
 }
 
+/* The reply to a request that asks for no stream, made for piece number `tokens`. */
+static void lay_out_whole(void) {
+    char body[65536 + 512], text[65536] = "";
+    for (int i = 0; i < tokens && strlen(text) < 65000; i++) strcat(text, " word");
+    int n = snprintf(body, sizeof body,
+                     "{\"id\":\"chatcmpl-truth\",\"object\":\"chat.completion\",\"created\":1760000000,\"model\":\"truth\",\"choices\":[{\"index\":0,"
+                     "\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},\"logprobs\":null,\"finish_reason\":\"stop\"}],"
+                     "\"usage\":{\"prompt_tokens\":8,\"completion_tokens\":%d,\"total_tokens\":%d}}",
+                     text, tokens, tokens + 8);
+    piece_n[tokens] = asprintf(&pieces[tokens], "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s", n, body);
+}
+
 static void done(int fd) {
     Conn *c = &conns[fd];
     if (out) {
@@ -178,17 +190,18 @@ static void take(int fd);
 static void advance(int fd) { /* write all that is due */
     Conn *c = &conns[fd];
     while (c->next < tokens) {
+        int piece = c->whole ? tokens : c->next;
         double at_s = now();
         if (gap_s > 0 && c->due_s > at_s) break;
         if (!c->offset) {
-            c->write_s[c->next] = at_s;
+            for (int i = c->whole ? 0 : c->next; i <= c->next; i++) c->write_s[i] = at_s;
             written_n++;
             if (gap_s > 0 && at_s - c->due_s > 1e-3) late_n++;
         }
-        ssize_t n = send(fd, pieces[c->next] + c->offset, piece_n[c->next] - c->offset, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send(fd, pieces[piece] + c->offset, piece_n[piece] - c->offset, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno != EAGAIN) { shut(fd); return; }
         if (n > 0) c->offset += n;
-        if (c->offset < piece_n[c->next]) {
+        if (c->offset < piece_n[piece]) {
             drop(fd);
             c->blocked = 1;
             struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.fd = fd};
@@ -229,13 +242,15 @@ static void take(int fd) { /* answer the request at the front of the buffer, if 
     }
     char saved = c->in[whole];
     c->in[whole] = 0;
+    c->whole = is_openai && !strstr(end, "\"stream\":true") && !strstr(end, "\"stream\": true");
     char *mark = strstr(end, "gapbench-id:");
     c->id = mark ? strtol(mark + 12, 0, 10) : -1;
     c->in[whole] = saved;
     memmove(c->in, c->in + whole, c->used - whole), c->used -= whole;
-    c->busy = 1, c->next = 0, c->offset = 0, c->blocked = 0;
+    c->busy = 1, c->next = c->whole ? tokens - 1 : 0, c->offset = 0, c->blocked = 0;
     c->read_s = now();
     c->first_s = c->due_s = c->read_s + first_s * exp(sigma * normal());
+    if (c->whole) c->due_s += (tokens - 1) * gap_s;
     push(fd);
 }
 
@@ -249,6 +264,8 @@ int main(int argc, char **argv) {
     first_s = atof(argv[5]) / 1e3, sigma = atof(argv[6]), gap_s = atof(argv[7]) / 1e3;
     state = 88172645463325252ULL ^ (argc > 8 ? strtoull(argv[8], 0, 10) * 2654435761ULL : 0);
     lay_out(argv[3]);
+    lay_out_whole();
+    is_openai = !strcmp(argv[3], "openai");
     if (out) setvbuf(out, 0, _IOFBF, 1 << 20);
     struct sigaction action = {.sa_handler = stop};
     sigaction(SIGTERM, &action, 0), sigaction(SIGINT, &action, 0);

@@ -60,8 +60,9 @@ def samples(runs: Runs | Sequence[Path], most: int = MOST_ITEMS) -> Samples:
     total = len(order)
     frame = frame[frame["item"] < most]
     # The extracted answer and the finish are text that no figure needs, so the shared frame leaves them out.
-    named = read_attempts(read_runs.folders, [*_KEY, "answer", "finish_reason"])
-    texts = read_payload(read_runs.folders, [*_KEY, *_TEXTS])
+    shown = set(frame["sample_id"].astype(str)) if total > most else None
+    named = read_attempts(read_runs.folders, [*_KEY, "answer", "finish_reason"], sample_ids=shown)
+    texts = read_payload(read_runs.folders, [*_KEY, *_TEXTS], shown)
     joined = _plain(frame).merge(_plain(named), on=_KEY, how="left").merge(_plain(texts), on=_KEY, how="left")
     joined = joined.sort_values("item", kind="stable").reset_index(drop=True)
     columns = ["task", "category", "sample_id", "repeat", "load", "messages", "target"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from harness.assembly import Assembly
     from harness.run import Settings, Watcher
     from harness.store import RunWriter
+
+LARGE_RUN = 50_000
+"""Requests above which the tables and the page are made in a process of their own."""
 
 
 @click.command(
@@ -138,8 +142,9 @@ def run_command(
         cache=cache,
         metrics_port=metrics_port,
     )
-    # A long run's plan is as large as its report: it goes before that comes.
+    # A long run's plan is as large as its report: it goes before that comes. The loop's leavings hold it in cycles.
     del assembly
+    gc.collect()
     return sent(results, out, console, say(manifest, folder, console, quiet=quiet))
 
 
@@ -314,13 +319,19 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
     from harness.commands.results import print_tables, write_page
 
     incomplete = manifest["state"] != "complete"
+    page = folder / "report.html"
+    is_large = sum(cell["planned"] for cell in manifest["cells"]) > LARGE_RUN
+    if is_large:
+        _apart(folder, page, quiet=quiet)
     if not quiet:
-        print_tables([folder], console)
+        if not is_large:
+            print_tables([folder], console)
         if any(task["scorer"] == "judge" for task in manifest["tasks"]):
             console.print(
                 f"Answers wait for their judge:  bench judge {folder}", highlight=False, soft_wrap=True
             )
-    page = write_page([folder], folder / "report.html")
+    if not is_large:
+        write_page([folder], page)
     if quiet:
         click.echo(str(folder))
     else:
@@ -346,6 +357,25 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
     if manifest["state"] == "interrupted":
         return 130
     return 1 if incomplete or dead else 0
+
+
+def _apart(folder: Path, page: Path, *, quiet: bool) -> None:
+    """Show and write a large run in a process of its own: what the sending left in memory is not held beside it."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_shown, folder, page, quiet=quiet).result()
+
+
+def _shown(folder: Path, page: Path, *, quiet: bool) -> None:
+    from rich.console import Console
+
+    from harness.commands.results import print_tables, write_page
+
+    if not quiet:
+        print_tables([folder], Console())
+    write_page([folder], page)
 
 
 def _dead(folder: Path) -> Sequence[str]:

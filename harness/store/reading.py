@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -32,7 +32,10 @@ _STEP = 12
 
 
 def read_attempts(
-    runs: Sequence[Path], columns: Sequence[str] | None = None, coded: Sequence[str] = ()
+    runs: Sequence[Path],
+    columns: Sequence[str] | None = None,
+    coded: Sequence[str] = (),
+    sample_ids: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Return the attempts of ``runs``, one row each, in the columns of the attempt row.
 
@@ -41,6 +44,8 @@ def read_attempts(
         columns: Columns to read; None: all.
         coded: Text columns to return as categories: a tenth of the memory where texts repeat. A list of
             texts becomes one text of lines.
+        sample_ids: Only these samples' rows, dropped part by part, so that a long run's texts are never all held; the
+            columns must have ``sample_id``. None: all.
 
     Raises:
         ResultsError: A folder is no run, or was written by a newer schema.
@@ -51,9 +56,13 @@ def read_attempts(
         schema = schema.set(place, schema.field(place).with_type(pa.dictionary(pa.int32(), pa.string())))
     names = list(schema.names if columns is None else columns)
     # A large run is read a few columns at a time, so that it is never held twice: in Arrow and in pandas.
-    step = len(names) if sum(1 for run in runs for _ in run.glob("attempts-*")) < _MANY_PARTS else _STEP
+    step = (
+        len(names)
+        if sample_ids is not None or sum(1 for run in runs for _ in run.glob("attempts-*")) < _MANY_PARTS
+        else _STEP
+    )
     frames: list[pd.DataFrame] = [
-        _read(runs, "attempts", schema, names[start : start + step]).to_pandas(
+        _read(runs, "attempts", schema, names[start : start + step], sample_ids).to_pandas(
             split_blocks=True, self_destruct=True
         )
         for start in range(0, len(names), step)
@@ -65,9 +74,11 @@ def read_attempts(
     return pd.concat(frames, axis=1)
 
 
-def read_payload(runs: Sequence[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_payload(
+    runs: Sequence[Path], columns: Sequence[str] | None = None, sample_ids: Collection[str] | None = None
+) -> pd.DataFrame:
     """Return the payloads of ``runs``, one row for each attempt. See :func:`read_attempts`."""
-    frame: pd.DataFrame = _read(runs, "payload", PAYLOAD_SCHEMA, columns).to_pandas()
+    frame: pd.DataFrame = _read(runs, "payload", PAYLOAD_SCHEMA, columns, sample_ids).to_pandas()
     return frame
 
 
@@ -112,12 +123,26 @@ def read_manifest(run: Path) -> dict[str, Any]:
     return manifest
 
 
-def _read(runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str] | None) -> pa.Table:
+def _of(table: pa.Table, ids: pa.Array | None) -> pa.Table:
+    """Return the rows of some samples; all for None."""
+    if ids is None:
+        return table
+    return table.filter(pc.is_in(table["sample_id"].cast(pa.string()), value_set=ids))
+
+
+def _read(
+    runs: Sequence[Path],
+    kind: str,
+    schema: pa.Schema,
+    columns: Sequence[str] | None,
+    sample_ids: Collection[str] | None = None,
+) -> pa.Table:
+    ids = None if sample_ids is None else pa.array(sorted(sample_ids), pa.string())
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     # Many small parts: one thread for each is three times as quick as Arrow's own threads within each.
     with ThreadPoolExecutor(_READERS) as pool:
         reads = part_readers(runs, kind, schema, wanted.names)
-        tables = list(pool.map(lambda read: _cast(read(), wanted), reads))
+        tables = list(pool.map(lambda read: _cast(_of(read(), ids), wanted), reads))
     return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
 
 

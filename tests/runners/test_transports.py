@@ -11,6 +11,7 @@ import pytest
 
 from harness.measure import measure
 from harness.values import Message, Params, Request, Response, Session, Text
+from tests.harness.test_wire_lean import HEAD, request_of, served
 from tests.runners.replay import Replay
 from tests.runners.test_streams import TRANSCRIPTS, VENDORS
 
@@ -151,3 +152,65 @@ def test_a_later_error_is_still_the_vendors(name: str, status: int) -> None:
     lean, through_client = asyncio.run(main())
     assert through_client.failure == lean.failure
     assert 4 == len(replay.asked)
+
+
+def test_a_reply_that_comes_is_not_late_for_its_first_token() -> None:
+    """Its text is in the wire's hands long before the reply ends; the deadline looks there."""
+    kind, model, path = VENDORS["chat"]
+    body = (TRANSCRIPTS / "chat.sse").read_bytes().replace(b"\r\n", b"\n")
+    first, _, rest = body.partition(b"\n\n")
+    second, _, rest = rest.partition(b"\n\n")
+
+    async def main() -> Response:
+        held = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+            await request_of(reader)
+            writer.write(HEAD)
+            for piece in (first, second):
+                writer.write(b"%x\r\n%s\n\n\r\n" % (len(piece) + 2, piece))
+            await writer.drain()
+            await held.wait()
+            writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(rest), rest))
+
+        async with served(answer) as url:
+            runner = kind(dataclasses.replace(model, base_url=url + path))
+            await runner.open(Session(Path(), read_timeout_s=5))
+            call = runner.prepare(Request(runner.model, say("hello"), Params(max_tokens=16)))
+            asyncio.get_running_loop().call_later(0.3, held.set)
+            response = await measure(runner, call, 10, first_token_s=0.1, gap_s=5)
+            await runner.close()
+            return response
+
+    response = asyncio.run(main())
+    assert (None, "Grüß Gott") == (response.failure, response.answer)
+
+
+def test_a_reply_that_stalls_between_texts_is_a_timeout_that_keeps_them() -> None:
+    """A comment now and then is no text."""
+    kind, model, path = VENDORS["chat"]
+    first, second, *_ = (TRANSCRIPTS / "chat.sse").read_bytes().replace(b"\r\n", b"\n").split(b"\n\n")
+
+    async def main() -> Response:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+            await request_of(reader)
+            writer.write(HEAD)
+            for piece in (first, second):
+                writer.write(b"%x\r\n%s\n\n\r\n" % (len(piece) + 2, piece))
+            while True:
+                writer.write(b"9\r\n: there\n\n\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+        async with served(answer) as url:
+            runner = kind(dataclasses.replace(model, base_url=url + path))
+            await runner.open(Session(Path(), read_timeout_s=5))
+            call = runner.prepare(Request(runner.model, say("hello"), Params(max_tokens=16)))
+            response = await measure(runner, call, 10, first_token_s=5, gap_s=0.1)
+            await runner.close()
+            return response
+
+    response = asyncio.run(main())
+    assert response.failure is not None
+    assert ("timeout", "no text for 0.1 s") == (response.failure.kind, response.failure.message)
+    assert response.timing.chunk_s

@@ -57,3 +57,16 @@ def test_the_newest_answer_of_a_model_stands(make_run: Make, attempt: Attempts) 
     new = make_run([attempt(answer="new", run_id="run-2")], name="run-2")
 
     assert ["new"] == list(samples([old, new]).answers["answer"])
+
+
+def test_of_a_long_run_the_first_are_read_with_their_own_texts(make_run: Make, attempt: Attempts) -> None:
+    """Cut to two of four, each with its answer; the total tells of the rest."""
+    run = make_run([attempt(sample_id=sample, answer=f"said {sample}") for sample in "3142"])
+
+    found = samples([run], most=2)
+
+    assert (["3", "1"], ["said 3", "said 1"], 4) == (
+        list(found.items["sample_id"]),
+        list(found.answers["answer"]),
+        found.total,
+    )
