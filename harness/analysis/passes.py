@@ -51,6 +51,20 @@ class Passes:
         return records(self.frame)
 
 
+_NEEDED = [
+    "run_id",
+    "model_id",
+    "category",
+    "task",
+    "load",
+    "sample_id",
+    "cluster_id",
+    "repeat",
+    "outcome",
+    "partial",
+]
+
+
 def passes(runs: Runs | Sequence[Path]) -> Passes:
     """Return pass@k of the tasks that were asked more than once or have hidden tests.
 
@@ -58,12 +72,17 @@ def passes(runs: Runs | Sequence[Path]) -> Passes:
         ResultsError: A folder is no run.
     """
     read_runs = read(runs)
-    measured = read_runs.measured
-    judged = measured[measured["scored"]].assign(right=lambda frame: frame["outcome"] == "correct")
+    table = read_runs.frame
+    # Scored rows are final and measured; the columns first, since a mask over all of them copies the table.
+    judged = table[_NEEDED][table["scored"].to_numpy()].assign(
+        right=lambda frame: frame["outcome"] == "correct"
+    )
     rows: list[dict[str, Any]] = []
     for (model_id, category, task), part in judged.groupby(
         ["model_id", "category", "task"], observed=True, sort=False
     ):
+        if part["partial"].isna().all() and part["repeat"].nunique() < 2:
+            continue
         # One sample under two loads is asked twice, but these are no repeats of one condition.
         trials = part.groupby(["run_id", "load", "sample_id"], observed=True, sort=False).agg(
             n=("right", "size"), correct=("right", "sum"), cluster=("cluster_id", "first")

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
 
 from harness.analysis.frames import Runs, floats
 from harness.analysis.pricing import busy_seconds
@@ -102,6 +101,8 @@ def fit_token_cost(shapes: Sequence[Shape], *, context: bool = True) -> TokenCos
     size = np.linalg.norm(relative, axis=0)
     if (size == 0).any() or np.linalg.matrix_rank(relative / size, tol=1e-6) < terms.shape[1]:
         raise InputError("the shapes are multiples of each other; measure short and long prompts and answers")
+    from scipy.optimize import nnls  # noqa: PLC0415 - a quarter of a second that most tables do not need
+
     scaled, _ = nnls(relative / size, np.ones(len(shapes)))
     found = scaled / size
     fitted: Floats = terms @ found

@@ -114,7 +114,7 @@ def _median(frame: pd.DataFrame, name: str) -> dict[tuple[str, str], float]:
 
 def _by_cell(frame: pd.DataFrame, values: Any, share: float) -> dict[tuple[str, str], float]:
     known = pd.Series(values, index=frame.index).dropna()
-    grouped = known.groupby([frame["run_id"].astype(str), frame["cell_id"].astype(str)])
+    grouped = known.groupby([frame["run_id"], frame["cell_id"]], observed=True)
     return {
         (str(run_id), str(cell_id)): float(np.quantile(part, share)) for (run_id, cell_id), part in grouped
     }

@@ -17,6 +17,11 @@ _STYLE = {
     "contradicted": "bold red",
     "not testable": "dim",
 }
+_SHORT = {
+    "closed ahead": "closed ahead",
+    "open ahead": "open ahead",
+    "not distinguishable": "not told apart",
+}
 _COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("figure", "left"),
     ("claim", "right"),
@@ -77,15 +82,14 @@ def _add(table: Table, row: Row) -> None:
         table.add_row(*heads, "", "", "", "", verdict)
     if row.measured is not None and row.measured["gap_points"] is not None:
         mine = row.measured
-        marked = f" {units.SIMULATED}" if mine["simulated"] else ""
         table.add_row(
-            "",
+            units.SIMULATED if mine["simulated"] else "",
             "",
             "your run",
             "",
-            f"{mine['gap_points']:.1f} ({mine['ci_low']:.1f}–{mine['ci_high']:.1f})",
+            f"{mine['gap_points']:.1f} ({mine['ci_low']:.1f}, {mine['ci_high']:.1f})",
             f"{mine['gap_percent_of_closed']:.1f}" if units.known(mine["gap_percent_of_closed"]) else "",
-            Text(f"{mine['verdict']}{marked}", "dim"),
+            Text(_SHORT.get(mine["verdict"], "equivalent"), "dim"),
         )
 
 

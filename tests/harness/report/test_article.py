@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -27,6 +28,29 @@ def test_the_table_fits_a_hundred_columns() -> None:
     assert max(len(line.rstrip()) for line in text.splitlines()) <= 100
     for said in ("150 Elo", "Multimodal 2026", "5.8 (1.0–12.3)", "contradicted", "24 Elo on 2024-07-31"):
         assert said in text
+
+
+def test_a_run_beside_it_fits_too() -> None:
+    """Your own gap has a line under the newest figure, and a simulated one says so."""
+    table = article()
+    mine = {
+        "gap_points": -12.5,
+        "ci_low": -28.1,
+        "ci_high": -10.3,
+        "gap_percent_of_closed": -13.2,
+        "verdict": "not distinguishable",
+        "simulated": True,
+    }
+    rows = tuple(replace(row, measured=mine) if row.claim.year == 2026 else row for row in table.rows)
+    console = Console(file=io.StringIO(), width=100)
+    console.print(article_table(replace(table, rows=rows)))
+    text = console.file
+    assert isinstance(text, io.StringIO)
+
+    assert "…" not in text.getvalue()
+    assert "-12.5 (-28.1, -10.3)" in text.getvalue()
+    assert "SIMULATED" in text.getvalue()
+    assert "not told apart" in text.getvalue()
 
 
 def test_the_details_name_models_sources_and_the_rule() -> None:
