@@ -37,7 +37,8 @@ def article_table(article: Article) -> RenderableType:
     """Return the eight figures with medians, ranges and verdicts; fits 100 columns."""
     table = _table("The article's figures against published evidence: the gap, closed minus open")
     for name, side in _COLUMNS:
-        table.add_column(name, justify=side, no_wrap=True)
+        # In a narrow terminal a range goes under its median; claim and verdict stay whole.
+        table.add_column(name, justify=side, overflow="fold", no_wrap=name in {"claim", "n", "verdict"})
     for number, row in enumerate(article.rows):
         if number and row.claim.metric != article.rows[number - 1].claim.metric:
             table.add_section()
