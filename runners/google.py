@@ -180,7 +180,7 @@ async def read_generate_content(batches: AsyncIterator[list[wire.Event]]) -> Asy
             if "error" in body:
                 raise _google_error(body["error"])
             counts = body.get("usageMetadata")
-            usage = generate_usage(counts) if counts else None
+            usage = untold = generate_usage(counts) if counts else None
             blocked = (body.get("promptFeedback") or {}).get("blockReason")
             if blocked:
                 finished = True
@@ -190,6 +190,7 @@ async def read_generate_content(batches: AsyncIterator[list[wire.Event]]) -> Asy
                     text = part.get("text")
                     if not text:
                         continue
+                    untold = None
                     if part.get("thought"):
                         yield Chunk(text, "reasoning", received_s, usage=usage, disclosure="summary")
                     else:
@@ -199,10 +200,10 @@ async def read_generate_content(batches: AsyncIterator[list[wire.Event]]) -> Asy
                     finished = True
                     yield Chunk(finish_reason=FINISH.get(raw, "other"), finish_raw=raw)
             facts = (body.get("modelVersion"), body.get("responseId"))
-            # Every event repeats them; they are told again only when they change.
-            if usage is not None or facts != told:
+            # Every event repeats them; they are told again only when they change. Counts went with the text.
+            if untold is not None or facts != told:
                 told = facts
-                yield Chunk(usage=usage, model_served=facts[0], response_id=facts[1])
+                yield Chunk(usage=untold, model_served=facts[0], response_id=facts[1])
     if not finished:
         raise RunnerError("cut_stream", "the stream ended without a finish reason")
 
