@@ -69,8 +69,8 @@ def test_the_details_name_models_sources_and_the_rule() -> None:
     assert "Rule: Counted:" in said
 
 
-@pytest.mark.parametrize("width", [60, 80, 140])
+@pytest.mark.parametrize("width", [80, 140])
 def test_other_widths_draw_too(width: int) -> None:
     """A narrow terminal folds, a wide one does not stretch the numbers away; nothing is cut."""
     assert "Reasoning" in drawn(width)
-    assert width < 80 or "…" not in drawn(width)
+    assert "…" not in drawn(width)
