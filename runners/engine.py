@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import io
 import itertools
+import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from harness import wire
@@ -15,6 +18,7 @@ from harness.values import Call, Chunk, FinishReason, Image, Message, Model, Req
 from runners.rules import Asked, rule_for
 
 FINISH: Mapping[str, FinishReason] = {"stop": "stop", "length": "length"}
+LOG = "vllm.log"
 
 
 class InProcessEngine:
@@ -31,6 +35,8 @@ class InProcessEngine:
         self.settings = dict(settings.get("args") or {})
         self._engine: Any = None
         self._tokenizer: Any = None
+        self._defaults: dict[str, Any] = {}
+        self._context_tokens = 0
         self._numbers = itertools.count()
 
     @staticmethod
@@ -62,6 +68,7 @@ class InProcessEngine:
         said = self.missing()
         if said:
             raise SetupError(said)
+        _log_to(session.log_dir)
         from vllm.engine.arg_utils import AsyncEngineArgs  # noqa: PLC0415 - ten seconds of imports
         from vllm.v1.engine.async_llm import AsyncLLM  # noqa: PLC0415
 
@@ -70,13 +77,19 @@ class InProcessEngine:
             self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(model=self.model.name, **self.settings))
             tokenizer = self._engine.get_tokenizer()
             self._tokenizer = await tokenizer if hasattr(tokenizer, "__await__") else tokenizer
+            # What `vllm serve` takes for a parameter that a request leaves open.
+            self._defaults = self._engine.model_config.get_diff_sampling_param()
+            self._context_tokens = self._engine.model_config.max_model_len
         except (RuntimeError, ValueError, OSError, TypeError) as exc:
-            raise SetupError(f"vLLM cannot load {self.model.name!r}: {str(exc).splitlines()[0]}") from exc
+            said = str(exc).partition("\n")[0]
+            log = session.log_dir / LOG
+            raise SetupError(f"vLLM cannot load {self.model.name!r}: {said}; its log: {log}") from exc
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Generate; each step's new text is stamped as it leaves the engine."""
         from vllm import SamplingParams  # noqa: PLC0415
         from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
+        from vllm.v1.engine.exceptions import EngineDeadError  # noqa: PLC0415
 
         tape = wire.tape()
         tape.transport = "in-process"
@@ -88,13 +101,17 @@ class InProcessEngine:
             add_generation_prompt=True,
             **call.body["template"],
         )
-        prompt: dict[str, Any] = {"prompt_token_ids": self._tokenizer.encode(text, add_special_tokens=False)}
+        # The template has written the marks at the beginning; a tokenizer would add them once more.
+        tokens = self._tokenizer.encode(text, add_special_tokens=False)
+        prompt: dict[str, Any] = {"prompt_token_ids": tokens}
         images = [image for message in messages for image in message.images]
         if images:
-            prompt = {"prompt": text, "multi_modal_data": {"image": [_decoded(image) for image in images]}}
-        sampling = SamplingParams(**call.body["sampling"], output_kind=RequestOutputKind.DELTA)
+            prompt["multi_modal_data"] = {"image": [_decoded(image) for image in images]}
+        room = {"max_tokens": max(1, self._context_tokens - len(tokens))}
+        settings = room | self._defaults | call.body["sampling"]
         made, finish = 0, None
         try:
+            sampling = SamplingParams(**settings, output_kind=RequestOutputKind.DELTA)
             async for output in self._engine.generate(
                 prompt, sampling, request_id=f"bench-{next(self._numbers)}"
             ):
@@ -115,8 +132,10 @@ class InProcessEngine:
                         output_tokens=made,
                     ),
                 )
-        except ValueError as exc:
+        except (ValueError, TypeError) as exc:
             raise RunnerError("bad_request", str(exc)[: wire.ERROR_CHARS]) from exc
+        except EngineDeadError as exc:
+            raise RunnerError("server", f"vLLM's engine has ended; see {LOG}") from exc
         if finish is None:
             raise RunnerError("cut_stream", "the engine ended without a finish reason")
 
@@ -137,6 +156,27 @@ class InProcessEngine:
         if self._engine is not None:
             self._engine.shutdown()
             self._engine = None
+
+
+def _log_to(folder: Path) -> None:
+    """Have vLLM and its processes log to a file, as an owned server does: standard output is the command's own.
+
+    Settings of the user's stay. vLLM reads them when it is first imported.
+    """
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    settings = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "%(asctime)s %(processName)s %(levelname)s %(message)s"}},
+        "handlers": {
+            "file": {"class": "logging.FileHandler", "filename": str(folder / LOG), "formatter": "line"}
+        },
+        "loggers": {"vllm": {"handlers": ["file"], "level": "INFO", "propagate": False}},
+    }
+    path = folder / "vllm-logging.json"
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    os.environ.setdefault("VLLM_LOGGING_CONFIG_PATH", str(path))
 
 
 def _content(message: Message) -> Any:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from harness.values import Model, Session
+from runners.vllm import VllmRunner
 from tests.vllm.real import (
     LITELLM,
     MODEL,
+    READY_S,
     SERVE_ARGS,
     SERVE_ENV,
+    VISION_ARGS,
     VLLM_PYTHON,
     free_port,
     stop,
@@ -35,6 +41,37 @@ def vllm_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         stop(process)
+
+
+@pytest.fixture(scope="session")
+def vision_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the vision-language model, made anew."""
+    folder = tmp_path_factory.mktemp("vision") / "model"
+    script = Path(__file__).parent / "make_vision_model.py"
+    command = [str(VLLM_PYTHON), str(script), "--out", str(folder)]
+    made = subprocess.run(
+        command, env={**os.environ, **SERVE_ENV}, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vision_url(vision_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real vLLM with that model as `tiny`, started, owned and stopped by our runner."""
+    serve = {
+        "python": str(VLLM_PYTHON), "args": list(VISION_ARGS), "env": SERVE_ENV, "ready_timeout_s": READY_S,
+    }  # fmt: skip
+    owner = VllmRunner(Model("owned", "vllm", str(vision_model), "open", options={"serve": serve}))
+    with asyncio.Runner() as loop:
+        loop.run(owner.open(Session(tmp_path_factory.mktemp("vision-log"))))
+        try:
+            attached = owner.attached()
+            assert attached is not None
+            assert attached.base_url is not None
+            yield attached.base_url.removesuffix("/v1")
+        finally:
+            loop.run(owner.close())
 
 
 @pytest.fixture(scope="session")

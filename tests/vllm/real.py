@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
+import sysconfig
 import time
 import urllib.error
 import urllib.request
@@ -15,10 +17,13 @@ ROOT = Path(__file__).parents[2]
 MODEL = Path(__file__).parent / "model"
 VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 LITELLM = ROOT / ".venv-litellm" / "bin" / "litellm"
-READY_S = 240.0
+READY_S = 300.0
 SERVE_ARGS = (
     "--served-model-name", "tiny", "--max-model-len", "512", "--dtype", "float32", "--enforce-eager",
     "--enable-prompt-tokens-details", "--enable-tokenizer-info-endpoint",
+)  # fmt: skip
+VISION_ARGS = (
+    "--served-model-name", "tiny", "--max-model-len", "1024", "--dtype", "float32", "--enforce-eager",
 )  # fmt: skip
 SERVE_ENV = {
     "HF_HUB_OFFLINE": "1",
@@ -27,6 +32,22 @@ SERVE_ENV = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "PYTHONDONTWRITEBYTECODE": "",
 }
+
+
+def bench_beside_vllm(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Return `bench` as a command of vLLM's environment, and the variables that make it one.
+
+    Users have both in one environment. Here they are two, and ours is put behind vLLM's, so that what both
+    hold is vLLM's; `sitecustomize` does that for the engine's own processes too.
+
+    Args:
+        folder: Where `sitecustomize.py` is written.
+    """
+    packages = sysconfig.get_paths()["purelib"]
+    (folder / "sitecustomize.py").write_text(f"import sys\n\nsys.path.append({packages!r})\n")
+    path = os.pathsep.join([str(folder), str(ROOT)])
+    environment = {**os.environ, **SERVE_ENV, "PYTHONPATH": path}
+    return [str(VLLM_PYTHON), "-m", "harness.cli"], environment
 
 
 def free_port() -> int:
