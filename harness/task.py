@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from harness.data import ImageError, Row, read_hugging_face, read_image, read_rows
 from harness.document import PATH_NAME, WORD, Document, Path_, Strict, check, read_document, refuse_keys
-from harness.errors import DocumentError
+from harness.errors import DocumentError, SetupError
 from harness.generated import generate_rows
 from harness.grader import Grader
 from harness.template import MissingColumnError, TemplateError, column_or_value, filled, value_of
@@ -229,7 +229,10 @@ def load_task(
         rows, digest = read_rows(file, limit)
         base, origin = file.parent, str(file)
     else:
-        rows, digest = read_hugging_face(task.data.model_dump(exclude_none=True), limit)
+        try:
+            rows, digest = read_hugging_face(task.data.model_dump(exclude_none=True), limit)
+        except SetupError as exc:
+            raise SetupError(f"{source.file}:{source.line((*path, 'data'))}: {exc}") from exc
         base, origin = source.file.parent, task.data.hf
     renderer = _Renderer(task, source, path, base, origin)
     samples: list[Sample] = []
@@ -392,9 +395,3 @@ def find_builtin(name: str) -> Path:
             file=name,
         )
     return _builtin_folder() / name / "task.yaml"
-
-
-def describe(name: str) -> str:
-    """Return the first sentence on a built-in task."""
-    document, _ = read_task(find_builtin(name))
-    return document.description.strip().split(". ")[0].rstrip(".") or document.category

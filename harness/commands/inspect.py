@@ -41,10 +41,11 @@ def _rows(kind: str, suite: str | None) -> Iterator[tuple[str, str]]:
             package = point.dist.name if point.dist else "?"
             yield name, f"{point.value}  ({package})"
     elif kind == "tasks":
-        from harness.task import builtin_tasks, describe
+        from harness.task import builtin_tasks, find_builtin, read_task
 
         for name in builtin_tasks():
-            yield name, describe(name)
+            document, _ = read_task(find_builtin(name))
+            yield name, document.description.strip().split(". ")[0].rstrip(".") or document.category
     elif kind == "suites":
         from harness.suite import builtin_suites
 

@@ -130,6 +130,10 @@ def build_root(readable: Sequence[str], tmp_bytes: int) -> None:
     check(libc.pivot_root(stage.encode(), f"{stage}/host".encode()), "pivot_root")
     os.chdir("/")
     mount("tmpfs", "/root", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
+    # First of all, since this Python itself may live below the host's /tmp.
+    os.mkdir("/root/tmp")
+    quiet = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    mount("tmpfs", "/root/tmp", "tmpfs", quiet, f"size={tmp_bytes},nr_inodes=4096,mode=1777")
     for path, source in sources.items():
         if path in links and not links[path].startswith("/"):
             os.makedirs(os.path.dirname(f"/root{path}"), exist_ok=True)
@@ -138,9 +142,6 @@ def build_root(readable: Sequence[str], tmp_bytes: int) -> None:
             show(source, path)
     for name in DEVICES:
         show(f"/dev/{name}", f"/dev/{name}")
-    os.mkdir("/root/tmp")
-    quiet = MS_NOSUID | MS_NODEV | MS_NOEXEC
-    mount("tmpfs", "/root/tmp", "tmpfs", quiet, f"size={tmp_bytes},nr_inodes=4096,mode=1777")
     check(libc.umount2(b"/host", MNT_DETACH), "umount the host's root")
     mount("none", "/root", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     # The chroot inside the pivoted root is a second wall: the kernel refuses user namespaces, and so the

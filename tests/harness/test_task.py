@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.errors import DocumentError, InputError
-from harness.task import Task, builtin_tasks, describe, find_builtin, load_task, read_task
+from harness.task import Task, builtin_tasks, find_builtin, load_task, read_task
 from harness.values import Image, Text
 
 PNG = b"\x89PNG\r\n\x1a\n..."
@@ -226,7 +226,7 @@ def test_humaneval_rows_can_be_taken_as_they_are(tmp_path: Path) -> None:
 def test_built_in_tasks_are_found_and_described() -> None:
     """By category/name, whatever the working directory."""
     assert {"coding/functions", "multimodal/charts", "reasoning/arithmetic"} <= set(builtin_tasks())
-    assert all(find_builtin(name).is_file() and describe(name) for name in builtin_tasks())
+    assert all(read_task(find_builtin(name))[0].description for name in builtin_tasks())
 
 
 @pytest.mark.parametrize("name", ["coding/function", "", "../tasks/coding/functions", "coding", "a\0b"])
