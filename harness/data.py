@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import json
+import logging
 import os.path
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -159,6 +160,8 @@ def read_hugging_face(source: Mapping[str, Any], limit: int | None) -> tuple[lis
         raise SetupError(
             f"data set {name!r}: the package `datasets` is missing; pip install datasets"
         ) from exc
+    # Its client logs each retry; what went wrong is said once, below.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         dataset = datasets.load_dataset(
             name, source.get("config"), split=source.get("split", "test"), revision=source.get("revision")

@@ -9,6 +9,8 @@ import pytest
 
 from harness.values import Session
 
+# Read by huggingface_hub when it is imported: no test looks for a data set outside.
+os.environ["HF_HUB_OFFLINE"] = "1"
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "VLLM_BASE_URL")
 
 
