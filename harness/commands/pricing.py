@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from harness.assembly import Assembly
 from harness.prices import GpuPrice, UnitPrices, Unpriced, model_price
-from harness.run import Price
 from harness.values import Attempt, Model
+
+if TYPE_CHECKING:
+    from harness.settings import Price
 
 
 def _price_of(
