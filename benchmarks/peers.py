@@ -62,7 +62,9 @@ def timed(command: list[str], folder: Path, **environment: str) -> dict[str, flo
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             said.seek(0)
-            raise RuntimeError(f"{command[0]} ended with {process.returncode}: {said.read()[-600:]}")
+            raise RuntimeError(
+                f"{Path(command[0]).name} ended with {process.returncode}: {said.read()[-600:].replace(str(ROOT), '.')}"
+            )
     return {"wall_s": time.perf_counter() - began_s, "cpu_s": usage.ru_utime + usage.ru_stime}
 
 
