@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.runners.test_fuzzed_streams import READERS, TRANSCRIPTS, holds, mutated, response_to  # noqa: E402
+from tests.runners.test_fuzzed_streams import READERS, TRANSCRIPTS, holds, mutated, response_to  # noqa: E402 - after the path
 
 
 def main(minutes: float, seed: int) -> dict[str, Any]:

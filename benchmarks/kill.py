@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from harness.store import read_attempts, read_manifest, runs_in  # noqa: E402 - after the path
-from harness.verify import verify  # noqa: E402
+from harness.verify import verify  # noqa: E402 - after the path
 
 ROW_BYTES = 2_200
 """Of a journal, about."""

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from harness.store import read_attempts, read_manifest, runs_in  # noqa: E402 - after the path
-from harness.store.writing import PART_ROWS  # noqa: E402
+from harness.store.writing import PART_ROWS  # noqa: E402 - after the path
 
 MOST_RPS = 600
 """More than two cores can ask; so many requests are planned that the time ends first."""
