@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from harness import credentials, wire
+from harness import credentials, heap, wire
 from harness import manifest as manifests
 from harness.crew import zero_ahead_s
 from harness.errors import BenchError, ResultsError
@@ -256,7 +256,7 @@ class _Conductor:
             samples: list[dict[str, Any]] = []
             reports: list[Report] = []
             try:
-                with GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.zero_s):
+                with GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.zero_s), heap.settled():
                     reports = await stage.perform(
                         cell, crew, todo, marking.take, halt, seed=self.plan.seed, zero_s=clock.zero_s
                     )

@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any
 
-from harness import pipe, wire
+from harness import heap, pipe, wire
 from harness import runner as runners
 from harness.errors import BenchError
 from harness.gate import Gate
@@ -105,18 +105,19 @@ class Worker:
         flushing = asyncio.create_task(self._flush_often())
         problem: str | None = None
         try:
-            await drive(
-                dataclasses.replace(job.cell.load, value=float(job.places))
-                if not job.cell.load.on_schedule
-                else job.cell.load,
-                [(requests[number], made) for number, made in job.todo],
-                sender.send,
-                retries=rules.retries,
-                halt=self._halt,
-                seed=job.seed + opening.worker,
-                zero_s=job.zero_s,
-                first_due_s=job.first_due_s,
-            )
+            with heap.settled():
+                await drive(
+                    dataclasses.replace(job.cell.load, value=float(job.places))
+                    if not job.cell.load.on_schedule
+                    else job.cell.load,
+                    [(requests[number], made) for number, made in job.todo],
+                    sender.send,
+                    retries=rules.retries,
+                    halt=self._halt,
+                    seed=job.seed + opening.worker,
+                    zero_s=job.zero_s,
+                    first_due_s=job.first_due_s,
+                )
         except Exception as exc:  # noqa: BLE001 - what was measured must still be handed on
             problem = f"{type(exc).__name__}: {exc}"
         finally:

@@ -32,6 +32,7 @@ FLOORS = {
     "harness.prices": 1,
     "harness.book": 1,
     "harness.telemetry": 1,
+    "harness.heap": 1,
     "harness.jail": 1,
     "harness.sandbox": 1,
     "harness.trace": 1,
