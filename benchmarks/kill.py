@@ -113,7 +113,8 @@ def main(requests: int, kills: int, seed: int) -> dict[str, Any]:
             if draw.random() < 0.1:
                 done = ended_within(process, draw.uniform(0.0, 3.0))  # a kill during start-up or recovery
             else:
-                due = int(draw.uniform(0.0, 2.0 * requests / kills) * ROW_BYTES)
+                # A tenth of the kills come by time; the rest spread over a little less than the run, so that none is left over.
+                due = int(draw.uniform(0.0, 1.6 * requests / kills) * ROW_BYTES)
                 done = ended_before(process, folder / "results", due)
             if not done:
                 process.send_signal(signal.SIGKILL)
