@@ -325,7 +325,7 @@ class Reader:
         if not given.raw:
             sent = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(sent), sent)
         with (
-            patch("socket.create_connection", lambda *_, **__: _Peer(sent)),
+            patch("socket.create_connection", lambda *_, **__: Peer(io.BytesIO(sent))),
             patch("asyncio.to_thread", _here),
         ):
             for ask in (door.runner.facts, door.runner.counters, self._encoded):
@@ -362,14 +362,14 @@ def _tokens(*_: Any) -> tuple[list[int], list[int]]:
     return [1], [2, 3]
 
 
-class _Peer:
-    """A socket as the standard library's HTTP client uses it."""
+class Peer:
+    """A socket as the standard library's HTTP client uses it, with the reply already there."""
 
-    def __init__(self, sent: bytes) -> None:
-        self._sent = sent
+    def __init__(self, reply: io.BufferedIOBase) -> None:
+        self._reply = reply
 
-    def makefile(self, *_: Any) -> io.BytesIO:
-        return io.BytesIO(self._sent)
+    def makefile(self, *_: Any) -> io.BufferedIOBase:
+        return self._reply
 
     def sendall(self, data: bytes) -> None: ...
 

@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import wire
 from harness.values import Response
+from harness.wire.reply import Reply
 from tests.runners.fuzzed import ENDINGS, HEAD, PROTOCOLS, Input, Reader, framed, kept, mutated, seeds
+from tests.runners.scripted import Ending
 
 READ_SIZES = (0, 1, 7, 64, 255)
 slow_to_draw = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -91,6 +94,33 @@ def test_an_input_is_its_bytes() -> None:
 def test_a_body_is_framed_read_by_read() -> None:
     """Sizes in turns: 3, all that is left."""
     assert framed([b"dat", b"a: x\n\n"]) == Input(b"data: x\n\n", sizes=(3, 0)).reads()
+
+
+@pytest.mark.parametrize("sizes", [(0, 0), (3, 3), (64, 255)])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_text_before_a_broken_chunk_is_kept(
+    readers: dict[str, Reader], sizes: tuple[int, int], ending: Ending
+) -> None:
+    """However it was cut into reads, and though the server then falls silent: it was paid for."""
+    whole = b"".join(framed([PROTOCOLS["openai"][0].transcripts[0]]))
+    # The last chunk's size is no number.
+    broken = Input(whole[: -len(b"0\r\n\r\n")] + b"zz\r\n\r\n", raw=True, ending=ending, sizes=sizes)
+    response = response_to(readers["openai"], broken)
+
+    assert response.failure is not None
+    assert ("Grüß Gott", "cut_stream") == (response.answer, response.failure.kind)
+
+
+def test_behind_a_broken_chunk_nothing_is_read() -> None:
+    """Else an end in a later read would make the reply whole."""
+    reply = Reply()
+    reply.push(HEAD + b"2\r\nab\r\n", 0.0)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        reply.push(b"zz\r\n\r\n", 1.0)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        reply.push(b"0\r\n\r\n", 2.0)
+
+    assert not reply.ended
 
 
 def test_a_line_without_an_end_is_bounded() -> None:
