@@ -4,7 +4,7 @@
     python benchmarks/fuzz.py --minutes 60 --jobs 2
 
 The minutes are of CPU time and shared out: 15 to each reader of an hour. Without atheris the same inputs are mutated
-blindly. What was found worth keeping stays in build/fuzz/READER/corpus, and the next run starts from there; findings lie
+blindly. `fuzz.py documents` reads suites, other harnesses' logs and traces instead. What was found worth keeping stays in build/fuzz/READER/corpus, and the next run starts from there; findings lie
 beside it, and `fuzz_reader.py READER FILE` shows one again. `--keep` writes a small part of the corpus into the tests.
 
 Result: benchmarks/results/fuzz.json.
@@ -23,6 +23,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -32,12 +33,15 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests import fuzzed_documents as documents  # noqa: E402 - after the path
 from tests.runners.fuzzed import KEPT, PROTOCOLS, kept, seeds  # noqa: E402 - after the path
 
 ONE = ROOT / "benchmarks" / "fuzz_reader.py"
 MOST_FINDINGS = 10
+DOCUMENTS = "documents"
 MOST_BYTES = 4_096
 """Of one input: every transcript fits, and small inputs are fast."""
+MOST_BYTES_OF_A_DOCUMENT = 12_000
 KEPT_BYTES = 36_000
 """Of one reader's inputs in the tests, before base64."""
 LEAK_KB = 1.0
@@ -62,17 +66,19 @@ null | true | 1e999 | -1 | "\\ud800" | {} | [] | "quotaId" | "violations" | "det
 STATUS = re.compile(r"^#(\d+)\s+(\w+) +cov: (\d+) ft: (\d+) corp: (\d+)/", re.MULTILINE)
 
 
-def main(minutes: float, jobs: int, seed: int, work: Path, *, keep: bool) -> dict[str, Any]:
+def main(
+    names: Sequence[str], minutes: float, jobs: int, seed: int, work: Path, *, keep: bool
+) -> dict[str, Any]:
     """Share the time out among the readers; return what was found."""
     is_guided = importlib.util.find_spec("atheris") is not None
     began_s = time.monotonic()
-    share_s = 60 * minutes / len(PROTOCOLS)
+    share_s = 60 * minutes / len(names)
 
     def one(name: str) -> dict[str, Any]:
         return _fuzzed(name, share_s, seed, work / name, is_guided=is_guided, keep=keep)
 
     with ThreadPoolExecutor(jobs) as pool:
-        readers = dict(zip(PROTOCOLS, pool.map(one, PROTOCOLS), strict=True))
+        readers = dict(zip(names, pool.map(one, names), strict=True))
     return {
         "benchmark": "fuzz",
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -95,7 +101,8 @@ def _fuzzed(
     corpus, findings = work / "corpus", work / "findings"
     for folder in (corpus, findings):
         folder.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate((*seeds(name), *kept(name))):
+    own = documents.seeds() if name == DOCUMENTS else seeds(name)
+    for number, data in enumerate((*own, *kept(name))):
         (corpus / f"seed-{number:04}").write_bytes(data)
     words = [word.strip().replace("\\", "\\\\").replace('"', '\\"') for word in re.split(r"[|\n]", TOKENS)]
     (work / "tokens.dict").write_text("".join(f'"{word}"\n' for word in words if word))
@@ -105,7 +112,7 @@ def _fuzzed(
     while not logs or (share_s - cpu_s > 0.03 * share_s and len(found) < MOST_FINDINGS):
         options = [
             f"-max_total_time={math.ceil(share_s - cpu_s)}",
-            f"-max_len={MOST_BYTES}",
+            f"-max_len={MOST_BYTES_OF_A_DOCUMENT if name == DOCUMENTS else MOST_BYTES}",
             f"-dict={work / 'tokens.dict'}",
             f"-artifact_prefix={findings}/",
             f"-seed={seed + len(logs) + 1}",
@@ -194,7 +201,11 @@ def _keep(name: str, corpus: Path, work: Path) -> int:
     small.mkdir(exist_ok=True)
     for path in small.iterdir():
         path.unlink()
-    _run(name, ["-merge=1", f"-max_len={MOST_BYTES}", str(small), str(corpus)], work / "log-merge.txt")
+    _run(
+        name,
+        ["-merge=1", f"-max_len={MOST_BYTES_OF_A_DOCUMENT}", str(small), str(corpus)],
+        work / "log-merge.txt",
+    )
     lines, room = [], KEPT_BYTES
     for data in sorted((path.read_bytes() for path in small.iterdir()), key=lambda data: (len(data), data)):
         room -= len(data)
@@ -210,6 +221,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument(
+        "readers",
+        nargs="*",
+        default=list(PROTOCOLS),
+        help=f"{', '.join(PROTOCOLS)}; or {DOCUMENTS}: suites, logs and traces",
+    )
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -217,7 +234,7 @@ if __name__ == "__main__":
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "fuzz")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "fuzz.json")
     given = parser.parse_args()
-    result = main(given.minutes, given.jobs, given.seed, given.work.resolve(), keep=given.keep)
+    result = main(given.readers, given.minutes, given.jobs, given.seed, given.work.resolve(), keep=given.keep)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))

@@ -35,6 +35,17 @@ VENDORS = (
 )  # fmt: skip
 
 
+def opened(name: str) -> Any:
+    """Return a reader; imported only now, so that what it imports can be instrumented."""
+    if name == "documents":
+        from tests.fuzzed_documents import Documents  # noqa: PLC0415
+
+        return Documents()
+    from tests.runners.fuzzed import Reader  # noqa: PLC0415
+
+    return Reader(name)
+
+
 class Timed:
     """Feeds a reader and tells of each slowest input.
 
@@ -61,9 +72,7 @@ def guided(name: str, arguments: list[str]) -> None:
     import atheris  # noqa: PLC0415 - not always there
 
     with atheris.instrument_imports(include=OWN):
-        from tests.runners.fuzzed import Reader  # noqa: PLC0415 - only now would it be instrumented
-
-        reader = Reader(name)
+        reader = opened(name)
     for module, owner, method in VENDORS:
         cls = getattr(importlib.import_module(module), owner)
         setattr(cls, method, atheris.instrument_func(getattr(cls, method)))
@@ -73,9 +82,9 @@ def guided(name: str, arguments: list[str]) -> None:
 
 def unguided(name: str, arguments: list[str]) -> None:
     """Mutate the corpus blindly, saying the little that libFuzzer would say."""
-    from tests.runners.fuzzed import Reader, mutated  # noqa: PLC0415 - as above
+    from tests.runners.fuzzed import mutated  # noqa: PLC0415 - as above
 
-    feed = Timed(Reader(name))
+    feed = Timed(opened(name))
     option = dict(re.findall(r"-(\w+)=(\S+)", " ".join(arguments)))
     seeds = [path.read_bytes() for path in sorted(Path(arguments[-1]).iterdir())]
     draw = random.Random(int(option.get("seed", 0)))
@@ -95,11 +104,9 @@ def unguided(name: str, arguments: list[str]) -> None:
 
 def steady(name: str, inputs: int, folder: Path) -> dict[str, Any]:
     """Feed a corpus over and over; return how far memory grew after the first quarter, and the time of an input."""
-    from tests.runners.fuzzed import Reader  # noqa: PLC0415 - as above
-
     corpus = [path.read_bytes() for path in sorted(folder.iterdir())]
     rounds = max(4, inputs // len(corpus))
-    reader = Reader(name)
+    reader = opened(name)
     slowest_s, began_s, rss_kb = 0.0, time.perf_counter(), [0.0] * rounds
     for turn in range(rounds):
         for data in corpus:
