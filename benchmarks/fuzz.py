@@ -4,8 +4,9 @@
     python benchmarks/fuzz.py --minutes 60 --jobs 2
 
 The minutes are of CPU time and shared out: 15 to each reader of an hour. Without atheris the same inputs are mutated
-blindly. `fuzz.py documents` reads suites, other harnesses' logs and traces instead. What was found worth keeping stays in build/fuzz/READER/corpus, and the next run starts from there; findings lie
-beside it, and `fuzz_reader.py READER FILE` shows one again. `--keep` writes a small part of the corpus into the tests.
+blindly. `fuzz.py documents` reads suites, other harnesses' logs and traces instead. What was worth keeping stays in
+build/fuzz/READER/corpus, and the next run starts from there; findings lie beside it, and `fuzz_reader.py READER FILE` shows
+one again. `--keep` writes a small part of the corpus into the tests.
 
 Result: benchmarks/results/fuzz.json.
 """
@@ -190,7 +191,7 @@ def _coverage(state: tuple[str, ...]) -> dict[str, int]:
 
 def _steady(name: str, corpus: Path, work: Path) -> dict[str, Any]:
     """Feed the corpus over and over to a process without libFuzzer: memory must not grow."""
-    _, _, log = _run(name, ["-steady=40000", str(corpus)], work / "log-steady.txt")
+    _, _, log = _run(name, ["-steady=20000", str(corpus)], work / "log-steady.txt")
     said: dict[str, Any] = json.loads(log.strip().splitlines()[-1])
     return said
 

@@ -148,7 +148,7 @@ class Input:
             (first, second),
         )
 
-    def bytes(self) -> bytes:
+    def encoded(self) -> bytes:
         """Return the bytes that mean this input."""
         flags = (
             self.raw
@@ -207,7 +207,7 @@ def seeds(name: str) -> list[bytes]:
                 b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>",
             )
         ]
-    return [given.bytes() for given in found]
+    return [given.encoded() for given in found]
 
 
 def kept(name: str) -> list[bytes]:

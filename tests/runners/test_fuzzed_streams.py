@@ -36,7 +36,7 @@ def readers() -> Iterator[dict[str, Reader]]:
 
 def response_to(reader: Reader, asked: Input) -> Response:
     """Return what the harness makes of a reply to a request."""
-    response = reader.read(asked.bytes())
+    response = reader.read(asked.encoded())
     assert response is not None
     return response
 
@@ -56,7 +56,7 @@ def test_a_spoilt_stream_is_a_response(readers: dict[str, Reader], name: str, dr
     number = draw.randrange(len(PROTOCOLS[name]))
     stream = mutated(draw.choice(PROTOCOLS[name][number].transcripts), draw)
     asked = behaving(stream, number, draw)
-    readers[name].read(replace(asked, sent=HEAD + stream if asked.raw else stream).bytes())
+    readers[name].read(replace(asked, sent=HEAD + stream if asked.raw else stream).encoded())
 
 
 @pytest.mark.parametrize("name", list(PROTOCOLS))
@@ -88,7 +88,7 @@ def test_an_input_is_its_bytes() -> None:
     """What libFuzzer mutates and what a test writes are one."""
     asked = Input(b"sent", 1, slow=True, ending=ENDINGS[2], compared=True, sizes=(3, 0))
 
-    assert asked == Input.of(asked.bytes())
+    assert asked == Input.of(asked.encoded())
 
 
 def test_a_body_is_framed_read_by_read() -> None:
