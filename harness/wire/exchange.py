@@ -153,6 +153,8 @@ class Exchange(StampedStream):
             piece = self.reply.take()
             if piece:
                 yield piece
+                # A fault of the reply's own is met before the connection's end: it came first.
+                continue
             if self.reply.ended:
                 return
             if self.error is not None:

@@ -45,7 +45,7 @@ class Reply:
     """
 
     __slots__ = (
-        "_body_left", "_chunk_left", "_framing", "_head", "_payloads", "_reads", "_rest", "_trailing",
+        "_body_left", "_chunk_left", "_fault", "_framing", "_head", "_payloads", "_reads", "_rest", "_trailing",
         "ahead", "begun", "ended", "ended_s", "first_byte_s", "headers", "reusable", "status",
     )  # fmt: skip
 
@@ -67,6 +67,7 @@ class Reply:
         self._chunk_left = 0
         self._body_left = 0
         self._trailing = -1
+        self._fault: httpx2.RemoteProtocolError | None = None
 
     def push(self, data: bytes, at_s: float) -> bool:
         """Take one read; say whether it may be time to look: the end, or enough to be worth it.
@@ -100,9 +101,13 @@ class Reply:
         """Return the body's pieces since the last call, each with the stamp of its read.
 
         Raises:
-            httpx2.RemoteProtocolError: The bytes are no HTTP reply.
+            httpx2.RemoteProtocolError: The bytes are no HTTP reply; what came before the fault is returned first.
         """
-        self._read_body()
+        try:
+            self._read_body()
+        except httpx2.RemoteProtocolError:
+            if not self._payloads:
+                raise
         payloads, self._payloads = self._payloads, []
         self.ahead = 0
         return payloads
@@ -168,8 +173,15 @@ class Reply:
     def _read_body(self) -> None:
         reads, self._reads = self._reads, []
         if self._framing is Framing.CHUNKED:
-            for at_s, data in reads:
-                self._read_chunks(at_s, data)
+            if self._fault is not None:
+                raise self._fault
+            try:
+                for at_s, data in reads:
+                    self._read_chunks(at_s, data)
+            except httpx2.RemoteProtocolError as exc:
+                # Behind a broken chunk nobody knows where the next one begins: what follows is never read.
+                self._fault = exc
+                raise
         elif self._framing is Framing.LENGTH:
             for at_s, data in reads:
                 if len(data) > self._body_left:
