@@ -227,7 +227,8 @@ class _Conductor:
         limits = self.settings.limits.get(model.id)
         if limits is None:
             return None
-        return self.pacers.setdefault((model.account, limits), Pacer(limits, self.halt.sleep))
+        pacer = Pacer(limits, self.halt.sleep, halted=lambda: self.halt.reason is not None)
+        return self.pacers.setdefault((model.account, limits), pacer)
 
     def _grade(self, model: Model) -> None:
         """Keep what the tasks' own judges make of all replies of one model."""

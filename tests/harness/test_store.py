@@ -23,7 +23,7 @@ from harness.store import (
     read_payload,
     runs_in,
 )
-from harness.store.journal import SYNC_ROWS, Journal
+from harness.store.journal import Journal
 from harness.values import Attempt
 from tests.makers import ATTEMPT, attempt, payload
 
