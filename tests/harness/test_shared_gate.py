@@ -48,7 +48,7 @@ def go(
     """Run so many requests of each model at one account, a share of them spoilt; ``act`` after so many rows."""
 
     async def main() -> FaultServer:
-        async with served(**{name: mind() for name in names}) as (upstream, _):
+        async with served(key=None, **{name: mind() for name in names}) as (upstream, _):
             server = FaultServer(upstream, share, (fault,), seed=1)
             url = await server.start()
             models = [
