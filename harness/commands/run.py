@@ -245,6 +245,7 @@ def conducted(
         total_s=suite.timeouts.total_s,
         retries_per_run=suite.retries.per_run,
         retries_per_model=suite.retries.per_model,
+        retries_per_provider=suite.retries.per_provider,
         breaker=suite.breaker,
         limits={model.id: model.limits.value() for model in suite.models if model.limits},
         max_usd=None if max_usd is None else Decimal(str(max_usd)),

@@ -62,6 +62,7 @@ FLOORS = {
     "harness.pacing": 3,
     "harness.spending": 3,
     "harness.gate": 3,
+    "harness.shared_gate": 4,
     "harness.settings": 4,
     "harness.baselines": 3,
     "harness.grading": 3,

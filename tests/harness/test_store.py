@@ -23,6 +23,7 @@ from harness.store import (
     read_payload,
     runs_in,
 )
+from harness.store.journal import Journal
 from harness.values import Attempt
 from tests.makers import ATTEMPT, attempt, payload
 
@@ -128,7 +129,7 @@ def test_a_full_disk_is_said_and_keeps_what_was_written(tmp_path: Path) -> None:
     """The journal goes to a device that is always full."""
     writer = RunWriter(tmp_path / "run")
     writer.write_manifest(MANIFEST)
-    writer._journal = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the writer closes it
+    writer._journal = Journal(Path("/dev/full"))
 
     with pytest.raises(ResultsError, match=os.strerror(errno.ENOSPC)):
         writer.add(ATTEMPT, payload(ATTEMPT))
