@@ -28,7 +28,6 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Open the file and start the thread."""
-        self.path = path
         self._file = path.open("ab", buffering=0)
         self._changed = threading.Condition()
         self._unsynced = 0

@@ -222,7 +222,7 @@ class RunWriter:
             journal.close()
         if rows:
             self._write_part(number, rows)
-        journal.path.unlink(missing_ok=True)
+        (self.folder / _name("journal", number)).unlink(missing_ok=True)
 
     def _write_part(self, number: int, rows: Sequence[tuple[Any, Any]]) -> None:
         """Write payload first: a part counts as closed when its attempts file has its name.

@@ -129,7 +129,9 @@ def test_a_full_disk_is_said_and_keeps_what_was_written(tmp_path: Path) -> None:
     """The journal goes to a device that is always full."""
     writer = RunWriter(tmp_path / "run")
     writer.write_manifest(MANIFEST)
-    writer._journal = Journal(Path("/dev/full"))
+    writer._journal = Journal(tmp_path / "run" / "journal-00001.jsonl")
+    writer._journal._file.close()
+    writer._journal._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the writer closes it
 
     with pytest.raises(ResultsError, match=os.strerror(errno.ENOSPC)):
         writer.add(ATTEMPT, payload(ATTEMPT))
