@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -126,7 +127,9 @@ class _Conductor:
             self.manifest["calibration"] = dict(settings.calibration)
         writer.write_manifest(self.manifest)
         earlier = attempts_of(writer.folder) if resumed else []
+        # What earlier sessions finished; of this one a count is enough, or a long run's memory would grow with it.
         self.kept: set[Key] = set()
+        self.finished: Counter[str] = Counter()
         self.made: dict[Key, int] = {}
         self.earlier: dict[str, list[Attempt]] = {}
         models = {model.id: model for model in plan.models}
@@ -135,8 +138,9 @@ class _Conductor:
                 self.earlier.setdefault(row.cell_id, []).append(row)
             key = (row.cell_id, row.sample_id, row.repeat)
             self.made[key] = max(self.made.get(key, 0), row.attempt)
-            if row.final:
+            if row.final and key not in self.kept:
                 self.kept.add(key)
+                self.finished[row.cell_id] += 1
             if row.attempt > 1 and row.model_id in models:
                 self.budget.count(models[row.model_id])
             self._spend(row, settings.price(row))
@@ -332,7 +336,7 @@ class _Conductor:
         if halt.reason == LOST:
             # What was not sent any more is no part of the plan: nothing is left to resume.
             entry["cut_short"] = True
-            entry["planned"] = sum(key[0] == cell.cell_id for key in self.kept)
+            entry["planned"] = self.finished[cell.cell_id]
             self.writer.write_manifest(self.manifest)
 
     def _search_entry(self, planned: PlannedSearch) -> dict[str, Any]:
@@ -353,8 +357,7 @@ class _Conductor:
         """Put one attempt on disk and report it; holds its sender while the disk is behind."""
         planned = sent.planned
         self.writer.add(row, payload_row(row, cell, planned, sent.response, score))
-        if row.final:
-            self.kept.add(self._key(cell, planned))
+        self.finished[cell.cell_id] += row.final
         usd = self.settings.price(row)
         self._spend(row, usd)
         self.watcher.attempt_done(cell, row, usd)
