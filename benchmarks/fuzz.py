@@ -172,11 +172,11 @@ def _finding(log: str) -> dict[str, str]:
         r"ERROR: (libFuzzer: .*)", log
     )
     places = re.findall(rf'File "{re.escape(str(ROOT))}/([^"]+)", line (\d+)', log)
-    given = re.search(r"^Base64: (\S+)", log, re.MULTILINE)
+    given = re.search(r"Test unit written to (\S+)", log)
     return {
         "error": error[1][:300] if error else log[-300:].replace(str(ROOT), "."),
         "place": ":".join(places[-1]) if places else "",
-        "input": given[1][:4_000] if given else "",
+        "input": base64.b64encode(Path(given[1]).read_bytes()).decode() if given else "",
     }
 
 

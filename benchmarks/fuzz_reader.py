@@ -76,7 +76,8 @@ def guided(name: str, arguments: list[str]) -> None:
     for module, owner, method in VENDORS:
         cls = getattr(importlib.import_module(module), owner)
         setattr(cls, method, atheris.instrument_func(getattr(cls, method)))
-    atheris.Setup([sys.argv[0], *arguments], Timed(reader))
+    # A merge starts this command again, by the shell.
+    atheris.Setup([f"{sys.executable} {sys.argv[0]} {name}", *arguments], Timed(reader))
     atheris.Fuzz()
 
 

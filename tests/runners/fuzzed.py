@@ -344,6 +344,7 @@ class Reader:
         """Close the runners and the loop."""
         for door in self.doors:
             self.loop.run_until_complete(door.runner.close())
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
 

@@ -123,6 +123,27 @@ def test_behind_a_broken_chunk_nothing_is_read() -> None:
     assert not reply.ended
 
 
+@pytest.mark.parametrize("line", [b"content-length: 5, 6", b"no colon", b"transfer-encoding: gzip"])
+def test_behind_a_broken_head_nothing_is_read(readers: dict[str, Reader], line: bytes) -> None:
+    """A whole reply in the next read is none: the head before it was the head of this one."""
+    whole = b"".join(framed([PROTOCOLS["openai"][0].transcripts[0]]))
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n%s\r\n\r\n" % line
+    asked = Input(head + whole, raw=True, sizes=(len(head), 0), ending=Ending.CLOSE)
+    response = response_to(readers["openai"], asked)
+
+    assert response.failure is not None
+    assert ("", "cut_stream") == (response.answer, response.failure.kind)
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_text_of_a_chunk_that_is_longer_than_its_size_is_kept(readers: dict[str, Reader], size: int) -> None:
+    """In one read as in many."""
+    event = b'data: {"choices":[{"delta":{"content":"ab"}}]}\n\n'
+    broken = Input(HEAD + b"%x\r\n%s!" % (len(event), event) + b"!" * 99, raw=True, sizes=(size, size))
+
+    assert "ab" == response_to(readers["openai"], broken).answer
+
+
 def test_a_line_without_an_end_is_bounded() -> None:
     """17 MiB of one event, in reads of 64 KiB: refused at 16, and not before."""
     parser = wire.EventParser()
