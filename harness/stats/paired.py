@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from harness.stats.resampling import RESAMPLES, SEED, resample_sums
-from harness.stats.shares import Floats, Ints, cluster_sums, mcnemar, robust_variance, tango
+from harness.stats.shares import Floats, Ints, cluster_sums, dense, mcnemar, robust_variance, tango
 
 FEW_DISCORDANT = 30
 """Below this many clusters that tell two models apart, a resampled spread is no guide to the true one."""
@@ -132,7 +132,7 @@ def _by_score(first: Floats, second: Floats, clusters: Ints, estimate: float, er
     Partial credit enters as its mean gains and losses, which only widens the interval.
     """
     n = len(first)
-    groups = len(np.unique(clusters))
+    groups = int(dense(clusters).max()) + 1
     gains, losses, effective = _effective(first, second, estimate, error, groups)
     outer = tango(gains, losses, effective, 0.95)
     # Of a few clusters the effective number is itself a guess: the test of equivalence takes Student's width for it.
