@@ -34,6 +34,7 @@ from harness.stats.shares import (
     holm,
     mcnemar,
     mean_interval,
+    sign_flip,
     tango,
     wilson,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "resample_sums",
     "selection_bias",
     "shifted",
+    "sign_flip",
     "tango",
     "variance_components",
     "wilson",
