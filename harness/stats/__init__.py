@@ -35,6 +35,7 @@ from harness.stats.shares import (
     holm,
     mcnemar,
     mean_interval,
+    sign_flip,
     tango,
     wilson,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "resample_sums",
     "selection_bias",
     "shifted",
+    "sign_flip",
     "tango",
     "variance_components",
     "wilson",

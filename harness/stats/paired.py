@@ -9,13 +9,15 @@ import numpy as np
 from scipy import special
 
 from harness.stats.resampling import RESAMPLES, SEED, resample_sums
-from harness.stats.shares import Floats, Ints, cluster_sums, dense, mcnemar, robust_variance, tango
+from harness.stats.shares import Floats, Ints, cluster_sums, mcnemar, robust_variance, sign_flip, tango
 
 FEW_DISCORDANT = 30
 """Below this many clusters that tell two models apart, a resampled spread is no guide to the true one."""
 INNER = 0.93
 """Confidence of the inner interval: each one-sided test of equivalence is made at 3.5 %, so that its false verdicts
 stay below 5 % also where scores are near 0 or 1 and clusters are few (benchmarks/coverage.py)."""
+LEAST_DESIGN_EFFECT = 0.5
+"""Below it, answers that happen to cancel within their clusters would leave next to no width."""
 
 
 class Difference(NamedTuple):
@@ -32,8 +34,8 @@ class Difference(NamedTuple):
         n_pairs: Pairs.
         n_clusters: Clusters.
         method: What made the interval: ``bootstrap-t``, ``score`` or ``quantile``.
-        test: What made the p-value: ``McNemar`` (exact, of 0/1 scores of unrelated items), ``bootstrap-t``,
-            ``sign`` (McNemar's at the number of pairs that the clusters are worth) or ``t``.
+        test: What made the p-value: ``McNemar`` (exact, of 0/1 scores of unrelated items), ``sign-flip`` (exact
+            as well, of whole clusters), ``bootstrap-t`` or ``t``.
     """
 
     estimate: float
@@ -55,7 +57,7 @@ def paired_difference(
     """Return the mean of ``first - second`` over pairs with its 95 % interval.
 
     Studentised cluster bootstrap (Cameron, Gelbach and Miller, Rev. Econ. Stat. 90 (2008) 414) where
-    enough clusters tell the two apart; else Tango's score interval at the effective number of pairs,
+    enough clusters tell the two apart; else Tango's score interval times the clusters' design effect,
     which stays open when all pairs agree.
 
     Args:
@@ -73,34 +75,35 @@ def paired_difference(
     sums, sizes = cluster_sums(difference, clusters)
     estimate = float(difference.mean())
     error = math.sqrt(robust_variance(sums - estimate * sizes, n))
-    telling = int(np.count_nonzero(np.abs(sums) > 1e-12))
-    if telling < FEW_DISCORDANT or error <= 0:
-        return _by_score(first, second, clusters, estimate, error)
+    exact = _binary(first) and _binary(second)
+    if np.count_nonzero(np.abs(sums) > 1e-12) < FEW_DISCORDANT or error <= 1e-12:
+        p, test = _exact_test(difference, sums, exact) or (1.0, "sign-flip")
+        outer = _by_score(difference, sums, sizes, 0.95)
+        # Of few clusters the design effect is a guess: equivalence is then tested with the interval itself.
+        inner = _by_score(difference, sums, sizes, INNER) if len(sizes) == n else outer
+        return Difference(estimate, *outer, *inner, p, error, n, len(sizes), "score", test)
+    score_low, score_high = _by_score(difference, sums, sizes, INNER)
     # Symmetric: the quantile of |t| corrects for skew about as well and keeps interval and p-value at one.
     # Never below Student's own, which it falls short of where few clusters carry the sum.
     free = len(sizes) - 1
     drawn = _studentised(sums, sizes, estimate, resamples, seed)
     size = np.sort(np.abs(drawn))
-    outer, inner = (
+    width, inner_width = (
         max(float(np.quantile(size, level)), float(special.stdtrit(free, 0.5 + level / 2)))
         for level in (0.95, INNER)
     )
     # Each of the two one-sided tests has a tail of its own: skew makes one of them the longer, and near 0 and 1
     # the score interval knows the bound that the draws do not.
     lower, upper = (float(bound) for bound in np.quantile(drawn, [(1 - INNER) / 2, (1 + INNER) / 2]))
-    gains, losses, effective = _effective(first, second, estimate, error, len(sizes))
-    score_low, score_high = tango(gains, losses, effective, _as_normal(INNER, n, len(sizes)))
     beyond = len(size) - int(np.searchsorted(size, abs(estimate) / error, side="left"))
     p = max((beyond + 1) / (len(size) + 1), float(2 * special.stdtr(free, -abs(estimate) / error)))
-    test = "bootstrap-t"
-    if len(sizes) == n and _binary(first) and _binary(second):
-        p, test = mcnemar(int((difference > 0).sum()), int((difference < 0).sum())), "McNemar"
+    p, test = (_exact_test(difference, sums, exact) if exact else None) or (p, "bootstrap-t")
     return Difference(
         estimate,
-        max(-1.0, estimate - outer * error),
-        min(1.0, estimate + outer * error),
-        max(-1.0, min(score_low, estimate - max(inner, upper) * error)),
-        min(1.0, max(score_high, estimate + max(inner, -lower) * error)),
+        max(-1.0, estimate - width * error),
+        min(1.0, estimate + width * error),
+        max(-1.0, min(score_low, estimate - max(inner_width, upper) * error)),
+        min(1.0, max(score_high, estimate + max(inner_width, -lower) * error)),
         p,
         error,
         n,
@@ -126,41 +129,37 @@ def _studentised(sums: Floats, sizes: Floats, estimate: float, resamples: int, s
     return studentised
 
 
-def _by_score(first: Floats, second: Floats, clusters: Ints, estimate: float, error: float) -> Difference:
-    """Return the difference with Tango's interval, at the number of pairs that the clusters are worth.
+def _by_score(difference: Floats, sums: Floats, sizes: Floats, confidence: float) -> tuple[float, float]:
+    """Return Tango's interval, its variance times what the clusters add to it.
 
+    Variance and design effect are those at the gap that is tried, as in any score test. At the gap seen, the
+    design effect is least where by chance no cluster with a large gap was drawn, and the interval misses.
     Partial credit enters as its mean gains and losses, which only widens the interval.
     """
-    n = len(first)
-    groups = int(dense(clusters).max()) + 1
-    gains, losses, effective = _effective(first, second, estimate, error, groups)
-    outer = tango(gains, losses, effective, 0.95)
-    # Of a few clusters the effective number is itself a guess: the test of equivalence takes Student's width for it.
-    inner = tango(gains, losses, effective, _as_normal(INNER, n, groups))
-    # Below one discordant pair per cluster the exact test is McNemar's; clusters shrink its counts.
-    shrink = effective / n
-    p = mcnemar(round(gains * n * shrink), round(losses * n * shrink))
-    test = "McNemar" if groups == n and _binary(first) and _binary(second) else "sign"
-    return Difference(estimate, *outer, *inner, p, error, n, groups, "score", test)
+    n, groups = len(difference), len(sizes)
+    gains, losses = (float(np.maximum(sign * difference, 0).sum()) / n for sign in (1, -1))
+    if groups in (1, n):
+        # A single cluster is worth one pair.
+        return tango(gains, losses, groups, confidence)
+    together = float(sums @ sums), float(sums @ sizes), float(sizes @ sizes)
+    apart = float(difference @ difference), float(sums.sum()), float(n)
+
+    def design_effect(gap: float) -> float:
+        of_clusters, of_pairs = (a - 2 * gap * b + gap * gap * c for a, b, c in (together, apart))
+        return max(LEAST_DESIGN_EFFECT, of_clusters / of_pairs) if of_pairs > 1e-12 else together[2] / n
+
+    # Student's t with its squares taken at the gap tried, not at the mean, has this for its critical value.
+    t = float(special.stdtrit(groups - 1, 0.5 + confidence / 2))
+    critical = t * math.sqrt(groups / (groups - 1 + t * t))
+    return tango(gains, losses, n, 2 * float(special.ndtr(critical)) - 1, design_effect)
 
 
-def _as_normal(level: float, n: int, groups: int) -> float:
-    """Return the confidence at which a normal interval is as wide as Student's over few clusters."""
-    if groups == n or groups < 2:
-        return level
-    return 2 * float(special.ndtr(special.stdtrit(groups - 1, 0.5 + level / 2))) - 1
-
-
-def _effective(
-    first: Floats, second: Floats, estimate: float, error: float, groups: int
-) -> tuple[float, float, float]:
-    """Return mean gains and losses, and the number of unrelated pairs that would have the same spread."""
-    n = len(first)
-    gains = float(np.maximum(first - second, 0).sum()) / n
-    losses = float(np.maximum(second - first, 0).sum()) / n
-    independent = (gains + losses - estimate**2) / n
-    inflated = error * error / independent if independent > 1e-15 else 1.0
-    return gains, losses, min(float(n), n / max(inflated, 1.0)) if error > 0 else float(groups)
+def _exact_test(difference: Floats, sums: Floats, exact: bool) -> tuple[float, str] | None:
+    """Return the p-value of McNemar's test or, of clusters or partial credit, the sign-flip test; None: too long."""
+    if exact and len(sums) == len(difference):
+        return mcnemar(int((difference > 0).sum()), int((difference < 0).sum())), "McNemar"
+    p = sign_flip(sums)
+    return None if p is None else (p, "sign-flip")
 
 
 def shifted(difference: Difference, by: float) -> Difference:

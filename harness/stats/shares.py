@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,9 @@ from scipy import special
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.signedinteger[Any]]
+_FINEST = 1_000
+"""Sums of clusters are counted in whole numbers up to this."""
+_MOST_STEPS = 100_000_000
 
 
 class Interval(NamedTuple):
@@ -97,7 +100,13 @@ def robust_variance(centred_sums: Floats, n: float) -> float:
     return float(np.square(centred_sums).sum()) / n**2 * groups / (groups - 1)
 
 
-def tango(gains: float, losses: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+def tango(
+    gains: float,
+    losses: float,
+    n: float,
+    confidence: float = 0.95,
+    design_effect: Callable[[float], float] | None = None,
+) -> tuple[float, float]:
     """Return Tango's score interval of a difference of paired shares.
 
     Tango, Stat. Med. 17 (1998) 891. Open also when no pair is discordant.
@@ -107,6 +116,7 @@ def tango(gains: float, losses: float, n: float, confidence: float = 0.95) -> tu
         losses: Share of pairs where only the second is right.
         n: Pairs; an effective number may be fractional.
         confidence: Nominal coverage.
+        design_effect: What the variance is multiplied by at a difference (Rao and Scott, Biometrics 48 (1992) 577).
     """
     z = float(special.ndtri(0.5 + confidence / 2))
     up, down = gains * n, losses * n
@@ -116,7 +126,7 @@ def tango(gains: float, losses: float, n: float, confidence: float = 0.95) -> tu
         b = -up - down + (2 * n - up + down) * delta
         c = -down * delta * (1 - delta)
         q = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
-        variance = n * (2 * q + delta * (1 - delta))
+        variance = n * (2 * q + delta * (1 - delta)) * (design_effect(delta) if design_effect else 1.0)
         shift = up - down - n * delta
         if variance <= 1e-15:
             return 0.0 if abs(shift) <= 1e-12 else math.copysign(math.inf, shift)
@@ -146,6 +156,38 @@ def mcnemar(gains: int, losses: int) -> float:
         return 1.0
     # Symmetric at one half: twice the smaller tail.
     return min(1.0, 2 * float(special.bdtr(min(gains, losses), gains + losses, 0.5)))
+
+
+def sign_flip(sums: Floats) -> float | None:
+    """Return the exact two-sided p-value of the sign-flip test of clusters' sums of differences.
+
+    Were the two models alike, every sum could as well have had the other sign: the p-value is the share of
+    all flips whose total is at least as far from zero (Fisher, The Design of Experiments (1935), section 21).
+    For clusters of one pair it is McNemar's. It holds its level for any number of clusters; sums that are not
+    symmetric about zero keep it in the limit (Janssen, Stat. Probab. Lett. 36 (1997) 9).
+
+    Args:
+        sums: One for each cluster. Large or broken ones are counted in thousandths of the largest.
+
+    Returns:
+        None where counting the flips would take seconds.
+    """
+    largest = float(np.abs(sums).max())
+    if largest <= 1e-12:
+        return 1.0
+    steps = sums if largest <= _FINEST and (np.rint(sums) == sums).all() else sums * (_FINEST / largest)
+    whole = np.rint(steps).astype(np.int64)
+    sizes = np.sort(np.abs(whole[whole != 0]))
+    # The total is the sum less twice what is flipped, so only so much may be flipped in the tail.
+    tail = int(sizes.sum() - abs(whole.sum())) // 2
+    if (tail + 1_000) * len(sizes) > _MOST_STEPS:
+        return None
+    chances = np.zeros(tail + 1)
+    chances[0] = 1.0
+    for size in sizes:
+        chances[size:] += chances[: max(0, tail + 1 - size)]
+        chances /= 2
+    return min(1.0, 2 * float(chances.sum()))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
