@@ -17,7 +17,7 @@ import pandas as pd
 
 from harness.analysis.energy import energy_kwh
 from harness.analysis.frames import Runs, floats, groups
-from harness.prices import GpuPrice, Rates, UnitPrices, Unpriced, model_price
+from harness.prices import GpuPrice, Quote, Rates, UnitPrices, Unpriced, model_price
 from harness.stats import Floats
 
 TOKENS = (
@@ -29,7 +29,6 @@ TOKENS = (
     "image_count",
 )
 """What is billed by the piece; a provider that bills images as tokens has no price for ``image_count``."""
-Quote = UnitPrices | GpuPrice | Unpriced
 
 
 @dataclass(frozen=True)
