@@ -258,10 +258,11 @@ def conducted(
     with RunWriter(folder) as writer, view_type(console) as view:
         if metrics_port is None:
             return _until_done(assembly, writer, settings, view, resumed)
-        from harness.metrics import MetricsWatcher
+        from harness.metrics import MetricsWatcher, Serving
 
-        with MetricsWatcher(view, metrics_port, suite.name, folder.name) as watcher:
-            view.tell(f"metrics at {watcher.url}")
+        watcher = MetricsWatcher(view, suite.name, folder.name)
+        with Serving(watcher.runs, metrics_port, option="--metrics-port") as serving:
+            view.tell(f"metrics at {serving.url}")
             return _until_done(assembly, writer, settings, watcher, resumed)
 
 

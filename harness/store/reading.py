@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +28,7 @@ from harness.values import Attempt
 if TYPE_CHECKING:
     import pandas as pd
 
+_ATTEMPT = tuple(field.name for field in dataclasses.fields(Attempt))
 _READERS = 2
 _AHEAD = 16
 
@@ -72,7 +73,7 @@ def read_payload(
 
 def read_telemetry(run: Path) -> pd.DataFrame:
     """Return the GPU samples of a run, none where no GPU was seen. See :data:`harness.schema.TELEMETRY_SCHEMA`."""
-    parts = [_read_part(path, TELEMETRY_SCHEMA) for path in sorted(run.glob("telemetry-*.parquet"))]
+    parts = [read_part(path, TELEMETRY_SCHEMA) for path in sorted(run.glob("telemetry-*.parquet"))]
     tables = [part.cast(TELEMETRY_SCHEMA) for part in parts]
     frame: pd.DataFrame = (pa.concat_tables(tables) if tables else TELEMETRY_SCHEMA.empty_table()).to_pandas()
     return frame
@@ -80,13 +81,16 @@ def read_telemetry(run: Path) -> pd.DataFrame:
 
 def attempts_of(run: Path) -> list[Attempt]:
     """Return every attempt of a run as a value, in the order written: what a resumed run goes on from."""
-    names = [field.name for field in dataclasses.fields(Attempt)]
-    rows = _read([run], "attempts", ATTEMPT_SCHEMA, None).select(names).to_pylist()
-    for row in rows:
-        row["params_changes"] = tuple(row["params_changes"])
-        row["chunk_s"] = tuple(row["chunk_s"])
-        row["chunk_tokens"] = None if row["chunk_tokens"] is None else tuple(row["chunk_tokens"])
-    return [Attempt(**row) for row in rows]
+    return [attempt_of(row) for row in _read([run], "attempts", ATTEMPT_SCHEMA, None).to_pylist()]
+
+
+def attempt_of(row: Mapping[str, Any]) -> Attempt:
+    """Return an attempt as a value, of a row as Arrow or a journal gives it; what an older one lacks is null."""
+    given: dict[str, Any] = {name: row.get(name) for name in _ATTEMPT}
+    for name in ("params_changes", "chunk_s", "chunk_tokens"):
+        if given[name] is not None:
+            given[name] = tuple(given[name])
+    return Attempt(**given)
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
@@ -203,7 +207,9 @@ def part_readers(
         parts = {part_number(path): path for path in sorted(run.glob(f"{kind}-*.parquet"))}
         closed = {part_number(path) for path in run.glob("attempts-*.parquet")}
         reads = [
-            partial(_read_part, path, wanted, coded) for number, path in parts.items() if number in closed
+            partial(read_part, path, wanted, coded=coded)
+            for number, path in parts.items()
+            if number in closed
         ]
         reads += [
             partial(_read_journal, path, kind, stored, names)
@@ -220,8 +226,18 @@ def _read_journal(path: Path, kind: str, schema: pa.Schema, columns: Sequence[st
     return pa.Table.from_pylist(rows, schema=schema).select(columns)
 
 
-def _read_part(path: Path, wanted: pa.Schema, coded: Sequence[str] = ()) -> pa.Table:
-    """Read one part, with texts as Parquet's own dictionaries where ``coded``; a column that an older part lacks is null."""
+def read_part(path: Path, wanted: pa.Schema, after: int = 0, coded: Sequence[str] = ()) -> pa.Table:
+    """Read one part, without its first ``after`` rows; a column that an older part lacks is null.
+
+    Args:
+        path: The part.
+        wanted: Columns and their types.
+        after: Rows to leave out.
+        coded: Texts to read as Parquet's own dictionaries.
+
+    Raises:
+        ResultsError: It cannot be read, or was written by a newer schema.
+    """
     try:
         file = _opened(path, coded)
         metadata = file.schema_arrow.metadata or {}
@@ -229,6 +245,8 @@ def _read_part(path: Path, wanted: pa.Schema, coded: Sequence[str] = ()) -> pa.T
         if version > SCHEMA_VERSION:
             msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer one"
             raise ResultsError(msg)
+        if after >= file.metadata.num_rows:
+            return wanted.empty_table()
         names = set(file.schema_arrow.names)
         there = [name for name in wanted.names if name in names]
         table = file.read(columns=there, use_threads=False)
@@ -238,7 +256,7 @@ def _read_part(path: Path, wanted: pa.Schema, coded: Sequence[str] = ()) -> pa.T
     for name in wanted.names:
         if name not in there:
             table = table.append_column(wanted.field(name), pa.nulls(table.num_rows, wanted.field(name).type))
-    return table.select(wanted.names)
+    return table.select(wanted.names).slice(after)
 
 
 def _opened(path: Path, coded: Sequence[str]) -> pq.ParquetFile:
@@ -250,13 +268,16 @@ def _opened(path: Path, coded: Sequence[str]) -> pq.ParquetFile:
 
 def journal_rows(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return the whole lines of a journal; a torn last line was never reported as done."""
-    rows: list[tuple[dict[str, Any], dict[str, Any]]] = []
     with path.open("rb") as file:
-        for line in file:
-            with contextlib.suppress(orjson.JSONDecodeError, ValueError):
-                attempt, payload = orjson.loads(line)
-                rows.append((attempt, payload))
-    return rows
+        return list(whole(file))
+
+
+def whole(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield what a journal's lines hold, without those that are torn."""
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            attempt, payload = orjson.loads(line)
+            yield attempt, payload
 
 
 def typed(row: Mapping[str, Any]) -> dict[str, Any]:
