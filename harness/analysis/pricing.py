@@ -17,13 +17,8 @@ import pandas as pd
 
 from harness.analysis.energy import energy_kwh
 from harness.analysis.frames import Runs, floats, groups
-<<<<<<< HEAD
-from harness.prices import GpuPrice, Rates, UnitPrices, Unpriced, model_price
-from harness.stats import Floats, Ints
-=======
 from harness.prices import GpuPrice, Quote, Rates, UnitPrices, Unpriced, model_price
-from harness.stats import Floats
->>>>>>> metrics
+from harness.stats import Floats, Ints
 
 TOKENS = (
     "input_tokens",
@@ -34,7 +29,6 @@ TOKENS = (
     "image_count",
 )
 """What is billed by the piece; a provider that bills images as tokens has no price for ``image_count``."""
-<<<<<<< HEAD
 _QUOTED = ("run_id", "model_id", "runner", "model_asked", "model_served", "service_tier", "started_at")
 BILL_COLUMNS = (
     *(
@@ -51,9 +45,6 @@ BILL_COLUMNS = (
     ),
 )
 """Columns of the runs' frame that :func:`bill` uses."""
-Quote = UnitPrices | GpuPrice | Unpriced
-=======
->>>>>>> metrics
 
 
 @dataclass(frozen=True)
