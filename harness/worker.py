@@ -28,7 +28,7 @@ from harness.values import Session
 
 FLUSH_S = 0.05
 """Attempts are handed on so often: rarely enough that few frames are made, often enough for the live view."""
-UNREAD_BYTES = 2**20
+UNREAD_BYTES = 2**24
 """What may wait for a run that is behind before a worker's senders wait too."""
 
 
