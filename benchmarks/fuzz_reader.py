@@ -104,7 +104,7 @@ def unguided(name: str, arguments: list[str]) -> None:
 
 
 def steady(name: str, inputs: int, folder: Path) -> dict[str, Any]:
-    """Feed a corpus over and over; return how far memory grew after the first quarter, and the time of an input."""
+    """Feed a corpus over and over; return how far memory grew in the second half, and the time of an input."""
     corpus = [path.read_bytes() for path in sorted(folder.iterdir())]
     rounds = max(4, inputs // len(corpus))
     reader = opened(name)
@@ -116,14 +116,15 @@ def steady(name: str, inputs: int, folder: Path) -> dict[str, Any]:
             slowest_s = max(slowest_s, time.perf_counter() - one_s)
         rss_kb[turn] = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e3
     fed = rounds * len(corpus)
-    first = rounds // 4
+    half = rounds // 2
     return {
         "inputs": fed,
         "inputs_per_s": round(fed / (time.perf_counter() - began_s), 1),
         "slowest_s": round(slowest_s, 4),
-        "rss_mb_first": round(rss_kb[first] / 1e3, 1),
-        "rss_mb_last": round(rss_kb[-1] / 1e3, 1),
-        "kb_per_input": round((rss_kb[-1] - rss_kb[first]) / ((rounds - 1 - first) * len(corpus)), 3),
+        "exchanges_per_input": round(getattr(reader, "exchanges", fed) / fed, 2),
+        "rss_mb_half": round(rss_kb[half] / 1e3, 1),
+        "rss_mb_end": round(rss_kb[-1] / 1e3, 1),
+        "kb_per_input": round((rss_kb[-1] - rss_kb[half]) / ((rounds - 1 - half) * len(corpus)), 3),
     }
 
 

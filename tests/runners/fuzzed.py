@@ -262,11 +262,19 @@ class Door:
 
 @dataclass
 class Reader:
-    """The readers of one runner, opened once; each input starts without connections."""
+    """The readers of one runner, opened once; each input starts without connections.
+
+    Attributes:
+        name: Of the runner.
+        loop: On which all is read.
+        doors: One for each of its protocols.
+        exchanges: Requests answered; an input that is compared, or comes between two whole replies, stands for several.
+    """
 
     name: str
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     doors: list[Door] = field(default_factory=list)
+    exchanges: int = 0
 
     def __post_init__(self) -> None:
         self.doors = [self._door(protocol) for protocol in PROTOCOLS[self.name]]
@@ -288,6 +296,7 @@ class Reader:
         return door
 
     def _response(self, door: Door, scripts: list[Script]) -> Response:
+        self.exchanges += 1
         door.transport.scripts = scripts
         with _without_threads() if door.protocol.likelihood else contextlib.nullcontext():
             return self.loop.run_until_complete(measure(door.runner, door.call, DEADLINE_S))
@@ -388,11 +397,11 @@ def _said(response: Response) -> tuple[object, ...]:
 
 def holds(response: Response) -> None:
     """Every value has a place in the row's columns and in UTF-8; the failure is none of the runner's own."""
-    row = {name: getattr(response, name) for name in SAID}
-    usage = response.usage
-    row |= {name: getattr(usage, name) for name in usage.__slots__}
-    for name, value in row.items():
-        pa.array([value], ATTEMPT_SCHEMA.field(name).type)
+    for source, names in ((response, SAID), (response.usage, response.usage.__slots__)):
+        for name in names:
+            value = getattr(source, name)
+            if value is not None:
+                pa.array([value], ATTEMPT_SCHEMA.field(name).type)
     response.answer.encode()
     response.reasoning.encode()
     if response.failure is not None:
