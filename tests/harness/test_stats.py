@@ -14,6 +14,7 @@ from statsmodels.stats.proportion import proportion_confint
 from harness.stats import (
     cluster_sums,
     compare_quotients,
+    dense,
     equivalent,
     holm,
     items_needed,
@@ -296,6 +297,14 @@ def test_the_best_of_equals_is_flattered() -> None:
 
     assert 0.3 * error < selection_bias(scores, np.arange(400)) < 2.2 * error
     assert selection_bias(scores[:, :1], np.arange(400)) == 0
+
+
+@pytest.mark.parametrize("codes", [[7, 3, 7, 5], [-2, 9, -2], [0, 10**12, 5], [4], []])
+def test_dense_codes_are_the_inverse_of_unique(codes: list[int]) -> None:
+    """Whether they are counted or sorted."""
+    given = np.array(codes, dtype=np.int64)
+
+    assert np.array_equal(dense(given), np.unique(given, return_inverse=True)[1])
 
 
 def test_cluster_sums_skip_codes_that_are_not_there() -> None:
