@@ -48,7 +48,10 @@ class Columns:
         # Arrow numbers texts without holding the interpreter.
         with ThreadPoolExecutor(_THREADS) as pool:
             made = pool.map(lambda name: self._columns.pop(name).whole(), names)
-            return pd.DataFrame(dict(zip(names, made, strict=True)), copy=False)
+            frame = pd.DataFrame(dict(zip(names, made, strict=True)), copy=False)
+        # Arrow keeps the room of the parts for more of them, which do not come.
+        pa.default_memory_pool().release_unused()
+        return frame
 
 
 def _column(field: pa.Field, texts: set[str], rows: int) -> _Column:

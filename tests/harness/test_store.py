@@ -188,6 +188,16 @@ def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
     assert list(read_attempts([tmp_path], ["outcome", "score"]).columns) == ["outcome", "score"]
 
 
+def test_an_older_part_lacks_a_coded_text(tmp_path: Path) -> None:
+    """Texts that are wanted as categories are null there too, though Parquet is asked for them by name."""
+    write(tmp_path, [ATTEMPT])
+    part = tmp_path / "attempts-00001.parquet"
+    pq.write_table(pq.read_table(part).drop_columns(["response_id"]), part)
+    found = read_attempts([tmp_path], ["sample_id", "response_id"], coded=["sample_id", "response_id"])
+
+    assert (found["sample_id"].tolist(), found["response_id"].isna().all()) == ([ATTEMPT.sample_id], True)
+
+
 def test_an_image_is_kept_once(tmp_path: Path) -> None:
     """Media go by hash."""
     with RunWriter(tmp_path) as writer:

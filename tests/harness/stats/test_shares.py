@@ -11,7 +11,7 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.stats import cluster_sums, holm, mcnemar, mean_interval, tango, wilson
+from harness.stats import cluster_sums, dense, holm, mcnemar, mean_interval, tango, wilson
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (7, 10), (10, 10), (81, 263), (1, 1000)])
@@ -92,6 +92,14 @@ def test_tango_is_the_score_interval(gains: int, losses: int, n: int) -> None:
 def test_holm_by_hand() -> None:
     """0.01, 0.04, 0.03 of three: 3 x 0.01, then max(.03, 2 x 0.03), then max(.06, 0.04); unknown stays."""
     assert holm([0.01, None, 0.04, 0.03]) == pytest.approx([0.03, None, 0.06, 0.06])
+
+
+@pytest.mark.parametrize("codes", [[7, 3, 7, 5], [-2, 9, -2], [0, 10**12, 5], [4], []])
+def test_dense_codes_are_the_inverse_of_unique(codes: list[int]) -> None:
+    """Whether they are counted or sorted."""
+    given = np.array(codes, dtype=np.int64)
+
+    assert np.array_equal(dense(given), np.unique(given, return_inverse=True)[1])
 
 
 def test_cluster_sums_skip_codes_that_are_not_there() -> None:
