@@ -242,18 +242,17 @@ def test_the_columns_it_reads_are_all_it_uses(make_run: Make, attempt: Attempts,
     """The gap of a folder is that of its whole table: with retries, a rate, failures, images and a cached answer."""
     cells = [("closed-a", 30), ("closed-b", 25), ("open-a", 28), ("open-b", 20)]
     rows = [row for model, right in cells for row in answers(model, right, 40)]
+    odd: tuple[dict[str, Any], ...] = (
+        {"final": False, "outcome": "infra", "score": None},
+        {"attempt": 2},
+        {"image_count": 1, "image_bytes": 9, "image_detail": "low"},
+        {"from_cache": True},
+        {"phase": "warmup"},
+    )
     rows += [
         attempt(model_id=model, sample_id=f"late {number}", load_kind="rate", load_value=4.0, **given)
         for model, _ in cells
-        for number, given in enumerate(
-            (
-                {"final": False, "outcome": "infra", "score": None},
-                {"attempt": 2},
-                {"image_count": 1, "image_bytes": 9, "image_detail": "low"},
-                {"from_cache": True},
-                {"phase": "warmup"},
-            )
-        )
+        for number, given in enumerate(odd)
     ]
     run = make_run(rows)
 

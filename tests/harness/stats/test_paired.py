@@ -6,9 +6,19 @@ import math
 
 import numpy as np
 import pytest
+from scipy import optimize
 from scipy import stats as scipy_stats
 
-from harness.stats import equivalent, items_needed, paired_difference, pairs_to_settle, shifted
+from harness.stats import (
+    equivalent,
+    items_needed,
+    mcnemar,
+    paired_difference,
+    pairs_to_settle,
+    shifted,
+    sign_flip,
+    tango,
+)
 
 
 def test_pairs_that_all_agree_keep_a_width() -> None:
@@ -124,7 +134,7 @@ def test_clusters_and_partial_credit_are_not_tested_by_mcnemar() -> None:
 
     assert paired_difference(first, second, np.arange(200)).test == "bootstrap-t"
     binary = paired_difference(first.round(), second.round(), np.arange(200) // 2)
-    assert binary.test == "bootstrap-t"
+    assert binary.test == "sign-flip"
 
 
 def test_pairs_to_settle_takes_the_shorter_way() -> None:
@@ -148,3 +158,76 @@ def test_nothing_settles_a_gap_of_zero_without_a_margin() -> None:
     same = np.array([1.0, 0.0] * 50)
 
     assert pairs_to_settle(paired_difference(same, same, np.arange(100))) is None
+
+
+@pytest.mark.parametrize(("gains", "losses"), [(0, 0), (5, 0), (3, 9), (700, 640)])
+def test_the_sign_flip_test_of_single_pairs_is_mcnemars(gains: int, losses: int) -> None:
+    """Clusters of one pair: every flip is a toss of one coin."""
+    sums = np.repeat([1.0, -1.0, 0.0], [gains, losses, 30])
+
+    assert sign_flip(sums) == pytest.approx(mcnemar(gains, losses), abs=1e-12)
+
+
+def test_the_sign_flip_test_by_hand() -> None:
+    """Sums 2, 1, 1: of eight flips only +++ and --- reach a total of 4, so 2 / 8."""
+    assert sign_flip(np.array([2.0, 1, 1])) == pytest.approx(0.25)
+
+
+def test_the_sign_flip_test_is_scipys() -> None:
+    """Twelve clusters whose sums are -4 to 6, all 4,096 flips tried by scipy."""
+    sums = np.random.default_rng(8).integers(-4, 7, 12).astype(float)
+    peer = scipy_stats.permutation_test(
+        (sums,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
+    )
+
+    assert sign_flip(sums) == pytest.approx(float(peer.pvalue), abs=1e-12)
+
+
+def test_too_many_flips_are_not_counted() -> None:
+    """A hundred thousand clusters of ten would take minutes."""
+    assert sign_flip(np.tile([10.0, -9.0], 50_000)) is None
+
+
+def test_clusters_of_like_pairs_are_worth_one_each() -> None:
+    """Twenty clusters of five like pairs: the design effect is 5 at any gap, so Tango's for 20 pairs.
+
+    Its critical value is that of Student's t, with the squares taken at the gap: t = 2.093 over 19 degrees
+    of freedom gives 2.093 x sqrt(20 / (19 + 2.093^2)) = 1.936, which a normal variable stays below in 94.71 %.
+    """
+    first, second = np.zeros(20), np.zeros(20)
+    first[:4], second[4:5] = 1, 1
+    found = paired_difference(np.repeat(first, 5), np.repeat(second, 5), np.repeat(np.arange(20), 5))
+
+    assert found.method == "score"
+    assert (found.low, found.high) == pytest.approx(tango(4 / 20, 1 / 20, 20, 0.94714), abs=1e-4)
+
+
+def test_a_score_interval_over_clusters_is_where_its_statistic_is_critical() -> None:
+    """Six clusters of two: at both bounds gap over Tango's error times the clusters' excess is Student's critical."""
+    difference = np.array([1.0, 1, 1, 0, 0, 0, 0, 0, -1, 0, 0, 0])
+    found = paired_difference(np.maximum(difference, 0), np.maximum(-difference, 0), np.arange(12) // 2)
+    sums = difference.reshape(6, 2).sum(axis=1)
+    t = scipy_stats.t.ppf(0.975, 5)
+
+    for gap in (found.low, found.high):
+        excess = ((sums - 2 * gap) ** 2).sum() / ((difference - gap) ** 2).sum()
+        gains, losses, n = 3, 1, 12
+
+        def minus_log_likelihood(loss: float, gap: float = gap) -> float:
+            parts = ((3, loss + gap), (1, loss), (8, 1 - 2 * loss - gap))
+            return -sum(count * math.log(max(share, 1e-300)) for count, share in parts)
+
+        ends = (max(0.0, -gap) + 1e-12, (1 - gap) / 2 - 1e-12)
+        loss = optimize.minimize_scalar(
+            minus_log_likelihood, bounds=ends, method="bounded", options={"xatol": 1e-12}
+        ).x
+        score = (gains - losses - n * gap) / math.sqrt(n * (2 * loss + gap * (1 - gap)) * excess)
+
+        assert abs(score) == pytest.approx(t * math.sqrt(6 / (5 + t * t)), rel=1e-3)
+
+
+def test_clusters_whose_answers_cancel_keep_a_width() -> None:
+    """Ten clusters, each one gain and one tie: no spread between them, yet no certainty."""
+    found = paired_difference(np.tile([1.0, 1.0], 10), np.tile([0.0, 1.0], 10), np.arange(20) // 2)
+
+    assert found.high - found.low > 0.2
