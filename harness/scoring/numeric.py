@@ -171,7 +171,9 @@ def numbers(text: str) -> list[Number]:
         value = _value(match)
         if value is not None and math.isfinite(value):
             found.append(
-                Number(value, is_percent=bool(match["percent"]), text=match.group().strip().rstrip("."))
+                Number(
+                    value, is_percent=bool(match["percent"]), text=" ".join(match.group().split()).rstrip(".")
+                )
             )
     return found
 
