@@ -161,7 +161,8 @@ async def drive(
     if load.on_schedule:
         await _on_schedule(requests, see_through, halt, zero_s, first_due_s)
     else:
-        await _in_flight(int(load.value), iter(requests), see_through, halt)
+        # With room to be found, few of the places begin at once.
+        await _in_flight(int(load.value), iter(requests), see_through, halt, one_a_turn=room is None)
 
 
 async def _within(room: Room, send: Send, planned: Planned, number: int, tries: int, halt: Halt) -> Ended:
@@ -181,7 +182,12 @@ SeeThrough = Callable[[Planned, int, float], Coroutine[None, None, None]]
 
 
 async def _in_flight(
-    places: int, waiting: Iterator[tuple[Planned, int]], see_through: SeeThrough, halt: Halt
+    places: int,
+    waiting: Iterator[tuple[Planned, int]],
+    see_through: SeeThrough,
+    halt: Halt,
+    *,
+    one_a_turn: bool,
 ) -> None:
     """Keep ``places`` requests in flight; a request is due the moment a place is free."""
 
@@ -194,8 +200,9 @@ async def _in_flight(
     async with asyncio.TaskGroup() as group:
         for _ in range(places):
             group.create_task(place())
-            # The first replies must not wait unread until the last first request is built.
-            await asyncio.sleep(0)
+            if one_a_turn:
+                # The first replies must not wait unread until the last first request is built.
+                await asyncio.sleep(0)
 
 
 async def _on_schedule(
