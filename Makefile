@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: nightly help setup demo bench test check lint types tests test-vllm test-pages notebooks docs pictures lock wheel clean
+.PHONY: nightly help setup demo bench test check lint types tests test-vllm test-pages fuzz notebooks docs pictures lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,10 @@ test-vllm: setup ## real vLLM on the CPU and LiteLLM, driven through the four cl
 test-pages: setup ## open the pages in a headless Chromium; installs Debian's where there is none and we are root
 	@scripts/setup_chromium.sh
 	@$(BIN)/pytest -m chromium tests/pages
+
+fuzz: setup ## fuzz the readers by coverage for MINUTES (60) of CPU time on JOBS (2) cores; installs atheris, Linux only
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/fuzz.txt
+	@$(BIN)/python benchmarks/fuzz.py --minutes $(or $(MINUTES),60) --jobs $(or $(JOBS),2)
 
 bench: setup ## time the harness against itself, a server of known truth and installed peers; on a quiet machine
 	@for name in saturated streams scored sim_events memory peers; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done

@@ -88,14 +88,17 @@ def guidellm(url: str, folder: Path, tokenizer: Path, requests: int) -> dict[str
     """GuideLLM."""
     found = timed(
         [
-            str(ROOT / ".venv-peers/guidellm/bin/guidellm"), "benchmark", "run", "--target", url, "--model", "truth",
-            "--processor", str(tokenizer), "--profile", "concurrent", "--rate", str(STREAMS),
-            "--max-requests", str(requests), "--data", f"prompt_tokens=16,output_tokens={TOKENS}",
-            "--disable-console", "--output-dir", str(folder), "--outputs", "guidellm.json",
+            str(ROOT / ".venv-peers/guidellm/bin/guidellm"), "run",
+            "--backend", f"kind=openai_http,target={url},model=truth",
+            "--profile", f"kind=concurrent,streams={STREAMS}", "--constraint", f"kind=max_requests,count={requests}",
+            "--tokenizer", f"kind=huggingface_auto,model={tokenizer}",
+            "--data", f"kind=synthetic_text,prompt_tokens=16,output_tokens={TOKENS}",
+            "--disable-console", "--output", f"kind=json,path={folder / 'guidellm.json'}",
         ],
         folder,
     )  # fmt: skip
-    return {**found, "tokens_per_s": requests * TOKENS / found["wall_s"]}
+    told = json.loads((folder / "guidellm.json").read_text())["benchmarks"][0]
+    return {**found, "tokens_per_s": requests * TOKENS / told["duration"]}
 
 
 def aiperf(url: str, folder: Path, tokenizer: Path, requests: int) -> dict[str, float]:
@@ -108,6 +111,8 @@ def aiperf(url: str, folder: Path, tokenizer: Path, requests: int) -> dict[str, 
             "--artifact-dir", str(folder / "aiperf"),
         ],
         folder,
+        # Told to be offline, 0.13 takes a folder for a name on the hub and fails.
+        HF_HUB_OFFLINE="", TRANSFORMERS_OFFLINE="",
     )  # fmt: skip
     told = json.loads(next((folder / "aiperf").rglob("profile_export_aiperf.json")).read_text())
     return {**found, "tokens_per_s": float(told["request_throughput"]["avg"]) * TOKENS}

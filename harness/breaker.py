@@ -71,7 +71,11 @@ class Breaker:
             wait_s = self._rule.wait_s * 2**self._probes
             self._probes += 1
             self._tell(f"{self.why}; probe {self._probes} of {self._rule.probes} in {wait_s:g} s")
-            await self._sleep(wait_s)
+            try:
+                await self._sleep(wait_s)
+            except BaseException:
+                self._probing.release()
+                raise
             if self.state == "open" and not self._halted():
                 return "probe"
         self._probing.release()

@@ -44,6 +44,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "baseline": ("harness.commands.gate", "Keep a run as a baseline, or show those kept."),
     "import": ("harness.commands.imports", "Read logs of lm-eval, Inspect or HELM into a run."),
     "runs": ("harness.commands.runs", "List runs, or check and repair them."),
+    "serve-metrics": (
+        "harness.commands.serve_metrics",
+        "Serve every run of a results folder as Prometheus metrics.",
+    ),
     "list": ("harness.commands.inspect", "List runners, tasks, suites, models, scorers or runs."),
     "schema": ("harness.commands.inspect", "The Parquet columns; the JSON Schema of the suite."),
     "doctor": ("harness.commands.inspect", "What is there on this machine, and what is missing."),
@@ -68,7 +72,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(
-            importlib.import_module(COMMANDS[cmd_name][0]), f"{cmd_name}_command"
+            importlib.import_module(COMMANDS[cmd_name][0]), f"{cmd_name.replace('-', '_')}_command"
         )
         return command
 

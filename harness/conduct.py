@@ -16,6 +16,11 @@ class RetriesDocument(Strict):
     max_wait_s: float = Field(60.0, ge=0, description="longest wait before another attempt")
     per_run: int | None = Field(None, ge=0, description="most retries of the whole run; default: no bound")
     per_model: int | None = Field(None, ge=0, description="most retries at one model; default: no bound")
+    per_provider: int | None = Field(
+        None,
+        ge=0,
+        description="most retries at all models of one runner, base_url and key_env; default: no bound",
+    )
 
 
 class TimeoutsDocument(Strict):

@@ -14,16 +14,18 @@ import math
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 from harness import pipe, wire
 from harness.arrivals import Load
 from harness.errors import BenchError
+from harness.gate import Gate
 from harness.load import Halt
 from harness.plan import Cell
-from harness.sender import Rules, Sent
+from harness.sender import Deliver, Rules, Sent
+from harness.shared_gate import GateServer, Say
 from harness.values import Call, Model, Session
 
 START_LEAD_S = 0.25
@@ -107,8 +109,9 @@ class Crew:
         cell: Cell,
         count: int,
         todo: Sequence[tuple[int, int]],
-        take: Callable[[Sent], None],
+        take: Deliver,
         halt: Halt,
+        gate: Gate,
         *,
         seed: int,
         zero_s: float,
@@ -121,6 +124,7 @@ class Crew:
             todo: Number of each request that is still to be sent, and the attempts made at it.
             take: Called here with each attempt.
             halt: Stops new sends.
+            gate: What the requests of all workers pass.
             seed: Of the back-off's jitter.
             zero_s: The cell's start; ahead of now by ``START_LEAD_S``.
 
@@ -136,8 +140,14 @@ class Crew:
         for member in members:
             places = int(cell.load.value) // count + (member.number < int(cell.load.value) % count)
             share = tuple(todo[member.number :: count])
-            member.say(pipe.Job(bare, places, share, zero_s, first_due_s, seed))
-        telling = asyncio.create_task(self._tell_halt(members, halt))
+            member.say(pipe.Job(bare, places, share, zero_s, first_due_s, seed, gate.is_free))
+
+        def tell_all(message: object) -> None:
+            for member in members:
+                member.say(message)
+
+        shared = GateServer(gate, tell_all)
+        telling = asyncio.create_task(self._tell_halt(tell_all, halt))
         reports: list[pipe.Report] = []
         problems: list[str] = []
 
@@ -146,8 +156,12 @@ class Crew:
                 message = await pipe.read(member.reader)
                 if isinstance(message, list):
                     for ended in message:
+                        if ended.response.failure is None and not ended.how.from_cache:
+                            shared.answered()
                         call = Call({}, ended.params_sent, ended.changes)
-                        take(Sent(requests[ended.number], call, ended.response, ended.how))
+                        await take(Sent(requests[ended.number], call, ended.response, ended.how))
+                elif isinstance(message, pipe.Enter | pipe.Settle):
+                    shared.heard(message, member.say)
                 elif isinstance(message, pipe.Done):
                     reports.append(message.report)
                     if message.problem:
@@ -156,14 +170,15 @@ class Crew:
                 else:
                     code = await member.process.wait()
                     problems.append(f"worker {member.number} ended with code {code}")
-                    for other in members:
-                        other.say(pipe.Stop("a worker died"))
+                    tell_all(pipe.Stop("a worker died"))
+                    shared.close()
                     return
 
         hearing = [asyncio.create_task(hear(member)) for member in members]
         try:
             await asyncio.gather(*hearing)
         finally:
+            shared.close()
             for task in (telling, *hearing):
                 task.cancel()
         if problems:
@@ -173,10 +188,9 @@ class Crew:
         return sorted(reports, key=lambda report: report.worker)
 
     @staticmethod
-    async def _tell_halt(members: Sequence[_Member], halt: Halt) -> None:
+    async def _tell_halt(tell_all: Say, halt: Halt) -> None:
         await halt.wait()
-        for member in members:
-            member.say(pipe.Stop(halt.reason or "halted"))
+        tell_all(pipe.Stop(halt.reason or "halted"))
 
     async def close(self) -> None:
         """End the workers: their socket first, then the processes that do not go by themselves."""

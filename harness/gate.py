@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from harness.breaker import TRIPPING, Breaker, Pass
-from harness.conduct import BreakerDocument, Limits
+from harness.conduct import BreakerDocument
 from harness.load import Halt, Retries
 from harness.pacing import Pacer
 from harness.spending import RetryBudget
-from harness.values import Failure, Response
+from harness.values import Failure, Model, Response, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,60 +29,92 @@ class Entry:
     paced: bool
 
 
+FREE = Entry("go", 0.0, paced=False)
+"""Of a request that nothing held: the circuit is closed, and no limits are known."""
+
+
+class Admission(Protocol):
+    """What a sender asks before and after each request: the run's own :class:`Gate`, or a worker's way to it."""
+
+    async def enter(self, input_chars: int, max_tokens: int | None) -> Entry | None:
+        """Wait until a request may be sent; None: it must not, and is still to be done."""
+
+    async def settle(self, entry: Entry, response: Response, tries: int) -> tuple[bool, bool]:
+        """Count how a request ended; returns whether it stands for its request, and whether another follows."""
+
+    def let_go(self, entry: Entry) -> None:
+        """Count a request that was let go of before it had ended."""
+
+
 class Gate:
-    """One model's gate, for all its cells of a session.
+    """One model's gate, for all its cells of a session and all processes that send to it.
 
     Args:
+        model: The model.
         retries: When to try again.
         budget: Retries left to the run.
         breaker: When the model is given up.
-        limits: What its provider allows. None: nothing is known.
+        pacer: Keeps the limits of its provider's account. None: nothing is known of them.
         halt: Of the run.
         tell: Takes one line for the user.
-        model_id: The model.
     """
 
     def __init__(
         self,
-        model_id: str,
+        model: Model,
         retries: Retries,
         budget: RetryBudget,
         breaker: BreakerDocument,
-        limits: Limits | None,
+        pacer: Pacer | None,
         halt: Halt,
         tell: Callable[[str], None],
     ) -> None:
-        """Start with a closed circuit and full buckets."""
-        self._model_id = model_id
+        """Start with a closed circuit."""
+        self._model = model
         self._retries = retries
         self._budget = budget
+        self._halt = halt
         self.breaker = Breaker(
-            breaker, halt.sleep, lambda: halt.reason is not None, lambda line: tell(f"{model_id}: {line}")
+            breaker, halt.sleep, lambda: halt.reason is not None, lambda line: tell(f"{model.id}: {line}")
         )
-        self._pacer = Pacer(limits, halt.sleep) if limits else None
+        self._pacer = pacer
 
     @property
-    def is_paced(self) -> bool:
-        """Whether a provider's limits are kept here."""
-        return self._pacer is not None
+    def is_free(self) -> bool:
+        """Whether requests pass without being held."""
+        return self._pacer is None and self.breaker.state == "closed"
 
     async def enter(self, input_chars: int, max_tokens: int | None) -> Entry | None:
         """Wait until a request may be sent; None: it must not, and is still to be done."""
+        if self.is_free:
+            return FREE
         let = await self.breaker.enter()
         if let == "no":
             return None
         if self._pacer is None:
             return Entry(let, 0.0, paced=False)
         taken = await self._pacer.enter(self._pacer.expected_tokens(input_chars, max_tokens))
-        return Entry(let, taken, paced=True)
+        entry = Entry(let, taken, paced=True)
+        if self._halt.reason is not None:
+            # The halt ended the wait before the limits did.
+            self.let_go(entry)
+            return None
+        return entry
 
-    def leave(self, entry: Entry, response: Response | None) -> None:
-        """Count how a request ended; None: it was let go of."""
-        failure = response.failure if response else Failure("cancelled", "")
+    async def settle(self, entry: Entry, response: Response, tries: int) -> tuple[bool, bool]:
+        """Count how a request ended; returns :meth:`verdict`."""
+        self.count(entry, response.failure, response.usage)
+        return self.verdict(response.failure, tries)
+
+    def let_go(self, entry: Entry) -> None:
+        """Count a request that was let go of before it had ended."""
+        self.breaker.took("cancelled", entry.let)
+
+    def count(self, entry: Entry, failure: Failure | None, usage: Usage) -> None:
+        """Count how a request ended."""
         self.breaker.took(failure.kind if failure else None, entry.let)
-        if self._pacer is None or response is None:
+        if self._pacer is None:
             return
-        usage = response.usage
         told = usage.input_tokens is not None and usage.output_tokens is not None
         used = (usage.input_tokens or 0) + (usage.output_tokens or 0) if told else None
         self._pacer.leave(entry.tokens, used, usage.output_tokens)
@@ -101,5 +134,5 @@ class Gate:
         again = self._retries.again(failure, tries) or (
             failure.kind in TRIPPING and self.breaker.state == "open"
         )
-        again = again and self._budget.take(self._model_id)
+        again = again and self._budget.take(self._model)
         return not again, again

@@ -194,6 +194,8 @@ async def _in_flight(
     async with asyncio.TaskGroup() as group:
         for _ in range(places):
             group.create_task(place())
+            # The first replies must not wait unread until the last first request is built.
+            await asyncio.sleep(0)
 
 
 async def _on_schedule(

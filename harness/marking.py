@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 
 from harness.grading import Judge
@@ -12,8 +12,8 @@ from harness.record import CellClock, attempt_row
 from harness.sender import Sent
 from harness.values import Attempt, Response, Score
 
-Keep = Callable[[Attempt, Sent, Score | None], None]
-"""Takes each finished row with what it was made of."""
+Keep = Callable[[Attempt, Sent, Score | None], Awaitable[None]]
+"""Takes each finished row with what it was made of, and holds it up while the disk is behind."""
 
 
 class Marking:
@@ -52,25 +52,37 @@ class Marking:
         self._keep = keep
         self._judge = judge
         self._under_way: set[asyncio.Task[None]] = set()
+        self._broken: BaseException | None = None
 
-    def take(self, sent: Sent) -> None:
-        """Score an attempt and keep its row: at once, or when a slow scorer is done with it."""
+    async def take(self, sent: Sent) -> None:
+        """Score an attempt and keep its row: at once, or when a slow scorer is done with it.
+
+        Raises what keeping an earlier row raised: nothing more is asked when its answer cannot be kept.
+        """
+        if self._broken is not None:
+            raise self._broken
         response, judge = sent.response, self._judge
         wanted = sent.planned.is_scored and response.failure is None and response.finish_reason != "refusal"
         if judge is None or not wanted:
-            self._finish(sent, None)
+            await self._finish(sent, None)
         elif not judge.slow:
-            self._finish(sent, _scored(judge, response, sent.planned))
+            await self._finish(sent, _scored(judge, response, sent.planned))
         else:
-            self._under_way.add(asyncio.create_task(self._later(judge, sent)))
+            task = asyncio.create_task(self._later(judge, sent))
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
 
     async def _later(self, judge: Judge, sent: Sent) -> None:
         loop = asyncio.get_running_loop()
-        self._finish(
-            sent, await loop.run_in_executor(self._aside, _scored, judge, sent.response, sent.planned)
-        )
+        score = await loop.run_in_executor(self._aside, _scored, judge, sent.response, sent.planned)
+        await self._finish(sent, score)
 
-    def _finish(self, sent: Sent, score: Score | None) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            self._broken = self._broken or task.exception()
+
+    async def _finish(self, sent: Sent, score: Score | None) -> None:
         row = attempt_row(
             self._run_id,
             self._suite,
@@ -83,12 +95,14 @@ class Marking:
             self._clock,
             simulated=self._simulated,
         )
-        self._keep(row, sent, score)
+        await self._keep(row, sent, score)
 
     async def settle(self) -> None:
         """Wait for the scores still under way; raises what keeping their rows raised."""
-        if self._under_way:
-            await asyncio.gather(*self._under_way)
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+        if self._broken is not None:
+            raise self._broken
 
 
 def _scored(judge: Judge, response: Response, planned: Planned) -> Score:

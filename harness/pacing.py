@@ -16,6 +16,9 @@ The bucket starts full, so a minute can see at most its size and a minute's flow
 FIRST_GUESS_TOKENS = 256
 """Output that a request is thought to bring before any has come back and where no budget is set."""
 
+NO_WAIT_S = 1e-6
+"""Less than this is rounding: a clock need not move by it."""
+
 
 class Bucket:
     """A token bucket that may be overdrawn once: a request larger than the bucket still passes alone.
@@ -55,6 +58,7 @@ class Pacer:
         limits: See :class:`harness.conduct.Limits`.
         sleep: Waits; ends early when the run is halted.
         clock: Now, in seconds.
+        halted: Whether the run is.
     """
 
     def __init__(
@@ -62,10 +66,13 @@ class Pacer:
         limits: Limits,
         sleep: Callable[[float], Awaitable[None]],
         clock: Callable[[], float] = wire.now,
+        *,
+        halted: Callable[[], bool] = lambda: False,
     ) -> None:
         """Start with full buckets."""
         self._sleep = sleep
         self._clock = clock
+        self._halted = halted
         at_s = clock()
         self._requests = Bucket(limits.requests_per_min, at_s) if limits.requests_per_min else None
         self._tokens = Bucket(limits.tokens_per_min, at_s) if limits.tokens_per_min else None
@@ -80,13 +87,12 @@ class Pacer:
         return input_chars / 4 + reply
 
     async def enter(self, tokens: float) -> float:
-        """Wait until a request of about ``tokens`` may go; returns the tokens taken for it."""
+        """Wait until a request of about ``tokens`` may go; returns the tokens taken for it, 0 once the run is halted."""
         async with self._turn:
-            while (wait_s := self._wait_s(tokens)) > 0:
-                before_s = self._clock()
+            while not self._halted() and (wait_s := self._wait_s(tokens)) > NO_WAIT_S:
                 await self._sleep(wait_s)
-                if self._clock() <= before_s:
-                    break  # halted: the caller sees to it
+            if self._halted():
+                return 0.0
             at_s = self._clock()
             if self._requests is not None:
                 self._requests.take(1, at_s)

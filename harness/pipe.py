@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.gate import Entry
 from harness.plan import Cell
 from harness.record import Circumstance
 from harness.sender import Rules
-from harness.values import Model, Response
+from harness.values import Failure, Model, Response, Usage
 
 _SIZE_BYTES = 4
 READ_BYTES = 2**20
@@ -63,6 +64,7 @@ class Job:
         zero_s: When the cell begins, on the clock that all processes of a machine share.
         first_due_s: Where in the schedule it begins; above 0 for a resumed cell.
         seed: Of the back-off's jitter.
+        is_free: Whether requests pass the gate without asking.
     """
 
     cell: Cell
@@ -71,6 +73,7 @@ class Job:
     zero_s: float
     first_due_s: float
     seed: int
+    is_free: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,54 @@ class Stop:
     """Parent to worker: send nothing new."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Parent to worker: whether requests pass the gate without asking has changed."""
+
+    is_free: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Worker to parent: may this request be sent? See :meth:`harness.gate.Gate.enter`."""
+
+    number: int
+    input_chars: int
+    max_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Worker to parent: this is how a request ended; what follows?
+
+    Attributes:
+        number: Of the question. None: no answer is waited for.
+        entry: With which it was sent.
+        failure: How it failed. None: it brought an answer.
+        usage: Tokens by the provider's count.
+        tries: Attempts at it in this session.
+    """
+
+    number: int | None
+    entry: Entry
+    failure: Failure | None
+    usage: Usage
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Parent to worker: what the question of this number has brought.
+
+    Attributes:
+        number: Of the question.
+        value: To :class:`Enter` an entry, or None; to :class:`Settle` whether it stands, and whether another follows.
+    """
+
+    number: int
+    value: Entry | tuple[bool, bool] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import bisect
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from harness.values import Attempt
+
+_STEP = math.log(1.02)
+"""Width of the classes that first-token times are counted in: the median shown is within 1 % of the true one, and a
+run of a million requests keeps no million of times."""
 
 
 @dataclass
@@ -32,7 +37,7 @@ class CellProgress:
     usd: Decimal | None = None
     _score_sum: float = 0.0
     _scored: int = 0
-    _first_token_s: list[float] = field(default_factory=list)
+    _first_tokens: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         """Count what an earlier session finished."""
@@ -53,7 +58,7 @@ class CellProgress:
             self._score_sum += row.score
             self._scored += 1
         if row.first_token_s is not None and row.sent_s is not None:
-            bisect.insort(self._first_token_s, row.first_token_s - row.sent_s)
+            self._first_tokens[round(math.log(max(row.first_token_s - row.sent_s, 1e-6)) / _STEP)] += 1
 
     @property
     def accuracy(self) -> float | None:
@@ -62,9 +67,13 @@ class CellProgress:
 
     @property
     def first_token_p50_s(self) -> float | None:
-        """Median time to the first token of this session; None before the first."""
-        times = self._first_token_s
-        return times[len(times) // 2] if times else None
+        """Median time to the first token of this session, within 1 %; None before the first."""
+        left = self._first_tokens.total() // 2
+        for step in sorted(self._first_tokens):
+            if left < self._first_tokens[step]:
+                return math.exp(step * _STEP)
+            left -= self._first_tokens[step]
+        return None
 
     def rate_rps(self, at_s: float) -> float | None:
         """Return finished requests per second of this session; None before the first."""

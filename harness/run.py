@@ -10,21 +10,24 @@ import asyncio
 import contextlib
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from harness import credentials, wire
+from harness import credentials, heap, wire
 from harness import manifest as manifests
+from harness.conduct import Limits
 from harness.crew import zero_ahead_s
 from harness.errors import BenchError, ResultsError
 from harness.gate import Gate
 from harness.grading import graded, judge_of
 from harness.load import Halt
 from harness.marking import Marking
+from harness.pacing import Pacer
 from harness.pipe import Report
 from harness.plan import Cell, Plan, Planned, PlannedSearch
 from harness.record import CellClock, payload_row
@@ -110,7 +113,11 @@ class _Conductor:
         self.watcher = watcher
         self.halt = halt
         self.spending = Spending(settings.max_usd)
-        self.budget = RetryBudget(settings.retries_per_run, settings.retries_per_model)
+        self.budget = RetryBudget(
+            settings.retries_per_run, settings.retries_per_model, settings.retries_per_provider
+        )
+        self.pacers: dict[tuple[str, Limits], Pacer] = {}
+        self.catching_up = asyncio.Lock()
         credentials.learn()
         simulated = {model_id: runner.simulated for model_id, runner in runners.items()}
         fresh = manifests.opening(plan, writer.folder.name, settings.selection, simulated)
@@ -120,16 +127,22 @@ class _Conductor:
             self.manifest["calibration"] = dict(settings.calibration)
         writer.write_manifest(self.manifest)
         earlier = attempts_of(writer.folder) if resumed else []
+        # What earlier sessions finished; of this one a count is enough, or a long run's memory would grow with it.
         self.kept: set[Key] = set()
+        self.finished: Counter[str] = Counter()
         self.made: dict[Key, int] = {}
         self.earlier: dict[str, list[Attempt]] = {}
+        models = {model.id: model for model in plan.models}
         for row in earlier:
             if row.load_kind == "search":
                 self.earlier.setdefault(row.cell_id, []).append(row)
             key = (row.cell_id, row.sample_id, row.repeat)
             self.made[key] = max(self.made.get(key, 0), row.attempt)
-            if row.final:
+            if row.final and key not in self.kept:
                 self.kept.add(key)
+                self.finished[row.cell_id] += 1
+            if row.attempt > 1 and row.model_id in models:
+                self.budget.count(models[row.model_id])
             self._spend(row, settings.price(row))
         # Half the cores at least stay with the client: a busy machine makes late stamps.
         self.scorers = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2))
@@ -181,7 +194,7 @@ class _Conductor:
         self.watcher.model_opening(model)
         settings = self.settings
         gate = Gate(
-            model.id, settings.retries, self.budget, settings.breaker, settings.limits.get(model.id),
+            model, settings.retries, self.budget, settings.breaker, self._pacer(model),
             self.halt, self.watcher.tell,
         )  # fmt: skip
         stage = Stage(model, runner, session, settings.rules, gate, self.watcher.tell)
@@ -213,6 +226,14 @@ class _Conductor:
                 await runner.close()
                 _redact_logs(log_dir)
 
+    def _pacer(self, model: Model) -> Pacer | None:
+        """Return what keeps a model's limits: where models share an account, the buckets go from one to the next."""
+        limits = self.settings.limits.get(model.id)
+        if limits is None:
+            return None
+        pacer = Pacer(limits, self.halt.sleep, halted=lambda: self.halt.reason is not None)
+        return self.pacers.setdefault((model.account, limits), pacer)
+
     def _grade(self, model: Model) -> None:
         """Keep what the tasks' own judges make of all replies of one model."""
         others = [row for row in self.manifest.get("graded", []) if row["model_id"] != model.id]
@@ -238,11 +259,12 @@ class _Conductor:
             entry = manifests.find(self.manifest["cells"], "cell_id", cell.cell_id)
             with contextlib.suppress(BenchError):  # a server that hides its counters still answers
                 entry["counters_before"] = await stage.runner.counters()
+            await asyncio.to_thread(self._keep_media, cell, todo)
             crew = await stage.crew(cell)
             clock = CellClock(zero_ahead_s() if crew else wire.now(), datetime.now(UTC))
 
-            def keep(row: Attempt, sent: Sent, score: Score | None) -> None:
-                self.keep(cell, row, sent, score)
+            async def keep(row: Attempt, sent: Sent, score: Score | None) -> None:
+                await self.keep(cell, row, sent, score)
                 if tally is not None:
                     tally.take(row)
                     if tally.is_lost:
@@ -256,7 +278,7 @@ class _Conductor:
             samples: list[dict[str, Any]] = []
             reports: list[Report] = []
             try:
-                with GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.zero_s):
+                with GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.zero_s), heap.settled():
                     reports = await stage.perform(
                         cell, crew, todo, marking.take, halt, seed=self.plan.seed, zero_s=clock.zero_s
                     )
@@ -273,7 +295,7 @@ class _Conductor:
                 entry["workers"] = [dataclasses.asdict(report) for report in reports]
                 with contextlib.suppress(BenchError):
                     entry["counters_after"] = await stage.runner.counters()
-                self.writer.sync()
+                await asyncio.to_thread(self.writer.sync)
                 self.writer.add_telemetry(samples)
                 self.writer.write_manifest(self.manifest)
         self.watcher.cell_ended(cell)
@@ -314,24 +336,34 @@ class _Conductor:
         if halt.reason == LOST:
             # What was not sent any more is no part of the plan: nothing is left to resume.
             entry["cut_short"] = True
-            entry["planned"] = sum(key[0] == cell.cell_id for key in self.kept)
+            entry["planned"] = self.finished[cell.cell_id]
             self.writer.write_manifest(self.manifest)
 
     def _search_entry(self, planned: PlannedSearch) -> dict[str, Any]:
         return manifests.find(self.manifest["searches"], "search_id", planned.search_id)
 
-    def keep(self, cell: Cell, row: Attempt, sent: Sent, score: Score | None) -> None:
-        """Put one attempt on disk and report it."""
+    def _keep_media(self, cell: Cell, todo: Sequence[tuple[int, int]]) -> None:
+        """Put a cell's images on disk before it begins: its rows name them, and may not wait for them."""
+        images = {
+            image.sha256: image.data
+            for number, _ in todo
+            for message in cell.requests[number].sample.messages
+            for image in message.images
+        }
+        for digest, data in images.items():
+            self.writer.add_media(digest, data)
+
+    async def keep(self, cell: Cell, row: Attempt, sent: Sent, score: Score | None) -> None:
+        """Put one attempt on disk and report it; holds its sender while the disk is behind."""
         planned = sent.planned
-        for message in planned.sample.messages:
-            for image in message.images:
-                self.writer.add_media(image.sha256, image.data)
         self.writer.add(row, payload_row(row, cell, planned, sent.response, score))
-        if row.final:
-            self.kept.add(self._key(cell, planned))
+        self.finished[cell.cell_id] += row.final
         usd = self.settings.price(row)
         self._spend(row, usd)
         self.watcher.attempt_done(cell, row, usd)
+        if self.writer.is_behind:
+            async with self.catching_up:
+                await asyncio.to_thread(self.writer.catch_up)
 
     def _spend(self, row: Attempt, usd: Decimal | None) -> None:
         """Count what an attempt cost, of this session or an earlier one, and stop at the limit."""

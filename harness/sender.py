@@ -5,7 +5,7 @@ The same in the run's own process and in a worker's, so what is measured does no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from harness import wire
 from harness.arrivals import Load
 from harness.cache import ResponseCache
 from harness.conduct import BreakerDocument
-from harness.gate import Gate
+from harness.gate import Admission
 from harness.load import Ended, Retries, Try
 from harness.measure import LagMeter, measure
 from harness.plan import Cell, Planned, prompt_chars
@@ -73,6 +73,10 @@ class Sent:
     how: Circumstance
 
 
+Deliver = Callable[[Sent], Awaitable[None]]
+"""Takes each attempt as it ends, and holds its sender while what takes it is behind."""
+
+
 class Sender:
     """Makes attempts at one cell's requests, and counts those in flight and those made.
 
@@ -81,7 +85,7 @@ class Sender:
         runner: Its model's open runner.
         rules: See :class:`Rules`.
         meter: Of this process's event loop.
-        deliver: Takes each attempt as it ends.
+        deliver: See :data:`Deliver`.
         gate: What requests pass before and after they are sent.
         worker: Number of this process.
     """
@@ -92,8 +96,8 @@ class Sender:
         runner: Runner,
         rules: Rules,
         meter: LagMeter,
-        deliver: Callable[[Sent], None],
-        gate: Gate,
+        deliver: Deliver,
+        gate: Admission,
         worker: int = 0,
     ) -> None:
         """Start with nothing in flight."""
@@ -122,7 +126,7 @@ class Sender:
         if (
             self.cache is not None
             and self.cache.serves(cell, planned)
-            and self._from_cache(self.cache, attempt)
+            and await self._from_cache(self.cache, attempt)
         ):
             return Ended(None, again=False)
         entry = await self.gate.enter(
@@ -134,18 +138,19 @@ class Sender:
         self.in_flight += 1
         in_flight = self.in_flight
         began_s = wire.now()
-        response: Response | None = None
         rules = self.rules
         try:
             response = await measure(
                 self.runner, call, rules.total_s, first_token_s=rules.first_token_s, gap_s=rules.gap_s
             )
+        except BaseException:
+            self.gate.let_go(entry)
+            raise
         finally:
             self.in_flight -= 1
-            self.gate.leave(entry, response)
         if self.cache is not None and self.cache.serves(cell, planned):
             self.cache.put(self.cache.key(cell, planned, call), response)
-        final, again = self.gate.verdict(response.failure, attempt.tries)
+        final, again = await self.gate.settle(entry, response, attempt.tries)
         # With so many in flight, a request is due when the provider's limits let it go.
         is_paced = entry.paced and not cell.load.on_schedule
         how = Circumstance(
@@ -157,10 +162,10 @@ class Sender:
             worker=self.worker,
         )
         self.made += 1
-        self.deliver(Sent(planned, call, response, how))
+        await self.deliver(Sent(planned, call, response, how))
         return Ended(response.failure, again)
 
-    def _from_cache(self, cache: ResponseCache, attempt: Try) -> bool:
+    async def _from_cache(self, cache: ResponseCache, attempt: Try) -> bool:
         """Deliver a kept answer; returns whether there was one."""
         cell, planned = self.cell, attempt.planned
         call = self.runner.prepare(Request(cell.model, cell.messages(planned), cell.params_of(planned)))
@@ -176,5 +181,5 @@ class Sender:
             worker=self.worker,
             from_cache=True,
         )
-        self.deliver(Sent(planned, call, response, how))
+        await self.deliver(Sent(planned, call, response, how))
         return True

@@ -49,6 +49,7 @@ class Settings:
         total_s: Deadline for one attempt.
         retries_per_run: Most retries of the run. None: no bound.
         retries_per_model: Most retries at each model. None: no bound.
+        retries_per_provider: Most retries at all models of one account. None: no bound.
         breaker: When a model is given up.
         limits: What a model's provider allows, by model id.
         max_usd: Spend at which the run stops. None: no limit.
@@ -65,6 +66,7 @@ class Settings:
     total_s: float = 600.0
     retries_per_run: int | None = None
     retries_per_model: int | None = None
+    retries_per_provider: int | None = None
     breaker: BreakerDocument = field(default_factory=BreakerDocument)
     limits: Mapping[str, Limits] = field(default_factory=dict)
     max_usd: Decimal | None = None

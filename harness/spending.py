@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 
-from harness.values import Attempt
+from harness.values import Attempt, Model
 
 BILLED_UNSEEN: frozenset[str] = frozenset({"cut_stream", "timeout", "garbage", "cancelled"})
 """Failures after which a provider may charge for tokens whose count never arrived."""
@@ -51,24 +51,34 @@ class Spending:
 
 
 class RetryBudget:
-    """How many retries a run and each model may still make.
+    """How many retries a run, each model and each provider's account may still make.
 
     Args:
         per_run: Of the run. None: no bound.
         per_model: Of each model. None: no bound.
+        per_provider: Of all models of one account. None: no bound.
     """
 
-    def __init__(self, per_run: int | None = None, per_model: int | None = None) -> None:
+    def __init__(
+        self, per_run: int | None = None, per_model: int | None = None, per_provider: int | None = None
+    ) -> None:
         """Start with all of it."""
         self.per_run = per_run
         self.per_model = per_model
-        self._made: Counter[str] = Counter()
+        self.per_provider = per_provider
+        self._by_model: Counter[str] = Counter()
+        self._by_account: Counter[str] = Counter()
 
-    def take(self, model_id: str) -> bool:
+    def take(self, model: Model) -> bool:
         """Take one retry; False: there is none left, and the failure stands."""
-        if self.per_run is not None and self._made.total() >= self.per_run:
+        made = (self._by_model.total(), self._by_model[model.id], self._by_account[model.account])
+        bounds = (self.per_run, self.per_model, self.per_provider)
+        if any(bound is not None and count >= bound for count, bound in zip(made, bounds, strict=True)):
             return False
-        if self.per_model is not None and self._made[model_id] >= self.per_model:
-            return False
-        self._made[model_id] += 1
+        self.count(model)
         return True
+
+    def count(self, model: Model) -> None:
+        """Count a retry that was made, here or in an earlier session."""
+        self._by_model[model.id] += 1
+        self._by_account[model.account] += 1

@@ -15,7 +15,7 @@ from harness.measure import LagMeter
 from harness.pipe import Report
 from harness.plan import Cell
 from harness.runner import Runner
-from harness.sender import Rules, Sender, Sent
+from harness.sender import Deliver, Rules, Sender
 from harness.spending import RetryBudget
 from harness.values import Model, Session
 
@@ -28,7 +28,7 @@ class Stage:
         runner: Its runner; opened and closed by whoever made it.
         session: What the runner was opened with.
         rules: For every attempt.
-        gate: What its requests pass; workers have one each, without a provider's limits.
+        gate: What its requests pass, whichever process sends them.
         tell: Takes one line for the user.
     """
 
@@ -56,8 +56,7 @@ class Stage:
         count = workers_for(cell.load, os.cpu_count() or 1)
         # An engine in this process has no address that another process could reach.
         model = getattr(self.runner, "attached", lambda: self.model)()
-        # A provider's limits are of all requests together, and one process counts them.
-        if count == 1 or model is None or self.gate.is_paced:
+        if count == 1 or model is None:
             return None
         if self._size < count:
             await self.close()
@@ -71,20 +70,20 @@ class Stage:
         cell: Cell,
         crew: Crew | None,
         todo: Sequence[tuple[int, int]],
-        take: Callable[[Sent], None],
+        take: Deliver,
         halt: Halt,
         *,
         seed: int,
         zero_s: float,
     ) -> list[Report]:
         """Send a cell's requests, from here or from the workers; returns how each process fared."""
-        if crew is not None:
-            count = workers_for(cell.load, os.cpu_count() or 1)
-            return await crew.perform(cell, count, todo, take, halt, seed=seed, zero_s=zero_s)
-        meter = LagMeter(asyncio.get_running_loop())
         rules, gate = self._rules.for_load(cell.load), self.gate
         if rules is not self._rules:
-            gate = Gate(self.model.id, rules.retries, RetryBudget(), rules.breaker, None, halt, self._tell)
+            gate = Gate(self.model, rules.retries, RetryBudget(), rules.breaker, None, halt, self._tell)
+        if crew is not None:
+            count = workers_for(cell.load, os.cpu_count() or 1)
+            return await crew.perform(cell, count, todo, take, halt, gate, seed=seed, zero_s=zero_s)
+        meter = LagMeter(asyncio.get_running_loop())
         sender = Sender(cell, self.runner, rules, meter, take, gate)
         cpu_s = time.process_time()
         requests = cell.requests

@@ -71,7 +71,11 @@ class ModelDocument(Strict):
     sim: dict[str, Any] | None = Field(None, description="sim: protocol and persona")
     api: Literal["chat", "responses"] | None = Field(None, description="openai: which API")
     engine: dict[str, Any] | None = Field(None, description="vllm: run the engine in this process")
-    limits: LimitsDocument | None = Field(None, description="what the provider's account allows in a minute")
+    limits: LimitsDocument | None = Field(
+        None,
+        description="what the provider's account allows in a minute; models of one runner, base_url and key_env that name"
+        " the same limits share them",
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="anything else the runner takes")
 
     @field_validator("released", mode="before")

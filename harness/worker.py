@@ -16,19 +16,20 @@ import sys
 import time
 from typing import Any
 
-from harness import pipe, wire
+from harness import heap, pipe, wire
 from harness import runner as runners
 from harness.errors import BenchError
-from harness.gate import Gate
 from harness.load import Halt, drive
 from harness.measure import LagMeter
 from harness.runner import Runner
 from harness.sender import Sender, Sent
-from harness.spending import RetryBudget
+from harness.shared_gate import GateProxy
 from harness.values import Session
 
 FLUSH_S = 0.05
 """Attempts are handed on so often: rarely enough that few frames are made, often enough for the live view."""
+UNREAD_BYTES = 2**24
+"""What may wait for a run that is behind before a worker's senders wait too."""
 
 
 class Worker:
@@ -40,6 +41,7 @@ class Worker:
         self._writer = writer
         self._batch: pipe.Batch = []
         self._halt = Halt()
+        self._gate = GateProxy(self._say_in_order, is_free=False)
 
     async def run(self) -> None:
         """Do jobs until the other end goes."""
@@ -74,56 +76,58 @@ class Worker:
             if message is None:
                 if job is not None:
                     job.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
+                    with contextlib.suppress(asyncio.CancelledError, ConnectionError):
                         await job
                 return
             if isinstance(message, pipe.Stop):
                 self._halt.now(message.reason)
+            elif isinstance(message, pipe.Free):
+                self._gate.is_free = message.is_free
+            elif isinstance(message, pipe.Answer):
+                self._gate.heard(message)
             elif isinstance(message, pipe.Job):
                 self._halt = Halt()
+                self._gate = GateProxy(self._say_in_order, is_free=message.is_free)
                 job = asyncio.create_task(self._job(message, runner, opening))
 
     async def _job(self, job: pipe.Job, runner: Runner, opening: pipe.Open) -> None:
         requests = job.cell.requests
         numbers = {(requests[k].sample.sample_id, requests[k].repeat): k for k, _ in job.todo}
 
-        def deliver(sent: Sent) -> None:
+        async def deliver(sent: Sent) -> None:
             number = numbers[sent.planned.sample.sample_id, sent.planned.repeat]
             self._batch.append(
                 pipe.Ended(number, sent.call.params_sent, sent.call.changes, sent.response, sent.how)
             )
+            await self._writer.drain()
 
         meter = LagMeter(asyncio.get_running_loop())
         rules = opening.rules.for_load(job.cell.load)
-        gate = Gate(
-            opening.model.id, rules.retries, RetryBudget(), rules.breaker, None, self._halt, lambda _: None
-        )
-        sender = Sender(job.cell, runner, rules, meter, deliver, gate, opening.worker)
+        sender = Sender(job.cell, runner, rules, meter, deliver, self._gate, opening.worker)
         if job.todo:
             sender.warm_up(requests[job.todo[0][0]])
         began_s, cpu_s = wire.now(), time.process_time()
         flushing = asyncio.create_task(self._flush_often())
         problem: str | None = None
         try:
-            await drive(
-                dataclasses.replace(job.cell.load, value=float(job.places))
-                if not job.cell.load.on_schedule
-                else job.cell.load,
-                [(requests[number], made) for number, made in job.todo],
-                sender.send,
-                retries=rules.retries,
-                halt=self._halt,
-                seed=job.seed + opening.worker,
-                zero_s=job.zero_s,
-                first_due_s=job.first_due_s,
-            )
+            with heap.settled():
+                await drive(
+                    dataclasses.replace(job.cell.load, value=float(job.places))
+                    if not job.cell.load.on_schedule
+                    else job.cell.load,
+                    [(requests[number], made) for number, made in job.todo],
+                    sender.send,
+                    retries=rules.retries,
+                    halt=self._halt,
+                    seed=job.seed + opening.worker,
+                    zero_s=job.zero_s,
+                    first_due_s=job.first_due_s,
+                )
         except Exception as exc:  # noqa: BLE001 - what was measured must still be handed on
             problem = f"{type(exc).__name__}: {exc}"
         finally:
             flushing.cancel()
             meter.stop()
-        if gate.breaker.state == "given_up":
-            problem = problem or f"given up after {gate.breaker.why}"
         wall_s = max(wire.now() - began_s, 1e-9)
         self._flush()
         report = pipe.Report(
@@ -142,6 +146,11 @@ class Worker:
             self._say(self._batch)
             self._batch = []
 
+    def _say_in_order(self, message: object) -> None:
+        """Say something that counts after all attempts that have ended before it."""
+        self._flush()
+        self._say(message)
+
     def _say(self, message: Any) -> None:
         self._writer.write(pipe.frame(message))
 
@@ -149,6 +158,7 @@ class Worker:
 async def _main(descriptor: int) -> None:
     connection = socket.socket(fileno=descriptor)
     reader, writer = await asyncio.open_connection(sock=connection, limit=pipe.READ_BYTES)
+    writer.transport.set_write_buffer_limits(UNREAD_BYTES)
     await Worker(reader, writer).run()
     writer.close()
 

@@ -15,11 +15,14 @@ from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from harness import wire
 from harness.errors import RunnerError
 from harness.values import Call, Chunk, Likelihood, Request
 from runners.events import decoded, error_event
 from runners.openai import OpenAIRunner, _failure, chat_usage
+from runners.plain import fetched
 
 TOKENIZE_S = 30.0
 # One token is generated, since some servers refuse to generate none; it is left out of the sum.
@@ -117,7 +120,10 @@ class CompletionsRunner(OpenAIRunner):
             raise RunnerError(
                 "bad_request", f"{self.base_url}: the tokenizer names no token to begin a text with"
             )
-        return self._encode(str(named))[0]
+        first = self._encode(str(named))[:1]
+        if not first:
+            raise RunnerError("garbage", f"{self.base_url}: {str(named)[:80]!r} is no token")
+        return first[0]
 
 
 def _summed(
@@ -147,7 +153,7 @@ def _tokenized(base_url: str, key: str | None, model: str, text: str) -> list[in
     """Return a text's tokens; the choices of one question share their context."""
     body = {"model": model, "prompt": text, "add_special_tokens": False}
     tokens = _asked(_root(base_url) + "/tokenize", key, body).get("tokens")
-    if not isinstance(tokens, list):
+    if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
         raise RunnerError("garbage", "the reply of /tokenize holds no tokens")
     return tokens
 
@@ -164,14 +170,13 @@ def _asked(url: str, key: str | None, body: dict[str, Any] | None) -> dict[str, 
         headers={"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {}),
     )
     try:
-        with urllib.request.urlopen(request, timeout=TOKENIZE_S) as reply:  # noqa: S310
-            found = json.load(reply)
+        found = orjson.loads(fetched(request, TOKENIZE_S))
     except urllib.error.HTTPError as exc:
         said = f"{url}: HTTP {exc.code}; log-probabilities need vLLM's /tokenize"
         if url.endswith("tokenizer_info"):
             said += ", and a text without context vLLM's --enable-tokenizer-info-endpoint"
         raise RunnerError("not_found" if exc.code == 404 else "server", said, http_status=exc.code) from exc
-    except ValueError as exc:
+    except orjson.JSONDecodeError as exc:
         raise RunnerError("garbage", f"{url}: no JSON") from exc
     except OSError as exc:
         raise wire.transport_failure(exc) from exc

@@ -8,23 +8,24 @@ client; everything beside the requests (readiness, version, ``/metrics``) is ask
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import os
 import shutil
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from harness.errors import InputError, SetupError
 from harness.values import Call, Chunk, Model, Request, Session
 from runners.completions import CompletionsRunner
 from runners.engine import InProcessEngine
+from runners.plain import fetched
 from runners.process import OwnedProcess
 
 DEFAULT_URL = "http://127.0.0.1:8000/v1"
@@ -183,14 +184,16 @@ class VllmRunner:
             return await self._engine.facts()
         root = self._client.base_url.removesuffix("/").removesuffix("/v1")
         version = (await asyncio.to_thread(_json_or_none, f"{root}/version") or {}).get("version")
-        listed = (await asyncio.to_thread(_json_or_none, f"{root}/v1/models") or {}).get("data") or [{}]
+        models = (await asyncio.to_thread(_json_or_none, f"{root}/v1/models") or {}).get("data")
+        listed = [entry for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []
+        first = listed[0] if listed else {}
         owned = {"command": self._server.command, "pid": self._server.pid} if self._server else None
         return {
             **await self._client.facts(),
             "vllm": version,
             "served": [entry.get("id") for entry in listed],
-            "max_model_len": listed[0].get("max_model_len"),
-            "root": listed[0].get("root"),
+            "max_model_len": first.get("max_model_len"),
+            "root": first.get("root"),
             "owned": owned,
             "cache_config": _labels(await self._metrics_text(), "vllm:cache_config_info"),
         }
@@ -203,7 +206,9 @@ class VllmRunner:
         for line in (await self._metrics_text()).splitlines():
             name = line.partition("{")[0].partition(" ")[0]
             if name in COUNTERS:
-                totals[name] = totals.get(name, 0.0) + float(line.rsplit(" ", 1)[1])
+                # What stands there is the server's word: a line that is no metric counts nothing.
+                with contextlib.suppress(ValueError):
+                    totals[name] = totals.get(name, 0.0) + float(line.rpartition(" ")[2])
         return totals or None
 
     async def _metrics_text(self) -> str:
@@ -235,25 +240,23 @@ def _free_port() -> int:
 
 def _healthy(root: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{root}/health", timeout=2) as reply:  # noqa: S310 - our own server
-            return bool(reply.status == 200)
-    except (OSError, urllib.error.URLError):
+        fetched(f"{root}/health", 2.0)
+    except OSError:
         return False
+    return True
 
 
 def _text_or_nothing(url: str) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - the suite's own address
-            text: str = reply.read().decode("utf-8", "replace")
-            return text
-    except (OSError, ValueError):
+        return fetched(url, 5.0).decode("utf-8", "replace")
+    except OSError:
         return ""
 
 
 def _json_or_none(url: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(_text_or_nothing(url))
-    except ValueError:
+        found = orjson.loads(_text_or_nothing(url))
+    except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
 

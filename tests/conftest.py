@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import invoke
 from harness.values import Session
+from tests.two_models import write_suite
 
 # Read by huggingface_hub when it is imported: no test looks for a data set outside.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -25,3 +27,22 @@ def _no_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def session(tmp_path: Path) -> Session:
     """A session whose logs go to the test's own folder."""
     return Session(log_dir=tmp_path)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, gone into, with a suite of two simulated models over 30 sums."""
+    monkeypatch.chdir(tmp_path)
+    write_suite(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of that suite."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_suite(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet"])
+    return next((folder / "results").iterdir())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import resource
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from harness.store import read_attempts, read_manifest
 from harness.verify import verify
@@ -18,7 +21,7 @@ models:
   - {id: open, runner: sim, weights: open, sim: {protocol: openai, skill: 0.5, ttft_s: 0.001, gap_s: 0}}
 tasks:
   - {name: sums, category: reasoning, data: q.jsonl, id: "{id}", prompt: "{question}", target: "{answer}", scorer: numeric}
-loads: [{concurrency: 2}]
+loads: [LOAD]
 params: {max_tokens: 64}
 """
 ROOM_BYTES = 60_000
@@ -41,11 +44,19 @@ def bench(folder: Path, *arguments: str, room_bytes: int | None = None) -> subpr
     )
 
 
-def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("load", "in_flight"),
+    [
+        ("{concurrency: 2}", 2),
+        ("{concurrency: 8, workers: 2}", 8),
+        ("{rate_rps: 400, arrivals: constant, duration_s: 0.15}", 60),
+    ],
+)
+def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path: Path, load: str, in_flight: int) -> None:
     """The kernel refuses bytes in the middle of the journal; with room every request has one final row."""
     rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(60)]
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "suite.yaml").write_text(SUITE)
+    (tmp_path / "suite.yaml").write_text(SUITE.replace("LOAD", load))
     ended = bench(tmp_path, "run", "suite.yaml", "--yes", "--quiet", room_bytes=ROOM_BYTES)
     run = next((tmp_path / "results").iterdir())
     kept = len(read_attempts([run]))
@@ -53,11 +64,33 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path: Path) -> None:
     assert 1 == ended.returncode, ended.stderr
     assert "what was finished before is kept, make room and go on with --resume" in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert 1 == ended.stderr.count("bench: ")
     assert 5 < kept < 60
     again = bench(tmp_path, "run", "--resume", run.name, "--yes", "--quiet")
     assert 0 == again.returncode, again.stderr
     after = read_attempts([run])
     assert 60 == after["final"].sum() == after["sample_id"].nunique()
-    assert len(after) <= 60 + 2  # the rows that the disk refused were in flight
+    assert len(after) <= 60 + in_flight  # the rows that the disk refused were in flight
     assert "complete" == read_manifest(run)["state"]
+    assert [] == verify(run)
+
+
+def test_an_image_that_the_disk_refuses_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    """Larger than what may be written: one line, no request; with room the run goes on."""
+    noise = random.Random(7).randbytes(2 * ROOM_BYTES)
+    (tmp_path / "noise.png").write_bytes(b"\x89PNG\r\n\x1a\n" + noise)
+    (tmp_path / "q.jsonl").write_text(
+        json.dumps({"id": "q", "question": "What is 1 + 1?", "answer": 2, "image": "noise.png"}) + "\n"
+    )
+    suite = SUITE.replace("LOAD", "{concurrency: 2}").replace("scorer:", 'images: ["{image}"], scorer:')
+    (tmp_path / "suite.yaml").write_text(suite)
+    ended = bench(tmp_path, "run", "suite.yaml", "--yes", "--quiet", room_bytes=ROOM_BYTES)
+    run = next((tmp_path / "results").iterdir())
+
+    assert 1 == ended.returncode, ended.stderr
+    assert "make room and go on with --resume" in ended.stderr
+    assert 1 == ended.stderr.count("bench: ")
+    assert 0 == len(read_attempts([run]))
+    again = bench(tmp_path, "run", "--resume", run.name, "--yes", "--quiet")
+    assert 0 == again.returncode, again.stderr
     assert [] == verify(run)

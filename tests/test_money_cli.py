@@ -7,51 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import invoke
-
-SUITE = """\
-name: mine
-models:
-  - {id: open, runner: sim, weights: open, cost: {gpu: H100-80GB, usd_per_gpu_hour: 2.95}, sim: {protocol: openai, skill: 0.5, ttft_s: 0.001, gap_s: 0}}
-  - {id: closed, runner: sim, weights: closed, cost: {input_usd_per_mtok: 5, output_usd_per_mtok: 25}, sim: {protocol: anthropic, skill: 0.9, ttft_s: 0.001, gap_s: 0}}
-tasks:
-  - {name: sums, category: reasoning, data: q.jsonl, id: "{id}", prompt: "{question}", target: "{answer}", scorer: numeric}
-params: {max_tokens: 64}
-"""
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder with a suite of two simulated models over 30 sums."""
-    monkeypatch.chdir(tmp_path)
-    rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(30)]
-    Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    Path("suite.yaml").write_text(SUITE)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of that suite."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(30)]
-        Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        Path("suite.yaml").write_text(SUITE)
-        assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet"])
-    return next((folder / "results").iterdir())
-
-
-def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    """Return stdout of a command, or its one line on stderr where it is to fail."""
-    assert code == invoke(list(arguments)), capsys.readouterr()
-    output = capsys.readouterr()
-    if code == 2:
-        assert "" == output.out
-        assert 1 == len(output.err.strip().splitlines()), output.err
-        return output.err
-    return output.out
+from tests.two_models import SUITE, said
 
 
 def test_total_cost_without_anything(capsys: pytest.CaptureFixture[str]) -> None:

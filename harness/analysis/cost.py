@@ -42,10 +42,10 @@ import pandas as pd
 
 from harness.analysis.frames import Runs, codes, floats, read, records
 from harness.analysis.legs import legs
-from harness.analysis.pricing import Bill, Quote, bill
+from harness.analysis.pricing import Bill, bill
 from harness.analysis.token_cost import FEWEST_SHAPES, fit_token_cost, shapes_of
 from harness.errors import InputError
-from harness.prices import GpuPrice, UnitPrices, Unpriced, book_version
+from harness.prices import GpuPrice, Quote, UnitPrices, Unpriced, book_version
 from harness.stats import ratio_interval
 
 ALL = "all"

@@ -13,6 +13,8 @@ import pandas as pd
 from harness.analysis.frames import Runs
 from harness.analysis.pairs import Pairs
 
+Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+_FEW = 100_000
 SHARE_POINTS = 2.0
 """Difference in truncation, refusal or failure that is named, in points."""
 _SETTINGS = ("max_tokens", "reasoning", "temperature", "top_p")
@@ -33,6 +35,8 @@ _NEEDED = [
     "started_at",
     "load",
 ]
+FAIRNESS_COLUMNS = (*_NEEDED, "prompt_sha256")
+"""Columns of the runs' frame that are used here."""
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
@@ -71,7 +75,8 @@ def conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
     or changed), ``truncated`` ``refused`` ``infra`` (shares), ``reasoning`` (``disclosure``,
     ``tokens_mean``), ``first_day`` and ``last_day``, ``loads``.
     """
-    frame = runs.frame[[*_NEEDED, "prompt_sha256"]]
+    frame = runs.frame[list(FAIRNESS_COLUMNS)]
+    prompts = _hashes(frame["prompt_sha256"])
     measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
     rows: list[dict[str, Any]] = []
     for name in models:
@@ -84,7 +89,7 @@ def conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
                 "model": name,
                 "weights": runs.model(name)["weights"],
                 "requests": len(part),
-                "prompts": _fingerprint(part["prompt_sha256"]),
+                "prompts": _fingerprint(part["prompt_sha256"], prompts),
                 "images": {
                     "count": int(part["image_count"].sum()),
                     "bytes_mean": float(images["image_bytes"].mean()) if len(images) else None,
@@ -111,12 +116,23 @@ def conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _fingerprint(prompts: pd.Series[Any]) -> str:
+def _hashes(prompts: pd.Series[Any]) -> Hashes:
+    """Return 64 bits of each category."""
+    texts = prompts.cat.categories
+    # A few at a time: as Python's own texts they take three times the room.
+    found = [
+        pd.util.hash_array(texts[start : start + _FEW].to_numpy(object), categorize=False)
+        for start in range(0, len(texts), _FEW)
+    ]
+    return np.concatenate([np.empty(0, np.uint64), *found])
+
+
+def _fingerprint(prompts: pd.Series[Any], hashes: Hashes) -> str:
     """Return 64 bits of all prompts' hashes with how often each was sent, whatever their order."""
-    counts = prompts.astype("category").cat.remove_unused_categories().value_counts(sort=False)
-    hashes = pd.util.hash_array(counts.index.to_numpy().astype(object))
+    code = prompts.cat.codes.to_numpy()
+    counts = np.bincount(code[code >= 0], minlength=len(hashes)).astype(np.uint64)
     with np.errstate(over="ignore"):
-        return f"{int((hashes * counts.to_numpy().astype(np.uint64)).sum(dtype=np.uint64)):016x}"
+        return f"{int((hashes * counts).sum(dtype=np.uint64)):016x}"
 
 
 def _changes(name: str, part: pd.DataFrame) -> Iterator[str]:

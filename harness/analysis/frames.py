@@ -17,17 +17,17 @@ Derived columns, all in seconds unless named otherwise; NaN where an instant did
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from harness.errors import ResultsError
-from harness.stats import Floats, Ints
+from harness.stats import Floats, Ints, dense
 from harness.store import read_attempts, read_manifest
 
 COLUMNS = (
@@ -144,12 +144,15 @@ class Runs:
         ]
 
 
-def read(runs: Runs | Sequence[Path], *, chunks: bool = False) -> Runs:
+def read(
+    runs: Runs | Sequence[Path], *, chunks: bool = False, columns: Collection[str] | None = None
+) -> Runs:
     """Return runs as one table; what was read already comes back as it is.
 
     Args:
         runs: Run folders.
         chunks: Also read when each chunk came, for ``tpot_s``; several times the memory.
+        columns: The columns that will be used, derived ones too; over millions of rows each takes its second. None: all.
 
     Raises:
         ResultsError: There is no run, a folder is none, or a newer gapbench wrote it.
@@ -160,11 +163,20 @@ def read(runs: Runs | Sequence[Path], *, chunks: bool = False) -> Runs:
         raise ResultsError("no run was named; `bench list runs` shows those in results/")
     manifests = tuple(read_manifest(run) for run in runs)
     judging = [folder for run in runs for folder in judging_runs(run)]
-    frame = read_attempts([*runs, *judging], [*COLUMNS, *(_CHUNKS if chunks else ())], coded=_CODED)
+    wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
+    if chunks:
+        wanted |= {*_CHUNKS, "tpot_s"}
+    made = {name: how for name, how in DERIVED.items() if name in wanted}
+    sources = wanted.union(*(how.sources for how in made.values()))
+    stored = [name for name in (*COLUMNS, *_CHUNKS) if name in sources]
+    frame = read_attempts([*runs, *judging], stored, coded=[name for name in _CODED if name in stored])
     if judging:
         of_judges = frame["run_id"].isin([folder.name for folder in judging])
         frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
-    return Runs(tuple(runs), manifests, derive(frame), tuple(read_manifest(folder) for folder in judging))
+    frame = frame.assign(**{name: how.made(frame) for name, how in made.items()})
+    # What was read for the derived columns alone is let go.
+    frame = frame.drop(columns=[name for name in stored if name not in wanted])
+    return Runs(tuple(runs), manifests, frame, tuple(read_manifest(folder) for folder in judging))
 
 
 def judging_runs(run: Path, kinds: Sequence[str] = ("judge", "arena")) -> list[Path]:
@@ -172,33 +184,35 @@ def judging_runs(run: Path, kinds: Sequence[str] = ("judge", "arena")) -> list[P
     return sorted(path.parent for kind in kinds for path in run.glob(f"{kind}-*/run.json"))
 
 
-def derive(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return attempts with the derived columns; see the module's docstring."""
-    sent, done = _seconds(frame, "sent_s"), _seconds(frame, "done_s")
-    scheduled = _seconds(frame, "scheduled_s")
-    latency = done - sent
+def _latency_s(frame: pd.DataFrame) -> Floats:
+    latency = floats(frame["done_s"]) - floats(frame["sent_s"])
     # Our own cache answers in no time that a provider could be told by.
     latency[frame["from_cache"].to_numpy(dtype=bool)] = np.nan
-    derived: dict[str, Any] = {
-        "queue_s": sent - scheduled,
-        "ttft_s": _seconds(frame, "first_token_s") - sent,
-        "answer_ttft_s": _seconds(frame, "first_answer_s") - sent,
-        "latency_s": latency,
-        "response_s": np.where(np.isnan(latency), np.nan, done - scheduled),
-        "load": _load(frame),
-        "scored": _scored(frame),
-    }
-    chars = frame["output_chars"].to_numpy(dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        derived["answer_chars_per_s"] = np.where((latency > 0) & (chars > 0), chars / latency, np.nan)
-    if "chunk_tokens" in frame:
-        derived["tpot_s"] = _tpot_s(frame)
-    return frame.assign(**derived)
+    return latency
 
 
-def _seconds(frame: pd.DataFrame, column: str) -> Floats:
-    values: Floats = frame[column].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
-    return values
+def _response_s(frame: pd.DataFrame) -> Floats:
+    response = floats(frame["done_s"]) - floats(frame["scheduled_s"])
+    response[np.isnan(_latency_s(frame))] = np.nan
+    return response
+
+
+def _chars_per_s(frame: pd.DataFrame) -> Floats:
+    latency, chars = _latency_s(frame), floats(frame["output_chars"])
+    known = (latency > 0) & (chars > 0)
+    speed: Floats = np.divide(chars, latency, out=np.full(len(frame), np.nan), where=known)
+    return speed
+
+
+class _Derived(NamedTuple):
+    """A derived column: how it is made, and what of."""
+
+    made: Callable[[pd.DataFrame], Any]
+    sources: tuple[str, ...]
+
+
+def _between(start: str, end: str) -> _Derived:
+    return _Derived(lambda frame: floats(frame[end]) - floats(frame[start]), (start, end))
 
 
 def without_tries(frame: pd.DataFrame) -> pd.DataFrame:
@@ -244,13 +258,32 @@ def _tpot_s(frame: pd.DataFrame) -> Floats:
     return found
 
 
+_LATENCY = ("sent_s", "done_s", "from_cache")
+DERIVED: Mapping[str, _Derived] = {
+    "queue_s": _between("scheduled_s", "sent_s"),
+    "ttft_s": _between("sent_s", "first_token_s"),
+    "answer_ttft_s": _between("sent_s", "first_answer_s"),
+    "latency_s": _Derived(_latency_s, _LATENCY),
+    "response_s": _Derived(_response_s, ("scheduled_s", *_LATENCY)),
+    "answer_chars_per_s": _Derived(_chars_per_s, ("output_chars", *_LATENCY)),
+    "load": _Derived(_load, ("cell_id",)),
+    "scored": _Derived(_scored, ("final", "phase", "outcome", "score")),
+    "tpot_s": _Derived(_tpot_s, _CHUNKS),
+}
+"""The derived columns; see the module's docstring. ``tpot_s`` only where the chunks are read."""
+
+
 def codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
     """Return one dense integer for each distinct combination of ``columns``."""
-    combined = np.zeros(len(frame), dtype=np.int64)
+    combined: Ints = np.zeros(len(frame), dtype=np.int32)
     for column in columns:
         code, kinds = pd.factorize(frame[column])
-        combined = combined * (len(kinds) + 1) + code
-        combined = np.unique(combined, return_inverse=True)[1].astype(np.int64)
+        if len(kinds) == 1 and code.min() == 0:
+            continue  # The same everywhere tells no rows apart.
+        wide = combined.astype(np.int64)
+        wide *= len(kinds) + 1
+        wide += code
+        combined = dense(wide)
     return combined
 
 

@@ -37,18 +37,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.analysis.fairness import conditions, fairness
+from harness.analysis.fairness import FAIRNESS_COLUMNS, conditions, fairness
 from harness.analysis.frames import Runs, read, records
 from harness.analysis.matched import lags, matched
 from harness.analysis.measures import TIMES, measured
-from harness.analysis.pairs import Pairs, Side, pair, sides
-from harness.analysis.pricing import Bill, bill
-from harness.analysis.validity import mark_client_limits
+from harness.analysis.pairs import PAIR_COLUMNS, Pairs, Side, pair, sides
+from harness.analysis.pricing import BILL_COLUMNS, Bill, bill
+from harness.analysis.validity import LIMIT_COLUMNS, mark_client_limits
 from harness.stats import Difference, holm, pairs_to_settle, selection_bias
 
 OVERALL = "overall"
 ALPHA = 0.05
 _SHAPE = ("category", "metric", "unit", "better")
+_NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS}
 COLUMNS = (
     *_SHAPE,
     "closed_model",
@@ -158,7 +159,7 @@ def gap(
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
+    read_runs = read(runs, columns=_NEEDED)
     account = bill(read_runs) if billed is None else billed
     margin = float(read_runs.manifests[-1]["margin_points"]) if margin_points is None else margin_points
     models, categories = sides(read_runs, account.usd)
@@ -243,18 +244,14 @@ def _chosen(
     for names in (closed, opened):
         scored = {name: _scored(models[name], code) for name in names}
         scored = {name: side for name, side in scored.items() if len(side.item)} or scored
-        items = [side.item for side in scored.values()]
-        shared = items[0]
-        for more in items[1:]:
-            shared = np.intersect1d(shared, more, assume_unique=True)
-        common = len(shared) > 0
+        counts = np.bincount(np.concatenate([side.item for side in scored.values()]))
+        shared = counts == len(scored)
+        common = bool(shared.any())
         if len(scored) > 1 and not common:
             warnings.append(
                 f"{scope}: {', '.join(scored)} share no request; the best is picked on their own requests, uncorrected"
             )
-        picked = {
-            name: side.where(np.isin(side.item, shared)) if common else side for name, side in scored.items()
-        }
+        picked = {name: side.where(shared[side.item]) if common else side for name, side in scored.items()}
         means = {
             name: float(side.columns["score"].mean()) if len(side.item) else -1.0
             for name, side in picked.items()

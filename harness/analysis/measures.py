@@ -11,6 +11,7 @@ from harness.analysis.pairs import Pairs
 from harness.stats import (
     Difference,
     compare_quotients,
+    dense,
     equivalent,
     paired_difference,
     quantile_difference,
@@ -64,7 +65,7 @@ def _counts(pairs: Pairs) -> dict[str, Any]:
         "closed_n": n,
         "open_n": n,
         "n_pairs": n,
-        "n_clusters": len(np.unique(pairs.closed.cluster)),
+        "n_clusters": int(dense(pairs.closed.cluster).max(initial=-1)) + 1,
     }
 
 

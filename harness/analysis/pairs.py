@@ -9,10 +9,15 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.frames import Runs, codes, floats
-from harness.stats import Floats, Ints
+from harness.stats import Floats, Ints, dense
 
 _ITEM = ["task", "sample_id", "repeat", "load"]
-_TIMES = ("response_s", "ttft_s", "answer_chars_per_s")
+_TIMES = ("response_s", "answer_chars_per_s")
+PAIR_COLUMNS = (
+    *("run_id", "cell_id", "sample_id", "repeat", "phase", "final", "model_id", "category", "task", "load"),
+    *("prompt_sha256", "cluster_id", "outcome", "scored", "score", *_TIMES),
+)
+"""Columns of the runs' frame that :func:`sides` uses."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Side:
     """One model's measured requests as columns, sorted by item.
 
     Attributes:
-        item: Code of (task, sample, repeat, load), unique within a model.
+        item: Code of (task, sample, repeat, load), unique within a model, ascending.
         prompt: Code of the prompt's hash.
         cluster: Code of (task, cluster).
         sample: Code of (task, sample, load): what is asked again in each repeat.
@@ -102,7 +107,8 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
     """
     frame = runs.frame
     request = codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
-    whole_usd: Floats = np.bincount(request, weights=usd)[request].astype(np.float64) if len(frame) else usd
+    whole_usd: Floats = np.bincount(request, usd).astype(np.float64)[request] if len(frame) else usd
+    del request
     places = np.flatnonzero((frame["final"] & (frame["phase"] == "measure")).to_numpy())
 
     def coded(*columns: str) -> Ints:
@@ -111,13 +117,7 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
     item = coded(*_ITEM)
     model, names = _factorized(frame["model_id"].iloc[places])
     category, category_names = _factorized(frame["category"].iloc[places])
-    order = np.lexsort((item, model))
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = (item[order][1:] != item[order][:-1]) | (model[order][1:] != model[order][:-1])
-    starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
-    again = np.empty(len(order), dtype=np.int64)
-    again[order] = np.arange(len(order)) - starts
-    item = item * (int(again.max(initial=0)) + 1) + again
+    item = _each_once(item, model)
     prompt, cluster = coded("prompt_sha256"), coded("task", "cluster_id")
     sample = coded("task", "sample_id", "load")
     infra = (frame["outcome"] == "infra").to_numpy()
@@ -127,7 +127,7 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
     found: dict[str, Side] = {}
     for number, name in enumerate(names):
         mine = np.flatnonzero(model == number)
-        mine = mine[np.argsort(item[mine])]
+        mine = mine[np.argsort(item[mine])].astype(np.int32)
         at = places[mine]
 
         def answered(values: Floats, at: Ints = at) -> Floats:
@@ -152,7 +152,12 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
 
 def pair(closed: Side, other: Side) -> Pairs:
     """Return the requests that both sides have, with the same prompt."""
-    _, left, right = np.intersect1d(closed.item, other.item, assume_unique=True, return_indices=True)
+    reach = 1 + max(int(side.item.max(initial=-1)) for side in (closed, other))
+    place = np.full(reach, -1, dtype=np.int32)
+    place[other.item] = np.arange(len(other.item), dtype=np.int32)
+    right = place[closed.item]
+    left = np.flatnonzero(right >= 0)
+    right = right[left]
     same = closed.prompt[left] == other.prompt[right]
     return Pairs(
         closed.where(left[same]),
@@ -163,6 +168,20 @@ def pair(closed: Side, other: Side) -> Pairs:
     )
 
 
+def _each_once(item: Ints, model: Ints) -> Ints:
+    """Return item codes that are unique within a model: a further answer to one item is a further repeat."""
+    whole = dense(item.astype(np.int64) + model.astype(np.int64) * (int(item.max(initial=0)) + 1))
+    if int(whole.max(initial=-1)) + 1 == len(whole):
+        return item
+    order = np.argsort(whole, kind="stable")
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = whole[order][1:] != whole[order][:-1]
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+    again = np.empty(len(order), dtype=np.int64)
+    again[order] = np.arange(len(order)) - starts
+    return dense(item.astype(np.int64) * (int(again.max()) + 1) + again)
+
+
 def _factorized(column: pd.Series[Any]) -> tuple[Ints, list[str]]:
     code, kinds = pd.factorize(column)
-    return code.astype(np.int64), [str(kind) for kind in kinds]
+    return code.astype(np.int32), [str(kind) for kind in kinds]

@@ -17,8 +17,8 @@ import pandas as pd
 
 from harness.analysis.energy import energy_kwh
 from harness.analysis.frames import Runs, floats, groups
-from harness.prices import GpuPrice, Rates, UnitPrices, Unpriced, model_price
-from harness.stats import Floats
+from harness.prices import GpuPrice, Quote, Rates, UnitPrices, Unpriced, model_price
+from harness.stats import Floats, Ints
 
 TOKENS = (
     "input_tokens",
@@ -29,7 +29,22 @@ TOKENS = (
     "image_count",
 )
 """What is billed by the piece; a provider that bills images as tokens has no price for ``image_count``."""
-Quote = UnitPrices | GpuPrice | Unpriced
+_QUOTED = ("run_id", "model_id", "runner", "model_asked", "model_served", "service_tier", "started_at")
+BILL_COLUMNS = (
+    *(
+        *_QUOTED,
+        *TOKENS,
+        "cell_id",
+        "category",
+        "phase",
+        "final",
+        "outcome",
+        "from_cache",
+        "sent_s",
+        "done_s",
+    ),
+)
+"""Columns of the runs' frame that :func:`bill` uses."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +78,13 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
     """
     frame = runs.frame
     usd = np.full(len(frame), np.nan)
-    band = np.zeros(len(frame), dtype=np.int64)
-    priced = np.full(len(frame), -1, dtype=np.int64)
+    band = np.zeros(len(frame), dtype=np.int8)
+    priced = np.full(len(frame), -1, dtype=np.int32)
     quotes: dict[str, Quote] = {}
     found: list[UnitPrices] = []
     warnings: list[str] = []
     gpu_cells: list[dict[str, Any]] = []
-    by = ["run_id", "model_id", "runner", "model_asked", "model_served", "service_tier", "started_at"]
+    by = list(_QUOTED)
     for rows in groups(frame, by):
         one = frame[by].iloc[int(rows[0])]
         model_id = str(one["model_id"])
@@ -81,16 +96,16 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
         if isinstance(quote, UnitPrices):
             if quote.note:
                 warnings.append(f"{model_id}: {quote.note}")
-            thresholds = np.array([threshold for threshold, _ in quote.above], dtype=np.float64)
-            band[rows] = np.searchsorted(thresholds, floats(frame["input_tokens"].iloc[rows]), side="left")
-            band[rows] = np.minimum(band[rows], len(thresholds))
+            if quote.above:
+                band[rows] = _bands(quote, floats(frame["input_tokens"].iloc[rows]))
             priced[rows] = len(found)
             found.append(quote)
+    cells = _rows_by_cell(frame) if any(isinstance(quote, GpuPrice) for quote in quotes.values()) else {}
     for model_id, quote in quotes.items():
         if isinstance(quote, Unpriced):
             warnings.append(f"{model_id}: cost unknown: {quote.reason}")
         elif isinstance(quote, GpuPrice):
-            gpu_cells += _gpu_cells(runs, model_id, quote, usd, warnings)
+            gpu_cells += _gpu_cells(runs, model_id, quote, cells, usd, warnings)
     lines = _lines(frame, priced, band, found, usd)
     warnings += _uncounted(frame, priced, usd)
     return Bill(usd, lines, pd.DataFrame(gpu_cells), quotes, list(dict.fromkeys(warnings)))
@@ -136,7 +151,14 @@ def _quote(model: Mapping[str, Any], served: str | None, tier: str | None, start
 
 
 def _tokens(frame: pd.DataFrame) -> dict[str, Floats]:
-    return {name: np.nan_to_num(floats(frame[name])) for name in TOKENS}
+    """Return what attempts are billed for; what our own cache answered costs nothing."""
+    tokens = {name: np.nan_to_num(floats(frame[name])) for name in TOKENS}
+    # What failed without a token count was not billed, its images neither.
+    tokens["image_count"][np.isnan(floats(frame["input_tokens"]))] = 0
+    cached = frame["from_cache"].to_numpy(dtype=bool)
+    for name in TOKENS:
+        tokens[name][cached] = 0
+    return tokens
 
 
 def _known(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -148,47 +170,37 @@ def _known(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 def _lines(
     frame: pd.DataFrame,
-    priced: np.ndarray[Any, np.dtype[np.int64]],
-    band: np.ndarray[Any, np.dtype[np.int64]],
+    priced: Ints,
+    band: Ints,
     found: list[UnitPrices],
     usd: Floats,
 ) -> pd.DataFrame:
     """Price each band of each quote; fill ``usd`` in place and return the exact lines."""
-    tokens = _tokens(frame)
-    cached = frame["from_cache"].to_numpy(dtype=bool)
-    for name in TOKENS:
-        tokens[name][cached] = 0
     known = _known(frame)
-    # What failed without a token count was not billed, its images neither.
-    tokens["image_count"][np.isnan(floats(frame["input_tokens"]))] = 0
-    table = frame[["model_id", "category", "phase", "final"]].assign(
-        quote=priced, band=band, known=known, **tokens
-    )
-    table = table[table["quote"] >= 0]
-    for rows in groups(table, ["quote", "band"]):
-        places = np.flatnonzero(priced >= 0)[rows]
-        rates = _rates(found[priced[places[0]]], int(band[places[0]]))
-        usd[places] = _floats_usd(rates, {name: values[places] for name, values in tokens.items()})
-    usd[(priced >= 0) & ~known] = np.nan
-    by = ["model_id", "category", "phase", "final", "quote", "band", "known"]
-    sums = table.groupby(by, observed=True)[list(TOKENS)].sum()
-    sums = sums.assign(attempts=table.groupby(by, observed=True).size()).reset_index()
+    table = frame[["model_id", "category", "phase", "final"]].assign(quote=priced, band=band, known=known)
     rows_out: list[dict[str, Any]] = []
-    for row in sums.to_dict(orient="records"):
-        quote = found[int(row["quote"])]
-        counts = {name: int(row[name]) for name in TOKENS}
-        total = _rates(quote, int(row["band"])).usd(**counts) if row["known"] else None
+    # One line's tokens at a time: of all attempts together they would be the largest thing held.
+    counted = frame[[*TOKENS, "from_cache"]]
+    bought = np.flatnonzero(priced >= 0)
+    by = list(table.columns)
+    for rows in table.iloc[bought].groupby(by, observed=True).indices.values():
+        line = table.iloc[int(bought[rows[0]])]
+        quote, places = found[int(line["quote"])], bought[rows]
+        tokens = _tokens(counted.iloc[places])
+        rates = _rates(quote, int(line["band"]))
+        usd[places] = _floats_usd(rates, tokens) if line["known"] else np.nan
+        counts = {name: int(tokens[name].sum()) for name in TOKENS}
         rows_out.append(
             {
-                "model_id": row["model_id"],
-                "category": row["category"],
-                "phase": row["phase"],
-                "final": bool(row["final"]),
+                "model_id": line["model_id"],
+                "category": line["category"],
+                "phase": line["phase"],
+                "final": bool(line["final"]),
                 "source": quote.source,
                 "detail": quote.detail,
-                "attempts": int(row["attempts"]),
+                "attempts": len(rows),
                 **counts,
-                "usd": total,
+                "usd": rates.usd(**counts) if line["known"] else None,
             }
         )
     names = ["model_id", "category", "phase", "final", "source", "detail", "attempts", *TOKENS, "usd"]
@@ -197,6 +209,12 @@ def _lines(
 
 def _rates(quote: UnitPrices, band: int) -> Rates:
     return quote.rates if band == 0 else quote.above[band - 1][1]
+
+
+def _bands(quote: UnitPrices, input_tokens: Floats) -> Ints:
+    """Return which of a quote's bands each prompt falls in: 0 up to its first threshold."""
+    thresholds = np.array([threshold for threshold, _ in quote.above], dtype=np.float64)
+    return np.minimum(np.searchsorted(thresholds, input_tokens, side="left"), len(thresholds))
 
 
 def _floats_usd(rates: Rates, tokens: Mapping[str, Floats]) -> Floats:
@@ -209,22 +227,26 @@ def _floats_usd(rates: Rates, tokens: Mapping[str, Floats]) -> Floats:
 
 
 def _gpu_cells(
-    runs: Runs, model_id: str, quote: GpuPrice, usd: Floats, warnings: list[str]
+    runs: Runs,
+    model_id: str,
+    quote: GpuPrice,
+    places: Mapping[tuple[str, ...], Ints],
+    usd: Floats,
+    warnings: list[str],
 ) -> list[dict[str, Any]]:
     """Return reserved and busy time of a model's cells, and put each cell's cost beside its requests."""
     frame = runs.frame
     cells: list[dict[str, Any]] = []
+    needed = frame[["sent_s", "done_s", "final", "phase"]]
     kwh = {
         str(manifest["run_id"]): energy_kwh(folder)
         for folder, manifest in zip(runs.folders, runs.manifests, strict=True)
     }
-    keys = frame[["run_id", "cell_id"]]
-    places = {tuple(map(str, keys.iloc[int(rows[0])])): rows for rows in groups(frame, ["run_id", "cell_id"])}
     for cell in runs.cells:
         here = places.get((str(cell["run_id"]), str(cell["cell_id"])))
         if cell["model_id"] != model_id or here is None:
             continue
-        part = frame.iloc[here]
+        part = needed.iloc[here]
         busy_s = busy_seconds(floats(part["sent_s"]), floats(part["done_s"]))
         reserved_s = cell.get("wall_s")
         if reserved_s is None:
@@ -255,6 +277,11 @@ def _gpu_cells(
     return cells
 
 
+def _rows_by_cell(frame: pd.DataFrame) -> dict[tuple[str, ...], Ints]:
+    keys = frame[["run_id", "cell_id"]]
+    return {tuple(map(str, keys.iloc[int(rows[0])])): rows for rows in groups(keys, ["run_id", "cell_id"])}
+
+
 def _at(quote: GpuPrice, end: Decimal | None, usd: Decimal) -> Decimal | None:
     """Return a cost at one end of the price's range."""
     return None if end is None or not quote.usd_per_gpu_hour else usd * end / quote.usd_per_gpu_hour
@@ -276,9 +303,7 @@ def busy_seconds(sent: Floats, done: Floats) -> float:
 def price_attempts(frame: pd.DataFrame, quote: UnitPrices) -> Floats:
     """Return what attempts would cost at a price, float USD beside each; NaN: its tokens are not known."""
     tokens = _tokens(frame)
-    tokens["image_count"][np.isnan(floats(frame["input_tokens"]))] = 0
-    thresholds = np.array([threshold for threshold, _ in quote.above], dtype=np.float64)
-    band = np.searchsorted(thresholds, tokens["input_tokens"], side="left")
+    band = _bands(quote, tokens["input_tokens"])
     usd = np.empty(len(frame))
     for step in np.unique(band):
         here = band == step
@@ -286,11 +311,10 @@ def price_attempts(frame: pd.DataFrame, quote: UnitPrices) -> Floats:
             _rates(quote, int(step)), {name: values[here] for name, values in tokens.items()}
         )
     usd[~_known(frame)] = np.nan
-    usd[frame["from_cache"].to_numpy(dtype=bool)] = 0.0
     return usd
 
 
-def _uncounted(frame: pd.DataFrame, priced: np.ndarray[Any, np.dtype[np.int64]], usd: Floats) -> list[str]:
+def _uncounted(frame: pd.DataFrame, priced: Ints, usd: Floats) -> list[str]:
     """Return a sentence for each model some of whose answers came without token counts."""
     missing = (priced >= 0) & np.isnan(usd)
     if not missing.any():

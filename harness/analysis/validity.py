@@ -15,6 +15,8 @@ import pandas as pd
 
 from harness.analysis.frames import Runs, floats
 
+LIMIT_COLUMNS = ("run_id", "cell_id", "attempt", "load_kind", "queue_s", "ttft_s")
+"""Columns of the runs' frame that :func:`client_limits` uses."""
 SHARE = 0.05
 """Of the cell's median first-token time: lateness above this is more than a rounding of the figures."""
 LATE_S = 0.010
@@ -104,7 +106,8 @@ def _above_calibration(runs: Runs) -> dict[tuple[str, str], str]:
 
 def _late_s(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Return the 99th percentile of how late first attempts were sent, of the cells with a schedule."""
-    planned = frame[(frame["attempt"] == 1) & ~frame["load_kind"].isin(["concurrency", "adaptive"])]
+    scheduled = (frame["attempt"] == 1) & ~frame["load_kind"].isin(["concurrency", "adaptive"])
+    planned = frame[["run_id", "cell_id", "queue_s"]][scheduled]
     return _by_cell(planned, floats(planned["queue_s"]), 0.99)
 
 

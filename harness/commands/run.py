@@ -245,6 +245,7 @@ def conducted(
         total_s=suite.timeouts.total_s,
         retries_per_run=suite.retries.per_run,
         retries_per_model=suite.retries.per_model,
+        retries_per_provider=suite.retries.per_provider,
         breaker=suite.breaker,
         limits={model.id: model.limits.value() for model in suite.models if model.limits},
         max_usd=None if max_usd is None else Decimal(str(max_usd)),
@@ -257,10 +258,11 @@ def conducted(
     with RunWriter(folder) as writer, view_type(console) as view:
         if metrics_port is None:
             return _until_done(assembly, writer, settings, view, resumed)
-        from harness.metrics import MetricsWatcher
+        from harness.metrics import MetricsWatcher, Serving
 
-        with MetricsWatcher(view, metrics_port, suite.name, folder.name) as watcher:
-            view.tell(f"metrics at {watcher.url}")
+        watcher = MetricsWatcher(view, suite.name, folder.name)
+        with Serving(watcher.runs, metrics_port, option="--metrics-port") as serving:
+            view.tell(f"metrics at {serving.url}")
             return _until_done(assembly, writer, settings, watcher, resumed)
 
 

@@ -5,17 +5,20 @@ is never started, the provider is always passed). What none of them knows is :cl
 reason, never 0. An alias such as ``mistral-large-latest`` is refused: it has no one price.
 """
 
+from harness.prices.attempts import attempt_price
 from harness.prices.book import book_models, book_version, gpu_price, hosts, newest_day
 from harness.prices.lookup import PROVIDERS, lookup, model_price, price
-from harness.prices.rates import GpuPrice, Priced, Rates, UnitPrices, Unpriced
+from harness.prices.rates import GpuPrice, Priced, Quote, Rates, UnitPrices, Unpriced
 
 __all__ = [
     "PROVIDERS",
     "GpuPrice",
     "Priced",
+    "Quote",
     "Rates",
     "UnitPrices",
     "Unpriced",
+    "attempt_price",
     "book_models",
     "book_version",
     "gpu_price",

@@ -135,6 +135,10 @@ class Unpriced:
     reason: str
 
 
+Quote = UnitPrices | GpuPrice | Unpriced
+"""How a model is priced."""
+
+
 @dataclass(frozen=True, slots=True)
 class Priced:
     """The cost of one request.

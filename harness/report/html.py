@@ -14,11 +14,13 @@ from harness.analysis.curves import latency_quantiles, pareto_front
 from harness.analysis.frames import Runs, read, records
 from harness.analysis.gap import OVERALL, GapTable, gap
 from harness.analysis.load_levels import NO_LIMITS, load_levels
+from harness.analysis.passes import Passes, passes
 from harness.analysis.pricing import bill
 from harness.analysis.samples import MOST_ITEMS, samples
 from harness.analysis.summary import Summary, summarize
 from harness.prices import book_version
-from harness.report import browser, charts, svg, units
+from harness.report import browser, charts, money, svg, units
+from harness.report import passes as pass_cells
 from harness.report.graded import figures
 
 
@@ -37,11 +39,23 @@ def report(runs: Runs | Sequence[Path], most_samples: int = MOST_ITEMS) -> str:
     costs = cost(read_runs, billed)
     looked = samples(read_runs, most_samples) if most_samples else None
     packed = browser.packed(looked, read_runs.folders) if looked is not None and looked.total else None
-    return page(read_runs, summarize(read_runs, costs), gap(read_runs, billed=billed), costs, packed)
+    return page(
+        read_runs,
+        summarize(read_runs, costs),
+        gap(read_runs, billed=billed),
+        costs,
+        passes(read_runs),
+        packed,
+    )
 
 
 def page(
-    runs: Runs, summary: Summary, gaps: GapTable, costs: CostTable, packed: browser.Packed | None = None
+    runs: Runs,
+    summary: Summary,
+    gaps: GapTable,
+    costs: CostTable,
+    passed: Passes,
+    packed: browser.Packed | None = None,
 ) -> str:
     """Return the page of tables at hand; without ``packed`` it has no sample browser and no script."""
     environment = jinja2.Environment(
@@ -116,7 +130,15 @@ def page(
         packed=packed,
         script=Markup(browser.script()) if packed else "",  # noqa: S704 - our own file, of a known hash
         script_hash=browser.script_hash(),
+        passed=records(passed.frame),
+        ks=passed.ks,
+        pass_share=pass_cells.share,
+        pass_note=pass_cells.NOTE,
         costs=records(costs.frame),
+        legs=records(costs.legs),
+        leg_names=money.LEG_NAMES,
+        leg_range=money.leg_range,
+        leg_words=money.leg_words,
         price_book=book_version(),
         runs=[_run(manifest) for manifest in runs.manifests],
     )

@@ -72,13 +72,22 @@ def legs_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
         table.add_row(
             name,
             units.usd(row["usd_per_task"]),
-            _range(row["usd_per_task_low"], row["usd_per_task_high"], _brief_usd),
+            leg_range(row),
             units.usd(row["usd_per_correct"]),
             units.usd(row["usd_per_mtok"]),
         )
-        words = row["reason"] if row["usd_per_task"] is None else row["label"]
-        said.append(Text(f"{name}: {units.clean(words)}", "dim"))
+        said.append(Text(f"{name}: {leg_words(row)}", "dim"))
     return Group(table, *said)
+
+
+def leg_range(row: Mapping[str, Any]) -> str:
+    """Return the interval of a leg's cost per task."""
+    return _range(row["usd_per_task_low"], row["usd_per_task_high"], _brief_usd)
+
+
+def leg_words(row: Mapping[str, Any]) -> str:
+    """Return who is paid for what, or why the leg is missing."""
+    return units.clean(row["reason"] if row["usd_per_task"] is None else row["label"])
 
 
 def token_cost_lines(costs: Mapping[str, Mapping[str, float]]) -> list[Text]:

@@ -1,4 +1,4 @@
-"""pass@k and partial credit, for the terminal and for Markdown."""
+"""pass@k and partial credit, for the terminal and for Markdown; the page takes its cells from here."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def _cells(row: Row, ks: Sequence[int]) -> list[str]:
     return [
         units.count(row["samples"]),
         units.count(row["repeats"]),
-        *(_share(row, k) for k in ks),
+        *(share(row, k) for k in ks),
         units.percent(row["partial"]),
     ]
 
 
-def _share(row: Row, k: int) -> str:
-    """Return a share with its interval, both in percent."""
+def share(row: Row, k: int) -> str:
+    """Return pass@k of a row with its interval, both in percent."""
     name = f"pass_at_{k}"
     return units.accuracy(
         {

@@ -9,7 +9,7 @@ from scipy import special
 
 from harness.stats.paired import INNER, Difference
 from harness.stats.resampling import SEED
-from harness.stats.shares import Floats, Interval, Ints, cluster_sums, robust_variance
+from harness.stats.shares import Floats, Interval, Ints, cluster_sums, dense, robust_variance
 
 
 def quantile_interval(values: Floats, share: float, confidence: float = 0.95) -> Interval:
@@ -45,7 +45,7 @@ def quantile_difference(
     """
     n = len(first)
     here = float(np.quantile(first, share) - np.quantile(second, share))
-    _, codes = np.unique(clusters, return_inverse=True)
+    codes = dense(clusters)
     groups = int(codes.max()) + 1
     if n < 1_500:
         error = _resampled_quantiles(first, second, codes, share, resamples=resamples, seed=seed)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.signedinteger[Any]]
 _FINEST = 1_000
 """Sums of clusters are counted in whole numbers up to this."""
 _MOST_STEPS = 100_000_000
@@ -63,9 +63,28 @@ def mean_interval(values: Floats, clusters: Ints, confidence: float = 0.95) -> I
 
 def cluster_sums(values: Floats, clusters: Ints) -> tuple[Floats, Floats]:
     """Return the sum of ``values`` and the number of items in each cluster, empty clusters left out."""
-    _, codes = np.unique(clusters, return_inverse=True)
+    codes = dense(clusters)
     sizes = np.bincount(codes).astype(np.float64)
     return np.bincount(codes, weights=values).astype(np.float64), sizes
+
+
+def dense(codes: Ints) -> Ints:
+    """Return codes in the same order without gaps: 0 for the least, then 1 for the next that is there.
+
+    As ``numpy.unique`` gives its inverse, and without sorting where the codes are not much larger than they are many.
+    """
+    if not len(codes):
+        return codes.astype(np.int32)
+    least = int(codes.min())
+    reach = int(codes.max()) - least + 1
+    if reach > 4 * len(codes):
+        return np.unique(codes, return_inverse=True)[1].astype(np.int32)
+    places = codes - least if least else codes
+    there = np.zeros(reach, dtype=np.int32)
+    there[places] = 1
+    found: Ints = np.cumsum(there, out=there)[places]
+    found -= 1
+    return found
 
 
 def robust_variance(centred_sums: Floats, n: float) -> float:

@@ -9,10 +9,12 @@ from harness.store.reading import (
     runs_in,
 )
 from harness.store.straddling import read_straddling
+from harness.store.tail import RunTail
 from harness.store.writing import PART_ROWS, RunWriter, check_writable
 
 __all__ = [
     "PART_ROWS",
+    "RunTail",
     "RunWriter",
     "attempts_of",
     "check_writable",

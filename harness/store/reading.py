@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,15 +21,16 @@ import pyarrow.parquet as pq
 from harness.errors import ResultsError
 from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from harness.store import overlay
+from harness.store.columns import Columns
 from harness.store.overlay import KEY, LAID_OVER
 from harness.values import Attempt
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_READERS = 4
-_MANY_PARTS = 500
-_STEP = 12
+_ATTEMPT = tuple(field.name for field in dataclasses.fields(Attempt))
+_READERS = 2
+_AHEAD = 16
 
 
 def read_attempts(
@@ -54,24 +56,11 @@ def read_attempts(
     for name in coded:
         place = schema.get_field_index(name)
         schema = schema.set(place, schema.field(place).with_type(pa.dictionary(pa.int32(), pa.string())))
-    names = list(schema.names if columns is None else columns)
-    # A large run is read a few columns at a time, so that it is never held twice: in Arrow and in pandas.
-    step = (
-        len(names)
-        if sample_ids is not None or sum(1 for run in runs for _ in run.glob("attempts-*")) < _MANY_PARTS
-        else _STEP
-    )
-    frames: list[pd.DataFrame] = [
-        _read(runs, "attempts", schema, names[start : start + step], sample_ids).to_pandas(
-            split_blocks=True, self_destruct=True
-        )
-        for start in range(0, len(names), step)
-    ]
-    if len(frames) == 1:
-        return frames[0]
-    import pandas as pd  # noqa: PLC0415 - a run that is only resumed needs no pandas
-
-    return pd.concat(frames, axis=1)
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    found = Columns(wanted, _texts(schema), _most_rows(runs))
+    for part in _parts(runs, "attempts", schema, wanted, sample_ids):
+        found.add(part)
+    return found.frame()
 
 
 def read_payload(
@@ -84,7 +73,7 @@ def read_payload(
 
 def read_telemetry(run: Path) -> pd.DataFrame:
     """Return the GPU samples of a run, none where no GPU was seen. See :data:`harness.schema.TELEMETRY_SCHEMA`."""
-    parts = [_read_part(path, TELEMETRY_SCHEMA) for path in sorted(run.glob("telemetry-*.parquet"))]
+    parts = [read_part(path, TELEMETRY_SCHEMA) for path in sorted(run.glob("telemetry-*.parquet"))]
     tables = [part.cast(TELEMETRY_SCHEMA) for part in parts]
     frame: pd.DataFrame = (pa.concat_tables(tables) if tables else TELEMETRY_SCHEMA.empty_table()).to_pandas()
     return frame
@@ -92,13 +81,16 @@ def read_telemetry(run: Path) -> pd.DataFrame:
 
 def attempts_of(run: Path) -> list[Attempt]:
     """Return every attempt of a run as a value, in the order written: what a resumed run goes on from."""
-    names = [field.name for field in dataclasses.fields(Attempt)]
-    rows = _read([run], "attempts", ATTEMPT_SCHEMA, None).select(names).to_pylist()
-    for row in rows:
-        row["params_changes"] = tuple(row["params_changes"])
-        row["chunk_s"] = tuple(row["chunk_s"])
-        row["chunk_tokens"] = None if row["chunk_tokens"] is None else tuple(row["chunk_tokens"])
-    return [Attempt(**row) for row in rows]
+    return [attempt_of(row) for row in _read([run], "attempts", ATTEMPT_SCHEMA, None).to_pylist()]
+
+
+def attempt_of(row: Mapping[str, Any]) -> Attempt:
+    """Return an attempt as a value, of a row as Arrow or a journal gives it; what an older one lacks is null."""
+    given: dict[str, Any] = {name: row.get(name) for name in _ATTEMPT}
+    for name in ("params_changes", "chunk_s", "chunk_tokens"):
+        if given[name] is not None:
+            given[name] = tuple(given[name])
+    return Attempt(**given)
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
@@ -137,13 +129,58 @@ def _read(
     columns: Sequence[str] | None,
     sample_ids: Collection[str] | None = None,
 ) -> pa.Table:
-    ids = None if sample_ids is None else pa.array(sorted(sample_ids), pa.string())
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    # Many small parts: one thread for each is three times as quick as Arrow's own threads within each.
-    with ThreadPoolExecutor(_READERS) as pool:
-        reads = part_readers(runs, kind, schema, wanted.names)
-        tables = list(pool.map(lambda read: _cast(_of(read(), ids), wanted), reads))
+    tables = list(_parts(runs, kind, schema, wanted, sample_ids))
     return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
+
+
+def _parts(
+    runs: Sequence[Path],
+    kind: str,
+    schema: pa.Schema,
+    wanted: pa.Schema,
+    sample_ids: Collection[str] | None,
+) -> Iterator[pa.Table]:
+    """Yield each part in the wanted columns and types, in the order written."""
+    ids = None if sample_ids is None else pa.array(sorted(sample_ids), pa.string())
+    # Many small parts: a thread for each is three times as quick as Arrow's own threads within each.
+    with ThreadPoolExecutor(_READERS) as pool:
+        under_way: deque[Future[pa.Table]] = deque()
+        for read in part_readers(runs, kind, schema, wanted.names):
+            under_way.append(pool.submit(_wanted, read, wanted, ids))
+            # Only a few ahead of whoever takes them, so that they do not pile up.
+            if len(under_way) > _AHEAD:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+
+def _texts(schema: pa.Schema) -> set[str]:
+    """Return the plain texts that are wanted as categories: Parquet's own dictionaries spare a pass over them."""
+    return {
+        stored.name
+        for stored, field in zip(ATTEMPT_SCHEMA, schema, strict=True)
+        if pa.types.is_string(stored.type) and pa.types.is_dictionary(field.type)
+    }
+
+
+def _wanted(read: Callable[[], pa.Table], wanted: pa.Schema, ids: pa.Array | None) -> pa.Table:
+    return _cast(_of(read(), ids), wanted)
+
+
+def _most_rows(runs: Sequence[Path]) -> int:
+    """Return at most how many attempts lie in closed parts, from what each file says of itself."""
+    paths = [path for run in runs for path in run.glob("attempts-*.parquet")]
+    with ThreadPoolExecutor(_READERS) as pool:
+        return sum(pool.map(_rows_in, paths))
+
+
+def _rows_in(path: Path) -> int:
+    """Return the rows of a part; 0 for one that cannot be read, which the reading itself will say."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowInvalid, OSError):
+        return 0
 
 
 def _cast(table: pa.Table, wanted: pa.Schema) -> pa.Table:
@@ -158,6 +195,7 @@ def part_readers(
     runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]
 ) -> Iterator[Callable[[], pa.Table]]:
     """Yield what reads each part and each open journal, later scores laid over it."""
+    texts = _texts(schema) if kind == "attempts" else set()
     for run in runs:
         read_manifest(run)
         later = LAID_OVER if kind == "attempts" else ("reason",)
@@ -165,9 +203,14 @@ def part_readers(
         names = list(dict.fromkeys([*columns, *(KEY if replaced else ())]))
         stored = ATTEMPT_SCHEMA if kind == "attempts" else schema
         wanted = pa.schema([stored.field(name) for name in names])
+        coded = [name for name in names if name in texts]
         parts = {part_number(path): path for path in sorted(run.glob(f"{kind}-*.parquet"))}
         closed = {part_number(path) for path in run.glob("attempts-*.parquet")}
-        reads = [partial(_read_part, path, wanted) for number, path in parts.items() if number in closed]
+        reads = [
+            partial(read_part, path, wanted, coded=coded)
+            for number, path in parts.items()
+            if number in closed
+        ]
         reads += [
             partial(_read_journal, path, kind, stored, names)
             for path in sorted(run.glob("journal-*.jsonl"))
@@ -183,15 +226,27 @@ def _read_journal(path: Path, kind: str, schema: pa.Schema, columns: Sequence[st
     return pa.Table.from_pylist(rows, schema=schema).select(columns)
 
 
-def _read_part(path: Path, wanted: pa.Schema) -> pa.Table:
-    """Read one part; a column that an older part lacks is null."""
+def read_part(path: Path, wanted: pa.Schema, after: int = 0, coded: Sequence[str] = ()) -> pa.Table:
+    """Read one part, without its first ``after`` rows; a column that an older part lacks is null.
+
+    Args:
+        path: The part.
+        wanted: Columns and their types.
+        after: Rows to leave out.
+        coded: Texts to read as Parquet's own dictionaries.
+
+    Raises:
+        ResultsError: It cannot be read, or was written by a newer schema.
+    """
     try:
-        file = pq.ParquetFile(path)
+        file = _opened(path, coded)
         metadata = file.schema_arrow.metadata or {}
         version = int(metadata.get(b"gapbench.schema", b"1"))
         if version > SCHEMA_VERSION:
             msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer one"
             raise ResultsError(msg)
+        if after >= file.metadata.num_rows:
+            return wanted.empty_table()
         names = set(file.schema_arrow.names)
         there = [name for name in wanted.names if name in names]
         table = file.read(columns=there, use_threads=False)
@@ -201,18 +256,28 @@ def _read_part(path: Path, wanted: pa.Schema) -> pa.Table:
     for name in wanted.names:
         if name not in there:
             table = table.append_column(wanted.field(name), pa.nulls(table.num_rows, wanted.field(name).type))
-    return table.select(wanted.names)
+    return table.select(wanted.names).slice(after)
+
+
+def _opened(path: Path, coded: Sequence[str]) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, read_dictionary=list(coded))
+    except KeyError:  # An older part lacks one of them.
+        return pq.ParquetFile(path)
 
 
 def journal_rows(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return the whole lines of a journal; a torn last line was never reported as done."""
-    rows: list[tuple[dict[str, Any], dict[str, Any]]] = []
     with path.open("rb") as file:
-        for line in file:
-            with contextlib.suppress(orjson.JSONDecodeError, ValueError):
-                attempt, payload = orjson.loads(line)
-                rows.append((attempt, payload))
-    return rows
+        return list(whole(file))
+
+
+def whole(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield what a journal's lines hold, without those that are torn."""
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            attempt, payload = orjson.loads(line)
+            yield attempt, payload
 
 
 def typed(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@
 
 An attempt is first a line of the journal. A part is written beside its final name and renamed, and
 only then is its journal deleted; so after any crash every finished attempt is in a part or in a
-journal, and where both hold it the part wins.
+journal, and where both hold it the part wins. Whoever adds rows waits for no disk: syncing and parts are
+the work of threads, and :attr:`RunWriter.is_behind` says when they must be let catch up.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import orjson
 import pyarrow as pa
@@ -33,12 +35,13 @@ import pyarrow.parquet as pq
 from harness import credentials
 from harness.errors import DiskError, ResultsError
 from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
+from harness.store.journal import Journal
 from harness.store.reading import journal_rows, part_number, typed
 from harness.values import Attempt, Payload
 
 PART_ROWS = 5_000
-SYNC_ROWS = 500
-SYNC_S = 2.0
+MOST_CLOSING = 2
+"""Full parts that may wait to become Parquet; their rows are in memory."""
 
 
 class RunWriter:
@@ -59,10 +62,8 @@ class RunWriter:
         self._rows: list[tuple[Attempt, Payload]] = []
         # One thread turns a full part into Parquet, so that the loop goes on sending and stamping meanwhile.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
-        self._closing: Future[None] | None = None
-        self._unsynced = 0
-        self._synced_at = time.monotonic()
-        self._journal: IO[bytes] | None = None
+        self._closing: deque[Future[None]] = deque()
+        self._journal: Journal | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = (folder / "run.lock").open("w")
@@ -98,90 +99,129 @@ class RunWriter:
         self.close()
 
     def add(self, attempt: Attempt, payload: Payload) -> None:
-        """Append one attempt to the journal; it survives the process at once, the machine by ``SYNC_S``.
+        """Append one attempt to the journal; it survives the process at once, the machine when it is synced.
 
         Raises:
             ResultsError: The disk is full or gone. Everything added before it is kept.
         """
         pair = (attempt, payload)
         line = orjson.dumps(pair, option=orjson.OPT_APPEND_NEWLINE)
-        try:
-            self._settle(wait=False)
+        with self._disk():
+            self._settle()
             if self._journal is None:
-                self._journal = (self.folder / _name("journal", self._part)).open("ab", buffering=0)
-            _write_whole(self._journal, line)
+                self._journal = Journal(self.folder / _name("journal", self._part))
+            self._journal.add(line)
             self._rows.append(pair)
-            self._unsynced += 1
-            self.sync(force=False)
             if len(self._rows) >= self._part_rows:
                 self._close_part()
-        except OSError as exc:
-            raise DiskError(_disk_word(self.folder, exc)) from exc
 
-    def sync(self, *, force: bool = True) -> None:
-        """Put the journal on the disk, at most every ``SYNC_S`` or ``SYNC_ROWS`` unless forced."""
-        due = self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_S
-        if self._journal is not None and self._unsynced and (force or due):
-            os.fsync(self._journal.fileno())
-            self._unsynced = 0
-            self._synced_at = time.monotonic()
+    @property
+    def is_behind(self) -> bool:
+        """Whether the disk is so slow that more rows must wait for it."""
+        return len(self._closing) >= MOST_CLOSING or (self._journal is not None and self._journal.is_behind)
+
+    def catch_up(self) -> None:
+        """Wait until the disk has caught up; rows may be added meanwhile by another thread.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        journal, closing = self._journal, list(self._closing)
+        if len(closing) >= MOST_CLOSING:
+            wait(closing[:1])
+        if journal is not None:
+            with self._disk():
+                journal.catch_up()
+
+    def sync(self) -> None:
+        """Wait until every row is on the disk.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        if self._journal is not None:
+            with self._disk():
+                self._journal.sync()
 
     def add_media(self, digest: str, data: bytes) -> None:
-        """Keep one image under its hash, once."""
+        """Keep one image under its hash, once; it is on the disk when this returns.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
         path = self.folder / "media" / digest
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            _replace(path, data)
+        with self._disk():
+            if not path.exists():
+                path.parent.mkdir(exist_ok=True)
+                _replace(path, data)
 
     def add_telemetry(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write GPU samples as a part of their own; [] writes nothing."""
+        """Write GPU samples as a part of their own; [] writes nothing.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
         if rows:
             number = len(list(self.folder.glob("telemetry-*.parquet"))) + 1
-            self._write_table("telemetry", number, pa.Table.from_pylist(list(rows), schema=TELEMETRY_SCHEMA))
+            with self._disk():
+                self._write_table(
+                    "telemetry", number, pa.Table.from_pylist(list(rows), schema=TELEMETRY_SCHEMA)
+                )
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write ``run.json`` by rename."""
+        """Write ``run.json`` by rename.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
         plain = credentials.redact_tree(manifest)
         data = orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
-        try:
+        with self._disk():
             _replace(self.folder / "run.json", data + b"\n")
-        except OSError as exc:
-            raise DiskError(_disk_word(self.folder, exc)) from exc
 
     def close(self) -> None:
         """Close the last part and let the folder go."""
         try:
-            self._close_part()
-            self._settle(wait=True)
-        except OSError as exc:
-            raise DiskError(_disk_word(self.folder, exc)) from exc
+            with self._disk():
+                self._close_part()
+                self._settle(most=0)
         finally:
             self._thread.shutdown()
-            if self._journal is not None:
-                self._journal.close()
-                self._journal = None
             self._lock.close()
 
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        """Say what the disk said in words that help."""
+        try:
+            yield
+        except OSError as exc:
+            raise DiskError(_disk_word(self.folder, exc)) from exc
+
     def _close_part(self) -> None:
-        """Hand the rows so far to the thread, and begin a new journal."""
-        self.sync()
-        self._settle(wait=True)
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
-        if self._rows:
-            self._closing = self._thread.submit(self._close_journal, self._part, self._rows)
-            self._rows = []
+        """Hand the rows so far to the thread; the next one begins a new journal."""
+        if self._journal is None:
+            return
+        journal, self._journal = self._journal, None
+        rows, self._rows = self._rows, []
+        self._closing.append(self._thread.submit(self._close_journal, self._part, rows, journal))
         self._part += 1
+        self._settle(most=MOST_CLOSING)
 
-    def _settle(self, *, wait: bool) -> None:
-        """Raise what went wrong with the part under way; wait for it, or only look."""
-        if self._closing is not None and (wait or self._closing.done()):
-            closing, self._closing = self._closing, None
-            closing.result()
+    def _settle(self, most: int | None = None) -> None:
+        """Raise what went wrong with parts that were to be closed.
 
-    def _close_journal(self, number: int, rows: Sequence[tuple[Attempt, Payload]]) -> None:
-        self._write_part(number, rows)
+        Args:
+            most: Parts that may be left waiting. None: any number; only those that are done are looked at.
+        """
+        while self._closing and (self._closing[0].done() or (most is not None and len(self._closing) > most)):
+            self._closing.popleft().result()
+
+    def _close_journal(self, number: int, rows: Sequence[tuple[Attempt, Payload]], journal: Journal) -> None:
+        # Where the journal could not be synced, its rows are still here and may fit into a part, which is smaller.
+        with suppress(OSError):
+            journal.close()
+        if rows:
+            self._write_part(number, rows)
         (self.folder / _name("journal", number)).unlink(missing_ok=True)
 
     def _write_part(self, number: int, rows: Sequence[tuple[Any, Any]]) -> None:
@@ -220,18 +260,17 @@ class RunWriter:
         partial.replace(final)
 
 
-def _write_whole(file: IO[bytes], data: bytes) -> None:
-    """Write all of ``data`` or raise: a disk that is nearly full takes a part of it without a word."""
-    if file.write(data) < len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 def _replace(path: Path, data: bytes) -> None:
     partial = path.with_name(path.name + ".tmp")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
     partial.replace(path)
 
 

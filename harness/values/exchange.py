@@ -83,6 +83,16 @@ class Model:
     options: Mapping[str, Any] = field(default_factory=dict)
     cost: Mapping[str, Any] | None = None
 
+    @property
+    def account(self) -> str:
+        """Whose limits and retries its requests count against: all models of one runner, address and key share it.
+
+        A server or an engine of our own has no account with anybody, and stands alone.
+        """
+        if self.base_url is None and not self.options.keys().isdisjoint({"serve", "engine", "sim"}):
+            return self.id
+        return f"{self.runner} {(self.base_url or '').rstrip('/')} {self.key_env or ''}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Truth:

@@ -17,6 +17,7 @@ from harness.wire.clock import now
 from harness.wire.lines import Line
 from harness.wire.reply import Reply
 from harness.wire.tape import StampedStream
+from harness.wire.turns import Turns
 
 PAUSE_BYTES = 2**20
 """A body this far ahead of its reader is left in the kernel: the server then feels the back-pressure."""
@@ -53,6 +54,7 @@ class Exchange(StampedStream):
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._loop = connection.loop
+        self._turns = connection.turns
         self._read_timeout_s = read_timeout_s
         self._heard_s = now()
         self._timer = self._loop.call_later(read_timeout_s, self._silent)
@@ -131,7 +133,7 @@ class Exchange(StampedStream):
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._turns.wake(self._waiter)
 
     def nudge(self) -> bool:
         """Wake whoever waits, if anything has come that it has not seen."""
@@ -151,6 +153,8 @@ class Exchange(StampedStream):
             piece = self.reply.take()
             if piece:
                 yield piece
+                # A fault of the reply's own is met before the connection's end: it came first.
+                continue
             if self.reply.ended:
                 return
             if self.error is not None:
@@ -202,9 +206,10 @@ class Connection:
 
     line: Line
 
-    def __init__(self, pool: Pool, origin: Origin, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, pool: Pool, origin: Origin, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
         """Belong to a pool; the line is set once it is connected."""
         self.loop = loop
+        self.turns = turns
         self.origin = origin
         self.requests = 0
         self._pool = pool

@@ -117,14 +117,17 @@ def _date(value: str | None) -> datetime | None:
         return None
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def shortened(text: str) -> str:
-    """Return a provider's words without keys, cut to :data:`ERROR_CHARS`; cut first, half a key would stay."""
-    return credentials.redact(text)[:ERROR_CHARS]
+    """Return a provider's words without keys, cut to :data:`ERROR_CHARS`; cut first, half a key would stay.
+
+    Half a surrogate pair, which a client's JSON reader lets through, becomes a question mark: no file could hold it.
+    """
+    return credentials.redact(text)[:ERROR_CHARS].encode("utf-8", "replace").decode()
 
 
 def redact(text: str, *secrets: str | None) -> str:

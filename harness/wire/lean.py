@@ -14,6 +14,7 @@ from harness.values import Session
 from harness.wire.exchange import Connection, Exchange, Origin
 from harness.wire.lines import Line, SocketLine, TlsLine
 from harness.wire.tape import Tape
+from harness.wire.turns import Turns
 
 ADDRESS_WAIT_S = 2.0
 """Patience with one of several addresses of a host, before the next is tried."""
@@ -34,6 +35,7 @@ class LeanTransport(httpx2.AsyncBaseTransport):
         self._places = session.connections
         self._queue: deque[asyncio.Future[None]] = deque()
         self._tls: ssl.SSLContext | None = None
+        self._turns: Turns | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request and return its reply as soon as the head is there."""
@@ -81,7 +83,10 @@ class LeanTransport(httpx2.AsyncBaseTransport):
 
     async def _connected(self, origin: Origin) -> Connection:
         await self._place()
-        connection = Connection(self, origin, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        if self._turns is None:
+            self._turns = Turns(loop)
+        connection = Connection(self, origin, loop, self._turns)
         self._open.add(connection)
         try:
             async with asyncio.timeout(self._session.connect_timeout_s):

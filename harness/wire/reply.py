@@ -45,7 +45,7 @@ class Reply:
     """
 
     __slots__ = (
-        "_body_left", "_chunk_left", "_framing", "_head", "_payloads", "_reads", "_rest", "_trailing",
+        "_body_left", "_chunk_left", "_fault", "_framing", "_head", "_payloads", "_reads", "_rest", "_trailing",
         "ahead", "begun", "ended", "ended_s", "first_byte_s", "headers", "reusable", "status",
     )  # fmt: skip
 
@@ -67,6 +67,8 @@ class Reply:
         self._chunk_left = 0
         self._body_left = 0
         self._trailing = -1
+        # Behind a fault nobody knows what the next byte is: what follows is never read, or it could make a reply whole.
+        self._fault: httpx2.RemoteProtocolError | None = None
 
     def push(self, data: bytes, at_s: float) -> bool:
         """Take one read; say whether it may be time to look: the end, or enough to be worth it.
@@ -74,9 +76,15 @@ class Reply:
         Raises:
             httpx2.RemoteProtocolError: The bytes are no HTTP reply.
         """
+        if self._fault is not None:
+            raise self._fault
         if self.status is None:
             self.begun = True
-            data = self._read_head(data, at_s)
+            try:
+                data = self._read_head(data, at_s)
+            except httpx2.RemoteProtocolError as exc:
+                self._fault = exc
+                raise
             if self.status is None:
                 return False
         if data:
@@ -100,9 +108,13 @@ class Reply:
         """Return the body's pieces since the last call, each with the stamp of its read.
 
         Raises:
-            httpx2.RemoteProtocolError: The bytes are no HTTP reply.
+            httpx2.RemoteProtocolError: The bytes are no HTTP reply; what came before the fault is returned first.
         """
-        self._read_body()
+        try:
+            self._read_body()
+        except httpx2.RemoteProtocolError:
+            if not self._payloads:
+                raise
         payloads, self._payloads = self._payloads, []
         self.ahead = 0
         return payloads
@@ -137,9 +149,9 @@ class Reply:
                 continue
             self._head = b""
             self.headers = _headers(lines)
+            self._frame(status, is_old=match[1] == b"0")
             self.first_byte_s = at_s
             self.status = status
-            self._frame(status, is_old=match[1] == b"0")
             return rest
 
     def _frame(self, status: int, *, is_old: bool) -> None:
@@ -167,9 +179,15 @@ class Reply:
 
     def _read_body(self) -> None:
         reads, self._reads = self._reads, []
+        if self._fault is not None:
+            raise self._fault
         if self._framing is Framing.CHUNKED:
-            for at_s, data in reads:
-                self._read_chunks(at_s, data)
+            try:
+                for at_s, data in reads:
+                    self._read_chunks(at_s, data)
+            except httpx2.RemoteProtocolError as exc:
+                self._fault = exc
+                raise
         elif self._framing is Framing.LENGTH:
             for at_s, data in reads:
                 if len(data) > self._body_left:
@@ -218,9 +236,9 @@ class Reply:
             stop = start + size
             at = stop + 2
             if at <= end:
+                payloads.append((at_s, data[start:stop]))
                 if data[stop:at] != b"\r\n":
                     raise httpx2.RemoteProtocolError("a chunk is longer than its size")
-                payloads.append((at_s, data[start:stop]))
             else:
                 self._chunk_left = size + 2
                 at = start

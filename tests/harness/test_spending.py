@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from harness.spending import RetryBudget, Spending
+from harness.values import Model
 from tests.makers import attempt
 
 CENT = Decimal("0.01")
@@ -44,13 +46,47 @@ def test_a_cached_answer_costs_nothing() -> None:
     assert Spending(CENT).take(attempt(from_cache=True), CENT) is None
 
 
+A, B = (Model(name, "openai", name, "closed") for name in "ab")
+ELSEWHERE = Model("c", "openai", "c", "open", base_url="http://127.0.0.1:8000/v1")
+
+
 def test_retries_are_bounded_by_run_and_by_model() -> None:
     """Two of one model, three of all."""
     budget = RetryBudget(per_run=3, per_model=2)
 
-    assert [True, True, False, True, False] == [budget.take(model) for model in ("a", "a", "a", "b", "b")]
+    assert [True, True, False, True, False] == [budget.take(model) for model in (A, A, A, B, B)]
+
+
+def test_retries_are_bounded_by_provider() -> None:
+    """Two at one account, whichever of its models; another address is another account."""
+    budget = RetryBudget(per_provider=2)
+
+    assert [True, True, False, True] == [budget.take(model) for model in (A, B, A, ELSEWHERE)]
+
+
+def test_a_retry_of_an_earlier_session_is_counted() -> None:
+    """One of two was made before the run was resumed."""
+    budget = RetryBudget(per_run=2)
+    budget.count(A)
+
+    assert [True, False] == [budget.take(A), budget.take(A)]
 
 
 def test_without_a_bound_every_retry_is_granted() -> None:
     """The number of attempts at one request bounds them still."""
-    assert all(RetryBudget().take("a") for _ in range(1_000))
+    assert all(RetryBudget().take(A) for _ in range(1_000))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        (A, replace(B, base_url=None), True),
+        (A, replace(B, key_env="SECOND_KEY"), False),
+        (A, replace(B, runner="anthropic"), False),
+        (ELSEWHERE, replace(B, base_url="http://127.0.0.1:8000/v1/"), True),
+        (replace(A, options={"serve": {}}), replace(B, options={"serve": {}}), False),
+    ],
+)
+def test_who_shares_an_account(one: Model, other: Model, *, shared: bool) -> None:
+    """One runner, one address, one key; a server of our own is nobody's account."""
+    assert shared == (one.account == other.account)

@@ -23,6 +23,7 @@ from harness.store import (
     read_payload,
     runs_in,
 )
+from harness.store.journal import Journal
 from harness.values import Attempt
 from tests.makers import ATTEMPT, attempt, payload
 
@@ -128,7 +129,9 @@ def test_a_full_disk_is_said_and_keeps_what_was_written(tmp_path: Path) -> None:
     """The journal goes to a device that is always full."""
     writer = RunWriter(tmp_path / "run")
     writer.write_manifest(MANIFEST)
-    writer._journal = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the writer closes it
+    writer._journal = Journal(tmp_path / "run" / "journal-00001.jsonl")
+    writer._journal._file.close()
+    writer._journal._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the writer closes it
 
     with pytest.raises(ResultsError, match=os.strerror(errno.ENOSPC)):
         writer.add(ATTEMPT, payload(ATTEMPT))
@@ -183,6 +186,17 @@ def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
     write(tmp_path, [ATTEMPT])
 
     assert list(read_attempts([tmp_path], ["outcome", "score"]).columns) == ["outcome", "score"]
+
+
+def test_an_older_part_lacks_a_coded_text(tmp_path: Path) -> None:
+    """Texts that are wanted as categories are null there too, though Parquet is asked for them by name."""
+    write(tmp_path, [ATTEMPT])
+    part = tmp_path / "attempts-00001.parquet"
+    pq.write_table(pq.read_table(part).drop_columns(["response_id"]), part)
+    found = read_attempts([tmp_path], ["sample_id", "response_id"], coded=["sample_id", "response_id"])
+
+    assert [ATTEMPT.sample_id] == found["sample_id"].tolist()
+    assert found["response_id"].isna().all()
 
 
 def test_an_image_is_kept_once(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def test_a_killed_runs_journal_is_a_leftover_and_is_closed(run: Path) -> None:
     writer = RunWriter(run)
     writer.add(row, payload(row))
     assert writer._journal is not None
-    os.write(writer._journal.fileno(), b'[{"run_id": "ru')
+    writer._journal.add(b'[{"run_id": "ru')
     writer._journal.close()
     writer._lock.close()
     found = verify(run)

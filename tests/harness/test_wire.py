@@ -54,6 +54,11 @@ def test_an_endless_event_is_refused() -> None:
             parser.feed(b"x" * 2**20, 0.0)
 
 
+def test_half_a_surrogate_pair_in_a_providers_words_becomes_a_question_mark() -> None:
+    """Clients read error bodies with a JSON reader that lets it through; no column could hold it."""
+    assert "no ? such" == wire.shortened("no \ud800 such")
+
+
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
@@ -64,6 +69,7 @@ def test_an_endless_event_is_refused() -> None:
         ({"retry-after": "soon"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "Wed, 99999999999999999999 Oct 2015 07:28:00 GMT"}, None),
         ({}, None),
     ],
 )

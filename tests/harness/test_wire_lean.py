@@ -6,102 +6,16 @@ import asyncio
 import gzip
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
 from harness import wire
-from harness.errors import RunnerError
-from harness.values import Session
 from harness.wire.clock import KernelClock
-from harness.wire.exchange import PAUSE_BYTES, Exchange, Origin
+from harness.wire.exchange import PAUSE_BYTES, Origin
 from harness.wire.lean import LeanTransport
-
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-WHOLE = HEAD + b"9\r\ndata: a\n\n\r\n0\r\n\r\n"
-
-
-@asynccontextmanager
-async def served(
-    answer: Answer, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
-) -> AsyncIterator[str]:
-    """Serve on loopback; ``answer`` gets each connection with its number."""
-    tasks: list[asyncio.Task[None]] = []
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.append(task)
-        try:
-            await answer(reader, writer, len(tasks))
-        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError, ssl.SSLError):
-            pass
-        finally:
-            writer.close()
-            with suppress(ConnectionError, ssl.SSLError):
-                await writer.wait_closed()
-
-    server = await asyncio.start_server(connected, host, 0, ssl=tls)
-    port = server.sockets[0].getsockname()[1]
-    scheme = "http" if tls is None else "https"
-    try:
-        yield f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def request_of(reader: asyncio.StreamReader) -> bytes:
-    """Return one request, head and body."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = next(
-        (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
-    )
-    return head + await reader.readexactly(length)
-
-
-def session(**changes: Any) -> Session:
-    return Session(Path(), **{"connections": 4, "connect_timeout_s": 5.0, "read_timeout_s": 5.0, **changes})
-
-
-async def heard(client: httpx2.AsyncClient, url: str) -> tuple[list[bytes], wire.Tape]:
-    """Return the data of one exchange's events, and its tape."""
-    with wire.exchange() as tape:
-        try:
-            await client.post(url, json={"a": 1})
-            return [event.data async for event in tape.events()], tape
-        finally:
-            await tape.aclose()
-
-
-def talk(answer: Answer, times: int = 1, **changes: Any) -> list[tuple[list[bytes], wire.Tape]]:
-    """Return what a client hears that asks ``times`` times."""
-
-    async def main() -> list[tuple[list[bytes], wire.Tape]]:
-        async with served(answer) as url, wire.client(url, session(**changes)) as client:
-            return [await heard(client, url) for _ in range(times)]
-
-    return asyncio.run(main())
-
-
-def always(*replies: bytes) -> Answer:
-    """Answer every request of every connection with the same bytes, written in these pieces."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        while True:
-            await request_of(reader)
-            for piece in replies:
-                writer.write(piece)
-                await writer.drain()
-
-    return answer
+from tests.harness.lean_server import HEAD, WHOLE, always, heard, request_of, served, session, talk
 
 
 def test_events_are_stamped_between_sending_and_the_end() -> None:
@@ -138,128 +52,6 @@ def test_a_server_that_closes_is_asked_over_a_new_connection(head: bytes) -> Non
     assert [[b"a"], [b"a"]] == [events for events, _ in talk(answer, 2)]
 
 
-def test_a_kept_connection_that_dies_on_the_next_request_is_replaced_once() -> None:
-    """It had brought no byte of a reply."""
-    numbers: list[int] = []
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        await request_of(reader)
-        numbers.append(number)
-        writer.write(WHOLE)
-        if number == 1:
-            await request_of(reader)
-            numbers.append(number)
-
-    assert [[b"a"], [b"a"]] == [events for events, _ in talk(answer, 2)]
-    assert [1, 1, 2] == numbers
-
-
-def test_a_fresh_connection_that_dies_is_not_replaced() -> None:
-    """The server has the request and may have begun on it."""
-    numbers: list[int] = []
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        await request_of(reader)
-        numbers.append(number)
-
-    with pytest.raises(httpx2.RemoteProtocolError, match="without sending a response"):
-        talk(answer)
-    assert [1] == numbers
-
-
-@pytest.mark.parametrize(
-    ("sent", "kept"),
-    [(HEAD, []), (HEAD + b"9\r\ndata: a\n\n\r\n", [b"a"]), (HEAD + b"9\r\ndata: a\n\n\r\n9\r\nda", [b"a"])],
-)
-def test_a_stream_cut_short_keeps_what_came(sent: bytes, kept: list[bytes]) -> None:
-    """After the head, after a chunk, in the middle of one."""
-    events: list[bytes] = []
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        await request_of(reader)
-        writer.write(sent)
-
-    async def main() -> None:
-        async with served(answer) as url, wire.client(url, session()) as client:
-            with wire.exchange() as tape:
-                await client.post(url)
-                async for event in tape.events():
-                    events.append(event.data)  # noqa: PERF401 - what came before the error is the point
-
-    with pytest.raises(RunnerError, match="peer closed connection") as caught:
-        asyncio.run(main())
-    assert ("cut_stream", kept) == (caught.value.kind, events)
-
-
-def test_a_silent_server_is_a_timeout_that_keeps_what_came() -> None:
-    """The deadline is on silence, not on the whole."""
-    events: list[bytes] = []
-
-    async def main() -> None:
-        silent = asyncio.Event()
-
-        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-            await request_of(reader)
-            writer.write(HEAD + b"9\r\ndata: a\n\n\r\n")
-            await silent.wait()
-
-        async with served(answer) as url, wire.client(url, session(read_timeout_s=0.05)) as client:
-            with wire.exchange() as tape:
-                await client.post(url)
-                try:
-                    async for event in tape.events():
-                        events.append(event.data)  # noqa: PERF401 - as above
-                finally:
-                    silent.set()
-
-    with pytest.raises(RunnerError, match=r"no byte for 0\.05 s") as caught:
-        asyncio.run(main())
-    assert ("timeout", [b"a"]) == (caught.value.kind, events)
-
-
-def test_a_cancelled_reader_gets_what_came_first() -> None:
-    """A deadline from above loses no chunk that had arrived."""
-    events: list[bytes] = []
-
-    async def main() -> None:
-        begun, done = asyncio.Event(), asyncio.Event()
-
-        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-            await request_of(reader)
-            writer.write(HEAD)
-            await begun.wait()
-            writer.write(b"9\r\ndata: a\n\n\r\n")
-            await done.wait()
-
-        async with served(answer) as url, wire.client(url, session()) as client:
-            tapes: list[wire.Tape] = []
-
-            async def listen() -> None:
-                with wire.exchange() as tape:
-                    await client.post(url)
-                    tapes.append(tape)
-                    begun.set()
-                    async for event in tape.events():
-                        events.append(event.data)  # noqa: PERF401 - as above
-
-            task = asyncio.create_task(listen())
-            await begun.wait()
-            while not (tapes and _has_unread(tapes[0])):  # noqa: ASYNC110 - it is the kernel that is waited for
-                await asyncio.sleep(0)
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            assert task.cancelled()
-            done.set()
-
-    asyncio.run(main())
-    assert [b"a"] == events
-
-
-def _has_unread(tape: wire.Tape) -> bool:
-    return isinstance(tape.coming, Exchange) and tape.coming.reply.ahead > 0
-
-
 def test_nudged_a_waiting_reader_sees_what_came() -> None:
     """For whoever watches a deadline on the first token."""
 
@@ -294,39 +86,6 @@ def test_nudged_a_waiting_reader_sees_what_came() -> None:
     assert [b"a"] == asyncio.run(main())
 
 
-@pytest.mark.parametrize(
-    "read", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 200 OK\r\na: " + b"x" * 70_000 + b"\r\n\r\n"]
-)
-def test_what_is_no_reply_is_an_error_of_the_protocol(read: bytes) -> None:
-    """Its kind is that of httpx2's own transport."""
-    with pytest.raises(httpx2.RemoteProtocolError) as caught:
-        talk(always(read))
-
-    assert "cut_stream" == wire.transport_failure(caught.value).kind
-
-
-def test_nobody_listening_is_connect() -> None:
-    """Port 9 of loopback has no server."""
-
-    async def main() -> None:
-        async with wire.client("http://127.0.0.1:9", session()) as client:
-            await client.get("http://127.0.0.1:9/")
-
-    with pytest.raises(httpx2.ConnectError):
-        asyncio.run(main())
-
-
-def test_a_name_that_does_not_resolve_is_connect() -> None:
-    """`.invalid` never does (RFC 2606)."""
-
-    async def main() -> None:
-        async with wire.client("http://nowhere.invalid", session()) as client:
-            await client.get("http://nowhere.invalid/")
-
-    with pytest.raises(httpx2.ConnectError):
-        asyncio.run(main())
-
-
 def test_ipv6() -> None:
     """Loopback has one."""
 
@@ -349,16 +108,6 @@ def test_gzip_is_not_asked_for_and_is_undone() -> None:
 
     assert [b"a"] == talk(answer)[0][0]
     assert b"accept-encoding: identity" in asked[0].lower()
-
-
-@pytest.mark.parametrize(("coding", "body"), [("br", b"x"), ("gzip", b"data: a\n\n")])
-def test_an_unknown_compression_is_garbage(coding: str, body: bytes) -> None:
-    """Named, not guessed at."""
-    head = HEAD.replace(b"transfer", b"content-encoding: %s\r\ntransfer" % coding.encode())
-
-    with pytest.raises(RunnerError, match=coding) as caught:
-        talk(always(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)))
-    assert "garbage" == caught.value.kind
 
 
 def test_another_status_goes_to_the_client_with_its_body() -> None:
@@ -468,18 +217,6 @@ def test_a_request_larger_than_the_socket_takes_is_sent_whole() -> None:
 
     asyncio.run(main())
     assert [20_000_000] == sizes
-
-
-@pytest.mark.parametrize("header", [{"x": "a\r\nb: c"}, {"x": "a\nb"}])
-def test_a_header_cannot_end_its_line(header: dict[str, str]) -> None:
-    """A key with a line break in it must not become a header of its own."""
-
-    async def main() -> None:
-        async with wire.client("http://127.0.0.1:9", session()) as client:
-            await client.get("http://127.0.0.1:9/", headers=header)
-
-    with pytest.raises(httpx2.LocalProtocolError):
-        asyncio.run(main())
 
 
 def test_a_proxy_takes_the_sdks_own_transport(monkeypatch: pytest.MonkeyPatch) -> None:

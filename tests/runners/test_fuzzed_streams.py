@@ -1,154 +1,147 @@
-"""Spoilt streams through the readers of the four protocols: a response comes back, whatever was sent.
+"""Spoilt replies through the readers of the four runners: a response comes back, whatever was sent.
 
-The mutations start from whole streams of each protocol, so that they reach behind the first check. `benchmarks/fuzz.py`
-runs the same for as long as it is told.
+The mutations start from whole streams of each protocol, so that they reach behind the first check; the kept inputs are
+what `benchmarks/fuzz.py` found by coverage. That runs the same for as long as it is told.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
+import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import wire
-from harness.measure import measure
-from harness.schema import ATTEMPT_SCHEMA
-from harness.values import Call, Chunk, Request, Response, Session
-from runners.anthropic import read_messages
-from runners.google import read_generate_content
-from runners.openai import read_chat, read_responses
+from harness.values import Response
+from harness.wire.reply import Reply
+from tests.runners.fuzzed import ENDINGS, HEAD, PROTOCOLS, Input, Reader, framed, kept, mutated, seeds
+from tests.runners.scripted import Ending
 
-TRANSCRIPTS = Path(__file__).parent / "transcripts"
-READERS: Mapping[str, Callable[[AsyncIterator[list[wire.Event]]], AsyncIterator[Chunk]]] = {
-    "chat": lambda events: read_chat(events, "unknown"),
-    "responses": read_responses,
-    "messages": lambda events: read_messages(events, "unknown"),
-    "generate": read_generate_content,
-}
-VALUES = (
-    b"null", b"-1", b"1e999", b"[]", b"{}", b'""', b"true", b"99999999999999999999999999", b"0.5", b'"\\ud800"',
-    b'{"a":', b"\x00", b"\xff\xfe", b"data: ", b"\n\n", b"\r", b"\r\n\r\n", b"event: x\n", b"[DONE]", b":", b"[[[[[[[[[[",
-)  # fmt: skip
+READ_SIZES = (0, 1, 7, 64, 255)
+slow_to_draw = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
-def mutated(data: bytes, draw: Any) -> bytes:
-    """Return a stream with a few mutations; ``draw`` is a ``random.Random``."""
-    for _ in range(draw.randint(1, 5)):
-        at = draw.randrange(len(data) + 1)
-        kind = draw.randrange(6)
-        if kind == 0:
-            data = data[:at] + data[at + draw.randint(1, 40) :]
-        elif kind == 1:
-            data = data[:at] + draw.choice(VALUES) + data[at:]
-        elif kind == 2:
-            # A value of the JSON is replaced: after a colon, up to a comma or a bracket.
-            colon = data.find(b":", at)
-            end = min(
-                (found for mark in b",}]\n" if (found := data.find(mark, colon)) > 0), default=len(data)
-            )
-            data = data[: colon + 1] + draw.choice(VALUES) + data[end:]
-        elif kind == 3:
-            data = data[:at] + bytes([draw.randrange(256)]) + data[at + 1 :]
-        elif kind == 4:
-            end = data.find(b"\n\n", at) + 2
-            data = data[:at] + data[at:end] * draw.randint(2, 3) + data[end:]
-        else:
-            data = data[:at]
-    return data
+@pytest.fixture(scope="module")
+def readers() -> Iterator[dict[str, Reader]]:
+    """Every runner, opened once."""
+    opened = {name: Reader(name) for name in PROTOCOLS}
+    yield opened
+    for reader in opened.values():
+        reader.close()
 
 
-class Replayed:
-    """A runner whose reply is a given stream, read in given pieces."""
-
-    simulated = True
-    metered = False
-
-    def __init__(self, reader: str, pieces: list[bytes]) -> None:
-        self.reader = reader
-        self.pieces = pieces
-
-    async def stream(self, call: Call) -> AsyncIterator[Chunk]:
-        tape = wire.tape()
-        tape.status, tape.transport, tape.sent_s = 200, "replayed", wire.now()
-
-        async def events() -> AsyncIterator[list[wire.Event]]:
-            parser = wire.EventParser()
-            for piece in self.pieces:
-                yield parser.feed(piece, wire.now())
-
-        async for chunk in READERS[self.reader](events()):
-            yield chunk
-
-    def prepare(self, request: Request) -> Call:
-        return Call({}, {})
-
-    async def open(self, session: Session) -> None: ...
-
-    async def facts(self) -> Mapping[str, Any]:
-        return {}
-
-    async def counters(self) -> Mapping[str, float] | None:
-        return None
-
-    async def close(self) -> None: ...
+def response_to(reader: Reader, asked: Input) -> Response:
+    """Return what the harness makes of a reply to a request."""
+    response = reader.read(asked.encoded())
+    assert response is not None
+    return response
 
 
-def response_to(reader: str, data: bytes, draw: Any) -> Response:
-    """Return what the harness makes of a stream that arrives in random pieces."""
-    pieces, at = [], 0
-    while at < len(data):
-        step = draw.choice((1, 7, 64, 4_096))
-        pieces.append(data[at : at + step])
-        at += step
-    runner: Any = Replayed(reader, pieces)
-    return asyncio.run(measure(runner, Call({}, {}), 30.0))
+def behaving(sent: bytes, protocol: int, draw: Any) -> Input:
+    """Return a server of drawn behaviour; ``draw`` is a ``random.Random``."""
+    flags = {name: draw.random() < 0.5 for name in ("raw", "slow", "kept", "followed", "compared")}
+    sizes = (draw.choice(READ_SIZES), draw.choice(READ_SIZES))
+    return Input(sent, protocol, ending=draw.choice(ENDINGS), sizes=sizes, **flags)
 
 
-def holds(response: Response) -> None:
-    """Every value has a place in the row's columns and in UTF-8."""
-    names = (
-        "model_served",
-        "response_id",
-        "system_fingerprint",
-        "service_tier",
-        "finish_reason",
-        "finish_raw",
-    )
-    row = {name: getattr(response, name) for name in names}
-    row |= {name: getattr(response.usage, name) for name in response.usage.__slots__}
-    schema = pa.schema([ATTEMPT_SCHEMA.field(name) for name in row])
-    pa.Table.from_pylist([row], schema=schema)
-    response.answer.encode()
-    response.reasoning.encode()
-    if response.failure is not None:
-        assert "runner" != response.failure.kind, response.failure
-        response.failure.message.encode()
-
-
-@pytest.mark.parametrize("reader", list(READERS))
-@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+@settings(slow_to_draw, max_examples=400)
 @given(draw=st.randoms(use_true_random=False))
-def test_a_spoilt_stream_is_a_response(reader: str, draw: Any) -> None:
+def test_a_spoilt_stream_is_a_response(readers: dict[str, Reader], name: str, draw: Any) -> None:
     """Never an exception, never a value that a column cannot hold, never a bug of the runner's."""
-    stream = draw.choice(sorted(TRANSCRIPTS.glob(f"{reader}*.sse"))).read_bytes()
-    holds(response_to(reader, mutated(stream, draw), draw))
+    number = draw.randrange(len(PROTOCOLS[name]))
+    stream = mutated(draw.choice(PROTOCOLS[name][number].transcripts), draw)
+    asked = behaving(stream, number, draw)
+    readers[name].read(replace(asked, sent=HEAD + stream if asked.raw else stream).encoded())
 
 
-@pytest.mark.parametrize("reader", list(READERS))
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+@settings(slow_to_draw, max_examples=100)
 @given(data=st.binary(max_size=2_000), draw=st.randoms(use_true_random=False))
-def test_noise_is_a_failure(reader: str, data: bytes, draw: Any) -> None:
+def test_noise_is_a_failure(readers: dict[str, Reader], name: str, data: bytes, draw: Any) -> None:
     """Bytes that are no stream at all."""
-    response = response_to(reader, data, draw)
+    assert response_to(readers[name], behaving(data, 0, draw)).failure is not None
+
+
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+def test_what_fuzzing_kept_is_read(readers: dict[str, Reader], name: str) -> None:
+    """The inputs that cover the most of our code, and every form of reply."""
+    for data in (*seeds(name), *kept(name)):
+        readers[name].read(data)
+
+
+@pytest.mark.parametrize(("name", "number"), [(name, number) for name in PROTOCOLS for number in range(len(PROTOCOLS[name])) if not PROTOCOLS[name][number].beside])  # fmt: skip
+def test_the_scripted_server_is_read_as_a_real_one(
+    readers: dict[str, Reader], name: str, number: int
+) -> None:
+    """Else the fuzzing would fuzz nothing: a whole stream is an answer without a failure."""
+    response = response_to(readers[name], Input(PROTOCOLS[name][number].transcripts[0], number))
+
+    assert (None, "stop", 200) == (response.failure, response.finish_reason, response.http_status)
+
+
+def test_an_input_is_its_bytes() -> None:
+    """What libFuzzer mutates and what a test writes are one."""
+    asked = Input(b"sent", 1, slow=True, ending=ENDINGS[2], compared=True, sizes=(3, 0))
+
+    assert asked == Input.of(asked.encoded())
+
+
+def test_a_body_is_framed_read_by_read() -> None:
+    """Sizes in turns: 3, all that is left."""
+    assert framed([b"dat", b"a: x\n\n"]) == Input(b"data: x\n\n", sizes=(3, 0)).reads()
+
+
+@pytest.mark.parametrize("sizes", [(0, 0), (3, 3), (64, 255)])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_text_before_a_broken_chunk_is_kept(
+    readers: dict[str, Reader], sizes: tuple[int, int], ending: Ending
+) -> None:
+    """However it was cut into reads, and though the server then falls silent: it was paid for."""
+    whole = b"".join(framed([PROTOCOLS["openai"][0].transcripts[0]]))
+    # The last chunk's size is no number.
+    broken = Input(whole[: -len(b"0\r\n\r\n")] + b"zz\r\n\r\n", raw=True, ending=ending, sizes=sizes)
+    response = response_to(readers["openai"], broken)
 
     assert response.failure is not None
-    holds(response)
+    assert ("Grüß Gott", "cut_stream") == (response.answer, response.failure.kind)
+
+
+def test_behind_a_broken_chunk_nothing_is_read() -> None:
+    """Else an end in a later read would make the reply whole."""
+    reply = Reply()
+    reply.push(HEAD + b"2\r\nab\r\n", 0.0)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        reply.push(b"zz\r\n\r\n", 1.0)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        reply.push(b"0\r\n\r\n", 2.0)
+
+    assert not reply.ended
+
+
+@pytest.mark.parametrize("line", [b"content-length: 5, 6", b"no colon", b"transfer-encoding: gzip"])
+def test_behind_a_broken_head_nothing_is_read(readers: dict[str, Reader], line: bytes) -> None:
+    """A whole reply in the next read is none: the head before it was the head of this one."""
+    whole = b"".join(framed([PROTOCOLS["openai"][0].transcripts[0]]))
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n%s\r\n\r\n" % line
+    asked = Input(head + whole, raw=True, sizes=(len(head), 0), ending=Ending.CLOSE)
+    response = response_to(readers["openai"], asked)
+
+    assert response.failure is not None
+    assert ("", "cut_stream") == (response.answer, response.failure.kind)
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_text_of_a_chunk_that_is_longer_than_its_size_is_kept(readers: dict[str, Reader], size: int) -> None:
+    """In one read as in many."""
+    event = b'data: {"choices":[{"delta":{"content":"ab"}}]}\n\n'
+    broken = Input(HEAD + b"%x\r\n%s!" % (len(event), event) + b"!" * 99, raw=True, sizes=(size, size))
+
+    assert "ab" == response_to(readers["openai"], broken).answer
 
 
 def test_a_line_without_an_end_is_bounded() -> None:

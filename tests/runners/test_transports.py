@@ -11,7 +11,7 @@ import pytest
 
 from harness.measure import measure
 from harness.values import Message, Params, Request, Response, Session, Text
-from tests.harness.test_wire_lean import HEAD, request_of, served
+from tests.harness.lean_server import HEAD, request_of, served
 from tests.runners.replay import Replay
 from tests.runners.test_streams import TRANSCRIPTS, VENDORS
 

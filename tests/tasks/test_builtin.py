@@ -3,44 +3,22 @@
 from __future__ import annotations
 
 import json
-import runpy
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image, ImageChops
 
-import tasks
 from harness.scoring import make
-from harness.task import Task, find_builtin, load_task, read_task
+from harness.task import builtin_tasks
+from tests.tasks.written import ROOT, script, task
 
-ROOT = Path(tasks.__path__[0])
-NAMES = ("coding/functions", "reasoning/arithmetic", "multimodal/charts")
-
-
-def task(name: str) -> Task:
-    document, source = read_task(find_builtin(name))
-    return load_task(document, source, None)
+CLUSTERS = {"reasoning": 5, "multimodal": 3, "structured": 6}
+"""Fewest clusters of a task, by its category; test_coding.py holds the coding tasks."""
+NAMES = [name for name in builtin_tasks() if name.partition("/")[0] in CLUSTERS]
 
 
-def script(name: str) -> dict[str, Any]:
-    """Return the names that a task's make_samples.py defines."""
-    folder = ROOT / name
-    before = set(sys.modules)
-    sys.path.insert(0, str(folder))
-    try:
-        return runpy.run_path(str(folder / "make_samples.py"))
-    finally:
-        sys.path.remove(str(folder))
-        for module in set(sys.modules) - before:
-            if str(folder) in str(getattr(sys.modules[module], "__file__", "")):
-                del sys.modules[module]
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["coding/functions", *NAMES])
 def test_references_score_1_and_decoys_0(name: str) -> None:
     """Each sample's reference is correct and its decoy is wrong, by the task's own scorer."""
     found = task(name)
@@ -50,7 +28,22 @@ def test_references_score_1_and_decoys_0(name: str) -> None:
         right = list(pool.map(lambda s: scorer(s.reference or "", s), found.samples))
         wrong = list(pool.map(lambda s: scorer(s.decoy or "", s), found.samples))
     assert [(s.sample_id, x) for s, x in zip(found.samples, right, strict=True) if x.value != 1] == []
-    assert [(s.sample_id, x) for s, x in zip(found.samples, wrong, strict=True) if x.outcome != "wrong"] == []
+    assert [
+        (s.sample_id, x)
+        for s, x in zip(found.samples, wrong, strict=True)
+        if (x.value, x.outcome) != (0, "wrong")
+    ] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tiers_clusters_and_licence(name: str) -> None:
+    """Three tiers of a sixth or more, several clusters, Apache-2.0."""
+    found = task(name)
+    tiers = Counter(sample.tags[0] for sample in found.samples)
+    assert set(tiers) == {"easy", "medium", "hard"}
+    assert min(tiers.values()) * 6 >= len(found.samples)
+    assert len({sample.cluster_id for sample in found.samples}) >= CLUSTERS[name.partition("/")[0]]
+    assert found.license == "Apache-2.0"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import runpy
 import shutil
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -13,14 +12,13 @@ from typing import Any
 
 import pytest
 
-import tasks
 from benchmarks.coding_mutants import MUTANTS, coding_tasks, equivalents, examine, mutants_of
 from benchmarks.mutation import drawn, python_mutants, sql_mutants
 from harness.scoring import make
 from harness.suite import load_suite
 from harness.task import Task
+from tests.tasks.written import ROOT, script
 
-ROOT = Path(tasks.__path__[0])
 LEAST = {
     "coding/functions": 48,
     "coding/bugfix": 20,
@@ -35,20 +33,6 @@ LEAST = {
 def found() -> dict[str, Task]:
     """Return the coding tasks by name."""
     return {task.name: task for task in coding_tasks()}
-
-
-def script(name: str) -> dict[str, Any]:
-    """Return the names that a task's make_samples.py defines."""
-    folder = ROOT / name
-    before = set(sys.modules)
-    sys.path.insert(0, str(folder))
-    try:
-        return runpy.run_path(str(folder / "make_samples.py"))
-    finally:
-        sys.path.remove(str(folder))
-        for module in set(sys.modules) - before:
-            if str(folder) in str(getattr(sys.modules[module], "__file__", "")):
-                del sys.modules[module]
 
 
 def test_there_are_120_problems_in_all_kinds() -> None:

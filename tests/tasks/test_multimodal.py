@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import json
-import runpy
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image, ImageChops
 
-import tasks
-from harness.scoring import make
-from harness.task import Task, builtin_tasks, find_builtin, load_task, read_task
+from harness.task import builtin_tasks
+from tests.tasks.written import ROOT, script, task
 
-ROOT = Path(tasks.__path__[0])
 NAMES = [name for name in builtin_tasks() if name.startswith("multimodal/")]
 DRAWN = [
     name for name in NAMES if name != "multimodal/charts"
 ]  # charts has its own test beside the first tasks
-
-
-def task(name: str) -> Task:
-    document, source = read_task(find_builtin(name))
-    return load_task(document, source, None)
-
-
-def script(name: str) -> dict[str, Any]:
-    return runpy.run_path(str(ROOT / name / "make_samples.py"))
 
 
 def test_there_are_200_images_below_3_mb() -> None:
@@ -41,33 +27,6 @@ def test_there_are_200_images_below_3_mb() -> None:
     assert len(sizes) >= 200
     assert sum(sizes) < 3_000_000
     assert max(sizes) < 12_000
-
-
-@pytest.mark.parametrize("name", DRAWN)
-def test_references_score_1_and_decoys_0(name: str) -> None:
-    """By the task's own scorer; a decoy is wrong, not unparsed."""
-    found = task(name)
-    assert found.scorer_name is not None
-    scorer = make(found.scorer_name, found.scorer_options)
-
-    assert [] == [s.sample_id for s in found.samples if scorer(s.reference or "", s).value != 1]
-    assert [] == [
-        s.sample_id
-        for s in found.samples
-        if (x := scorer(s.decoy or "", s)).value != 0 or x.outcome != "wrong"
-    ]
-
-
-@pytest.mark.parametrize("name", DRAWN)
-def test_tiers_clusters_and_licence(name: str) -> None:
-    """Three tiers of a sixth or more, three kinds or more, Apache-2.0."""
-    found = task(name)
-    tiers = Counter(sample.tags[0] for sample in found.samples)
-
-    assert {"easy", "medium", "hard"} == set(tiers)
-    assert min(tiers.values()) * 6 >= len(found.samples)
-    assert len({sample.cluster_id for sample in found.samples}) >= 3
-    assert "Apache-2.0" == found.license
 
 
 @pytest.mark.parametrize("name", DRAWN)

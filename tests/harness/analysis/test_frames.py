@@ -105,6 +105,14 @@ def test_loads_have_short_names(make_run: Make, attempt: Attempts) -> None:
     assert read([run]).frame["load"].tolist() == ["c16", "r2.5"]
 
 
+def test_only_the_columns_that_are_used_are_held(make_run: Make, attempt: Attempts) -> None:
+    """Waiting is 1.5 - 0.5 = 1 s; the two instants it is made of are let go, and what every table needs is there."""
+    frame = read([make_run([attempt(scheduled_s=0.5, sent_s=1.5)])], columns=["queue_s", "score"]).frame
+
+    assert set(frame) == {"queue_s", "score", "run_id", "phase", "simulated"}
+    assert frame["queue_s"].tolist() == [1.0]
+
+
 def test_no_run_is_an_error_that_says_what_would_do() -> None:
     """Nothing named is the user's mistake."""
     with pytest.raises(ResultsError, match="bench list runs"):
@@ -124,6 +132,14 @@ def test_groups_keep_unknown_values_together(make_run: Make, attempt: Attempts) 
 
     assert sorted(sorted(rows.tolist()) for rows in groups(frame, ["model_served"])) == [[0, 1], [2]]
     assert len(np.unique(codes(frame, ["sample_id", "model_served"]))) == 3
+
+
+def test_codes_are_as_if_sorted(make_run: Make, attempt: Attempts) -> None:
+    """By first appearance of model, then of sample: (b, 2) (b, 1) (a, 1) (b, 2) are 0, 1, 2, 0."""
+    rows = [("closed-b", "2"), ("closed-b", "1"), ("closed-a", "1"), ("closed-b", "2")]
+    run = make_run([attempt(model_id=model, sample_id=sample) for model, sample in rows])
+
+    assert codes(read([run]).frame, ["model_id", "task", "sample_id"]).tolist() == [0, 1, 2, 0]
 
 
 def test_plain_values_are_jsons() -> None:

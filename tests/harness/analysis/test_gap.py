@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from harness.analysis.frames import read
 from harness.analysis.gap import GapTable, gap
 from harness.values import Attempt
 
@@ -235,6 +236,27 @@ def test_an_unknown_price_is_said(make_run: Make, answers: Answers) -> None:
     assert row["verdict"] == "unknown: no price"
     assert pd.isna(row["gap_points"])
     assert any("open-b: cost unknown" in line for line in table.warnings)
+
+
+def test_the_columns_it_reads_are_all_it_uses(make_run: Make, attempt: Attempts, answers: Answers) -> None:
+    """The gap of a folder is that of its whole table: with retries, a rate, failures, images and a cached answer."""
+    cells = [("closed-a", 30), ("closed-b", 25), ("open-a", 28), ("open-b", 20)]
+    rows = [row for model, right in cells for row in answers(model, right, 40)]
+    odd: tuple[dict[str, Any], ...] = (
+        {"final": False, "outcome": "infra", "score": None},
+        {"attempt": 2},
+        {"image_count": 1, "image_bytes": 9, "image_detail": "low"},
+        {"from_cache": True},
+        {"phase": "warmup"},
+    )
+    rows += [
+        attempt(model_id=model, sample_id=f"late {number}", load_kind="rate", load_value=4.0, **given)
+        for model, _ in cells
+        for number, given in enumerate(odd)
+    ]
+    run = make_run(rows)
+
+    assert gap([run]).to_json() == gap(read([run])).to_json()
 
 
 def test_one_side_alone_has_no_gap(make_run: Make, answers: Answers) -> None:

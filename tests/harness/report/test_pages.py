@@ -80,6 +80,16 @@ def test_every_section_of_a_simulated_page_says_so(run: Path) -> None:
     assert all("SIMULATED" in heading for heading in headings if heading != "Notes")
 
 
+def test_the_page_has_the_three_ways_as_the_terminal_has(run: Path) -> None:
+    """100 s of a GPU at $3.6 an hour over 2 tasks of 60: 2 * $0.1 / 120 each; nobody is known to host the open model."""
+    section = html.report([run]).partition('<section id="ways">')[2].partition("</section>")[0]
+    names = re.findall(r"<b>(.*?)</b>", section)
+
+    assert ["closed API", "open, hosted", "open, self-hosted"] == names
+    assert "$0.00167" in section
+    assert "the price book knows nobody who hosts" in section
+
+
 def test_both_colour_schemes_have_every_colour(run: Path) -> None:
     """No colour is defined for light alone."""
     light, dark = re.findall(r":root\{(.*?)\}", html.report([run]), re.DOTALL)

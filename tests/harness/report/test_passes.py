@@ -1,4 +1,4 @@
-"""pass@k in the terminal and in Markdown."""
+"""pass@k in the terminal, in Markdown and on the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.analysis.passes import passes
-from harness.report import markdown
+from harness.report import html, markdown
 from harness.report.passes import passes_table
 from harness.values import Attempt
 
@@ -63,6 +63,16 @@ def test_markdown_has_the_same_rows(make_run: Callable[..., Path], attempt: Call
     assert "| coding/a\\|b | closed | 1 | 2 |" in said
 
 
+def test_the_page_has_the_same_shares(make_run: Callable[..., Path], attempt: Callable[..., Attempt]) -> None:
+    """1 of 2 is 50 % at one try and 100 % at two; partial credit is (1 + 0.25) / 2."""
+    page = html.report([coding_run(make_run, attempt)])
+    section = page.partition('<section id="passes">')[2].partition("</section>")[0]
+    assert 2 == section.count('data-l="pass@1">50.0<br>')
+    assert 2 == section.count('data-l="pass@2">100.0<br>')
+    assert 2 == section.count('data-l="partial">62.5 %<')
+    assert 'href="#passes"' in page
+
+
 def test_nothing_is_printed_without_repeats(
     make_run: Callable[..., Path], attempt: Callable[..., Attempt]
 ) -> None:
@@ -72,3 +82,4 @@ def test_nothing_is_printed_without_repeats(
     Console(file=file).print(passes_table(passes([run])))
     assert file.getvalue().strip() == ""
     assert "pass@k" not in markdown.report([run])
+    assert "pass@k" not in html.report([run])

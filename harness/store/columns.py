@@ -1,0 +1,161 @@
+"""Columns filled part by part, so that a run is held once: not in Arrow and in pandas, and not in parts and whole."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+_THREADS = 2
+_Array = np.ndarray[tuple[int], np.dtype[Any]]
+
+
+class _Column(Protocol):
+    """One column on its way to pandas."""
+
+    def add(self, chunk: pa.ChunkedArray) -> None:
+        """Take the column's values of the next part."""
+        ...
+
+    def whole(self) -> Any:
+        """Return all values as pandas takes them."""
+        ...
+
+
+class Columns:
+    """The columns of a table whose parts come one after the other.
+
+    Args:
+        schema: Names and types. A dictionary becomes a category.
+        texts: Dictionaries with nearly as many entries as rows.
+        rows: How many are expected; more is no fault, only slower.
+    """
+
+    def __init__(self, schema: pa.Schema, texts: set[str], rows: int) -> None:
+        self._columns = {field.name: _column(field, texts, rows) for field in schema}
+
+    def add(self, table: pa.Table) -> None:
+        """Take the next part, in the columns and types of the schema."""
+        for name, column in zip(self._columns, table.columns, strict=True):
+            self._columns[name].add(column)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the whole table. The columns are let go one by one, so this can be asked once."""
+        names = list(self._columns)
+        # Arrow numbers texts without holding the interpreter.
+        with ThreadPoolExecutor(_THREADS) as pool:
+            made = pool.map(lambda name: self._columns.pop(name).whole(), names)
+            frame = pd.DataFrame(dict(zip(names, made, strict=True)), copy=False)
+        # Arrow keeps the room of the parts for more of them, which do not come.
+        pa.default_memory_pool().release_unused()
+        return frame
+
+
+def _column(field: pa.Field, texts: set[str], rows: int) -> _Column:
+    kind = field.type
+    if pa.types.is_dictionary(kind):
+        return _Texts(kind) if field.name in texts else _Labels(rows)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        return _Numbers(kind, rows)
+    return _Others(kind)
+
+
+class _Numbers:
+    """Numbers and booleans as stored; floats once one is unknown."""
+
+    def __init__(self, kind: pa.DataType, rows: int) -> None:
+        self._filling = _Filling(kind.to_pandas_dtype(), rows)
+
+    def add(self, chunk: pa.ChunkedArray) -> None:
+        self._filling.add(chunk.to_numpy())
+
+    def whole(self) -> _Array:
+        return self._filling.whole()
+
+
+class _Labels:
+    """Texts of which there are few: a byte for each row, and each text once."""
+
+    def __init__(self, rows: int) -> None:
+        self._known: dict[str, int] = {}
+        self._filling = _Filling(np.int8, rows)
+
+    def add(self, chunk: pa.ChunkedArray) -> None:
+        for part in chunk.chunks:
+            places = [self._known.setdefault(text, len(self._known)) for text in part.dictionary.to_pylist()]
+            codes = np.array([*places, -1], np.min_scalar_type(-max(1, len(self._known))))
+            self._filling.add(codes[part.indices.fill_null(len(places)).to_numpy()])
+
+    def whole(self) -> pd.Categorical[Any]:
+        labels = pd.Index(list(self._known), dtype=None if self._known else object)
+        return _categories(self._filling.whole(), labels)
+
+
+class _Texts:
+    """Texts of which there are many: kept as Arrow has them until all are there, then numbered in one go."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self._kind = kind
+        self._parts: list[pa.Array] = []
+
+    def add(self, chunk: pa.ChunkedArray) -> None:
+        self._parts += chunk.chunks
+
+    def whole(self) -> pd.Categorical[Any]:
+        column = pa.chunked_array(self._parts, self._kind).unify_dictionaries()
+        self._parts.clear()
+        filling = _Filling(np.int32, len(column))
+        for part in column.chunks:
+            filling.add(part.indices.fill_null(-1).to_numpy())
+        texts = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
+        return _categories(filling.whole(), pd.Index(texts.to_pandas()))
+
+
+class _Others:
+    """Instants, lists, and texts that are wanted as they are."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self._kind = kind
+        self._parts: list[pa.Array] = []
+
+    def add(self, chunk: pa.ChunkedArray) -> None:
+        self._parts += chunk.chunks
+
+    def whole(self) -> pd.Series[Any]:
+        column = pa.chunked_array(self._parts, self._kind)
+        self._parts.clear()
+        found: pd.Series[Any] = column.to_pandas()
+        return found
+
+
+class _Filling:
+    """An array that is filled from the front; it widens or lengthens where what comes does not fit."""
+
+    def __init__(self, kind: Any, rows: int) -> None:
+        self._values: _Array = np.empty(rows, kind)
+        self._filled = 0
+
+    def add(self, given: _Array) -> None:
+        start, stop = self._filled, self._filled + len(given)
+        kind = np.result_type(self._values, given)
+        if kind != self._values.dtype or stop > len(self._values):
+            wider = np.empty(len(self._values) if stop <= len(self._values) else 2 * stop, kind)
+            wider[:start] = self._values[:start]
+            self._values = wider
+        self._values[start:stop] = given
+        self._filled = stop
+
+    def whole(self) -> _Array:
+        # Much less than was expected need not keep the room of all.
+        few = 2 * self._filled < len(self._values)
+        return self._values[: self._filled].copy() if few else self._values[: self._filled]
+
+
+def _categories(codes: _Array, labels: pd.Index) -> pd.Categorical[Any]:
+    found: pd.Categorical[Any] = pd.Categorical.from_codes(
+        codes, dtype=pd.CategoricalDtype(labels), validate=False
+    )
+    return found

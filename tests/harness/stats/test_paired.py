@@ -1,0 +1,233 @@
+"""Paired differences: against scipy's bootstrap, coverage on drawn data, and arithmetic by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import optimize
+from scipy import stats as scipy_stats
+
+from harness.stats import (
+    equivalent,
+    items_needed,
+    mcnemar,
+    paired_difference,
+    pairs_to_settle,
+    shifted,
+    sign_flip,
+    tango,
+)
+
+
+def test_pairs_that_all_agree_keep_a_width() -> None:
+    """No discordant pair in a hundred: the gap may still be 3.7 points either way (Tango at 0, 0)."""
+    found = paired_difference(np.ones(100), np.ones(100), np.arange(100))
+
+    assert found.method == "score"
+    assert found.estimate == 0
+    assert found.high == pytest.approx(1.96**2 / (100 + 1.96**2), abs=1e-3)
+    assert found.low == pytest.approx(-found.high)
+    assert found.p_value == 1.0
+
+
+def test_a_difference_agrees_with_scipys_bootstrap() -> None:
+    """With many discordant pairs the interval is scipy's, within the Monte Carlo error."""
+    rng = np.random.default_rng(5)
+    first, second = rng.random(400), rng.random(400) * 0.9
+    found = paired_difference(first, second, np.arange(400))
+    expected = scipy_stats.ttest_rel(first, second).confidence_interval()
+
+    assert found.method == "bootstrap-t"
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.003)
+
+
+def test_clusters_widen_a_difference() -> None:
+    """The same pairs asked five times each are no more pairs."""
+    rng = np.random.default_rng(6)
+    first, second = (rng.random(100) < 0.8).astype(float), (rng.random(100) < 0.4).astype(float)
+    once = paired_difference(first, second, np.arange(100))
+    again = paired_difference(np.repeat(first, 5), np.repeat(second, 5), np.repeat(np.arange(100), 5))
+
+    assert again.n_pairs == 500
+    assert again.n_clusters == 100
+    assert (again.low, again.high) == pytest.approx((once.low, once.high), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("n", "clusters", "p1", "p2"), [(100, 100, 0.8, 0.7), (100, 20, 0.97, 0.97), (300, 100, 0.5, 0.5)]
+)
+def test_intervals_cover(n: int, clusters: int, p1: float, p2: float) -> None:
+    """Nominal 95 % intervals hold the true gap in 91 to 99.5 % of 300 seeded trials (4 standard errors)."""
+    rng = np.random.default_rng(n + clusters)
+    codes = np.repeat(np.arange(clusters), n // clusters)
+    normal = scipy_stats.norm
+    held = 0
+    for trial in range(300):
+        shared = np.repeat(rng.normal(size=clusters), n // clusters)
+        noise = rng.normal(size=(2, n))
+        first = (0.6 * shared + 0.8 * noise[0] < normal.ppf(p1)).astype(float)
+        second = (0.6 * shared + 0.8 * noise[1] < normal.ppf(p2)).astype(float)
+        found = paired_difference(first, second, codes, resamples=600, seed=trial)
+        held += found.low <= p1 - p2 <= found.high
+
+    assert 0.91 <= held / 300 <= 0.995
+
+
+def test_a_difference_of_nothing_is_refused() -> None:
+    """No pair is an error of the caller, never an interval."""
+    with pytest.raises(ValueError, match="at least one"):
+        paired_difference(np.array([]), np.array([]), np.array([], dtype=np.int64))
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    """A report repeats to the last digit."""
+    rng = np.random.default_rng(2)
+    first, second, codes = rng.random(300), rng.random(300), np.arange(300)
+
+    assert paired_difference(first, second, codes) == paired_difference(first, second, codes)
+
+
+def test_equivalence_needs_the_inner_interval_inside() -> None:
+    """No difference over 2,000 pairs is within 1.7 points; over 50 pairs it is not known."""
+    large = paired_difference(np.ones(2000), np.ones(2000), np.arange(2000))
+    small = paired_difference(np.ones(50), np.ones(50), np.arange(50))
+
+    assert equivalent(large, 0.017)
+    assert not equivalent(small, 0.017)
+
+
+def test_a_shift_moves_interval_and_p_value() -> None:
+    """A gap of two standard errors less two is no gap."""
+    rng = np.random.default_rng(8)
+    first, second = rng.random(500) + 0.05, rng.random(500)
+    found = paired_difference(first, second, np.arange(500))
+    moved = shifted(found, -found.estimate)
+
+    assert moved.estimate == pytest.approx(0)
+    assert moved.high - moved.low == pytest.approx(found.high - found.low)
+    assert moved.p_value > 0.8
+    assert shifted(found, 0) is found
+
+
+def test_items_needed_by_hand() -> None:
+    """A gap of one standard error at n = 100 needs 100 x (1.96 + 0.8416)^2 = 785 pairs."""
+    assert items_needed(0.05, 0.05, 100) == 785
+    assert items_needed(0.0, 0.05, 100) is None
+
+
+def test_unrelated_right_and_wrong_are_tested_by_mcnemar() -> None:
+    """60 pairs tell the two apart, 40 to 20: the p-value is the exact test's, the interval the bootstrap's."""
+    first, second = np.zeros(200), np.zeros(200)
+    first[:40], second[40:60] = 1, 1
+    found = paired_difference(first, second, np.arange(200))
+
+    assert (found.test, found.method) == ("McNemar", "bootstrap-t")
+    assert found.p_value == pytest.approx(scipy_stats.binomtest(40, 60).pvalue, abs=1e-9)
+
+
+def test_clusters_and_partial_credit_are_not_tested_by_mcnemar() -> None:
+    """It takes pairs to be independent and scores to be 0 or 1."""
+    rng = np.random.default_rng(3)
+    first, second = rng.random((2, 200)).round(1)
+
+    assert paired_difference(first, second, np.arange(200)).test == "bootstrap-t"
+    binary = paired_difference(first.round(), second.round(), np.arange(200) // 2)
+    assert binary.test == "sign-flip"
+
+
+def test_pairs_to_settle_takes_the_shorter_way() -> None:
+    """A gap of 0.2 points at 1,000 pairs is within 1.7 points long before it is resolved."""
+    first = np.zeros(1000)
+    second = np.zeros(1000)
+    first[:31], second[31:60] = 1, 1
+    found = paired_difference(first, second, np.arange(1000))
+
+    resolve = pairs_to_settle(found)
+    settle = pairs_to_settle(found, margin=0.017)
+    assert resolve is not None
+    assert settle is not None
+    room = 0.017 - 0.002
+    assert settle == math.ceil(1000 * ((1.811911 + 0.841621) * found.standard_error / room) ** 2)
+    assert settle < resolve
+
+
+def test_nothing_settles_a_gap_of_zero_without_a_margin() -> None:
+    """There is no difference to resolve."""
+    same = np.array([1.0, 0.0] * 50)
+
+    assert pairs_to_settle(paired_difference(same, same, np.arange(100))) is None
+
+
+@pytest.mark.parametrize(("gains", "losses"), [(0, 0), (5, 0), (3, 9), (700, 640)])
+def test_the_sign_flip_test_of_single_pairs_is_mcnemars(gains: int, losses: int) -> None:
+    """Clusters of one pair: every flip is a toss of one coin."""
+    sums = np.repeat([1.0, -1.0, 0.0], [gains, losses, 30])
+
+    assert sign_flip(sums) == pytest.approx(mcnemar(gains, losses), abs=1e-12)
+
+
+def test_the_sign_flip_test_by_hand() -> None:
+    """Sums 2, 1, 1: of eight flips only +++ and --- reach a total of 4, so 2 / 8."""
+    assert sign_flip(np.array([2.0, 1, 1])) == pytest.approx(0.25)
+
+
+def test_the_sign_flip_test_is_scipys() -> None:
+    """Twelve clusters whose sums are -4 to 6, all 4,096 flips tried by scipy."""
+    sums = np.random.default_rng(8).integers(-4, 7, 12).astype(float)
+    peer = scipy_stats.permutation_test(
+        (sums,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
+    )
+
+    assert sign_flip(sums) == pytest.approx(float(peer.pvalue), abs=1e-12)
+
+
+def test_too_many_flips_are_not_counted() -> None:
+    """A hundred thousand clusters of ten would take minutes."""
+    assert sign_flip(np.tile([10.0, -9.0], 50_000)) is None
+
+
+def test_clusters_of_like_pairs_are_worth_one_each() -> None:
+    """Twenty clusters of five like pairs: the design effect is 5 at any gap, so Tango's for 20 pairs.
+
+    Its critical value is that of Student's t, with the squares taken at the gap: t = 2.093 over 19 degrees
+    of freedom gives 2.093 x sqrt(20 / (19 + 2.093^2)) = 1.936, which a normal variable stays below in 94.71 %.
+    """
+    first, second = np.zeros(20), np.zeros(20)
+    first[:4], second[4:5] = 1, 1
+    found = paired_difference(np.repeat(first, 5), np.repeat(second, 5), np.repeat(np.arange(20), 5))
+
+    assert found.method == "score"
+    assert (found.low, found.high) == pytest.approx(tango(4 / 20, 1 / 20, 20, 0.94714), abs=1e-4)
+
+
+def test_a_score_interval_over_clusters_is_where_its_statistic_is_critical() -> None:
+    """Six clusters of two: at both bounds gap over Tango's error times the clusters' excess is Student's critical."""
+    difference = np.array([1.0, 1, 1, 0, 0, 0, 0, 0, -1, 0, 0, 0])
+    found = paired_difference(np.maximum(difference, 0), np.maximum(-difference, 0), np.arange(12) // 2)
+    sums = difference.reshape(6, 2).sum(axis=1)
+    t = scipy_stats.t.ppf(0.975, 5)
+
+    for gap in (found.low, found.high):
+        excess = ((sums - 2 * gap) ** 2).sum() / ((difference - gap) ** 2).sum()
+        gains, losses, n = 3, 1, 12
+
+        def minus_log_likelihood(loss: float, gap: float = gap) -> float:
+            parts = ((3, loss + gap), (1, loss), (8, 1 - 2 * loss - gap))
+            return -sum(count * math.log(max(share, 1e-300)) for count, share in parts)
+
+        ends = (max(0.0, -gap) + 1e-12, (1 - gap) / 2 - 1e-12)
+        loss = optimize.minimize_scalar(
+            minus_log_likelihood, bounds=ends, method="bounded", options={"xatol": 1e-12}
+        ).x
+        score = (gains - losses - n * gap) / math.sqrt(n * (2 * loss + gap * (1 - gap)) * excess)
+
+        assert abs(score) == pytest.approx(t * math.sqrt(6 / (5 + t * t)), rel=1e-3)
+
+
+def test_clusters_whose_answers_cancel_keep_a_width() -> None:
+    """Ten clusters, each one gain and one tie: no spread between them, yet no certainty."""
+    found = paired_difference(np.tile([1.0, 1.0], 10), np.tile([0.0, 1.0], 10), np.arange(20) // 2)
+
+    assert found.high - found.low > 0.2

@@ -1,0 +1,124 @@
+"""Shares, their intervals and tests: against scipy, statsmodels, published worked examples, and arithmetic by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import optimize
+from scipy import stats as scipy_stats
+from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
+from statsmodels.stats.proportion import proportion_confint
+
+from harness.stats import cluster_sums, dense, holm, mcnemar, mean_interval, tango, wilson
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (7, 10), (10, 10), (81, 263), (1, 1000)])
+def test_wilson_is_scipys(right: int, n: int) -> None:
+    """Wilson's interval is scipy's."""
+    expected = scipy_stats.binomtest(right, n).proportion_ci(method="wilson")
+
+    assert wilson(right / n, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_wilson_of_the_published_example() -> None:
+    """Newcombe, Stat. Med. 17 (1998) 857, table I, method 3: 81 of 263 is 0.2553 to 0.3662."""
+    low, high = wilson(81 / 263, 263)
+
+    assert (round(low or 0, 4), round(high or 0, 4)) == (0.2553, 0.3662)
+
+
+def test_wilson_of_nothing_is_unknown() -> None:
+    """No observation gives no bound."""
+    assert wilson(0.0, 0) == (None, None)
+
+
+def test_a_mean_of_scores_all_alike_keeps_a_width() -> None:
+    """Ten of ten right is 0.722 to 1, not 1 to 1."""
+    low, high = mean_interval(np.ones(10), np.arange(10))
+
+    assert low == pytest.approx(0.7225, abs=1e-4)
+    assert high == 1.0
+
+
+def test_a_mean_without_clusters_is_wilsons() -> None:
+    """With every item alone, the effective number is n up to the correction n / (n - 1)."""
+    values = np.array([1.0] * 70 + [0.0] * 30)
+
+    assert mean_interval(values, np.arange(100)) == pytest.approx(wilson(0.7, 99), abs=1e-9)
+
+
+def test_items_that_share_a_source_widen_the_mean() -> None:
+    """Twenty sources of five like items are worth about twenty items."""
+    values = np.repeat(np.array([1.0] * 14 + [0.0] * 6), 5)
+    low, high = mean_interval(values, np.repeat(np.arange(20), 5))
+    alone = wilson(0.7, 19)
+
+    assert (low, high) == pytest.approx(alone, abs=1e-9)
+
+
+@pytest.mark.parametrize(("gains", "losses"), [(0, 0), (5, 0), (6, 2), (40, 21)])
+def test_mcnemar_is_the_sign_test(gains: int, losses: int) -> None:
+    """The exact test is a binomial test of the discordant pairs at one half."""
+    expected = scipy_stats.binomtest(gains, gains + losses).pvalue if gains + losses else 1.0
+
+    assert mcnemar(gains, losses) == pytest.approx(expected, abs=1e-12)
+
+
+def test_mcnemar_by_hand() -> None:
+    """Five to nothing: 2 x 0.5^5 = 0.0625."""
+    assert mcnemar(5, 0) == pytest.approx(0.0625)
+
+
+@pytest.mark.parametrize(("gains", "losses", "n"), [(9, 3, 60), (1, 0, 44), (12, 2, 50), (3, 3, 1000)])
+def test_tango_is_the_score_interval(gains: int, losses: int, n: int) -> None:
+    """At a bound the score statistic is 1.96, with the constrained likelihood maximised by scipy."""
+    for delta in tango(gains / n, losses / n, n):
+
+        def minus_log_likelihood(loss: float, delta: float = delta) -> float:
+            parts = ((gains, loss + delta), (losses, loss), (n - gains - losses, 1 - 2 * loss - delta))
+            return -sum(count * math.log(max(share, 1e-300)) for count, share in parts if count)
+
+        ends = (max(0.0, -delta) + 1e-12, (1 - delta) / 2 - 1e-12)
+        loss = optimize.minimize_scalar(
+            minus_log_likelihood, bounds=ends, method="bounded", options={"xatol": 1e-12}
+        ).x
+        score = (gains - losses - n * delta) / math.sqrt(n * (2 * loss + delta * (1 - delta)))
+
+        assert abs(score) == pytest.approx(1.959964, rel=1e-3)
+
+
+def test_holm_by_hand() -> None:
+    """0.01, 0.04, 0.03 of three: 3 x 0.01, then max(.03, 2 x 0.03), then max(.06, 0.04); unknown stays."""
+    assert holm([0.01, None, 0.04, 0.03]) == pytest.approx([0.03, None, 0.06, 0.06])
+
+
+@pytest.mark.parametrize("codes", [[7, 3, 7, 5], [-2, 9, -2], [0, 10**12, 5], [4], []])
+def test_dense_codes_are_the_inverse_of_unique(codes: list[int]) -> None:
+    """Whether they are counted or sorted."""
+    given = np.array(codes, dtype=np.int64)
+
+    assert np.array_equal(dense(given), np.unique(given, return_inverse=True)[1])
+
+
+def test_cluster_sums_skip_codes_that_are_not_there() -> None:
+    """Codes need not be dense."""
+    sums, sizes = cluster_sums(np.array([1.0, 2.0, 4.0]), np.array([7, 7, 3]))
+
+    assert sums.tolist() == [4.0, 3.0]
+    assert sizes.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(("gains", "losses"), [(0, 0), (5, 0), (3, 9), (40, 41), (700, 640)])
+def test_mcnemar_is_statsmodels(gains: int, losses: int) -> None:
+    """The exact test of statsmodels, to a millionth."""
+    peer = peer_mcnemar([[10, gains], [losses, 10]], exact=True)
+
+    assert mcnemar(gains, losses) == pytest.approx(min(1.0, float(peer.pvalue)), abs=1e-6)
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 10), (3, 10), (81, 263), (999, 1000)])
+def test_wilson_is_statsmodels(right: int, n: int) -> None:
+    """A second opinion, to a millionth."""
+    assert wilson(right / n, n) == pytest.approx(proportion_confint(right, n, method="wilson"), abs=1e-6)
