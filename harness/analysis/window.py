@@ -25,6 +25,20 @@ from harness.stats import Floats, Ints
 from harness.store import read_straddling
 
 _KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+_NEEDED = [
+    *(
+        *_KEY,
+        "started_at",
+        "phase",
+        "worker",
+        "load_kind",
+        "outcome",
+        "scheduled_s",
+        "first_token_s",
+        "last_token_s",
+    ),
+    *("done_s", "input_tokens", "output_tokens"),
+]
 
 
 @dataclass(frozen=True)
@@ -91,7 +105,7 @@ def throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
         folders: Where the chunks of requests that straddle an edge are read from.
     """
     # Calls of judges are no load on the model.
-    frame = frame[(frame["phase"] != "judge").to_numpy()]
+    frame = frame[_NEEDED][(frame["phase"] != "judge").to_numpy()]
     found = stretches(frame)
     code = found.code
     start_s, end_s = found.start_s[code], found.end_s[code]
