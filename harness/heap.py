@@ -19,7 +19,6 @@ THRESHOLDS = (50_000, 20, 50)
 def settled() -> Iterator[None]:
     """Take all that is alive now out of the collector's walks, and look seldom at what comes, until left."""
     thresholds = gc.get_threshold()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
     try:
