@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 
@@ -36,6 +37,9 @@ def serve_metrics_command(results: Path, port: int, host: str) -> None:
         raise ResultsError(f"{results} is one run; name the folder that holds it: {results.parent}")
     if not results.is_dir():
         raise ResultsError(f"there is no results folder {results}; `bench run --out {results}` makes one")
+    # A shell that starts it in the background has it ignore Ctrl-C, and whoever stops a service says SIGTERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     followed = Results(results)
     with Serving(followed.runs, port, host) as serving:
         # Read once before the first scrape, which has a deadline.
