@@ -66,9 +66,14 @@ class Setting:
 
 
 def wide_settings() -> list[Setting]:
-    """Return truths beyond the promise: models that differ by item, uneven clusters, more or less in common."""
+    """Return truths beyond the promise: three to ten sources, models that differ by item, uneven clusters, more in common."""
     kinds: tuple[dict[str, Any], ...] = ({"shared": 0.2}, {"shared": 0.8}, {"own": 0.7}, {"uneven": True})
-    return [
+    few_sources = [
+        Setting(items, size, 1, accuracy, accuracy)
+        for items, size in ((9, 3), (30, 10), (40, 10), (25, 5), (60, 12), (40, 4), (60, 6))
+        for accuracy in (0.70, 0.90, 0.97)
+    ]
+    return few_sources + [
         Setting(items, size, repeats, closed, other, **more)
         for items in (100, 300)
         for size, repeats in ((5, 1), (1, 3), (5, 3))

@@ -1,7 +1,7 @@
 """The garbage collector kept out of the way while requests are in flight.
 
 Python's full collections walk every object alive: the plan, the vendors' clients, every reply under way. At 1,000
-streams that was two fifths of a worker's time (docs/measurement.md), in standstills that make reads late.
+streams that was a seventh of a worker's time (docs/measurement.md), in standstills that make reads late.
 """
 
 from __future__ import annotations

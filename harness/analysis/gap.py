@@ -191,7 +191,6 @@ def gap(
             }
             rows += [{**base, **found} for found in measured(shared, margin, bias)]
     _correct(rows, margin)
-    warnings += _too_few_clusters(rows)
     warnings += mark_client_limits(read_runs, rows, {name for name, *_ in TIMES}, OVERALL)
     if not all_pairs and (len(closed) > 1 or len(opened) > 1):
         most = max(abs(row.get("selection_points") or 0.0) for row in rows)
@@ -267,21 +266,6 @@ def _chosen(
 def _scored(side: Side, code: int | None) -> Side:
     mask = ~np.isnan(side.columns["score"])
     return side.only("score").where(mask if code is None else mask & (side.category == code))
-
-
-def _too_few_clusters(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the categories in which no gap, however large, could be told from none by the exact test."""
-    found: dict[str, str] = {}
-    for row in rows:
-        clusters = row.get("n_clusters") or 0
-        # Of all ways to flip the signs of k sums, the one seen and its mirror image are two in 2^k.
-        least_p = 2.0 ** (1 - clusters)
-        if row["metric"] == "accuracy" and row.get("test") == "sign-flip" and least_p > ALPHA:
-            found[row["category"]] = (
-                f"{row['category']}: {row['n_pairs']} pairs of {clusters} sources (`cluster_id`): the least p-value that so few "
-                f"can have is {least_p:.2g}, so no gap can be called ahead; more sources would settle it, not more items of these"
-            )
-    return list(found.values())
 
 
 def _correct(rows: list[dict[str, Any]], margin: float) -> None:

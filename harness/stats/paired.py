@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy import special
 
 from harness.stats.resampling import RESAMPLES, SEED, resample_sums
-from harness.stats.shares import Floats, Ints, cluster_sums, mcnemar, robust_variance, sign_flip, tango
+from harness.stats.shares import (
+    Floats,
+    Ints,
+    cluster_sums,
+    mcnemar,
+    robust_variance,
+    sign_flip,
+    tango,
+    tango_score,
+)
 
 FEW_DISCORDANT = 30
 """Below this many clusters that tell two models apart, a resampled spread is no guide to the true one."""
 INNER = 0.93
 """Confidence of the inner interval: each one-sided test of equivalence is made at 3.5 %, so that its false verdicts
 stay below 5 % also where scores are near 0 or 1 and clusters are few (benchmarks/coverage.py)."""
+FEW_FLIPS = 11
+"""From so many clusters that tell, the least p-value of the exact test, 2 / 2^11, is below 0.001: low enough to be called
+ahead among many comparisons. Of five clusters it is 0.062, and no gap could ever be told; the score's is used there."""
 LEAST_DESIGN_EFFECT = 0.5
 """Below it, answers that happen to cancel within their clusters would leave next to no width."""
 
@@ -35,7 +48,7 @@ class Difference(NamedTuple):
         n_clusters: Clusters.
         method: What made the interval: ``bootstrap-t``, ``score`` or ``quantile``.
         test: What made the p-value: ``McNemar`` (exact, of 0/1 scores of unrelated items), ``sign-flip`` (exact
-            as well, of whole clusters), ``bootstrap-t`` or ``t``.
+            as well, of whole clusters), ``score`` (the interval's own, of few clusters), ``bootstrap-t`` or ``t``.
     """
 
     estimate: float
@@ -76,13 +89,20 @@ def paired_difference(
     estimate = float(difference.mean())
     error = math.sqrt(robust_variance(sums - estimate * sizes, n))
     exact = _binary(first) and _binary(second)
-    if np.count_nonzero(np.abs(sums) > 1e-12) < FEW_DISCORDANT or error <= 1e-12:
-        p, test = _exact_test(difference, sums, exact) or (1.0, "sign-flip")
-        outer = _by_score(difference, sums, sizes, 0.95)
+    telling = np.count_nonzero(np.abs(sums) > 1e-12)
+    if telling < FEW_DISCORDANT or error <= 1e-12:
+        score = _Score.of(difference, sums, sizes)
+        if telling < FEW_FLIPS and score.design_effect is not None and len(sizes) > 2:
+            p, test = score.p_value(), "score"
+        else:
+            found = _exact_test(difference, sums, exact)
+            assert found is not None, "few clusters, or all alike, are counted at once"
+            p, test = found
+        outer = score.interval(0.95)
         # Of few clusters the design effect is a guess: equivalence is then tested with the interval itself.
-        inner = _by_score(difference, sums, sizes, INNER) if len(sizes) == n else outer
+        inner = score.interval(INNER) if len(sizes) == n else outer
         return Difference(estimate, *outer, *inner, p, error, n, len(sizes), "score", test)
-    score_low, score_high = _by_score(difference, sums, sizes, INNER)
+    score_low, score_high = _Score.of(difference, sums, sizes).interval(INNER)
     # Symmetric: the quantile of |t| corrects for skew about as well and keeps interval and p-value at one.
     # Never below Student's own, which it falls short of where few clusters carry the sum.
     free = len(sizes) - 1
@@ -129,29 +149,53 @@ def _studentised(sums: Floats, sizes: Floats, estimate: float, resamples: int, s
     return studentised
 
 
-def _by_score(difference: Floats, sums: Floats, sizes: Floats, confidence: float) -> tuple[float, float]:
-    """Return Tango's interval, its variance times what the clusters add to it.
+class _Score(NamedTuple):
+    """Tango's score, its variance times what the clusters add to it.
 
     Variance and design effect are those at the gap that is tried, as in any score test. At the gap seen, the
     design effect is least where by chance no cluster with a large gap was drawn, and the interval misses.
     Partial credit enters as its mean gains and losses, which only widens the interval.
     """
-    n, groups = len(difference), len(sizes)
-    gains, losses = (float(np.maximum(sign * difference, 0).sum()) / n for sign in (1, -1))
-    if groups in (1, n):
-        # A single cluster is worth one pair.
-        return tango(gains, losses, groups, confidence)
-    together = float(sums @ sums), float(sums @ sizes), float(sizes @ sizes)
-    apart = float(difference @ difference), float(sums.sum()), float(n)
 
-    def design_effect(gap: float) -> float:
-        of_clusters, of_pairs = (a - 2 * gap * b + gap * gap * c for a, b, c in (together, apart))
-        return max(LEAST_DESIGN_EFFECT, of_clusters / of_pairs) if of_pairs > 1e-12 else together[2] / n
+    gains: float
+    losses: float
+    n: int
+    groups: int
+    design_effect: Callable[[float], float] | None
 
-    # Student's t with its squares taken at the gap tried, not at the mean, has this for its critical value.
-    t = float(special.stdtrit(groups - 1, 0.5 + confidence / 2))
-    critical = t * math.sqrt(groups / (groups - 1 + t * t))
-    return tango(gains, losses, n, 2 * float(special.ndtr(critical)) - 1, design_effect)
+    @classmethod
+    def of(cls, difference: Floats, sums: Floats, sizes: Floats) -> Self:
+        """Return that of differences, of their clusters' sums and of the clusters' sizes."""
+        n, groups = len(difference), len(sizes)
+        gains, losses = (float(np.maximum(sign * difference, 0).sum()) / n for sign in (1, -1))
+        if groups in (1, n):
+            # A single cluster is worth one pair.
+            return cls(gains, losses, groups, groups, None)
+        together = float(sums @ sums), float(sums @ sizes), float(sizes @ sizes)
+        apart = float(difference @ difference), float(sums.sum()), float(n)
+
+        def design_effect(gap: float) -> float:
+            of_clusters, of_pairs = (a - 2 * gap * b + gap * gap * c for a, b, c in (together, apart))
+            return max(LEAST_DESIGN_EFFECT, of_clusters / of_pairs) if of_pairs > 1e-12 else together[2] / n
+
+        return cls(gains, losses, n, groups, design_effect)
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Return the gaps whose score is not critical."""
+        if self.design_effect is None:
+            return tango(self.gains, self.losses, self.n, confidence)
+        # Student's t with its squares taken at the gap tried, not at the mean, has this for its critical value.
+        t = float(special.stdtrit(self.groups - 1, 0.5 + confidence / 2))
+        critical = t * math.sqrt(self.groups / (self.groups - 1 + t * t))
+        normal = 2 * float(special.ndtr(critical)) - 1
+        return tango(self.gains, self.losses, self.n, normal, self.design_effect)
+
+    def p_value(self) -> float:
+        """Return the two-sided p-value of no gap over clusters: below 5 % where the 95 % interval leaves zero out."""
+        squared = tango_score(self.gains, self.losses, self.n, 0.0, self.design_effect) ** 2
+        # The inverse of the critical value above; the square reaches the number of clusters where all sums are alike.
+        t = math.sqrt(squared * (self.groups - 1) / max(self.groups - squared, 1e-9))
+        return 2 * float(special.stdtr(self.groups - 1, -t))
 
 
 def _exact_test(difference: Floats, sums: Floats, exact: bool) -> tuple[float, str] | None:

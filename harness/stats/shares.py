@@ -119,30 +119,40 @@ def tango(
         design_effect: What the variance is multiplied by at a difference (Rao and Scott, Biometrics 48 (1992) 577).
     """
     z = float(special.ndtri(0.5 + confidence / 2))
-    up, down = gains * n, losses * n
     point = gains - losses
-
-    def statistic(delta: float) -> float:
-        b = -up - down + (2 * n - up + down) * delta
-        c = -down * delta * (1 - delta)
-        q = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
-        variance = n * (2 * q + delta * (1 - delta)) * (design_effect(delta) if design_effect else 1.0)
-        shift = up - down - n * delta
-        if variance <= 1e-15:
-            return 0.0 if abs(shift) <= 1e-12 else math.copysign(math.inf, shift)
-        return shift / math.sqrt(variance)
 
     def bound(outside: float, sign: float) -> float:
         inside = point
         for _ in range(80):
             middle = (inside + outside) / 2
-            if sign * statistic(middle) > z:
+            if sign * tango_score(gains, losses, n, middle, design_effect) > z:
                 outside = middle
             else:
                 inside = middle
         return (inside + outside) / 2
 
     return bound(-1.0, 1.0), bound(1.0, -1.0)
+
+
+def tango_score(
+    gains: float,
+    losses: float,
+    n: float,
+    difference: float,
+    design_effect: Callable[[float], float] | None = None,
+) -> float:
+    """Return how many standard errors, taken at a difference, the one seen lies above it; see :func:`tango`."""
+    up, down = gains * n, losses * n
+    b = -up - down + (2 * n - up + down) * difference
+    c = -down * difference * (1 - difference)
+    q = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
+    variance = (
+        n * (2 * q + difference * (1 - difference)) * (design_effect(difference) if design_effect else 1.0)
+    )
+    shift = up - down - n * difference
+    if variance <= 1e-15:
+        return 0.0 if abs(shift) <= 1e-12 else math.copysign(math.inf, shift)
+    return shift / math.sqrt(variance)
 
 
 def mcnemar(gains: int, losses: int) -> float:
@@ -180,6 +190,8 @@ def sign_flip(sums: Floats) -> float | None:
     sizes = np.sort(np.abs(whole[whole != 0]))
     # The total is the sum less twice what is flipped, so only so much may be flipped in the tail.
     tail = int(sizes.sum() - abs(whole.sum())) // 2
+    if tail == 0:
+        return float(2.0 ** (1 - len(sizes)))
     if (tail + 1_000) * len(sizes) > _MOST_STEPS:
         return None
     chances = np.zeros(tail + 1)

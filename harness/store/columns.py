@@ -94,8 +94,8 @@ class _Labels:
         return _categories(self._filling.whole(), labels)
 
 
-class _Texts:
-    """Texts of which there are many: kept as Arrow has them until all are there, then numbered in one go."""
+class _Parts:
+    """Values kept as Arrow has them until all are there."""
 
     def __init__(self, kind: pa.DataType) -> None:
         self._kind = kind
@@ -104,9 +104,17 @@ class _Texts:
     def add(self, chunk: pa.ChunkedArray) -> None:
         self._parts += chunk.chunks
 
-    def whole(self) -> pd.Categorical[Any]:
-        column = pa.chunked_array(self._parts, self._kind).unify_dictionaries()
+    def _joined(self) -> pa.ChunkedArray:
+        column = pa.chunked_array(self._parts, self._kind)
         self._parts.clear()
+        return column
+
+
+class _Texts(_Parts):
+    """Texts of which there are many, numbered in one go."""
+
+    def whole(self) -> pd.Categorical[Any]:
+        column = self._joined().unify_dictionaries()
         filling = _Filling(np.int32, len(column))
         for part in column.chunks:
             filling.add(part.indices.fill_null(-1).to_numpy())
@@ -114,20 +122,11 @@ class _Texts:
         return _categories(filling.whole(), pd.Index(texts.to_pandas()))
 
 
-class _Others:
+class _Others(_Parts):
     """Instants, lists, and texts that are wanted as they are."""
 
-    def __init__(self, kind: pa.DataType) -> None:
-        self._kind = kind
-        self._parts: list[pa.Array] = []
-
-    def add(self, chunk: pa.ChunkedArray) -> None:
-        self._parts += chunk.chunks
-
     def whole(self) -> pd.Series[Any]:
-        column = pa.chunked_array(self._parts, self._kind)
-        self._parts.clear()
-        found: pd.Series[Any] = column.to_pandas()
+        found: pd.Series[Any] = self._joined().to_pandas()
         return found
 
 

@@ -103,14 +103,14 @@ class Tape:
                     events: list[Event] = []
                     try:
                         for received_s, packed in piece:
-                            read = packed if unpacked is None else unpacked(packed)
-                            total += len(read)
-                            if total > MAX_BODY_BYTES:
-                                raise _too_large()
-                            if parser.is_between and is_plain(read):
-                                events.append(Event(received_s, "", read[6:-2]))
-                            else:
-                                events += parser.feed(read, received_s)
+                            for read in (packed,) if unpacked is None else unpacked(packed):
+                                total += len(read)
+                                if total > MAX_BODY_BYTES:
+                                    raise _too_large()
+                                if parser.is_between and is_plain(read):
+                                    events.append(Event(received_s, "", read[6:-2]))
+                                else:
+                                    events += parser.feed(read, received_s)
                     except RunnerError:
                         # What came before the fault is kept.
                         yield events
@@ -167,7 +167,7 @@ def _too_large() -> RunnerError:
     return RunnerError("garbage", f"reply larger than {MAX_BODY_BYTES} bytes")
 
 
-def _unpacker(coding: str | None) -> Callable[[bytes], bytes] | None:
+def _unpacker(coding: str | None) -> Callable[[bytes], Iterator[bytes]] | None:
     """Return what undoes a compression that we asked not to get; None: there is none."""
     if coding is None or coding.lower() == "identity":
         return None
@@ -176,11 +176,17 @@ def _unpacker(coding: str | None) -> Callable[[bytes], bytes] | None:
     # 32 added to the window's size: zlib tells gzip and deflate apart by their heads.
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
 
-    def unpacked(read: bytes) -> bytes:
+    def unpacked(read: bytes) -> Iterator[bytes]:
+        before = unpacker.copy()
         try:
-            return unpacker.decompress(read, MAX_BODY_BYTES + 1)
+            whole = unpacker.decompress(read, MAX_BODY_BYTES + 1)
         except zlib.error as exc:
+            # What came before the fault is kept, however the reads were cut.
+            with contextlib.suppress(zlib.error):
+                for at in range(len(read)):
+                    yield before.decompress(read[at : at + 1])
             raise RunnerError("garbage", f"the events are no {coding}: {exc}") from exc
+        yield whole
 
     return unpacked
 

@@ -121,7 +121,8 @@ def test_nothing_follows_half_a_line(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     journal.add(b"[1]\n")
     journal_write = journal._file.write
-    journal._file = SimpleNamespace(write=half, fileno=journal._file.fileno, close=journal._file.close)  # type: ignore[assignment]
+    # A file that takes half of what it is given, and has no more to it than a journal uses.
+    journal._file = SimpleNamespace(write=half, fileno=journal._file.fileno, close=journal._file.close)  # type: ignore[assignment]  # as above
     for line in (b"[2, 2]\n", b"[3]\n"):
         with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
             journal.add(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from contextlib import suppress
 
 import httpx2
@@ -167,6 +168,26 @@ def test_a_name_that_does_not_resolve_is_connect() -> None:
 
     with pytest.raises(httpx2.ConnectError):
         asyncio.run(main())
+
+
+def test_a_compressed_stream_that_breaks_keeps_what_came_before_the_fault_in_one_read() -> None:
+    """An event, flushed, then a block of a type that deflate does not have (RFC 1951, 3.2.3: 11 is an error)."""
+    packer = zlib.compressobj(wbits=31)
+    packed = packer.compress(b"data: a\n\n") + packer.flush(zlib.Z_SYNC_FLUSH) + b"\x07"
+    head = HEAD.replace(b"transfer", b"content-encoding: gzip\r\ntransfer")
+    events: list[bytes] = []
+
+    async def main() -> None:
+        reply = head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
+        async with served(always(reply)) as url, wire.client(url, session()) as client:
+            with wire.exchange() as tape:
+                await client.post(url)
+                async for event in tape.events():
+                    events.append(event.data)  # noqa: PERF401 - what came before the error is the point
+
+    with pytest.raises(RunnerError, match="no gzip"):
+        asyncio.run(main())
+    assert [b"a"] == events
 
 
 @pytest.mark.parametrize(("coding", "body"), [("br", b"x"), ("gzip", b"data: a\n\n")])

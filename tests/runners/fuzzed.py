@@ -30,7 +30,7 @@ from runners.completions import CompletionsRunner, _tokenized
 from runners.google import GoogleRunner
 from runners.openai import OpenAIRunner
 from runners.vllm import VllmRunner
-from tests.runners.scripted import Ending, Script, ScriptedTransport, opened
+from tests.runners.scripted import Ending, Peer, Script, ScriptedTransport, opened
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 KEPT = Path(__file__).parent / "fuzz"
@@ -370,22 +370,6 @@ async def _here(call: Callable[..., Any], *args: Any) -> Any:
 
 def _tokens(*_: Any) -> tuple[list[int], list[int]]:
     return [1], [2, 3]
-
-
-class Peer:
-    """A socket as the standard library's HTTP client uses it, with the reply already there."""
-
-    def __init__(self, reply: io.BufferedIOBase) -> None:
-        self._reply = reply
-
-    def makefile(self, *_: Any) -> io.BufferedIOBase:
-        return self._reply
-
-    def sendall(self, data: bytes) -> None: ...
-
-    def setsockopt(self, *_: Any) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def _said(response: Response) -> tuple[object, ...]:

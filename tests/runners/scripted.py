@@ -6,6 +6,7 @@ All but the socket is the project's own: the vendor's client, connection pool, e
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -109,3 +110,19 @@ def opened(runner: Any, loop: asyncio.AbstractEventLoop) -> ScriptedTransport:
     with patch("harness.wire.client._transport", lambda _url, _session: transport):
         loop.run_until_complete(runner.open(session))
     return transport
+
+
+class Peer:
+    """A socket as the standard library's HTTP client uses it, with the reply already there."""
+
+    def __init__(self, reply: io.BufferedIOBase) -> None:
+        self._reply = reply
+
+    def makefile(self, *_: Any) -> io.BufferedIOBase:
+        return self._reply
+
+    def sendall(self, data: bytes) -> None: ...
+
+    def setsockopt(self, *_: Any) -> None: ...
+
+    def close(self) -> None: ...

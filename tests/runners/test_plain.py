@@ -16,7 +16,7 @@ from harness.values import Model
 from runners.completions import CompletionsRunner, _tokenized
 from runners.plain import MOST_BYTES, fetched
 from runners.vllm import VllmRunner
-from tests.runners.fuzzed import Peer
+from tests.runners.scripted import Peer
 
 URL = "http://127.0.0.1:9/v1"
 MODEL = Model("m", "vllm", "m", "open", base_url=URL)

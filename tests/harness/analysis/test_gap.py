@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -339,19 +338,3 @@ def test_simulated_is_said(make_run: Make, answers: Answers) -> None:
 
     assert table.simulated
     assert table.frame["simulated"].all()
-
-
-def test_too_few_sources_to_tell_any_gap_are_named(make_run: Make, answers: Answers) -> None:
-    """Five clusters: 2 of the 2^5 = 32 ways to flip their sums, 0.062, is the least p-value; six reach 0.031."""
-
-    def said(clusters: int) -> list[str]:
-        rows = [
-            dataclasses.replace(row, cluster_id=f"source {number % clusters}")
-            for model, right in (("closed-a", 30), ("open-b", 10))
-            for number, row in enumerate(answers(model, right, 30))
-        ]
-        return [line for line in gap([make_run(rows)]).warnings if "sources" in line]
-
-    assert len(said(5)) == 1
-    assert "of 5 sources (`cluster_id`): the least p-value that so few can have is 0.062" in said(5)[0]
-    assert said(6) == []

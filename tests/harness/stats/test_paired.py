@@ -231,3 +231,39 @@ def test_clusters_whose_answers_cancel_keep_a_width() -> None:
     found = paired_difference(np.tile([1.0, 1.0], 10), np.tile([0.0, 1.0], 10), np.arange(20) // 2)
 
     assert found.high - found.low > 0.2
+
+
+def test_few_clusters_are_tested_by_students_t_of_their_sums() -> None:
+    """Five clusters of four, each model right alone at most once a pair: scipy's one-sample t of the sums 3, 1, 2, 2, -1."""
+    sums = [3, 1, 2, 2, -1]
+    difference = np.concatenate([np.sign(total) * (np.arange(4) < abs(total)) for total in sums]).astype(
+        float
+    )
+    found = paired_difference(np.maximum(difference, 0), np.maximum(-difference, 0), np.arange(20) // 4)
+
+    assert found.test == "score"
+    assert found.p_value == pytest.approx(float(scipy_stats.ttest_1samp(sums, 0).pvalue), abs=1e-9)
+
+
+@pytest.mark.parametrize("losses", range(6))
+def test_over_few_clusters_a_gap_is_significant_where_its_interval_leaves_zero_out(losses: int) -> None:
+    """Six clusters of five; the first wins ten pairs, the second so many of the others."""
+    first, second = np.zeros(30), np.zeros(30)
+    first[[0, 1, 5, 6, 10, 11, 15, 16, 20, 25]] = 1
+    second[[2, 3, 7, 12, 17, 22][:losses]] = 1
+    found = paired_difference(first, second, np.arange(30) // 5)
+
+    assert found.test == "score"
+    assert (found.p_value < 0.05) == (found.low > 0)
+
+
+def test_of_two_clusters_no_gap_is_called_ahead() -> None:
+    """Two like sums may be chance: of the four ways to flip them two are as far from zero."""
+    found = paired_difference(np.ones(10), np.zeros(10), np.arange(10) // 5)
+
+    assert (found.test, found.p_value) == ("sign-flip", 0.5)
+
+
+def test_a_hundred_thousand_clusters_that_all_agree_are_no_chance() -> None:
+    """Only two of the 2^100,001 flips reach their total; that is counted without counting flips."""
+    assert sign_flip(np.ones(100_001)) == 0.0
