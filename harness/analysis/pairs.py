@@ -14,9 +14,9 @@ from harness.stats import Floats, Ints, dense
 _ITEM = ["task", "sample_id", "repeat", "load"]
 _TIMES = ("response_s", "answer_chars_per_s")
 PAIR_COLUMNS = (
-    *("run_id", "cell_id", "sample_id", "repeat", "phase", "final", "model_id", "category", "task", "load"),
-    *("prompt_sha256", "cluster_id", "outcome", "scored", "score", *_TIMES),
-)
+    "run_id", "cell_id", "sample_id", "repeat", "phase", "final", "model_id", "category", "task", "load",
+    "prompt_sha256", "cluster_id", "outcome", "scored", "score", *_TIMES,
+)  # fmt: skip
 """Columns of the runs' frame that :func:`sides` uses."""
 
 

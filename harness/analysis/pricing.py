@@ -31,19 +31,8 @@ TOKENS = (
 """What is billed by the piece; a provider that bills images as tokens has no price for ``image_count``."""
 _QUOTED = ("run_id", "model_id", "runner", "model_asked", "model_served", "service_tier", "started_at")
 BILL_COLUMNS = (
-    *(
-        *_QUOTED,
-        *TOKENS,
-        "cell_id",
-        "category",
-        "phase",
-        "final",
-        "outcome",
-        "from_cache",
-        "sent_s",
-        "done_s",
-    ),
-)
+    *_QUOTED, *TOKENS, "cell_id", "category", "phase", "final", "outcome", "from_cache", "sent_s", "done_s",
+)  # fmt: skip
 """Columns of the runs' frame that :func:`bill` uses."""
 
 

@@ -26,19 +26,9 @@ from harness.store import read_straddling
 
 _KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
 _NEEDED = [
-    *(
-        *_KEY,
-        "started_at",
-        "phase",
-        "worker",
-        "load_kind",
-        "outcome",
-        "scheduled_s",
-        "first_token_s",
-        "last_token_s",
-    ),
-    *("done_s", "input_tokens", "output_tokens"),
-]
+    *_KEY, "started_at", "phase", "worker", "load_kind", "outcome", "scheduled_s", "first_token_s", "last_token_s",
+    "done_s", "input_tokens", "output_tokens",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
