@@ -115,7 +115,17 @@ def outside(environment: Path, *arguments: str) -> subprocess.CompletedProcess[s
 def test_the_gpu_machine_gets_the_vllm_that_the_cpu_tests_run() -> None:
     """And the clients and the transport of the development lock: what was tested is what the nightly runs."""
     gpu, cpu, dev = (_pins(name) for name in ("gpu", "vllm-cpu", "dev"))
-    ours = ("openai", "anthropic", "google-genai", "httpx2", "pydantic", "pyarrow", "pandas", "orjson", "uvloop")
+    ours = (
+        "openai",
+        "anthropic",
+        "google-genai",
+        "httpx2",
+        "pydantic",
+        "pyarrow",
+        "pandas",
+        "orjson",
+        "uvloop",
+    )
 
     assert cpu["vllm-cpu"] == gpu["vllm"]
     assert {name: dev[name] for name in ours} == {name: gpu[name] for name in ours}
@@ -126,7 +136,9 @@ def test_every_locked_package_has_its_version_and_hashes(lock: Path) -> None:
     """Nothing else: no host, no folder of a machine, no package without a hash."""
     text = lock.read_text()
 
-    assert re.fullmatch(r"([\w.-]+==[\w.+!]+( ; [^\n\\]+)? \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+)+", text)
+    assert re.fullmatch(
+        r"([\w.-]+==[\w.+!]+( ; [^\n\\]+)? \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+)+", text
+    )
 
 
 def _pins(name: str) -> dict[str, str]:
