@@ -22,7 +22,7 @@ Examples:
   bench compare nightly results/NEW --fail-on "accuracy<-2pp" --fail-on "p95_response>+20%"
   bench compare nightly results/NEW --fail-on "cost_per_correct>+10%" --junit gate.xml --md "$GITHUB_STEP_SUMMARY"
 
-Exit codes: 0 pass, 1 broken (a rule has no figures, or the new run is not complete), 2 bad input, 3 regression.""",
+Exit codes: 0 pass, 1 broken (something of the baseline could not be checked, or the new run is not complete), 2 bad input, 3 regression.""",
 )
 @click.argument("base")
 @click.argument("new")
@@ -51,15 +51,14 @@ def compare_command(
 ) -> int:
     """Hold a run against a baseline; exit 3 on a regression.
 
-    BASE and NEW are run folders or run ids; BASE may be a baseline's name. Requests are paired one by one. A rule fails when a paired test at 5 % says that the change is beyond it: noise fails nothing.
+    BASE and NEW are run folders or run ids; BASE may be a baseline's name. Requests are paired one by one. A rule fails when a paired test at 5 % says that the change is beyond it: noise fails nothing. What BASE has and NEW lacks is no pass.
     """
-    from harness.analysis.compare import DEFAULT_RULES, Rule, compare
+    from harness.analysis.compare import compare
+    from harness.analysis.rule import DEFAULT_RULES, Rule
     from harness.report import gate
-    from harness.store import read_manifest
 
     parsed = [Rule.parse(rule) for rule in rules or DEFAULT_RULES]
-    before, after = _folder(out, base), _folder(out, new)
-    found = compare([before], [after], parsed)
+    found = compare([_folder(out, base)], [_folder(out, new)], parsed)
     if junit is not None:
         _write(junit, gate.junit(found), append=False)
     if md is not None:
@@ -70,10 +69,7 @@ def compare_command(
         from rich.console import Console
 
         Console().print(gate.table(found))
-    if found.verdict == "regression":
-        return 3
-    complete = read_manifest(after)["state"] == "complete"
-    return 0 if found.verdict == "pass" and complete else 1
+    return {"pass": 0, "broken": 1, "regression": 3}[found.verdict]
 
 
 @click.command(
