@@ -99,7 +99,7 @@ def test_broken_is_said_wherever_the_verdict_is(
     assert Path("gate.md").read_text().replace("\\", "").startswith(f"## {words}")
     assert str(errors) == suite.get("errors")
     assert errors == len(suite.findall("testcase/error")) == len(found["faults"])
-    assert [fault["reason"] for fault in found["faults"]][0] in words
+    assert found["faults"][0]["reason"] in words
     assert "No regression" not in shown
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,12 @@ from harness.analysis.frames import codes, floats
 from harness.analysis.paired_runs import Pairs
 from harness.stats import (
     RESAMPLES,
-    SEED,
     Floats,
     Ints,
     cluster_sums,
     paired_difference,
     quantile_difference,
+    ratio_noise,
     resample_sums,
 )
 
@@ -96,8 +95,9 @@ def _cost(pairs: Pairs, metric: str) -> dict[str, Any]:
     ratios = (drawn[:, 2] / drawn[:, 3]) / (drawn[:, 0] / drawn[:, 1])
     method = "paired bootstrap"
     if pairs.hosted:
+        # All requests of a hosted cell share its one time, so only cells can tell how much it varies.
         cells = codes(pairs.base[mask], ["task", "load"])
-        noise = _time_noise(cluster_sums(columns[0], cells)[0], cluster_sums(columns[2], cells)[0])
+        noise = ratio_noise(cluster_sums(columns[0], cells)[0], cluster_sums(columns[2], cells)[0])
         if noise is None:
             return row | {
                 "reason": "a model paid by the hour costs its cells' time, and the noise of one cell's time is not known; "
@@ -106,29 +106,6 @@ def _cost(pairs: Pairs, metric: str) -> dict[str, Any]:
         ratios, method = ratios * noise[: len(ratios)], "paired bootstrap, t over cells' time"
     low, high = (float(100 * (bound - 1)) for bound in np.quantile(ratios, [0.05, 0.95]))
     return row | {"low": low, "high": high, "method": method}
-
-
-def _time_noise(base: Floats, new: Floats) -> Floats | None:
-    """Return draws of the factor by which noise moves a total of hosted cells; None: fewer than two cells.
-
-    All requests of a hosted cell share its one time, so requests cannot tell how much that varies: cells can. The
-    logarithms of the cells' changes are taken to spread alike, weighted by cost, with Student's t on one less
-    than the cells. One cell that differs for a reason of its own widens the bounds.
-
-    Args:
-        base: Dollars of each cell in the baseline.
-        new: The same in the new run.
-    """
-    there = (base > 0) & (new > 0)
-    cells = int(there.sum())
-    if cells < 2:
-        return None
-    changes, weights = np.log(new[there] / base[there]), base[there] / base[there].sum()
-    error = float(changes.std(ddof=1)) * math.sqrt(float(np.square(weights).sum()))
-    draws = np.random.default_rng(SEED).standard_t(cells - 1, RESAMPLES)
-    # Of two cells the tails reach farther than a float does; the bounds do not lie there.
-    noise: Floats = np.exp(np.clip(error * draws, -50, 50))
-    return noise
 
 
 def _ones(mask: pd.Series[Any]) -> Floats:
