@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from harness.baselines import read_baselines, set_baseline
 from harness.cli import invoke
 from tests.run_folders import some_answers, write_run
 
@@ -131,6 +133,7 @@ def test_a_baseline_is_set_shown_and_compared_with(runs: Path, capsys: pytest.Ca
     assert ["nightly", "old"] == [
         line.split()[0] for line in said(capsys, "baseline", "show", code=0).splitlines()
     ]
+    assert said(capsys, "baseline", "show", "old", code=0).startswith("old  ")
     said(capsys, "compare", "nightly", "worse", code=3)
 
 
@@ -140,6 +143,8 @@ def test_a_baseline_is_set_shown_and_compared_with(runs: Path, capsys: pytest.Ca
         (("baseline", "set", "stopped"), "is stopped, not complete"),
         (("baseline", "set"), "needs a RUN"),
         (("baseline", "show", "--name", "none"), "no baseline 'none'"),
+        (("baseline", "show", "none"), "no baseline 'none'"),
+        (("baseline", "show", "one", "--name", "other"), "two names, 'one' and --name 'other'"),
         (("compare", "none", "good"), "no baseline 'none'"),
     ],
 )
@@ -151,10 +156,32 @@ def test_a_baseline_that_cannot_be_is_said(
 
 
 def test_a_damaged_baseline_file_is_said(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No traceback."""
+    """With what would do: setting one anew reads the file too, and keeps the names that are in it."""
     (runs / "baselines.json").write_text('{"nightly": 3}')
 
-    assert "baselines.json is damaged" in said(capsys, "compare", "nightly", "good", code=2)
+    for arguments in (("compare", "nightly", "good"), ("baseline", "set", "good")):
+        told = said(capsys, *arguments, code=2)
+        assert "baselines.json is damaged (it is no list of names, each with a run and a suite)" in told
+        assert "remove it and set its baselines again" in told
+
+
+def _set_many(results: Path, who: int, start: Any) -> None:
+    start.wait()
+    for n in range(25):
+        set_baseline(results, f"b{who}-{n:02}", results / "good", "unit")
+
+
+def test_baselines_set_at_once_are_all_kept(runs: Path) -> None:
+    """Four processes that begin together, each with 25 names of its own."""
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(4)
+    setters = [context.Process(target=_set_many, args=(runs, who, start)) for who in range(4)]
+    for setter in setters:
+        setter.start()
+    for setter in setters:
+        setter.join()
+
+    assert [f"b{who}-{n:02}" for who in range(4) for n in range(25)] == sorted(read_baselines(runs))
 
 
 def test_hostile_names_are_escaped(

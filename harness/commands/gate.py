@@ -78,15 +78,18 @@ def compare_command(
 Examples:
   bench baseline set results/RUN                  as the baseline `nightly`
   bench baseline set results/RUN --name release
-  bench baseline show""",
+  bench baseline show                             all of them; one: bench baseline show release""",
 )
 @click.argument("action", type=click.Choice(("set", "show")))
-@click.argument("run", required=False)
+@click.argument("run", required=False, metavar="[RUN|NAME]")
 @click.option("--name", help="Name of the baseline.  [default: nightly; show: all]")
 @out_option
 @json_option
 def baseline_command(action: str, run: str | None, name: str | None, out: Path, *, as_json: bool) -> None:
-    """Keep a run as a baseline, or show those kept."""
+    """Keep a run as a baseline, or show those kept.
+
+    `set` takes a run folder or run id, `show` the name of a baseline.
+    """
     from harness.baselines import baseline, read_baselines, set_baseline
     from harness.errors import InputError, ResultsError
     from harness.store import read_manifest
@@ -103,6 +106,9 @@ def baseline_command(action: str, run: str | None, name: str | None, out: Path, 
         set_baseline(out, name or "nightly", folder, manifest["suite"])
         click.echo(f"baseline {name or 'nightly'}: {folder}")
         return
+    if run is not None and name not in {None, run}:
+        raise InputError(f"bench baseline show: two names, {run!r} and --name {name!r}; leave one out")
+    name = name or run
     if name is not None:
         baseline(out, name)
     known = {key: entry for key, entry in read_baselines(out).items() if name in {None, key}}
