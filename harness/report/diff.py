@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
@@ -12,16 +13,16 @@ from rich.text import Text
 from harness.analysis.diff import CAUSES, Diff
 from harness.report import units
 
+_LONGEST = 60
+"""Characters of a value that are shown."""
+
 
 def diff_table(found: Diff, limit: int = 20) -> RenderableType:
     """Return the change of each model, what changed between the runs, and the first ``limit`` flips."""
     parts: list[RenderableType] = [_models(found), *_drift(found)]
     if found.changes:
         parts.append(Text("Changed between the runs", "bold"))
-        parts += [
-            Text(f"  {row['kind']}: {units.clean(row['what'])}: {_said(row['a'])} -> {_said(row['b'])}")
-            for row in found.changes
-        ]
+        parts += [Text(f"  {line}") for row in found.changes for line in _change(row)]
     else:
         parts.append(Text("Nothing that is recorded changed between the runs."))
     if len(found.flips):
@@ -105,8 +106,27 @@ def _same(one: str, other: str) -> str:
     return one if one == other else f"{one} -> {other}"
 
 
-def _said(value: Any) -> str:
-    return units.clean(str(value))[:60]
+def _change(row: Mapping[str, Any]) -> list[str]:
+    """Return one line for each thing that changed, or for each key of it."""
+    said, before, after = f"{row['kind']}: {units.clean(row['what'])}", row["a"], row["b"]
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return [f"{said}: {_both(before, after)}"]
+    return [
+        f"{said} {units.clean(key)}: {_both(before.get(key), after.get(key))}" for key in {**before, **after}
+    ]
+
+
+def _both(before: Any, after: Any) -> str:
+    """Return both values, of long ones the part around the first difference."""
+    texts = ["none" if value is None else units.clean(str(value)) for value in (before, after)]
+    alike = next((k for k, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), 0)
+    skipped = max(0, alike - 20) if max(map(len, texts)) > _LONGEST else 0
+    return " -> ".join(
+        ("…" if skipped else "")
+        + text[skipped : skipped + _LONGEST]
+        + ("…" if len(text) > skipped + _LONGEST else "")
+        for text in texts
+    )
 
 
 def _table(title: str) -> Table:

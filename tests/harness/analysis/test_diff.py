@@ -95,6 +95,60 @@ def test_the_engine_is_named_by_its_facts(make_run: Make, answers: Answers) -> N
     )
 
 
+OWNED = {"vllm": "0.15", "persona": {"skill": 0.8, "seed": 1}}
+
+
+def a_server(port: int, pid: int, **facts: object) -> dict[str, object]:
+    """Return the facts of a server that bench started itself."""
+    return {
+        **OWNED,
+        "base_url": f"http://127.0.0.1:{port}/v1",
+        "server_pid": pid,
+        "owned": {"command": ["vllm", "serve", "--port", str(port), "--seed", "1"], "pid": pid},
+        **facts,
+    }
+
+
+def test_process_ids_and_ports_are_no_change_of_the_engine(make_run: Make, answers: Answers) -> None:
+    """The same server started again: what flipped is noise."""
+    found = diff(
+        [make_run(answers("open-b", 6, 10), name="a", open_b={"facts": a_server(40_001, 11)})],
+        [make_run(answers("open-b", 8, 10), name="b", open_b={"facts": a_server(40_002, 22)})],
+    )
+
+    assert [] == found.changes
+    assert found.models[0]["drift_points"]["noise"] == pytest.approx(20)
+
+
+def test_of_many_facts_those_that_differ_are_told(make_run: Make, answers: Answers) -> None:
+    """Each by its key with both values, inner ones too; in JSON likewise."""
+    later = a_server(40_002, 22, vllm="0.16", persona={"skill": 0.9, "seed": 1})
+    found = diff(
+        [make_run(answers("open-b", 6, 10), name="a", open_b={"facts": a_server(40_001, 11)})],
+        [make_run(answers("open-b", 8, 10), name="b", open_b={"facts": later, "params": {"top_p": 0.5}})],
+    )
+    engine = next(row for row in found.changes if row["kind"] == "engine")
+    shown = text(found)
+
+    assert ({"vllm": "0.15", "persona.skill": 0.8}, {"vllm": "0.16", "persona.skill": 0.9}) == (
+        engine["a"], engine["b"],
+    )  # fmt: skip
+    assert "engine: open-b vllm: 0.15 -> 0.16" in shown
+    assert "engine: open-b persona.skill: 0.8 -> 0.9" in shown
+    assert "code: open-b params top_p: none -> 0.5" in shown
+
+
+def test_long_values_are_shown_where_they_differ(make_run: Make, answers: Answers) -> None:
+    """A hundred equal characters before it tell nothing."""
+    one, other = ({"facts": {"args": "-" * 100 + end}} for end in ("eager", "graphs"))
+    found = diff(
+        [make_run(answers("open-b", 6, 10), name="a", open_b=one)],
+        [make_run(answers("open-b", 6, 10), name="b", open_b=other)],
+    )
+
+    assert f"args: …{'-' * 20}eager -> …{'-' * 20}graphs" in text(found)
+
+
 def test_cost_is_split_into_price_and_usage(make_run: Make, answers: Answers) -> None:
     """1,000 tokens at $10 and then 3,000 at $5: 0.010 to 0.015, price -0.005 and usage +0.010."""
     more = changed(answers("open-b", 6, 10), input_tokens=3000)
