@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +15,7 @@ from rich.text import Text
 from harness.analysis.compare import Comparison
 from harness.analysis.frames import records
 from harness.report import units
+from harness.report.fitting import Fitting
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WORDS = {"pass": "pass", "regression": "REGRESSION", "unknown": "not checked"}
@@ -45,7 +45,7 @@ def table(comparison: Comparison) -> RenderableType:
     """Return the comparison for the terminal."""
     notes = [Text(f"- {line}", "yellow") for line in _not_checked(comparison)]
     notes += [Text(f"- {units.clean(line)}") for line in comparison.warnings]
-    return Group(Text(headline(comparison), style="bold"), _Rows(records(comparison.frame)), *notes)
+    return Group(Text(headline(comparison), style="bold"), _rows(records(comparison.frame)), *notes)
 
 
 def markdown(comparison: Comparison) -> str:
@@ -90,41 +90,25 @@ def junit(comparison: Comparison) -> str:
     )
 
 
-class _Rows:
-    """The rows as a table where the terminal is wide enough for it, else as two lines each: no word is broken."""
-
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
-        """Keep the rows."""
-        self._rows = rows
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
-        cells = [_cells(row) for row in self._rows]
-        shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-        needed = len(_HEAD) - 1
-        for k, (name, right) in enumerate(_HEAD):
-            last = k == len(_HEAD) - 1
-            words = [name, *(word for row in cells for word in (row[k].split() if last else [row[k]]))]
-            width = max(map(cell_len, words))
-            needed += width
-            shown.add_column(name, justify="right" if right else "left", no_wrap=not last, min_width=width)
-        if needed > options.max_width:
-            yield from self._lines(cells)
-            return
-        for row, texts in zip(self._rows, cells, strict=True):
-            style = _STYLES.get(str(row["verdict"]), "")
-            shown.add_row(*map(Text, texts[:-1]), Text(texts[-1], style))
-        yield shown
-
-    def _lines(self, cells: list[list[str]]) -> Iterable[RenderableType]:
-        last = ""
-        for row, (model, rule, base, new, change, bounds, pairs, verdict) in zip(
-            self._rows, cells, strict=True
-        ):
-            if model != last:
-                yield Text(model, "bold")
-            last = model
-            yield Padding(Text(f"{rule}: {verdict}", _STYLES.get(str(row["verdict"]), "")), (0, 0, 0, 2))
-            yield Padding(Text(f"{base} to {new}, {change} ({bounds}), {pairs} pairs"), (0, 0, 0, 4))
+def _rows(rows: list[dict[str, Any]]) -> Fitting:
+    """Return the rows as a table, or where that is too wide two lines for each."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, right in _HEAD:
+        shown.add_column(name, justify="right" if right else "left", no_wrap=True)
+    lines: list[RenderableType] = []
+    last = ""
+    for row in rows:
+        cells, style = _cells(row), _STYLES.get(str(row["verdict"]), "")
+        shown.add_row(*map(Text, cells[:-1]), Text(cells[-1].replace(" (", "\n("), style))
+        model, rule, base, new, change, bounds, pairs, verdict = cells
+        if model != last:
+            lines.append(Text(model, "bold"))
+        last = model
+        lines.append(Padding(Text(f"{rule}: {verdict}", style), (0, 0, 0, 2), expand=False))
+        lines.append(
+            Padding(Text(f"{base} to {new}, {change} ({bounds}), {pairs} pairs"), (0, 0, 0, 4), expand=False)
+        )
+    return Fitting(shown, lines)
 
 
 def _not_checked(comparison: Comparison) -> list[str]:

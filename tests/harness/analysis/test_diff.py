@@ -185,8 +185,8 @@ def test_models_of_one_run_only_are_named(make_run: Make, answers: Answers) -> N
     assert "open-c is only in one of the two runs" in found.warnings
 
 
-def text(found: Diff) -> str:
-    console = Console(file=io.StringIO(), width=140)
+def text(found: Diff, width: int = 140) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(diff_table(found, 1))
     out = console.file
     assert isinstance(out, io.StringIO)
@@ -204,3 +204,15 @@ def test_json_and_text_tell_the_same(make_run: Make, answers: Answers) -> None:
     assert len(said["flips"]) == 2
     assert "2 of 10" in text(found)
     assert "Flipped: 2, the first 1" in text(found)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_no_word_is_broken_however_narrow_the_terminal(make_run: Make, answers: Answers, width: int) -> None:
+    """As a table or as lines, each figure is whole."""
+    model = "open-with-a-long-name-32b"
+    found = diff([make_run(answers(model, 6, 10), name="a")], [make_run(answers(model, 8, 10), name="b")])
+    lines = text(found, width).splitlines()
+    words = {word.strip("(),:;") for line in lines for word in line.split()}
+
+    assert all(len(line) <= width for line in lines)
+    assert {model, "distinguishable", "60.0", "80.0", "+20.0", "reasoning/sums", "preasoni", "noise"} <= words
