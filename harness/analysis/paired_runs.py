@@ -85,13 +85,12 @@ class Pairs:
             said = f"the {side} has no measured request of this model"
             return cls(nothing, nothing, np.zeros(0, dtype=np.int64), False, [], [], said)
         # Codes over both sides at once: the categories of two runs do not compare.
-        request = codes(pd.concat([left[_REQUEST], right[_REQUEST]], ignore_index=True), _REQUEST)
-        _, here, there = np.intersect1d(
-            request[: len(left)], request[len(left) :], assume_unique=True, return_indices=True
-        )
-        one, other = left.iloc[here], right.iloc[there]
-        same = _texts(one["prompt_sha256"]) == _texts(other["prompt_sha256"])
-        one, other = one[same], other[same]
+        n, columns = len(left), [*_REQUEST, "prompt_sha256"]
+        both = pd.concat([left[columns], right[columns]], ignore_index=True)
+        request, prompt = codes(both, _REQUEST), codes(both, ["prompt_sha256"])
+        _, here, there = np.intersect1d(request[:n], request[n:], assume_unique=True, return_indices=True)
+        same = prompt[here] == prompt[n + there]
+        one, other = left.iloc[here[same]], right.iloc[there[same]]
         holes, warnings = _unpaired(model_id, left, right, one)
         hosted = model_id in base.hosted | new.hosted
         clusters = codes(one, ["task", "cluster_id"])
@@ -155,7 +154,3 @@ def _counts(frame: pd.DataFrame) -> dict[tuple[str, str, str], int]:
     sizes = frame.groupby(by, observed=True, sort=False).size().reset_index(name="n")
     names = sizes[by].astype(str).itertuples(index=False, name=None)
     return dict(zip(names, map(int, sizes["n"]), strict=True))
-
-
-def _texts(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.object_]]:
-    return column.astype(object).to_numpy()

@@ -78,7 +78,7 @@ def junit(comparison: Comparison) -> str:
         }.get(str(row["verdict"]), f"<system-out>{said}</system-out>")
         cases.append(_case(str(row["model_id"]), str(row["rule"]), inner))
     cases += [
-        _case("what the baseline has", hole.where, f"<error message={_attribute(hole.reason)}/>")
+        _case("bench compare", hole.where, f"<error message={_attribute(hole.reason)}/>")
         for hole in comparison.holes
     ]
     name = _attribute(f"bench compare {comparison.base} {comparison.new}")
