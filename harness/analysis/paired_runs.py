@@ -84,9 +84,9 @@ class Pairs:
             side = "baseline" if left is None else "new run"
             said = f"the {side} has no measured request of this model"
             return cls(nothing, nothing, np.zeros(0, dtype=np.int64), False, [], [], said)
-        # Codes over both sides at once: the categories of two runs do not compare.
+        # Codes over both sides at once, of plain values: the categories of two runs do not compare.
         n, columns = len(left), [*_REQUEST, "prompt_sha256"]
-        both = pd.concat([left[columns], right[columns]], ignore_index=True)
+        both = pd.concat([side[columns].astype(object) for side in (left, right)], ignore_index=True)
         request, prompt = codes(both, _REQUEST), codes(both, ["prompt_sha256"])
         _, here, there = np.intersect1d(request[:n], request[n:], assume_unique=True, return_indices=True)
         same = prompt[here] == prompt[n + there]
