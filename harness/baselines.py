@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,12 @@ def read_baselines(results: Path) -> dict[str, dict[str, Any]]:
         }
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+    except OSError as exc:
+        raise ResultsError(f"cannot read {path}: {exc.strerror}") from exc
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        why = exc if isinstance(exc, ValueError) else "it is no list of names, each with a run and a suite"
         raise ResultsError(
-            f"{path} is damaged ({exc}); set the baseline anew with `bench baseline set`"
+            f"{path} is damaged ({why}); mend it, or remove it and set its baselines again with `bench baseline set`"
         ) from exc
 
 
@@ -39,15 +44,29 @@ def set_baseline(results: Path, name: str, run: Path, suite: str) -> None:
     Raises:
         ResultsError: The file cannot be written.
     """
-    known = read_baselines(results)
-    known[name] = {"run": os.path.relpath(run, results), "suite": suite}
     path = results / FILE
     try:
-        partial = path.with_suffix(".tmp")
-        partial.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        partial.replace(path)
+        with _locked(results):
+            known = read_baselines(results)
+            known[name] = {"run": os.path.relpath(run, results), "suite": suite}
+            partial = path.with_suffix(".tmp")
+            partial.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            partial.replace(path)
     except OSError as exc:
         raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another folder with --out") from exc
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's own lock, so that of two processes that set a baseline none loses the other's."""
+    import fcntl  # noqa: PLC0415 - not on every platform, and reading a run needs none
+
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def baseline(results: Path, name: str) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import json_option
+from harness.commands.options import Finite, json_option
 
 if TYPE_CHECKING:
     from harness.analysis.gap import GapTable
@@ -33,7 +33,7 @@ Examples:
               default="internal", show_default=True, help="Of the data; from confidential on it may not leave.")  # fmt: skip
 @click.option("--customisation", type=click.Choice(["none", "prompts", "fine-tuning"]), default="none",
               show_default=True, help="What the model must allow.")  # fmt: skip
-@click.option("--engineers", type=click.FloatRange(min=0), default=0.0, show_default=True,
+@click.option("--engineers", type=Finite(min=0), default=0.0, show_default=True,
               help="People who can run GPU servers.")  # fmt: skip
 @click.option("--latency", type=click.Choice(["relaxed", "interactive", "tight"]), default="interactive",
               show_default=True, help="First text within 10, 2 or 0.5 s.")  # fmt: skip

@@ -22,7 +22,7 @@ Examples:
   bench compare nightly results/NEW --fail-on "accuracy<-2pp" --fail-on "p95_response>+20%"
   bench compare nightly results/NEW --fail-on "cost_per_correct>+10%" --junit gate.xml --md "$GITHUB_STEP_SUMMARY"
 
-Exit codes: 0 pass, 1 broken (a rule has no figures, or the new run is not complete), 2 bad input, 3 regression.""",
+Exit codes: 0 pass, 1 broken (something of the baseline could not be checked, or the new run is not complete), 2 bad input, 3 regression.""",
 )
 @click.argument("base")
 @click.argument("new")
@@ -51,15 +51,14 @@ def compare_command(
 ) -> int:
     """Hold a run against a baseline; exit 3 on a regression.
 
-    BASE and NEW are run folders or run ids; BASE may be a baseline's name. Requests are paired one by one. A rule fails when a paired test at 5 % says that the change is beyond it: noise fails nothing.
+    BASE and NEW are run folders or run ids; BASE may be a baseline's name. Requests are paired one by one. A rule fails when a paired test at 5 % says that the change is beyond it: noise fails nothing. What BASE has and NEW lacks is no pass.
     """
-    from harness.analysis.compare import DEFAULT_RULES, Rule, compare
+    from harness.analysis.compare import compare
+    from harness.analysis.rule import DEFAULT_RULES, Rule
     from harness.report import gate
-    from harness.store import read_manifest
 
     parsed = [Rule.parse(rule) for rule in rules or DEFAULT_RULES]
-    before, after = _folder(out, base), _folder(out, new)
-    found = compare([before], [after], parsed)
+    found = compare([_folder(out, base)], [_folder(out, new)], parsed)
     if junit is not None:
         _write(junit, gate.junit(found), append=False)
     if md is not None:
@@ -70,10 +69,7 @@ def compare_command(
         from rich.console import Console
 
         Console().print(gate.table(found))
-    if found.verdict == "regression":
-        return 3
-    complete = read_manifest(after)["state"] == "complete"
-    return 0 if found.verdict == "pass" and complete else 1
+    return {"pass": 0, "broken": 1, "regression": 3}[found.verdict]
 
 
 @click.command(
@@ -82,15 +78,18 @@ def compare_command(
 Examples:
   bench baseline set results/RUN                  as the baseline `nightly`
   bench baseline set results/RUN --name release
-  bench baseline show""",
+  bench baseline show                             all of them; one: bench baseline show release""",
 )
 @click.argument("action", type=click.Choice(("set", "show")))
-@click.argument("run", required=False)
+@click.argument("run", required=False, metavar="[RUN|NAME]")
 @click.option("--name", help="Name of the baseline.  [default: nightly; show: all]")
 @out_option
 @json_option
 def baseline_command(action: str, run: str | None, name: str | None, out: Path, *, as_json: bool) -> None:
-    """Keep a run as a baseline, or show those kept."""
+    """Keep a run as a baseline, or show those kept.
+
+    `set` takes a run folder or run id, `show` the name of a baseline.
+    """
     from harness.baselines import baseline, read_baselines, set_baseline
     from harness.errors import InputError, ResultsError
     from harness.store import read_manifest
@@ -107,6 +106,9 @@ def baseline_command(action: str, run: str | None, name: str | None, out: Path, 
         set_baseline(out, name or "nightly", folder, manifest["suite"])
         click.echo(f"baseline {name or 'nightly'}: {folder}")
         return
+    if run is not None and name not in {None, run}:
+        raise InputError(f"bench baseline show: two names, {run!r} and --name {name!r}; leave one out")
+    name = name or run
     if name is not None:
         baseline(out, name)
     known = {key: entry for key, entry in read_baselines(out).items() if name in {None, key}}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.commands.options import POSITIVE
+
 if TYPE_CHECKING:
     from harness.imports.folder import Weights
 
@@ -41,7 +43,7 @@ Examples:
 @click.option("--metric", help="Metric that is the score.  [default: the first that is a share of 1]")
 @click.option(
     "--margin",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     default=1.7,
     show_default=True,
     help="Gap that makes no difference, in points.",

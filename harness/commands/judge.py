@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import allow_code_option, json_option, quiet_option, task_option
+from harness.commands.options import POSITIVE, allow_code_option, json_option, quiet_option, task_option
 
 if TYPE_CHECKING:
     from harness.assembly import Assembly
@@ -25,7 +25,7 @@ _judge_option: _Option = click.option(
 )
 _max_usd_option: _Option = click.option(
     "--max-usd",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     help="Stop cleanly at this spend; call again to go on.",
 )
 _yes_option: _Option = click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")

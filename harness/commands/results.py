@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import json_option, runs_argument
+from harness.commands.options import Finite, json_option, runs_argument
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,7 +91,7 @@ def report_command(
 @runs_argument
 @click.option(
     "--margin",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     metavar="POINTS",
     help="Equivalence margin.  [default: the suite's]",
 )

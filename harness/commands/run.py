@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import allow_code_option, limit_option, model_option, quiet_option, task_option
+from harness.commands.options import (
+    POSITIVE,
+    allow_code_option,
+    limit_option,
+    model_option,
+    quiet_option,
+    task_option,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,9 +60,7 @@ Examples:
     help="With --resume of a run whose suite changed: begin a new run with the rows that still hold.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop: the same as `bench plan`.")
-@click.option(
-    "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly at this spend; resumable."
-)
+@click.option("--max-usd", type=POSITIVE, help="Stop cleanly at this spend; resumable.")
 @click.option("--calibrate", is_flag=True, help="First hold this machine's figures against a known truth.")
 @click.option(
     "--cache",

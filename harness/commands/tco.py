@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import json_option
+from harness.commands.options import POSITIVE, Finite, json_option
 
 if TYPE_CHECKING:
     from harness.analysis.scenario import Scenario
@@ -35,12 +35,14 @@ Examples:
 @click.option("--v-max", metavar="TOKENS", help="Largest volume looked at.  [default: 1T]")
 @click.option("--model", "model_id", metavar="ID", help="Which model of the sweep is self-hosted.")
 @click.option("--task", metavar="ID", help="Which task of the sweep.")
-@click.option("--ttft", "ttft_s", type=float, metavar="S", help="Limit: seconds to the first token.")
+@click.option("--ttft", "ttft_s", type=POSITIVE, metavar="S", help="Limit: seconds to the first token.")
 @click.option(
-    "--inter-chunk", "inter_chunk_s", type=float, metavar="S", help="Limit: seconds between chunks."
+    "--inter-chunk", "inter_chunk_s", type=POSITIVE, metavar="S", help="Limit: seconds between chunks."
 )
-@click.option("--response", "response_s", type=float, metavar="S", help="Limit: seconds to the whole answer.")
-@click.option("--attainment", type=click.FloatRange(0, 1, min_open=True), default=0.95, show_default=True,
+@click.option(
+    "--response", "response_s", type=POSITIVE, metavar="S", help="Limit: seconds to the whole answer."
+)
+@click.option("--attainment", type=Finite(0, 1, min_open=True), default=0.95, show_default=True,
               help="Share of requests within the limits.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="Any input, or its range as low..value..high. Repeatable.")  # fmt: skip
