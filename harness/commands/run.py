@@ -123,25 +123,17 @@ def run_command(
     check_writable(results)
     if not quiet or not yes:
         ask(assembly, console, ask=not yes, max_usd=max_usd)
+    how: dict[str, Any] = {
+        "max_usd": max_usd, "quiet": quiet, "calibrate": calibrate, "cache": cache, "metrics_port": metrics_port,
+    }  # fmt: skip
     if changes and resumed is not None:
-        code = run_changed(assembly, selection, results, folder, console, max_usd=max_usd, quiet=quiet)
+        code = run_changed(assembly, selection, results, folder, console, **how)
         return sent(results, out, console, code)
     from harness.manifest import new_run_id
 
     run_id = resumed["run_id"] if resumed else new_run_id(assembly.suite.name, datetime.now(UTC))
     folder = results / run_id
-    manifest = conducted(
-        assembly,
-        folder,
-        resumed,
-        console,
-        selection=selection.as_json(),
-        max_usd=max_usd,
-        calibrate=calibrate,
-        quiet=quiet,
-        cache=cache,
-        metrics_port=metrics_port,
-    )
+    manifest = conducted(assembly, folder, resumed, console, selection=selection.as_json(), **how)
     # A long run's plan is as large as its report: it goes before that comes. The loop's leavings hold it in cycles.
     del assembly
     gc.collect()
