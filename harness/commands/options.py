@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from harness.commands.remote import ResultsPath, RunPath
+
 model_option = click.option(
     "--model",
     "models",
@@ -20,4 +22,7 @@ allow_code_option = click.option(
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results only.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
-runs_argument = click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="[RUN]...")
+out_option = click.option(
+    "--out", type=ResultsPath(), default=Path("results"), help="Results folder, or s3://BUCKET/PREFIX."
+)
+runs_argument = click.argument("runs", nargs=-1, type=RunPath(), metavar="[RUN]...")
