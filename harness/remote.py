@@ -147,7 +147,7 @@ class _Sides:
     Attributes:
         here: Their hashes.
         there: Their stamps.
-        same: Those that are the same on both sides, by hash and stamp.
+        same: Hash and stamp of each when both sides were last the same.
         up: Names to be copied there, in this order.
         down: Names to be copied here, in this order.
     """
@@ -171,7 +171,7 @@ def _compared(store: fs.FileSystem, place: str, run: Path) -> _Sides:
         if path.is_file() and not _STAYS_HERE.fullmatch(path.name)
     }
     there, known = _listed(store, place), _known(run)
-    same, up, down = {}, [], []
+    same, up, down = dict(known), [], []
     # Rows that are still in a journal have been paid for and are nowhere else.
     new_here, new_there = [path.name for path in run.glob("journal-*") if path.stat().st_size], []
     for name in sorted({*here, *there}, key=_order):
@@ -194,8 +194,6 @@ def _compared(store: fs.FileSystem, place: str, run: Path) -> _Sides:
             up.append(name)
         elif is_new_there:
             down.append(name)
-        else:
-            same[name] = (mine, theirs)
         new_here += [name] * is_new_here
         new_there += [name] * is_new_there
     if new_here and new_there:

@@ -230,6 +230,16 @@ def test_a_copy_that_was_not_remembered_is_no_conflict(store: fs.S3FileSystem, s
     assert "newer" == text(store, "run.json")
 
 
+def test_reading_does_not_forget_what_is_still_to_be_sent(store: fs.S3FileSystem, sent: Path) -> None:
+    """A run whose sending failed is read by its address, twice, and sent."""
+    (sent / "run.json").write_text("newer")
+    fetch(sent)
+    fetch(sent)
+    send(sent)
+
+    assert "newer" == text(store, "run.json")
+
+
 @pytest.mark.parametrize("name", ["run.json", "journal-00002.jsonl"])
 def test_both_sides_changed_copies_nothing(store: fs.S3FileSystem, sent: Path, name: str) -> None:
     """Neither way; rows that are still in a journal count."""
