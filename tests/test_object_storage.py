@@ -296,6 +296,14 @@ def test_every_reader_takes_an_address(
     assert 0 == invoke(["compare", "nightly", f"{AT}/{run}"])
 
 
+def test_an_imported_log_is_sent(store: fs.S3FileSystem) -> None:
+    """As a run of one's own is."""
+    log = Path(__file__).parent / "harness/imports/logs/inspect/capitals.json"
+    assert 0 == invoke(["import", str(log), "--weights", "open", "--out", AT])
+
+    assert f"{only_run(store)}/run.json" in names(store)
+
+
 def test_later_scores_are_sent(store: fs.S3FileSystem) -> None:
     """Scored on one machine, read on all."""
     assert 0 == invoke(RUN)
