@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ResultsError
+from harness.remote import address_of, fetch, mirror_of
 
 FILE = "baselines.json"
 
 
 def read_baselines(results: Path) -> dict[str, dict[str, Any]]:
-    """Return the baselines of a results folder by name: ``run`` (folder, relative to it) and ``suite``.
+    """Return the baselines of a results folder by name: ``run`` (folder, relative to it, or address) and ``suite``.
 
     Raises:
         ResultsError: The file is damaged.
@@ -48,7 +49,7 @@ def set_baseline(results: Path, name: str, run: Path, suite: str) -> None:
     try:
         with _locked(results):
             known = read_baselines(results)
-            known[name] = {"run": os.path.relpath(run, results), "suite": suite}
+            known[name] = {"run": address_of(run) or os.path.relpath(run, results), "suite": suite}
             partial = path.with_suffix(".tmp")
             partial.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
             partial.replace(path)
@@ -70,14 +71,18 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def baseline(results: Path, name: str) -> Path:
-    """Return the run folder of the baseline called ``name``.
+    """Return the run folder of the baseline called ``name``; one at an address is fetched.
 
     Raises:
-        ResultsError: There is none of that name.
+        ResultsError: There is none of that name, or it cannot be fetched.
     """
     known = read_baselines(results)
     if name not in known:
         there = f"there are: {', '.join(known)}" if known else "there is none yet"
         raise ResultsError(f"no baseline {name!r} in {results}; {there}; `bench baseline set RUN` makes one")
     run: str = known[name]["run"]
-    return results / run
+    mirrored = mirror_of(run)
+    if mirrored is None:
+        return results / run
+    fetch(mirrored)
+    return mirrored

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.commands.options import Finite, json_option
+from harness.commands.remote import RunPath
 
 if TYPE_CHECKING:
     from harness.analysis.gap import GapTable
@@ -24,7 +25,7 @@ Examples:
   bench advise suite.yaml --run results/RUN --volume 500M""",
 )
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), metavar="RUN",
+@click.option("--run", "runs", multiple=True, type=RunPath(), metavar="RUN",
               help="The measured gap and tiers. Repeatable.")  # fmt: skip
 @click.option(
     "--volume", metavar="TOKENS", help="Tokens a month, such as 50M.  [default: the block's, else 1B]"

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from harness.commands.remote import ResultsPath, RunPath
+
 
 class Finite(click.FloatRange):
     """A number of an option, within bounds: ``nan`` lies between any two, and is refused, as is infinity."""
@@ -36,4 +38,7 @@ allow_code_option = click.option(
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results only.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
-runs_argument = click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="[RUN]...")
+out_option = click.option(
+    "--out", type=ResultsPath(), default=Path("results"), help="Results folder, or s3://BUCKET/PREFIX."
+)
+runs_argument = click.argument("runs", nargs=-1, type=RunPath(), metavar="[RUN]...")

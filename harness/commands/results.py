@@ -176,11 +176,6 @@ def run_folders(runs: Sequence[Path]) -> list[Path]:
         return [known[-1]]
     folders: list[Path] = []
     for run in runs:
-        if str(run).startswith("s3:"):
-            from harness.remote import download
-
-            folders.append(download(run))
-            continue
         folder = run if (run / "run.json").exists() else Path("results") / run
         read_manifest(folder if folder.exists() else run)
         folders.append(folder)

@@ -22,6 +22,7 @@ from harness.commands.options import (
     quiet_option,
     task_option,
 )
+from harness.commands.remote import ResultsPath, RunPath
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,10 +51,12 @@ Examples:
 @limit_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
-    help="Results folder, or s3://BUCKET/PREFIX.  [default: results]",
+    type=ResultsPath(),
+    default=Path("results"),
+    show_default=True,
+    help="Results folder, or s3://BUCKET/PREFIX.",
 )
-@click.option("--resume", metavar="RUN_ID", help="Go on with an interrupted run.")
+@click.option("--resume", type=RunPath(), metavar="RUN_ID", help="Go on with an interrupted run.")
 @click.option(
     "--accept-changes",
     is_flag=True,
@@ -76,8 +79,8 @@ def run_command(
     models: tuple[str, ...],
     tasks: tuple[str, ...],
     limit: int | None,
-    out: Path | None,
-    resume: str | None,
+    out: Path,
+    resume: Path | None,
     *,
     accept_changes: bool,
     dry_run: bool,
@@ -97,14 +100,14 @@ def run_command(
 
     from harness.assembly import Selection, assemble
     from harness.commands.changed import changes_of, run_changed
-    from harness.commands.remote import here, sent
+    from harness.commands.remote import check_writable
     from harness.errors import InputError
-    from harness.store import check_writable, read_manifest
+    from harness.store import read_manifest
 
-    results = here(out or Path("results"), resume)
     resumed: dict[str, Any] | None = None
     if resume is not None:
-        folder = _folder(results, resume)
+        folder = _folder(out, resume)
+        out = folder.parent
         resumed = read_manifest(folder)
         before = Selection.from_json(resumed["selection"])
         if models or tasks or limit:
@@ -125,45 +128,37 @@ def run_command(
         return 0
     _check(assembly)
     changes = changes_of(assembly, resumed, accept=accept_changes, ask=not yes)
-    check_writable(results)
+    check_writable(out)
     if not quiet or not yes:
         ask(assembly, console, ask=not yes, max_usd=max_usd)
+    how: dict[str, Any] = {
+        "max_usd": max_usd, "quiet": quiet, "calibrate": calibrate, "cache": cache, "metrics_port": metrics_port,
+    }  # fmt: skip
     if changes and resumed is not None:
-        code = run_changed(assembly, selection, results, folder, console, max_usd=max_usd, quiet=quiet)
-        return sent(results, out, console, code)
+        return run_changed(assembly, selection, out, folder, console, **how)
     from harness.manifest import new_run_id
 
-    run_id = resumed["run_id"] if resumed else new_run_id(assembly.suite.name, datetime.now(UTC))
-    folder = results / run_id
-    manifest = conducted(
-        assembly,
-        folder,
-        resumed,
-        console,
-        selection=selection.as_json(),
-        max_usd=max_usd,
-        calibrate=calibrate,
-        quiet=quiet,
-        cache=cache,
-        metrics_port=metrics_port,
-    )
+    if resumed is None:
+        folder = out / new_run_id(assembly.suite.name, datetime.now(UTC))
+    manifest = conducted(assembly, folder, resumed, console, selection=selection.as_json(), **how)
     # A long run's plan is as large as its report: it goes before that comes. The loop's leavings hold it in cycles.
     del assembly
     gc.collect()
-    return sent(results, out, console, say(manifest, folder, console, quiet=quiet))
+    return say(manifest, folder, console, quiet=quiet)
 
 
-def _folder(results: Path, resume: str) -> Path:
+def _folder(results: Path, resume: Path) -> Path:
     """Return the run folder named by an id or by a path."""
+    from harness.commands.remote import run_in, shown
     from harness.errors import ResultsError
     from harness.store import runs_in
 
-    for folder in (results / resume, Path(resume)):
-        if (folder / "run.json").exists():
-            return folder
+    folder = run_in(results, resume, or_here=True)
+    if folder is not None:
+        return folder
     known = [path.name for path in runs_in(results)][-5:]
     hint = f"the newest there: {', '.join(known)}" if known else "there is none yet"
-    raise ResultsError(f"no run {resume!r} in {results}; {hint}")
+    raise ResultsError(f"no run {str(resume)!r} in {shown(results)}; {hint}")
 
 
 def _check(assembly: Assembly) -> None:
@@ -322,7 +317,8 @@ def _until_done(
 
 
 def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
-    """Print the tables, where everything lies, and how to go on; return the exit code."""
+    """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
+    from harness.commands.remote import sent, shown
     from harness.commands.results import print_tables, write_page
 
     incomplete = manifest["state"] != "complete"
@@ -335,7 +331,7 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
             print_tables([folder], console)
         if any(task["scorer"] == "judge" for task in manifest["tasks"]):
             console.print(
-                f"Answers wait for their judge:  bench judge {folder}", highlight=False, soft_wrap=True
+                f"Answers wait for their judge:  bench judge {shown(folder)}", highlight=False, soft_wrap=True
             )
     if not is_large:
         write_page([folder], page)
@@ -356,11 +352,12 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
         console.print(
             f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
             f"  bench run --resume {folder.name}"
-            + ("" if folder.parent == Path("results") else f" --out {folder.parent}"),
+            + ("" if folder.parent == Path("results") else f" --out {shown(folder.parent)}"),
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
+    sent(folder, quiet=quiet)
     if manifest["state"] == "interrupted":
         return 130
     return 1 if incomplete or dead else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.commands.options import POSITIVE, Finite, json_option
+from harness.commands.remote import RunPath
 
 if TYPE_CHECKING:
     from harness.analysis.scenario import Scenario
@@ -27,7 +28,7 @@ Examples:
   bench tco --set engineers=0 --set usd_per_gpu_hour=2..2.5..3.5""",
 )
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), metavar="SWEEP",
+@click.option("--run", "runs", multiple=True, type=RunPath(), metavar="SWEEP",
               help="Capacity, request sizes and the closed price as measured. Repeatable.")  # fmt: skip
 @click.option(
     "--volume", metavar="TOKENS", help="Tokens a month, such as 50M or 1.5B.  [default: the block's, else 1B]"
