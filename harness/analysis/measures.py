@@ -20,6 +20,8 @@ from harness.stats import (
 )
 
 FEWEST_FOR_P95 = 20
+NOTHING_RIGHT = "no right answer on either side"
+"""The verdict on two models that stand at zero together: a fault of form or of the scorer looks the same as equal skill."""
 TIMES = (
     ("response_p50_s", "response_s", 0.5, "s", "lower"),
     ("response_p95_s", "response_s", 0.95, "s", "lower"),
@@ -90,7 +92,10 @@ def _accuracy(pairs: Pairs, margin: float, bias: float) -> dict[str, Any]:
             repeat_noise_points=parts.repeat_sd * 100,
             repeat_variance_share=parts.share,
         )
-    row["equivalent"] = equivalent(found, margin / 100)
+    if first.any() or second.any():
+        row["equivalent"] = equivalent(found, margin / 100)
+    else:
+        row["verdict"] = NOTHING_RIGHT
     return row
 
 

@@ -69,7 +69,8 @@ def mark_client_limits(
     for row in rows:
         both = {(row[side], row["category"]) for side in ("closed_model", "open_model")}
         if row["metric"] in times and both & touched:
-            row["verdict"] = CLIENT_LIMIT
+            # More pairs of this client would settle nothing.
+            row.update(verdict=CLIENT_LIMIT, items_needed=None)
     return said
 
 

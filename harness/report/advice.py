@@ -24,7 +24,7 @@ def tiers_table(found: Tiers) -> RenderableType:
             if row["apgr_low"] is not None:
                 average += f" ({row['apgr_low']:.2f}-{row['apgr_high']:.2f})"
         benefit = row["delta_ibc_percent"]
-        table.add_row(
+        table.row(
             str(row["policy"]),
             f"{row['quality'] * 100:.1f}",
             units.usd(row["usd_per_task"]),
@@ -35,7 +35,7 @@ def tiers_table(found: Tiers) -> RenderableType:
     by = table_of("By category", ("category",), ("n", "open %", "closed %", "only open", "only closed"))
     for row in records(found.categories):
         shares = ("open_quality", "closed_quality", "only_open_right", "only_closed_right")
-        by.add_row(
+        by.row(
             units.clean(row["category"]),
             units.count(row["n"]),
             *(f"{row[name] * 100:.1f}" for name in shares),

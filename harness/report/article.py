@@ -90,7 +90,12 @@ def _add(table: Table, row: Row) -> None:
             "",
             f"{mine['gap_points']:.1f} ({mine['ci_low']:.1f}, {mine['ci_high']:.1f})",
             f"{mine['gap_percent_of_closed']:.1f}" if units.known(mine["gap_percent_of_closed"]) else "",
-            Text(_SHORT.get(mine["verdict"], "equivalent"), "dim"),
+            Text(
+                "equivalent"
+                if mine["verdict"].startswith("equivalent")
+                else _SHORT.get(mine["verdict"], mine["verdict"]),
+                "dim",
+            ),
         )
 
 

@@ -7,26 +7,23 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from harness.analysis.cost import ALL
+from harness.analysis.gap import OVERALL
+
 NOTHING = "–"
 SIMULATED = "SIMULATED"
+CLOCK_S = 5e-7
+"""Below half a microsecond a time is the rounding of a sum, and zero."""
 METRICS: Mapping[str, str] = {
     "accuracy": "accuracy",
-    "response_p50_s": "response time, median",
-    "response_p95_s": "response time, p95",
-    "answer_chars_per_s_p50": "speed, characters/s",
-    "usd_per_task": "cost per task",
-    "usd_per_correct": "cost per correct task",
-}
-"""A metric's name as it is printed."""
-SHORT_METRICS: Mapping[str, str] = {
-    "accuracy": "accuracy",
-    "response_p50_s": "answer p50",
-    "response_p95_s": "answer p95",
+    "ttft_p50_s": "TTFT p50",
+    "response_p50_s": "response p50",
+    "response_p95_s": "response p95",
     "answer_chars_per_s_p50": "chars/s",
     "usd_per_task": "$/task",
     "usd_per_correct": "$/correct",
 }
-"""The same for a terminal."""
+"""A metric's one name on the terminal, in Markdown, on the page and in pictures."""
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
@@ -71,7 +68,9 @@ def seconds(value: Any) -> str:
     if not known(value):
         return NOTHING
     amount = float(value)
-    return f"{number(amount * 1000)} ms" if 0 < abs(amount) < 0.9995 else f"{number(amount)} s"
+    if abs(amount) < CLOCK_S:
+        return "0 s"
+    return f"{number(amount * 1000)} ms" if abs(amount) < 0.9995 else f"{number(amount)} s"
 
 
 def seconds_range(low: Any, high: Any) -> str:
@@ -105,7 +104,7 @@ def gap_value(unit: Any, value: Any) -> str:
     """Return a gap with its sign."""
     if not known(value):
         return NOTHING
-    amount = float(value)
+    amount = 0.0 if unit == "s" and abs(float(value)) < CLOCK_S else float(value)
     sign = "+" if amount > 0 else "-" if amount < 0 else ""
     if unit == "points":
         return f"{amount:+.1f}" if sign else "0.0"
@@ -124,6 +123,37 @@ def interval(unit: Any, low: Any, high: Any) -> str:
     if unit == "usd" and first[:2] == second[:2]:
         second = second[2:]
     return f"{first} to {second}"
+
+
+def timed(row: Mapping[str, Any], name: str) -> str:
+    """Return a time, over the word that it is no figure of the provider's or over its 95 % interval where it has one."""
+    shown = seconds(row[name])
+    if known(row[name]) and known(row["invalid"]):
+        return f"{shown}\ninvalid"
+    if not known(row[name]) or f"{name}_low" not in row:
+        return shown
+    return f"{shown}\n{seconds_range(row[f'{name}_low'], row[f'{name}_high'])}"
+
+
+def needed(row: Mapping[str, Any]) -> str:
+    """Return how many pairs would settle a row of the gap table, and from how many sources; "": settled or not known."""
+    pairs = row["items_needed"]
+    if not known(pairs):
+        return ""
+    said = f"needs about {_about(float(pairs))} pairs"
+    share = float(row["n_clusters"]) / float(row["n_pairs"])
+    return said if share == 1 else f"{said} from {_about(float(pairs) * share)} sources"
+
+
+def _about(amount: float) -> str:
+    """Return a whole number of at most two significant digits, rounded up: more would claim what nobody knows."""
+    size = 10 ** max(0, math.floor(math.log10(amount)) - 1)
+    return count(math.ceil(amount / size) * size)
+
+
+def scope(category: Any) -> str:
+    """Return a category's name; that of all together is everywhere the same."""
+    return OVERALL if category == ALL else clean(category)
 
 
 def accuracy(row: Mapping[str, Any]) -> str:
