@@ -16,7 +16,7 @@ from typing import Any, Literal
 from harness.analysis.crossings import in_words
 from harness.analysis.frames import records
 from harness.analysis.gap import OVERALL, GapTable
-from harness.analysis.measures import NOTHING_RIGHT
+from harness.analysis.measures import NOTHING_RIGHT, needed
 from harness.analysis.tco import Tco
 from harness.analysis.tiers import Tiers
 
@@ -124,8 +124,8 @@ def advise(
     if gaps is not None:
         _by_latency(situation, gaps, because)
     unsettled = measured is not None and measured["verdict"] in {"not distinguishable", NOTHING_RIGHT}
-    if unsettled and measured is not None and measured["items_needed"] is not None:
-        change.append(f"certainty: about {int(measured['items_needed']):,} tasks would settle the gap")
+    if unsettled and measured is not None and (more := needed(measured)):
+        change.append(f"certainty: settling the gap {more}")
     simulated = answer.simulated or (gaps is not None and gaps.simulated)
     return Advice(choice, measured is None or unsettled, because, change, simulated)
 

@@ -40,7 +40,7 @@ import pandas as pd
 from harness.analysis.fairness import FAIRNESS_COLUMNS, conditions, fairness
 from harness.analysis.frames import Runs, read, records
 from harness.analysis.matched import lags, matched
-from harness.analysis.measures import TIMES, measured
+from harness.analysis.measures import TIMES, measured, needed
 from harness.analysis.pairs import PAIR_COLUMNS, Pairs, Side, pair, sides
 from harness.analysis.pricing import BILL_COLUMNS, Bill, bill
 from harness.analysis.validity import LIMIT_COLUMNS, mark_client_limits
@@ -114,10 +114,12 @@ class GapTable:
         row = (rows[rows["category"] == OVERALL] if (rows["category"] == OVERALL).any() else rows).iloc[0]
         if row["gap_points"] is None or pd.isna(row["gap_points"]):
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
+        more = needed(row)
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
             f"gap {row['gap_points']:+.1f} points, 95 % interval {row['ci_low']:+.1f} to {row['ci_high']:+.1f}, "
-            f"over {row['n_pairs']} shared requests{_after_correction(row)}."
+            f"over {row['n_pairs']} shared requests{_after_correction(row)}"
+            f"{f'; {more} to settle it' if more else ''}."
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -38,7 +38,7 @@ import pandas as pd
 
 from harness.analysis.cost import ALL, CostTable, cost
 from harness.analysis.frames import Runs, codes, floats, groups, load_of, read, records, without_tries
-from harness.analysis.validity import client_limits, unplanned_hits
+from harness.analysis.validity import LIMIT_WORDS, cell_notes, client_limits, unplanned_hits
 from harness.analysis.window import throughput
 from harness.stats import mean_interval, quantile_interval
 from harness.store import read_payload
@@ -147,6 +147,8 @@ def _cells(runs: Runs) -> pd.DataFrame:
         key = (str(cell["run_id"]), str(cell["cell_id"]))
         rows.append(
             {
+                "run_id": key[0],
+                "cell_id": key[1],
                 "model_id": cell["model_id"],
                 "category": cell["category"],
                 "task": cell["task"],
@@ -159,7 +161,18 @@ def _cells(runs: Runs) -> pd.DataFrame:
                 "unplanned_cache": hits.get(key),
             }
         )
-    columns = ["model_id", "category", "task", "load", "load_kind", "planned", "wall_s", *nothing]
+    columns = [
+        "run_id",
+        "cell_id",
+        "model_id",
+        "category",
+        "task",
+        "load",
+        "load_kind",
+        "planned",
+        "wall_s",
+        *nothing,
+    ]
     return pd.DataFrame(rows, columns=[*columns, "invalid", "unplanned_cache"])
 
 
@@ -265,16 +278,12 @@ def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
         said += [
             f"{failure['model_id']} failed: {failure['message']}" for failure in manifest.get("failures", [])
         ]
-    for name, words in (
-        ("invalid", "this client was the limit"),
-        ("unplanned_cache", "cache not planned for"),
-    ):
-        marked = without_tries(cells)
-        for model_id, part in marked[marked[name].notna()].groupby("model_id", sort=False):
-            first = part.iloc[0]
-            more = f"; and {len(part) - 1} more of its cells" if len(part) > 1 else ""
-            said.append(f"{model_id} on {first['task']} at {first['load']}: {words}: {first[name]}{more}")
-    loads = list(without_tries(cells)["load"].unique())
+    marked = without_tries(cells)
+    for name, words in (("invalid", LIMIT_WORDS), ("unplanned_cache", "cache not planned for")):
+        found = marked[marked[name].notna()]
+        keys = zip(found["run_id"], found["cell_id"], strict=True)
+        said += cell_notes(runs, dict(zip(keys, found[name], strict=True)), words)
+    loads = list(marked["load"].unique())
     if len(loads) > 1:
         said.append(f"{len(loads)} loads ({', '.join(loads)}): times over several loads are pooled")
     return said

@@ -17,11 +17,7 @@ _STYLE = {
     "contradicted": "bold red",
     "not testable": "dim",
 }
-_SHORT = {
-    "closed ahead": "closed ahead",
-    "open ahead": "open ahead",
-    "not distinguishable": "not told apart",
-}
+_SHORT = {"not distinguishable": "not told apart"}
 _COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("figure", "left"),
     ("claim", "right"),

@@ -97,7 +97,7 @@ def scatter(rows: Sequence[Row], across: str, front: Sequence[bool], label: str,
     taken = [(cx - 11, min(cy - 11, high), cx + 11, max(cy + 11, low)) for cx, cy, low, high in places]
     for (row, _, _), (cx, cy, _, _) in zip(drawn, places, strict=True):
         name = units.clean(row["model_id"])
-        box = _label_box(cx, cy, 7.6 * len(name), taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
+        box = label_box(cx, cy, 7.6 * len(name), taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
         taken.append(box)
         parts.append(
             Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(box[0], box[3] - 4, name)
@@ -217,7 +217,7 @@ def spread(quantiles: Mapping[float, float], longest: float, side: str) -> Marku
 Box = tuple[float, float, float, float]
 
 
-def _label_box(cx: float, cy: float, width: float, taken: Sequence[Box], frame: Box) -> Box:
+def label_box(cx: float, cy: float, width: float, taken: Sequence[Box], frame: Box) -> Box:
     """Return the nearest free place for a label beside a point; to its right where none is free."""
     shifts = sorted((k * 8 for k in range(-9, 10)), key=abs)
     for shift in shifts:

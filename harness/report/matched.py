@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.analysis.measures import needed
 from harness.report import units
 
 Row = Mapping[str, Any]
@@ -35,9 +36,9 @@ def matched_line(row: Row) -> str:
 
 
 def _untold(row: Row, head: str) -> str:
-    needed = units.needed(row)
+    more = needed(row)
     return f"{head} {units.clean(row['model'])}, {_gap(row)} over {units.count(row['n_pairs'])} pairs" + (
-        f"; {needed}." if needed else "."
+        f"; {more}." if more else "."
     )
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.analysis.cost import CostTable
 from harness.analysis.gap import OVERALL, GapTable
+from harness.analysis.measures import needed
 from harness.analysis.summary import Summary
 from harness.report import units
 from harness.report.fitted import Column, Fitted
@@ -100,7 +101,7 @@ def _gap(gap: GapTable) -> Fitted:
                     (units.clean(row["open_model"]), "green"),
                 )
             )
-        verdict, needed = str(row["verdict"]), units.needed(row)
+        verdict, more = str(row["verdict"]), needed(row)
         table.row(
             units.METRICS.get(str(row["metric"]), str(row["metric"])),
             *(units.metric_value(row["unit"], row[side]) for side in ("closed_value", "open_value")),
@@ -110,7 +111,7 @@ def _gap(gap: GapTable) -> Fitted:
             units.count(row["n_pairs"]),
             Text.assemble(
                 (verdict, "green" if verdict.startswith("equivalent") else _VERDICT_STYLE.get(verdict, "")),
-                f"\n({needed})" if needed else "",
+                f"\n({more})" if more else "",
             ),
         )
     return table

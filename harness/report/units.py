@@ -135,22 +135,6 @@ def timed(row: Mapping[str, Any], name: str) -> str:
     return f"{shown}\n{seconds_range(row[f'{name}_low'], row[f'{name}_high'])}"
 
 
-def needed(row: Mapping[str, Any]) -> str:
-    """Return how many pairs would settle a row of the gap table, and from how many sources; "": settled or not known."""
-    pairs = row["items_needed"]
-    if not known(pairs):
-        return ""
-    said = f"needs about {_about(float(pairs))} pairs"
-    share = float(row["n_clusters"]) / float(row["n_pairs"])
-    return said if share == 1 else f"{said} from {_about(float(pairs) * share)} sources"
-
-
-def _about(amount: float) -> str:
-    """Return a whole number of at most two significant digits, rounded up: more would claim what nobody knows."""
-    size = 10 ** max(0, math.floor(math.log10(amount)) - 1)
-    return count(math.ceil(amount / size) * size)
-
-
 def scope(category: Any) -> str:
     """Return a category's name; that of all together is everywhere the same."""
     return OVERALL if category == ALL else clean(category)

@@ -92,5 +92,5 @@ def test_a_gap_that_settles_nothing_is_provisional(make_run: Make, answers: Answ
     found = advise(Situation(), answer(50.0), gap([run]))
 
     assert found.provisional
-    assert any("would settle the gap" in line for line in found.would_change)
+    assert any("settling the gap needs about" in line for line in found.would_change)
     assert 1 == found.to_json()["schema"]
