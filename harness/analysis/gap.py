@@ -29,16 +29,15 @@ A gap is closed minus open, on the same requests with the same prompts. Columns 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness.analysis.fairness import FAIRNESS_COLUMNS, conditions, fairness
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.matched import lags, matched
 from harness.analysis.measures import TIMES, measured, needed
 from harness.analysis.pairs import PAIR_COLUMNS, Pairs, Side, pair, sides
@@ -145,7 +144,7 @@ class GapTable:
 
 
 def gap(
-    runs: Runs | Sequence[Path],
+    runs: Runs | Folders,
     margin_points: float | None = None,
     all_pairs: bool = False,
     billed: Bill | None = None,
@@ -223,7 +222,7 @@ def _after_correction(row: pd.Series[Any]) -> str:
     return f" (p {row['p_value']:.2f} once corrected for the other rows of the table)"
 
 
-def gap_json(runs: Runs | Sequence[Path], margin_points: float | None = None) -> dict[str, Any]:
+def gap_json(runs: Runs | Folders, margin_points: float | None = None) -> dict[str, Any]:
     """Return :meth:`GapTable.to_json` of runs."""
     return gap(runs, margin_points).to_json()
 

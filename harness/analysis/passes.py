@@ -15,15 +15,13 @@ Columns of :attr:`Passes.frame`, one row for each model and task; null is unknow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import Runs, codes, read, records
+from harness.analysis.frames import Folders, Runs, codes, read, records
 from harness.stats import mean_interval, pass_at_k
 
 K = (1, 2, 3, 5, 10, 20, 50, 100)
@@ -70,7 +68,7 @@ _NEEDED = [
 ]
 
 
-def passes(runs: Runs | Sequence[Path]) -> Passes:
+def passes(runs: Runs | Folders) -> Passes:
     """Return pass@k of the tasks that were asked more than once or have hidden tests, and under one load.
 
     A task under several loads is a question about speed: how often a sample came round there is told by the load, and

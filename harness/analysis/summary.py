@@ -28,16 +28,25 @@ Columns of :attr:`Summary.frame`. ``level`` says what a row is about; NaN or nul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness.analysis.cost import ALL, CostTable, cost
-from harness.analysis.frames import Runs, codes, floats, groups, load_of, read, records, without_tries
+from harness.analysis.frames import (
+    Folders,
+    Runs,
+    codes,
+    floats,
+    groups,
+    load_of,
+    read,
+    records,
+    without_tries,
+)
 from harness.analysis.validity import LIMIT_WORDS, cell_notes, client_limits, unplanned_hits
 from harness.analysis.window import throughput
 from harness.stats import mean_interval, quantile_interval
@@ -101,7 +110,7 @@ class Summary:
         }
 
 
-def summarize(runs: Runs | Sequence[Path], costs: CostTable | None = None) -> Summary:
+def summarize(runs: Runs | Folders, costs: CostTable | None = None) -> Summary:
     """Return the summary of runs.
 
     Args:
@@ -289,7 +298,7 @@ def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
     return said
 
 
-def failures(runs: Runs | Sequence[Path]) -> pd.DataFrame:
+def failures(runs: Runs | Folders) -> pd.DataFrame:
     """Return failed attempts by model and kind, most frequent first, with one example of each.
 
     Columns: ``model_id``, ``failure_kind``, ``http_status``, ``attempts``, ``final`` (requests lost to it),

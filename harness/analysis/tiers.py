@@ -23,15 +23,13 @@ The gap's own measures are null where the gap between the models is not resolved
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.policies import Policies, cluster_draws
 from harness.analysis.pricing import bill
 from harness.analysis.routing import (
@@ -134,7 +132,7 @@ class Tiers:
 
 
 def tiers(
-    runs: Runs | Sequence[Path],
+    runs: Runs | Folders,
     *,
     open_model: str | None = None,
     closed_model: str | None = None,

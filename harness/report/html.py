@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -11,7 +10,7 @@ from markupsafe import Markup
 
 from harness.analysis.cost import CostTable, cost
 from harness.analysis.curves import latency_quantiles, pareto_front
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.gap import OVERALL, GapTable, gap
 from harness.analysis.load_levels import NO_LIMITS, load_levels
 from harness.analysis.measures import needed
@@ -27,7 +26,7 @@ from harness.report.matched import lag_line, matched_line
 from harness.report.tables import COST, SUMMARY
 
 
-def report(runs: Runs | Sequence[Path], most_samples: int = MOST_ITEMS) -> str:
+def report(runs: Runs | Folders, most_samples: int = MOST_ITEMS) -> str:
     """Return the page of runs.
 
     Args:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from harness.analysis.cost import cost
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.gap import OVERALL, gap
 from harness.analysis.measures import needed
 from harness.analysis.passes import passes
@@ -21,7 +20,7 @@ from harness.report.tables import COST, SUMMARY, Columns
 Row = Mapping[str, Any]
 
 
-def report(runs: Runs | Sequence[Path]) -> str:
+def report(runs: Runs | Folders) -> str:
     """Return verdict, gap, fairness, summary and cost of runs as Markdown.
 
     Raises:

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from harness.analysis.cost import cost
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.gap import GapTable, gap
 from harness.analysis.pricing import bill
 from harness.analysis.summary import Summary, summarize
@@ -31,7 +31,7 @@ STYLE: Any = {
 }
 
 
-def save(runs: Runs | Sequence[Path], folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[Path]:
+def save(runs: Runs | Folders, folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[Path]:
     """Write every plot in every format and return the files.
 
     Args:

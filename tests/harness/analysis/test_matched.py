@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -73,7 +73,7 @@ def test_behind_by_less_than_the_margin_is_no_worse(make_run: Make, answers: Ans
 
 @pytest.mark.parametrize("outcome", ["unparsed", "wrong"])
 def test_nothing_right_on_both_sides_matches_no_quality(
-    make_run: Make, answers: Answers, outcome: str
+    make_run: Make, answers: Answers, outcome: Literal["unparsed", "wrong"]
 ) -> None:
     """Where no answer could be read, both stand at 0 %: that shows nothing of the open model."""
     listed = [

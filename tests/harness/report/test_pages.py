@@ -133,11 +133,8 @@ def test_markdown_has_the_tables(run: Path) -> None:
 
 
 def late_run(make_run: Make, answers: Callable[..., list[Attempt]]) -> Path:
-    """Return a run in which the closed model's requests left a second late."""
-    late = [
-        dataclasses.replace(row, scheduled_s=row.sent_s - 1.0, load_kind="rate")
-        for row in answers("closed-a", 40, 60)
-    ]
+    """Return a run in which the closed model's requests left late."""
+    late = [dataclasses.replace(row, load_kind="rate") for row in answers("closed-a", 40, 60)]
     return make_run([*late, *answers("open-b", 40, 60)], closed_a=PRICED, open_b=PRICED)
 
 
@@ -212,7 +209,7 @@ def test_no_name_lies_over_an_interval(make_run: Make, answers: Callable[..., li
     figure.draw_without_rendering()
     axes = figure.axes[0]
     names = [name.get_window_extent() for name in axes.texts]
-    ends = [axes.transData.transform(bar.lines[2][0].get_segments()[0]) for bar in axes.containers]
+    ends = [axes.transData.transform(bar[2][0].get_segments()[0]) for bar in axes.containers]
     bars = [Bbox([[foot[0] - 1, foot[1]], [top[0] + 1, top[1]]]) for foot, top in ends]
 
     assert len(names) == len(bars) == 3
