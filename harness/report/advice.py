@@ -50,7 +50,7 @@ def tiers_table(found: Tiers) -> RenderableType:
 
 
 def advice_lines(found: Advice) -> RenderableType:
-    """Return the recommendation, its reasons and what would change it."""
+    """Return the recommendation, its reasons, what would change it, and what its numbers rest on."""
     head = f"Recommendation: {found.choice}" + (" (provisional)" if found.provisional else "")
     marked = (
         f"{head}  [{units.SIMULATED}: a simulated provider is behind a number]" if found.simulated else head
@@ -59,4 +59,6 @@ def advice_lines(found: Advice) -> RenderableType:
     lines += [Text(f"  {units.clean(line)}") for line in found.because]
     lines.append(Text("What would change it", "bold"))
     lines += [Text(f"  {units.clean(line)}") for line in found.would_change]
+    lines.append(Text("What the numbers rest on", "bold"))
+    lines += [Text(f"  {units.clean(line)}", "dim") for line in found.assumed]
     return Group(*lines)

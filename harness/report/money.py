@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.analysis.crossings import in_words
 from harness.analysis.frames import records
+from harness.analysis.words import short_usd
 from harness.report import units
 from harness.report.fitted import Column, Fitted
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from harness.prices.check import Disagreement
     from harness.prices.listing import Listed
 
-LEG_NAMES: Mapping[str, str] = {"closed": "closed API", "hosted": "open, hosted", "self": "open, self-hosted"}
+LEG_NAMES: Mapping[str, str] = {
+    "closed": "closed API",
+    "hosted": "hosted open model",
+    "self": "self-hosted open model",
+}
 
 
 def price_table(rows: Sequence[Listed]) -> RenderableType:
@@ -164,19 +169,6 @@ def _tornado(frame: pd.DataFrame) -> Fitted:
             " to ".join("none" if volume is None else in_words(volume) for volume in crossed),
         )
     return table
-
-
-def short_usd(value: Any) -> str:
-    """Return dollars as ``$25.4K`` or ``-$3.1M``; below a thousand as :func:`harness.report.units.usd` does."""
-    if not units.known(value) or abs(float(value)) < 999.5:
-        return units.usd(value)
-    amount = float(value)
-    size, suffix = next(
-        (size, suffix)
-        for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "K"))
-        if abs(amount) >= size * 0.9995
-    )
-    return f"{'-' if amount < 0 else ''}${units.number(abs(amount) / size)}{suffix}"
 
 
 def notes(lines: Iterable[str]) -> list[Text]:

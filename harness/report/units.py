@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from harness.analysis import words
 from harness.analysis.cost import ALL
 from harness.analysis.gap import OVERALL
 
-NOTHING = "–"
+NOTHING = words.NOTHING
 SIMULATED = "SIMULATED"
 CLOCK_S = 5e-7
 """Below half a microsecond a time is the rounding of a sum, and zero."""
@@ -24,33 +24,10 @@ METRICS: Mapping[str, str] = {
     "usd_per_correct": "$/correct",
 }
 """A metric's one name on the terminal, in Markdown, on the page and in pictures."""
+known, number, usd = words.known, words.number, words.usd
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
-
-
-def known(value: Any) -> bool:
-    """Return whether a cell of a table holds a number or text: not None, NA or NaN."""
-    if value is None:
-        return False
-    try:
-        return not math.isnan(value)
-    except TypeError:
-        # pandas.NA compares to nothing and is no float; text is no number.
-        return isinstance(value, str)
-
-
-def number(value: Any, digits: int = 3) -> str:
-    """Return a number with ``digits`` significant digits and no exponent."""
-    if not known(value):
-        return NOTHING
-    amount = float(value)
-    if amount == 0 or not math.isfinite(amount):
-        return "0" if amount == 0 else NOTHING
-    # Rounded first: 0.9999 with three digits is 1.00, a digit further left.
-    rounded = float(f"{amount:.{digits - 1}e}")
-    places = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
-    return f"{amount:,.{places}f}"
 
 
 def count(value: Any) -> str:
@@ -81,17 +58,6 @@ def seconds_range(low: Any, high: Any) -> str:
     if first.split(" ")[-1] == last.split(" ")[-1]:
         first = first.split(" ")[0]
     return f"{first}-{last}"
-
-
-def usd(value: Any, digits: int = 3) -> str:
-    """Return dollars; small amounts keep ``digits`` significant digits."""
-    if not known(value):
-        return NOTHING
-    amount = float(value)
-    sign = "-" if amount < 0 else ""
-    if abs(amount) >= 100 or amount == 0:
-        return f"{sign}${abs(amount):,.2f}"
-    return f"{sign}${number(abs(amount), digits)}"
 
 
 def metric_value(unit: Any, value: Any) -> str:

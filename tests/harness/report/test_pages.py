@@ -92,7 +92,7 @@ def test_the_page_has_the_three_ways_as_the_terminal_has(run: Path) -> None:
     section = html.report([run]).partition('<section id="ways">')[2].partition("</section>")[0]
     names = re.findall(r"<b>(.*?)</b>", section)
 
-    assert ["closed API", "open, hosted", "open, self-hosted"] == names
+    assert ["closed API", "hosted open model", "self-hosted open model"] == names
     assert "$0.00167" in section
     assert "the price book knows nobody who hosts" in section
 
