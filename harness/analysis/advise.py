@@ -260,7 +260,7 @@ def _by_latency(situation: Situation, gaps: GapTable, because: list[str]) -> Non
     for row in records(gaps.frame):
         if row["metric"] == "response_p95_s" and row["category"] == OVERALL and row["open_value"] is not None:
             because.append(
-                f"answer time, 95th percentile: {row['open_model']} {row['open_value']:.2f} s, "
+                f"response p95: {row['open_model']} {row['open_value']:.2f} s, "
                 f"{row['closed_model']} {row['closed_value']:.2f} s; {situation.latency} use asks for first text within "
                 f"{limit:g} s, which `bench tco --run SWEEP --ttft {limit:g}` sizes for"
             )

@@ -36,6 +36,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis import words
 from harness.analysis.fairness import FAIRNESS_COLUMNS, conditions, fairness
 from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.matched import lags, matched
@@ -45,7 +46,7 @@ from harness.analysis.pricing import BILL_COLUMNS, Bill, bill
 from harness.analysis.validity import LIMIT_COLUMNS, mark_client_limits
 from harness.stats import Difference, holm, pairs_to_settle, selection_bias
 
-OVERALL = "overall"
+OVERALL = words.OVERALL
 ALPHA = 0.05
 _SHAPE = ("category", "metric", "unit", "better")
 _NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS}
@@ -113,7 +114,7 @@ class GapTable:
         row = (rows[rows["category"] == OVERALL] if (rows["category"] == OVERALL).any() else rows).iloc[0]
         if row["gap_points"] is None or pd.isna(row["gap_points"]):
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
-        more = needed(row.to_dict())
+        more = needed({str(name): value for name, value in row.items()})
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
             f"gap {row['gap_points']:+.1f} points, 95 % interval {row['ci_low']:+.1f} to {row['ci_high']:+.1f}, "

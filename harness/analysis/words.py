@@ -1,4 +1,4 @@
-"""Numbers and dollars in words: three significant digits, and a dash where nothing is known."""
+"""Numbers, dollars and scopes in words: three significant digits, and a dash where nothing is known."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import math
 from typing import Any
 
 NOTHING = "–"
+OVERALL = "overall"
+"""All categories together, as it is shown."""
+ALL = "all"
+"""The same in the cost table's rows, as they are kept."""
 
 
 def known(value: Any) -> bool:

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.analysis import words
-from harness.analysis.cost import ALL
-from harness.analysis.gap import OVERALL
 
 NOTHING = words.NOTHING
 SIMULATED = "SIMULATED"
@@ -103,7 +101,7 @@ def timed(row: Mapping[str, Any], name: str) -> str:
 
 def scope(category: Any) -> str:
     """Return a category's name; that of all together is everywhere the same."""
-    return OVERALL if category == ALL else clean(category)
+    return words.OVERALL if category == words.ALL else clean(category)
 
 
 def accuracy(row: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 
 from harness.analysis.assumptions import scenario
 from harness.analysis.tco import Tco, tco
+from harness.analysis.words import short_usd
 from harness.errors import ResultsError
 from harness.prices.check import disagreements
 from harness.prices.listing import listing
@@ -74,7 +75,7 @@ def test_no_what_if_without_bought_tokens() -> None:
 )
 def test_dollars_in_short(value: float | None, said: str) -> None:
     """Three digits and a letter."""
-    assert said == money.short_usd(value)
+    assert said == short_usd(value)
 
 
 def test_pictures_are_written(answer: Tco, tmp_path: Path) -> None:
