@@ -68,7 +68,7 @@ def disagreement_table(rows: Sequence[Disagreement], compared: int) -> Renderabl
 
 def legs_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
     """Return the three legs side by side, and under them who is paid for what, or why a leg is missing."""
-    heads = ("per task", "95 %", "per correct", "per M tok")
+    heads = ("$/task", "95 %", "$/correct", "$/M tokens")
     table = table_of("Three ways to the same tasks", ("",), heads, simulated=simulated)
     said: list[Text] = []
     for row in records(frame):
@@ -110,7 +110,7 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
     """Return what bought tokens would have cost otherwise."""
     if frame.empty:
         return Text("What if: no model here is bought by the token.")
-    heads = ("as it was", "then", "saving", "per task then")
+    heads = ("as it was", "then", "saving", "$/task then")
     table = table_of("What if", ("model", "condition"), heads, simulated=simulated)
     said: list[str] = []
     for row in records(frame):
@@ -131,7 +131,7 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
 def tco_table(answer: Tco) -> RenderableType:
     """Return the legs at the asked volume, the break-evens and what moves them most."""
     title = f"A month at {in_words(answer.volume_mtok)} tokens"
-    heads = ("USD a month", "5 to 95 %", "per M tokens", "self cheaper")
+    heads = ("USD a month", "5 to 95 %", "$/M tokens", "self cheaper")
     table = table_of(title, ("",), heads, simulated=answer.simulated)
     said: list[Text] = []
     for row in records(answer.legs):
@@ -186,5 +186,5 @@ def _range(low: Any, high: Any, write: Callable[[Any], str] = units.usd) -> str:
 
 def table_of(title: str, left: Iterable[str], right: Iterable[str], *, simulated: bool = False) -> Fitted:
     """Return an empty table: columns of words on the left, of numbers on the right."""
-    words = [Column(name, words=True, least=8 if place else 20) for place, name in enumerate(left)]
+    words = [Column(name, words=True, least=8 if place else 14) for place, name in enumerate(left)]
     return Fitted(title, [*words, *map(Column, right)], simulated=simulated)
