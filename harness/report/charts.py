@@ -132,6 +132,8 @@ def _grid(x: Axis, y: Axis, say: Say, label: str, say_up: Say = _percent) -> lis
 def levels(rows: Sequence[Row], across: str, label: str, limits: Mapping[str, float]) -> Markup:
     """Return output tokens per second over the load, one line for each model; hollow where the service level was missed.
 
+    A level that this client held back is marked in the colour of a warning.
+
     Args:
         rows: Levels of a capacity table on one task, all known in ``across``.
         across: ``offered_rps`` or ``concurrency``.
@@ -162,6 +164,8 @@ def levels(rows: Sequence[Row], across: str, label: str, limits: Mapping[str, fl
         for row, (cx, cy) in zip(mine, places, strict=True):
             said = f"{units.clean(model_id)}: {units.number(row['output_tokens_per_s'])} tokens/s at {units.number(row[across])}"
             hollow = " hollow" if limits and not row["passed"] else ""
+            if units.known(row.get("invalid")):
+                hollow, said = " late", f"{said}; invalid: this client was the limit"
             parts.append(
                 Markup(
                     '<circle class="{}{}" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'

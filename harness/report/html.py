@@ -182,7 +182,8 @@ def _under_load(runs: Runs) -> list[dict[str, Any]]:
             by_rate = limits if level and across == "offered_rps" else {}
             chart = charts.levels(mine, across, f"{label}, logarithmic", by_rate)
             if chart:
-                drawn.append({"task": task, "label": label, "level": level, "chart": chart})
+                late = any(row["invalid"] for row in mine)
+                drawn.append({"task": task, "label": label, "level": level, "chart": chart, "late": late})
     return drawn
 
 

@@ -23,7 +23,7 @@ SUMMARY: Columns = (
     (Column("tokens/s", 5), lambda row: units.number(row["output_tokens_per_s"])),
     (
         Column(units.METRICS["answer_chars_per_s_p50"], 8),
-        lambda row: units.number(row["answer_chars_per_s_p50"]),
+        lambda row: units.speed(row, "answer_chars_per_s_p50"),
     ),
     (Column(units.METRICS["usd_per_correct"], 1), lambda row: units.usd(row["usd_per_correct"])),
 )

@@ -89,6 +89,12 @@ def interval(unit: Any, low: Any, high: Any) -> str:
     return f"{first} to {second}"
 
 
+def speed(row: Mapping[str, Any], name: str) -> str:
+    """Return a speed, over the word that it is no figure of the provider's where times are not."""
+    said = number(row[name])
+    return f"{said}\ninvalid" if known(row[name]) and known(row["invalid"]) else said
+
+
 def timed(row: Mapping[str, Any], name: str) -> str:
     """Return a time, over the word that it is no figure of the provider's or over its 95 % interval where it has one."""
     shown = seconds(row[name])

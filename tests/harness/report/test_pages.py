@@ -143,10 +143,32 @@ def test_invalid_times_are_marked_everywhere(make_run: Make, answers: Callable[.
     run = late_run(make_run, answers)
     summary = html.report([run]).partition('<section id="models">')[2].partition("</section>")[0]
 
-    assert markdown.report([run]).count(" (invalid) |") == 3
-    assert summary.count('<span class="invalid">invalid</span>') == 3
+    assert markdown.report([run]).count(" (invalid) |") == 4
+    assert summary.count('<span class="invalid">invalid</span>') == 4
     chart = html.report([run]).partition("Accuracy against response time")[2].partition("</section>")[0]
     assert ("closed-a" in chart, "open-b" in chart) == (False, True)
+
+
+def test_a_level_that_the_client_held_back_is_marked_in_its_chart(
+    make_run: Make, answers: Callable[..., list[Attempt]]
+) -> None:
+    """Two rates, both sent late: each point says so, and the text above says what the colour means."""
+    rows = [
+        row
+        for rate in (1.0, 2.0)
+        for row in answers(
+            "closed-a",
+            40,
+            60,
+            load_kind="rate",
+            load_value=rate,
+            cell_id=f"closed-a|reasoning/sums|r{rate:g}",
+        )
+    ]
+    section = html.report([make_run(rows)]).partition("Throughput under load")[2].partition("</section>")[0]
+
+    assert section.count("invalid: this client was the limit</title>") == 2
+    assert "Ringed in orange" in section
 
 
 def test_each_thing_against_the_times_is_said_once(
