@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,68 @@ def test_a_paid_plan_has_a_bound(here: Path, capsys: pytest.CaptureFixture[str])
     shown = json.loads(said(capsys, "plan", "suite.yaml", "--model", "openai:gpt-5.2", "--json"))
 
     assert 30 * 64 * 14 / 1e6 <= float(shown["bounds"][0]["usd_max"]) < 0.05
+
+
+def test_a_bound_in_dollars_needs_a_price(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls without a price count as nothing, so the bound would never be met."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    line = said(
+        capsys, "run", "suite.yaml", "--model", "openai:gpt-unheard-of", "--max-usd", "3", "--yes", code=2
+    )
+
+    assert "no price is known of model 'gpt-unheard-of'" in line
+    assert "input_usd_per_mtok" in line
+    assert not (here / "results").exists()
+
+
+def test_a_gateway_without_a_key_has_its_bill_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Closed weights at an address of one's own are somebody's API behind it."""
+    gateway = "- {id: closed, runner: openai, weights: closed, base_url: 'http://127.0.0.1:1/v1'}"
+    Path("suite.yaml").write_text(re.sub(r"- \{id: closed.*", gateway, SUITE))
+
+    assert "no price is known of model 'closed'" in said(
+        capsys, "run", "suite.yaml", "--max-usd", "3", code=2
+    )
+
+
+def test_a_plan_without_a_price_names_no_bound(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not `at most $0.00` of a price that nobody knows; and without a terminal nobody is asked."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+    assert 2 == invoke(["run", "suite.yaml", "--model", "openai:gpt-unheard-of"])
+    output = capsys.readouterr()
+    assert "$" not in output.out
+    assert "no bound is known for gpt-unheard-of" in output.out
+    assert "no terminal to ask 'Go on?'; add --yes" in output.err
+
+
+@pytest.mark.parametrize("command", ["run", "judge", "arena"])
+@pytest.mark.parametrize("amount", ["nan", "inf", "1e999", "0"])
+def test_an_amount_is_a_finite_number(
+    here: Path, capsys: pytest.CaptureFixture[str], command: str, amount: str
+) -> None:
+    """No number compares with nan: it would bound nothing."""
+    assert "--max-usd" in said(capsys, command, "suite.yaml", "--max-usd", amount, code=2)
+
+
+def test_gpus_of_ones_own_are_not_billed_by_the_call(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the server asks for a key: nobody is asked, and a bound in dollars is none of its."""
+    monkeypatch.setenv("OWN_KEY", "sk-test")
+    own = (
+        "base_url: 'http://127.0.0.1:1/v1', key_env: OWN_KEY, cost: {gpu: H100-80GB, usd_per_gpu_hour: 2.95}"
+    )
+    model = f"- {{id: open, runner: openai, weights: open, {own}}}"
+    Path("suite.yaml").write_text(re.sub(r"- \{id: open.*", model, SUITE))
+    shown = json.loads(said(capsys, "plan", "suite.yaml", "--json"))
+
+    assert [False, False] == [bound["metered"] for bound in shown["bounds"]]
 
 
 BAD = [

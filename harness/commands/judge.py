@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import allow_code_option, json_option, quiet_option, task_option
+from harness.commands.options import Amount, allow_code_option, json_option, quiet_option, task_option
 
 if TYPE_CHECKING:
     from harness.assembly import Assembly
@@ -24,9 +24,7 @@ _judge_option: _Option = click.option(
     "--judge", metavar="ID", help="One of the suite's judges, or runner:model[@url].  [default: the suite's]"
 )
 _max_usd_option: _Option = click.option(
-    "--max-usd",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Stop cleanly at this spend; call again to go on.",
+    "--max-usd", type=Amount(), help="Stop cleanly at this spend; call again to go on."
 )
 _yes_option: _Option = click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
 
@@ -276,7 +274,8 @@ def _held(
 
     from harness.assembly import Assembly as Made
     from harness.assembly import build_runner
-    from harness.commands.run import ask, conducted
+    from harness.commands.consent import ask, refuse_unpriced
+    from harness.commands.run import conducted
     from harness.judging import judging_plan
     from harness.plan import merged
     from harness.store import read_manifest
@@ -286,6 +285,7 @@ def _held(
     plan = judging_plan(judge, tasks, judged.name, params, seed=assembly.plan.seed, concurrency=8)
     judging = judged / f"{what}-{judge.id.replace('/', '_')}-{plan.suite_sha256[:8]}"
     held = Made(assembly.suite, plan, {judge.id: build_runner(judge)})
+    refuse_unpriced(held, max_usd)
     console = Console(stderr=True)
     if not (quiet and yes):
         ask(held, console, ask=not yes, max_usd=max_usd)

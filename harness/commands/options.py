@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+class Amount(click.FloatRange):
+    """A finite number above 0: click's own range lets ``nan`` and ``inf`` through."""
+
+    def __init__(self) -> None:
+        """Start above 0."""
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number that was typed."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
+
 
 model_option = click.option(
     "--model",

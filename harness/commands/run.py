@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import allow_code_option, limit_option, model_option, quiet_option, task_option
+from harness.commands.options import (
+    Amount,
+    allow_code_option,
+    limit_option,
+    model_option,
+    quiet_option,
+    task_option,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,9 +60,7 @@ Examples:
     help="With --resume of a run whose suite changed: begin a new run with the rows that still hold.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop: the same as `bench plan`.")
-@click.option(
-    "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly at this spend; resumable."
-)
+@click.option("--max-usd", type=Amount(), help="Stop cleanly at this spend; resumable.")
 @click.option("--calibrate", is_flag=True, help="First hold this machine's figures against a known truth.")
 @click.option(
     "--cache",
@@ -92,6 +97,7 @@ def run_command(
 
     from harness.assembly import Selection, assemble
     from harness.commands.changed import changes_of, run_changed
+    from harness.commands.consent import ask, refuse_unpriced
     from harness.commands.remote import here, sent
     from harness.errors import InputError
     from harness.store import check_writable, read_manifest
@@ -119,6 +125,7 @@ def run_command(
         show(assembly, console)
         return 0
     _check(assembly)
+    refuse_unpriced(assembly, max_usd)
     changes = changes_of(assembly, resumed, accept=accept_changes, ask=not yes)
     check_writable(results)
     if not quiet or not yes:
@@ -176,30 +183,6 @@ def _check(assembly: Assembly) -> None:
             f"{assembly.suite.path}: {leaving[0]} would send a task with `data_policy: private` to a closed API; "
             "leave the model or the task out, or make the task public"
         )
-
-
-def ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | None) -> None:
-    """Say what will be called and what it can cost; ask where money is at stake."""
-    from harness.commands.plan import bound_of
-
-    rows = bound_of(assembly)
-    calls = sum(row.calls for row in rows)
-    paid = [row for row in rows if row.metered]
-    console.print(
-        f"{calls} requests to {len(rows)} models over {len(assembly.plan.tasks)} tasks", highlight=False
-    )
-    if not paid:
-        return
-    known = sum((row.usd for row in paid if row.usd is not None), Decimal(0))
-    unknown = [row.model_id for row in paid if row.usd is None]
-    console.print(
-        f"{sum(row.calls for row in paid)} of them are paid calls: at most ${known:.2f}"
-        + (f", and an unknown price for {', '.join(unknown)}" if unknown else "")
-        + (f"; the run stops at --max-usd {max_usd:g}" if max_usd else ""),
-        highlight=False,
-    )
-    if ask and not click.confirm("Go on?", default=False):
-        raise click.exceptions.Abort
 
 
 def conducted(
