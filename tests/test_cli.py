@@ -181,6 +181,42 @@ def test_gpus_of_ones_own_are_not_billed_by_the_call(
     assert [False, False] == [bound["metered"] for bound in shown["bounds"]]
 
 
+def test_validate_names_the_first_sample_that_no_reply_could_score(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """File, line, key, row and id; a run says so too, and goes on with the others."""
+    rows = [{"id": f"q{n}", "question": "?", "answer": n if n < 2 else "many"} for n in range(4)]
+    Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wanted = (
+        "suite.yaml:6: tasks[0].scorer: scorer 'numeric' cannot score 2 of 4 samples; "
+        "the first is 'q2', row 3 of q.jsonl: target 'many' is no number"
+    )
+
+    assert wanted in said(capsys, "validate", "suite.yaml", code=2)
+    assert f"Note: {wanted}\n" in said(capsys, "run", "suite.yaml", "--yes")
+
+
+def test_a_run_of_a_task_that_cannot_be_scored_at_all_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every answer would be paid for and left unscored."""
+    Path("suite.yaml").write_text(SUITE.replace("scorer: numeric", "scorer: sql"))
+
+    assert "cannot score 30 of 30 samples" in said(capsys, "run", "suite.yaml", "--yes", code=2)
+    assert not (here / "results").exists()
+
+
+def test_answers_that_could_not_be_judged_are_in_the_headline(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An accuracy of 0 is then one of the form, and `bench try` shows which."""
+    Path("suite.yaml").write_text(SUITE.replace("scorer: numeric", "scorer: {name: regex, pattern: zzz}"))
+    output = " ".join(said(capsys, "run", "suite.yaml", "--yes").split())
+
+    assert "30 of 30 answers of open to sums could not be judged (unparsed or unscored)" in output
+    assert "`bench try suite.yaml --task sums --model open`" in output
+
+
 BAD = [
     (["run"], "no suite; give a file"),
     (["run", "none.yaml"], "none.yaml: no such file"),
@@ -212,7 +248,8 @@ def test_bad_input_is_one_line_and_exit_2(
 
 BAD_SUITES = [
     ("runner: sim", "runner: smi", "model 'open': no runner 'smi' is installed; there are: anthropic"),
-    ("scorer: numeric", "scorer: numbers", "no scorer 'numbers'"),
+    ("scorer: numeric", "scorer: numbers", "suite.yaml:6: tasks[0].scorer: no scorer 'numbers'; did you mean 'numeric'?"),
+    ("scorer: numeric", "scorer: regex", "suite.yaml:6: tasks[0].scorer: scorer 'regex' needs pattern"),
     ("scorer: numeric", "scorer: {name: regex, pattern: '('}", "pattern"),
     ("scorer: numeric", "scorer: {name: numeric, slack: 1}", "no option 'slack'"),
     ("skill: 0.5", "skil: 0.5", "sim.skil: unknown key; did you mean 'skill'?"),

@@ -1,4 +1,4 @@
-"""What is said and asked before the first paid call."""
+"""What is said, refused and asked before the first call."""
 
 from __future__ import annotations
 
@@ -78,3 +78,21 @@ def refuse_unpriced(assembly: Assembly, max_usd: float | None) -> None:
             f"{assembly.suite.where(model_id)}: --max-usd could not stop the run: no price is known of model {model_id!r} "
             f"({why.partition(';')[0]}); give it cost: {{input_usd_per_mtok: …, output_usd_per_mtok: …}} in the suite, or leave --max-usd out"
         )
+
+
+def refuse_unscorable(assembly: Assembly, console: Console) -> None:
+    """Refuse a task none of whose samples can be scored, and say where some cannot.
+
+    Raises:
+        InputError: Every answer would be paid for and left unscored.
+    """
+    from harness.grading import unscorable
+
+    for task in assembly.plan.tasks:
+        count, said = unscorable(task)
+        if count == len(task.samples):
+            raise InputError(
+                f"{said}; mend the rows, the template of the target, or the scorer: `scorer: none` only takes times"
+            )
+        if count:
+            console.print(f"Note: {said}", markup=False, highlight=False, soft_wrap=True)

@@ -125,12 +125,18 @@ def bound_of(assembly: Assembly) -> list[Bound]:
 @click.argument("suites", nargs=-1, required=True)
 @allow_code_option
 def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
-    """Check SUITES with their tasks, data, scorers and runners; exit 2 at the first fault."""
+    """Check SUITES with their tasks, data, scorers, targets and runners; exit 2 at the first fault."""
     from harness.assembly import Selection, assemble, missing
+    from harness.errors import InputError
+    from harness.grading import unscorable
 
     for suite in suites:
         assembly = assemble(Selection(suite, allow_code=allow_code))
         plan = assembly.plan
+        for task in plan.tasks:
+            count, said = unscorable(task)
+            if count:
+                raise InputError(f"{said}; mend the rows, the template of the target, or the scorer")
         click.echo(
             f"{suite}: good: {len(plan.models)} models, {len(plan.tasks)} tasks, "
             f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"

@@ -97,7 +97,7 @@ def run_command(
 
     from harness.assembly import Selection, assemble
     from harness.commands.changed import changes_of, run_changed
-    from harness.commands.consent import ask, refuse_unpriced
+    from harness.commands.consent import ask, refuse_unpriced, refuse_unscorable
     from harness.commands.remote import here, sent
     from harness.errors import InputError
     from harness.store import check_writable, read_manifest
@@ -126,6 +126,8 @@ def run_command(
         return 0
     _check(assembly)
     refuse_unpriced(assembly, max_usd)
+    if resumed is None:
+        refuse_unscorable(assembly, console)
     changes = changes_of(assembly, resumed, accept=accept_changes, ask=not yes)
     check_writable(results)
     if not quiet or not yes:
