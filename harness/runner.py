@@ -21,9 +21,10 @@ GROUP = "bench.runners"
 class Runner(Protocol):
     """One model behind one provider. Built as ``Runner(model)``, which must not touch the network.
 
-    Two more methods are optional: ``missing() -> str | None`` says what is missing before a call can be made, and
-    ``attached() -> Model | None`` how another process must name the model to reach the server that an open runner
-    holds (None: it cannot; without the method: the model as it stands).
+    Three more methods are optional: ``missing() -> str | None`` says what is missing before a call can be made,
+    ``endpoint() -> str | None`` at which address somebody must listen by then, and ``attached() -> Model | None`` how
+    another process must name the model to reach the server that an open runner holds (None: it cannot; without the
+    method: the model as it stands).
 
     Class attributes:
         simulated: True when answers are made up; every row then says so.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import socket
+import socketserver
+import threading
 from pathlib import Path
 
 import pytest
@@ -131,6 +134,23 @@ def test_a_bound_in_dollars_needs_a_price(
     assert "no price is known of model 'gpt-unheard-of'" in line
     assert "input_usd_per_mtok" in line
     assert not (here / "results").exists()
+
+
+def test_a_server_that_never_answered_costs_its_model_and_no_wait(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Address and reason at once, no row, and the other model is asked all the same."""
+    monkeypatch.setattr("harness.wire.endpoint.PAUSE_S", 0.0)
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{bound.getsockname()[1]}"
+        model = f"- {{id: open, runner: vllm, weights: open, base_url: 'http://{place}/v1'}}"
+        Path("suite.yaml").write_text(re.sub(r"- \{id: open.*", model, SUITE))
+        output = said(capsys, "run", "suite.yaml", "--yes", code=1)
+    attempts = read_attempts([next((here / "results").iterdir())])
+
+    assert f"open: {place} cannot be reached: Connection refused (ECONNREFUSED)" in output
+    assert {"closed": 30} == dict(attempts["model_id"].value_counts())
 
 
 def test_a_gateway_without_a_key_has_its_bill_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -348,17 +368,22 @@ def test_an_unknown_price_is_a_warning_and_no_zero(here: Path, capsys: pytest.Ca
     assert "cost unknown" in output.replace("\n", " ")
 
 
-def test_a_dead_endpoint_is_infra_and_exit_1(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_endpoint_that_answers_nothing_is_infra_and_exit_1(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Rows are kept, the word says what failed, and no accuracy is made of it."""
-    arguments = ["run", "suite.yaml", "--model", "openai:x@http://127.0.0.1:9/v1", "--limit", "2", "--yes"]
     Path("suite.yaml").write_text(SUITE + "retries: {attempts: 2, max_wait_s: 0}\n")
-    assert 1 == invoke(arguments)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        model = f"openai:x@http://127.0.0.1:{server.server_address[1]}/v1"
+        assert 1 == invoke(["run", "suite.yaml", "--model", model, "--limit", "2", "--yes"])
+        server.shutdown()
     output = capsys.readouterr().out
     run = next((here / "results").iterdir())
 
-    assert "x: no request was answered (connect)" in output.replace("\n", " ")
+    assert "x: no request was answered (cut_stream)" in output.replace("\n", " ")
     assert ["infra"] * 4 == list(read_attempts([run])["outcome"])
-    assert "connect" in said(capsys, "report", str(run), "--errors")
+    assert "cut_stream" in said(capsys, "report", str(run), "--errors")
 
 
 @pytest.mark.parametrize("kind", ["runners", "tasks", "suites", "models", "scorers"])
