@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness.data import read_hugging_face, read_rows
+from harness.data import folder_problem, read_hugging_face, read_rows
 from harness.document import PATH_NAME, WORD, Document, Path_, Strict, check, read_document, refuse_keys
 from harness.errors import DocumentError, SetupError
 from harness.generated import generate_rows
@@ -94,7 +94,7 @@ class TaskDocument(Strict):
     license: str | None = Field(None, description="of the data")
     description: str = Field("", description="for readers")
     data: str | HuggingFaceData | GeneratedData = Field(
-        description="a .jsonl, .csv or .parquet beside this file, {hf: name}, or {generator: file.py}"
+        description="a .jsonl, .json, .csv, .tsv or .parquet beside this file, {hf: name}, or {generator: file.py}"
     )
     id: str | None = Field(None, description="template of the sample's id; default: the row number")
     system: str | None = Field(None, description="template of a system prompt")
@@ -226,7 +226,9 @@ def load_task(
         base, origin = file.parent, str(file)
     elif isinstance(task.data, str):
         file = source.file.parent / task.data
-        if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
+        if os.path.isdir(file):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
+            raise source.error((*path, "data"), f"{file} {folder_problem(file)}")
+        if not os.path.isfile(file):  # noqa: PTH113 - as above
             raise source.error(
                 (*path, "data"), f"no such file: {file}; the path is relative to {source.file.parent or '.'}"
             )
