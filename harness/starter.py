@@ -121,7 +121,7 @@ def _own_task(file: Path, data: Path) -> str:
         f"  - name: {_quoted(_name(data, 'own'))}",
         f"    category: {category}          # the row of the gap table; coding, reasoning, multimodal or your own word",
         f"    data: {_quoted(os.path.relpath(data, file.parent))}",
-        "    data_policy: public          # private: never sent to a closed API",
+        "    data_policy: public          # private: never sent to somebody else's API",
         f"    # The columns are: {listed(every)}",
     ]
     identity = _pick(columns, _ID_NAMES, lambda name: _are_ids(rows, name))

@@ -125,7 +125,8 @@ class TaskDocument(Strict):
     params: ParamsDocument = Field(default_factory=ParamsDocument, description="parameters for this task")
     limit: int | None = Field(None, ge=1, description="first N samples")
     data_policy: Literal["public", "private"] = Field(
-        "public", description="private: never sent to a closed API"
+        "public",
+        description="private: never sent to somebody else's API, which is one that is paid by the token or serves closed weights",
     )
 
     @model_validator(mode="after")
@@ -161,7 +162,7 @@ class Task:
         scorer_name: None: answers are not scored.
         scorer_options: The scorer's own settings.
         params: The task's parameters, over the suite's.
-        data_policy: ``private`` is never sent to a metered API.
+        data_policy: ``private`` is never sent to somebody else's API.
         license: Of the data. None: not said.
         source: The file that says it.
         scorer_place: Where in that file its scorer stands, with line and key.
