@@ -7,6 +7,7 @@ through the same door as anybody's package, so what they can do a plug-in can do
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, runtime_checkable
@@ -73,7 +74,9 @@ def load(name: str) -> type[Runner]:
     """
     points = installed()
     if name not in points:
-        msg = f"no runner {name!r} is installed; there are: {', '.join(points) or 'none'}"
+        near = difflib.get_close_matches(name, points, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        msg = f"no runner {name!r} is installed; {hint}there are: {', '.join(points) or 'none'}"
         raise SetupError(msg)
     try:
         found: type[Runner] = points[name].load()
