@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from math import isfinite  # by name: the scorer `math` is a module of this package
+from math import inf  # by name: the scorer `math` is a module of this package
 from typing import Any, Protocol
 
 from harness.errors import InputError
@@ -114,7 +114,7 @@ def _check_type(name: str, key: str, value: Any, hint: Any) -> None:
     for kind in kinds:
         if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
             # Tolerances, thresholds, seconds: nan compares with nothing, and a negative one lets nothing through.
-            if not (isfinite(value) and value >= 0):
+            if not 0 <= value < inf:
                 raise InputError(f"scorer {name!r}: option {key!r} is {value!r}; it takes a number from 0")
             return
         if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
