@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import runner as runners
-from harness import scoring
 from harness.errors import InputError
+from harness.grading import scorer_of
 from harness.plan import Cell, Plan, PlannedSearch, expand
 from harness.runner import Runner
 from harness.suite import Suite, checked_address, load_suite
@@ -83,12 +83,7 @@ def assemble(selection: Selection) -> Assembly:
     closed = [model.id for model in models if model.weights == "closed"]
     tasks = _tasks(suite, selection, closed)
     for task in tasks:
-        if task.scorer_name and task.grader is None:
-            try:
-                scoring.make(task.scorer_name, task.scorer_options)
-            except InputError as exc:
-                msg = f"{task.source}: task {task.name!r}: scorer: {exc}"
-                raise InputError(msg) from exc
+        scorer_of(task)
     plan = expand(
         suite=suite.name,
         suite_sha256=suite.sha256,

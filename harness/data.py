@@ -1,8 +1,9 @@
-"""A task's own bytes: rows of JSONL, CSV, Parquet or a Hugging Face data set, and images beside them."""
+"""A task's own bytes: rows of JSON, CSV, Parquet or a Hugging Face data set, and images beside them."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import hashlib
 import json
@@ -19,7 +20,7 @@ from harness.template import listed
 from harness.values import canonical_json, sha256
 
 Row = dict[str, Any]
-FORMATS = (".jsonl", ".csv", ".parquet")
+FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 MAX_IMAGE_BYTES = 20 * 2**20
 LONGEST_FIELD_CHARS = 2**27
 """Of a CSV field; the csv module's own bound of 131 072 is less than a long document."""
@@ -33,16 +34,21 @@ def read_rows(file: Path, limit: int | None) -> tuple[list[Row], str]:
     """Return the first ``limit`` rows of a file, in file order, and the hash of all its bytes.
 
     Args:
-        file: JSONL, CSV with a header, or Parquet; read row by row.
+        file: JSON lines or a JSON array, CSV or TSV with a header, or Parquet; all but an array is read row by row.
         limit: None: all.
 
     Raises:
         DocumentError: Missing, of another format, damaged, or without rows.
     """
-    reader = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}.get(file.suffix.lower())
+    if os.path.isdir(file):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
+        raise DocumentError(folder_problem(file), file=file)
+    readers = (_json, _json, _csv, _csv, _parquet)
+    reader = dict(zip(FORMATS, readers, strict=True)).get(file.suffix.lower())
     if reader is None:
         found = f"a {file.suffix} file" if file.suffix else "a file without ending"
-        raise DocumentError(f"cannot read {found}; expected {', '.join(FORMATS)}", file=file)
+        raise DocumentError(
+            f"cannot read {found}; expected {', '.join(FORMATS)}: save it as one of them", file=file
+        )
     try:
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -53,6 +59,16 @@ def read_rows(file: Path, limit: int | None) -> tuple[list[Row], str]:
     if not rows:
         raise DocumentError("no rows; a task needs at least one", file=file)
     return rows, digest
+
+
+def folder_problem(folder: Path) -> str:
+    """Return that a folder stands where a file of rows is wanted, with those that lie in it."""
+    try:
+        inside = sorted(name for name in os.listdir(folder) if name.lower().endswith(FORMATS))  # noqa: PTH208 - names alone
+    except OSError:
+        inside = []
+    there = f"there are: {', '.join(inside[:5])}" if inside else f"none in it ends in {', '.join(FORMATS)}"
+    return f"is a folder; name a file in it; {there}"
 
 
 def _lines(file: Path) -> Iterator[str]:
@@ -67,17 +83,45 @@ def _lines(file: Path) -> Iterator[str]:
                 ) from exc
 
 
+def _json(file: Path) -> Iterator[Row]:
+    """Read JSON lines, or an array of objects: what a file holds counts more than how it ends."""
+    first = next((line for line in _lines(file) if line.strip()), "")
+    return _array(file) if first.lstrip().startswith("[") else _jsonl(file)
+
+
+def _array(file: Path) -> Iterator[Row]:
+    text = "".join(_lines(file))
+    try:
+        rows = json.loads(text, parse_constant=_refuse_constant)
+        if "\\u" in text:
+            json.dumps(rows, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as exc:
+        raise DocumentError(
+            f"not JSON: {_json_problem(exc)}; expected an array of objects, or one object a line",
+            file=file,
+            line=exc.lineno if isinstance(exc, json.JSONDecodeError) else 1,
+        ) from exc
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise DocumentError(
+                f"item {number} is {json.dumps(row)[:40]}; each item is one JSON object", file=file
+            )
+        yield row
+
+
 def _jsonl(file: Path) -> Iterator[Row]:
     for number, line in enumerate(_lines(file), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line, parse_constant=_refuse_constant)
+            row = json.loads(line.rstrip(), parse_constant=_refuse_constant)
             if "\\u" in line:  # half a surrogate pair is no text: it could neither be hashed nor sent
                 json.dumps(row, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as exc:
             raise DocumentError(
-                f"not JSON: {_json_problem(exc)}; each line is one JSON object", file=file, line=number
+                f"not JSON: {_json_problem(exc)}; each line is one JSON object, or the whole file an array of them",
+                file=file,
+                line=number,
             ) from exc
         if not isinstance(row, dict):
             raise DocumentError(
@@ -92,7 +136,7 @@ def _refuse_constant(name: str) -> None:
 
 def _json_problem(exc: Exception) -> str:
     if isinstance(exc, json.JSONDecodeError):
-        return f"{exc.msg} at character {exc.pos + 1}"
+        return f"{exc.msg} at character {exc.colno}"
     if isinstance(exc, UnicodeEncodeError):
         return "half a surrogate pair is no text"
     if isinstance(exc, RecursionError):
@@ -100,10 +144,24 @@ def _json_problem(exc: Exception) -> str:
     return str(exc).partition(";")[0]
 
 
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+
+
+def _separator(file: Path) -> str:
+    """Return what the header's names stand between: the first of the three that gives more than one name."""
+    header = next(_lines(file), "")
+    for separator in _SEPARATORS:
+        with contextlib.suppress(csv.Error):  # said below, with its line
+            if len(next(csv.reader([header], delimiter=separator), [])) > 1:
+                return separator
+    return ","
+
+
 def _csv(file: Path) -> Iterator[Row]:
     # The bound is the csv module's only setting that is global; a larger one changes nothing else.
     csv.field_size_limit(max(LONGEST_FIELD_CHARS, csv.field_size_limit()))
-    reader = csv.reader(_lines(file), strict=True)
+    separator = _separator(file)
+    reader = csv.reader(_lines(file), delimiter=separator, strict=True)
     try:
         header = next(reader, [])
         for name in header:
@@ -119,8 +177,8 @@ def _csv(file: Path) -> Iterator[Row]:
                 continue
             if len(fields) != len(header):
                 raise DocumentError(
-                    f"found {len(fields)} fields where the header names {len(header)}; "
-                    "put a field that holds a comma or a line end in double quotes",
+                    f"found {len(fields)} fields where the header names {len(header)}; put a field that holds "
+                    f"a {_SEPARATORS[separator]} or a line end in double quotes",
                     file=file,
                     line=reader.line_num,
                 )

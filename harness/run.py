@@ -201,7 +201,7 @@ class _Conductor:
         )  # fmt: skip
         stage = Stage(model, runner, session, settings.rules, gate, self.watcher.tell)
         try:
-            await runner.open(session)
+            await stage.open()
             manifests.find(self.manifest["models"], "id", model.id)["facts"] = dict(await runner.facts())
             self.writer.write_manifest(self.manifest)
             for cell in cells:

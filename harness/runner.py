@@ -7,6 +7,7 @@ through the same door as anybody's package, so what they can do a plug-in can do
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, runtime_checkable
@@ -21,10 +22,11 @@ GROUP = "bench.runners"
 class Runner(Protocol):
     """One model behind one provider. Built as ``Runner(model)``, which must not touch the network.
 
-    Two more methods are optional: ``missing() -> str | None`` says what is missing before a call can be made, and
-    ``attached() -> Model | None`` how another process must name the model to reach the server that an open runner
-    holds (None: it cannot; without the method: the model as it stands). An attribute ``base_url`` is optional too: where
-    its requests go, whatever named that address; kept answers (``--cache``) are told apart by it.
+    Three more methods are optional: ``missing() -> str | None`` says what is missing before a call can be made,
+    ``endpoint() -> str | None`` at which address somebody must listen by then, and ``attached() -> Model | None`` how
+    another process must name the model to reach the server that an open runner holds (None: it cannot; without the
+    method: the model as it stands). An attribute ``base_url`` is optional too: where its requests go, whatever named
+    that address; kept answers (``--cache``) are told apart by it.
 
     Class attributes:
         simulated: True when answers are made up; every row then says so.
@@ -73,7 +75,9 @@ def load(name: str) -> type[Runner]:
     """
     points = installed()
     if name not in points:
-        msg = f"no runner {name!r} is installed; there are: {', '.join(points) or 'none'}"
+        near = difflib.get_close_matches(name, points, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        msg = f"no runner {name!r} is installed; {hint}there are: {', '.join(points) or 'none'}"
         raise SetupError(msg)
     try:
         found: type[Runner] = points[name].load()

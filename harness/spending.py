@@ -14,8 +14,8 @@ BILLED_UNSEEN: frozenset[str] = frozenset({"cut_stream", "timeout", "garbage", "
 class Spending:
     """US dollars of all attempts of all sessions of a run.
 
-    A reply that broke off has no count of tokens, and is billed all the same: it counts as the dearest
-    attempt of its model so far, so that the bound holds where the count is not known.
+    A reply that broke off, or that came without its count of tokens, is billed all the same: it counts as the
+    dearest attempt of its model so far, so that the bound holds where the count is not known.
 
     Args:
         max_usd: Spend at which the run stops. None: no bound.
@@ -40,12 +40,14 @@ class Spending:
         if usd is not None:
             self.known_usd += usd
             self._dearest[row.model_id] = max(usd, self._dearest.get(row.model_id, usd))
-        elif row.failure_kind in BILLED_UNSEEN and row.http_status == 200:
+        elif row.http_status == 200 and (row.failure_kind is None or row.failure_kind in BILLED_UNSEEN):
             self.assumed_usd += self._dearest.get(row.model_id, Decimal(0))
         if self.max_usd is None or self.known_usd + self.assumed_usd < self.max_usd:
             return None
         assumed = (
-            f", ${self.assumed_usd:.4f} of it assumed for replies that broke off" if self.assumed_usd else ""
+            f", ${self.assumed_usd:.4f} of it assumed for replies without a count of tokens"
+            if self.assumed_usd
+            else ""
         )
         return f"--max-usd {self.max_usd} reached: ${self.known_usd + self.assumed_usd:.4f} spent{assumed}"
 

@@ -25,7 +25,7 @@ class Stage:
 
     Args:
         model: The model.
-        runner: Its runner; opened and closed by whoever made it.
+        runner: Its runner; closed by whoever made it.
         session: What the runner was opened with.
         rules: For every attempt.
         gate: What its requests pass, whichever process sends them.
@@ -50,6 +50,17 @@ class Stage:
         self._tell = tell
         self._crew: Crew | None = None
         self._size = 0
+
+    async def open(self) -> None:
+        """Open the runner, once somebody listens at its address.
+
+        Raises:
+            SetupError: Nobody does, or the runner cannot be made ready.
+        """
+        address = getattr(self.runner, "endpoint", lambda: None)()
+        if address is not None:
+            await wire.reach(address, self._session)
+        await self.runner.open(self._session)
 
     async def crew(self, cell: Cell) -> Crew | None:
         """Return workers for a cell, at least as many as it needs. None: this process sends."""

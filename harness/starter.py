@@ -61,7 +61,7 @@ tasks:
 BUILT_IN = """\
   - coding/functions           # built in; `bench list tasks` shows them all
   - {task: reasoning/arithmetic, limit: 100}
-  # Your own data: a JSONL, CSV or Parquet beside this file; {column} is put in as it stands.
+  # Your own data: a JSON, CSV or Parquet file beside this file; {column} is put in as it stands.
   # `bench init NAME.yaml --from DATA` writes this part for your columns.
   # - name: tickets
   #   category: reasoning
@@ -87,7 +87,7 @@ def starter(file: Path, data: Path | None) -> str:
 
     Args:
         file: Where it will stand; the data's path is written relative to it.
-        data: JSONL, CSV or Parquet whose columns are to be used. None: built-in tasks.
+        data: JSON, CSV or Parquet whose columns are to be used. None: built-in tasks.
 
     Raises:
         DocumentError: The data cannot be read, or no column looks like a prompt.
@@ -121,7 +121,7 @@ def _own_task(file: Path, data: Path) -> str:
         f"  - name: {_quoted(_name(data, 'own'))}",
         f"    category: {category}          # the row of the gap table; coding, reasoning, multimodal or your own word",
         f"    data: {_quoted(os.path.relpath(data, file.parent))}",
-        "    data_policy: public          # private: never sent to a closed API",
+        "    data_policy: public          # private: never sent to somebody else's API",
         f"    # The columns are: {listed(every)}",
     ]
     identity = _pick(columns, _ID_NAMES, lambda name: _are_ids(rows, name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os.path
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness.data import ImageError, Row, read_hugging_face, read_image, read_rows
+from harness.data import folder_problem, read_hugging_face, read_rows
 from harness.document import PATH_NAME, WORD, Document, Path_, Strict, check, read_document, refuse_keys
 from harness.errors import DocumentError, SetupError
 from harness.generated import generate_rows
 from harness.grader import Grader
-from harness.template import MissingColumnError, TemplateError, column_or_value, filled, value_of
-from harness.values import Image, Message, Params, Part, Role, Sample, Text, canonical_json, sha256
+from harness.renderer import Renderer
+from harness.values import Params, Role, Sample, canonical_json, sha256
 
 
 class ParamsDocument(Strict):
@@ -94,7 +94,7 @@ class TaskDocument(Strict):
     license: str | None = Field(None, description="of the data")
     description: str = Field("", description="for readers")
     data: str | HuggingFaceData | GeneratedData = Field(
-        description="a .jsonl, .csv or .parquet beside this file, {hf: name}, or {generator: file.py}"
+        description="a .jsonl, .json, .csv, .tsv or .parquet beside this file, {hf: name}, or {generator: file.py}"
     )
     id: str | None = Field(None, description="template of the sample's id; default: the row number")
     system: str | None = Field(None, description="template of a system prompt")
@@ -125,7 +125,8 @@ class TaskDocument(Strict):
     params: ParamsDocument = Field(default_factory=ParamsDocument, description="parameters for this task")
     limit: int | None = Field(None, ge=1, description="first N samples")
     data_policy: Literal["public", "private"] = Field(
-        "public", description="private: never sent to a closed API"
+        "public",
+        description="private: never sent to somebody else's API, which is one that is paid by the token or serves closed weights",
     )
 
     @model_validator(mode="after")
@@ -161,9 +162,11 @@ class Task:
         scorer_name: None: answers are not scored.
         scorer_options: The scorer's own settings.
         params: The task's parameters, over the suite's.
-        data_policy: ``private`` is never sent to a metered API.
+        data_policy: ``private`` is never sent to somebody else's API.
         license: Of the data. None: not said.
         source: The file that says it.
+        scorer_place: Where in that file its scorer stands, with line and key.
+        origin: The file or data set that its rows are from.
         repeats: Times each sample is asked, for each of the suite's own repeats.
         grader: Judges the replies in place of a scorer. None: the scorer does.
     """
@@ -179,6 +182,8 @@ class Task:
     data_policy: Literal["public", "private"] = "public"
     license: str | None = None
     source: str = ""
+    scorer_place: str = ""
+    origin: str = ""
     repeats: int = 1
     grader: Grader | None = None
 
@@ -222,7 +227,9 @@ def load_task(
         base, origin = file.parent, str(file)
     elif isinstance(task.data, str):
         file = source.file.parent / task.data
-        if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
+        if os.path.isdir(file):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
+            raise source.error((*path, "data"), f"{file} {folder_problem(file)}")
+        if not os.path.isfile(file):  # noqa: PTH113 - as above
             raise source.error(
                 (*path, "data"), f"no such file: {file}; the path is relative to {source.file.parent or '.'}"
             )
@@ -234,7 +241,7 @@ def load_task(
         except SetupError as exc:
             raise SetupError(f"{source.file}:{source.line((*path, 'data'))}: {exc}") from exc
         base, origin = source.file.parent, task.data.hf
-    renderer = _Renderer(task, source, path, base, origin)
+    renderer = Renderer(task, source, path, base, origin)
     samples: list[Sample] = []
     seen: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
@@ -258,6 +265,8 @@ def load_task(
         data_policy=task.data_policy,
         license=task.license,
         source=str(source.file),
+        scorer_place=source.place((*path, "scorer")),
+        origin=origin,
     )
 
 
@@ -271,100 +280,14 @@ def _scorer(
     named = dict(task.scorer) if isinstance(task.scorer, dict) else {"name": task.scorer}
     if "python" in named or named["name"] == "python":
         function = named.pop("python", None) or named.get("function")
+        if not function:
+            raise source.error((*path, "scorer"), "names no function; write {python: module:function}")
         if not allow_code:
             raise source.error(
                 (*path, "scorer"), f"{function} is code that judges the replies; {_ALLOW_CODE}"
             )
         named |= {"name": "python", "function": function, "folder": str(source.file.parent.resolve())}
     return named.pop("name"), named
-
-
-class _Renderer:
-    """Turns rows into samples by one task's templates."""
-
-    def __init__(self, task: TaskDocument, source: Document, path: Path_, base: Path, origin: str) -> None:
-        self.task = task
-        self.source = source
-        self.path = path
-        self.base = base
-        self.origin = origin
-        self._number = 0
-        self._images: dict[str, Image] = {}
-        self._digests: set[str] = set()
-
-    def image_digests(self) -> list[str]:
-        """Return the hashes of all images seen, sorted."""
-        return sorted(self._digests)
-
-    def sample(self, row: Row, number: int) -> Sample:
-        """Return one row as a sample."""
-        task = self.task
-        self._number = number
-        sample_id = str(number) if task.id is None else self._text("id", task.id, row)
-        if not sample_id.strip():
-            raise self._wrong("id", f"row {number} of {self.origin} has an empty id; each row needs its own")
-        return Sample(
-            sample_id=sample_id,
-            messages=self._messages(row),
-            target=None if task.target is None else self._fill("target", task.target, row, column_or_value),
-            cluster_id=None if task.cluster is None else self._text("cluster", task.cluster, row),
-            tags=tuple(self._text("tags", tag, row) for tag in task.tags),
-            columns=row,
-            reference=None if task.reference is None else self._text("reference", task.reference, row),
-            decoy=None if task.decoy is None else self._text("decoy", task.decoy, row),
-        )
-
-    def _messages(self, row: Row) -> tuple[Message, ...]:
-        task = self.task
-        messages: list[Message] = []
-        if task.system is not None:
-            messages.append(Message("system", (Text(self._text("system", task.system, row)),)))
-        for shot in task.few_shot:
-            messages.append(Message("user", (Text(self._text("few_shot", shot.user, row)),)))
-            messages.append(Message("assistant", (Text(self._text("few_shot", shot.assistant, row)),)))
-        if isinstance(task.prompt, str):
-            messages.append(Message("user", self._parts("prompt", task.prompt, task.images, row)))
-        else:
-            messages += [
-                Message(turn.role, self._parts("prompt", turn.text, turn.images, row)) for turn in task.prompt
-            ]
-        return tuple(messages)
-
-    def _parts(self, key: str, text: str, images: Sequence[str], row: Row) -> tuple[Part, ...]:
-        given = [self._fill("images", template, row, value_of) for template in images]
-        parts: list[Part] = [self._image(value) for value in given if value not in ("", None)]
-        filled_text = self._text(key, text, row)
-        return (*parts, Text(filled_text)) if filled_text or not parts else tuple(parts)
-
-    def _text(self, key: str, template: str, row: Row) -> str:
-        return str(self._fill(key, template, row, filled))
-
-    def _fill(self, key: str, template: str, row: Row, how: Callable[[str, Row], Any]) -> Any:
-        try:
-            return how(template, row)
-        except MissingColumnError as exc:
-            near = difflib.get_close_matches(exc.column, list(row), 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise self._wrong(key, f"{exc}{hint} (row {self._number} of {self.origin})") from exc
-        except TemplateError as exc:
-            raise self._wrong(key, str(exc)) from exc
-
-    def _image(self, given: Any) -> Image:
-        cached = self._images.get(given) if isinstance(given, str) else None
-        if cached is not None:
-            return cached
-        try:
-            kind, data = read_image(given, self.base, fetched=self.task.image_urls)
-        except ImageError as exc:
-            raise self._wrong("images", f"{exc} (row {self._number} of {self.origin})") from exc
-        image = Image(kind, data, self.task.image_detail)
-        self._digests.add(image.sha256)
-        if isinstance(given, str):
-            self._images[given] = image
-        return image
-
-    def _wrong(self, key: str, message: str) -> DocumentError:
-        return self.source.error((*self.path, key), message)
 
 
 @lru_cache

@@ -68,6 +68,10 @@ class AnthropicRunner:
         """Return what is missing before a call can be made; None: nothing."""
         return None if self.key_env is None else credentials.lacking(self.key_env)
 
+    def endpoint(self) -> str | None:
+        """Return the address that somebody must listen at before the first request."""
+        return self.base_url
+
     @property
     def rule(self) -> Rule:
         """What this model takes."""

@@ -58,6 +58,10 @@ class GoogleRunner:
         lacks = [credentials.lacking(name) for name in self.key_envs]
         return lacks[0] if lacks and all(lacks) else None
 
+    def endpoint(self) -> str | None:
+        """Return the address that somebody must listen at before the first request."""
+        return self.base_url
+
     @property
     def rule(self) -> Rule:
         """What this model takes."""

@@ -104,6 +104,10 @@ class VllmRunner:
             )
         return self._client.missing()
 
+    def endpoint(self) -> str | None:
+        """Return the address of a server that others started. None: it is started here, or runs in this process."""
+        return self._client.base_url if self.serve is None and self._engine is None else None
+
     def attached(self) -> Model | None:
         """Return the model as another process reaches the server. None: the engine runs in this process."""
         if self._engine is not None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import socket
+import socketserver
+import threading
 from pathlib import Path
 
 import pytest
@@ -117,6 +122,121 @@ def test_a_paid_plan_has_a_bound(here: Path, capsys: pytest.CaptureFixture[str])
     assert 30 * 64 * 14 / 1e6 <= float(shown["bounds"][0]["usd_max"]) < 0.05
 
 
+def test_a_bound_in_dollars_needs_a_price(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls without a price count as nothing, so the bound would never be met."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    line = said(
+        capsys, "run", "suite.yaml", "--model", "openai:gpt-unheard-of", "--max-usd", "3", "--yes", code=2
+    )
+
+    assert "no price is known of model 'gpt-unheard-of'" in line
+    assert "input_usd_per_mtok" in line
+    assert not (here / "results").exists()
+
+
+def test_a_server_that_never_answered_costs_its_model_and_no_wait(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Address and reason at once, no row, and the other model is asked all the same."""
+    monkeypatch.setattr("harness.wire.endpoint.PAUSE_S", 0.0)
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{bound.getsockname()[1]}"
+        model = f"- {{id: open, runner: vllm, weights: open, base_url: 'http://{place}/v1'}}"
+        Path("suite.yaml").write_text(re.sub(r"- \{id: open.*", model, SUITE))
+        output = said(capsys, "run", "suite.yaml", "--yes", code=1)
+    attempts = read_attempts([next((here / "results").iterdir())])
+
+    assert f"open: {place} cannot be reached: Connection refused (ECONNREFUSED)" in output
+    assert {"closed": 30} == dict(attempts["model_id"].value_counts())
+
+
+def test_a_gateway_without_a_key_has_its_bill_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Closed weights at an address of one's own are somebody's API behind it."""
+    gateway = "- {id: closed, runner: openai, weights: closed, base_url: 'http://127.0.0.1:1/v1'}"
+    Path("suite.yaml").write_text(re.sub(r"- \{id: closed.*", gateway, SUITE))
+
+    assert "no price is known of model 'closed'" in said(
+        capsys, "run", "suite.yaml", "--max-usd", "3", code=2
+    )
+
+
+def test_a_plan_without_a_price_names_no_bound(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not `at most $0.00` of a price that nobody knows; and without a terminal nobody is asked."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+    assert 2 == invoke(["run", "suite.yaml", "--model", "openai:gpt-unheard-of"])
+    output = capsys.readouterr()
+    assert "$" not in output.out
+    assert "no bound is known for gpt-unheard-of" in output.out
+    assert "no terminal to ask 'Go on?'; add --yes" in output.err
+
+
+@pytest.mark.parametrize("command", ["run", "judge", "arena"])
+@pytest.mark.parametrize("amount", ["nan", "inf", "1e999", "0"])
+def test_an_amount_is_a_finite_number(
+    here: Path, capsys: pytest.CaptureFixture[str], command: str, amount: str
+) -> None:
+    """No number compares with nan: it would bound nothing."""
+    assert "--max-usd" in said(capsys, command, "suite.yaml", "--max-usd", amount, code=2)
+
+
+def test_gpus_of_ones_own_are_not_billed_by_the_call(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the server asks for a key: nobody is asked, and a bound in dollars is none of its."""
+    monkeypatch.setenv("OWN_KEY", "sk-test")
+    own = (
+        "base_url: 'http://127.0.0.1:1/v1', key_env: OWN_KEY, cost: {gpu: H100-80GB, usd_per_gpu_hour: 2.95}"
+    )
+    model = f"- {{id: open, runner: openai, weights: open, {own}}}"
+    Path("suite.yaml").write_text(re.sub(r"- \{id: open.*", model, SUITE))
+    shown = json.loads(said(capsys, "plan", "suite.yaml", "--json"))
+
+    assert [False, False] == [bound["metered"] for bound in shown["bounds"]]
+
+
+def test_validate_names_the_first_sample_that_no_reply_could_score(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """File, line, key, row and id; a run says so too, and goes on with the others."""
+    rows = [{"id": f"q{n}", "question": "?", "answer": n if n < 2 else "many"} for n in range(4)]
+    Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wanted = (
+        "suite.yaml:6: tasks[0].scorer: scorer 'numeric' cannot score 2 of 4 samples; "
+        "the first is 'q2', row 3 of q.jsonl: target 'many' is no number"
+    )
+
+    assert wanted in said(capsys, "validate", "suite.yaml", code=2)
+    assert f"Note: {wanted}\n" in said(capsys, "run", "suite.yaml", "--yes")
+
+
+def test_a_run_of_a_task_that_cannot_be_scored_at_all_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every answer would be paid for and left unscored."""
+    Path("suite.yaml").write_text(SUITE.replace("scorer: numeric", "scorer: sql"))
+
+    assert "cannot score 30 of 30 samples" in said(capsys, "run", "suite.yaml", "--yes", code=2)
+    assert not (here / "results").exists()
+
+
+def test_answers_that_could_not_be_judged_are_in_the_headline(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An accuracy of 0 is then one of the form, and `bench try` shows which."""
+    Path("suite.yaml").write_text(SUITE.replace("scorer: numeric", "scorer: {name: regex, pattern: zzz}"))
+    output = " ".join(said(capsys, "run", "suite.yaml", "--yes").split())
+
+    assert "30 of 30 answers of open to sums could not be judged (unparsed or unscored)" in output
+    assert "`bench try suite.yaml --task sums --model open`" in output
+
+
 BAD = [
     (["run"], "no suite; give a file"),
     (["run", "none.yaml"], "none.yaml: no such file"),
@@ -147,8 +267,9 @@ def test_bad_input_is_one_line_and_exit_2(
 
 
 BAD_SUITES = [
-    ("runner: sim", "runner: smi", "model 'open': no runner 'smi' is installed; there are: anthropic"),
-    ("scorer: numeric", "scorer: numbers", "no scorer 'numbers'"),
+    ("runner: sim", "runner: smi", "model 'open': no runner 'smi' is installed; did you mean 'sim'? there are: anthropic"),
+    ("scorer: numeric", "scorer: numbers", "suite.yaml:6: tasks[0].scorer: no scorer 'numbers'; did you mean 'numeric'?"),
+    ("scorer: numeric", "scorer: regex", "suite.yaml:6: tasks[0].scorer: scorer 'regex' needs pattern"),
     ("scorer: numeric", "scorer: {name: regex, pattern: '('}", "pattern"),
     ("scorer: numeric", "scorer: {name: numeric, slack: 1}", "no option 'slack'"),
     ("skill: 0.5", "skil: 0.5", "sim.skil: unknown key; did you mean 'skill'?"),
@@ -247,17 +368,22 @@ def test_an_unknown_price_is_a_warning_and_no_zero(here: Path, capsys: pytest.Ca
     assert "cost unknown" in output.replace("\n", " ")
 
 
-def test_a_dead_endpoint_is_infra_and_exit_1(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_endpoint_that_answers_nothing_is_infra_and_exit_1(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Rows are kept, the word says what failed, and no accuracy is made of it."""
-    arguments = ["run", "suite.yaml", "--model", "openai:x@http://127.0.0.1:9/v1", "--limit", "2", "--yes"]
     Path("suite.yaml").write_text(SUITE + "retries: {attempts: 2, max_wait_s: 0}\n")
-    assert 1 == invoke(arguments)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        model = f"openai:x@http://127.0.0.1:{server.server_address[1]}/v1"
+        assert 1 == invoke(["run", "suite.yaml", "--model", model, "--limit", "2", "--yes"])
+        server.shutdown()
     output = capsys.readouterr().out
     run = next((here / "results").iterdir())
 
-    assert "x: no request was answered (connect)" in output.replace("\n", " ")
+    assert "x: no request was answered (cut_stream)" in output.replace("\n", " ")
     assert ["infra"] * 4 == list(read_attempts([run])["outcome"])
-    assert "connect" in said(capsys, "report", str(run), "--errors")
+    assert "cut_stream" in said(capsys, "report", str(run), "--errors")
 
 
 @pytest.mark.parametrize("kind", ["runners", "tasks", "suites", "models", "scorers"])

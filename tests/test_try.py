@@ -122,7 +122,9 @@ def test_a_dead_endpoint_is_infra_and_exit_1(capsys: pytest.CaptureFixture[str])
     output = capsys.readouterr().out
 
     assert "failed: " in output
+    assert "127.0.0.1:9" in output
     assert "score    none, infra" in output
+    assert "why      the call failed (connect), so there is nothing to score" in output
 
 
 @pytest.mark.parametrize(

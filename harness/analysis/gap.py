@@ -43,13 +43,14 @@ from harness.analysis.matched import lags, matched
 from harness.analysis.measures import TIMES, measured, needed
 from harness.analysis.pairs import PAIR_COLUMNS, Pairs, Side, pair, sides
 from harness.analysis.pricing import BILL_COLUMNS, Bill, bill
+from harness.analysis.unread import UNREAD_COLUMNS, unread
 from harness.analysis.validity import LIMIT_COLUMNS, mark_client_limits
 from harness.stats import Difference, holm, pairs_to_settle, selection_bias
 
 OVERALL = words.OVERALL
 ALPHA = 0.05
 _SHAPE = ("category", "metric", "unit", "better")
-_NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS}
+_NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS, *UNREAD_COLUMNS}
 COLUMNS = (
     *_SHAPE,
     "closed_model",
@@ -95,6 +96,7 @@ class GapTable:
         matched: For each closed model the cheapest open one that is no worse; see
             :func:`harness.analysis.matched.matched`.
         lag: By category how long before, a closed model was as good; see :func:`harness.analysis.matched.lags`.
+        unread: Whose answers could mostly not be judged, and how to see why; "" for nobody's.
     """
 
     frame: pd.DataFrame
@@ -105,9 +107,14 @@ class GapTable:
     conditions: list[dict[str, Any]] = field(default_factory=list)
     matched: list[dict[str, Any]] = field(default_factory=list)
     lag: list[dict[str, Any]] = field(default_factory=list)
+    unread: str = ""
 
     def headline(self) -> str:
-        """Return the verdict on accuracy in one sentence."""
+        """Return the verdict on accuracy in one sentence, and in a second whether most answers could not be judged."""
+        said = self._verdict()
+        return f"{said.removesuffix('.')}. {self.unread}" if self.unread else said
+
+    def _verdict(self) -> str:
         rows = self.frame[self.frame["metric"] == "accuracy"]
         if rows.empty:
             return self.warnings[0] if self.warnings else "There is nothing to compare."
@@ -171,7 +178,8 @@ def gap(
     if not closed or not opened:
         lacks = "closed" if not closed else "open"
         said = f"no {lacks} model has a measured request here, so there is no gap; add one, or name two runs"
-        return GapTable(pd.DataFrame(columns=list(COLUMNS)), [], margin, read_runs.simulated, [said])
+        empty = pd.DataFrame(columns=list(COLUMNS))
+        return GapTable(empty, [], margin, read_runs.simulated, [said], unread=unread(read_runs))
     rows: list[dict[str, Any]] = []
     warnings: list[str] = []
     named: dict[tuple[str, str], Pairs] = {}
@@ -212,6 +220,7 @@ def gap(
         conditions(read_runs, list(dict.fromkeys(name for names in named for name in names))),
         matched(models, closed, opened, margin),
         lags(read_runs, models, scopes, closed, opened),
+        unread(read_runs),
     )
 
 

@@ -21,7 +21,7 @@ Examples:
     "--from",
     "data",
     type=click.Path(path_type=Path),
-    help="Your JSONL, CSV or Parquet: columns and scorer are guessed.",
+    help="Your JSON, CSV or Parquet: columns and scorer are guessed.",
 )
 @click.option("--force", is_flag=True, help="Write over an existing file.")
 def init_command(suite: Path, data: Path | None, *, force: bool) -> None:

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 
 def changes_of(assembly: Assembly, resumed: dict[str, Any] | None, *, accept: bool, ask: bool) -> list[str]:
     """Return what changed since a run began, once it is accepted; [] for nothing."""
+    from harness.commands.consent import confirmed
     from harness.errors import ResultsError
     from harness.manifest import changed
 
@@ -23,8 +22,8 @@ def changes_of(assembly: Assembly, resumed: dict[str, Any] | None, *, accept: bo
     if not differences or resumed is None or accept:
         return differences
     said = f"{', '.join(differences)} changed since it began"
-    if ask and click.confirm(
-        f"{resumed['run_id']}: {said}. Begin a new run with the rows that still hold?", default=False
+    if ask and confirmed(
+        f"{resumed['run_id']}: {said}. Begin a new run with the rows that still hold?", "add --accept-changes"
     ):
         return differences
     raise ResultsError(

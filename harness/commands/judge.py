@@ -281,7 +281,8 @@ def _held(
 
     from harness.assembly import Assembly as Made
     from harness.assembly import build_runner
-    from harness.commands.run import ask, conducted
+    from harness.commands.consent import ask, refuse_unpriced
+    from harness.commands.run import conducted
     from harness.judging import judging_plan
     from harness.plan import merged
     from harness.store import read_manifest
@@ -291,6 +292,7 @@ def _held(
     plan = judging_plan(judge, tasks, judged.name, params, seed=assembly.plan.seed, concurrency=8)
     judging = judged / f"{what}-{judge.id.replace('/', '_')}-{plan.suite_sha256[:8]}"
     held = Made(assembly.suite, plan, {judge.id: build_runner(judge)})
+    refuse_unpriced(held, max_usd)
     console = Console(stderr=True)
     if not (quiet and yes):
         ask(held, console, ask=not yes, max_usd=max_usd)

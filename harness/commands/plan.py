@@ -96,31 +96,47 @@ def show(assembly: Assembly, console: Console) -> None:
         console.print(f"{', '.join(models)}: {change}", markup=False, highlight=False, soft_wrap=True)
     for bound in bound_of(assembly):
         if bound.metered:
-            usd = "unknown price" if bound.usd is None else f"at most ${bound.usd:.2f}"
+            usd = (
+                "no bound is known: its price is unknown"
+                if bound.usd is None
+                else f"at most ${bound.usd:.2f}"
+            )
             console.print(f"{bound.model_id}: {bound.calls} paid calls, {usd}", markup=False, highlight=False)
     for model_id, said in missing(assembly).items():
         console.print(f"{model_id}: {said}", markup=False, highlight=False, soft_wrap=True)
 
 
 def bound_of(assembly: Assembly) -> list[Bound]:
-    """Return what each model can cost at most."""
-    from harness.commands.pricing import unit_prices
+    """Return what each model can cost at most; one on GPUs of your own is not billed by the call."""
+    from harness.commands.pricing import quotes
     from harness.estimate import bounds
+    from harness.prices import GpuPrice, UnitPrices
 
     metered = {model_id: runner.metered for model_id, runner in assembly.runners.items()}
-    return bounds(assembly.plan, metered, unit_prices(assembly) if any(metered.values()) else {})
+    if not any(metered.values()):
+        return bounds(assembly.plan, metered, {})
+    found = quotes(assembly)
+    metered = {key: billed and not isinstance(found[key], GpuPrice) for key, billed in metered.items()}
+    units = {key: quote if isinstance(quote, UnitPrices) else None for key, quote in found.items()}
+    return bounds(assembly.plan, metered, units)
 
 
 @click.command("validate", epilog="Example: bench validate my-suite.yaml")
 @click.argument("suites", nargs=-1, required=True)
 @allow_code_option
 def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
-    """Check SUITES with their tasks, data, scorers and runners; exit 2 at the first fault."""
+    """Check SUITES with their tasks, data, scorers, targets and runners; exit 2 at the first fault."""
     from harness.assembly import Selection, assemble, missing
+    from harness.errors import InputError
+    from harness.grading import unscorable
 
     for suite in suites:
         assembly = assemble(Selection(suite, allow_code=allow_code))
         plan = assembly.plan
+        for task in plan.tasks:
+            count, said = unscorable(task)
+            if count:
+                raise InputError(f"{said}; mend the rows, the template of the target, or the scorer")
         click.echo(
             f"{suite}: good: {len(plan.models)} models, {len(plan.tasks)} tasks, "
             f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness import prices
 from harness.assembly import Assembly
-from harness.prices import Quote, UnitPrices, model_price
+from harness.prices import Quote, Unpriced, model_price
+from harness.runner import Runner
 from harness.values import Model
 
 if TYPE_CHECKING:
@@ -25,10 +26,29 @@ def _price_of(assembly: Assembly, model: Model, served: str | None = None) -> Qu
     )
 
 
-def unit_prices(assembly: Assembly) -> dict[str, UnitPrices | None]:
-    """Return the token prices of each model; None: it has none, or it is unknown."""
-    found = {model.id: _price_of(assembly, model) for model in assembly.plan.models}
-    return {model_id: price if isinstance(price, UnitPrices) else None for model_id, price in found.items()}
+def quotes(assembly: Assembly) -> dict[str, Quote]:
+    """Return the price of each model today, as the suite asks for it."""
+    return {model.id: _price_of(assembly, model) for model in assembly.plan.models}
+
+
+def unpriced(assembly: Assembly) -> dict[str, str]:
+    """Return why the price of a model is unknown that is somebody's API, by model id.
+
+    That is one that is paid by the token, or serves closed weights at an address: a gateway that asks for no
+    key has its bill all the same.
+    """
+    models = {model.id: model for model in assembly.plan.models}
+    return {
+        model_id: quote.reason
+        for model_id, quote in quotes(assembly).items()
+        if isinstance(quote, Unpriced) and _is_an_api(models[model_id], assembly.runners[model_id])
+    }
+
+
+def _is_an_api(model: Model, runner: Runner) -> bool:
+    return runner.metered or (
+        model.weights == "closed" and model.base_url is not None and not runner.simulated
+    )
 
 
 def attempt_price(assembly: Assembly) -> Price:

@@ -100,6 +100,7 @@ def run_command(
 
     from harness.assembly import Selection, assemble
     from harness.commands.changed import changes_of, run_changed
+    from harness.commands.consent import ask, refuse_unpriced, refuse_unscorable
     from harness.commands.remote import check_writable
     from harness.errors import InputError
     from harness.store import read_manifest
@@ -127,6 +128,9 @@ def run_command(
         show(assembly, console)
         return 0
     _check(assembly)
+    refuse_unpriced(assembly, max_usd)
+    if resumed is None:
+        refuse_unscorable(assembly, console)
     changes = changes_of(assembly, resumed, accept=accept_changes, ask=not yes)
     check_writable(out)
     if not quiet or not yes:
@@ -176,30 +180,6 @@ def _check(assembly: Assembly) -> None:
             f"{assembly.suite.path}: {leaving[0]} would send a task with `data_policy: private` to a closed API; "
             "leave the model or the task out, or make the task public"
         )
-
-
-def ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | None) -> None:
-    """Say what will be called and what it can cost; ask where money is at stake."""
-    from harness.commands.plan import bound_of
-
-    rows = bound_of(assembly)
-    calls = sum(row.calls for row in rows)
-    paid = [row for row in rows if row.metered]
-    console.print(
-        f"{calls} requests to {len(rows)} models over {len(assembly.plan.tasks)} tasks", highlight=False
-    )
-    if not paid:
-        return
-    known = sum((row.usd for row in paid if row.usd is not None), Decimal(0))
-    unknown = [row.model_id for row in paid if row.usd is None]
-    console.print(
-        f"{sum(row.calls for row in paid)} of them are paid calls: at most ${known:.2f}"
-        + (f", and an unknown price for {', '.join(unknown)}" if unknown else "")
-        + (f"; the run stops at --max-usd {max_usd:g}" if max_usd else ""),
-        highlight=False,
-    )
-    if ask and not click.confirm("Go on?", default=False):
-        raise click.exceptions.Abort
 
 
 def conducted(

@@ -110,18 +110,25 @@ def _image(image: Image) -> dict[str, Any]:
     }
 
 
-def _verdict(outcome: str, value: float | None, score: Score | None) -> dict[str, Any]:
+def _verdict(
+    outcome: str, value: float | None, score: Score | None, unasked: str = "the task has no scorer"
+) -> dict[str, Any]:
     return {
         "answer": None if score is None else score.answer,
         "outcome": outcome,
         "score": value,
-        "why": "the task has no scorer, or it was not asked" if score is None else score.reason,
+        "why": unasked if score is None else score.reason,
         "isolation": None if score is None else score.isolation,
     }
 
 
 def _reply(trial: Trial, model: str) -> dict[str, Any]:
     response, timing = trial.response, trial.response.timing
+    unasked = "the task has no scorer"
+    if response.failure is not None:
+        unasked = f"the call failed ({response.failure.kind}), so there is nothing to score"
+    elif trial.outcome == "refused":
+        unasked = "the reply is a refusal, which no scorer is asked about"
     began_s = timing.sent_s
     first_s = None if began_s is None or timing.first_token_s is None else timing.first_token_s - began_s
     return {
@@ -138,7 +145,7 @@ def _reply(trial: Trial, model: str) -> dict[str, Any]:
         "input_tokens": response.usage.input_tokens,
         "output_tokens": response.usage.output_tokens,
         "failure": None if response.failure is None else response.failure.message,
-        **_verdict(trial.outcome, trial.value, trial.score),
+        **_verdict(trial.outcome, trial.value, trial.score, unasked),
     }
 
 

@@ -62,6 +62,10 @@ class Document:
         """Return the error for one value."""
         return DocumentError(message, file=self.file, line=self.line(path), key=dotted(path) or None)
 
+    def place(self, path: Path_) -> str:
+        """Return where a value stands, as its error would begin: file, line and key."""
+        return str(self.error(path, "")).removesuffix(": ")
+
 
 def dotted(path: Sequence[str | int]) -> str:
     """Return a path as users write it, in one line: ``models[0].runner``."""

@@ -7,10 +7,12 @@ says, and sees the answer channel only. Truncated, refused and failed replies ne
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
+from math import inf  # by name: the scorer `math` is a module of this package
 from typing import Any, Protocol
 
 from harness.errors import InputError
@@ -27,6 +29,9 @@ class Scorer(Protocol):
     @property
     def slow(self) -> bool:
         """Whether a call takes more than a few milliseconds."""
+
+    def fault(self, sample: Sample) -> str | None:
+        """Return why no reply to ``sample`` could be scored, such as a target of another kind. None: one can be."""
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return what ``reply`` is worth against ``sample``."""
@@ -74,28 +79,43 @@ def make(name: str, options: Mapping[str, Any]) -> Scorer:
         SetupError: The scorer runs code and this machine has no sandbox for it.
     """
     if name not in SCORERS:
-        raise InputError(f"no scorer {name!r}; there are: {', '.join(SCORERS)}")
+        raise InputError(f"no scorer {name!r}; {_near(name, SCORERS)}there are: {', '.join(SCORERS)}")
     module = "unscored" if name == "none" else name
     kind = getattr(import_module(f"harness.scoring.{module}"), SCORERS[name][0])
-    known = {field.name for field in dataclasses.fields(kind) if field.init}
+    known = {field.name: field for field in dataclasses.fields(kind) if field.init}
     for key in options:
         if key not in known:
             listed = ", ".join(sorted(known)) or "none"
-            raise InputError(f"scorer {name!r} has no option {key!r}; its options: {listed}")
+            raise InputError(
+                f"scorer {name!r} has no option {key!r}; {_near(str(key), known)}its options: {listed}"
+            )
     hints = typing.get_type_hints(kind)
     for key, value in options.items():
         _check_type(name, key, value, hints[key])
-    try:
-        scorer: Scorer = kind(**options)
-    except TypeError as exc:
-        raise InputError(f"scorer {name!r}: {exc}") from exc
+    lacking = [key for key, field in known.items() if key not in options and _is_needed(field)]
+    if lacking:
+        form = ", ".join(f"{key}: …" for key in lacking)
+        raise InputError(f"scorer {name!r} needs {', '.join(lacking)}; write {{name: {name}, {form}}}")
+    scorer: Scorer = kind(**options)
     return scorer
+
+
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def _check_type(name: str, key: str, value: Any, hint: Any) -> None:
     kinds: tuple[Any, ...] = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for kind in kinds:
         if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+            # Tolerances, thresholds, seconds: nan compares with nothing, and a negative one lets nothing through.
+            if not 0 <= value < inf:
+                raise InputError(f"scorer {name!r}: option {key!r} is {value!r}; it takes a number from 0")
             return
         if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
             return

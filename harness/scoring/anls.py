@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.errors import InputError
-from harness.scoring.answer import short, statements, tail, targets
+from harness.scoring.answer import no_target, short, statements, tail, targets
 from harness.scoring.exact import edit_distance
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 LONGEST_COMPARED_CHARS = 1000
@@ -37,11 +37,16 @@ class Anls:
                 f"scorer 'anls': threshold is {self.threshold!r}; it takes more than 0, at most 1"
             )
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no target."""
+        return no_target(sample)
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return the similarity; the answer is the text compared."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         wanted = targets(sample)
-        if not wanted:
-            return NO_TARGET
         if not reply.strip():
             return EMPTY
         text = tail(reply)

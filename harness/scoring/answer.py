@@ -101,6 +101,14 @@ def targets(sample: Sample) -> list[str]:
     return [str(item) for item in wanted] if isinstance(wanted, (list, tuple)) else [str(wanted)]
 
 
+def no_target(sample: Sample) -> str | None:
+    """Return that a sample has no target, or only empty ones; None: it has one."""
+    given = targets(sample)
+    if any(text.strip() for text in given):
+        return None
+    return "the target is empty" if given else "the sample has no target"
+
+
 def short(text: str, most: int = 80) -> str:
     """Return ``text`` on one line of at most ``most`` characters, for a reason."""
     line = " ".join(text[: 4 * most].split())

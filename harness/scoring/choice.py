@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harness.scoring.answer import MARKS, plain, short, statements, tail
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 LETTERS = "ABCDEFGHIJ"
@@ -39,16 +39,32 @@ class Choice:
     options: str = "options"
     slow: ClassVar[bool] = False
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: its target is none of its options."""
+        if sample.target is None:
+            return "the sample has no target"
+        texts = self._texts(sample)
+        if target_letter(sample.target, texts) is not None:
+            return None
+        there = (
+            f"which are {short('; '.join(texts.values()))}"
+            if texts
+            else f"and column {self.options!r} has none"
+        )
+        return f"target {short(str(sample.target))!r} is no option, {there}"
+
+    def _texts(self, sample: Sample) -> dict[str, str]:
+        return option_texts(sample.columns.get(self.options, sample.columns.get("choices")))
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is a letter."""
-        if sample.target is None:
-            return NO_TARGET
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         if not reply.strip():
             return EMPTY
-        texts = option_texts(sample.columns.get(self.options, sample.columns.get("choices")))
+        texts = self._texts(sample)
         wanted = target_letter(sample.target, texts)
-        if wanted is None:
-            return Score(None, "unscored", reason=f"target {short(str(sample.target))!r} is no option")
         letter, why = extract(tail(reply), texts)
         if letter is None:
             return Score(0.0, "unparsed", reason=why)
@@ -69,15 +85,16 @@ def option_texts(column: Any) -> dict[str, str]:
 
 
 def target_letter(target: Any, texts: Mapping[str, str]) -> str | None:
-    """Return the target's letter, given as letter, as option text, or as index from 0."""
+    """Return the target's letter, given as letter, as option text, or as index from 0; None: it is no option."""
+    allowed = "".join(texts) or LETTERS
     if isinstance(target, int) and not isinstance(target, bool):
-        return LETTERS[target] if 0 <= target < len(LETTERS) else None
+        return allowed[target] if 0 <= target < len(allowed) else None
     text = str(target).strip()
     named = [letter for letter, option in texts.items() if option.strip() == text]
     if len(named) == 1:
         return named[0]
     match = ALONE.fullmatch(text)
-    return match.group(1).upper() if match else None
+    return match.group(1).upper() if match and match.group(1).upper() in allowed else None
 
 
 def extract(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:

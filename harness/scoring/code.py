@@ -10,7 +10,7 @@ from harness.sandbox import Job, Limits, Sandbox
 from harness.scoring.answer import tail
 from harness.scoring.program import defines, extract, hole, programs, text_of
 from harness.scoring.running import checked_sandbox, score_of
-from harness.scoring.unscored import EMPTY
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 TEST_COLUMNS = ("test", "tests", "test_list")
@@ -59,11 +59,16 @@ class Code:
         box = checked_sandbox("code", self.timeout_s, self.memory_bytes, self.sandbox)
         object.__setattr__(self, "box", box)
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no tests."""
+        return None if self._tests(sample).strip() else f"the sample has no tests in column {self.test!r}"
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1, 0 or, with ``partial``, the share of assertions; the answer is the program."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         tests = self._tests(sample)
-        if not tests:
-            return Score(None, "unscored", reason=f"the sample has no tests in column {self.test!r}")
         if not reply.strip():
             return EMPTY
         entry_point = text_of(sample.columns.get(self.entry_point)).strip()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from harness.scoring.answer import LONGEST_REPLY_CHARS, fenced, plain, short
 from harness.scoring.json_schema import find_value
-from harness.scoring.unscored import EMPTY
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 BULLET = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
@@ -43,36 +43,77 @@ class Constraints:
     partial: bool = False
     slow: ClassVar[bool] = False
 
-    def __call__(self, reply: str, sample: Sample) -> Score:
-        """Return 1, 0 or, with ``partial``, the share kept; the answer is the reply."""
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no constraints, or one that cannot be checked."""
+        wanted = self._wanted(sample)
+        if not wanted or not all(isinstance(item, Mapping) for item in wanted):
+            return f"the sample has no list of constraints in {self.column!r}"
+        for item in wanted:
+            kind = item.get("kind")
+            if not isinstance(kind, str) or kind not in KINDS:
+                return f"no constraint {kind!r}; there are: {', '.join(KINDS)}"
+            said = _misstated(item)
+            if said:
+                return f"constraint {kind!r}: {said}"
+        return None
+
+    def _wanted(self, sample: Sample) -> list[Any]:
         given = sample.columns.get(self.column, sample.target)
         try:
             wanted = json.loads(given) if isinstance(given, str) else given
-        except ValueError:
-            wanted = None
-        if (
-            not isinstance(wanted, list)
-            or not wanted
-            or not all(isinstance(item, Mapping) for item in wanted)
-        ):
-            return Score(None, "unscored", reason=f"the sample has no list of constraints in {self.column!r}")
-        unknown = [item.get("kind") for item in wanted if item.get("kind") not in KINDS]
-        if unknown:
-            return Score(
-                None, "unscored", reason=f"no constraint {unknown[0]!r}; there are: {', '.join(KINDS)}"
-            )
+        except (ValueError, RecursionError):
+            return []
+        return wanted if isinstance(wanted, list) else []
+
+    def __call__(self, reply: str, sample: Sample) -> Score:
+        """Return 1, 0 or, with ``partial``, the share kept; the answer is the reply."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         if not reply.strip():
             return EMPTY
+        wanted = self._wanted(sample)
         text = reply[:LONGEST_REPLY_CHARS].strip()
-        try:
-            broken = [said for item in wanted if (said := KINDS[item["kind"]](text, item))]
-        except (KeyError, TypeError, AttributeError) as exc:
-            return Score(None, "unscored", reason=f"a constraint lacks or misstates a setting: {exc!r}")
+        broken = [said for item in wanted if (said := KINDS[item["kind"]](text, item))]
         value = 1 - len(broken) / len(wanted)
         if not broken:
             return Score(1.0, "correct", short(reply, 500), f"all of {len(wanted)} constraints are kept")
         reason = f"{len(wanted) - len(broken)} of {len(wanted)} kept; {'; '.join(broken)}"
         return Score(value if self.partial else 0.0, "wrong", short(reply, 500), short(reason, 300))
+
+
+_SETTINGS: dict[str, tuple[str, ...]] = {
+    "include": ("words",),
+    "forbid": ("words",),
+    "ordered": ("words",),
+    "letter": ("letter",),
+    "case": ("is",),
+    "starts": ("text",),
+    "ends": ("text",),
+    "each_line_starts": ("text",),
+    "max_word_chars": ("max",),
+}
+"""Constraint to the settings that it needs."""
+
+
+def _misstated(item: Mapping[str, Any]) -> str | None:
+    """Return which setting a constraint lacks or misstates; None: none."""
+    lacking = [key for key in _SETTINGS.get(item["kind"], ()) if item.get(key) is None]
+    if lacking:
+        return f"it needs {lacking[0]!r}"
+    for key, value in item.items():
+        if key in {"min", "max", "count"}:
+            is_right, takes = isinstance(value, (int, float)), "a number"
+        elif key in {"words", "keys"}:
+            is_right = isinstance(value, list) and all(isinstance(word, str) for word in value)
+            takes = "a list of texts"
+        elif key in {"letter", "is", "text"}:
+            is_right, takes = isinstance(value, str), "text"
+        else:
+            continue
+        if not is_right and not (value is None and key in {"max", "keys"}):
+            return f"{key!r} is {short(repr(value))}; it takes {takes}"
+    return None
 
 
 def _bounded(what: str, found: int, item: Mapping[str, Any]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.scoring.answer import plain, short, tail, targets
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.answer import no_target, plain, short, tail, targets
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 
@@ -25,11 +25,16 @@ class Contains:
     all: bool = False
     slow: ClassVar[bool] = False
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no target."""
+        return no_target(sample)
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is what was found."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         wanted = targets(sample)
-        if not wanted:
-            return NO_TARGET
         if not reply.strip():
             return EMPTY
         text = plain(tail(reply), ignore_case=self.ignore_case, punctuation=True)

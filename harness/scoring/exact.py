@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.errors import InputError
-from harness.scoring.answer import plain, short, statements, tail, targets
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.answer import no_target, plain, short, statements, tail, targets
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 LONGEST_COMPARED_CHARS = 1000
@@ -36,11 +36,16 @@ class Exact:
                 f"scorer 'exact': threshold is {self.threshold!r}; it takes more than 0, at most 1"
             )
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no target."""
+        return no_target(sample)
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the whole reply or its last statement."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         wanted = targets(sample)
-        if not wanted:
-            return NO_TARGET
         if not reply.strip():
             return EMPTY
         text = tail(reply)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from harness.errors import InputError
 from harness.scoring.answer import fenced, plain, short, tail
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 MOST_TRIES = 200
@@ -42,15 +42,21 @@ class Json:
                 f"scorer 'json': threshold is {self.threshold!r}; it takes more than 0, at most 1"
             )
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: its target is no object."""
+        if sample.target is None:
+            return "the sample has no target"
+        is_object = bool(_wanted(sample))
+        return None if is_object else f"target {short(str(sample.target))!r} is no JSON object with fields"
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return the share of right fields; the answer is the object."""
-        if sample.target is None:
-            return NO_TARGET
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         if not reply.strip():
             return EMPTY
-        wanted = sample.target if isinstance(sample.target, Mapping) else find_object(str(sample.target))
-        if not wanted:
-            return Score(None, "unscored", reason="the target is no JSON object with fields")
+        wanted = _wanted(sample)
         found = find_object(tail(reply))
         if found is None:
             return Score(0.0, "unparsed", reason="holds no JSON object")
@@ -70,6 +76,11 @@ class Json:
 
     def _equal(self, found: Any, wanted: Any) -> bool:
         return same(found, wanted, self.rel_tol, ignore_case=self.ignore_case)
+
+
+def _wanted(sample: Sample) -> Mapping[str, Any]:
+    target = sample.target
+    return target if isinstance(target, Mapping) else find_object(str(target)) or {}
 
 
 def same(

@@ -11,7 +11,7 @@ from harness.errors import InputError
 from harness.scoring.answer import fenced, short, tail
 from harness.scoring.json import Json, same
 from harness.scoring.regex import has_risky_pattern
-from harness.scoring.unscored import EMPTY
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 MOST_TRIES = 200
@@ -48,20 +48,30 @@ class JsonSchema:
             except ValueError as exc:
                 raise InputError(f"scorer 'json_schema': {exc}") from exc
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no schema, a wrong one, or a target that is no JSON."""
+        try:
+            self._asked(sample)
+        except ValueError as exc:
+            return short(str(exc), 200)
+        return None
+
+    def _asked(self, sample: Sample) -> tuple[Any, Any]:
+        """Return the validator of a sample's schema and the value to compare with; raises ValueError."""
+        is_given = isinstance(self.schema, Mapping)
+        schema = self.schema if is_given else _parsed(sample.columns.get(str(self.schema)), "the schema")
+        if not isinstance(schema, Mapping):
+            raise ValueError(f"the sample has no schema in column {self.schema!r}")  # noqa: TRY004 - one way out
+        target = _parsed(sample.target, "the target") if self.compare else None
+        return self._validator(schema), target
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the JSON."""
-        given = self.schema if isinstance(self.schema, Mapping) else sample.columns.get(self.schema)
         try:
-            schema = json.loads(given) if isinstance(given, str) else given
-            if not isinstance(schema, Mapping):
-                raise ValueError(f"the sample has no schema in column {self.schema!r}")  # noqa: TRY301, TRY004 - one way out
-            validator = self._validator(schema)
-            has_target = self.compare and sample.target is not None
-            wanted = (
-                json.loads(sample.target) if isinstance(sample.target, str) and has_target else sample.target
-            )
+            validator, wanted = self._asked(sample)
         except ValueError as exc:
-            return Score(None, "unscored", reason=short(str(exc), 200))
+            return unscored(short(str(exc), 200))
+        has_target = self.compare and sample.target is not None
         if not reply.strip():
             return EMPTY
         found = find_value(tail(reply), only=self.only)
@@ -95,6 +105,15 @@ class JsonSchema:
                 raise ValueError(f"the schema is wrong at {exc.json_path}: {exc.message}") from exc
             self._validators[key] = kind(schema, registry=referencing.Registry())
         return self._validators[key]
+
+
+def _parsed(given: Any, what: str) -> Any:
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"{what} {short(given)!r} is not JSON") from exc
 
 
 def find_value(text: str, *, only: bool) -> Any:

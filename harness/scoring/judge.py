@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.errors import InputError
+from harness.scoring.unscored import unscored
 from harness.values import Outcome, Sample, Score
 
 
@@ -50,7 +51,11 @@ class Judge:
 
     def __call__(self, reply: str, sample: Sample) -> Score:  # noqa: ARG002 - the judge sees them later
         """Return that nobody has judged yet."""
-        return Score(None, "unscored", reason=f"waits for judge {self.model}: bench judge RUN")
+        return unscored(f"waits for judge {self.model}: bench judge RUN")
+
+    def fault(self, sample: Sample) -> str | None:  # noqa: ARG002 - a judge takes any sample
+        """Return nothing: the judge sees the target where there is one."""
+        return None
 
     def graded(self, grade: int) -> Score:
         """Return the score of a grade: its place on the scale, correct from the bar on."""

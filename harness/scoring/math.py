@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.scoring.answer import MARKS, short, statements, tail
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.answer import MARKS, short, statements, tail, targets
+from harness.scoring.unscored import EMPTY, unscored
 from harness.scoring.worker import Worker, WorkerError
 from harness.values import Sample, Score
 
@@ -51,16 +51,20 @@ class Math:
 
     slow: ClassVar[bool] = True
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: its target holds no answer."""
+        if sample.target is None:
+            return "the sample has no target"
+        return None if _wanted(sample) else f"target {short(str(sample.target))!r} holds no answer"
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the expression as written."""
-        if sample.target is None:
-            return NO_TARGET
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         if not reply.strip():
             return EMPTY
-        given = sample.target if isinstance(sample.target, (list, tuple)) else [sample.target]
-        wanted = [text for text in map(target_expression, given) if text]
-        if not wanted:
-            return Score(None, "unscored", reason=f"target {short(str(sample.target))!r} holds no answer")
+        wanted = _wanted(sample)
         said, why = stated_expression(tail(reply))
         if said is None:
             return Score(0.0, "unparsed", reason=why)
@@ -73,6 +77,11 @@ class Math:
                 return Score(1.0, "correct", answer=answer, reason=f"{why} {how}")
             reasons.append(how)
         return Score(0.0, "wrong", answer=answer, reason=f"{why} {reasons[0]}")
+
+
+def _wanted(sample: Sample) -> list[str]:
+    given = targets(sample)
+    return [text for text in map(target_expression, given) if text]
 
 
 def target_expression(target: Any) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from harness.errors import InputError
 from harness.scoring.answer import short, statements, tail
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 DEFAULT_TOLERANCE = 1e-6
@@ -94,15 +94,20 @@ class Numeric:
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise InputError(f"scorer 'numeric': {name} is {value!r}; it takes a number from 0")
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: its target is no number."""
+        if sample.target is None:
+            return "the sample has no target"
+        is_number = target_number(sample.target) is not None
+        return None if is_number else f"target {short(str(sample.target))!r} is no number"
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the number as written."""
-        if sample.target is None:
-            return NO_TARGET
-        if not reply.strip():
-            return EMPTY
         wanted = target_number(sample.target)
         if wanted is None:
-            return Score(None, "unscored", reason=f"target {short(str(sample.target))!r} is no number")
+            return unscored(self.fault(sample) or "")
+        if not reply.strip():
+            return EMPTY
         found, why = final_number(tail(reply))
         if found is None:
             return Score(0.0, "unparsed", reason=why)
@@ -134,6 +139,8 @@ def target_number(target: Any) -> Number | None:
         try:
             value = float(target)
         except OverflowError:
+            return None
+        if not math.isfinite(value):
             return None
         return Number(
             value, is_percent=False, text=f"{target:g}" if isinstance(target, float) else str(target)

@@ -12,7 +12,7 @@ from harness.sandbox import Job, Limits, Sandbox
 from harness.scoring.answer import FENCE, fenced, tail
 from harness.scoring.program import text_of
 from harness.scoring.running import checked_sandbox, score_of
-from harness.scoring.unscored import EMPTY
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 DIFFS = {"diff", "patch", ""}
@@ -57,11 +57,19 @@ class Patch:
         box = checked_sandbox("patch", self.timeout_s, self.memory_bytes, self.sandbox)
         object.__setattr__(self, "box", box)
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no repository, or no tests."""
+        if not isinstance(sample.columns.get(self.files), Mapping):
+            return f"the sample has no repository, paths to texts, in column {self.files!r}"
+        has_tests = text_of(sample.columns.get(self.test)).strip()
+        return None if has_tests else f"the sample has no tests in column {self.test!r}"
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1, 0 or, with ``partial``, the share of assertions; the answer is the edit."""
-        files, tests = sample.columns.get(self.files), text_of(sample.columns.get(self.test))
-        if not isinstance(files, Mapping) or not tests:
-            return Score(None, "unscored", reason=f"the sample lacks column {self.files!r} or {self.test!r}")
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
+        files, tests = sample.columns[self.files], text_of(sample.columns[self.test])
         if not reply.strip():
             return EMPTY
         changes = edits(tail(reply), {str(path): str(text) for path, text in files.items()})

@@ -54,6 +54,10 @@ class Python:
             raise InputError(f"scorer 'python': {self.function!r} is no function")
         object.__setattr__(self, "judge", found)
 
+    def fault(self, sample: Sample) -> str | None:  # noqa: ARG002 - only the function knows what it needs
+        """Return nothing: what a sample needs is the function's own affair."""
+        return None
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return what the function says."""
         if not reply.strip():

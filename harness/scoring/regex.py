@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from harness.errors import InputError
-from harness.scoring.answer import plain, short, targets
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.answer import no_target, plain, short, targets
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 LONGEST_SEARCHED_CHARS = 10_000
@@ -62,11 +62,16 @@ class Regex:
     def _flags(self) -> int:
         return re.MULTILINE | (re.IGNORECASE if self.ignore_case else 0)
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no target to compare the match with."""
+        return no_target(sample) if self.compare else None
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the group of the last match."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         wanted = targets(sample)
-        if self.compare and not wanted:
-            return NO_TARGET
         if not reply.strip():
             return EMPTY
         try:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.errors import InputError
-from harness.scoring.answer import plain, short, statements, tail, targets
+from harness.scoring.answer import no_target, plain, short, statements, tail, targets
 from harness.scoring.numeric import RELAXED_TOLERANCE, final_number, numbers, readings
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 
@@ -31,11 +31,16 @@ class Relaxed:
         if not 0 <= self.rel_tol < 1:
             raise InputError(f"scorer 'relaxed': rel_tol is {self.rel_tol!r}; it takes 0 to less than 1")
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no target."""
+        return no_target(sample)
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the number or the text compared."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         wanted = targets(sample)
-        if not wanted:
-            return NO_TARGET
         if not reply.strip():
             return EMPTY
         text = tail(reply)

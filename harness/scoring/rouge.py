@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from harness.errors import InputError
-from harness.scoring.answer import short, targets
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.answer import no_target, short, targets
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 LONGEST_COMPARED_WORDS = 2000
@@ -42,11 +42,16 @@ class Rouge:
                 f"scorer 'rouge': threshold is {self.threshold!r}; it takes more than 0, at most 1"
             )
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no target."""
+        return no_target(sample)
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return the F-measure; the answer is the reply."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
         wanted = targets(sample)
-        if not wanted:
-            return NO_TARGET
         if not reply.strip():
             return EMPTY
         said = tokens(reply)

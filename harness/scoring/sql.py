@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from harness.sandbox import Job, Limits, Sandbox
 from harness.scoring.answer import fenced, tail
 from harness.scoring.running import checked_sandbox, score_of
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 LANGUAGES = {"sql", "sqlite", "sqlite3", ""}
@@ -63,23 +63,32 @@ class Sql:
         box = checked_sandbox("sql", self.timeout_s, self.memory_bytes, self.sandbox)
         object.__setattr__(self, "box", box)
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no database, or no target query."""
+        if not self._databases(sample):
+            return f"the sample has no database in column {self.setup!r}"
+        if isinstance(sample.target, str) and sample.target.strip():
+            return None
+        return "the sample has no target" if sample.target is None else "the target is no query"
+
+    def _databases(self, sample: Sample) -> list[str]:
+        setup = sample.columns.get(self.setup)
+        given = setup if isinstance(setup, list) else [setup]
+        return [text for text in given if isinstance(text, str) and text.strip()]
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1, 0 or, with ``partial``, the share of databases; the answer is the query."""
-        setup = sample.columns.get(self.setup)
-        databases = [
-            text for text in (setup if isinstance(setup, list) else [setup]) if isinstance(text, str)
-        ]
-        if not databases:
-            return Score(None, "unscored", reason=f"the sample has no database in column {self.setup!r}")
-        if not isinstance(sample.target, str) or not sample.target.strip():
-            return NO_TARGET
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
+        databases = self._databases(sample)
         if not reply.strip():
             return EMPTY
         query, is_fenced = extract(tail(reply))
         if query is None:
             return Score(0.0, "unparsed", reason="holds no query")
         told: Any = sample.columns.get(self.ordered)
-        ordered = told if isinstance(told, bool) else asks_for_order(sample.target)
+        ordered = told if isinstance(told, bool) else asks_for_order(str(sample.target))
         asserts = "\n".join(f"    assert agrees(candidate, DATABASES[{at}])" for at in range(len(databases)))
         tests = TESTS.format(databases=databases, wanted=sample.target, ordered=ordered, asserts=asserts)
         job = Job((PROGRAM.format(query=query),), tests, "candidate", partial=True)

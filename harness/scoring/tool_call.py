@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from harness.scoring.answer import short, tail
 from harness.scoring.json import same
 from harness.scoring.json_schema import find_value
-from harness.scoring.unscored import EMPTY, NO_TARGET
+from harness.scoring.unscored import EMPTY, unscored
 from harness.values import Sample, Score
 
 NAMES = ("name", "tool", "tool_name", "function", "function_name")
@@ -38,19 +38,18 @@ class ToolCall:
     rel_tol: float = 1e-9
     slow: ClassVar[bool] = False
 
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: its target is no call."""
+        if sample.target is None:
+            return "the sample has no target"
+        is_call = _wanted(sample) is not None
+        return None if is_call else "the target is no call {name, arguments} and no list of them"
+
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the calls."""
-        if sample.target is None:
-            return NO_TARGET
-        try:
-            given = json.loads(sample.target) if isinstance(sample.target, str) else sample.target
-        except ValueError:
-            given = None
-        wanted = calls_in(given)
+        wanted = _wanted(sample)
         if wanted is None:
-            return Score(
-                None, "unscored", reason="the target is no call {name, arguments} and no list of them"
-            )
+            return unscored(self.fault(sample) or "")
         if not reply.strip():
             return EMPTY
         value = find_value(tail(reply), only=False)
@@ -91,6 +90,14 @@ class ToolCall:
         if not self.extra:
             wrong += [key for key in has if key not in needs]
         return f"{wanted['name']}: wrong arguments: {short(', '.join(map(str, wrong)))}" if wrong else None
+
+
+def _wanted(sample: Sample) -> list[dict[str, Any]] | None:
+    try:
+        given = json.loads(sample.target) if isinstance(sample.target, str) else sample.target
+    except (ValueError, RecursionError):
+        return None
+    return calls_in(given)
 
 
 def calls_in(value: Any) -> list[dict[str, Any]] | None:

@@ -16,8 +16,16 @@ class Unscored:
 
     def __call__(self, reply: str, sample: Sample) -> Score:  # noqa: ARG002 - the protocol's arguments
         """Return a score that says nothing."""
-        return Score(None, "unscored", reason="the task has no scorer")
+        return unscored("the task has no scorer")
+
+    def fault(self, sample: Sample) -> str | None:  # noqa: ARG002 - the protocol's arguments
+        """Return nothing: no score is wanted."""
+        return None
 
 
-NO_TARGET = Score(None, "unscored", reason="the sample has no target")
+def unscored(reason: str) -> Score:
+    """Return that nobody could judge, and why."""
+    return Score(None, "unscored", reason=reason)
+
+
 EMPTY = Score(0.0, "unparsed", reason="the reply is empty")

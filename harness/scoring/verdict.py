@@ -36,6 +36,10 @@ class Verdict:
         if self.low >= self.high:
             raise InputError(f"scorer 'verdict': low {self.low} must be below high {self.high}")
 
+    def fault(self, sample: Sample) -> str | None:  # noqa: ARG002 - a verdict has no truth
+        """Return nothing: a verdict is read, and held against nothing."""
+        return None
+
     def __call__(self, reply: str, sample: Sample) -> Score:  # noqa: ARG002 - a verdict has no truth
         """Return what was said, unscored; unparsed where nothing was."""
         if not reply.strip():

@@ -22,6 +22,7 @@ A runner's ``stream`` is then::
     lines     plain sockets and TLS
     exchange  one request and its reply on one connection
     lean      the transport: a pool of connections
+    endpoint  whether anybody listens at an address
     client    which transport, and the door to the tape
     drafts    a request built once and sent with other texts
 """
@@ -29,6 +30,7 @@ A runner's ``stream`` is then::
 from harness.wire.client import StampedTransport, client, proxy_for, timeout
 from harness.wire.clock import now
 from harness.wire.drafts import Drafts
+from harness.wire.endpoint import reach
 from harness.wire.events import MAX_EVENT_BYTES, Event, EventParser
 from harness.wire.failures import (
     ERROR_CHARS,
@@ -55,6 +57,7 @@ __all__ = [
     "exchange",
     "now",
     "proxy_for",
+    "reach",
     "redact",
     "retry_after_s",
     "shortened",

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.data import MAX_IMAGE_BYTES, ImageError, read_hugging_face, read_image, read_rows
+from harness.data import FORMATS, MAX_IMAGE_BYTES, ImageError, read_hugging_face, read_image, read_rows
 from harness.errors import DocumentError, SetupError
 
 ROWS: list[dict[str, Any]] = [{"id": n, "question": f"What is {n}, “really”?", "x": None} for n in range(5)]
@@ -100,7 +100,11 @@ def test_a_limit_takes_the_first_rows(tmp_path: Path, ending: str) -> None:
         ("q.jsonl", "", "q.jsonl: no rows; a task needs at least one"),
         ("q.jsonl", "\n\n", "no rows"),
         ("q.jsonl", '{"a": 1}\n{"id": 1', "q.jsonl:2: not JSON: Expecting ',' delimiter at character 9; each line is one JSON object"),
-        ("q.jsonl", '[\n{"a": 1}\n]', "q.jsonl:1: not JSON"),
+        ("q.json", '[{"a": 1},\n{"a": 2]', "q.json:2: not JSON: Expecting ',' delimiter at character 8; expected an array of objects, or one"),
+        ("q.json", '[{"a": 1}, 5]', "q.json: item 2 is 5; each item is one JSON object"),
+        ("q.json", '[{"a": "\\ud800"}]', "q.json:1: not JSON: half a surrogate pair is no text"),
+        ("q.json", '{\n"a": 1\n}', "q.json:1: not JSON: Expecting property name enclosed in double quotes at character 2; each line is one JSON object, or the whole file an array of them"),
+        ("q.json", "[]", "q.json: no rows"),
         ("q.jsonl", '{"id": 1}\n[1]\n', "q.jsonl:2: found '[1]'; each line is one JSON object"),
         ("q.jsonl", '{"a": NaN}', "q.jsonl:1: not JSON: NaN is no number of JSON, write null"),
         ("q.jsonl", '{"a": "\\ud800"}', "q.jsonl:1: not JSON: half a surrogate pair is no text"),
@@ -117,7 +121,8 @@ def test_a_limit_takes_the_first_rows(tmp_path: Path, ending: str) -> None:
         ("q.csv", b"a,b\n1,\xe9\n", "q.csv:2: byte 0xe9 is not UTF-8"),
         ("q.parquet", "", "q.parquet: not Parquet"),
         ("q.parquet", "PAR1 and then nothing PAR1", "q.parquet: not Parquet"),
-        ("q.txt", "x", "q.txt: cannot read a .txt file; expected .jsonl, .csv, .parquet"),
+        ("q.txt", "x", "q.txt: cannot read a .txt file; expected .jsonl, .json, .csv, .tsv, .parquet: save it as one of them"),
+        ("q.csv", "a;b\n1;2;3\n", "q.csv:2: found 3 fields where the header names 2; put a field that holds a semicolon"),
         ("q", "x", "cannot read a file without ending"),
     ],
 )  # fmt: skip
@@ -133,16 +138,53 @@ def test_a_parquet_file_without_rows_is_refused(tmp_path: Path) -> None:
     assert "no rows" in refused(tmp_path / "q.parquet")
 
 
-@pytest.mark.parametrize("name", ["none.jsonl", "a\0.jsonl", "x" * 300 + ".jsonl", "folder.jsonl"])
+@pytest.mark.parametrize("name", ["none.jsonl", "a\0.jsonl", "x" * 300 + ".jsonl"])
 def test_a_file_that_cannot_be_opened_is_one_line(tmp_path: Path, name: str) -> None:
-    """Missing, a name that cannot be, a folder."""
-    (tmp_path / "folder.jsonl").mkdir()
-
+    """Missing, or a name that cannot be."""
     assert "cannot be read" in refused(tmp_path / name)
 
 
+def test_a_folder_names_the_files_in_it(tmp_path: Path) -> None:
+    """`data: .` is a try at all of them."""
+    (tmp_path / "folder.jsonl").mkdir()
+    assert "folder.jsonl: is a folder; name a file in it; none in it ends in .jsonl" in refused(
+        tmp_path / "folder.jsonl"
+    )
+    write(tmp_path / "folder.jsonl", "a\n1\n", "q.tsv")
+    write(tmp_path / "folder.jsonl", "", "notes.md")
+
+    assert refused(tmp_path / "folder.jsonl").endswith("is a folder; name a file in it; there are: q.tsv")
+
+
+@pytest.mark.parametrize("name", ["q.json", "q.jsonl", "q.JSON"])
+def test_an_array_of_objects_is_rows(tmp_path: Path, name: str) -> None:
+    """Under either ending; as are objects by the line."""
+    assert ROWS == read_rows(write(tmp_path, "\n" + json.dumps(ROWS, indent=1), name), None)[0]
+    assert ROWS == read_rows(write(tmp_path, jsonl(ROWS), name), None)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("q.csv", 'id;question\n1;"a; b, c"\n'),
+        ("q.csv", '"id";"question"\n"1";"a; b, c"\n'),
+        ("q.tsv", "id\tquestion\n1\ta; b, c\n"),
+        ("q.csv", "id\tquestion\n1\ta; b, c\n"),
+        ("q.tsv", 'id,question\n1,"a; b, c"\n'),
+    ],
+)
+def test_the_header_says_what_stands_between(tmp_path: Path, name: str, text: str) -> None:
+    """Commas, semicolons as spreadsheets of half of Europe write them, or tabs."""
+    assert [{"id": "1", "question": "a; b, c"}] == read_rows(write(tmp_path, text, name), None)[0]
+
+
+def test_a_semicolon_in_a_name_between_commas_is_part_of_it(tmp_path: Path) -> None:
+    """Commas are looked for first."""
+    assert [{"id": "1", "a;b": "2"}] == read_rows(write(tmp_path, "id,a;b\n1,2\n", "q.csv"), None)[0]
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=st.binary(max_size=80), ending=st.sampled_from([".jsonl", ".csv", ".parquet"]))
+@given(content=st.binary(max_size=80), ending=st.sampled_from(FORMATS))
 def test_any_bytes_are_rows_or_one_line(tmp_path: Path, content: bytes, ending: str) -> None:
     """Never another exception."""
     try:

@@ -32,6 +32,15 @@ def test_a_reply_that_broke_off_counts_as_the_dearest_so_far() -> None:
     assert "$0.0200 spent, $0.0100 of it assumed" in said
 
 
+def test_an_answer_without_a_count_counts_as_the_dearest_so_far() -> None:
+    """A gateway that tells no usage sends a bill all the same; where nothing has a price by the call, nothing is assumed."""
+    spending = Spending(2 * CENT)
+
+    assert spending.take(attempt(http_status=200), None) is None
+    spending.take(attempt(), CENT)
+    assert "$0.0100 of it assumed" in str(spending.take(attempt(http_status=200), None))
+
+
 @pytest.mark.parametrize("kind", ["rate_limit", "connect", "server"])
 def test_a_refused_request_costs_nothing(kind: str) -> None:
     """No reply had begun."""

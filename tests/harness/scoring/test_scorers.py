@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harness.errors import InputError
 from harness.scoring import make, names
 from harness.scoring.regex import Regex
+from harness.scoring.unscored import Unscored
 from harness.values import Sample, Score
 
 COLOURS = {"options": ["red", "dark red", "blue", "green"]}
@@ -220,14 +221,87 @@ def test_repeats_within_repeats_are_searched_apart() -> None:
 
 def test_unknown_names_and_options_are_refused() -> None:
     """The message lists what there is."""
-    with pytest.raises(InputError, match="no scorer 'exakt'; there are: anls, choice, code, constraints"):
+    with pytest.raises(
+        InputError, match=r"no scorer 'exakt'; did you mean 'exact'[?] there are: anls, choice,"
+    ):
         make("exakt", {})
-    with pytest.raises(InputError, match="has no option 'tol'; its options: abs_tol, rel_tol, relaxed"):
+    with pytest.raises(
+        InputError, match=r"has no option 'tol'; did you mean 'rel_tol'[?] its options: abs_tol, "
+    ):
         make("numeric", {"tol": 1})
     with pytest.raises(InputError, match="option 'relaxed' is 'yes'; it takes bool"):
         make("numeric", {"relaxed": "yes"})
-    with pytest.raises(InputError, match="scorer 'regex'"):
-        make("regex", {})
+    with pytest.raises(
+        InputError, match=r"has no option 'threshhold'; did you mean 'threshold'[?] its options"
+    ):
+        make("exact", {"threshhold": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"), [("regex", "pattern"), ("judge", "model, rubric"), ("python", "function")]
+)
+def test_an_option_that_is_needed_is_named(name: str, lacks: str) -> None:
+    """In the suite's words, not in Python's."""
+    with pytest.raises(InputError, match=f"scorer {name!r} needs {lacks}; write {{name: {name}, ") as caught:
+        make(name, {})
+    assert "__init__" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    ("name", "key"), [("json", "rel_tol"), ("tool_call", "rel_tol"), ("code", "timeout_s")]
+)
+def test_a_number_of_an_option_is_finite_and_from_0(name: str, key: str, value: float) -> None:
+    """A negative tolerance would raise at the first answer that is compared."""
+    with pytest.raises(InputError, match="it takes a number from 0"):
+        make(name, {key: value})
+
+
+FAULTS: list[tuple[str, Any, dict[str, Any], str | None]] = [
+    ("exact", None, {}, "the sample has no target"),
+    ("exact", "  ", {}, "the target is empty"),
+    ("exact", ["", "UK"], {}, None),
+    ("f1", [], {}, "the sample has no target"),
+    ("choice", "E", COLOURS, "target 'E' is no option, which are red; dark red; blue; green"),
+    ("choice", 4, COLOURS, "target '4' is no option, which are red; dark red; blue; green"),
+    ("choice", "pink", {}, "target 'pink' is no option, and column 'options' has none"),
+    ("choice", "blue", COLOURS, None),
+    ("choice", 3, COLOURS, None),
+    ("numeric", "many", {}, "target 'many' is no number"),
+    ("numeric", float("nan"), {}, "target 'nan' is no number"),
+    ("numeric", "#### 1,234", {}, None),
+    ("math", "", {}, "target '' holds no answer"),
+    ("json", "[1]", {}, "target '[1]' is no JSON object with fields"),
+    ("json_schema", None, {}, "the sample has no schema in column 'schema'"),
+    ("json_schema", "no", {"schema": {}}, "the target 'no' is not JSON"),
+    ("json_schema", None, {"schema": "{"}, "the schema '{' is not JSON"),
+    ("json_schema", None, {"schema": {}}, None),
+    ("tool_call", "find(1)", {}, "the target is no call {name, arguments} and no list of them"),
+    ("constraints", None, {"constraints": [{"kind": "letter"}]}, "constraint 'letter': it needs 'letter'"),
+    ("constraints", None, {"constraints": [{"kind": "words", "max": "3"}]}, "constraint 'words': 'max' is '3'; it takes a number"),
+    ("sql", "SELECT 1", {}, "the sample has no database in column 'setup'"),
+    ("sql", 1, {"setup": "CREATE TABLE a (b)"}, "the target is no query"),
+    ("code", None, {}, "the sample has no tests in column 'test'"),
+    ("patch", None, {"test": "x"}, "the sample has no repository, paths to texts, in column 'files'"),
+    ("patch", None, {"files": {}}, "the sample has no tests in column 'test'"),
+    ("none", None, {}, None),
+    ("verdict", None, {}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "target", "columns", "fault"), FAULTS)
+def test_a_sample_that_cannot_be_scored_is_known_before_any_reply(
+    name: str, target: Any, columns: dict[str, Any], fault: str | None
+) -> None:
+    """By the rule that the scorer itself goes by, so that `bench validate` and a run cannot disagree."""
+    scorer, sample = make(name, {}), Sample("s", (), target=target, columns=columns)
+
+    assert fault == scorer.fault(sample)
+    assert fault is None or (None, "unscored", fault) == (
+        (found := scorer("a reply", sample)).value,
+        found.outcome,
+        found.reason,
+    )
 
 
 def test_every_scorer_can_be_made() -> None:
@@ -353,7 +427,9 @@ FUZZED = [
 def test_no_reply_raises(reply: str, target: Any) -> None:
     """Whatever the reply and the target, a score comes back: a value of 0 to 1, or None and unscored."""
     for scorer in FUZZED:
-        found = scorer(reply, Sample("s", (), target=target, columns=COLOURS))
+        sample = Sample("s", (), target=target, columns=COLOURS)
+        found = scorer(reply, sample)
+        assert (found.value is None) == (scorer.fault(sample) is not None or isinstance(scorer, Unscored))
         assert (found.value is None) == (found.outcome == "unscored")
         assert found.value is None or 0 <= found.value <= 1
         assert "\n" not in found.reason
