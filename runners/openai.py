@@ -388,8 +388,7 @@ def _failure(exc: Exception, key: str | None) -> RunnerError:
         return exc
     if isinstance(exc, openai.APIStatusError):
         body = exc.body if isinstance(exc.body, dict) else {}
-        # Some servers that speak this protocol name the kind of an error in its type alone.
-        mark = body.get("code") or body.get("type") or ""
+        mark = body.get("code") or body.get("type") or ""  # some servers leave the code empty
         said = f"{mark} {body.get('message') or exc.message}".strip()
         return wire.status_failure(exc.status_code, wire.redact(said, key), exc.response.headers)
     if isinstance(exc, openai.APIConnectionError):
