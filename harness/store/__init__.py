@@ -1,7 +1,11 @@
 """A run on disk: crash-safe writing, reading, and later scores. With the schema, all that knows Arrow."""
 
+from harness.store.disk import replacing, set_aside, write_table
 from harness.store.reading import (
     attempts_of,
+    is_run,
+    numbered,
+    pair_of,
     read_attempts,
     read_manifest,
     read_payload,
@@ -18,10 +22,16 @@ __all__ = [
     "RunWriter",
     "attempts_of",
     "check_writable",
+    "is_run",
+    "numbered",
+    "pair_of",
     "read_attempts",
     "read_manifest",
     "read_payload",
     "read_straddling",
     "read_telemetry",
+    "replacing",
     "runs_in",
+    "set_aside",
+    "write_table",
 ]
