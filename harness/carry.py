@@ -1,7 +1,7 @@
 """A changed suite's new run, begun with the rows of the old one whose question is still the same.
 
-The old run stays as it is. A request is the same when cell, sample, repeat, prompt (by hash), parameters, model,
-runner and target are; whatever else changed, its answer would be asked for in the same words and held against
+The old run stays as it is. A request is the same when cell, sample, repeat, prompt (by hash), parameters, target and
+all that says who answers (runner, model, base_url, serve, engine, options) are; whatever else changed, its answer would be asked for in the same words and held against
 the same truth. It keeps its score: ``bench score`` scores anew where a scorer's options changed.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.manifest import model_changes
 from harness.plan import Plan
 from harness.store import RunWriter, attempts_of, read_manifest, read_payload
 from harness.values import Attempt, Payload, canonical_json, prompt_sha256
@@ -32,21 +33,23 @@ def carry(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str, Any]) ->
     Raises:
         ResultsError: The old run cannot be read, or the new one not written.
     """
+    before = read_manifest(old)
+    others = {model.id for model in plan.models if model_changes(before, model)}
     asked = dict(_questions(plan))
     kept, cells = 0, set()
     for row, texts in _rows(old):
         expected = asked.get((row.cell_id, row.sample_id, row.repeat))
-        if expected is None or expected != _question(row, texts):
+        if row.model_id in others or expected is None or expected != _question(row, texts):
             continue
         kept += row.final
         cells.add(row.cell_id)
         run_id = writer.folder.name
         now = replace(row, run_id=run_id, suite=plan.suite, suite_sha256=plan.suite_sha256)
         writer.add(now, replace(texts, run_id=run_id))
-    before = {cell["cell_id"]: cell for cell in read_manifest(old)["cells"]}
+    entries = {cell["cell_id"]: cell for cell in before["cells"]}
     for cell in manifest["cells"]:
         if cell["cell_id"] in cells:
-            cell.update({name: before[cell["cell_id"]].get(name) for name in _STRETCH})
+            cell.update({name: entries[cell["cell_id"]].get(name) for name in _STRETCH})
     manifest["continues"] = old.name
     for image in (old / "media").glob("*"):
         writer.add_media(image.name, image.read_bytes())

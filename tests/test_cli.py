@@ -230,9 +230,7 @@ def test_a_changed_suite_cannot_go_on(here: Path, capsys: pytest.CaptureFixture[
     capsys.readouterr()
     Path("suite.yaml").write_text(SUITE + "seed: 9\n")
 
-    assert "the suite's content changed since it began" in said(
-        capsys, "run", "--resume", run.name, "--yes", code=2
-    )
+    assert "seed (was 0) changed since it began" in said(capsys, "run", "--resume", run.name, "--yes", code=2)
 
 
 def test_an_unknown_price_is_a_warning_and_no_zero(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

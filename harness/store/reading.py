@@ -143,9 +143,7 @@ def _no_run(given: Path) -> str:
     if given.is_file():
         return f"{given} is a file; give a run folder such as results/RUN (`bench runs list` shows them)"
     if not given.is_dir():
-        return (
-            f"there is no run {given}; `bench runs list` shows those in results/, and `bench run` makes one"
-        )
+        return f"there is no run folder {given}; `bench runs list` shows those in results/, and `bench run` makes one"
     inside = [path.name for path in runs_in(given)]
     if inside:
         return f"{given} is no run folder, it holds {len(inside)}; give one of them, such as {given / inside[-1]}"

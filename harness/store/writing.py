@@ -176,6 +176,15 @@ class RunWriter:
         with self._disk():
             _replace(self.folder / "run.json", data + b"\n")
 
+    def set_aside(self, name: str) -> None:
+        """Move a damaged file of the run to ``damaged/``.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        with self._disk():
+            set_aside(self.folder, name)
+
     def close(self) -> None:
         """Close the last part and let the folder go."""
         try:

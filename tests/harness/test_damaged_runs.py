@@ -77,7 +77,7 @@ def test_what_is_given_in_place_of_a_run_is_said(run: Path) -> None:
     for given, said in (
         (run / "run.json", "is a file; give a run folder"),
         (run.parent, r"is no run folder, it holds 1; give one of them, such as .*results/run"),
-        (run / "nothing", "there is no run .*nothing; `bench runs list`"),
+        (run / "nothing", "there is no run folder .*nothing; `bench runs list`"),
     ):
         with pytest.raises(ResultsError, match=said):
             read_manifest(given)

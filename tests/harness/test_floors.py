@@ -22,6 +22,7 @@ FLOORS = {
     "harness.tariff": 1,
     "harness.tco": 1,
     "harness.suite": 1,
+    "harness.named_code": 1,
     "harness.task": 1,
     "harness.starter": 1,
     "harness.schema": 1,
