@@ -165,7 +165,7 @@ def run_folders(runs: Sequence[Path]) -> list[Path]:
         ResultsError: There is no such run.
     """
     from harness.errors import ResultsError
-    from harness.store import read_manifest, runs_in
+    from harness.store import find_run, runs_in
 
     if not runs:
         known = sorted(runs_in(Path("results")), key=lambda path: (path / "run.json").stat().st_mtime)
@@ -181,9 +181,7 @@ def run_folders(runs: Sequence[Path]) -> list[Path]:
 
             folders.append(download(run))
             continue
-        folder = run if (run / "run.json").exists() else Path("results") / run
-        read_manifest(folder if folder.exists() else run)
-        folders.append(folder)
+        folders.append(find_run(run, Path("results")))
     return folders
 
 

@@ -32,14 +32,14 @@ def runs_command(action: str, names: tuple[str, ...], out: Path, *, repair: bool
     verify exits 1 where it finds damage that is not repaired; what an interrupted run leaves is no damage.
     """
     from harness.errors import InputError, ResultsError
-    from harness.store import runs_in
+    from harness.store import find_run, runs_in
 
     if action == "list":
         if names or repair:
             raise InputError("bench runs list takes neither a run nor --repair")
         _list(list(_states(out)), as_json=as_json)
         return 0
-    folders = [_folder(out, name) for name in names] or list(runs_in(out))
+    folders = [find_run(Path(name), out) for name in names] or list(runs_in(out))
     if not folders:
         raise ResultsError(
             f"there is no run in {out}; `bench run quickstart` makes one, or name a run folder"
@@ -65,14 +65,6 @@ def runs_command(action: str, names: tuple[str, ...], out: Path, *, repair: bool
                 click.echo(f"  {row.kind}: {row.file}: {row.said}; {done}: {row.repair}")
     damaged = any(row.kind == "damage" for findings in found.values() for row in findings)
     return 1 if damaged and not repair else 0
-
-
-def _folder(results: Path, name: str) -> Path:
-    from harness.store import read_manifest
-
-    folder = Path(name) if (Path(name) / "run.json").exists() else results / name
-    read_manifest(folder)
-    return folder
 
 
 def _states(results: Path) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from harness.store.disk import replacing, set_aside, write_table
 from harness.store.reading import (
     attempts_of,
+    find_run,
     is_run,
     numbered,
     pair_of,
@@ -22,6 +23,7 @@ __all__ = [
     "RunWriter",
     "attempts_of",
     "check_writable",
+    "find_run",
     "is_run",
     "numbered",
     "pair_of",

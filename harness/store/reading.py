@@ -347,6 +347,17 @@ def is_run(folder: Path) -> bool:
     return (folder / "run.json").exists() or any(numbered(folder, kind) for kind in ("attempts", "journal"))
 
 
+def find_run(given: Path, results: Path) -> Path:
+    """Return the run folder that is meant: the path itself, or a run's id below a results folder.
+
+    Raises:
+        ResultsError: It is none, or cannot be read.
+    """
+    folder = next((path for path in (given, results / given) if is_run(path)), given)
+    read_manifest(folder)
+    return folder
+
+
 def runs_in(folder: Path) -> Iterator[Path]:
     """Yield the run folders in a results folder, oldest first."""
     yield from sorted(path.parent for path in folder.glob("*/run.json"))
