@@ -52,6 +52,8 @@ def carry(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str, Any]) ->
             cell.update({name: entries[cell["cell_id"]].get(name) for name in _STRETCH})
     manifest["continues"] = old.name
     for image in (old / "media").glob("*"):
+        if image.is_symlink():  # A folder of somebody else's could name any file of ours.
+            continue
         writer.add_media(image.name, image.read_bytes())
     return kept
 

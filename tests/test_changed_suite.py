@@ -22,16 +22,13 @@ params: {{max_tokens: {max_tokens}}}
 """
 
 
-def write(count: int, max_tokens: int = 64, changed: int = 0, **replaced: str) -> None:
+def write(count: int, max_tokens: int = 64, changed: int = 0, replaced: tuple[str, str] = ("-", "-")) -> None:
     rows = [
         {"id": f"q{n}", "question": f"What is {n} + {1 + (n < changed)}?", "answer": n + 1 + (n < changed)}
         for n in range(count)
     ]
     Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    suite = SUITE.format(max_tokens=max_tokens)
-    for before, now in replaced.items():
-        suite = suite.replace(before, now)
-    Path("suite.yaml").write_text(suite)
+    Path("suite.yaml").write_text(SUITE.format(max_tokens=max_tokens).replace(*replaced))
 
 
 @pytest.fixture
@@ -95,7 +92,7 @@ def test_a_model_that_is_served_otherwise_is_asked_anew(
     old: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Rows of two servers are not one model's; the keys that changed are named."""
-    write(20, skill="seed: 3, skill")
+    write(20, replaced=("skill", "seed: 3, skill"))
     assert 2 == invoke(["run", "--resume", old.name, "--yes"])
     assert "model open (sim) changed since it began" in capsys.readouterr().err
 
@@ -107,7 +104,7 @@ def test_a_change_of_none_of_the_known_keys_is_said_too(
     old: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every row holds."""
-    write(20, params="timeouts: {total_s: 50}\nparams")
+    write(20, replaced=("params", "timeouts: {total_s: 50}\nparams"))
 
     assert 2 == invoke(["run", "--resume", old.name, "--yes"])
     assert "the suite's content (its params, retries, timeouts" in capsys.readouterr().err
@@ -115,7 +112,7 @@ def test_a_change_of_none_of_the_known_keys_is_said_too(
 
 def test_a_changed_load_is_named(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By its label."""
-    write(20, params="loads: [{concurrency: 8, warmup_requests: 1}]\nparams")
+    write(20, replaced=("params", "loads: [{concurrency: 8, warmup_requests: 1}]\nparams"))
 
     assert 2 == invoke(["run", "--resume", old.name, "--yes"])
     assert "the settings of load c8 changed since it began" in capsys.readouterr().err
@@ -138,7 +135,7 @@ def test_the_code_of_a_scorer_is_part_of_its_task(
 ) -> None:
     """An edited function is a changed task; kept rows keep their score, and it is said how to score them anew."""
     monkeypatch.chdir(tmp_path)
-    write(3, **{"scorer: numeric": 'scorer: {python: "mine_to_edit:judge"}'})
+    write(3, replaced=("scorer: numeric", 'scorer: {python: "mine_to_edit:judge"}'))
     code = Path("mine_to_edit.py")
     code.write_text("def judge(reply, row):\n    return 1\n")
     assert 0 == invoke(["run", "suite.yaml", "--allow-code", "--yes", "--quiet"])

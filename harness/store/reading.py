@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os.path
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -121,12 +122,13 @@ def _readable(run: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = orjson.loads(path.read_bytes())
         version = int(manifest["schema"])
-    except (FileNotFoundError, NotADirectoryError) as exc:
+    except OSError as exc:
         if is_run(run):
-            raise LostError(_lost(run, "is gone")) from exc
+            said = "is gone" if isinstance(exc, FileNotFoundError) else f"cannot be read: {exc.strerror}"
+            raise LostError(_lost(run, said)) from exc
         raise ResultsError(_no_run(run)) from exc
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        said = "schema: is not there" if isinstance(exc, KeyError) else exc
+    except (ValueError, KeyError, TypeError) as exc:
+        said = "schema: is not there" if isinstance(exc, KeyError) else str(exc)
         raise LostError(_lost(run, f"cannot be read: {said}")) from exc
     if version > SCHEMA_VERSION:
         msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer gapbench"
@@ -140,9 +142,10 @@ def _lost(run: Path, said: str) -> str:
 
 def _no_run(given: Path) -> str:
     """Say what was given in place of a run folder, and what would do."""
-    if given.is_file():
+    # Path.is_file raises on a name that is too long.
+    if os.path.isfile(given):  # noqa: PTH113
         return f"{given} is a file; give a run folder such as results/RUN (`bench runs list` shows them)"
-    if not given.is_dir():
+    if not os.path.isdir(given):  # noqa: PTH112
         return f"there is no run folder {given}; `bench runs list` shows those in results/, and `bench run` makes one"
     inside = [path.name for path in runs_in(given)]
     if inside:
@@ -344,7 +347,12 @@ def numbered(run: Path, kind: str) -> dict[int, Path]:
 
 def is_run(folder: Path) -> bool:
     """Return whether a folder holds a run, though its ``run.json`` may be damaged or gone."""
-    return (folder / "run.json").exists() or any(numbered(folder, kind) for kind in ("attempts", "journal"))
+    try:
+        return (folder / "run.json").exists() or any(
+            numbered(folder, kind) for kind in ("attempts", "journal")
+        )
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def find_run(given: Path, results: Path) -> Path:

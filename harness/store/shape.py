@@ -6,7 +6,7 @@ left alone: a newer gapbench may add some under the same schema.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
 
-Shape = str | list[Any] | dict[str, Any]
-"""A word of :data:`_IS`, ``… or null`` behind it; [the shape of each]; {key: shape}, a key that may lack ends in ``?``."""
+Shape = str | list[Any] | dict[str, Any] | tuple[Any]
+"""A word of :data:`_IS`, ``… or null`` behind it; [the shape of each]; {key: shape}, a key that may lack ends in ``?``;
+(the shape of what may be null,)."""
 
 _EXACT = 2**53
 """Up to here a float holds every whole number."""
@@ -56,16 +57,21 @@ _IS: Mapping[str, Callable[[Any], bool]] = {
     "open or closed": lambda value: value in ("open", "closed"),
 }
 
+_COST: Shape = {
+    "gpus?": "a number", "usd_per_gpu_hour?": "a number or null", "usd_per_gpu_hour_low?": "a number or null",
+    "usd_per_gpu_hour_high?": "a number or null", "input_usd_per_mtok?": "a number", "output_usd_per_mtok?": "a number",
+    "cached_input_usd_per_mtok?": "a number or null",
+}  # fmt: skip
 _MODEL: Shape = {
     "id": "a text", "runner": "a text", "name": "a text", "weights": "open or closed", "released": "a day or null",
     "base_url": "a text or null", "simulated": "true or false", "params": "a mapping", "options": "a mapping",
-    "cost": "a mapping or null", "facts": "a mapping",
+    "cost": (_COST,), "facts": "a mapping",
 }  # fmt: skip
 _CELL: Shape = {
     "cell_id": "a text", "model_id": "a text", "task": "a text", "category": "a text", "load_kind": "a text",
     "load_value": "a number", "load?": "a mapping or null", "planned": "a count", "started_at": "a time or null",
     "wall_s": "a number or null", "counters_before": "a mapping or null", "counters_after": "a mapping or null",
-    "lag_p99_s": "a number or null",
+    "lag_p99_s": "a number or null", "workers?": ([{"cpu_share": "a number"}],),
 }  # fmt: skip
 _RUN: Shape = {
     "run_id": "a plain name", "suite": "a text", "suite_sha256": "a text", "selection?": "a mapping",
@@ -98,11 +104,14 @@ def manifest_fault(manifest: Any) -> str | None:
     return None
 
 
-def _faults(value: Any, shape: Shape, key: str) -> Iterable[str]:
+def _faults(value: Any, shape: Shape, key: str) -> Iterator[str]:
     if isinstance(shape, str):
         word = shape.removesuffix(" or null")
         if not (_IS[word](value) or (value is None and word != shape)):
             yield f"{key}: found {_short(value)}; expected {shape}"
+    elif isinstance(shape, tuple):
+        if value is not None:
+            yield from _faults(value, shape[0], key)
     elif isinstance(shape, list):
         if not isinstance(value, list):
             yield f"{key}: found {_short(value)}; expected a list"

@@ -50,6 +50,14 @@ def changed(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda run: run.update(started_at="yesterday"), "started_at: found 'yesterday'; expected a time"),
         (lambda run: run.update(models={}), "models: found {}; expected a list"),
         (lambda run: run.update(selection=[]), r"selection: found \[\]; expected a mapping"),
+        (
+            lambda run: run["cells"][0].update(workers=[{}]),
+            r"cells\[0\]\.workers\[0\]\.cpu_share: is not there",
+        ),
+        (
+            lambda run: run["models"][0].update(cost={"input_usd_per_mtok": "dear"}),
+            r"models\[0\]\.cost\.input_usd_per_mtok: found 'dear'; expected a number",
+        ),
         (lambda run: run.pop("schema"), "schema: is not there"),
     ],
 )
@@ -77,6 +85,7 @@ def test_what_is_given_in_place_of_a_run_is_said(run: Path) -> None:
     for given, said in (
         (run / "run.json", "is a file; give a run folder"),
         (run.parent, r"is no run folder, it holds 1; give one of them, such as .*results/run"),
+        (run / ("long" * 100), "there is no run folder"),
         (run / "nothing", "there is no run folder .*nothing; `bench runs list`"),
     ):
         with pytest.raises(ResultsError, match=said):
