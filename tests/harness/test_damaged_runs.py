@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harness.carry import carry
 from harness.errors import LostError, ResultsError
 from harness.store import RunTail, RunWriter, read_attempts, read_manifest, read_payload
 from harness.store.overlay import write_scores
 from harness.verify import repair, verify
-from tests.makers import ATTEMPT, attempt, payload
+from tests.makers import ATTEMPT, attempt, payload, plan
 from tests.run_folders import some_answers, write_run
 
 
@@ -220,3 +221,35 @@ def test_a_pipe_for_a_lock_is_not_waited_for(run: Path) -> None:
     os.mkfifo(run / "run.lock")
 
     assert [] == verify(run)
+
+
+def test_a_new_name_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is synced after each file that was renamed in it, and once for a journal."""
+    synced: list[str] = []
+    sync = os.fsync
+
+    def seen(number: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{number}")).name)  # noqa: PTH115 - no file of its own
+        sync(number)
+
+    with RunWriter(tmp_path / "run") as writer:
+        monkeypatch.setattr(os, "fsync", seen)
+        writer.write_manifest({})
+        assert ["run.json.tmp", "run"] == synced
+        synced.clear()
+        writer.add(ATTEMPT, payload(ATTEMPT))
+        writer.sync()
+        assert ["run", "journal-00001.jsonl"] == synced
+        synced.clear()
+    assert ["payload-00001.parquet.tmp", "run", "attempts-00001.parquet.tmp", "run"] == synced
+
+
+def test_images_are_not_carried_over_through_a_link(run: Path, tmp_path: Path) -> None:
+    """The old run may be somebody else's: its links could name any file of ours."""
+    (tmp_path / "mine").write_text("precious")
+    (run / "media").mkdir()
+    (run / "media" / ("0" * 64)).symlink_to(tmp_path / "mine")
+    with RunWriter(tmp_path / "results" / "new") as writer:
+        carry(run, plan(), writer, {"cells": []})
+
+    assert not (tmp_path / "results" / "new" / "media").exists()
