@@ -51,15 +51,23 @@ class Selection:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Selection:
-        """Return the selection that a run was started with."""
-        return cls(
-            value["suite"],
-            tuple(value["models"]),
-            tuple(value["tasks"]),
-            value["limit"],
-            bool(value.get("allow_code")),
-        )
+    def from_json(cls, value: Any) -> Selection:
+        """Return the selection that a run was started with.
+
+        Raises:
+            InputError: The run does not say it, as one that was imported; or it is damaged.
+        """
+        given = value if isinstance(value, dict) else {}
+        models, tasks, limit = given.get("models"), given.get("tasks"), given.get("limit")
+        lists = [names for names in (models, tasks) if isinstance(names, list)]
+        words = [given.get("suite"), *(name for names in lists for name in names)]
+        if (
+            len(lists) < 2
+            or not all(isinstance(word, str) for word in words)
+            or not (limit is None or type(limit) is int)
+        ):
+            raise InputError(f"run.json: selection: found {value!r}; it does not say which suite was run")
+        return cls(given["suite"], tuple(lists[0]), tuple(lists[1]), limit, bool(given.get("allow_code")))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A changed suite's new run, begun with the rows of the old one whose question is still the same.
 
-The old run stays as it is. A request is the same when cell, sample, repeat, prompt (by hash), parameters, model,
-runner and target are; whatever else changed, its answer would be asked for in the same words and held against
-the same truth. It keeps its score: ``bench score`` scores anew where a scorer's options changed.
+The old run stays as it is. A request is the same when cell, sample, repeat, prompt (by hash), parameters, target and
+all that says who answers (runner, model, base_url, serve, engine, options) are; whatever else changed, its answer
+would be asked for in the same words and held against the same truth. It keeps its score: ``bench score`` scores anew where a scorer's options changed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.manifest import model_changes
 from harness.plan import Plan
-from harness.store import RunWriter, attempts_of, read_manifest, read_payload
+from harness.store import RunWriter, attempts_of, left_waiting, read_manifest, read_payload
 from harness.values import Attempt, Payload, canonical_json, prompt_sha256
 
 Question = tuple[str, str, int]
@@ -32,23 +33,29 @@ def carry(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str, Any]) ->
     Raises:
         ResultsError: The old run cannot be read, or the new one not written.
     """
+    before = read_manifest(old)
+    others = {model.id for model in plan.models if model_changes(before, model)}
     asked = dict(_questions(plan))
     kept, cells = 0, set()
-    for row, texts in _rows(old):
+    rows = list(_rows(old))
+    waiting = left_waiting(old, [row for row, _ in rows])
+    for place, (row, texts) in enumerate([*rows, *waiting]):
         expected = asked.get((row.cell_id, row.sample_id, row.repeat))
-        if expected is None or expected != _question(row, texts):
+        if row.model_id in others or expected is None or expected != _question(row, texts):
             continue
         kept += row.final
         cells.add(row.cell_id)
         run_id = writer.folder.name
         now = replace(row, run_id=run_id, suite=plan.suite, suite_sha256=plan.suite_sha256)
-        writer.add(now, replace(texts, run_id=run_id))
-    before = {cell["cell_id"]: cell for cell in read_manifest(old)["cells"]}
+        (writer.add if place < len(rows) else writer.waiting.hold)(now, replace(texts, run_id=run_id))
+    entries = {cell["cell_id"]: cell for cell in before["cells"]}
     for cell in manifest["cells"]:
         if cell["cell_id"] in cells:
-            cell.update({name: before[cell["cell_id"]].get(name) for name in _STRETCH})
+            cell.update({name: entries[cell["cell_id"]].get(name) for name in _STRETCH})
     manifest["continues"] = old.name
     for image in (old / "media").glob("*"):
+        if image.is_symlink():  # A folder of somebody else's could name any file of ours.
+            continue
         writer.add_media(image.name, image.read_bytes())
     return kept
 

@@ -7,6 +7,7 @@
     |   +-- DocumentError       a YAML or data file: names file, line and key
     |   +-- ResultsError        a results folder: missing, half-written, newer schema, locked
     |   |   +-- DiskError       the disk gave out while a run was written: exit 1, resumable
+    |   |   +-- LostError       a run's manifest is damaged or gone: made anew by --resume with the suite
     |   +-- SetupError          this machine lacks something: a key, a package, a program
     +-- RunnerError             one request failed: becomes an ``infra`` row, never an exit
 
@@ -82,6 +83,10 @@ class DiskError(ResultsError):
     """The disk gave out while a run was written: the run is broken, not the input; it can be resumed."""
 
     exit_code = 1
+
+
+class LostError(ResultsError):
+    """A run folder whose ``run.json`` is damaged or gone; its rows may still be whole."""
 
 
 class SetupError(InputError):

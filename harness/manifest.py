@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import platform
 import secrets
@@ -13,9 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from harness.errors import ResultsError
 from harness.plan import Cell, Load, Plan, PlannedSearch
 from harness.schema import SCHEMA_VERSION
-from harness.values import Model
+from harness.values import Attempt, Model
 
 PACKAGES = ("gapbench", "openai", "anthropic", "google-genai", "httpx2", "uvloop", "genai-prices", "vllm")
 
@@ -71,6 +73,53 @@ def opening(
     }
 
 
+def with_rows(manifest: Mapping[str, Any], plan: Plan, rows: Sequence[Attempt]) -> dict[str, Any]:
+    """Return the manifest of a run whose own was lost: as it opened, with what its rows say of the time since.
+
+    Versions and machine are those of now; ``remade_at`` says so. Counters and the order of a search's tries are gone.
+
+    Args:
+        manifest: As :func:`opening` gives it.
+        plan: The plan that it opens.
+        rows: All that the run has.
+
+    Raises:
+        ResultsError: The rows are of another run, suite or selection.
+    """
+    run_id = manifest["run_id"]
+    planned = {
+        (cell.cell_id, request.sample.sample_id, request.repeat)
+        for cell in plan.cells
+        for request in cell.requests
+    }
+    reached_s: dict[str, dict[datetime, float]] = {}
+    for row in rows:
+        if row.run_id != run_id:
+            raise ResultsError(f"the rows are of run {row.run_id!r}; rename the folder {run_id!r} to that")
+        if row.suite_sha256 != plan.suite_sha256:
+            raise ResultsError(
+                f"the rows of {run_id} are of a suite with other content; name it as it was then"
+            )
+        if row.load_kind != "search" and (row.cell_id, row.sample_id, row.repeat) not in planned:
+            raise ResultsError(
+                f"{run_id} has rows of {row.cell_id}, sample {row.sample_id!r}, which is not picked; "
+                "give --model, --task and --limit as they were then"
+            )
+        stretches = reached_s.setdefault(row.cell_id, {})
+        stretches[row.started_at] = max(stretches.get(row.started_at, 0.0), row.done_s or 0.0)
+    cells = [dict(cell) for cell in manifest["cells"]]
+    for cell in cells:
+        stretches = reached_s.get(cell["cell_id"], {})
+        if stretches:
+            # A cell's clock stops when its last row is there.
+            cell.update(started_at=utc_text(min(stretches)), wall_s=sum(stretches.values()))
+    began = min((at for stretches in reached_s.values() for at in stretches), default=datetime.now(UTC))
+    return {
+        **manifest, "cells": cells, "started_at": utc_text(began), "state": "interrupted",
+        "reason": "run.json was lost", "remade_at": utc_text(datetime.now(UTC)),
+    }  # fmt: skip
+
+
 def _model(model: Model, *, simulated: bool) -> dict[str, Any]:
     return {
         "id": model.id,
@@ -121,7 +170,7 @@ def add_stretch(
         seconds: How long it took.
         is_whole: False: only as long as the rows tell of a session that was killed; one that is counted stands.
     """
-    stretches = entry.setdefault("stretches_s", {})
+    stretches = entry["stretches_s"] = entry.get("stretches_s") or {}
     begun = utc_text(started_at)
     if is_whole:
         stretches[begun] = seconds
@@ -165,27 +214,70 @@ def find(rows: Sequence[dict[str, Any]], key: str, value: str) -> dict[str, Any]
 
 def changed(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
     """Return in words what differs between a run and the plan that would go on with it; [] for nothing."""
+    is_other_suite = manifest["suite_sha256"] != plan.suite_sha256
     differences: list[str] = []
-    if manifest["suite_sha256"] != plan.suite_sha256:
-        differences.append("the suite's content")
-    before = {task["name"]: task["sha256"] for task in manifest["tasks"]}
-    now = {task.name: task.sha256 for task in plan.tasks}
-    differences += [
-        f"task {name}" for name in sorted(before.keys() & now.keys()) if before[name] != now[name]
-    ]
+    if is_other_suite:
+        models = ((model, model_changes(manifest, model)) for model in plan.models)
+        differences += [f"model {model.id} ({', '.join(keys)})" for model, keys in models if keys]
+        differences += [
+            f"{name} (was {manifest[name]})"
+            for name in ("seed", "repeats", "margin_points")
+            if manifest[name] not in {None, getattr(plan, name)}
+        ]
+    differences += [f"task {name}" for name in changed_tasks(manifest, plan)]
     # The cells of a search are added as they are tried; the search itself is what was picked.
-    cells_before = {cell["cell_id"] for cell in manifest["cells"] if cell["load_kind"] != "search"}
+    before = {cell["cell_id"]: cell for cell in manifest["cells"] if cell["load_kind"] != "search"}
     searches_before = {search["search_id"] for search in manifest.get("searches", ())}
-    cells_now = {cell.cell_id for cell in plan.cells}
-    if cells_before != cells_now or searches_before != {search.search_id for search in plan.searches}:
-        differences.append("the models, tasks or loads picked")
-    traces = {cell["cell_id"]: (cell.get("load") or {}).get("trace_sha256") for cell in manifest["cells"]}
-    differences += [
-        f"the trace of load {cell.load.label}"
-        for cell in plan.cells
-        if cell.load.trace_sha256 is not None and traces.get(cell.cell_id) != cell.load.trace_sha256
-    ]
+    now = {cell.cell_id: cell for cell in plan.cells}
+    ids = (before.keys() | searches_before) ^ (now.keys() | {search.search_id for search in plan.searches})
+    if ids:
+        differences.append(f"the models, tasks or loads picked ({_few(sorted(ids))})")
+    for load, kept in {
+        cell.load: before[name].get("load") or {} for name, cell in now.items() if name in before
+    }.items():
+        if load.trace_sha256 is not None and kept.get("trace_sha256") != load.trace_sha256:
+            differences.append(f"the trace of load {load.label}")
+        elif is_other_suite and kept != _in_json(_load(load)):
+            differences.append(f"the settings of load {load.label}")
+    if is_other_suite and not differences:
+        differences.append("the suite's content (its params, retries, timeouts, judges or words)")
     return differences
+
+
+def changed_tasks(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
+    """Return the names of the tasks whose document, data or scorer's code is not what it was in a run."""
+    before = {task["name"]: task["sha256"] for task in manifest["tasks"]}
+    return [task.name for task in plan.tasks if before.get(task.name, task.sha256) != task.sha256]
+
+
+_SPEAKS = ("runner", "name", "weights", "base_url", "params", "options")
+"""What of a model decides who answers, and how it is asked."""
+
+
+def model_changes(manifest: Mapping[str, Any], model: Model) -> list[str]:
+    """Return the suite's keys that a model has otherwise than in a run; [] for none, or where the run has no such model."""
+    before = next((known for known in manifest["models"] if known["id"] == model.id), None)
+    if before is None:
+        return []
+    now = _in_json(_model(model, simulated=False))
+    keys: list[str] = []
+    for name in _SPEAKS:
+        if name == "options":
+            options, given = before["options"], now["options"]
+            keys += [key for key in sorted(options.keys() | given) if options.get(key) != given.get(key)]
+        elif before[name] != now[name]:
+            keys.append("model" if name == "name" else name)
+    return keys
+
+
+def _in_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping as it comes back from ``run.json``."""
+    found: dict[str, Any] = json.loads(json.dumps(value, default=str))
+    return found
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def versions() -> dict[str, str]:

@@ -27,7 +27,7 @@ MIRROR = Path("results/.remote/s3")
 PROBE = ".gapbench"
 """Written beside the runs before one begins: a store that refuses is found out before anything is spent."""
 _SYNCED = ".synced.json"
-_STAYS_HERE = re.compile(r"run\.lock|journal-.*|.*\.tmp|\.synced\.json")
+_STAYS_HERE = re.compile(r"run\.lock|journal-.*|waiting-.*|.*\.tmp|\.synced\.json")
 _Stamp = tuple[int, int]
 """Bytes of an object, and the instant at which it was written."""
 
@@ -172,8 +172,9 @@ def _compared(store: fs.FileSystem, place: str, run: Path) -> _Sides:
     }
     there, known = _listed(store, place), _known(run)
     same, up, down = dict(known), [], []
-    # Rows that are still in a journal have been paid for and are nowhere else.
-    new_here, new_there = [path.name for path in run.glob("journal-*") if path.stat().st_size], []
+    # What is still in a journal, or waits for its score, has been paid for and is nowhere else.
+    unsent = [*run.glob("journal-*"), *run.glob("waiting-*")]
+    new_here, new_there = [path.name for path in unsent if path.stat().st_size], []
     for name in sorted({*here, *there}, key=_order):
         mine, theirs = here.get(name), there.get(name)
         was_mine, was_theirs = known.get(name, (None, None))

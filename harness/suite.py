@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os.path
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -287,6 +289,10 @@ def load_suite(path: Path) -> Suite:
         # An installed gapbench has no checkout around it: the README's paths name the packaged suites too.
         if str(path.parent) in {".", "tasks/suites"} and os.path.isfile(builtin):  # noqa: PTH113
             path = builtin
+        elif not os.path.exists(path) and (near := _near(path)):  # noqa: PTH110 - as above
+            raise DocumentError(
+                f"no such file; did you mean {near}? `bench list suites` names the built-in ones", file=path
+            )
     document = read_document(path)
     refuse_keys(document)
     suite = check(document, Suite)
@@ -301,6 +307,16 @@ def load_suite(path: Path) -> Suite:
     _refuse_bare_words(document)
     suite._document = document  # noqa: SLF001 - pydantic sets private attributes only after validation
     return suite
+
+
+def _near(path: Path) -> str | None:
+    """Return the suite that a name comes nearest to: a built-in one, or a file beside it."""
+    builtin = [file.stem for file in _builtin_folder().glob("*.yaml")] if str(path.parent) == "." else []
+    beside: dict[str, Path] = {}
+    with suppress(OSError, ValueError):  # a name that is too long, or holds a NUL
+        beside = {file.name: file for file in path.parent.glob("*.y*ml")}
+    near = difflib.get_close_matches(path.name, [*builtin, *beside], 1)
+    return str(beside.get(near[0], near[0])) if near else None
 
 
 def _refuse_twice(document: Document, where: str, what: str, names: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from harness.document import PATH_NAME, WORD, Document, Path_, Strict, check, re
 from harness.errors import DocumentError, SetupError
 from harness.generated import generate_rows
 from harness.grader import Grader
+from harness.named_code import ALLOW_CODE, code_digests, scorer_of
 from harness.renderer import Renderer
 from harness.values import Params, Role, Sample, canonical_json, sha256
 
@@ -216,11 +217,11 @@ def load_task(
         SetupError: A Hugging Face data set cannot be had.
     """
     allow_code = allow_code or source.file.resolve().is_relative_to(_builtin_folder().resolve())
-    scorer_name, scorer_options = _scorer(task, source, path, allow_code=allow_code)
+    scorer_name, scorer_options = scorer_of(task.scorer, source, path, allow_code=allow_code)
     if isinstance(task.data, GeneratedData):
         file = source.file.parent / task.data.generator
         if not allow_code:
-            raise source.error((*path, "data"), f"{file} is code that makes the rows; {_ALLOW_CODE}")
+            raise source.error((*path, "data"), f"{file} is code that makes the rows; {ALLOW_CODE}")
         if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
             raise source.error((*path, "data"), f"no such file: {file}")
         rows, digest = generate_rows(file, task.data.arguments, limit)
@@ -257,7 +258,16 @@ def load_task(
         name=task.name,
         category=task.category,
         version=task.version,
-        sha256=sha256(canonical_json([task.model_dump(mode="json"), digest, renderer.image_digests()])),
+        sha256=sha256(
+            canonical_json(
+                [
+                    task.model_dump(mode="json"),
+                    digest,
+                    renderer.image_digests(),
+                    *code_digests(scorer_options),
+                ]
+            )
+        ),
         samples=tuple(samples),
         scorer_name=scorer_name,
         scorer_options=scorer_options,
@@ -268,26 +278,6 @@ def load_task(
         scorer_place=source.place((*path, "scorer")),
         origin=origin,
     )
-
-
-_ALLOW_CODE = "it would run with your rights: read it, then add --allow-code"
-
-
-def _scorer(
-    task: TaskDocument, source: Document, path: Path_, *, allow_code: bool
-) -> tuple[str | None, dict[str, Any]]:
-    """Return the scorer's name and options; a function of the user's own is the scorer ``python``."""
-    named = dict(task.scorer) if isinstance(task.scorer, dict) else {"name": task.scorer}
-    if "python" in named or named["name"] == "python":
-        function = named.pop("python", None) or named.get("function")
-        if not function:
-            raise source.error((*path, "scorer"), "names no function; write {python: module:function}")
-        if not allow_code:
-            raise source.error(
-                (*path, "scorer"), f"{function} is code that judges the replies; {_ALLOW_CODE}"
-            )
-        named |= {"name": "python", "function": function, "folder": str(source.file.parent.resolve())}
-    return named.pop("name"), named
 
 
 @lru_cache

@@ -8,18 +8,20 @@ a disk, a copy or a hand has done. Repair never throws rows away: a file that ca
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.errors import ResultsError
+from harness.errors import DiskError
 from harness.manifest import utc_text
-from harness.store import RunWriter, read_manifest
+from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
+from harness.store import RunWriter, numbered, pair_of, read_manifest, set_aside, write_table
 
 KEY = ("cell_id", "sample_id", "repeat", "attempt")
 Kind = Literal["damage", "leftover"]
@@ -53,6 +55,7 @@ def verify(run: Path) -> list[Finding]:
     findings += [*attempts.findings, *payload.findings]
     findings += _partners(run, attempts, payload)
     findings += _journals(run, attempts)
+    findings += _waiting(run)
     findings += _finals(manifest, attempts)
     findings += [
         Finding("leftover", path.name, "a file that was being written", "it is removed")
@@ -73,10 +76,10 @@ def repair(run: Path) -> list[Finding]:
         ResultsError: The folder is no run, another process is writing it, or it cannot be written.
     """
     findings = verify(run)
-    with RunWriter(run) as writer:  # takes the lock, and closes what journals hold
+    with _disk(run), RunWriter(run) as writer:  # takes the lock, and closes what journals hold
         attempts, payload = _Parts(run, "attempts"), _Parts(run, "payload")
         for path in [*attempts.unreadable, *payload.unreadable]:
-            _set_aside(run, path)
+            set_aside(run, path.name)
         for number, table in attempts.tables.items():
             texts = payload.tables.get(number)
             if texts is None:
@@ -84,14 +87,14 @@ def repair(run: Path) -> list[Finding]:
             missing = _keys(table) - _keys(texts)
             if missing:
                 attempts.tables[number] = _without(table, missing)
-                _rewrite(attempts.paths[number], attempts.tables[number])
+                write_table(attempts.paths[number], attempts.tables[number])
         for number in payload.tables.keys() - attempts.tables.keys():
-            _set_aside(run, payload.paths[number])
+            set_aside(run, payload.paths[number].name)
         _one_final_each(attempts)
         for path in run.glob("*.tmp"):
             path.unlink()
         for path in _bad_media(run):
-            _set_aside(run, path)
+            set_aside(run, f"media/{path.name}")
         manifest = read_manifest(run)
         planned = {cell["cell_id"]: cell["planned"] for cell in manifest["cells"]}
         done = sum(len(rows) for rows in _by_final(attempts).values())
@@ -105,17 +108,32 @@ def repair(run: Path) -> list[Finding]:
     return findings
 
 
+@contextmanager
+def _disk(run: Path) -> Iterator[None]:
+    """Say what the disk said in one line."""
+    try:
+        yield
+    except OSError as exc:
+        raise DiskError(f"cannot repair {run}: {exc.strerror or exc}; make room and repair it again") from exc
+
+
 def is_held(run: Path) -> bool:
     """Return whether a process is writing the run."""
     import fcntl  # noqa: PLC0415 - not on every platform, and reading a run needs none
 
     try:
-        with (run / "run.lock").open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        # What somebody else's folder has by that name may be a link, or a pipe that would be waited for.
+        lock = os.open(run / "run.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
     except OSError:
         return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
     return False
 
 
@@ -123,18 +141,14 @@ class _Parts:
     """The closed parts of one kind, read as far as they can be."""
 
     def __init__(self, run: Path, kind: str) -> None:
-        self.paths = {
-            int(path.stem.rsplit("-", 1)[1]): path for path in sorted(run.glob(f"{kind}-*.parquet"))
-        }
+        self.paths = numbered(run, kind)
         self.tables: dict[int, pa.Table] = {}
         self.unreadable: list[Path] = []
         self.findings: list[Finding] = []
         for number, path in self.paths.items():
             try:
-                self.tables[number] = pq.ParquetFile(path.absolute()).read()
-                _keys(self.tables[number])
-            except (pa.ArrowException, OSError, KeyError) as exc:
-                self.tables.pop(number, None)
+                self.tables[number] = _checked(path, ATTEMPT_SCHEMA if kind == "attempts" else PAYLOAD_SCHEMA)
+            except (pa.ArrowException, OSError, ValueError) as exc:
                 self.unreadable.append(path)
                 said = (str(exc) or type(exc).__name__).splitlines()[0][:200]
                 self.findings.append(
@@ -147,6 +161,39 @@ class _Parts:
                 )
 
 
+def _checked(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a part whose pages, columns and values are what they should be.
+
+    Raises:
+        OSError: It cannot be read, or a page is not what its checksum says.
+        ArrowException: It is no Parquet.
+        ValueError: A column is not as the schema has it.
+    """
+    table = pq.ParquetFile(path.absolute(), page_checksum_verification=True).read()
+    table.validate(full=True)
+    there = set(table.column_names)
+    unknown = sorted(there - set(schema.names))
+    if len(there) < len(table.column_names):
+        raise ValueError("a column is there twice")
+    for field in schema:
+        if field.name not in there:
+            # An older part lacks columns, and a newer one has others: one that does both has a broken name.
+            if unknown or not field.nullable:
+                named = f", and has {unknown[0]!r}" if unknown else ""
+                raise ValueError(f"it lacks column {field.name!r}{named}")
+            continue
+        column = table.column(field.name)
+        if not _plain(column.type).equals(_plain(field.type)):
+            raise ValueError(f"column {field.name!r} is {column.type}; expected {field.type}")
+        if column.null_count and not field.nullable:
+            raise ValueError(f"column {field.name!r} lacks {column.null_count} values")
+    return table
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
 def _keys(table: pa.Table) -> set[tuple[Any, ...]]:
     columns = [table.column(name).to_pylist() for name in KEY]
     return set(zip(*columns, strict=True))
@@ -154,7 +201,7 @@ def _keys(table: pa.Table) -> set[tuple[Any, ...]]:
 
 def _partners(run: Path, attempts: _Parts, payload: _Parts) -> Iterator[Finding]:
     """Yield parts whose rows are not the same on both sides."""
-    journals = {int(path.stem.rsplit("-", 1)[1]) for path in run.glob("journal-*.jsonl")}
+    journals = numbered(run, "journal")
     for number, table in attempts.tables.items():
         name = attempts.paths[number].name
         if number not in payload.paths:
@@ -184,18 +231,18 @@ def _partners(run: Path, attempts: _Parts, payload: _Parts) -> Iterator[Finding]
 
 
 def _journals(run: Path, attempts: _Parts) -> Iterator[Finding]:
-    for path in sorted(run.glob("journal-*.jsonl")):
+    for number, path in numbered(run, "journal").items():
         lines = path.read_bytes().split(b"\n")
         torn = bool(lines.pop())
-        bad = sum(not _is_pair(line) for line in lines)
+        bad = sum(pair_of(line) is None for line in lines)
         if bad:
             yield Finding(
                 "damage",
                 path.name,
                 f"{bad} of {len(lines)} lines are no rows",
-                "they are left out; --resume repeats them",
+                "they are moved to damaged/; --resume repeats them",
             )
-        if int(path.stem.rsplit("-", 1)[1]) in attempts.paths:
+        if number in attempts.paths:
             yield Finding("leftover", path.name, "its rows are in a part already", "it is removed")
         elif not is_held(run):
             tail = ", and a torn line that was never reported as done" if torn else ""
@@ -207,12 +254,21 @@ def _journals(run: Path, attempts: _Parts) -> Iterator[Finding]:
             )
 
 
-def _is_pair(line: bytes) -> bool:
-    try:
-        pair = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, dict) for part in pair)
+def _waiting(run: Path) -> Iterator[Finding]:
+    """Yield files of answers that a writer left before their scorer was done."""
+    for path in [] if is_held(run) else numbered(run, "waiting").values():
+        *lines, _ = path.read_bytes().split(b"\n")
+        bad = sum(pair_of(line) is None for line in lines)
+        if bad:
+            yield Finding(
+                "damage", path.name, f"{bad} of {len(lines)} lines are no rows", "none: --resume repeats them"
+            )
+        yield Finding(
+            "leftover",
+            path.name,
+            f"up to {len(lines) - bad} answers of an interrupted writer wait for their score",
+            "none: --resume scores them",
+        )
 
 
 def _by_final(attempts: _Parts) -> dict[str, set[tuple[Any, ...]]]:
@@ -278,28 +334,13 @@ def _one_final_each(attempts: _Parts) -> None:
         attempts.tables[number] = table.set_column(
             index, table.schema.field(index), pa.array(final, pa.bool_())
         )
-        _rewrite(attempts.paths[number], attempts.tables[number])
+        write_table(attempts.paths[number], attempts.tables[number])
 
 
 def _without(table: pa.Table, keys: set[tuple[Any, ...]]) -> pa.Table:
     columns = [table.column(name).to_pylist() for name in KEY]
     kept: Sequence[bool] = [key not in keys for key in zip(*columns, strict=True)]
     return table.filter(pa.array(kept, pa.bool_()))
-
-
-def _rewrite(path: Path, table: pa.Table) -> None:
-    partial = path.with_suffix(".tmp")
-    pq.write_table(table, partial.absolute(), compression="zstd")
-    partial.replace(path)
-
-
-def _set_aside(run: Path, path: Path) -> None:
-    folder = run / "damaged"
-    try:
-        folder.mkdir(exist_ok=True)
-        path.replace(folder / path.name)
-    except OSError as exc:
-        raise ResultsError(f"cannot move {path} to {folder}: {exc.strerror}") from exc
 
 
 def _bad_media(run: Path) -> list[Path]:

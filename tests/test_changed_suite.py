@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,13 @@ params: {{max_tokens: {max_tokens}}}
 """
 
 
-def write(count: int, max_tokens: int = 64, changed: int = 0) -> None:
+def write(count: int, max_tokens: int = 64, changed: int = 0, replaced: tuple[str, str] = ("-", "-")) -> None:
     rows = [
         {"id": f"q{n}", "question": f"What is {n} + {1 + (n < changed)}?", "answer": n + 1 + (n < changed)}
         for n in range(count)
     ]
     Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    Path("suite.yaml").write_text(SUITE.format(max_tokens=max_tokens))
+    Path("suite.yaml").write_text(SUITE.format(max_tokens=max_tokens).replace(*replaced))
 
 
 @pytest.fixture
@@ -41,6 +42,13 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def newest(old: Path) -> Path:
     return next(path for path in old.parent.iterdir() if path != old)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
 
 
 def asked(run: Path) -> int:
@@ -80,11 +88,67 @@ def test_other_parameters_are_another_question(old: Path) -> None:
     assert 20 == asked(newest(old))
 
 
-def test_the_new_run_takes_the_options_of_this_call(old: Path) -> None:
-    """Its answers are kept where --cache says."""
-    write(22)
+def test_a_model_that_is_served_otherwise_is_asked_anew(
+    old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows of two servers are not one model's; the keys that changed are named."""
+    write(20, replaced=("skill", "seed: 3, skill"))
+    assert 2 == invoke(["run", "--resume", old.name, "--yes"])
+    assert "model open (sim) changed since it began" in capsys.readouterr().err
 
-    assert 0 == invoke(
-        ["run", "--resume", old.name, "--yes", "--quiet", "--accept-changes", "--cache", "kept"]
+    assert 0 == invoke(["run", "--resume", old.name, "--accept-changes", "--yes", "--quiet"])
+    assert 20 == asked(newest(old)) == len(read_attempts([newest(old)]))
+
+
+def test_a_change_of_none_of_the_known_keys_is_said_too(
+    old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every row holds."""
+    write(20, replaced=("params", "timeouts: {total_s: 50}\nparams"))
+
+    assert 2 == invoke(["run", "--resume", old.name, "--yes"])
+    assert "the suite's content (its params, retries, timeouts" in capsys.readouterr().err
+
+
+def test_a_changed_load_is_named(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its label."""
+    write(20, replaced=("params", "loads: [{concurrency: 8, warmup_requests: 1}]\nparams"))
+
+    assert 2 == invoke(["run", "--resume", old.name, "--yes"])
+    assert "the settings of load c8 changed since it began" in capsys.readouterr().err
+
+
+def test_options_hold_for_the_new_run_too(
+    old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--cache and --metrics-port were dropped."""
+    write(21)
+    options = ["--cache", str(tmp_path / "kept"), "--metrics-port", str(free_port())]
+    assert 0 == invoke(["run", "--resume", old.name, "--accept-changes", "--yes", *options])
+
+    assert "metrics at http://127.0.0.1:" in capsys.readouterr().out
+    assert list((tmp_path / "kept").rglob("*.json"))
+
+
+def test_the_code_of_a_scorer_is_part_of_its_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An edited function is a changed task; kept rows keep their score, and it is said how to score them anew."""
+    monkeypatch.chdir(tmp_path)
+    write(3, replaced=("scorer: numeric", 'scorer: {python: "mine_to_edit:judge"}'))
+    code = Path("mine_to_edit.py")
+    code.write_text("def judge(reply, row):\n    return 1\n")
+    assert 0 == invoke(["run", "suite.yaml", "--allow-code", "--yes", "--quiet"])
+    run = next((tmp_path / "results").iterdir())
+    code.write_text("def judge(reply, row):\n    return 0\n")
+    capsys.readouterr()
+
+    assert 2 == invoke(["run", "--resume", run.name, "--yes"])
+    assert "task sums changed since it began" in capsys.readouterr().err
+    assert 0 == invoke(["run", "--resume", run.name, "--accept-changes", "--yes"])
+    said = capsys.readouterr().out
+    assert (
+        f"rows that still hold keep their score; score them anew with\n  bench score results/{newest(run).name}"
+        in said
     )
-    assert 2 == len(list(Path("kept").rglob("*.json")))
+    assert 0 == asked(newest(run))

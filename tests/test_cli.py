@@ -334,6 +334,41 @@ def test_calibration_wants_rising_levels(capsys: pytest.CaptureFixture[str]) -> 
     assert "expected whole numbers" in said(capsys, "calibrate", "--levels", "many", code=2)
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("quickstrat", "quickstart"), ("siute.yaml", "suite.yaml"), ("./siute.yml", "suite.yaml")],
+)
+@pytest.mark.usefixtures("here")
+def test_a_mistyped_suite_is_told_the_nearest(
+    capsys: pytest.CaptureFixture[str], given: str, meant: str
+) -> None:
+    """A built-in one, or a file beside it."""
+    assert f"{Path(given)}: no such file; did you mean {meant}?" in said(capsys, "run", given, code=2)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_suite_like_no_other_is_told_where_to_look(capsys: pytest.CaptureFixture[str]) -> None:
+    """No name is made up."""
+    assert "no such file; `bench init` writes a suite" in said(capsys, "run", "entirely-else", code=2)
+
+
+def test_what_is_no_run_folder_is_told_what_it_is(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A suite, the folder around, and the results folder."""
+    monkeypatch.chdir(finished.parents[1])
+    for given, word in (
+        ("suite.yaml", "suite.yaml is a file; give a run folder such as results/RUN"),
+        (".", "bench: . is no run folder: it has no run.json"),
+        (
+            "results",
+            f"results is no run folder, it holds 1; give one of them, such as results/{finished.name}",
+        ),
+    ):
+        assert word in said(capsys, "gap", given, code=2)
+        assert word in said(capsys, "runs", "verify", given, code=2)
+
+
 def test_capacity_of_a_run_without_a_search_wants_a_limit(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -351,9 +386,7 @@ def test_a_changed_suite_cannot_go_on(here: Path, capsys: pytest.CaptureFixture[
     capsys.readouterr()
     Path("suite.yaml").write_text(SUITE + "seed: 9\n")
 
-    assert "the suite's content changed since it began" in said(
-        capsys, "run", "--resume", run.name, "--yes", code=2
-    )
+    assert "seed (was 0) changed since it began" in said(capsys, "run", "--resume", run.name, "--yes", code=2)
 
 
 def test_an_unknown_price_is_a_warning_and_no_zero(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

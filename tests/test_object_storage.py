@@ -20,6 +20,7 @@ from harness.cli import invoke
 from harness.errors import InputError, ResultsError
 from harness.remote import PROBE, address_of, fetch, mirror_of, send
 from harness.store import read_attempts
+from tests.run_folders import an_attempt, manifest
 
 SUITE = """\
 name: far
@@ -329,7 +330,7 @@ def test_what_an_address_cannot_do_is_one_line(
     sent: Path, command: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says what would."""
-    (sent / "run.json").write_text('{"schema": 1}')
+    (sent / "run.json").write_text(json.dumps(manifest([an_attempt()]), default=str))
     send(sent)
 
     assert 2 == invoke(command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,27 +27,18 @@ def changes_of(assembly: Assembly, resumed: dict[str, Any] | None, *, accept: bo
         return differences
     raise ResultsError(
         f"run {resumed['run_id']} cannot go on: {said}; put back what changed, or give --accept-changes "
-        "for a new run that begins with the rows whose prompt, parameters, model and target are the same"
+        "for a new run that begins with the rows whose prompt, parameters, target and model (its server too) are the same"
     )
 
 
-def run_changed(
-    assembly: Assembly,
-    selection: Selection,
-    results: Path,
-    old: Path,
-    console: Console,
-    *,
-    quiet: bool,
-    **how: Any,
-) -> int:
-    """Begin a new run with what still holds of an old one; ``how`` is what :func:`conducted` takes beside it."""
+def begin_changed(
+    assembly: Assembly, selection: Selection, old: Path, folder: Path, console: Console
+) -> None:
+    """Begin a new run with what still holds of an old one."""
     from harness.carry import carry
-    from harness.commands.run import conducted, say
-    from harness.manifest import new_run_id, opening
+    from harness.manifest import changed_tasks, opening
     from harness.store import RunWriter, read_manifest
 
-    folder = results / new_run_id(assembly.suite.name, datetime.now(UTC))
     simulated = {model_id: runner.simulated for model_id, runner in assembly.runners.items()}
     with RunWriter(folder) as writer:
         manifest = opening(assembly.plan, folder.name, selection.as_json(), simulated)
@@ -59,13 +49,11 @@ def run_changed(
         f"{kept} of {assembly.plan.requests_total} requests still hold; new run {folder.name}",
         highlight=False,
     )
-    manifest = conducted(
-        assembly,
-        folder,
-        read_manifest(folder),
-        console,
-        selection=selection.as_json(),
-        quiet=quiet,
-        **how,
-    )
-    return say(manifest, folder, console, quiet=quiet)
+    tasks = changed_tasks(read_manifest(old), assembly.plan) if kept else []
+    if tasks:
+        console.print(
+            f"{', '.join(tasks)} changed: rows that still hold keep their score; score them anew with\n  bench score {folder}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -55,10 +55,15 @@ def _rows(kind: str, suite: str | None) -> Iterator[tuple[str, str]]:
 
         yield from scoring.names().items()
     elif kind == "runs":
+        from harness.errors import ResultsError
         from harness.store import read_manifest, runs_in
 
         for folder in runs_in(Path("results")):
-            manifest = read_manifest(folder)
+            try:
+                manifest = read_manifest(folder)
+            except ResultsError as exc:
+                yield folder.name, f"damaged: {exc}"
+                continue
             yield (
                 folder.name,
                 f"{manifest['state']}, {manifest['started_at']}, {len(manifest['models'])} models",

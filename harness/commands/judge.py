@@ -221,7 +221,7 @@ def _assembly(folder: Path, *, allow_code: bool) -> Assembly:
     from harness.assembly import Selection, assemble
     from harness.store import read_manifest
 
-    selection = Selection.from_json(read_manifest(folder)["selection"])
+    selection = Selection.from_json(read_manifest(folder).get("selection"))
     return assemble(replace(selection, allow_code=allow_code or selection.allow_code))
 
 
@@ -285,7 +285,7 @@ def _held(
     from harness.commands.run import conducted
     from harness.judging import judging_plan
     from harness.plan import merged
-    from harness.store import read_manifest
+    from harness.store import is_run
     from harness.values import Params
 
     params = merged(Params(max_tokens=1_024, temperature=0.0), judge.params)
@@ -296,6 +296,7 @@ def _held(
     console = Console(stderr=True)
     if not (quiet and yes):
         ask(held, console, ask=not yes, max_usd=max_usd)
-    before = read_manifest(judging) if (judging / "run.json").exists() else None
-    manifest = conducted(held, judging, before, console, selection={}, max_usd=max_usd, quiet=quiet)
+    manifest = conducted(
+        held, judging, console, goes_on=is_run(judging), selection={}, max_usd=max_usd, quiet=quiet
+    )
     return judging, 0 if manifest["state"] == "complete" else 1

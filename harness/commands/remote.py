@@ -58,11 +58,12 @@ def run_in(results: Path, given: Path, *, or_here: bool = False) -> Path | None:
         or_here: Whether one that was never sent to its address will do.
     """
     from harness.remote import fetch
+    from harness.store import is_run
 
-    folder = given if (given / "run.json").exists() else results / given
+    folder = given if is_run(given) else results / given
     if folder != given and _address(folder):
         fetch(folder, or_here=or_here)
-    return folder if (folder / "run.json").exists() else None
+    return folder if is_run(folder) else None
 
 
 @contextmanager

@@ -165,7 +165,7 @@ def run_folders(runs: Sequence[Path]) -> list[Path]:
         ResultsError: There is no such run.
     """
     from harness.errors import ResultsError
-    from harness.store import read_manifest, runs_in
+    from harness.store import find_run, runs_in
 
     if not runs:
         known = sorted(runs_in(Path("results")), key=lambda path: (path / "run.json").stat().st_mtime)
@@ -174,12 +174,7 @@ def run_folders(runs: Sequence[Path]) -> list[Path]:
                 "there is no run in results/; `bench run quickstart` makes one, or name a run folder"
             )
         return [known[-1]]
-    folders: list[Path] = []
-    for run in runs:
-        folder = run if (run / "run.json").exists() else Path("results") / run
-        read_manifest(folder if folder.exists() else run)
-        folders.append(folder)
-    return folders
+    return [find_run(run, Path("results")) for run in runs]
 
 
 def print_tables(folders: Sequence[Path], console: Console) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -43,7 +42,7 @@ Examples:
   bench run my.yaml --model gpt --model llama --limit 20
   bench run my.yaml --model vllm:meta-llama/Llama-3.3-70B-Instruct@http://127.0.0.1:8000/v1
   bench run my.yaml --max-usd 5          stop cleanly at five dollars
-  bench run --resume RUN_ID              go on; nothing finished is sent again""",
+  bench run --resume RUN                 go on; nothing finished is sent again""",
 )
 @click.argument("suite", required=False)
 @model_option
@@ -56,7 +55,9 @@ Examples:
     show_default=True,
     help="Results folder, or s3://BUCKET/PREFIX.",
 )
-@click.option("--resume", type=RunPath(), metavar="RUN_ID", help="Go on with an interrupted run.")
+@click.option(
+    "--resume", type=RunPath(), metavar="RUN", help="Go on with an interrupted run, by its id or its folder."
+)
 @click.option(
     "--accept-changes",
     is_flag=True,
@@ -99,27 +100,24 @@ def run_command(
     from rich.console import Console
 
     from harness.assembly import Selection, assemble
-    from harness.commands.changed import changes_of, run_changed
+    from harness.commands.changed import begin_changed, changes_of
     from harness.commands.consent import ask, refuse_unpriced, refuse_unscorable
     from harness.commands.remote import check_writable
+    from harness.commands.resume import begun, made_anew
     from harness.errors import InputError
-    from harness.store import read_manifest
+    from harness.manifest import new_run_id
 
-    resumed: dict[str, Any] | None = None
+    given = None if suite is None else Selection(suite, models, tasks, limit, allow_code)
+    before = None
     if resume is not None:
-        folder = _folder(out, resume)
-        out = folder.parent
-        resumed = read_manifest(folder)
-        before = Selection.from_json(resumed["selection"])
-        if models or tasks or limit:
-            raise InputError(
-                "--resume goes on with what the run had picked; drop --model, --task and --limit"
-            )
-        selection = replace(before, suite=suite or before.suite, allow_code=allow_code or before.allow_code)
-    elif suite is None:
+        before = begun(out, resume, given, allow_code=allow_code, picks=bool(models or tasks or limit))
+        selection = before.selection
+        # It goes on where it lies.
+        out = before.folder.parent
+    elif given is None:
         raise InputError("no suite; give a file, a built-in name (`bench list suites`), or --resume RUN_ID")
     else:
-        selection = Selection(suite, models, tasks, limit, allow_code)
+        selection = given
     assembly = assemble(selection)
     console = Console(stderr=quiet)
     if dry_run:
@@ -129,40 +127,36 @@ def run_command(
         return 0
     _check(assembly)
     refuse_unpriced(assembly, max_usd)
-    if resumed is None:
+    if before is None:
         refuse_unscorable(assembly, console)
-    changes = changes_of(assembly, resumed, accept=accept_changes, ask=not yes)
+    changes = changes_of(assembly, before.manifest if before else None, accept=accept_changes, ask=not yes)
     check_writable(out)
     if not quiet or not yes:
         ask(assembly, console, ask=not yes, max_usd=max_usd)
-    how: dict[str, Any] = {
-        "max_usd": max_usd, "quiet": quiet, "calibrate": calibrate, "cache": cache, "metrics_port": metrics_port,
-    }  # fmt: skip
-    if changes and resumed is not None:
-        return run_changed(assembly, selection, out, folder, console, **how)
-    from harness.manifest import new_run_id
-
-    if resumed is None:
+    if before is None or changes:
         folder = out / new_run_id(assembly.suite.name, datetime.now(UTC))
-    manifest = conducted(assembly, folder, resumed, console, selection=selection.as_json(), **how)
+    else:
+        folder = before.folder
+    if before is not None and changes:
+        begin_changed(assembly, selection, before.folder, folder, console)
+    elif before is not None and before.manifest is None:
+        made_anew(assembly, selection, folder)
+    manifest = conducted(
+        assembly,
+        folder,
+        console,
+        goes_on=before is not None,
+        selection=selection.as_json(),
+        max_usd=max_usd,
+        calibrate=calibrate,
+        quiet=quiet,
+        cache=cache,
+        metrics_port=metrics_port,
+    )
     # A long run's plan is as large as its report: it goes before that comes. The loop's leavings hold it in cycles.
     del assembly
     gc.collect()
     return say(manifest, folder, console, quiet=quiet)
-
-
-def _folder(results: Path, resume: Path) -> Path:
-    """Return the run folder named by an id or by a path."""
-    from harness.commands.remote import run_in, shown
-    from harness.errors import ResultsError
-    from harness.store import runs_in
-
-    folder = run_in(results, resume, or_here=True)
-    if folder is not None:
-        return folder
-    known = [path.name for path in runs_in(results)][-5:]
-    hint = f"the newest there: {', '.join(known)}" if known else "there is none yet"
-    raise ResultsError(f"no run {str(resume)!r} in {shown(results)}; {hint}")
 
 
 def _check(assembly: Assembly) -> None:
@@ -185,9 +179,9 @@ def _check(assembly: Assembly) -> None:
 def conducted(
     assembly: Assembly,
     folder: Path,
-    resumed: dict[str, Any] | None,
     console: Console,
     *,
+    goes_on: bool,
     selection: Mapping[str, Any],
     max_usd: float | None,
     quiet: bool,
@@ -200,8 +194,8 @@ def conducted(
     Args:
         assembly: What to run.
         folder: The run folder.
-        resumed: The manifest to go on with. None: a new run.
         console: Where the live view goes.
+        goes_on: Whether the folder holds a run that is gone on with.
         selection: Kept in the manifest for ``--resume``.
         max_usd: Spend at which to stop. None: no limit.
         quiet: No live view.
@@ -213,7 +207,7 @@ def conducted(
     from harness.load import Retries
     from harness.report.live import LiveView, PlainView, QuietView
     from harness.run import Settings
-    from harness.store import RunWriter
+    from harness.store import RunWriter, read_manifest
 
     suite = assembly.suite
     kept = cache or (suite.path.parent / suite.cache if suite.cache else None)
@@ -236,6 +230,8 @@ def conducted(
     )
     view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
     with RunWriter(folder) as writer, view_type(console) as view:
+        # Read now that nobody else writes it: another process may just have left it.
+        resumed = read_manifest(folder) if goes_on else None
         if metrics_port is None:
             return _until_done(assembly, writer, settings, view, resumed)
         from harness.metrics import MetricsWatcher, Serving
@@ -299,7 +295,7 @@ def _until_done(
 def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
     """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
     from harness.commands.remote import sent, shown
-    from harness.commands.results import print_tables, write_page
+    from harness.commands.results import print_tables
 
     incomplete = manifest["state"] != "complete"
     page = folder / "report.html"
@@ -314,7 +310,7 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
                 f"Answers wait for their judge:  bench judge {shown(folder)}", highlight=False, soft_wrap=True
             )
     if not is_large:
-        write_page([folder], page)
+        _page(folder, page)
     if quiet:
         click.echo(str(folder))
     else:
@@ -355,11 +351,27 @@ def _apart(folder: Path, page: Path, *, quiet: bool) -> None:
 def _shown(folder: Path, page: Path, *, quiet: bool) -> None:
     from rich.console import Console
 
-    from harness.commands.results import print_tables, write_page
+    from harness.commands.results import print_tables
 
     if not quiet:
         print_tables([folder], Console())
-    write_page([folder], page)
+    _page(folder, page)
+
+
+def _page(folder: Path, page: Path) -> None:
+    """Write the page into the run folder; what lies there by its name is replaced, not written to."""
+    from harness.errors import DiskError
+    from harness.report import html
+    from harness.store import replacing
+
+    content = html.report([folder])
+    try:
+        with replacing(page) as file:
+            file.write(content.encode())
+    except OSError as exc:
+        raise DiskError(
+            f"cannot write {page}: {exc.strerror}; every row is kept, see `bench report`"
+        ) from exc
 
 
 def _dead(folder: Path) -> Sequence[str]:

@@ -76,11 +76,9 @@ def runs_command(action: str, names: tuple[Path, ...], out: Path, *, repair: boo
 
 def _folder(results: Path, name: Path) -> Path:
     from harness.commands.remote import run_in
-    from harness.store import read_manifest
+    from harness.store import find_run
 
-    folder = run_in(results, name) or results / name
-    read_manifest(folder)
-    return folder
+    return find_run(run_in(results, name) or name, results)
 
 
 def _states(known: Path, results: Path) -> Iterator[dict[str, Any]]:

@@ -108,8 +108,9 @@ def _suite(
     from harness.errors import InputError
     from harness.store import read_manifest
 
-    selection = Selection.from_json(read_manifest(folder)["selection"])
+    manifest = read_manifest(folder)
     try:
+        selection = Selection.from_json(manifest.get("selection"))
         plan = assemble(replace(selection, allow_code=allow_code)).plan
     except InputError as exc:
         click.echo(f"the suite cannot be read as it is now, so the stored targets are used: {exc}", err=True)

@@ -1,7 +1,12 @@
 """A run on disk: crash-safe writing, reading, and later scores. With the schema, all that knows Arrow."""
 
+from harness.store.disk import replacing, set_aside, write_table
 from harness.store.reading import (
     attempts_of,
+    find_run,
+    is_run,
+    numbered,
+    pair_of,
     read_attempts,
     read_manifest,
     read_payload,
@@ -19,11 +24,18 @@ __all__ = [
     "RunWriter",
     "attempts_of",
     "check_writable",
+    "find_run",
+    "is_run",
     "left_waiting",
+    "numbered",
+    "pair_of",
     "read_attempts",
     "read_manifest",
     "read_payload",
     "read_straddling",
     "read_telemetry",
+    "replacing",
     "runs_in",
+    "set_aside",
+    "write_table",
 ]

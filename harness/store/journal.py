@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import IO
 
+from harness.store.disk import sync_folder
+
 SYNC_ROWS = 500
 SYNC_S = 2.0
 
@@ -29,6 +31,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Open the file and start the thread."""
         self._file = path.open("ab", buffering=0)
+        self._folder = path.parent
         self._changed = threading.Condition()
         self._unsynced = 0
         self._syncing = 0
@@ -89,6 +92,11 @@ class Journal:
         return self._unsynced >= SYNC_ROWS or self._is_pressed or self._is_closing
 
     def _sync_often(self) -> None:
+        try:
+            # The file's own name; whoever adds lines does not wait for it.
+            sync_folder(self._folder)
+        except OSError as exc:
+            self._failure = exc
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._unsynced or self._is_closing)

@@ -6,7 +6,6 @@ a reader sees the newest score of each attempt, and deleting the file brings the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import ResultsError
-from harness.schema import SCHEMA_VERSION, SCORE_SCHEMA
+from harness.schema import SCORE_SCHEMA
+from harness.store.disk import write_table
 
 KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
 LAID_OVER = ("scorer", "outcome", "score", "answer", "isolation")
@@ -35,15 +35,9 @@ def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     """
     number = max((int(path.stem.rsplit("-", 1)[1]) for path in tables(run)), default=0) + 1
     final = run / f"scores-{number:05d}.parquet"
-    partial = final.with_suffix(".tmp")
     table = pa.Table.from_pylist(list(rows), schema=SCORE_SCHEMA)
     try:
-        with partial.open("wb") as file:
-            marked = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
-            pq.write_table(marked, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(final)
+        write_table(final, table)
     except OSError as exc:
         raise ResultsError(f"cannot write {final}: {exc.strerror or exc}; make room and score again") from exc
     return final
@@ -51,7 +45,7 @@ def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
 
 def tables(run: Path) -> list[Path]:
     """Return a run's tables of later scores, oldest first."""
-    return sorted(run.glob("scores-*.parquet"))
+    return sorted(path for path in run.glob("scores-*.parquet") if path.stem.rsplit("-", 1)[1].isdecimal())
 
 
 def read_scores(run: Path) -> pd.DataFrame:
@@ -63,7 +57,7 @@ def read_scores(run: Path) -> pd.DataFrame:
     frames: list[pd.DataFrame] = []
     for path in tables(run):
         try:
-            frames.append(pq.read_table(path.absolute()).to_pandas())
+            frames.append(pq.read_table(path.absolute(), page_checksum_verification=True).to_pandas())
         except (pa.ArrowInvalid, OSError) as exc:
             raise ResultsError(f"{path} cannot be read ({exc}); move it away and score again") from exc
     if not frames:

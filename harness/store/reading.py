@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
+import os.path
+import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,17 +18,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from harness.errors import ResultsError
+from harness.errors import LostError, ResultsError
 from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from harness.store import overlay
 from harness.store.columns import Columns
 from harness.store.overlay import KEY, LAID_OVER
+from harness.store.shape import is_pair, manifest_fault
 from harness.values import Attempt
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _ATTEMPT = tuple(field.name for field in dataclasses.fields(Attempt))
+_NUMBERED = re.compile(r"[a-z]+-[0-9]{1,9}")
 _READERS = 2
 _AHEAD = 16
 
@@ -52,6 +54,8 @@ def read_attempts(
     Raises:
         ResultsError: A folder is no run, or was written by a newer schema.
     """
+    for run in runs:
+        _readable(run)
     schema = ATTEMPT_SCHEMA
     for name in coded:
         place = schema.get_field_index(name)
@@ -67,20 +71,25 @@ def read_payload(
     runs: Sequence[Path], columns: Sequence[str] | None = None, sample_ids: Collection[str] | None = None
 ) -> pd.DataFrame:
     """Return the payloads of ``runs``, one row for each attempt. See :func:`read_attempts`."""
+    for run in runs:
+        _readable(run)
     frame: pd.DataFrame = _read(runs, "payload", PAYLOAD_SCHEMA, columns, sample_ids).to_pandas()
     return frame
 
 
 def read_telemetry(run: Path) -> pd.DataFrame:
     """Return the GPU samples of a run, none where no GPU was seen. See :data:`harness.schema.TELEMETRY_SCHEMA`."""
-    parts = [read_part(path, TELEMETRY_SCHEMA) for path in sorted(run.glob("telemetry-*.parquet"))]
+    parts = [read_part(path, TELEMETRY_SCHEMA) for path in numbered(run, "telemetry").values()]
     tables = [part.cast(TELEMETRY_SCHEMA) for part in parts]
     frame: pd.DataFrame = (pa.concat_tables(tables) if tables else TELEMETRY_SCHEMA.empty_table()).to_pandas()
     return frame
 
 
 def attempts_of(run: Path) -> list[Attempt]:
-    """Return every attempt of a run as a value, in the order written: what a resumed run goes on from."""
+    """Return every attempt of a run as a value, in the order written: what a resumed run goes on from.
+
+    It needs no ``run.json``, which is made anew from these rows where it was lost.
+    """
     return [attempt_of(row) for row in _read([run], "attempts", ATTEMPT_SCHEMA, None).to_pylist()]
 
 
@@ -94,25 +103,54 @@ def attempt_of(row: Mapping[str, Any]) -> Attempt:
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
-    """Return ``run.json``.
+    """Return ``run.json``, with every key that a reader needs; see :mod:`harness.store.shape`.
 
     Raises:
-        ResultsError: The folder is no run, the file is damaged, or a newer gapbench wrote it.
+        ResultsError: The folder is no run, or a newer gapbench wrote it.
+        LostError: The folder holds rows, and the file is damaged or gone.
     """
+    manifest = _readable(run)
+    fault = manifest_fault(manifest)
+    if fault is not None:
+        raise LostError(_lost(run, f"is damaged: {fault}"))
+    return manifest
+
+
+def _readable(run: Path) -> dict[str, Any]:
+    """Return ``run.json`` as it is, of a schema that this gapbench reads."""
     path = run / "run.json"
     try:
-        manifest: dict[str, Any] = json.loads(path.read_bytes())
+        manifest: dict[str, Any] = orjson.loads(path.read_bytes())
         version = int(manifest["schema"])
-    except FileNotFoundError as exc:
-        msg = f"{run} is no run folder: it has no run.json; `bench run` makes one, results/ lists them"
-        raise ResultsError(msg) from exc
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        msg = f"{path} cannot be read ({exc}); the attempts may still be whole: `bench run --resume` writes it anew"
-        raise ResultsError(msg) from exc
+    except OSError as exc:
+        if is_run(run):
+            said = "is gone" if isinstance(exc, FileNotFoundError) else f"cannot be read: {exc.strerror}"
+            raise LostError(_lost(run, said)) from exc
+        raise ResultsError(_no_run(run)) from exc
+    except (ValueError, KeyError, TypeError) as exc:
+        said = "schema: is not there" if isinstance(exc, KeyError) else str(exc)
+        raise LostError(_lost(run, f"cannot be read: {said}")) from exc
     if version > SCHEMA_VERSION:
         msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer gapbench"
         raise ResultsError(msg)
     return manifest
+
+
+def _lost(run: Path, said: str) -> str:
+    return f"{run / 'run.json'} {said}; its rows may be whole: `bench run SUITE --resume {run}` writes it anew from them"
+
+
+def _no_run(given: Path) -> str:
+    """Say what was given in place of a run folder, and what would do."""
+    # Path.is_file raises on a name that is too long.
+    if os.path.isfile(given):  # noqa: PTH113
+        return f"{given} is a file; give a run folder such as results/RUN (`bench runs list` shows them)"
+    if not os.path.isdir(given):  # noqa: PTH112
+        return f"there is no run folder {given}; `bench runs list` shows those in results/, and `bench run` makes one"
+    inside = [path.name for path in runs_in(given)]
+    if inside:
+        return f"{given} is no run folder, it holds {len(inside)}; give one of them, such as {given / inside[-1]}"
+    return f"{given} is no run folder: it has no run.json; `bench run` makes one, `bench runs list` shows those in results/"
 
 
 def _of(table: pa.Table, ids: pa.Array | None) -> pa.Table:
@@ -170,7 +208,7 @@ def _wanted(read: Callable[[], pa.Table], wanted: pa.Schema, ids: pa.Array | Non
 
 def _most_rows(runs: Sequence[Path]) -> int:
     """Return at most how many attempts lie in closed parts, from what each file says of itself."""
-    paths = [path for run in runs for path in run.glob("attempts-*.parquet")]
+    paths = [path for run in runs for path in numbered(run, "attempts").values()]
     with ThreadPoolExecutor(_READERS) as pool:
         return sum(pool.map(_rows_in, paths))
 
@@ -197,15 +235,13 @@ def part_readers(
     """Yield what reads each part and each open journal, later scores laid over it."""
     texts = _texts(schema) if kind == "attempts" else set()
     for run in runs:
-        read_manifest(run)
         later = LAID_OVER if kind == "attempts" else ("reason",)
         replaced = [name for name in columns if name in later] if overlay.tables(run) else []
         names = list(dict.fromkeys([*columns, *(KEY if replaced else ())]))
         stored = ATTEMPT_SCHEMA if kind == "attempts" else schema
         wanted = pa.schema([stored.field(name) for name in names])
         coded = [name for name in names if name in texts]
-        parts = {part_number(path): path for path in sorted(run.glob(f"{kind}-*.parquet"))}
-        closed = {part_number(path) for path in run.glob("attempts-*.parquet")}
+        parts, closed = numbered(run, kind), numbered(run, "attempts")
         reads = [
             partial(read_part, path, wanted, coded=coded)
             for number, path in parts.items()
@@ -213,8 +249,8 @@ def part_readers(
         ]
         reads += [
             partial(_read_journal, path, kind, stored, names)
-            for path in sorted(run.glob("journal-*.jsonl"))
-            if part_number(path) not in closed
+            for number, path in numbered(run, "journal").items()
+            if number not in closed
         ]
         for read in reads:
             yield partial(overlay.laid_over, read, run, replaced, columns) if replaced else read
@@ -262,23 +298,32 @@ def read_part(path: Path, wanted: pa.Schema, after: int = 0, coded: Sequence[str
 def _opened(path: Path, coded: Sequence[str]) -> pq.ParquetFile:
     whole_path = path.absolute()  # Arrow takes a relative path with a colon for an address
     try:
-        return pq.ParquetFile(whole_path, read_dictionary=list(coded))
+        return pq.ParquetFile(whole_path, read_dictionary=list(coded), page_checksum_verification=True)
     except KeyError:  # An older part lacks one of them.
-        return pq.ParquetFile(whole_path)
+        return pq.ParquetFile(whole_path, page_checksum_verification=True)
 
 
 def journal_rows(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Return the whole lines of a journal; a torn last line was never reported as done."""
+    """Return the rows of a journal; a torn last line was never reported as done."""
     with path.open("rb") as file:
         return list(whole(file))
 
 
 def whole(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield what a journal's lines hold, without those that are torn."""
+    """Yield the attempts and payloads that a journal's lines hold, without those that are torn or damaged."""
     for line in lines:
-        with contextlib.suppress(ValueError):
-            attempt, payload = orjson.loads(line)
-            yield attempt, payload
+        pair = pair_of(line)
+        if pair is not None:
+            yield pair
+
+
+def pair_of(line: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return the attempt and the payload of a journal's line; None: it is torn or damaged."""
+    try:
+        pair = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return (pair[0], pair[1]) if is_pair(pair) else None
 
 
 def typed(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,6 +337,34 @@ def typed(row: Mapping[str, Any]) -> dict[str, Any]:
 def part_number(path: Path) -> int:
     """Return the number in a part's or a journal's name."""
     return int(path.stem.rsplit("-", 1)[1])
+
+
+def numbered(run: Path, kind: str) -> dict[int, Path]:
+    """Return a run's parts of one kind, or its journals, by their number, oldest first; copies by other names are none."""
+    suffix = "jsonl" if kind in {"journal", "waiting"} else "parquet"
+    found = [path for path in run.glob(f"{kind}-*.{suffix}") if _NUMBERED.fullmatch(path.stem)]
+    return {part_number(path): path for path in sorted(found, key=part_number)}
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a folder holds a run, though its ``run.json`` may be damaged or gone."""
+    try:
+        return (folder / "run.json").exists() or any(
+            numbered(folder, kind) for kind in ("attempts", "journal", "waiting")
+        )
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def find_run(given: Path, results: Path) -> Path:
+    """Return the run folder that is meant: the path itself, or a run's id below a results folder.
+
+    Raises:
+        ResultsError: It is none, or cannot be read.
+    """
+    folder = next((path for path in (given, results / given) if is_run(path)), given)
+    read_manifest(folder)
+    return folder
 
 
 def runs_in(folder: Path) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from harness.schema import ATTEMPT_SCHEMA
-from harness.store.reading import attempt_of, part_number, read_part, typed, whole
+from harness.store.reading import attempt_of, numbered, part_number, read_part, typed, whole
 from harness.values import Attempt
 
 _WANTED = pa.schema([field for field in ATTEMPT_SCHEMA if not pa.types.is_list(field.type)])
@@ -41,16 +41,14 @@ class RunTail:
             ResultsError: A part cannot be read.
             OSError: The folder cannot be read.
         """
-        files = sorted(self._folder.iterdir())
-        parts = [path for path in files if path.name.startswith("attempts-") and path.suffix == ".parquet"]
-        journals = [path for path in files if path.name.startswith("journal-")]
-        for path in parts:
-            if part_number(path) not in self._closed:
+        parts, journals = numbered(self._folder, "attempts"), numbered(self._folder, "journal")
+        for number, path in parts.items():
+            if number not in self._closed:
                 yield from self._part(path)
-        for path in journals:
+        for number, path in journals.items():
             # One that was closed since the folder was listed is a part by the next look.
             with suppress(FileNotFoundError):
-                if part_number(path) not in self._closed:
+                if number not in self._closed:
                     yield from self._journal(path)
 
     def _part(self, path: Path) -> Iterator[Attempt]:

@@ -19,15 +19,10 @@ import orjson
 
 from harness.store.disk import on_disk
 from harness.store.journal import Journal
-from harness.store.reading import attempt_of, journal_rows, part_number, typed
+from harness.store.reading import attempt_of, journal_rows, numbered, typed
 from harness.values import Attempt, Payload
 
 FILE_ROWS = 5_000
-
-
-def waiting_files(folder: Path) -> list[Path]:
-    """Return the files of answers that wait, oldest first."""
-    return sorted(folder.glob("waiting-*.jsonl"))
 
 
 def left_waiting(folder: Path, rows: Iterable[Attempt]) -> list[tuple[Attempt, Payload]]:
@@ -37,7 +32,7 @@ def left_waiting(folder: Path, rows: Iterable[Attempt]) -> list[tuple[Attempt, P
         folder: The run folder.
         rows: The run's attempts: what is among them has its score.
     """
-    files = waiting_files(folder)
+    files = numbered(folder, "waiting").values()
     if not files:
         return []
     there = {_key(row) for row in rows}
@@ -65,7 +60,7 @@ class Waiting:
         """Start with none; files of an earlier writer are left until :meth:`clear`."""
         self._folder = folder
         self._file_rows = file_rows
-        self._number = max(map(part_number, waiting_files(folder)), default=0)
+        self._number = max(numbered(folder, "waiting"), default=0)
         self._journal: Journal | None = None
         self._held: Counter[int] = Counter()
         self._left: Counter[int] = Counter()
@@ -115,7 +110,7 @@ class Waiting:
         self._close_journal()
         self._held.clear()
         self._left.clear()
-        for path in waiting_files(self._folder):
+        for path in numbered(self._folder, "waiting").values():
             path.unlink(missing_ok=True)
 
     def close(self) -> None:

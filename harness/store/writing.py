@@ -12,7 +12,7 @@
 
 An attempt is first a line of the journal. A part is written beside its final name and renamed, and
 only then is its journal deleted; so after any crash every finished attempt is in a part or in a
-journal, and where both hold it the part wins. Whoever adds rows waits for no disk: syncing and parts are
+journal, and where both hold it the part wins. Lines of a journal that are no rows go to ``damaged/``. Whoever adds rows waits for no disk: syncing and parts are
 the work of threads, and :attr:`RunWriter.is_behind` says when they must be let catch up.
 """
 
@@ -31,14 +31,13 @@ from typing import Any, Self
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from harness import credentials
 from harness.errors import ResultsError
-from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
-from harness.store.disk import on_disk
+from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, TELEMETRY_SCHEMA
+from harness.store.disk import made, on_disk, refuse_links, replacing, set_aside, write_table
 from harness.store.journal import Journal
-from harness.store.reading import journal_rows, part_number, typed
+from harness.store.reading import numbered, pair_of, typed
 from harness.store.waiting import Waiting
 from harness.values import Attempt, Payload
 
@@ -71,8 +70,10 @@ class RunWriter:
         self._closing: deque[Future[None]] = deque()
         self._journal: Journal | None = None
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / "run.lock").open("w")
+            made(folder)
+            refuse_links(folder)
+            # Added to, so that nothing is cut off where the name is somebody else's file.
+            self._lock = (folder / "run.lock").open("ab")
         except OSError as exc:
             msg = f"cannot write results to {folder}: {exc.strerror}; choose another folder with --out"
             raise ResultsError(msg) from exc
@@ -82,15 +83,12 @@ class RunWriter:
             self._lock.close()
             msg = f"{folder} is being written by another process; wait for it or choose another --out"
             raise ResultsError(msg) from exc
-        parts = [part_number(path) for path in folder.glob("attempts-*.parquet")]
-        journals = [part_number(path) for path in folder.glob("journal-*.jsonl")]
+        parts, journals = numbered(folder, "attempts"), numbered(folder, "journal")
         try:
             with on_disk(folder):
-                for number in sorted(journals):
-                    path = folder / _name("journal", number)
-                    recovered = [] if number in parts else journal_rows(path)
-                    if recovered:
-                        self._write_part(number, recovered)
+                for number, path in journals.items():
+                    if number not in parts:
+                        self._recover(number, path)
                     path.unlink()
         except ResultsError:
             self._lock.close()
@@ -160,7 +158,7 @@ class RunWriter:
         path = self.folder / "media" / digest
         with on_disk(self.folder):
             if not path.exists():
-                path.parent.mkdir(exist_ok=True)
+                made(path.parent)
                 _replace(path, data)
 
     def add_telemetry(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -170,11 +168,9 @@ class RunWriter:
             ResultsError: The disk is full or gone.
         """
         if rows:
-            number = len(list(self.folder.glob("telemetry-*.parquet"))) + 1
+            path = self.folder / _name("telemetry", max(numbered(self.folder, "telemetry"), default=0) + 1)
             with on_disk(self.folder):
-                self._write_table(
-                    "telemetry", number, pa.Table.from_pylist(list(rows), schema=TELEMETRY_SCHEMA)
-                )
+                write_table(path, pa.Table.from_pylist(list(rows), schema=TELEMETRY_SCHEMA))
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write ``run.json`` by rename.
@@ -186,6 +182,15 @@ class RunWriter:
         data = orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
         with on_disk(self.folder):
             _replace(self.folder / "run.json", data + b"\n")
+
+    def set_aside(self, name: str) -> None:
+        """Move a damaged file of the run to ``damaged/``.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        with on_disk(self.folder):
+            set_aside(self.folder, name)
 
     def close(self) -> None:
         """Close the last part and let the folder go."""
@@ -225,6 +230,20 @@ class RunWriter:
             self._write_part(number, rows)
         (self.folder / _name("journal", number)).unlink(missing_ok=True)
 
+    def _recover(self, number: int, path: Path) -> None:
+        """Close a journal that an interrupted writer left; its lines that are no rows are kept in ``damaged/``."""
+        with path.open("rb") as file:
+            lines = list(file)
+        pairs = [pair_of(line) for line in lines]
+        bad = b"".join(
+            line for line, pair in zip(lines, pairs, strict=True) if pair is None and line.endswith(b"\n")
+        )
+        if bad:
+            set_aside(self.folder, path.name, bad)
+        rows = [pair for pair in pairs if pair is not None]
+        if rows:
+            self._write_part(number, rows)
+
     def _write_part(self, number: int, rows: Sequence[tuple[Any, Any]]) -> None:
         """Write payload first: a part counts as closed when its attempts file has its name.
 
@@ -243,36 +262,12 @@ class RunWriter:
                     for field in schema
                 ]
                 table = pa.Table.from_arrays(columns, schema=schema)
-            self._write_table(kind, number, table)
-
-    def _write_table(self, kind: str, number: int, table: pa.Table) -> None:
-        """Write a part beside its name, sync it, and rename it."""
-        final = self.folder / _name(kind, number)
-        partial = final.with_suffix(".tmp")
-        try:
-            with partial.open("wb") as file:
-                marked = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
-                pq.write_table(marked, file, compression="zstd")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-        partial.replace(final)
+            write_table(self.folder / _name(kind, number), table)
 
 
 def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(path.name + ".tmp")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
-    partial.replace(path)
+    with replacing(path) as file:
+        file.write(data)
 
 
 def _name(kind: str, number: int) -> str:

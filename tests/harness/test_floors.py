@@ -23,6 +23,7 @@ FLOORS = {
     "harness.tco": 1,
     "harness.suite": 1,
     "harness.renderer": 1,
+    "harness.named_code": 1,
     "harness.task": 1,
     "harness.starter": 1,
     "harness.schema": 1,

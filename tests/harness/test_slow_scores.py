@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,15 +12,18 @@ from typing import Any
 
 import pytest
 
+from harness.carry import _rows as pairs_of
+from harness.carry import carry
 from harness.errors import DiskError
 from harness.grading import Judge
 from harness.load import Halt
-from harness.manifest import add_stretch
+from harness.manifest import add_stretch, opening
 from harness.plan import Planned
 from harness.run import Settings, run
-from harness.store import RunWriter, left_waiting, read_manifest
-from harness.store.waiting import Waiting, waiting_files
+from harness.store import RunWriter, left_waiting, numbered, read_manifest
+from harness.store.waiting import Waiting
 from harness.values import Attempt, Payload, Score
+from harness.verify import verify
 from tests.harness.test_run import ANSWERS, FAST, Watch, frame, go
 from tests.makers import ScriptedRunner, attempt, model, payload, plan
 
@@ -81,7 +85,7 @@ def test_an_answer_that_could_not_be_kept_is_scored_by_the_next_session(
     assert [("correct", 1.0, "1", "jail", 0.5)] * 2 == list(
         zip(rows["outcome"], rows["score"], rows["answer"], rows["isolation"], rows["partial"], strict=True)
     )
-    assert [] == waiting_files(tmp_path)
+    assert {} == numbered(tmp_path, "waiting")
 
 
 def test_what_waited_counts_against_the_budget_of_the_next_session(
@@ -125,12 +129,12 @@ def test_a_file_goes_when_its_last_answer_has_its_row(tmp_path: Path) -> None:
         held.append(waiting.hold(row, payload(row)))
     assert [1, 1, 2] == held
     waiting.release(1)
-    before = [path.name for path in waiting_files(tmp_path)]
+    before = list(numbered(tmp_path, "waiting"))
     waiting.release(1)
     waiting.close()
 
-    assert ["waiting-00001.jsonl", "waiting-00002.jsonl"] == before
-    assert ["waiting-00002.jsonl"] == [path.name for path in waiting_files(tmp_path)]
+    assert [1, 2] == before
+    assert [2] == list(numbered(tmp_path, "waiting"))
 
 
 def test_an_answer_with_a_row_waits_no_more(tmp_path: Path) -> None:
@@ -180,3 +184,38 @@ def test_time_of_an_older_run_is_not_lost() -> None:
     add_stretch(entry, datetime(2026, 11, 27, tzinfo=UTC), 9.5, is_whole=False)
 
     assert 100.0 == entry["wall_s"]
+
+
+def test_verify_tells_of_answers_that_wait(tmp_path: Path) -> None:
+    """Nothing is lost: it is no damage."""
+    go(tmp_path, plan(), {"m": ScriptedRunner(model(), ANSWERS)})
+    with RunWriter(tmp_path) as writer:
+        row = attempt(repeat=7)
+        writer.waiting.hold(row, payload(row))
+    found = verify(tmp_path)
+
+    assert [("leftover", "waiting-00001.jsonl", "none: --resume scores them")] == [
+        (finding.kind, finding.file, finding.repair) for finding in found
+    ]
+
+
+def test_a_changed_suites_run_takes_up_what_waits(tmp_path: Path) -> None:
+    """It was paid for: the new run scores it first."""
+    made = plan(count=2)
+    first, second = ScriptedRunner(model(), ANSWERS), ScriptedRunner(model(), ANSWERS)
+    go(tmp_path / "old", made, {"m": first})
+    row, texts = list(pairs_of(tmp_path / "old"))[1]
+    (tmp_path / "old" / "attempts-00001.parquet").unlink()
+    (tmp_path / "old" / "payload-00001.parquet").unlink()
+    with RunWriter(tmp_path / "old") as writer:
+        writer.waiting.hold(replace(row, outcome="unscored", score=None, answer=None), texts)
+    with RunWriter(tmp_path / "new") as writer:
+        manifest = opening(made, "new", {}, {"m": True})
+        kept = carry(tmp_path / "old", made, writer, manifest)
+        writer.write_manifest(manifest)
+    go(tmp_path / "new", made, {"m": second}, resume=True)
+    rows = frame(tmp_path / "new")
+
+    assert (1, 1) == (kept, len(second.calls))
+    assert ["correct"] * 2 == list(rows["outcome"])
+    assert {"new"} == set(rows["run_id"])
