@@ -11,7 +11,7 @@ from typing import Any
 
 from harness import runner as runners
 from harness import scoring
-from harness.errors import InputError
+from harness.errors import InputError, ResultsError
 from harness.plan import Cell, Plan, PlannedSearch, expand
 from harness.runner import Runner
 from harness.suite import Suite, checked_address, load_suite
@@ -31,7 +31,8 @@ class Selection:
         models: Model ids of the suite, or ``runner:model[@url]`` for one that is not in it. (): all.
         tasks: Task names. (): all.
         limit: First N samples of each task. None: as the suite says.
-        allow_code: Whether Python that the suite's tasks name may run in this process.
+        allow_code: Whether Python that the suite's tasks name may run in this process. Kept in ``run.json``
+            as a fact, and never taken from there.
     """
 
     suite: str
@@ -51,15 +52,21 @@ class Selection:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Selection:
-        """Return the selection that a run was started with."""
-        return cls(
-            value["suite"],
-            tuple(value["models"]),
-            tuple(value["tasks"]),
-            value["limit"],
-            bool(value.get("allow_code")),
-        )
+    def from_json(cls, value: Mapping[str, Any], *, allow_code: bool) -> Selection:
+        """Return the selection that a run was started with.
+
+        Args:
+            value: What :meth:`as_json` gave.
+            allow_code: What this command line says: a run folder may be a stranger's, and its suite too.
+
+        Raises:
+            ResultsError: The run was not started from a suite.
+        """
+        if "suite" not in value:
+            raise ResultsError(
+                "this run was not started from a suite (it was imported, or judges another run)"
+            )
+        return cls(value["suite"], tuple(value["models"]), tuple(value["tasks"]), value["limit"], allow_code)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import click
 from harness.commands.options import allow_code_option, json_option, quiet_option, task_option
 
 if TYPE_CHECKING:
-    from harness.assembly import Assembly
+    from harness.assembly import Assembly, Selection
     from harness.judging import Answer
     from harness.scoring.judge import Judge
     from harness.task import Task
@@ -159,9 +158,10 @@ def arena_command(
 def _asks_for_an_arena(folder: Path) -> bool:
     """Return whether the suite of a run names an arena's judge that has not spoken yet."""
     from harness.errors import InputError
+    from harness.suite import load_suite
 
     try:
-        wanted = _assembly(folder, allow_code=True).suite.arena
+        wanted = load_suite(Path(_selection(folder, allow_code=False).suite)).arena
     except InputError:
         return False
     return (
@@ -213,11 +213,16 @@ def _first(answers: list[Answer], limit: int | None) -> list[Answer]:
 
 
 def _assembly(folder: Path, *, allow_code: bool) -> Assembly:
-    from harness.assembly import Selection, assemble
+    from harness.assembly import assemble
+
+    return assemble(_selection(folder, allow_code=allow_code))
+
+
+def _selection(folder: Path, *, allow_code: bool) -> Selection:
+    from harness.assembly import Selection
     from harness.store import read_manifest
 
-    selection = Selection.from_json(read_manifest(folder)["selection"])
-    return assemble(replace(selection, allow_code=allow_code or selection.allow_code))
+    return Selection.from_json(read_manifest(folder)["selection"], allow_code=allow_code)
 
 
 def _rubrics(assembly: Assembly, tasks: tuple[str, ...]) -> Mapping[str, Judge]:

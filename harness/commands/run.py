@@ -101,12 +101,12 @@ def run_command(
     if resume is not None:
         folder = _folder(results, resume)
         resumed = read_manifest(folder)
-        before = Selection.from_json(resumed["selection"])
+        before = Selection.from_json(resumed["selection"], allow_code=allow_code)
         if models or tasks or limit:
             raise InputError(
                 "--resume goes on with what the run had picked; drop --model, --task and --limit"
             )
-        selection = replace(before, suite=suite or before.suite, allow_code=allow_code or before.allow_code)
+        selection = replace(before, suite=suite or before.suite)
     elif suite is None:
         raise InputError("no suite; give a file, a built-in name (`bench list suites`), or --resume RUN_ID")
     else:
@@ -351,7 +351,8 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
         console.print(
             f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
             f"  bench run --resume {folder.name}"
-            + ("" if folder.parent == Path("results") else f" --out {folder.parent}"),
+            + ("" if folder.parent == Path("results") else f" --out {folder.parent}")
+            + (" --allow-code" if manifest["selection"].get("allow_code") else ""),
             markup=False,
             highlight=False,
             soft_wrap=True,
