@@ -11,8 +11,9 @@ from typing import Any
 
 from harness import runner as runners
 from harness import scoring
+from harness.egress import refuse_private
 from harness.errors import InputError, ResultsError
-from harness.plan import Cell, Plan, PlannedSearch, expand
+from harness.plan import Plan, expand
 from harness.runner import Runner
 from harness.suite import Suite, checked_address, load_suite
 from harness.task import Task
@@ -141,24 +142,14 @@ def missing(assembly: Assembly) -> dict[str, str]:
     return lacks
 
 
-def private_going_out(assembly: Assembly) -> list[str]:
-    """Return the cells that would send a task marked ``data_policy: private`` to somebody else's API.
+def keep_private(assembly: Assembly) -> None:
+    """Refuse a plan that would send a task marked ``data_policy: private`` to somebody else's API.
 
-    That is one that is paid by the token, or serves closed weights, at whatever address: a gateway on this
-    machine passes prompts on. A simulated provider is none.
+    Raises:
+        InputError: It would; names task and model.
     """
-    plan = assembly.plan
-    named: list[tuple[str, Cell | PlannedSearch]] = [(cell.cell_id, cell) for cell in plan.cells]
-    named += [(search.search_id, search) for search in plan.searches]
-    return [
-        name
-        for name, asked in named
-        if asked.task.data_policy == "private" and _is_anothers(asked.model, assembly.runners[asked.model.id])
-    ]
-
-
-def _is_anothers(model: Model, runner: Runner) -> bool:
-    return runner.metered or (model.weights == "closed" and not runner.simulated)
+    for model in assembly.plan.models:
+        refuse_private(model, assembly.runners[model.id], assembly.plan.tasks, suite=assembly.suite.path)
 
 
 def _models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
@@ -192,18 +183,20 @@ def named_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
 
 
 def ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
-    """Return a model that only the command line names; a vendor's own API serves closed weights."""
+    """Return a model that only the command line names.
+
+    A vendor's protocol counts as closed weights, at whatever address: nobody has said what stands behind it.
+    """
     if url is not None:
         try:
             checked_address(url)
         except ValueError as exc:
             raise InputError(f"--model {runner}:{name}: {exc}") from exc
-    closed = runner in CLOSED_RUNNERS and url is None
     return Model(
         id=name.rsplit("/", 1)[-1],
         runner=runner,
         name=name,
-        weights="closed" if closed else "open",
+        weights="closed" if runner in CLOSED_RUNNERS else "open",
         base_url=url,
     )
 

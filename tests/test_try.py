@@ -141,13 +141,3 @@ def test_what_is_not_there_is_told_in_one_line(
 ) -> None:
     """With what there is."""
     assert said in refused(capsys, *arguments)
-
-
-def test_a_private_task_goes_to_no_api_that_is_paid_by_the_token(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Even for one sample."""
-    monkeypatch.setenv("OPENAI_API_KEY", "x")
-    Path("suite.yaml").write_text(SUITE.replace("data: q.jsonl", "data: q.jsonl, data_policy: private"))
-
-    assert "`data_policy: private`" in refused(capsys, "suite.yaml", "--model", "openai:gpt-5.2")

@@ -248,17 +248,19 @@ def _model(assembly: Assembly, judge_id: str) -> Model:
 
 
 def _refuse_private(assembly: Assembly, judge: Model, tasks: list[str]) -> None:
+    """Refuse to show somebody else's judge what is private, or what the suite no longer speaks of."""
     from harness.assembly import build_runner
+    from harness.egress import is_anothers, refuse_private
     from harness.errors import InputError
 
-    private = [
-        task.name for task in assembly.plan.tasks if task.data_policy == "private" and task.name in tasks
-    ]
-    if private and build_runner(judge).metered:
+    runner, known = build_runner(judge), {task.name: task for task in assembly.plan.tasks}
+    gone = [name for name in tasks if name not in known]
+    if gone and is_anothers(judge, runner):
         raise InputError(
-            f"task {private[0]!r} is `data_policy: private` and judge {judge.id!r} is a metered API; "
-            "name a judge that you host, or leave the task out with --task"
+            f"{assembly.suite.path}: task {gone[0]!r} of the run is no longer there to say whether judge {judge.id!r}, "
+            "an API of somebody else, may see it; put it back, or leave it out with --task"
         )
+    refuse_private(judge, runner, [known[name] for name in tasks if name in known], suite=assembly.suite.path)
 
 
 def _held(

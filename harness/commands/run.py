@@ -90,7 +90,7 @@ def run_command(
     """
     from rich.console import Console
 
-    from harness.assembly import Selection, assemble
+    from harness.assembly import Selection, assemble, keep_private
     from harness.commands.changed import changes_of, run_changed
     from harness.commands.remote import here, sent
     from harness.errors import InputError
@@ -112,6 +112,7 @@ def run_command(
     else:
         selection = Selection(suite, models, tasks, limit, allow_code)
     assembly = assemble(selection)
+    keep_private(assembly)
     console = Console(stderr=quiet)
     if dry_run:
         from harness.commands.plan import show
@@ -162,20 +163,14 @@ def _folder(results: Path, resume: str) -> Path:
 
 
 def _check(assembly: Assembly) -> None:
-    from harness.assembly import missing, private_going_out
-    from harness.errors import InputError, SetupError
+    from harness.assembly import missing
+    from harness.errors import SetupError
 
     lacks = missing(assembly)
     if lacks:
         model_id, said = next(iter(lacks.items()))
         more = f" (and {len(lacks) - 1} more: `bench doctor`)" if len(lacks) > 1 else ""
         raise SetupError(f"{assembly.suite.path}: model {model_id!r}: {said}{more}")
-    leaving = private_going_out(assembly)
-    if leaving:
-        raise InputError(
-            f"{assembly.suite.path}: {leaving[0]} would send a task with `data_policy: private` to a closed API; "
-            "leave the model or the task out, or make the task public"
-        )
 
 
 def ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | None) -> None:
