@@ -280,7 +280,7 @@ def _calibrated(console: Console) -> dict[str, Any]:
 def _until_done(
     assembly: Assembly, writer: RunWriter, settings: Settings, view: Watcher, resumed: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Run the event loop; the first Ctrl-C stops sending, the second lets go of what is in flight."""
+    """Run the event loop; the first Ctrl-C, SIGTERM or SIGHUP stops sending, the second lets go of what is in flight."""
     from harness.commands.loop import on_loop
     from harness.load import Halt
     from harness.run import run
@@ -297,7 +297,9 @@ def _until_done(
             else:
                 task.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        # A run begun with nohup goes on when its terminal goes.
+        hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+        for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])):
             asyncio.get_running_loop().add_signal_handler(number, interrupt)
         return await run(assembly.plan, assembly.runners, writer, settings, view, halt, resumed=resumed)
 
