@@ -104,11 +104,17 @@ def test_images_are_described(capsys: pytest.CaptureFixture[str]) -> None:
     assert image["bytes"] > 500
 
 
-def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """A reply may hold an escape sequence."""
-    assert 0 == invoke(["try", "suite.yaml", "--answer", "\x1b[2J1"])
+@pytest.mark.parametrize("char", ["\x1b", "\x9b", "\u202e", "\u2066", "\u200b", "\ufeff", "\u2028"])
+def test_what_steers_a_terminal_does_not_reach_it(capsys: pytest.CaptureFixture[str], char: str) -> None:
+    """An escape, turned text, signs without width: in a reply, and in the data of a stranger."""
+    Path("q.jsonl").write_text(
+        json.dumps({"id": f"q{char}", "question": f"{char}?", "answer": f"{char}1"}) + "\n"
+    )
+    assert 0 == invoke(["try", "suite.yaml", "--answer", f"{char}[2J1"])
 
-    assert "\x1b" not in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert char not in output
+    assert char.encode("unicode_escape").decode() + "[2J1" in output
 
 
 def test_a_built_in_task_with_the_simulated_model(capsys: pytest.CaptureFixture[str]) -> None:

@@ -316,6 +316,7 @@ def _until_done(
 def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
     """Print the tables, where everything lies, and how to go on; return the exit code."""
     from harness.commands.results import print_tables, write_page
+    from harness.report.units import shown
 
     incomplete = manifest["state"] != "complete"
     page = folder / "report.html"
@@ -339,7 +340,10 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
         )
     for failure in manifest["failures"]:
         console.print(
-            f"{failure['model_id']}: {failure['message']}", markup=False, highlight=False, soft_wrap=True
+            f"{failure['model_id']}: {shown(failure['message'])}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
     dead = _dead(folder)
     for line in dead:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +29,9 @@ SHORT_METRICS: Mapping[str, str] = {
 }
 """The same for a terminal."""
 _CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|"
+    # What has no width and what turns the direction; joiners stay, for scripts and emoji need them.
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
 )
 
 
@@ -141,6 +144,20 @@ def p_value(value: Any) -> str:
     if not known(value):
         return NOTHING
     return "<0.001" if float(value) < 0.001 else f"{float(value):.3f}"
+
+
+def shown(text: Any) -> str:
+    """Return text for a terminal with every character that cannot be seen written out by its code.
+
+    For text that is looked at itself; :func:`clean` is for names and words in a table.
+    """
+    return "".join(map(_visible, str(text)))
+
+
+def _visible(char: str) -> str:
+    if char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs":
+        return char
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def clean(text: Any) -> str:
