@@ -12,7 +12,7 @@ from typing import Any
 from harness import runner as runners
 from harness import scoring
 from harness.egress import refuse_private
-from harness.errors import InputError, ResultsError
+from harness.errors import InputError
 from harness.plan import Plan, expand
 from harness.runner import Runner
 from harness.suite import Suite, checked_address, load_suite
@@ -53,7 +53,7 @@ class Selection:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], *, allow_code: bool) -> Selection:
+    def from_json(cls, value: Any, *, allow_code: bool) -> Selection:
         """Return the selection that a run was started with.
 
         Args:
@@ -61,13 +61,19 @@ class Selection:
             allow_code: What this command line says: a run folder may be a stranger's, and its suite too.
 
         Raises:
-            ResultsError: The run was not started from a suite.
+            InputError: The run does not say it, as one that was imported; or it is damaged.
         """
-        if "suite" not in value:
-            raise ResultsError(
-                "this run was not started from a suite (it was imported, or judges another run)"
-            )
-        return cls(value["suite"], tuple(value["models"]), tuple(value["tasks"]), value["limit"], allow_code)
+        given = value if isinstance(value, dict) else {}
+        models, tasks, limit = given.get("models"), given.get("tasks"), given.get("limit")
+        lists = [names for names in (models, tasks) if isinstance(names, list)]
+        words = [given.get("suite"), *(name for names in lists for name in names)]
+        if (
+            len(lists) < 2
+            or not all(isinstance(word, str) for word in words)
+            or not (limit is None or type(limit) is int)
+        ):
+            raise InputError(f"run.json: selection: found {value!r}; it does not say which suite was run")
+        return cls(given["suite"], tuple(lists[0]), tuple(lists[1]), limit, allow_code)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,12 @@ from typing import Literal
 
 from harness.conduct import BreakerDocument
 
-TRIPPING: frozenset[str] = frozenset({"connect", "server", "overloaded", "not_found", "auth", "quota"})
-"""Failures that say something of the endpoint and not of one request."""
+TRIPPING: frozenset[str] = frozenset(
+    {"connect", "timeout", "cut_stream", "garbage", "server", "overloaded", "not_found", "auth", "quota"}
+)
+"""Failures that, many in a row and no answer between them, say that the endpoint is dead or hangs."""
+ALIVE: frozenset[str | None] = frozenset({None, "bad_request"})
+"""Ends that only a living endpoint can give. What is in neither set (a rate limit, a halt) says nothing."""
 HOPELESS: Mapping[str, int] = {"quota": 1, "auth": 3, "not_found": 3}
 """Of them, those that no waiting cures, and how many in a row are enough."""
 
@@ -100,18 +104,15 @@ class Breaker:
                 self._state = "open"
                 if kind in HOPELESS or self._rule.probes == 0:
                     self._give_up()
-            elif (
-                self.state == "open"
-                and let == "probe"
-                and (kind in HOPELESS or self._probes >= self._rule.probes)
-            ):
-                self._give_up()
-        elif kind is None or self.state == "closed":
+        elif kind in ALIVE:
             self._in_a_row = 0
             if self.state == "open":
                 self._tell("the endpoint answers again")
                 self._state, self._probes = "closed", 0
         if let == "probe":
+            # However the last probe ended: one that met a rate limit would else be followed by another for ever.
+            if self.state == "open" and (kind in HOPELESS or self._probes >= self._rule.probes):
+                self._give_up()
             self._probing.release()
 
     def _give_up(self) -> None:

@@ -17,7 +17,7 @@ from harness.store import RunWriter, attempts_of, read_manifest, read_payload
 from harness.values import Attempt, Payload, canonical_json, prompt_sha256
 
 Question = tuple[str, str, int]
-_STRETCH = ("started_at", "wall_s", "counters_before", "counters_after")
+_STRETCH = ("started_at", "wall_s", "stretches_s", "counters_before", "counters_after")
 
 
 def carry(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str, Any]) -> int:

@@ -136,7 +136,7 @@ def _parquet(file: Path) -> Iterator[Row]:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        with pq.ParquetFile(file) as table:
+        with pq.ParquetFile(file.absolute()) as table:
             for batch in table.iter_batches(batch_size=256):
                 yield from batch.to_pylist()
     except (pa.ArrowException, UnicodeDecodeError) as exc:

@@ -101,12 +101,35 @@ def cell_entry(cell: Cell) -> dict[str, Any]:
         "planned": len(cell.requests),
         "started_at": None,
         "wall_s": None,
+        "stretches_s": {},
         "counters_before": None,
         "counters_after": None,
         "lag_p99_s": None,
         "workers": None,
         "cut_short": False,
     }
+
+
+def add_stretch(
+    entry: dict[str, Any], started_at: datetime, seconds: float, *, is_whole: bool = True
+) -> None:
+    """Count a stretch of time that a cell was sent in; a resumed cell has several, and its time is their sum.
+
+    Args:
+        entry: The cell in ``run.json``.
+        started_at: When the stretch began.
+        seconds: How long it took.
+        is_whole: False: only as long as the rows tell of a session that was killed; one that is counted stands.
+    """
+    stretches = entry.setdefault("stretches_s", {})
+    begun = utc_text(started_at)
+    if is_whole:
+        stretches[begun] = seconds
+    else:
+        stretches.setdefault(begun, seconds)
+    # A run.json of an older gapbench has the sum alone.
+    entry["wall_s"] = max(sum(stretches.values()), entry["wall_s"] or 0.0)
+    entry["started_at"] = entry["started_at"] or begun
 
 
 def _load(load: Load) -> dict[str, Any]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 
-from harness.grading import Judge
+from harness.grading import Judge, judge_of
+from harness.keeping import Shelf
 from harness.plan import Cell, Planned
-from harness.record import CellClock, attempt_row
+from harness.record import CellClock, attempt_row, with_score
 from harness.sender import Sent
-from harness.values import Attempt, Response, Score
+from harness.store import RunWriter
+from harness.values import Attempt, Payload, Score
 
-Keep = Callable[[Attempt, Sent, Score | None], Awaitable[None]]
-"""Takes each finished row with what it was made of, and holds it up while the disk is behind."""
+MOST_WAITING = 1_000
+"""Answers that may wait for a slow scorer; with more, whoever sends waits too, or memory would grow with the run."""
 
 
 class Marking:
@@ -26,7 +29,7 @@ class Marking:
         clock: The cell's clock.
         simulated: Whether a simulated provider answers.
         aside: Where slow scorers run, so that they do not hold up the event loop.
-        keep: Takes each row.
+        shelf: Takes each row, and each answer that waits for its score.
         judge: Judges the replies. None: nobody, they are only timed.
     """
 
@@ -37,7 +40,7 @@ class Marking:
         cell: Cell,
         clock: CellClock,
         aside: Executor,
-        keep: Keep,
+        shelf: Shelf,
         *,
         judge: Judge | None,
         simulated: bool,
@@ -49,9 +52,10 @@ class Marking:
         self._clock = clock
         self._simulated = simulated
         self._aside = aside
-        self._keep = keep
+        self._shelf = shelf
         self._judge = judge
         self._under_way: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(MOST_WAITING)
         self._broken: BaseException | None = None
 
     async def take(self, sent: Sent) -> None:
@@ -64,26 +68,31 @@ class Marking:
         response, judge = sent.response, self._judge
         wanted = sent.planned.is_scored and response.failure is None and response.finish_reason != "refusal"
         if judge is None or not wanted:
-            await self._finish(sent, None)
+            await self._shelf.keep(self._row(sent, None), sent, None)
         elif not judge.slow:
-            await self._finish(sent, _scored(judge, response, sent.planned))
+            score = scored(judge, response.answer, sent.planned)
+            await self._shelf.keep(self._row(sent, score), sent, score)
         else:
-            task = asyncio.create_task(self._later(judge, sent))
+            row = self._row(sent, None)
+            held = await self._shelf.hold(row, sent)
+            await self._room.acquire()
+            task = asyncio.create_task(self._later(judge, sent, row, held))
             self._under_way.add(task)
             task.add_done_callback(self._ended)
 
-    async def _later(self, judge: Judge, sent: Sent) -> None:
+    async def _later(self, judge: Judge, sent: Sent, row: Attempt, held: int) -> None:
         loop = asyncio.get_running_loop()
-        score = await loop.run_in_executor(self._aside, _scored, judge, sent.response, sent.planned)
-        await self._finish(sent, score)
+        score = await loop.run_in_executor(self._aside, scored, judge, sent.response.answer, sent.planned)
+        await self._shelf.keep(with_score(row, score), sent, score, held)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
+        self._room.release()
         if not task.cancelled():
             self._broken = self._broken or task.exception()
 
-    async def _finish(self, sent: Sent, score: Score | None) -> None:
-        row = attempt_row(
+    def _row(self, sent: Sent, score: Score | None) -> Attempt:
+        return attempt_row(
             self._run_id,
             self._suite,
             self._cell,
@@ -95,7 +104,6 @@ class Marking:
             self._clock,
             simulated=self._simulated,
         )
-        await self._keep(row, sent, score)
 
     async def settle(self) -> None:
         """Wait for the scores still under way; raises what keeping their rows raised."""
@@ -105,9 +113,43 @@ class Marking:
             raise self._broken
 
 
-def _scored(judge: Judge, response: Response, planned: Planned) -> Score:
+async def finish(
+    left: Sequence[tuple[Attempt, Payload]], cells: Sequence[Cell], writer: RunWriter, aside: Executor
+) -> None:
+    """Score the answers that a killed session left waiting and keep their rows; none is asked again.
+
+    One whose cell the plan does not list (a try of a search) stays unscored.
+
+    Args:
+        left: The answers.
+        cells: The plan's cells.
+        writer: The run folder, open for writing.
+        aside: Where slow scorers run.
+
+    Raises:
+        DiskError: The disk is full or gone.
+    """
+    loop = asyncio.get_running_loop()
+    requests = {
+        (cell.cell_id, planned.sample.sample_id, planned.repeat): (judge, planned)
+        for cell in cells
+        if any(row.cell_id == cell.cell_id for row, _ in left)
+        and (judge := judge_of(cell, writer.folder)) is not None
+        for planned in cell.requests
+    }
+    for row, payload in left:
+        score = Score(None, "unscored", reason="killed before it was scored; `bench score` scores it")
+        if found := requests.get((row.cell_id, row.sample_id, row.repeat)):
+            judge, planned = found
+            score = await loop.run_in_executor(aside, scored, judge, payload.reply, planned)
+        writer.add(with_score(row, score), replace(payload, reason=score.reason))
+    await asyncio.to_thread(writer.sync)
+    writer.waiting.clear()
+
+
+def scored(judge: Judge, answer: str, planned: Planned) -> Score:
     """Score one answer; a scorer's bug leaves the answer unscored and says so."""
     try:
-        return judge.score(response.answer, planned)
+        return judge.score(answer, planned)
     except Exception as exc:  # noqa: BLE001 - an answer that was paid for must not be lost to a scorer's bug
         return Score(None, "unscored", reason=f"the scorer broke: {type(exc).__name__}: {exc}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from harness.plan import Cell, Planned, prompt_chars
@@ -192,6 +192,19 @@ def attempt_row(
         answer=score.answer if score else None,
         isolation=score.isolation if score else None,
         partial=score.partial if score and value is not None else None,
+    )
+
+
+def with_score(row: Attempt, score: Score) -> Attempt:
+    """Return the row of a complete reply with the score that it waited for."""
+    outcome, value = outcome_of(row.finish_reason, score)
+    return replace(
+        row,
+        outcome=outcome,
+        score=value,
+        answer=score.answer,
+        isolation=score.isolation,
+        partial=None if value is None else score.partial,
     )
 
 

@@ -10,11 +10,9 @@ import asyncio
 import contextlib
 import dataclasses
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +23,21 @@ from harness.crew import zero_ahead_s
 from harness.errors import BenchError, ResultsError
 from harness.gate import Gate
 from harness.grading import graded, judge_of
+from harness.keeping import Keeper, Shelf
 from harness.load import Halt
-from harness.marking import Marking
+from harness.marking import Marking, finish
 from harness.pacing import Pacer
 from harness.pipe import Report
 from harness.plan import Cell, Plan, Planned, PlannedSearch
-from harness.record import CellClock, payload_row
+from harness.record import CellClock
 from harness.runner import Runner
 from harness.search import Bisection, Tally
-from harness.sender import Sent
 from harness.settings import Price, Settings, Watcher
-from harness.spending import RetryBudget, Spending
+from harness.spending import RetryBudget
 from harness.stage import Stage
-from harness.store import RunWriter, attempts_of
+from harness.store import RunWriter, attempts_of, left_waiting
 from harness.telemetry import GpuSampler
-from harness.values import Attempt, Model, Score, Session
+from harness.values import Attempt, Model, Session
 
 SCHEDULE_CONNECTIONS = 1024
 """Under a schedule nobody knows how many requests will be in flight; a request above this waits for a connection."""
@@ -112,12 +110,11 @@ class _Conductor:
         self.settings = settings
         self.watcher = watcher
         self.halt = halt
-        self.spending = Spending(settings.max_usd)
+        self.keeper = Keeper(writer, settings, watcher, halt)
         self.budget = RetryBudget(
             settings.retries_per_run, settings.retries_per_model, settings.retries_per_provider
         )
         self.pacers: dict[tuple[str, Limits], Pacer] = {}
-        self.catching_up = asyncio.Lock()
         credentials.learn()
         simulated = {model_id: runner.simulated for model_id, runner in runners.items()}
         fresh = manifests.opening(plan, writer.folder.name, settings.selection, simulated)
@@ -125,11 +122,11 @@ class _Conductor:
         self.manifest = fresh if resumed is None else {**dict(resumed), **reopened}
         if settings.calibration is not None:
             self.manifest["calibration"] = dict(settings.calibration)
-        writer.write_manifest(self.manifest)
         earlier = attempts_of(writer.folder) if resumed else []
+        self.left = left_waiting(writer.folder, earlier)
+        earlier += [row for row, _ in self.left]
         # What earlier sessions finished; of this one a count is enough, or a long run's memory would grow with it.
         self.kept: set[Key] = set()
-        self.finished: Counter[str] = Counter()
         self.made: dict[Key, int] = {}
         self.earlier: dict[str, list[Attempt]] = {}
         models = {model.id: model for model in plan.models}
@@ -140,15 +137,20 @@ class _Conductor:
             self.made[key] = max(self.made.get(key, 0), row.attempt)
             if row.final and key not in self.kept:
                 self.kept.add(key)
-                self.finished[row.cell_id] += 1
+                self.keeper.finished[row.cell_id] += 1
             if row.attempt > 1 and row.model_id in models:
                 self.budget.count(models[row.model_id])
-            self._spend(row, settings.price(row))
+            self.keeper.spend(row)
+        _count_stretches(self.manifest, earlier)
+        writer.write_manifest(self.manifest)
         # Half the cores at least stay with the client: a busy machine makes late stamps.
         self.scorers = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2))
 
     async def all_models(self) -> None:
         """Run every model that still has requests to send."""
+        if self.left:
+            self.watcher.tell(f"scoring {len(self.left)} answers that an earlier session left")
+            await finish(self.left, self.plan.cells, self.writer, self.scorers)
         for model in self.plan.models:
             if self.halt.reason is not None:
                 return
@@ -263,8 +265,7 @@ class _Conductor:
             crew = await stage.crew(cell)
             clock = CellClock(zero_ahead_s() if crew else wire.now(), datetime.now(UTC))
 
-            async def keep(row: Attempt, sent: Sent, score: Score | None) -> None:
-                await self.keep(cell, row, sent, score)
+            def kept_row(row: Attempt) -> None:
                 if tally is not None:
                     tally.take(row)
                     if tally.is_lost:
@@ -272,7 +273,7 @@ class _Conductor:
 
             suite = (self.plan.suite, self.plan.suite_sha256)
             marking = Marking(
-                self.manifest["run_id"], suite, cell, clock, self.scorers, keep,
+                self.manifest["run_id"], suite, cell, clock, self.scorers, Shelf(self.keeper, cell, kept_row),
                 judge=judge_of(cell, self.writer.folder), simulated=stage.runner.simulated,
             )  # fmt: skip
             samples: list[dict[str, Any]] = []
@@ -285,9 +286,7 @@ class _Conductor:
             finally:
                 wall_s = wire.now() - clock.zero_s
                 await marking.settle()
-                # A resumed cell has several stretches; its reserved time is their sum.
-                entry["wall_s"] = (entry["wall_s"] or 0.0) + wall_s
-                entry["started_at"] = entry["started_at"] or manifests.utc_text(clock.started_at)
+                manifests.add_stretch(entry, clock.started_at, wall_s)
                 lags = [
                     lag for lag in (entry["lag_p99_s"], *(r.lag_p99_s for r in reports)) if lag is not None
                 ]
@@ -336,7 +335,7 @@ class _Conductor:
         if halt.reason == LOST:
             # What was not sent any more is no part of the plan: nothing is left to resume.
             entry["cut_short"] = True
-            entry["planned"] = self.finished[cell.cell_id]
+            entry["planned"] = self.keeper.finished[cell.cell_id]
             self.writer.write_manifest(self.manifest)
 
     def _search_entry(self, planned: PlannedSearch) -> dict[str, Any]:
@@ -353,24 +352,6 @@ class _Conductor:
         for digest, data in images.items():
             self.writer.add_media(digest, data)
 
-    async def keep(self, cell: Cell, row: Attempt, sent: Sent, score: Score | None) -> None:
-        """Put one attempt on disk and report it; holds its sender while the disk is behind."""
-        planned = sent.planned
-        self.writer.add(row, payload_row(row, cell, planned, sent.response, score))
-        self.finished[cell.cell_id] += row.final
-        usd = self.settings.price(row)
-        self._spend(row, usd)
-        self.watcher.attempt_done(cell, row, usd)
-        if self.writer.is_behind:
-            async with self.catching_up:
-                await asyncio.to_thread(self.writer.catch_up)
-
-    def _spend(self, row: Attempt, usd: Decimal | None) -> None:
-        """Count what an attempt cost, of this session or an earlier one, and stop at the limit."""
-        reason = self.spending.take(row, usd)
-        if reason is not None:
-            self.halt.now(reason)
-
     @staticmethod
     def _key(cell: Cell, planned: Planned) -> Key:
         return (cell.cell_id, planned.sample.sample_id, planned.repeat)
@@ -381,6 +362,19 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
     return found
+
+
+def _count_stretches(manifest: Mapping[str, Any], rows: Sequence[Attempt]) -> None:
+    """Count the time of sessions that were killed: each row says when its stretch began and when it was done."""
+    entries = {cell["cell_id"]: cell for cell in manifest["cells"]}
+    ends: dict[tuple[str, datetime], float] = {}
+    for row in rows:
+        if row.done_s is not None and not row.from_cache:
+            stretch = (row.cell_id, row.started_at)
+            ends[stretch] = max(ends.get(stretch, 0.0), row.done_s)
+    for (cell_id, started_at), end_s in ends.items():
+        if cell_id in entries:
+            manifests.add_stretch(entries[cell_id], started_at, end_s, is_whole=False)
 
 
 def _redact_logs(folder: Path) -> None:

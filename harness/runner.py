@@ -23,7 +23,8 @@ class Runner(Protocol):
 
     Two more methods are optional: ``missing() -> str | None`` says what is missing before a call can be made, and
     ``attached() -> Model | None`` how another process must name the model to reach the server that an open runner
-    holds (None: it cannot; without the method: the model as it stands).
+    holds (None: it cannot; without the method: the model as it stands). An attribute ``base_url`` is optional too: where
+    its requests go, whatever named that address; kept answers (``--cache``) are told apart by it.
 
     Class attributes:
         simulated: True when answers are made up; every row then says so.

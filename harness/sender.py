@@ -149,7 +149,7 @@ class Sender:
         finally:
             self.in_flight -= 1
         if self.cache is not None and self.cache.serves(cell, planned):
-            self.cache.put(self.cache.key(cell, planned, call), response)
+            self.cache.put(self._key(planned, call), response)
         final, again = await self.gate.settle(entry, response, attempt.tries)
         # With so many in flight, a request is due when the provider's limits let it go.
         is_paced = entry.paced and not cell.load.on_schedule
@@ -167,9 +167,9 @@ class Sender:
 
     async def _from_cache(self, cache: ResponseCache, attempt: Try) -> bool:
         """Deliver a kept answer; returns whether there was one."""
-        cell, planned = self.cell, attempt.planned
-        call = self.runner.prepare(Request(cell.model, cell.messages(planned), cell.params_of(planned)))
-        response = cache.get(cache.key(cell, planned, call), wire.now())
+        planned = attempt.planned
+        call = self.runner.prepare(self._request(planned))
+        response = cache.get(self._key(planned, call), wire.now())
         if response is None:
             return False
         how = Circumstance(
@@ -183,3 +183,6 @@ class Sender:
         )
         await self.deliver(Sent(planned, call, response, how))
         return True
+
+    def _key(self, planned: Planned, call: Call) -> str:
+        return ResponseCache.key(self.cell, planned, call, getattr(self.runner, "base_url", None))

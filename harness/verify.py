@@ -131,7 +131,7 @@ class _Parts:
         self.findings: list[Finding] = []
         for number, path in self.paths.items():
             try:
-                self.tables[number] = pq.ParquetFile(path).read()
+                self.tables[number] = pq.ParquetFile(path.absolute()).read()
                 _keys(self.tables[number])
             except (pa.ArrowException, OSError, KeyError) as exc:
                 self.tables.pop(number, None)
@@ -289,7 +289,7 @@ def _without(table: pa.Table, keys: set[tuple[Any, ...]]) -> pa.Table:
 
 def _rewrite(path: Path, table: pa.Table) -> None:
     partial = path.with_suffix(".tmp")
-    pq.write_table(table, partial, compression="zstd")
+    pq.write_table(table, partial.absolute(), compression="zstd")
     partial.replace(path)
 
 

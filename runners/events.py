@@ -32,7 +32,7 @@ def error_event(error: Any) -> RunnerError:
     said = wire.shortened(said)
     if "overloaded" in marks or "unavailable" in marks:
         return RunnerError("overloaded", said)
-    if "insufficient_quota" in marks:
+    if "insufficient_quota" in marks or "billing_error" in marks:
         return RunnerError("quota", said)
     if "rate_limit" in marks or "429" in marks or "exhausted" in marks:
         return RunnerError("rate_limit", said)

@@ -224,7 +224,8 @@ def generate_usage(usage: Mapping[str, Any]) -> Usage:
 
 def _google_error(error: Any) -> RunnerError:
     if isinstance(error, dict) and isinstance(error.get("code"), int):
-        failure = wire.status_failure(error["code"], str(error.get("message") or error), {})
+        said = str(error.get("message") or error) + _quota_ids({"error": error})
+        failure = wire.status_failure(error["code"], said, {})
         return RunnerError(failure.kind, str(failure))
     return error_event(error)
 
@@ -248,11 +249,13 @@ def _failure(exc: Exception, key: str | None) -> RunnerError:
 
 def _quota_ids(details: Any) -> str:
     """Return the quota ids of a 429, since only they tell a daily quota from a rate."""
+    error = details.get("error") if isinstance(details, dict) else None
+    listed = error.get("details") if isinstance(error, dict) else None
     found: list[str] = []
-    listed = details.get("error", {}).get("details", []) if isinstance(details, dict) else []
     for detail in listed if isinstance(listed, list) else []:
-        if isinstance(detail, dict):
+        violations = detail.get("violations") if isinstance(detail, dict) else None
+        if isinstance(violations, list):
             found += [
-                str(item.get("quotaId")) for item in detail.get("violations", []) if isinstance(item, dict)
+                str(violation.get("quotaId")) for violation in violations if isinstance(violation, dict)
             ]
     return f" ({', '.join(found)})" if found else ""

@@ -384,7 +384,9 @@ def _failure(exc: Exception, key: str | None) -> RunnerError:
         return exc
     if isinstance(exc, openai.APIStatusError):
         body = exc.body if isinstance(exc.body, dict) else {}
-        said = f"{body.get('code') or ''} {body.get('message') or exc.message}".strip()
+        # Some servers that speak this protocol name the kind of an error in its type alone.
+        mark = body.get("code") or body.get("type") or ""
+        said = f"{mark} {body.get('message') or exc.message}".strip()
         return wire.status_failure(exc.status_code, wire.redact(said, key), exc.response.headers)
     if isinstance(exc, openai.APIConnectionError):
         return wire.transport_failure(exc.__cause__ or exc)

@@ -119,8 +119,8 @@ class SimRunner:
         facts: dict[str, Any] = {"protocol": self.protocol}
         inner = dict(await self._inner.facts())
         if self._server is not None:
-            facts |= {"persona": dataclasses.asdict(self.persona), "server_pid": self._server.pid}
-            # A port of the moment is no fact of the run.
+            facts["persona"] = dataclasses.asdict(self.persona)
+            # A port of the moment, as a process id, is no fact of the run.
             inner.pop("base_url", None)
         if self._url is not None:
             facts["server_version"] = orjson.loads(await self._get("/version"))["version"]

@@ -78,6 +78,11 @@ class VllmRunner:
         self.weighs_prompts = self._engine is None
         self._server: OwnedProcess | None = None
 
+    @property
+    def base_url(self) -> str:
+        """Where requests go: the suite's address, the environment's, or that of the server that was started."""
+        return self._client.base_url
+
     @staticmethod
     def _check_serve(serve: Mapping[str, Any]) -> None:
         for key in serve:

@@ -83,4 +83,4 @@ def test_an_imported_run_has_no_suite_to_judge_by(run: Path, capsys: pytest.Capt
     (run / "run.json").write_text(json.dumps({**manifest, "selection": {"imported": ["log.json"]}}))
 
     assert 2 == invoke(["judge", str(run), "--yes"])
-    assert "not started from a suite" in capsys.readouterr().err
+    assert "it does not say which suite was run" in capsys.readouterr().err

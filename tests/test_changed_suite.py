@@ -78,3 +78,13 @@ def test_other_parameters_are_another_question(old: Path) -> None:
     assert 0 == invoke(["run", "--resume", old.name, "--accept-changes", "--yes", "--quiet"])
 
     assert 20 == asked(newest(old))
+
+
+def test_the_new_run_takes_the_options_of_this_call(old: Path) -> None:
+    """Its answers are kept where --cache says."""
+    write(22)
+
+    assert 0 == invoke(
+        ["run", "--resume", old.name, "--yes", "--quiet", "--accept-changes", "--cache", "kept"]
+    )
+    assert 2 == len(list(Path("kept").rglob("*.json")))

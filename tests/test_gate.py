@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from harness.baselines import read_baselines, set_baseline
 from harness.cli import invoke
 from tests.run_folders import some_answers, write_run
 
 
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A results folder with a good run, one just as good, one much worse, and one that was stopped."""
+    """A results folder with a good run, one just as good, one much worse, one stopped, and one that failed at once."""
     monkeypatch.chdir(tmp_path)
     results = Path("results")
     write_run(results / "good", some_answers("open-a", 190, 200))
@@ -25,6 +27,10 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     stopped = write_run(results / "stopped", some_answers("open-a", 190, 200))
     manifest = json.loads((stopped / "run.json").read_text())
     (stopped / "run.json").write_text(json.dumps({**manifest, "state": "stopped"}))
+    (results / "empty").mkdir()
+    (results / "empty" / "run.json").write_text(
+        json.dumps({**manifest, "run_id": "empty", "state": "failed"})
+    )
     return results
 
 
@@ -37,12 +43,12 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> Any:
 
 @pytest.mark.parametrize(
     ("new", "code", "verdict"),
-    [("again", 0, "pass"), ("worse", 3, "regression"), ("stopped", 1, "pass")],
+    [("again", 0, "pass"), ("worse", 3, "regression"), ("stopped", 1, "broken"), ("empty", 1, "broken")],
 )
 def test_the_exit_code_is_the_verdict(
     runs: Path, capsys: pytest.CaptureFixture[str], new: str, code: int, verdict: str
 ) -> None:
-    """0 pass, 3 regression, 1 for a run that is not complete."""
+    """0 pass, 3 regression, 1 for a run that is not complete, be it without one row."""
     output = said(capsys, "compare", "good", new, "--fail-on", "accuracy<-2pp", "--json", code=code)
 
     assert verdict == json.loads(output)["verdict"]
@@ -71,6 +77,51 @@ def test_junit_and_markdown_say_the_same(runs: Path, capsys: pytest.CaptureFixtu
     assert summary.startswith("before\n## Regression: open-a accuracy")
 
 
+@pytest.mark.parametrize(
+    ("new", "errors", "words"),
+    [
+        ("stopped", 1, "Broken: the new run: it is stopped, not complete"),
+        ("empty", 3, "Broken: the new run: it is failed, not complete (and 2 more)"),
+        ("partial", 1, "Broken: open-a math/others c8: the new run has no request of this task and load"),
+    ],
+)
+def test_broken_is_said_wherever_the_verdict_is(
+    runs: Path, capsys: pytest.CaptureFixture[str], new: str, errors: int, words: str
+) -> None:
+    """The exit code, the headline, JUnit's errors, the summary and JSON are of one mind."""
+    write_run(runs / "partial", some_answers("open-a", 190, 200))
+    both = [*some_answers("open-a", 190, 200), *some_answers("open-a", 90, 100, task="math/others")]
+    base = str(write_run(runs / "both", both)) if new == "partial" else "good"
+    options = ("--junit", "gate.xml", "--md", "gate.md")
+    shown = " ".join(said(capsys, "compare", base, new, *options, code=1).split())
+    found = json.loads(said(capsys, "compare", base, new, "--json", code=1))
+    suite = ET.fromstring(Path("gate.xml").read_text())
+
+    assert shown.startswith(words)
+    assert Path("gate.md").read_text().replace("\\", "").startswith(f"## {words}")
+    assert str(errors) == suite.get("errors")
+    assert errors == len(suite.findall("testcase/error")) == len(found["faults"])
+    assert found["faults"][0]["reason"] in words
+    assert "No regression" not in shown
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 140])
+def test_no_word_is_broken_however_narrow_the_terminal(
+    runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    """Each figure is whole, and no line is too long."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    write_run(runs / "long", some_answers("nightly-vl-3b-instruct", 190, 200))
+    rules = ("--fail-on", "accuracy<-2pp", "--fail-on", "cost_per_correct>+10%")
+    shown = said(capsys, "compare", "long", "long", *rules, code=0)
+
+    assert all(len(line) <= columns for line in shown.splitlines())
+    assert {"nightly-vl-3b-instruct", "pass", "200", "95.0", "-1.6"} <= {
+        word.strip("(),:") for word in shown.split()
+    }
+    assert "cost_per_correct>+10%" in shown
+
+
 def test_a_baseline_is_set_shown_and_compared_with(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By the name `nightly` unless another is given."""
     said(capsys, "baseline", "set", "good", code=0)
@@ -82,6 +133,7 @@ def test_a_baseline_is_set_shown_and_compared_with(runs: Path, capsys: pytest.Ca
     assert ["nightly", "old"] == [
         line.split()[0] for line in said(capsys, "baseline", "show", code=0).splitlines()
     ]
+    assert said(capsys, "baseline", "show", "old", code=0).startswith("old  ")
     said(capsys, "compare", "nightly", "worse", code=3)
 
 
@@ -91,6 +143,8 @@ def test_a_baseline_is_set_shown_and_compared_with(runs: Path, capsys: pytest.Ca
         (("baseline", "set", "stopped"), "is stopped, not complete"),
         (("baseline", "set"), "needs a RUN"),
         (("baseline", "show", "--name", "none"), "no baseline 'none'"),
+        (("baseline", "show", "none"), "no baseline 'none'"),
+        (("baseline", "show", "one", "--name", "other"), "two names, 'one' and --name 'other'"),
         (("compare", "none", "good"), "no baseline 'none'"),
     ],
 )
@@ -102,10 +156,32 @@ def test_a_baseline_that_cannot_be_is_said(
 
 
 def test_a_damaged_baseline_file_is_said(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No traceback."""
+    """With what would do: setting one anew reads the file too, and keeps the names that are in it."""
     (runs / "baselines.json").write_text('{"nightly": 3}')
 
-    assert "baselines.json is damaged" in said(capsys, "compare", "nightly", "good", code=2)
+    for arguments in (("compare", "nightly", "good"), ("baseline", "set", "good")):
+        told = said(capsys, *arguments, code=2)
+        assert "baselines.json is damaged (it is no list of names, each with a run and a suite)" in told
+        assert "remove it and set its baselines again" in told
+
+
+def _set_many(results: Path, who: int, start: Any) -> None:
+    start.wait()
+    for n in range(25):
+        set_baseline(results, f"b{who}-{n:02}", results / "good", "unit")
+
+
+def test_baselines_set_at_once_are_all_kept(runs: Path) -> None:
+    """Four processes that begin together, each with 25 names of its own."""
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(4)
+    setters = [context.Process(target=_set_many, args=(runs, who, start)) for who in range(4)]
+    for setter in setters:
+        setter.start()
+    for setter in setters:
+        setter.join()
+
+    assert [f"b{who}-{n:02}" for who in range(4) for n in range(25)] == sorted(read_baselines(runs))
 
 
 def test_hostile_names_are_escaped(

@@ -81,10 +81,56 @@ def nightly(checkout: Path, **environment: str) -> subprocess.CompletedProcess[s
     )  # fmt: skip
 
 
+def checked_out(folder: Path) -> None:
+    (folder / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "nightly.sh", folder / "scripts")
+
+
+STUB = """\
+#!/bin/sh
+case "$1" in
+run) mkdir -p out && echo '{}' > out/run.json && touch out/attempts-1.parquet && echo out && exit %d ;;
+report) [ "$3" != --errors ] || cat hostile.txt ;;
+baseline) [ "$2" = show ] || exit 1; [ -z "$BROKEN_BASELINES" ] || { cat hostile.txt >&2; exit 2; } ;;
+compare) cat hostile.txt >&2; exit 2 ;;
+esac
+"""
+HOSTILE = (
+    "a model said:\n```\n# Passed\n<img src=x onerror=alert(1)>\n@everyone [click](http://x)\n~~~\n\n- no"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "broken", "words"),
+    [
+        (1, "", "The run is broken (exit code 1)"),
+        (0, "", "The comparison with `nightly` has an error (exit code 2)."),
+        (0, "1", "The baselines cannot be read (exit code 2)."),
+    ],
+)
+def test_what_others_said_is_text_in_the_summary(tmp_path: Path, code: int, broken: str, words: str) -> None:
+    """Every line of it stands in a block of code, whatever it tries."""
+    checked_out(tmp_path)
+    stub = tmp_path / "bench"
+    stub.write_text(STUB % code)
+    stub.chmod(0o755)
+    (tmp_path / "hostile.txt").write_text(HOSTILE)
+    done = nightly(tmp_path, BENCH=str(stub), BROKEN_BASELINES=broken, GITHUB_STEP_SUMMARY="")
+    first, *rest = (tmp_path / "nightly" / "summary.md").read_text().splitlines()
+
+    assert (code or 2) == done.returncode, done.stdout + done.stderr
+    assert first.startswith(words)
+    assert "" == rest[0]
+    assert HOSTILE.splitlines() == [line.removeprefix("    ") for line in rest if line.startswith("    ")]
+    assert not [line for line in rest if line and not line.startswith("    ")]
+
+
 def test_the_nightly_script_sets_a_baseline_passes_and_says_no(tmp_path: Path) -> None:
-    """The first night sets the baseline, the second is as good, the third is 50 points down; a fourth cannot run."""
-    (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "nightly.sh", tmp_path / "scripts")
+    """The first night sets the baseline, the second is as good, the third is 60 points down.
+
+    A fourth of that kind is accepted, and a fifth cannot run.
+    """
+    checked_out(tmp_path)
     rows = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1} for n in range(60)]
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     suite, summary = tmp_path / "suite.yaml", tmp_path / "job-summary.md"
@@ -101,7 +147,12 @@ def test_the_nightly_script_sets_a_baseline_passes_and_says_no(tmp_path: Path) -
     assert 3 == third.returncode, third.stderr + third.stdout
     assert "Regression: open accuracy" in summary.read_text()
     assert "1" == ET.fromstring((tmp_path / "nightly" / "gate.xml").read_text()).get("failures")
+    accepted = nightly(tmp_path, SET_BASELINE="1")
+    assert 0 == accepted.returncode, accepted.stderr + accepted.stdout
+    assert "the gate said no (exit code 3)" in (tmp_path / "nightly" / "summary.md").read_text()
+    kept = json.loads((tmp_path / "results" / "baselines.json").read_text())["nightly"]["run"]
+    assert max(path.name for path in (tmp_path / "results").glob("small-*")) == kept
     suite.write_text("name: [")
-    fourth = nightly(tmp_path)
-    assert 2 == fourth.returncode, fourth.stderr + fourth.stdout
+    last = nightly(tmp_path)
+    assert 2 == last.returncode, last.stderr + last.stdout
     assert "The run did not start (exit code 2)" in (tmp_path / "nightly" / "summary.md").read_text()

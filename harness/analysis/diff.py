@@ -55,7 +55,7 @@ class Diff:
             ``_b``, ``usd_price`` and ``usd_usage`` (null: unknown), ``verdict``.
         flips: One row for each pair that was right in one run and not in the other: :data:`FLIP_COLUMNS`.
         changes: What differs in the manifests: ``kind`` (``price``, ``model``, ``engine``, ``code``),
-            ``what``, ``a``, ``b``.
+            ``what``, ``a``, ``b``; of mappings only the keys that differ.
         simulated: Whether a model is simulated.
         warnings: One sentence for each thing that a reader must know.
     """
@@ -224,9 +224,10 @@ def _changes(first: Runs, second: Runs) -> Iterator[dict[str, Any]]:
         before, after = first.model(model_id), second.model(model_id)
         for kind, key in (("model", "name"), ("code", "params"), ("code", "options"), ("price", "cost")):
             if before.get(key) != after.get(key):
-                yield _change(kind, f"{model_id} {key}", before.get(key), after.get(key))
-        if before.get("facts") != after.get("facts"):
-            yield _change("engine", model_id, before.get("facts"), after.get("facts"))
+                yield _change(kind, f"{model_id} {key}", *_differing(before.get(key), after.get(key)))
+        facts = [_lasting(model.get("facts") or {}) for model in (before, after)]
+        if facts[0] != facts[1]:
+            yield _change("engine", model_id, *_differing(*facts))
         served = [_served(runs, model_id) for runs in (first, second)]
         if served[0] != served[1]:
             yield _change("model", f"{model_id} served as", *served)
@@ -234,6 +235,34 @@ def _changes(first: Runs, second: Runs) -> Iterator[dict[str, Any]]:
 
 def _change(kind: str, what: str, before: Any, after: Any) -> dict[str, Any]:
     return {"kind": kind, "what": what, "a": before, "b": after}
+
+
+def _differing(before: Any, after: Any) -> tuple[Any, Any]:
+    """Return of two mappings the keys that differ, inner ones as ``outer.inner``; other values as they are."""
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return before, after
+    one, other = dict(_flat(before)), dict(_flat(after))
+    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    return {key: one.get(key) for key in keys}, {key: other.get(key) for key in keys}
+
+
+def _flat(value: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    for key, inner in value.items():
+        if isinstance(inner, Mapping) and inner:
+            yield from _flat(inner, f"{within}{key}.")
+        else:
+            yield f"{within}{key}", inner
+
+
+def _lasting(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a server's facts without those of the moment: process ids, and the port that our own server was given."""
+    flat = {key: value for key, value in _flat(facts) if key.rsplit(".", 1)[-1] not in {"pid", "server_pid"}}
+    command = flat.get("owned.command")
+    if isinstance(command, list):
+        flat.pop("base_url", None)
+        ports = {k + 1 for k, word in enumerate(command) if word == "--port"}
+        flat["owned.command"] = [word for k, word in enumerate(command) if k not in ports]
+    return flat
 
 
 def _served(runs: Runs, model_id: str) -> list[str]:

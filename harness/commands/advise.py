@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import json_option
+from harness.commands.options import Finite, json_option
+from harness.commands.remote import RunPath
 
 if TYPE_CHECKING:
     from harness.analysis.gap import GapTable
@@ -24,7 +25,7 @@ Examples:
   bench advise suite.yaml --run results/RUN --volume 500M""",
 )
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), metavar="RUN",
+@click.option("--run", "runs", multiple=True, type=RunPath(), metavar="RUN",
               help="The measured gap and tiers. Repeatable.")  # fmt: skip
 @click.option(
     "--volume", metavar="TOKENS", help="Tokens a month, such as 50M.  [default: the block's, else 1B]"
@@ -33,7 +34,7 @@ Examples:
               default="internal", show_default=True, help="Of the data; from confidential on it may not leave.")  # fmt: skip
 @click.option("--customisation", type=click.Choice(["none", "prompts", "fine-tuning"]), default="none",
               show_default=True, help="What the model must allow.")  # fmt: skip
-@click.option("--engineers", type=click.FloatRange(min=0), default=0.0, show_default=True,
+@click.option("--engineers", type=Finite(min=0), default=0.0, show_default=True,
               help="People who can run GPU servers.")  # fmt: skip
 @click.option("--latency", type=click.Choice(["relaxed", "interactive", "tight"]), default="interactive",
               show_default=True, help="First text within 10, 2 or 0.5 s.")  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import json_option
+from harness.commands.options import Finite, json_option
 
 if TYPE_CHECKING:
     from harness.calibration import Calibration, Level
@@ -33,7 +33,7 @@ Examples:
 @click.option(
     "--duration",
     "duration_s",
-    type=click.FloatRange(min=2),
+    type=Finite(min=2),
     default=6.0,
     show_default=True,
     metavar="SECONDS",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.options import json_option, runs_argument
+from harness.commands.options import POSITIVE, Finite, json_option, runs_argument
 
 
 @click.command(
@@ -19,30 +19,30 @@ Examples:
   bench capacity results/A results/B --response 3 --json""",
 )
 @runs_argument
-@click.option("--ttft", "ttft_s", type=float, metavar="SECONDS", help="Longest time to the first text.")
+@click.option("--ttft", "ttft_s", type=POSITIVE, metavar="SECONDS", help="Longest time to the first text.")
 @click.option(
     "--answer-ttft",
     "answer_ttft_s",
-    type=float,
+    type=POSITIVE,
     metavar="SECONDS",
     help="Longest time to the first answer text.",
 )
 @click.option(
-    "--inter-chunk", "inter_chunk_s", type=float, metavar="SECONDS", help="Longest gap between chunks."
+    "--inter-chunk", "inter_chunk_s", type=POSITIVE, metavar="SECONDS", help="Longest gap between chunks."
 )
 @click.option(
-    "--response", "response_s", type=float, metavar="SECONDS", help="Longest time to the complete reply."
+    "--response", "response_s", type=POSITIVE, metavar="SECONDS", help="Longest time to the complete reply."
 )
 @click.option(
     "--percentile",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Finite(0, 1, min_open=True),
     default=0.95,
     show_default=True,
     help="Which of a request's own gaps must keep --inter-chunk.",
 )
 @click.option(
     "--attainment",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Finite(0, 1, min_open=True, max_open=True),
     default=0.95,
     show_default=True,
     help="Share of all requests sent that must keep every limit.",

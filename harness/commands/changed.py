@@ -40,10 +40,10 @@ def run_changed(
     old: Path,
     console: Console,
     *,
-    max_usd: float | None,
     quiet: bool,
+    **how: Any,
 ) -> int:
-    """Begin a new run with what still holds of an old one."""
+    """Begin a new run with what still holds of an old one; ``how`` is what :func:`conducted` takes beside it."""
     from harness.carry import carry
     from harness.commands.run import conducted, say
     from harness.manifest import new_run_id, opening
@@ -66,7 +66,7 @@ def run_changed(
         read_manifest(folder),
         console,
         selection=selection.as_json(),
-        max_usd=max_usd,
         quiet=quiet,
+        **how,
     )
     return say(manifest, folder, console, quiet=quiet)

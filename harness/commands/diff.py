@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from harness.commands.options import json_option
+from harness.commands.remote import RunPath
 
 
 @click.command(
@@ -18,8 +19,8 @@ Examples:
   bench diff results/A results/B --limit 100
   bench diff results/A results/B --json""",
 )
-@click.argument("first", type=click.Path(path_type=Path), metavar="A")
-@click.argument("second", type=click.Path(path_type=Path), metavar="B")
+@click.argument("first", type=RunPath(), metavar="A")
+@click.argument("second", type=RunPath(), metavar="B")
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Flips to list.")
 @json_option
 def diff_command(first: Path, second: Path, limit: int, *, as_json: bool) -> None:

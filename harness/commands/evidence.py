@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from harness.commands.options import json_option
+from harness.commands.remote import RunPath
 
 book_option = click.option(
     "--book",
@@ -25,7 +26,7 @@ Examples:
   bench article --run results/RUN       your own gaps beside the figures of 2026
   bench article --json                  for a script""",
 )
-@click.option("--run", "runs", type=click.Path(path_type=Path), multiple=True, help="A run to set beside it.")
+@click.option("--run", "runs", type=RunPath(), multiple=True, help="A run to set beside it.")
 @click.option("--brief", is_flag=True, help="The table alone.")
 @book_option
 @json_option

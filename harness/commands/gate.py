@@ -7,11 +7,8 @@ from pathlib import Path
 
 import click
 
-from harness.commands.options import json_option
-
-out_option = click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("results"), help="Results folder."
-)
+from harness.commands.options import json_option, out_option
+from harness.commands.remote import RunPath
 
 
 @click.command(
@@ -22,10 +19,10 @@ Examples:
   bench compare nightly results/NEW --fail-on "accuracy<-2pp" --fail-on "p95_response>+20%"
   bench compare nightly results/NEW --fail-on "cost_per_correct>+10%" --junit gate.xml --md "$GITHUB_STEP_SUMMARY"
 
-Exit codes: 0 pass, 1 broken (a rule has no figures, or the new run is not complete), 2 bad input, 3 regression.""",
+Exit codes: 0 pass, 1 broken (something of the baseline could not be checked, or the new run is not complete), 2 bad input, 3 regression.""",
 )
-@click.argument("base")
-@click.argument("new")
+@click.argument("base", type=RunPath())
+@click.argument("new", type=RunPath())
 @click.option(
     "--fail-on",
     "rules",
@@ -40,8 +37,8 @@ Exit codes: 0 pass, 1 broken (a rule has no figures, or the new run is not compl
 @out_option
 @json_option
 def compare_command(
-    base: str,
-    new: str,
+    base: Path,
+    new: Path,
     rules: tuple[str, ...],
     junit: Path | None,
     md: Path | None,
@@ -51,15 +48,14 @@ def compare_command(
 ) -> int:
     """Hold a run against a baseline; exit 3 on a regression.
 
-    BASE and NEW are run folders or run ids; BASE may be a baseline's name. Requests are paired one by one. A rule fails when a paired test at 5 % says that the change is beyond it: noise fails nothing.
+    BASE and NEW are run folders or run ids; BASE may be a baseline's name. Requests are paired one by one. A rule fails when a paired test at 5 % says that the change is beyond it: noise fails nothing. What BASE has and NEW lacks is no pass.
     """
-    from harness.analysis.compare import DEFAULT_RULES, Rule, compare
+    from harness.analysis.compare import compare
+    from harness.analysis.rule import DEFAULT_RULES, Rule
     from harness.report import gate
-    from harness.store import read_manifest
 
     parsed = [Rule.parse(rule) for rule in rules or DEFAULT_RULES]
-    before, after = _folder(out, base), _folder(out, new)
-    found = compare([before], [after], parsed)
+    found = compare([_folder(out, base)], [_folder(out, new)], parsed)
     if junit is not None:
         _write(junit, gate.junit(found), append=False)
     if md is not None:
@@ -70,10 +66,7 @@ def compare_command(
         from rich.console import Console
 
         Console().print(gate.table(found))
-    if found.verdict == "regression":
-        return 3
-    complete = read_manifest(after)["state"] == "complete"
-    return 0 if found.verdict == "pass" and complete else 1
+    return {"pass": 0, "broken": 1, "regression": 3}[found.verdict]
 
 
 @click.command(
@@ -82,19 +75,27 @@ def compare_command(
 Examples:
   bench baseline set results/RUN                  as the baseline `nightly`
   bench baseline set results/RUN --name release
-  bench baseline show""",
+  bench baseline show                             all of them; one: bench baseline show release""",
 )
 @click.argument("action", type=click.Choice(("set", "show")))
-@click.argument("run", required=False)
+@click.argument("run", required=False, type=RunPath(), metavar="[RUN|NAME]")
 @click.option("--name", help="Name of the baseline.  [default: nightly; show: all]")
 @out_option
 @json_option
-def baseline_command(action: str, run: str | None, name: str | None, out: Path, *, as_json: bool) -> None:
-    """Keep a run as a baseline, or show those kept."""
+def baseline_command(action: str, run: Path | None, name: str | None, out: Path, *, as_json: bool) -> None:
+    """Keep a run as a baseline, or show those kept.
+
+    `set` takes a run folder or run id, `show` the name of a baseline.
+    """
     from harness.baselines import baseline, read_baselines, set_baseline
+    from harness.commands.remote import shown
     from harness.errors import InputError, ResultsError
     from harness.store import read_manifest
 
+    if shown(out) != str(out):
+        raise InputError(
+            "baselines are kept on this disk, such as in a repository; leave --out away and name the run by its address"
+        )
     if action == "set":
         if run is None:
             raise InputError("bench baseline set needs a RUN: a folder or a run id")
@@ -105,8 +106,11 @@ def baseline_command(action: str, run: str | None, name: str | None, out: Path, 
                 f"{folder} is {manifest['state']}, not complete; a baseline must have every figure"
             )
         set_baseline(out, name or "nightly", folder, manifest["suite"])
-        click.echo(f"baseline {name or 'nightly'}: {folder}")
+        click.echo(f"baseline {name or 'nightly'}: {shown(folder)}")
         return
+    if run is not None and name not in {None, str(run)}:
+        raise InputError(f"bench baseline show: two names, '{run}' and --name {name!r}; leave one out")
+    name = name or (str(run) if run else None)
     if name is not None:
         baseline(out, name)
     known = {key: entry for key, entry in read_baselines(out).items() if name in {None, key}}
@@ -114,21 +118,25 @@ def baseline_command(action: str, run: str | None, name: str | None, out: Path, 
         click.echo(json.dumps(known))
         return
     for key, entry in known.items():
-        click.echo(f"{key}  {out / entry['run']}  ({entry['suite']})")
+        where = entry["run"] if "://" in entry["run"] else out / entry["run"]
+        click.echo(f"{key}  {where}  ({entry['suite']})")
 
 
-def _folder(results: Path, given: str) -> Path:
+def _folder(results: Path, given: Path) -> Path:
     """Return a run folder given by path, by run id, or by the name of a baseline."""
     from harness.baselines import baseline
+    from harness.commands.remote import run_in, shown
     from harness.errors import ResultsError
 
-    for folder in (Path(given), results / given):
-        if (folder / "run.json").exists():
-            return folder
+    folder = run_in(results, given)
+    if folder is not None:
+        return folder
     try:
-        return baseline(results, given)
+        return baseline(results, str(given))
     except ResultsError as exc:
-        raise ResultsError(f"{given!r} is no run folder and no run id in {results}: {exc}") from exc
+        raise ResultsError(
+            f"{str(given)!r} is no run folder and no run id in {shown(results)}: {exc}"
+        ) from exc
 
 
 def _write(path: Path, content: str, *, append: bool) -> None:

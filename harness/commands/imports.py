@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.commands.options import POSITIVE
+from harness.commands.remote import ResultsPath
+
 if TYPE_CHECKING:
     from harness.imports.folder import Weights
 
@@ -30,10 +33,10 @@ Examples:
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=ResultsPath(),
     default=Path("results"),
     show_default=True,
-    help="Results folder.",
+    help="Results folder, or s3://BUCKET/PREFIX.",
 )
 @click.option("--category", default="imported", show_default=True, help="Row of the gap table.")
 @click.option("--name", default="import", show_default=True, help="Begins the run's id.")
@@ -41,7 +44,7 @@ Examples:
 @click.option("--metric", help="Metric that is the score.  [default: the first that is a share of 1]")
 @click.option(
     "--margin",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     default=1.7,
     show_default=True,
     help="Gap that makes no difference, in points.",
@@ -60,14 +63,16 @@ def import_command(
 
     Scores, prompts and tokens are the logs' own. Times are unknown and stay so.
     """
+    from harness.commands.remote import check_writable, sent
     from harness.imports import folder
-    from harness.store import check_writable
 
     told, everyone = _weights(weights)
     found = [log for path in logs for log in folder.read(path, model, metric)]
     known = folder.weights_of(found, told, everyone)
     check_writable(out)
-    click.echo(str(folder.write(found, out, known, category, name, margin)))
+    run = folder.write(found, out, known, category, name, margin)
+    click.echo(str(run))
+    sent(run)
 
 
 def _weights(given: tuple[str, ...]) -> tuple[dict[str, Weights], Weights | None]:

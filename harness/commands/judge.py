@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import allow_code_option, json_option, quiet_option, task_option
+from harness.commands.options import POSITIVE, allow_code_option, json_option, quiet_option, task_option
+from harness.commands.remote import RunPath
 
 if TYPE_CHECKING:
     from harness.assembly import Assembly, Selection
@@ -24,7 +25,7 @@ _judge_option: _Option = click.option(
 )
 _max_usd_option: _Option = click.option(
     "--max-usd",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     help="Stop cleanly at this spend; call again to go on.",
 )
 _yes_option: _Option = click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
@@ -37,7 +38,7 @@ Examples:
   bench judge RUN                                    tasks whose scorer is judge, by the suite's judge
   bench judge RUN --judge openai:gpt-5.2 --max-usd 2""",
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RunPath())
 @task_option
 @_judge_option
 @_max_usd_option
@@ -58,6 +59,7 @@ def judge_command(
 
     The judge's calls are a run of their own in RUN/judge-ID, with its prices and texts; its grades are read over RUN's rows.
     """
+    from harness.commands.remote import sent
     from harness.commands.results import run_folders
     from harness.errors import InputError, ResultsError
     from harness.judging import answers_of, graded_rows, grading
@@ -87,6 +89,7 @@ def judge_command(
         rows = graded_rows(judging, mine, model)
         write_scores(folder, rows)
         click.echo(f"{len(rows)} answers graded by {model.id}; calls and cost in {judging}")
+    sent(folder)
     return code
 
 
@@ -97,7 +100,7 @@ Examples:
   bench arena RUN                               ratings; without a judge the higher score wins
   bench arena RUN --judge openai:gpt-5.2        every pair of answers in both orders, then ratings""",
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RunPath())
 @task_option
 @_judge_option
 @click.option("--rubric", metavar="TEXT", help="What makes an answer better.  [default: the suite's]")
@@ -127,6 +130,7 @@ def arena_command(
     With --judge every two answers to one request are put to it in both orders; its calls are a run of their own in RUN/arena-ID.
     """
     from harness.analysis.arena import arena
+    from harness.commands.remote import sent
     from harness.commands.results import run_folders
 
     folder = run_folders([run])[0]
@@ -143,6 +147,7 @@ def arena_command(
             allow_code=allow_code,
             quiet=quiet or as_json,
         )
+        sent(folder)
     found = arena([folder], "score" if by_score else None)
     if as_json:
         click.echo(json.dumps(found.to_json()))
@@ -222,7 +227,7 @@ def _selection(folder: Path, *, allow_code: bool) -> Selection:
     from harness.assembly import Selection
     from harness.store import read_manifest
 
-    return Selection.from_json(read_manifest(folder)["selection"], allow_code=allow_code)
+    return Selection.from_json(read_manifest(folder).get("selection"), allow_code=allow_code)
 
 
 def _rubrics(assembly: Assembly, tasks: tuple[str, ...]) -> Mapping[str, Judge]:

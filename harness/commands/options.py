@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
+
+from harness.commands.remote import ResultsPath, RunPath
+
+
+class Finite(click.FloatRange):
+    """A number of an option, within bounds: ``nan`` lies between any two, and is refused, as is infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+POSITIVE = Finite(min=0, min_open=True)
 
 model_option = click.option(
     "--model",
@@ -20,4 +38,7 @@ allow_code_option = click.option(
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results only.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
-runs_argument = click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="[RUN]...")
+out_option = click.option(
+    "--out", type=ResultsPath(), default=Path("results"), help="Results folder, or s3://BUCKET/PREFIX."
+)
+runs_argument = click.argument("runs", nargs=-1, type=RunPath(), metavar="[RUN]...")

@@ -1,36 +1,116 @@
-"""Where `bench run` writes when its results are to lie on object storage."""
+"""Where a results folder or a run lies on object storage: an address becomes a folder of this disk here, nowhere else."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-
-def here(results: Path, resume: str | None) -> Path:
-    """Return the folder of this disk for a results folder; a run to go on with is fetched into it."""
-    if not str(results).startswith("s3:"):
-        return results
-    from harness.remote import download, is_remote, mirror_of
-
-    if not is_remote(results):
-        return results
-    folder = mirror_of(results)
-    if resume is not None and not (folder / resume / "run.json").exists():
-        download(results / resume)
-    return folder
+import click
 
 
-def sent(folder: Path, results: Path | None, console: Console, code: int) -> int:
-    """Send the run just written to where it belongs, and return the exit code as it was."""
-    if results is None or not str(results).startswith("s3:"):
-        return code
-    from harness.remote import is_remote, upload
+class ResultsPath(click.Path):
+    """A results folder; an address becomes its mirror, and nothing is fetched."""
+
+    def __init__(self) -> None:
+        """Take any path."""
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the folder. Raises ``InputError`` for an address that cannot hold results."""
+        return mirrored(value) or super().convert(value, param, ctx)
+
+
+class RunPath(ResultsPath):
+    """A run's folder or id; a run at an address is fetched into its mirror first."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the folder. Raises ``ResultsError`` where there is no such run."""
+        folder = super().convert(value, param, ctx)
+        if mirrored(value):
+            from harness.remote import fetch
+
+            fetch(folder)
+        return folder
+
+
+def mirrored(value: Any) -> Path | None:
+    """Return the folder that stands for an address. None: it is none. Raises ``InputError`` for one that cannot be."""
+    if ":" not in str(value):  # what Arrow takes to import is saved where it can be
+        return None
+    from harness.remote import mirror_of
+
+    return mirror_of(str(value))
+
+
+def shown(folder: Path) -> str:
+    """Return how a results folder or a run is named to the user: by its address where it has one."""
+    return _address(folder) or str(folder)
+
+
+def run_in(results: Path, given: Path, *, or_here: bool = False) -> Path | None:
+    """Return a run given by its folder or by its id in a results folder; None: there is none.
+
+    Args:
+        results: The results folder. A run below a mirror is fetched.
+        given: What the user wrote.
+        or_here: Whether one that was never sent to its address will do.
+    """
+    from harness.remote import fetch
+
+    folder = given if (given / "run.json").exists() else results / given
+    if folder != given and _address(folder):
+        fetch(folder, or_here=or_here)
+    return folder if (folder / "run.json").exists() else None
+
+
+@contextmanager
+def manifests(results: Path) -> Iterator[Path]:
+    """Give a folder with the ``run.json`` of every run: the results folder itself, or a copy of what its address has."""
+    if not _address(results):
+        yield results
+        return
+    from tempfile import TemporaryDirectory
+
+    from harness.remote import fetch_manifests
+
+    with TemporaryDirectory() as folder:
+        fetch_manifests(results, Path(folder))
+        yield Path(folder)
+
+
+def all_runs(results: Path) -> list[Path]:
+    """Return every run of a results folder; those at an address are fetched."""
+    from harness.remote import fetch
     from harness.store import runs_in
 
-    if is_remote(results):
-        run = max(runs_in(folder), key=lambda path: (path / "run.json").stat().st_mtime)
-        console.print(f"Sent to  {upload(run, results)}", markup=False, highlight=False, soft_wrap=True)
-    return code
+    with manifests(results) as known:
+        runs = [results / run.name for run in runs_in(known)]
+    for run in runs:
+        if known != results:
+            fetch(run)
+    return runs
+
+
+def check_writable(results: Path) -> None:
+    """Find out before the first request whether results can be kept there. Raises ``ResultsError``."""
+    from harness import remote, store
+
+    store.check_writable(results)
+    if _address(results):
+        remote.check_writable(results)
+
+
+def sent(run: Path, *, quiet: bool = True) -> None:
+    """Send what was written into a mirrored run to its address, and say so; on standard error where others print there."""
+    if _address(run):
+        from harness.remote import send
+
+        click.echo(f"Sent to  {send(run)}", err=quiet)
+
+
+def _address(folder: Path) -> str | None:
+    from harness.remote import address_of
+
+    return address_of(folder)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.commands.options import json_option, runs_argument
+from harness.commands.options import Finite, json_option, runs_argument
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,7 +91,7 @@ def report_command(
 @runs_argument
 @click.option(
     "--margin",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     metavar="POINTS",
     help="Equivalence margin.  [default: the suite's]",
 )
@@ -176,11 +176,6 @@ def run_folders(runs: Sequence[Path]) -> list[Path]:
         return [known[-1]]
     folders: list[Path] = []
     for run in runs:
-        if str(run).startswith("s3:"):
-            from harness.remote import download
-
-            folders.append(download(run))
-            continue
         folder = run if (run / "run.json").exists() else Path("results") / run
         read_manifest(folder if folder.exists() else run)
         folders.append(folder)

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import allow_code_option, limit_option, model_option, quiet_option, task_option
+from harness.commands.options import (
+    POSITIVE,
+    allow_code_option,
+    limit_option,
+    model_option,
+    quiet_option,
+    task_option,
+)
+from harness.commands.remote import ResultsPath, RunPath
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,19 +51,19 @@ Examples:
 @limit_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
-    help="Results folder, or s3://BUCKET/PREFIX.  [default: results]",
+    type=ResultsPath(),
+    default=Path("results"),
+    show_default=True,
+    help="Results folder, or s3://BUCKET/PREFIX.",
 )
-@click.option("--resume", metavar="RUN_ID", help="Go on with an interrupted run.")
+@click.option("--resume", type=RunPath(), metavar="RUN_ID", help="Go on with an interrupted run.")
 @click.option(
     "--accept-changes",
     is_flag=True,
     help="With --resume of a run whose suite changed: begin a new run with the rows that still hold.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop: the same as `bench plan`.")
-@click.option(
-    "--max-usd", type=click.FloatRange(min=0, min_open=True), help="Stop cleanly at this spend; resumable."
-)
+@click.option("--max-usd", type=POSITIVE, help="Stop cleanly at this spend; resumable.")
 @click.option("--calibrate", is_flag=True, help="First hold this machine's figures against a known truth.")
 @click.option(
     "--cache",
@@ -71,8 +79,8 @@ def run_command(
     models: tuple[str, ...],
     tasks: tuple[str, ...],
     limit: int | None,
-    out: Path | None,
-    resume: str | None,
+    out: Path,
+    resume: Path | None,
     *,
     accept_changes: bool,
     dry_run: bool,
@@ -92,14 +100,14 @@ def run_command(
 
     from harness.assembly import Selection, assemble, keep_private
     from harness.commands.changed import changes_of, run_changed
-    from harness.commands.remote import here, sent
+    from harness.commands.remote import check_writable
     from harness.errors import InputError
-    from harness.store import check_writable, read_manifest
+    from harness.store import read_manifest
 
-    results = here(out or Path("results"), resume)
     resumed: dict[str, Any] | None = None
     if resume is not None:
-        folder = _folder(results, resume)
+        folder = _folder(out, resume)
+        out = folder.parent
         resumed = read_manifest(folder)
         before = Selection.from_json(resumed["selection"], allow_code=allow_code)
         if models or tasks or limit:
@@ -121,45 +129,37 @@ def run_command(
         return 0
     _check(assembly)
     changes = changes_of(assembly, resumed, accept=accept_changes, ask=not yes)
-    check_writable(results)
+    check_writable(out)
     if not quiet or not yes:
         ask(assembly, console, ask=not yes, max_usd=max_usd)
+    how: dict[str, Any] = {
+        "max_usd": max_usd, "quiet": quiet, "calibrate": calibrate, "cache": cache, "metrics_port": metrics_port,
+    }  # fmt: skip
     if changes and resumed is not None:
-        code = run_changed(assembly, selection, results, folder, console, max_usd=max_usd, quiet=quiet)
-        return sent(results, out, console, code)
+        return run_changed(assembly, selection, out, folder, console, **how)
     from harness.manifest import new_run_id
 
-    run_id = resumed["run_id"] if resumed else new_run_id(assembly.suite.name, datetime.now(UTC))
-    folder = results / run_id
-    manifest = conducted(
-        assembly,
-        folder,
-        resumed,
-        console,
-        selection=selection.as_json(),
-        max_usd=max_usd,
-        calibrate=calibrate,
-        quiet=quiet,
-        cache=cache,
-        metrics_port=metrics_port,
-    )
+    if resumed is None:
+        folder = out / new_run_id(assembly.suite.name, datetime.now(UTC))
+    manifest = conducted(assembly, folder, resumed, console, selection=selection.as_json(), **how)
     # A long run's plan is as large as its report: it goes before that comes. The loop's leavings hold it in cycles.
     del assembly
     gc.collect()
-    return sent(results, out, console, say(manifest, folder, console, quiet=quiet))
+    return say(manifest, folder, console, quiet=quiet)
 
 
-def _folder(results: Path, resume: str) -> Path:
+def _folder(results: Path, resume: Path) -> Path:
     """Return the run folder named by an id or by a path."""
+    from harness.commands.remote import run_in, shown
     from harness.errors import ResultsError
     from harness.store import runs_in
 
-    for folder in (results / resume, Path(resume)):
-        if (folder / "run.json").exists():
-            return folder
+    folder = run_in(results, resume, or_here=True)
+    if folder is not None:
+        return folder
     known = [path.name for path in runs_in(results)][-5:]
     hint = f"the newest there: {', '.join(known)}" if known else "there is none yet"
-    raise ResultsError(f"no run {resume!r} in {results}; {hint}")
+    raise ResultsError(f"no run {str(resume)!r} in {shown(results)}; {hint}")
 
 
 def _check(assembly: Assembly) -> None:
@@ -314,9 +314,10 @@ def _until_done(
 
 
 def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
-    """Print the tables, where everything lies, and how to go on; return the exit code."""
+    """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
+    from harness.commands.remote import sent, shown
     from harness.commands.results import print_tables, write_page
-    from harness.report.units import shown
+    from harness.report import units
 
     incomplete = manifest["state"] != "complete"
     page = folder / "report.html"
@@ -328,7 +329,7 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
             print_tables([folder], console)
         if any(task["scorer"] == "judge" for task in manifest["tasks"]):
             console.print(
-                f"Answers wait for their judge:  bench judge {folder}", highlight=False, soft_wrap=True
+                f"Answers wait for their judge:  bench judge {shown(folder)}", highlight=False, soft_wrap=True
             )
     if not is_large:
         write_page([folder], page)
@@ -340,7 +341,7 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
         )
     for failure in manifest["failures"]:
         console.print(
-            f"{failure['model_id']}: {shown(failure['message'])}",
+            f"{failure['model_id']}: {units.shown(failure['message'])}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -352,12 +353,13 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
         console.print(
             f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
             f"  bench run --resume {folder.name}"
-            + ("" if folder.parent == Path("results") else f" --out {folder.parent}")
+            + ("" if folder.parent == Path("results") else f" --out {shown(folder.parent)}")
             + (" --allow-code" if manifest["selection"].get("allow_code") else ""),
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
+    sent(folder, quiet=quiet)
     if manifest["state"] == "interrupted":
         return 130
     return 1 if incomplete or dead else 0

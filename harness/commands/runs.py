@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from harness.commands.options import json_option
+from harness.commands.options import json_option, out_option
+from harness.commands.remote import RunPath
 
 
 @click.command(
@@ -22,27 +23,33 @@ Examples:
   bench runs verify RUN --repair    what cannot be read is moved to damaged/, and --resume repeats it""",
 )
 @click.argument("action", type=click.Choice(("list", "verify")))
-@click.argument("names", nargs=-1, metavar="[RUN]...")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), help="Results folder.")
+@click.argument("names", nargs=-1, type=RunPath(), metavar="[RUN]...")
+@out_option
 @click.option("--repair", is_flag=True, help="Repair what can be; no row is thrown away.")
 @json_option
-def runs_command(action: str, names: tuple[str, ...], out: Path, *, repair: bool, as_json: bool) -> int:
+def runs_command(action: str, names: tuple[Path, ...], out: Path, *, repair: bool, as_json: bool) -> int:
     """List runs, or check and repair them.
 
     verify exits 1 where it finds damage that is not repaired; what an interrupted run leaves is no damage.
     """
+    from harness.commands.remote import all_runs, manifests, shown
     from harness.errors import InputError, ResultsError
-    from harness.store import runs_in
 
     if action == "list":
         if names or repair:
             raise InputError("bench runs list takes neither a run nor --repair")
-        _list(list(_states(out)), as_json=as_json)
+        with manifests(out) as folder:
+            _list(list(_states(folder, out)), as_json=as_json)
         return 0
-    folders = [_folder(out, name) for name in names] or list(runs_in(out))
+    folders = [_folder(out, name) for name in names] or all_runs(out)
     if not folders:
         raise ResultsError(
-            f"there is no run in {out}; `bench run quickstart` makes one, or name a run folder"
+            f"there is no run in {shown(out)}; `bench run quickstart` makes one, or name a run folder"
+        )
+    mirrored = next((folder for folder in folders if repair and shown(folder) != str(folder)), None)
+    if mirrored:
+        raise InputError(
+            f"--repair mends a run of this disk alone: copy {mirrored} to a folder of its own and name that"
         )
     from harness import verify as verifying
 
@@ -50,7 +57,7 @@ def runs_command(action: str, names: tuple[str, ...], out: Path, *, repair: bool
     if as_json:
         rows = [
             {
-                "run": str(folder),
+                "run": shown(folder),
                 "repaired": repair,
                 "findings": [dataclasses.asdict(row) for row in findings],
             }
@@ -59,7 +66,7 @@ def runs_command(action: str, names: tuple[str, ...], out: Path, *, repair: bool
         click.echo(json.dumps(rows))
     else:
         for folder, findings in found.items():
-            click.echo(f"{folder}: {'whole' if not findings else f'{len(findings)} findings'}")
+            click.echo(f"{shown(folder)}: {'whole' if not findings else f'{len(findings)} findings'}")
             for row in findings:
                 done = "done" if repair else "with --repair"
                 click.echo(f"  {row.kind}: {row.file}: {row.said}; {done}: {row.repair}")
@@ -67,26 +74,35 @@ def runs_command(action: str, names: tuple[str, ...], out: Path, *, repair: bool
     return 1 if damaged and not repair else 0
 
 
-def _folder(results: Path, name: str) -> Path:
+def _folder(results: Path, name: Path) -> Path:
+    from harness.commands.remote import run_in
     from harness.store import read_manifest
 
-    folder = Path(name) if (Path(name) / "run.json").exists() else results / name
+    folder = run_in(results, name) or results / name
     read_manifest(folder)
     return folder
 
 
-def _states(results: Path) -> Iterator[dict[str, Any]]:
+def _states(known: Path, results: Path) -> Iterator[dict[str, Any]]:
+    """Yield how each run stands.
+
+    Args:
+        known: A folder with the manifests.
+        results: Where the runs lie.
+    """
+    from harness.commands.remote import shown
     from harness.errors import ResultsError
     from harness.store import read_manifest, runs_in
 
-    for folder in runs_in(results):
+    for folder in runs_in(known):
+        run = shown(results / folder.name)
         try:
             manifest = read_manifest(folder)
         except ResultsError as exc:
-            yield {"run": str(folder), "state": "damaged", "reason": str(exc)}
+            yield {"run": run, "state": "damaged", "reason": str(exc)}
             continue
         yield {
-            "run": str(folder),
+            "run": run,
             "state": manifest["state"],
             "reason": manifest["reason"],
             "suite": manifest["suite"],

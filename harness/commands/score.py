@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.commands.options import allow_code_option, json_option, task_option
+from harness.commands.remote import RunPath
 
 if TYPE_CHECKING:
     from harness.scoring import Scorer
@@ -24,7 +25,7 @@ Examples:
   bench score RUN --task tickets --scorer regex --option pattern='queue ([A-E])'
   bench score RUN --undo                           back to the scores that the run gave""",
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RunPath())
 @task_option
 @click.option("--scorer", metavar="NAME", help="Another scorer than the suite's.  (`bench list scorers`)")
 @click.option(
@@ -49,6 +50,7 @@ def score_command(
 
     The rows of the run stay as they are: the new scores are a table of their own that `bench gap` and the others read over them.
     """
+    from harness.commands.remote import sent, shown
     from harness.commands.results import run_folders
     from harness.errors import ResultsError
     from harness.rescoring import changes, rescored, stored_answers
@@ -56,6 +58,10 @@ def score_command(
 
     folder = run_folders([run])[0]
     if undo:
+        if shown(folder) != str(folder):
+            raise ResultsError(
+                f"--undo works on this disk alone; what lies at {shown(folder)} is removed there"
+            )
         written = tables(folder)
         if not written:
             raise ResultsError(f"{folder} has no later scores; it reads as it was run")
@@ -88,6 +94,7 @@ def score_command(
         written_to = write_scores(folder, rows)
         if not as_json:
             click.echo(str(written_to))
+        sent(folder, quiet=as_json)
 
 
 def _suite(
@@ -100,7 +107,7 @@ def _suite(
     from harness.store import read_manifest
 
     try:
-        selection = Selection.from_json(read_manifest(folder)["selection"], allow_code=allow_code)
+        selection = Selection.from_json(read_manifest(folder).get("selection"), allow_code=allow_code)
         plan = assemble(selection).plan
     except InputError as exc:
         click.echo(f"the suite cannot be read as it is now, so the stored targets are used: {exc}", err=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.commands.options import json_option
+from harness.commands.options import POSITIVE, Finite, json_option
+from harness.commands.remote import RunPath
 
 if TYPE_CHECKING:
     from harness.analysis.scenario import Scenario
@@ -27,7 +28,7 @@ Examples:
   bench tco --set engineers=0 --set usd_per_gpu_hour=2..2.5..3.5""",
 )
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "runs", multiple=True, type=click.Path(path_type=Path), metavar="SWEEP",
+@click.option("--run", "runs", multiple=True, type=RunPath(), metavar="SWEEP",
               help="Capacity, request sizes and the closed price as measured. Repeatable.")  # fmt: skip
 @click.option(
     "--volume", metavar="TOKENS", help="Tokens a month, such as 50M or 1.5B.  [default: the block's, else 1B]"
@@ -35,12 +36,14 @@ Examples:
 @click.option("--v-max", metavar="TOKENS", help="Largest volume looked at.  [default: 1T]")
 @click.option("--model", "model_id", metavar="ID", help="Which model of the sweep is self-hosted.")
 @click.option("--task", metavar="ID", help="Which task of the sweep.")
-@click.option("--ttft", "ttft_s", type=float, metavar="S", help="Limit: seconds to the first token.")
+@click.option("--ttft", "ttft_s", type=POSITIVE, metavar="S", help="Limit: seconds to the first token.")
 @click.option(
-    "--inter-chunk", "inter_chunk_s", type=float, metavar="S", help="Limit: seconds between chunks."
+    "--inter-chunk", "inter_chunk_s", type=POSITIVE, metavar="S", help="Limit: seconds between chunks."
 )
-@click.option("--response", "response_s", type=float, metavar="S", help="Limit: seconds to the whole answer.")
-@click.option("--attainment", type=click.FloatRange(0, 1, min_open=True), default=0.95, show_default=True,
+@click.option(
+    "--response", "response_s", type=POSITIVE, metavar="S", help="Limit: seconds to the whole answer."
+)
+@click.option("--attainment", type=Finite(0, 1, min_open=True), default=0.95, show_default=True,
               help="Share of requests within the limits.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="Any input, or its range as low..value..high. Repeatable.")  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.commands.options import json_option, runs_argument
+from harness.commands.options import Finite, json_option, runs_argument
 
 
 @click.command(
@@ -23,9 +23,9 @@ Examples:
 @click.option(
     "--closed", "closed_model", metavar="ID", help="The dear model.  [default: the best closed one]"
 )
-@click.option("--verifier-usd", type=click.FloatRange(min=0), default=0.0, show_default=True,
+@click.option("--verifier-usd", type=Finite(min=0), default=0.0, show_default=True,
               help="What a look at one open answer costs a cascade.")  # fmt: skip
-@click.option("--target", type=click.FloatRange(0, 1), default=0.8, show_default=True,
+@click.option("--target", type=Finite(0, 1), default=0.8, show_default=True,
               help="Share of the gap to recover at the least cost.")  # fmt: skip
 @click.option(
     "--plots", type=click.Path(path_type=Path, file_okay=False), help="Write the picture as SVG and PNG here."

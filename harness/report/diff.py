@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.diff import CAUSES, Diff
 from harness.report import units
+from harness.report.fitting import Fitting
+
+_LONGEST = 60
+"""Characters of a value that are shown."""
 
 
 def diff_table(found: Diff, limit: int = 20) -> RenderableType:
@@ -18,10 +24,7 @@ def diff_table(found: Diff, limit: int = 20) -> RenderableType:
     parts: list[RenderableType] = [_models(found), *_drift(found)]
     if found.changes:
         parts.append(Text("Changed between the runs", "bold"))
-        parts += [
-            Text(f"  {row['kind']}: {units.clean(row['what'])}: {_said(row['a'])} -> {_said(row['b'])}")
-            for row in found.changes
-        ]
+        parts += [Text(f"  {line}") for row in found.changes for line in _change(row)]
     else:
         parts.append(Text("Nothing that is recorded changed between the runs."))
     if len(found.flips):
@@ -30,15 +33,16 @@ def diff_table(found: Diff, limit: int = 20) -> RenderableType:
     return Group(*parts)
 
 
-def _models(found: Diff) -> Table:
+def _models(found: Diff) -> Group:
     title = f"{', '.join(found.a)} -> {', '.join(found.b)}"
-    table = _table(f"{title}  [{units.SIMULATED}]" if found.simulated else title)
-    table.add_column("model", overflow="fold")
+    table = _table()
+    table.add_column("model", no_wrap=True)
     for name in ("A %", "B %", "change", "95 %", "flips", "noise", "$/task A", "B"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    lines: list[RenderableType] = []
     for row in found.models:
-        table.add_row(
+        cells = [
             units.clean(row["model_id"]),
             _points(row.get("accuracy_a")),
             _points(row.get("accuracy_b")),
@@ -48,9 +52,24 @@ def _models(found: Diff) -> Table:
             units.percent(row["noise_flip_rate"]),
             units.usd(row["usd_per_task_a"]),
             units.usd(row["usd_per_task_b"]),
-            row["verdict"],
+        ]
+        table.add_row(*map(Text, cells), Text(row["verdict"].replace("not ", "not\n")))
+        model, before, after, change, bounds, flips, noise, usd_before, usd_after = cells
+        lines.append(Text(f"{model}: {row['verdict']}", "bold"))
+        lines.append(
+            Padding(
+                Text(
+                    f"{before} % to {after} %, {change} ({bounds}), {flips} flipped, noise {noise}, "
+                    f"a task {usd_before} to {usd_after}"
+                ),
+                (0, 0, 0, 2),
+                expand=False,
+            )
         )
-    return table
+    return Group(
+        Text(units.clean(f"{title}  [{units.SIMULATED}]" if found.simulated else title), "bold"),
+        Fitting(table, lines),
+    )
 
 
 def _points(value: Any) -> str:
@@ -76,19 +95,15 @@ def _drift(found: Diff) -> list[Text]:
     return lines
 
 
-def _flips(found: Diff, limit: int) -> Table:
-    table = _table(
-        f"Flipped: {len(found.flips)}" + (f", the first {limit}" if len(found.flips) > limit else "")
-    )
-    for name in ("model", "task", "sample", "A", "B"):
-        table.add_column(name, overflow="fold")
-    table.add_column("prompt", no_wrap=True)
-    table.add_column("parameters", no_wrap=True)
-    table.add_column("finish", overflow="fold")
-    table.add_column("cause", no_wrap=True)
+def _flips(found: Diff, limit: int) -> Group:
+    title = f"Flipped: {len(found.flips)}" + (f", the first {limit}" if len(found.flips) > limit else "")
+    table = _table()
+    for name in ("model", "task", "sample", "A", "B", "prompt", "parameters", "finish", "cause"):
+        table.add_column(name, no_wrap=True)
+    lines: list[RenderableType] = []
     for row in found.flips.head(limit).to_dict(orient="records"):
         repeat = f" #{row['repeat']}" if row["repeat"] else ""
-        table.add_row(
+        cells = [
             units.clean(row["model_id"]),
             units.clean(row["task"]),
             units.clean(row["sample_id"]) + repeat,
@@ -97,24 +112,41 @@ def _flips(found: Diff, limit: int) -> Table:
             "same" if row["params_sent_a"] == row["params_sent_b"] else "differ",
             _same(str(row["finish_reason_a"]), str(row["finish_reason_b"])),
             str(row["cause"]),
-        )
-    return table
+        ]
+        table.add_row(*map(Text, cells))
+        model, task, sample, before, after, prompt, parameters, finish, cause = cells
+        lines.append(Text(f"{model} {task} {sample}: {cause}"))
+        said = f"{before} -> {after}; prompt {prompt}, parameters {parameters}, finish {finish}"
+        lines.append(Padding(Text(said), (0, 0, 0, 2), expand=False))
+    return Group(Text(title, "bold"), Fitting(table, lines))
 
 
 def _same(one: str, other: str) -> str:
     return one if one == other else f"{one} -> {other}"
 
 
-def _said(value: Any) -> str:
-    return units.clean(str(value))[:60]
+def _change(row: Mapping[str, Any]) -> list[str]:
+    """Return one line for each thing that changed, or for each key of it."""
+    said, before, after = f"{row['kind']}: {units.clean(row['what'])}", row["a"], row["b"]
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return [f"{said}: {_both(before, after)}"]
+    return [
+        f"{said} {units.clean(key)}: {_both(before.get(key), after.get(key))}" for key in {**before, **after}
+    ]
 
 
-def _table(title: str) -> Table:
-    return Table(
-        title=Text(units.clean(title), "bold"),
-        title_justify="left",
-        header_style="dim",
-        box=box.SIMPLE,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
+def _both(before: Any, after: Any) -> str:
+    """Return both values, of long ones the part around the first difference."""
+    texts = ["none" if value is None else units.clean(str(value)) for value in (before, after)]
+    alike = next((k for k, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), 0)
+    skipped = max(0, alike - 20) if max(map(len, texts)) > _LONGEST else 0
+    return " -> ".join(
+        ("…" if skipped else "")
+        + text[skipped : skipped + _LONGEST]
+        + ("…" if len(text) > skipped + _LONGEST else "")
+        for text in texts
     )
+
+
+def _table() -> Table:
+    return Table(header_style="dim", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)

@@ -8,43 +8,44 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.compare import Comparison
 from harness.analysis.frames import records
 from harness.report import units
+from harness.report.fitting import Fitting
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_WORDS = {"pass": "pass", "regression": "REGRESSION", "unknown": "no figure"}
-_SENTENCES = {
-    "pass": "No regression",
-    "regression": "Regression",
-    "broken": "Nothing can be said: a rule has no figures",
-}
+_WORDS = {"pass": "pass", "regression": "REGRESSION", "unknown": "not checked"}
+_STYLES = {"regression": "bold red", "unknown": "yellow"}
+_HEAD = (
+    ("model", False), ("rule", False), ("base", True), ("new", True), ("change", True), ("one-sided 95 %", True),
+    ("pairs", True), ("verdict", False),
+)  # fmt: skip
 Row = Mapping[str, Any]
 
 
 def headline(comparison: Comparison) -> str:
-    """Return the verdict in one sentence."""
+    """Return the verdict in one sentence, and which runs it is of."""
     mark = f" ({units.SIMULATED})" if comparison.simulated else ""
-    named = ", ".join(f"{row['model_id']} {row['metric']}" for row in records(comparison.regressions))
-    said = _SENTENCES[comparison.verdict] + (f": {named}" if named else "")
+    faults = comparison.faults
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    said = "No regression"
+    if comparison.verdict == "regression":
+        named = ", ".join(f"{row['model_id']} {row['metric']}" for row in records(comparison.regressions))
+        said = f"Regression: {named}" + ("; not all could be checked" if faults else "")
+    elif faults:
+        said = f"Broken: {faults[0].where}: {faults[0].reason}{more}"
     return units.clean(f"{said}{mark}. {comparison.new} against {comparison.base}")
 
 
 def table(comparison: Comparison) -> RenderableType:
     """Return the comparison for the terminal."""
-    shown = Table(box=None, pad_edge=False)
-    for name, right in _HEAD:
-        shown.add_column(name, justify="right" if right else "left", overflow="fold")
-    for row in records(comparison.frame):
-        style = {"regression": "bold red", "unknown": "yellow"}.get(str(row["verdict"]), "")
-        shown.add_row(
-            *(Text(cell, style=style if k == len(_HEAD) - 1 else "") for k, cell in enumerate(_cells(row)))
-        )
-    notes = [Text(f"- {units.clean(line)}") for line in comparison.warnings]
-    return Group(Text(headline(comparison), style="bold"), shown, *notes)
+    notes = [Text(f"- {line}", "yellow") for line in _not_checked(comparison)]
+    notes += [Text(f"- {units.clean(line)}") for line in comparison.warnings]
+    return Group(Text(headline(comparison), style="bold"), _rows(records(comparison.frame)), *notes)
 
 
 def markdown(comparison: Comparison) -> str:
@@ -55,7 +56,8 @@ def markdown(comparison: Comparison) -> str:
     lines += [
         "| " + " | ".join(_escaped(cell) for cell in _cells(row)) + " |" for row in records(comparison.frame)
     ]
-    lines += ["", *(f"- {_escaped(units.clean(line))}" for line in comparison.warnings)]
+    notes = [*_not_checked(comparison), *map(units.clean, comparison.warnings)]
+    lines += ["", *(f"- {_escaped(line)}" for line in notes)]
     lines.append(
         "\nA rule fails when the one-sided 95 % bound of the paired difference is beyond it, so a difference within the noise does not."
     )
@@ -63,52 +65,71 @@ def markdown(comparison: Comparison) -> str:
 
 
 def junit(comparison: Comparison) -> str:
-    """Return the comparison as JUnit XML: a test case for each model and rule."""
+    """Return the comparison as JUnit XML: a test case for each model and rule, and for each hole in the new run."""
     rows = records(comparison.frame)
     failed = sum(row["verdict"] == "regression" for row in rows)
-    errors = sum(row["verdict"] == "unknown" for row in rows)
+    errors = sum(row["verdict"] == "unknown" for row in rows) + len(comparison.holes)
     cases: list[str] = []
     for row in rows:
-        said = _xml(f"{_cells(row)[4]} (bounds {_cells(row)[5]}), {row['rule']}, {row['pairs']} pairs")
-        name, suite = _attribute(str(row["rule"])), _attribute(str(row["model_id"]))
+        said = _xml(f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs")
         inner = {
             "regression": f"<failure message={_attribute(said)}/>",
-            "unknown": '<error message="no figure on one side"/>',
+            "unknown": f"<error message={_attribute(str(row['reason']))}/>",
         }.get(str(row["verdict"]), f"<system-out>{said}</system-out>")
-        cases.append(f"  <testcase classname={suite} name={name}>{inner}</testcase>")
+        cases.append(_case(str(row["model_id"]), str(row["rule"]), inner))
+    cases += [
+        _case("bench compare", hole.where, f"<error message={_attribute(hole.reason)}/>")
+        for hole in comparison.holes
+    ]
     name = _attribute(f"bench compare {comparison.base} {comparison.new}")
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<testsuite name={name} tests="{len(rows)}" failures="{failed}" errors="{errors}">\n'
+        f'<testsuite name={name} tests="{len(cases)}" failures="{failed}" errors="{errors}">\n'
         + "\n".join(cases)
         + "\n</testsuite>\n"
     )
 
 
-_HEAD = (
-    ("model", False), ("metric", False), ("base", True), ("new", True), ("change", True), ("bounds (95 % one-sided)", True),
-    ("pairs", True), ("rule", False), ("verdict", False),
-)  # fmt: skip
+def _rows(rows: list[dict[str, Any]]) -> Fitting:
+    """Return the rows as a table, or where that is too wide two lines for each."""
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, right in _HEAD:
+        shown.add_column(name, justify="right" if right else "left", no_wrap=True)
+    lines: list[RenderableType] = []
+    last = ""
+    for row in rows:
+        cells, style = _cells(row), _STYLES.get(str(row["verdict"]), "")
+        shown.add_row(*map(Text, cells[:-1]), Text(cells[-1].replace(" (", "\n("), style))
+        model, rule, base, new, change, bounds, pairs, verdict = cells
+        if model != last:
+            lines.append(Text(model, "bold"))
+        last = model
+        lines.append(Padding(Text(f"{rule}: {verdict}", style), (0, 0, 0, 2), expand=False))
+        lines.append(
+            Padding(Text(f"{base} to {new}, {change} ({bounds}), {pairs} pairs"), (0, 0, 0, 4), expand=False)
+        )
+    return Fitting(shown, lines)
+
+
+def _not_checked(comparison: Comparison) -> list[str]:
+    return [units.clean(f"{fault.where}: not checked: {fault.reason}") for fault in comparison.faults]
+
+
+def _case(group: str, name: str, inner: str) -> str:
+    return f"  <testcase classname={_attribute(group)} name={_attribute(name)}>{inner}</testcase>"
 
 
 def _cells(row: Row) -> list[str]:
+    noise = row["verdict"] == "pass" and row["worse_in_sight"]
     return [
         units.clean(row["model_id"]),
-        str(row["metric"]),
+        str(row["rule"]),
         _value(row, "base"),
         _value(row, "new"),
-        _change(row, row["change"]),
-        f"{_change(row, row['low'])} to {_change(row, row['high'])}"
-        if row["low"] is not None
-        else units.NOTHING,
+        _change(row),
+        _bounds(row),
         units.count(row["pairs"]),
-        str(row["rule"]),
-        _WORDS[str(row["verdict"])]
-        + (
-            " (beyond the rule, within the noise)"
-            if row["verdict"] == "pass" and row["worse_in_sight"]
-            else ""
-        ),
+        _WORDS[str(row["verdict"])] + (" (beyond the rule, within the noise)" if noise else ""),
     ]
 
 
@@ -119,8 +140,13 @@ def _value(row: Row, side: str) -> str:
     return units.percent(value) if row["unit"] == "pp" else units.seconds(value)
 
 
-def _change(row: Row, value: float | None) -> str:
-    return units.NOTHING if value is None else f"{value:+.1f} {row['unit']}"
+def _change(row: Row) -> str:
+    change = row["change"]
+    return units.NOTHING if change is None else f"{change:+.1f} {row['unit']}"
+
+
+def _bounds(row: Row) -> str:
+    return units.NOTHING if row["low"] is None else f"{row['low']:+.1f} to {row['high']:+.1f}"
 
 
 def _escaped(text: str) -> str:

@@ -16,7 +16,7 @@ from harness.stats.paired import (
     shifted,
 )
 from harness.stats.quantiles import quantile_difference, quantile_interval
-from harness.stats.ratios import ratio_interval
+from harness.stats.ratios import ratio_interval, ratio_noise
 from harness.stats.repeats import Components, pass_at_k, variance_components
 from harness.stats.resampling import (
     RESAMPLES,
@@ -70,6 +70,7 @@ __all__ = [
     "quantile_difference",
     "quantile_interval",
     "ratio_interval",
+    "ratio_noise",
     "resample_sums",
     "selection_bias",
     "shifted",

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from scipy import special
 
+from harness.stats.resampling import RESAMPLES, SEED
 from harness.stats.shares import Floats, Interval, Ints, cluster_sums, robust_variance
 
 
@@ -34,3 +35,30 @@ def ratio_interval(above: Floats, below: Floats, clusters: Ints, confidence: flo
     error = math.sqrt(robust_variance(residuals, over)) / ratio
     half = float(special.stdtrit(len(sizes) - 1, 0.5 + confidence / 2)) * error
     return Interval(ratio * math.exp(-half), ratio * math.exp(half))
+
+
+def ratio_noise(
+    first: Floats, second: Floats, *, resamples: int = RESAMPLES, seed: int = SEED
+) -> Floats | None:
+    """Return draws of the factor by which noise of the parts moves the ratio of two totals; None: fewer than two parts.
+
+    For parts that were measured once on each side, such as the time of a cell: the logarithms of their ratios are
+    taken to spread alike, and are weighted by the parts of the first total, with Student's t on one less than the parts.
+    A part that differs for a reason of its own widens the spread.
+
+    Args:
+        first: The parts of the first total.
+        second: The same parts of the second.
+        resamples: Draws.
+        seed: Of the draws.
+    """
+    there = (first > 0) & (second > 0)
+    parts = int(there.sum())
+    if parts < 2:
+        return None
+    changes, weights = np.log(second[there] / first[there]), first[there] / first[there].sum()
+    error = float(changes.std(ddof=1)) * math.sqrt(float(np.square(weights).sum()))
+    draws = np.random.default_rng(seed).standard_t(parts - 1, resamples)
+    # Of two parts the tails reach farther than a float does.
+    noise: Floats = np.exp(np.clip(error * draws, -50, 50))
+    return noise

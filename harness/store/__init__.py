@@ -10,6 +10,7 @@ from harness.store.reading import (
 )
 from harness.store.straddling import read_straddling
 from harness.store.tail import RunTail
+from harness.store.waiting import left_waiting
 from harness.store.writing import PART_ROWS, RunWriter, check_writable
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "RunWriter",
     "attempts_of",
     "check_writable",
+    "left_waiting",
     "read_attempts",
     "read_manifest",
     "read_payload",

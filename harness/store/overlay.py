@@ -63,7 +63,7 @@ def read_scores(run: Path) -> pd.DataFrame:
     frames: list[pd.DataFrame] = []
     for path in tables(run):
         try:
-            frames.append(pq.read_table(path).to_pandas())
+            frames.append(pq.read_table(path.absolute()).to_pandas())
         except (pa.ArrowInvalid, OSError) as exc:
             raise ResultsError(f"{path} cannot be read ({exc}); move it away and score again") from exc
     if not frames:

@@ -178,7 +178,7 @@ def _most_rows(runs: Sequence[Path]) -> int:
 def _rows_in(path: Path) -> int:
     """Return the rows of a part; 0 for one that cannot be read, which the reading itself will say."""
     try:
-        return int(pq.read_metadata(path).num_rows)
+        return int(pq.read_metadata(path.absolute()).num_rows)
     except (pa.ArrowInvalid, OSError):
         return 0
 
@@ -260,10 +260,11 @@ def read_part(path: Path, wanted: pa.Schema, after: int = 0, coded: Sequence[str
 
 
 def _opened(path: Path, coded: Sequence[str]) -> pq.ParquetFile:
+    whole_path = path.absolute()  # Arrow takes a relative path with a colon for an address
     try:
-        return pq.ParquetFile(path, read_dictionary=list(coded))
+        return pq.ParquetFile(whole_path, read_dictionary=list(coded))
     except KeyError:  # An older part lacks one of them.
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(whole_path)
 
 
 def journal_rows(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:

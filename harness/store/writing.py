@@ -4,6 +4,7 @@
 
     <run>/run.json                what was run, by what, on what (the manifest)
     <run>/journal-00003.jsonl     attempts not yet closed into a part; fsync'd while running
+    <run>/waiting-00001.jsonl     answers that wait for a slow scorer
     <run>/attempts-00001.parquet  closed parts: the narrow table that every figure is computed from
     <run>/payload-00001.parquet   prompts, replies, reasoning, error texts, keyed alike
     <run>/media/<sha256>          images, once each
@@ -21,9 +22,9 @@ import errno
 import fcntl
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,10 +34,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness import credentials
-from harness.errors import DiskError, ResultsError
+from harness.errors import ResultsError
 from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
+from harness.store.disk import on_disk
 from harness.store.journal import Journal
 from harness.store.reading import journal_rows, part_number, typed
+from harness.store.waiting import Waiting
 from harness.values import Attempt, Payload
 
 PART_ROWS = 5_000
@@ -50,6 +53,9 @@ class RunWriter:
     Args:
         folder: The run folder; made when missing.
         part_rows: Rows after which a part is closed.
+
+    Attributes:
+        waiting: Answers that wait for a slow scorer.
 
     Raises:
         ResultsError: The folder cannot be written, or another process is writing it.
@@ -79,15 +85,17 @@ class RunWriter:
         parts = [part_number(path) for path in folder.glob("attempts-*.parquet")]
         journals = [part_number(path) for path in folder.glob("journal-*.jsonl")]
         try:
-            for number in sorted(journals):
-                path = folder / _name("journal", number)
-                recovered = [] if number in parts else journal_rows(path)
-                if recovered:
-                    self._write_part(number, recovered)
-                path.unlink()
-        except OSError as exc:
+            with on_disk(folder):
+                for number in sorted(journals):
+                    path = folder / _name("journal", number)
+                    recovered = [] if number in parts else journal_rows(path)
+                    if recovered:
+                        self._write_part(number, recovered)
+                    path.unlink()
+        except ResultsError:
             self._lock.close()
-            raise DiskError(_disk_word(folder, exc)) from exc
+            raise
+        self.waiting = Waiting(folder)
         self._part = max([*parts, *journals], default=0) + 1
 
     def __enter__(self) -> Self:
@@ -106,7 +114,7 @@ class RunWriter:
         """
         pair = (attempt, payload)
         line = orjson.dumps(pair, option=orjson.OPT_APPEND_NEWLINE)
-        with self._disk():
+        with on_disk(self.folder):
             self._settle()
             if self._journal is None:
                 self._journal = Journal(self.folder / _name("journal", self._part))
@@ -130,7 +138,7 @@ class RunWriter:
         if len(closing) >= MOST_CLOSING:
             wait(closing[:1])
         if journal is not None:
-            with self._disk():
+            with on_disk(self.folder):
                 journal.catch_up()
 
     def sync(self) -> None:
@@ -140,7 +148,7 @@ class RunWriter:
             ResultsError: The disk is full or gone.
         """
         if self._journal is not None:
-            with self._disk():
+            with on_disk(self.folder):
                 self._journal.sync()
 
     def add_media(self, digest: str, data: bytes) -> None:
@@ -150,7 +158,7 @@ class RunWriter:
             ResultsError: The disk is full or gone.
         """
         path = self.folder / "media" / digest
-        with self._disk():
+        with on_disk(self.folder):
             if not path.exists():
                 path.parent.mkdir(exist_ok=True)
                 _replace(path, data)
@@ -163,7 +171,7 @@ class RunWriter:
         """
         if rows:
             number = len(list(self.folder.glob("telemetry-*.parquet"))) + 1
-            with self._disk():
+            with on_disk(self.folder):
                 self._write_table(
                     "telemetry", number, pa.Table.from_pylist(list(rows), schema=TELEMETRY_SCHEMA)
                 )
@@ -176,26 +184,19 @@ class RunWriter:
         """
         plain = credentials.redact_tree(manifest)
         data = orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
-        with self._disk():
+        with on_disk(self.folder):
             _replace(self.folder / "run.json", data + b"\n")
 
     def close(self) -> None:
         """Close the last part and let the folder go."""
         try:
-            with self._disk():
+            with on_disk(self.folder):
                 self._close_part()
                 self._settle(most=0)
         finally:
+            self.waiting.close()
             self._thread.shutdown()
             self._lock.close()
-
-    @contextmanager
-    def _disk(self) -> Iterator[None]:
-        """Say what the disk said in words that help."""
-        try:
-            yield
-        except OSError as exc:
-            raise DiskError(_disk_word(self.folder, exc)) from exc
 
     def _close_part(self) -> None:
         """Hand the rows so far to the thread; the next one begins a new journal."""
@@ -276,13 +277,6 @@ def _replace(path: Path, data: bytes) -> None:
 
 def _name(kind: str, number: int) -> str:
     return f"{kind}-{number:05d}.{'jsonl' if kind == 'journal' else 'parquet'}"
-
-
-def _disk_word(folder: Path, exc: OSError) -> str:
-    return (
-        f"cannot write to {folder}: {exc.strerror or exc}; what was finished before is kept, "
-        f"make room and go on with --resume {folder.name}"
-    )
 
 
 def check_writable(folder: Path) -> None:

@@ -84,12 +84,17 @@ class Model:
     cost: Mapping[str, Any] | None = None
 
     @property
+    def owns_server(self) -> bool:
+        """Whether its server or engine is started for the run and ends with it."""
+        return self.base_url is None and not self.options.keys().isdisjoint({"serve", "engine", "sim"})
+
+    @property
     def account(self) -> str:
         """Whose limits and retries its requests count against: all models of one runner, address and key share it.
 
         A server or an engine of our own has no account with anybody, and stands alone.
         """
-        if self.base_url is None and not self.options.keys().isdisjoint({"serve", "engine", "sim"}):
+        if self.owns_server:
             return self.id
         return f"{self.runner} {(self.base_url or '').rstrip('/')} {self.key_env or ''}".rstrip()
 

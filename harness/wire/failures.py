@@ -69,7 +69,7 @@ def status_failure(status: int, message: str, headers: Mapping[str, str]) -> Run
     """
     kind: FailureKind
     words = message.lower()
-    if status == 402 or (status == 429 and any(word in words for word in _QUOTA_WORDS)):
+    if status == 402 or (status in _MAY_MEAN_QUOTA and any(word in words for word in _QUOTA_WORDS)):
         kind = "quota"
     elif status in _BY_STATUS:
         kind = _BY_STATUS[status]
@@ -80,8 +80,18 @@ def status_failure(status: int, message: str, headers: Mapping[str, str]) -> Run
     return RunnerError(kind, shortened(message), http_status=status, retry_after_s=retry_after_s(headers))
 
 
-# OpenAI's `insufficient_quota`; Anthropic's "credit balance is too low"; Google's per-day quota ids.
-_QUOTA_WORDS = ("insufficient_quota", "credit balance", "perday", "billing")
+_MAY_MEAN_QUOTA = frozenset({400, 403, 429})
+"""Anthropic tells of an empty account with 400, the others with 429."""
+# Codes and whole phrases: the word "billing" alone stands in OpenAI's and Google's plain rate limits too.
+_QUOTA_WORDS = (
+    "insufficient_quota",  # OpenAI
+    "billing_hard_limit",  # OpenAI
+    "billing_not_active",  # OpenAI
+    "credit balance is too low",  # Anthropic
+    "reached your specified api usage limits",  # Anthropic
+    "credits are depleted",  # Google
+    "perday",  # Google's ids of daily quotas
+)
 _BY_STATUS: dict[int, FailureKind] = {
     401: "auth",
     403: "auth",

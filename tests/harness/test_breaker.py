@@ -31,13 +31,60 @@ def test_failures_in_a_row_open_it() -> None:
     assert ("closed", "open") == (before, made.state)
 
 
-@pytest.mark.parametrize("kind", ["rate_limit", "garbage", "timeout", "bad_request", "cut_stream"])
+@pytest.mark.parametrize("kind", ["rate_limit", "bad_request", "cancelled", "runner"])
 def test_what_says_nothing_of_the_endpoint_does_not_open_it(kind: str) -> None:
-    """It answers, if badly."""
+    """It answers, or was not asked."""
     made = breaker(failures=1)
     made.took(kind, "go")
 
     assert "closed" == made.state
+
+
+@pytest.mark.parametrize("kind", ["timeout", "cut_stream", "garbage"])
+def test_an_endpoint_that_hangs_opens_it(kind: str) -> None:
+    """A server that takes each request and never answers costs a night of deadlines."""
+    made = breaker(failures=2)
+    made.took(kind, "go")
+    made.took(kind, "go")
+
+    assert "open" == made.state
+
+
+def test_a_rate_limit_between_failures_is_no_answer() -> None:
+    """A gateway before a dead server sheds load too: the failures are still in a row."""
+    made = breaker(failures=2)
+    for kind in ("server", "rate_limit", "server"):
+        made.took(kind, "go")
+
+    assert "open" == made.state
+
+
+def test_a_probe_that_is_refused_its_parameters_closes_it() -> None:
+    """Only a living endpoint reads a request."""
+
+    async def main() -> str:
+        made = breaker(failures=1)
+        made.took("connect", "go")
+        made.took("bad_request", await made.enter())
+        return made.state
+
+    assert "closed" == asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["timeout", "rate_limit", "cut_stream", "runner"])
+def test_probes_are_few_however_they_end(kind: str) -> None:
+    """The waits double: without a last one they would soon be hours."""
+    waits: list[float] = []
+
+    async def main() -> str:
+        made = breaker(waits=waits, failures=1, probes=3, wait_s=20)
+        made.took("connect", "go")
+        for _ in range(3):
+            made.took(kind, await made.enter())
+        return made.state
+
+    assert "given_up" == asyncio.run(main())
+    assert [20, 40, 80] == waits
 
 
 @pytest.mark.parametrize(("kind", "enough"), [("quota", 1), ("auth", 3), ("not_found", 3)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from harness.errors import ResultsError, RunnerError
 from harness.load import Retries
 from harness.plan import Load
 from harness.run import Settings
-from harness.values import Chunk, Params
+from harness.values import Call, Chunk, Model, Params
 from tests.harness.test_run import ANSWERS, frame, go
 from tests.makers import ScriptedRunner, model, plan
 
@@ -56,8 +56,12 @@ def test_a_repeat_is_a_draw_of_its_own(tmp_path: Path) -> None:
         {"runner": "other"},
         {"base_url": "http://127.0.0.1:9/v1"},
         {"params": Params(max_tokens=7)},
+        {"options": {"serve": {"args": ["--revision", "b"]}}},
+        {"options": {"engine": {"args": {"quantization": "fp8"}}}},
+        {"options": {"sim": {"skill": 0.1}}},
+        {"options": {"api": "responses"}},
     ],
-    ids=["model", "runner", "endpoint", "parameters"],
+    ids=["model", "runner", "endpoint", "parameters", "serve", "engine", "sim", "options"],
 )
 def test_another_question_is_asked(tmp_path: Path, changes: dict[str, Any]) -> None:
     """Whatever an answer depends on is in the key."""
@@ -98,16 +102,70 @@ def test_only_a_whole_answer_is_kept(tmp_path: Path, turn: Any) -> None:
         assert 1 == len(runner.calls)
 
 
-def test_a_damaged_entry_is_a_miss(tmp_path: Path) -> None:
-    """It is written anew."""
-    go(tmp_path / "a", plan(), {"m": ScriptedRunner(model(), ANSWERS)}, settings(tmp_path))
-    entries = sorted((tmp_path / "cache").rglob("*.json"))
-    entries[0].write_bytes(b"{")
-    entries[1].write_text(json.dumps({**json.loads(entries[1].read_text()), "version": 0}))
-    second = ScriptedRunner(model(), ANSWERS)
-    go(tmp_path / "b", plan(), {"m": second}, settings(tmp_path))
+def at(url: str, given: Model) -> ScriptedRunner:
+    """Return a runner that found its address outside the suite, as vllm does in VLLM_BASE_URL."""
+    runner = ScriptedRunner(given, ANSWERS)
+    runner.base_url = url  # type: ignore[attr-defined]
+    return runner
 
-    assert 2 == len(second.calls)
+
+@pytest.mark.parametrize(
+    ("options", "url", "asked"),
+    [
+        ({}, "http://127.0.0.1:8001/v1", 4),
+        ({}, "http://127.0.0.1:8000/v1/", 0),
+        ({"serve": {"gpus": 1}}, "http://127.0.0.1:8001/v1", 0),
+    ],
+    ids=["another server", "the same address", "a port of the moment"],
+)
+def test_the_address_that_the_runner_found_counts(
+    tmp_path: Path, options: dict[str, Any], url: str, asked: int
+) -> None:
+    """The suite names no address; a server of our own is told by its settings, not by its port."""
+    given = model(options=options)
+    go(tmp_path / "a", plan(given), {"m": at("http://127.0.0.1:8000/v1", given)}, settings(tmp_path))
+    second = at(url, given)
+    go(tmp_path / "b", plan(given), {"m": second}, settings(tmp_path))
+
+    assert asked == len(second.calls)
+
+
+def test_a_weighed_text_is_no_asked_one(tmp_path: Path) -> None:
+    """The same words asked and weighed are two entries."""
+    asked = plan(count=1).cells[0]
+    planned = asked.requests[0]
+    weighed = replace(planned, sample=replace(planned.sample, likelihood=True))
+    call = Call({}, {})
+
+    assert ResponseCache.key(asked, planned, call, None) != ResponseCache.key(asked, weighed, call, None)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda entry: entry[: len(entry) // 2],
+        lambda entry: b"",
+        lambda entry: b'"a text"',
+        lambda entry: b"[1]",
+        lambda entry: b"null",
+        lambda entry: entry.replace(b"Answer: 1", b"Answer: 9"),
+        lambda entry: entry.replace(b'"output_tokens":3', b'"output_tokens":"x"'),
+        lambda entry: entry.replace(b'"version":2', b'"version":1'),
+    ],
+    ids=["cut", "empty", "text", "list", "null", "bits", "type", "version"],
+)
+def test_a_damaged_entry_is_a_miss(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """It is asked again and written anew."""
+    go(tmp_path / "a", plan(count=1), {"m": ScriptedRunner(model(), ANSWERS)}, settings(tmp_path))
+    (entry,) = (tmp_path / "cache").rglob("*.json")
+    whole = entry.read_bytes()
+    entry.write_bytes(damage(whole))
+    second = ScriptedRunner(model(), ANSWERS)
+    go(tmp_path / "b", plan(count=1), {"m": second}, settings(tmp_path))
+
+    assert 1 == len(second.calls)
+    assert whole == entry.read_bytes()
+    assert [entry] == [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ FLOORS = {
     "harness.run": 4,
     "harness.calibration": 4,
     "harness.report": 4,
+    "harness.keeping": 4,
     "harness.marking": 4,
     "harness.crew": 4,
     "harness.stage": 4,

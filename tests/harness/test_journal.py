@@ -16,6 +16,7 @@ import pytest
 
 from harness.errors import DiskError
 from harness.grading import Judge
+from harness.keeping import Keeper, Shelf
 from harness.load import Halt
 from harness.marking import Marking
 from harness.record import CellClock, Circumstance
@@ -23,7 +24,7 @@ from harness.run import run
 from harness.sender import Sent
 from harness.store import RunWriter, read_attempts
 from harness.store.journal import SYNC_ROWS, Journal
-from harness.values import Attempt, Call, Image, Message, Response, Score, Text, Timing, Usage
+from harness.values import Attempt, Call, Image, Message, Payload, Response, Score, Text, Timing, Usage
 from tests.harness.test_run import ANSWERS, FAST, Watch, go
 from tests.makers import ScriptedRunner, attempt, model, payload, plan, sample
 
@@ -193,7 +194,7 @@ def test_an_image_is_on_disk_before_it_is_asked_about(tmp_path: Path) -> None:
     assert [True] == there
 
 
-def test_a_slow_score_that_cannot_be_kept_stops_the_asking() -> None:
+def test_a_slow_score_that_cannot_be_kept_stops_the_asking(tmp_path: Path) -> None:
     """Its error must not wait for the end of the cell: every answer until then would be paid for and lost."""
     cell = plan().cells[0]
     response = Response("Answer: 1", "", Timing(None, None, None, None, None, 1.0), Usage(), "stop")
@@ -201,14 +202,16 @@ def test_a_slow_score_that_cannot_be_kept_stops_the_asking() -> None:
     slow = Judge(lambda answer, planned: Score(1.0, "correct"), slow=True)
     asked: list[str] = []
 
-    async def keep(row: Attempt, sent: Sent, score: Score | None) -> None:
-        asked.append(row.sample_id)
-        raise DiskError("full")
+    class Full(RunWriter):
+        def add(self, row: Attempt, payload: Payload) -> None:
+            asked.append(row.sample_id)
+            raise DiskError("full")
 
     async def main() -> None:
         clock = CellClock(0.0, attempt().started_at)
-        with ThreadPoolExecutor(1) as aside:
-            marking = Marking("run", ("s", "h"), cell, clock, aside, keep, judge=slow, simulated=True)
+        with ThreadPoolExecutor(1) as aside, Full(tmp_path) as writer:
+            shelf = Shelf(Keeper(writer, FAST, Watch(), Halt()), cell)
+            marking = Marking("run", ("s", "h"), cell, clock, aside, shelf, judge=slow, simulated=True)
             await marking.take(sent)
             for last_word in (marking.settle(), marking.take(sent)):
                 with pytest.raises(DiskError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from harness.values import Model, Session
 from runners.sim import SimRunner
 from runners.vllm import VllmRunner
@@ -50,3 +52,10 @@ def test_an_attached_vllm_keeps_its_key() -> None:
 def test_an_engine_in_this_process_cannot_be_reached() -> None:
     """None: this process sends."""
     assert VllmRunner(Model("m", "vllm", "m", "open", options={"engine": {}})).attached() is None
+
+
+def test_where_an_attached_vllm_is_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the environment names it: kept answers are told apart by it."""
+    monkeypatch.setenv("VLLM_BASE_URL", "http://127.0.0.1:7999/v1")
+
+    assert "http://127.0.0.1:7999/v1" == VllmRunner(Model("m", "vllm", "m", "open")).base_url

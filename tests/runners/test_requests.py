@@ -294,3 +294,21 @@ def test_a_daily_quota_of_google_is_a_quota() -> None:
     }
 
     assert "quota" == google_failure(google_errors.ClientError(429, details), None).kind
+
+
+@pytest.mark.parametrize(
+    "error", ["busy", {"details": {"violations": 3}}, {"details": [{"violations": None}]}]
+)
+def test_an_error_of_googles_form_may_hold_anything(error: object) -> None:
+    """What a proxy makes of the details of a 429 is no crash."""
+    details = {"error": error, "message": "exhausted", "status": "RESOURCE_EXHAUSTED"}
+
+    assert "rate_limit" == google_failure(google_errors.ClientError(429, details), None).kind
+
+
+def test_an_error_of_openais_form_may_name_its_kind_in_the_type_alone() -> None:
+    """Some servers leave the code empty."""
+    response = httpx2.Response(429, request=httpx2.Request("POST", "http://x.test"))
+    body = {"message": "pay first", "type": "insufficient_quota", "code": None}
+
+    assert "quota" == openai_failure(openai.RateLimitError("said", response=response, body=body), None).kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.compare import Comparison, Rule, compare
+from harness.analysis.compare import Comparison, compare
+from harness.analysis.rule import Rule
 from harness.errors import InputError, ResultsError
 from harness.values import Attempt
 from tests.run_folders import an_attempt
@@ -136,6 +138,153 @@ def test_only_requests_with_the_same_prompt_are_paired(make_run: MakeRun) -> Non
 
     assert 200 == found.frame.iloc[0]["pairs"]
     assert any("200 requests are in one run only" in line for line in found.warnings)
+
+
+OTHER: dict[str, Any] = {"task": "math/others"}
+
+
+def some(run_id: str, count: int = 50, **given: Any) -> list[Attempt]:
+    """Return right answers, each under an id of its own."""
+    return [an_attempt(run_id=run_id, sample_id=f"n{n}", **given) for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "hole"),
+    [
+        ({}, {"load_value": 16.0}, "closed-a math/others c8"),
+        ({}, {"task": "math/renamed"}, "closed-a math/others c8"),
+        ({}, {"prompt_sha256": "changed"}, "closed-a math/others c8"),
+    ],
+)
+def test_a_task_or_load_that_the_new_run_lacks_is_no_pass(
+    make_run: MakeRun, base: dict[str, Any], new: dict[str, Any], hole: str
+) -> None:
+    """What both have is compared; what was not is named, and only the new run's is told beside it."""
+    found = against(
+        make_run,
+        [*rows("base", lambda _: True), *some("base", **OTHER, **base)],
+        [*rows("new", lambda _: True), *some("new", **{**OTHER, **new})],
+        "accuracy<-2pp",
+    )
+
+    assert ("broken", ["pass"]) == (found.verdict, list(found.frame["verdict"]))
+    assert [hole] == [fault.where for fault in found.faults]
+    assert ITEMS == found.frame.iloc[0]["pairs"]
+    added = [line for line in found.warnings if "in the new run only and is not judged" in line]
+    assert len(added) == (0 if "prompt_sha256" in new else 1)
+
+
+@pytest.mark.parametrize("count", [40, 60])
+def test_runs_of_other_samples_are_compared_on_those_they_share(make_run: MakeRun, count: int) -> None:
+    """Fewer or more of them in the new run: the rest is counted, and is no fault."""
+    found = against(make_run, some("base", 50), some("new", count), "accuracy<-2pp")
+
+    assert ("pass", min(50, count)) == (found.verdict, found.frame.iloc[0]["pairs"])
+    assert any("10 requests are in one run only" in line for line in found.warnings)
+
+
+def test_a_model_that_the_new_run_lacks_is_no_pass(make_run: MakeRun) -> None:
+    """Each rule says so; a model that only the new run has is told."""
+    found = against(
+        make_run,
+        [*some("base"), *some("base", model_id="open-b")],
+        [*some("new"), *some("new", model_id="open-c")],
+        "accuracy<-2pp",
+        "coverage<-1pp",
+    )
+
+    assert "broken" == found.verdict
+    assert ["pass", "pass", "unknown", "unknown"] == list(found.frame["verdict"])
+    assert ["open-b accuracy<-2pp", "open-b coverage<-1pp"] == [fault.where for fault in found.faults]
+    assert {"the new run has no measured request of this model"} == {fault.reason for fault in found.faults}
+    assert "open-c is in the new run only and is not judged" in found.warnings
+
+
+def test_a_task_of_which_nothing_was_answered_leaves_a_rule_unchecked(make_run: MakeRun) -> None:
+    """The other task's figure is shown, and is not taken for both."""
+    found = against(
+        make_run,
+        [*rows("base", lambda _: True), *some("base", **OTHER)],
+        [*rows("new", lambda _: True), *some("new", **OTHER, outcome="infra")],
+        "accuracy<-2pp",
+        "p95_ttft>+20%",
+    )
+
+    assert ["unknown", "unknown"] == list(found.frame["verdict"])
+    assert "no request of math/others c8 is scored in both runs" == found.faults[0].reason
+    assert "no request of math/others c8 is answered and timed in both runs" == found.faults[1].reason
+    assert ITEMS == found.frame.iloc[0]["pairs"]
+
+
+def test_a_regression_is_one_also_where_something_is_unchecked(make_run: MakeRun) -> None:
+    """What is sure is said first."""
+    found = against(
+        make_run,
+        [*rows("base", lambda _: True), *some("base", **OTHER)],
+        rows("new", lambda n: n % 10 > 0),
+        "accuracy<-2pp",
+    )
+
+    assert ("regression", 1) == (found.verdict, len(found.faults))
+
+
+def test_the_rates_that_a_search_tries_need_not_be_the_same(make_run: MakeRun) -> None:
+    """Each run's search goes where its server takes it; the other load is what is compared."""
+    tried: dict[str, Any] = {"load_kind": "search", "load_value": 4.0}
+    found = against(
+        make_run,
+        [*some("base"), *some("base", **tried, cell_id="closed-a|reasoning/sums|s4#1")],
+        [*some("new"), *some("new", **tried, cell_id="closed-a|reasoning/sums|s8#1")],
+        "accuracy<-2pp",
+    )
+
+    assert ("pass", []) == (found.verdict, found.faults)
+
+
+HOSTED = {"cost": {"gpu": "H100", "usd_per_gpu_hour": 3, "source": "an example"}}
+
+
+def hosted(make_run: MakeRun, name: str, *walls_s: float) -> Path:
+    """Return a run of a self-hosted model with one cell for each wall time."""
+    made = [row for k in range(len(walls_s)) for row in some(name, task=f"reasoning/part{k}")]
+    run = make_run(made, name, closed_a=HOSTED)
+    manifest = json.loads((run / "run.json").read_text())
+    for cell, wall_s in zip(manifest["cells"], walls_s, strict=True):
+        cell["wall_s"] = wall_s
+    (run / "run.json").write_text(json.dumps(manifest))
+    return run
+
+
+def dearer(make_run: MakeRun, base: tuple[float, ...], new: tuple[float, ...]) -> Comparison:
+    runs = hosted(make_run, "base", *base), hosted(make_run, "new", *new)
+    return compare([runs[0]], [runs[1]], [Rule.parse("cost_per_task>+10%")])
+
+
+def test_the_cost_of_one_hosted_cell_has_no_bounds(make_run: MakeRun) -> None:
+    """One cell's time is one number: the change is shown, and no verdict is made of it."""
+    found = dearer(make_run, (100.0,), (130.0,))
+    row = found.frame.iloc[0]
+
+    assert ("unknown", None) == (row["verdict"], row["low"])
+    assert 30.0 == pytest.approx(row["change"])
+    assert "run two or more tasks or loads" in found.faults[0].reason
+
+
+def test_the_cost_of_hosted_cells_has_bounds_from_their_spread(make_run: MakeRun) -> None:
+    """Logs of 1.2, 1.3 and 1.4 spread by 0.077, their mean by 0.045, times t(2) of 2.92: 1.14 to 1.48, the requests aside."""
+    row = dearer(make_run, (100.0, 100.0, 100.0), (120.0, 130.0, 140.0)).frame.iloc[0]
+
+    assert 30.0 == pytest.approx(row["change"])
+    assert pytest.approx([14.0, 48.0], abs=2) == [row["low"], row["high"]]
+    assert "regression" == row["verdict"]
+
+
+def test_the_noise_of_hosted_cells_fails_nothing(make_run: MakeRun) -> None:
+    """A fifth dearer in all, but by one cell of three."""
+    row = dearer(make_run, (100.0, 100.0, 100.0), (160.0, 95.0, 105.0)).frame.iloc[0]
+
+    assert 20.0 == pytest.approx(row["change"])
+    assert ("pass", True) == (row["verdict"], row["worse_in_sight"])
 
 
 def test_runs_without_a_shared_model_are_refused(make_run: MakeRun) -> None:

@@ -95,6 +95,60 @@ def test_the_engine_is_named_by_its_facts(make_run: Make, answers: Answers) -> N
     )
 
 
+OWNED = {"vllm": "0.15", "persona": {"skill": 0.8, "seed": 1}}
+
+
+def a_server(port: int, pid: int, **facts: object) -> dict[str, object]:
+    """Return the facts of a server that bench started itself."""
+    return {
+        **OWNED,
+        "base_url": f"http://127.0.0.1:{port}/v1",
+        "server_pid": pid,
+        "owned": {"command": ["vllm", "serve", "--port", str(port), "--seed", "1"], "pid": pid},
+        **facts,
+    }
+
+
+def test_process_ids_and_ports_are_no_change_of_the_engine(make_run: Make, answers: Answers) -> None:
+    """The same server started again: what flipped is noise."""
+    found = diff(
+        [make_run(answers("open-b", 6, 10), name="a", open_b={"facts": a_server(40_001, 11)})],
+        [make_run(answers("open-b", 8, 10), name="b", open_b={"facts": a_server(40_002, 22)})],
+    )
+
+    assert [] == found.changes
+    assert found.models[0]["drift_points"]["noise"] == pytest.approx(20)
+
+
+def test_of_many_facts_those_that_differ_are_told(make_run: Make, answers: Answers) -> None:
+    """Each by its key with both values, inner ones too; in JSON likewise."""
+    later = a_server(40_002, 22, vllm="0.16", persona={"skill": 0.9, "seed": 1})
+    found = diff(
+        [make_run(answers("open-b", 6, 10), name="a", open_b={"facts": a_server(40_001, 11)})],
+        [make_run(answers("open-b", 8, 10), name="b", open_b={"facts": later, "params": {"top_p": 0.5}})],
+    )
+    engine = next(row for row in found.changes if row["kind"] == "engine")
+    shown = text(found)
+
+    assert ({"vllm": "0.15", "persona.skill": 0.8}, {"vllm": "0.16", "persona.skill": 0.9}) == (
+        engine["a"], engine["b"],
+    )  # fmt: skip
+    assert "engine: open-b vllm: 0.15 -> 0.16" in shown
+    assert "engine: open-b persona.skill: 0.8 -> 0.9" in shown
+    assert "code: open-b params top_p: none -> 0.5" in shown
+
+
+def test_long_values_are_shown_where_they_differ(make_run: Make, answers: Answers) -> None:
+    """A hundred equal characters before it tell nothing."""
+    one, other = ({"facts": {"args": "-" * 100 + end}} for end in ("eager", "graphs"))
+    found = diff(
+        [make_run(answers("open-b", 6, 10), name="a", open_b=one)],
+        [make_run(answers("open-b", 6, 10), name="b", open_b=other)],
+    )
+
+    assert f"args: …{'-' * 20}eager -> …{'-' * 20}graphs" in text(found)
+
+
 def test_cost_is_split_into_price_and_usage(make_run: Make, answers: Answers) -> None:
     """1,000 tokens at $10 and then 3,000 at $5: 0.010 to 0.015, price -0.005 and usage +0.010."""
     more = changed(answers("open-b", 6, 10), input_tokens=3000)
@@ -131,8 +185,8 @@ def test_models_of_one_run_only_are_named(make_run: Make, answers: Answers) -> N
     assert "open-c is only in one of the two runs" in found.warnings
 
 
-def text(found: Diff) -> str:
-    console = Console(file=io.StringIO(), width=140)
+def text(found: Diff, width: int = 140) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(diff_table(found, 1))
     out = console.file
     assert isinstance(out, io.StringIO)
@@ -150,3 +204,15 @@ def test_json_and_text_tell_the_same(make_run: Make, answers: Answers) -> None:
     assert len(said["flips"]) == 2
     assert "2 of 10" in text(found)
     assert "Flipped: 2, the first 1" in text(found)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_no_word_is_broken_however_narrow_the_terminal(make_run: Make, answers: Answers, width: int) -> None:
+    """As a table or as lines, each figure is whole."""
+    model = "open-with-a-long-name-32b"
+    found = diff([make_run(answers(model, 6, 10), name="a")], [make_run(answers(model, 8, 10), name="b")])
+    lines = text(found, width).splitlines()
+    words = {word.strip("(),:;") for line in lines for word in line.split()}
+
+    assert all(len(line) <= width for line in lines)
+    assert {model, "distinguishable", "60.0", "80.0", "+20.0", "reasoning/sums", "preasoni", "noise"} <= words

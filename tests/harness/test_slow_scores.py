@@ -1,0 +1,182 @@
+"""An answer that waits for a slow scorer is paid for: it is on disk, and its cost is counted, when it has come."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import DiskError
+from harness.grading import Judge
+from harness.load import Halt
+from harness.manifest import add_stretch
+from harness.plan import Planned
+from harness.run import Settings, run
+from harness.store import RunWriter, left_waiting, read_manifest
+from harness.store.waiting import Waiting, waiting_files
+from harness.values import Attempt, Payload, Score
+from tests.harness.test_run import ANSWERS, FAST, Watch, frame, go
+from tests.makers import ScriptedRunner, attempt, model, payload, plan
+
+RIGHT = Score(1.0, "correct", answer="1", reason="is right", isolation="jail", partial=0.5)
+
+
+def slow(monkeypatch: pytest.MonkeyPatch, score: Any) -> None:
+    """Judge every answer with a slow scorer."""
+    for module in ("run", "marking"):
+        monkeypatch.setattr(f"harness.{module}.judge_of", lambda cell, run: Judge(score, slow=True))
+
+
+def test_a_budget_counts_answers_that_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dollar a call, three dollars, and a scorer that is done with nothing until the run has stopped."""
+    stopped = threading.Event()
+
+    class Telling(Halt):
+        def now(self, reason: str) -> None:
+            super().now(reason)
+            stopped.set()
+
+    def score(answer: str, planned: Planned) -> Score:
+        stopped.wait(10)
+        return RIGHT
+
+    slow(monkeypatch, score)
+    runner = ScriptedRunner(model(), ANSWERS)
+    settings = Settings(retries=FAST.retries, max_usd=Decimal(3), price=lambda _: Decimal(1))
+
+    async def main() -> None:
+        with RunWriter(tmp_path) as writer:
+            await run(plan(count=20), {"m": runner}, writer, settings, Watch(), Telling())
+
+    asyncio.run(main())
+
+    assert 3 <= len(runner.calls) <= 3 + 1
+    assert len(runner.calls) == len(frame(tmp_path))
+
+
+def test_an_answer_that_could_not_be_kept_is_scored_by_the_next_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk was full when the scores came. Nothing is asked again, and nothing is left waiting."""
+    slow(monkeypatch, lambda answer, planned: RIGHT)
+    first, second = ScriptedRunner(model(), ANSWERS), ScriptedRunner(model(), ANSWERS)
+    with monkeypatch.context() as full:
+
+        def add(self: RunWriter, row: Attempt, texts: Payload) -> None:
+            raise DiskError("full")
+
+        full.setattr(RunWriter, "add", add)
+        with pytest.raises(DiskError):
+            go(tmp_path, plan(count=2), {"m": first})
+    assert 2 == len(left_waiting(tmp_path, ()))
+    manifest, _ = go(tmp_path, plan(count=2), {"m": second}, resume=True)
+    rows = frame(tmp_path)
+
+    assert ("complete", 2, []) == (manifest["state"], len(first.calls), second.calls)
+    assert [("correct", 1.0, "1", "jail", 0.5)] * 2 == list(
+        zip(rows["outcome"], rows["score"], rows["answer"], rows["isolation"], rows["partial"], strict=True)
+    )
+    assert [] == waiting_files(tmp_path)
+
+
+def test_what_waited_counts_against_the_budget_of_the_next_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three dollars were spent on answers without a row: nothing is sent."""
+    with RunWriter(tmp_path) as writer:
+        for number in range(3):
+            row = attempt(sample_id=f"s{number}", outcome="unscored", score=None, answer=None)
+            writer.waiting.hold(row, payload(row))
+        writer.write_manifest(
+            go(tmp_path / "other", plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)})[0]
+        )
+    slow(monkeypatch, lambda answer, planned: RIGHT)
+    runner = ScriptedRunner(model(), ANSWERS)
+    settings = Settings(retries=FAST.retries, max_usd=Decimal(3), price=lambda _: Decimal(1))
+    manifest, _ = go(tmp_path, plan(count=20), {"m": runner}, settings, resume=True)
+
+    assert ([], "stopped") == (runner.calls, manifest["state"])
+    assert ["correct"] * 3 == list(frame(tmp_path)["outcome"])
+
+
+def test_an_answer_of_an_unknown_cell_stays_unscored(tmp_path: Path) -> None:
+    """A try of a search, or a task that the suite no longer has: its row is kept, and says why."""
+    go(tmp_path, plan(), {"m": ScriptedRunner(model(), ANSWERS)})
+    with RunWriter(tmp_path) as writer:
+        row = attempt(cell_id="m|gone|c2", outcome="unscored", score=None, answer=None)
+        writer.waiting.hold(row, payload(row))
+    go(tmp_path, plan(), {"m": ScriptedRunner(model(), ANSWERS)}, resume=True)
+    rows = frame(tmp_path)
+
+    assert ["unscored"] == list(rows[rows["cell_id"] == "m|gone|c2"]["outcome"])
+
+
+def test_a_file_goes_when_its_last_answer_has_its_row(tmp_path: Path) -> None:
+    """Two answers a file; the third opens another."""
+    waiting = Waiting(tmp_path, file_rows=2)
+    held = []
+    for number in range(3):
+        row = attempt(sample_id=f"s{number}")
+        held.append(waiting.hold(row, payload(row)))
+    assert [1, 1, 2] == held
+    waiting.release(1)
+    before = [path.name for path in waiting_files(tmp_path)]
+    waiting.release(1)
+    waiting.close()
+
+    assert ["waiting-00001.jsonl", "waiting-00002.jsonl"] == before
+    assert ["waiting-00002.jsonl"] == [path.name for path in waiting_files(tmp_path)]
+
+
+def test_an_answer_with_a_row_waits_no_more(tmp_path: Path) -> None:
+    """Killed between the row and the file's end: the row stands."""
+    waiting = Waiting(tmp_path)
+    rows = [attempt(sample_id=f"s{number}") for number in range(2)]
+    for row in rows:
+        waiting.hold(row, payload(row))
+    waiting.close()
+
+    assert [rows[1]] == [row for row, _ in left_waiting(tmp_path, rows[:1])]
+
+
+def test_the_time_of_a_killed_session_is_the_rows(tmp_path: Path) -> None:
+    """run.json knows nothing of it: what was reserved until the last row came is counted, and the new stretch added."""
+    made = plan(count=12)
+    go(tmp_path, made, {"m": ScriptedRunner(model(), ANSWERS)}, halt_after=5)
+    killed = read_manifest(tmp_path)
+    killed["cells"][0].update(wall_s=None, started_at=None, stretches_s={})
+    killed["state"] = "running"
+    with RunWriter(tmp_path) as writer:
+        writer.write_manifest(killed)
+    until_s = frame(tmp_path)["done_s"].max()
+    manifest, _ = go(tmp_path, made, {"m": ScriptedRunner(model(), ANSWERS)}, resume=True)
+    cell = manifest["cells"][0]
+
+    assert 2 == len(cell["stretches_s"])
+    assert until_s == cell["stretches_s"][min(cell["stretches_s"])]
+    assert sum(cell["stretches_s"].values()) == cell["wall_s"] > until_s
+
+
+def test_stretches_add_up() -> None:
+    """10 s, then a killed session of 3 s, then 5 s; what the rows tell of the first is no news."""
+    entry: dict[str, Any] = {"wall_s": None, "started_at": None, "stretches_s": {}}
+    begun = datetime(2026, 11, 27, tzinfo=UTC)
+    add_stretch(entry, begun, 10.0)
+    add_stretch(entry, begun, 9.5, is_whole=False)
+    add_stretch(entry, begun + timedelta(minutes=1), 3.0, is_whole=False)
+    add_stretch(entry, begun + timedelta(minutes=2), 5.0)
+
+    assert (18.0, "2026-11-27T00:00:00.000Z") == (entry["wall_s"], entry["started_at"])
+
+
+def test_time_of_an_older_run_is_not_lost() -> None:
+    """Its run.json has the sum alone."""
+    entry: dict[str, Any] = {"wall_s": 100.0, "started_at": "x"}
+    add_stretch(entry, datetime(2026, 11, 27, tzinfo=UTC), 9.5, is_whole=False)
+
+    assert 100.0 == entry["wall_s"]
