@@ -93,6 +93,8 @@ def assemble(selection: Selection) -> Assembly:
         InputError: Anything in the documents, the data, or the names picked.
     """
     suite = load_suite(Path(selection.suite))
+    if not selection.allow_code:
+        suite.refuse_programs()
     models = _models(suite, selection.models)
     closed = [model.id for model in models if model.weights == "closed"]
     tasks = _tasks(suite, selection, closed)

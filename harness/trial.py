@@ -100,6 +100,8 @@ def find_subject(name: str, task: str | None, *, allow_code: bool) -> Subject:
 
 
 def _of_suite(suite: Suite, task: str | None, *, allow_code: bool) -> Subject:
+    if not allow_code:
+        suite.refuse_programs()
     names = suite.task_names()
     wanted = names[0] if task is None else task
     if wanted not in names:

@@ -71,6 +71,40 @@ def test_a_suite_allows_nothing(run: Path, capsys: pytest.CaptureFixture[str], c
     assert not Path("it-ran").exists()
 
 
+SERVED = "  - {{id: served, runner: vllm, weights: open, {}}}\n"
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "validate", "try"])
+@pytest.mark.parametrize(
+    ("where", "given", "key"),
+    [
+        ("models", "serve: {command: [touch, it-ran]}", "models[0].serve.command"),
+        ("models", "serve: {python: ./python}", "models[0].serve.python"),
+        ("models", "serve: {env: {LD_PRELOAD: ./it.so}}", "models[0].serve.env.LD_PRELOAD"),
+        ("models", "options: {serve: {command: [touch, it-ran]}}", "models[0].options.serve.command"),
+        ("judges", "serve: {command: [touch, it-ran]}", "judges[0].serve.command"),
+    ],
+)
+def test_a_server_that_the_suite_names_is_code_too(
+    here: Path, capsys: pytest.CaptureFixture[str], command: str, where: str, given: str, key: str
+) -> None:
+    """Told with its place."""
+    suite = SUITE if where in SUITE else f"{SUITE}{where}:\n"
+    (here / "suite.yaml").write_text(suite.replace(f"{where}:\n", f"{where}:\n{SERVED.format(given)}"))
+
+    assert 2 == invoke([command, "suite.yaml"])
+    said = capsys.readouterr().err
+    assert (key in said, "add --allow-code" in said) == (True, True)
+
+
+def test_a_server_of_the_suite_with_settings_alone_is_no_code(here: Path) -> None:
+    """The vLLM that is installed serves, and is not named."""
+    serve = "serve: {gpus: 2, args: [--max-model-len, '8192'], env: {HF_HUB_OFFLINE: '1'}}"
+    (here / "suite.yaml").write_text(SUITE.replace("models:\n", f"models:\n{SERVED.format(serve)}"))
+
+    assert 0 == invoke(["validate", "suite.yaml"])
+
+
 def test_the_command_line_allows_it(run: Path) -> None:
     """For this call."""
     assert 0 == invoke(["score", str(run), "--allow-code"])
