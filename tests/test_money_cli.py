@@ -98,7 +98,9 @@ def test_cost_shows_three_legs_and_what_ifs(finished: Path, capsys: pytest.Captu
     output = said(capsys, "cost", str(finished), "--what-if", "batch")
     found = json.loads(said(capsys, "cost", str(finished), "--what-if", "uncached", "--json"))
 
-    assert all(name in output for name in ("closed API", "open, hosted", "open, self-hosted", "What if"))
+    assert all(
+        name in output for name in ("closed API", "hosted open model", "self-hosted open model", "What if")
+    )
     assert ["closed", "hosted", "self"] == [row["leg"] for row in found["legs"]]
     assert "uncached" == found["what_if"][0]["what_if"]
 

@@ -16,8 +16,11 @@ from typing import Any, Literal
 from harness.analysis.crossings import in_words
 from harness.analysis.frames import records
 from harness.analysis.gap import OVERALL, GapTable
+from harness.analysis.measures import NOTHING_RIGHT, needed
 from harness.analysis.tco import Tco
 from harness.analysis.tiers import Tiers
+from harness.analysis.words import short_usd, usd
+from harness.prices import book_version
 
 Sensitivity = Literal["public", "internal", "confidential", "regulated"]
 Customisation = Literal["none", "prompts", "fine-tuning"]
@@ -68,6 +71,7 @@ class Advice:
         because: The rules that led to it, with their numbers.
         would_change: What would change it, with the numbers at which it would.
         simulated: Whether a simulated provider is behind a number.
+        assumed: What was priced: model, host and prices of each leg, the price book, and what was not given.
     """
 
     choice: Choice
@@ -75,6 +79,7 @@ class Advice:
     because: list[str]
     would_change: list[str]
     simulated: bool
+    assumed: list[str]
 
     def to_json(self) -> dict[str, Any]:
         """Return the documented shape of ``bench advise --json``."""
@@ -85,6 +90,7 @@ class Advice:
             "because": self.because,
             "would_change": self.would_change,
             "simulated": self.simulated,
+            "assumed": self.assumed,
         }
 
 
@@ -122,11 +128,31 @@ def advise(
         choice = _confined(situation, answer, measured, because, change)
     if gaps is not None:
         _by_latency(situation, gaps, because)
-    unsettled = measured is not None and measured["verdict"] == "not distinguishable"
-    if unsettled and measured is not None and measured["items_needed"] is not None:
-        change.append(f"certainty: about {int(measured['items_needed']):,} tasks would settle the gap")
+    unsettled = measured is not None and measured["verdict"] in {"not distinguishable", NOTHING_RIGHT}
+    if unsettled and measured is not None and (more := needed(measured)):
+        change.append(f"certainty: settling the gap {more}")
     simulated = answer.simulated or (gaps is not None and gaps.simulated)
-    return Advice(choice, measured is None or unsettled, because, change, simulated)
+    return Advice(choice, measured is None or unsettled, because, change, simulated, _assumed(answer))
+
+
+def _assumed(answer: Tco) -> list[str]:
+    """Return what each leg stands for and costs, and what else the numbers rest on."""
+    said = []
+    for row in records(answer.legs):
+        if row["usd"] is not None:
+            prices = [
+                f"{usd(answer.scenario.point[name])} {way}"
+                for way, name in (
+                    ("in", f"{row['leg']}_input_usd_per_mtok"),
+                    ("out", f"{row['leg']}_output_usd_per_mtok"),
+                )
+                if name in answer.scenario.point
+            ]
+            listed = f", {', '.join(prices)} per million tokens" if prices else ""
+            said.append(
+                f"{_LEG[row['leg']]}: {row['label'] or 'prices as given'}{listed}; {usd(row['usd_per_mtok'])} per million tokens at this volume"
+            )
+    return [*said, book_version(), *answer.warnings]
 
 
 def _usd(answer: Tco, leg: str) -> float | None:
@@ -135,15 +161,15 @@ def _usd(answer: Tco, leg: str) -> float | None:
 
 
 def _by_cost(situation: Situation, answer: Tco, because: list[str], change: list[str]) -> Choice:
-    costs = {leg: usd for leg in _LEG if (usd := _usd(answer, leg)) is not None}
-    said = ", ".join(f"{_LEG[leg]} ${usd:,.0f}" for leg, usd in costs.items())
+    costs = {leg: cost for leg in _LEG if (cost := _usd(answer, leg)) is not None}
+    said = ", ".join(f"{_LEG[leg]} {short_usd(cost)}" for leg, cost in costs.items())
     because.append(f"a month at {in_words(answer.volume_mtok)} tokens costs: {said}")
     chances = [row["p_self_cheaper"] for row in records(answer.legs) if row["p_self_cheaper"] is not None]
     chance = min(chances, default=None)
     for leg, found in answer.break_evens.items():
         change.append(f"volume: break-even of self-hosting against the {_LEG[leg]}: {found.words}")
     change.append(
-        f"price: self-hosting breaks even with an API at ${answer.needed_api_usd_per_mtok:,.2f} per million tokens"
+        f"price: self-hosting breaks even with an API at {usd(answer.needed_api_usd_per_mtok)} per million tokens"
     )
     cheapest = min(costs, key=lambda leg: costs[leg])
     bought = min((leg for leg in costs if leg != "self"), key=lambda leg: costs[leg], default="self")
@@ -213,10 +239,12 @@ def _confined(
     change: list[str],
 ) -> Choice:
     own = _usd(answer, "self")
-    costs = [usd for leg in ("closed", "hosted") if (usd := _usd(answer, leg)) is not None]
+    costs = [cost for leg in ("closed", "hosted") if (cost := _usd(answer, leg)) is not None]
     because.append(f"{situation.sensitivity} data may not leave: only self-hosting is left")
     if own is not None and costs:
-        because.append(f"this costs ${own:,.0f} a month where the cheapest API costs ${min(costs):,.0f}")
+        because.append(
+            f"this costs {short_usd(own)} a month where the cheapest API costs {short_usd(min(costs))}"
+        )
     if situation.engineers < answer.scenario.point["engineers"]:
         because.append(
             f"it takes {answer.scenario.point['engineers']:g} engineers where there are {situation.engineers:g}: hire first"
@@ -232,7 +260,7 @@ def _by_latency(situation: Situation, gaps: GapTable, because: list[str]) -> Non
     for row in records(gaps.frame):
         if row["metric"] == "response_p95_s" and row["category"] == OVERALL and row["open_value"] is not None:
             because.append(
-                f"answer time, 95th percentile: {row['open_model']} {row['open_value']:.2f} s, "
+                f"response p95: {row['open_model']} {row['open_value']:.2f} s, "
                 f"{row['closed_model']} {row['closed_value']:.2f} s; {situation.latency} use asks for first text within "
                 f"{limit:g} s, which `bench tco --run SWEEP --ttft {limit:g}` sizes for"
             )

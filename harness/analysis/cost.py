@@ -40,6 +40,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis import words
 from harness.analysis.frames import Runs, codes, floats, read, records
 from harness.analysis.legs import legs
 from harness.analysis.pricing import Bill, bill
@@ -48,7 +49,7 @@ from harness.errors import InputError
 from harness.prices import GpuPrice, Quote, UnitPrices, Unpriced, book_version
 from harness.stats import ratio_interval
 
-ALL = "all"
+ALL = words.ALL
 _TOKENS = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
 COLUMNS = (
     "model_id",

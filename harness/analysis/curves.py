@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import Runs, floats, read
+from harness.analysis.frames import Folders, Runs, floats, read
 
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
-def latency_quantiles(runs: Runs | Sequence[Path], shares: Sequence[float] = SHARES) -> pd.DataFrame:
+def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) -> pd.DataFrame:
     """Return quantiles of each model's times over its measured requests, all categories and loads together.
 
     Columns: ``model_id``, ``weights``, ``metric`` (``ttft_s``: first text of any channel; ``response_s``: what a user waits),

@@ -28,7 +28,7 @@ import pandas as pd
 
 from harness.errors import ResultsError
 from harness.stats import Floats, Ints, dense
-from harness.store import read_attempts, read_manifest
+from harness.store import read_attempts, read_manifest, runs_in
 
 COLUMNS = (
     "run_id",
@@ -83,6 +83,10 @@ COLUMNS = (
 """What the tables need: every column but texts, ids of replies, and the lists of chunks."""
 _CHUNKS = ("chunk_s", "chunk_tokens")
 _CODED = ("sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes")
+
+
+Folders = str | Path | Sequence[str | Path]
+"""A run folder, a folder that holds runs, or several of either."""
 
 
 @dataclass(frozen=True)
@@ -144,13 +148,11 @@ class Runs:
         ]
 
 
-def read(
-    runs: Runs | Sequence[Path], *, chunks: bool = False, columns: Collection[str] | None = None
-) -> Runs:
+def read(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str] | None = None) -> Runs:
     """Return runs as one table; what was read already comes back as it is.
 
     Args:
-        runs: Run folders.
+        runs: A run folder, a folder that holds runs (oldest first), or several of either.
         chunks: Also read when each chunk came, for ``tpot_s``; several times the memory.
         columns: The columns that will be used, derived ones too; over millions of rows each takes its second. None: all.
 
@@ -159,24 +161,31 @@ def read(
     """
     if isinstance(runs, Runs):
         return runs
-    if not runs:
+    named = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
+    folders = [folder for run in named for folder in _runs_at(run)]
+    if not folders:
         raise ResultsError("no run was named; `bench list runs` shows those in results/")
-    manifests = tuple(read_manifest(run) for run in runs)
-    judging = [folder for run in runs for folder in judging_runs(run)]
+    manifests = tuple(read_manifest(folder) for folder in folders)
+    judging = [folder for run in folders for folder in judging_runs(run)]
     wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
     if chunks:
         wanted |= {*_CHUNKS, "tpot_s"}
     made = {name: how for name, how in DERIVED.items() if name in wanted}
     sources = wanted.union(*(how.sources for how in made.values()))
     stored = [name for name in (*COLUMNS, *_CHUNKS) if name in sources]
-    frame = read_attempts([*runs, *judging], stored, coded=[name for name in _CODED if name in stored])
+    frame = read_attempts([*folders, *judging], stored, coded=[name for name in _CODED if name in stored])
     if judging:
         of_judges = frame["run_id"].isin([folder.name for folder in judging])
         frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
     frame = frame.assign(**{name: how.made(frame) for name, how in made.items()})
     # What was read for the derived columns alone is let go.
     frame = frame.drop(columns=[name for name in stored if name not in wanted])
-    return Runs(tuple(runs), manifests, frame, tuple(read_manifest(folder) for folder in judging))
+    return Runs(tuple(folders), manifests, frame, tuple(read_manifest(folder) for folder in judging))
+
+
+def _runs_at(folder: Path) -> list[Path]:
+    """Return the run at a folder, or the runs in it; what is neither comes back, so that reading it says why."""
+    return [folder] if (folder / "run.json").exists() else list(runs_in(folder)) or [folder]
 
 
 def judging_runs(run: Path, kinds: Sequence[str] = ("judge", "arena")) -> list[Path]:

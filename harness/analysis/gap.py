@@ -29,24 +29,24 @@ A gap is closed minus open, on the same requests with the same prompts. Columns 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from harness.analysis import words
 from harness.analysis.fairness import FAIRNESS_COLUMNS, conditions, fairness
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.matched import lags, matched
-from harness.analysis.measures import TIMES, measured
+from harness.analysis.measures import TIMES, measured, needed
 from harness.analysis.pairs import PAIR_COLUMNS, Pairs, Side, pair, sides
 from harness.analysis.pricing import BILL_COLUMNS, Bill, bill
 from harness.analysis.validity import LIMIT_COLUMNS, mark_client_limits
 from harness.stats import Difference, holm, pairs_to_settle, selection_bias
 
-OVERALL = "overall"
+OVERALL = words.OVERALL
 ALPHA = 0.05
 _SHAPE = ("category", "metric", "unit", "better")
 _NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS}
@@ -114,10 +114,12 @@ class GapTable:
         row = (rows[rows["category"] == OVERALL] if (rows["category"] == OVERALL).any() else rows).iloc[0]
         if row["gap_points"] is None or pd.isna(row["gap_points"]):
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
+        more = needed({str(name): value for name, value in row.items()})
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
             f"gap {row['gap_points']:+.1f} points, 95 % interval {row['ci_low']:+.1f} to {row['ci_high']:+.1f}, "
-            f"over {row['n_pairs']} shared requests{_after_correction(row)}."
+            f"over {row['n_pairs']} shared requests{_after_correction(row)}"
+            f"{f'; {more} to settle it' if more else ''}."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -143,7 +145,7 @@ class GapTable:
 
 
 def gap(
-    runs: Runs | Sequence[Path],
+    runs: Runs | Folders,
     margin_points: float | None = None,
     all_pairs: bool = False,
     billed: Bill | None = None,
@@ -221,7 +223,7 @@ def _after_correction(row: pd.Series[Any]) -> str:
     return f" (p {row['p_value']:.2f} once corrected for the other rows of the table)"
 
 
-def gap_json(runs: Runs | Sequence[Path], margin_points: float | None = None) -> dict[str, Any]:
+def gap_json(runs: Runs | Folders, margin_points: float | None = None) -> dict[str, Any]:
     """Return :meth:`GapTable.to_json` of runs."""
     return gap(runs, margin_points).to_json()
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.analysis.frames import Runs
 from harness.analysis.pairs import Pairs, Side, pair
-from harness.stats import Floats, equivalent, paired_difference
+from harness.stats import Floats, equivalent, no_worse, paired_difference, pairs_to_settle
 
 ALPHA = 0.05
 DAYS_PER_MONTH = 30.4375
@@ -20,15 +20,18 @@ _OWN = (("value", "score"), ("usd_per_task", "usd"))
 def matched(
     models: Mapping[str, Side], closed: Sequence[str], opened: Sequence[str], margin: float
 ) -> list[dict[str, Any]]:
-    """Return for each closed model the cheapest open configuration not distinguishable from it, or better.
+    """Return for each closed model the cheapest open configuration that is no worse.
 
-    A configuration is a model of the suite: the same weights served in two ways are two. No correction is
-    made for the number of open models, which makes it harder for one to pass, never easier.
+    No worse is a finding, not a lack of one: the test of non-inferiority puts the gap below ``margin``. A configuration is
+    a model of the suite: the same weights served in two ways are two. No correction is made for the number of open
+    models: each is asked about alone.
 
     Fields: ``closed`` and ``open`` (``model``, ``value``: accuracy over their shared requests,
     ``usd_per_task``), ``verdict``, ``gap_points`` with ``ci_low`` and ``ci_high``, ``n_pairs``,
     ``cost_ratio`` (closed over open), ``passed`` and ``candidates`` (open models that are no worse, and
-    those with a price that share requests). ``open`` is null where none passed.
+    those with a price that share requests), ``margin_points``. ``open`` is null where none passed. ``untold``: the cheapest
+    of which it can't be told yet, unless one that passed is as cheap: ``model``, ``usd_per_task``, ``gap_points``,
+    ``ci_low``, ``ci_high``, ``n_pairs``, ``n_clusters``, and ``items_needed``, the pairs that would tell (null: not known).
 
     Args:
         models: Each model's requests.
@@ -50,7 +53,7 @@ def _cheapest(models: Mapping[str, Side], name: str, opened: Sequence[str], marg
         shared = shared.both("score")
         if len(shared.closed.item) and usd[1] is not None:
             found.append(_compared(shared, name, other, usd, margin))
-    passed = [one for one in found if one["verdict"] != "closed ahead"]
+    passed = [one for one in found if one["told"] is True]
     nothing = {
         "closed": {"model": name, **{key: _mean(models[name].columns[column]) for key, column in _OWN}},
         "open": None,
@@ -61,8 +64,27 @@ def _cheapest(models: Mapping[str, Side], name: str, opened: Sequence[str], marg
         "n_pairs": None,
         "cost_ratio": None,
     }
-    best = min(passed, key=lambda one: one["open"]["usd_per_task"], default=nothing)
-    return {**best, "passed": len(passed), "candidates": len(found)}
+    best = min(passed, key=_price, default=nothing)
+    untold = min((one for one in found if one["told"] is None), key=_price, default=None)
+    if untold is not None and passed and _price(untold) >= _price(best):
+        untold = None
+    shown = ("gap_points", "ci_low", "ci_high", "n_pairs", "n_clusters", "items_needed")
+    return {
+        **{key: best[key] for key in nothing},
+        "passed": len(passed),
+        "candidates": len(found),
+        "margin_points": margin,
+        "untold": None
+        if untold is None
+        else {
+            **{key: untold["open"][key] for key in ("model", "usd_per_task")},
+            **{key: untold[key] for key in shown},
+        },
+    }
+
+
+def _price(found: Mapping[str, Any]) -> float:
+    return float(found["open"]["usd_per_task"])
 
 
 def _compared(
@@ -70,20 +92,31 @@ def _compared(
 ) -> dict[str, Any]:
     first, second = shared.closed.columns["score"], shared.open.columns["score"]
     seen = paired_difference(first, second, shared.closed.cluster)
+    # Whether it is no worse; None: the data do not tell.
+    told: bool | None = None
     verdict = "not distinguishable"
-    if equivalent(seen, margin / 100):
-        verdict = f"equivalent within {margin:g} points"
-    elif seen.p_value < ALPHA:
-        verdict = "closed ahead" if seen.estimate > 0 else "open ahead"
+    if not first.any():
+        # Equal at nothing: no quality was shown that could be matched.
+        verdict = "no right answer"
+    elif equivalent(seen, margin / 100):
+        told, verdict = True, f"equivalent within {margin:g} points"
+    elif no_worse(seen, margin / 100):
+        ahead = seen.estimate < 0 and seen.p_value < ALPHA
+        told, verdict = True, "open ahead" if ahead else f"no worse by {margin:g} points"
+    elif seen.p_value < ALPHA and seen.estimate > 0:
+        told, verdict = False, "closed ahead"
     mine, theirs = usd
     return {
         "closed": {"model": name, "value": float(first.mean()), "usd_per_task": mine},
         "open": {"model": other, "value": float(second.mean()), "usd_per_task": theirs},
+        "told": told,
         "verdict": verdict,
         "gap_points": seen.estimate * 100,
         "ci_low": seen.low * 100,
         "ci_high": seen.high * 100,
         "n_pairs": seen.n_pairs,
+        "n_clusters": seen.n_clusters,
+        "items_needed": pairs_to_settle(seen, ALPHA, margin / 100, one_sided=True),
         "cost_ratio": mine / theirs if mine is not None and theirs else None,
     }
 

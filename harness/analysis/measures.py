@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from harness.analysis.pairs import Pairs
 from harness.stats import (
@@ -20,6 +22,8 @@ from harness.stats import (
 )
 
 FEWEST_FOR_P95 = 20
+NOTHING_RIGHT = "no right answer on either side"
+"""The verdict on two models that stand at zero together: a fault of form or of the scorer looks the same as equal skill."""
 TIMES = (
     ("response_p50_s", "response_s", 0.5, "s", "lower"),
     ("response_p95_s", "response_s", 0.95, "s", "lower"),
@@ -59,6 +63,22 @@ def measured(shared: Pairs, margin: float, bias: float) -> Iterator[dict[str, An
         yield row
 
 
+def needed(row: Mapping[str, Any]) -> str:
+    """Return in words how many pairs would settle a row, and of how many sources; "": settled, or not known."""
+    pairs = row["items_needed"]
+    if pairs is None or pd.isna(pairs):
+        return ""
+    share = float(row["n_clusters"]) / float(row["n_pairs"])
+    said = f"needs about {_about(float(pairs))} pairs"
+    return said if share == 1 else f"{said} from {_about(float(pairs) * share)} sources"
+
+
+def _about(amount: float) -> str:
+    """Return a whole number of at most two significant digits, rounded up: more would claim what nobody knows."""
+    size = 10 ** max(0, math.floor(math.log10(amount)) - 1)
+    return f"{math.ceil(amount / size) * size:,}"
+
+
 def _counts(pairs: Pairs) -> dict[str, Any]:
     n = len(pairs.closed.item)
     return {
@@ -90,7 +110,10 @@ def _accuracy(pairs: Pairs, margin: float, bias: float) -> dict[str, Any]:
             repeat_noise_points=parts.repeat_sd * 100,
             repeat_variance_share=parts.share,
         )
-    row["equivalent"] = equivalent(found, margin / 100)
+    if first.any() or second.any():
+        row["equivalent"] = equivalent(found, margin / 100)
+    else:
+        row["verdict"] = NOTHING_RIGHT
     return row
 
 

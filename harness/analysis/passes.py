@@ -1,4 +1,4 @@
-"""pass@k over repeats, and partial credit beside it: what accuracy alone does not say of code.
+"""pass@k over repeats, and partial credit beside it: what accuracy alone does not say.
 
 Columns of :attr:`Passes.frame`, one row for each model and task; null is unknown:
 
@@ -7,7 +7,7 @@ Columns of :attr:`Passes.frame`, one row for each model and task; null is unknow
 ``samples``      samples with a judged answer; infra and unscored answers are no trials
 ``answers``      judged answers
 ``repeats``      fewest judged answers of a sample
-``partial``      mean share of the hidden tests that held, over answers that have one
+``partial``      mean share of the hidden tests that held, over answers that have one; null: no hidden tests
 ``pass_at_1`` …  for each k of :data:`K` up to the most repeats: mean over samples with at least k judged
                  answers, each with ``_low``, ``_high`` (95 %, clustered Wilson) and ``_samples``
 ================ ========================================================================================
@@ -15,15 +15,13 @@ Columns of :attr:`Passes.frame`, one row for each model and task; null is unknow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import Runs, codes, read, records
+from harness.analysis.frames import Folders, Runs, codes, read, records
 from harness.stats import mean_interval, pass_at_k
 
 K = (1, 2, 3, 5, 10, 20, 50, 100)
@@ -46,6 +44,11 @@ class Passes:
         """The k of the columns, in order."""
         return [k for k in K if f"pass_at_{k}" in self.frame]
 
+    @property
+    def tested(self) -> bool:
+        """Whether a task has hidden tests, and so partial credit."""
+        return bool(len(self.frame) and self.frame["partial"].notna().any())
+
     def to_json(self) -> list[dict[str, Any]]:
         """Return the rows of ``bench report --json``."""
         return records(self.frame)
@@ -65,8 +68,11 @@ _NEEDED = [
 ]
 
 
-def passes(runs: Runs | Sequence[Path]) -> Passes:
-    """Return pass@k of the tasks that were asked more than once or have hidden tests.
+def passes(runs: Runs | Folders) -> Passes:
+    """Return pass@k of the tasks that were asked more than once or have hidden tests, and under one load.
+
+    A task under several loads is a question about speed: how often a sample came round there is told by the load, and
+    answers under one load are no repeats of those under another.
 
     Raises:
         ResultsError: A folder is no run.
@@ -81,10 +87,9 @@ def passes(runs: Runs | Sequence[Path]) -> Passes:
     for (model_id, category, task), part in judged.groupby(
         ["model_id", "category", "task"], observed=True, sort=False
     ):
-        if part["partial"].isna().all() and part["repeat"].nunique() < 2:
+        if len(part["load"].unique()) > 1 or (part["partial"].isna().all() and part["repeat"].nunique() < 2):
             continue
-        # One sample under two loads is asked twice, but these are no repeats of one condition.
-        trials = part.groupby(["run_id", "load", "sample_id"], observed=True, sort=False).agg(
+        trials = part.groupby(["run_id", "sample_id"], observed=True, sort=False).agg(
             n=("right", "size"), correct=("right", "sum"), cluster=("cluster_id", "first")
         )
         if part["partial"].isna().all() and int(trials["n"].max()) < 2:

@@ -5,13 +5,11 @@ The only analysis that opens the payload; every other figure is computed from th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from harness.analysis.frames import Runs, codes, read
+from harness.analysis.frames import Folders, Runs, codes, read
 from harness.store import read_attempts, read_payload
 
 _KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
@@ -40,7 +38,7 @@ class Samples:
     total: int
 
 
-def samples(runs: Runs | Sequence[Path], most: int = MOST_ITEMS) -> Samples:
+def samples(runs: Runs | Folders, most: int = MOST_ITEMS) -> Samples:
     """Return the first ``most`` requests of runs with every model's answer.
 
     A model measured in several runs keeps its newest answer to a request.

@@ -28,17 +28,26 @@ Columns of :attr:`Summary.frame`. ``level`` says what a row is about; NaN or nul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness.analysis.cost import ALL, CostTable, cost
-from harness.analysis.frames import Runs, codes, floats, groups, load_of, read, records, without_tries
-from harness.analysis.validity import client_limits, unplanned_hits
+from harness.analysis.frames import (
+    Folders,
+    Runs,
+    codes,
+    floats,
+    groups,
+    load_of,
+    read,
+    records,
+    without_tries,
+)
+from harness.analysis.validity import LIMIT_WORDS, cell_notes, client_limits, unplanned_hits
 from harness.analysis.window import throughput
 from harness.stats import mean_interval, quantile_interval
 from harness.store import read_payload
@@ -101,7 +110,7 @@ class Summary:
         }
 
 
-def summarize(runs: Runs | Sequence[Path], costs: CostTable | None = None) -> Summary:
+def summarize(runs: Runs | Folders, costs: CostTable | None = None) -> Summary:
     """Return the summary of runs.
 
     Args:
@@ -147,6 +156,8 @@ def _cells(runs: Runs) -> pd.DataFrame:
         key = (str(cell["run_id"]), str(cell["cell_id"]))
         rows.append(
             {
+                "run_id": key[0],
+                "cell_id": key[1],
                 "model_id": cell["model_id"],
                 "category": cell["category"],
                 "task": cell["task"],
@@ -159,7 +170,18 @@ def _cells(runs: Runs) -> pd.DataFrame:
                 "unplanned_cache": hits.get(key),
             }
         )
-    columns = ["model_id", "category", "task", "load", "load_kind", "planned", "wall_s", *nothing]
+    columns = [
+        "run_id",
+        "cell_id",
+        "model_id",
+        "category",
+        "task",
+        "load",
+        "load_kind",
+        "planned",
+        "wall_s",
+        *nothing,
+    ]
     return pd.DataFrame(rows, columns=[*columns, "invalid", "unplanned_cache"])
 
 
@@ -265,22 +287,18 @@ def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
         said += [
             f"{failure['model_id']} failed: {failure['message']}" for failure in manifest.get("failures", [])
         ]
-    for name, words in (
-        ("invalid", "this client was the limit"),
-        ("unplanned_cache", "cache not planned for"),
-    ):
-        marked = without_tries(cells)
-        for model_id, part in marked[marked[name].notna()].groupby("model_id", sort=False):
-            first = part.iloc[0]
-            more = f"; and {len(part) - 1} more of its cells" if len(part) > 1 else ""
-            said.append(f"{model_id} on {first['task']} at {first['load']}: {words}: {first[name]}{more}")
-    loads = list(without_tries(cells)["load"].unique())
+    marked = without_tries(cells)
+    for name, words in (("invalid", LIMIT_WORDS), ("unplanned_cache", "cache not planned for")):
+        found = marked[marked[name].notna()]
+        keys = zip(found["run_id"], found["cell_id"], strict=True)
+        said += cell_notes(runs, dict(zip(keys, found[name], strict=True)), words)
+    loads = list(marked["load"].unique())
     if len(loads) > 1:
         said.append(f"{len(loads)} loads ({', '.join(loads)}): times over several loads are pooled")
     return said
 
 
-def failures(runs: Runs | Sequence[Path]) -> pd.DataFrame:
+def failures(runs: Runs | Folders) -> pd.DataFrame:
     """Return failed attempts by model and kind, most frequent first, with one example of each.
 
     Columns: ``model_id``, ``failure_kind``, ``http_status``, ``attempts``, ``final`` (requests lost to it),

@@ -23,15 +23,14 @@ The gap's own measures are null where the gap between the models is not resolved
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.policies import Policies, cluster_draws
 from harness.analysis.pricing import bill
 from harness.analysis.routing import (
@@ -134,7 +133,7 @@ class Tiers:
 
 
 def tiers(
-    runs: Runs | Sequence[Path],
+    runs: Runs | Folders,
     *,
     open_model: str | None = None,
     closed_model: str | None = None,
@@ -194,6 +193,7 @@ def tiers(
     warnings = [line for line in account.warnings if line.startswith((f"{left}:", f"{right}:"))]
     if gap.high < 0:
         warnings.append(f"{left} is the better one: there is no gap to recover")
+    warnings += _below_both(rows)
     if not known:
         warnings.append("a price is unknown; tiers are compared in calls only")
     return Tiers(
@@ -209,6 +209,23 @@ def tiers(
         any(bool(read_runs.model(name).get("simulated")) for name in (left, right)),
         warnings,
     )
+
+
+def _below_both(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return why choosing by category may come out below both models, where it did.
+
+    What lies in a fold is missing from the others: where two models are nearly equal in a category, the one that is
+    behind on the other folds is for that reason ahead on this one, and is not picked there.
+    """
+    quality = {row["policy"]: float(row["quality"]) for row in rows}
+    if quality["best by category"] >= min(quality["all open"], quality["all closed"]) - 1e-12:
+        return []
+    return [
+        (
+            "best by category is below both models only because each category's model is picked on the other folds: where two are nearly "
+            "equal, the pick is turned by the tasks that are left out; read it as no gain from choosing by category"
+        )
+    ]
 
 
 def _pick(runs: Runs, weights: str, asked: str | None) -> str:

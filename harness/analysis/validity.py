@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import Runs, floats
+from harness.analysis.frames import Runs, floats, load_of
 
 LIMIT_COLUMNS = ("run_id", "cell_id", "attempt", "load_kind", "queue_s", "ttft_s")
 """Columns of the runs' frame that :func:`client_limits` uses."""
@@ -25,6 +25,8 @@ CPU_SHARE = 0.95
 """Of one core: a worker that uses more has no time left in which it could have been on time."""
 CLIENT_LIMIT = "invalid: client was the limit"
 """The verdict on times that a late client made."""
+LIMIT_WORDS = "times are invalid, this client was the limit"
+"""The same in a note."""
 CACHED_SHARE = 0.01
 """Input tokens from a cache above which a cell with salted prompts did not measure what it was meant to."""
 
@@ -59,17 +61,40 @@ def mark_client_limits(
         overall: The category that stands for all.
     """
     limits = client_limits(runs)
-    said: list[str] = []
     touched: set[tuple[str, str]] = set()
+    counted: dict[tuple[str, str], str] = {}
     for cell in runs.cells:
-        why = limits.get((str(cell["run_id"]), str(cell["cell_id"])))
-        if why is not None and cell["load_kind"] != "search":
+        key = (str(cell["run_id"]), str(cell["cell_id"]))
+        if key in limits and cell["load_kind"] != "search":
             touched |= {(cell["model_id"], cell["category"]), (cell["model_id"], overall)}
-            said.append(f"{cell['cell_id']}: this client was the limit: {why}")
+            counted[key] = limits[key]
     for row in rows:
         both = {(row[side], row["category"]) for side in ("closed_model", "open_model")}
         if row["metric"] in times and both & touched:
-            row["verdict"] = CLIENT_LIMIT
+            # More pairs of this client would settle nothing.
+            row.update(verdict=CLIENT_LIMIT, items_needed=None)
+    return cell_notes(runs, counted, LIMIT_WORDS)
+
+
+def cell_notes(runs: Runs, found: Mapping[tuple[str, str], str], words: str) -> list[str]:
+    """Return what was found of cells, one sentence a model: its first cell, and how many more.
+
+    Args:
+        runs: The runs.
+        found: Why, by (run_id, cell_id).
+        words: What it means.
+    """
+    cells: dict[str, list[Mapping[str, Any]]] = {}
+    for cell in runs.cells:
+        if (str(cell["run_id"]), str(cell["cell_id"])) in found:
+            cells.setdefault(str(cell["model_id"]), []).append(cell)
+    said = []
+    for model_id, (first, *more) in cells.items():
+        why = found[str(first["run_id"]), str(first["cell_id"])]
+        rest = f"; and {len(more)} more of its cells" if more else ""
+        said.append(
+            f"{model_id} on {first['task']} at {load_of(str(first['cell_id']))}: {words}: {why}{rest}"
+        )
     return said
 
 

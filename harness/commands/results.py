@@ -201,10 +201,11 @@ def print_tables(folders: Sequence[Path], console: Console) -> None:
     # Sorting and drawing let go of the interpreter: over a million rows the gap costs no time of its own.
     with ThreadPoolExecutor(1) as beside:
         gaps = beside.submit(gap, runs, billed=billed)
-        console.print(text.summary_table(summarize(runs, costs)))
+        summary = summarize(runs, costs)
+        console.print(text.summary_table(summary))
         console.print(passes_table(passes(runs)))
-        console.print(text.gap_table(gaps.result()))
-    console.print(text.cost_table(costs))
+        console.print(text.gap_table(gaps.result(), summary.warnings))
+    console.print(text.cost_table(costs, [*summary.warnings, *gaps.result().warnings]))
     own = graded.table(runs.manifests)
     if own is not None:
         console.print(own)

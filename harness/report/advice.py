@@ -24,7 +24,7 @@ def tiers_table(found: Tiers) -> RenderableType:
             if row["apgr_low"] is not None:
                 average += f" ({row['apgr_low']:.2f}-{row['apgr_high']:.2f})"
         benefit = row["delta_ibc_percent"]
-        table.add_row(
+        table.row(
             str(row["policy"]),
             f"{row['quality'] * 100:.1f}",
             units.usd(row["usd_per_task"]),
@@ -35,7 +35,7 @@ def tiers_table(found: Tiers) -> RenderableType:
     by = table_of("By category", ("category",), ("n", "open %", "closed %", "only open", "only closed"))
     for row in records(found.categories):
         shares = ("open_quality", "closed_quality", "only_open_right", "only_closed_right")
-        by.add_row(
+        by.row(
             units.clean(row["category"]),
             units.count(row["n"]),
             *(f"{row[name] * 100:.1f}" for name in shares),
@@ -50,7 +50,7 @@ def tiers_table(found: Tiers) -> RenderableType:
 
 
 def advice_lines(found: Advice) -> RenderableType:
-    """Return the recommendation, its reasons and what would change it."""
+    """Return the recommendation, its reasons, what would change it, and what its numbers rest on."""
     head = f"Recommendation: {found.choice}" + (" (provisional)" if found.provisional else "")
     marked = (
         f"{head}  [{units.SIMULATED}: a simulated provider is behind a number]" if found.simulated else head
@@ -59,4 +59,6 @@ def advice_lines(found: Advice) -> RenderableType:
     lines += [Text(f"  {units.clean(line)}") for line in found.because]
     lines.append(Text("What would change it", "bold"))
     lines += [Text(f"  {units.clean(line)}") for line in found.would_change]
+    lines.append(Text("What the numbers rest on", "bold"))
+    lines += [Text(f"  {units.clean(line)}", "dim") for line in found.assumed]
     return Group(*lines)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.arena import Arena
 from harness.report import units
+from harness.report.fitted import Column, Fitted
 
 _STYLES = {"closed": "blue", "open": "green"}
 
@@ -19,15 +19,13 @@ def arena_table(arena: Arena) -> RenderableType:
         if arena.preference == "judge"
         else "the higher score wins"
     )
-    mark = f"  [{units.SIMULATED}: a simulated provider answered]" if arena.simulated else ""
-    table = Table(
-        title=Text(f"Arena: {how}{mark}", style="bold"), title_justify="left", box=None, pad_edge=False
-    )
-    table.add_column("model")
-    for name in ("Elo", "95 %", "win rate", "won / tied / lost"):
-        table.add_column(name, justify="right")
+    heads = [
+        Column("model", words=True, least=16),
+        *map(Column, ("Elo", "95 %", "win rate", "won / tied / lost")),
+    ]
+    table = Fitted(f"Arena: {how}", heads, simulated=arena.simulated)
     for row in arena.frame.to_dict(orient="records"):
-        table.add_row(
+        table.row(
             Text(units.clean(row["model_id"]), style=_STYLES.get(str(row["weights"]), "")),
             f"{row['elo']:.0f}",
             f"{row['elo_low']:.0f} to {row['elo_high']:.0f}",

@@ -17,11 +17,7 @@ _STYLE = {
     "contradicted": "bold red",
     "not testable": "dim",
 }
-_SHORT = {
-    "closed ahead": "closed ahead",
-    "open ahead": "open ahead",
-    "not distinguishable": "not told apart",
-}
+_SHORT = {"not distinguishable": "not told apart"}
 _COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("figure", "left"),
     ("claim", "right"),
@@ -90,7 +86,12 @@ def _add(table: Table, row: Row) -> None:
             "",
             f"{mine['gap_points']:.1f} ({mine['ci_low']:.1f}, {mine['ci_high']:.1f})",
             f"{mine['gap_percent_of_closed']:.1f}" if units.known(mine["gap_percent_of_closed"]) else "",
-            Text(_SHORT.get(mine["verdict"], "equivalent"), "dim"),
+            Text(
+                "equivalent"
+                if mine["verdict"].startswith("equivalent")
+                else _SHORT.get(mine["verdict"], mine["verdict"]),
+                "dim",
+            ),
         )
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.capacity import Capacity
 from harness.report import units
+from harness.report.fitted import Column, Fitted
 
 
 def capacity_table(capacity: Capacity) -> RenderableType:
@@ -29,20 +28,15 @@ def capacity_table(capacity: Capacity) -> RenderableType:
     return Group(*parts, *notes)
 
 
-def _levels(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        title=Text(title), title_justify="left", header_style="dim", box=box.SIMPLE, padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )  # fmt: skip
-    table.add_column("load", no_wrap=True)
-    for name in ("kept % (low)", "done/s", "tok/s", "TTFT p95", "gap p95", ""):
-        table.add_column(name, justify="right", no_wrap=True)
+def _levels(title: str, rows: list[dict[str, Any]]) -> Fitted:
+    heads = ("kept % (low)", "done/s", "tokens/s", "TTFT p95", "gap p95", "")
+    table = Fitted(title, [Column("load", words=True, least=14), *map(Column, heads)])
     for row in rows:
         marks = [
             "fails" if not row["passed"] else "" if row["certain"] else "unsure",
             "invalid" if units.known(row["invalid"]) else "",
         ]
-        table.add_row(
+        table.row(
             _level(row),
             f"{float(row['attainment']) * 100:.1f} ({float(row['attainment_low']) * 100:.1f})",
             units.number(row["completed_rps"]),

@@ -97,7 +97,7 @@ def scatter(rows: Sequence[Row], across: str, front: Sequence[bool], label: str,
     taken = [(cx - 11, min(cy - 11, high), cx + 11, max(cy + 11, low)) for cx, cy, low, high in places]
     for (row, _, _), (cx, cy, _, _) in zip(drawn, places, strict=True):
         name = units.clean(row["model_id"])
-        box = _label_box(cx, cy, 7.6 * len(name), taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
+        box = label_box(cx, cy, 7.6 * len(name), taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
         taken.append(box)
         parts.append(
             Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(box[0], box[3] - 4, name)
@@ -132,6 +132,8 @@ def _grid(x: Axis, y: Axis, say: Say, label: str, say_up: Say = _percent) -> lis
 def levels(rows: Sequence[Row], across: str, label: str, limits: Mapping[str, float]) -> Markup:
     """Return output tokens per second over the load, one line for each model; hollow where the service level was missed.
 
+    A level that this client held back is marked in the colour of a warning.
+
     Args:
         rows: Levels of a capacity table on one task, all known in ``across``.
         across: ``offered_rps`` or ``concurrency``.
@@ -162,6 +164,8 @@ def levels(rows: Sequence[Row], across: str, label: str, limits: Mapping[str, fl
         for row, (cx, cy) in zip(mine, places, strict=True):
             said = f"{units.clean(model_id)}: {units.number(row['output_tokens_per_s'])} tokens/s at {units.number(row[across])}"
             hollow = " hollow" if limits and not row["passed"] else ""
+            if units.known(row.get("invalid")):
+                hollow, said = " late", f"{said}; invalid: this client was the limit"
             parts.append(
                 Markup(
                     '<circle class="{}{}" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'
@@ -217,7 +221,7 @@ def spread(quantiles: Mapping[float, float], longest: float, side: str) -> Marku
 Box = tuple[float, float, float, float]
 
 
-def _label_box(cx: float, cy: float, width: float, taken: Sequence[Box], frame: Box) -> Box:
+def label_box(cx: float, cy: float, width: float, taken: Sequence[Box], frame: Box) -> Box:
     """Return the nearest free place for a label beside a point; to its right where none is free."""
     shifts = sorted((k * 8 for k in range(-9, 10)), key=abs)
     for shift in shifts:

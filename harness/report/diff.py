@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.diff import CAUSES, Diff
 from harness.report import units
-from harness.report.fitting import Fitting
+from harness.report.fitted import Column, Fitted
 
 _LONGEST = 60
 """Characters of a value that are shown."""
@@ -33,16 +30,25 @@ def diff_table(found: Diff, limit: int = 20) -> RenderableType:
     return Group(*parts)
 
 
-def _models(found: Diff) -> Group:
-    title = f"{', '.join(found.a)} -> {', '.join(found.b)}"
-    table = _table()
-    table.add_column("model", no_wrap=True)
-    for name in ("A %", "B %", "change", "95 %", "flips", "noise", "$/task A", "B"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    lines: list[RenderableType] = []
+_WORD = len("distinguishable")
+_WHOLE = 200
+"""A name is never folded."""
+_CHANGES = (
+    Column("model", words=True, least=_WHOLE), Column("A %"), Column("B %"), Column("change"), Column("95 %"), Column("flips"), Column("noise"),
+    Column("$/task A"), Column("$/task B"), Column("verdict", words=True, least=_WORD),
+)  # fmt: skip
+_FLIPS = (
+    Column("model", words=True, least=_WHOLE), Column("task", words=True, least=_WHOLE), Column("sample", words=True, least=_WHOLE), Column("A", words=True, least=_WHOLE),
+    Column("B", words=True, least=_WHOLE), Column("prompt", words=True, least=_WHOLE), Column("parameters", 1, words=True, least=_WHOLE), Column("finish", 1, words=True, least=_WHOLE),
+    Column("cause", words=True, least=_WHOLE),
+)  # fmt: skip
+
+
+def _models(found: Diff) -> Fitted:
+    title = units.clean(f"{', '.join(found.a)} -> {', '.join(found.b)}")
+    table = Fitted(f"{title}  [{units.SIMULATED}]" if found.simulated else title, _CHANGES)
     for row in found.models:
-        cells = [
+        table.row(
             units.clean(row["model_id"]),
             _points(row.get("accuracy_a")),
             _points(row.get("accuracy_b")),
@@ -52,24 +58,9 @@ def _models(found: Diff) -> Group:
             units.percent(row["noise_flip_rate"]),
             units.usd(row["usd_per_task_a"]),
             units.usd(row["usd_per_task_b"]),
-        ]
-        table.add_row(*map(Text, cells), Text(row["verdict"].replace("not ", "not\n")))
-        model, before, after, change, bounds, flips, noise, usd_before, usd_after = cells
-        lines.append(Text(f"{model}: {row['verdict']}", "bold"))
-        lines.append(
-            Padding(
-                Text(
-                    f"{before} % to {after} %, {change} ({bounds}), {flips} flipped, noise {noise}, "
-                    f"a task {usd_before} to {usd_after}"
-                ),
-                (0, 0, 0, 2),
-                expand=False,
-            )
+            row["verdict"],
         )
-    return Group(
-        Text(units.clean(f"{title}  [{units.SIMULATED}]" if found.simulated else title), "bold"),
-        Fitting(table, lines),
-    )
+    return table
 
 
 def _points(value: Any) -> str:
@@ -95,15 +86,12 @@ def _drift(found: Diff) -> list[Text]:
     return lines
 
 
-def _flips(found: Diff, limit: int) -> Group:
+def _flips(found: Diff, limit: int) -> Fitted:
     title = f"Flipped: {len(found.flips)}" + (f", the first {limit}" if len(found.flips) > limit else "")
-    table = _table()
-    for name in ("model", "task", "sample", "A", "B", "prompt", "parameters", "finish", "cause"):
-        table.add_column(name, no_wrap=True)
-    lines: list[RenderableType] = []
+    table = Fitted(title, _FLIPS)
     for row in found.flips.head(limit).to_dict(orient="records"):
         repeat = f" #{row['repeat']}" if row["repeat"] else ""
-        cells = [
+        table.row(
             units.clean(row["model_id"]),
             units.clean(row["task"]),
             units.clean(row["sample_id"]) + repeat,
@@ -112,13 +100,8 @@ def _flips(found: Diff, limit: int) -> Group:
             "same" if row["params_sent_a"] == row["params_sent_b"] else "differ",
             _same(str(row["finish_reason_a"]), str(row["finish_reason_b"])),
             str(row["cause"]),
-        ]
-        table.add_row(*map(Text, cells))
-        model, task, sample, before, after, prompt, parameters, finish, cause = cells
-        lines.append(Text(f"{model} {task} {sample}: {cause}"))
-        said = f"{before} -> {after}; prompt {prompt}, parameters {parameters}, finish {finish}"
-        lines.append(Padding(Text(said), (0, 0, 0, 2), expand=False))
-    return Group(Text(title, "bold"), Fitting(table, lines))
+        )
+    return table
 
 
 def _same(one: str, other: str) -> str:
@@ -146,7 +129,3 @@ def _both(before: Any, after: Any) -> str:
         + ("…" if len(text) > skipped + _LONGEST else "")
         for text in texts
     )
-
-
-def _table() -> Table:
-    return Table(header_style="dim", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)

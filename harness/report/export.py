@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from harness.analysis.frames import Runs
+from harness.analysis.frames import Folders, Runs
 from harness.analysis.summary import summarize
 from harness.errors import ResultsError
 from harness.report.units import csv_cell
 
 
-def csv(runs: Runs | Sequence[Path], path: Path) -> Path:
+def csv(runs: Runs | Folders, path: Path) -> Path:
     """Write the summary as CSV: unknown is empty, and no cell can act as a spreadsheet formula.
 
     Raises:
@@ -23,7 +22,7 @@ def csv(runs: Runs | Sequence[Path], path: Path) -> Path:
     return _write(path, lambda: frame.to_csv(path, index=False))
 
 
-def parquet(runs: Runs | Sequence[Path], path: Path) -> Path:
+def parquet(runs: Runs | Folders, path: Path) -> Path:
     """Write the summary as Parquet.
 
     Raises:

@@ -8,21 +8,19 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.compare import Comparison
 from harness.analysis.frames import records
 from harness.report import units
-from harness.report.fitting import Fitting
+from harness.report.fitted import Column, Fitted
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WORDS = {"pass": "pass", "regression": "REGRESSION", "unknown": "not checked"}
 _STYLES = {"regression": "bold red", "unknown": "yellow"}
-_HEAD = (
-    ("model", False), ("rule", False), ("base", True), ("new", True), ("change", True), ("one-sided 95 %", True),
-    ("pairs", True), ("verdict", False),
+_COLUMNS = (
+    Column("model", words=True, least=200), Column("rule"), Column("base"), Column("new"), Column("change"), Column("one-sided 95 %"),
+    Column("pairs"), Column("verdict", words=True, least=21),
 )  # fmt: skip
 Row = Mapping[str, Any]
 
@@ -43,16 +41,20 @@ def headline(comparison: Comparison) -> str:
 
 def table(comparison: Comparison) -> RenderableType:
     """Return the comparison for the terminal."""
+    shown = Fitted(headline(comparison), _COLUMNS)
+    for row in records(comparison.frame):
+        *cells, verdict = _cells(row)
+        shown.row(*cells, Text(verdict.replace(" (", "\n("), _STYLES.get(str(row["verdict"]), "")))
     notes = [Text(f"- {line}", "yellow") for line in _not_checked(comparison)]
     notes += [Text(f"- {units.clean(line)}") for line in comparison.warnings]
-    return Group(Text(headline(comparison), style="bold"), _rows(records(comparison.frame)), *notes)
+    return Group(shown, *notes)
 
 
 def markdown(comparison: Comparison) -> str:
     """Return the comparison as Markdown, for a job summary."""
     lines = [f"## {_escaped(headline(comparison))}", ""]
-    lines.append("| " + " | ".join(name for name, _ in _HEAD) + " |")
-    lines.append("| " + " | ".join("---:" if right else "---" for _, right in _HEAD) + " |")
+    lines.append("| " + " | ".join(column.name for column in _COLUMNS) + " |")
+    lines.append("| " + " | ".join("---" if column.words else "---:" for column in _COLUMNS) + " |")
     lines += [
         "| " + " | ".join(_escaped(cell) for cell in _cells(row)) + " |" for row in records(comparison.frame)
     ]
@@ -88,27 +90,6 @@ def junit(comparison: Comparison) -> str:
         + "\n".join(cases)
         + "\n</testsuite>\n"
     )
-
-
-def _rows(rows: list[dict[str, Any]]) -> Fitting:
-    """Return the rows as a table, or where that is too wide two lines for each."""
-    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for name, right in _HEAD:
-        shown.add_column(name, justify="right" if right else "left", no_wrap=True)
-    lines: list[RenderableType] = []
-    last = ""
-    for row in rows:
-        cells, style = _cells(row), _STYLES.get(str(row["verdict"]), "")
-        shown.add_row(*map(Text, cells[:-1]), Text(cells[-1].replace(" (", "\n("), style))
-        model, rule, base, new, change, bounds, pairs, verdict = cells
-        if model != last:
-            lines.append(Text(model, "bold"))
-        last = model
-        lines.append(Padding(Text(f"{rule}: {verdict}", style), (0, 0, 0, 2), expand=False))
-        lines.append(
-            Padding(Text(f"{base} to {new}, {change} ({bounds}), {pairs} pairs"), (0, 0, 0, 4), expand=False)
-        )
-    return Fitting(shown, lines)
 
 
 def _not_checked(comparison: Comparison) -> list[str]:

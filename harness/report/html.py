@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -11,9 +10,10 @@ from markupsafe import Markup
 
 from harness.analysis.cost import CostTable, cost
 from harness.analysis.curves import latency_quantiles, pareto_front
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.gap import OVERALL, GapTable, gap
 from harness.analysis.load_levels import NO_LIMITS, load_levels
+from harness.analysis.measures import needed
 from harness.analysis.passes import Passes, passes
 from harness.analysis.pricing import bill
 from harness.analysis.samples import MOST_ITEMS, samples
@@ -22,9 +22,11 @@ from harness.prices import book_version
 from harness.report import browser, charts, money, svg, units
 from harness.report import passes as pass_cells
 from harness.report.graded import figures
+from harness.report.matched import lag_line, matched_line
+from harness.report.tables import COST, SUMMARY
 
 
-def report(runs: Runs | Sequence[Path], most_samples: int = MOST_ITEMS) -> str:
+def report(runs: Runs | Folders, most_samples: int = MOST_ITEMS) -> str:
     """Return the page of runs.
 
     Args:
@@ -82,7 +84,11 @@ def page(
     spreads = _spreads(runs)
     longest = max((found["response_s"][0.99] for found in spreads.values()), default=0.0)
     by_model = summary.level("model")
-    return environment.get_template("report.html.j2").render(
+    # A time that this client made is no reason to choose or to leave a model.
+    timed = by_model[by_model["invalid"].isna()].reset_index(drop=True)
+    return environment.get_template(
+        "report.html.j2"
+    ).render(
         title=", ".join(dict.fromkeys(str(manifest["suite"]) for manifest in runs.manifests)),
         simulated=summary.simulated,
         headline=gaps.headline(),
@@ -95,6 +101,9 @@ def page(
         value=units.metric_value,
         gap_value=units.gap_value,
         interval=units.interval,
+        needed=needed,
+        held=[*map(matched_line, gaps.matched), *map(lag_line, gaps.lag)],
+        invalid=any(row["invalid"] for row in models),
         share=units.accuracy,
         fairness=gaps.fairness,
         warnings=list(dict.fromkeys([*summary.warnings, *gaps.warnings])),
@@ -116,14 +125,14 @@ def page(
             models,
             "usd_per_correct",
             pareto_front(by_model, "usd_per_correct"),
-            "cost per correct task",
+            units.METRICS["usd_per_correct"],
             units.usd,
         ),
         by_time=charts.scatter(
-            models,
+            records(timed),
             "response_p95_s",
-            pareto_front(by_model, "response_p95_s"),
-            "answer time, p95",
+            pareto_front(timed, "response_p95_s"),
+            units.METRICS["response_p95_s"],
             units.seconds,
         ),
         under_load=_under_load(runs),
@@ -133,8 +142,12 @@ def page(
         passed=records(passed.frame),
         ks=passed.ks,
         pass_share=pass_cells.share,
-        pass_note=pass_cells.NOTE,
-        costs=records(costs.frame),
+        pass_note=pass_cells.note(passed),
+        tested=passed.tested,
+        costs=_priced(costs),
+        summary_columns=SUMMARY[1:],
+        cost_columns=COST,
+        scope=units.scope,
         legs=records(costs.legs),
         leg_names=money.LEG_NAMES,
         leg_range=money.leg_range,
@@ -142,6 +155,13 @@ def page(
         price_book=book_version(),
         runs=[_run(manifest) for manifest in runs.manifests],
     )
+
+
+def _priced(costs: CostTable) -> list[dict[str, Any]]:
+    """Return the rows of the cost table, each with the place of its model among the models."""
+    rows = records(costs.frame)
+    order = list(dict.fromkeys(row["model_id"] for row in rows))
+    return [{**row, "place": order.index(row["model_id"])} for row in rows]
 
 
 def _under_load(runs: Runs) -> list[dict[str, Any]]:
@@ -162,7 +182,8 @@ def _under_load(runs: Runs) -> list[dict[str, Any]]:
             by_rate = limits if level and across == "offered_rps" else {}
             chart = charts.levels(mine, across, f"{label}, logarithmic", by_rate)
             if chart:
-                drawn.append({"task": task, "label": label, "level": level, "chart": chart})
+                late = any(row["invalid"] for row in mine)
+                drawn.append({"task": task, "label": label, "level": level, "chart": chart, "late": late})
     return drawn
 
 

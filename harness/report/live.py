@@ -151,7 +151,7 @@ def figures(progress: CellProgress) -> dict[str, str]:
         "done": f"{progress.done}/{progress.planned}",
         "req/s": NOTHING if rate is None else f"{rate:.1f}",
         "accuracy": NOTHING if progress.accuracy is None else f"{progress.accuracy:.1%}",
-        "first token p50": NOTHING if first_s is None else f"{first_s * 1e3:.0f} ms",
+        units.METRICS["ttft_p50_s"]: NOTHING if first_s is None else f"{first_s * 1e3:.0f} ms",
         "spent": NOTHING if progress.usd is None else f"${progress.usd:.4f}",
         "retried": f"{progress.retried}",
         "infra": f"{progress.infra}",

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from harness.analysis.cost import cost
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.gap import OVERALL, gap
+from harness.analysis.measures import needed
 from harness.analysis.passes import passes
 from harness.analysis.pricing import bill
 from harness.analysis.summary import summarize
 from harness.report import units
-from harness.report.passes import NOTE, markdown_rows
+from harness.report.matched import lag_line, matched_line
+from harness.report.passes import markdown_rows, note
+from harness.report.tables import COST, SUMMARY, Columns
 
 Row = Mapping[str, Any]
 
 
-def report(runs: Runs | Sequence[Path]) -> str:
+def report(runs: Runs | Folders) -> str:
     """Return verdict, gap, fairness, summary and cost of runs as Markdown.
 
     Raises:
@@ -40,6 +42,9 @@ def report(runs: Runs | Sequence[Path]) -> str:
         parts += [f"## Gap, closed minus open{mark}", _gap(records(gaps.frame))]
         fair = gaps.fairness or ["No broken condition was found."]
         parts += ["## Fairness", "\n".join(f"- {_text(line)}" for line in fair)]
+        held = [*map(matched_line, gaps.matched), *map(lag_line, gaps.lag)]
+        if held:
+            parts += ["## At equal quality", "\n".join(f"- {_text(line)}" for line in held)]
     parts += [
         f"## Summary{mark}",
         _summary(records(summary.level("category")), records(summary.level("model"))),
@@ -48,7 +53,7 @@ def report(runs: Runs | Sequence[Path]) -> str:
     if len(found.frame):
         head, body = markdown_rows(found)
         table = _table(head, [[_text(cell) for cell in line] for line in body])
-        parts += [f"## pass@k over repeats{mark}", table, NOTE]
+        parts += [f"## pass@k over repeats{mark}", table, note(found)]
     parts += [f"## Cost, retries included{mark}", _cost(records(costs.frame))]
     notes = dict.fromkeys([*summary.warnings, *gaps.warnings])
     if notes:
@@ -79,7 +84,8 @@ def _gap(rows: Iterable[Row]) -> str:
             units.gap_value(row["unit"], row["gap_points"]) + (" pts" if row["unit"] == "points" else ""),
             units.interval(row["unit"], row["ci_low"], row["ci_high"]),
             units.p_value(row["p_value"]),
-            f"**{_text(row['verdict'])}**" if row["metric"] == "accuracy" else _text(row["verdict"]),
+            (f"**{_text(row['verdict'])}**" if row["metric"] == "accuracy" else _text(row["verdict"]))
+            + (f" ({more})" if (more := needed(row)) else ""),
             units.count(row["n_pairs"]),
         ]
         for row in rows
@@ -88,64 +94,34 @@ def _gap(rows: Iterable[Row]) -> str:
 
 
 def _summary(categories: Sequence[Row], models: Sequence[Row]) -> str:
-    head = [
-        "category",
-        "model",
-        "weights",
-        ">done",
-        ">accuracy % (95 %)",
-        ">coverage",
-        ">TTFT p50",
-        ">answer p50",
-    ]
-    head += [">answer p95", ">$ / correct"]
     several = len({row["category"] for row in categories}) > 1
     rows = [*categories, *(({**row, "category": OVERALL} for row in models) if several else ())]
-    body = [
-        [
-            _text(row["category"]),
-            _text(row["model_id"]),
-            str(row["weights"]),
-            f"{units.count(row['done'])}/{units.count(row['planned'])}",
-            units.accuracy(row),
-            units.percent(row["coverage"]),
-            units.seconds(row["ttft_p50_s"]),
-            units.seconds(row["response_p50_s"]),
-            units.seconds(row["response_p95_s"]),
-            units.usd(row["usd_per_correct"]),
-        ]
-        for row in rows
-    ]
-    return _table(head, body)
+    head = ["category", "model", *(f">{column.name}" for column, _ in SUMMARY)]
+    return _table(
+        head,
+        ([_text(row["category"]), _text(row["model_id"]), *_cells(row, SUMMARY)] for row in rows),
+    )
 
 
 def _cost(rows: Iterable[Row]) -> str:
-    head = [
-        "model",
-        "category",
-        ">tasks",
-        ">total",
-        ">of it retries",
-        ">per task",
-        ">per correct",
-        "price",
-        "source",
-    ]
+    head = ["model", "category", *(f">{column.name}" for column, _ in COST), "price", "source"]
     body = [
         [
             _text(row["model_id"]),
-            _text(row["category"]),
-            units.count(row["tasks"]),
-            units.usd(row["usd"]),
-            units.usd(row["usd_retries"]),
-            units.usd(row["usd_per_task"]),
-            units.usd(row["usd_per_correct"]),
+            _text(units.scope(row["category"])),
+            *_cells(row, COST),
             _text(row["price"]),
             _text(row["price_source"]),
         ]
         for row in rows
     ]
     return _table(head, body)
+
+
+def _cells(row: Row, columns: Columns) -> list[str]:
+    """Return a row's cells, the second line of one in brackets."""
+    said = [cell(row).split("\n") for _, cell in columns]
+    return [first + (f" ({more[0]})" if more else "") for first, *more in said]
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:

@@ -6,21 +6,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.crossings import in_words
 from harness.analysis.frames import records
+from harness.analysis.words import short_usd
 from harness.report import units
+from harness.report.fitted import Column, Fitted
 
 if TYPE_CHECKING:
     from harness.analysis.tco import Tco
     from harness.prices.check import Disagreement
     from harness.prices.listing import Listed
 
-LEG_NAMES: Mapping[str, str] = {"closed": "closed API", "hosted": "open, hosted", "self": "open, self-hosted"}
+LEG_NAMES: Mapping[str, str] = {
+    "closed": "closed API",
+    "hosted": "hosted open model",
+    "self": "self-hosted open model",
+}
 
 
 def price_table(rows: Sequence[Listed]) -> RenderableType:
@@ -31,14 +35,14 @@ def price_table(rows: Sequence[Listed]) -> RenderableType:
     for row in (listed.to_json() for listed in rows):
         names = ("input", "cached_input", "cache_write_5m", "cache_write_1h", "output")
         factor, name = row["batch_factor"], f"{units.clean(row['provider'])}, {units.clean(row['model'])}"
-        table.add_row(
+        table.row(
             name,
             *(units.usd(row[name]) for name in names),
             units.NOTHING if factor is None else f"x {factor:g}",
         )
         for step in row["above"]:
             prices = (units.usd(step["input"]), "", "", "", units.usd(step["output"]), "")
-            table.add_row(f"  above {step['input_tokens']:,} tokens", *prices)
+            table.row(f"  above {step['input_tokens']:,} tokens", *prices)
         sources.append(Text(f"{name}: {units.clean(row['detail'])}", "dim"))
     return Group(table, *sources)
 
@@ -53,7 +57,7 @@ def disagreement_table(rows: Sequence[Disagreement], compared: int) -> Renderabl
     for row in rows:
         values = (None if value is None else float(value) for value in (row.book, row.catalogue, row.other))
         spread = float(row.spread)
-        table.add_row(
+        table.row(
             f"{units.clean(row.provider)}, {units.clean(row.model)}",
             row.token_class,
             *(units.usd(value) for value in values),
@@ -64,12 +68,12 @@ def disagreement_table(rows: Sequence[Disagreement], compared: int) -> Renderabl
 
 def legs_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
     """Return the three legs side by side, and under them who is paid for what, or why a leg is missing."""
-    heads = ("per task", "95 %", "per correct", "per M tok")
+    heads = ("$/task", "95 %", "$/correct", "$/M tokens")
     table = table_of("Three ways to the same tasks", ("",), heads, simulated=simulated)
     said: list[Text] = []
     for row in records(frame):
         name = LEG_NAMES[row["leg"]] + (f", {units.clean(row['model_id'])}" if row["model_id"] else "")
-        table.add_row(
+        table.row(
             name,
             units.usd(row["usd_per_task"]),
             leg_range(row),
@@ -106,12 +110,12 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
     """Return what bought tokens would have cost otherwise."""
     if frame.empty:
         return Text("What if: no model here is bought by the token.")
-    heads = ("as it was", "then", "saving", "per task then")
+    heads = ("as it was", "then", "saving", "$/task then")
     table = table_of("What if", ("model", "condition"), heads, simulated=simulated)
     said: list[str] = []
     for row in records(frame):
         saving = row["saving_percent"]
-        table.add_row(
+        table.row(
             units.clean(row["model_id"]),
             units.clean(row["what_if"]),
             units.usd(row["usd"]),
@@ -127,12 +131,12 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
 def tco_table(answer: Tco) -> RenderableType:
     """Return the legs at the asked volume, the break-evens and what moves them most."""
     title = f"A month at {in_words(answer.volume_mtok)} tokens"
-    heads = ("USD a month", "5 to 95 %", "per M tokens", "self cheaper")
+    heads = ("USD a month", "5 to 95 %", "$/M tokens", "self cheaper")
     table = table_of(title, ("",), heads, simulated=answer.simulated)
     said: list[Text] = []
     for row in records(answer.legs):
         chance = row["p_self_cheaper"]
-        table.add_row(
+        table.row(
             LEG_NAMES[row["leg"]],
             short_usd(row["usd"]),
             _range(row["usd_p05"], row["usd_p95"], short_usd),
@@ -153,31 +157,18 @@ def tco_table(answer: Tco) -> RenderableType:
     )
 
 
-def _tornado(frame: pd.DataFrame) -> Table:
+def _tornado(frame: pd.DataFrame) -> Fitted:
     heads = ("range", "USD a month", "break-even for good")
     table = table_of("What moves it most: self-hosting minus the API", ("input",), heads)
     for row in records(frame.head(8)):
         crossed = (row["break_even_mtok_at_low"], row["break_even_mtok_at_high"])
-        table.add_row(
+        table.row(
             str(row["input"]),
             f"{units.number(row['low'])} to {units.number(row['high'])}",
             _range(row["usd_at_low"], row["usd_at_high"], short_usd),
             " to ".join("none" if volume is None else in_words(volume) for volume in crossed),
         )
     return table
-
-
-def short_usd(value: Any) -> str:
-    """Return dollars as ``$25.4K`` or ``-$3.1M``; below a thousand as :func:`harness.report.units.usd` does."""
-    if not units.known(value) or abs(float(value)) < 999.5:
-        return units.usd(value)
-    amount = float(value)
-    size, suffix = next(
-        (size, suffix)
-        for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "K"))
-        if abs(amount) >= size * 0.9995
-    )
-    return f"{'-' if amount < 0 else ''}${units.number(abs(amount) / size)}{suffix}"
 
 
 def notes(lines: Iterable[str]) -> list[Text]:
@@ -193,19 +184,7 @@ def _range(low: Any, high: Any, write: Callable[[Any], str] = units.usd) -> str:
     return f"{write(low)} to {write(high)}" if units.known(low) and units.known(high) else units.NOTHING
 
 
-def table_of(title: str, left: Iterable[str], right: Iterable[str], *, simulated: bool = False) -> Table:
+def table_of(title: str, left: Iterable[str], right: Iterable[str], *, simulated: bool = False) -> Fitted:
     """Return an empty table: columns of words on the left, of numbers on the right."""
-    said = f"{title}  [{units.SIMULATED}: a simulated provider answered]" if simulated else title
-    table = Table(
-        title=Text(said, "bold red" if simulated else "bold"),
-        title_justify="left",
-        header_style="dim",
-        box=box.SIMPLE,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-    )
-    for place, name in enumerate(left):
-        table.add_column(name, overflow="fold", min_width=20 if place == 0 else 8)
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
+    words = [Column(name, words=True, least=8 if place else 14) for place, name in enumerate(left)]
+    return Fitted(title, [*words, *map(Column, right)], simulated=simulated)

@@ -2,91 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from harness.analysis.frames import records
 from harness.analysis.passes import Passes
 from harness.report import units
+from harness.report.fitted import Column, Fitted
 
-OTHER_COLUMNS, COLUMN = 46, 18
-"""Width of the table without any k, and of one k with its interval."""
 Row = Mapping[str, Any]
-NOTE = (
-    "pass@k: chance that one of k answers passes every hidden test (unbiased, Chen et al. 2021); "
-    "partial: mean share of hidden tests that held."
-)
-
-
-class _Table:
-    """The table, with the first and the last ones of k where the terminal is too narrow for all."""
-
-    def __init__(self, found: Passes) -> None:
-        """Keep what to draw."""
-        self._found = found
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
-        ks = self._found.ks
-        room = max(2, (options.max_width - OTHER_COLUMNS) // COLUMN)
-        yield _drawn(self._found, ks if len(ks) <= room else [ks[0], *ks[1 - room :]])
 
 
 def passes_table(found: Passes) -> RenderableType:
     """Return one line for each task and model; nothing where no task has repeats or hidden tests."""
-    return Group() if found.frame.empty else Group(_Table(found), Text(NOTE, "dim"))
-
-
-def _drawn(found: Passes, ks: Sequence[int]) -> Table:
-    title = "pass@k over repeats"
-    if found.simulated:
-        title += f"  [{units.SIMULATED}: a simulated provider answered]"
-    table = Table(
-        title=Text(title, "bold red" if found.simulated else "bold"),
-        title_justify="left",
-        header_style="dim",
-        box=box.SIMPLE,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
+    if found.frame.empty:
+        return Group()
+    # The first and the last of k stay longest: between them the shares only rise.
+    ks = [Column(f"pass@{k} %", len(found.ks) - place if place else 0) for place, k in enumerate(found.ks)]
+    ends = [Column(name) for name in _head(found) if not name.startswith("pass@")]
+    table = Fitted(
+        "pass@k over repeats",
+        [Column("model", words=True, least=16), *ends[:2], *ks, *ends[2:]],
+        simulated=found.simulated,
     )
-    table.add_column("task", overflow="fold", min_width=16)
-    for name in _head(ks):
-        table.add_column(name, justify="right", no_wrap=True)
     rows = records(found.frame)
-    for index, task in enumerate(dict.fromkeys(row["task"] for row in rows)):
-        if index:
-            table.add_section()
-        table.add_row(Text(units.clean(task), "bold"))
+    for task in dict.fromkeys(row["task"] for row in rows):
+        table.section(units.clean(task))
         for row in rows:
             if row["task"] == task:
-                table.add_row(Text("  " + units.clean(row["model_id"])), *_cells(row, ks))
-    return table
+                table.row(units.clean(row["model_id"]), *_cells(row, found))
+    return Group(table, Text(note(found), "dim"))
+
+
+def note(found: Passes) -> str:
+    """Return what the columns are; hidden tests are named only where a task has some."""
+    said = "pass@k: chance that at least one of k answers is right (unbiased, Chen et al. 2021)"
+    return f"{said}; partial: mean share of hidden tests that held." if found.tested else f"{said}."
 
 
 def markdown_rows(found: Passes) -> tuple[list[str], list[list[str]]]:
     """Return head and body of a Markdown table; a head that begins with > is aligned right."""
-    head = ["task", "model", *(f">{name}" for name in _head(found.ks))]
+    head = ["task", "model", *(f">{name}" for name in _head(found))]
     body = [
-        [units.clean(row["task"]), units.clean(row["model_id"]), *_cells(row, found.ks)]
+        [units.clean(row["task"]), units.clean(row["model_id"]), *_cells(row, found)]
         for row in records(found.frame)
     ]
     return head, body
 
 
-def _head(ks: Sequence[int]) -> list[str]:
-    return ["samples", "repeats", *(f"pass@{k} %" for k in ks), "partial"]
+def _head(found: Passes) -> list[str]:
+    return ["samples", "repeats", *(f"pass@{k} %" for k in found.ks), *(["partial"] if found.tested else [])]
 
 
-def _cells(row: Row, ks: Sequence[int]) -> list[str]:
+def _cells(row: Row, found: Passes) -> list[str]:
     return [
         units.count(row["samples"]),
         units.count(row["repeats"]),
-        *(share(row, k) for k in ks),
-        units.percent(row["partial"]),
+        *(share(row, k) for k in found.ks),
+        *([units.percent(row["partial"])] if found.tested else []),
     ]
 
 

@@ -11,12 +11,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from harness.analysis.cost import cost
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.gap import GapTable, gap
 from harness.analysis.pricing import bill
 from harness.analysis.summary import Summary, summarize
 from harness.errors import InputError, ResultsError
-from harness.report import units
+from harness.report import charts, units
 
 FORMATS = ("svg", "png", "pdf")
 COLOURS: Mapping[str, str] = {"closed": "#2f62b5", "open": "#1d7f57", "even": "#76684a"}
@@ -31,7 +31,7 @@ STYLE: Any = {
 }
 
 
-def save(runs: Runs | Sequence[Path], folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[Path]:
+def save(runs: Runs | Folders, folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[Path]:
     """Write every plot in every format and return the files.
 
     Args:
@@ -123,22 +123,50 @@ def accuracy_cost(summary: Summary) -> Figure:
             color=colour,
             markersize=7,
         )
-        axes.annotate(
-            label(row["model_id"]),
-            (row["usd_per_correct"], share),
-            xytext=(9, 3),
-            textcoords="offset points",
-            color=colour,
-        )
     if not rows:
         axes.text(0.5, 0.5, "no model has a known price", transform=axes.transAxes, ha="center")
     costs = [row["usd_per_correct"] for row in rows]
     if costs and max(costs) > 10 * min(costs):
         axes.set_xscale("log")
     axes.margins(x=0.2, y=0.15)
-    axes.set_xlabel("cost per correct task, USD")
+    axes.set_xlabel(label(units.METRICS["usd_per_correct"]))
     axes.set_ylabel("accuracy, % (95 % interval)")
+    _name_points(figure, axes, rows)
     return finished(figure, simulated=summary.simulated)
+
+
+def _name_points(figure: Figure, axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put each model's name where it covers no point, no interval and no other name."""
+    figure.draw_without_rendering()  # Only then are the places known.
+
+    def place(row: Mapping[str, Any], name: str) -> tuple[float, float]:
+        across, up = axes.transData.transform((row["usd_per_correct"], row[name] * 100))
+        # Pixels down from the top, as on the page.
+        return float(across), float(figure.bbox.height - up)
+
+    marks = [
+        tuple(place(row, name) for name in ("accuracy", "accuracy_high", "accuracy_low")) for row in rows
+    ]
+    taken = [(x - 8, min(y - 8, top), x + 8, max(y + 8, foot)) for (x, y), (_, top), (_, foot) in marks]
+    inside = axes.bbox
+    frame = (inside.x0, figure.bbox.height - inside.y1, figure.bbox.width - 4, figure.bbox.height - inside.y0)
+    for row, ((x, y), *_) in zip(rows, marks, strict=True):
+        written = axes.text(
+            0, 0, label(row["model_id"]), color=COLOURS[row["weights"]], transform=None, va="center"
+        )
+        written.set_in_layout(False)
+        box = charts.label_box(x, y, written.get_window_extent().width, taken, frame)
+        taken.append(box)
+        points = 72 / figure.dpi
+        written.remove()
+        axes.annotate(
+            label(row["model_id"]),
+            (row["usd_per_correct"], row["accuracy"] * 100),
+            xytext=((box[0] - x) * points, (y - (box[1] + box[3]) / 2) * points),
+            textcoords="offset points",
+            va="center",
+            color=COLOURS[row["weights"]],
+        ).set_in_layout(False)
 
 
 def label(text: Any) -> str:

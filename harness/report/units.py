@@ -2,61 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-NOTHING = "–"
+from harness.analysis import words
+
+NOTHING = words.NOTHING
 SIMULATED = "SIMULATED"
+CLOCK_S = 5e-7
+"""Below half a microsecond a time is the rounding of a sum, and zero."""
 METRICS: Mapping[str, str] = {
     "accuracy": "accuracy",
-    "response_p50_s": "response time, median",
-    "response_p95_s": "response time, p95",
-    "answer_chars_per_s_p50": "speed, characters/s",
-    "usd_per_task": "cost per task",
-    "usd_per_correct": "cost per correct task",
-}
-"""A metric's name as it is printed."""
-SHORT_METRICS: Mapping[str, str] = {
-    "accuracy": "accuracy",
-    "response_p50_s": "answer p50",
-    "response_p95_s": "answer p95",
+    "ttft_p50_s": "TTFT p50",
+    "response_p50_s": "response p50",
+    "response_p95_s": "response p95",
     "answer_chars_per_s_p50": "chars/s",
     "usd_per_task": "$/task",
     "usd_per_correct": "$/correct",
 }
-"""The same for a terminal."""
+"""A metric's one name on the terminal, in Markdown, on the page and in pictures."""
+known, number, usd = words.known, words.number, words.usd
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|"
     # What has no width and what turns the direction; joiners stay, for scripts and emoji need them.
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
 )
-
-
-def known(value: Any) -> bool:
-    """Return whether a cell of a table holds a number or text: not None, NA or NaN."""
-    if value is None:
-        return False
-    try:
-        return not math.isnan(value)
-    except TypeError:
-        # pandas.NA compares to nothing and is no float; text is no number.
-        return isinstance(value, str)
-
-
-def number(value: Any, digits: int = 3) -> str:
-    """Return a number with ``digits`` significant digits and no exponent."""
-    if not known(value):
-        return NOTHING
-    amount = float(value)
-    if amount == 0 or not math.isfinite(amount):
-        return "0" if amount == 0 else NOTHING
-    # Rounded first: 0.9999 with three digits is 1.00, a digit further left.
-    rounded = float(f"{amount:.{digits - 1}e}")
-    places = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
-    return f"{amount:,.{places}f}"
 
 
 def count(value: Any) -> str:
@@ -74,7 +46,9 @@ def seconds(value: Any) -> str:
     if not known(value):
         return NOTHING
     amount = float(value)
-    return f"{number(amount * 1000)} ms" if 0 < abs(amount) < 0.9995 else f"{number(amount)} s"
+    if abs(amount) < CLOCK_S:
+        return "0 s"
+    return f"{number(amount * 1000)} ms" if abs(amount) < 0.9995 else f"{number(amount)} s"
 
 
 def seconds_range(low: Any, high: Any) -> str:
@@ -87,17 +61,6 @@ def seconds_range(low: Any, high: Any) -> str:
     return f"{first}-{last}"
 
 
-def usd(value: Any, digits: int = 3) -> str:
-    """Return dollars; small amounts keep ``digits`` significant digits."""
-    if not known(value):
-        return NOTHING
-    amount = float(value)
-    sign = "-" if amount < 0 else ""
-    if abs(amount) >= 100 or amount == 0:
-        return f"{sign}${abs(amount):,.2f}"
-    return f"{sign}${number(abs(amount), digits)}"
-
-
 def metric_value(unit: Any, value: Any) -> str:
     """Return a metric's value in its unit; accuracy is a ratio and its gap is in points."""
     writers = {"points": percent, "s": seconds, "usd": usd}
@@ -108,7 +71,7 @@ def gap_value(unit: Any, value: Any) -> str:
     """Return a gap with its sign."""
     if not known(value):
         return NOTHING
-    amount = float(value)
+    amount = 0.0 if unit == "s" and abs(float(value)) < CLOCK_S else float(value)
     sign = "+" if amount > 0 else "-" if amount < 0 else ""
     if unit == "points":
         return f"{amount:+.1f}" if sign else "0.0"
@@ -127,6 +90,27 @@ def interval(unit: Any, low: Any, high: Any) -> str:
     if unit == "usd" and first[:2] == second[:2]:
         second = second[2:]
     return f"{first} to {second}"
+
+
+def speed(row: Mapping[str, Any], name: str) -> str:
+    """Return a speed, over the word that it is no figure of the provider's where times are not."""
+    said = number(row[name])
+    return f"{said}\ninvalid" if known(row[name]) and known(row["invalid"]) else said
+
+
+def timed(row: Mapping[str, Any], name: str) -> str:
+    """Return a time, over the word that it is no figure of the provider's or over its 95 % interval where it has one."""
+    shown = seconds(row[name])
+    if known(row[name]) and known(row["invalid"]):
+        return f"{shown}\ninvalid"
+    if not known(row[name]) or f"{name}_low" not in row:
+        return shown
+    return f"{shown}\n{seconds_range(row[f'{name}_low'], row[f'{name}_high'])}"
+
+
+def scope(category: Any) -> str:
+    """Return a category's name; that of all together is everywhere the same."""
+    return words.OVERALL if category == words.ALL else clean(category)
 
 
 def accuracy(row: Mapping[str, Any]) -> str:

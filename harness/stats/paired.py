@@ -29,6 +29,10 @@ stay below 5 % also where scores are near 0 or 1 and clusters are few (benchmark
 FEW_FLIPS = 11
 """From so many clusters that tell, the least p-value of the exact test, 2 / 2^11, is below 0.001: low enough to be called
 ahead among many comparisons. Of five clusters it is 0.062, and no gap could ever be told; the score's is used there."""
+FEWEST_CLUSTERS = 5
+"""Of fewer, the spread is a guess, and so would be the number of pairs that it takes."""
+ROUNDS = 60
+"""Of halving the way to the number of clusters that asks for itself."""
 LEAST_DESIGN_EFFECT = 0.5
 """Below it, answers that happen to cancel within their clusters would leave next to no width."""
 
@@ -237,13 +241,28 @@ def equivalent(difference: Difference, margin: float) -> bool:
     return -margin < difference.inner_low and difference.inner_high < margin
 
 
+def no_worse(difference: Difference, margin: float) -> bool:
+    """Return whether the second is worse by less than ``margin``: one of the two tests of :func:`equivalent`.
+
+    Args:
+        difference: First minus second, of scores of which the higher is better.
+        margin: What makes no difference, in the difference's own unit.
+    """
+    return difference.inner_high < margin
+
+
 def items_needed(
-    estimate: float, standard_error: float, n_pairs: int, power: float = 0.8, alpha: float = 0.05
+    estimate: float,
+    standard_error: float,
+    n_pairs: int,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    n_clusters: int | None = None,
 ) -> int | None:
     """Return the pairs that would resolve the observed difference with ``power``.
 
-    Clusters are taken to be as large and as alike as those seen. None: the difference is zero, or its
-    spread is not known.
+    Clusters are taken to be as large and as alike as those seen. None: the difference is zero, its spread is not known,
+    or the pairs at hand should have done: then the test in use is coarser than the formula, and the number is not known.
 
     Args:
         estimate: The difference.
@@ -251,15 +270,41 @@ def items_needed(
         n_pairs: Pairs seen.
         power: Chance of resolving a difference of this size.
         alpha: Level of the two-sided test, after any correction for other tests.
+        n_clusters: Clusters seen. None: as many as pairs.
     """
-    if abs(estimate) < 1e-12 or standard_error <= 0:
+    if abs(estimate) < 1e-12:
         return None
-    z = float(special.ndtri(power) - special.ndtri(alpha / 2))
-    return math.ceil(n_pairs * (z * standard_error / estimate) ** 2)
+    clusters = n_pairs if n_clusters is None else n_clusters
+    return _enlarged(
+        abs(estimate) / standard_error if standard_error > 0 else 0.0, n_pairs, clusters, 1 - alpha / 2, power
+    )
+
+
+def _enlarged(errors: float, n_pairs: int, n_clusters: int, level: float, power: float) -> int | None:
+    """Return the pairs from which a distance of ``errors`` standard errors is seen at ``level`` with ``power``.
+
+    Student's t over the clusters that there would be then, found by going through their number: with few it is much
+    longer than the normal's.
+    """
+    if errors <= 0 or n_clusters < FEWEST_CLUSTERS:
+        return None
+    wanted = float(special.ndtri(level) + special.ndtri(power))
+    clusters = max(2.0, n_clusters * (wanted / errors) ** 2)
+    for _ in range(ROUNDS):
+        free = max(clusters - 1, 1.0)
+        wanted = float(special.stdtrit(free, level) + special.stdtrit(free, power))
+        clusters = (clusters + max(2.0, n_clusters * (wanted / errors) ** 2)) / 2
+    pairs = math.ceil(clusters * n_pairs / n_clusters - 1e-6)
+    return pairs if pairs > n_pairs else None
 
 
 def pairs_to_settle(
-    difference: Difference, alpha: float = 0.05, margin: float | None = None, power: float = 0.8
+    difference: Difference,
+    alpha: float = 0.05,
+    margin: float | None = None,
+    power: float = 0.8,
+    *,
+    one_sided: bool = False,
 ) -> int | None:
     """Return the pairs that would settle a difference: resolve it, or put it within the margin.
 
@@ -271,14 +316,21 @@ def pairs_to_settle(
         alpha: Level of the two-sided test, after any correction for other tests.
         margin: Half width of the region that makes no difference. None: none is given.
         power: Chance of settling it.
+        one_sided: The margin's upper bound alone is asked for, as by :func:`no_worse`.
 
     Returns:
-        None: the spread is not known, or the difference is zero and there is no margin.
+        None: the spread is not known, or the difference is zero and there is no margin, or the pairs at hand should have
+        done (:func:`items_needed`).
     """
-    needed = [items_needed(difference.estimate, difference.standard_error, difference.n_pairs, power, alpha)]
-    room = 0.0 if margin is None else margin - abs(difference.estimate)
-    if room > 0 and difference.standard_error > 0:
-        beta = (1 - power) / (2 if abs(difference.estimate) < 1e-12 else 1)
-        z = float(-special.ndtri((1 - INNER) / 2) - special.ndtri(beta))
-        needed.append(math.ceil(difference.n_pairs * (z * difference.standard_error / room) ** 2))
+    n, groups, error = difference.n_pairs, difference.n_clusters, difference.standard_error
+    needed = [items_needed(difference.estimate, error, n, power, alpha, groups)]
+    room = (
+        0.0 if margin is None else margin - (difference.estimate if one_sided else abs(difference.estimate))
+    )
+    if room > 0 and error > 0:
+        # At no difference either of the two tests may miss.
+        missed = (1 - power) / (1 if one_sided or abs(difference.estimate) >= 1e-12 else 2)
+        # Of few clusters equivalence is tested with the 95 % interval itself.
+        inner = 0.95 if difference.inner_high == difference.high else INNER
+        needed.append(_enlarged(room / error, n, groups, 0.5 + inner / 2, 1 - missed))
     return min((count for count in needed if count is not None), default=None)

@@ -92,6 +92,30 @@ def test_labels_are_legible(browser: Browser, reference: Path, width: int, schem
     assert smallest >= 9
 
 
+def test_no_table_is_cut_on_a_wide_screen(browser: Browser, reference: Path) -> None:
+    """At 1280 every column of every table is in view."""
+    page, _ = opened(browser, reference)
+
+    assert not page.evaluate(
+        "[...document.querySelectorAll('.scroll,.box')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.parentElement.id)"
+    )
+
+
+def test_a_phone_scrolls_a_wide_table_in_its_own_box(browser: Browser, reference: Path) -> None:
+    """The last column can be reached, the first stays in view, and the page itself does not move."""
+    page, _ = opened(browser, reference, 390)
+    for section in ("models", "cost"):
+        box = page.locator(f"#{section} .box")
+        box.evaluate("(e) => e.scrollTo(e.scrollWidth, 0)")
+        first, last = box.evaluate(
+            "(e) => [e.querySelector('tbody tr:nth-child(2) td'), e.querySelector('tbody tr:nth-child(2) td:last-child')]"
+            ".map((cell) => cell.getBoundingClientRect()).map((r) => [r.left, r.right])"
+        )
+        assert 0 <= first[0]
+        assert first[1] < last[1] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_labels_of_a_chart_do_not_cover_each_other(browser: Browser, reference: Path) -> None:
     """The names in the two scatter plots."""
     page, _ = opened(browser, reference)

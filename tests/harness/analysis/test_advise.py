@@ -50,7 +50,7 @@ def test_confined_data_leave_only_self_hosting() -> None:
     found = advise(Situation(sensitivity="regulated"), answer(50.0))
 
     assert "self-hosted open model" == found.choice
-    assert any("$25,375" in line for line in found.because)
+    assert any("$25.4K" in line for line in found.because)
     assert any("hire first" in line for line in found.because)
 
 
@@ -92,5 +92,21 @@ def test_a_gap_that_settles_nothing_is_provisional(make_run: Make, answers: Answ
     found = advise(Situation(), answer(50.0), gap([run]))
 
     assert found.provisional
-    assert any("would settle the gap" in line for line in found.would_change)
+    assert any("settling the gap needs about" in line for line in found.would_change)
     assert 1 == found.to_json()["schema"]
+
+
+def test_what_was_priced_is_named_in_the_numbers_of_tco() -> None:
+    """Model, host, GPU, prices and the price book; a month's dollars as `bench tco` writes them."""
+    found = advise(Situation(), answer(50.0))
+    said = "\n".join(found.assumed)
+
+    for part in (
+        "claude-opus-4-6 at anthropic, $5.00 in, $25.0 out",
+        "H100-80GB at $2.95 a GPU-hour",
+        "price book 20",
+    ):
+        assert part in said
+    assert "assumed, not given: input_tokens" in said
+    assert "self-hosted open model $25.4K" in found.because[0]
+    assert found.to_json()["assumed"] == found.assumed

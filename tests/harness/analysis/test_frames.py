@@ -147,3 +147,22 @@ def test_plain_values_are_jsons() -> None:
     assert plain(np.float64("nan")) is None
     assert plain(float("inf")) is None
     assert plain(np.int64(3)) == 3
+
+
+def test_a_path_a_text_a_list_and_a_folder_of_runs_are_read(
+    make_run: Make, attempt: Attempts, tmp_path: Path
+) -> None:
+    """As a user in a notebook would name them."""
+    one, other = (make_run([attempt()], name=name) for name in ("run-1", "run-2"))
+
+    for named in (one, str(one), [one], [str(one)]):
+        assert read(named).folders == (one,)
+    for named in (tmp_path, str(tmp_path), [one, other]):
+        assert read(named).folders == (one, other)
+
+
+def test_a_folder_without_runs_is_said_in_one_line(tmp_path: Path) -> None:
+    """A name that is no run, and a folder that holds none."""
+    for named in (tmp_path, str(tmp_path / "none"), [tmp_path]):
+        with pytest.raises(ResultsError):
+            read(named)

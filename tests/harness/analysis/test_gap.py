@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -338,3 +340,29 @@ def test_simulated_is_said(make_run: Make, answers: Answers) -> None:
 
     assert table.simulated
     assert table.frame["simulated"].all()
+
+
+def test_what_would_settle_it_is_said_in_sources_where_items_share_them(
+    make_run: Make, answers: Answers
+) -> None:
+    """Ten of 120 requests tell the two apart, all over one of 12 documents: more documents are needed."""
+    rows = [
+        dataclasses.replace(row, cluster_id=str(int(row.sample_id) // 10))
+        for model, right in (("closed-a", 70), ("open-b", 60))
+        for row in answers(model, right, 120)
+    ]
+    found = gap([make_run(rows)])
+    row = found.frame.iloc[0]
+
+    assert (row["verdict"], row["n_clusters"]) == ("not distinguishable", 12)
+    assert re.search(r"; needs about [\d,]+ pairs from \d+ sources to settle it\.$", found.headline())
+
+
+def test_an_invalid_row_asks_for_no_more_pairs(make_run: Make, answers: Answers) -> None:
+    """More of what a late client measured would settle nothing."""
+    late = [dataclasses.replace(row, load_kind="rate") for row in answers("closed-a", 30, 40)]
+    found = gap([make_run([*late, *answers("open-b", 30, 40)])]).frame
+    times = found[found["verdict"].str.startswith("invalid")]
+
+    assert len(times) == 3
+    assert times["items_needed"].isna().all()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from harness.analysis.gap import gap
-from harness.report.text import lag_line, matched_line
+from harness.report.matched import lag_line, matched_line
 from harness.values import Attempt
 
 Make = Callable[..., Path]
@@ -30,14 +31,59 @@ def matched(make_run: Make, answers: Answers, **right: int) -> dict[str, Any]:
 
 def test_the_cheapest_that_is_no_worse_is_named(make_run: Make, answers: Answers) -> None:
     """open-c costs a tenth of open-b and is far worse; open-b is as good for a tenth of closed-a's price."""
-    found = matched(make_run, answers, closed_a=180, open_b=178, open_c=100)
+    found = matched(make_run, answers, closed_a=180, open_b=180, open_c=100)
 
     assert found["open"]["model"] == "open-b"
     assert found["closed"]["usd_per_task"] == pytest.approx(0.01)
     assert found["cost_ratio"] == pytest.approx(10)
-    assert (found["passed"], found["candidates"]) == (1, 2)
-    assert found["verdict"] == "not distinguishable"
-    assert "the cheapest open model no worse than closed-a is open-b" in matched_line(found)
+    assert (found["passed"], found["candidates"], found["untold"]) == (1, 2, None)
+    assert found["verdict"] == "equivalent within 1.7 points"
+    assert "the cheapest open model no worse than closed-a" in matched_line(found)
+
+
+def test_not_told_apart_is_not_no_worse(make_run: Make, answers: Answers) -> None:
+    """Two of 200 behind: nothing is resolved, and the interval reaches beyond the margin, so nobody is named as good."""
+    found = matched(make_run, answers, closed_a=180, open_b=178, open_c=100)
+
+    assert (found["open"], found["passed"]) == (None, 0)
+    assert found["untold"]["model"] == "open-b"
+    assert found["untold"]["items_needed"] > 200
+    said = matched_line(found)
+    assert "whether an open model is no worse than closed-a cannot be told yet" in said
+    assert "open-b, gap +1.0 " in said
+    assert "needs about" in said
+
+
+def test_a_cheaper_one_that_is_not_told_yet_is_said_beside_the_one_that_is(
+    make_run: Make, answers: Answers
+) -> None:
+    """open-b is as good; open-c, a tenth of its price, may be."""
+    found = matched(make_run, answers, closed_a=180, open_b=180, open_c=178)
+
+    assert (found["open"]["model"], found["untold"]["model"]) == ("open-b", "open-c")
+    assert "Cheaper, but not told yet: open-c" in matched_line(found)
+
+
+def test_behind_by_less_than_the_margin_is_no_worse(make_run: Make, answers: Answers) -> None:
+    """A gap whose interval ends at -5 is far below the margin, though not within it on the other side."""
+    found = matched(make_run, answers, closed_a=150, open_b=170, open_c=100)
+
+    assert (found["open"]["model"], found["verdict"]) == ("open-b", "open ahead")
+
+
+@pytest.mark.parametrize("outcome", ["unparsed", "wrong"])
+def test_nothing_right_on_both_sides_matches_no_quality(
+    make_run: Make, answers: Answers, outcome: Literal["unparsed", "wrong"]
+) -> None:
+    """Where no answer could be read, both stand at 0 %: that shows nothing of the open model."""
+    listed = [
+        dataclasses.replace(row, outcome=outcome, score=0.0) for row in rows(answers, closed_a=0, open_b=0)
+    ]
+    found = gap([make_run(listed, closed_a=DEAR, open_b=CHEAP)])
+
+    assert found.matched[0]["open"] is None
+    assert "no right answer here, so there is no quality to match" in matched_line(found.matched[0])
+    assert "equivalent" not in found.headline()
 
 
 def test_an_open_model_that_is_better_passes(make_run: Make, answers: Answers) -> None:
@@ -69,9 +115,27 @@ def test_a_lag_by_hand(make_run: Make, answers: Answers) -> None:
 
     assert found["closed"]["model"] == "closed-a"
     assert (found["lag_release_months"], found["lag_months"]) == (6.0, 17.0)
-    assert "closed-a (2025-06-01) was the first closed model here at or above open-b, 6 months" in lag_line(
-        found
+    assert (
+        "closed-a (2025-06-01) was the first closed model here at or above open-b; "
+        "it came out 6 months before open-b and 17 months before this run."
+    ) in lag_line(found)
+
+
+@pytest.mark.parametrize(
+    ("released", "words"),
+    [("2025-05-23", "0.3 months after open-b"), ("2025-06-01", "at the same time as open-b")],
+)
+def test_a_closed_model_may_have_come_after(
+    make_run: Make, answers: Answers, released: str, words: str
+) -> None:
+    """No time is negative in a sentence."""
+    run = make_run(
+        rows(answers, closed_a=150, open_b=140),
+        closed_a={"released": "2025-06-01"},
+        open_b={"released": released},
     )
+
+    assert f"it came out {words} and 17 months before this run" in lag_line(gap([run]).lag[0])
 
 
 def test_no_lag_without_dates_or_a_better_closed_model(make_run: Make, answers: Answers) -> None:

@@ -73,7 +73,11 @@ def test_tasks_asked_once_without_tests_are_left_out(make_run: Make, attempt: At
     assert (len(found.frame), found.to_json()) == (0, [])
 
 
-def test_two_loads_are_no_repeats(make_run: Make, attempt: Attempts) -> None:
-    """The same sample under two loads is one answer each."""
-    rows = [attempt(cell_id=f"c{load}", load_value=float(load), partial=1.0) for load in (1, 2)]
-    assert passes([make_run(rows)]).ks == [1]
+def test_a_task_under_several_loads_has_no_pass_at_k(make_run: Make, attempt: Attempts) -> None:
+    """Each load went round its samples as often as its seconds allowed: these are no repeats of one condition."""
+    rows = [
+        attempt(cell_id=f"closed-a|sums|c{load}", load_value=float(load), repeat=repeat, partial=1.0)
+        for load in (1, 2)
+        for repeat in range(3)
+    ]
+    assert passes([make_run(rows)]).frame.empty

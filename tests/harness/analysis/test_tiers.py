@@ -30,6 +30,7 @@ from harness.values import Attempt
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]
+PRICE = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}
 SPLIT = np.linspace(0.0, 1.0, 11)
 
 
@@ -258,3 +259,32 @@ def test_tiers_need_one_of_each_on_enough_tasks(make_run: Make, answers: Answers
         tiers([few])
     with pytest.raises(ResultsError, match="there are: open-a"):
         tiers([few], open_model="closed-a")
+
+
+def test_a_choice_by_category_below_both_is_explained(make_run: Make, answers: Answers) -> None:
+    """Equal models, each right on the odd or the even tasks: a pick from the other folds is turned by what is left out."""
+    halves = {"open-a": 0, "closed-a": 1}
+    rows = [
+        dataclasses.replace(row, outcome="correct" if right else "wrong", score=float(right))
+        for model, rest in halves.items()
+        for place, row in enumerate(answers(model, 0, 40))
+        for right in [place % 2 == rest]
+    ]
+    found = tiers([make_run(rows, open_a={"cost": PRICE}, closed_a={"cost": PRICE})])
+    quality = found.frame.set_index("policy")["quality"]
+
+    assert quality["best by category"] < quality["all open"] == quality["all closed"]
+    assert any("no gain from choosing by category" in line for line in found.warnings)
+
+
+def test_a_choice_by_category_that_pays_needs_no_word(make_run: Make, answers: Answers) -> None:
+    """The open model solves one category, the closed one the other."""
+    rows = [
+        row
+        for model, right in (("open-a", (40, 10)), ("closed-a", (10, 40)))
+        for task, count in zip(("one/t", "two/t"), right, strict=True)
+        for row in answers(model, count, 40, task=task)
+    ]
+    found = tiers([make_run(rows, open_a={"cost": PRICE}, closed_a={"cost": PRICE})])
+
+    assert not any("choosing by category" in line for line in found.warnings)

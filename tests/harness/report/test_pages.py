@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -10,13 +12,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.transforms import Bbox
+from rich.console import Console
 
+from harness.analysis.cost import cost
+from harness.analysis.summary import summarize
 from harness.errors import InputError, ResultsError
-from harness.report import export, html, markdown, plots
+from harness.report import export, html, markdown, plots, text
 from harness.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]
+PRICED = {"cost": {"input_usd_per_mtok": 10, "output_usd_per_mtok": 0}}
 
 
 class Balanced(HTMLParser):
@@ -64,7 +71,7 @@ def test_the_page_says_what_a_lead_asks(run: Path) -> None:
     for said in (
         "closed ahead",
         "Is the comparison fair?",
-        "cost per correct task",
+        "$/correct",
         "Outcomes",
         "seed and repeats",
     ):
@@ -85,7 +92,7 @@ def test_the_page_has_the_three_ways_as_the_terminal_has(run: Path) -> None:
     section = html.report([run]).partition('<section id="ways">')[2].partition("</section>")[0]
     names = re.findall(r"<b>(.*?)</b>", section)
 
-    assert ["closed API", "open, hosted", "open, self-hosted"] == names
+    assert ["closed API", "hosted open model", "self-hosted open model"] == names
     assert "$0.00167" in section
     assert "the price book knows nobody who hosts" in section
 
@@ -123,6 +130,113 @@ def test_markdown_has_the_tables(run: Path) -> None:
     for block in re.findall(r"(?:^\|.*\n)+", said, re.MULTILINE):
         cells = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(cells) == 1
+
+
+def late_run(make_run: Make, answers: Callable[..., list[Attempt]]) -> Path:
+    """Return a run in which the closed model's requests left late."""
+    late = [dataclasses.replace(row, load_kind="rate") for row in answers("closed-a", 40, 60)]
+    return make_run([*late, *answers("open-b", 40, 60)], closed_a=PRICED, open_b=PRICED)
+
+
+def test_invalid_times_are_marked_everywhere(make_run: Make, answers: Callable[..., list[Attempt]]) -> None:
+    """What the terminal calls invalid is called so in Markdown and on the page, and is no point of its chart of times."""
+    run = late_run(make_run, answers)
+    summary = html.report([run]).partition('<section id="models">')[2].partition("</section>")[0]
+
+    assert markdown.report([run]).count(" (invalid) |") == 4
+    assert summary.count('<span class="invalid">invalid</span>') == 4
+    chart = html.report([run]).partition("Accuracy against response time")[2].partition("</section>")[0]
+    assert ("closed-a" in chart, "open-b" in chart) == (False, True)
+
+
+def test_a_level_that_the_client_held_back_is_marked_in_its_chart(
+    make_run: Make, answers: Callable[..., list[Attempt]]
+) -> None:
+    """Two rates, both sent late: each point says so, and the text above says what the colour means."""
+    rows = [
+        row
+        for rate in (1.0, 2.0)
+        for row in answers(
+            "closed-a",
+            40,
+            60,
+            load_kind="rate",
+            load_value=rate,
+            cell_id=f"closed-a|reasoning/sums|r{rate:g}",
+        )
+    ]
+    section = html.report([make_run(rows)]).partition("Throughput under load")[2].partition("</section>")[0]
+
+    assert section.count("invalid: this client was the limit</title>") == 2
+    assert "Ringed in orange" in section
+
+
+def test_each_thing_against_the_times_is_said_once(
+    make_run: Make, answers: Callable[..., list[Attempt]]
+) -> None:
+    """Summary and gap find the same; the reader is told once."""
+    run = late_run(make_run, answers)
+
+    for said in (markdown.report([run]), html.report([run])):
+        assert said.count("times are invalid, this client was the limit: requests left") == 1
+
+
+def test_what_would_settle_a_gap_stands_in_markdown_and_on_the_page(
+    make_run: Make, answers: Callable[..., list[Attempt]]
+) -> None:
+    """In the same words as on the terminal; never for times that are invalid."""
+    run = make_run([*answers("closed-a", 45, 60), *answers("open-b", 41, 60)])
+
+    assert re.search(r"\*\*not distinguishable\*\* \(needs about \d+ pairs\)", markdown.report([run]))
+    assert re.search(
+        r"<b>not distinguishable</b><br><span class=\"soft\">needs about \d+ pairs<", html.report([run])
+    )
+    assert not re.search(r"client was the limit \(needs", markdown.report([late_run(make_run, answers)]))
+
+
+def test_one_thing_has_one_name(run: Path) -> None:
+    """The columns of the terminal are those of Markdown and of the page."""
+    terminal = io.StringIO()
+    Console(file=terminal, width=200).print(
+        text.summary_table(summarize([run])), text.cost_table(cost([run]))
+    )
+
+    for said in (terminal.getvalue(), markdown.report([run]), html.report([run])):
+        for name in (
+            "TTFT p50",
+            "response p50",
+            "response p95",
+            "chars/s",
+            "$/correct",
+            "$/task",
+            "of it retries",
+            "overall",
+        ):
+            assert name in said
+        assert "answer p50" not in said
+    assert "| all |" not in markdown.report([run])
+
+
+def test_no_name_lies_over_an_interval(make_run: Make, answers: Callable[..., list[Attempt]]) -> None:
+    """Two models of nearly one price: each name is clear of the other's bar and of the other name."""
+    prices = {"closed_a": 10, "open_b": 11, "open_c": 60}
+    run = make_run(
+        [row for name in prices for row in answers(name.replace("_", "-"), 40, 60)],
+        **{
+            name: {"cost": {"input_usd_per_mtok": usd, "output_usd_per_mtok": 0}}
+            for name, usd in prices.items()
+        },
+    )
+    figure = plots.accuracy_cost(summarize([run]))
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    names = [name.get_window_extent() for name in axes.texts]
+    ends = [axes.transData.transform(bar[2][0].get_segments()[0]) for bar in axes.containers]
+    bars = [Bbox([[foot[0] - 1, foot[1]], [top[0] + 1, top[1]]]) for foot, top in ends]
+
+    assert len(names) == len(bars) == 3
+    assert not any(name.overlaps(bar) for name in names for bar in bars)
+    assert not any(name.count_overlaps(names) > 1 for name in names)
 
 
 def test_plots_are_written_and_repeat(run: Path, tmp_path: Path) -> None:

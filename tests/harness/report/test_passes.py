@@ -52,8 +52,22 @@ def test_a_narrow_terminal_keeps_names_and_the_outer_k(
     assert rows[0].model_id in said
     assert "pass@1 %" in said
     assert "pass@3 %" in said
-    assert "pass@2 %" not in said
+    assert "pass@2 %" not in said.splitlines()[2]
+    assert "Left out at 80 columns: pass@2 %" in said
     assert "…" not in said
+
+
+def test_hidden_tests_are_named_only_where_there_are_some(
+    make_run: Callable[..., Path], attempt: Callable[..., Attempt]
+) -> None:
+    """A numeric task asked twice has right answers, and no tests that an answer could pass."""
+    run = make_run([attempt(repeat=n) for n in range(2)])
+    file = StringIO()
+    Console(file=file, width=140).print(passes_table(passes([run])))
+    for said in (file.getvalue(), markdown.report([run]), html.report([run])):
+        assert "at least one of k answers is right" in said
+        assert "hidden test" not in said
+        assert "partial" not in said.partition("pass@k over repeats")[2].partition("Cost")[0]
 
 
 def test_markdown_has_the_same_rows(make_run: Callable[..., Path], attempt: Callable[..., Attempt]) -> None:

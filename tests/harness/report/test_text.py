@@ -36,6 +36,42 @@ def test_the_gap_table_says_gap_and_verdict(run: Path) -> None:
     assert "Fairness:" in said
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 140])
+@pytest.mark.parametrize("model", ["closed-a", "closed-org/a-model-with-a-rather-long-name-70b"])
+def test_no_name_and_no_figure_is_cut_at_any_width(
+    make_run: Make, answers: Callable[..., list[Attempt]], model: str, width: int
+) -> None:
+    """Who, how good, how much of it, and the price stand whole; what is left out is named."""
+    rows = [*answers(model, 90, 120), *answers("open-b", 80, 120)]
+    run = make_run(
+        rows, **{model.replace("-", "_"): {"cost": {"input_usd_per_mtok": 10, "output_usd_per_mtok": 0}}}
+    )
+    said = printed(text.summary_table(summarize([run])), width)
+
+    assert max(map(len, said.splitlines())) <= width
+    assert "…" not in said
+    assert model in said or model in "".join(line.split(" ")[0] for line in said.splitlines())
+    assert re.search(r"75\.0 \(\d\d\.\d-\d\d\.\d\) +100\.0 %", said)
+    assert "$0.0133" in said
+    left_out = " ".join(said.partition("Left out at")[2].split())
+    assert ("tokens/s" in said.splitlines()[2]) is not ("tokens/s" in left_out)
+
+
+def test_the_least_terminal_has_one_block_a_row(run: Path) -> None:
+    """The gap's figures do not fit 60 columns side by side: each stands with its name."""
+    said = " ".join(printed(text.gap_table(gap([run])), 60).split())
+
+    assert "closed 83.3 %, open 50.0 %, gap +33.3 (+40 %), 95 % interval" in said
+
+
+def test_a_closed_value_is_left_out_with_the_open_one(run: Path) -> None:
+    """One of the two alone would say nothing."""
+    heads = printed(text.gap_table(gap([run])), 80).splitlines()
+
+    assert not {"closed", "open"} & set(next(line for line in heads if "metric" in line).split())
+    assert any("Left out at 80 columns: closed, open, p (Holm), pairs" in line for line in heads)
+
+
 def test_a_verdict_is_whole_at_120_columns(run: Path) -> None:
     """Names, interval and verdict fit a usual terminal."""
     table = gap([run])

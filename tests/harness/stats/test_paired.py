@@ -13,6 +13,7 @@ from harness.stats import (
     equivalent,
     items_needed,
     mcnemar,
+    no_worse,
     paired_difference,
     pairs_to_settle,
     shifted,
@@ -112,9 +113,39 @@ def test_a_shift_moves_interval_and_p_value() -> None:
 
 
 def test_items_needed_by_hand() -> None:
-    """A gap of one standard error at n = 100 needs 100 x (1.96 + 0.8416)^2 = 785 pairs."""
-    assert items_needed(0.05, 0.05, 100) == 785
+    """A gap of one standard error at n = 100 needs 100 x (1.96 + 0.8416)^2 = 785 pairs, and two more by Student's t."""
+    assert items_needed(0.05, 0.05, 100) == 787
     assert items_needed(0.0, 0.05, 100) is None
+
+
+@pytest.mark.parametrize("clusters", [5, 8, 20, 200])
+@pytest.mark.parametrize("errors", [0.5, 1.0, 1.5])
+def test_the_pairs_needed_have_the_power_that_was_asked_for(clusters: int, errors: float) -> None:
+    """By the noncentral t over the clusters that there would be: 80 %, a rounding to whole clusters apart."""
+    needed = items_needed(errors, 1.0, clusters * 6, n_clusters=clusters)
+    assert needed is not None
+    then = math.ceil(needed / 6)
+    distance = errors * math.sqrt(then / clusters)
+    power = scipy_stats.nct.sf(scipy_stats.t.isf(0.025, then - 1), then - 1, distance)
+    assert 0.76 < power < 0.93
+
+
+def test_no_number_is_said_that_nobody_knows() -> None:
+    """Of four sources the spread is a guess; and where the pairs at hand should have done, the formula is not the test."""
+    assert items_needed(0.05, 0.05, 100, n_clusters=4) is None
+    assert items_needed(0.05, 0.01, 100) is None
+
+
+def test_no_worse_asks_for_one_bound_alone() -> None:
+    """The second ahead by 10 points is no worse, and not equivalent; two behind of 200 are neither."""
+    ahead, behind = np.zeros(200), np.zeros(200)
+    ahead[:20] = 1
+    behind[:2] = 1
+    zero, items = np.zeros(200), np.arange(200)
+
+    assert no_worse(paired_difference(zero, ahead, items), 0.017)
+    assert not equivalent(paired_difference(zero, ahead, items), 0.017)
+    assert not no_worse(paired_difference(behind, zero, items), 0.017)
 
 
 def test_unrelated_right_and_wrong_are_tested_by_mcnemar() -> None:
@@ -149,7 +180,9 @@ def test_pairs_to_settle_takes_the_shorter_way() -> None:
     assert resolve is not None
     assert settle is not None
     room = 0.017 - 0.002
-    assert settle == math.ceil(1000 * ((1.811911 + 0.841621) * found.standard_error / room) ** 2)
+    assert settle == pytest.approx(
+        1000 * ((1.811911 + 0.841621) * found.standard_error / room) ** 2, rel=0.002
+    )
     assert settle < resolve
 
 

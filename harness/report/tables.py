@@ -1,0 +1,39 @@
+"""The columns of the summary and of the cost table: one name and one cell each, on the terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.report import units
+from harness.report.fitted import Column
+
+Row = Mapping[str, Any]
+Columns = tuple[tuple[Column, Callable[[Row], str]], ...]
+
+SUMMARY: Columns = (
+    (Column("weights", 7), lambda row: str(row["weights"])),
+    (Column("done", 6), lambda row: f"{units.count(row['done'])}/{units.count(row['planned'])}"),
+    (Column("accuracy % (95 %)"), units.accuracy),
+    # Never apart: what share of the requests an accuracy is of.
+    (Column("coverage"), lambda row: units.percent(row["coverage"])),
+    (Column(units.METRICS["ttft_p50_s"], 4), lambda row: units.timed(row, "ttft_p50_s")),
+    (Column(units.METRICS["response_p50_s"], 2), lambda row: units.timed(row, "response_p50_s")),
+    (Column(units.METRICS["response_p95_s"], 3), lambda row: units.timed(row, "response_p95_s")),
+    (Column("tokens/s", 5), lambda row: units.number(row["output_tokens_per_s"])),
+    (
+        Column(units.METRICS["answer_chars_per_s_p50"], 8),
+        lambda row: units.speed(row, "answer_chars_per_s_p50"),
+    ),
+    (Column(units.METRICS["usd_per_correct"], 1), lambda row: units.usd(row["usd_per_correct"])),
+)
+COST: Columns = (
+    (Column("tasks", 3), lambda row: units.count(row["tasks"])),
+    (Column("correct", 4), lambda row: units.count(row["correct"])),
+    (Column("total", 1), lambda row: units.usd(row["usd"])),
+    (Column("of it retries", 6), lambda row: units.usd(row["usd_retries"])),
+    (Column(units.METRICS["usd_per_task"]), lambda row: units.usd(row["usd_per_task"])),
+    (Column(units.METRICS["usd_per_correct"]), lambda row: units.usd(row["usd_per_correct"])),
+    (Column("$/M tokens", 2), lambda row: units.usd(row["usd_per_mtok"])),
+    (Column("GPU-hours", 5), lambda row: units.number(row["gpu_hours"])),
+)
