@@ -83,9 +83,9 @@ def test_the_quickstart_killed_half_way_and_resumed(tmp_path: Path, signal_numbe
 def test_a_terminal_that_goes_stops_a_run_as_sigterm_does(
     tmp_path: Path, before: list[str], code: int
 ) -> None:
-    """In good order and resumable; with nohup the run goes on."""
+    """In good order and resumable, with the words that it was begun with; with nohup the run goes on."""
     write_suite(tmp_path)
-    command = [*before, sys.executable, "-m", "harness.cli", "run", "suite.yaml", "--yes"]
+    command = [*before, sys.executable, "-m", "harness.cli", "run", "suite.yaml", "--yes", "--allow-code"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True,
@@ -96,4 +96,4 @@ def test_a_terminal_that_goes_stops_a_run_as_sigterm_does(
         rest = process.stdout.read()
 
     (run,) = (tmp_path / "results").iterdir()
-    assert (code, code == 130) == (process.returncode, f"bench run --resume {run.name}" in rest)
+    assert (code, code == 130) == (process.returncode, f"bench run --resume {run.name} --allow-code" in rest)
