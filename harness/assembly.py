@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import runner as runners
+from harness.egress import refuse_private
 from harness.errors import InputError
 from harness.grading import scorer_of
-from harness.plan import Cell, Plan, PlannedSearch, expand
+from harness.plan import Plan, expand
 from harness.runner import Runner
 from harness.suite import Suite, checked_address, load_suite
 from harness.task import Task
@@ -31,7 +32,8 @@ class Selection:
         models: Model ids of the suite, or ``runner:model[@url]`` for one that is not in it. (): all.
         tasks: Task names. (): all.
         limit: First N samples of each task. None: as the suite says.
-        allow_code: Whether Python that the suite's tasks name may run in this process.
+        allow_code: Whether Python that the suite's tasks name may run in this process. Kept in ``run.json``
+            as a fact, and never taken from there.
     """
 
     suite: str
@@ -51,8 +53,12 @@ class Selection:
         }
 
     @classmethod
-    def from_json(cls, value: Any) -> Selection:
+    def from_json(cls, value: Any, *, allow_code: bool) -> Selection:
         """Return the selection that a run was started with.
+
+        Args:
+            value: What :meth:`as_json` gave.
+            allow_code: What this command line says: a run folder may be a stranger's, and its suite too.
 
         Raises:
             InputError: The run does not say it, as one that was imported; or it is damaged.
@@ -67,7 +73,7 @@ class Selection:
             or not (limit is None or type(limit) is int)
         ):
             raise InputError(f"run.json: selection: found {value!r}; it does not say which suite was run")
-        return cls(given["suite"], tuple(lists[0]), tuple(lists[1]), limit, bool(given.get("allow_code")))
+        return cls(given["suite"], tuple(lists[0]), tuple(lists[1]), limit, allow_code)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,8 @@ def assemble(selection: Selection) -> Assembly:
         InputError: Anything in the documents, the data, or the names picked.
     """
     suite = load_suite(Path(selection.suite))
+    if not selection.allow_code:
+        suite.refuse_programs()
     models = _models(suite, selection.models)
     closed = [model.id for model in models if model.weights == "closed"]
     tasks = _tasks(suite, selection, closed)
@@ -137,24 +145,14 @@ def missing(assembly: Assembly) -> dict[str, str]:
     return lacks
 
 
-def private_going_out(assembly: Assembly) -> list[str]:
-    """Return the cells that would send a task marked ``data_policy: private`` to somebody else's API.
+def keep_private(assembly: Assembly) -> None:
+    """Refuse a plan that would send a task marked ``data_policy: private`` to somebody else's API.
 
-    That is one that is paid by the token, or serves closed weights, at whatever address: a gateway on this
-    machine passes prompts on. A simulated provider is none.
+    Raises:
+        InputError: It would; names task and model.
     """
-    plan = assembly.plan
-    named: list[tuple[str, Cell | PlannedSearch]] = [(cell.cell_id, cell) for cell in plan.cells]
-    named += [(search.search_id, search) for search in plan.searches]
-    return [
-        name
-        for name, asked in named
-        if asked.task.data_policy == "private" and _is_anothers(asked.model, assembly.runners[asked.model.id])
-    ]
-
-
-def _is_anothers(model: Model, runner: Runner) -> bool:
-    return runner.metered or (model.weights == "closed" and not runner.simulated)
+    for model in assembly.plan.models:
+        refuse_private(model, assembly.runners[model.id], assembly.plan.tasks, suite=assembly.suite.path)
 
 
 def _models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
@@ -188,18 +186,20 @@ def named_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
 
 
 def ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
-    """Return a model that only the command line names; a vendor's own API serves closed weights."""
+    """Return a model that only the command line names.
+
+    A vendor's protocol counts as closed weights, at whatever address: nobody has said what stands behind it.
+    """
     if url is not None:
         try:
             checked_address(url)
         except ValueError as exc:
             raise InputError(f"--model {runner}:{name}: {exc}") from exc
-    closed = runner in CLOSED_RUNNERS and url is None
     return Model(
         id=name.rsplit("/", 1)[-1],
         runner=runner,
         name=name,
-        weights="closed" if closed else "open",
+        weights="closed" if runner in CLOSED_RUNNERS else "open",
         base_url=url,
     )
 

@@ -153,7 +153,9 @@ def invoke(arguments: list[str] | None = None) -> int:
 
             click.echo(credentials.redact(traceback.format_exc()), err=True)
             return 1
-        click.echo(f"bench: {credentials.redact(str(exc))}", err=True)
+        from harness.report.units import shown
+
+        click.echo(f"bench: {shown(credentials.redact(str(exc)))}", err=True)
         return exc.exit_code
     return result if isinstance(result, int) else 0
 

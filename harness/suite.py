@@ -17,6 +17,7 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from harness.conduct import BreakerDocument, LimitsDocument, RetriesDocument, TimeoutsDocument
 from harness.document import NAME, PATH_NAME, Document, Path_, Strict, check, read_document, refuse_keys
+from harness.document.programs import refuse_programs
 from harness.errors import DocumentError
 from harness.lm_eval import entry as lm_eval
 from harness.loads import LoadDocument
@@ -196,6 +197,11 @@ class Suite(Strict):
         """Return ``file:line`` of a model, or the file alone for one that is not in it."""
         at = next((index for index, model in enumerate(self.models) if model.id == model_id), None)
         return str(self.path) if at is None else f"{self.path}:{self._document.line(('models', at))}"
+
+    def refuse_programs(self) -> None:
+        """Refuse programs that it names to serve its models, unless gapbench ships it. Raises ``DocumentError``."""
+        if not self.path.resolve().is_relative_to(_builtin_folder().resolve()):
+            refuse_programs(self._document)
 
     def task_names(self) -> list[str]:
         """Return the names of the suite's tasks without reading their data."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from harness import runner as runners
 from harness.assembly import AD_HOC, ad_hoc_model
 from harness.document import read_document
+from harness.egress import refuse_private
 from harness.errors import DocumentError, InputError, SetupError
 from harness.grading import scorer_of
 from harness.measure import measure
@@ -99,6 +100,8 @@ def find_subject(name: str, task: str | None, *, allow_code: bool) -> Subject:
 
 
 def _of_suite(suite: Suite, task: str | None, *, allow_code: bool) -> Subject:
+    if not allow_code:
+        suite.refuse_programs()
     names = suite.task_names()
     wanted = names[0] if task is None else task
     if wanted not in names:
@@ -158,17 +161,14 @@ async def ask(subject: Subject, sample: Sample, model: Model) -> Trial:
 
     Raises:
         SetupError: The model cannot be called.
-        InputError: The task is private and the model an API that is paid by the token.
+        InputError: The task is private and the model somebody else's API.
     """
     task = replace(subject.task, samples=(sample,))
     runner = runners.load(model.runner)(model)
+    refuse_private(model, runner, [task])
     lacks = getattr(runner, "missing", lambda: None)()
     if lacks:
         raise SetupError(f"model {model.id!r}: {lacks}")
-    if task.data_policy == "private" and runner.metered:
-        raise InputError(
-            f"{task.name} has `data_policy: private`, and {model.id} is an API that is paid by the token"
-        )
     plan = _plan(subject, task, model)
     call = runner.prepare(Request(model, sample.messages, plan.cells[0].params, sample.likelihood))
     with tempfile.TemporaryDirectory() as folder:

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import credentials
 from harness.errors import SetupError
+from runners import keeper
 
 STOP_WAIT_S = 30.0
 LOG_TAIL_LINES = 15
@@ -24,13 +26,20 @@ class OwnedProcess:
         command: Program and arguments.
         log: Its output goes here.
         environment: Added to this process's own, which goes on without the vendors' keys.
+        kept: A keeper ends the group when this process is gone; for a program that does not look for itself.
     """
 
     def __init__(
-        self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        kept: bool = False,
     ) -> None:
         """Keep what is to be started."""
         self.command = list(command)
+        self._before = [sys.executable, "-I", "-S", keeper.__file__, str(os.getpid())] if kept else []
         self.log = log
         self._environment = {**credentials.without_keys(os.environ), **(environment or {})}
         self._process: asyncio.subprocess.Process | None = None
@@ -44,7 +53,7 @@ class OwnedProcess:
         try:
             with self.log.open("ab") as file:
                 self._process = await asyncio.create_subprocess_exec(
-                    *self.command, stdout=file, stderr=file, stdin=asyncio.subprocess.DEVNULL,
+                    *self._before, *self.command, stdout=file, stderr=file, stdin=asyncio.subprocess.DEVNULL,
                     env=self._environment, start_new_session=True,
                 )  # fmt: skip
         except OSError as exc:
@@ -52,7 +61,7 @@ class OwnedProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process id; None before the start."""
+        """The id of the process, or of its keeper, and of the group; None before the start."""
         return self._process.pid if self._process else None
 
     def ended(self) -> int | None:

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -26,6 +25,7 @@ from harness.values import Call, Chunk, Model, Request, Session
 from runners.completions import CompletionsRunner
 from runners.engine import InProcessEngine
 from runners.plain import fetched
+from runners.ports import answered_by, free_port, is_free
 from runners.process import OwnedProcess
 
 DEFAULT_URL = "http://127.0.0.1:8000/v1"
@@ -91,6 +91,9 @@ class VllmRunner:
         args = serve.get("args", [])
         if not isinstance(args, list) or not all(isinstance(arg, (str, int, float)) for arg in args):
             raise InputError(f'serve.args: found {args!r}; expected a list such as [--max-model-len, "8192"]')
+        port = serve.get("port", 1)
+        if not isinstance(port, int) or not 1 <= port <= 65_535:
+            raise InputError(f"serve.port: found {port!r}; expected a whole number from 1 to 65535")
 
     def missing(self) -> str | None:
         """Return what is missing before a call can be made; None: nothing."""
@@ -134,9 +137,14 @@ class VllmRunner:
         """Start ``vllm serve`` and return its address once it answers.
 
         Raises:
-            SetupError: It is not installed, it ended, or it was not ready in time.
+            SetupError: It is not installed, its port is taken, it ended, or it was not ready in time.
         """
-        port = int(serve.get("port") or _free_port())
+        port = int(serve.get("port") or free_port())
+        if not is_free(port):
+            raise SetupError(
+                f"serve.port: something listens on 127.0.0.1:{port} already, and would be measured instead; "
+                "stop it, attach to it with base_url, or leave port out for one that is free"
+            )
         command = self._command(port)
         if not command:
             raise SetupError(self.missing() or "vllm cannot be started")
@@ -144,8 +152,9 @@ class VllmRunner:
         environment |= {str(key): str(value) for key, value in serve.get("env", {}).items()}
         log = session.log_dir / "vllm.log"
         log.unlink(missing_ok=True)
-        self._server = OwnedProcess(command, log, environment)
+        self._server = OwnedProcess(command, log, environment, kept=True)
         await self._server.start()
+        group = self._server.pid or 0
         began_s, limit_s = time.monotonic(), float(serve.get("ready_timeout_s", READY_WAIT_S))
         said_s = began_s
         root = f"http://127.0.0.1:{port}"
@@ -155,7 +164,14 @@ class VllmRunner:
                 failure = self._server.failure(f"was not ready within {limit_s:g} s")
                 await self._server.stop()
                 raise failure
-            if await asyncio.to_thread(_healthy, root):
+            if await asyncio.to_thread(_healthy, root) and self._server.ended() is None:
+                # A command of the user's own may start the server elsewhere, such as in a container.
+                if "command" not in serve and not answered_by(port, group):
+                    await self._server.stop()
+                    raise SetupError(
+                        f"127.0.0.1:{port} is answered by another process than the vLLM started here; "
+                        "stop it, or leave serve.port out for a port that is free"
+                    )
                 session.tell(f"{self.model.id}: vLLM is ready after {waited_s:.0f} s")
                 return f"{root}/v1"
             if time.monotonic() - said_s > 15:
@@ -238,13 +254,6 @@ def _served_name(serve: Mapping[str, Any] | None) -> str | None:
     """Return the name that an owned server is told to answer to; None: the model's own."""
     args = [str(arg) for arg in (serve or {}).get("args", [])]
     return args[args.index("--served-model-name") + 1] if "--served-model-name" in args[:-1] else None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _healthy(root: str) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from harness.store import read_attempts, read_manifest
+from tests.two_models import write_suite
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,3 +77,23 @@ def test_the_quickstart_killed_half_way_and_resumed(tmp_path: Path, signal_numbe
     assert again <= planned - len(finished)
     assert not [path.name for path in run.glob("journal-*")]
     assert isinstance(after, pd.DataFrame)
+
+
+@pytest.mark.parametrize(("before", "code"), [([], 130), (["nohup"], 0)])
+def test_a_terminal_that_goes_stops_a_run_as_sigterm_does(
+    tmp_path: Path, before: list[str], code: int
+) -> None:
+    """In good order and resumable, with the words that it was begun with; with nohup the run goes on."""
+    write_suite(tmp_path)
+    command = [*before, sys.executable, "-m", "harness.cli", "run", "suite.yaml", "--yes", "--allow-code"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        next(line for line in process.stdout if line.startswith("closed: opening"))
+        process.send_signal(signal.SIGHUP)
+        rest = process.stdout.read()
+
+    (run,) = (tmp_path / "results").iterdir()
+    assert (code, code == 130) == (process.returncode, f"bench run --resume {run.name} --allow-code" in rest)

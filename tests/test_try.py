@@ -104,11 +104,17 @@ def test_images_are_described(capsys: pytest.CaptureFixture[str]) -> None:
     assert image["bytes"] > 500
 
 
-def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """A reply may hold an escape sequence."""
-    assert 0 == invoke(["try", "suite.yaml", "--answer", "\x1b[2J1"])
+@pytest.mark.parametrize("char", ["\x1b", "\x9b", "\u202e", "\u2066", "\u200b", "\ufeff", "\u2028"])
+def test_what_steers_a_terminal_does_not_reach_it(capsys: pytest.CaptureFixture[str], char: str) -> None:
+    """An escape, turned text, signs without width: in a reply, and in the data of a stranger."""
+    Path("q.jsonl").write_text(
+        json.dumps({"id": f"q{char}", "question": f"{char}?", "answer": f"{char}1"}) + "\n"
+    )
+    assert 0 == invoke(["try", "suite.yaml", "--answer", f"{char}[2J1"])
 
-    assert "\x1b" not in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert char not in output
+    assert char.encode("unicode_escape").decode() + "[2J1" in output
 
 
 def test_a_built_in_task_with_the_simulated_model(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,13 +149,3 @@ def test_what_is_not_there_is_told_in_one_line(
 ) -> None:
     """With what there is."""
     assert said in refused(capsys, *arguments)
-
-
-def test_a_private_task_goes_to_no_api_that_is_paid_by_the_token(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Even for one sample."""
-    monkeypatch.setenv("OPENAI_API_KEY", "x")
-    Path("suite.yaml").write_text(SUITE.replace("data: q.jsonl", "data: q.jsonl, data_policy: private"))
-
-    assert "`data_policy: private`" in refused(capsys, "suite.yaml", "--model", "openai:gpt-5.2")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from harness.commands.options import POSITIVE, allow_code_option, json_option, q
 from harness.commands.remote import RunPath
 
 if TYPE_CHECKING:
-    from harness.assembly import Assembly
+    from harness.assembly import Assembly, Selection
     from harness.judging import Answer
     from harness.scoring.judge import Judge
     from harness.task import Task
@@ -164,9 +163,10 @@ def arena_command(
 def _asks_for_an_arena(folder: Path) -> bool:
     """Return whether the suite of a run names an arena's judge that has not spoken yet."""
     from harness.errors import InputError
+    from harness.suite import load_suite
 
     try:
-        wanted = _assembly(folder, allow_code=True).suite.arena
+        wanted = load_suite(Path(_selection(folder, allow_code=False).suite)).arena
     except InputError:
         return False
     return (
@@ -218,11 +218,16 @@ def _first(answers: list[Answer], limit: int | None) -> list[Answer]:
 
 
 def _assembly(folder: Path, *, allow_code: bool) -> Assembly:
-    from harness.assembly import Selection, assemble
+    from harness.assembly import assemble
+
+    return assemble(_selection(folder, allow_code=allow_code))
+
+
+def _selection(folder: Path, *, allow_code: bool) -> Selection:
+    from harness.assembly import Selection
     from harness.store import read_manifest
 
-    selection = Selection.from_json(read_manifest(folder).get("selection"))
-    return assemble(replace(selection, allow_code=allow_code or selection.allow_code))
+    return Selection.from_json(read_manifest(folder).get("selection"), allow_code=allow_code)
 
 
 def _rubrics(assembly: Assembly, tasks: tuple[str, ...]) -> Mapping[str, Judge]:
@@ -248,17 +253,19 @@ def _model(assembly: Assembly, judge_id: str) -> Model:
 
 
 def _refuse_private(assembly: Assembly, judge: Model, tasks: list[str]) -> None:
+    """Refuse to show somebody else's judge what is private, or what the suite no longer speaks of."""
     from harness.assembly import build_runner
+    from harness.egress import is_anothers, refuse_private
     from harness.errors import InputError
 
-    private = [
-        task.name for task in assembly.plan.tasks if task.data_policy == "private" and task.name in tasks
-    ]
-    if private and build_runner(judge).metered:
+    runner, known = build_runner(judge), {task.name: task for task in assembly.plan.tasks}
+    gone = [name for name in tasks if name not in known]
+    if gone and is_anothers(judge, runner):
         raise InputError(
-            f"task {private[0]!r} is `data_policy: private` and judge {judge.id!r} is a metered API; "
-            "name a judge that you host, or leave the task out with --task"
+            f"{assembly.suite.path}: task {gone[0]!r} of the run is no longer there to say whether judge {judge.id!r}, "
+            "an API of somebody else, may see it; put it back, or leave it out with --task"
         )
+    refuse_private(judge, runner, [known[name] for name in tasks if name in known], suite=assembly.suite.path)
 
 
 def _held(

@@ -34,7 +34,9 @@ model_option = click.option(
 task_option = click.option("--task", "tasks", multiple=True, metavar="ID", help="Only this task. Repeatable.")
 limit_option = click.option("--limit", type=click.IntRange(min=1), help="First N samples of each task.")
 allow_code_option = click.option(
-    "--allow-code", is_flag=True, help="Let Python that the suite names (scorers, generators) run as you."
+    "--allow-code",
+    is_flag=True,
+    help="Let code that the suite names (scorers, generators, serve.command) run as you.",
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results only.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")

@@ -34,9 +34,10 @@ def plan_command(
     as_json: bool,
 ) -> None:
     """Show the cells of SUITE, the parameters each provider would be sent, and the cost bound."""
-    from harness.assembly import Selection, assemble
+    from harness.assembly import Selection, assemble, keep_private
 
     assembly = assemble(Selection(suite, models, tasks, limit, allow_code))
+    keep_private(assembly)
     if as_json:
         from harness.plan import described
 
@@ -126,12 +127,13 @@ def bound_of(assembly: Assembly) -> list[Bound]:
 @allow_code_option
 def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
     """Check SUITES with their tasks, data, scorers, targets and runners; exit 2 at the first fault."""
-    from harness.assembly import Selection, assemble, missing
+    from harness.assembly import Selection, assemble, keep_private, missing
     from harness.errors import InputError
     from harness.grading import unscorable
 
     for suite in suites:
         assembly = assemble(Selection(suite, allow_code=allow_code))
+        keep_private(assembly)
         plan = assembly.plan
         for task in plan.tasks:
             count, said = unscorable(task)

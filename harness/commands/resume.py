@@ -32,7 +32,7 @@ def begun(results: Path, resume: Path, given: Selection | None, *, allow_code: b
         results: Where runs lie that are given by their id.
         resume: An id or a path.
         given: What the command line names beside it. None: no suite.
-        allow_code: Whether code that the suite names may run from now on.
+        allow_code: What this command line says; a run folder may be a stranger's.
         picks: Whether ``given`` has models, tasks or a limit.
 
     Raises:
@@ -55,13 +55,13 @@ def begun(results: Path, resume: Path, given: Selection | None, *, allow_code: b
     if picks:
         raise InputError("--resume goes on with what the run had picked; drop --model, --task and --limit")
     try:
-        before = Selection.from_json(manifest.get("selection"))
+        before = Selection.from_json(manifest.get("selection"), allow_code=allow_code)
     except InputError as exc:
         if given is None:
             raise InputError(f"{folder}/{exc}; name it: `bench run SUITE --resume {folder}`") from exc
         before = given
     suite = before.suite if given is None else given.suite
-    return Begun(folder, manifest, replace(before, suite=suite, allow_code=allow_code or before.allow_code))
+    return Begun(folder, manifest, replace(before, suite=suite))
 
 
 def _folder(results: Path, resume: Path) -> Path:

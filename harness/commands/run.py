@@ -99,7 +99,7 @@ def run_command(
     """
     from rich.console import Console
 
-    from harness.assembly import Selection, assemble
+    from harness.assembly import Selection, assemble, keep_private
     from harness.commands.changed import begin_changed, changes_of
     from harness.commands.consent import ask, refuse_unpriced, refuse_unscorable
     from harness.commands.remote import check_writable
@@ -119,6 +119,7 @@ def run_command(
     else:
         selection = given
     assembly = assemble(selection)
+    keep_private(assembly)
     console = Console(stderr=quiet)
     if dry_run:
         from harness.commands.plan import show
@@ -160,20 +161,14 @@ def run_command(
 
 
 def _check(assembly: Assembly) -> None:
-    from harness.assembly import missing, private_going_out
-    from harness.errors import InputError, SetupError
+    from harness.assembly import missing
+    from harness.errors import SetupError
 
     lacks = missing(assembly)
     if lacks:
         model_id, said = next(iter(lacks.items()))
         more = f" (and {len(lacks) - 1} more: `bench doctor`)" if len(lacks) > 1 else ""
         raise SetupError(f"{assembly.suite.path}: model {model_id!r}: {said}{more}")
-    leaving = private_going_out(assembly)
-    if leaving:
-        raise InputError(
-            f"{assembly.suite.path}: {leaving[0]} would send a task with `data_policy: private` to a closed API; "
-            "leave the model or the task out, or make the task public"
-        )
 
 
 def conducted(
@@ -261,7 +256,7 @@ def _calibrated(console: Console) -> dict[str, Any]:
 def _until_done(
     assembly: Assembly, writer: RunWriter, settings: Settings, view: Watcher, resumed: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Run the event loop; the first Ctrl-C stops sending, the second lets go of what is in flight."""
+    """Run the event loop; the first Ctrl-C, SIGTERM or SIGHUP stops sending, the second lets go of what is in flight."""
     from harness.commands.loop import on_loop
     from harness.load import Halt
     from harness.run import run
@@ -278,7 +273,9 @@ def _until_done(
             else:
                 task.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        # A run begun with nohup goes on when its terminal goes.
+        hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+        for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])):
             asyncio.get_running_loop().add_signal_handler(number, interrupt)
         return await run(assembly.plan, assembly.runners, writer, settings, view, halt, resumed=resumed)
 
@@ -296,6 +293,7 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
     """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
     from harness.commands.remote import sent, shown
     from harness.commands.results import print_tables
+    from harness.report import units
 
     incomplete = manifest["state"] != "complete"
     page = folder / "report.html"
@@ -319,7 +317,10 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
         )
     for failure in manifest["failures"]:
         console.print(
-            f"{failure['model_id']}: {failure['message']}", markup=False, highlight=False, soft_wrap=True
+            f"{failure['model_id']}: {units.shown(failure['message'])}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
     dead = _dead(folder)
     for line in dead:
@@ -328,7 +329,8 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
         console.print(
             f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
             f"  bench run --resume {folder.name}"
-            + ("" if folder.parent == Path("results") else f" --out {shown(folder.parent)}"),
+            + ("" if folder.parent == Path("results") else f" --out {shown(folder.parent)}")
+            + (" --allow-code" if manifest["selection"].get("allow_code") else ""),
             markup=False,
             highlight=False,
             soft_wrap=True,

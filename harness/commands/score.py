@@ -101,8 +101,6 @@ def _suite(
     folder: Path, *, allow_code: bool
 ) -> tuple[Mapping[tuple[str, str], Sample], Mapping[str, tuple[str, Scorer]]]:
     """Return the suite's samples and scorers as they are now; nothing where the suite is gone."""
-    from dataclasses import replace
-
     from harness import scoring
     from harness.assembly import Selection, assemble
     from harness.errors import InputError
@@ -110,8 +108,8 @@ def _suite(
 
     manifest = read_manifest(folder)
     try:
-        selection = Selection.from_json(manifest.get("selection"))
-        plan = assemble(replace(selection, allow_code=allow_code)).plan
+        selection = Selection.from_json(manifest.get("selection"), allow_code=allow_code)
+        plan = assemble(selection).plan
     except InputError as exc:
         click.echo(f"the suite cannot be read as it is now, so the stored targets are used: {exc}", err=True)
         return {}, {}

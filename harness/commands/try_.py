@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from harness.values import Image, Message, Sample, Score
 
 LONGEST_SHOWN_CHARS = 4000
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @click.command(
@@ -150,7 +148,7 @@ def _reply(trial: Trial, model: str) -> dict[str, Any]:
 
 
 def _show(told: dict[str, Any], sample: Sample, *, full: bool) -> None:
-    click.echo(
+    _say(
         f"{told['task']}, sample {told['sample']}" + (f"  [{', '.join(sample.tags)}]" if sample.tags else "")
     )
     for message in told["messages"]:
@@ -158,36 +156,36 @@ def _show(told: dict[str, Any], sample: Sample, *, full: bool) -> None:
         for image in message["images"]:
             size = "" if image["width"] is None else f"{image['width']} x {image['height']}, "
             detail = "" if image["detail"] is None else f", detail {image['detail']}"
-            click.echo(
+            _say(
                 f"<{image['media_type']}, {size}{image['bytes']} bytes{detail}, sha256 {image['sha256'][:12]}…>"
             )
-        click.echo(_cut(message["text"], full=full))
+        _say(_cut(message["text"], full=full))
     if told["target"] is not None:
         _section("target")
-        click.echo(_cut(str(told["target"]), full=full))
+        _say(_cut(str(told["target"]), full=full))
     if "reply" not in told:
-        click.echo("\nNo call was made: --model ID asks, --answer TEXT scores what you type.")
+        _say("\nNo call was made: --model ID asks, --answer TEXT scores what you type.")
         return
     if "model" in told:
         _section(f"sent to {told['model']}" + (" (SIMULATED)" if told["simulated"] else ""))
-        click.echo(json.dumps(told["params_sent"]))
+        _say(json.dumps(told["params_sent"]))
         for change in told["params_changes"]:
-            click.echo(change)
+            _say(change)
         if told["reasoning"]:
             _section("reasoning, which the scorer does not see")
-            click.echo(_cut(told["reasoning"], full=full))
+            _say(_cut(told["reasoning"], full=full))
     _section("reply")
-    click.echo(_cut(told["reply"], full=full))
+    _say(_cut(told["reply"], full=full))
     if "model" in told:
-        click.echo(f"\n{_facts(told)}")
+        _say(f"\n{_facts(told)}")
         if told["failure"] is not None:
-            click.echo(f"failed: {told['failure']}")
+            _say(f"failed: {told['failure']}")
     _section("score")
     scorer = told["scorer"]["name"]
     value = "none" if told["score"] is None else f"{told['score']:g}"
-    click.echo(f"answer   {'none found' if told['answer'] is None else _cut(told['answer'], full=full)}")
-    click.echo(f"score    {value}, {told['outcome']}" + (f", by {scorer}" if scorer else ""))
-    click.echo(f"why      {_cut(told['why'], full=True)}")
+    _say(f"answer   {'none found' if told['answer'] is None else _cut(told['answer'], full=full)}")
+    _say(f"score    {value}, {told['outcome']}" + (f", by {scorer}" if scorer else ""))
+    _say(f"why      {_cut(told['why'], full=True)}")
 
 
 def _facts(told: dict[str, Any]) -> str:
@@ -201,13 +199,18 @@ def _facts(told: dict[str, Any]) -> str:
     return ", ".join(fact for fact in facts if fact)
 
 
+def _say(text: str) -> None:
+    """Print a line or more; what a model or a stranger's data says must not steer the terminal."""
+    from harness.report import units
+
+    click.echo(units.shown(text))
+
+
 def _section(name: str) -> None:
-    click.echo(f"\n--- {name} ---")
+    _say(f"\n--- {name} ---")
 
 
 def _cut(text: str, *, full: bool) -> str:
-    # What a model or a stranger's data says must not steer the terminal.
-    text = CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
     if full or len(text) <= LONGEST_SHOWN_CHARS:
         return text
     half = LONGEST_SHOWN_CHARS // 2

@@ -97,8 +97,8 @@ class LiveView(PlainView):
     def __init__(self, console: Console) -> None:
         """Start the table empty."""
         super().__init__(console)
-        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
         self._opening = ""
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
 
     def __enter__(self) -> Self:
         self._live.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,9 @@ METRICS: Mapping[str, str] = {
 """A metric's one name on the terminal, in Markdown, on the page and in pictures."""
 known, number, usd = words.known, words.number, words.usd
 _CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|"
+    # What has no width and what turns the direction; joiners stay, for scripts and emoji need them.
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
 )
 
 
@@ -125,6 +128,20 @@ def p_value(value: Any) -> str:
     if not known(value):
         return NOTHING
     return "<0.001" if float(value) < 0.001 else f"{float(value):.3f}"
+
+
+def shown(text: Any) -> str:
+    """Return text for a terminal with every character that cannot be seen written out by its code.
+
+    For text that is looked at itself; :func:`clean` is for names and words in a table.
+    """
+    return "".join(map(_visible, str(text)))
+
+
+def _visible(char: str) -> str:
+    if char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs":
+        return char
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def clean(text: Any) -> str:

@@ -225,6 +225,17 @@ def test_a_part_is_checked_in_its_place() -> None:
         "models: [{model: AIzahunter2hunter2hunter2hunter2}]",
         "models: [{options: [{x: Bearer hunter2hunter2hunter2}]}]",
         "models: [{serve: {args: [--api-key, sk-hunter2hunter2hunter2]}}]",
+        "models: [{serve: {args: [--api-key, hunter2]}}]",
+        "models: [{serve: {args: [--max-model-len, '8192', --api-key=hunter2]}}]",
+        "models: [{serve: {args: [--hf-token, hunter2]}}]",
+        "models: [{serve: {args: [--api-key, 20282028]}}]",
+        "models: [{serve: {args: [--api-key=-hunter2]}}]",
+        "models: [{serve: {command: [sh, -c, 'vllm serve --port 1 --api-key hunter2']}}]",
+        "models: [{serve: {command: [env, HF_TOKEN=hunter2, vllm]}}]",
+        "judges: [{options: {headers: {Authorization: hunter2}}}]",
+        "judges: [{api_key: hunter2}]",
+        "params: {extra: {api_key: hunter2}}",
+        "tasks: [{params: {extra: {headers: {x-api-key: hunter2}}}}]",
     ],
 )
 def test_a_key_is_refused_and_not_shown(text: str) -> None:
@@ -234,12 +245,23 @@ def test_a_key_is_refused_and_not_shown(text: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_key_among_arguments_is_told_with_its_place() -> None:
+    """Line and dotted path of the value."""
+    text = "models:\n  - serve:\n      args:\n        - --api-key\n        - hunter2\n"
+
+    with pytest.raises(DocumentError, match=r"f\.yaml:5: models\[0\]\.serve\.args\[1\]: a key must not"):
+        refuse_keys(parse_document(text, Path("f.yaml")))
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "models: [{key_env: OPENAI_API_KEY, params: {max_tokens: 5, extra: {stop_token: x}}}]",
         "models: [{sim: {tokens_per_chunk: 3, reasoning: {tokens: 60}}}]",
         "tasks: [{scorer: {name: json, key: answer}, prompt: 'The sk-8 bus'}]",
+        "models: [{serve: {args: [--trust-remote-code, --max-model-len, '8192', --served-model-name, key]}}]",
+        "models: [{serve: {args: [--api-key, --ssl-keyfile, here.pem, --max-num-batched-tokens=4096]}}]",
+        "tasks: [{few_shot: [{user: 'run it with --api-key KEY', assistant: A}], key: id}]",
         "models: [{model: sk-small-8b}]",
     ],
 )

@@ -42,6 +42,7 @@ FLOORS = {
     "harness.loads": 1,
     "harness.conduct": 1,
     "harness.grader": 1,
+    "harness.egress": 1,
     "harness.lm_eval": 1,
     "harness.plan": 2,
     "harness.measure": 2,

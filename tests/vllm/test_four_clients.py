@@ -80,6 +80,7 @@ def run_folder(vllm_url: str, litellm_url: str, tmp_path_factory: pytest.TempPat
         "suite.yaml",
         "--yes",
         "--quiet",
+        "--allow-code",
         "--out",
         "results",
     ]

@@ -65,6 +65,15 @@ def test_gaps_carry_their_sign() -> None:
 def test_a_terminal_cannot_be_driven_by_a_name() -> None:
     """Colours, cursor moves, titles, bells and turned text are taken out."""
     assert units.clean("\x1b[31mred\x1b[0m \x1b]0;title\x07a\x08b\u202ec\x07") == "red abc"
+    assert units.clean("a\u200bb\u200ec\ufeffd\u2028e\U000e0041f") == "abcdef"
+
+
+def test_what_cannot_be_seen_is_written_out() -> None:
+    """Controls, marks of direction and width, half a pair; spaces, letters and joined signs of any script stay."""
+    assert units.shown("\x1b[2J\r\u202ea\u200b\u2066\ufeff\x9b\ud800") == (
+        r"\x1b[2J\r\u202ea\u200b\u2066\ufeff\x9b\ud800"
+    )
+    assert units.shown("a\n\tü 漢\u3000字 \u00a0é") == "a\n\tü 漢\u3000字 \u00a0é"
 
 
 def test_a_spreadsheet_runs_no_cell() -> None:

@@ -1,0 +1,74 @@
+"""Ports of this machine: one that is free, and whose a taken one is."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+from pathlib import Path
+
+LISTEN = "0A"
+LOOPBACK_OR_ALL = {
+    "0100007F",
+    "00000000",
+    "0000000000000000FFFF00000100007F",
+    "0" * 32,
+}
+"""Where a listener takes calls to 127.0.0.1, as /proc/net/tcp and tcp6 write it."""
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Say whether a server could listen on a port of the loopback; what a closed one left behind does not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as exc:
+            return exc.errno != errno.EADDRINUSE
+        return True
+
+
+def answered_by(port: int, group: int) -> bool:
+    """Say whether every listener on a port of the loopback belongs to a process group.
+
+    Two servers of one user can share a port (SO_REUSEPORT), and then either may answer. True as well where the system does not tell.
+    """
+    listening = _listening(port)
+    return not listening or listening <= _sockets(group)
+
+
+def _listening(port: int) -> set[str]:
+    """Return the inodes of the sockets that take calls to a port of 127.0.0.1; empty where there is no /proc."""
+    found: set[str] = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+                fields = line.split()
+                address, _, number = fields[1].partition(":")
+                if fields[3] == LISTEN and int(number, 16) == port and address in LOOPBACK_OR_ALL:
+                    found.add(fields[9])
+    return found
+
+
+def _sockets(group: int) -> set[str]:
+    """Return the inodes of the sockets that the processes of a group hold."""
+    found: set[str] = set()
+    for entry in Path("/proc").iterdir():
+        # A process may end while it is looked at.
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and os.getpgid(int(entry.name)) == group:
+                for descriptor in (entry / "fd").iterdir():
+                    with contextlib.suppress(OSError):
+                        name = os.readlink(descriptor)  # noqa: PTH115 - what it names is no path
+                        if name.startswith("socket:["):
+                            found.add(name[8:-1])
+    return found
