@@ -143,9 +143,9 @@ def test_the_code_of_a_scorer_is_part_of_its_task(
     code.write_text("def judge(reply, row):\n    return 0\n")
     capsys.readouterr()
 
-    assert 2 == invoke(["run", "--resume", run.name, "--yes"])
+    assert 2 == invoke(["run", "--resume", run.name, "--yes", "--allow-code"])
     assert "task sums changed since it began" in capsys.readouterr().err
-    assert 0 == invoke(["run", "--resume", run.name, "--accept-changes", "--yes"])
+    assert 0 == invoke(["run", "--resume", run.name, "--accept-changes", "--yes", "--allow-code"])
     said = capsys.readouterr().out
     assert (
         f"rows that still hold keep their score; score them anew with\n  bench score results/{newest(run).name}"

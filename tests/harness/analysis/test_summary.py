@@ -61,6 +61,7 @@ def test_a_cell_that_never_began_is_a_row(make_run: Make, answers: Answers) -> N
     manifest["cells"].append(
         {**manifest["cells"][0], "cell_id": "late", "task": "coding/late", "category": "coding"}
     )
+    manifest["tasks"].append({**manifest["tasks"][0], "name": "coding/late", "category": "coding"})
     (run / "run.json").write_text(json.dumps(manifest))
     cells = summarize([run]).level("cell")
     late = cells[cells["task"] == "coding/late"].iloc[0]
