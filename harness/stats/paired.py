@@ -30,7 +30,7 @@ FEW_FLIPS = 11
 """From so many clusters that tell, the least p-value of the exact test, 2 / 2^11, is below 0.001: low enough to be called
 ahead among many comparisons. Of five clusters it is 0.062, and no gap could ever be told; the score's is used there."""
 FEWEST_CLUSTERS = 5
-"""Of fewer, the spread is a guess, and so would be the number of pairs that it takes."""
+"""Of fewer, the spread is a guess: a cluster then counts as one pair, and no number of pairs is said to be enough."""
 ROUNDS = 60
 """Of halving the way to the number of clusters that asks for itself."""
 LEAST_DESIGN_EFFECT = 0.5
@@ -96,7 +96,7 @@ def paired_difference(
     telling = np.count_nonzero(np.abs(sums) > 1e-12)
     if telling < FEW_DISCORDANT or error <= 1e-12:
         score = _Score.of(difference, sums, sizes)
-        if telling < FEW_FLIPS and score.design_effect is not None and len(sizes) > 2:
+        if telling < FEW_FLIPS and score.design_effect is not None:
             p, test = score.p_value(), "score"
         else:
             found = _exact_test(difference, sums, exact)
@@ -159,6 +159,9 @@ class _Score(NamedTuple):
     Variance and design effect are those at the gap that is tried, as in any score test. At the gap seen, the
     design effect is least where by chance no cluster with a large gap was drawn, and the interval misses.
     Partial credit enters as its mean gains and losses, which only widens the interval.
+
+    Sums of a few right and wrong answers are often the same in all of a few clusters. Student's t would then be without
+    bound, so its error is never less than :data:`LEAST_DESIGN_EFFECT` leaves to pairs that know nothing of each other.
     """
 
     gains: float
@@ -166,15 +169,16 @@ class _Score(NamedTuple):
     n: int
     groups: int
     design_effect: Callable[[float], float] | None
+    least_error: float
 
     @classmethod
     def of(cls, difference: Floats, sums: Floats, sizes: Floats) -> Self:
         """Return that of differences, of their clusters' sums and of the clusters' sizes."""
         n, groups = len(difference), len(sizes)
         gains, losses = (float(np.maximum(sign * difference, 0).sum()) / n for sign in (1, -1))
-        if groups in (1, n):
-            # A single cluster is worth one pair.
-            return cls(gains, losses, groups, groups, None)
+        if groups == n or groups < FEWEST_CLUSTERS:
+            # Clusters as alike as they may be are worth one pair each. So few show by chance that they are not.
+            return cls(gains, losses, groups, groups, None, 0.0)
         together = float(sums @ sums), float(sums @ sizes), float(sizes @ sizes)
         apart = float(difference @ difference), float(sums.sum()), float(n)
 
@@ -182,24 +186,35 @@ class _Score(NamedTuple):
             of_clusters, of_pairs = (a - 2 * gap * b + gap * gap * c for a, b, c in (together, apart))
             return max(LEAST_DESIGN_EFFECT, of_clusters / of_pairs) if of_pairs > 1e-12 else together[2] / n
 
-        return cls(gains, losses, n, groups, design_effect)
+        within = LEAST_DESIGN_EFFECT * float(difference.var(ddof=1)) / n
+        return cls(gains, losses, n, groups, design_effect, math.sqrt(within))
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the gaps whose score is not critical."""
         if self.design_effect is None:
+            if self.groups < FEWEST_CLUSTERS:
+                free = max(self.groups - 1, 1)
+                confidence = 2 * float(special.ndtr(special.stdtrit(free, 0.5 + confidence / 2))) - 1
             return tango(self.gains, self.losses, self.n, confidence)
         # Student's t with its squares taken at the gap tried, not at the mean, has this for its critical value.
         t = float(special.stdtrit(self.groups - 1, 0.5 + confidence / 2))
         critical = t * math.sqrt(self.groups / (self.groups - 1 + t * t))
         normal = 2 * float(special.ndtr(critical)) - 1
-        return tango(self.gains, self.losses, self.n, normal, self.design_effect)
+        low, high = tango(self.gains, self.losses, self.n, normal, self.design_effect)
+        gap, width = self.gains - self.losses, t * self.least_error
+        return max(-1.0, min(low, gap - width)), min(1.0, max(high, gap + width))
 
     def p_value(self) -> float:
-        """Return the two-sided p-value of no gap over clusters: below 5 % where the 95 % interval leaves zero out."""
+        """Return the two-sided p-value of no gap over clusters: below 5 % where the 95 % interval leaves zero out.
+
+        It is never below the chance that clusters with nothing to tell all point this one way.
+        """
         squared = tango_score(self.gains, self.losses, self.n, 0.0, self.design_effect) ** 2
         # The inverse of the critical value above; the square reaches the number of clusters where all sums are alike.
         t = math.sqrt(squared * (self.groups - 1) / max(self.groups - squared, 1e-9))
-        return 2 * float(special.stdtr(self.groups - 1, -t))
+        if self.least_error > 0:
+            t = min(t, abs(self.gains - self.losses) / self.least_error)
+        return max(2 * float(special.stdtr(self.groups - 1, -t)), 0.5**self.groups)
 
 
 def _exact_test(difference: Floats, sums: Floats, exact: bool) -> tuple[float, str] | None:

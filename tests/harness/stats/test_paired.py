@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, special
 from scipy import stats as scipy_stats
 
 from harness.stats import (
@@ -300,3 +300,32 @@ def test_of_two_clusters_no_gap_is_called_ahead() -> None:
 def test_a_hundred_thousand_clusters_that_all_agree_are_no_chance() -> None:
     """Only two of the 2^100,001 flips reach their total; that is counted without counting flips."""
     assert sign_flip(np.ones(100_001)) == 0.0
+
+
+def test_three_sources_that_agree_by_the_item_tell_nothing() -> None:
+    """Each won by one of three: no spread between them at all, and still only three."""
+    first, second = np.ones(9), np.array([0.0, 1, 1] * 3)
+    found = paired_difference(first, second, np.arange(3).repeat(3))
+
+    assert found.low < 0 < found.high
+    assert 2 / 2**3 == found.p_value  # all three point one way, as one of four triples of coins does
+
+
+@pytest.mark.parametrize("clusters", [5, 7, 10])
+def test_no_p_value_is_below_the_chance_of_as_many_coins(clusters: int) -> None:
+    """All sums alike: Student's t alone would be without bound."""
+    first, second = np.ones(clusters * 2), np.zeros(clusters * 2)
+    found = paired_difference(first, second, np.arange(clusters).repeat(2))
+
+    assert 0.5**clusters == found.p_value
+
+
+def test_alike_sums_of_unlike_pairs_leave_a_width() -> None:
+    """Five sources of three, one won in each: the error is at least that of half as many unrelated pairs."""
+    first, second = np.ones(15), np.array([0.0, 1, 1] * 5)
+    found = paired_difference(first, second, np.arange(5).repeat(3))
+    error = math.sqrt(0.5 * (1 / 3 * 2 / 3 * 15 / 14) / 15)
+    t = float(special.stdtrit(4, 0.975))
+
+    assert found.low <= 1 / 3 - t * error + 1e-12
+    assert found.p_value >= 2 * float(special.stdtr(4, -(1 / 3) / error)) - 1e-12
