@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich import box
-from rich.console import Group, JustifyMethod, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from harness.analysis.article import RULE, Article, Reading, Row
 from harness.analysis.published import PublishedGap
 from harness.report import units
+from harness.report.fitted import Column, Fitted
 
 _STYLE = {
     "supported": "bold green",
@@ -18,33 +21,44 @@ _STYLE = {
     "not testable": "dim",
 }
 _SHORT = {"not distinguishable": "not told apart"}
-_COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
-    ("figure", "left"),
-    ("claim", "right"),
-    ("at", "left"),
-    ("n", "right"),
-    ("points (range)", "right"),
-    ("% of closed", "right"),
-    ("verdict", "left"),
-)
+_COLUMNS = (
+    Column("figure", words=True, least=10), Column("claim"), Column("at", words=True, least=11), Column("n"),
+    Column("points (range)"), Column("% of closed"), Column("verdict", words=True, least=14),
+)  # fmt: skip
+
+
+class _Figures:
+    """The eight figures; where a terminal is too narrow for it beside its median, a range goes under it."""
+
+    def __init__(self, article: Article) -> None:
+        """Keep what to draw."""
+        self._article = article
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
+        beside = self._drawn(" ")
+        yield beside if beside.fits(options.max_width) else self._drawn("\n")
+
+    def _drawn(self, between: str) -> Fitted:
+        table = Fitted(
+            "The article's figures against published evidence: the gap, closed minus open", _COLUMNS
+        )
+        last = None
+        for row in self._article.rows:
+            if row.claim.metric != last:
+                table.section()
+            last = row.claim.metric
+            _add(table, row, between)
+        return table
 
 
 def article_table(article: Article) -> RenderableType:
-    """Return the eight figures with medians, ranges and verdicts; fits 100 columns."""
-    table = _table("The article's figures against published evidence: the gap, closed minus open")
-    for name, side in _COLUMNS:
-        # In a narrow terminal a range goes under its median; claim and verdict stay whole.
-        table.add_column(name, justify=side, overflow="fold", no_wrap=name in {"claim", "n", "verdict"})
-    for number, row in enumerate(article.rows):
-        if number and row.claim.metric != article.rows[number - 1].claim.metric:
-            table.add_section()
-        _add(table, row)
+    """Return the eight figures with medians, ranges and verdicts."""
     lines = [Text(f"Snapshot matters: {said}", "dim") for said in map(_arena, article.rows) if said]
     lines.append(
         Text("Green meets the claim, yellow is near it; a percentage of an Elo score has no meaning.", "dim")
     )
     lines += [Text(f"Note: {units.clean(line)}", "dim") for line in article.warnings]
-    return Group(table, *lines)
+    return Group(_Figures(article), *lines)
 
 
 def article_details(article: Article) -> RenderableType:
@@ -63,7 +77,7 @@ def article_details(article: Article) -> RenderableType:
     return Group(*parts)
 
 
-def _add(table: Table, row: Row) -> None:
+def _add(table: Fitted, row: Row, between: str) -> None:
     claim = row.claim
     heads = [
         f"{claim.category.capitalize()} {claim.year}",
@@ -73,18 +87,25 @@ def _add(table: Table, row: Row) -> None:
     for moment in dict.fromkeys(one.moment for one in row.readings):
         here = {one.reading: one for one in row.readings if one.moment == moment}
         points, percent = here["points"], here.get("percent of closed")
-        table.add_row(*heads, moment, str(points.gaps), _spread(points), _spread(percent), verdict)
+        table.row(
+            *heads,
+            moment,
+            str(points.gaps),
+            _spread(points, between),
+            _spread(percent, between),
+            verdict,
+        )
         heads, verdict = ["", ""], Text("")
     if not row.readings:
-        table.add_row(*heads, "", "", "", "", verdict)
+        table.row(*heads, "", "", "", "", verdict)
     if row.measured is not None and row.measured["gap_points"] is not None:
         mine = row.measured
-        table.add_row(
+        table.row(
             units.SIMULATED if mine["simulated"] else "",
             "",
             "your run",
             "",
-            f"{mine['gap_points']:.1f} ({mine['ci_low']:.1f}, {mine['ci_high']:.1f})",
+            f"{mine['gap_points']:.1f}{between}({mine['ci_low']:.1f}, {mine['ci_high']:.1f})",
             f"{mine['gap_percent_of_closed']:.1f}" if units.known(mine["gap_percent_of_closed"]) else "",
             Text(
                 "equivalent"
@@ -95,10 +116,10 @@ def _add(table: Table, row: Row) -> None:
         )
 
 
-def _spread(reading: Reading | None) -> Text:
+def _spread(reading: Reading | None, between: str) -> Text:
     if reading is None:
         return Text("")
-    said = f"{reading.median:.1f} ({reading.low:.1f}–{reading.high:.1f})"
+    said = f"{reading.median:.1f}{between}({reading.low:.1f}–{reading.high:.1f})"
     return Text(said, "green" if reading.meets else "yellow" if reading.near else "")
 
 

@@ -71,11 +71,14 @@ class Fitted:
             tuple(cell if isinstance(cell, Text) else Text(cell) for cell in cells)
         )
 
+    def fits(self, room: int) -> bool:
+        """Return whether so many columns of a terminal hold every column."""
+        return len(self._fit(room) or ()) == len(self._columns)
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
         yield self._title
         yield ""
-        widest = [self._widest(place) for place in range(len(self._columns))]
-        widths = self._fit(widest, options.max_width)
+        widths = self._fit(options.max_width)
         if widths is None:
             yield from self._blocks()
             return
@@ -99,8 +102,9 @@ class Fitted:
         lines = [line.cell_len for cell in cells for line in cell.split("\n")]
         return max([Text(self._columns[place].name).cell_len, *lines])
 
-    def _fit(self, widest: Sequence[int], room: int) -> dict[int, int] | None:
+    def _fit(self, room: int) -> dict[int, int] | None:
         """Return the width of each column that is shown, by place. None: the least of them do not fit."""
+        widest = [self._widest(place) for place in range(len(self._columns))]
         shown = list(range(len(self._columns)))
         while True:
             widths = {
@@ -140,7 +144,8 @@ class Fitted:
             if section.heading is not None:
                 yield section.heading
             for first, *cells in section.rows:
-                yield first
+                if first.plain:
+                    yield first
                 said = [
                     Text.assemble((f"{column.name} " if column.name else "", "dim"), _on_one_line(cell))
                     for column, cell in zip(self._columns[1:], cells, strict=True)
