@@ -148,6 +148,8 @@ class _Conductor:
 
     async def all_models(self) -> None:
         """Run every model that still has requests to send."""
+        for line in self.writer.mended:
+            self.watcher.tell(line)
         if self.left:
             self.watcher.tell(f"scoring {len(self.left)} answers that an earlier session left")
             await finish(self.left, self.plan.cells, self.writer, self.scorers)

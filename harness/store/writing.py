@@ -55,6 +55,7 @@ class RunWriter:
 
     Attributes:
         waiting: Answers that wait for a slow scorer.
+        mended: What was found damaged when it was opened, a line each.
 
     Raises:
         ResultsError: The folder cannot be written, or another process is writing it.
@@ -69,6 +70,7 @@ class RunWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
         self._closing: deque[Future[None]] = deque()
         self._journal: Journal | None = None
+        self.mended: list[str] = []
         try:
             made(folder)
             refuse_links(folder)
@@ -239,7 +241,10 @@ class RunWriter:
             line for line, pair in zip(lines, pairs, strict=True) if pair is None and line.endswith(b"\n")
         )
         if bad:
-            set_aside(self.folder, path.name, bad)
+            kept = set_aside(self.folder, path.name, bad)
+            self.mended.append(
+                f"{path.name} has lines that are no rows: they lie in damaged/{kept.name}, and are asked again"
+            )
         rows = [pair for pair in pairs if pair is not None]
         if rows:
             self._write_part(number, rows)

@@ -128,6 +128,16 @@ def test_lines_that_are_no_rows_hide_no_other(interrupted: Path) -> None:
     assert 21 == len(list(RunTail(interrupted).new()))
 
 
+def test_who_goes_on_with_a_damaged_journal_is_told(interrupted: Path) -> None:
+    """A line for the user: which file, and where its lines are now."""
+    with RunWriter(interrupted) as writer:
+        said = writer.mended
+
+    assert [
+        "journal-00002.jsonl has lines that are no rows: they lie in damaged/journal-00002.jsonl, and are asked again"
+    ] == said
+
+
 def test_lines_that_are_no_rows_are_damage_and_are_kept(interrupted: Path) -> None:
     """The next writer, of a repair or of --resume, moves them to damaged/ as they were."""
     found = {row.said: row.kind for row in verify(interrupted) if row.file.startswith("journal")}
