@@ -205,16 +205,15 @@ class _Score(NamedTuple):
         return max(-1.0, min(low, gap - width)), min(1.0, max(high, gap + width))
 
     def p_value(self) -> float:
-        """Return the two-sided p-value of no gap over clusters: below 5 % where the 95 % interval leaves zero out.
-
-        It is never below the chance that clusters with nothing to tell all point this one way.
-        """
+        """Return the two-sided p-value of no gap over clusters: below 5 % where the 95 % interval leaves zero out."""
         squared = tango_score(self.gains, self.losses, self.n, 0.0, self.design_effect) ** 2
         # The inverse of the critical value above; the square reaches the number of clusters where all sums are alike.
         t = math.sqrt(squared * (self.groups - 1) / max(self.groups - squared, 1e-9))
-        if self.least_error > 0:
-            t = min(t, abs(self.gains - self.losses) / self.least_error)
-        return max(2 * float(special.stdtr(self.groups - 1, -t)), 0.5**self.groups)
+        if self.least_error <= 0:
+            # Every pair says the same: all that is known is that as many clusters point one way.
+            return float(max(2 * special.stdtr(self.groups - 1, -t), 0.5**self.groups))
+        t = min(t, abs(self.gains - self.losses) / self.least_error)
+        return 2 * float(special.stdtr(self.groups - 1, -t))
 
 
 def _exact_test(difference: Floats, sums: Floats, exact: bool) -> tuple[float, str] | None:

@@ -312,7 +312,7 @@ def test_three_sources_that_agree_by_the_item_tell_nothing() -> None:
 
 
 @pytest.mark.parametrize("clusters", [5, 7, 10])
-def test_no_p_value_is_below_the_chance_of_as_many_coins(clusters: int) -> None:
+def test_pairs_that_all_say_the_same_have_the_p_value_of_as_many_coins(clusters: int) -> None:
     """All sums alike: Student's t alone would be without bound."""
     first, second = np.ones(clusters * 2), np.zeros(clusters * 2)
     found = paired_difference(first, second, np.arange(clusters).repeat(2))
