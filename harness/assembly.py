@@ -159,8 +159,14 @@ def _models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
     known = {document.id: document.value() for document in suite.models}
     if not wanted:
         return list(known.values())
-    picked = [named_model(name, known, f"--model {name!r} is not in {suite.path}") for name in wanted]
-    return list({model.id: model for model in picked}.values())
+    picked: dict[str, Model] = {}
+    for name in wanted:
+        model = named_model(name, known, f"--model {name!r} is not in {suite.path}")
+        if picked.setdefault(model.id, model) != model:
+            raise InputError(
+                f"--model {name!r}: another is called {model.id!r} too; put both into a suite under ids of their own"
+            )
+    return list(picked.values())
 
 
 def named_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
@@ -179,6 +185,11 @@ def named_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
         return known[name]
     if ad_hoc:
         return ad_hoc_model(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"])
+    runner, _, rest = name.partition(":")
+    if rest or name.endswith(":"):
+        raise InputError(
+            f"{problem}: {name!r} is no runner:model@url; after {runner}: goes a name, after @ an address with http:// or https://"
+        )
     there = f"it has: {', '.join(known)}" if known else "there are none"
     raise InputError(
         f"{problem}; {there}. Another model is written runner:model or runner:model@url, such as openai:gpt-5.2"
@@ -213,8 +224,8 @@ def _tasks(suite: Suite, selection: Selection, closed: Sequence[str]) -> list[Ta
     if unknown:
         names = suite.task_names()
         near = difflib.get_close_matches(unknown[0], names, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        msg = f"--task {unknown[0]!r} is not in {suite.path}{hint} It has: {', '.join(names)}"
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        msg = f"--task {unknown[0]!r} is not in {suite.path}{hint} it has: {', '.join(names)}"
         raise InputError(msg)
     return tasks
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from harness.breaker import TRIPPING, Breaker, Pass
+from harness.breaker import HOPELESS, TRIPPING, Breaker, Pass
 from harness.conduct import BreakerDocument
 from harness.load import Halt, Retries
 from harness.pacing import Pacer
@@ -132,7 +132,9 @@ class Gate:
         if failure.kind in TRIPPING and self.breaker.state == "given_up":
             return False, False
         again = self._retries.again(failure, tries) or (
-            failure.kind in TRIPPING and self.breaker.state == "open"
+            failure.kind in TRIPPING
+            # What no waiting cures is tried until it is sure: a wrong key is no outcome of the first requests.
+            and (self.breaker.state == "open" or tries < HOPELESS.get(failure.kind, 0))
         )
         again = again and self._budget.take(self._model)
         return not again, again

@@ -47,8 +47,9 @@ class Keeper:
         """Count what an attempt cost, of this session or an earlier one, and stop at the limit; returns the cost."""
         usd = self._price(row)
         reason = self._spending.take(row, usd)
-        if reason is not None:
+        if reason is not None and self._halt.reason is None:
             self._halt.now(reason)
+            self._watcher.tell(f"stopping: {reason}; what is in flight or waits for its score is kept")
         return usd
 
     async def hold(self, cell: Cell, row: Attempt, sent: Sent) -> int:

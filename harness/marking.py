@@ -7,16 +7,23 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
+from harness import wire
 from harness.grading import Judge, judge_of
 from harness.keeping import Shelf
+from harness.load import Halt
 from harness.plan import Cell, Planned
 from harness.record import CellClock, attempt_row, with_score
 from harness.sender import Sent
+from harness.settings import Watcher
 from harness.store import RunWriter
 from harness.values import Attempt, Payload, Score
 
 MOST_WAITING = 1_000
 """Answers that may wait for a slow scorer; with more, whoever sends waits too, or memory would grow with the run."""
+
+TOGETHER = 8
+"""Answers of an earlier session that are scored before an interruption is looked for."""
+TELL_S = 5.0
 
 
 class Marking:
@@ -88,8 +95,10 @@ class Marking:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._room.release()
-        if not task.cancelled():
-            self._broken = self._broken or task.exception()
+        error = None if task.cancelled() else task.exception()
+        if error is not None and self._broken is None:
+            self._broken = error
+            self.let_go()
 
     def _row(self, sent: Sent, score: Score | None) -> Attempt:
         return attempt_row(
@@ -105,6 +114,11 @@ class Marking:
             simulated=self._simulated,
         )
 
+    def let_go(self) -> None:
+        """Leave what waits for its score to the next session: its answers are on disk."""
+        for task in self._under_way:
+            task.cancel()
+
     async def settle(self) -> None:
         """Wait for the scores still under way; raises what keeping their rows raised."""
         while self._under_way:
@@ -114,35 +128,56 @@ class Marking:
 
 
 async def finish(
-    left: Sequence[tuple[Attempt, Payload]], cells: Sequence[Cell], writer: RunWriter, aside: Executor
+    left: Sequence[tuple[Attempt, Payload]],
+    cells: Sequence[Cell],
+    writer: RunWriter,
+    aside: Executor,
+    watcher: Watcher,
+    halt: Halt,
 ) -> None:
     """Score the answers that a killed session left waiting and keep their rows; none is asked again.
 
-    One whose cell the plan does not list (a try of a search) stays unscored.
+    One whose cell the plan does not list (a try of a search) stays unscored. What an interruption leaves waits on.
 
     Args:
         left: The answers.
         cells: The plan's cells.
         writer: The run folder, open for writing.
         aside: Where slow scorers run.
+        watcher: Told every few seconds how far it is.
+        halt: An interruption ends it; a spent budget does not.
 
     Raises:
         DiskError: The disk is full or gone.
     """
     loop = asyncio.get_running_loop()
+    begun = {row.cell_id for row, _ in left}
     requests = {
         (cell.cell_id, planned.sample.sample_id, planned.repeat): (judge, planned)
         for cell in cells
-        if any(row.cell_id == cell.cell_id for row, _ in left)
-        and (judge := judge_of(cell, writer.folder)) is not None
+        if cell.cell_id in begun and (judge := judge_of(cell, writer.folder)) is not None
         for planned in cell.requests
     }
-    for row, payload in left:
-        score = Score(None, "unscored", reason="killed before it was scored; `bench score` scores it")
-        if found := requests.get((row.cell_id, row.sample_id, row.repeat)):
-            judge, planned = found
-            score = await loop.run_in_executor(aside, scored, judge, payload.reply, planned)
-        writer.add(with_score(row, score), replace(payload, reason=score.reason))
+
+    async def score_of(row: Attempt, payload: Payload) -> Score:
+        found = requests.get((row.cell_id, row.sample_id, row.repeat))
+        if found is None:
+            return Score(None, "unscored", reason="killed before it was scored; `bench score` scores it")
+        judge, planned = found
+        return await loop.run_in_executor(aside, scored, judge, payload.reply, planned)
+
+    watcher.tell(f"scoring {len(left)} answers that an earlier session left")
+    told_s = wire.now()
+    for done in range(0, len(left), TOGETHER):
+        if halt.reason == "interrupted":
+            return
+        if wire.now() - told_s > TELL_S:
+            watcher.tell(f"scored {done} of {len(left)}")
+            told_s = wire.now()
+        together = left[done : done + TOGETHER]
+        scores = await asyncio.gather(*(score_of(row, payload) for row, payload in together))
+        for (row, payload), score in zip(together, scores, strict=True):
+            writer.add(with_score(row, score), replace(payload, reason=score.reason))
     await asyncio.to_thread(writer.sync)
     writer.waiting.clear()
 

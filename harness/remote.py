@@ -27,7 +27,7 @@ MIRROR = Path("results/.remote/s3")
 PROBE = ".gapbench"
 """Written beside the runs before one begins: a store that refuses is found out before anything is spent."""
 _SYNCED = ".synced.json"
-_STAYS_HERE = re.compile(r"run\.lock|journal-.*|waiting-.*|.*\.tmp|\.synced\.json")
+_STAYS_HERE = re.compile(r"run\.lock|journal-.*|.*\.tmp|\.synced\.json")
 _Stamp = tuple[int, int]
 """Bytes of an object, and the instant at which it was written."""
 
@@ -103,6 +103,8 @@ def fetch(run: Path, *, or_here: bool = False) -> None:
             data = _read(store, f"{place}/{name}")
             _replace(path, data)
             sides.same[name] = (hashlib.sha256(data).hexdigest(), sides.there[name])
+        for name in sides.done:
+            (run / name).unlink(missing_ok=True)
         _remember(run, sides)
 
 
@@ -120,6 +122,8 @@ def send(run: Path) -> str:
         for name in sides.up:
             with store.open_output_stream(f"{place}/{name}") as stream:
                 stream.write((run / name).read_bytes())
+        for name in set(sides.done) & sides.there.keys():
+            store.delete_file(f"{place}/{name}")
         now = _listed(store, place)
         sides.same.update((name, (sides.here[name], now[name])) for name in sides.up if name in now)
         _remember(run, sides)
@@ -150,6 +154,7 @@ class _Sides:
         same: Hash and stamp of each when both sides were last the same.
         up: Names to be copied there, in this order.
         down: Names to be copied here, in this order.
+        done: Names of answers that waited for their score, on one side only now: that side has their rows.
     """
 
     here: dict[str, str]
@@ -157,6 +162,7 @@ class _Sides:
     same: dict[str, tuple[str, _Stamp]]
     up: list[str]
     down: list[str]
+    done: list[str]
 
 
 def _compared(store: fs.FileSystem, place: str, run: Path) -> _Sides:
@@ -171,15 +177,22 @@ def _compared(store: fs.FileSystem, place: str, run: Path) -> _Sides:
         if path.is_file() and not _STAYS_HERE.fullmatch(path.name)
     }
     there, known = _listed(store, place), _known(run)
-    same, up, down = dict(known), [], []
-    # What is still in a journal, or waits for its score, has been paid for and is nowhere else.
-    unsent = [*run.glob("journal-*"), *run.glob("waiting-*")]
-    new_here, new_there = [path.name for path in unsent if path.stat().st_size], []
+    same, up, down, done = dict(known), [], [], []
+    # Rows that are still in a journal have been paid for and are nowhere else.
+    new_here, new_there = [path.name for path in run.glob("journal-*") if path.stat().st_size], []
     for name in sorted({*here, *there}, key=_order):
         mine, theirs = here.get(name), there.get(name)
         was_mine, was_theirs = known.get(name, (None, None))
         is_new_here, is_new_there = mine not in {None, was_mine}, theirs not in {None, was_theirs}
-        if mine is None:
+        if (
+            name.startswith("waiting-")
+            and name in known
+            and (mine is None or (theirs is None and mine == was_mine))
+        ):
+            # One side has scored its answers; another file may have the name later.
+            done.append(name)
+            del same[name]
+        elif mine is None:
             down.append(name)
         elif theirs is None:
             up.append(name)
@@ -203,7 +216,7 @@ def _compared(store: fs.FileSystem, place: str, run: Path) -> _Sides:
             f"here {_few(new_here)}): nothing is copied. `bench report {run}` shows what is here; move that folder away "
             "to go on with what is there"
         )
-    return _Sides(here, there, same, up, down)
+    return _Sides(here, there, same, up, down, done)
 
 
 def _order(name: str) -> tuple[bool, bool, str]:

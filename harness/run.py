@@ -151,8 +151,8 @@ class _Conductor:
         for line in self.writer.mended:
             self.watcher.tell(line)
         if self.left:
-            self.watcher.tell(f"scoring {len(self.left)} answers that an earlier session left")
-            await finish(self.left, self.plan.cells, self.writer, self.scorers)
+            cells = self.plan.cells
+            await finish(self.left, cells, self.writer, self.scorers, self.watcher, self.halt)
         for model in self.plan.models:
             if self.halt.reason is not None:
                 return
@@ -285,6 +285,9 @@ class _Conductor:
                     reports = await stage.perform(
                         cell, crew, todo, marking.take, halt, seed=self.plan.seed, zero_s=clock.zero_s
                     )
+            except BaseException:
+                marking.let_go()
+                raise
             finally:
                 wall_s = wire.now() - clock.zero_s
                 await marking.settle()

@@ -242,6 +242,12 @@ BAD = [
     (["run", "none.yaml"], "none.yaml: no such file"),
     (["run", "suite.yaml", "--model", "nobody"], "--model 'nobody' is not in suite.yaml; it has: open, closed"),
     (["run", "suite.yaml", "--model", "nobody:x"], "no runner 'nobody' is installed"),
+    (["run", "suite.yaml", "--model", "openai:"], "'openai:' is no runner:model@url; after openai: goes a name"),
+    (["run", "suite.yaml", "--model", "vllm:x@host"], "after @ an address with http:// or https://"),
+    (
+        ["plan", "suite.yaml", "--model", "vllm:a/sim", "--model", "vllm:b/sim"],
+        "--model 'vllm:b/sim': another is called 'sim' too",
+    ),
     (["run", "suite.yaml", "--task", "sum"], "--task 'sum' is not in suite.yaml; did you mean 'sums'?"),
     (["run", "suite.yaml", "--limit", "0"], "--limit"),
     (["run", "suite.yaml", "--yes", "--out", "q.jsonl"], "cannot write results to q.jsonl/"),

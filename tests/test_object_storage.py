@@ -430,3 +430,42 @@ def test_results_may_lie_in_a_folder_with_a_colon(at: pytest.MonkeyPatch) -> Non
     assert 0 == invoke(["score", str(run), "--scorer", "exact"])
     assert 0 == invoke(["report", str(run), "--csv", "a:b.csv", "--parquet", "a:b.parquet"])
     assert 0 == invoke(["runs", "verify", str(run)])
+
+
+def test_answers_that_wait_for_their_score_go_along(
+    sent: Path, store: fs.S3FileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever goes on elsewhere scores them; then they wait on neither side."""
+    (sent / "waiting-00001.jsonl").write_text("answers")
+    send(sent)
+    assert "answers" == text(store, "waiting-00001.jsonl")
+
+    elsewhere = tmp_path / "another machine"
+    elsewhere.mkdir()
+    with monkeypatch.context() as there:
+        there.chdir(elsewhere)
+        fetch(sent)
+        (sent / "waiting-00001.jsonl").unlink()
+        (sent / "attempts-00002.parquet").write_text("their rows")
+        send(sent)
+    fetch(sent)
+
+    assert not (sent / "waiting-00001.jsonl").exists()
+    assert "their rows" == (sent / "attempts-00002.parquet").read_text()
+    assert "waiting-00001.jsonl" not in {
+        info.base_name for info in store.get_file_info(fs.FileSelector("bench/nightly/one"))
+    }
+
+
+def test_another_file_of_waiting_answers_by_the_same_name_is_kept(sent: Path, store: fs.S3FileSystem) -> None:
+    """The first was scored and sent; a later session left others under its number."""
+    waiting = sent / "waiting-00001.jsonl"
+    waiting.write_text("answers")
+    send(sent)
+    waiting.unlink()
+    send(sent)
+    waiting.write_text("others")
+    fetch(sent)
+    send(sent)
+
+    assert "others" == waiting.read_text() == text(store, "waiting-00001.jsonl")

@@ -294,12 +294,16 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
     from harness.commands.remote import sent, shown
     from harness.commands.results import print_tables
     from harness.report import units
+    from harness.store import attempts_of, left_waiting, numbered
 
     incomplete = manifest["state"] != "complete"
     page = folder / "report.html"
     is_large = sum(cell["planned"] for cell in manifest["cells"]) > LARGE_RUN
+    # The page comes first: a terminal that has vanished ends the printing.
     if is_large:
         _apart(folder, page, quiet=quiet)
+    else:
+        _page(folder, page)
     if not quiet:
         if not is_large:
             print_tables([folder], console)
@@ -307,8 +311,6 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
             console.print(
                 f"Answers wait for their judge:  bench judge {shown(folder)}", highlight=False, soft_wrap=True
             )
-    if not is_large:
-        _page(folder, page)
     if quiet:
         click.echo(str(folder))
     else:
@@ -326,6 +328,9 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
     for line in dead:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if incomplete:
+        if numbered(folder, "waiting"):
+            waits = len(left_waiting(folder, attempts_of(folder)))
+            console.print(f"{waits} answers are paid for and wait for their score.", highlight=False)
         console.print(
             f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
             f"  bench run --resume {folder.name}"
@@ -355,9 +360,9 @@ def _shown(folder: Path, page: Path, *, quiet: bool) -> None:
 
     from harness.commands.results import print_tables
 
+    _page(folder, page)
     if not quiet:
         print_tables([folder], Console())
-    _page(folder, page)
 
 
 def _page(folder: Path, page: Path) -> None:

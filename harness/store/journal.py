@@ -86,7 +86,8 @@ class Journal:
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise self._failure
+            # A new one: the same raised by hundreds of senders would carry the traceback of each.
+            raise OSError(self._failure.errno, self._failure.strerror)
 
     def _is_due(self) -> bool:
         return self._unsynced >= SYNC_ROWS or self._is_pressed or self._is_closing

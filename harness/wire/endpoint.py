@@ -34,6 +34,7 @@ async def reach(base_url: str, session: Session) -> None:
     host, port = url.hostname or "", url.port or _PORTS.get(url.scheme, 80)
     # Of a proxy only host and port are said: its address may hold a password.
     place = f"{host}:{port}, the proxy for {base_url}," if proxy else f"{host}:{port}"
+    cure = "start the server, or mend base_url"
     for is_last in (False, True):
         try:
             async with asyncio.timeout(session.connect_timeout_s):
@@ -42,6 +43,7 @@ async def reach(base_url: str, session: Session) -> None:
             why = f"no connection within {session.connect_timeout_s:g} s"
         except socket.gaierror as exc:
             why = f"no address is known of {host!r}: {exc.strerror}"
+            cure = "check the name, the network and HTTPS_PROXY"
         except OSError as exc:
             why = _said(exc)
             if not is_last:
@@ -50,7 +52,7 @@ async def reach(base_url: str, session: Session) -> None:
                 continue
         else:
             return
-        raise SetupError(f"{place} cannot be reached: {why}; start the server, or mend base_url")
+        raise SetupError(f"{place} cannot be reached: {why}; {cure}")
 
 
 async def _connect(host: str, port: int) -> None:

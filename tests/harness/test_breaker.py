@@ -8,6 +8,11 @@ import pytest
 
 from harness.breaker import Breaker
 from harness.conduct import BreakerDocument
+from harness.gate import FREE, Gate
+from harness.load import Halt, Retries
+from harness.spending import RetryBudget
+from harness.values import Failure, Usage
+from tests.makers import model
 
 
 def breaker(said: list[str] | None = None, waits: list[float] | None = None, **rule: int) -> Breaker:
@@ -147,3 +152,28 @@ def test_a_late_failure_is_no_probe() -> None:
         made.took("server", "go")
 
     assert "open" == made.state
+
+
+def test_a_wrong_key_is_no_outcome_of_the_first_requests() -> None:
+    """Four at once are refused: each is to be tried again until it is sure, and then none stands."""
+    gate = Gate(model(), Retries(attempts=1), RetryBudget(), BreakerDocument(), None, Halt(), lambda _: None)
+    refused = Failure("auth", "no", None)
+    said = []
+    for _ in range(4):
+        gate.count(FREE, refused, Usage())
+        said.append(gate.verdict(refused, 1))
+
+    assert [(False, True), (False, True), (False, False), (False, False)] == said
+
+
+def test_a_request_that_alone_is_forbidden_ends() -> None:
+    """Others are answered, so the key is right: after three tries its failure stands."""
+    gate = Gate(model(), Retries(attempts=1), RetryBudget(), BreakerDocument(), None, Halt(), lambda _: None)
+    refused = Failure("auth", "no", None)
+    said = []
+    for tries in (1, 2, 3):
+        gate.count(FREE, None, Usage())
+        gate.count(FREE, refused, Usage())
+        said.append(gate.verdict(refused, tries))
+
+    assert [(False, True), (False, True), (True, False)] == said

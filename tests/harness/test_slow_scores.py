@@ -18,9 +18,9 @@ from harness.errors import DiskError
 from harness.grading import Judge
 from harness.load import Halt
 from harness.manifest import add_stretch, opening
-from harness.plan import Planned
+from harness.plan import Load, Planned
 from harness.run import Settings, run
-from harness.store import RunWriter, left_waiting, numbered, read_manifest
+from harness.store import RunWriter, attempts_of, left_waiting, numbered, read_manifest
 from harness.store.waiting import Waiting
 from harness.values import Attempt, Payload, Score
 from harness.verify import verify
@@ -219,3 +219,57 @@ def test_a_changed_suites_run_takes_up_what_waits(tmp_path: Path) -> None:
     assert (1, 1) == (kept, len(second.calls))
     assert ["correct"] * 2 == list(rows["outcome"])
     assert {"new"} == set(rows["run_id"])
+
+
+def test_a_full_disk_is_told_before_the_backlog_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first score cannot be kept: of twenty that wait, those not begun are left to the next session."""
+    begun: list[str] = []
+
+    def score(answer: str, planned: Planned) -> Score:
+        begun.append(answer)
+        return RIGHT
+
+    def add(self: RunWriter, row: Attempt, texts: Payload) -> None:
+        raise DiskError("full")
+
+    slow(monkeypatch, score)
+    monkeypatch.setattr(RunWriter, "add", add)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    runner = ScriptedRunner(model(), ANSWERS)
+    with pytest.raises(DiskError):
+        go(tmp_path, plan(count=20, load=Load("concurrency", 20)), {"m": runner})
+
+    assert len(begun) < 20
+    assert len(runner.calls) == len(left_waiting(tmp_path, ()))
+
+
+def test_an_interruption_ends_the_scoring_of_what_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Halted at the first score: eight are scored together, the others wait on."""
+    made = plan(count=20)
+    with RunWriter(tmp_path) as writer:
+        for number in range(20):
+            row = attempt(sample_id=f"s{number}", outcome="unscored", score=None, answer=None)
+            writer.waiting.hold(row, payload(row))
+        writer.write_manifest(go(tmp_path / "other", made, {"m": ScriptedRunner(model(), ANSWERS)})[0])
+    halt = Halt()
+
+    def score(answer: str, planned: Planned) -> Score:
+        halt.now("interrupted")
+        return RIGHT
+
+    slow(monkeypatch, score)
+
+    async def main() -> None:
+        with RunWriter(tmp_path) as writer:
+            resumed = read_manifest(tmp_path)
+            runner = ScriptedRunner(model(), ANSWERS)
+            await run(made, {"m": runner}, writer, FAST, Watch(), halt, resumed=resumed)
+
+    asyncio.run(main())
+
+    assert 8 == len(frame(tmp_path))
+    assert 12 == len(left_waiting(tmp_path, attempts_of(tmp_path)))

@@ -88,3 +88,12 @@ def test_a_spreadsheet_runs_no_cell() -> None:
 def test_small_p_values_are_only_said_to_be() -> None:
     """No false digits."""
     assert (units.p_value(0.0004), units.p_value(0.0312)) == ("<0.001", "0.031")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(-3.0, -1.0, "-$3.00 to -$1.00"), (-3.0, 1.0, "-$3.00 to +$1.00"), (1.0, 3.0, "+$1.00 to 3.00")],
+)
+def test_a_bound_in_dollars_keeps_its_minus(low: float, high: float, said: str) -> None:
+    """Only what two bounds have in common is said once, and a minus never."""
+    assert said == units.interval("usd", low, high)
