@@ -9,6 +9,7 @@ import pytest
 
 from harness.cli import invoke
 from harness.store import read_attempts
+from harness.store.overlay import tables
 
 SUITE = """\
 name: judged
@@ -76,6 +77,7 @@ def test_judging_again_asks_nothing_twice(folder: Path, capsys: pytest.CaptureFi
 
     assert "24 answers graded by jury" in capsys.readouterr().out
     assert 24 == len(read_attempts([judging.parent], ["attempt"]))
+    assert ["scores-00001.parquet"] == [path.name for path in tables(folder)]
 
 
 def test_an_arena_is_judged_in_both_orders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,12 +99,15 @@ def test_an_unknown_judge_is_one_line(folder: Path, capsys: pytest.CaptureFixtur
 
 
 def test_answers_are_scored_again_and_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`contains` instead of the judge; --undo takes it back."""
+    """`contains` instead of the judge, asked twice; one --undo takes it back."""
     before = read_attempts([folder], ["scorer"])["scorer"].tolist()
+    assert 0 == invoke(["score", str(folder), "--scorer", "contains"])
     assert 0 == invoke(["score", str(folder), "--scorer", "contains"])
     during = set(read_attempts([folder], ["scorer"])["scorer"])
     assert 0 == invoke(["score", str(folder), "--undo"])
 
     assert {"contains"} == during
     assert before == read_attempts([folder], ["scorer"])["scorer"].tolist()
-    assert "strong  capitals: 12 answers, 100.0 % to 100.0 %, 0 outcomes changed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "strong  capitals: 12 answers, 100.0 % to 100.0 %, 0 outcomes changed" in said
+    assert 1 == said.count("nothing new: these scores are read over the run already")

@@ -93,6 +93,18 @@ def test_tiers_and_advice_of_a_run(finished: Path, capsys: pytest.CaptureFixture
     assert "Recommendation" in said(capsys, "advise", "--volume", "50M")
 
 
+def test_advice_prices_the_closed_model_that_was_measured(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """$5 and $25 a million as its suite says, and not the default's list price."""
+    advice = json.loads(said(capsys, "advise", "--run", str(finished), "--volume", "50M", "--json"))
+
+    assert any("closed at the suite's price, $5.00 in, $25.0 out" in line for line in advice["assumed"]), (
+        advice["assumed"]
+    )
+    assert not any("claude-opus" in line for line in advice["assumed"])
+
+
 def test_cost_shows_three_legs_and_what_ifs(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Closed, hosted and self in the table; a what-if below it."""
     output = said(capsys, "cost", str(finished), "--what-if", "batch")

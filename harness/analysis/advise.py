@@ -108,7 +108,7 @@ def advise(
     because: list[str] = []
     change: list[str] = []
     choice = _by_cost(situation, answer, because, change)
-    measured = None if gaps is None else _accuracy(gaps)
+    measured = None if gaps is None else accuracy_gap(gaps)
     if situation.customisation == "fine-tuning" and choice == "closed API":
         choice = "hosted open model" if _usd(answer, "hosted") is not None else "self-hosted open model"
         because.append(
@@ -188,7 +188,8 @@ def _by_cost(situation: Situation, answer: Tco, because: list[str], change: list
     return "self-hosted open model"
 
 
-def _accuracy(gaps: GapTable) -> dict[str, Any] | None:
+def accuracy_gap(gaps: GapTable) -> dict[str, Any] | None:
+    """Return the row of accuracy that the advice rests on: over all tasks where there is one. None: none was measured."""
     rows = [
         row for row in records(gaps.frame) if row["metric"] == "accuracy" and row["gap_points"] is not None
     ]

@@ -24,7 +24,8 @@ from harness.store import read_attempts
 RESAMPLES = 1_000
 _RIDGE = 1e-2
 _TELLING_LOGITS = 8.0
-"""Odds of three thousand to one for length alone: then it separates the outcomes, and the fit has no finite answer."""
+"""Odds of three thousand to one for a style alone: then it separates the outcomes, and the fit has no finite answer."""
+_LENGTH, _FIRST = "length", "being shown first"
 _OUTCOMES = {"first": 1.0, "second": 0.0, "tie": 0.5}
 BATTLES = ("task", "sample_id", "repeat", "first", "second", "outcome", "chars_first", "chars_second")
 
@@ -35,8 +36,10 @@ class Arena:
 
     Attributes:
         frame: One row for each model, strongest first: ``model_id``, ``weights``, ``elo`` with ``elo_low`` and ``elo_high`` (95 %, requests
-            resampled), ``battles``, ``wins``, ``ties``, ``losses``, ``win_rate`` (ties as half), ``simulated``.
-        gap: Best closed minus best open: ``closed``, ``open``, ``elo``, ``elo_low``, ``elo_high``, ``win_rate``. None: one side is missing.
+            resampled), ``battles``, ``wins``, ``ties``, ``losses``, ``win_rate`` (the share won, ties as
+            half), ``simulated``.
+        gap: Best closed minus best open: ``closed``, ``open``, ``elo``, ``elo_low``, ``elo_high``, ``win_rate`` (expected at
+            that Elo). None: one side is missing.
         preference: ``judge`` or ``score``.
         judges: Names of the judges.
         length_elo: Elo that an answer gains by being all there is of both texts instead of none; what was taken out. None: not fitted.
@@ -199,14 +202,20 @@ def _rated(
             return bradley_terry(first, second, outcome, len(names), ridge=_RIDGE, **fit)
 
     found = fitted(style)
-    length_elo, first_elo = (None, None) if style is None else map(float, found.effects * ELO_PER_LOGIT)
-    if style is not None and abs(found.effects[0]) > _TELLING_LOGITS:
-        found = fitted(style[:, 1:])
-        length_elo, first_elo = None, float(found.effects[0] * ELO_PER_LOGIT)
+    taken_out = [] if style is None else [_LENGTH, _FIRST]
+    telling: list[str] = []
+    while style is not None and (beyond := np.abs(found.effects) > _TELLING_LOGITS).any():
+        # Of two, length first: both orders are asked, so being first cannot pass for strength.
+        place = int(beyond.argmax())
+        telling.append(taken_out.pop(place))
+        style = np.delete(style, place, axis=1)
+        found = fitted(style)
+    if telling:
         warnings.append(
-            "length alone tells the winners from the losers, so its effect cannot be told from strength; "
-            "the ratings are not corrected for it"
+            f"{' or '.join(telling)} alone tells the winners from the losers, so its effect cannot be told from "
+            "strength; the ratings are not corrected for it"
         )
+    effects = dict(zip(taken_out, (found.effects * ELO_PER_LOGIT).tolist(), strict=True))
     rows = [_row(runs, name, place, found, first, second, outcome) for name, place in code.items()]
     frame = (
         pd.DataFrame(rows, columns=columns)
@@ -218,8 +227,8 @@ def _rated(
         _gap(frame, code, found),
         preference,
         judges,
-        length_elo,
-        first_elo,
+        effects.get(_LENGTH),
+        effects.get(_FIRST),
         _contradicted(battles) if preference == "judge" else None,
         unread,
         simulated,

@@ -12,7 +12,7 @@ from harness.analysis.quantity import Quantity, quantity
 from harness.analysis.scenario import UNITS, Scenario
 from harness.analysis.throughput import Throughput, published
 from harness.errors import InputError
-from harness.prices import GpuPrice, UnitPrices, Unpriced, gpu_price, hosts, lookup
+from harness.prices import GpuPrice, Quote, UnitPrices, Unpriced, gpu_price, hosts, lookup
 from harness.tco import DemandDocument, LegDocument, OwnDocument, TcoDocument
 
 DEFAULT_THROUGHPUT = "llama-3.3-70b-2xh100"
@@ -51,6 +51,7 @@ def scenario(
     throughput: Throughput | None = None,
     measured: Mapping[str, Quantity] | None = None,
     labels: Mapping[str, str] | None = None,
+    closed: tuple[str, Quote] | None = None,
     folder: Path = Path(),
 ) -> Scenario:
     """Return the scenario of a ``tco:`` block.
@@ -61,6 +62,7 @@ def scenario(
         throughput: A replica as measured; the block's own ``capacity`` stands above it.
         measured: Inputs measured by a run, such as ``closed_usd_per_mtok``; the block's own stand above them.
         labels: What the legs of ``measured`` are, by leg.
+        closed: Id and price of the closed model whose answers were measured; the block's own stands above it.
         folder: What a demand's CSV file is relative to.
 
     Raises:
@@ -85,7 +87,8 @@ def scenario(
         if asked is None and f"{leg}_usd_per_mtok" in found:
             continue
         found.pop(f"{leg}_usd_per_mtok", None)
-        names[leg] = _leg(leg, asked, given.weights or DEFAULT_WEIGHTS, at, found, notes)
+        price, names[leg] = _priced(leg, asked, given.weights or DEFAULT_WEIGHTS, at, closed, notes)
+        _leg(leg, asked, price, at, found)
     _servers(given, base, found)
     names["self"] = _self_words(base, found, owned=given.own is not None)
     own = given.own
@@ -163,14 +166,9 @@ def _peak(given: DemandDocument, course: Demand) -> Quantity:
 
 
 def _leg(
-    leg: str,
-    asked: LegDocument | None,
-    weights: str,
-    at: date,
-    found: dict[str, Quantity],
-    notes: list[str],
-) -> str:
-    """Put the prices of an API leg into ``found`` and return what it is in words."""
+    leg: str, asked: LegDocument | None, price: UnitPrices | None, at: date, found: dict[str, Quantity]
+) -> None:
+    """Put the prices of an API leg into ``found``."""
     if asked is not None and asked.input_usd_per_mtok is not None:
         for key, name in (("input", "input"), ("cached_input", "cached"), ("output", "output")):
             amount = _plain(getattr(asked, f"{key}_usd_per_mtok"))
@@ -180,11 +178,8 @@ def _leg(
                 raise InputError(f"tco.{leg} gives an input price and no output price; give both")
         if asked.batch_factor is not None:
             found[f"{leg}_batch_factor"] = quantity(_plain(asked.batch_factor), "share of the price")
-        return asked.model or "prices given"
-    price = _listed(leg, asked, weights, at)
-    if isinstance(price, Unpriced):
-        notes.append(f"{leg}: no price: {price.reason}")
-        return "no price known"
+    if price is None:
+        return
     rates = price.rates_for(int(found["input_tokens"].value))
     source = f"{price.source}: {price.detail}"
     classes = {"input": rates.input, "cached": rates.cached_input, "output": rates.output}
@@ -200,7 +195,35 @@ def _leg(
             found[f"{leg}_batch_factor"] = Quantity(
                 factor, "share of the price", source=source, as_of=at, kind="published"
             )
-    return f"{price.model} at {price.provider}"
+
+
+def _priced(
+    leg: str,
+    asked: LegDocument | None,
+    weights: str,
+    at: date,
+    closed: tuple[str, Quote] | None,
+    notes: list[str],
+) -> tuple[UnitPrices | None, str]:
+    """Return the listed price of an API leg and what it is in words; None where prices are given, or none is known."""
+    if asked is not None and asked.input_usd_per_mtok is not None:
+        return None, asked.model or "prices given"
+    if leg == "closed" and asked is None and closed is not None:
+        model_id, quote = closed
+        if isinstance(quote, UnitPrices):
+            at_whose = (
+                "the suite's price"
+                if quote.provider is None
+                else f"the price of {quote.model} at {quote.provider}"
+            )
+            return quote, f"{model_id} at {at_whose}"
+        why = quote.reason if isinstance(quote, Unpriced) else "it is paid by the GPU-hour"
+        notes.append(f"{model_id} was measured; the dollars are of {DEFAULT_CLOSED[1]} (default): {why}")
+    price = _listed(leg, asked, weights, at)
+    if isinstance(price, Unpriced):
+        notes.append(f"{leg}: no price: {price.reason}")
+        return None, "no price known"
+    return price, f"{price.model} at {price.provider}"
 
 
 def _listed(leg: str, asked: LegDocument | None, weights: str, at: date) -> UnitPrices | Unpriced:

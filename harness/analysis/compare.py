@@ -33,10 +33,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from harness.analysis.change import change_of
-from harness.analysis.frames import Runs, read, records
+from harness.analysis.frames import Runs, read, records, shared_models
 from harness.analysis.paired_runs import Fault, Pairs, Side
 from harness.analysis.rule import Rule
-from harness.errors import ResultsError
 
 COLUMNS = (
     "model_id", "metric", "rule", "base", "new", "change", "low", "high", "limit", "unit", "verdict", "reason",
@@ -106,11 +105,7 @@ def compare(base: Runs | Sequence[Path], new: Runs | Sequence[Path], rules: Sequ
         ResultsError: They share no model.
     """
     before, after = read(base), read(new)
-    if not set(before.models) & set(after.models):
-        raise ResultsError(
-            f"the runs share no model: {', '.join(before.models)} against {', '.join(after.models)}; "
-            "compare runs of one suite"
-        )
+    shared_models(before, after)
     sides = Side.of(before), Side.of(after)
     rows: list[dict[str, Any]] = []
     holes = [

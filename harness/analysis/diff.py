@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.analysis.frames import Runs, codes, floats, plain, read
+from harness.analysis.frames import Runs, codes, floats, load_of, plain, read, shared_models
 from harness.analysis.pricing import bill
 from harness.stats import Floats, paired_difference
 from harness.store import read_attempts
@@ -91,9 +91,10 @@ def diff(first: Sequence[Path], second: Sequence[Path]) -> Diff:
         second: Run folders of B.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is no run, or the runs share no model.
     """
     runs = read(first), read(second)
+    models = shared_models(*runs)
     tables = [_answers(folders) for folders in (first, second)]
     changes = list(_changes(*runs))
     both = tables[0].merge(tables[1], on=_KEY, how="inner", suffixes=("_a", "_b"))
@@ -101,7 +102,6 @@ def diff(first: Sequence[Path], second: Sequence[Path]) -> Diff:
     known = known.assign(cause=_causes(known, {row["what"] for row in changes if row["kind"] == "engine"}))
     right = [(known[f"outcome_{side}"] == "correct").to_numpy() for side in ("a", "b")]
     flips = known[right[0] != right[1]]
-    models = [name for name in runs[0].models if name in runs[1].models]
     usd = _usd(*runs, models)
     rows = []
     for name in models:
@@ -114,6 +114,15 @@ def diff(first: Sequence[Path], second: Sequence[Path]) -> Diff:
         f"{name} is only in one of the two runs"
         for name in dict.fromkeys([*runs[0].models, *runs[1].models])
         if name not in models
+    ]
+    suites = [str(side.manifests[-1]["suite"]) for side in runs]
+    if suites[0] != suites[1]:
+        warnings.append(f"the runs are of two suites: {suites[0]} and {suites[1]}")
+    paired = set(both["model_id"])
+    warnings += [
+        f"{name}: {_unpaired(*(table[table['model_id'] == name] for table in tables))}"
+        for name in models
+        if name not in paired
     ]
     unscored = len(both) - len(known)
     if unscored:
@@ -131,14 +140,45 @@ def diff(first: Sequence[Path], second: Sequence[Path]) -> Diff:
 
 def _answers(folders: Sequence[Path]) -> pd.DataFrame:
     """Return the final measured attempts; of an item that several runs answered, the last."""
-    columns = [*_KEY, "cluster_id", "attempt", "final", "phase", *_TOLD, *_CODE, *_MODEL]
+    columns = [*_KEY, "cell_id", "cluster_id", "attempt", "final", "phase", *_TOLD, *_CODE, *_MODEL]
     frame = read_attempts(folders, columns)
     frame = frame[frame["final"] & (frame["phase"] == "measure")]
-    texts = [*_KEY[:3], "load_kind", "cluster_id", "outcome", "answer", "finish_reason", *_CODE, *_MODEL]
+    texts = [
+        *_KEY[:3],
+        "load_kind",
+        "cell_id",
+        "cluster_id",
+        "outcome",
+        "answer",
+        "finish_reason",
+        *_CODE,
+        *_MODEL,
+    ]
     # Plain texts: categories of two runs do not compare.
     frame = frame.astype(dict.fromkeys(texts, object))
     scored = ~frame["outcome"].isin(["infra", "unscored"]) & frame["score"].notna()
     return frame.assign(scored=scored).drop_duplicates(_KEY, keep="last").reset_index(drop=True)
+
+
+def _unpaired(one: pd.DataFrame, other: pd.DataFrame) -> str:
+    """Return why no request of a model is in both runs: the first part of a request of which they share nothing."""
+    if one.empty or other.empty:
+        return f"run {'A' if one.empty else 'B'} has no measured request of it"
+    sides = [side.assign(load=side["cell_id"].map(load_of)) for side in (one, other)]
+    for column, words in (
+        ("task", "tasks"),
+        ("load", "loads"),
+        ("sample_id", "samples"),
+        ("repeat", "repeats"),
+    ):
+        before, after = (list(dict.fromkeys(side[column].astype(str))) for side in sides)
+        if not set(before) & set(after):
+            return f"no request is in both runs: {words} {_few(before)} against {_few(after)}"
+    return "no request is in both runs: none has the same task, load, sample and repeat"
+
+
+def _few(names: Sequence[str], limit: int = 3) -> str:
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def _causes(known: pd.DataFrame, engines: set[str]) -> list[str]:

@@ -183,6 +183,21 @@ def read(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str]
     return Runs(tuple(folders), manifests, frame, tuple(read_manifest(folder) for folder in judging))
 
 
+def shared_models(first: Runs, second: Runs) -> list[str]:
+    """Return the model ids that both have, in the order of the first.
+
+    Raises:
+        ResultsError: There is none.
+    """
+    shared = [name for name in first.models if name in second.models]
+    if not shared:
+        raise ResultsError(
+            f"the runs share no model: {', '.join(first.models)} against {', '.join(second.models)}; "
+            "compare runs of one suite"
+        )
+    return shared
+
+
 def _runs_at(folder: Path) -> list[Path]:
     """Return the run at a folder, or the runs in it; what is neither comes back, so that reading it says why."""
     return [folder] if (folder / "run.json").exists() else list(runs_in(folder)) or [folder]

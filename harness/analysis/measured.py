@@ -30,15 +30,18 @@ def measured_throughput(
     """
     found = capacity(runs, slo)
     rate = _chosen(found, model_id, task)
-    if rate.rate_rps is None and rate.low_rps is None:
-        raise ResultsError(
-            f"{rate.model_id} on {rate.task}: {rate.words} within {slo}; sweep lower rates, or loosen the limits"
-        )
     levels = found.frame[
         (found.frame["model_id"] == rate.model_id)
         & (found.frame["task"] == rate.task)
         & found.frame["offered_rps"].notna()
     ]
+    if rate.rate_rps is None and rate.low_rps is None:
+        advice = (
+            "send more requests at each rate (a longer duration_s), or sweep higher rates"
+            if levels["passed"].all()
+            else "sweep lower rates, or loosen the limits"
+        )
+        raise ResultsError(f"{rate.model_id} on {rate.task}: {rate.words} within {slo}; {advice}")
     tokens = levels[["input_tokens", "output_tokens"]].mean()
     if tokens.isna().any():
         raise ResultsError(f"{rate.model_id} reported no token counts; capacity in tokens is not known")

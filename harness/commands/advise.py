@@ -14,6 +14,7 @@ from harness.commands.remote import RunPath
 if TYPE_CHECKING:
     from harness.analysis.gap import GapTable
     from harness.analysis.tiers import Tiers
+    from harness.prices import Quote
 
 
 @click.command(
@@ -26,7 +27,7 @@ Examples:
 )
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
 @click.option("--run", "runs", multiple=True, type=RunPath(), metavar="RUN",
-              help="The measured gap and tiers. Repeatable.")  # fmt: skip
+              help="The measured gap, tiers and closed model. Repeatable.")  # fmt: skip
 @click.option(
     "--volume", metavar="TOKENS", help="Tokens a month, such as 50M.  [default: the block's, else 1B]"
 )
@@ -64,10 +65,11 @@ def advise_command(
     from harness.tco import TcoDocument
 
     block = TcoDocument() if suite is None else read_block(suite)
-    asked = asked_scenario(block, Path() if suite is None else suite.parent, settings=settings)
+    gaps, hybrid, closed = _measured(runs)
+    folder = Path() if suite is None else suite.parent
+    asked = asked_scenario(block, folder, settings=settings, closed=closed)
     answer = tco(asked, tokens(volume or block.volume) / 1e6, v_max_mtok=tokens(block.v_max) / 1e6)
     situation = Situation(sensitivity, customisation, engineers, latency)  # type: ignore[arg-type] # click.Choice holds them
-    gaps, hybrid = _measured(runs)
     found = advise(situation, answer, gaps, hybrid)
     if as_json:
         click.echo(json.dumps(found.to_json()))
@@ -79,11 +81,14 @@ def advise_command(
     Console().print(advice.advice_lines(found))
 
 
-def _measured(runs: tuple[Path, ...]) -> tuple[GapTable | None, Tiers | None]:
+def _measured(runs: tuple[Path, ...]) -> tuple[GapTable | None, Tiers | None, tuple[str, Quote] | None]:
+    """Return the gap, the tiers, and the closed model of the gap with its price."""
     if not runs:
-        return None, None
+        return None, None, None
+    from harness.analysis.advise import accuracy_gap
     from harness.analysis.frames import read
     from harness.analysis.gap import gap
+    from harness.analysis.pricing import bill
     from harness.analysis.tiers import tiers
     from harness.commands.results import run_folders
     from harness.errors import ResultsError
@@ -94,4 +99,9 @@ def _measured(runs: tuple[Path, ...]) -> tuple[GapTable | None, Tiers | None]:
     except ResultsError:
         # Too few shared tasks for thresholds: the gap alone decides.
         hybrid = None
-    return gap(read_runs), hybrid
+    gaps = gap(read_runs)
+    measured = accuracy_gap(gaps)
+    if measured is None:
+        return gaps, hybrid, None
+    model_id = str(measured["closed_model"])
+    return gaps, hybrid, (model_id, bill(read_runs).quotes[model_id])

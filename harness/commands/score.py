@@ -93,7 +93,7 @@ def score_command(
     if not dry_run:
         written_to = write_scores(folder, rows)
         if not as_json:
-            click.echo(str(written_to))
+            click.echo(str(written_to or "nothing new: these scores are read over the run already"))
         sent(folder, quiet=as_json)
 
 

@@ -14,6 +14,7 @@ from harness.commands.remote import RunPath
 
 if TYPE_CHECKING:
     from harness.analysis.scenario import Scenario
+    from harness.prices import Quote
     from harness.slo import Slo
     from harness.tco import TcoDocument
 
@@ -130,14 +131,18 @@ def asked_scenario(
     model_id: str | None = None,
     task: str | None = None,
     settings: tuple[str, ...] = (),
+    closed: tuple[str, Quote] | None = None,
 ) -> Scenario:
-    """Return the scenario of a block, of what runs measured, and of settings from the command line."""
+    """Return the scenario of a block, of what runs measured, and of settings from the command line.
+
+    ``closed`` is the id and price of the closed model whose answers were measured.
+    """
     from harness.analysis.assumptions import scenario
     from harness.analysis.quantity import Quantity, parse_setting
     from harness.analysis.scenario import UNITS
 
     given: dict[str, Any] = {} if not runs else _measured(runs, slo, model_id, task)
-    found = scenario(block, at=datetime.now(UTC).date(), folder=folder, **given)
+    found = scenario(block, at=datetime.now(UTC).date(), closed=closed, folder=folder, **given)
     changed = {}
     for setting in settings:
         name, value, low, high = parse_setting(setting)

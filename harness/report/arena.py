@@ -21,7 +21,7 @@ def arena_table(arena: Arena) -> RenderableType:
     )
     heads = [
         Column("model", words=True, least=16),
-        *map(Column, ("Elo", "95 %", "win rate", "won / tied / lost")),
+        *map(Column, ("Elo", "95 %", "won %", "won / tied / lost")),
     ]
     table = Fitted(f"Arena: {how}", heads, simulated=arena.simulated)
     for row in arena.frame.to_dict(orient="records"):
@@ -29,7 +29,7 @@ def arena_table(arena: Arena) -> RenderableType:
             Text(units.clean(row["model_id"]), style=_STYLES.get(str(row["weights"]), "")),
             f"{row['elo']:.0f}",
             f"{row['elo_low']:.0f} to {row['elo_high']:.0f}",
-            units.percent(row["win_rate"]),
+            f"{row['win_rate'] * 100:.1f}",
             f"{row['wins']} / {row['ties']} / {row['losses']}",
         )
     said: list[RenderableType] = [table]
@@ -42,14 +42,10 @@ def arena_table(arena: Arena) -> RenderableType:
                 style="bold",
             )
         )
-    if arena.first_elo is not None:
-        length = "" if arena.length_elo is None else f", {arena.length_elo:+.0f} for length"
-        said.append(
-            Text(
-                f"Taken out of the ratings: {arena.first_elo:+.0f} Elo for being shown first{length}.",
-                style="dim",
-            )
-        )
+    effects = (("being shown first", arena.first_elo), ("length", arena.length_elo))
+    taken_out = [f"{elo:+.0f} Elo for {name}" for name, elo in effects if elo is not None]
+    if taken_out:
+        said.append(Text(f"Taken out of the ratings: {', '.join(taken_out)}.", style="dim"))
     if arena.contradicted is not None:
         said.append(
             Text(

@@ -22,7 +22,7 @@ def diff_table(found: Diff, limit: int = 20) -> RenderableType:
     if found.changes:
         parts.append(Text("Changed between the runs", "bold"))
         parts += [Text(f"  {line}") for row in found.changes for line in _change(row)]
-    else:
+    elif any(row["n_pairs"] for row in found.models):
         parts.append(Text("Nothing that is recorded changed between the runs."))
     if len(found.flips):
         parts.append(_flips(found, limit))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from harness.stats.resampling import SEED
 from harness.stats.shares import Floats, Ints
@@ -22,7 +23,8 @@ ELO_CENTRE = 1_000.0
 _STEPS = 100
 _TOLERANCE = 1e-12
 _RESAMPLE_RIDGE = 1e-3
-"""Where a resample has a player who never loses, this keeps its strength large instead of infinite."""
+"""Where a resample has a player who never loses, or a covariate that tells every winner, this keeps its estimate
+large instead of infinite."""
 
 
 class Strengths(NamedTuple):
@@ -67,7 +69,7 @@ def elo_win_rate(gap: float) -> float:
 
     Elo, The Rating of Chessplayers (1978): 1 / (1 + 10^(-gap / 400)).
     """
-    return 1 / (1 + math.pow(10, -gap / 400))
+    return float(special.expit(gap / ELO_PER_LOGIT))
 
 
 def bradley_terry(
@@ -122,13 +124,15 @@ def bradley_terry(
     of_kind = of_kind.ravel()
     x, y = kinds[:, :-1], kinds[:, -1]
     weights = np.bincount(of_kind, minlength=len(kinds)).astype(np.float64)
-    found, covariance = _fit(x, y, weights, players, ridge)
+    penalty = np.repeat([ridge, 0.0], [players, extra.shape[1]])
+    found, covariance = _fit(x, y, weights, players, penalty)
     errors = np.sqrt(np.maximum(np.diag(covariance)[:players], 0.0))
     logits, effects = found[:players], found[players:]
     elo = ELO_CENTRE + ELO_PER_LOGIT * logits
     if resamples <= 0:
         return Strengths(logits, elo, None, None, errors, effects, None, None, None)
-    drawn = _resampled(x, y, of_kind, clusters, players, max(ridge, _RESAMPLE_RIDGE), found, resamples, seed)
+    kept_finite = np.maximum(penalty, _RESAMPLE_RIDGE)
+    drawn = _resampled(x, y, of_kind, clusters, players, kept_finite, found, resamples, seed)
     draws = ELO_CENTRE + ELO_PER_LOGIT * drawn[:, :players]
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     effects_low, effects_high = np.quantile(drawn[:, players:], [0.025, 0.975], axis=0)
@@ -136,7 +140,7 @@ def bradley_terry(
 
 
 def _fit(
-    x: Floats, y: Floats, weights: Floats, players: int, ridge: float, start: Floats | None = None
+    x: Floats, y: Floats, weights: Floats, players: int, penalty: Floats, start: Floats | None = None
 ) -> tuple[Floats, Floats]:
     """Return the estimates, strengths summing to zero, and their covariance; Newton's method, halved steps."""
     width = x.shape[1]
@@ -144,8 +148,6 @@ def _fit(
     # Strengths are known up to a constant: fix their sum by a term that is zero at the solution.
     level = np.zeros((width, width))
     level[:players, :players] = weights.sum() / players**2
-    penalty = np.zeros(width)
-    penalty[:players] = ridge
 
     def loss(at: Floats) -> float:
         eta = x @ at
@@ -154,7 +156,7 @@ def _fit(
 
     here = loss(beta)
     for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-(x @ beta)))
+        p = special.expit(x @ beta)
         gradient = x.T @ (weights * (p - y)) + penalty * beta + level @ beta
         hessian = (x.T * (weights * p * (1 - p))) @ x + np.diag(penalty) + level
         step = _solve(hessian, gradient)
@@ -167,7 +169,7 @@ def _fit(
         here = there
         if np.abs(step).max() * size < _TOLERANCE:
             break
-    p = 1 / (1 + np.exp(-(x @ beta)))
+    p = special.expit(x @ beta)
     hessian = (x.T * (weights * p * (1 - p))) @ x + np.diag(penalty) + level
     beta[:players] -= beta[:players].mean()
     covariance = np.linalg.pinv(hessian)
@@ -191,7 +193,7 @@ def _resampled(
     of_kind: Ints,
     clusters: Ints | None,
     players: int,
-    ridge: float,
+    penalty: Floats,
     start: Floats,
     resamples: int,
     seed: int,
@@ -210,7 +212,7 @@ def _resampled(
         drawn = np.stack([np.bincount(of_kind, weights=row[codes], minlength=kinds) for row in times])
     for number, weights in enumerate(drawn):
         there = weights > 0
-        out[number] = _fit(x[there], y[there], weights[there], players, ridge, start)[0]
+        out[number] = _fit(x[there], y[there], weights[there], players, penalty, start)[0]
     return out
 
 

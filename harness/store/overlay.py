@@ -23,24 +23,34 @@ LAID_OVER = ("scorer", "outcome", "score", "answer", "isolation")
 """Columns of the attempt row that a later score replaces; of the payload it replaces ``reason``."""
 
 
-def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    """Write one more table of scores and return it.
+def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
+    """Write one more table of scores and return it; None: they are what is read already, so none is written.
+
+    A copy would be what taking back the newest table takes back.
 
     Args:
         run: The run folder.
         rows: One for each attempt that was scored, with the columns of :data:`harness.schema.SCORE_SCHEMA`.
 
     Raises:
-        ResultsError: It cannot be written.
+        ResultsError: It cannot be written, or an older table cannot be read.
     """
+    table = pa.Table.from_pylist(list(rows), schema=SCORE_SCHEMA)
+    stands = pa.Table.from_pandas(read_scores(run), schema=SCORE_SCHEMA, preserve_index=False)
+    known = _by_key(stands)
+    if all(known.get(key) == row for key, row in _by_key(table).items()):
+        return None
     number = max((int(path.stem.rsplit("-", 1)[1]) for path in tables(run)), default=0) + 1
     final = run / f"scores-{number:05d}.parquet"
-    table = pa.Table.from_pylist(list(rows), schema=SCORE_SCHEMA)
     try:
         write_table(final, table)
     except OSError as exc:
         raise ResultsError(f"cannot write {final}: {exc.strerror or exc}; make room and score again") from exc
     return final
+
+
+def _by_key(table: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return {tuple(row[name] for name in KEY): row for row in table.to_pylist()}
 
 
 def tables(run: Path) -> list[Path]:

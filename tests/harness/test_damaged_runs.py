@@ -16,6 +16,7 @@ import pytest
 
 from harness.carry import carry
 from harness.errors import LostError, ResultsError
+from harness.schema import SCORE_SCHEMA
 from harness.store import RunTail, RunWriter, read_attempts, read_manifest, read_payload
 from harness.store.overlay import write_scores
 from harness.verify import repair, verify
@@ -219,9 +220,11 @@ def test_later_scores_are_not_written_through_a_link(run: Path, tmp_path: Path) 
     mine = tmp_path / "mine"
     mine.write_text("precious")
     (run / "scores-00001.parquet.tmp").symlink_to(mine)
-    write_scores(run, [])
+    row = dict.fromkeys(SCORE_SCHEMA.names, "a") | {"repeat": 0, "attempt": 1, "score": 1.0}
+    write_scores(run, [row])
 
     assert "precious" == mine.read_text()
+    assert (run / "scores-00001.parquet").is_file()
     assert not (run / "scores-00001.parquet").is_symlink()
 
 

@@ -64,6 +64,17 @@ def test_the_newest_score_is_what_is_read(run: Path) -> None:
     assert ("wrong", "exact") == tuple(own[own["sample_id"] == "1"].iloc[0][["outcome", "scorer"]])
 
 
+def test_scores_that_stand_already_are_not_written_again(run: Path) -> None:
+    """Taking back the newest would take back a copy; what differs in one row is written."""
+    first = write_scores(run, scored(run, **{"1": 4}))
+    again = write_scores(run, scored(run, **{"1": 4}))
+    other = write_scores(run, scored(run, **{"1": 5}))
+    back = write_scores(run, scored(run, **{"1": 4}))
+
+    assert again is None
+    assert [first, other, back] == tables(run)
+
+
 def test_a_failure_keeps_its_own(run: Path) -> None:
     """There is no answer to score."""
     write_scores(run, scored(run))

@@ -11,6 +11,7 @@ from harness.analysis.assumptions import scenario
 from harness.analysis.gap import gap
 from harness.analysis.tco import Tco, tco
 from harness.analysis.tiers import tiers
+from harness.prices import Unpriced
 from harness.tco import LegDocument, TcoDocument
 from harness.values import Attempt
 
@@ -69,6 +70,25 @@ def test_an_open_model_that_is_behind_keeps_the_closed_api(make_run: Make, answe
 
     assert ("closed API", False) == (found.choice, found.provisional)
     assert any("+40.0 points" in line for line in found.because)
+
+
+def test_a_measured_closed_model_without_a_price_is_said() -> None:
+    """One line: whose answers, and whose dollars."""
+    found = scenario(at=date(2026, 11, 24), closed=("cl", Unpriced("no list price")))
+
+    assert ["cl was measured; the dollars are of claude-opus-4-6 (default): no list price"] == [
+        note for note in found.notes if "cl " in note
+    ]
+    assert "claude-opus-4-6 at anthropic" == found.labels["closed"]
+
+
+def test_the_blocks_own_closed_model_stands_above_the_measured_one() -> None:
+    """It was asked for."""
+    block = TcoDocument(closed=LegDocument(provider="openai", model="gpt-5.2"))
+    found = scenario(block, at=date(2026, 11, 24), closed=("cl", Unpriced("no list price")))
+
+    assert "gpt-5.2 at openai" == found.labels["closed"]
+    assert not any("cl was measured" in note for note in found.notes)
 
 
 def test_a_cascade_that_pays_goes_before_the_closed_api(make_run: Make, answers: Answers) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import pytest
+from rich.console import Console
 
 from harness.analysis.arena import arena
+from harness.report.arena import arena_table
 from harness.values import Attempt, canonical_json
 from tests.run_folders import an_attempt, write_run
 
@@ -108,3 +111,24 @@ def test_the_json_is_plain(run: Path) -> None:
     said = orjson.loads(orjson.dumps(arena([run]).to_json()))
 
     assert {"schema", "rows", "gap", "preference", "judges", "simulated"} <= set(said)
+
+
+def test_being_first_that_tells_every_winner_is_one_note(run: Path) -> None:
+    """Its Elo has no finite value, so none is said, and the ratings are not corrected for it."""
+    pairs = (("closed-a", "open-b"), ("open-b", "closed-a"))
+    judged(run, [(str(k), *pair, "first") for k in range(8) for pair in pairs])
+    found = arena([run])
+
+    assert found.first_elo is None
+    assert ["being shown first alone tells the winners from the losers"] == [
+        said.split(",")[0] for said in found.warnings
+    ]
+
+
+def test_the_share_won_and_the_win_rate_of_the_gap_have_two_names(run: Path) -> None:
+    """The table counts battles; the sentence reads Elo."""
+    shown = io.StringIO()
+    Console(file=shown, width=120).print(arena_table(arena([run])))
+
+    assert "won %" in shown.getvalue()
+    assert 1 == shown.getvalue().count("win rate")

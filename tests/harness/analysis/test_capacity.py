@@ -11,7 +11,9 @@ import pytest
 
 from harness.analysis.capacity import capacity
 from harness.analysis.frames import read
+from harness.analysis.measured import measured_throughput
 from harness.analysis.validity import client_limits
+from harness.errors import ResultsError
 from harness.slo import Slo
 from harness.stats import attained_low, wilson
 from harness.values import Attempt
@@ -75,6 +77,24 @@ def test_few_requests_make_no_level_sure(make_run: Make) -> None:
     assert "no level is sure of it" in found.rates[0].words
     assert [True, False] == found.frame["passed"].tolist()
     assert [False, False] == found.frame["certain"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("slow", "advice"),
+    [
+        (0, "send more requests at each rate (a longer duration_s), or sweep higher rates"),
+        (5, "sweep lower rates, or loosen the limits"),
+    ],
+)
+def test_a_replica_of_no_known_rate_is_refused_with_what_would_do(
+    make_run: Make, slow: int, advice: str
+) -> None:
+    """Five requests of each rate that kept the limits are too few to be sure; five that broke them were sent too fast."""
+    runs = read([make_run([*at_rate(1, 5, slow), *at_rate(2, 5, slow)])])
+
+    with pytest.raises(ResultsError) as caught:
+        measured_throughput(runs, SLO)
+    assert str(caught.value).endswith(advice)
 
 
 def test_failures_and_retries_are_misses(make_run: Make, attempt: Callable[..., Attempt]) -> None:

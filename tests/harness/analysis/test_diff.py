@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from harness.analysis.diff import Diff, diff
+from harness.errors import ResultsError
 from harness.report.diff import diff_table
 from harness.values import Attempt
 
@@ -183,6 +184,53 @@ def test_models_of_one_run_only_are_named(make_run: Make, answers: Answers) -> N
 
     assert [row["model_id"] for row in found.models] == ["open-b"]
     assert "open-c is only in one of the two runs" in found.warnings
+
+
+def test_runs_without_a_shared_model_are_refused(make_run: Make, answers: Answers) -> None:
+    """Nothing was compared, which is not that nothing changed."""
+    one, other = (make_run(answers(f"open-{name}", 6, 10), name=name) for name in "ab")
+
+    with pytest.raises(ResultsError, match="share no model: open-a against open-b"):
+        diff([one], [other])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ({"task": "sums"}, {"task": "poems"}, "tasks sums against poems"),
+        ({"load_value": 1.0}, {"load_value": 4.0}, "loads c1 against c4"),
+        ({}, {"start": 20}, "samples 0, 1, 2 and 7 more against 20, 21, 22 and 7 more"),
+        ({}, {"repeat": 1}, "repeats 0 against 1"),
+    ],
+)
+def test_why_no_request_is_in_both_is_said(
+    make_run: Make, answers: Answers, first: dict[str, object], second: dict[str, object], said: str
+) -> None:
+    """And not that nothing changed."""
+    runs = (
+        make_run(answers("open-b", 6, 10, **given), name=name)
+        for name, given in (("a", first), ("b", second))
+    )
+    found = diff(*([run] for run in runs))
+
+    assert [f"open-b: no request is in both runs: {said}"] == found.warnings
+    assert "Nothing that is recorded changed" not in text(found)
+
+
+def test_runs_of_two_suites_are_named(make_run: Make, answers: Answers) -> None:
+    """Their requests may be the same or not."""
+    one, other = (make_run(answers("open-b", 6, 10), name=name) for name in "ab")
+    manifest = json.loads((other / "run.json").read_text())
+    (other / "run.json").write_text(json.dumps({**manifest, "suite": "later"}))
+
+    assert ["the runs are of two suites: unit and later"] == diff([one], [other]).warnings
+
+
+def test_without_a_change_of_what_was_paired_that_is_said(make_run: Make, answers: Answers) -> None:
+    """The same run twice."""
+    runs = (make_run(answers("open-b", 6, 10), name=name) for name in "ab")
+
+    assert "Nothing that is recorded changed" in text(diff(*([run] for run in runs)))
 
 
 def text(found: Diff, width: int = 140) -> str:

@@ -177,3 +177,18 @@ def test_columns_of_different_length_are_refused() -> None:
     """A battle has a first, a second and an outcome."""
     with pytest.raises(ValueError, match="2 first, 1 second, 2 outcomes"):
         bradley_terry(np.array([0, 1]), np.array([1]), np.ones(2), 2)
+
+
+def test_a_style_that_tells_every_winner_leaves_numbers_finite() -> None:
+    """Who is longer wins every time: no overflow, and the draws are held to a finite effect."""
+    first, second = np.array([0, 1, 0, 1]), np.array([1, 0, 1, 0])
+    length = np.array([[0.001], [-0.3], [-0.3], [0.001]])
+    found = bradley_terry(first, second, np.array([1.0, 0, 0, 1]), 2, covariates=length, resamples=50)
+
+    assert found.effects_high is not None
+    assert np.abs(found.effects_high).max() < np.abs(found.effects).max()
+
+
+def test_a_gap_beyond_every_power_of_ten_is_a_sure_win() -> None:
+    """10^(-gap / 400) has no float at a million Elo; the win rate does."""
+    assert (elo_win_rate(-1e6), elo_win_rate(1e6)) == (0.0, 1.0)
