@@ -20,7 +20,7 @@ SUMMARY: Columns = (
     (Column(units.METRICS["ttft_p50_s"], 4), lambda row: units.timed(row, "ttft_p50_s")),
     (Column(units.METRICS["response_p50_s"], 2), lambda row: units.timed(row, "response_p50_s")),
     (Column(units.METRICS["response_p95_s"], 3), lambda row: units.timed(row, "response_p95_s")),
-    (Column("tokens/s", 5), lambda row: units.number(row["output_tokens_per_s"])),
+    (Column("tokens/s", 5), lambda row: units.speed(row, "output_tokens_per_s")),
     (
         Column(units.METRICS["answer_chars_per_s_p50"], 8),
         lambda row: units.speed(row, "answer_chars_per_s_p50"),

@@ -139,12 +139,16 @@ def late_run(make_run: Make, answers: Callable[..., list[Attempt]]) -> Path:
 
 
 def test_invalid_times_are_marked_everywhere(make_run: Make, answers: Callable[..., list[Attempt]]) -> None:
-    """What the terminal calls invalid is called so in Markdown and on the page, and is no point of its chart of times."""
+    """Times and speeds are called so on the terminal, in Markdown and on the page, and are no point of its chart of times."""
     run = late_run(make_run, answers)
+    terminal = io.StringIO()
+    Console(file=terminal, width=200).print(text.summary_table(summarize([run])))
     summary = html.report([run]).partition('<section id="models">')[2].partition("</section>")[0]
 
-    assert markdown.report([run]).count(" (invalid) |") == 4
-    assert summary.count('<span class="invalid">invalid</span>') == 4
+    assert len(re.findall(r"\binvalid(?= {2}|$)", terminal.getvalue(), re.MULTILINE)) == 5
+    # TTFT p50, response p50 and p95, tokens/s and chars/s.
+    assert markdown.report([run]).count(" (invalid) |") == 5
+    assert summary.count('<span class="invalid">invalid</span>') == 5
     chart = html.report([run]).partition("Accuracy against response time")[2].partition("</section>")[0]
     assert ("closed-a" in chart, "open-b" in chart) == (False, True)
 
