@@ -13,7 +13,7 @@ from harness.analysis.curves import latency_quantiles, pareto_front
 from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.gap import OVERALL, GapTable, gap
 from harness.analysis.load_levels import NO_LIMITS, load_levels
-from harness.analysis.measures import needed
+from harness.analysis.measures import remarks
 from harness.analysis.passes import Passes, passes
 from harness.analysis.pricing import bill
 from harness.analysis.samples import MOST_ITEMS, samples
@@ -101,7 +101,7 @@ def page(
         value=units.metric_value,
         gap_value=units.gap_value,
         interval=units.interval,
-        needed=needed,
+        remarks=remarks,
         held=[*map(matched_line, gaps.matched), *map(lag_line, gaps.lag)],
         invalid=any(row["invalid"] for row in models),
         share=units.accuracy,

@@ -8,7 +8,7 @@ from typing import Any
 from harness.analysis.cost import cost
 from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.gap import OVERALL, gap
-from harness.analysis.measures import needed
+from harness.analysis.measures import remarks
 from harness.analysis.passes import passes
 from harness.analysis.pricing import bill
 from harness.analysis.summary import summarize
@@ -85,7 +85,7 @@ def _gap(rows: Iterable[Row]) -> str:
             units.interval(row["unit"], row["ci_low"], row["ci_high"]),
             units.p_value(row["p_value"]),
             (f"**{_text(row['verdict'])}**" if row["metric"] == "accuracy" else _text(row["verdict"]))
-            + (f" ({more})" if (more := needed(row)) else ""),
+            + "".join(f" ({more})" for more in remarks(row)),
             units.count(row["n_pairs"]),
         ]
         for row in rows

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from harness.analysis.cost import CostTable
 from harness.analysis.gap import OVERALL, GapTable
-from harness.analysis.measures import needed
+from harness.analysis.measures import remarks
 from harness.analysis.summary import Summary
 from harness.report import units
 from harness.report.fitted import Column, Fitted
@@ -101,7 +101,7 @@ def _gap(gap: GapTable) -> Fitted:
                     (units.clean(row["open_model"]), "green"),
                 )
             )
-        verdict, more = str(row["verdict"]), needed(row)
+        verdict = str(row["verdict"])
         table.row(
             units.METRICS.get(str(row["metric"]), str(row["metric"])),
             *(units.metric_value(row["unit"], row[side]) for side in ("closed_value", "open_value")),
@@ -111,7 +111,7 @@ def _gap(gap: GapTable) -> Fitted:
             units.count(row["n_pairs"]),
             Text.assemble(
                 (verdict, "green" if verdict.startswith("equivalent") else _VERDICT_STYLE.get(verdict, "")),
-                f"\n({more})" if more else "",
+                *(f"\n({more})" for more in remarks(row)),
             ),
         )
     return table

@@ -60,6 +60,8 @@ def test_gaps_carry_their_sign() -> None:
     assert units.gap_value("usd", 0.004) == "+$0.00400"
     assert units.interval("s", 0.0154, 0.358) == "+15.4 to +358 ms"
     assert units.interval("usd", 0.0032, 0.00395) == "+$0.00320 to 0.00395"
+    assert units.interval("usd", -0.00395, -0.0032) == "-$0.00395 to -0.00320"
+    assert units.interval("usd", 0.0, 0.0) == "$0.00 to $0.00"
 
 
 def test_a_terminal_cannot_be_driven_by_a_name() -> None:
