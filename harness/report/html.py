@@ -23,7 +23,7 @@ from harness.report import browser, charts, money, svg, units
 from harness.report import passes as pass_cells
 from harness.report.graded import figures
 from harness.report.matched import lag_line, matched_line
-from harness.report.tables import COST, SUMMARY
+from harness.report.tables import COST, SUMMARY, outcomes
 
 
 def report(runs: Runs | Folders, most_samples: int = MOST_ITEMS) -> str:
@@ -120,6 +120,7 @@ def page(
         ],
         blocks=_blocks(categories, models),
         longest=longest,
+        otherwise=outcomes(models),
         outcomes=[kind for kind in svg.OUTCOMES if any(row[kind] for row in models)],
         by_cost=charts.scatter(
             models,

@@ -15,7 +15,7 @@ from harness.analysis.summary import summarize
 from harness.report import units
 from harness.report.matched import lag_line, matched_line
 from harness.report.passes import markdown_rows, note
-from harness.report.tables import COST, SUMMARY, Columns
+from harness.report.tables import COST, SUMMARY, Columns, outcomes
 
 Row = Mapping[str, Any]
 
@@ -45,10 +45,11 @@ def report(runs: Runs | Folders) -> str:
         held = [*map(matched_line, gaps.matched), *map(lag_line, gaps.lag)]
         if held:
             parts += ["## At equal quality", "\n".join(f"- {_text(line)}" for line in held)]
-    parts += [
-        f"## Summary{mark}",
-        _summary(records(summary.level("category")), records(summary.level("model"))),
-    ]
+    models = records(summary.level("model"))
+    parts += [f"## Summary{mark}", _summary(records(summary.level("category")), models)]
+    others = outcomes(models)
+    if others:
+        parts.append("\n".join(f"- {_text(line)}" for line in others))
     found = passes(read_runs)
     if len(found.frame):
         head, body = markdown_rows(found)

@@ -16,7 +16,7 @@ from harness.analysis.summary import Summary
 from harness.report import units
 from harness.report.fitted import Column, Fitted
 from harness.report.matched import lag_line, matched_line
-from harness.report.tables import COST, SUMMARY, Columns
+from harness.report.tables import COST, SUMMARY, Columns, outcomes
 
 _VERDICT_STYLE = {"closed ahead": "bold blue", "open ahead": "bold green"}
 _GAP = (
@@ -43,7 +43,7 @@ def summary_table(summary: Summary) -> RenderableType:
         table.section(units.clean(name))
         for row in _rows(part):
             table.row(_name(row), *(cell(row) for _, cell in SUMMARY))
-    return Group(table, *_outcomes(models), *_notes(summary.warnings))
+    return Group(table, *(Text(line, "dim") for line in outcomes(_rows(models))), *_notes(summary.warnings))
 
 
 def cost_table(cost: CostTable, said: Collection[str] = ()) -> RenderableType:
@@ -151,18 +151,6 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _name(row: Row) -> str:
     load = row["load"]
     return units.clean(row["model_id"]) + (f" {load}" if units.known(load) else "")
-
-
-def _outcomes(models: pd.DataFrame) -> list[Text]:
-    """Return one line for each model of what went otherwise than right or wrong, and of retries."""
-    lines = []
-    for row in _rows(models):
-        kinds = ("unparsed", "truncated", "refused", "infra", "unscored", "retries")
-        said = [f"{units.count(row[kind])} {kind}" for kind in kinds if row[kind]]
-        if said:
-            of = f"of {units.count(row['n'])} requests"
-            lines.append(Text(f"{units.clean(row['model_id'])}: {', '.join(said)}, {of}", "dim"))
-    return lines
 
 
 def _gap_cell(row: Row) -> str:

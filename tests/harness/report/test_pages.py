@@ -231,6 +231,20 @@ def test_too_few_sources_to_say_how_many_pairs_is_said(
         assert "too few sources to say how many pairs it needs" in said
 
 
+def test_retries_and_failures_are_counted_everywhere(
+    make_run: Make, attempt: Attempts, answers: Callable[..., list[Attempt]]
+) -> None:
+    """The line under the terminal's summary stands in Markdown and on the page too."""
+    rows = answers("closed-a", 40, 60)
+    again = dataclasses.replace(rows[0], attempt=1, outcome="infra", final=False)
+    run = make_run([again, dataclasses.replace(rows[0], attempt=2), *rows[1:]])
+    terminal = io.StringIO()
+    Console(file=terminal, width=200).print(text.summary_table(summarize([run])))
+
+    for said in (terminal.getvalue(), markdown.report([run]), html.report([run])):
+        assert "closed-a: 1 retries, of 60 requests" in said
+
+
 def test_one_thing_has_one_name(run: Path) -> None:
     """The columns of the terminal are those of Markdown and of the page."""
     terminal = io.StringIO()
