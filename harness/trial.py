@@ -123,7 +123,11 @@ def find_sample(task: Task, sample_id: str | None) -> Sample:
     if sample_id not in known:
         near = difflib.get_close_matches(sample_id, known, 3, 0.4) or list(known)[:3]
         numbered = list(known) == [str(number) for number in range(1, len(known) + 1)]
-        hint = '; these ids are row numbers: where a column names the rows, set id: "{column}"' if numbered else ""
+        hint = (
+            '; these ids are row numbers: where a column names the rows, set id: "{column}"'
+            if numbered
+            else ""
+        )
         raise InputError(
             f"--sample {sample_id!r} is not in {task.name}, which has {len(known)}, such as: {', '.join(near)}{hint}"
         )

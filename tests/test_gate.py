@@ -130,7 +130,9 @@ def test_rules_and_sources_fit_a_terminal_of_80_columns_as_a_table(
     """Change, bounds, pairs and verdict of each rule in one row, under its model; only both values give way."""
     monkeypatch.setenv("COLUMNS", "80")
     rows = some_answers("nightly-vl-3b-instruct", 190, 200)
-    write_run(runs / "long", [dataclasses.replace(row, cluster_id=str(int(row.sample_id) % 20)) for row in rows])
+    write_run(
+        runs / "long", [dataclasses.replace(row, cluster_id=str(int(row.sample_id) % 20)) for row in rows]
+    )
     rules = ("--fail-on", "accuracy<-2pp", "--fail-on", "cost_per_correct>+10%", "--md", "gate.md")
     lines = said(capsys, "compare", "long", "long", *rules, code=0).splitlines()
 

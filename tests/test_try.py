@@ -126,8 +126,9 @@ def test_ids_that_are_row_numbers_say_how_to_have_names(capsys: pytest.CaptureFi
     """A task without `id` has no q3, though its data have."""
     Path("suite.yaml").write_text(SUITE.replace('id: "{id}", ', ""))
 
-    assert 'such as: 3; these ids are row numbers: where a column names the rows, set id: "{column}"' in refused(
-        capsys, "suite.yaml", "--sample", "q3"
+    assert (
+        'such as: 3; these ids are row numbers: where a column names the rows, set id: "{column}"'
+        in refused(capsys, "suite.yaml", "--sample", "q3")
     )
 
 

@@ -158,7 +158,13 @@ def _judge(pairs: Pairs, rule: Rule) -> dict[str, Any]:
     """Return the row of one rule."""
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row.update(
-        metric=rule.metric, rule=rule.text, limit=rule.limit, unit=rule.unit, verdict="unknown", pairs=0, clusters=0
+        metric=rule.metric,
+        rule=rule.text,
+        limit=rule.limit,
+        unit=rule.unit,
+        verdict="unknown",
+        pairs=0,
+        clusters=0,
     )
     if not len(pairs.base):
         return row | {"reason": pairs.reason}

@@ -98,7 +98,9 @@ class Fitted:
                 yield self._drawn(widths, [[cells[place] for place in widths] for cells in section.rows])
         left_out = [column.name for place, column in enumerate(self._columns) if place not in widths]
         if left_out:
-            yield Text(f"Left out at {options.max_width} columns: {', '.join(left_out)}; {self._more}.", "dim")
+            yield Text(
+                f"Left out at {options.max_width} columns: {', '.join(left_out)}; {self._more}.", "dim"
+            )
         yield ""
 
     def _widest(self, place: int) -> int:

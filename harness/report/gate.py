@@ -80,9 +80,7 @@ def junit(comparison: Comparison) -> str:
     cases: list[str] = []
     for row in rows:
         sources = f" from {row['clusters']} sources" if _shared(row) else ""
-        said = _xml(
-            f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs{sources}"
-        )
+        said = _xml(f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs{sources}")
         inner = {
             "regression": f"<failure message={_attribute(said)}/>",
             "unknown": f"<error message={_attribute(str(row['reason']))}/>",

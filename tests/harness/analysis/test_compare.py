@@ -330,10 +330,13 @@ def test_no_fall_at_all_and_a_rise_that_is_due_can_be_asked_for() -> None:
 @pytest.mark.parametrize("metric", ["accuracy<-2pp", "p50_response>+20%", "cost_per_task>+10%"])
 def test_the_sources_of_the_pairs_are_counted(make_run: MakeRun, metric: str) -> None:
     """300 questions over 20 documents are 300 pairs from 20 sources, whatever the metric."""
-    sides = (
-        [dataclasses.replace(row, cluster_id=str(n % 20)) for n, row in enumerate(rows(run, lambda n: n % 3 > 0))]
+    base, new = (
+        [
+            dataclasses.replace(row, cluster_id=str(n % 20))
+            for n, row in enumerate(rows(run, lambda n: n % 3 > 0))
+        ]
         for run in ("base", "new")
     )
-    row = against(make_run, *sides, metric).frame.iloc[0]
+    row = against(make_run, base, new, metric).frame.iloc[0]
 
     assert (ITEMS, 20) == (row["pairs"], row["clusters"])

@@ -192,7 +192,10 @@ def test_what_would_settle_a_gap_stands_in_markdown_and_on_the_page(
     """In the same words as on the terminal; never for times that are invalid."""
     run = make_run([*answers("closed-a", 45, 60), *answers("open-b", 41, 60)])
 
-    assert re.search(r"\*\*not distinguishable\*\* \(p 0\.125 by McNemar\) \(needs about \d+ pairs\)", markdown.report([run]))
+    assert re.search(
+        r"\*\*not distinguishable\*\* \(p 0\.125 by McNemar\) \(needs about \d+ pairs\)",
+        markdown.report([run]),
+    )
     assert re.search(
         r"<b>not distinguishable</b><br>.*<br><span class=\"soft\">needs about \d+ pairs<", html.report([run])
     )
@@ -204,7 +207,11 @@ def everywhere(run: Path) -> tuple[str, str, str]:
     terminal = io.StringIO()
     Console(file=terminal, width=200).print(text.gap_table(gap([run])))
     table, lines, page = terminal.getvalue(), markdown.report([run]), html.report([run])
-    return (" ".join(table.split()), lines, page.partition('<section id="gap">')[2].partition("</section>")[0])
+    return (
+        " ".join(table.split()),
+        lines,
+        page.partition('<section id="gap">')[2].partition("</section>")[0],
+    )
 
 
 def test_a_verdict_against_its_interval_says_in_its_cell_why(
@@ -217,7 +224,9 @@ def test_a_verdict_against_its_interval_says_in_its_cell_why(
     assert re.search(r"\(p 0\.\d{3} once corrected\)", table)
     assert re.search(r"\*\*not distinguishable\*\* \(p 0\.\d{3} once corrected\) \(needs about", lines)
     assert re.search(r'<br><span class="soft">p 0\.\d{3} once corrected</span><br>', page)
-    assert re.search(r"; p 0\.\d{3} once corrected; needs about \d+ pairs to settle it\.", gap([run]).headline())
+    assert re.search(
+        r"; p 0\.\d{3} once corrected; needs about \d+ pairs to settle it\.", gap([run]).headline()
+    )
 
 
 def test_too_few_sources_to_say_how_many_pairs_is_said(
