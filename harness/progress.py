@@ -25,6 +25,7 @@ class CellProgress:
         done: Requests with their final attempt, ``kept`` included.
         retried: Attempts that were followed by another.
         infra: Final attempts that brought no answer.
+        scored: Measured answers of this session that have a score.
         usd: Spent in this session; None while nothing had a price.
     """
 
@@ -34,9 +35,9 @@ class CellProgress:
     done: int = 0
     retried: int = 0
     infra: int = 0
+    scored: int = 0
     usd: Decimal | None = None
     _score_sum: float = 0.0
-    _scored: int = 0
     _first_tokens: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -56,14 +57,14 @@ class CellProgress:
             return
         if row.score is not None:
             self._score_sum += row.score
-            self._scored += 1
+            self.scored += 1
         if row.first_token_s is not None and row.sent_s is not None:
             self._first_tokens[round(math.log(max(row.first_token_s - row.sent_s, 1e-6)) / _STEP)] += 1
 
     @property
     def accuracy(self) -> float | None:
         """Mean score of this session's scored answers; None before the first."""
-        return self._score_sum / self._scored if self._scored else None
+        return self._score_sum / self.scored if self.scored else None
 
     @property
     def first_token_p50_s(self) -> float | None:

@@ -122,8 +122,14 @@ def find_sample(task: Task, sample_id: str | None) -> Sample:
     known = {sample.sample_id: sample for sample in task.samples}
     if sample_id not in known:
         near = difflib.get_close_matches(sample_id, known, 3, 0.4) or list(known)[:3]
+        numbered = list(known) == [str(number) for number in range(1, len(known) + 1)]
+        hint = (
+            '; these ids are row numbers: where a column names the rows, set id: "{column}"'
+            if numbered
+            else ""
+        )
         raise InputError(
-            f"--sample {sample_id!r} is not in {task.name}, which has {len(known)}, such as: {', '.join(near)}"
+            f"--sample {sample_id!r} is not in {task.name}, which has {len(known)}, such as: {', '.join(near)}{hint}"
         )
     return known[sample_id]
 

@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from harness.cli import invoke
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -52,6 +54,22 @@ def test_every_floor_of_the_design_is_a_module() -> None:
     text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     for name in re.findall(r"`((?:harness|runners)/[a-z_/]+(?:\.py)?)`", text):
         assert (ROOT / name).exists(), name
+
+
+def test_the_readme_tries_a_sample_of_its_own_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its row, its suite and the id of its `bench try` fit together."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    row, suite = (re.findall(rf"```{kind}\n(.+?)```", text, re.DOTALL)[0] for kind in ("json", "yaml"))
+    monkeypatch.chdir(tmp_path)
+    Path("tickets.jsonl").write_text(row, encoding="utf-8")
+    Path("my.yaml").write_text(suite, encoding="utf-8")
+    found = re.search(r"`bench (try my\.yaml --sample \S+)", text)
+    assert found is not None
+
+    assert invoke(found[1].split()) == 0, capsys.readouterr()
+    assert "charged twice" in capsys.readouterr().out
 
 
 def test_nothing_committed_names_this_machine() -> None:

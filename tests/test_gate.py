@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import multiprocessing
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,10 +118,29 @@ def test_no_word_is_broken_however_narrow_the_terminal(
     shown = said(capsys, "compare", "long", "long", *rules, code=0)
 
     assert all(len(line) <= columns for line in shown.splitlines())
-    assert {"nightly-vl-3b-instruct", "pass", "200", "95.0", "-1.6"} <= {
-        word.strip("(),:") for word in shown.split()
-    }
+    words = {word.strip("(),:;") for word in shown.split()}
+    assert {"nightly-vl-3b-instruct", "pass", "200", "-1.6"} <= words
+    assert "95.0" in words or {"Left", "base", "new"} <= words
     assert "cost_per_correct>+10%" in shown
+
+
+def test_rules_and_sources_fit_a_terminal_of_80_columns_as_a_table(
+    runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Change, bounds, pairs and verdict of each rule in one row, under its model; only both values give way."""
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = some_answers("nightly-vl-3b-instruct", 190, 200)
+    write_run(
+        runs / "long", [dataclasses.replace(row, cluster_id=str(int(row.sample_id) % 20)) for row in rows]
+    )
+    rules = ("--fail-on", "accuracy<-2pp", "--fail-on", "cost_per_correct>+10%", "--md", "gate.md")
+    lines = said(capsys, "compare", "long", "long", *rules, code=0).splitlines()
+
+    place = lines.index("nightly-vl-3b-instruct")
+    assert re.fullmatch(r"accuracy<-2pp +\+0\.0 pp +-\S+ to \+\S+ +200 +pass *", lines[place + 1])
+    assert "(20 sources)" in lines[place + 2]
+    assert lines[place + 3].startswith("cost_per_correct>+10%")
+    assert "200 (20 sources)" in Path("gate.md").read_text()
 
 
 def test_a_baseline_is_set_shown_and_compared_with(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

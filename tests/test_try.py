@@ -122,6 +122,16 @@ def test_a_built_in_task_with_the_simulated_model(capsys: pytest.CaptureFixture[
     assert "correct" == tried(capsys, "structured/tool_calls", "--model", "sim")["outcome"]
 
 
+def test_ids_that_are_row_numbers_say_how_to_have_names(capsys: pytest.CaptureFixture[str]) -> None:
+    """A task without `id` has no q3, though its data have."""
+    Path("suite.yaml").write_text(SUITE.replace('id: "{id}", ', ""))
+
+    assert (
+        'such as: 3; these ids are row numbers: where a column names the rows, set id: "{column}"'
+        in refused(capsys, "suite.yaml", "--sample", "q3")
+    )
+
+
 def test_a_dead_endpoint_is_infra_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
     """The failure is told."""
     assert 1 == invoke(["try", "suite.yaml", "--model", "openai:x@http://127.0.0.1:9/v1"])

@@ -22,7 +22,7 @@ from harness.stats import (
 
 
 def change_of(pairs: Pairs, metric: str) -> dict[str, Any]:
-    """Return ``base``, ``new``, ``change``, ``low``, ``high``, ``pairs``, ``method``, and the ``reason`` if some cannot be told."""
+    """Return ``base``, ``new``, ``change``, ``low``, ``high``, ``pairs``, ``clusters``, ``method``, and the ``reason`` if some cannot be told."""
     if metric == "coverage":
         base, new = (_ones(side["outcome"] != "infra") for side in (pairs.base, pairs.new))
         return _points(base, new, pairs.clusters)
@@ -52,7 +52,7 @@ def _points(base: Floats, new: Floats, clusters: Ints) -> dict[str, Any]:
     found = paired_difference(new, base, clusters)
     return {
         "base": float(base.mean()), "new": float(new.mean()), "change": 100 * found.estimate,
-        "low": 100 * found.inner_low, "high": 100 * found.inner_high, "pairs": len(base), "method": found.method,
+        "low": 100 * found.inner_low, "high": 100 * found.inner_high, "method": found.method, **_counts(clusters),
     }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def _quantiles(base: Floats, new: Floats, clusters: Ints, share: float) -> dict[
         return {"reason": "no request is answered and timed in both runs"}
     here, now = float(np.quantile(base, share)), float(np.quantile(new, share))
     found = quantile_difference(new, base, clusters, share)
-    row = {"base": here, "new": now, "pairs": len(base), "method": "paired quantiles"}
+    row = {"base": here, "new": now, "method": "paired quantiles", **_counts(clusters)}
     if here <= 0:
         return row | {"reason": "the baseline's time is 0, and nothing is a percentage of it"}
     return row | {
@@ -78,7 +78,7 @@ def _cost(pairs: Pairs, metric: str) -> dict[str, Any]:
         columns += [floats(side["whole_usd"]), _ones(counts)]
     mask = pairs.known(columns[0], columns[2])
     lost = pairs.lost(columns[0], columns[2], "of known cost")
-    row: dict[str, Any] = {"pairs": int(mask.sum()), "reason": lost}
+    row: dict[str, Any] = {"reason": lost, **_counts(pairs.clusters[mask])}
     if not mask.any():
         return row | {"reason": "no request is of known cost in both runs; `bench cost` says why"}
     columns = [column[mask] for column in columns]
@@ -106,6 +106,10 @@ def _cost(pairs: Pairs, metric: str) -> dict[str, Any]:
         ratios, method = ratios * noise[: len(ratios)], "paired bootstrap, t over cells' time"
     low, high = (float(100 * (bound - 1)) for bound in np.quantile(ratios, [0.05, 0.95]))
     return row | {"low": low, "high": high, "method": method}
+
+
+def _counts(clusters: Ints) -> dict[str, int]:
+    return {"pairs": len(clusters), "clusters": len(np.unique(clusters))}
 
 
 def _ones(mask: pd.Series[Any]) -> Floats:

@@ -18,7 +18,8 @@ Columns of :attr:`Comparison.frame`, one row for each model of the baseline and 
 ``verdict``   ``pass``, ``regression``, or ``unknown`` where a figure is missing, be it of one task and load
 ``reason``    which, and why
 ``worse_in_sight``  whether the change itself, noise aside, is beyond the limit
-``pairs`` ``method``  shared requests behind it, and how the bounds were made
+``pairs`` ``clusters``  shared requests behind it, and the sources that they are of (items of one ``cluster_id``)
+``method``    how the bounds were made
 ``simulated`` whether either side is
 ============ ==============================================================================================
 """
@@ -39,7 +40,7 @@ from harness.analysis.rule import Rule
 
 COLUMNS = (
     "model_id", "metric", "rule", "base", "new", "change", "low", "high", "limit", "unit", "verdict", "reason",
-    "worse_in_sight", "pairs", "method", "simulated",
+    "worse_in_sight", "pairs", "clusters", "method", "simulated",
 )  # fmt: skip
 
 
@@ -152,7 +153,13 @@ def _judge(pairs: Pairs, rule: Rule) -> dict[str, Any]:
     """Return the row of one rule."""
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row.update(
-        metric=rule.metric, rule=rule.text, limit=rule.limit, unit=rule.unit, verdict="unknown", pairs=0
+        metric=rule.metric,
+        rule=rule.text,
+        limit=rule.limit,
+        unit=rule.unit,
+        verdict="unknown",
+        pairs=0,
+        clusters=0,
     )
     if not len(pairs.base):
         return row | {"reason": pairs.reason}

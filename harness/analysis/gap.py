@@ -40,7 +40,7 @@ from harness.analysis import words
 from harness.analysis.fairness import FAIRNESS_COLUMNS, conditions, fairness
 from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.matched import lags, matched
-from harness.analysis.measures import TIMES, measured, needed
+from harness.analysis.measures import ALPHA, NOT_TOLD, TIMES, measured, needed, remarks
 from harness.analysis.pairs import PAIR_COLUMNS, Pairs, Side, pair, sides
 from harness.analysis.pricing import BILL_COLUMNS, Bill, bill
 from harness.analysis.unread import UNREAD_COLUMNS, unread
@@ -48,7 +48,6 @@ from harness.analysis.validity import LIMIT_COLUMNS, mark_client_limits
 from harness.stats import Difference, holm, pairs_to_settle, selection_bias
 
 OVERALL = words.OVERALL
-ALPHA = 0.05
 _SHAPE = ("category", "metric", "unit", "better")
 _NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS, *UNREAD_COLUMNS}
 COLUMNS = (
@@ -121,12 +120,12 @@ class GapTable:
         row = (rows[rows["category"] == OVERALL] if (rows["category"] == OVERALL).any() else rows).iloc[0]
         if row["gap_points"] is None or pd.isna(row["gap_points"]):
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
-        more = needed({str(name): value for name, value in row.items()})
+        values = {str(name): value for name, value in row.items()}
+        more = "".join(f"; {said}" for said in remarks(values)) + (" to settle it" if needed(values) else "")
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
             f"gap {row['gap_points']:+.1f} points, 95 % interval {row['ci_low']:+.1f} to {row['ci_high']:+.1f}, "
-            f"over {row['n_pairs']} shared requests{_after_correction(row)}"
-            f"{f'; {more} to settle it' if more else ''}."
+            f"over {row['n_pairs']} shared requests{more}."
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -224,14 +223,6 @@ def gap(
     )
 
 
-def _after_correction(row: pd.Series[Any]) -> str:
-    """Return why an interval without zero does not make a verdict; "" where it does or holds zero."""
-    outside = row["ci_low"] > 0 or row["ci_high"] < 0
-    if row["verdict"] != "not distinguishable" or not outside:
-        return ""
-    return f" (p {row['p_value']:.2f} once corrected for the other rows of the table)"
-
-
 def gap_json(runs: Runs | Folders, margin_points: float | None = None) -> dict[str, Any]:
     """Return :meth:`GapTable.to_json` of runs."""
     return gap(runs, margin_points).to_json()
@@ -289,7 +280,7 @@ def _correct(rows: list[dict[str, Any]], margin: float) -> None:
         if row.pop("equivalent", False):
             row["verdict"] = f"equivalent within {margin:g} points"
         elif corrected is None or corrected >= ALPHA:
-            row["verdict"] = "not distinguishable"
+            row["verdict"] = NOT_TOLD
             if seen is not None and corrected:
                 # The level that this row has to reach in a table of as many rows.
                 level = ALPHA * min(1.0, row["p_value_raw"] / corrected)

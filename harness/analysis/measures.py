@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis import words
 from harness.analysis.pairs import Pairs
 from harness.stats import (
+    FEWEST_CLUSTERS,
     Difference,
     compare_quotients,
     dense,
@@ -21,7 +23,10 @@ from harness.stats import (
     variance_components,
 )
 
+ALPHA = 0.05
 FEWEST_FOR_P95 = 20
+NOT_TOLD = "not distinguishable"
+"""The verdict where the data cannot tell: neither a difference nor equivalence is shown."""
 NOTHING_RIGHT = "no right answer on either side"
 """The verdict on two models that stand at zero together: a fault of form or of the scorer looks the same as equal skill."""
 TIMES = (
@@ -71,6 +76,25 @@ def needed(row: Mapping[str, Any]) -> str:
     share = float(row["n_clusters"]) / float(row["n_pairs"])
     said = f"needs about {_about(float(pairs))} pairs"
     return said if share == 1 else f"{said} from {_about(float(pairs) * share)} sources"
+
+
+def remarks(row: Mapping[str, Any]) -> list[str]:
+    """Return what is said beside a row's verdict: why it stands against its own interval, and what would settle it."""
+    few = row["verdict"] == NOT_TOLD and row["n_clusters"] < FEWEST_CLUSTERS
+    missing = needed(row) or ("too few sources to say how many pairs it needs" if few else "")
+    return [said for said in (_against_interval(row), missing) if said]
+
+
+def _against_interval(row: Mapping[str, Any]) -> str:
+    """Return the p-value by which an interval without zero makes no verdict; "" where it does or holds zero."""
+    if row["verdict"] != NOT_TOLD or not all(words.known(row[name]) for name in ("ci_low", "p_value")):
+        return ""
+    if row["ci_low"] <= 0 <= row["ci_high"]:
+        return ""
+    if row["p_value_raw"] < ALPHA:
+        return f"p {row['p_value']:.3f} once corrected"
+    # An exact test can be coarser than the interval without any correction.
+    return f"p {row['p_value_raw']:.3f} by {row['test']}"
 
 
 def _about(amount: float) -> str:

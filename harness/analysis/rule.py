@@ -69,6 +69,11 @@ class Rule:
             raise InputError(
                 f"--fail-on {text!r}: {metric} is worse when it {better}; write {'<' if metric in _SHARES else '>'}"
             )
+        if sign == "<" and limit[0] not in "+-" and float(limit):
+            raise InputError(
+                f"--fail-on {text!r}: would fail what rises by less than {limit} {unit}; did you mean {metric}<-{limit}{unit}? "
+                f"(a rise that is due is written {metric}<+{limit}{unit})"
+            )
         return cls(
             metric, "<" if sign == "<" else ">", float(limit), "pp" if unit == "pp" else "%", text.strip()
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from harness.report import units
 Row = Mapping[str, Any]
 Say = Callable[[float], str]
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 340, 58, 96, 16, 46
+LABEL_PX = (18, 13)
+"""The page's size of a label on a phone, and on a wide screen: there is room for both, or else for the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,15 @@ def scatter(rows: Sequence[Row], across: str, front: Sequence[bool], label: str,
     taken = [(cx - 11, min(cy - 11, high), cx + 11, max(cy + 11, low)) for cx, cy, low, high in places]
     for (row, _, _), (cx, cy, _, _) in zip(drawn, places, strict=True):
         name = units.clean(row["model_id"])
-        box = label_box(cx, cy, 7.6 * len(name), taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
+        sizes = [(0.585 * px * len(name), 0.69 * px) for px in LABEL_PX]
+        box = label_box(cx, cy, sizes, taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
         taken.append(box)
+        # Held at the end that is beside the point: in another size it grows away from it.
+        held, place = (" end", box[2]) if box[2] < cx else ("", box[0])
         parts.append(
-            Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(box[0], box[3] - 4, name)
+            Markup('<text class="name{}" x="{:.1f}" y="{:.1f}">{}</text>').format(
+                held, place, (box[1] + box[3]) / 2 + 5, name
+            )
         )
     return Markup("").join([*parts, Markup("</svg>")])
 
@@ -221,19 +229,30 @@ def spread(quantiles: Mapping[float, float], longest: float, side: str) -> Marku
 Box = tuple[float, float, float, float]
 
 
-def label_box(cx: float, cy: float, width: float, taken: Sequence[Box], frame: Box) -> Box:
-    """Return the nearest free place for a label beside a point; to its right where none is free."""
+def label_box(
+    cx: float, cy: float, sizes: Sequence[tuple[float, float]], taken: Sequence[Box], frame: Box
+) -> Box:
+    """Return the nearest free place for a label beside a point; to its right where none is free.
+
+    Args:
+        cx: Place of the point.
+        cy: Place of the point.
+        sizes: Width and half height of the label, the largest first; the first with a free place is taken.
+        taken: What the label must not cover.
+        frame: What it must not leave.
+    """
     shifts = sorted((k * 8 for k in range(-9, 10)), key=abs)
-    for shift in shifts:
-        for start in (cx + 11, cx - 11 - width):
-            box = (start, cy - 9 + shift, start + width, cy + 9 + shift)
+    for (width, half), shift in itertools.product(sizes, shifts):
+        for start in (cx + 13, cx - 13 - width):
+            box = (start, cy - half + shift, start + width, cy + half + shift)
             inside = box[0] >= frame[0] and box[1] >= frame[1] and box[2] <= frame[2] and box[3] <= frame[3]
             if inside and not any(
                 box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
                 for other in taken
             ):
                 return box
-    return (cx + 11, cy - 9, cx + 11 + width, cy + 9)
+    width, half = sizes[-1]
+    return (cx + 13, cy - half, cx + 13 + width, cy + half)
 
 
 def _ticks(low: float, high: float) -> list[float]:

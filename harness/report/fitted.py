@@ -46,17 +46,21 @@ class _Section:
 class Fitted:
     """Rows under their columns in as many columns as fit; where not even the first do, one block a row."""
 
-    def __init__(self, title: str, columns: Sequence[Column], *, simulated: bool = False) -> None:
+    def __init__(
+        self, title: str, columns: Sequence[Column], *, simulated: bool = False, more: str = MORE
+    ) -> None:
         """Keep what to draw.
 
         Args:
             title: Said above the table.
             columns: The first tells the rows apart.
             simulated: Whether a simulated provider is behind a figure: the title says so.
+            more: Where the columns are that are left out.
         """
         said = f"{title}  [{units.SIMULATED}: a simulated provider answered]" if simulated else title
         self._title = Text(said, "bold red" if simulated else "bold")
         self._columns = columns
+        self._more = more
         self._sections: list[_Section] = []
 
     def section(self, heading: str | Text | None = None) -> None:
@@ -94,7 +98,9 @@ class Fitted:
                 yield self._drawn(widths, [[cells[place] for place in widths] for cells in section.rows])
         left_out = [column.name for place, column in enumerate(self._columns) if place not in widths]
         if left_out:
-            yield Text(f"Left out at {options.max_width} columns: {', '.join(left_out)}; {MORE}.", "dim")
+            yield Text(
+                f"Left out at {options.max_width} columns: {', '.join(left_out)}; {self._more}.", "dim"
+            )
         yield ""
 
     def _widest(self, place: int) -> int:

@@ -19,9 +19,10 @@ _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WORDS = {"pass": "pass", "regression": "REGRESSION", "unknown": "not checked"}
 _STYLES = {"regression": "bold red", "unknown": "yellow"}
 _COLUMNS = (
-    Column("model", words=True, least=200), Column("rule"), Column("base"), Column("new"), Column("change"), Column("one-sided 95 %"),
-    Column("pairs"), Column("verdict", words=True, least=21),
+    Column("model", words=True), Column("rule", words=True, least=200), Column("base", 1), Column("new", 1), Column("change"),
+    Column("one-sided 95 %"), Column("pairs"), Column("verdict", words=True, least=12),
 )  # fmt: skip
+_MORE = "a wider terminal, `--md FILE` or `--json` has them"
 Row = Mapping[str, Any]
 
 
@@ -41,10 +42,15 @@ def headline(comparison: Comparison) -> str:
 
 def table(comparison: Comparison) -> RenderableType:
     """Return the comparison for the terminal."""
-    shown = Fitted(headline(comparison), _COLUMNS)
+    shown = Fitted(headline(comparison), _COLUMNS[1:], more=_MORE)
+    last: str | None = None
     for row in records(comparison.frame):
-        *cells, verdict = _cells(row)
-        shown.row(*cells, Text(verdict.replace(" (", "\n("), _STYLES.get(str(row["verdict"]), "")))
+        model, *cells = _cells(row)
+        if model != last:
+            shown.section(model)
+            last = model
+        *figures, verdict = (cell.replace(" (", "\n(") for cell in cells)
+        shown.row(*figures, Text(verdict, _STYLES.get(str(row["verdict"]), "")))
     notes = [Text(f"- {line}", "yellow") for line in _not_checked(comparison)]
     notes += [Text(f"- {units.clean(line)}") for line in comparison.warnings]
     return Group(shown, *notes)
@@ -73,7 +79,8 @@ def junit(comparison: Comparison) -> str:
     errors = sum(row["verdict"] == "unknown" for row in rows) + len(comparison.holes)
     cases: list[str] = []
     for row in rows:
-        said = _xml(f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs")
+        sources = f" from {row['clusters']} sources" if _shared(row) else ""
+        said = _xml(f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs{sources}")
         inner = {
             "regression": f"<failure message={_attribute(said)}/>",
             "unknown": f"<error message={_attribute(str(row['reason']))}/>",
@@ -109,9 +116,14 @@ def _cells(row: Row) -> list[str]:
         _value(row, "new"),
         _change(row),
         _bounds(row),
-        units.count(row["pairs"]),
+        units.count(row["pairs"]) + (f" ({units.count(row['clusters'])} sources)" if _shared(row) else ""),
         _WORDS[str(row["verdict"])] + (" (beyond the rule, within the noise)" if noise else ""),
     ]
+
+
+def _shared(row: Row) -> bool:
+    """Return whether pairs share sources, so that they tell less than their number."""
+    return bool(row["clusters"] < row["pairs"])
 
 
 def _value(row: Row, side: str) -> str:

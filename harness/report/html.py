@@ -13,7 +13,7 @@ from harness.analysis.curves import latency_quantiles, pareto_front
 from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.gap import OVERALL, GapTable, gap
 from harness.analysis.load_levels import NO_LIMITS, load_levels
-from harness.analysis.measures import needed
+from harness.analysis.measures import remarks
 from harness.analysis.passes import Passes, passes
 from harness.analysis.pricing import bill
 from harness.analysis.samples import MOST_ITEMS, samples
@@ -23,7 +23,7 @@ from harness.report import browser, charts, money, svg, units
 from harness.report import passes as pass_cells
 from harness.report.graded import figures
 from harness.report.matched import lag_line, matched_line
-from harness.report.tables import COST, SUMMARY
+from harness.report.tables import COST, SUMMARY, outcomes
 
 
 def report(runs: Runs | Folders, most_samples: int = MOST_ITEMS) -> str:
@@ -101,7 +101,7 @@ def page(
         value=units.metric_value,
         gap_value=units.gap_value,
         interval=units.interval,
-        needed=needed,
+        remarks=remarks,
         held=[*map(matched_line, gaps.matched), *map(lag_line, gaps.lag)],
         invalid=any(row["invalid"] for row in models),
         share=units.accuracy,
@@ -120,6 +120,7 @@ def page(
         ],
         blocks=_blocks(categories, models),
         longest=longest,
+        otherwise=outcomes(models),
         outcomes=[kind for kind in svg.OUTCOMES if any(row[kind] for row in models)],
         by_cost=charts.scatter(
             models,

@@ -150,10 +150,17 @@ def figures(progress: CellProgress) -> dict[str, str]:
     return {
         "done": f"{progress.done}/{progress.planned}",
         "req/s": NOTHING if rate is None else f"{rate:.1f}",
-        "accuracy": NOTHING if progress.accuracy is None else f"{progress.accuracy:.1%}",
+        "accuracy": _accuracy(progress),
         units.METRICS["ttft_p50_s"]: NOTHING if first_s is None else f"{first_s * 1e3:.0f} ms",
         "spent": NOTHING if progress.usd is None else f"${progress.usd:.4f}",
         "retried": f"{progress.retried}",
         "infra": f"{progress.infra}",
         "ETA": NOTHING if eta_s is None or eta_s <= 0 else f"{eta_s:.0f} s",
     }
+
+
+def _accuracy(progress: CellProgress) -> str:
+    """Return the accuracy, and of how many answers where ``done`` counts others too."""
+    if progress.accuracy is None:
+        return NOTHING
+    return f"{progress.accuracy:.1%}" + (f" of {progress.scored} new" if progress.kept else "")

@@ -8,14 +8,14 @@ from typing import Any
 from harness.analysis.cost import cost
 from harness.analysis.frames import Folders, Runs, read, records
 from harness.analysis.gap import OVERALL, gap
-from harness.analysis.measures import needed
+from harness.analysis.measures import remarks
 from harness.analysis.passes import passes
 from harness.analysis.pricing import bill
 from harness.analysis.summary import summarize
 from harness.report import units
 from harness.report.matched import lag_line, matched_line
 from harness.report.passes import markdown_rows, note
-from harness.report.tables import COST, SUMMARY, Columns
+from harness.report.tables import COST, SUMMARY, Columns, outcomes
 
 Row = Mapping[str, Any]
 
@@ -45,10 +45,11 @@ def report(runs: Runs | Folders) -> str:
         held = [*map(matched_line, gaps.matched), *map(lag_line, gaps.lag)]
         if held:
             parts += ["## At equal quality", "\n".join(f"- {_text(line)}" for line in held)]
-    parts += [
-        f"## Summary{mark}",
-        _summary(records(summary.level("category")), records(summary.level("model"))),
-    ]
+    models = records(summary.level("model"))
+    parts += [f"## Summary{mark}", _summary(records(summary.level("category")), models)]
+    others = outcomes(models)
+    if others:
+        parts.append("\n".join(f"- {_text(line)}" for line in others))
     found = passes(read_runs)
     if len(found.frame):
         head, body = markdown_rows(found)
@@ -85,7 +86,7 @@ def _gap(rows: Iterable[Row]) -> str:
             units.interval(row["unit"], row["ci_low"], row["ci_high"]),
             units.p_value(row["p_value"]),
             (f"**{_text(row['verdict'])}**" if row["metric"] == "accuracy" else _text(row["verdict"]))
-            + (f" ({more})" if (more := needed(row)) else ""),
+            + "".join(f" ({more})" for more in remarks(row)),
             units.count(row["n_pairs"]),
         ]
         for row in rows

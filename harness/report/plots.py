@@ -155,7 +155,7 @@ def _name_points(figure: Figure, axes: Any, rows: Sequence[Mapping[str, Any]]) -
             0, 0, label(row["model_id"]), color=COLOURS[row["weights"]], transform=None, va="center"
         )
         written.set_in_layout(False)
-        box = charts.label_box(x, y, written.get_window_extent().width, taken, frame)
+        box = charts.label_box(x, y, [(written.get_window_extent().width, 9)], taken, frame)
         taken.append(box)
         points = 72 / figure.dpi
         written.remove()

@@ -1,8 +1,8 @@
-"""The columns of the summary and of the cost table: one name and one cell each, on the terminal and in Markdown."""
+"""The columns of the summary and of the cost table, and the lines under it: the same on the terminal, in Markdown and on the page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from harness.report import units
@@ -20,7 +20,7 @@ SUMMARY: Columns = (
     (Column(units.METRICS["ttft_p50_s"], 4), lambda row: units.timed(row, "ttft_p50_s")),
     (Column(units.METRICS["response_p50_s"], 2), lambda row: units.timed(row, "response_p50_s")),
     (Column(units.METRICS["response_p95_s"], 3), lambda row: units.timed(row, "response_p95_s")),
-    (Column("tokens/s", 5), lambda row: units.number(row["output_tokens_per_s"])),
+    (Column("tokens/s", 5), lambda row: units.speed(row, "output_tokens_per_s")),
     (
         Column(units.METRICS["answer_chars_per_s_p50"], 8),
         lambda row: units.speed(row, "answer_chars_per_s_p50"),
@@ -37,3 +37,16 @@ COST: Columns = (
     (Column("$/M tokens", 2), lambda row: units.usd(row["usd_per_mtok"])),
     (Column("GPU-hours", 5), lambda row: units.number(row["gpu_hours"])),
 )
+
+
+def outcomes(models: Iterable[Row]) -> list[str]:
+    """Return one line for each model of what went otherwise than right or wrong, and of retries."""
+    lines: list[str] = []
+    for row in models:
+        kinds = ("unparsed", "truncated", "refused", "infra", "unscored", "retries")
+        said = [f"{units.count(row[kind])} {kind}" for kind in kinds if row[kind]]
+        if said:
+            lines.append(
+                f"{units.clean(row['model_id'])}: {', '.join(said)}, of {units.count(row['n'])} requests"
+            )
+    return lines

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from harness.analysis.cost import CostTable
 from harness.analysis.gap import OVERALL, GapTable
-from harness.analysis.measures import needed
+from harness.analysis.measures import remarks
 from harness.analysis.summary import Summary
 from harness.report import units
 from harness.report.fitted import Column, Fitted
 from harness.report.matched import lag_line, matched_line
-from harness.report.tables import COST, SUMMARY, Columns
+from harness.report.tables import COST, SUMMARY, Columns, outcomes
 
 _VERDICT_STYLE = {"closed ahead": "bold blue", "open ahead": "bold green"}
 _GAP = (
@@ -43,7 +43,7 @@ def summary_table(summary: Summary) -> RenderableType:
         table.section(units.clean(name))
         for row in _rows(part):
             table.row(_name(row), *(cell(row) for _, cell in SUMMARY))
-    return Group(table, *_outcomes(models), *_notes(summary.warnings))
+    return Group(table, *(Text(line, "dim") for line in outcomes(_rows(models))), *_notes(summary.warnings))
 
 
 def cost_table(cost: CostTable, said: Collection[str] = ()) -> RenderableType:
@@ -101,7 +101,7 @@ def _gap(gap: GapTable) -> Fitted:
                     (units.clean(row["open_model"]), "green"),
                 )
             )
-        verdict, more = str(row["verdict"]), needed(row)
+        verdict = str(row["verdict"])
         table.row(
             units.METRICS.get(str(row["metric"]), str(row["metric"])),
             *(units.metric_value(row["unit"], row[side]) for side in ("closed_value", "open_value")),
@@ -111,7 +111,7 @@ def _gap(gap: GapTable) -> Fitted:
             units.count(row["n_pairs"]),
             Text.assemble(
                 (verdict, "green" if verdict.startswith("equivalent") else _VERDICT_STYLE.get(verdict, "")),
-                f"\n({more})" if more else "",
+                *(f"\n({more})" for more in remarks(row)),
             ),
         )
     return table
@@ -151,18 +151,6 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _name(row: Row) -> str:
     load = row["load"]
     return units.clean(row["model_id"]) + (f" {load}" if units.known(load) else "")
-
-
-def _outcomes(models: pd.DataFrame) -> list[Text]:
-    """Return one line for each model of what went otherwise than right or wrong, and of retries."""
-    lines = []
-    for row in _rows(models):
-        kinds = ("unparsed", "truncated", "refused", "infra", "unscored", "retries")
-        said = [f"{units.count(row[kind])} {kind}" for kind in kinds if row[kind]]
-        if said:
-            of = f"of {units.count(row['n'])} requests"
-            lines.append(Text(f"{units.clean(row['model_id'])}: {', '.join(said)}, {of}", "dim"))
-    return lines
 
 
 def _gap_cell(row: Row) -> str:

@@ -87,8 +87,9 @@ def interval(unit: Any, low: Any, high: Any) -> str:
         if first.endswith(ending) and second.endswith(ending):
             first = first.removesuffix(ending)
             break
-    if unit == "usd" and first.startswith("+$") and second.startswith("+$"):
-        second = second[2:]
+    if unit == "usd" and first[:2] == second[:2] in {"+$", "-$"}:
+        # A minus is said twice: "-$3 to 1" would hold zero.
+        second = second[2:] if first[0] == "+" else f"-{second[2:]}"
     return f"{first} to {second}"
 
 

@@ -8,6 +8,7 @@ Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of ite
 from harness.stats.attainment import Crossing, Level, attained_low, crossing
 from harness.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
 from harness.stats.paired import (
+    FEWEST_CLUSTERS,
     Difference,
     equivalent,
     items_needed,
@@ -42,6 +43,7 @@ from harness.stats.shares import (
 )
 
 __all__ = [
+    "FEWEST_CLUSTERS",
     "RESAMPLES",
     "SEED",
     "Components",

@@ -116,13 +116,17 @@ def test_a_phone_scrolls_a_wide_table_in_its_own_box(browser: Browser, reference
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_labels_of_a_chart_do_not_cover_each_other(browser: Browser, reference: Path) -> None:
-    """The names in the two scatter plots."""
-    page, _ = opened(browser, reference)
+@pytest.mark.parametrize("width", [1280, 390])
+def test_labels_of_a_chart_do_not_cover_each_other_or_a_point(
+    browser: Browser, reference: Path, width: int
+) -> None:
+    """The names in the two scatter plots; a phone has them larger."""
+    page, _ = opened(browser, reference, width)
     covered = page.evaluate(
         """[...document.querySelectorAll("svg.scatter")].flatMap((svg) => {
           const boxes = [...svg.querySelectorAll("text.name")].map((t) => t.getBoundingClientRect());
-          return boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom).map(() => 1));
+          const points = [...svg.querySelectorAll("circle")].map((c) => c.getBoundingClientRect());
+          return boxes.flatMap((a, i) => [...boxes.slice(i + 1), ...points].filter((b) => a.left < b.right && b.left < a.right && a.top + 3 < b.bottom && b.top + 3 < a.bottom).map(() => 1));
         })"""
     )
 

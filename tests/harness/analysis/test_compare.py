@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import random
@@ -305,6 +306,7 @@ def test_runs_without_a_shared_model_are_refused(make_run: MakeRun) -> None:
         ("p95_response>+20pp", "changes in %"),
         ("accuracy>+2pp", "worse when it falls"),
         ("cost_per_task<-5%", "worse when it rises"),
+        ("accuracy<2pp", r"did you mean accuracy<-2pp\?"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(text: str, said: str) -> None:
@@ -318,3 +320,23 @@ def test_a_rule_is_read(tmp_path: Path) -> None:
     rule = Rule.parse(" p95_response > +20 % ")
 
     assert ("p95_response", ">", 20.0, "%") == (rule.metric, rule.sign, rule.limit, rule.unit)
+
+
+def test_no_fall_at_all_and_a_rise_that_is_due_can_be_asked_for() -> None:
+    """Only a number without a sign is taken for a minus that was forgotten."""
+    assert [0.0, 2.0] == [Rule.parse(text).limit for text in ("accuracy<0pp", "accuracy<+2pp")]
+
+
+@pytest.mark.parametrize("metric", ["accuracy<-2pp", "p50_response>+20%", "cost_per_task>+10%"])
+def test_the_sources_of_the_pairs_are_counted(make_run: MakeRun, metric: str) -> None:
+    """300 questions over 20 documents are 300 pairs from 20 sources, whatever the metric."""
+    base, new = (
+        [
+            dataclasses.replace(row, cluster_id=str(n % 20))
+            for n, row in enumerate(rows(run, lambda n: n % 3 > 0))
+        ]
+        for run in ("base", "new")
+    )
+    row = against(make_run, base, new, metric).frame.iloc[0]
+
+    assert (ITEMS, 20) == (row["pairs"], row["clusters"])

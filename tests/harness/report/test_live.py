@@ -6,8 +6,10 @@ import io
 
 from rich.console import Console
 
-from harness.report.live import LiveView
+from harness.progress import CellProgress
+from harness.report.live import LiveView, figures
 from harness.values import Model
+from tests.makers import attempt
 
 
 def test_a_terminal_sees_which_model_is_opened_and_what_is_told() -> None:
@@ -19,3 +21,15 @@ def test_a_terminal_sees_which_model_is_opened_and_what_is_told() -> None:
 
     assert "opening m (sim)" in file.getvalue()
     assert "starting" in file.getvalue()
+
+
+def test_after_a_resume_an_accuracy_says_of_how_many_answers_it_is() -> None:
+    """``done`` counts the 94 that were kept, whose scores this session never saw."""
+    shown = {}
+    for kept in (0, 94):
+        progress = CellProgress(planned=100, kept=kept, started_s=0.0)
+        for score in (1.0, 1.0, 0.0):
+            progress.take(attempt(score=score), None)
+        shown[kept] = figures(progress)["accuracy"]
+
+    assert shown == {0: "66.7%", 94: "66.7% of 3 new"}

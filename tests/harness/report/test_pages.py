@@ -16,6 +16,7 @@ from matplotlib.transforms import Bbox
 from rich.console import Console
 
 from harness.analysis.cost import cost
+from harness.analysis.gap import gap
 from harness.analysis.summary import summarize
 from harness.errors import InputError, ResultsError
 from harness.report import export, html, markdown, plots, text
@@ -139,12 +140,16 @@ def late_run(make_run: Make, answers: Callable[..., list[Attempt]]) -> Path:
 
 
 def test_invalid_times_are_marked_everywhere(make_run: Make, answers: Callable[..., list[Attempt]]) -> None:
-    """What the terminal calls invalid is called so in Markdown and on the page, and is no point of its chart of times."""
+    """Times and speeds are called so on the terminal, in Markdown and on the page, and are no point of its chart of times."""
     run = late_run(make_run, answers)
+    terminal = io.StringIO()
+    Console(file=terminal, width=200).print(text.summary_table(summarize([run])))
     summary = html.report([run]).partition('<section id="models">')[2].partition("</section>")[0]
 
-    assert markdown.report([run]).count(" (invalid) |") == 4
-    assert summary.count('<span class="invalid">invalid</span>') == 4
+    assert len(re.findall(r"\binvalid(?= {2}|$)", terminal.getvalue(), re.MULTILINE)) == 5
+    # TTFT p50, response p50 and p95, tokens/s and chars/s.
+    assert markdown.report([run]).count(" (invalid) |") == 5
+    assert summary.count('<span class="invalid">invalid</span>') == 5
     chart = html.report([run]).partition("Accuracy against response time")[2].partition("</section>")[0]
     assert ("closed-a" in chart, "open-b" in chart) == (False, True)
 
@@ -187,11 +192,66 @@ def test_what_would_settle_a_gap_stands_in_markdown_and_on_the_page(
     """In the same words as on the terminal; never for times that are invalid."""
     run = make_run([*answers("closed-a", 45, 60), *answers("open-b", 41, 60)])
 
-    assert re.search(r"\*\*not distinguishable\*\* \(needs about \d+ pairs\)", markdown.report([run]))
     assert re.search(
-        r"<b>not distinguishable</b><br><span class=\"soft\">needs about \d+ pairs<", html.report([run])
+        r"\*\*not distinguishable\*\* \(p 0\.125 by McNemar\) \(needs about \d+ pairs\)",
+        markdown.report([run]),
+    )
+    assert re.search(
+        r"<b>not distinguishable</b><br>.*<br><span class=\"soft\">needs about \d+ pairs<", html.report([run])
     )
     assert not re.search(r"client was the limit \(needs", markdown.report([late_run(make_run, answers)]))
+
+
+def everywhere(run: Path) -> tuple[str, str, str]:
+    """Return the gap on the terminal, in Markdown and on the page, on one line each."""
+    terminal = io.StringIO()
+    Console(file=terminal, width=200).print(text.gap_table(gap([run])))
+    table, lines, page = terminal.getvalue(), markdown.report([run]), html.report([run])
+    return (
+        " ".join(table.split()),
+        lines,
+        page.partition('<section id="gap">')[2].partition("</section>")[0],
+    )
+
+
+def test_a_verdict_against_its_interval_says_in_its_cell_why(
+    make_run: Make, answers: Callable[..., list[Attempt]]
+) -> None:
+    """Six to none discordant: the interval leaves zero out, and Holm's correction takes the verdict."""
+    run = make_run([*answers("closed-a", 39, 40), *answers("open-b", 33, 40)])
+    table, lines, page = everywhere(run)
+
+    assert re.search(r"\(p 0\.\d{3} once corrected\)", table)
+    assert re.search(r"\*\*not distinguishable\*\* \(p 0\.\d{3} once corrected\) \(needs about", lines)
+    assert re.search(r'<br><span class="soft">p 0\.\d{3} once corrected</span><br>', page)
+    assert re.search(
+        r"; p 0\.\d{3} once corrected; needs about \d+ pairs to settle it\.", gap([run]).headline()
+    )
+
+
+def test_too_few_sources_to_say_how_many_pairs_is_said(
+    make_run: Make, answers: Callable[..., list[Attempt]]
+) -> None:
+    """Forty items of four documents: no number of pairs can be told of so few."""
+    rows = [*answers("closed-a", 30, 40), *answers("open-b", 28, 40)]
+    run = make_run([dataclasses.replace(row, cluster_id=str(int(row.sample_id) % 4)) for row in rows])
+
+    for said in (*everywhere(run), gap([run]).headline()):
+        assert "too few sources to say how many pairs it needs" in said
+
+
+def test_retries_and_failures_are_counted_everywhere(
+    make_run: Make, attempt: Attempts, answers: Callable[..., list[Attempt]]
+) -> None:
+    """The line under the terminal's summary stands in Markdown and on the page too."""
+    rows = answers("closed-a", 40, 60)
+    again = dataclasses.replace(rows[0], attempt=1, outcome="infra", final=False)
+    run = make_run([again, dataclasses.replace(rows[0], attempt=2), *rows[1:]])
+    terminal = io.StringIO()
+    Console(file=terminal, width=200).print(text.summary_table(summarize([run])))
+
+    for said in (terminal.getvalue(), markdown.report([run]), html.report([run])):
+        assert "closed-a: 1 retries, of 60 requests" in said
 
 
 def test_one_thing_has_one_name(run: Path) -> None:
