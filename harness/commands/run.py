@@ -330,7 +330,9 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
     if incomplete:
         if numbered(folder, "waiting"):
             waits = len(left_waiting(folder, attempts_of(folder)))
-            console.print(f"{waits} answers are paid for and wait for their score.", highlight=False)
+            console.print(
+                f"{waits} answers came and wait for their score; none is asked again.", highlight=False
+            )
         console.print(
             f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
             f"  bench run --resume {folder.name}"
