@@ -119,6 +119,10 @@ class _Conductor:
         simulated = {model_id: runner.simulated for model_id, runner in runners.items()}
         fresh = manifests.opening(plan, writer.folder.name, settings.selection, simulated)
         reopened: dict[str, Any] = {"state": "running", "ended_at": None, "failures": []}
+        if settings.selection:
+            reopened["selection"] = dict(
+                settings.selection
+            )  # the run may have lost it, or its suite lie elsewhere now
         self.manifest = fresh if resumed is None else {**dict(resumed), **reopened}
         if settings.calibration is not None:
             self.manifest["calibration"] = dict(settings.calibration)

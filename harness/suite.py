@@ -293,7 +293,7 @@ def load_suite(path: Path) -> Suite:
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on a name that is too long
         builtin = _builtin_folder() / path.name if path.suffix else _builtin_folder() / f"{path}.yaml"
         # An installed gapbench has no checkout around it: the README's paths name the packaged suites too.
-        if str(path.parent) in {".", "tasks/suites"} and os.path.isfile(builtin):  # noqa: PTH113
+        if str(path.parent) in {".", "tasks/suites"} and os.path.isfile(builtin):  # noqa: PTH113 - as above
             path = builtin
         elif not os.path.exists(path) and (near := _near(path)):  # noqa: PTH110 - as above
             raise DocumentError(

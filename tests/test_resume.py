@@ -136,3 +136,34 @@ def test_the_manifest_is_read_once_nobody_else_writes_it(run: Path, monkeypatch:
     assert 0 == invoke(["run", "--resume", run.name, "--yes", "--quiet"])
 
     assert "was here" == read_manifest(run)["another"]
+
+
+def test_a_run_whose_suite_moved_keeps_the_one_that_is_given(here: Path) -> None:
+    """Stopped once more, it says how to go on, and the next --resume needs no suite. An older one names no scorers."""
+    assert 1 == invoke(
+        ["run", "suite.yaml", "--yes", "--quiet", "--model", "closed", "--max-usd", "0.000001"]
+    )
+    run = next((here / "results").iterdir())
+    manifest = json.loads((run / "run.json").read_text())
+    manifest["selection"]["suite"] = "gone.yaml"
+    for task in manifest["tasks"]:
+        task.pop("scorer")
+    (run / "run.json").write_text(json.dumps(manifest))
+    again = ["run", "suite.yaml", "--resume", run.name, "--yes", "--quiet", "--max-usd", "0.000001"]
+
+    assert 1 == invoke(again)
+    assert "suite.yaml" == read_manifest(run)["selection"]["suite"]
+
+
+def test_a_run_that_lost_its_selection_stops_in_good_order(here: Path) -> None:
+    """What it had picked is what is given now, and is kept."""
+    assert 1 == invoke(["run", "suite.yaml", "--yes", "--quiet", "--max-usd", "0.000001"])
+    run = next((here / "results").iterdir())
+    manifest = json.loads((run / "run.json").read_text())
+    del manifest["selection"]
+    (run / "run.json").write_text(json.dumps(manifest))
+
+    assert 1 == invoke(
+        ["run", "suite.yaml", "--resume", run.name, "--yes", "--quiet", "--max-usd", "0.000001"]
+    )
+    assert "suite.yaml" == read_manifest(run)["selection"]["suite"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness import prices
 from harness.assembly import Assembly
+from harness.egress import is_anothers
 from harness.prices import Quote, Unpriced, model_price
-from harness.runner import Runner
 from harness.values import Model
 
 if TYPE_CHECKING:
@@ -34,21 +34,16 @@ def quotes(assembly: Assembly) -> dict[str, Quote]:
 def unpriced(assembly: Assembly) -> dict[str, str]:
     """Return why the price of a model is unknown that is somebody's API, by model id.
 
-    That is one that is paid by the token, or serves closed weights at an address: a gateway that asks for no
-    key has its bill all the same.
+    A gateway that asks for no key has its bill all the same; closed weights without an address run on this machine.
     """
-    models = {model.id: model for model in assembly.plan.models}
+    runners, found = assembly.runners, quotes(assembly)
     return {
-        model_id: quote.reason
-        for model_id, quote in quotes(assembly).items()
-        if isinstance(quote, Unpriced) and _is_an_api(models[model_id], assembly.runners[model_id])
+        model.id: quote.reason
+        for model in assembly.plan.models
+        if isinstance(quote := found[model.id], Unpriced)
+        and is_anothers(model, runners[model.id])
+        and (runners[model.id].metered or model.base_url is not None)
     }
-
-
-def _is_an_api(model: Model, runner: Runner) -> bool:
-    return runner.metered or (
-        model.weights == "closed" and model.base_url is not None and not runner.simulated
-    )
 
 
 def attempt_price(assembly: Assembly) -> Price:

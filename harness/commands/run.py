@@ -307,7 +307,7 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
     if not quiet:
         if not is_large:
             print_tables([folder], console)
-        if any(task["scorer"] == "judge" for task in manifest["tasks"]):
+        if any(task.get("scorer") == "judge" for task in manifest["tasks"]):
             console.print(
                 f"Answers wait for their judge:  bench judge {shown(folder)}", highlight=False, soft_wrap=True
             )
@@ -337,7 +337,7 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
             f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
             f"  bench run --resume {folder.name}"
             + ("" if folder.parent == Path("results") else f" --out {shown(folder.parent)}")
-            + (" --allow-code" if manifest["selection"].get("allow_code") else ""),
+            + (" --allow-code" if (manifest.get("selection") or {}).get("allow_code") else ""),
             markup=False,
             highlight=False,
             soft_wrap=True,

@@ -143,9 +143,9 @@ def _lost(run: Path, said: str) -> str:
 def _no_run(given: Path) -> str:
     """Say what was given in place of a run folder, and what would do."""
     # Path.is_file raises on a name that is too long.
-    if os.path.isfile(given):  # noqa: PTH113
+    if os.path.isfile(given):  # noqa: PTH113 - Path.is_file raises on a name that is too long
         return f"{given} is a file; give a run folder such as results/RUN (`bench runs list` shows them)"
-    if not os.path.isdir(given):  # noqa: PTH112
+    if not os.path.isdir(given):  # noqa: PTH112 - as above
         return f"there is no run folder {given}; `bench runs list` shows those in results/, and `bench run` makes one"
     inside = [path.name for path in runs_in(given)]
     if inside:
