@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
+from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
 
 PART_ROWS = 5_000
 CHUNKS = 16
@@ -176,7 +176,7 @@ def timed(arguments: list[str]) -> dict[str, Any]:
     if pid == 0:
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
-        os.execv(sys.executable, [sys.executable, "-m", "harness.cli", *arguments])
+        os.execv(sys.executable, [sys.executable, "-m", "gapbench.cli", *arguments])
     _, status, usage = os.wait4(pid, 0)
     if status:
         sys.exit(f"bench {' '.join(arguments)} ended with {os.waitstatus_to_exitcode(status)}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.stats import paired_difference
+from gapbench.stats import paired_difference
 
 PAIRS, RESAMPLES, REPEATS, TARGET_S = 5_000, 10_000, 5, 1.0
 

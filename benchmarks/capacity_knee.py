@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.assumptions import scenario
-from harness.analysis.crossings import break_even
-from harness.analysis.frames import read
-from harness.analysis.measured import measured_throughput
-from harness.analysis.scenario import self_usd_per_month
-from harness.slo import Slo
-from harness.tco import DemandDocument, LegDocument, TcoDocument
+from gapbench.analysis.economics.break_even import break_even
+from gapbench.analysis.economics.measured_inputs import measured_throughput
+from gapbench.analysis.economics.scenario import self_usd_per_month
+from gapbench.analysis.economics.scenario_inputs import scenario
+from gapbench.analysis.frames import read
+from gapbench.suite.tco_fields import DemandDocument, LegDocument, TcoDocument
+from gapbench.values.slo import Slo
 
 KNEE_RPS = 20.0
 RATES = (16.0, 18.0, 19.5, 20.5, 22.0)
@@ -70,8 +70,8 @@ def swept(folder: Path, duration_s: float) -> Path:
     (folder / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     # JSON is YAML.
     (folder / "suite.yaml").write_text(json.dumps(suite(duration_s)))
-    command = [sys.executable, "-m", "harness.cli", "run", "suite.yaml", "--yes", "--quiet"]
-    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "gapbench.cli", "run", "suite.yaml", "--yes", "--quiet"]
+    path = os.pathsep.join([str(Path(__file__).parents[1] / "harness"), os.environ.get("PYTHONPATH", "")])
     subprocess.run(
         command, cwd=folder, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path}
     )

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mutation import Mutant, drawn, python_mutants, sql_mutants
-from harness.scoring import Scorer, make
-from harness.task import Task, builtin_tasks, find_builtin, load_task, read_task
-from harness.values import Sample, Score
+from gapbench.scoring import Scorer, make
+from gapbench.suite.tasks.loader import builtin_tasks, find_builtin, load_task, read_task
+from gapbench.suite.tasks.task import Task
+from gapbench.values import Sample, Score
 
 HERE = Path(__file__).parent
 MUTANTS = 5

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from harness.stats import equivalent, paired_difference
+from gapbench.stats import equivalent, paired_difference
 
 MARGIN = 0.05
 RESAMPLES = 1_000

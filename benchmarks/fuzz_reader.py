@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-OWN = ["harness", "runners"]
+OWN = ["gapbench", "gapbench_runners"]
 # What the vendors' clients do with a reply that is not 200. Of their other code a reply reaches nothing.
 VENDORS = (
     ("openai._base_client", "BaseClient", "_make_status_error_from_response"),

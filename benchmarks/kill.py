@@ -30,8 +30,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from harness.store import attempts_of, left_waiting, read_attempts, read_manifest, runs_in  # noqa: E402 - after the path
-from harness.verify import verify  # noqa: E402 - after the path
+from gapbench.store import attempts_of, left_waiting, read_attempts, read_manifest, runs_in  # noqa: E402 - after the path
+from gapbench.store.verify import verify  # noqa: E402 - after the path
 
 ROW_BYTES = 2_200
 """Of a journal, about."""
@@ -50,9 +50,9 @@ retries: {{attempts: 5, max_wait_s: 0.1}}
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Start `bench run` in a session of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", "run", *arguments, "--yes", "--quiet"],
+        [sys.executable, "-m", "gapbench.cli", "run", *arguments, "--yes", "--quiet"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=dict(os.environ),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,

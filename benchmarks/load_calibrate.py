@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.calibration import (
+from gapbench.commands.event_loop import on_loop
+from gapbench.execution.calibration import (
     FIGURES,
     FIRST_S,
     FIRST_SIGMA,
@@ -31,9 +32,8 @@ from harness.calibration import (
     calibrate,
     errors_of,
 )
-from harness.commands.loop import on_loop
-from harness.manifest import machine
-from harness.store import read_attempts
+from gapbench.store import read_attempts
+from gapbench.store.provenance import machine
 
 
 def median_level(found: list[Calibration], place: int) -> dict[str, Any]:

@@ -24,17 +24,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from harness import runner as runners
-from harness.analysis.capacity import capacity
-from harness.arrivals import Load, Search
-from harness.load import Halt, Retries
-from harness.manifest import machine
-from harness.plan import Cell, expand
-from harness.run import Settings, run
-from harness.slo import Slo
-from harness.store import RunWriter
-from harness.task import Task
-from harness.values import Attempt, Message, Model, Params, Sample, Text
+from gapbench import runner as runners
+from gapbench.analysis.performance.capacity import capacity
+from gapbench.execution.limits.retry import Retries
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.run import Settings, run
+from gapbench.store import RunWriter
+from gapbench.store.provenance import machine
+from gapbench.suite.loads.load import Load, Search
+from gapbench.suite.plan import Cell, expand
+from gapbench.suite.tasks.task import Task
+from gapbench.values import Attempt, Message, Model, Params, Sample, Text
+from gapbench.values.slo import Slo
 
 STREAMS, FIRST_S, TOKENS, GAP_S = 24, 0.8, 21, 0.02
 REPLY_S = FIRST_S + (TOKENS - 1) * GAP_S

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from truth import ran, served, suite, write
 
-from harness.store import read_attempts
+from gapbench.store import read_attempts
 
 
 def watched(results: Path, sizes: list[tuple[float, int]], stop: threading.Event) -> None:

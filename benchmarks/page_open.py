@@ -20,9 +20,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from harness.report import html
-from harness.store import RunWriter
-from harness.values import Attempt, Payload
+from gapbench.report import html
+from gapbench.store import RunWriter
+from gapbench.values import Attempt, Payload
 from tests.run_folders import an_attempt, manifest
 
 WORDS = ("charge", "order", "ticket", "refund", "window", "seven", "because", "total", "shipment", "answer")

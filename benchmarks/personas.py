@@ -26,11 +26,11 @@ from typing import Any
 
 import yaml
 
-from harness.analysis.summary import summarize
-from harness.cli import invoke
-from harness.store import runs_in
-from harness.suite import builtin_suites, load_suite
-from harness.task import builtin_tasks
+from gapbench.analysis.quality.summary import summarize
+from gapbench.cli import invoke
+from gapbench.store import runs_in
+from gapbench.suite.suite import builtin_suites, load_suite
+from gapbench.suite.tasks.loader import builtin_tasks
 
 RESULT = Path(__file__).parent / "results" / "personas.json"
 PROTOCOLS = {"vllm": "vllm", "openai": "responses", "anthropic": "anthropic", "google": "google"}

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.sandbox import Job, Sandbox
+from gapbench.sandbox import Job, Sandbox
 
 HERE = Path(__file__).parent
 # Sorting and counting for some twenty milliseconds, as a solution of a hidden test's size does.

@@ -21,14 +21,14 @@ from typing import Any
 import uvloop
 from truth import PATHS, median, ran, served, suite, write
 
-from harness.measure import measure
-from harness.store import read_attempts
-from harness.values import Message, Model, Params, Request, Session, Text
+from gapbench.execution.attempts.measure import measure
+from gapbench.store import read_attempts
+from gapbench.values import Message, Model, Params, Request, Session, Text
 
 RUNNERS = {
-    "openai": "runners.openai:OpenAIRunner",
-    "anthropic": "runners.anthropic:AnthropicRunner",
-    "google": "runners.google:GoogleRunner",
+    "openai": "gapbench_runners.openai:OpenAIRunner",
+    "anthropic": "gapbench_runners.anthropic:AnthropicRunner",
+    "google": "gapbench_runners.google:GoogleRunner",
 }
 STREAMS, TOKENS = 64, 64
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from truth import median, ran, served, suite, write
 
-from harness.store import read_attempts
+from gapbench.store import read_attempts
 
 
 def main() -> None:

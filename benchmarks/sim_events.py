@@ -16,18 +16,27 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from truth import HERE, compiled, median, write
+from truth import compiled, median, write
 
 
 def once(streams: int, seconds: float, gap_ms: float) -> dict[str, Any]:
     """Return what one stretch of ``streams`` open streams brought."""
     drain = compiled("drain")
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "runners.sim_server", "--lean", "--port", "0", "--tokens", "100"]
+        command = [
+            sys.executable,
+            "-m",
+            "gapbench_runners.sim_server",
+            "--lean",
+            "--port",
+            "0",
+            "--tokens",
+            "100",
+        ]
         command += ["--first-ms", "50", "--sigma", "0.3", "--gap-ms", str(gap_ms), "--log", f"{folder}/log"]
         server = subprocess.Popen(
             command,
-            env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+            env=dict(os.environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -28,8 +28,8 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from harness.store import read_attempts, read_manifest, runs_in  # noqa: E402 - after the path
-from harness.store.writing import PART_ROWS  # noqa: E402 - after the path
+from gapbench.store import read_attempts, read_manifest, runs_in  # noqa: E402 - after the path
+from gapbench.store.writer import PART_ROWS  # noqa: E402 - after the path
 
 MOST_RPS = 420
 """More than 300 streams can ask of a provider that takes over 0.7 s: so many requests are planned that the time ends first."""
@@ -56,7 +56,7 @@ def _floors(samples: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _watched(client: psutil.Process) -> Iterator[tuple[str, psutil.Process]]:
     """Yield the run's process and its workers; the simulated provider is none of ours."""
     yield "run", client
-    workers = [child for child in client.children() if "harness.worker" in child.cmdline()]
+    workers = [child for child in client.children() if "gapbench.execution.workers.worker" in child.cmdline()]
     for number, worker in enumerate(workers):
         yield f"worker {number}", worker
 
@@ -93,9 +93,9 @@ def main(minutes: float, streams: int) -> dict[str, Any]:
             SUITE.format(streams=streams, repeats=max(1, int(MOST_RPS * 60 * minutes / 2_000)))
         )
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness.cli", "run", "suite.yaml", "--yes", "--quiet"],
+            [sys.executable, "-m", "gapbench.cli", "run", "suite.yaml", "--yes", "--quiet"],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=dict(os.environ),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

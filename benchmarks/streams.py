@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from truth import median, ran, served, suite, write
 
-from harness.store import read_attempts
+from gapbench.store import read_attempts
 
 
 def once(streams: int, requests: int, protocol: str, workers: str | int, seed: int) -> dict[str, Any]:

@@ -17,9 +17,9 @@ import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from harness.analysis.assumptions import scenario
-from harness.analysis.tco import GRID, tco
-from harness.tco import DemandDocument, TcoDocument
+from gapbench.analysis.economics.scenario_inputs import scenario
+from gapbench.analysis.economics.tco import GRID, tco
+from gapbench.suite.tco_fields import DemandDocument, TcoDocument
 
 TARGET_S = 3.0
 DAY = date(2026, 11, 24)

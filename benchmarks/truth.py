@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-BENCH = [sys.executable, "-m", "harness.cli"]
+BENCH = [sys.executable, "-m", "gapbench.cli"]
 PATHS = {"openai": "/v1", "vllm": "/v1", "anthropic": "", "google": ""}
 
 
@@ -145,7 +145,7 @@ def ran(path: Path, *arguments: str) -> Ran:
     """
     out = path.parent / f"results-{time.monotonic_ns()}"
     command = [*BENCH, "run", str(path), "--yes", "--quiet", "--out", str(out), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    environment = dict(os.environ)
     began_s = time.perf_counter()
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -22,11 +22,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from truth import BENCH, HERE, median, write
+from truth import BENCH, median, write
 
-from harness.store import read_attempts, read_manifest
-from harness.values import Model, Session
-from runners.vllm import VllmRunner
+from gapbench.store import read_attempts, read_manifest
+from gapbench.values import Model, Session
+from gapbench_runners.vllm.runner import VllmRunner
 from tests.vllm.real import MODEL, READY_S, SERVE_ENV, VLLM_PYTHON, bench_beside_vllm
 
 PROMPT_CHARS = 128
@@ -161,7 +161,7 @@ def served(folder: Path, environment: Mapping[str, str], given: argparse.Namespa
             assert attached is not None
             assert attached.base_url is not None
             model = {"model": str(MODEL), "base_url": attached.base_url}
-            ours = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+            ours = dict(os.environ)
             # Once unmeasured: the first requests of a fresh server are slow.
             rates(folder, BENCH, ours, model, given, streams=given.streams, cells=1)
             for _ in range(given.times):

@@ -1,4 +1,4 @@
-"""Writes the generated parts of README.md and docs/design.md: help, runners, scorers, tasks, columns, floors.
+"""Writes the generated parts of README.md and docs/design.md: help, runners, scorers, tasks, columns.
 
 Each part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. ``make docs`` writes them;
 ``--check`` only says which are stale (a test does that).
@@ -7,16 +7,15 @@ Each part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. ``ma
 from __future__ import annotations
 
 import argparse
-import ast
 import re
 import sys
 from pathlib import Path
 
 from click.testing import CliRunner
 
-from harness.cli import bench
-from harness.commands.inspect import _rows
-from harness.schema import described
+from gapbench.cli import bench
+from gapbench.commands.list_doctor import _rows
+from gapbench.store.schema import described
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "design.md")
@@ -44,26 +43,7 @@ def columns(kind: str) -> str:
     return f"| column | type | meaning |\n| --- | --- | --- |\n{rows}"
 
 
-def floors() -> str:
-    """Return each module with its floor and the first line of its docstring, from the test that enforces them."""
-    tree = ast.parse((ROOT / "tests" / "harness" / "test_floors.py").read_text(encoding="utf-8"))
-    table: dict[str, int] = next(
-        ast.literal_eval(node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FLOORS"
-    )
-    rows = ""
-    for module, floor in table.items():
-        path = ROOT / module.replace(".", "/")
-        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        said = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()[0]
-        name = module.replace(".", "/") + ("/" if path.is_dir() else ".py")
-        rows += f"| {floor} | `{name}` | {said} |\n"
-    return f"| floor | module | what it holds |\n| --- | --- | --- |\n{rows}"
-
-
 PARTS = {
-    "floors": floors,
     "help": help_of,
     "run-help": lambda: help_of("run"),
     "runners": lambda: listed("runners"),

@@ -16,8 +16,8 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
-from harness.analysis.gap import gap
-from harness.report import html, text
+from gapbench.analysis.quality.gap import gap
+from gapbench.report import html, terminal
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
@@ -31,7 +31,7 @@ def runs() -> list[Path]:
 def table() -> Path:
     """Write the gap table as SVG, its font the reader's own: nothing is loaded from elsewhere."""
     console = Console(record=True, width=92, file=io.StringIO(), force_terminal=True)
-    console.print(text.gap_table(gap(runs())))
+    console.print(terminal.gap_table(gap(runs())))
     drawn = console.export_svg(title="bench gap", theme=DIMMED_MONOKAI)
     drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
     path = PICTURES / "gap-table.svg"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import invoke
-from harness.values import Session
+from gapbench.cli import invoke
+from gapbench.values import Session
 from tests.two_models import write_suite
 
 # Read by huggingface_hub when it is imported: no test looks for a data set outside.

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError
-from harness.imports.folder import read
-from harness.suite import load_suite
-from harness.trace import read_trace
+from gapbench.errors import InputError
+from gapbench.store.importers.run_builder import read
+from gapbench.suite.loads.trace import read_trace
+from gapbench.suite.suite import load_suite
 
 ROOT = Path(__file__).parents[1]
 LOGS = ROOT / "tests" / "harness" / "imports" / "logs"

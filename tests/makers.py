@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.plan import Load, Plan, expand
-from harness.task import Task
-from harness.values import (
+from gapbench.suite.plan import Load, Plan, expand
+from gapbench.suite.tasks.task import Task
+from gapbench.values import (
     Attempt,
     Call,
     Chunk,

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.store import RunWriter
-from harness.values import Attempt, Payload
+from gapbench.store import RunWriter
+from gapbench.values import Attempt, Payload
 
 STARTED = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import invoke
+from gapbench.cli import invoke
 from tests.two_models import SUITE, write_suite
 
 FOREIGN = (

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import invoke
-from harness.store import read_attempts, read_manifest, read_payload
-from harness.verify import verify
+from gapbench.cli import invoke
+from gapbench.store import read_attempts, read_manifest, read_payload
+from gapbench.store.verify import verify
 
 SUITE = """\
 name: mine

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import COMMANDS, bench, invoke
-from harness.store import read_attempts, read_manifest
+from gapbench.cli import COMMANDS, bench, invoke
+from gapbench.store import read_attempts, read_manifest
 from tests.two_models import SUITE, said
 
 
@@ -140,7 +140,7 @@ def test_a_server_that_never_answered_costs_its_model_and_no_wait(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Address and reason at once, no row, and the other model is asked all the same."""
-    monkeypatch.setattr("harness.wire.endpoint.PAUSE_S", 0.0)
+    monkeypatch.setattr("gapbench.transport.reachability.PAUSE_S", 0.0)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{bound.getsockname()[1]}"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import invoke
-from harness.store import read_attempts
-from harness.store.overlay import tables
+from gapbench.cli import invoke
+from gapbench.store import read_attempts
+from gapbench.store.score_overlay import tables
 
 SUITE = """\
 name: judged

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from harness.cli import invoke
+from gapbench.cli import invoke
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.conduct import BreakerDocument
-from harness.load import Halt, Retries
-from harness.plan import Load
-from harness.run import Settings, run
-from harness.runner import load as load_runner
-from harness.store import RunWriter, read_attempts, read_manifest
-from harness.values import Model, Truth, prompt_sha256
+from gapbench.execution.limits.retry import Retries
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.run import Settings, run
+from gapbench.runner import load as load_runner
+from gapbench.store import RunWriter, read_attempts, read_manifest
+from gapbench.suite.plan import Load
+from gapbench.values import Model, Truth, prompt_sha256
+from gapbench.values.policies import BreakerPolicy
 from tests.fault_server import FAULTS, FaultServer
 from tests.harness.test_run import Watch
 from tests.makers import plan, sample
@@ -90,7 +91,7 @@ def test_a_spoilt_reply_is_infra_whatever_was_spoilt(tmp_path: Path, protocol: s
     settings = Settings(
         retries=Retries(1),
         total_s=0.5 if fault == "drip" else 20.0,
-        breaker=BreakerDocument(failures=1_000),
+        breaker=BreakerPolicy(failures=1_000),
     )
     rows, _ = go(tmp_path, protocol, 1.0, settings, (fault,), 2 if fault == "oversized" else 10)
     kinds = set(rows["failure_kind"])

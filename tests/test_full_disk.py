@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.store import read_attempts, read_manifest
-from harness.verify import verify
+from gapbench.store import read_attempts, read_manifest
+from gapbench.store.verify import verify
 
 ROOT = Path(__file__).parents[1]
 SUITE = """\
@@ -34,7 +34,7 @@ def bench(folder: Path, *arguments: str, room_bytes: int | None = None) -> subpr
             resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, room_bytes))
 
     return subprocess.run(
-        [sys.executable, "-m", "harness.cli", *arguments],
+        [sys.executable, "-m", "gapbench.cli", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.cli import invoke
+from gapbench.cli import invoke
 
 ROOT = Path(__file__).parents[1]
 SUITES = sorted((ROOT / "tasks" / "suites").glob("*.yaml"))

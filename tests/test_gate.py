@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from harness.baselines import read_baselines, set_baseline
-from harness.cli import invoke
+from gapbench.cli import invoke
+from gapbench.store.baselines import read_baselines, set_baseline
 from tests.run_folders import some_answers, write_run
 
 

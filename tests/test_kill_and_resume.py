@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.store import read_attempts, read_manifest
+from gapbench.store import read_attempts, read_manifest
 from tests.two_models import write_suite
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 def bench(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", *arguments],
+        [sys.executable, "-m", "gapbench.cli", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -85,7 +85,7 @@ def test_a_terminal_that_goes_stops_a_run_as_sigterm_does(
 ) -> None:
     """In good order and resumable, with the words that it was begun with; with nohup the run goes on."""
     write_suite(tmp_path)
-    command = [*before, sys.executable, "-m", "harness.cli", "run", "suite.yaml", "--yes", "--allow-code"]
+    command = [*before, sys.executable, "-m", "gapbench.cli", "run", "suite.yaml", "--yes", "--allow-code"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True,

@@ -33,7 +33,7 @@ def test_a_notebook_reads_results_only(path: Path) -> None:
     names = [
         node.module
         for node in ast.walk(ast.parse(source(path)))
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("harness")
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("gapbench")
     ]
 
     assert names

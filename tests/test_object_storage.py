@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
-from harness.cli import invoke
-from harness.errors import InputError, ResultsError
-from harness.remote import PROBE, address_of, fetch, mirror_of, send
-from harness.store import read_attempts
+from gapbench.cli import invoke
+from gapbench.errors import InputError, ResultsError
+from gapbench.store import read_attempts
+from gapbench.store.object_store import PROBE, address_of, fetch, mirror_of, send
 from tests.run_folders import an_attempt, manifest
 
 SUITE = """\

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 import pytest
 
-from harness.cli import COMMANDS, bench, invoke
-from harness.commands.options import Finite
+from gapbench.cli import COMMANDS, bench, invoke
+from gapbench.commands.options import Finite
 
 NUMBERS = [
     pytest.param(command, param, id=f"{command} {param.opts[0]}")

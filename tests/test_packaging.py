@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import venv
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+NAME_AND_VERSION = f"gapbench-{version('gapbench')}.dist-info"
 LOCKS = sorted(path for path in (ROOT / "requirements").glob("*.txt") if "overrides" not in path.name)
 PLUGIN = '''
 from collections.abc import AsyncIterator
-from harness.values import Call, Chunk, Usage
+from gapbench.values import Call, Chunk, Usage
 
 class EchoRunner:
     """Says what it was asked."""
@@ -150,13 +153,13 @@ def test_the_wheel_holds_what_a_user_needs(wheel: Path) -> None:
     """Tasks with their data and images, suites, the price book, the evidence, the rules, the templates; no tests."""
     names = zipfile.ZipFile(wheel).namelist()
     for needed in (
-        "tasks/suites/quickstart.yaml", "tasks/coding/functions/samples.jsonl", "tasks/multimodal/charts/task.yaml",
-        "harness/book/prices.yaml", "harness/book/evidence.csv", "harness/book/evidence_sources.csv",
-        "harness/book/evidence_snapshots.csv", "harness/book/arena_series.csv", "harness/book/article.yaml", "runners/rules.json", "harness/py.typed",
+        "gapbench/builtin_tasks/suites/quickstart.yaml", "gapbench/builtin_tasks/coding/functions/samples.jsonl", "gapbench/builtin_tasks/multimodal/charts/task.yaml",
+        "gapbench/pricing/data/prices.yaml", "gapbench/analysis/article/data/evidence.csv", "gapbench/analysis/article/data/evidence_sources.csv",
+        "gapbench/analysis/article/data/evidence_snapshots.csv", "gapbench/analysis/article/data/arena_series.csv", "gapbench/analysis/article/data/article.yaml", "gapbench_runners/support/model_rules.json", "gapbench/py.typed",
     ):  # fmt: skip
         assert needed in names, needed
     assert any(name.endswith(".png") for name in names)
-    assert not [name for name in names if name.startswith(("tests/", "results/"))]
+    assert {name.split("/")[0] for name in names} <= {"gapbench", "gapbench_runners", NAME_AND_VERSION}
 
 
 def test_the_command_finds_the_built_in_suites_outside_the_checkout(environment: Path) -> None:
@@ -186,3 +189,25 @@ def test_simulated_providers_start_outside_the_checkout(environment: Path) -> No
     )
 
     assert 0 == ran.returncode, ran.stdout + ran.stderr
+
+
+def test_a_users_own_modules_do_not_hide_ours(environment: Path) -> None:
+    """Next to a project's own tasks.py, runners.py and harness.py on the path, a suite runs."""
+    project = environment / "project"
+    project.mkdir()
+    for name in ("tasks", "runners", "harness"):
+        (project / f"{name}.py").write_text(f'raise SystemExit("the user\'s {name}.py was imported")\n')
+    bench = environment / "venv" / "bin" / "bench"
+    for words in (
+        ["list", "tasks"],
+        ["run", "quickstart", "--limit", "1", "--model", "sim-closed-b", "--yes"],
+    ):
+        ran = subprocess.run(
+            [str(bench), *words],
+            cwd=project,
+            env={**os.environ, "PYTHONPATH": "."},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert 0 == ran.returncode, ran.stdout + ran.stderr

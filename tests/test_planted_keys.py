@@ -70,9 +70,9 @@ def bench(folder: Path, keys: dict[str, str], *arguments: str) -> subprocess.Com
 
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_KEY")}
     return subprocess.run(
-        [sys.executable, "-m", "harness.cli", *arguments],
+        [sys.executable, "-m", "gapbench.cli", *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(Path(__file__).parents[1]), **keys},
+        env={**environment, "PYTHONPATH": str(Path(__file__).parents[1] / "harness"), **keys},
         capture_output=True,
         check=False,
         timeout=240,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import invoke
-from harness.store import RunWriter, read_attempts, read_manifest
-from harness.verify import verify
+from gapbench.cli import invoke
+from gapbench.store import RunWriter, read_attempts, read_manifest
+from gapbench.store.verify import verify
 from tests.two_models import SUITE, said
 
 

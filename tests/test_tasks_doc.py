@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.scoring import make, names
-from harness.task import builtin_tasks, find_builtin, load_task, read_task
-from harness.values import Sample
+from gapbench.scoring import make, names
+from gapbench.suite.tasks.loader import builtin_tasks, find_builtin, load_task, read_task
+from gapbench.values import Sample
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs/tasks.md").read_text(encoding="utf-8")

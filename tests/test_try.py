@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli import invoke
+from gapbench.cli import invoke
 
 SUITE = """\
 name: mine

@@ -74,7 +74,7 @@ def nightly(checkout: Path, **environment: str) -> subprocess.CompletedProcess[s
         [str(checkout / "scripts" / "nightly.sh")],
         cwd=checkout,
         env={
-            **os.environ, "PYTHONPATH": str(ROOT), "BENCH": str(BIN / "bench"), "SUITE": "suite.yaml",
+            **os.environ, "BENCH": str(BIN / "bench"), "SUITE": "suite.yaml",
             "RULES": "accuracy<-2pp\ncoverage<-1pp", **environment,
         },
         capture_output=True, text=True, check=False, timeout=240,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import invoke
+from gapbench.cli import invoke
 
 SUITE = """\
 name: mine

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx2
 
-from harness import wire
-from harness.values import Session
+from gapbench import transport
+from gapbench.values import Session
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter, int], Awaitable[None]]
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -64,9 +64,9 @@ def session(**changes: Any) -> Session:
     return Session(Path(), **{"connections": 4, "connect_timeout_s": 5.0, "read_timeout_s": 5.0, **changes})
 
 
-async def heard(client: httpx2.AsyncClient, url: str) -> tuple[list[bytes], wire.Tape]:
+async def heard(client: httpx2.AsyncClient, url: str) -> tuple[list[bytes], transport.Tape]:
     """Return the data of one exchange's events, and its tape."""
-    with wire.exchange() as tape:
+    with transport.exchange() as tape:
         try:
             await client.post(url, json={"a": 1})
             return [event.data async for event in tape.events()], tape
@@ -74,11 +74,11 @@ async def heard(client: httpx2.AsyncClient, url: str) -> tuple[list[bytes], wire
             await tape.aclose()
 
 
-def talk(answer: Answer, times: int = 1, **changes: Any) -> list[tuple[list[bytes], wire.Tape]]:
+def talk(answer: Answer, times: int = 1, **changes: Any) -> list[tuple[list[bytes], transport.Tape]]:
     """Return what a client hears that asks ``times`` times."""
 
-    async def main() -> list[tuple[list[bytes], wire.Tape]]:
-        async with served(answer) as url, wire.client(url, session(**changes)) as client:
+    async def main() -> list[tuple[list[bytes], transport.Tape]]:
+        async with served(answer) as url, transport.client(url, session(**changes)) as client:
             return [await heard(client, url) for _ in range(times)]
 
     return asyncio.run(main())

@@ -6,12 +6,14 @@ import asyncio
 
 import pytest
 
-from harness import wire
-from harness.adaptive import FIRST_PLACES, Room
-from harness.errors import FailureKind
-from harness.load import Ended, Halt, Retries, Try, drive
-from harness.plan import Load, Planned
-from harness.values import Failure
+from gapbench import transport
+from gapbench.errors import FailureKind
+from gapbench.execution.attempts.load_generator import Ended, Try, drive
+from gapbench.execution.limits.adaptive_concurrency import FIRST_PLACES, Room
+from gapbench.execution.limits.retry import Retries
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.suite.plan import Load, Planned
+from gapbench.values import Failure
 from tests.makers import sample
 
 
@@ -104,7 +106,7 @@ def test_a_load_stays_below_what_a_provider_takes() -> None:
     async def main() -> None:
         todo = [(Planned(sample(n), 0, "measure"), 0) for n in range(200)]
         await drive(
-            Load("adaptive", 64), todo, counting, retries=retries, halt=Halt(), seed=1, zero_s=wire.now()
+            Load("adaptive", 64), todo, counting, retries=retries, halt=Halt(), seed=1, zero_s=transport.now()
         )
 
     asyncio.run(main())

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from harness.arrivals import Load, Search
-from harness.slo import Slo
-from harness.trace import Arrival
+from gapbench.suite.loads.load import Load, Search
+from gapbench.suite.loads.trace import Arrival
+from gapbench.values.slo import Slo
 
 
 def dues(load: Load, seed: int = 1) -> list[float]:

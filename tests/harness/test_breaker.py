@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from harness.breaker import Breaker
-from harness.conduct import BreakerDocument
-from harness.gate import FREE, Gate
-from harness.load import Halt, Retries
-from harness.spending import RetryBudget
-from harness.values import Failure, Usage
+from gapbench.execution.limits.admission import FREE, Gate
+from gapbench.execution.limits.circuit_breaker import Breaker
+from gapbench.execution.limits.retry import Retries, RetryBudget
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.values import Failure, Usage
+from gapbench.values.policies import BreakerPolicy
 from tests.makers import model
 
 
@@ -22,7 +22,7 @@ def breaker(said: list[str] | None = None, waits: list[float] | None = None, **r
         await asyncio.sleep(0)
 
     tell = (said if said is not None else []).append
-    return Breaker(BreakerDocument(**rule), sleep, lambda: False, tell)
+    return Breaker(BreakerPolicy(**rule), sleep, lambda: False, tell)
 
 
 def test_failures_in_a_row_open_it() -> None:
@@ -156,7 +156,7 @@ def test_a_late_failure_is_no_probe() -> None:
 
 def test_a_wrong_key_is_no_outcome_of_the_first_requests() -> None:
     """Four at once are refused: each is to be tried again until it is sure, and then none stands."""
-    gate = Gate(model(), Retries(attempts=1), RetryBudget(), BreakerDocument(), None, Halt(), lambda _: None)
+    gate = Gate(model(), Retries(attempts=1), RetryBudget(), BreakerPolicy(), None, Halt(), lambda _: None)
     refused = Failure("auth", "no", None)
     said = []
     for _ in range(4):
@@ -168,7 +168,7 @@ def test_a_wrong_key_is_no_outcome_of_the_first_requests() -> None:
 
 def test_a_request_that_alone_is_forbidden_ends() -> None:
     """Others are answered, so the key is right: after three tries its failure stands."""
-    gate = Gate(model(), Retries(attempts=1), RetryBudget(), BreakerDocument(), None, Halt(), lambda _: None)
+    gate = Gate(model(), Retries(attempts=1), RetryBudget(), BreakerPolicy(), None, Halt(), lambda _: None)
     refused = Failure("auth", "no", None)
     said = []
     for tries in (1, 2, 3):

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness.cache import ResponseCache
-from harness.errors import ResultsError, RunnerError
-from harness.load import Retries
-from harness.plan import Load
-from harness.run import Settings
-from harness.values import Call, Chunk, Model, Params
+from gapbench.errors import ResultsError, RunnerError
+from gapbench.execution.attempts.response_cache import ResponseCache
+from gapbench.execution.limits.retry import Retries
+from gapbench.execution.run import Settings
+from gapbench.suite.plan import Load
+from gapbench.values import Call, Chunk, Model, Params
 from tests.harness.test_run import ANSWERS, frame, go
 from tests.makers import ScriptedRunner, model, plan
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from harness.calibration import FIGURES, Calibration, Error, Level, calibrate
+from gapbench.execution.calibration import FIGURES, Calibration, Error, Level, calibrate
 
 
 def level(streams: int, worst: float, *, late: float = 0.0) -> Level:

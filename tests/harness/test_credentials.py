@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from harness import credentials
-from harness.errors import SetupError
+from gapbench import credentials
+from gapbench.errors import SetupError
 
 KEY = "planted/key+0123456789=="
 

@@ -15,15 +15,16 @@ import pandas as pd
 import psutil
 import pytest
 
-from harness import runner as runners
-from harness.arrivals import Load, Search
-from harness.crew import workers_for
-from harness.load import Halt, Retries
-from harness.plan import Cell, Plan, expand
-from harness.run import Settings, run
-from harness.slo import Slo
-from harness.store import RunWriter, read_attempts, read_manifest
-from harness.values import Attempt, Model, Params
+from gapbench import runner as runners
+from gapbench.execution.limits.retry import Retries
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.run import Settings, run
+from gapbench.execution.workers.pool import workers_for
+from gapbench.store import RunWriter, read_attempts, read_manifest
+from gapbench.suite.loads.load import Load, Search
+from gapbench.suite.plan import Cell, Plan, expand
+from gapbench.values import Attempt, Model, Params
+from gapbench.values.slo import Slo
 from tests.makers import message, sample, task
 
 SIM = Model(
@@ -84,7 +85,7 @@ def go(
 def workers() -> list[psutil.Process]:
     """Return the worker processes of this one."""
     children = psutil.Process().children(recursive=True)
-    return [child for child in children if "harness.worker" in " ".join(child.cmdline())]
+    return [child for child in children if "gapbench.execution.workers.worker" in " ".join(child.cmdline())]
 
 
 def one_of_each(rows: pd.DataFrame, count: int) -> bool:

@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.carry import carry
-from harness.errors import LostError, ResultsError
-from harness.schema import SCORE_SCHEMA
-from harness.store import RunTail, RunWriter, read_attempts, read_manifest, read_payload
-from harness.store.overlay import write_scores
-from harness.verify import repair, verify
+from gapbench.errors import LostError, ResultsError
+from gapbench.execution.carry_over import carry
+from gapbench.store import RunTail, RunWriter, read_attempts, read_manifest, read_payload
+from gapbench.store.schema import SCORE_SCHEMA
+from gapbench.store.score_overlay import write_scores
+from gapbench.store.verify import repair, verify
 from tests.makers import ATTEMPT, attempt, payload, plan
 from tests.run_folders import some_answers, write_run
 

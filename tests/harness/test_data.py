@@ -15,8 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.data import FORMATS, MAX_IMAGE_BYTES, ImageError, read_hugging_face, read_image, read_rows
-from harness.errors import DocumentError, SetupError
+from gapbench.errors import DocumentError, SetupError
+from gapbench.suite.tasks.dataset import (
+    FORMATS,
+    MAX_IMAGE_BYTES,
+    ImageError,
+    read_hugging_face,
+    read_image,
+    read_rows,
+)
 
 ROWS: list[dict[str, Any]] = [{"id": n, "question": f"What is {n}, “really”?", "x": None} for n in range(5)]
 PNG = b"\x89PNG\r\n\x1a\n..."
@@ -229,8 +236,8 @@ def test_without_the_package_the_remedy_is_named() -> None:
     """None in sys.modules is how Python marks a package that cannot be imported."""
     code = (
         "import sys; sys.modules['datasets'] = None\n"
-        "from harness.data import read_hugging_face\n"
-        "from harness.errors import SetupError\n"
+        "from gapbench.suite.tasks.dataset import read_hugging_face\n"
+        "from gapbench.errors import SetupError\n"
         "try: read_hugging_face({'hf': 'a/b'}, None)\n"
         "except SetupError as exc: print(exc)"
     )

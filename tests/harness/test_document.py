@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from harness.document import (
+from gapbench.errors import DocumentError
+from gapbench.suite.documents import (
     MAX_BYTES,
     NAME,
     FaultsError,
@@ -20,7 +21,6 @@ from harness.document import (
     read_document,
     refuse_keys,
 )
-from harness.errors import DocumentError
 
 
 class Inner(Strict):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.data import ImageError, read_image
-from harness.fetch import FetchError, fetch, is_public
+from gapbench.suite.tasks.dataset import ImageError, read_image
+from gapbench.suite.tasks.image_download import FetchError, fetch, is_public
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 32
 

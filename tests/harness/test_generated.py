@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import DocumentError
-from harness.generated import generate_rows
-from harness.suite import load_suite
-from harness.task import load_task, read_task
+from gapbench.errors import DocumentError
+from gapbench.suite.suite import load_suite
+from gapbench.suite.tasks.generated_rows import generate_rows
+from gapbench.suite.tasks.loader import load_task, read_task
 
 ROWS = "def rows(count):\n    return [{'q': f'{n} + 1?', 'a': n + 1} for n in range(count)]\n"
 TASK = """\

@@ -6,18 +6,18 @@ import gc
 
 import pytest
 
-from harness import heap
+from gapbench.execution.attempts import gc_tuning
 
 
 def test_what_is_alive_is_out_of_the_collectors_walks_until_left() -> None:
-    with heap.settled():
+    with gc_tuning.settled():
         assert gc.get_freeze_count() > 10_000
     assert gc.get_freeze_count() == 0
 
 
 def test_the_thresholds_come_back_after_an_error() -> None:
     before = gc.get_threshold()
-    with pytest.raises(ZeroDivisionError), heap.settled():
-        assert gc.get_threshold() == heap.THRESHOLDS
+    with pytest.raises(ZeroDivisionError), gc_tuning.settled():
+        assert gc.get_threshold() == gc_tuning.THRESHOLDS
         _ = 1 / 0
     assert gc.get_threshold() == before

@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from harness.errors import DiskError
-from harness.grading import Judge
-from harness.keeping import Keeper, Shelf
-from harness.load import Halt
-from harness.marking import Marking
-from harness.record import CellClock, Circumstance
-from harness.run import run
-from harness.sender import Sent
-from harness.store import RunWriter, read_attempts
-from harness.store.journal import SYNC_ROWS, Journal
-from harness.values import Attempt, Call, Image, Message, Payload, Response, Score, Text, Timing, Usage
+from gapbench.errors import DiskError
+from gapbench.execution.attempts.attempt_row import CellClock, Circumstance
+from gapbench.execution.attempts.request_sender import Sent
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.recording.cell_scorer import Judge
+from gapbench.execution.recording.recorder import Keeper, Shelf
+from gapbench.execution.recording.scoring_queue import Marking
+from gapbench.execution.run import run
+from gapbench.store import RunWriter, read_attempts
+from gapbench.store.journal import SYNC_ROWS, Journal
+from gapbench.values import Attempt, Call, Image, Message, Payload, Response, Score, Text, Timing, Usage
 from tests.harness.test_run import ANSWERS, FAST, Watch, go
 from tests.makers import ScriptedRunner, attempt, model, payload, plan, sample
 
@@ -53,7 +53,7 @@ class Disk:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     made = Disk()
-    monkeypatch.setattr("harness.store.journal.os", made)
+    monkeypatch.setattr("gapbench.store.journal.os", made)
     yield made
     made.may.set()
 
@@ -157,7 +157,7 @@ def test_senders_wait_while_the_disk_is_behind(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two batches of two rows: of 20 requests, two at a time, five are written until the disk takes some."""
-    monkeypatch.setattr("harness.store.journal.SYNC_ROWS", 2)
+    monkeypatch.setattr("gapbench.store.journal.SYNC_ROWS", 2)
     seen: list[int] = []
 
     class Letting(RunWriter):

@@ -7,11 +7,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from harness.errors import InputError
-from harness.judging import Answer, answers_of, duels, grading, judging_plan, pairs_of
-from harness.rescoring import stored_answers
-from harness.scoring.judge import Judge
-from harness.values import Image, Message, Model, Params, Text
+from gapbench.errors import InputError
+from gapbench.execution.llm_judging import Answer, answers_of, duels, grading, judging_plan, pairs_of
+from gapbench.execution.rescoring import stored_answers
+from gapbench.scoring.scorers.llm_judge import Judge
+from gapbench.values import Image, Message, Model, Params, Text
 from tests.run_folders import an_attempt, write_run
 
 JUDGE = Model("jury", "openai", "gpt-5.2", "closed")

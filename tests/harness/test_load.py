@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from harness import wire
-from harness.errors import RETRYABLE, FailureKind
-from harness.load import BACKOFF_BASE_S, Ended, Halt, Retries, Try, drive
-from harness.plan import Load, Planned
-from harness.values import Failure
+from gapbench import transport
+from gapbench.errors import RETRYABLE, FailureKind
+from gapbench.execution.attempts.load_generator import Ended, Try, drive
+from gapbench.execution.limits.retry import BACKOFF_BASE_S, Retries
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.suite.plan import Load, Planned
+from gapbench.values import Failure
 from tests.makers import sample
 
 NOW = Retries(attempts=3, max_wait_s=0.0)
@@ -59,7 +61,7 @@ def driven(
                 halt.now("budget")
             return Ended(failure, retries.again(failure, attempt.tries))
 
-        await drive(load, todo, send, retries=retries, halt=halt, seed=1, zero_s=wire.now())
+        await drive(load, todo, send, retries=retries, halt=halt, seed=1, zero_s=transport.now())
 
     asyncio.run(main())
     return sends

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from harness.arrivals import Load
-from harness.loads import LoadDocument
-from harness.slo import Slo
+from gapbench.suite.loads.load import Load
+from gapbench.suite.loads.schema import LoadDocument
+from gapbench.values.slo import Slo
 
 
 def document_of(**given: Any) -> LoadDocument:

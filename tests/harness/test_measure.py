@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from harness import wire
-from harness.errors import RunnerError
-from harness.measure import LagMeter, measure
-from harness.values import Call, Chunk, Response, Usage
+from gapbench import transport
+from gapbench.errors import RunnerError
+from gapbench.execution.attempts.event_loop_lag import LagMeter
+from gapbench.execution.attempts.measure import measure
+from gapbench.values import Call, Chunk, Response, Usage
 from tests.makers import ScriptedRunner, model
 
 
@@ -37,12 +38,12 @@ def test_instants_are_those_of_the_wire() -> None:
 
 def test_a_runner_without_a_wire_is_stamped_on_arrival() -> None:
     """Its chunks have no time of their own; the call's start counts as sent."""
-    before_s = wire.now()
+    before_s = transport.now()
     timing = heard(Chunk("a"), Chunk(finish_reason="stop")).timing
 
     assert timing.sent_s is not None
     assert timing.first_token_s is not None
-    assert before_s <= timing.sent_s <= timing.first_token_s <= timing.done_s <= wire.now()
+    assert before_s <= timing.sent_s <= timing.first_token_s <= timing.done_s <= transport.now()
 
 
 def test_no_text_means_no_first_token() -> None:
@@ -144,14 +145,14 @@ def test_loop_lag_is_seen() -> None:
 
     async def main() -> float | None:
         meter = LagMeter(asyncio.get_running_loop())
-        began_s = wire.now()
+        began_s = transport.now()
         await asyncio.sleep(0.03)
-        blocked_s = wire.now()
-        while wire.now() - blocked_s < 0.06:
+        blocked_s = transport.now()
+        while transport.now() - blocked_s < 0.06:
             pass
         await asyncio.sleep(0.03)
         meter.stop()
-        return meter.worst_s(began_s, wire.now())
+        return meter.worst_s(began_s, transport.now())
 
     lag_s = asyncio.run(main())
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import SetupError
-from harness.metrics import MetricsWatcher, Serving
+from gapbench.errors import SetupError
+from gapbench.execution.monitoring import MetricsWatcher, Serving
 from tests.harness.test_run import Watch
 from tests.makers import attempt, plan
 from tests.prometheus import needs_prometheus, samples, scraping, total

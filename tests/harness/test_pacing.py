@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from harness.conduct import Limits
-from harness.pacing import Bucket, Pacer
+from gapbench.execution.limits.rate_limiter import Bucket, Pacer
+from gapbench.values.policies import Limits
 
 
 class Clock:

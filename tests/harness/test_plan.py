@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from harness.arrivals import Search
-from harness.errors import InputError
-from harness.plan import NO_DECOY, Cell, Load, described, expand, merged, most_requests, prompt_chars
-from harness.slo import Slo
-from harness.trace import Arrival
-from harness.values import Params, prompt_sha256, unsalted
+from gapbench.errors import InputError
+from gapbench.suite.loads.load import Search
+from gapbench.suite.loads.trace import Arrival
+from gapbench.suite.plan import NO_DECOY, Cell, Load, described, expand, merged, most_requests, prompt_chars
+from gapbench.values import Params, prompt_sha256, unsalted
+from gapbench.values.slo import Slo
 from tests.makers import model, plan, sample, task
 
 

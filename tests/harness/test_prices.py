@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import DocumentError
-from harness.prices import (
+from gapbench.errors import DocumentError
+from gapbench.pricing import (
     GpuPrice,
     UnitPrices,
     Unpriced,
@@ -21,10 +21,10 @@ from harness.prices import (
     model_price,
     price,
 )
-from harness.prices.book import book, priced_row
-from harness.prices.check import disagreements
-from harness.prices.listing import listing
-from harness.values import Usage
+from gapbench.pricing.cross_check import disagreements
+from gapbench.pricing.listing import listing
+from gapbench.pricing.price_book import book, priced_row
+from gapbench.values import Usage
 
 DAY = date(2026, 11, 1)
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness.progress import CellProgress
+from gapbench.execution.monitoring.progress import CellProgress
 from tests.makers import attempt
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness import scoring
-from harness.rescoring import changes, rescored, stored_answers
-from harness.store import read_attempts, read_payload
-from harness.store.overlay import tables, write_scores
-from harness.values import Sample
+from gapbench import scoring
+from gapbench.execution.rescoring import changes, rescored, stored_answers
+from gapbench.store import read_attempts, read_payload
+from gapbench.store.score_overlay import tables, write_scores
+from gapbench.values import Sample
 from tests.run_folders import an_attempt, write_run
 
 TASK = "reasoning/sums"

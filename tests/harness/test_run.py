@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.errors import RunnerError, SetupError
-from harness.load import Halt, Retries
-from harness.plan import Cell, Load, Plan
-from harness.run import Settings, run
-from harness.store import RunWriter, read_attempts, read_manifest, read_payload
-from harness.values import Attempt, Chunk, Image, Message, Model, Session, Text, Usage
+from gapbench.errors import RunnerError, SetupError
+from gapbench.execution.limits.retry import Retries
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.run import Settings, run
+from gapbench.store import RunWriter, read_attempts, read_manifest, read_payload
+from gapbench.suite.plan import Cell, Load, Plan
+from gapbench.values import Attempt, Chunk, Image, Message, Model, Session, Text, Usage
 from tests.makers import ScriptedRunner, model, plan, sample
 
 FAST = Settings(retries=Retries(attempts=3, max_wait_s=0.0))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.sandbox import Job, Limits, Sandbox, Verdict, probe
+from gapbench.sandbox import Job, Limits, Sandbox, Verdict, probe
 
 SHORT = Limits(wall_s=3.0, cpu_s=2, memory_bytes=256 * 2**20)
 

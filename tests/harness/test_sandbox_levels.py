@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError, SetupError
-from harness.jail.filter import MACHINES, instructions
-from harness.sandbox import Job, Limits, Sandbox, Verdict, box, probe
-from harness.sandbox.command import command, inside
+from gapbench.errors import InputError, SetupError
+from gapbench.sandbox import Job, Limits, Sandbox, Verdict, probe
+from gapbench.sandbox import sandbox as box
+from gapbench.sandbox.command_line import command, inside
+from gapbench.sandbox.guest.seccomp import MACHINES, instructions
 
 SQUARE = Job(("def f(x):\n    return x * x",), "assert f(2) == 4", "f")
 # Does what `docker run … IMAGE python3 …` does, without any wall: the image's files are this machine's.
 NO_CONTAINER = f"""#!{sys.executable}
 import os, sys
 words = sys.argv[sys.argv.index("python3") + 1:]
-words[words.index("/bench")] = {str(Path(__file__).parents[2])!r}
+words[words.index("/bench")] = {str(Path(__file__).parents[2] / "harness")!r}
 os.execv(sys.executable, [sys.executable, *words])
 """
 
@@ -79,7 +80,7 @@ def test_containers_get_every_wall(client: str) -> None:
     ):  # fmt: skip
         assert wall in joined
     assert [word for word in words if "source=" in word] == [
-        f"type=bind,source={Path(box.__file__).parents[1] / 'jail'},target=/bench/harness/jail,readonly"
+        f"type=bind,source={Path(box.__file__).parent / 'guest'},target=/bench/gapbench/sandbox/guest,readonly"
     ]
 
 

@@ -9,8 +9,8 @@ from types import NoneType
 import pyarrow as pa
 import pytest
 
-from harness.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, described
-from harness.values import Attempt, Payload
+from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, described
+from gapbench.values import Attempt, Payload
 
 PAIRS = [(Attempt, ATTEMPT_SCHEMA), (Payload, PAYLOAD_SCHEMA)]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.arrivals import Load, Search
-from harness.search import Bisection, Tally
-from harness.slo import Slo
+from gapbench.execution.rate_search import Bisection, Tally
+from gapbench.suite.loads.load import Load, Search
+from gapbench.values.slo import Slo
 from tests.makers import attempt
 
 SLO = Slo(ttft_s=0.5, attainment=0.9)

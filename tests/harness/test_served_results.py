@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import invoke
-from harness.metrics import Results
-from harness.metrics.counts import RunCounts
-from harness.store import RunWriter
-from harness.values import Attempt
+from gapbench.cli import invoke
+from gapbench.execution.monitoring import Results
+from gapbench.execution.monitoring.counters import RunCounts
+from gapbench.store import RunWriter
+from gapbench.values import Attempt
 from tests.makers import payload
 from tests.prometheus import needs_prometheus, samples, scraping, total
 from tests.run_folders import an_attempt, manifest, some_answers, write_run
@@ -147,7 +147,7 @@ def test_a_run_that_was_removed_is_served_no_more(tmp_path: Path) -> None:
 def command(results: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The command in a process of its own, and where it says that it serves."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", "serve-metrics", str(results), "--port", "0"],
+        [sys.executable, "-m", "gapbench.cli", "serve-metrics", str(results), "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

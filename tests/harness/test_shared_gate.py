@@ -10,26 +10,26 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness import pipe
-from harness.conduct import BreakerDocument, Limits
-from harness.crew import START_LEAD_S
-from harness.gate import Gate
-from harness.load import Halt, Retries
-from harness.pacing import Pacer
-from harness.plan import Load, Plan
-from harness.run import Settings, run
-from harness.runner import load as load_runner
-from harness.shared_gate import GateProxy, GateServer
-from harness.spending import RetryBudget
-from harness.store import RunWriter, read_attempts, read_manifest
-from harness.values import Model
+from gapbench.execution.limits.admission import Gate
+from gapbench.execution.limits.rate_limiter import Pacer
+from gapbench.execution.limits.retry import Retries, RetryBudget
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.run import Settings, run
+from gapbench.execution.workers import protocol
+from gapbench.execution.workers.pool import START_LEAD_S
+from gapbench.execution.workers.remote_admission import GateProxy, GateServer
+from gapbench.runner import load as load_runner
+from gapbench.store import RunWriter, read_attempts, read_manifest
+from gapbench.suite.plan import Load, Plan
+from gapbench.values import Model
+from gapbench.values.policies import BreakerPolicy, Limits
 from tests.fault_server import FaultServer
 from tests.harness.test_crew import Watch
 from tests.harness.test_pacing import Clock, most_in_a_minute
 from tests.makers import model, plan
 from tests.runners.simulated import mind, served
 
-PATIENT = BreakerDocument(failures=1_000)
+PATIENT = BreakerPolicy(failures=1_000)
 NO_RETRY = Retries(attempts=1)
 FOUR = Load("concurrency", 4, workers=2)
 
@@ -93,7 +93,7 @@ def test_a_retry_budget_is_of_all_models_of_an_account(tmp_path: Path) -> None:
 
 def test_a_dead_endpoint_is_found_dead_by_all_workers_together(tmp_path: Path) -> None:
     """Ten failures open the circuit, three more were in flight, two probes give it up; each worker alone would take 12."""
-    settings = Settings(retries=NO_RETRY, breaker=BreakerDocument(failures=10, probes=2, wait_s=0))
+    settings = Settings(retries=NO_RETRY, breaker=BreakerPolicy(failures=10, probes=2, wait_s=0))
     server = go(tmp_path, settings, 200)
     manifest = read_manifest(tmp_path)
 
@@ -116,7 +116,7 @@ def test_the_probe_of_one_worker_opens_the_way_for_all(tmp_path: Path) -> None:
     def heal(server: FaultServer, halt: Halt) -> None:
         server.share = 0.0
 
-    settings = Settings(retries=NO_RETRY, breaker=BreakerDocument(failures=8, probes=50, wait_s=0))
+    settings = Settings(retries=NO_RETRY, breaker=BreakerPolicy(failures=8, probes=50, wait_s=0))
     go(tmp_path, settings, 60, after=8, act=heal)
     answered = rows(tmp_path).query("failure_kind.isna()")
 
@@ -163,7 +163,7 @@ class Ends:
     def __init__(self, workers: int, clock: Clock, limits: Limits | None = None, **rule: Any) -> None:
         pacer = Pacer(limits, clock.sleep, clock) if limits else None
         self.gate = Gate(
-            model(), NO_RETRY, RetryBudget(), BreakerDocument(**rule), pacer, Halt(), lambda _: None
+            model(), NO_RETRY, RetryBudget(), BreakerPolicy(**rule), pacer, Halt(), lambda _: None
         )
         self.server = GateServer(self.gate, self._tell_all)
         self.proxies = [GateProxy(self._say_of(k), is_free=self.gate.is_free) for k in range(workers)]
@@ -172,17 +172,17 @@ class Ends:
     def _say_of(self, number: int) -> Callable[[object], None]:
         def say(message: object) -> None:
             self.asked += 1
-            assert isinstance(message, pipe.Enter | pipe.Settle)
+            assert isinstance(message, protocol.Enter | protocol.Settle)
             self.server.heard(message, lambda answer: self._hear(number, answer))
 
         return say
 
     def _hear(self, number: int, answer: object) -> None:
-        assert isinstance(answer, pipe.Answer)
+        assert isinstance(answer, protocol.Answer)
         self.proxies[number].heard(answer)
 
     def _tell_all(self, message: object) -> None:
-        assert isinstance(message, pipe.Free)
+        assert isinstance(message, protocol.Free)
         for proxy in self.proxies:
             proxy.is_free = message.is_free
 

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from harness.carry import _rows as pairs_of
-from harness.carry import carry
-from harness.errors import DiskError
-from harness.grading import Judge
-from harness.load import Halt
-from harness.manifest import add_stretch, opening
-from harness.plan import Load, Planned
-from harness.run import Settings, run
-from harness.store import RunWriter, attempts_of, left_waiting, numbered, read_manifest
-from harness.store.waiting import Waiting
-from harness.values import Attempt, Payload, Score
-from harness.verify import verify
+from gapbench.errors import DiskError
+from gapbench.execution.carry_over import _rows as pairs_of
+from gapbench.execution.carry_over import carry
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.recording.cell_scorer import Judge
+from gapbench.execution.recording.run_manifest import add_stretch, opening
+from gapbench.execution.run import Settings, run
+from gapbench.store import RunWriter, attempts_of, left_waiting, numbered, read_manifest
+from gapbench.store.pending_scores import Waiting
+from gapbench.store.verify import verify
+from gapbench.suite.plan import Load, Planned
+from gapbench.values import Attempt, Payload, Score
 from tests.harness.test_run import ANSWERS, FAST, Watch, frame, go
 from tests.makers import ScriptedRunner, attempt, model, payload, plan
 
@@ -32,8 +32,10 @@ RIGHT = Score(1.0, "correct", answer="1", reason="is right", isolation="jail", p
 
 def slow(monkeypatch: pytest.MonkeyPatch, score: Any) -> None:
     """Judge every answer with a slow scorer."""
-    for module in ("run", "marking"):
-        monkeypatch.setattr(f"harness.{module}.judge_of", lambda cell, run: Judge(score, slow=True))
+    for module in ("run", "recording.scoring_queue"):
+        monkeypatch.setattr(
+            f"gapbench.execution.{module}.judge_of", lambda cell, run: Judge(score, slow=True)
+        )
 
 
 def test_a_budget_counts_answers_that_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

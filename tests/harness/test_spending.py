@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from harness.spending import RetryBudget, Spending
-from harness.values import Model
+from gapbench.execution.limits.budgets import Spending
+from gapbench.execution.limits.retry import RetryBudget
+from gapbench.values import Model
 from tests.makers import attempt
 
 CENT = Decimal("0.01")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.errors import DocumentError
-from harness.starter import starter
-from harness.suite import Suite, load_suite
-from harness.task import Task
+from gapbench.errors import DocumentError
+from gapbench.suite.scaffold import starter
+from gapbench.suite.suite import Suite, load_suite
+from gapbench.suite.tasks.task import Task
 
 PNG = b"\x89PNG\r\n\x1a\n..."
 

@@ -14,17 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.errors import ResultsError
-from harness.store import (
-    RunWriter,
-    attempts_of,
-    read_attempts,
-    read_manifest,
-    read_payload,
-    runs_in,
-)
-from harness.store.journal import Journal
-from harness.values import Attempt
+from gapbench.errors import ResultsError
+from gapbench.store import RunWriter, attempts_of, read_attempts, read_manifest, read_payload, runs_in
+from gapbench.store.journal import Journal
+from gapbench.values import Attempt
 from tests.makers import ATTEMPT, attempt, payload
 
 MANIFEST = {"schema": 1, "run_id": "run"}
@@ -70,7 +63,7 @@ def test_sigkill_loses_no_finished_row(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     code = (
         "import os, signal, sys; sys.path.insert(0, sys.argv[2])\n"
-        "from tests.makers import attempt, payload\nfrom harness.store import RunWriter\nfrom pathlib import Path\n"
+        "from tests.makers import attempt, payload\nfrom gapbench.store import RunWriter\nfrom pathlib import Path\n"
         "writer = RunWriter(Path(sys.argv[1]), 20)\nwriter.write_manifest({'schema': 1})\n"
         "for n in range(50):\n    row = attempt(sample_id=f's{n}')\n    writer.add(row, payload(row))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from harness.store.columns import Columns
+from gapbench.store.frame_builder import Columns
 
 LABEL = pa.dictionary(pa.int32(), pa.string())
 

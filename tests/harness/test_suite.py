@@ -13,9 +13,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.errors import DocumentError, InputError
-from harness.suite import builtin_suites, json_schema, load_suite
-from harness.values import Image, Params, Text
+from gapbench.errors import DocumentError, InputError
+from gapbench.suite.suite import builtin_suites, json_schema, load_suite
+from gapbench.values import Image, Params, Text
 
 ROWS = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1, "kind": "sum"} for n in range(5)]
 SUITE = """\

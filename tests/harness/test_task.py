@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.errors import DocumentError, InputError
-from harness.task import Task, builtin_tasks, find_builtin, load_task, read_task
-from harness.values import Image, Text
+from gapbench.errors import DocumentError, InputError
+from gapbench.suite.tasks.loader import builtin_tasks, find_builtin, load_task, read_task
+from gapbench.suite.tasks.task import Task
+from gapbench.values import Image, Text
 
 PNG = b"\x89PNG\r\n\x1a\n..."
 ROWS: list[dict[str, Any]] = [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.template import TemplateError, column_or_value, columns_in, filled, value_of
+from gapbench.suite.tasks.template import TemplateError, column_or_value, columns_in, filled, value_of
 
 ROW: dict[str, Any] = {"question": "1 + 1?", "n": 2, "a.b-c": "dotted", "none": None, "list": ["x", "é"]}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import DocumentError
-from harness.trace import Arrival, made_up, read_trace
+from gapbench.errors import DocumentError
+from gapbench.suite.loads.trace import Arrival, made_up, read_trace
 
 MOONCAKE = """\
 {"timestamp": 1000, "input_length": 700, "output_length": 5, "hash_ids": [1, 2]}

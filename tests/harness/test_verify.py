@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import invoke
-from harness.errors import ResultsError
-from harness.store import RunWriter, read_attempts, read_manifest, read_payload
-from harness.verify import repair, verify
+from gapbench.cli import invoke
+from gapbench.errors import ResultsError
+from gapbench.store import RunWriter, read_attempts, read_manifest, read_payload
+from gapbench.store.verify import repair, verify
 from tests.makers import payload
 from tests.run_folders import some_answers, write_run
 

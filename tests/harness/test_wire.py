@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import wire
-from harness.errors import RunnerError
+from gapbench import transport as wire
+from gapbench.errors import RunnerError
 
 STREAM = (
     b': comment\r\nevent: message_start\r\ndata: {"a": 1}\r\n\r\n'

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import SetupError
-from harness.values import Session
-from harness.wire import endpoint
+from gapbench.errors import SetupError
+from gapbench.transport import reachability
+from gapbench.values import Session
 
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoint, "PAUSE_S", 0.0)
+    monkeypatch.setattr(reachability, "PAUSE_S", 0.0)
 
 
 def reach(address: str, told: list[str] | None = None) -> None:
     said: list[str] = [] if told is None else told
-    asyncio.run(endpoint.reach(address, Session(Path(), connect_timeout_s=5.0, tell=said.append)))
+    asyncio.run(reachability.reach(address, Session(Path(), connect_timeout_s=5.0, tell=said.append)))
 
 
 def test_a_listener_is_reached() -> None:
@@ -51,7 +51,7 @@ def test_a_server_that_comes_up_meanwhile_is_reached(monkeypatch: pytest.MonkeyP
         if left:
             raise left.pop()
 
-    monkeypatch.setattr(endpoint, "_connect", connect)
+    monkeypatch.setattr(reachability, "_connect", connect)
     reach("http://127.0.0.1:1/v1")
 
     assert [] == left
@@ -72,7 +72,7 @@ def test_what_no_second_try_mends_has_none(
     async def connect(_host: str, _port: int) -> None:
         raise failure
 
-    monkeypatch.setattr(endpoint, "_connect", connect)
+    monkeypatch.setattr(reachability, "_connect", connect)
     told: list[str] = []
     with pytest.raises(SetupError, match=f"gpu-7:8000 cannot be reached: {words}"):
         reach("http://gpu-7:8000/v1", told)
@@ -88,7 +88,7 @@ def test_before_a_proxy_the_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> N
         asked.append((host, port))
         raise TimeoutError
 
-    monkeypatch.setattr(endpoint, "_connect", connect)
+    monkeypatch.setattr(reachability, "_connect", connect)
     monkeypatch.setenv("http_proxy", "http://me:hushhush@proxy.test:3128")
     with pytest.raises(
         SetupError, match=r"proxy\.test:3128, the proxy for http://api.test/v1, cannot"

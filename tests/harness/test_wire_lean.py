@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from harness import wire
-from harness.wire.clock import KernelClock
-from harness.wire.exchange import PAUSE_BYTES, Origin
-from harness.wire.lean import LeanTransport
+from gapbench import transport as wire
+from gapbench.transport.connection import PAUSE_BYTES, Origin
+from gapbench.transport.connection_pool import LeanTransport
+from gapbench.transport.kernel_timestamps import KernelClock
 from tests.harness.lean_server import HEAD, WHOLE, always, heard, request_of, served, session, talk
 
 

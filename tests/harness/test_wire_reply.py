@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.wire.events import EventParser
-from harness.wire.reply import MAX_HEAD_BYTES, Reply
+from gapbench.transport.http_parser import MAX_HEAD_BYTES, Reply
+from gapbench.transport.sse import EventParser
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from harness.wire.turns import Turns
+from gapbench.transport.fair_wakeup import Turns
 
 
 async def woken(cancel: int | None = None) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from harness.report import html
+from gapbench.report import html
 from tests.run_folders import an_attempt, write_run
 
 pytestmark = pytest.mark.chromium

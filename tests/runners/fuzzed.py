@@ -21,15 +21,15 @@ from unittest.mock import patch
 import orjson
 import pyarrow as pa
 
-from harness.errors import BenchError
-from harness.measure import measure
-from harness.schema import ATTEMPT_SCHEMA
-from harness.values import Message, Model, Params, Request, Response, Text
-from runners.anthropic import AnthropicRunner
-from runners.completions import CompletionsRunner, _tokenized
-from runners.google import GoogleRunner
-from runners.openai import OpenAIRunner
-from runners.vllm import VllmRunner
+from gapbench.errors import BenchError
+from gapbench.execution.attempts.measure import measure
+from gapbench.store.schema import ATTEMPT_SCHEMA
+from gapbench.values import Message, Model, Params, Request, Response, Text
+from gapbench_runners.anthropic import AnthropicRunner
+from gapbench_runners.google import GoogleRunner
+from gapbench_runners.openai import OpenAIRunner
+from gapbench_runners.vllm.prompt_logprobs import CompletionsRunner, _tokenized
+from gapbench_runners.vllm.runner import VllmRunner
 from tests.runners.scripted import Ending, Peer, Script, ScriptedTransport, opened
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.measure import measure
-from harness.values import Image, Message, Model, Params, Request, Response, Session, Text
+from gapbench.execution.attempts.measure import measure
+from gapbench.values import Image, Message, Model, Params, Request, Response, Session, Text
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
 KEY = "sk-planted-0123456789"

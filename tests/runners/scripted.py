@@ -16,11 +16,11 @@ from unittest.mock import patch
 
 import httpx2
 
-from harness.values import Session
-from harness.wire.clock import now
-from harness.wire.exchange import Connection, Origin
-from harness.wire.lean import LeanTransport
-from harness.wire.lines import Line
+from gapbench.clock import now
+from gapbench.transport.connection import Connection, Origin
+from gapbench.transport.connection_pool import LeanTransport
+from gapbench.transport.sockets import Line
+from gapbench.values import Session
 
 
 class Ending(Enum):
@@ -107,7 +107,7 @@ def opened(runner: Any, loop: asyncio.AbstractEventLoop) -> ScriptedTransport:
     """Open a runner on a scripted transport and return that."""
     session = Session(Path(), connect_timeout_s=5.0, read_timeout_s=30.0)
     transport = ScriptedTransport(session)
-    with patch("harness.wire.client._transport", lambda _url, _session: transport):
+    with patch("gapbench.transport.client._transport", lambda _url, _session: transport):
         loop.run_until_complete(runner.open(session))
     return transport
 

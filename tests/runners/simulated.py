@@ -10,11 +10,11 @@ from typing import Any
 import httpx2
 import orjson
 
-from harness.values import Message, Text, Truth, prompt_sha256
-from runners.sim_server.persona import Persona
-from runners.sim_server.reply import Asked, Mind
-from runners.sim_server.server import Connection
-from runners.sim_server.simulation import Simulation
+from gapbench.values import Message, Text, Truth, prompt_sha256
+from gapbench_runners.sim_server.persona import Persona
+from gapbench_runners.sim_server.reply import Asked, Mind
+from gapbench_runners.sim_server.server import Connection
+from gapbench_runners.sim_server.state import Simulation
 
 AT_ONCE: Mapping[str, Any] = {"ttft_s": 0, "gap_s": 0}
 QUESTION = "What is 6 x 7?"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.values import Model, Session
-from runners.sim import SimRunner
-from runners.vllm import VllmRunner
+from gapbench.values import Model, Session
+from gapbench_runners.sim import SimRunner
+from gapbench_runners.vllm.runner import VllmRunner
 
 
 def test_a_simulated_model_is_reached_by_the_address_of_its_server(tmp_path: Path) -> None:

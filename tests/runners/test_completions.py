@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness.measure import measure
-from harness.values import Likelihood, Message, Model, Params, Request, Response, Session, Text
-from runners.vllm import VllmRunner
+from gapbench.execution.attempts.measure import measure
+from gapbench.values import Likelihood, Message, Model, Params, Request, Response, Session, Text
+from gapbench_runners.vllm.runner import VllmRunner
 from tests.harness.lm_eval.stub import Handler, Stub
 
 Ask = Callable[..., Response]

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import wire
-from harness.values import Response
-from harness.wire.reply import Reply
+from gapbench import transport
+from gapbench.transport.http_parser import Reply
+from gapbench.values import Response
 from tests.runners.fuzzed import ENDINGS, HEAD, PROTOCOLS, Input, Reader, framed, kept, mutated, seeds
 from tests.runners.scripted import Ending
 
@@ -146,7 +146,7 @@ def test_text_of_a_chunk_that_is_longer_than_its_size_is_kept(readers: dict[str,
 
 def test_a_line_without_an_end_is_bounded() -> None:
     """17 MiB of one event, in reads of 64 KiB: refused at 16, and not before."""
-    parser = wire.EventParser()
+    parser = transport.EventParser()
     block = b"x" * 65_536
     fed = 0
     with pytest.raises(Exception, match="larger than"):
@@ -154,4 +154,4 @@ def test_a_line_without_an_end_is_bounded() -> None:
             parser.feed(block, 0.0)
             fed += len(block)
 
-    assert wire.MAX_EVENT_BYTES - len(block) <= fed <= wire.MAX_EVENT_BYTES
+    assert transport.MAX_EVENT_BYTES - len(block) <= fed <= transport.MAX_EVENT_BYTES

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import InputError, SetupError
-from harness.values import Model, Session
-from runners import vllm
-from runners.ports import answered_by, free_port, is_free
-from runners.vllm import VllmRunner
+from gapbench.errors import InputError, SetupError
+from gapbench.values import Model, Session
+from gapbench_runners.vllm import runner as vllm
+from gapbench_runners.vllm.ports import answered_by, free_port, is_free
+from gapbench_runners.vllm.runner import VllmRunner
 from tests.runners.fake_vllm import Handler
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -28,8 +28,8 @@ END_S = 30.0
 OWNER = """\
 import asyncio, sys
 from pathlib import Path
-from harness.values import Model, Session
-from runners.vllm import VllmRunner
+from gapbench.values import Model, Session
+from gapbench_runners.vllm.runner import VllmRunner
 
 async def main():
     model = Model("m", "vllm", "m", "open", options={"serve": {"python": sys.argv[1]}})

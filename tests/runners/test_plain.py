@@ -11,11 +11,11 @@ from unittest.mock import patch
 
 import pytest
 
-from harness.errors import RunnerError
-from harness.values import Model
-from runners.completions import CompletionsRunner, _tokenized
-from runners.plain import MOST_BYTES, fetched
-from runners.vllm import VllmRunner
+from gapbench.errors import RunnerError
+from gapbench.values import Model
+from gapbench_runners.vllm.http_get import MOST_BYTES, fetched
+from gapbench_runners.vllm.prompt_logprobs import CompletionsRunner, _tokenized
+from gapbench_runners.vllm.runner import VllmRunner
 from tests.runners.scripted import Peer
 
 URL = "http://127.0.0.1:9/v1"

@@ -15,15 +15,15 @@ import openai
 import pytest
 from google.genai import errors as google_errors
 
-from harness.errors import SetupError
-from harness.measure import measure
-from harness.values import Model, Params, Request, Response, Session
-from runners.anthropic import AnthropicRunner
-from runners.anthropic import _failure as anthropic_failure
-from runners.google import GoogleRunner
-from runners.google import _failure as google_failure
-from runners.openai import OpenAIRunner
-from runners.openai import _failure as openai_failure
+from gapbench.errors import SetupError
+from gapbench.execution.attempts.measure import measure
+from gapbench.values import Model, Params, Request, Response, Session
+from gapbench_runners.anthropic import AnthropicRunner
+from gapbench_runners.anthropic import _failure as anthropic_failure
+from gapbench_runners.google import GoogleRunner
+from gapbench_runners.google import _failure as google_failure
+from gapbench_runners.openai import OpenAIRunner
+from gapbench_runners.openai import _failure as openai_failure
 from tests.runners.replay import KEY, PNG, Replay, ask, prompt
 from tests.runners.test_streams import TRANSCRIPTS, VENDORS
 

@@ -19,12 +19,12 @@ import pytest
 from google import genai
 from google.genai import types
 
-from harness.errors import InputError
-from harness.measure import measure
-from harness.values import Message, Model, Params, Request, Response, Session, Text, Truth, prompt_sha256
-from runners.sim import PROTOCOLS, SimRunner
-from runners.sim_server.persona import FAULT_KINDS, Persona
-from runners.sim_server.reply import Asked, Mind
+from gapbench.errors import InputError
+from gapbench.execution.attempts.measure import measure
+from gapbench.values import Message, Model, Params, Request, Response, Session, Text, Truth, prompt_sha256
+from gapbench_runners.sim import PROTOCOLS, SimRunner
+from gapbench_runners.sim_server.persona import FAULT_KINDS, Persona
+from gapbench_runners.sim_server.reply import Asked, Mind
 from tests.runners.replay import prompt
 
 INSTANT = {"ttft_s": 0.0, "ttft_sigma": 0.0, "gap_s": 0.0}
@@ -151,7 +151,7 @@ def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
     """A killed run leaves no server behind."""
     code = (
         "import subprocess, sys\n"
-        "p = subprocess.Popen([sys.executable, '-m', 'runners.sim_server', '--port', '0', '--with-parent'], stdout=subprocess.PIPE)\n"
+        "p = subprocess.Popen([sys.executable, '-m', 'gapbench_runners.sim_server', '--port', '0', '--with-parent'], stdout=subprocess.PIPE)\n"
         "print(p.pid, p.stdout.readline().decode(), flush=True)\nsys.stdin.readline()\n"
     )
     parent = subprocess.Popen(
@@ -176,7 +176,7 @@ def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
 def server() -> Iterator[str]:
     """A simulated provider as `bench sim` starts it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "runners.sim_server", "--port", "0", "--key", "right"],
+        [sys.executable, "-m", "gapbench_runners.sim_server", "--port", "0", "--key", "right"],
         stdout=subprocess.PIPE,
         text=True,
     )

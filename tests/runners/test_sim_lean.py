@@ -12,7 +12,7 @@ import httpx2
 import orjson
 import pytest
 
-from runners.sim_server.lean import LeanConnection, Pacer, Schedule, rendered
+from gapbench_runners.sim_server.canned_streams import LeanConnection, Pacer, Schedule, rendered
 
 ROUTES = ("/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1beta/models/m:streamGenerateContent")
 END_MARKS = dict(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from scipy.stats import multivariate_normal
 
-from harness.errors import InputError
-from runners.sim_server.persona import FAULT_KINDS, Persona
+from gapbench.errors import InputError
+from gapbench_runners.sim_server.persona import FAULT_KINDS, Persona
 
 PROMPTS = [f"prompt-{number}" for number in range(4_000)]
 

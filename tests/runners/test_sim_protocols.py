@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.values import Image, Message, Text, prompt_sha256
+from gapbench.values import Image, Message, Text, prompt_sha256
 from tests.runners.simulated import QUESTION, REFERENCE, events, logged, mind, talking
 
 PNG = bytes(range(256))  # its base64 holds + and /, which Google's alphabet writes as - and _

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.values import salted
-from runners.sim_server.reply import BESIDE_THE_FORM, REFUSAL, UNKNOWN
+from gapbench.values import salted
+from gapbench_runners.sim_server.reply import BESIDE_THE_FORM, REFUSAL, UNKNOWN
 from tests.runners.simulated import DECOY, QUESTION, REFERENCE, asked, mind, truth, user
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runners.sim_server.requests import (
+from gapbench_runners.sim_server.http_request import (
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
     HttpRequest,

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.values import Model, Response, Usage
-from runners.anthropic import AnthropicRunner
-from runners.google import GoogleRunner
-from runners.openai import OpenAIRunner
+from gapbench.values import Model, Response, Usage
+from gapbench_runners.anthropic import AnthropicRunner
+from gapbench_runners.google import GoogleRunner
+from gapbench_runners.openai import OpenAIRunner
 from tests.runners.replay import Replay, ask
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.measure import measure
-from harness.values import Message, Params, Request, Response, Session, Text
+from gapbench.execution.attempts.measure import measure
+from gapbench.values import Message, Params, Request, Response, Session, Text
 from tests.harness.lean_server import HEAD, request_of, served
 from tests.runners.replay import Replay
 from tests.runners.test_streams import TRANSCRIPTS, VENDORS

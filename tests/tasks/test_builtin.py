@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image, ImageChops
 
-from harness.scoring import make
-from harness.task import builtin_tasks
+from gapbench.scoring import make
+from gapbench.suite.tasks.loader import builtin_tasks
 from tests.tasks.written import ROOT, script, task
 
 CLUSTERS = {"reasoning": 5, "multimodal": 3, "structured": 6}

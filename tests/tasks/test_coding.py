@@ -14,9 +14,9 @@ import pytest
 
 from benchmarks.coding_mutants import MUTANTS, coding_tasks, equivalents, examine, mutants_of
 from benchmarks.mutation import drawn, python_mutants, sql_mutants
-from harness.scoring import make
-from harness.suite import load_suite
-from harness.task import Task
+from gapbench.scoring import make
+from gapbench.suite.suite import load_suite
+from gapbench.suite.tasks.task import Task
 from tests.tasks.written import ROOT, script
 
 LEAST = {

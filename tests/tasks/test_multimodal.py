@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from harness.task import builtin_tasks
+from gapbench.suite.tasks.loader import builtin_tasks
 from tests.tasks.written import ROOT, script, task
 
 NAMES = [name for name in builtin_tasks() if name.startswith("multimodal/")]

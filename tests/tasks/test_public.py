@@ -12,9 +12,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from harness.scoring import make
-from harness.suite import load_suite
-from harness.task import HuggingFaceData, builtin_tasks, find_builtin, load_task, read_task
+from gapbench.scoring import make
+from gapbench.suite.suite import load_suite
+from gapbench.suite.tasks.loader import builtin_tasks, find_builtin, load_task, read_task
+from gapbench.suite.tasks.schema import HuggingFaceData
 
 NAMES = [name for name in builtin_tasks() if name.startswith("public/")]
 

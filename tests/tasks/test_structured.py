@@ -7,7 +7,7 @@ import json
 import jsonschema
 import pytest
 
-from harness.task import builtin_tasks
+from gapbench.suite.tasks.loader import builtin_tasks
 from tests.tasks.written import ROOT, script, task
 
 NAMES = [name for name in builtin_tasks() if name.startswith("structured/")]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import tasks
-from harness.task import Task, find_builtin, load_task, read_task
+from gapbench.suite.tasks.loader import find_builtin, load_task, read_task
+from gapbench.suite.tasks.task import Task
 
 ROOT = Path(tasks.__path__[0])
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.values import Model, Session
-from runners.vllm import VllmRunner
+from gapbench.values import Model, Session
+from gapbench_runners.vllm.runner import VllmRunner
 from tests.vllm.real import (
     LITELLM,
     MODEL,

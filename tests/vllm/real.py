@@ -45,9 +45,9 @@ def bench_beside_vllm(folder: Path) -> tuple[list[str], dict[str, str]]:
     """
     packages = sysconfig.get_paths()["purelib"]
     (folder / "sitecustomize.py").write_text(f"import sys\n\nsys.path.append({packages!r})\n")
-    path = os.pathsep.join([str(folder), str(ROOT)])
+    path = os.pathsep.join([str(folder), str(ROOT / "harness"), str(ROOT / "runners")])
     environment = {**os.environ, **SERVE_ENV, "PYTHONPATH": path}
-    return [str(VLLM_PYTHON), "-m", "harness.cli"], environment
+    return [str(VLLM_PYTHON), "-m", "gapbench.cli"], environment
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from harness.store import read_attempts, read_manifest, read_payload
+from gapbench.store import read_attempts, read_manifest, read_payload
 from tests.vllm.real import MODEL, bench_beside_vllm
 from tests.vllm.test_four_clients import ITEMS, write_samples
 
@@ -54,7 +54,7 @@ def runs(
     folder = tmp_path_factory.mktemp("engine")
     write_samples(folder / "items.jsonl")
     beside, environment = bench_beside_vllm(folder)
-    ours = [sys.executable, "-m", "harness.cli"]
+    ours = [sys.executable, "-m", "gapbench.cli"]
     # No budget for the sums: both sides must go on to the end of the text or of the context.
     text = {"max_model_len": 512, **ENGINE}
     seeing = {"max_model_len": 1024, **ENGINE}

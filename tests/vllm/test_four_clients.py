@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from harness.store import read_attempts, read_manifest, read_payload
+from gapbench.store import read_attempts, read_manifest, read_payload
 from tests.vllm.real import MODEL, SERVE_ARGS, SERVE_ENV, VLLM_PYTHON
 
 pytestmark = pytest.mark.vllm
@@ -75,7 +75,7 @@ def run_folder(vllm_url: str, litellm_url: str, tmp_path_factory: pytest.TempPat
     command = [
         sys.executable,
         "-m",
-        "harness.cli",
+        "gapbench.cli",
         "run",
         "suite.yaml",
         "--yes",

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from harness.store import read_attempts, read_payload
+from gapbench.store import read_attempts, read_payload
 from tests.vllm.real import ROOT
 
 pytestmark = pytest.mark.vllm
@@ -55,7 +55,7 @@ def run_folder(vision_url: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
     }
     (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
     command = [
-        sys.executable, "-m", "harness.cli", "run", "suite.yaml", "--yes", "--quiet", "--out", "results",
+        sys.executable, "-m", "gapbench.cli", "run", "suite.yaml", "--yes", "--quiet", "--out", "results",
     ]  # fmt: skip
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import invoke
-from harness.store import read_manifest
+from gapbench.cli import invoke
+from gapbench.store import read_manifest
 from tests.harness.lm_eval.conftest import TASKS
 from tests.harness.lm_eval.test_same_metric import by_lm_eval, numbers
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.store import read_attempts
+from gapbench.store import read_attempts
 from tests.vllm.real import ROOT, VLLM_PYTHON
 
 

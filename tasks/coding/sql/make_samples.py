@@ -14,8 +14,8 @@ from typing import Any
 from questions import QUESTIONS, Question
 from schemas import SCHEMAS, databases
 
-from harness.jail.query import rows, same
-from harness.scoring.sql import asks_for_order
+from gapbench.sandbox.guest.sql import rows, same
+from gapbench.scoring.scorers.sql import asks_for_order
 
 HERE = Path(__file__).parent
 

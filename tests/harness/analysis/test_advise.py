@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from harness.analysis.advise import Situation, advise
-from harness.analysis.assumptions import scenario
-from harness.analysis.gap import gap
-from harness.analysis.tco import Tco, tco
-from harness.analysis.tiers import tiers
-from harness.prices import Unpriced
-from harness.tco import LegDocument, TcoDocument
-from harness.values import Attempt
+from gapbench.analysis.economics.advise import Situation, advise
+from gapbench.analysis.economics.scenario_inputs import scenario
+from gapbench.analysis.economics.tco import Tco, tco
+from gapbench.analysis.economics.tiers import tiers
+from gapbench.analysis.quality.gap import gap
+from gapbench.pricing import Unpriced
+from gapbench.suite.tco_fields import LegDocument, TcoDocument
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]

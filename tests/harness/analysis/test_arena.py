@@ -11,9 +11,9 @@ import orjson
 import pytest
 from rich.console import Console
 
-from harness.analysis.arena import arena
-from harness.report.arena import arena_table
-from harness.values import Attempt, canonical_json
+from gapbench.analysis.quality.arena import arena
+from gapbench.report.arena import arena_table
+from gapbench.values import Attempt, canonical_json
 from tests.run_folders import an_attempt, write_run
 
 Make = Callable[..., Path]

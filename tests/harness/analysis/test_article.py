@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.article import LOOSE, Article, Claim, Moment, article, article_book, judge
-from harness.analysis.evidence import Evidence, read_evidence
-from harness.analysis.published import PublishedGap, published_gaps
-from harness.values import Attempt
+from gapbench.analysis.article.article import LOOSE, Article, Claim, Moment, article, article_book, judge
+from gapbench.analysis.article.evidence import Evidence, read_evidence
+from gapbench.analysis.article.published_gaps import PublishedGap, published_gaps
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]

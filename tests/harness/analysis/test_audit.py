@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.analysis.audit import audit, audit_frame
-from harness.analysis.claims import Claim, verdict
+from gapbench.analysis.article.claim import Claim, verdict
+from gapbench.analysis.article.claims_audit import audit, audit_frame
 
 CLAIMS = {claim.id: claim for claim in audit()}
 

@@ -9,14 +9,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.analysis.capacity import capacity
-from harness.analysis.frames import read
-from harness.analysis.measured import measured_throughput
-from harness.analysis.validity import client_limits
-from harness.errors import ResultsError
-from harness.slo import Slo
-from harness.stats import attained_low, wilson
-from harness.values import Attempt
+from gapbench.analysis.economics.measured_inputs import measured_throughput
+from gapbench.analysis.frames import read
+from gapbench.analysis.performance.capacity import capacity
+from gapbench.analysis.performance.client_limits import client_limits
+from gapbench.errors import ResultsError
+from gapbench.stats import attained_low, wilson
+from gapbench.values import Attempt
+from gapbench.values.slo import Slo
 from tests.run_folders import an_attempt
 
 Make = Callable[..., Path]

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.compare import Comparison, compare
-from harness.analysis.rule import Rule
-from harness.errors import InputError, ResultsError
-from harness.values import Attempt
+from gapbench.analysis.regression.compare import Comparison, compare
+from gapbench.analysis.regression.threshold import Rule
+from gapbench.errors import InputError, ResultsError
+from gapbench.values import Attempt
 from tests.run_folders import an_attempt
 
 MakeRun = Callable[..., Path]

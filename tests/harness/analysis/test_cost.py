@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.cost import cost
-from harness.analysis.frames import read
-from harness.analysis.pricing import bill, busy_seconds
-from harness.values import Attempt
+from gapbench.analysis.cost.attempt_costs import bill, busy_seconds
+from gapbench.analysis.cost.cost import cost
+from gapbench.analysis.frames import read
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]

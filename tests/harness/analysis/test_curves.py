@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.analysis.curves import latency_quantiles, pareto_front
-from harness.values import Attempt
+from gapbench.analysis.performance.distributions import latency_quantiles, pareto_front
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]

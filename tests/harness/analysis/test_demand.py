@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.demand import day, demand, demand_from_csv, steps
-from harness.errors import DocumentError, InputError
+from gapbench.analysis.economics.demand import day, demand, demand_from_csv, steps
+from gapbench.errors import DocumentError, InputError
 
 
 @pytest.mark.parametrize("peak", [1.0, 1.23, 2.0, 3.0, 8.0])

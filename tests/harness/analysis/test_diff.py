@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.analysis.diff import Diff, diff
-from harness.errors import ResultsError
-from harness.report.diff import diff_table
-from harness.values import Attempt
+from gapbench.analysis.regression.diff import Diff, diff
+from gapbench.errors import ResultsError
+from gapbench.report.diff import diff_table
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]

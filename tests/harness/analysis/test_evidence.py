@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.evidence import FIGURES, SNAPSHOTS, SOURCES, Evidence, Snapshot, read_evidence
-from harness.analysis.evidence_entry import COLUMNS, add, entry
-from harness.analysis.evidence_rules import faults
-from harness.errors import DocumentError, InputError
+from gapbench.analysis.article.evidence import FIGURES, SNAPSHOTS, SOURCES, Evidence, Snapshot, read_evidence
+from gapbench.analysis.article.evidence_entry import COLUMNS, add, entry
+from gapbench.analysis.article.evidence_rules import faults
+from gapbench.errors import DocumentError, InputError
 
 SOURCE = {
     "source": "board@0a1b2c3",

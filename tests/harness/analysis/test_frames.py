@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.frames import codes, groups, plain, read
-from harness.errors import ResultsError
-from harness.values import Attempt
+from gapbench.analysis.frames import codes, groups, read
+from gapbench.errors import ResultsError
+from gapbench.store.json_records import plain
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]

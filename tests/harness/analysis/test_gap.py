@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.analysis.frames import read
-from harness.analysis.gap import GapTable, gap
-from harness.values import Attempt
+from gapbench.analysis.frames import read
+from gapbench.analysis.quality.gap import GapTable, gap
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import pytest
 
-from harness.analysis.gap import gap
-from harness.report.matched import lag_line, matched_line
-from harness.values import Attempt
+from gapbench.analysis.quality.gap import gap
+from gapbench.report.equal_quality import lag_line, matched_line
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.cost import cost
-from harness.analysis.energy import energy_kwh
-from harness.analysis.what_if import what_if
-from harness.errors import InputError
-from harness.stats import ratio_interval
-from harness.store import RunWriter
-from harness.values import Attempt
+from gapbench.analysis.cost.cost import cost
+from gapbench.analysis.cost.energy import energy_kwh
+from gapbench.analysis.cost.what_if import what_if
+from gapbench.errors import InputError
+from gapbench.stats import ratio_interval
+from gapbench.store import RunWriter
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]

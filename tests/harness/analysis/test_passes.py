@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.passes import passes
-from harness.stats import pass_at_k
-from harness.values import Attempt
+from gapbench.analysis.quality.pass_at_k import passes
+from gapbench.stats import pass_at_k
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.evidence import read_evidence
-from harness.analysis.published import PublishedGap, published_gaps
+from gapbench.analysis.article.evidence import read_evidence
+from gapbench.analysis.article.published_gaps import PublishedGap, published_gaps
 
 EXPECTED = Path(__file__).parent / "expected_gaps.csv"
 SURVEY = Path(__file__).parents[4] / "shared" / "evidence" / "gap_table.csv"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.analysis.hosting import (
+from gapbench.analysis.economics.self_hosting_cost import (
     blended,
     floor_usd_per_mtok,
     needed_utilisation,
@@ -15,7 +15,7 @@ from harness.analysis.hosting import (
     updates_usd_per_month,
     write_off_usd_per_month,
 )
-from harness.analysis.sizing import SECONDS_PER_MONTH, peak_replicas, utilisation, with_spares
+from gapbench.analysis.economics.sizing import SECONDS_PER_MONTH, peak_replicas, utilisation, with_spares
 
 
 @pytest.mark.parametrize(("peak", "expected"), [(0, 0), (1, 2), (2, 3), (4, 5), (8, 10)])

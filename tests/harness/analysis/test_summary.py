@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.analysis.summary import failures, summarize
-from harness.stats import wilson
-from harness.values import Attempt
+from gapbench.analysis.quality.summary import failures, summarize
+from gapbench.stats import wilson
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]

@@ -12,19 +12,26 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.analysis.assumptions import scenario
-from harness.analysis.crossings import break_even, in_words
-from harness.analysis.demand import demand
-from harness.analysis.quantity import Quantity, parse_setting, quantity, tokens
-from harness.analysis.scenario import UNITS, Scenario, api_usd_per_mtok, self_usd_per_month
-from harness.analysis.sensitivity import monte_carlo, tornado
-from harness.analysis.sizing import SECONDS_PER_MONTH
-from harness.analysis.tco import tco
-from harness.errors import DocumentError, InputError
-from harness.prices.book import priced_row
-from harness.suite import load_suite
-from harness.tariff import GpuCost
-from harness.tco import CapacityDocument, DemandDocument, LegDocument, OwnDocument, Ranged, TcoDocument
+from gapbench.analysis.economics.break_even import break_even, in_words
+from gapbench.analysis.economics.demand import demand
+from gapbench.analysis.economics.quantity import Quantity, parse_setting, quantity, tokens
+from gapbench.analysis.economics.scenario import UNITS, Scenario, api_usd_per_mtok, self_usd_per_month
+from gapbench.analysis.economics.scenario_inputs import scenario
+from gapbench.analysis.economics.sensitivity import monte_carlo, tornado
+from gapbench.analysis.economics.sizing import SECONDS_PER_MONTH
+from gapbench.analysis.economics.tco import tco
+from gapbench.errors import DocumentError, InputError
+from gapbench.pricing.price_book import priced_row
+from gapbench.suite.cost_fields import GpuCost
+from gapbench.suite.suite import load_suite
+from gapbench.suite.tco_fields import (
+    CapacityDocument,
+    DemandDocument,
+    LegDocument,
+    OwnDocument,
+    Ranged,
+    TcoDocument,
+)
 
 DAY = date(2026, 11, 24)
 PLAIN = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.routing import (
+from gapbench.analysis.economics.routing import (
     Items,
     apgr,
     best_by_category,
@@ -24,9 +24,9 @@ from harness.analysis.routing import (
     oracle,
     outcome,
 )
-from harness.analysis.tiers import tiers
-from harness.errors import ResultsError
-from harness.values import Attempt
+from gapbench.analysis.economics.tiers import tiers
+from gapbench.errors import ResultsError
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]

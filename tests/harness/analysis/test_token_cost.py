@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis.figures import figures
-from harness.analysis.frames import read
-from harness.analysis.token_cost import Shape, fit_token_cost, shapes_of
-from harness.errors import InputError
-from harness.values import Attempt
+from gapbench.analysis.cost.gpu_token_cost import Shape, fit_token_cost, shapes_of
+from gapbench.analysis.economics.published_inputs import figures
+from gapbench.analysis.frames import read
+from gapbench.errors import InputError
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from harness.analysis.frames import read
-from harness.analysis.gap import gap
-from harness.analysis.summary import summarize
-from harness.analysis.validity import client_limits, unplanned_hits
-from harness.values import Attempt
+from gapbench.analysis.frames import read
+from gapbench.analysis.performance.client_limits import client_limits, unplanned_hits
+from gapbench.analysis.quality.gap import gap
+from gapbench.analysis.quality.summary import summarize
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]

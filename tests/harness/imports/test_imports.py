@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.cli import invoke
-from harness.store import read_attempts, read_manifest, read_payload
+from gapbench.cli import invoke
+from gapbench.store import read_attempts, read_manifest, read_payload
 from tests.harness.lm_eval.conftest import REPLIES, TASKS
 from tests.harness.lm_eval.stub import Stub
 from tests.harness.lm_eval.test_same_metric import by_lm_eval

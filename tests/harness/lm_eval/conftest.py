@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.cli import invoke
+from gapbench.cli import invoke
 from tests.harness.lm_eval.stub import Stub
 
 TASKS = Path(__file__).parent / "tasks"

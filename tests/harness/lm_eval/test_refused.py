@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness.cli import invoke
-from harness.lm_eval import library, twins
-from harness.store import read_manifest
+from gapbench.cli import invoke
+from gapbench.store import read_manifest
+from gapbench.suite.lm_eval import generative_equivalents, library
 from tests.harness.lm_eval.conftest import TASKS, Bench
 
 OPEN = {"id": "m", "runner": "vllm", "model": "stub", "weights": "open", "base_url": "http://127.0.0.1:9/v1"}
@@ -92,13 +92,21 @@ def test_every_twin_is_a_task_that_generates() -> None:
         from lm_eval.tasks import TaskManager
 
         index = TaskManager().task_index
-    weighed = {name for name in twins.TWINS if name in index and twins.is_weighed(name, index)}
-    generated = {name for name in twins.TWINS.values() if name in index and not twins.is_weighed(name, index)}
+    weighed = {
+        name
+        for name in generative_equivalents.TWINS
+        if name in index and generative_equivalents.is_weighed(name, index)
+    }
+    generated = {
+        name
+        for name in generative_equivalents.TWINS.values()
+        if name in index and not generative_equivalents.is_weighed(name, index)
+    }
 
-    assert set(twins.TWINS) == weighed
-    assert set(twins.TWINS.values()) == generated
-    assert "mmlu_anatomy_generative" == twins.twin("mmlu_anatomy", index)
-    assert twins.twin("hellaswag", index) is None
+    assert set(generative_equivalents.TWINS) == weighed
+    assert set(generative_equivalents.TWINS.values()) == generated
+    assert "mmlu_anatomy_generative" == generative_equivalents.twin("mmlu_anatomy", index)
+    assert generative_equivalents.twin("hellaswag", index) is None
 
 
 def test_a_users_function_does_not_run_unasked(plan: Plan, tmp_path: Path) -> None:

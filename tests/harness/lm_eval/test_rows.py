@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.assembly import Selection, assemble
-from harness.cli import invoke
-from harness.load import Halt
-from harness.run import Settings, run
-from harness.store import RunWriter, read_attempts, read_manifest, read_payload
+from gapbench.cli import invoke
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.run import Settings, run
+from gapbench.execution.setup import Selection, assemble
+from gapbench.store import RunWriter, read_attempts, read_manifest, read_payload
 from tests.harness.lm_eval.conftest import TASKS, Bench
 from tests.harness.lm_eval.stub import BROKEN, Stub
 from tests.harness.test_run import Watch

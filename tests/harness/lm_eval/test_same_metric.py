@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.lm_eval import library
-from harness.store import read_manifest
+from gapbench.store import read_manifest
+from gapbench.suite.lm_eval import library
 from tests.harness.lm_eval.conftest import TASKS, Bench
 from tests.harness.lm_eval.stub import Stub
 

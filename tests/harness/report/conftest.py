@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.values import Attempt
+from gapbench.values import Attempt
 from tests.run_folders import an_attempt, some_answers, write_run
 
 

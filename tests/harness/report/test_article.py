@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from harness.analysis.article import article
-from harness.report.article import article_details, article_table
+from gapbench.analysis.article.article import article
+from gapbench.report.article import article_details, article_table
 
 
 def drawn(width: int = 100) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.analysis.capacity import capacity
-from harness.report.capacity import capacity_table
-from harness.slo import Slo
+from gapbench.analysis.performance.capacity import capacity
+from gapbench.report.capacity import capacity_table
+from gapbench.values.slo import Slo
 from tests.run_folders import an_attempt, write_run
 
 Make = Callable[..., Path]

@@ -6,9 +6,9 @@ import io
 
 from rich.console import Console
 
-from harness.progress import CellProgress
-from harness.report.live import LiveView, figures
-from harness.values import Model
+from gapbench.execution.monitoring.live_view import LiveView, figures
+from gapbench.execution.monitoring.progress import CellProgress
+from gapbench.values import Model
 from tests.makers import attempt
 
 

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 from rich.console import Console, RenderableType
 
-from harness.analysis.assumptions import scenario
-from harness.analysis.tco import Tco, tco
-from harness.analysis.words import short_usd
-from harness.errors import ResultsError
-from harness.prices.check import disagreements
-from harness.prices.listing import listing
-from harness.report import money, money_plots
-from harness.tco import OwnDocument, TcoDocument
+from gapbench.analysis.economics.scenario_inputs import scenario
+from gapbench.analysis.economics.tco import Tco, tco
+from gapbench.errors import ResultsError
+from gapbench.formatting import short_usd
+from gapbench.pricing.cross_check import disagreements
+from gapbench.pricing.listing import listing
+from gapbench.report import cost_plots, cost_tables
+from gapbench.suite.tco_fields import OwnDocument, TcoDocument
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def printed(shown: RenderableType, width: int = 80) -> str:
 
 def test_total_cost_in_a_terminal(answer: Tco) -> None:
     """Three legs, the break-evens, and no line wider than 80 columns."""
-    text = printed(money.tco_table(answer))
+    text = printed(cost_tables.tco_table(answer))
 
     assert all(
         name in text for name in ("closed API", "hosted open model", "self-hosted open model", "Break-even")
@@ -50,24 +50,24 @@ def test_a_simulated_capacity_is_said(answer: Tco) -> None:
     """On the table and in the JSON."""
     marked = dataclasses.replace(answer, scenario=dataclasses.replace(answer.scenario, simulated=True))
 
-    assert "SIMULATED" in printed(money.tco_table(marked), 120)
+    assert "SIMULATED" in printed(cost_tables.tco_table(marked), 120)
     assert marked.to_json()["simulated"]
 
 
 def test_prices_in_a_terminal() -> None:
     """The batch factor, the source, and what differs."""
-    shown = printed(money.price_table(listing("claude-opus-4-6", datetime(2026, 2, 12, tzinfo=UTC))))
+    shown = printed(cost_tables.price_table(listing("claude-opus-4-6", datetime(2026, 2, 12, tzinfo=UTC))))
     rows, compared = disagreements(date(2026, 1, 10))
 
     assert "x 0.5" in shown
     assert "above 200,000 tokens" in shown
-    assert "+162%" in printed(money.disagreement_table(rows, compared))
-    assert "0 differ" in printed(money.disagreement_table([], 3))
+    assert "+162%" in printed(cost_tables.disagreement_table(rows, compared))
+    assert "0 differ" in printed(cost_tables.disagreement_table([], 3))
 
 
 def test_no_what_if_without_bought_tokens() -> None:
     """A sentence in place of an empty table."""
-    assert "no model here is bought" in printed(money.what_if_table(pd.DataFrame(), simulated=False))
+    assert "no model here is bought" in printed(cost_tables.what_if_table(pd.DataFrame(), simulated=False))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_dollars_in_short(value: float | None, said: str) -> None:
 
 def test_pictures_are_written(answer: Tco, tmp_path: Path) -> None:
     """Two pictures, two formats; equal inputs give equal files."""
-    first, second = (money_plots.save(answer, tmp_path / name) for name in ("a", "b"))
+    first, second = (cost_plots.save(answer, tmp_path / name) for name in ("a", "b"))
 
     assert ["cost_volume.svg", "cost_volume.png", "price_utilisation.svg", "price_utilisation.png"] == [
         path.name for path in first
@@ -94,7 +94,7 @@ def test_pictures_of_bought_servers(tmp_path: Path) -> None:
     block = TcoDocument(own=OwnDocument(capex_usd=100_000, power_kw=3))
     owned = tco(scenario(block, at=date(2026, 11, 24)), 2_000.0, draws=100)
 
-    assert "GPUs alone" not in money_plots.save(owned, tmp_path)[2].read_text(encoding="utf-8")
+    assert "GPUs alone" not in cost_plots.save(owned, tmp_path)[2].read_text(encoding="utf-8")
 
 
 def test_a_place_that_cannot_be_written(answer: Tco, tmp_path: Path) -> None:
@@ -102,4 +102,4 @@ def test_a_place_that_cannot_be_written(answer: Tco, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ResultsError, match="choose another place"):
-        money_plots.save(answer, tmp_path / "file")
+        cost_plots.save(answer, tmp_path / "file")

@@ -15,12 +15,13 @@ import pytest
 from matplotlib.transforms import Bbox
 from rich.console import Console
 
-from harness.analysis.cost import cost
-from harness.analysis.gap import gap
-from harness.analysis.summary import summarize
-from harness.errors import InputError, ResultsError
-from harness.report import export, html, markdown, plots, text
-from harness.values import Attempt
+from gapbench.analysis.cost.cost import cost
+from gapbench.analysis.quality.gap import gap
+from gapbench.analysis.quality.summary import summarize
+from gapbench.errors import InputError, ResultsError
+from gapbench.report import export, html, markdown, plots
+from gapbench.report import terminal as text
+from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.analysis.passes import passes
-from harness.report import html, markdown
-from harness.report.passes import passes_table
-from harness.values import Attempt
+from gapbench.analysis.quality.pass_at_k import passes
+from gapbench.report import html, markdown
+from gapbench.report.pass_at_k import passes_table
+from gapbench.values import Attempt
 
 
 def coding_run(make_run: Callable[..., Path], attempt: Callable[..., Attempt]) -> Path:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.scoring import make
-from harness.suite import load_suite
-from harness.task import Task
-from harness.values import Sample, Score
+from gapbench.scoring import make
+from gapbench.suite.suite import load_suite
+from gapbench.suite.tasks.task import Task
+from gapbench.values import Sample, Score
 
 METADATA = "\n\nMETADATA = {\n    'author': 'jt',\n    'dataset': 'test'\n}\n\n\n"
 # In the very form of the public file; the problems are ours.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.errors import InputError
-from harness.scoring import make
-from harness.scoring.judge import Judge
-from harness.values import Sample
+from gapbench.errors import InputError
+from gapbench.scoring import make
+from gapbench.scoring.scorers.llm_judge import Judge
+from gapbench.values import Sample
 
 SAMPLE = Sample("s", ())
 

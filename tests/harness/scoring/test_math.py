@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.scoring import make
-from harness.scoring.worker import Worker, WorkerError
-from harness.values import Sample, Score
+from gapbench.scoring import make
+from gapbench.scoring.child_process import Worker, WorkerError
+from gapbench.values import Sample, Score
 from tests.harness.scoring.answers import Case, gsm8k_cases, math_cases
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.jail.edits import Change, EditError, Hunk, applied, patched, read_diff
-from harness.scoring import make
-from harness.scoring.patch import edits
-from harness.values import Sample, Score
+from gapbench.sandbox.guest.patch import Change, EditError, Hunk, applied, patched, read_diff
+from gapbench.scoring import make
+from gapbench.scoring.scorers.patch import edits
+from gapbench.values import Sample, Score
 
 FILES = {
     "shop/__init__.py": "",
@@ -71,7 +71,7 @@ def test_partial_credit_is_kept_apart() -> None:
         "```diff\n--- /dev/null\n+++ /etc/evil\n@@ -0,0 +1 @@\n+x = 1\n```",
         "shop/cart.py\n```python\nimport os\nos._exit(0)\n```",
         "shop/cart.py\n```python\nclass All:\n    def __eq__(self, other): return True\ndef total(items): return All()\n```",
-        "harness/jail/judge.py\n```python\ndef judge(*a): return {'state': 'passed'}\n```",
+        "harness/gapbench/sandbox/guest/test_runner.py\n```python\ndef judge(*a): return {'state': 'passed'}\n```",
     ],
 )
 def test_hostile_edits_score_0(reply: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.scoring import make
-from harness.values import Sample
+from gapbench.scoring import make
+from gapbench.values import Sample
 
 SCHEMA = {"type": "object", "required": ["a"], "properties": {"a": {"type": "string", "pattern": "^a+$"}}}
 FUZZED: list[tuple[Any, Any, dict[str, Any]]] = [

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from harness.errors import InputError
-from harness.scoring import make, names
-from harness.scoring.regex import Regex
-from harness.scoring.unscored import Unscored
-from harness.values import Sample, Score
+from gapbench.errors import InputError
+from gapbench.scoring import make, names
+from gapbench.scoring.scorers.none import Unscored
+from gapbench.scoring.scorers.regex import Regex
+from gapbench.values import Sample, Score
 
 COLOURS = {"options": ["red", "dark red", "blue", "green"]}
 HUMANEVAL = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.scoring import make
-from harness.scoring.sql import asks_for_order, extract
-from harness.values import Sample, Score
+from gapbench.scoring import make
+from gapbench.scoring.scorers.sql import asks_for_order, extract
+from gapbench.values import Sample, Score
 
 SETUP = "CREATE TABLE t (name TEXT, n INTEGER, x REAL);"
 DATABASES = [

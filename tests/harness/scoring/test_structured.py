@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.errors import InputError
-from harness.scoring import make
-from harness.values import Sample, Score
+from gapbench.errors import InputError
+from gapbench.scoring import make
+from gapbench.values import Sample, Score
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness.errors import InputError
-from harness.scoring import make
-from harness.scoring.rouge import f_measure, longest_common_subsequence
-from harness.values import Sample, Score
+from gapbench.errors import InputError
+from gapbench.scoring import make
+from gapbench.scoring.scorers.rouge import f_measure, longest_common_subsequence
+from gapbench.values import Sample, Score
 
 
 def score(name: str, reply: str, target: Any, columns: dict[str, Any] | None = None, **options: Any) -> Score:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from harness.stats import Floats, Ints, Strengths, bradley_terry, elo_win_rate
+from gapbench.stats import Floats, Ints, Strengths, bradley_terry, elo_win_rate
 
 # Agresti, Categorical Data Analysis (2002), table 10.10: American League 1987, wins of row over column.
 TEAMS = ("Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore")

@@ -9,7 +9,7 @@ import pytest
 from scipy import optimize, special
 from scipy import stats as scipy_stats
 
-from harness.stats import (
+from gapbench.stats import (
     equivalent,
     items_needed,
     mcnemar,

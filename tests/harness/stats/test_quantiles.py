@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from harness.stats import quantile_difference, quantile_interval
+from gapbench.stats import quantile_difference, quantile_interval
 
 
 def test_a_quantile_interval_is_scipys() -> None:

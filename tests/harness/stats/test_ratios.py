@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.stats import ratio_noise
+from gapbench.stats import ratio_noise
 
 
 @pytest.mark.parametrize("parts", [[1, 1], [10, 1], [1, 1, 1], [1, 2, 3, 4, 5]])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.stats import variance_components
+from gapbench.stats import variance_components
 
 
 def test_variance_components_by_hand() -> None:

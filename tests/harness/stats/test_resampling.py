@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.stats import compare_quotients, resample_sums, selection_bias
+from gapbench.stats import compare_quotients, resample_sums, selection_bias
 
 
 def test_counted_and_gathered_draws_agree() -> None:

@@ -11,7 +11,7 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.stats import cluster_sums, dense, holm, mcnemar, mean_interval, tango, wilson
+from gapbench.stats import cluster_sums, dense, holm, mcnemar, mean_interval, tango, wilson
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (7, 10), (10, 10), (81, 263), (1, 1000)])

@@ -1,0 +1,1 @@
+"""The article: its claims, its evidence and the verdict on each."""

@@ -1,0 +1,312 @@
+"""The numbers behind the audit: the article's own, published ones, and the price book's at its date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from gapbench.analysis.economics.published_inputs import figures, throughput
+from gapbench.analysis.economics.self_hosting_cost import (
+    blended,
+    power_usd_per_month,
+    write_off_usd_per_month,
+)
+from gapbench.analysis.economics.sizing import HOURS_PER_MONTH, with_spares
+from gapbench.pricing import GpuPrice, UnitPrices, gpu_price, lookup, newest_day
+
+MIX_3TO1, MIX_1TO1 = 0.75, 0.5
+AUDITED_NODES = ("deepseek-r1-8xh200", "llama-3.3-70b-8xh100", "llama-3.1-405b-8xh100")
+_LABELS = dict(zip(AUDITED_NODES, ("R1 on 8 H200", "70B on 8 H100", "405B on 8 H100"), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of numbers, both ends included.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end.
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Span:
+        """Return the range of some numbers."""
+        listed = list(values)
+        return cls(min(listed), max(listed))
+
+    def over(self, divisor: float) -> Span:
+        """Return the range divided by a positive number."""
+        return Span(self.low / divisor, self.high / divisor)
+
+    def times(self, factor: float) -> Span:
+        """Return the range times a positive number."""
+        return Span(self.low * factor, self.high * factor)
+
+    def plus(self, other: Span) -> Span:
+        """Return the sum of two ranges."""
+        return Span(self.low + other.low, self.high + other.high)
+
+    def holds(self, other: Span) -> bool:
+        """Return whether all of another range lies inside this one."""
+        return self.low <= other.low and other.high <= self.high
+
+    def overlaps(self, other: Span) -> bool:
+        """Return whether the two have a number in common."""
+        return self.low <= other.high and other.low <= self.high
+
+    def named(self, name: str) -> dict[str, float]:
+        """Return both ends by name."""
+        return {f"{name}_low": self.low, f"{name}_high": self.high}
+
+    def words(self, unit: str) -> str:
+        """Return the range in words: ``50 to 83x``."""
+        return f"{_short(self.low)} to {_short(self.high)}{unit}"
+
+    def usd(self, places: int | None = None) -> str:
+        """Return the range in dollars; without ``places`` three significant digits."""
+        low, high = (_short(end) if places is None else f"{end:,.{places}f}" for end in (self.low, self.high))
+        return f"${low} to ${high}"
+
+    def percent(self) -> str:
+        """Return a range of shares in percent."""
+        return f"{self.low * 100:.0f} to {self.high * 100:.0f} %"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A server of which a highest throughput is published.
+
+    Attributes:
+        label: In words.
+        usd_per_hour: Of all its GPUs.
+        tokens_per_s: Input and output tokens.
+    """
+
+    label: str
+    usd_per_hour: float
+    tokens_per_s: float
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the claims are computed from; see ``harness/book/economics.yaml`` for sources.
+
+    Attributes:
+        closed: Price it gives closed models, USD per million tokens.
+        self_hosted: Price it gives self-hosting at a billion tokens a month.
+        self_hosted_range: The range it gives elsewhere.
+        cheaper_by: How many times cheaper.
+        cheaper_range: The range it gives elsewhere.
+        volume_mtok: Volume of its first claim, million tokens a month.
+        break_even_mtok: Its break-even.
+        saving_mtok: Volume of its saving.
+        saving: Its saving, USD a year.
+        infrastructure: Rented servers, USD a month.
+        owned: Owned servers, USD a month.
+        people: Staff, USD a month.
+        tco: All of self-hosting in its table, USD a month.
+        tco_api: The API in the same table.
+        api_low: Its API row at low volume, USD a month.
+        api_high: Its API row at high volume.
+        engineer: One engineer, USD a year.
+        overhead: Share on top of the servers.
+        availability: Share of the time that it asks for.
+        api_optimal_mtok: Volume under which it finds the API best.
+        api_manageable_mtok: Volume under which it finds the API manageable.
+        gpus_per_node: GPUs of its node.
+        gpu_gb: Memory of one.
+        gpus_for_70b: GPUs it gives a 70B model.
+        storage_tb: Storage for each model.
+        prices: Its (input, output) prices by model.
+        nodes: Published servers by id.
+        real: Real (input, output) USD per million tokens of the models that it prices.
+        hosted: Blended 3:1 price of open models bought from a provider.
+        h100_usd_per_hour: The price book's H100.
+        h100_range: Its range.
+    """
+
+    closed: float
+    self_hosted: float
+    self_hosted_range: Span
+    cheaper_by: float
+    cheaper_range: Span
+    volume_mtok: float
+    break_even_mtok: float
+    saving_mtok: float
+    saving: Span
+    infrastructure: Span
+    owned: Span
+    people: Span
+    tco: Span
+    tco_api: Span
+    api_low: Span
+    api_high: Span
+    engineer: Span
+    overhead: Span
+    availability: float
+    api_optimal_mtok: float
+    api_manageable_mtok: float
+    gpus_per_node: float
+    gpu_gb: float
+    gpus_for_70b: float
+    storage_tb: float
+    prices: Mapping[str, tuple[float, float]]
+    nodes: Mapping[str, Node]
+    real: Mapping[str, tuple[float, float]]
+    hosted: Mapping[str, float]
+    h100_usd_per_hour: float
+    h100_range: Span
+
+    @property
+    def dearest(self) -> float:
+        """The article's dearest price of any token."""
+        return max(output for _, output in self.prices.values())
+
+    @property
+    def own_blended(self) -> dict[str, float]:
+        """The article's prices at 3:1."""
+        return {name: blended(*price, MIX_3TO1) for name, price in self.prices.items()}
+
+    @property
+    def real_blended(self) -> dict[str, float]:
+        """Real prices at 3:1."""
+        return {name: blended(*price, MIX_3TO1) for name, price in self.real.items()}
+
+    @property
+    def own_3to1(self) -> float:
+        """Mean of the article's prices at 3:1."""
+        return _mean(self.prices, MIX_3TO1)
+
+    @property
+    def own_1to1(self) -> float:
+        """Mean of the article's prices at 1:1."""
+        return _mean(self.prices, MIX_1TO1)
+
+    @property
+    def real_3to1(self) -> float:
+        """Mean of real prices at 3:1."""
+        return _mean(self.real, MIX_3TO1)
+
+    @property
+    def real_1to1(self) -> float:
+        """Mean of real prices at 1:1."""
+        return _mean(self.real, MIX_1TO1)
+
+    @property
+    def node_usd(self) -> float:
+        """A month of 8 H100 at the book's price."""
+        return self.h100_usd_per_hour * self.gpus_per_node * HOURS_PER_MONTH
+
+    @property
+    def hyperscaler_usd_per_hour(self) -> float:
+        """An H100 at a hyperscaler, on demand."""
+        return float(figures()["hyperscaler_usd_per_gpu_hour"]["value"])
+
+    @property
+    def weights_gb(self) -> dict[str, float]:
+        """Size of weights by model."""
+        return {name: float(row["value"]) for name, row in figures()["weights_gb"].items()}
+
+    @property
+    def fleet_usd_per_day(self) -> float:
+        """DeepSeek's published day."""
+        fleet = figures()["fleet"]
+        return float(fleet["nodes"] * fleet["gpus_per_node"] * 24 * fleet["usd_per_gpu_hour"])
+
+    @property
+    def fleet_usd_per_mtok(self) -> float:
+        """The same over its input and output tokens."""
+        fleet = figures()["fleet"]
+        return self.fleet_usd_per_day * 1e6 / float(fleet["input_tokens"] + fleet["output_tokens"])
+
+    def input_share_for(self, price: float) -> float:
+        """Return the largest share of input at which the article's mean reaches ``price``."""
+        start, end = _mean(self.prices, 1.0), _mean(self.prices, 0.0)
+        return (end - price) / (end - start)
+
+    def with_hidden(self, nodes: float | None = None) -> Span:
+        """Return servers with overhead and an engineer; ``nodes`` None: as many as its availability needs."""
+        count = float(with_spares(1, 0.99, self.availability)) if nodes is None else nodes
+        servers, overhead, engineer = self.infrastructure, self.overhead, self.engineer
+        return Span(
+            servers.low * count * (1 + overhead.low) + engineer.low / 12,
+            servers.high * count * (1 + overhead.high) + engineer.high / 12,
+        )
+
+    def smallest_usd(self) -> dict[str, float]:
+        """Return the month of the smallest deployment with a spare: 25 % overhead, half an engineer at $300K."""
+        count = float(with_spares(1, 0.99, self.availability))
+        return {
+            name: count * node.usd_per_hour * HOURS_PER_MONTH * 1.25 + 0.5 * 300_000 / 12
+            for name, node in self.nodes.items()
+        }
+
+    def owned_recomputed(self) -> Span:
+        """Return the month of an owned node: written off, plus power at one end and colocation at the other."""
+        node = figures()["owned_node"]
+        (cheap, dear), (least, most) = node["capex_usd"], node["residual"]
+        power = float(power_usd_per_month(node["power_kw"], node["pue"], node["usd_per_kwh"]))
+        colo = float(node["power_kw"] * node["colo_usd_per_kw_month"])
+        return Span(
+            float(write_off_usd_per_month(cheap, node["months"], most)) + power,
+            float(write_off_usd_per_month(dear, node["months"], least)) + colo,
+        )
+
+
+_NUMBERS = [
+    one.name for one in fields(Inputs) if one.type in {"float", "Span"} and not one.name.startswith("h100")
+]
+
+
+def inputs() -> Inputs:
+    """Return the inputs of the audit, with real prices of the article's day."""
+    known = figures()
+    day = known["article"]["date"]
+    real: dict[str, tuple[float, float]] = {}
+    for name, row in known["prices_used"].items():
+        real[name] = _listed(row["provider"], row["model"], day)
+    nodes = {}
+    for name in AUDITED_NODES:
+        row = throughput(name)
+        tokens = row["output_tokens_per_s"] * (1 + row["input_tokens"] / row["output_tokens"])
+        nodes[name] = Node(_LABELS[name], float(row["usd_per_gpu_hour"] * row["gpus"]), float(tokens))
+    hosted = {
+        "deepseek": blended(*_listed("deepseek", "deepseek-chat", day), MIX_3TO1),
+        "llama": blended(*_listed("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", None), MIX_3TO1),
+    }
+    h100 = gpu_price("H100-80GB")
+    assert isinstance(h100, GpuPrice)
+    assert h100.low is not None
+    assert h100.high is not None
+    article = known["article"]
+    numbers: dict[str, Any] = {
+        name: Span(*map(float, article[name])) if isinstance(article[name], list) else float(article[name])
+        for name in _NUMBERS
+    }
+    return Inputs(
+        **numbers,
+        prices={name: (float(row["input"]), float(row["output"])) for name, row in article["prices"].items()},
+        nodes=nodes,
+        real=real,
+        hosted=hosted,
+        h100_usd_per_hour=float(h100.usd_per_gpu_hour),
+        h100_range=Span(float(h100.low), float(h100.high)),
+    )
+
+
+def _listed(provider: str, model: str, day: Any) -> tuple[float, float]:
+    found = lookup(provider, model, day or newest_day())
+    assert isinstance(found, UnitPrices), found
+    return float(found.rates.input), float(found.rates.output)
+
+
+def _mean(prices: Mapping[str, tuple[float, float]], input_share: float) -> float:
+    return sum(blended(*price, input_share) for price in prices.values()) / len(prices)

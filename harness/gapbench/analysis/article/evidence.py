@@ -1,0 +1,348 @@
+"""Published scores, each with its source, as a table that is read and checked like any other input.
+
+A book of evidence is a folder with four files; the packaged one is ``harness/gapbench/pricing/data``:
+
+========================= ==============================================================================
+``evidence.csv``           one published score a row: :class:`Figure`
+``evidence_sources.csv``   where a score was read: id, kind, how, and a citation pinned to a commit
+``evidence_snapshots.csv`` the dates at which a list's gap is taken: :class:`Snapshot`
+``arena_series.csv``       best closed and best open of the Arena, snapshot by snapshot: :class:`ArenaGap`
+========================= ==============================================================================
+
+Open means that the weights can be downloaded, under any licence; closed means API or app only.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from gapbench.errors import DocumentError, InputError
+
+CATEGORIES = ("arena", "coding", "reasoning", "multimodal")
+UNITS = ("percent", "elo")
+KINDS = (
+    "independent_eval",
+    "leaderboard",
+    "leaderboard (via Epoch AI)",
+    "leaderboard (via model cards)",
+    "leaderboard (mostly vendor self-report)",
+    "vendor_self_report",
+)
+"""Kinds of source, the nearest to a test of one's own first."""
+FIGURES, SOURCES, SNAPSHOTS, ARENA = (
+    "evidence.csv",
+    "evidence_sources.csv",
+    "evidence_snapshots.csv",
+    "arena_series.csv",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One published score of one model in one list.
+
+    Attributes:
+        category: ``arena``, ``coding``, ``reasoning`` or ``multimodal``.
+        benchmark: The list's name.
+        variant: Which of the list's settings.
+        snapshot: Date of the file that the score stands in.
+        model: The model as the list calls it, setting included.
+        model_key: The model without its setting: one entry of a top three.
+        organization: Who made the model.
+        weights: ``open`` or ``closed``.
+        license: As the source says.
+        released: When the model came out. None: not known.
+        score: In ``unit``.
+        unit: ``percent`` or ``elo``.
+        ci_low: Lower bound of the published 95 % interval. None: none was published.
+        ci_high: Upper bound.
+        stderr: Published standard error of the score. None: none was published.
+        n: Votes or items behind the score. None: not said.
+        n_kind: ``votes``, ``items``, or ``items (dataset size)``. None with ``n``.
+        cost_usd: What the list says the run cost. None: not said.
+        cost_basis: ``total run`` or ``average per instance``. None with ``cost_usd``.
+        source: Id in ``evidence_sources.csv``.
+        note: What a reader must know; "" for nothing.
+        line: Line of the file, the heading counted.
+    """
+
+    category: str
+    benchmark: str
+    variant: str
+    snapshot: date
+    model: str
+    model_key: str
+    organization: str
+    weights: Literal["open", "closed"]
+    license: str
+    released: date | None
+    score: float
+    unit: Literal["percent", "elo"]
+    ci_low: float | None
+    ci_high: float | None
+    stderr: float | None
+    n: int | None
+    n_kind: str | None
+    cost_usd: float | None
+    cost_basis: str | None
+    source: str
+    note: str
+    line: int = 0
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the published 95 % interval, from its bounds or its standard error; None: none was published."""
+        if self.ci_low is not None and self.ci_high is not None:
+            return (self.ci_high - self.ci_low) / 2
+        return None if self.stderr is None else 1.959964 * self.stderr
+
+
+class Source(NamedTuple):
+    """Where a figure was read.
+
+    Attributes:
+        source: Short id.
+        kind: One of :data:`KINDS`.
+        read_from: ``repository``, or ``search index`` where only an index of it could be read.
+        citation: Repository, path and commit, or a web address.
+    """
+
+    source: str
+    kind: str
+    read_from: str
+    citation: str
+
+
+class Snapshot(NamedTuple):
+    """A date at which the gap of a list is taken.
+
+    Attributes:
+        benchmark: The list.
+        snapshot: Date of the file.
+        as_of: The date meant.
+        dating: ``listed``: every model in the file; ``released``: those released up to ``as_of``, so that a
+            late evaluation counts.
+        listed_closed: Distinct closed models in the whole list. None: not counted.
+        listed_open: Distinct open models.
+    """
+
+    benchmark: str
+    snapshot: date
+    as_of: date
+    dating: Literal["listed", "released"]
+    listed_closed: int | None
+    listed_open: int | None
+
+
+class ArenaGap(NamedTuple):
+    """Best closed and best open model of one Arena board on one day, in Elo points."""
+
+    board: Literal["text", "vision"]
+    date: date
+    closed_model: str
+    closed: float
+    open_model: str
+    open: float
+    gap: float
+    gap_top3: float
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A book of evidence, read.
+
+    Attributes:
+        figures: Every score.
+        sources: By id.
+        snapshots: Dates at which gaps are taken.
+        arena: The Arena's gap over time.
+        where: The folder it was read from, for messages.
+    """
+
+    figures: tuple[Figure, ...]
+    sources: Mapping[str, Source]
+    snapshots: tuple[Snapshot, ...]
+    arena: tuple[ArenaGap, ...]
+    where: str
+
+
+def read_evidence(folder: Path | None = None) -> Evidence:
+    """Return a book of evidence.
+
+    Args:
+        folder: Where its files are; ``evidence.csv`` and ``evidence_sources.csv`` must be there. None: the
+            packaged book.
+
+    Raises:
+        InputError: A file is missing.
+        DocumentError: A cell cannot be read.
+    """
+    if folder is None:
+        with as_file(files("gapbench.analysis.article.data")) as packaged:
+            return _read(packaged, "the packaged book")
+    return _read(folder, str(folder))
+
+
+def _read(folder: Path, where: str) -> Evidence:
+    figures = rows_of(folder / FIGURES, tuple(field.name for field in fields(Figure) if field.name != "line"))
+    sources = rows_of(folder / SOURCES, Source._fields)
+    dates = rows_of(folder / SNAPSHOTS, Snapshot._fields) if (folder / SNAPSHOTS).exists() else []
+    series = rows_of(folder / ARENA, ArenaGap._fields) if (folder / ARENA).exists() else []
+    return Evidence(
+        tuple(figure(row, folder / FIGURES, line) for line, row in figures),
+        {row["source"]: Source(**row) for _, row in sources},
+        tuple(_typed(Snapshot, _SNAPSHOT, row, folder / SNAPSHOTS, line) for line, row in dates),
+        tuple(_typed(ArenaGap, _ARENA, row, folder / ARENA, line) for line, row in series),
+        where,
+    )
+
+
+def rows_of(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a CSV file, each with its line number.
+
+    Raises:
+        InputError: The file is missing.
+        DocumentError: It is no CSV, or its columns are not ``columns``.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            heads = tuple(reader.fieldnames or ())
+            if heads != tuple(columns):
+                lacks = [name for name in columns if name not in heads]
+                more = [name for name in heads if name not in columns]
+                said = f"lacks {', '.join(lacks)}" if lacks else f"does not know {', '.join(more)}"
+                said += f"; its columns are, in this order: {','.join(columns)}"
+                raise DocumentError(said, file=path, line=1)
+            rows = [(reader.line_num, row) for row in reader]
+    except FileNotFoundError as exc:
+        raise InputError(f"{path} is not there; a book of evidence has {FIGURES} and {SOURCES}") from exc
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise InputError(f"{path} cannot be read as CSV: {exc}") from exc
+    for line, row in rows:
+        if None in row or None in row.values():
+            raise DocumentError(f"has not {len(columns)} cells", file=path, line=line)
+    return rows
+
+
+def figure(row: Mapping[str, str], path: Path, line: int) -> Figure:
+    """Return a row of ``evidence.csv`` as a figure.
+
+    Raises:
+        DocumentError: A cell cannot be read.
+    """
+    found: Figure = _typed(Figure, _FIGURE, row, path, line, line=line)
+    return found
+
+
+def _text(cell: str) -> str:
+    if not cell:
+        raise ValueError("must not be empty")
+    return cell
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def read(cell: str) -> str:
+        if cell not in allowed:
+            raise ValueError(f"is {cell!r}; it must be one of: {', '.join(allowed)}")
+        return cell
+
+    return read
+
+
+def _number(cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        raise ValueError(f"is {cell!r}; it must be a number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"is {cell!r}; it must be a finite number, or empty where unknown")
+    return value
+
+
+def _whole(cell: str) -> int:
+    value = _number(cell)
+    if value != int(value) or value < 0:
+        raise ValueError(f"is {cell!r}; it must be a whole number from 0")
+    return int(value)
+
+
+def _date(cell: str) -> date:
+    try:
+        return date.fromisoformat(cell)
+    except ValueError:
+        raise ValueError(f"is {cell!r}; it must be a date as YYYY-MM-DD") from None
+
+
+def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda cell: read(cell) if cell else None
+
+
+_FIGURE: Mapping[str, Callable[[str], Any]] = {
+    "category": _one_of(*CATEGORIES),
+    "benchmark": _text,
+    "variant": str,
+    "snapshot": _date,
+    "model": _text,
+    "model_key": _text,
+    "organization": str,
+    "weights": _one_of("open", "closed"),
+    "license": str,
+    "released": _or_none(_date),
+    "score": _number,
+    "unit": _one_of(*UNITS),
+    "ci_low": _or_none(_number),
+    "ci_high": _or_none(_number),
+    "stderr": _or_none(_number),
+    "n": _or_none(_whole),
+    "n_kind": _or_none(str),
+    "cost_usd": _or_none(_number),
+    "cost_basis": _or_none(str),
+    "source": _text,
+    "note": str,
+}
+_SNAPSHOT: Mapping[str, Callable[[str], Any]] = {
+    "benchmark": _text,
+    "snapshot": _date,
+    "as_of": _date,
+    "dating": _one_of("listed", "released"),
+    "listed_closed": _or_none(_whole),
+    "listed_open": _or_none(_whole),
+}
+_ARENA: Mapping[str, Callable[[str], Any]] = {
+    "board": _one_of("text", "vision"),
+    "date": _date,
+    "closed_model": _text,
+    "closed": _number,
+    "open_model": _text,
+    "open": _number,
+    "gap": _number,
+    "gap_top3": _number,
+    "commit": _text,
+}
+
+
+def _typed(
+    kind: Callable[..., Any],
+    readers: Mapping[str, Callable[[str], Any]],
+    row: Mapping[str, str],
+    path: Path,
+    number: int,
+    /,
+    **more: Any,
+) -> Any:
+    values: dict[str, Any] = {}
+    for name, read in readers.items():
+        try:
+            values[name] = read(row[name].strip())
+        except ValueError as exc:
+            raise DocumentError(str(exc), file=path, line=number, key=name) from None
+    return kind(**values, **more)

@@ -1,0 +1,315 @@
+"""Prices laid over attempts on reading: token classes for what is bought, GPU-hours for what is hosted.
+
+Totals are Decimal, from exact token counts. The column ``usd`` is a float beside each attempt, for means
+and resampling only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.cost.energy import energy_kwh
+from gapbench.analysis.frames import Runs, floats, groups
+from gapbench.pricing import GpuPrice, Quote, Rates, UnitPrices, Unpriced, model_price
+from gapbench.stats import Floats, Ints
+
+TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "image_count",
+)
+"""What is billed by the piece; a provider that bills images as tokens has no price for ``image_count``."""
+_QUOTED = ("run_id", "model_id", "runner", "model_asked", "model_served", "service_tier", "started_at")
+BILL_COLUMNS = (
+    *_QUOTED, *TOKENS, "cell_id", "category", "phase", "final", "outcome", "from_cache", "sent_s", "done_s",
+)  # fmt: skip
+"""Columns of the runs' frame that :func:`bill` uses."""
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What attempts cost.
+
+    Attributes:
+        usd: Beside each attempt of the runs' frame, float. NaN: unknown. A failed attempt without token
+            counts costs 0, since the vendors bill none; a self-hosted cell is split evenly over its requests.
+        lines: Exact: one row for each model, category, phase, final, source and price, with token sums and
+            ``usd`` (Decimal; None: unknown).
+        gpu: One row for each self-hosted cell: seconds reserved and busy, USD of both (Decimal), USD at both ends of
+            the price's range (None: it has none), GPU-hours, and kWh where power was sampled (None: it was not).
+        quotes: How each model is priced, newest last.
+        warnings: One sentence for each thing that a reader must know.
+    """
+
+    usd: Floats
+    lines: pd.DataFrame
+    gpu: pd.DataFrame
+    quotes: Mapping[str, Quote]
+    warnings: list[str] = field(default_factory=list)
+
+
+def bill(runs: Runs, service_tier: str | None = None) -> Bill:
+    """Return what every attempt of the runs cost.
+
+    Args:
+        runs: The runs.
+        service_tier: Price all that is bought at this tier, such as ``batch``. None: at the tier of each reply.
+    """
+    frame = runs.frame
+    usd = np.full(len(frame), np.nan)
+    band = np.zeros(len(frame), dtype=np.int8)
+    priced = np.full(len(frame), -1, dtype=np.int32)
+    quotes: dict[str, Quote] = {}
+    found: list[UnitPrices] = []
+    warnings: list[str] = []
+    gpu_cells: list[dict[str, Any]] = []
+    by = list(_QUOTED)
+    for rows in groups(frame, by):
+        one = frame[by].iloc[int(rows[0])]
+        model_id = str(one["model_id"])
+        model = _model(runs, one)
+        tier = service_tier or _text(one["service_tier"])
+        quote = _quote(model, _text(one["model_served"]), tier, one["started_at"])
+        if not (isinstance(quote, Unpriced) and model_id in quotes):
+            quotes[model_id] = quote
+        if isinstance(quote, UnitPrices):
+            if quote.note:
+                warnings.append(f"{model_id}: {quote.note}")
+            if quote.above:
+                band[rows] = _bands(quote, floats(frame["input_tokens"].iloc[rows]))
+            priced[rows] = len(found)
+            found.append(quote)
+    cells = _rows_by_cell(frame) if any(isinstance(quote, GpuPrice) for quote in quotes.values()) else {}
+    for model_id, quote in quotes.items():
+        if isinstance(quote, Unpriced):
+            warnings.append(f"{model_id}: cost unknown: {quote.reason}")
+        elif isinstance(quote, GpuPrice):
+            gpu_cells += _gpu_cells(runs, model_id, quote, cells, usd, warnings)
+    lines = _lines(frame, priced, band, found, usd)
+    warnings += _uncounted(frame, priced, usd)
+    return Bill(usd, lines, pd.DataFrame(gpu_cells), quotes, list(dict.fromkeys(warnings)))
+
+
+def _model(runs: Runs, row: pd.Series[Any]) -> Mapping[str, Any]:
+    """Return what a row's run says of its model; a judge need not be one of the suite's."""
+    run_id, model_id = str(row["run_id"]), str(row["model_id"])
+    for manifest in (*runs.manifests, *runs.judgings):
+        if manifest["run_id"] == run_id:
+            for model in manifest["models"]:
+                if model["id"] == model_id:
+                    found: Mapping[str, Any] = model
+                    return found
+    if model_id in runs.models:
+        return runs.model(model_id)
+    return {"id": model_id, "runner": str(row["runner"]), "name": str(row["model_asked"])}
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or pd.isna(value) else str(value)
+
+
+def _quote(model: Mapping[str, Any], served: str | None, tier: str | None, started: Any) -> Quote:
+    """Return the price of the model id served, or of the one asked where the served one has none."""
+    at = started.to_pydatetime() if isinstance(started, pd.Timestamp) else started
+    if not isinstance(at, datetime):
+        at = datetime.now(UTC)
+    quote: Quote = Unpriced("no model id")
+    for name in dict.fromkeys([served or model["name"], model["name"]]):
+        quote = model_price(
+            runner=model["runner"],
+            model=name,
+            at=at,
+            base_url=model.get("base_url"),
+            cost=model.get("cost"),
+            service_tier=tier,
+            simulated=bool(model.get("simulated")),
+        )
+        if not isinstance(quote, Unpriced):
+            break
+    return quote
+
+
+def _tokens(frame: pd.DataFrame) -> dict[str, Floats]:
+    """Return what attempts are billed for; what our own cache answered costs nothing."""
+    tokens = {name: np.nan_to_num(floats(frame[name])) for name in TOKENS}
+    # What failed without a token count was not billed, its images neither.
+    tokens["image_count"][np.isnan(floats(frame["input_tokens"]))] = 0
+    cached = frame["from_cache"].to_numpy(dtype=bool)
+    for name in TOKENS:
+        tokens[name][cached] = 0
+    return tokens
+
+
+def _known(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return where the cost follows from what is known: both totals there, or nothing to be billed."""
+    both = ~(np.isnan(floats(frame["input_tokens"])) | np.isnan(floats(frame["output_tokens"])))
+    free = (frame["outcome"] == "infra").to_numpy() | frame["from_cache"].to_numpy(dtype=bool)
+    return np.asarray(both | free)
+
+
+def _lines(
+    frame: pd.DataFrame,
+    priced: Ints,
+    band: Ints,
+    found: list[UnitPrices],
+    usd: Floats,
+) -> pd.DataFrame:
+    """Price each band of each quote; fill ``usd`` in place and return the exact lines."""
+    known = _known(frame)
+    table = frame[["model_id", "category", "phase", "final"]].assign(quote=priced, band=band, known=known)
+    rows_out: list[dict[str, Any]] = []
+    # One line's tokens at a time: of all attempts together they would be the largest thing held.
+    counted = frame[[*TOKENS, "from_cache"]]
+    bought = np.flatnonzero(priced >= 0)
+    by = list(table.columns)
+    for rows in table.iloc[bought].groupby(by, observed=True).indices.values():
+        line = table.iloc[int(bought[rows[0]])]
+        quote, places = found[int(line["quote"])], bought[rows]
+        tokens = _tokens(counted.iloc[places])
+        rates = _rates(quote, int(line["band"]))
+        usd[places] = _floats_usd(rates, tokens) if line["known"] else np.nan
+        counts = {name: int(tokens[name].sum()) for name in TOKENS}
+        rows_out.append(
+            {
+                "model_id": line["model_id"],
+                "category": line["category"],
+                "phase": line["phase"],
+                "final": bool(line["final"]),
+                "source": quote.source,
+                "detail": quote.detail,
+                "attempts": len(rows),
+                **counts,
+                "usd": rates.usd(**counts) if line["known"] else None,
+            }
+        )
+    names = ["model_id", "category", "phase", "final", "source", "detail", "attempts", *TOKENS, "usd"]
+    return pd.DataFrame(rows_out, columns=names)
+
+
+def _rates(quote: UnitPrices, band: int) -> Rates:
+    return quote.rates if band == 0 else quote.above[band - 1][1]
+
+
+def _bands(quote: UnitPrices, input_tokens: Floats) -> Ints:
+    """Return which of a quote's bands each prompt falls in: 0 up to its first threshold."""
+    thresholds = np.array([threshold for threshold, _ in quote.above], dtype=np.float64)
+    return np.minimum(np.searchsorted(thresholds, input_tokens, side="left"), len(thresholds))
+
+
+def _floats_usd(rates: Rates, tokens: Mapping[str, Floats]) -> Floats:
+    """Return :meth:`Rates.usd` of many attempts at once: linear, so each class has one weight."""
+    zero = dict.fromkeys(TOKENS, 0)
+    total = np.zeros(len(tokens["input_tokens"]))
+    for name in TOKENS:
+        total += tokens[name] * float(rates.usd(**{**zero, name: 1_000_000}) / 1_000_000)
+    return total
+
+
+def _gpu_cells(
+    runs: Runs,
+    model_id: str,
+    quote: GpuPrice,
+    places: Mapping[tuple[str, ...], Ints],
+    usd: Floats,
+    warnings: list[str],
+) -> list[dict[str, Any]]:
+    """Return reserved and busy time of a model's cells, and put each cell's cost beside its requests."""
+    frame = runs.frame
+    cells: list[dict[str, Any]] = []
+    needed = frame[["sent_s", "done_s", "final", "phase"]]
+    kwh = {
+        str(manifest["run_id"]): energy_kwh(folder)
+        for folder, manifest in zip(runs.folders, runs.manifests, strict=True)
+    }
+    for cell in runs.cells:
+        here = places.get((str(cell["run_id"]), str(cell["cell_id"])))
+        if cell["model_id"] != model_id or here is None:
+            continue
+        part = needed.iloc[here]
+        busy_s = busy_seconds(floats(part["sent_s"]), floats(part["done_s"]))
+        reserved_s = cell.get("wall_s")
+        if reserved_s is None:
+            reserved_s = float(np.nanmax(floats(part["done_s"])))
+            warnings.append(
+                f"{cell['cell_id']}: the run did not finish this cell; its reserved time is up to its last reply"
+            )
+        reserved_usd = quote.usd_per_s * Decimal(str(reserved_s))
+        finals = here[(part["final"] & (part["phase"] == "measure")).to_numpy()]
+        usd[here] = 0.0
+        if len(finals):
+            usd[finals] = float(reserved_usd) / len(finals)
+        cells.append(
+            {
+                "model_id": model_id,
+                "category": cell["category"],
+                "cell_id": cell["cell_id"],
+                "reserved_s": float(reserved_s),
+                "busy_s": busy_s,
+                "usd": reserved_usd,
+                "usd_busy": quote.usd_per_s * Decimal(str(busy_s)),
+                "usd_low": _at(quote, quote.low, reserved_usd),
+                "usd_high": _at(quote, quote.high, reserved_usd),
+                "gpu_hours": float(quote.gpus) * float(reserved_s) / 3600,
+                "energy_kwh": kwh.get(str(cell["run_id"]), {}).get(str(cell["cell_id"])),
+            }
+        )
+    return cells
+
+
+def _rows_by_cell(frame: pd.DataFrame) -> dict[tuple[str, ...], Ints]:
+    keys = frame[["run_id", "cell_id"]]
+    return {tuple(map(str, keys.iloc[int(rows[0])])): rows for rows in groups(keys, ["run_id", "cell_id"])}
+
+
+def _at(quote: GpuPrice, end: Decimal | None, usd: Decimal) -> Decimal | None:
+    """Return a cost at one end of the price's range."""
+    return None if end is None or not quote.usd_per_gpu_hour else usd * end / quote.usd_per_gpu_hour
+
+
+def busy_seconds(sent: Floats, done: Floats) -> float:
+    """Return for how long at least one request was in flight."""
+    there = ~(np.isnan(sent) | np.isnan(done))
+    if not there.any():
+        return 0.0
+    order = np.argsort(sent[there])
+    start, end = sent[there][order], np.maximum.accumulate(done[there][order])
+    # A new stretch begins where a request is sent after all before it had ended.
+    fresh = np.flatnonzero(np.concatenate([[True], start[1:] > end[:-1]]))
+    ends = end[np.concatenate([fresh[1:] - 1, [len(end) - 1]])]
+    return float((ends - start[fresh]).sum())
+
+
+def price_attempts(frame: pd.DataFrame, quote: UnitPrices) -> Floats:
+    """Return what attempts would cost at a price, float USD beside each; NaN: its tokens are not known."""
+    tokens = _tokens(frame)
+    band = _bands(quote, tokens["input_tokens"])
+    usd = np.empty(len(frame))
+    for step in np.unique(band):
+        here = band == step
+        usd[here] = _floats_usd(
+            _rates(quote, int(step)), {name: values[here] for name, values in tokens.items()}
+        )
+    usd[~_known(frame)] = np.nan
+    return usd
+
+
+def _uncounted(frame: pd.DataFrame, priced: Ints, usd: Floats) -> list[str]:
+    """Return a sentence for each model some of whose answers came without token counts."""
+    missing = (priced >= 0) & np.isnan(usd)
+    if not missing.any():
+        return []
+    counts = frame.loc[missing, "model_id"].astype(str).value_counts()
+    return [
+        f"{model}: {count} answered attempts have no token counts; its total is unknown and its means leave them out"
+        for model, count in counts.items()
+    ]

@@ -1,0 +1,316 @@
+"""What a task costs, and what a correct one costs: API dollars beside GPU-hours.
+
+Columns of :attr:`CostTable.frame`, one row for each model and category (``all``: every category):
+
+===================== ===================================================================================
+``model_id`` ``weights`` ``simulated`` ``category``
+``kind``              ``api`` (priced by tokens), ``gpu`` (priced by hours), null when no price is known
+``tasks``             measured requests that got an answer
+``correct``           of them with outcome ``correct``
+``attempts``          measured attempts, retries included
+``usd``               measured attempts, retries included; for ``gpu`` the reserved time
+``usd_retries``       the part of ``usd`` that retries cost; null for ``gpu``, whose time holds them
+``usd_warmup``        warm-up attempts, not in ``usd``; null for ``gpu``, whose time holds them
+``usd_judge``         attempts of a judge model, not in ``usd``: what scoring cost, not what the task costs
+``usd_spent``         all of it: ``usd``, warm-up and judge
+``usd_per_task``      ``usd`` over ``tasks``
+``usd_per_correct``   ``usd`` over ``correct``
+``usd_per_mtok``      ``usd`` over a million input and output tokens
+``usd_busy_per_task`` ``gpu``: only the time with a request in flight; the same as reserved when never idle
+``usd_per_task_low`` ``usd_per_task_high``  95 % interval over the tasks, clustered; null for ``gpu``, whose time is
+                      what it is. Likewise ``usd_per_correct_low/high`` and ``usd_per_mtok_low/high``
+``usd_at_low_price`` ``usd_at_high_price``  ``gpu``: ``usd`` at both ends of the hourly price's range
+``gpu_hours``         reserved GPU-hours
+``energy_kwh``        of the GPUs, where power was sampled beside every cell
+``input_tokens`` ``cached_input_tokens`` ``output_tokens`` ``reasoning_tokens``  sums over measured attempts
+``price_source``      ``suite``, ``book``, ``genai-prices VERSION``, or the source of the GPU-hour
+``price``             the unit prices in words
+===================== ===================================================================================
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench import formatting
+from gapbench.analysis.cost.attempt_costs import Bill, bill
+from gapbench.analysis.cost.deployment_options import legs
+from gapbench.analysis.cost.gpu_token_cost import FEWEST_SHAPES, fit_token_cost, shapes_of
+from gapbench.analysis.frames import Runs, codes, floats, read
+from gapbench.errors import InputError
+from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, book_version
+from gapbench.stats import ratio_interval
+from gapbench.store.json_records import records
+
+ALL = formatting.ALL
+_TOKENS = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
+COLUMNS = (
+    "model_id",
+    "weights",
+    "simulated",
+    "category",
+    "kind",
+    "tasks",
+    "correct",
+    "attempts",
+    "usd",
+    "usd_retries",
+    "usd_warmup",
+    "usd_judge",
+    "usd_spent",
+    "usd_per_task",
+    "usd_per_task_low",
+    "usd_per_task_high",
+    "usd_per_correct",
+    "usd_per_correct_low",
+    "usd_per_correct_high",
+    "usd_per_mtok",
+    "usd_per_mtok_low",
+    "usd_per_mtok_high",
+    "usd_busy_per_task",
+    "usd_at_low_price",
+    "usd_at_high_price",
+    "gpu_hours",
+    "energy_kwh",
+    "input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "price_source",
+    "price",
+)
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Cost by model and category.
+
+    Attributes:
+        frame: See the module's docstring.
+        simulated: Whether any row is simulated.
+        warnings: One sentence for each thing that a reader must know.
+        legs: The three legs side by side, see :mod:`gapbench.analysis.cost.deployment_options`.
+        token_costs: By self-hosted model, what an input and an output token cost, fitted over the measured sizes of
+            request; only where there are enough of them.
+        exact_usd: ``usd`` of each model over all categories as Decimal. None: unknown.
+    """
+
+    frame: pd.DataFrame
+    simulated: bool
+    warnings: list[str] = field(default_factory=list)
+    exact_usd: dict[str, Decimal | None] = field(default_factory=dict)
+    legs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    token_costs: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of ``bench cost --json``; USD as numbers, unknown as null."""
+        return {
+            "schema": 1,
+            "rows": records(self.frame),
+            "legs": records(self.legs),
+            "token_costs": self.token_costs,
+            "warnings": self.warnings,
+            "price_book": book_version(),
+            "simulated": self.simulated,
+        }
+
+
+def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
+    """Return what the runs cost.
+
+    Args:
+        runs: Run folders, or what was read from them.
+        billed: What :func:`bill` gave, when it is at hand.
+
+    Raises:
+        ResultsError: A folder is no run.
+    """
+    read_runs = read(runs)
+    account = bill(read_runs) if billed is None else billed
+    rows: list[dict[str, Any]] = []
+    exact: dict[str, Decimal | None] = {}
+    frame = read_runs.frame
+    needed = ["model_id", "category", "final", "outcome", *_TOKENS]
+    beside = frame[needed].assign(billed_usd=account.usd, cluster=codes(frame, ["task", "cluster_id"]))
+    measured = beside[(frame["phase"] == "measure").to_numpy()]
+    by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
+    categories = read_runs.categories
+    for model_id in _paid(read_runs):
+        part = by_model.get(model_id, measured.iloc[:0])
+        row = _row(read_runs, account, model_id, ALL, part)
+        exact[model_id] = row["usd"]
+        parts = [part[part["category"] == category] for category in categories]
+        found = [
+            _row(read_runs, account, model_id, category, rows_of)
+            for category, rows_of in zip(categories, parts, strict=True)
+        ]
+        rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
+    table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
+    table[_TOKENS] = table[_TOKENS].astype("Int64")
+    sides = legs(read_runs, table, account)
+    return CostTable(
+        table, read_runs.simulated, account.warnings, exact, sides, _token_costs(read_runs, account)
+    )
+
+
+def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
+    """Return USD per million tokens by class, with the fit's shapes and worst error."""
+    found: dict[str, dict[str, float]] = {}
+    for model_id, quote in account.quotes.items():
+        if not isinstance(quote, GpuPrice) or model_id not in runs.models:
+            continue
+        if len({cell["task"] for cell in runs.cells if cell["model_id"] == model_id}) < FEWEST_SHAPES:
+            continue
+        shapes = shapes_of(runs, model_id)
+        with contextlib.suppress(InputError):
+            fit = fit_token_cost(shapes)
+            prices = fit.usd_per_mtok(float(quote.usd_per_gpu_hour))
+            found[model_id] = {**prices, "shapes": len(shapes), "worst_error": fit.worst_error}
+    return found
+
+
+def _paid(runs: Runs) -> list[str]:
+    """Return the suite's models, then judges that are none of them."""
+    return list(dict.fromkeys([*runs.models, *map(str, runs.frame["model_id"].unique())]))
+
+
+def cost_json(runs: Runs | Sequence[Path]) -> dict[str, Any]:
+    """Return :meth:`CostTable.to_json` of runs."""
+    return cost(runs).to_json()
+
+
+def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataFrame) -> dict[str, Any]:
+    model = runs.model(model_id) if model_id in runs.models else {"weights": None}
+    quote = account.quotes.get(model_id)
+    finals = part[part["final"]]
+    tasks = int((finals["outcome"] != "infra").sum())
+    correct = int((finals["outcome"] == "correct").sum())
+    input_tokens, output_tokens = _sum(part, "input_tokens"), _sum(part, "output_tokens")
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row.update(
+        model_id=model_id,
+        weights=model["weights"],
+        simulated=bool(model.get("simulated")),
+        category=category,
+        tasks=tasks,
+        correct=correct,
+        attempts=len(part),
+        input_tokens=input_tokens,
+        cached_input_tokens=_sum(part, "cached_input_tokens"),
+        output_tokens=output_tokens,
+        reasoning_tokens=_sum(part, "reasoning_tokens"),
+        price_source=_source(quote),
+        price=_in_words(quote),
+    )
+    if isinstance(quote, UnitPrices):
+        row.update(kind="api", **_api(account.lines, model_id, category))
+    if not len(part):
+        row["usd"] = None
+        return row
+    if isinstance(quote, UnitPrices):
+        # A mean over the tasks whose cost is known stands also where the total does not.
+        known = part["billed_usd"].dropna()
+        answered = tasks - (len(part) - len(known))
+        row["usd_per_task"] = (
+            _over(row["usd"], tasks) if len(known) == len(part) else _over(known.sum(), answered)
+        )
+    elif isinstance(quote, GpuPrice):
+        row.update(kind="gpu", **_gpu(account.gpu, model_id, category, tasks))
+        row["usd_per_task"] = _over(row["usd"], tasks)
+    usd = row["usd"]
+    row["usd_per_correct"] = _over(usd, correct)
+    tokens = None if input_tokens is None or output_tokens is None else input_tokens + output_tokens
+    row["usd_per_mtok"] = None if not tokens else _over(None if usd is None else usd * 1_000_000, tokens)
+    if usd is not None:
+        row.update(_intervals(part, row["kind"]))
+    return row
+
+
+def _intervals(part: pd.DataFrame, kind: str | None) -> dict[str, float | None]:
+    """Return the 95 % intervals of dollars per task, per correct task and per million tokens."""
+    final = part["final"].to_numpy(dtype=bool)
+    answered = final & (part["outcome"] != "infra").to_numpy()
+    tokens = np.nan_to_num(floats(part["input_tokens"])) + np.nan_to_num(floats(part["output_tokens"]))
+    below = {
+        "usd_per_task": answered,
+        "usd_per_correct": final & (part["outcome"] == "correct").to_numpy(),
+        "usd_per_mtok": tokens / 1e6,
+    }
+    usd, clusters = part["billed_usd"].to_numpy(), part["cluster"].to_numpy()
+    found: dict[str, float | None] = {}
+    for name, count in below.items():
+        if kind == "gpu" and name == "usd_per_task":
+            continue
+        interval = ratio_interval(usd, count.astype(np.float64), clusters)
+        found[f"{name}_low"], found[f"{name}_high"] = interval
+    return found
+
+
+def _api(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any]:
+    mine = lines[(lines["model_id"] == model_id) & ((category == ALL) | (lines["category"] == category))]
+    measured = mine[mine["phase"] == "measure"]
+    return {
+        "usd": _total(measured["usd"]),
+        "usd_retries": _total(measured.loc[~measured["final"].astype(bool), "usd"]),
+        "usd_warmup": _total(mine.loc[mine["phase"] == "warmup", "usd"]),
+        "usd_judge": _total(mine.loc[mine["phase"] == "judge", "usd"]),
+        "usd_spent": _total(mine["usd"]),
+    }
+
+
+def _gpu(cells: pd.DataFrame, model_id: str, category: str, tasks: int) -> dict[str, Any]:
+    if cells.empty:
+        return {}
+    mine = cells[(cells["model_id"] == model_id) & ((category == ALL) | (cells["category"] == category))]
+    return {
+        "usd": _total(mine["usd"]),
+        "usd_spent": _total(mine["usd"]),
+        "usd_busy_per_task": _over(_total(mine["usd_busy"]), tasks),
+        "usd_at_low_price": _total(mine["usd_low"]),
+        "usd_at_high_price": _total(mine["usd_high"]),
+        "gpu_hours": float(mine["gpu_hours"].sum()),
+        "energy_kwh": None if mine["energy_kwh"].isna().any() else float(mine["energy_kwh"].sum()),
+    }
+
+
+def _total(values: pd.Series[Any]) -> Decimal | None:
+    """Return a sum of Decimals; None when a part of it is unknown."""
+    known = list(values)
+    return None if any(value is None for value in known) else sum(known, Decimal(0))
+
+
+def _over(usd: Decimal | float | None, count: float) -> float | None:
+    return None if usd is None or count <= 0 else float(usd) / count
+
+
+def _sum(part: pd.DataFrame, column: str) -> int | None:
+    """Return the sum of a token column; None when no attempt reported it."""
+    known = part[column].dropna()
+    return int(known.sum()) if len(known) else None
+
+
+def _source(quote: Quote | None) -> str | None:
+    return None if quote is None or isinstance(quote, Unpriced) else quote.source
+
+
+def _in_words(quote: Quote | None) -> str | None:
+    if isinstance(quote, GpuPrice):
+        gpu = quote.gpu or "GPU"
+        return f"{quote.gpus:f} x {gpu} at ${quote.usd_per_gpu_hour:f} an hour"
+    if isinstance(quote, UnitPrices):
+        cached = quote.rates.cached_input
+        middle = "" if cached is None else f", ${cached:f} cached"
+        return f"${quote.rates.input:f} in{middle}, ${quote.rates.output:f} out per million tokens"
+    return None
+
+
+def _as_floats(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: float(value) if isinstance(value, Decimal) else value for key, value in row.items()}

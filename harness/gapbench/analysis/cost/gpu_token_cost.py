@@ -1,0 +1,160 @@
+"""What an input and an output token of a self-hosted model cost: three coefficients fitted on measured shapes (M6).
+
+    t = a n_in (1 - hit) + b n_out + c n_out (n_in + n_out / 2)
+
+GPU-seconds of a request: reading the prompt, writing the answer, and for each written token a look back at what
+stands before it (on average the prompt and half the answer). Two coefficients alone miss five published shapes of
+one model by up to 44 %; with the third all are within 9 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.cost.attempt_costs import busy_seconds
+from gapbench.analysis.frames import Runs, floats
+from gapbench.errors import InputError
+from gapbench.stats import Floats
+
+FEWEST_SHAPES = 4
+_NEEDED = ("task", "run_id", "cell_id", "final", "outcome", "sent_s", "done_s", "input_tokens",
+           "cached_input_tokens", "output_tokens")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Requests of one size, and what one of them took of a GPU at full load.
+
+    Attributes:
+        name: Such as the task.
+        input_tokens: Of a request.
+        output_tokens: Of a request.
+        gpu_s: GPU-seconds of a request: GPUs over completed requests per second.
+        cached_share: Share of the input that a cache answered.
+    """
+
+    name: str
+    input_tokens: float
+    output_tokens: float
+    gpu_s: float
+    cached_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class TokenCost:
+    """The fit.
+
+    Attributes:
+        input_s: GPU-seconds of an input token that no cache answered (a).
+        output_s: Of an output token (b).
+        context_s: Of an output token for each token before it (c).
+        frame: One row for each shape: ``name`` ``input_tokens`` ``output_tokens`` ``gpu_s`` (measured)
+            ``fitted_gpu_s`` ``error`` (fitted over measured, less one).
+        worst_error: Largest error without its sign.
+    """
+
+    input_s: float
+    output_s: float
+    context_s: float
+    frame: pd.DataFrame
+    worst_error: float
+
+    def gpu_s(self, input_tokens: float, output_tokens: float, cached_share: float = 0.0) -> float:
+        """Return GPU-seconds of a request."""
+        row = _row(input_tokens, output_tokens, cached_share)
+        return float(np.dot(row, [self.input_s, self.output_s, self.context_s]))
+
+    def usd_per_mtok(self, usd_per_gpu_hour: float) -> dict[str, float]:
+        """Return USD per million input and output tokens, and per million output tokens for each 1,000 of context."""
+        second = usd_per_gpu_hour / 3600 * 1e6
+        return {
+            "input": self.input_s * second,
+            "output": self.output_s * second,
+            "output_per_1k_context": self.context_s * 1000 * second,
+        }
+
+
+def fit_token_cost(shapes: Sequence[Shape], *, context: bool = True) -> TokenCost:
+    """Return the least squares fit on relative error, coefficients not below 0.
+
+    Args:
+        shapes: At least four, of sizes that differ.
+        context: Whether the third coefficient is fitted; without it the fit is linear in tokens.
+
+    Raises:
+        InputError: Too few shapes, or they do not tell the coefficients apart.
+    """
+    if len(shapes) < FEWEST_SHAPES:
+        raise InputError(
+            f"found {len(shapes)} shapes; the three coefficients need at least {FEWEST_SHAPES} sizes of request"
+        )
+    taken = np.array([shape.gpu_s for shape in shapes])
+    terms = np.array([_row(shape.input_tokens, shape.output_tokens, shape.cached_share) for shape in shapes])
+    terms = terms if context else terms[:, :2]
+    relative = terms / taken[:, np.newaxis]
+    # Columns to one size first: the third is thousands of times the others.
+    size = np.linalg.norm(relative, axis=0)
+    if (size == 0).any() or np.linalg.matrix_rank(relative / size, tol=1e-6) < terms.shape[1]:
+        raise InputError("the shapes are multiples of each other; measure short and long prompts and answers")
+    from scipy.optimize import nnls  # noqa: PLC0415 - a quarter of a second that most tables do not need
+
+    scaled, _ = nnls(relative / size, np.ones(len(shapes)))
+    found = scaled / size
+    fitted: Floats = terms @ found
+    error = fitted / taken - 1
+    frame = pd.DataFrame(
+        {
+            "name": [shape.name for shape in shapes],
+            "input_tokens": [shape.input_tokens for shape in shapes],
+            "output_tokens": [shape.output_tokens for shape in shapes],
+            "gpu_s": taken,
+            "fitted_gpu_s": fitted,
+            "error": error,
+        }
+    )
+    third = float(found[2]) if context else 0.0
+    return TokenCost(float(found[0]), float(found[1]), third, frame, float(np.abs(error).max()))
+
+
+def _row(input_tokens: float, output_tokens: float, cached_share: float) -> list[float]:
+    before = input_tokens + output_tokens / 2
+    return [input_tokens * (1 - cached_share), output_tokens, output_tokens * before]
+
+
+def shapes_of(runs: Runs, model_id: str) -> list[Shape]:
+    """Return a shape for each task of a self-hosted model, at the load with the most requests a second.
+
+    Only what saturates the server tells what a request takes of it: a lone request leaves most of a GPU idle.
+
+    Args:
+        runs: The runs.
+        model_id: A model whose ``cost`` names its GPUs.
+    """
+    cost: dict[str, Any] = dict(runs.model(model_id).get("cost") or {})
+    gpus = float(cost.get("gpus", 1))
+    mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()
+    frame = runs.frame[list(_NEEDED)][mask]
+    best: dict[str, tuple[float, Shape]] = {}
+    for (task, _, _), part in frame.groupby(["task", "run_id", "cell_id"], observed=True):
+        done = part[part["final"] & (part["outcome"] != "infra") & part["output_tokens"].notna()]
+        busy_s = busy_seconds(floats(part["sent_s"]), floats(part["done_s"]))
+        if busy_s <= 0 or done.empty or done["input_tokens"].isna().all():
+            continue
+        rate = len(done) / busy_s
+        read = floats(done["input_tokens"])
+        cached = np.nan_to_num(floats(done["cached_input_tokens"])).sum() / np.nansum(read)
+        shape = Shape(
+            str(task),
+            float(np.nanmean(read)),
+            float(floats(done["output_tokens"]).mean()),
+            gpus / rate,
+            float(cached),
+        )
+        if str(task) not in best or rate > best[str(task)][0]:
+            best[str(task)] = (rate, shape)
+    return [shape for _, shape in best.values()]

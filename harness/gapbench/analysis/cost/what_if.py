@@ -1,0 +1,103 @@
+"""What the same attempts would have cost otherwise: in batches, with more or fewer cache hits.
+
+Columns of :func:`what_if`, one row for each model that is bought: ``model_id`` ``what_if`` ``usd`` (as it was)
+``usd_what_if`` (null: the price has no such tier, or is unknown) ``saving_usd`` ``saving_percent`` (of ``usd``;
+negative: dearer) ``usd_per_task_what_if`` ``note``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.cost.attempt_costs import bill
+from gapbench.analysis.cost.cost import cost
+from gapbench.analysis.frames import Runs, floats, read
+from gapbench.errors import InputError
+from gapbench.pricing import UnitPrices
+from gapbench.store.json_records import records
+
+COLUMNS = (
+    "model_id",
+    "what_if",
+    "usd",
+    "usd_what_if",
+    "saving_usd",
+    "saving_percent",
+    "usd_per_task_what_if",
+    "note",
+)
+TIERS = ("batch", "flex", "priority")
+
+
+def what_if(runs: Runs | Sequence[Path], question: str) -> pd.DataFrame:
+    """Return the runs re-priced under another condition. See the module's docstring.
+
+    Args:
+        runs: Run folders, or what was read from them.
+        question: ``batch``, ``flex`` or ``priority``: at that service tier; ``uncached``: without any cache hit;
+            ``cached=0.8``: with that share of all input tokens read from the cache and none written to it.
+
+    Raises:
+        InputError: It is none of these.
+        ResultsError: A folder is no run.
+    """
+    read_runs = read(runs)
+    before_bill = bill(read_runs)
+    before = _totals(cost(read_runs, before_bill).frame)
+    tier = question if question in TIERS else None
+    changed = read_runs if tier else replace(read_runs, frame=_recached(read_runs.frame, question))
+    after_bill = bill(changed, tier)
+    after = _totals(cost(changed, after_bill).frame)
+    rows: list[dict[str, Any]] = []
+    for model_id, row in before.items():
+        quote = after_bill.quotes.get(model_id)
+        if not isinstance(quote, UnitPrices):
+            continue
+        found: dict[str, Any] = {"model_id": model_id, "what_if": question, "usd": row["usd"], "note": None}
+        if tier and quote.source == "suite":
+            found["note"] = f"the suite's own price has no {tier} tier"
+        elif tier and quote.note:
+            found["note"] = f"no price for the {tier} tier of {quote.model}"
+        elif tier is None and quote.rates.cached_input is None:
+            found["note"] = f"no price of its own for cached input of {quote.model}"
+        else:
+            other = after[model_id]
+            found["usd_what_if"] = other["usd"]
+            found["usd_per_task_what_if"] = other["usd_per_task"]
+            if row["usd"] and other["usd"] is not None:
+                found["saving_usd"] = row["usd"] - other["usd"]
+                found["saving_percent"] = 100 * found["saving_usd"] / row["usd"]
+        rows.append(found)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _totals(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the last row of each model, which is over all its categories."""
+    return {row["model_id"]: row for row in records(frame)}
+
+
+def _recached(frame: pd.DataFrame, question: str) -> pd.DataFrame:
+    share = 0.0
+    if question != "uncached":
+        name, equals, said = question.partition("=")
+        try:
+            share = float(said) if name == "cached" and equals else -1.0
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            raise InputError(
+                f"found --what-if {question!r}; expected {', '.join(TIERS)}, uncached, or cached=SHARE from 0 to 1"
+            )
+    hits = np.rint(floats(frame["input_tokens"]) * share)
+    nothing = pd.Series(0, index=frame.index, dtype="Int64")
+    return frame.assign(
+        cached_input_tokens=pd.Series(hits, index=frame.index).astype("Int64"),
+        cache_write_tokens=nothing,
+        cache_write_1h_tokens=nothing,
+    )

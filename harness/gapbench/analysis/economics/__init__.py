@@ -1,0 +1,1 @@
+"""Total cost of ownership, routing tiers and advice."""

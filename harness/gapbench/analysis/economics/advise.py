@@ -1,0 +1,268 @@
+"""A recommendation by written rules, the numbers behind it, and what would change it.
+
+The rules, in this order. (1) Where data may not leave, only self-hosting is left. (2) Where the open model was
+measured and is behind by more than the margin, the closed API is kept, or a tier in front of it where a router or
+cascade was measured to pay. (3) Where the open model must be changed (fine-tuned weights), it is hosted or
+self-hosted. (4) Else the cheapest leg at the volume; self-hosting only where it is the cheapest in at least nine
+draws of ten, and there are people to run it. (5) Nothing measured on one's own tasks, or a gap that is not
+distinguishable from none: the answer is provisional.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gapbench.analysis.economics.break_even import in_words
+from gapbench.analysis.economics.tco import Tco
+from gapbench.analysis.economics.tiers import Tiers
+from gapbench.analysis.quality.gap import OVERALL, GapTable
+from gapbench.analysis.quality.gap_metrics import NOTHING_RIGHT, needed
+from gapbench.formatting import short_usd, usd
+from gapbench.pricing import book_version
+from gapbench.store.json_records import records
+
+Sensitivity = Literal["public", "internal", "confidential", "regulated"]
+Customisation = Literal["none", "prompts", "fine-tuning"]
+Latency = Literal["relaxed", "interactive", "tight"]
+Choice = Literal[
+    "closed API", "hosted open model", "self-hosted open model", "open tier before the closed API"
+]
+SURE = 0.9
+"""Share of draws in which self-hosting must be the cheapest before it is recommended for its cost."""
+TTFT_S: dict[str, float] = {"relaxed": 10.0, "interactive": 2.0, "tight": 0.5}
+"""Longest time to the first text that each word stands for, 95th percentile."""
+_LEG: dict[str, Choice] = {
+    "closed": "closed API",
+    "hosted": "hosted open model",
+    "self": "self-hosted open model",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a team says of itself.
+
+    Attributes:
+        sensitivity: Of the data; from ``confidential`` on it may not leave.
+        customisation: What the model must allow.
+        engineers: People who can run GPU servers; may be a part of one.
+        latency: What users bear.
+    """
+
+    sensitivity: Sensitivity = "internal"
+    customisation: Customisation = "none"
+    engineers: float = 0.0
+    latency: Latency = "interactive"
+
+    @property
+    def confined(self) -> bool:
+        """Whether data may not leave."""
+        return self.sensitivity in {"confidential", "regulated"}
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do.
+
+    Attributes:
+        choice: The recommendation.
+        provisional: Whether nothing was measured on own tasks, or what was measured settles nothing.
+        because: The rules that led to it, with their numbers.
+        would_change: What would change it, with the numbers at which it would.
+        simulated: Whether a simulated provider is behind a number.
+        assumed: What was priced: model, host and prices of each leg, the price book, and what was not given.
+    """
+
+    choice: Choice
+    provisional: bool
+    because: list[str]
+    would_change: list[str]
+    simulated: bool
+    assumed: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of ``bench advise --json``."""
+        return {
+            "schema": 1,
+            "recommendation": self.choice,
+            "provisional": self.provisional,
+            "because": self.because,
+            "would_change": self.would_change,
+            "simulated": self.simulated,
+            "assumed": self.assumed,
+        }
+
+
+def advise(
+    situation: Situation, answer: Tco, gaps: GapTable | None = None, hybrid: Tiers | None = None
+) -> Advice:
+    """Return a recommendation. See the module's docstring for its rules.
+
+    Args:
+        situation: Of the team.
+        answer: Total cost at the volume.
+        gaps: The gap on own tasks. None: nothing was measured.
+        hybrid: Tiers on own tasks. None: not asked.
+    """
+    because: list[str] = []
+    change: list[str] = []
+    choice = _by_cost(situation, answer, because, change)
+    measured = None if gaps is None else accuracy_gap(gaps)
+    if situation.customisation == "fine-tuning" and choice == "closed API":
+        choice = "hosted open model" if _usd(answer, "hosted") is not None else "self-hosted open model"
+        because.append(
+            "fine-tuned weights rule out the closed API; a provider that serves own weights is the next cheapest"
+        )
+        change.append("a closed provider's own fine-tuning would do")
+    if measured is None:
+        because.append(
+            "nothing was measured on your own tasks: whether the open model is good enough is not known"
+        )
+        change.append(
+            "`bench run` on your own tasks, then `bench advise --run RUN`, puts the measured gap in"
+        )
+    elif not situation.confined:
+        choice = _by_quality(choice, measured, gaps, hybrid, because, change)
+    if situation.confined:
+        choice = _confined(situation, answer, measured, because, change)
+    if gaps is not None:
+        _by_latency(situation, gaps, because)
+    unsettled = measured is not None and measured["verdict"] in {"not distinguishable", NOTHING_RIGHT}
+    if unsettled and measured is not None and (more := needed(measured)):
+        change.append(f"certainty: settling the gap {more}")
+    simulated = answer.simulated or (gaps is not None and gaps.simulated)
+    return Advice(choice, measured is None or unsettled, because, change, simulated, _assumed(answer))
+
+
+def _assumed(answer: Tco) -> list[str]:
+    """Return what each leg stands for and costs, and what else the numbers rest on."""
+    said = []
+    for row in records(answer.legs):
+        if row["usd"] is not None:
+            prices = [
+                f"{usd(answer.scenario.point[name])} {way}"
+                for way, name in (
+                    ("in", f"{row['leg']}_input_usd_per_mtok"),
+                    ("out", f"{row['leg']}_output_usd_per_mtok"),
+                )
+                if name in answer.scenario.point
+            ]
+            listed = f", {', '.join(prices)} per million tokens" if prices else ""
+            said.append(
+                f"{_LEG[row['leg']]}: {row['label'] or 'prices as given'}{listed}; {usd(row['usd_per_mtok'])} per million tokens at this volume"
+            )
+    return [*said, book_version(), *answer.warnings]
+
+
+def _usd(answer: Tco, leg: str) -> float | None:
+    value = next(row["usd"] for row in records(answer.legs) if row["leg"] == leg)
+    return None if value is None else float(value)
+
+
+def _by_cost(situation: Situation, answer: Tco, because: list[str], change: list[str]) -> Choice:
+    costs = {leg: cost for leg in _LEG if (cost := _usd(answer, leg)) is not None}
+    said = ", ".join(f"{_LEG[leg]} {short_usd(cost)}" for leg, cost in costs.items())
+    because.append(f"a month at {in_words(answer.volume_mtok)} tokens costs: {said}")
+    chances = [row["p_self_cheaper"] for row in records(answer.legs) if row["p_self_cheaper"] is not None]
+    chance = min(chances, default=None)
+    for leg, found in answer.break_evens.items():
+        change.append(f"volume: break-even of self-hosting against the {_LEG[leg]}: {found.words}")
+    change.append(
+        f"price: self-hosting breaks even with an API at {usd(answer.needed_api_usd_per_mtok)} per million tokens"
+    )
+    cheapest = min(costs, key=lambda leg: costs[leg])
+    bought = min((leg for leg in costs if leg != "self"), key=lambda leg: costs[leg], default="self")
+    if cheapest != "self":
+        return _LEG[cheapest]
+    if chance is not None and chance < SURE:
+        because.append(f"self-hosting is the cheapest in {chance:.0%} of draws only, less than {SURE:.0%}")
+        return _LEG[bought]
+    needed = answer.scenario.point["engineers"]
+    if situation.engineers < needed:
+        because.append(
+            f"self-hosting would be the cheapest, but takes {needed:g} engineers where there are {situation.engineers:g}"
+        )
+        change.append(f"{needed:g} engineers who can run GPU servers")
+        return _LEG[bought]
+    return "self-hosted open model"
+
+
+def accuracy_gap(gaps: GapTable) -> dict[str, Any] | None:
+    """Return the row of accuracy that the advice rests on: over all tasks where there is one. None: none was measured."""
+    rows = [
+        row for row in records(gaps.frame) if row["metric"] == "accuracy" and row["gap_points"] is not None
+    ]
+    overall = [row for row in rows if row["category"] == OVERALL]
+    return next(iter(overall or rows), None)
+
+
+def _by_quality(
+    choice: Choice,
+    measured: dict[str, Any],
+    gaps: GapTable | None,
+    hybrid: Tiers | None,
+    because: list[str],
+    change: list[str],
+) -> Choice:
+    margin = 0.0 if gaps is None else gaps.margin_points
+    points, verdict = float(measured["gap_points"]), str(measured["verdict"])
+    low, high = measured["ci_low"], measured["ci_high"]
+    because.append(
+        f"measured gap: {measured['closed_model']} minus {measured['open_model']} is {points:+.1f} points ({low:+.1f} to {high:+.1f}), {verdict}"
+    )
+    behind = verdict == "closed ahead" and points > margin
+    if not behind:
+        change.append(f"quality: a gap above {margin:g} points, resolved, would keep the closed API")
+        return choice
+    change.append(f"quality: a gap within {margin:g} points would open the way to the open model")
+    if hybrid is not None and hybrid.resolved:
+        paying = [
+            row for row in records(hybrid.frame)
+            if row["kind"] != "baseline" and row["delta_ibc_low"] is not None and float(row["delta_ibc_low"]) > 0
+        ]  # fmt: skip
+        if paying:
+            best = max(paying, key=lambda row: float(row["quality"]))
+            because.append(
+                f"tiers: {best['policy']} reaches {best['quality']:.1%} with {best['closed_share']:.0%} closed calls, "
+                f"{best['delta_ibc_percent']:+.0f} % benefit per dollar over a random mix"
+            )
+            return "open tier before the closed API"
+        because.append("tiers: no router or cascade on these rows beats a random mix for certain")
+    return "closed API"
+
+
+def _confined(
+    situation: Situation,
+    answer: Tco,
+    measured: dict[str, Any] | None,
+    because: list[str],
+    change: list[str],
+) -> Choice:
+    own = _usd(answer, "self")
+    costs = [cost for leg in ("closed", "hosted") if (cost := _usd(answer, leg)) is not None]
+    because.append(f"{situation.sensitivity} data may not leave: only self-hosting is left")
+    if own is not None and costs:
+        because.append(
+            f"this costs {short_usd(own)} a month where the cheapest API costs {short_usd(min(costs))}"
+        )
+    if situation.engineers < answer.scenario.point["engineers"]:
+        because.append(
+            f"it takes {answer.scenario.point['engineers']:g} engineers where there are {situation.engineers:g}: hire first"
+        )
+    if measured is not None and measured["verdict"] == "closed ahead":
+        because.append(f"and gives up {float(measured['gap_points']):.1f} points of accuracy")
+    change.append("a contract, region or private endpoint under which the data may go to a provider")
+    return "self-hosted open model"
+
+
+def _by_latency(situation: Situation, gaps: GapTable, because: list[str]) -> None:
+    limit = TTFT_S[situation.latency]
+    for row in records(gaps.frame):
+        if row["metric"] == "response_p95_s" and row["category"] == OVERALL and row["open_value"] is not None:
+            because.append(
+                f"response p95: {row['open_model']} {row['open_value']:.2f} s, "
+                f"{row['closed_model']} {row['closed_value']:.2f} s; {situation.latency} use asks for first text within "
+                f"{limit:g} s, which `bench tco --run SWEEP --ttft {limit:g}` sizes for"
+            )
+            return

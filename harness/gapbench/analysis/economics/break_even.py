@@ -1,0 +1,141 @@
+"""Where self-hosting becomes cheaper than an API, and dearer again: every crossing of a staircase.
+
+Self-hosting costs a step function of the volume plus what grows with it; an API costs a line. Within a step
+there is at most one crossing, and it has a closed form; at the edge of a step the next replica may take the
+advantage back. So all crossings up to a volume are found exactly, step by step, rather than by a grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gapbench.analysis.economics.demand import MOST_PEAK_REPLICAS
+from gapbench.analysis.economics.scenario import (
+    Scenario,
+    Values,
+    api_usd_per_mtok,
+    fleet,
+    mtok_per_replica_load,
+    self_usd_per_month,
+)
+from gapbench.stats import Floats
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """How self-hosting compares with one API over all volumes up to ``v_max_mtok``.
+
+    Attributes:
+        leg: ``closed`` or ``hosted``.
+        first_mtok: Smallest volume a month at which self-hosting costs no more. None: there is none.
+        last_mtok: Volume from which it stays cheaper up to ``v_max_mtok``. None: it does not.
+        crossings: Volumes at which the cheaper side changes, ascending; self-hosting is dearer before the first.
+        v_max_mtok: Largest volume looked at.
+        capped: Whether that is less than was asked, since more replicas than are counted would be needed.
+    """
+
+    leg: str
+    first_mtok: float | None
+    last_mtok: float | None
+    crossings: tuple[float, ...]
+    v_max_mtok: float
+    capped: bool
+
+    @property
+    def words(self) -> str:
+        """The finding in one sentence."""
+        top = in_words(self.v_max_mtok)
+        if self.first_mtok is None:
+            return f"none up to {top} tokens a month"
+        if self.last_mtok is None:
+            return f"first at {in_words(self.first_mtok)} tokens a month, but not for good up to {top}"
+        if self.last_mtok == self.first_mtok:
+            return f"from {in_words(self.first_mtok)} tokens a month on"
+        return (
+            f"first at {in_words(self.first_mtok)}, for good from {in_words(self.last_mtok)} tokens a month"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of a break-even; volumes in million tokens a month."""
+        return {
+            "leg": self.leg,
+            "first_mtok": self.first_mtok,
+            "last_mtok": self.last_mtok,
+            "crossings_mtok": list(self.crossings[:1000]),
+            "v_max_mtok": self.v_max_mtok,
+            "capped": self.capped,
+            "words": self.words,
+        }
+
+
+def break_even(
+    scenario: Scenario, leg: str, v_max_mtok: float, values: Values | None = None
+) -> BreakEven | None:
+    """Return every break-even of self-hosting against an API (B2). None: the leg has no price.
+
+    Args:
+        scenario: The question.
+        leg: ``closed`` or ``hosted``.
+        v_max_mtok: Largest volume to look at, million tokens a month.
+        values: Inputs by name as numbers, in place of the scenario's own.
+    """
+    given = scenario.point if values is None else values
+    price = api_usd_per_mtok(leg, given)
+    if price is None:
+        return None
+    top = volume_limit_mtok(given)
+    v_max = min(v_max_mtok, top)
+    edges = _edges(scenario, given, v_max)
+    ends = np.append(edges[edges < v_max], v_max)
+    starts = np.concatenate([[0.0], ends[:-1]])
+    egress = given["egress_usd_per_mtok"]
+    usd = self_usd_per_month(scenario, given, ends)[0]
+    flat = usd - egress * ends
+    slope = float(price) - egress
+    above_at_start = flat - slope * starts > 0
+    above_at_end = usd - price * ends > 0
+    # Up at an edge, where the next replica is one too many; down within a step, at F / (p - c).
+    up = np.flatnonzero(above_at_start[1:] & ~above_at_end[:-1]) + 1
+    down = np.flatnonzero(above_at_start & ~above_at_end)
+    falls = flat[down] / slope if slope > 0 else np.empty(0)
+    # A step may end cheaper and the next begin so: nothing changes. Nothing else can happen.
+    found = np.sort(np.concatenate([falls, starts[up]]))
+    cheaper_at_top = not bool(above_at_end[-1])
+    return BreakEven(
+        leg,
+        float(falls[0]) if len(falls) else None,
+        float(falls[-1]) if len(falls) and cheaper_at_top else None,
+        tuple(float(volume) for volume in found),
+        v_max,
+        v_max < v_max_mtok,
+    )
+
+
+def volume_limit_mtok(values: Values) -> float:
+    """Return the volume at which as many replicas are needed as are counted; over draws, the lowest."""
+    kappa = values["peak_over_average"]
+    lowest = np.min(mtok_per_replica_load(values) * MOST_PEAK_REPLICAS / kappa)
+    return float(lowest) * (1 - 1e-9)
+
+
+def _edges(scenario: Scenario, values: Values, v_max_mtok: float) -> Floats:
+    """Return the volumes after which another replica is needed, or switched on in another hour."""
+    one = float(mtok_per_replica_load(values))
+    kappa = float(values["peak_over_average"])
+    found = fleet(scenario, v_max_mtok / one * kappa, kappa)
+    edges = found.peak.breaks * one / kappa
+    if found.up is not None:
+        edges = np.union1d(edges, found.up.breaks * one)
+    # Two ways to the same edge may differ in the last digit.
+    return np.asarray(edges[np.append(True, np.diff(edges) > 1e-9 * edges[1:])])
+
+
+def in_words(mtok: float) -> str:
+    """Return a volume in million tokens as ``50M``, ``6.4B`` or ``1T``."""
+    for size, suffix in ((1e6, "T"), (1e3, "B"), (1.0, "M"), (1e-3, "k")):
+        if mtok >= size * 0.9995:
+            return f"{mtok / size:.3g}{suffix}"
+    return f"{mtok * 1e6:.3g}"

@@ -1,0 +1,27 @@
+"""The packaged economic figures: the article's inputs, published throughputs, owned nodes."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+
+@cache
+def figures() -> dict[str, Any]:
+    """Return ``harness/book/economics.yaml``; treat it as read-only."""
+    text = files("gapbench.analysis.economics.data").joinpath("economics.yaml").read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def throughput(name: str) -> dict[str, Any]:
+    """Return one published throughput by its id.
+
+    Raises:
+        KeyError: There is none of that name.
+    """
+    known: dict[str, dict[str, Any]] = {row["id"]: row for row in figures()["throughputs"]}
+    return known[name]

@@ -1,0 +1,87 @@
+"""What one replica carries: measured by a sweep, or published by others and labelled so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from gapbench.analysis.economics.published_inputs import figures
+from gapbench.analysis.economics.quantity import Kind, Quantity
+from gapbench.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """The rate of one replica within the latency limits, and the requests that it was found with.
+
+    Attributes:
+        requests_per_s: Highest rate within the limits.
+        low: Lower end of its range. None: no range is known.
+        high: Upper end.
+        input_tokens: Mean prompt of a request.
+        output_tokens: Mean answer of a request.
+        kind: ``measured``, ``published`` or ``assumed``.
+        source: Where it is from.
+        as_of: Day of the source. None: not given.
+        gpu: GPU's name in the price book. None: not known.
+        gpus: GPUs of the replica. None: not known.
+        simulated: Whether a simulated provider was measured.
+    """
+
+    requests_per_s: float
+    low: float | None
+    high: float | None
+    input_tokens: float
+    output_tokens: float
+    kind: Kind
+    source: str
+    as_of: date | None = None
+    gpu: str | None = None
+    gpus: float | None = None
+    simulated: bool = False
+
+    def at_shape(self, input_tokens: float, output_tokens: float) -> Quantity:
+        """Return the rate for requests of another size, scaled by their tokens where they differ.
+
+        Raises:
+            InputError: A request of no tokens.
+        """
+        if input_tokens + output_tokens <= 0:
+            raise InputError("found requests of no tokens; give input_tokens or output_tokens above 0")
+        scale = (self.input_tokens + self.output_tokens) / (input_tokens + output_tokens)
+        low, high = (None if end is None else end * scale for end in (self.low, self.high))
+        return Quantity(
+            self.requests_per_s * scale, "requests/s", low, high, self.source, self.as_of, self.kind
+        )
+
+
+def published(name: str, derate: float | None = None) -> Throughput:
+    """Return a published throughput, derated from the highest rate to one within latency limits.
+
+    Args:
+        name: Its id in ``harness/book/economics.yaml``.
+        derate: Share that is left within the limits. None: the book's, with its range.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    known: dict[str, dict[str, Any]] = {row["id"]: row for row in figures()["throughputs"]}
+    if name not in known:
+        raise InputError(f"there is no published throughput {name!r}; there are: {', '.join(known)}")
+    row = known[name]
+    most = row["output_tokens_per_s"] / row["output_tokens"]
+    left = row["derate"] if derate is None else {"value": derate, "low": None, "high": None}
+    low, high = (None if left[end] is None else most * left[end] for end in ("low", "high"))
+    return Throughput(
+        most * left["value"],
+        low,
+        high,
+        row["input_tokens"],
+        row["output_tokens"],
+        "published",
+        f"{row['source']}; derated to {left['value']:g}",
+        row["as_of"],
+        row["gpu"],
+        row["gpus"],
+    )

@@ -1,0 +1,163 @@
+"""Means of routing policies with their intervals, all on the same draws of clusters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gapbench.analysis.economics.routing import (
+    Items,
+    Kind,
+    Outcome,
+    apgr,
+    call_performance_threshold,
+    incremental_benefit,
+)
+from gapbench.stats import Floats, Ints
+
+Counts = npt.NDArray[np.uint8]
+_MOST_COUNTS = 200_000_000
+_STEP = 64
+
+
+def cluster_draws(cluster: Ints, draws: int, seed: int) -> tuple[Ints, Counts]:
+    """Return each task's cluster as a dense code, and how often each cluster is drawn, shape (draws, clusters).
+
+    Beyond 200,000 clusters there are fewer draws, so that the counts stay within 200 MB.
+    """
+    names, place = np.unique(cluster, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    counts = np.empty((max(100, min(draws, _MOST_COUNTS // len(names))), len(names)), dtype=np.uint8)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
+    return place.astype(np.int64), counts
+
+
+class Policies:
+    """Means of a policy with their intervals, on the same draws for all.
+
+    Args:
+        items: The tasks.
+        fold: Of each task.
+        drawn: Codes of clusters, and their counts by draw.
+        target: Share of the gap to recover at the operating point.
+        resolved: Whether the closed model is ahead for certain.
+    """
+
+    def __init__(
+        self, items: Items, fold: Ints, drawn: tuple[Ints, Counts], target: float, *, resolved: bool
+    ) -> None:
+        """Draw both models alone once."""
+        self._items, self._fold, self._target, self._resolved = items, fold, target, resolved
+        self._place, self._counts = drawn
+        self._sizes = self._draw(np.ones((len(items), 1)))
+        self._quality = [self._means(values) for values in (items.open_quality, items.closed_quality)]
+        self._usd = [self._means(values) for values in (items.open_usd, items.closed_usd)]
+
+    def _draw(self, columns: Floats) -> Floats:
+        sums = np.stack(
+            [
+                np.bincount(self._place, weights=column, minlength=self._counts.shape[1])
+                for column in columns.T
+            ],
+            axis=1,
+        )
+        # A few draws at a time: the counts are bytes, and the product is of floats.
+        parts = [
+            self._counts[at : at + _STEP].astype(np.float64) @ sums
+            for at in range(0, len(self._counts), _STEP)
+        ]
+        return np.concatenate(parts)
+
+    def _means(self, columns: Floats) -> Floats:
+        wide = columns if columns.ndim == 2 else columns[:, np.newaxis]
+        means = self._draw(wide) / self._sizes
+        return means if columns.ndim == 2 else means[:, 0]
+
+    def fixed(self, policy: str, result: Outcome) -> dict[str, Any]:
+        """Return the row of a policy without a threshold."""
+        return self._row(policy, "baseline", result.quality[:, 0], result.usd[:, 0], result.response_s[:, 0],
+                         result.closed[:, 0])  # fmt: skip
+
+    def swept(self, policy: str, kind: Kind, result: Outcome) -> dict[str, Any]:
+        """Return the row of a policy at its operating point, with the measures of its whole curve."""
+        at = self._operating(result)
+        rows = np.arange(len(self._items))
+        quality, usd = result.quality[rows, at], result.usd[rows, at]
+        row = self._row(policy, kind, quality, usd, result.response_s[rows, at], result.closed[rows, at])
+        if not self._resolved:
+            return row
+        items = self._items
+        ends = [float(items.open_quality.mean()), float(items.closed_quality.mean())]
+        share, curve = result.closed.mean(axis=0), result.quality.mean(axis=0)
+        row["apgr"] = float(apgr(share, curve, np.array(ends[0]), np.array(ends[1])))
+        drawn = apgr(self._means(result.closed), self._means(result.quality), *self._quality)
+        row["apgr_low"], row["apgr_high"] = _ends(drawn)
+        recovered = (curve - ends[0]) / (ends[1] - ends[0])
+        spent = [float(items.open_usd.mean()), float(items.closed_usd.mean())]
+        extra = spent[1] - spent[0]
+        for level in (50, 80):
+            row[f"cpt_{level}"] = call_performance_threshold(share, recovered, level / 100)
+            if np.isfinite(extra) and extra > 0:
+                paid = (result.usd.mean(axis=0) - spent[0]) / extra
+                row[f"spend_cpt_{level}"] = call_performance_threshold(paid, recovered, level / 100)
+        if np.isfinite(extra) and extra > 0 and usd.mean() > spent[0]:
+            point = incremental_benefit(quality.mean(), usd.mean(), (np.array(ends[0]), np.array(spent[0])),
+                                        (np.array(ends[1]), np.array(spent[1])))  # fmt: skip
+            row["delta_ibc_percent"] = float(point)
+            benefit = incremental_benefit(
+                self._means(quality),
+                self._means(usd),
+                (self._quality[0], self._usd[0]),
+                (self._quality[1], self._usd[1]),
+            )
+            row["delta_ibc_low"], row["delta_ibc_high"] = _ends(benefit)
+        return row
+
+    def _operating(self, result: Outcome) -> Ints:
+        """Return the threshold of each task: the cheapest that recovers the target on the other folds."""
+        at = np.zeros(len(self._items), dtype=np.int64)
+        for one in np.unique(self._fold):
+            others = self._fold != one
+            if not others.any():
+                others = ~others
+            low, high = self._items.open_quality[others].mean(), self._items.closed_quality[others].mean()
+            enough = result.quality[others].mean(axis=0) >= low + self._target * (high - low) - 1e-12
+            # Where prices are unknown the fewest closed calls stand for the least cost.
+            costs = result.usd[others].mean(axis=0)
+            costs = costs if np.isfinite(costs).all() else result.closed[others].mean(axis=0)
+            last = result.quality.shape[1] - 1
+            at[~others if others.sum() < len(others) else others] = (
+                int(np.where(enough, costs, np.inf).argmin()) if enough.any() else last
+            )
+        return at
+
+    def _row(
+        self, policy: str, kind: str, quality: Floats, usd: Floats, response_s: Floats, closed: Floats
+    ) -> dict[str, Any]:
+        low, high = _ends(self._means(quality))
+        known = bool(np.isfinite(usd).all())
+        cheap, dear = _ends(self._means(usd)) if known else (None, None)
+        timed = response_s[np.isfinite(response_s)]
+        return {
+            "policy": policy,
+            "kind": kind,
+            "quality": float(quality.mean()),
+            "quality_low": low,
+            "quality_high": high,
+            "usd_per_task": float(usd.mean()) if known else None,
+            "usd_per_task_low": cheap,
+            "usd_per_task_high": dear,
+            "response_s": float(timed.mean()) if len(timed) else None,
+            "closed_share": float(closed.mean()),
+        }
+
+
+def _ends(drawn: Floats) -> tuple[float | None, float | None]:
+    known = drawn[np.isfinite(drawn)]
+    if len(known) < 0.9 * len(drawn):
+        return None, None
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)

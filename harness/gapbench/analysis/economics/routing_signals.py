@@ -1,0 +1,101 @@
+"""What could tell a hard task from an easy one without knowing the answer, taken from the rows themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.economics.routing import Kind
+from gapbench.analysis.frames import Runs, codes, floats
+from gapbench.stats import Floats
+from gapbench.store import read_attempts
+
+_ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
+_BAD_FORM = ("unparsed", "truncated", "refused")
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A score for each task; the highest go to the closed model first.
+
+    Attributes:
+        policy: Its name in tables.
+        kind: A router's score is known before the open model is called.
+        score: One for each task.
+    """
+
+    policy: str
+    kind: Kind
+    score: Floats
+
+
+def both_answered(runs: Runs, usd: Floats, open_model: str, closed_model: str) -> pd.DataFrame:
+    """Return the tasks that both models were sent with the same prompt and answered, one row each.
+
+    Columns: ``category``, ``cluster`` (code), ``row`` (place of the open model's attempt in the runs' frame), and by
+    side (``open_``, ``closed_``) ``score``, ``usd`` (retries included), ``response_s``.
+
+    Args:
+        runs: The runs.
+        usd: Cost beside each attempt of the runs' frame.
+        open_model: The open model.
+        closed_model: The closed model.
+    """
+    frame = runs.frame
+    request = codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
+    whole = np.bincount(request, weights=usd)[request] if len(frame) else usd
+    table = frame.assign(usd=whole, row=np.arange(len(frame)), cluster=codes(frame, ["task", "cluster_id"]))
+    table = table[table["scored"]]
+    sides = {}
+    for side, name in (("open", open_model), ("closed", closed_model)):
+        part = table[table["model_id"] == name].copy()
+        # A model measured in several runs has its further answers to one item counted as further repeats.
+        part["again"] = part.groupby(_ITEM, observed=True).cumcount()
+        sides[side] = part[
+            [*_ITEM, "again", "prompt_sha256", "category", "cluster", "row", "score", "usd", "response_s"]
+        ]
+    keys = [*_ITEM, "again", "prompt_sha256"]
+    merged = sides["open"].merge(
+        sides["closed"][[*keys, "score", "usd", "response_s"]], on=keys, suffixes=("_open", "_closed")
+    )
+    return merged.rename(
+        columns={
+            f"{name}_{side}": f"{side}_{name}" for side in sides for name in ("score", "usd", "response_s")
+        }
+    ).reset_index(drop=True)
+
+
+def signals(runs: Runs, table: pd.DataFrame) -> list[Signal]:
+    """Return the signals that the rows hold; one that is the same for every task is left out.
+
+    Args:
+        runs: The runs.
+        table: What :func:`both_answered` gave.
+    """
+    rows = runs.frame.iloc[table["row"].to_numpy(np.int64)]
+    found = [
+        Signal("route by prompt length", "router", np.nan_to_num(floats(rows["input_tokens"]))),
+        Signal(
+            "cascade on bad form", "cascade", rows["outcome"].isin(_BAD_FORM).to_numpy().astype(np.float64)
+        ),
+        Signal("cascade on answer length", "cascade", np.nan_to_num(floats(rows["output_chars"]))),
+    ]
+    agreed = _disagreement(runs, table)
+    if agreed is not None:
+        found.append(Signal("cascade on disagreement", "cascade", agreed))
+    return [signal for signal in found if len(np.unique(signal.score)) > 1]
+
+
+def _disagreement(runs: Runs, table: pd.DataFrame) -> Floats | None:
+    """Return the share of a task's other repeats whose answer differs. None: nothing was asked twice."""
+    if not (table["repeat"] > 0).any():
+        return None
+    answers = read_attempts(runs.folders, ["answer"])["answer"].to_numpy()[table["row"].to_numpy(np.int64)]
+    item = codes(table, ["task", "sample_id", "load_kind", "load_value"])
+    same = codes(
+        pd.DataFrame({"item": item, "answer": pd.Series(answers, dtype="object")}), ["item", "answer"]
+    )
+    asked, agreeing = np.bincount(item)[item], np.bincount(same)[same]
+    return np.asarray(1 - (agreeing - 1) / np.maximum(asked - 1, 1), dtype=np.float64)

@@ -1,0 +1,309 @@
+"""One question of money: a workload, three ways to serve it, and what each costs a month at any volume.
+
+The legs are a closed API, the same open model bought from a provider, and the open model on own or rented
+GPUs. Inputs are quantities by name; :data:`UNITS` lists them. All that takes ``values`` takes numbers or
+arrays by name, so one call prices a whole grid of volumes times draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+
+from gapbench.analysis.economics.demand import MOST_PEAK_REPLICAS, Demand, Steps, day, steps
+from gapbench.analysis.economics.quantity import Quantity
+from gapbench.analysis.economics.self_hosting_cost import (
+    people_usd_per_month,
+    power_usd_per_month,
+    rent_usd_per_month,
+    updates_usd_per_month,
+    write_off_usd_per_month,
+)
+from gapbench.analysis.economics.sizing import MTOK, SECONDS_PER_MONTH, Numbers
+from gapbench.errors import InputError
+from gapbench.stats import Floats
+
+LEGS = ("closed", "hosted", "self")
+API_LEGS = ("closed", "hosted")
+UNITS: Mapping[str, str] = {
+    "input_tokens": "tokens/request",
+    "output_tokens": "tokens/request",
+    "cached_share": "share of input",
+    "batch_share": "share of requests",
+    "attempts": "attempts/request",
+    "closed_input_usd_per_mtok": "USD/Mtok",
+    "closed_cached_usd_per_mtok": "USD/Mtok",
+    "closed_output_usd_per_mtok": "USD/Mtok",
+    "closed_batch_factor": "share of the price",
+    "closed_usd_per_mtok": "USD/Mtok",
+    "hosted_input_usd_per_mtok": "USD/Mtok",
+    "hosted_cached_usd_per_mtok": "USD/Mtok",
+    "hosted_output_usd_per_mtok": "USD/Mtok",
+    "hosted_batch_factor": "share of the price",
+    "hosted_usd_per_mtok": "USD/Mtok",
+    "replica_requests_per_s": "requests/s",
+    "headroom": "share of capacity",
+    "peak_over_average": "ratio",
+    "gpus_per_replica": "GPUs",
+    "usd_per_gpu_hour": "USD/GPU-hour",
+    "reserved_discount": "share of the price",
+    "capex_usd_per_replica": "USD",
+    "residual": "share of the price",
+    "power_kw_per_replica": "kW",
+    "pue": "ratio",
+    "usd_per_kwh": "USD/kWh",
+    "load_factor": "share of the power",
+    "colo_usd_per_kw_month": "USD/kW/month",
+    "overhead": "share of the servers",
+    "engineers": "full-time engineers",
+    "usd_per_engineer_year": "USD/year",
+    "updates_per_year": "1/year",
+    "days_per_update": "days",
+    "usd_per_day": "USD/day",
+    "storage_usd_per_month": "USD/month",
+    "licence_usd_per_month": "USD/month",
+    "egress_usd_per_mtok": "USD/Mtok",
+}
+"""Every input by name, with its unit. ``closed_usd_per_mtok`` and ``hosted_usd_per_mtok`` are blended prices,
+as measured over rows; where they are there, the leg's prices by class are not used."""
+_ABOVE_ZERO = ("replica_requests_per_s", "headroom", "gpus_per_replica", "attempts")
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """The inputs of a question.
+
+    Attributes:
+        inputs: Quantities by the names of :data:`UNITS`.
+        demand: Course of requests over a month.
+        owned: Whether the servers are bought and written off; else rented.
+        months: Life of bought servers.
+        interest_per_month: Cost of capital of bought servers.
+        availability: Share of the time that one replica is up.
+        availability_target: Share of the time that enough are up; 0: no spares.
+        labels: What each leg is, in words, by leg.
+        simulated: Whether a measured input comes from a simulated provider.
+        notes: What a reader must know of the inputs.
+    """
+
+    inputs: Mapping[str, Quantity]
+    demand: Demand
+    owned: bool = False
+    months: float = 36.0
+    interest_per_month: float = 0.0
+    availability: float = 0.99
+    availability_target: float = 0.999
+    labels: Mapping[str, str] = field(default_factory=dict)
+    simulated: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check what no formula could make sense of.
+
+        Raises:
+            InputError: An input is unknown, not finite, negative, or zero where it divides.
+        """
+        for name, given in self.inputs.items():
+            if name not in UNITS:
+                raise InputError(f"there is no input {name!r}; there are: {', '.join(UNITS)}")
+            ends = [end for end in (given.value, given.low, given.high) if end is not None]
+            if not all(np.isfinite(ends)) or min(ends) < 0 or (name in _ABOVE_ZERO and min(ends) <= 0):
+                wanted = "above 0" if name in _ABOVE_ZERO else "0 or more"
+                raise InputError(f"found {name} {given.value:g}; expected {wanted}, its range too")
+        for name in ("headroom", "cached_share", "batch_share", "residual", "reserved_discount"):
+            if name in self.inputs and max(self.inputs[name].value, self.inputs[name].high or 0) > 1:
+                raise InputError(f"found {name} above 1; it is a share")
+        sizes = [self.inputs[name] for name in ("input_tokens", "output_tokens")]
+        if sum(size.value if size.low is None else size.low for size in sizes) <= 0:
+            raise InputError("found requests of no tokens; give input_tokens or output_tokens above 0")
+        self._check_course()
+
+    def _check_course(self) -> None:
+        peak = self.inputs["peak_over_average"]
+        if self.demand.shape == "day":
+            # A day of the curve's own peak; the curve is drawn anew for others.
+            day(peak.value)
+        elif peak.ranged or not np.isclose(peak.value, self.demand.peak_over_average):
+            raise InputError(
+                f"peak_over_average goes with the demand shape day; {self.demand.shape} has its own, "
+                f"{self.demand.peak_over_average:.3g}"
+            )
+        if self.availability_target > 0 and (
+            self.availability <= 0 or self.availability_target >= 1 > self.availability
+        ):
+            raise InputError(
+                f"availability {self.availability:g} never gives {self.availability_target:g}; lower the target"
+            )
+
+    @property
+    def point(self) -> dict[str, float]:
+        """The inputs' values by name, without their ranges."""
+        return {name: given.value for name, given in self.inputs.items()}
+
+    def draw(self, draws: int, seed: int) -> dict[str, Floats]:
+        """Return draws of every input, each of shape (draws,); inputs are drawn independently."""
+        rng = np.random.default_rng(seed)
+        return {name: given.draw(draws, rng) for name, given in self.inputs.items()}
+
+    def with_inputs(self, **changed: Quantity) -> Scenario:
+        """Return the scenario with some inputs replaced."""
+        return replace(self, inputs={**self.inputs, **changed})
+
+
+def api_usd_per_mtok(leg: str, values: Values) -> Numbers | None:
+    """Return the blended price of an API leg (A1 to A3, A5), per million tokens of input and output.
+
+    None: the leg has no price.
+    """
+    if f"{leg}_usd_per_mtok" in values:
+        price: Numbers = values[f"{leg}_usd_per_mtok"]
+        return price
+    if f"{leg}_input_usd_per_mtok" not in values:
+        return None
+    asked, written = values["input_tokens"], values["output_tokens"]
+    plain, out = values[f"{leg}_input_usd_per_mtok"], values[f"{leg}_output_usd_per_mtok"]
+    hit, batch = values.get("cached_share", 0.0), values.get("batch_share", 0.0)
+    cached = values.get(f"{leg}_cached_usd_per_mtok", plain)
+    usd = asked * (1 - hit) * plain + asked * hit * cached + written * out
+    factor = values.get(f"{leg}_batch_factor", 1.0)
+    blended: Numbers = usd / (asked + written) * (1 - batch + batch * factor) * values.get("attempts", 1.0)
+    return blended
+
+
+def mtok_per_replica_load(values: Values) -> Numbers:
+    """Return million tokens a month at a mean load of one replica, headroom taken off."""
+    rate = values["replica_requests_per_s"] * values["headroom"]
+    mtok: Numbers = rate * SECONDS_PER_MONTH * (values["input_tokens"] + values["output_tokens"]) / MTOK
+    return mtok
+
+
+def replica_usd_per_month(scenario: Scenario, values: Values) -> tuple[Numbers, Numbers]:
+    """Return what one replica costs a month: (whatever it does, while it is switched on), overhead included."""
+    overhead = 1 + values["overhead"]
+    if not scenario.owned:
+        rent = rent_usd_per_month(
+            values["gpus_per_replica"], values["usd_per_gpu_hour"], values.get("reserved_discount", 0.0)
+        )
+        return 0.0, rent * overhead
+    fixed = write_off_usd_per_month(
+        values["capex_usd_per_replica"], scenario.months, values["residual"], scenario.interest_per_month
+    )
+    if "colo_usd_per_kw_month" in values:
+        colo = values["power_kw_per_replica"] * values["colo_usd_per_kw_month"]
+        return (fixed + colo) * overhead, 0.0
+    power = power_usd_per_month(
+        values["power_kw_per_replica"],
+        values["pue"],
+        values["usd_per_kwh"],
+        values.get("load_factor", 1.0),
+    )
+    return fixed * overhead, power * overhead
+
+
+def standing_usd_per_month(values: Values) -> Numbers:
+    """Return what a month costs beside the servers: people, updates, storage, licence (C4 to C6)."""
+    people = people_usd_per_month(values["engineers"], values["usd_per_engineer_year"])
+    updates = updates_usd_per_month(
+        values["updates_per_year"], values["days_per_update"], values["usd_per_day"]
+    )
+    standing: Numbers = people + updates + values["storage_usd_per_month"] + values["licence_usd_per_month"]
+    return standing
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Staircases of replicas, valid up to a load.
+
+    Attributes:
+        peak: Replicas in all, as a function of the peak load.
+        up: Mean replicas switched on, as a function of the mean load. None: all, always.
+    """
+
+    peak: Steps
+    up: Steps | None
+
+
+def fleet(scenario: Scenario, top_peak: float, peak_over_average: float) -> Fleet:
+    """Return the staircases up to a peak load of ``top_peak`` replicas."""
+    if top_peak > MOST_PEAK_REPLICAS:
+        raise InputError(
+            f"{top_peak:,.0f} replicas at the peak; at most {MOST_PEAK_REPLICAS:,} are counted: lower the volume"
+        )
+    # Rounded up, so that near neighbours share one table.
+    top = float(2 ** np.ceil(np.log2(max(top_peak, 1.0))))
+    return _fleet(
+        scenario.demand,
+        scenario.availability,
+        scenario.availability_target,
+        min(top, float(MOST_PEAK_REPLICAS)),
+        round(peak_over_average, 9),
+    )
+
+
+@lru_cache(maxsize=256)
+def _fleet(demand: Demand, availability: float, target: float, top: float, peak: float) -> Fleet:
+    kept = partial(steps, availability=availability, target=target, replicas_min=demand.replicas_min)
+    whole = kept(np.array([1.0]), top)
+    if not demand.autoscale:
+        return Fleet(whole, None)
+    relative = day(peak) if demand.shape == "day" else np.array(demand.relative)
+    return Fleet(whole, kept(relative, top / float(relative.max())))
+
+
+def self_usd_per_month(scenario: Scenario, values: Values, volume_mtok: Floats) -> tuple[Floats, Floats]:
+    """Return (USD a month, replicas in all) of self-hosting (S1 to S4, C1 to C7).
+
+    Args:
+        scenario: Its demand and sizing.
+        values: Inputs by name, of shapes that broadcast against ``volume_mtok``.
+        volume_mtok: Million tokens a month, above 0.
+
+    Raises:
+        InputError: More replicas than are counted.
+    """
+    load = np.asarray(volume_mtok / mtok_per_replica_load(values), dtype=np.float64)
+    kappa = values["peak_over_average"]
+    at_peak = load * kappa
+    always, switched = replica_usd_per_month(scenario, values)
+    replicas = fleet(scenario, float(at_peak.max(initial=0.0)), float(np.max(kappa))).peak(at_peak)
+    up = _switched_on(scenario, load, kappa) if scenario.demand.autoscale else replicas
+    servers = replicas * always + up * switched
+    usd = servers + standing_usd_per_month(values) + values["egress_usd_per_mtok"] * volume_mtok
+    return np.asarray(usd, dtype=np.float64), replicas
+
+
+def _switched_on(scenario: Scenario, load: Floats, kappa: Numbers) -> Floats:
+    """Return the mean replicas switched on; where the peak varies a day is drawn anew for 33 peaks."""
+    low, high, top = float(np.min(kappa)), float(np.max(kappa)), float(load.max(initial=0.0))
+    if low == high or scenario.demand.shape != "day":
+        return _up(scenario, top * high, high)(load)
+    levels = np.linspace(low, high, 33)
+    place = np.broadcast_to(
+        np.rint((np.asarray(kappa) - low) / (high - low) * 32).astype(np.int64), load.shape
+    )
+    found = np.empty(load.shape)
+    for level in np.unique(place):
+        here = place == level
+        found[here] = _up(scenario, top * levels[level], float(levels[level]))(load[here])
+    return found
+
+
+def _up(scenario: Scenario, top_peak: float, peak_over_average: float) -> Steps:
+    up = fleet(scenario, top_peak, peak_over_average).up
+    assert up is not None, "only a demand that autoscales has one"
+    return up
+
+
+def legs_usd_per_month(scenario: Scenario, values: Values, volume_mtok: Floats) -> dict[str, Floats | None]:
+    """Return USD a month by leg. None: the leg has no price."""
+    found: dict[str, Floats | None] = {}
+    for leg in API_LEGS:
+        price = api_usd_per_mtok(leg, values)
+        found[leg] = None if price is None else np.asarray(price * volume_mtok, dtype=np.float64)
+    found["self"] = self_usd_per_month(scenario, values, volume_mtok)[0]
+    return found

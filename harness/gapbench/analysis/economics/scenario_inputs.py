@@ -1,0 +1,295 @@
+"""From a ``tco:`` block to a scenario: what is given, what the price book knows, and what is assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from gapbench.analysis.economics.demand import SHAPES, Demand, demand, demand_from_csv
+from gapbench.analysis.economics.quantity import Quantity, quantity
+from gapbench.analysis.economics.replica_throughput import Throughput, published
+from gapbench.analysis.economics.scenario import UNITS, Scenario
+from gapbench.errors import InputError
+from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, gpu_price, hosts, lookup
+from gapbench.suite.tco_fields import DemandDocument, LegDocument, OwnDocument, TcoDocument
+
+DEFAULT_THROUGHPUT = "llama-3.3-70b-2xh100"
+DEFAULT_CLOSED = ("anthropic", "claude-opus-4-6")
+DEFAULT_WEIGHTS = "meta-llama/Llama-3.3-70B-Instruct"
+_ASSUMED: Mapping[str, tuple[float, float | None, float | None, str]] = {
+    "input_tokens": (1000, None, None, "no run named"),
+    "output_tokens": (1000, None, None, "no run named"),
+    "cached_share": (0.0, None, None, "no cache hits"),
+    "batch_share": (0.0, None, None, "nothing can wait"),
+    "headroom": (0.8, 0.7, 0.9, "room for bursts within the hour"),
+    "peak_over_average": (3.0, 2.0, 5.0, "daytime traffic; DeepSeek's fleet has 1.23, office hours 4.2"),
+    "overhead": (0.25, 0.2, 0.3, "network, storage, monitoring, spares"),
+    "engineers": (0.5, 0.25, 1.0, "half an engineer runs it"),
+    "usd_per_engineer_year": (300_000.0, 200_000.0, 400_000.0, "loaded cost of one"),
+    "updates_per_year": (4.0, 2.0, 6.0, "new weights are evaluated and rolled out"),
+    "days_per_update": (5.0, 3.0, 10.0, "evaluation, roll-out, prompt changes"),
+    "usd_per_day": (1_200.0, 800.0, 1_600.0, "one engineer's day"),
+    "storage_usd_per_month": (100.0, 50.0, 300.0, "weights and logs"),
+    "licence_usd_per_month": (0.0, None, None, "weights under a free licence"),
+    "egress_usd_per_mtok": (0.0, None, None, "text is small"),
+}
+"""(value, low, high, why) of what nobody gave."""
+
+
+def assumed(name: str) -> Quantity:
+    """Return the assumption that stands for an input that nobody gave."""
+    value, low, high, why = _ASSUMED[name]
+    return Quantity(value, UNITS[name], low, high, f"assumed: {why}")
+
+
+def scenario(
+    document: TcoDocument | None = None,
+    *,
+    at: date,
+    throughput: Throughput | None = None,
+    measured: Mapping[str, Quantity] | None = None,
+    labels: Mapping[str, str] | None = None,
+    closed: tuple[str, Quote] | None = None,
+    folder: Path = Path(),
+) -> Scenario:
+    """Return the scenario of a ``tco:`` block.
+
+    Args:
+        document: The block. None: all published and assumed.
+        at: Day of the prices.
+        throughput: A replica as measured; the block's own ``capacity`` stands above it.
+        measured: Inputs measured by a run, such as ``closed_usd_per_mtok``; the block's own stand above them.
+        labels: What the legs of ``measured`` are, by leg.
+        closed: Id and price of the closed model whose answers were measured; the block's own stands above it.
+        folder: What a demand's CSV file is relative to.
+
+    Raises:
+        InputError: Something in it cannot be, or is not known.
+    """
+    given = document or TcoDocument()
+    found: dict[str, Quantity] = dict(measured or {})
+    names: dict[str, str] = dict(labels or {})
+    notes: list[str] = []
+    for name in _ASSUMED:
+        if name != "peak_over_average":
+            stands = found.get(name) or assumed(name)
+            found[name] = quantity(_plain(getattr(given, name)), UNITS[name], stands)
+    base = _throughput(given, throughput)
+    if throughput is not None and given.input_tokens is None and given.output_tokens is None:
+        for name in ("input_tokens", "output_tokens"):
+            found[name] = Quantity(getattr(base, name), UNITS[name], source=base.source, kind=base.kind)
+    _capacity(given, base, found, notes)
+    course = _demand(given.demand, folder)
+    found["peak_over_average"] = _peak(given.demand, course)
+    for leg, asked in (("closed", given.closed), ("hosted", given.hosted)):
+        if asked is None and f"{leg}_usd_per_mtok" in found:
+            continue
+        found.pop(f"{leg}_usd_per_mtok", None)
+        price, names[leg] = _priced(leg, asked, given.weights or DEFAULT_WEIGHTS, at, closed, notes)
+        _leg(leg, asked, price, at, found)
+    _servers(given, base, found)
+    names["self"] = _self_words(base, found, owned=given.own is not None)
+    own = given.own
+    return Scenario(
+        found,
+        course,
+        owned=own is not None,
+        months=36.0 if own is None else float(own.months),
+        interest_per_month=0.0 if own is None else float(own.interest_per_month),
+        availability=float(given.availability),
+        availability_target=float(given.availability_target),
+        labels=names,
+        simulated=base.simulated,
+        notes=tuple(notes),
+    )
+
+
+def _plain(given: Any) -> Any:
+    """Return an amount of a document as a number or a mapping; None stays None."""
+    return given.model_dump() if hasattr(given, "model_dump") else given
+
+
+def _throughput(given: TcoDocument, throughput: Throughput | None) -> Throughput:
+    asked = given.capacity
+    if asked is not None and asked.published is not None:
+        return published(asked.published, None if asked.derate is None else float(asked.derate))
+    return throughput or published(DEFAULT_THROUGHPUT)
+
+
+def _capacity(given: TcoDocument, base: Throughput, found: dict[str, Quantity], notes: list[str]) -> None:
+    asked, name = given.capacity, "replica_requests_per_s"
+    read, written = found["input_tokens"].value, found["output_tokens"].value
+    if asked is not None and asked.requests_per_s is not None:
+        found[name] = quantity(_plain(asked.requests_per_s), UNITS[name])
+    elif asked is not None and asked.output_tokens_per_s is not None:
+        if written <= 0:
+            raise InputError("capacity.output_tokens_per_s needs output_tokens above 0; give requests_per_s")
+        rate = quantity(_plain(asked.output_tokens_per_s), "tokens/s")
+        scale = (1.0 if asked.derate is None else float(asked.derate)) / written
+        low, high = (None if end is None else end * scale for end in (rate.low, rate.high))
+        found[name] = Quantity(rate.value * scale, UNITS[name], low, high, rate.source, rate.as_of, rate.kind)
+    else:
+        found[name] = base.at_shape(read, written)
+        if (read, written) != (base.input_tokens, base.output_tokens):
+            notes.append(
+                f"capacity is {base.kind} at {base.input_tokens:g} input and {base.output_tokens:g} output tokens a request "
+                f"and scaled by tokens to {read:g} and {written:g}; a sweep of your own requests would tell"
+            )
+    if found[name].kind != "measured":
+        notes.append(
+            "capacity is not measured: `bench tco --run SWEEP` takes it from a sweep of your own server"
+        )
+
+
+def _demand(given: DemandDocument, folder: Path) -> Demand:
+    autoscale, least = given.autoscale, given.replicas_min
+    if given.shape not in SHAPES:
+        if not given.shape.endswith(".csv"):
+            raise InputError(
+                f"found demand shape {given.shape!r}; expected {', '.join(SHAPES)}, or a CSV file"
+            )
+        return demand_from_csv(folder / given.shape, autoscale=autoscale, replicas_min=least)
+    peak = _plain(given.peak_over_average)
+    value = assumed("peak_over_average").value if peak is None else quantity(peak, "ratio").value
+    return demand(given.shape, value, autoscale=autoscale, replicas_min=least)
+
+
+def _peak(given: DemandDocument, course: Demand) -> Quantity:
+    name = "peak_over_average"
+    if given.shape != "day":
+        return Quantity(
+            course.peak_over_average, UNITS[name], source=f"demand {course.shape}", kind="assumed"
+        )
+    return quantity(_plain(given.peak_over_average), UNITS[name], assumed(name))
+
+
+def _leg(
+    leg: str, asked: LegDocument | None, price: UnitPrices | None, at: date, found: dict[str, Quantity]
+) -> None:
+    """Put the prices of an API leg into ``found``."""
+    if asked is not None and asked.input_usd_per_mtok is not None:
+        for key, name in (("input", "input"), ("cached_input", "cached"), ("output", "output")):
+            amount = _plain(getattr(asked, f"{key}_usd_per_mtok"))
+            if amount is not None:
+                found[f"{leg}_{name}_usd_per_mtok"] = quantity(amount, "USD/Mtok")
+            elif name == "output":
+                raise InputError(f"tco.{leg} gives an input price and no output price; give both")
+        if asked.batch_factor is not None:
+            found[f"{leg}_batch_factor"] = quantity(_plain(asked.batch_factor), "share of the price")
+    if price is None:
+        return
+    rates = price.rates_for(int(found["input_tokens"].value))
+    source = f"{price.source}: {price.detail}"
+    classes = {"input": rates.input, "cached": rates.cached_input, "output": rates.output}
+    for name, usd in classes.items():
+        if usd is not None:
+            found[f"{leg}_{name}_usd_per_mtok"] = Quantity(
+                float(usd), "USD/Mtok", source=source, as_of=at, kind="published"
+            )
+    if price.provider is not None:
+        batch = lookup(price.provider, price.model, at, "batch")
+        if isinstance(batch, UnitPrices) and batch.note is None and price.rates.input:
+            factor = float(batch.rates.input / price.rates.input)
+            found[f"{leg}_batch_factor"] = Quantity(
+                factor, "share of the price", source=source, as_of=at, kind="published"
+            )
+
+
+def _priced(
+    leg: str,
+    asked: LegDocument | None,
+    weights: str,
+    at: date,
+    closed: tuple[str, Quote] | None,
+    notes: list[str],
+) -> tuple[UnitPrices | None, str]:
+    """Return the listed price of an API leg and what it is in words; None where prices are given, or none is known."""
+    if asked is not None and asked.input_usd_per_mtok is not None:
+        return None, asked.model or "prices given"
+    if leg == "closed" and asked is None and closed is not None:
+        model_id, quote = closed
+        if isinstance(quote, UnitPrices):
+            at_whose = (
+                "the suite's price"
+                if quote.provider is None
+                else f"the price of {quote.model} at {quote.provider}"
+            )
+            return quote, f"{model_id} at {at_whose}"
+        why = quote.reason if isinstance(quote, Unpriced) else "it is paid by the GPU-hour"
+        notes.append(f"{model_id} was measured; the dollars are of {DEFAULT_CLOSED[1]} (default): {why}")
+    price = _listed(leg, asked, weights, at)
+    if isinstance(price, Unpriced):
+        notes.append(f"{leg}: no price: {price.reason}")
+        return None, "no price known"
+    return price, f"{price.model} at {price.provider}"
+
+
+def _listed(leg: str, asked: LegDocument | None, weights: str, at: date) -> UnitPrices | Unpriced:
+    if asked is not None and asked.provider is not None and asked.model is not None:
+        return lookup(asked.provider, asked.model, at)
+    if asked is not None and (asked.provider is not None or asked.model is not None):
+        raise InputError(
+            f"tco.{leg} names a provider or a model; give both, or input_usd_per_mtok and output_usd_per_mtok"
+        )
+    if leg == "closed":
+        return lookup(*DEFAULT_CLOSED, at)
+    offers = hosts(weights, at)
+    return (
+        offers[0]
+        if offers
+        else Unpriced(
+            f"the price book knows nobody who hosts {weights}; give tco.hosted a provider and model, or prices"
+        )
+    )
+
+
+def _servers(given: TcoDocument, base: Throughput, found: dict[str, Quantity]) -> None:
+    """Put GPUs and their price, or bought servers, into ``found``."""
+    gpus = Quantity(base.gpus or 1, UNITS["gpus_per_replica"], source=base.source, kind=base.kind)
+    found["gpus_per_replica"] = quantity(_plain(given.gpus), UNITS["gpus_per_replica"], gpus)
+    if given.reserved_discount is not None:
+        found["reserved_discount"] = quantity(_plain(given.reserved_discount), UNITS["reserved_discount"])
+    if given.own is not None:
+        _owned(given.own, found)
+        return
+    gpu = given.gpu or base.gpu
+    listed = gpu_price(gpu) if gpu else Unpriced("")
+    default = found.get("usd_per_gpu_hour")
+    if default is None and isinstance(listed, GpuPrice):
+        low, high = (None if end is None else float(end) for end in (listed.low, listed.high))
+        default = Quantity(
+            float(listed.usd_per_gpu_hour),
+            UNITS["usd_per_gpu_hour"],
+            low,
+            high,
+            f"price book: {listed.gpu}, {listed.source}",
+            listed.as_of,
+            "published",
+        )
+    if default is None and given.usd_per_gpu_hour is None:
+        raise InputError(
+            f"no hourly price for GPU {gpu!r}; give tco.usd_per_gpu_hour, or tco.gpu with a name in the price book"
+        )
+    found["usd_per_gpu_hour"] = quantity(_plain(given.usd_per_gpu_hour), UNITS["usd_per_gpu_hour"], default)
+
+
+def _owned(own: OwnDocument, found: dict[str, Quantity]) -> None:
+    for name, amount in (
+        ("capex_usd_per_replica", own.capex_usd),
+        ("residual", own.residual),
+        ("power_kw_per_replica", own.power_kw),
+        ("pue", own.pue),
+        ("usd_per_kwh", own.usd_per_kwh),
+        ("load_factor", own.load_factor),
+        ("colo_usd_per_kw_month", own.colo_usd_per_kw_month),
+    ):
+        if amount is not None:
+            found[name] = quantity(_plain(amount), UNITS[name])
+
+
+def _self_words(base: Throughput, found: Mapping[str, Quantity], *, owned: bool) -> str:
+    gpus = found["gpus_per_replica"].value
+    how = "owned" if owned else f"at ${found['usd_per_gpu_hour'].value:g} a GPU-hour"
+    return f"replicas of {gpus:g} x {base.gpu or 'GPU'} {how}"

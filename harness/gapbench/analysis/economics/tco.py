@@ -1,0 +1,242 @@
+"""Total cost of ownership: three legs over volume, where they cross, and how sure that is.
+
+The formulas are those of ``docs/economics.md``. Columns of :attr:`Tco.frame`, one row for each volume and leg:
+
+================== =====================================================================================
+``volume_mtok``     million tokens a month, input and output
+``leg``             ``closed`` (API), ``hosted`` (the same open model bought from a provider), ``self``
+``usd``             USD a month at the inputs' values; null: the leg has no price
+``usd_p05`` ``usd_p50`` ``usd_p95``  percentiles over the inputs' ranges
+``usd_per_mtok``    ``usd`` over the volume
+``p_self_cheaper``  share of draws in which self-hosting costs less than this leg; null for ``self``
+``replicas``        of ``self``: in all, spares included
+``utilisation``     of ``self``: served over what the replicas could serve within the limits
+================== =====================================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.economics.break_even import BreakEven, break_even, in_words, volume_limit_mtok
+from gapbench.analysis.economics.scenario import (
+    API_LEGS,
+    LEGS,
+    Scenario,
+    api_usd_per_mtok,
+    legs_usd_per_month,
+    replica_usd_per_month,
+    self_usd_per_month,
+)
+from gapbench.analysis.economics.self_hosting_cost import needed_utilisation, payback_months
+from gapbench.analysis.economics.sensitivity import DRAWS, monte_carlo, tornado
+from gapbench.analysis.economics.sizing import utilisation
+from gapbench.errors import InputError
+from gapbench.pricing import book_version
+from gapbench.stats import SEED, Floats
+from gapbench.store.json_records import records
+
+GRID = 200
+_HEADS = ("volume_mtok", "leg", "usd", "usd_p05", "usd_p50", "usd_p95", "usd_per_mtok", "p_self_cheaper")
+
+
+@dataclass(frozen=True)
+class Tco:
+    """The answer.
+
+    Attributes:
+        scenario: The question.
+        volume_mtok: The volume asked about, million tokens a month.
+        frame: See the module's docstring.
+        legs: The rows of ``frame`` at ``volume_mtok``, with ``label``; ``saving_usd_per_year`` of self-hosting
+            over this leg (B5), ``needed_utilisation`` at which the two cost the same (B4; above 1: never with these
+            replicas), ``payback_months`` of bought servers (B6).
+        break_evens: Against each API that has a price.
+        tornado: See :func:`gapbench.analysis.economics.sensitivity.tornado`.
+        draws: Monte Carlo draws.
+        warnings: One sentence for each thing that a reader must know.
+    """
+
+    scenario: Scenario
+    volume_mtok: float
+    frame: pd.DataFrame
+    legs: pd.DataFrame
+    break_evens: dict[str, BreakEven]
+    tornado: pd.DataFrame
+    draws: int
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether an input was measured on a simulated provider."""
+        return self.scenario.simulated
+
+    @property
+    def needed_api_usd_per_mtok(self) -> float:
+        """The API price at which self-hosting breaks even at the volume (B3)."""
+        return float(self.legs.loc[self.legs["leg"] == "self", "usd_per_mtok"].iloc[0])
+
+    def headline(self) -> str:
+        """Return the finding in one sentence for each API."""
+        parts = []
+        chances = {row["leg"]: row["p_self_cheaper"] for row in records(self.legs)}
+        for leg, found in self.break_evens.items():
+            chance, drawn = chances[leg], ""
+            if chance is not None:
+                drawn = (
+                    f"; at {in_words(self.volume_mtok)} it is cheaper in {chance:.0%} of {self.draws:,} draws"
+                )
+            parts.append(f"Break-even of self-hosting against the {leg} API: {found.words}{drawn}.")
+        return " ".join(parts) or "No API has a known price; nothing can be compared."
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of ``bench tco --json``; volumes in million tokens a month."""
+        return {
+            "schema": 1,
+            "volume_mtok": self.volume_mtok,
+            "legs": records(self.legs),
+            "break_even": [found.to_json() for found in self.break_evens.values()],
+            "needed_api_usd_per_mtok": self.needed_api_usd_per_mtok,
+            "tornado": records(self.tornado),
+            "curve": records(self.frame),
+            "inputs": {name: given.to_json() for name, given in self.scenario.inputs.items()},
+            "draws": self.draws,
+            "price_book": book_version(),
+            "warnings": self.warnings,
+            "simulated": self.simulated,
+        }
+
+
+def tco(
+    scenario: Scenario,
+    volume_mtok: float,
+    *,
+    v_max_mtok: float = 1e6,
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> Tco:
+    """Return what each leg costs a month over volumes, and where they cross.
+
+    Args:
+        scenario: The question.
+        volume_mtok: Million tokens a month that is asked about.
+        v_max_mtok: Largest volume looked at.
+        draws: Of Monte Carlo.
+        seed: Of the draws.
+
+    Raises:
+        InputError: The volume is no volume, or needs more replicas than are counted.
+    """
+    if not 0 < volume_mtok < float("inf"):
+        raise InputError(f"found a volume of {volume_mtok:g} million tokens; give one above 0, such as 50M")
+    point = scenario.point
+    top = min(max(v_max_mtok, volume_mtok), volume_limit_mtok(point))
+    if volume_mtok > top:
+        raise InputError(
+            f"{in_words(volume_mtok)} tokens a month need more replicas than are counted; at most {in_words(top)} do not"
+        )
+    crossed = {leg: found for leg in API_LEGS if (found := break_even(scenario, leg, top, point)) is not None}
+    volumes = _grid(volume_mtok, top, list(crossed.values()))
+    drawn = monte_carlo(scenario, volumes, draws=draws, seed=seed)
+    exact = _exact(scenario, volumes).merge(drawn.frame, on=["volume_mtok", "leg"], how="left")
+    frame = exact[[*_HEADS, "replicas", "utilisation"]]
+    here = frame[frame["volume_mtok"] == volume_mtok].reset_index(drop=True)
+    against = next(iter(crossed), None)
+    swings = tornado(scenario, volume_mtok, top, against) if against else tornado(scenario, volume_mtok, top)
+    return Tco(
+        scenario,
+        volume_mtok,
+        frame,
+        _compared(scenario, here),
+        crossed,
+        swings,
+        draws,
+        _warnings(scenario, crossed, here),
+    )
+
+
+def _grid(volume_mtok: float, top: float, crossed: list[BreakEven]) -> Floats:
+    """Return volumes on a logarithmic grid around the asked one and all break-evens, the asked one on it."""
+    marks = [volume_mtok]
+    for found in crossed:
+        marks += [volume for volume in (found.first_mtok, found.last_mtok) if volume is not None]
+    low, high = min(marks) / 50, min(top, max(marks) * 20)
+    grid = np.geomspace(low, high, GRID)
+    # The asked volume replaces its nearest neighbour, so that it is priced exactly.
+    grid[np.abs(np.log(grid / volume_mtok)).argmin()] = volume_mtok
+    return np.asarray(grid)
+
+
+def _exact(scenario: Scenario, volumes: Floats) -> pd.DataFrame:
+    point = scenario.point
+    costs = legs_usd_per_month(scenario, point, volumes)
+    replicas = self_usd_per_month(scenario, point, volumes)[1]
+    rate = point["replica_requests_per_s"] * (point["input_tokens"] + point["output_tokens"])
+    used = utilisation(volumes, replicas, rate)
+    parts = []
+    for leg in LEGS:
+        usd = costs[leg]
+        known = np.full(len(volumes), np.nan) if usd is None else usd
+        own = leg == "self"
+        parts.append(
+            pd.DataFrame(
+                {
+                    "volume_mtok": volumes,
+                    "leg": leg,
+                    "usd": known,
+                    "usd_per_mtok": known / volumes,
+                    "replicas": replicas if own else np.nan,
+                    "utilisation": used if own else np.nan,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _compared(scenario: Scenario, here: pd.DataFrame) -> pd.DataFrame:
+    """Return the legs at one volume, each held against self-hosting."""
+    point = scenario.point
+    own = float(here.loc[here["leg"] == "self", "usd"].iloc[0])
+    replicas = float(here.loc[here["leg"] == "self", "replicas"].iloc[0])
+    rate = point["replica_requests_per_s"] * (point["input_tokens"] + point["output_tokens"])
+    always, _ = replica_usd_per_month(scenario, point)
+    rows = []
+    for row in records(here):
+        leg = str(row["leg"])
+        more: dict[str, Any] = {"label": scenario.labels.get(leg, ""), "saving_usd_per_year": None}
+        price = None if leg == "self" else api_usd_per_mtok(leg, point)
+        if price is not None:
+            price = float(price)
+            bill = float(row["usd"])
+            more["saving_usd_per_year"] = 12 * (bill - own)
+            if price > 0:
+                more["needed_utilisation"] = float(needed_utilisation(own, float(price), replicas * rate))
+            if scenario.owned:
+                capex = replicas * point["capex_usd_per_replica"]
+                more["payback_months"] = payback_months(capex, bill, own - replicas * float(always))
+        rows.append({**row, **more})
+    names = ["leg", "label", "usd", "usd_p05", "usd_p50", "usd_p95", "usd_per_mtok", "p_self_cheaper"]
+    names += ["replicas", "utilisation", "saving_usd_per_year", "needed_utilisation", "payback_months"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _warnings(scenario: Scenario, crossed: dict[str, BreakEven], here: pd.DataFrame) -> list[str]:
+    said = list(scenario.notes)
+    assumed = [name for name, given in scenario.inputs.items() if given.source.startswith("assumed")]
+    if assumed:
+        said.append(f"assumed, not given: {', '.join(assumed)}")
+    said += [
+        f"looked for break-evens against the {leg} API up to {in_words(found.v_max_mtok)} only: beyond it more replicas "
+        "are needed than are counted"
+        for leg, found in crossed.items()
+        if found.capped
+    ]
+    if here["usd_p50"].isna().all():
+        said.append("at this volume some draws need more replicas than are counted; there are no percentiles")
+    if scenario.simulated:
+        said.append("the capacity was measured on a simulated provider")
+    return said

@@ -1,0 +1,302 @@
+"""Hybrid tiers: what routers and cascades between an open and a closed model would have come to.
+
+From rows of both models on the same tasks. Columns of :attr:`Tiers.frame`, one row for each policy; intervals are
+95 % over draws of clusters, the same draws for every policy:
+
+===================== ===================================================================================
+``policy`` ``kind``    ``baseline``, ``router`` or ``cascade``
+``quality`` ``quality_low`` ``quality_high``  mean score, 0 to 1
+``usd_per_task`` ``usd_per_task_low`` ``usd_per_task_high``  null: a price is unknown
+``response_s``         mean response time; a cascade's times add up
+``closed_share``       share of tasks that the closed model was called for
+``apgr`` ``apgr_low`` ``apgr_high``  average performance gap recovered; 0.5 for a random mix
+``cpt_50`` ``cpt_80``  share of closed calls at which 50 and 80 % of the gap is recovered
+``spend_cpt_50`` ``spend_cpt_80``  the same as share of the extra dollars from all-open to all-closed
+``delta_ibc_percent`` ``delta_ibc_low`` ``delta_ibc_high``  AutoMix: benefit per dollar over a random mix's
+===================== ===================================================================================
+
+The gap's own measures are null where the gap between the models is not resolved. Columns of
+:attr:`Tiers.curves`: ``policy`` ``kind`` ``closed_share`` ``quality`` ``usd_per_task`` ``response_s``. Columns of
+:attr:`Tiers.categories`: ``category`` ``n`` ``open_quality`` ``closed_quality`` ``only_open_right``
+``only_closed_right`` (shares) ``open_usd_per_task`` ``closed_usd_per_task``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.cost.attempt_costs import bill
+from gapbench.analysis.economics.routing import (
+    Items,
+    Kind,
+    Outcome,
+    best_by_category,
+    category_scores,
+    decisions,
+    folds,
+    needed_acceptance,
+    oracle,
+    outcome,
+)
+from gapbench.analysis.economics.routing_policies import Policies, cluster_draws
+from gapbench.analysis.economics.routing_signals import Signal, both_answered, signals
+from gapbench.analysis.frames import Folders, Runs, read
+from gapbench.errors import ResultsError
+from gapbench.stats import SEED, Difference, paired_difference
+from gapbench.store.json_records import records
+
+DRAWS = 1_000
+TARGET = 0.8
+FEWEST = 20
+"""Tasks below which no threshold is worth choosing."""
+COLUMNS = (
+    "policy", "kind", "quality", "quality_low", "quality_high", "usd_per_task", "usd_per_task_low",
+    "usd_per_task_high", "response_s", "closed_share", "apgr", "apgr_low", "apgr_high", "cpt_50", "cpt_80",
+    "spend_cpt_50", "spend_cpt_80", "delta_ibc_percent", "delta_ibc_low", "delta_ibc_high",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """Policies between two models.
+
+    Attributes:
+        open_model: The cheap one.
+        closed_model: The dear one.
+        frame: See the module's docstring; a swept policy stands at its operating point: the cheapest that recovers
+            ``target`` of the gap on the other folds.
+        curves: Every swept policy at every share.
+        categories: Both models by category.
+        gap: Closed minus open over the shared tasks.
+        n: Shared tasks.
+        needed_acceptance: Share of open answers a free verifier must accept for a cascade to cost less than
+            all-closed. None: a price is unknown.
+        only_open_right: Share of tasks that the open model alone solved: head-room above the closed model.
+        simulated: Whether either side is simulated.
+        warnings: One sentence for each thing that a reader must know.
+    """
+
+    open_model: str
+    closed_model: str
+    frame: pd.DataFrame
+    curves: pd.DataFrame
+    categories: pd.DataFrame
+    gap: Difference
+    n: int
+    needed_acceptance: float | None
+    only_open_right: float
+    simulated: bool
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the interval of the gap leaves out zero."""
+        return self.gap.low > 0 or self.gap.high < 0
+
+    def headline(self) -> str:
+        """Return the finding in one or two sentences."""
+        points = (
+            f"{self.gap.estimate * 100:+.1f} points ({self.gap.low * 100:+.1f} to {self.gap.high * 100:+.1f})"
+        )
+        if not self.resolved:
+            return f"Gap not resolved: {self.closed_model} minus {self.open_model} is {points} over {self.n} tasks."
+        swept = [row for row in records(self.frame) if row["kind"] != "baseline" and row["apgr"] is not None]
+        said = f"{self.closed_model} is {points} against {self.open_model} over {self.n} tasks."
+        if not swept:
+            return said
+        best = max(swept, key=lambda row: float(row["apgr"]))
+        beats = best["apgr_low"] is not None and best["apgr_low"] > 0.5
+        verdict = "better than" if beats else "not distinguishable from"
+        return f"{said} {best['policy']} recovers {best['apgr']:.2f} of the gap on average, {verdict} a random mix (0.50)."
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of ``bench tiers --json``."""
+        return {
+            "schema": 1,
+            "open": self.open_model,
+            "closed": self.closed_model,
+            "n": self.n,
+            "gap": {"points": self.gap.estimate * 100, "low": self.gap.low * 100, "high": self.gap.high * 100,
+                    "resolved": self.resolved},
+            "only_open_right": self.only_open_right,
+            "needed_acceptance": self.needed_acceptance,
+            "policies": records(self.frame),
+            "curves": records(self.curves),
+            "categories": records(self.categories),
+            "warnings": self.warnings,
+            "simulated": self.simulated,
+        }  # fmt: skip
+
+
+def tiers(
+    runs: Runs | Folders,
+    *,
+    open_model: str | None = None,
+    closed_model: str | None = None,
+    verifier_usd: float = 0.0,
+    target: float = TARGET,
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> Tiers:
+    """Return what routers and cascades would have come to.
+
+    Args:
+        runs: Run folders, or what was read from them.
+        open_model: The cheap one. None: the open model that answered best.
+        closed_model: The dear one. None: the closed model that answered best.
+        verifier_usd: What a look at one open answer costs a cascade.
+        target: Share of the gap that the operating point is to recover.
+        draws: Of clusters.
+        seed: Of folds and draws.
+
+    Raises:
+        ResultsError: There is no such pair of models, or too few shared tasks.
+    """
+    read_runs = read(runs)
+    account = bill(read_runs)
+    left, right = _pick(read_runs, "open", open_model), _pick(read_runs, "closed", closed_model)
+    table = both_answered(read_runs, account.usd, left, right)
+    if len(table) < FEWEST:
+        raise ResultsError(
+            f"{left} and {right} both answered {len(table)} tasks with the same prompt; tiers need at least {FEWEST}"
+        )
+    items, names = _items(table)
+    fold = folds(items.cluster, seed)
+    found: list[tuple[str, Kind, Outcome]] = []
+    for signal in [
+        Signal("route by category", "router", category_scores(items, fold)),
+        *signals(read_runs, table),
+    ]:
+        chosen = decisions(signal.score, fold, seed)
+        found.append((signal.policy, signal.kind, outcome(items, chosen, signal.kind, verifier_usd)))
+    gap = paired_difference(items.closed_quality, items.open_quality, items.cluster)
+    judged = Policies(items, fold, cluster_draws(items.cluster, draws, seed), target, resolved=gap.low > 0)
+    fixed = {
+        "all open": np.zeros(len(items), dtype=bool),
+        "all closed": np.ones(len(items), dtype=bool),
+        "best by category": best_by_category(items, fold),
+        "oracle": oracle(items),
+    }
+    rows = [
+        judged.fixed(name, outcome(items, chosen[:, np.newaxis], "router")) for name, chosen in fixed.items()
+    ]
+    rows += [judged.swept(name, kind, result) for name, kind, result in found]
+    means = {side: float(np.mean(getattr(items, f"{side}_usd"))) for side in ("open", "closed")}
+    acceptance = (
+        needed_acceptance(means["open"], means["closed"], verifier_usd) if means["closed"] > 0 else None
+    )
+    known = acceptance is not None and np.isfinite(acceptance)
+    warnings = [line for line in account.warnings if line.startswith((f"{left}:", f"{right}:"))]
+    if gap.high < 0:
+        warnings.append(f"{left} is the better one: there is no gap to recover")
+    warnings += _below_both(rows)
+    if not known:
+        warnings.append("a price is unknown; tiers are compared in calls only")
+    return Tiers(
+        left,
+        right,
+        pd.DataFrame(rows, columns=list(COLUMNS)),
+        _curves(found),
+        _categories(items, names),
+        gap,
+        len(items),
+        acceptance if known else None,
+        float(np.mean(items.open_quality > items.closed_quality)),
+        any(bool(read_runs.model(name).get("simulated")) for name in (left, right)),
+        warnings,
+    )
+
+
+def _below_both(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return why choosing by category may come out below both models, where it did.
+
+    What lies in a fold is missing from the others: where two models are nearly equal in a category, the one that is
+    behind on the other folds is for that reason ahead on this one, and is not picked there.
+    """
+    quality = {row["policy"]: float(row["quality"]) for row in rows}
+    if quality["best by category"] >= min(quality["all open"], quality["all closed"]) - 1e-12:
+        return []
+    return [
+        (
+            "best by category is below both models only because each category's model is picked on the other folds: where two are nearly "
+            "equal, the pick is turned by the tasks that are left out; read it as no gain from choosing by category"
+        )
+    ]
+
+
+def _pick(runs: Runs, weights: str, asked: str | None) -> str:
+    """Return the model asked for, or the best of its kind."""
+    known = [name for name in runs.models if runs.model(name)["weights"] == weights]
+    if asked is not None:
+        if asked not in known:
+            raise ResultsError(
+                f"no {weights} model {asked!r} in these runs; there are: {', '.join(known) or 'none'}"
+            )
+        return asked
+    if not known:
+        raise ResultsError(f"there is no {weights} model in these runs; tiers need one of each")
+    scored = runs.frame[runs.frame["scored"]]
+    means = scored.groupby("model_id", observed=True)["score"].mean()
+    return max(known, key=lambda name: float(means.get(name, -1.0)))
+
+
+def _items(table: pd.DataFrame) -> tuple[Items, list[str]]:
+    category, names = pd.factorize(table["category"])
+    column = {
+        name: table[name].to_numpy(np.float64)
+        for name in table.columns
+        if name.startswith(("open_", "closed_"))
+    }
+    items = Items(
+        open_quality=column["open_score"],
+        closed_quality=column["closed_score"],
+        open_usd=column["open_usd"],
+        closed_usd=column["closed_usd"],
+        open_s=column["open_response_s"],
+        closed_s=column["closed_response_s"],
+        category=category.astype(np.int64),
+        cluster=table["cluster"].to_numpy(np.int64),
+    )
+    return items, [str(name) for name in names]
+
+
+def _curves(found: list[tuple[str, Kind, Outcome]]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                "policy": policy,
+                "kind": kind,
+                "closed_share": result.closed.mean(axis=0),
+                "quality": result.quality.mean(axis=0),
+                "usd_per_task": result.usd.mean(axis=0),
+                "response_s": np.nanmean(result.response_s, axis=0)
+                if np.isfinite(result.response_s).any()
+                else np.nan,
+            }
+        )
+        for policy, kind, result in found
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _categories(items: Items, names: list[str]) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "category": [names[code] for code in items.category],
+            "open_quality": items.open_quality,
+            "closed_quality": items.closed_quality,
+            "only_open_right": (items.open_quality > items.closed_quality).astype(np.float64),
+            "only_closed_right": (items.closed_quality > items.open_quality).astype(np.float64),
+            "open_usd_per_task": items.open_usd,
+            "closed_usd_per_task": items.closed_usd,
+        }
+    )
+    grouped = table.groupby("category", sort=False)
+    means = grouped.mean().reset_index()
+    means.insert(1, "n", grouped.size().to_numpy())
+    return means

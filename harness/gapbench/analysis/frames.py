@@ -1,0 +1,326 @@
+"""Runs as one table: the attempt row, with what is derived from it on reading.
+
+Derived columns, all in seconds unless named otherwise; NaN where an instant did not happen:
+
+=================== =====================================================================================
+``queue_s``          sent minus scheduled: waiting in this client
+``ttft_s``           first text of any channel minus sent
+``answer_ttft_s``    first text of the answer channel minus sent
+``latency_s``        done minus sent
+``response_s``       done minus scheduled: what a user waits, client queue included
+``answer_chars_per_s`` answer characters over latency: a speed that no tokenizer and no chunking bends
+``tpot_s``           time per output token, only where the server counted tokens at each chunk
+``load``             as the cell's name ends: ``c16`` (in flight), ``r4`` (per second), or the load's own name
+``scored``           whether the score counts: final, measured, neither ``infra`` nor ``unscored``
+=================== =====================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from gapbench.errors import ResultsError
+from gapbench.stats import Floats, Ints, dense
+from gapbench.store import read_attempts, read_manifest, runs_in
+
+COLUMNS = (
+    "run_id",
+    "cell_id",
+    "task",
+    "category",
+    "sample_id",
+    "cluster_id",
+    "repeat",
+    "attempt",
+    "final",
+    "phase",
+    "model_id",
+    "runner",
+    "model_asked",
+    "model_served",
+    "weights",
+    "simulated",
+    "prompt_sha256",
+    "params_asked",
+    "params_sent",
+    "params_changes",
+    "image_count",
+    "image_bytes",
+    "image_detail",
+    "load_kind",
+    "load_value",
+    "worker",
+    "service_tier",
+    "started_at",
+    "scheduled_s",
+    "sent_s",
+    "first_token_s",
+    "first_answer_s",
+    "last_token_s",
+    "done_s",
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "reasoning_disclosure",
+    "output_chars",
+    "outcome",
+    "failure_kind",
+    "http_status",
+    "from_cache",
+    "score",
+    "partial",
+)
+"""What the tables need: every column but texts, ids of replies, and the lists of chunks."""
+_CHUNKS = ("chunk_s", "chunk_tokens")
+_CODED = ("sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes")
+
+
+Folders = str | Path | Sequence[str | Path]
+"""A run folder, a folder that holds runs, or several of either."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs read once.
+
+    Attributes:
+        folders: The run folders.
+        manifests: ``run.json`` of each.
+        frame: One row for each attempt, with the derived columns. Calls of judges have phase ``judge``.
+        judgings: ``run.json`` of each judging run inside them; their models are compared with nobody.
+    """
+
+    folders: tuple[Path, ...]
+    manifests: tuple[Mapping[str, Any], ...]
+    frame: pd.DataFrame
+    judgings: tuple[Mapping[str, Any], ...] = ()
+
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        """The final attempts of the measured phase: one row for each request; see :func:`without_tries`."""
+        frame = without_tries(self.frame)
+        return frame[frame["final"] & (frame["phase"] == "measure")]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any row or model was simulated."""
+        told = any(model.get("simulated") for manifest in self.manifests for model in manifest["models"])
+        return bool(told or self.frame["simulated"].any())
+
+    @property
+    def models(self) -> list[str]:
+        """Model ids, in the order of the suites."""
+        ids = [model["id"] for manifest in self.manifests for model in manifest["models"]]
+        return list(dict.fromkeys(ids))
+
+    def model(self, model_id: str) -> Mapping[str, Any]:
+        """Return what the newest manifest says of a model."""
+        for manifest in (*reversed(self.manifests), *self.judgings):
+            for model in manifest["models"]:
+                if model["id"] == model_id:
+                    found: Mapping[str, Any] = model
+                    return found
+        msg = f"no run here has a model {model_id!r}; they have: {', '.join(self.models)}"
+        raise ResultsError(msg)
+
+    @property
+    def categories(self) -> list[str]:
+        """Categories, in the order of the suites."""
+        return list(dict.fromkeys(cell["category"] for cell in self.cells))
+
+    @property
+    def cells(self) -> list[Mapping[str, Any]]:
+        """The cells of all manifests, each with its ``run_id``."""
+        return [
+            {**cell, "run_id": manifest["run_id"]}
+            for manifest in self.manifests
+            for cell in manifest["cells"]
+        ]
+
+
+def read(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str] | None = None) -> Runs:
+    """Return runs as one table; what was read already comes back as it is.
+
+    Args:
+        runs: A run folder, a folder that holds runs (oldest first), or several of either.
+        chunks: Also read when each chunk came, for ``tpot_s``; several times the memory.
+        columns: The columns that will be used, derived ones too; over millions of rows each takes its second. None: all.
+
+    Raises:
+        ResultsError: There is no run, a folder is none, or a newer gapbench wrote it.
+    """
+    if isinstance(runs, Runs):
+        return runs
+    named = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
+    folders = [folder for run in named for folder in _runs_at(run)]
+    if not folders:
+        raise ResultsError("no run was named; `bench list runs` shows those in results/")
+    manifests = tuple(read_manifest(folder) for folder in folders)
+    judging = [folder for run in folders for folder in judging_runs(run)]
+    wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
+    if chunks:
+        wanted |= {*_CHUNKS, "tpot_s"}
+    made = {name: how for name, how in DERIVED.items() if name in wanted}
+    sources = wanted.union(*(how.sources for how in made.values()))
+    stored = [name for name in (*COLUMNS, *_CHUNKS) if name in sources]
+    frame = read_attempts([*folders, *judging], stored, coded=[name for name in _CODED if name in stored])
+    if judging:
+        of_judges = frame["run_id"].isin([folder.name for folder in judging])
+        frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
+    frame = frame.assign(**{name: how.made(frame) for name, how in made.items()})
+    # What was read for the derived columns alone is let go.
+    frame = frame.drop(columns=[name for name in stored if name not in wanted])
+    return Runs(tuple(folders), manifests, frame, tuple(read_manifest(folder) for folder in judging))
+
+
+def shared_models(first: Runs, second: Runs) -> list[str]:
+    """Return the model ids that both have, in the order of the first.
+
+    Raises:
+        ResultsError: There is none.
+    """
+    shared = [name for name in first.models if name in second.models]
+    if not shared:
+        raise ResultsError(
+            f"the runs share no model: {', '.join(first.models)} against {', '.join(second.models)}; "
+            "compare runs of one suite"
+        )
+    return shared
+
+
+def _runs_at(folder: Path) -> list[Path]:
+    """Return the run at a folder, or the runs in it; what is neither comes back, so that reading it says why."""
+    return [folder] if (folder / "run.json").exists() else list(runs_in(folder)) or [folder]
+
+
+def judging_runs(run: Path, kinds: Sequence[str] = ("judge", "arena")) -> list[Path]:
+    """Return the runs inside a run folder in which a judge was asked about its answers."""
+    return sorted(path.parent for kind in kinds for path in run.glob(f"{kind}-*/run.json"))
+
+
+def _latency_s(frame: pd.DataFrame) -> Floats:
+    latency = floats(frame["done_s"]) - floats(frame["sent_s"])
+    # Our own cache answers in no time that a provider could be told by.
+    latency[frame["from_cache"].to_numpy(dtype=bool)] = np.nan
+    return latency
+
+
+def _response_s(frame: pd.DataFrame) -> Floats:
+    response = floats(frame["done_s"]) - floats(frame["scheduled_s"])
+    response[np.isnan(_latency_s(frame))] = np.nan
+    return response
+
+
+def _chars_per_s(frame: pd.DataFrame) -> Floats:
+    latency, chars = _latency_s(frame), floats(frame["output_chars"])
+    known = (latency > 0) & (chars > 0)
+    speed: Floats = np.divide(chars, latency, out=np.full(len(frame), np.nan), where=known)
+    return speed
+
+
+class _Derived(NamedTuple):
+    """A derived column: how it is made, and what of."""
+
+    made: Callable[[pd.DataFrame], Any]
+    sources: tuple[str, ...]
+
+
+def _between(start: str, end: str) -> _Derived:
+    return _Derived(lambda frame: floats(frame[end]) - floats(frame[start]), (start, end))
+
+
+def without_tries(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a comparison is made of: without the tries of a search, unless there is nothing else.
+
+    A search overloads a server on purpose, and each model at rates of its own.
+    """
+    tries = (frame["load_kind"] == "search").to_numpy()
+    return frame[~tries] if tries.any() and not tries.all() else frame
+
+
+def _load(frame: pd.DataFrame) -> pd.Series[Any]:
+    """Return each row's load as its cell's name ends; cells are few, so each is split once."""
+    ends = {cell_id: load_of(str(cell_id)) for cell_id in frame["cell_id"].unique()}
+    labels: pd.Series[Any] = frame["cell_id"].map(ends).astype("category")
+    return labels
+
+
+def load_of(cell_id: str) -> str:
+    """Return the load in a cell's name: ``c16`` of ``model|task|c16``."""
+    return cell_id.rsplit("|", 1)[-1]
+
+
+def _scored(frame: pd.DataFrame) -> pd.Series[bool]:
+    counted: pd.Series[bool] = (
+        frame["final"]
+        & (frame["phase"] == "measure")
+        & ~frame["outcome"].isin(["infra", "unscored"])
+        & frame["score"].notna()
+    )
+    return counted
+
+
+def _tpot_s(frame: pd.DataFrame) -> Floats:
+    """Return seconds per output token between the first and the last chunk that counted tokens."""
+    found = np.full(len(frame), np.nan)
+    pairs = zip(frame["chunk_s"], frame["chunk_tokens"], strict=True)
+    for row, (times, tokens) in enumerate(pairs):
+        if tokens is not None and not np.isscalar(tokens) and len(tokens) == len(times) > 1:
+            made = tokens[-1] - tokens[0]
+            if made > 0:
+                found[row] = (times[-1] - times[0]) / made
+    return found
+
+
+_LATENCY = ("sent_s", "done_s", "from_cache")
+DERIVED: Mapping[str, _Derived] = {
+    "queue_s": _between("scheduled_s", "sent_s"),
+    "ttft_s": _between("sent_s", "first_token_s"),
+    "answer_ttft_s": _between("sent_s", "first_answer_s"),
+    "latency_s": _Derived(_latency_s, _LATENCY),
+    "response_s": _Derived(_response_s, ("scheduled_s", *_LATENCY)),
+    "answer_chars_per_s": _Derived(_chars_per_s, ("output_chars", *_LATENCY)),
+    "load": _Derived(_load, ("cell_id",)),
+    "scored": _Derived(_scored, ("final", "phase", "outcome", "score")),
+    "tpot_s": _Derived(_tpot_s, _CHUNKS),
+}
+"""The derived columns; see the module's docstring. ``tpot_s`` only where the chunks are read."""
+
+
+def codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
+    """Return one dense integer for each distinct combination of ``columns``."""
+    combined: Ints = np.zeros(len(frame), dtype=np.int32)
+    for column in columns:
+        code, kinds = pd.factorize(frame[column])
+        if len(kinds) == 1 and code.min() == 0:
+            continue  # The same everywhere tells no rows apart.
+        wide = combined.astype(np.int64)
+        wide *= len(kinds) + 1
+        wide += code
+        combined = dense(wide)
+    return combined
+
+
+def floats(series: pd.Series[Any]) -> Floats:
+    """Return a column as 64-bit floats, unknown as NaN."""
+    values: Floats = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
+
+
+def groups(frame: pd.DataFrame, columns: Sequence[str]) -> list[Ints]:
+    """Return the row numbers of each distinct combination of ``columns``, unknown values included."""
+    if frame.empty:
+        return []
+    code = codes(frame, columns)
+    order = np.argsort(code, kind="stable")
+    return list(np.split(order, np.flatnonzero(np.diff(code[order])) + 1))

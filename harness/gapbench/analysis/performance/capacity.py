@@ -1,0 +1,329 @@
+"""What a server can take: each load level held against a service level, and the highest rate that keeps it.
+
+Works on any run with rates (a sweep, a search, single cells), so a plain sweep can be asked afterwards about any
+limits. Columns of :attr:`Capacity.frame`, one row for each model, task and level; NaN or null is unknown:
+
+======================= ===================================================================================
+``model_id`` ``task``
+``kind``                ``concurrency``, ``adaptive``, ``rate``, ``ramp``, ``replay`` or ``search``
+``offered_rps``         requests per second of the schedule; null under concurrency
+``concurrency``         requests kept in flight; null under a rate
+``cells``               cells pooled here: the level's repetitions
+``requests``            measured requests sent
+``met``                 of these, how many kept every limit in their first attempt
+``attainment``          ``met`` / ``requests``
+``attainment_low``      lower bound of it: Wilson's one-sided 95 % bound, or that of the mean over the
+                        repetitions where these spread more than chance would have them
+``passed``              whether ``attainment`` reaches the service level's
+``certain``             whether ``attainment_low`` does
+``goodput_rps``         ``offered_rps`` x ``attainment``; null under concurrency
+``window_s``            seconds of steady window behind the next three, see :mod:`gapbench.analysis.performance.steady_state`
+``completed_rps``       answers completed per second of the window
+``input_tokens_per_s`` ``output_tokens_per_s``  tokens that were taken and written in the window, per second
+``ttft_p50_s`` ``ttft_p95_s`` ``ttft_p99_s``  from the schedule, failures left out
+``inter_chunk_p50_s`` ``inter_chunk_p95_s`` ``inter_chunk_p99_s``  over all gaps between chunks
+``response_p50_s`` ``response_p95_s`` ``response_p99_s``  from the schedule
+``input_tokens`` ``output_tokens``  means over answers that reported them
+``cached_share``        share of the input tokens that a cache answered; null: not reported
+``failures``            measured requests without an answer
+``invalid``             why the level's times are this client's and not the server's; null: they are not
+======================= ===================================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.frames import Runs, floats, read
+from gapbench.analysis.performance.client_limits import client_limits
+from gapbench.analysis.performance.steady_state import throughput
+from gapbench.stats import Floats, Level, attained_low, crossing
+from gapbench.store.json_records import records
+from gapbench.values.slo import Slo
+
+OPEN_LOOP = ("rate", "search")
+"""Kinds whose value is a steady rate; a ramp and a replay have none."""
+_QUANTILES = (0.5, 0.95, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The highest rate of one model on one task that keeps the service level (M3 of the economics reference).
+
+    Attributes:
+        model_id: The model.
+        task: The task.
+        rate_rps: Where attainment falls through its target, between the last level that passed and the first that
+            failed, on the logarithm of the rate. None: no level passed, or none failed.
+        low_rps: Highest level whose lower bound still keeps the target, all levels below it passing too. None: none
+            does.
+        tested_rps: Highest level tested.
+        output_tokens_per_s: At ``rate_rps``, between the same two levels (T* of the reference). None with it, or
+            where tokens were not reported.
+        input_tokens_per_s: The same of prompt tokens.
+        words: The rate for a table: ``12.3/s (at least 11.0/s)``, ``>= 64/s, the highest tested`` or
+            ``< 1/s, the lowest tested``.
+    """
+
+    model_id: str
+    task: str
+    rate_rps: float | None
+    low_rps: float | None
+    tested_rps: float
+    output_tokens_per_s: float | None
+    input_tokens_per_s: float | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Load levels and what they say about a service level.
+
+    Attributes:
+        slo: The limits held against.
+        frame: See the module's docstring; in the order of model, task and level.
+        rates: One for each model and task that has rates.
+        simulated: Whether any row is simulated.
+        warnings: One sentence for each thing that a reader must know.
+    """
+
+    slo: Slo
+    frame: pd.DataFrame
+    rates: tuple[Rate, ...]
+    simulated: bool
+    warnings: list[str] = field(default_factory=list)
+
+    def rate(self, model_id: str, task: str) -> Rate | None:
+        """Return the rate of one model on one task; None: it was never sent at a rate."""
+        return next((rate for rate in self.rates if (rate.model_id, rate.task) == (model_id, task)), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of ``bench capacity --json``."""
+        return {
+            "schema": 1,
+            "slo": self.slo.as_json(),
+            "rates": [{name: getattr(rate, name) for name in Rate.__slots__} for rate in self.rates],
+            "levels": records(self.frame),
+            "warnings": self.warnings,
+            "simulated": self.simulated,
+        }
+
+
+def capacity(runs: Runs | Sequence[Path], slo: Slo) -> Capacity:
+    """Return what runs say about the highest rate at which a service level is kept.
+
+    Args:
+        runs: Run folders, or what was read from them.
+        slo: The limits.
+
+    Raises:
+        ResultsError: A folder is no run.
+    """
+    read_runs = read(runs)
+    if "chunk_s" not in read_runs.frame:
+        read_runs = read(read_runs.folders, chunks=True)
+    frame = read_runs.frame.reset_index(drop=True)
+    done = throughput(frame, read_runs.folders)
+    limits = client_limits(read_runs)
+    requests = measured(frame)
+    requests = requests.assign(kept=keeps(requests, slo))
+    level = ["model_id", "task", "load_kind", "load_value"]
+    rows: list[dict[str, Any]] = []
+    for (model_id, task, kind, _), part in requests.groupby(level, observed=True, sort=False):
+        names = part[["run_id", "cell_id"]].astype(str).drop_duplicates()
+        cells = [tuple(name) for name in names.itertuples(index=False, name=None)]
+        value = float(part["load_value"].iloc[0])
+        rate = value if kind in OPEN_LOOP else None
+        rows.append(
+            {
+                "model_id": str(model_id),
+                "task": str(task),
+                "kind": str(kind),
+                "offered_rps": rate,
+                "concurrency": value if kind in {"concurrency", "adaptive"} else None,
+                "cells": len(cells),
+                **_attained(part, slo, rate),
+                **_speed(done.loc[cells]),
+                **_times(part),
+                "invalid": "; ".join(dict.fromkeys(said for cell in cells if (said := limits.get(cell))))
+                or None,
+            }
+        )
+    table = pd.DataFrame(rows, columns=None if rows else [*level, "kind"])
+    if rows:
+        table = table.sort_values(
+            ["model_id", "task", "offered_rps", "concurrency"], kind="stable", na_position="last"
+        )
+        table = table.reset_index(drop=True)
+    return Capacity(slo, table, tuple(_rates(table, slo)), read_runs.simulated, _warnings(table))
+
+
+def measured(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each measured request, its times counted from the first attempt's place in the schedule."""
+    key = ["run_id", "cell_id", "sample_id", "repeat"]
+    rows = frame[frame["phase"] == "measure"]
+    finals = rows[rows["final"]]
+    first = rows[rows["attempt"] == 1].set_index(key)["scheduled_s"]
+    again = (finals["attempt"] > 1).to_numpy()
+    due_s = finals["scheduled_s"].to_numpy(np.float64, copy=True)
+    if again.any():
+        due_s[again] = [
+            first.get(name, np.nan) for name in finals[again][key].itertuples(index=False, name=None)
+        ]
+    return finals.assign(due_s=due_s)
+
+
+def keeps(requests: pd.DataFrame, slo: Slo) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which requests kept every limit.
+
+    Args:
+        requests: As :func:`measured` gives, with ``chunk_s`` where gaps are limited.
+        slo: The limits.
+    """
+    good = (requests["outcome"] != "infra").to_numpy() & (requests["attempt"] == 1).to_numpy()
+    due_s = requests["due_s"].to_numpy(np.float64)
+    for limit_s, name in (
+        (slo.ttft_s, "first_token_s"),
+        (slo.answer_ttft_s, "first_answer_s"),
+        (slo.response_s, "done_s"),
+    ):
+        if limit_s is not None:
+            with np.errstate(invalid="ignore"):
+                # An instant that never came is no number, and no number is within a limit.
+                good = good & (floats(requests[name]) - due_s <= limit_s)
+    if slo.inter_chunk_s is not None:
+        slowest = np.array([_gap_s(times, slo.percentile) for times in requests["chunk_s"]], dtype=np.float64)
+        good = good & (slowest <= slo.inter_chunk_s)
+    kept: np.ndarray[Any, np.dtype[np.bool_]] = good
+    return kept
+
+
+def _gap_s(times: Any, share: float) -> float:
+    """Return a percentile of one request's gaps; 0 where it has none: a reply in one piece cannot stall."""
+    gaps = np.diff(np.asarray(times, dtype=np.float64))
+    return float(np.quantile(gaps, share)) if len(gaps) else 0.0
+
+
+def _attained(part: pd.DataFrame, slo: Slo, rate: float | None) -> dict[str, Any]:
+    by_cell = part.groupby(["run_id", "cell_id"], observed=True)["kept"].agg(["sum", "size"])
+    met, sent = int(by_cell["sum"].sum()), len(part)
+    low = attained_low(by_cell["sum"].tolist(), by_cell["size"].tolist())
+    share = met / sent
+    return {
+        "requests": sent,
+        "met": met,
+        "attainment": share,
+        "attainment_low": low,
+        "passed": share >= slo.attainment,
+        "certain": low is not None and low >= slo.attainment,
+        "goodput_rps": None if rate is None else rate * share,
+        "failures": int((part["outcome"] == "infra").sum()),
+    }
+
+
+def _speed(cells: pd.DataFrame) -> dict[str, Any]:
+    window_s = float(cells["window_s"].sum())
+    names = (
+        ("completed_rps", "completed"),
+        ("input_tokens_per_s", "input_tokens"),
+        ("output_tokens_per_s", "output_tokens"),
+    )
+    speeds = {
+        name: float(cells[column].to_numpy().sum()) / window_s if window_s else None for name, column in names
+    }
+    return {"window_s": window_s or None, **speeds}
+
+
+def _times(part: pd.DataFrame) -> dict[str, Any]:
+    answered = part[part["outcome"] != "infra"]
+    due_s = answered["due_s"].to_numpy(np.float64)
+    gaps = [np.diff(np.asarray(times, dtype=np.float64)) for times in answered["chunk_s"]]
+    row: dict[str, Any] = {}
+    for name, values in (
+        ("ttft", floats(answered["first_token_s"]) - due_s),
+        ("inter_chunk", np.concatenate([*gaps, np.empty(0)])),
+        ("response", floats(answered["done_s"]) - due_s),
+    ):
+        row.update({f"{name}_p{share * 100:.0f}_s": _quantile(values, share) for share in _QUANTILES})
+    for name in ("input_tokens", "output_tokens"):
+        known = answered[name].dropna()
+        row[name] = float(known.mean()) if len(known) else None
+    cached = answered[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
+    row["cached_share"] = (
+        cached["cached_input_tokens"] / cached["input_tokens"] if cached["input_tokens"] else None
+    )
+    return row
+
+
+def _quantile(values: Floats, share: float) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(np.quantile(known, share)) if len(known) else None
+
+
+def _rates(table: pd.DataFrame, slo: Slo) -> list[Rate]:
+    if table.empty:
+        return []
+    open_loop = table[table["offered_rps"].notna()]
+    return [
+        _rate(str(model_id), str(task), part.sort_values("offered_rps"), slo)
+        for (model_id, task), part in open_loop.groupby(["model_id", "task"], sort=False)
+    ]
+
+
+def _rate(model_id: str, task: str, levels: pd.DataFrame, slo: Slo) -> Rate:
+    """Return the rate by M3: between the last level that passed and the first that failed."""
+    tried = [
+        Level(*map(float, row))
+        for row in levels[["offered_rps", "attainment", "attainment_low"]].itertuples(index=False, name=None)
+    ]
+    found = crossing(tried, slo.attainment)
+    speeds: dict[str, float | None] = dict.fromkeys(("output_tokens_per_s", "input_tokens_per_s"))
+    if found.below is not None:
+        below, above = levels.iloc[found.below], levels.iloc[found.below + 1]
+        speeds = {name: _between(below, above, name, found.part) for name in speeds}
+    return Rate(
+        model_id=model_id,
+        task=task,
+        rate_rps=found.rate_rps,
+        low_rps=found.low_rps,
+        tested_rps=tried[-1].rate_rps,
+        **speeds,
+        words=found.words,
+    )
+
+
+def _between(below: pd.Series[Any], above: pd.Series[Any], name: str, part: float) -> float | None:
+    low, high = float(below[name]), float(above[name])
+    found = low + part * (high - low)
+    return None if math.isnan(found) else found
+
+
+def _warnings(table: pd.DataFrame) -> list[str]:
+    if table.empty:
+        return []
+    said: list[str] = []
+    for name, words in (
+        ("invalid", "this client was the limit"),
+        ("unsure", "too few requests to be sure of it"),
+    ):
+        marked = table["invalid"].notna() if name == "invalid" else table["passed"] & ~table["certain"]
+        for (model_id, task), part in table[marked].groupby(["model_id", "task"], sort=False):
+            rows = part.to_dict("records")
+            why = f" ({_level(rows[0])}: {rows[0]['invalid']})" if name == "invalid" else ""
+            said.append(f"{model_id} on {task} at {', '.join(map(_level, rows))}: {words}{why}")
+    return said
+
+
+def _level(row: Any) -> str:
+    rate = row["offered_rps"]
+    if rate is not None and not math.isnan(rate):
+        return f"{rate:.3g}/s"
+    at_once = row["concurrency"]
+    return str(row["kind"]) if at_once is None or math.isnan(at_once) else f"{at_once:g} in flight"

@@ -1,0 +1,169 @@
+"""The steady window of each cell, and what was done in it: attributed by time, not by whole requests.
+
+A request that began in the warm-up may write most of its tokens in the window, and one that began in the window
+may write them when the cell is already draining. So tokens count where their chunk arrived: the counts of
+:func:`throughput` are of events whose instant lies in the window, whichever request they belong to.
+
+The window of a rate begins with the first measured request's place in the schedule and ends with the last one's.
+Under concurrency it begins when the first measured request is sent and ends when the first worker has none left to
+send, since fewer are in flight from then on. A window shorter than a reply takes holds no steady state and counts as
+none. A resumed cell has one window for each stretch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.frames import codes, floats
+from gapbench.stats import Floats, Ints
+from gapbench.store import read_straddling
+
+_KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+_NEEDED = [
+    *_KEY, "started_at", "phase", "worker", "load_kind", "outcome", "scheduled_s", "first_token_s", "last_token_s",
+    "done_s", "input_tokens", "output_tokens",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """The steady windows of a frame of attempts.
+
+    Attributes:
+        code: Of each row, which stretch it belongs to.
+        start_s: By stretch, where its window begins, on the cell's clock. NaN: it has none.
+        end_s: By stretch, where it ends.
+    """
+
+    code: Ints
+    start_s: Floats
+    end_s: Floats
+
+    @property
+    def length_s(self) -> Floats:
+        """By stretch; NaN where it has no window."""
+        return self.end_s - self.start_s
+
+
+def stretches(frame: pd.DataFrame) -> Stretches:
+    """Return the windows of a frame with ``cell_id``, ``started_at``, ``phase``, ``worker`` and the sending times."""
+    code = codes(frame, ["run_id", "cell_id", "started_at"])
+    count = int(code.max()) + 1 if len(code) else 0
+    scheduled = frame["scheduled_s"].to_numpy(np.float64)
+    first = frame["attempt"].to_numpy() == 1
+    # An imported row has no place in any schedule.
+    measured = (frame["phase"] == "measure").to_numpy() & first & ~np.isnan(scheduled)
+    start_s = np.full(count, np.inf)
+    np.minimum.at(start_s, code[measured], scheduled[measured])
+    workers = frame["worker"].to_numpy(np.int64)
+    slot = code * (int(workers.max()) + 1 if len(workers) else 1) + workers
+    last_s = np.full(int(slot.max()) + 1 if len(slot) else 0, -np.inf)
+    np.maximum.at(last_s, slot[measured], scheduled[measured])
+    concurrent = frame["load_kind"].isin(["concurrency", "adaptive"]).to_numpy()
+    # Under a rate the last request of all ends the window; under concurrency the first worker that runs dry.
+    end_s = np.full(count, -np.inf)
+    np.maximum.at(end_s, code[measured], scheduled[measured])
+    dry = np.full(count, np.inf)
+    chosen = measured & concurrent
+    np.minimum.at(dry, code[chosen], last_s[slot[chosen]])
+    end_s = np.minimum(end_s, dry)
+    done = measured & (frame["outcome"] != "infra").to_numpy()
+    took_s = frame["done_s"].to_numpy(np.float64) - scheduled
+    replies = np.bincount(code[done], minlength=count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reply_s = np.bincount(code[done], took_s[done], minlength=count) / replies
+    empty = ~(end_s - start_s >= np.nan_to_num(reply_s)) | ~(end_s > start_s)
+    start_s[empty], end_s[empty] = np.nan, np.nan
+    return Stretches(code, start_s, end_s)
+
+
+def throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
+    """Return what each cell did in its steady window, indexed by ``run_id`` and ``cell_id``.
+
+    Columns: ``window_s`` (0: none), ``completed`` (answers that became complete in it), ``input_tokens`` (of prompts
+    whose first token came in it), ``output_tokens`` (that arrived in it; a reply without counts at each chunk has its
+    tokens spread evenly over its chunks). NaN tokens: an answered request did not report its count.
+
+    Args:
+        frame: Every attempt of the cells, warm-up and retries included, as :func:`gapbench.analysis.frames.read` gives.
+        folders: Where the chunks of requests that straddle an edge are read from.
+    """
+    # Calls of judges are no load on the model.
+    frame = frame[_NEEDED][(frame["phase"] != "judge").to_numpy()]
+    found = stretches(frame)
+    code = found.code
+    start_s, end_s = found.start_s[code], found.end_s[code]
+    answered = (frame["outcome"] != "infra").to_numpy()
+    first_s, last_s, done_s = (floats(frame[name]) for name in ("first_token_s", "last_token_s", "done_s"))
+    tokens = floats(frame["output_tokens"])
+    inside = (first_s >= start_s) & (last_s < end_s)
+    outside = (last_s < start_s) | (first_s >= end_s) | np.isnan(first_s) | np.isnan(start_s)
+    share = np.where(inside, 1.0, 0.0)
+    across = ~inside & ~outside & answered
+    if across.any():
+        share[across] = _shares(frame[across], start_s[across], end_s[across], folders)
+    written = np.where(answered & (share > 0), tokens * share, 0.0)
+    taken = answered & (first_s >= start_s) & (first_s < end_s)
+    cell = codes(frame, ["run_id", "cell_id"])
+    completed = answered & (done_s >= start_s) & (done_s < end_s)
+    prompts = np.where(taken, floats(frame["input_tokens"]), 0.0)
+    cells, where = np.unique(cell, return_index=True)
+    stretch, first_of = np.unique(code, return_index=True)
+    length_s = np.nan_to_num(found.length_s)[stretch]
+    names = [frame[name].iloc[where].astype(str).to_numpy() for name in ("run_id", "cell_id")]
+    # Plain sums, so that one unknown count makes the total unknown.
+    return pd.DataFrame(
+        {
+            "window_s": np.bincount(cell[first_of], length_s, len(cells)),
+            "completed": np.bincount(cell, completed, len(cells)).astype(np.int64),
+            "input_tokens": np.bincount(cell, prompts, len(cells)),
+            "output_tokens": np.bincount(cell, written, len(cells)),
+        },
+        index=pd.MultiIndex.from_arrays(names, names=["run_id", "cell_id"]),
+    )
+
+
+def _shares(across: pd.DataFrame, start_s: Floats, end_s: Floats, folders: Sequence[Path]) -> Floats:
+    """Return the share of each straddling request's tokens that arrived in its window."""
+    edges: dict[tuple[str, str], set[float]] = {}
+    names = zip(across["run_id"].astype(str), across["cell_id"].astype(str), start_s, end_s, strict=True)
+    for run_id, cell_id, low_s, high_s in names:
+        edges.setdefault((run_id, cell_id), set()).update((float(low_s), float(high_s)))
+    rows = read_straddling(folders, {key: sorted(instants) for key, instants in edges.items()})
+    chunks: Mapping[tuple[Any, ...], tuple[Any, Any]] = {
+        key: (times, counts)
+        for *key_parts, times, counts in rows[[*_KEY, "chunk_s", "chunk_tokens"]].itertuples(index=False)
+        if (key := tuple(key_parts))
+    }
+    keys = across[_KEY].astype({"run_id": str, "cell_id": str}).itertuples(index=False, name=None)
+    return np.array(
+        [
+            share_within(*chunks[key], low_s, high_s)
+            for key, low_s, high_s in zip(keys, start_s, end_s, strict=True)
+        ],
+        dtype=np.float64,
+    )
+
+
+def share_within(times: Any, counts: Any, start_s: float, end_s: float) -> float:
+    """Return the share of a reply's tokens that arrived from ``start_s`` until before ``end_s``.
+
+    Args:
+        times: When each chunk came.
+        counts: Output tokens so far at each chunk; None or NaN: not told, each chunk counts alike.
+        start_s: Edge.
+        end_s: Edge.
+    """
+    at_s = np.asarray(times, dtype=np.float64)
+    within = (at_s >= start_s) & (at_s < end_s)
+    if counts is None or np.isscalar(counts) or len(counts) != len(at_s):
+        return float(within.mean()) if len(at_s) else 0.0
+    made = np.diff(np.asarray(counts, dtype=np.float64), prepend=0.0)
+    total = float(made.sum())
+    return float(made[within].sum()) / total if total > 0 else float(within.mean())

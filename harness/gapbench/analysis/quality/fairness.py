@@ -1,0 +1,251 @@
+"""What differs between two sides beside the model: each broken condition as one plain sentence."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.frames import Runs
+from gapbench.analysis.quality.model_pairs import Pairs
+
+Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+_FEW = 100_000
+SHARE_POINTS = 2.0
+"""Difference in truncation, refusal or failure that is named, in points."""
+_SETTINGS = ("max_tokens", "reasoning", "temperature", "top_p")
+_NEEDED = [
+    "model_id",
+    "final",
+    "phase",
+    "task",
+    "params_asked",
+    "params_sent",
+    "params_changes",
+    "image_count",
+    "image_bytes",
+    "image_detail",
+    "reasoning_disclosure",
+    "reasoning_tokens",
+    "outcome",
+    "started_at",
+    "load",
+]
+FAIRNESS_COLUMNS = (*_NEEDED, "prompt_sha256")
+"""Columns of the runs' frame that are used here."""
+_RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
+
+
+def fairness(runs: Runs, pairs: Mapping[tuple[str, str], Pairs]) -> list[str]:
+    """Return the broken conditions of the compared pairs; [] when none is.
+
+    Args:
+        runs: The runs.
+        pairs: By (closed model, open model).
+    """
+    models = list(dict.fromkeys(name for names in pairs for name in names))
+    frame = runs.frame[_NEEDED]
+    measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
+    parts = {name: frame[measured & (frame["model_id"] == name).to_numpy()] for name in models}
+    asked = {name: _asked(part) for name, part in parts.items()}
+    said: list[str] = []
+    for name in models:
+        said += _changes(name, parts[name])
+    for (one, other), shared in pairs.items():
+        said += _prompts(one, other, shared)
+        said += _settings(one, other, asked[one], asked[other])
+        said += _images(one, other, parts[one], parts[other])
+        said += _disclosure(one, other, parts[one], parts[other])
+        said += _shares(one, other, parts[one], parts[other])
+        said += _dates(one, other, parts[one], parts[other])
+        said += _loads(one, other, parts[one], parts[other])
+    return list(dict.fromkeys(said))
+
+
+def conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what each model was asked under, so that a reader can compare for himself.
+
+    Fields: ``model``, ``weights``, ``requests``, ``prompts`` (a fingerprint of all its prompts' hashes:
+    equal where two models were sent the same, as often), ``images`` (``count``, ``bytes`` on average,
+    ``detail``), ``asked`` (by setting, the values asked for), ``changed`` (what the provider's rules dropped
+    or changed), ``truncated`` ``refused`` ``infra`` (shares), ``reasoning`` (``disclosure``,
+    ``tokens_mean``), ``first_day`` and ``last_day``, ``loads``.
+    """
+    frame = runs.frame[list(FAIRNESS_COLUMNS)]
+    prompts = _hashes(frame["prompt_sha256"])
+    measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
+    rows: list[dict[str, Any]] = []
+    for name in models:
+        part = frame[measured & (frame["model_id"] == name).to_numpy()]
+        images = part[part["image_count"] > 0]
+        tokens = part["reasoning_tokens"].dropna()
+        days = pd.to_datetime(part["started_at"].drop_duplicates(), utc=True).dt.date
+        rows.append(
+            {
+                "model": name,
+                "weights": runs.model(name)["weights"],
+                "requests": len(part),
+                "prompts": _fingerprint(part["prompt_sha256"], prompts),
+                "images": {
+                    "count": int(part["image_count"].sum()),
+                    "bytes_mean": float(images["image_bytes"].mean()) if len(images) else None,
+                    "detail": sorted({str(value) for value in images["image_detail"].dropna().unique()}),
+                },
+                "asked": {
+                    key: sorted({value for settings in _asked(part).values() for value in settings[key]})
+                    for key in _SETTINGS
+                },
+                "changed": list(_changes(name, part)),
+                **{
+                    outcome: float((part["outcome"] == outcome).mean()) if len(part) else None
+                    for outcome in ("truncated", "refused", "infra")
+                },
+                "reasoning": {
+                    "disclosure": _most(part["reasoning_disclosure"]),
+                    "tokens_mean": float(tokens.astype(float).mean()) if len(tokens) else None,
+                },
+                "first_day": str(min(days)) if len(days) else None,
+                "last_day": str(max(days)) if len(days) else None,
+                "loads": sorted(str(load) for load in part["load"].unique()),
+            }
+        )
+    return rows
+
+
+def _hashes(prompts: pd.Series[Any]) -> Hashes:
+    """Return 64 bits of each category."""
+    texts = prompts.cat.categories
+    # A few at a time: as Python's own texts they take three times the room.
+    found = [
+        pd.util.hash_array(texts[start : start + _FEW].to_numpy(object), categorize=False)
+        for start in range(0, len(texts), _FEW)
+    ]
+    return np.concatenate([np.empty(0, np.uint64), *found])
+
+
+def _fingerprint(prompts: pd.Series[Any], hashes: Hashes) -> str:
+    """Return 64 bits of all prompts' hashes with how often each was sent, whatever their order."""
+    code = prompts.cat.codes.to_numpy()
+    counts = np.bincount(code[code >= 0], minlength=len(hashes)).astype(np.uint64)
+    with np.errstate(over="ignore"):
+        return f"{int((hashes * counts).sum(dtype=np.uint64)):016x}"
+
+
+def _changes(name: str, part: pd.DataFrame) -> Iterator[str]:
+    """Name what the provider's rules dropped, renamed or changed; a rename alone is no difference."""
+    kinds = part.drop_duplicates(["params_asked", "params_sent"])
+    lines = dict.fromkeys(line for changes in kinds["params_changes"] for line in str(changes).splitlines())
+    for line in lines:
+        if not _RENAMED.search(line):
+            yield f"{name}: {line}."
+
+
+def _prompts(one: str, other: str, shared: Pairs) -> Iterator[str]:
+    total = len(shared.closed.item) + shared.unequal
+    if shared.unequal:
+        yield (
+            f"{one} and {other}: {shared.unequal} of {total} shared requests had different prompts "
+            "and are left out."
+        )
+    alone = [
+        f"{count} only to {name}"
+        for name, count in ((one, shared.only_closed), (other, shared.only_open))
+        if count
+    ]
+    if alone:
+        yield f"{one} and {other}: requests that only one of them was sent are left out: {', '.join(alone)}."
+
+
+def _asked(part: pd.DataFrame) -> dict[str, dict[str, set[str]]]:
+    """Return the settings asked for by task: max_tokens and reasoning, as text."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for row in part.drop_duplicates(["task", "params_asked"])[["task", "params_asked"]].to_dict("records"):
+        params: dict[str, Any] = json.loads(str(row["params_asked"]))
+        settings = found.setdefault(str(row["task"]), {})
+        for key in _SETTINGS:
+            settings.setdefault(key, set()).add(str(params.get(key, "the model's default")))
+    return found
+
+
+def _settings(
+    one: str,
+    other: str,
+    first: Mapping[str, Mapping[str, set[str]]],
+    second: Mapping[str, Mapping[str, set[str]]],
+) -> Iterator[str]:
+    for key in _SETTINGS:
+        differing = [
+            task for task in first if task in second and first[task].get(key) != second[task].get(key)
+        ]
+        if differing:
+            task = differing[0]
+            yield (
+                f"{key} differs: {one} {_join(first[task][key])}, {other} {_join(second[task][key])} "
+                f"({_join(differing)})."
+            )
+
+
+def _images(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+    with_images = [part[part["image_count"] > 0] for part in (first, second)]
+    details = [
+        {"the default" if pd.isna(value) else str(value) for value in part["image_detail"].unique()}
+        for part in with_images
+    ]
+    if details[0] and details[1] and details[0] != details[1]:
+        yield f"image detail differs: {one} {_join(details[0])}, {other} {_join(details[1])}."
+    means = [float(part["image_bytes"].mean()) if len(part) else 0.0 for part in with_images]
+    if min(means) > 0 and max(means) / min(means) > 1.01:
+        yield f"image sizes differ: {one} {means[0]:.0f} bytes on average, {other} {means[1]:.0f}."
+
+
+def _disclosure(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+    shown = [_most(part["reasoning_disclosure"]) for part in (first, second)]
+    if "unknown" not in shown and shown[0] != shown[1]:
+        yield f"reasoning is disclosed differently: {one} {shown[0]}, {other} {shown[1]}."
+    spent = [
+        float(part["reasoning_tokens"].fillna(0).mean()) if len(part) else 0.0 for part in (first, second)
+    ]
+    if min(spent) < 1 <= max(spent):
+        thinker, silent = (one, other) if spent[0] > spent[1] else (other, one)
+        yield f"{thinker} reasons before it answers ({max(spent):.0f} tokens a request) and {silent} does not."
+
+
+def _shares(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+    words = {"truncated": "ran into the token budget", "refused": "were refused", "infra": "got no answer"}
+    for outcome, word in words.items():
+        shares = [
+            float((part["outcome"] == outcome).mean()) * 100 if len(part) else 0.0 for part in (first, second)
+        ]
+        if abs(shares[0] - shares[1]) > SHARE_POINTS:
+            yield f"{shares[0]:.1f} % of requests to {one} {word}, {shares[1]:.1f} % to {other}."
+
+
+def _dates(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+    days = [
+        tuple(pd.to_datetime(part["started_at"].drop_duplicates(), utc=True).dt.date)
+        for part in (first, second)
+    ]
+    if days[0] and days[1]:
+        apart = max((max(days[0]) - min(days[1])).days, (max(days[1]) - min(days[0])).days)
+        if apart > 1:
+            yield f"measured up to {apart} days apart: {one} on {max(days[0])}, {other} on {max(days[1])}."
+
+
+def _loads(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+    loads = [set(part["load"].unique()) for part in (first, second)]
+    if loads[0] != loads[1]:
+        yield f"loads differ: {one} {_join(loads[0])}, {other} {_join(loads[1])}; times do not compare."
+
+
+def _most(column: pd.Series[Any]) -> str:
+    counts = column.astype(str).value_counts()
+    return str(counts.index[0]) if len(counts) else "unknown"
+
+
+def _join(values: Any) -> str:
+    listed = sorted(values)
+    return ", ".join(listed[:4]) + (f" and {len(listed) - 4} more" if len(listed) > 4 else "")

@@ -1,0 +1,326 @@
+"""What each model did: accuracy with its interval, coverage, outcomes, times, tokens and cost.
+
+Columns of :attr:`Summary.frame`. ``level`` says what a row is about; NaN or null is unknown:
+
+===================== ===================================================================================
+``level``             ``cell`` (model, task, load), ``task``, ``category`` or ``model`` (over loads when several, the
+                      tries of a search left out unless there is nothing else)
+``model_id`` ``weights`` ``simulated`` ``category`` ``task`` ``load``
+``planned`` ``done``  requests of the plan, and those with a final attempt; warm-up included
+``n``                 measured requests
+``coverage``          share of ``n`` that is not ``infra``
+``scored``            requests behind ``accuracy``
+``accuracy``          mean score, 0 to 1, with ``accuracy_low`` and ``accuracy_high`` (95 %, clustered Wilson)
+``correct`` ``wrong`` ``unparsed`` ``truncated`` ``refused`` ``infra`` ``unscored``  counts of ``n``
+``ttft_p50_s`` ``ttft_p95_s`` ``response_p50_s`` ``response_p95_s``  with ``_low``, ``_high`` (order statistics)
+``answer_ttft_p50_s`` ``queue_p95_s`` ``answer_chars_per_s_p50``
+``rate_rps``          measured requests over the cells' wall time
+``window_s``          seconds of steady window (:mod:`gapbench.analysis.performance.steady_state`) behind the next three
+``completed_rps`` ``input_tokens_per_s`` ``output_tokens_per_s``  per second of the window, each event where it fell
+``cached_share``      share of input tokens that a cache answered, over answers that said so
+``invalid``           why times are this client's and not the server's (:mod:`gapbench.analysis.performance.client_limits`); null: sound
+``unplanned_cache``   what a cache answered of prompts that were salted to miss it; null: nothing
+``retries``           measured attempts that were followed by another
+``input_tokens`` ``output_tokens`` ``reasoning_tokens``  means over requests that reported them
+``usd_per_task`` ``usd_per_correct``  see :mod:`gapbench.analysis.cost.cost`; models and categories only
+===================== ===================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.cost.cost import ALL, CostTable, cost
+from gapbench.analysis.frames import Folders, Runs, codes, floats, groups, load_of, read, without_tries
+from gapbench.analysis.performance.client_limits import LIMIT_WORDS, cell_notes, client_limits, unplanned_hits
+from gapbench.analysis.performance.steady_state import throughput
+from gapbench.stats import mean_interval, quantile_interval
+from gapbench.store import read_payload
+from gapbench.store.json_records import records
+
+_NEEDED = [
+    "model_id",
+    "category",
+    "task",
+    "load",
+    "final",
+    "phase",
+    "outcome",
+    "scored",
+    "score",
+    "load_kind",
+    "cached_input_tokens",
+    "ttft_s",
+    "response_s",
+    "answer_ttft_s",
+    "queue_s",
+    "answer_chars_per_s",
+    "input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+]
+OUTCOMES = ("correct", "wrong", "unparsed", "truncated", "refused", "infra", "unscored")
+LEVELS: Mapping[str, tuple[str, ...]] = {
+    "model": ("model_id",),
+    "category": ("model_id", "category"),
+    "task": ("model_id", "category", "task"),
+    "cell": ("model_id", "category", "task", "load"),
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One row for each cell, task, category and model.
+
+    Attributes:
+        frame: See the module's docstring.
+        simulated: Whether any row is simulated.
+        warnings: One sentence for each thing that a reader must know.
+    """
+
+    frame: pd.DataFrame
+    simulated: bool
+    warnings: list[str] = field(default_factory=list)
+
+    def level(self, level: str) -> pd.DataFrame:
+        """Return the rows of one level."""
+        return self.frame[self.frame["level"] == level].reset_index(drop=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the shape of ``bench report --json``."""
+        return {
+            "schema": 1,
+            "rows": records(self.frame),
+            "warnings": self.warnings,
+            "simulated": self.simulated,
+        }
+
+
+def summarize(runs: Runs | Folders, costs: CostTable | None = None) -> Summary:
+    """Return the summary of runs.
+
+    Args:
+        runs: Run folders, or what was read from them.
+        costs: What :func:`cost` gave, when it is at hand.
+
+    Raises:
+        ResultsError: A folder is no run.
+    """
+    read_runs = read(runs)
+    table = cost(read_runs) if costs is None else costs
+    cells = _cells(read_runs)
+    every = read_runs.frame[_NEEDED]
+    every = every.assign(cluster=codes(read_runs.frame, ["task", "cluster_id"]))
+    rows: list[dict[str, Any]] = []
+    for level, by in LEVELS.items():
+        columns = list(by)
+        frame, shown = (every, cells) if level == "cell" else (without_tries(every), without_tries(cells))
+        places = {
+            tuple(str(frame[name].iloc[int(rows_[0])]) for name in columns): rows_
+            for rows_ in groups(frame, columns)
+        }
+        for key, planned in shown.groupby(columns, sort=False):
+            names = tuple(map(str, key))
+            part = frame.iloc[places.get(names, slice(0))]
+            row = {"level": level, **_figures(part, planned)}
+            row.update(dict.fromkeys(("category", "task", "load")), **dict(zip(columns, names, strict=True)))
+            row.update(_facts(read_runs, names[0]), **_cost(table, row))
+            rows.append(row)
+    head = ["level", "model_id", "weights", "simulated", "category", "task", "load"]
+    summary = pd.DataFrame(rows)
+    summary = summary[[*head, *(name for name in summary.columns if name not in head)]]
+    return Summary(summary, read_runs.simulated, [*_warnings(read_runs, cells), *table.warnings])
+
+
+def _cells(runs: Runs) -> pd.DataFrame:
+    """Return the planned cells, so that one that never began is a row too, with what each did in its window."""
+    limits, hits = client_limits(runs), unplanned_hits(runs)
+    done: dict[Any, Any] = throughput(runs.frame, runs.folders).to_dict("index")
+    nothing: dict[str, Any] = {"window_s": 0.0, "completed": 0, "input_tokens": 0.0, "output_tokens": 0.0}
+    rows = []
+    for cell in runs.cells:
+        key = (str(cell["run_id"]), str(cell["cell_id"]))
+        rows.append(
+            {
+                "run_id": key[0],
+                "cell_id": key[1],
+                "model_id": cell["model_id"],
+                "category": cell["category"],
+                "task": cell["task"],
+                "load": load_of(key[1]),
+                "load_kind": cell["load_kind"],
+                "planned": cell["planned"],
+                "wall_s": cell.get("wall_s"),
+                **done.get(key, nothing),
+                "invalid": limits.get(key),
+                "unplanned_cache": hits.get(key),
+            }
+        )
+    columns = [
+        "run_id",
+        "cell_id",
+        "model_id",
+        "category",
+        "task",
+        "load",
+        "load_kind",
+        "planned",
+        "wall_s",
+        *nothing,
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "invalid", "unplanned_cache"])
+
+
+def _window(planned: pd.DataFrame) -> dict[str, Any]:
+    """Return the throughput over the windows of some cells, and what is said against them."""
+    window_s = float(planned["window_s"].sum())
+    row: dict[str, Any] = {"window_s": window_s or None}
+    names = ("completed_rps", "input_tokens_per_s", "output_tokens_per_s")
+    for name, column in zip(names, ("completed", "input_tokens", "output_tokens"), strict=True):
+        # A plain sum, so that one unknown count makes the whole unknown.
+        row[name] = float(planned[column].to_numpy(np.float64).sum()) / window_s if window_s else None
+    for name in ("invalid", "unplanned_cache"):
+        said = planned[planned[name].notna()]
+        row[name] = None
+        if len(planned) == 1 and len(said):
+            row[name] = str(said[name].iloc[0])
+        elif len(said):
+            row[name] = "; ".join(
+                f"{one['load']}: {one[name]}" for one in said.drop_duplicates("load").to_dict("records")
+            )
+    return row
+
+
+def _facts(runs: Runs, model_id: str) -> dict[str, Any]:
+    model = runs.model(model_id)
+    return {"weights": model["weights"], "simulated": bool(model.get("simulated"))}
+
+
+def _figures(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
+    finals = part[part["final"]]
+    measured = finals[finals["phase"] == "measure"]
+    n = len(measured)
+    counts = measured["outcome"].value_counts()
+    outcomes = {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
+    scored = measured[measured["scored"]]
+    scores = floats(scored["score"])
+    low, high = mean_interval(scores, scored["cluster"].to_numpy())
+    wall = planned["wall_s"].astype(float)
+    wall_s = float(wall.sum()) if wall.notna().all() else None
+    row: dict[str, Any] = {
+        "planned": int(planned["planned"].sum()),
+        "done": len(finals),
+        "n": n,
+        "coverage": 1 - outcomes["infra"] / n if n else None,
+        "scored": len(scored),
+        "accuracy": float(scores.mean()) if len(scores) else None,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        **outcomes,
+    }
+    for name in ("ttft", "response"):
+        row.update(_quantiles(floats(measured[f"{name}_s"]), name))
+    row.update(
+        answer_ttft_p50_s=_quantile(floats(measured["answer_ttft_s"]), 0.5),
+        queue_p95_s=_quantile(floats(measured["queue_s"]), 0.95),
+        answer_chars_per_s_p50=_quantile(floats(measured["answer_chars_per_s"]), 0.5),
+        rate_rps=n / wall_s if wall_s and n else None,
+        retries=int((~part["final"] & (part["phase"] == "measure")).sum()),
+    )
+    row.update(_window(planned))
+    cached = measured[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
+    asked = float(cached["input_tokens"])
+    row["cached_share"] = float(cached["cached_input_tokens"]) / asked if asked else None
+    for name in ("input_tokens", "output_tokens", "reasoning_tokens"):
+        known = measured[name].dropna()
+        row[name] = float(known.mean()) if len(known) else None
+    return row
+
+
+def _quantiles(values: np.ndarray[Any, np.dtype[np.float64]], name: str) -> dict[str, Any]:
+    known = values[~np.isnan(values)]
+    row: dict[str, Any] = {}
+    for share in (0.5, 0.95):
+        column = f"{name}_p{share * 100:.0f}_s"
+        low, high = quantile_interval(known, share)
+        row.update({column: _quantile(known, share), f"{column}_low": low, f"{column}_high": high})
+    return row
+
+
+def _quantile(values: np.ndarray[Any, np.dtype[np.float64]], share: float) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(np.quantile(known, share)) if len(known) else None
+
+
+def _cost(table: CostTable, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the cost of a model or category row; a task's and a cell's share are not kept apart."""
+    nothing = {"usd_per_task": None, "usd_per_correct": None}
+    if row["level"] not in {"model", "category"}:
+        return nothing
+    frame = table.frame
+    mine = frame[frame["model_id"] == row["model_id"]]
+    category = row["category"] or (ALL if (mine["category"] == ALL).any() else None)
+    found = mine if category is None else mine[mine["category"] == category]
+    return {key: found[key].iloc[0] for key in nothing} if len(found) else nothing
+
+
+def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
+    said: list[str] = []
+    for manifest in runs.manifests:
+        if manifest["state"] != "complete":
+            why = manifest.get("reason") or manifest["state"]
+            said.append(f"{manifest['run_id']} is not complete ({why}); figures are of what was done")
+        said += [
+            f"{failure['model_id']} failed: {failure['message']}" for failure in manifest.get("failures", [])
+        ]
+    marked = without_tries(cells)
+    for name, words in (("invalid", LIMIT_WORDS), ("unplanned_cache", "cache not planned for")):
+        found = marked[marked[name].notna()]
+        keys = zip(found["run_id"], found["cell_id"], strict=True)
+        said += cell_notes(runs, dict(zip(keys, found[name], strict=True)), words)
+    loads = list(marked["load"].unique())
+    if len(loads) > 1:
+        said.append(f"{len(loads)} loads ({', '.join(loads)}): times over several loads are pooled")
+    return said
+
+
+def failures(runs: Runs | Folders) -> pd.DataFrame:
+    """Return failed attempts by model and kind, most frequent first, with one example of each.
+
+    Columns: ``model_id``, ``failure_kind``, ``http_status``, ``attempts``, ``final`` (requests lost to it),
+    ``simulated``, ``example`` (the failure's message; null where none was kept).
+
+    Raises:
+        ResultsError: A folder is no run.
+    """
+    read_runs = read(runs)
+    frame = read_runs.frame
+    failed = frame[frame["outcome"] == "infra"]
+    columns = ["model_id", "failure_kind", "http_status", "attempts", "final", "simulated", "example"]
+    if failed.empty:
+        return pd.DataFrame(columns=columns)
+    key = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+    texts = read_payload(read_runs.folders, [*key, "error"]).dropna(subset=["error"])
+    for name in ("run_id", "cell_id"):
+        texts[name] = texts[name].astype(str)
+    joined = failed.assign(**{name: failed[name].astype(str) for name in ("run_id", "cell_id")})
+    joined = joined.merge(texts, on=key, how="left")
+    grouped = joined.groupby(
+        ["model_id", "failure_kind", "http_status"], observed=True, dropna=False, sort=False
+    )
+    table = grouped.agg(
+        attempts=("attempt", "size"),
+        final=("final", "sum"),
+        simulated=("simulated", "any"),
+        example=("error", "first"),
+    )
+    return (
+        table.reset_index()
+        .sort_values("attempts", ascending=False, kind="stable")[columns]
+        .reset_index(drop=True)
+    )

@@ -1,0 +1,176 @@
+"""A new run against a baseline: paired differences of the same requests, and what is a regression.
+
+A rule such as ``accuracy<-2pp`` names a metric, a direction, and how much worse is tolerated. It fails when
+the one-sided 95 % bound of the paired difference lies beyond that, that is when a test at 5 % rejects "no
+worse than tolerated"; a difference that noise explains fails nothing, however large it looks. What the
+baseline has and the new run lacks can be judged by no rule, which is said and is no pass.
+
+Columns of :attr:`Comparison.frame`, one row for each model of the baseline and rule, values as the rule's unit has them:
+
+============ ==============================================================================================
+``model_id``  the model, by the name that both runs use
+``metric``    see :data:`gapbench.analysis.regression.threshold.METRICS`
+``rule``      as given
+``base`` ``new``  the metric of both runs over the shared requests
+``change``    new minus base: points for shares, percent of base for the others
+``low`` ``high``  one-sided 95 % bounds of the change (a 90 % interval)
+``limit``     the change tolerated
+``verdict``   ``pass``, ``regression``, or ``unknown`` where a figure is missing, be it of one task and load
+``reason``    which, and why
+``worse_in_sight``  whether the change itself, noise aside, is beyond the limit
+``pairs`` ``clusters``  shared requests behind it, and the sources that they are of (items of one ``cluster_id``)
+``method``    how the bounds were made
+``simulated`` whether either side is
+============ ==============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from gapbench.analysis.frames import Runs, read, shared_models
+from gapbench.analysis.regression.metric_change import change_of
+from gapbench.analysis.regression.run_pairs import Fault, Pairs, Side
+from gapbench.analysis.regression.threshold import Rule
+from gapbench.store.json_records import records
+
+COLUMNS = (
+    "model_id", "metric", "rule", "base", "new", "change", "low", "high", "limit", "unit", "verdict", "reason",
+    "worse_in_sight", "pairs", "clusters", "method", "simulated",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A new run against a baseline.
+
+    Attributes:
+        frame: See the module's docstring.
+        base: Run id of the baseline.
+        new: Run id of the new run.
+        simulated: Whether any row is simulated.
+        holes: What the new run lacks of itself or of the baseline: its end, or the requests of a task and load.
+        warnings: One sentence for each thing that a reader must know.
+    """
+
+    frame: pd.DataFrame
+    base: str
+    new: str
+    simulated: bool
+    holes: list[Fault] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def regressions(self) -> pd.DataFrame:
+        """The rows that fail."""
+        return self.frame[self.frame["verdict"] == "regression"]
+
+    @property
+    def faults(self) -> list[Fault]:
+        """All that could not be checked: the holes, then the rules without a figure."""
+        unknown = records(self.frame[self.frame["verdict"] == "unknown"])
+        return [
+            *self.holes,
+            *(Fault(f"{row['model_id']} {row['rule']}", str(row["reason"])) for row in unknown),
+        ]
+
+    @property
+    def verdict(self) -> Literal["pass", "regression", "broken"]:
+        """``broken`` when no rule failed and something could not be checked, which is no pass."""
+        if len(self.regressions):
+            return "regression"
+        return "broken" if self.faults else "pass"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the shape of ``bench compare --json``."""
+        return {
+            "schema": 1,
+            "base": self.base,
+            "new": self.new,
+            "verdict": self.verdict,
+            "rows": records(self.frame),
+            "faults": [{"where": fault.where, "reason": fault.reason} for fault in self.faults],
+            "warnings": self.warnings,
+            "simulated": self.simulated,
+        }
+
+
+def compare(base: Runs | Sequence[Path], new: Runs | Sequence[Path], rules: Sequence[Rule]) -> Comparison:
+    """Compare two runs model by model on the requests that both have, with the same prompt.
+
+    Raises:
+        ResultsError: They share no model.
+    """
+    before, after = read(base), read(new)
+    shared_models(before, after)
+    sides = Side.of(before), Side.of(after)
+    rows: list[dict[str, Any]] = []
+    holes = [
+        Fault("the new run", f"it is {manifest['state']}, not complete")
+        for manifest in after.manifests
+        if manifest["state"] != "complete"
+    ]
+    warnings = _changes(before, after)
+    for model_id in before.models:
+        pairs = Pairs.of(*sides, model_id)
+        holes += pairs.holes
+        warnings += pairs.warnings
+        told = [runs.model(model_id) for runs in (before, after) if model_id in runs.models]
+        simulated = any(bool(model.get("simulated")) for model in told)
+        rows += [{**_judge(pairs, rule), "model_id": model_id, "simulated": simulated} for rule in rules]
+    ids = [", ".join(str(manifest["run_id"]) for manifest in runs.manifests) for runs in (before, after)]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return Comparison(frame, ids[0], ids[1], before.simulated or after.simulated, holes, warnings)
+
+
+def _changes(before: Runs, after: Runs) -> list[str]:
+    """Return what differs beside the models' answers."""
+    said: list[str] = []
+    for name in ("suite_sha256", "machine"):
+        old, now = (runs.manifests[-1].get(name) for runs in (before, after))
+        if old != now:
+            said.append(
+                "the suites differ in content"
+                if name == "suite_sha256"
+                else "the runs were made on different machines: times need not compare"
+            )
+    states = {str(manifest["state"]) for manifest in before.manifests} - {"complete"}
+    if states:
+        said.append(f"the baseline is {', '.join(sorted(states))}, not complete")
+    said += [
+        f"{model_id} is in the new run only and is not judged"
+        for model_id in after.models
+        if model_id not in before.models
+    ]
+    return said
+
+
+def _judge(pairs: Pairs, rule: Rule) -> dict[str, Any]:
+    """Return the row of one rule."""
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row.update(
+        metric=rule.metric,
+        rule=rule.text,
+        limit=rule.limit,
+        unit=rule.unit,
+        verdict="unknown",
+        pairs=0,
+        clusters=0,
+    )
+    if not len(pairs.base):
+        return row | {"reason": pairs.reason}
+    row.update(change_of(pairs, rule.metric))
+    # The bound nearest to "no worse": only when it too is beyond the limit has the test rejected.
+    bound = row["high"] if rule.sign == "<" else row["low"]
+    if row["change"] is not None:
+        row["worse_in_sight"] = rule.is_broken_by(row["change"])
+    if bound is not None and rule.is_broken_by(bound):
+        row["verdict"] = "regression"
+    elif bound is not None and row["reason"] is None:
+        row["verdict"] = "pass"
+    return row

@@ -1,0 +1,354 @@
+"""Two runs of one suite, item by item: which answers flipped, how much of that is noise, and what changed between.
+
+A pair is the same sample, repeat and load of the same model in both runs. The change of accuracy is split by
+what changed for each pair, first of these:
+
+``code``    our side: prompt, parameters sent, or the task's content
+``model``   the provider's side: another model id served, or another system fingerprint
+``engine``  neither, and the server's own facts or a client library changed
+``noise``   nothing that is recorded changed
+
+The cost of a task is split into price (the first run's tokens at the second run's prices) and usage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.cost.attempt_costs import bill
+from gapbench.analysis.frames import Runs, codes, floats, load_of, read, shared_models
+from gapbench.stats import Floats, paired_difference
+from gapbench.store import read_attempts
+from gapbench.store.json_records import plain
+
+CAUSES = ("code", "model", "engine", "noise")
+_KEY = ["model_id", "task", "sample_id", "repeat", "load_kind", "load_value"]
+_TOLD = ["outcome", "score", "answer", "finish_reason"]
+_CODE = ["prompt_sha256", "params_sent", "task_sha256"]
+_MODEL = ["model_served", "system_fingerprint"]
+FLIP_COLUMNS = (
+    "model_id",
+    "task",
+    "sample_id",
+    "repeat",
+    "cause",
+    *(f"{name}_{side}" for name in (*_TOLD, *_CODE, *_MODEL) for side in ("a", "b")),
+)
+
+
+@dataclass(frozen=True)
+class Diff:
+    """What became of a suite from run A to run B.
+
+    Attributes:
+        a: Run ids of the first.
+        b: Run ids of the second.
+        models: One row for each model that both have: ``model_id``, ``n_pairs``, ``accuracy_a`` and
+            ``accuracy_b`` (0 to 1), ``change_points`` (B minus A) with ``ci_low``, ``ci_high`` and
+            ``p_value``, ``flips`` and ``flip_rate``, ``noise_flip_rate`` (the chance that two answers to one
+            item of one run differ; null without repeats), ``drift_points`` by cause, ``usd_per_task_a`` and
+            ``_b``, ``usd_price`` and ``usd_usage`` (null: unknown), ``verdict``.
+        flips: One row for each pair that was right in one run and not in the other: :data:`FLIP_COLUMNS`.
+        changes: What differs in the manifests: ``kind`` (``price``, ``model``, ``engine``, ``code``),
+            ``what``, ``a``, ``b``; of mappings only the keys that differ.
+        simulated: Whether a model is simulated.
+        warnings: One sentence for each thing that a reader must know.
+    """
+
+    a: list[str]
+    b: list[str]
+    models: list[dict[str, Any]]
+    flips: pd.DataFrame
+    changes: list[dict[str, Any]]
+    simulated: bool
+    warnings: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of ``bench diff --json``."""
+        flips = self.flips.to_dict(orient="records")
+        return {
+            "schema": 1,
+            "a": self.a,
+            "b": self.b,
+            "models": self.models,
+            "flips": [{str(key): plain(value) for key, value in row.items()} for row in flips],
+            "changes": self.changes,
+            "warnings": self.warnings,
+            "simulated": self.simulated,
+        }
+
+
+def diff(first: Sequence[Path], second: Sequence[Path]) -> Diff:
+    """Return what became of a suite from one run to another.
+
+    Args:
+        first: Run folders of A.
+        second: Run folders of B.
+
+    Raises:
+        ResultsError: A folder is no run, or the runs share no model.
+    """
+    runs = read(first), read(second)
+    models = shared_models(*runs)
+    tables = [_answers(folders) for folders in (first, second)]
+    changes = list(_changes(*runs))
+    both = tables[0].merge(tables[1], on=_KEY, how="inner", suffixes=("_a", "_b"))
+    known = both[both["scored_a"] & both["scored_b"]].reset_index(drop=True)
+    known = known.assign(cause=_causes(known, {row["what"] for row in changes if row["kind"] == "engine"}))
+    right = [(known[f"outcome_{side}"] == "correct").to_numpy() for side in ("a", "b")]
+    flips = known[right[0] != right[1]]
+    usd = _usd(*runs, models)
+    rows = []
+    for name in models:
+        mine = (known["model_id"] == name).to_numpy()
+        noise = _noise([table[table["model_id"] == name] for table in tables])
+        rows.append(
+            {"model_id": name, **_row(known[mine], right[0][mine], right[1][mine], noise), **usd[name]}
+        )
+    warnings = [
+        f"{name} is only in one of the two runs"
+        for name in dict.fromkeys([*runs[0].models, *runs[1].models])
+        if name not in models
+    ]
+    suites = [str(side.manifests[-1]["suite"]) for side in runs]
+    if suites[0] != suites[1]:
+        warnings.append(f"the runs are of two suites: {suites[0]} and {suites[1]}")
+    paired = set(both["model_id"])
+    warnings += [
+        f"{name}: {_unpaired(*(table[table['model_id'] == name] for table in tables))}"
+        for name in models
+        if name not in paired
+    ]
+    unscored = len(both) - len(known)
+    if unscored:
+        warnings.append(f"{unscored} shared requests have no score on one side and are left out")
+    return Diff(
+        [str(manifest["run_id"]) for manifest in runs[0].manifests],
+        [str(manifest["run_id"]) for manifest in runs[1].manifests],
+        rows,
+        flips.reindex(columns=list(FLIP_COLUMNS)).reset_index(drop=True),
+        changes,
+        runs[0].simulated or runs[1].simulated,
+        warnings,
+    )
+
+
+def _answers(folders: Sequence[Path]) -> pd.DataFrame:
+    """Return the final measured attempts; of an item that several runs answered, the last."""
+    columns = [*_KEY, "cell_id", "cluster_id", "attempt", "final", "phase", *_TOLD, *_CODE, *_MODEL]
+    frame = read_attempts(folders, columns)
+    frame = frame[frame["final"] & (frame["phase"] == "measure")]
+    texts = [
+        *_KEY[:3],
+        "load_kind",
+        "cell_id",
+        "cluster_id",
+        "outcome",
+        "answer",
+        "finish_reason",
+        *_CODE,
+        *_MODEL,
+    ]
+    # Plain texts: categories of two runs do not compare.
+    frame = frame.astype(dict.fromkeys(texts, object))
+    scored = ~frame["outcome"].isin(["infra", "unscored"]) & frame["score"].notna()
+    return frame.assign(scored=scored).drop_duplicates(_KEY, keep="last").reset_index(drop=True)
+
+
+def _unpaired(one: pd.DataFrame, other: pd.DataFrame) -> str:
+    """Return why no request of a model is in both runs: the first part of a request of which they share nothing."""
+    if one.empty or other.empty:
+        return f"run {'A' if one.empty else 'B'} has no measured request of it"
+    sides = [side.assign(load=side["cell_id"].map(load_of)) for side in (one, other)]
+    for column, words in (
+        ("task", "tasks"),
+        ("load", "loads"),
+        ("sample_id", "samples"),
+        ("repeat", "repeats"),
+    ):
+        before, after = (list(dict.fromkeys(side[column].astype(str))) for side in sides)
+        if not set(before) & set(after):
+            return f"no request is in both runs: {words} {_few(before)} against {_few(after)}"
+    return "no request is in both runs: none has the same task, load, sample and repeat"
+
+
+def _few(names: Sequence[str], limit: int = 3) -> str:
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def _causes(known: pd.DataFrame, engines: set[str]) -> list[str]:
+    """Return for each pair the first thing that changed."""
+    ours, theirs = _differs(known, _CODE), _differs(known, _MODEL)
+    shared = "package" in engines
+    engine = np.array([shared or str(name) in engines for name in known["model_id"]], dtype=bool)
+    return [
+        "code" if one else "model" if other else "engine" if changed else "noise"
+        for one, other, changed in zip(ours, theirs, engine, strict=True)
+    ]
+
+
+def _differs(known: pd.DataFrame, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    found = np.zeros(len(known), dtype=bool)
+    for name in names:
+        one, other = known[f"{name}_a"], known[f"{name}_b"]
+        same = (one == other) | (one.isna() & other.isna())
+        found |= ~same.to_numpy(dtype=bool)
+    return found
+
+
+def _row(known: pd.DataFrame, right_a: Any, right_b: Any, noise: float | None) -> dict[str, Any]:
+    n = len(known)
+    row: dict[str, Any] = {"n_pairs": n, "noise_flip_rate": noise}
+    if not n:
+        return {**row, "flips": 0, "flip_rate": None, "verdict": "no shared scored requests"}
+    before, after = floats(known["score_a"]), floats(known["score_b"])
+    seen = paired_difference(after, before, codes(known, ["task", "cluster_id_a"]))
+    flips = int((right_a != right_b).sum())
+    change = after - before
+    cause = known["cause"].to_numpy()
+    verdict = "not distinguishable"
+    if seen.p_value < 0.05:
+        verdict = "B is better" if seen.estimate > 0 else "B is worse"
+    return {
+        **row,
+        "accuracy_a": float(before.mean()),
+        "accuracy_b": float(after.mean()),
+        "change_points": seen.estimate * 100,
+        "ci_low": seen.low * 100,
+        "ci_high": seen.high * 100,
+        "p_value": seen.p_value,
+        "flips": flips,
+        "flip_rate": flips / n,
+        "drift_points": {name: float(change[cause == name].sum()) / n * 100 for name in CAUSES},
+        "drift_pairs": {name: int((cause == name).sum()) for name in CAUSES},
+        "verdict": verdict,
+    }
+
+
+def _noise(tables: Sequence[pd.DataFrame]) -> float | None:
+    """Return the chance that two answers to one item of one run differ in being right; None without repeats."""
+    differing = pairs = 0.0
+    for table in tables:
+        scored = table[table["scored"]]
+        right = (scored["outcome"] == "correct").to_numpy().astype(np.float64)
+        if not len(scored):
+            continue
+        item = codes(scored, ["task", "sample_id", "load_kind", "load_value"])
+        n, yes = np.bincount(item), np.bincount(item, weights=right)
+        differing += float((yes * (n - yes)).sum())
+        pairs += float((n * (n - 1) / 2).sum())
+    return differing / pairs if pairs else None
+
+
+def _changes(first: Runs, second: Runs) -> Iterator[dict[str, Any]]:
+    """Yield what the manifests say has changed, the newest of each side."""
+    one, other = first.manifests[-1], second.manifests[-1]
+    for package in sorted({*one["versions"], *other["versions"]}):
+        values = one["versions"].get(package), other["versions"].get(package)
+        if values[0] != values[1]:
+            ours = package == "gapbench"
+            what = package if ours else "package"
+            yield _change("code" if ours else "engine", what, *(f"{package} {value}" for value in values))
+    tasks = [{task["name"]: task["sha256"] for task in run["tasks"]} for run in (one, other)]
+    for task in tasks[0]:
+        if task in tasks[1] and tasks[0][task] != tasks[1][task]:
+            yield _change("code", f"task {task}", tasks[0][task][:12], tasks[1][task][:12])
+    for model_id in first.models:
+        if model_id not in second.models:
+            continue
+        before, after = first.model(model_id), second.model(model_id)
+        for kind, key in (("model", "name"), ("code", "params"), ("code", "options"), ("price", "cost")):
+            if before.get(key) != after.get(key):
+                yield _change(kind, f"{model_id} {key}", *_differing(before.get(key), after.get(key)))
+        facts = [_lasting(model.get("facts") or {}) for model in (before, after)]
+        if facts[0] != facts[1]:
+            yield _change("engine", model_id, *_differing(*facts))
+        served = [_served(runs, model_id) for runs in (first, second)]
+        if served[0] != served[1]:
+            yield _change("model", f"{model_id} served as", *served)
+
+
+def _change(kind: str, what: str, before: Any, after: Any) -> dict[str, Any]:
+    return {"kind": kind, "what": what, "a": before, "b": after}
+
+
+def _differing(before: Any, after: Any) -> tuple[Any, Any]:
+    """Return of two mappings the keys that differ, inner ones as ``outer.inner``; other values as they are."""
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return before, after
+    one, other = dict(_flat(before)), dict(_flat(after))
+    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+    return {key: one.get(key) for key in keys}, {key: other.get(key) for key in keys}
+
+
+def _flat(value: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    for key, inner in value.items():
+        if isinstance(inner, Mapping) and inner:
+            yield from _flat(inner, f"{within}{key}.")
+        else:
+            yield f"{within}{key}", inner
+
+
+def _lasting(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a server's facts without those of the moment: process ids, and the port that our own server was given."""
+    flat = {key: value for key, value in _flat(facts) if key.rsplit(".", 1)[-1] not in {"pid", "server_pid"}}
+    command = flat.get("owned.command")
+    if isinstance(command, list):
+        flat.pop("base_url", None)
+        ports = {k + 1 for k, word in enumerate(command) if word == "--port"}
+        flat["owned.command"] = [word for k, word in enumerate(command) if k not in ports]
+    return flat
+
+
+def _served(runs: Runs, model_id: str) -> list[str]:
+    frame = runs.frame
+    names = frame["model_served"][(frame["model_id"] == model_id).to_numpy()].dropna()
+    return sorted({str(name) for name in names.unique()})
+
+
+def _usd(first: Runs, second: Runs, models: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the cost of a task in both runs, and how much of the change is price and how much usage."""
+    repriced = replace(
+        first,
+        manifests=tuple(
+            {**manifest, "models": [_priced_as(model, second) for model in manifest["models"]]}
+            for manifest in first.manifests
+        ),
+        frame=first.frame.assign(started_at=second.frame["started_at"].max()),
+    )
+    means = [_per_task(runs) for runs in (first, repriced, second)]
+    found: dict[str, dict[str, Any]] = {}
+    for name in models:
+        before, between, after = (table.get(name) for table in means)
+        found[name] = {
+            "usd_per_task_a": before,
+            "usd_per_task_b": after,
+            "usd_price": None if before is None or between is None else between - before,
+            "usd_usage": None if between is None or after is None else after - between,
+        }
+    return found
+
+
+def _priced_as(model: Mapping[str, Any], runs: Runs) -> Mapping[str, Any]:
+    return {**model, "cost": runs.model(model["id"]).get("cost")} if model["id"] in runs.models else model
+
+
+def _per_task(runs: Runs) -> dict[str, float]:
+    """Return dollars per answered request by model, retries included; a model with an unknown part is left out."""
+    usd: Floats = bill(runs).usd
+    frame = runs.frame
+    measured = (frame["phase"] == "measure").to_numpy()
+    answered = measured & frame["final"].to_numpy() & (frame["outcome"] != "infra").to_numpy()
+    found: dict[str, float] = {}
+    for name in runs.models:
+        mine = (frame["model_id"] == name).to_numpy()
+        total, tasks = usd[mine & measured].sum(), int((mine & answered).sum())
+        if tasks and not np.isnan(total):
+            found[name] = float(total) / tasks
+    return found

@@ -1,0 +1,117 @@
+"""How much a metric changed over paired requests, with the bounds that a gate tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.frames import codes, floats
+from gapbench.analysis.regression.run_pairs import Pairs
+from gapbench.stats import (
+    RESAMPLES,
+    Floats,
+    Ints,
+    cluster_sums,
+    paired_difference,
+    quantile_difference,
+    ratio_noise,
+    resample_sums,
+)
+
+
+def change_of(pairs: Pairs, metric: str) -> dict[str, Any]:
+    """Return ``base``, ``new``, ``change``, ``low``, ``high``, ``pairs``, ``clusters``, ``method``, and the ``reason`` if some cannot be told."""
+    if metric == "coverage":
+        base, new = (_ones(side["outcome"] != "infra") for side in (pairs.base, pairs.new))
+        return _points(base, new, pairs.clusters)
+    if metric == "accuracy":
+        scores = [
+            np.where(side["scored"].to_numpy(), floats(side["score"]), np.nan)
+            for side in (pairs.base, pairs.new)
+        ]
+        mask = pairs.known(*scores)
+        row = _points(scores[0][mask], scores[1][mask], pairs.clusters[mask])
+        return row | {"reason": pairs.lost(scores[0], scores[1], "scored") or row.get("reason")}
+    if metric.startswith("cost"):
+        return _cost(pairs, metric)
+    share, column = float(metric[1:3]) / 100, f"{metric[4:]}_s"
+    times = [
+        np.where((side["outcome"] == "infra").to_numpy(), np.nan, floats(side[column]))
+        for side in (pairs.base, pairs.new)
+    ]
+    mask = pairs.known(*times)
+    row = _quantiles(times[0][mask], times[1][mask], pairs.clusters[mask], share)
+    return row | {"reason": pairs.lost(times[0], times[1], "answered and timed") or row.get("reason")}
+
+
+def _points(base: Floats, new: Floats, clusters: Ints) -> dict[str, Any]:
+    if len(base) == 0:
+        return {"reason": "no request is scored in both runs"}
+    found = paired_difference(new, base, clusters)
+    return {
+        "base": float(base.mean()), "new": float(new.mean()), "change": 100 * found.estimate,
+        "low": 100 * found.inner_low, "high": 100 * found.inner_high, "method": found.method, **_counts(clusters),
+    }  # fmt: skip
+
+
+def _quantiles(base: Floats, new: Floats, clusters: Ints, share: float) -> dict[str, Any]:
+    if len(base) == 0:
+        return {"reason": "no request is answered and timed in both runs"}
+    here, now = float(np.quantile(base, share)), float(np.quantile(new, share))
+    found = quantile_difference(new, base, clusters, share)
+    row = {"base": here, "new": now, "method": "paired quantiles", **_counts(clusters)}
+    if here <= 0:
+        return row | {"reason": "the baseline's time is 0, and nothing is a percentage of it"}
+    return row | {
+        "change": 100 * found.estimate / here, "low": 100 * found.inner_low / here, "high": 100 * found.inner_high / here,
+    }  # fmt: skip
+
+
+def _cost(pairs: Pairs, metric: str) -> dict[str, Any]:
+    """Return dollars over answers, or over correct ones: a ratio of ratios, resampled by clusters."""
+    counted = "correct answer" if metric == "cost_per_correct" else "answer"
+    columns: list[Floats] = []
+    for side in (pairs.base, pairs.new):
+        counts = side["outcome"] == "correct" if metric == "cost_per_correct" else side["outcome"] != "infra"
+        columns += [floats(side["whole_usd"]), _ones(counts)]
+    mask = pairs.known(columns[0], columns[2])
+    lost = pairs.lost(columns[0], columns[2], "of known cost")
+    row: dict[str, Any] = {"reason": lost, **_counts(pairs.clusters[mask])}
+    if not mask.any():
+        return row | {"reason": "no request is of known cost in both runs; `bench cost` says why"}
+    columns = [column[mask] for column in columns]
+    sums = np.stack([cluster_sums(column, pairs.clusters[mask])[0] for column in columns], axis=1)
+    total = sums.sum(axis=0)
+    if (total <= 0).any():
+        return row | {"reason": f"a run has no {counted}, or costs nothing"}
+    base, new = float(total[0] / total[1]), float(total[2] / total[3])
+    row |= {"base": base, "new": new, "change": 100 * (new / base - 1)}
+    drawn = resample_sums(sums, RESAMPLES)
+    drawn = drawn[(drawn > 0).all(axis=1)]
+    if len(sums) < 2 or len(drawn) < 0.9 * RESAMPLES:
+        return row | {"reason": f"too few requests with a {counted} for bounds of their cost"}
+    ratios = (drawn[:, 2] / drawn[:, 3]) / (drawn[:, 0] / drawn[:, 1])
+    method = "paired bootstrap"
+    if pairs.hosted:
+        # All requests of a hosted cell share its one time, so only cells can tell how much it varies.
+        cells = codes(pairs.base[mask], ["task", "load"])
+        noise = ratio_noise(cluster_sums(columns[0], cells)[0], cluster_sums(columns[2], cells)[0])
+        if noise is None:
+            return row | {
+                "reason": "a model paid by the hour costs its cells' time, and the noise of one cell's time is not known; "
+                "run two or more tasks or loads, or hold p50_response"
+            }
+        ratios, method = ratios * noise[: len(ratios)], "paired bootstrap, t over cells' time"
+    low, high = (float(100 * (bound - 1)) for bound in np.quantile(ratios, [0.05, 0.95]))
+    return row | {"low": low, "high": high, "method": method}
+
+
+def _counts(clusters: Ints) -> dict[str, int]:
+    return {"pairs": len(clusters), "clusters": len(np.unique(clusters))}
+
+
+def _ones(mask: pd.Series[Any]) -> Floats:
+    """Return 1 where a condition holds and 0 elsewhere."""
+    return np.where(mask.to_numpy(dtype=bool), 1.0, 0.0)

@@ -1,0 +1,87 @@
+"""A rule of the gate: how much worse than the baseline a metric may become, written such as ``accuracy<-2pp``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from gapbench.errors import InputError
+
+Unit = Literal["pp", "%"]
+METRICS: Mapping[str, str] = {
+    "accuracy": "mean score, in points (pp)",
+    "coverage": "share of requests that got an answer, in points (pp)",
+    "p50_response": "median of scheduled to done, in percent (%)",
+    "p95_response": "95th percentile of scheduled to done, in percent (%)",
+    "p50_ttft": "median of sent to first token, in percent (%)",
+    "p95_ttft": "95th percentile of sent to first token, in percent (%)",
+    "cost_per_task": "dollars over answered requests, in percent (%)",
+    "cost_per_correct": "dollars over correct answers, in percent (%)",
+}
+"""Metrics of a rule and their units."""
+
+_RULE = re.compile(r"\s*([a-z0-9_]+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*(pp|%)\s*")
+_SHARES = {"accuracy", "coverage"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How much worse a metric may become.
+
+    Attributes:
+        metric: See :data:`METRICS`.
+        sign: ``<``: a fall below ``limit`` fails; ``>``: a rise above it.
+        limit: In the unit: points, or percent of the baseline.
+        unit: ``pp`` for shares, ``%`` for the others.
+        text: As given.
+    """
+
+    metric: str
+    sign: Literal["<", ">"]
+    limit: float
+    unit: Unit
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """Return a rule written such as ``accuracy<-2pp`` or ``p95_response>+20%``.
+
+        Raises:
+            InputError: It is none.
+        """
+        found = _RULE.fullmatch(text)
+        if not found:
+            raise InputError(
+                f"--fail-on {text!r}: write a metric, < or >, and a change, such as accuracy<-2pp or p95_response>+20%"
+            )
+        metric, sign, limit, unit = found.groups()
+        if metric not in METRICS:
+            raise InputError(f"--fail-on {text!r}: no metric {metric!r}; there are: {', '.join(METRICS)}")
+        due = "pp" if metric in _SHARES else "%"
+        if unit != due:
+            raise InputError(
+                f"--fail-on {text!r}: {metric} changes in {due}, write {metric}{sign}{limit}{due}"
+            )
+        if (sign == "<") != (metric in _SHARES):
+            better = "falls" if metric in _SHARES else "rises"
+            raise InputError(
+                f"--fail-on {text!r}: {metric} is worse when it {better}; write {'<' if metric in _SHARES else '>'}"
+            )
+        if sign == "<" and limit[0] not in "+-" and float(limit):
+            raise InputError(
+                f"--fail-on {text!r}: would fail what rises by less than {limit} {unit}; did you mean {metric}<-{limit}{unit}? "
+                f"(a rise that is due is written {metric}<+{limit}{unit})"
+            )
+        return cls(
+            metric, "<" if sign == "<" else ">", float(limit), "pp" if unit == "pp" else "%", text.strip()
+        )
+
+    def is_broken_by(self, change: float) -> bool:
+        """Say whether a change is beyond the limit."""
+        return change < self.limit if self.sign == "<" else change > self.limit
+
+
+DEFAULT_RULES = ("accuracy<-2pp", "coverage<-1pp")
+"""Where the user names none; times and prices have no tolerance that fits everybody."""

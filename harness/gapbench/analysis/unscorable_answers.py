@@ -1,0 +1,42 @@
+"""Answers that their scorer could not judge: where they are most, an accuracy is of the form and not of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gapbench.analysis.frames import Runs
+
+UNREAD_COLUMNS = ("task", "model_id", "outcome", "final", "phase", "attempt")
+"""Columns of the runs' frame that :func:`unread` uses."""
+UNREAD_SHARE = 0.5
+"""Of a model's answers to a task: above this the headline says so."""
+_UNREAD = {"unparsed", "unscored"}
+_SCORES_LATER = {None, "none", "judge", "verdict"}
+
+
+def unread(runs: Runs) -> str:
+    """Return the sentence on the model and task of whose answers most could not be judged; "" where there is none."""
+    tasks = {task["name"]: manifest for manifest in runs.manifests for task in _judged(manifest)}
+    frame = runs.measured[["task", "model_id", "outcome"]]
+    frame = frame[frame["task"].isin(list(tasks)) & ~frame["outcome"].isin(["infra", "refused", "truncated"])]
+    counts = (
+        frame.assign(unread=frame["outcome"].isin(_UNREAD))
+        .groupby(["task", "model_id"], observed=True, sort=False)["unread"]
+        .agg(["sum", "size"])
+    )
+    counts = counts[counts["sum"] > UNREAD_SHARE * counts["size"]]
+    if counts.empty:
+        return ""
+    counts = counts.sort_values("sum", ascending=False, kind="stable")
+    (task, model_id), (found, answers) = counts.index[0], counts.iloc[0]
+    more = f", nor could most of {len(counts) - 1} more pairs of model and task" if len(counts) > 1 else ""
+    suite = tasks[task].get("selection", {}).get("suite") or "SUITE"
+    return (
+        f"{found} of {answers} answers of {model_id} to {task} could not be judged (unparsed or unscored){more}; "
+        f"look at one with `bench try {suite} --task {task} --model {model_id}`."
+    )
+
+
+def _judged(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [task for task in manifest.get("tasks", []) if task.get("scorer") not in _SCORES_LATER]

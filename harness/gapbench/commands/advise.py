@@ -1,0 +1,107 @@
+"""`bench advise`: a recommendation with the numbers behind it, and what would change it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gapbench.commands.options import Finite, json_option
+from gapbench.commands.storage_paths import RunPath
+
+if TYPE_CHECKING:
+    from gapbench.analysis.economics.tiers import Tiers
+    from gapbench.analysis.quality.gap import GapTable
+    from gapbench.pricing import Quote
+
+
+@click.command(
+    "advise",
+    epilog="""\b
+Examples:
+  bench advise --volume 50M
+  bench advise --volume 5B --sensitivity regulated --engineers 1
+  bench advise suite.yaml --run results/RUN --volume 500M""",
+)
+@click.argument("suite", required=False, type=click.Path(path_type=Path))
+@click.option("--run", "runs", multiple=True, type=RunPath(), metavar="RUN",
+              help="The measured gap, tiers and closed model. Repeatable.")  # fmt: skip
+@click.option(
+    "--volume", metavar="TOKENS", help="Tokens a month, such as 50M.  [default: the block's, else 1B]"
+)
+@click.option("--sensitivity", type=click.Choice(["public", "internal", "confidential", "regulated"]),
+              default="internal", show_default=True, help="Of the data; from confidential on it may not leave.")  # fmt: skip
+@click.option("--customisation", type=click.Choice(["none", "prompts", "fine-tuning"]), default="none",
+              show_default=True, help="What the model must allow.")  # fmt: skip
+@click.option("--engineers", type=Finite(min=0), default=0.0, show_default=True,
+              help="People who can run GPU servers.")  # fmt: skip
+@click.option("--latency", type=click.Choice(["relaxed", "interactive", "tight"]), default="interactive",
+              show_default=True, help="First text within 10, 2 or 0.5 s.")  # fmt: skip
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
+              help="Any input of `bench tco`. Repeatable.")  # fmt: skip
+@json_option
+def advise_command(
+    suite: Path | None,
+    runs: tuple[Path, ...],
+    volume: str | None,
+    sensitivity: str,
+    customisation: str,
+    engineers: float,
+    latency: str,
+    settings: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """Closed API, hosted or self-hosted open model, or a tier of both: by written rules over numbers.
+
+    SUITE is a file with a tco: block; without it costs are list prices and named assumptions.
+    """
+    from gapbench.analysis.economics.advise import Situation, advise
+    from gapbench.analysis.economics.quantity import tokens
+    from gapbench.analysis.economics.tco import tco
+    from gapbench.commands.tco import asked_scenario, read_block
+    from gapbench.suite.tco_fields import TcoDocument
+
+    block = TcoDocument() if suite is None else read_block(suite)
+    gaps, hybrid, closed = _measured(runs)
+    folder = Path() if suite is None else suite.parent
+    asked = asked_scenario(block, folder, settings=settings, closed=closed)
+    answer = tco(asked, tokens(volume or block.volume) / 1e6, v_max_mtok=tokens(block.v_max) / 1e6)
+    situation = Situation(sensitivity, customisation, engineers, latency)  # type: ignore[arg-type] # click.Choice holds them
+    found = advise(situation, answer, gaps, hybrid)
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+        return
+    from rich.console import Console
+
+    from gapbench.report import advice
+
+    Console().print(advice.advice_lines(found))
+
+
+def _measured(runs: tuple[Path, ...]) -> tuple[GapTable | None, Tiers | None, tuple[str, Quote] | None]:
+    """Return the gap, the tiers, and the closed model of the gap with its price."""
+    if not runs:
+        return None, None, None
+    from gapbench.analysis.cost.attempt_costs import bill
+    from gapbench.analysis.economics.advise import accuracy_gap
+    from gapbench.analysis.economics.tiers import tiers
+    from gapbench.analysis.frames import read
+    from gapbench.analysis.quality.gap import gap
+    from gapbench.commands.report_gap_cost import run_folders
+    from gapbench.errors import ResultsError
+
+    read_runs = read(run_folders(runs))
+    try:
+        hybrid = tiers(read_runs)
+    except ResultsError:
+        # Too few shared tasks for thresholds: the gap alone decides.
+        hybrid = None
+    gaps = gap(read_runs)
+    measured = accuracy_gap(gaps)
+    if measured is None:
+        return gaps, hybrid, None
+    model_id = str(measured["closed_model"])
+    return gaps, hybrid, (model_id, bill(read_runs).quotes[model_id])

@@ -1,0 +1,104 @@
+"""`bench calibrate`: what this machine's figures are worth."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gapbench.commands.options import Finite, json_option
+
+if TYPE_CHECKING:
+    from gapbench.execution.calibration import Calibration, Level
+
+_SHORT = {"first_token": "first token", "inter_chunk": "between chunks", "end_to_end": "end to end"}
+
+
+@click.command(
+    "calibrate",
+    epilog="""\b
+Examples:
+  bench calibrate
+  bench calibrate --levels 100,400,1000 --duration 10
+  bench calibrate --workers 2 --json > calibration.json""",
+)
+@click.option(
+    "--levels",
+    default="10,50,100,200,400",
+    show_default=True,
+    metavar="N,N",
+    help="Replies open at once, rising.",
+)
+@click.option(
+    "--duration",
+    "duration_s",
+    type=Finite(min=2),
+    default=6.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long each level lasts; its first second is not counted.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that send.  [default: as a run would]")
+@json_option
+def calibrate_command(levels: str, duration_s: float, workers: int | None, *, as_json: bool) -> None:
+    """Hold this machine's figures against a simulated server that knows what it wrote when.
+
+    Prints the error of each figure at rising load, and the highest load at which all of them are within 2 %.
+    """
+    from gapbench.errors import InputError
+
+    try:
+        streams = [int(part) for part in levels.split(",")]
+    except ValueError as exc:
+        raise InputError(f"--levels: found {levels!r}; expected whole numbers such as 10,100,400") from exc
+    if streams != sorted(set(streams)) or streams[0] < 1:
+        raise InputError(f"--levels: found {levels!r}; expected rising numbers of at least 1")
+    if not as_json:
+        click.echo(HEAD)
+    found = calibrated(
+        streams, duration_s, workers, lambda level: None if as_json else click.echo(line(level))
+    )
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        click.echo(verdict(found))
+
+
+def calibrated(streams: list[int], duration_s: float, workers: int | None, tell: Any) -> Calibration:
+    """Calibrate on the event loop that a run uses."""
+    from gapbench.commands.event_loop import on_loop
+    from gapbench.execution.calibration import calibrate
+
+    found: Calibration = on_loop(calibrate(streams, duration_s=duration_s, workers=workers, tell=tell))
+    return found
+
+
+HEAD = (
+    "                                 error at p50 / p99, in percent of the truth\n"
+    "streams  req/s  workers  cores  first token       between chunks    end to end        server late"
+)
+
+
+def line(level: Level) -> str:
+    """Return one level as a line of the table."""
+    shown = "  ".join(f"{f'{error.p50 * 100:+.2f} / {error.p99 * 100:+.2f}':<16}" for error in level.errors)
+    return (
+        f"{level.streams:>7}  {level.rate_rps:>5.0f}  {level.workers:>7}  {level.cpu_cores:>5.2f}  {shown}  "
+        f"{level.server_late * 100:>9.1f} %"
+    )
+
+
+def verdict(found: Calibration) -> str:
+    """Return in a sentence up to which load this machine's figures can be trusted."""
+    last = found.levels[-1]
+    trusted = found.trusted_streams
+    if last.is_trusted:
+        return f"Every figure is within 2 % of the truth up to {trusted} streams, the highest level tried."
+    worst = max(last.errors, key=lambda error: max(abs(error.p50), abs(error.p99)))
+    why = f"at {last.streams} streams the figure {_SHORT[worst.figure]!r} is {last.worst * 100:.1f} % off"
+    if found.is_bound_by_server:
+        why += ", where the simulated server itself was late, so it may be the server's limit and not this client's"
+    if trusted is None:
+        return f"No level can be trusted to 2 %: {why}."
+    return f"Figures can be trusted to 2 % up to {trusted} streams; {why}."

@@ -1,0 +1,93 @@
+"""`bench capacity`: the highest rate that keeps a service level, from finished runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from gapbench.commands.options import POSITIVE, Finite, json_option, runs_argument
+
+
+@click.command(
+    "capacity",
+    epilog="""\b
+Examples:
+  bench capacity                              the newest run, by the service level that it searched for
+  bench capacity results/RUN --ttft 0.5 --inter-chunk 0.05 --attainment 0.99
+  bench capacity results/A results/B --response 3 --json""",
+)
+@runs_argument
+@click.option("--ttft", "ttft_s", type=POSITIVE, metavar="SECONDS", help="Longest time to the first text.")
+@click.option(
+    "--answer-ttft",
+    "answer_ttft_s",
+    type=POSITIVE,
+    metavar="SECONDS",
+    help="Longest time to the first answer text.",
+)
+@click.option(
+    "--inter-chunk", "inter_chunk_s", type=POSITIVE, metavar="SECONDS", help="Longest gap between chunks."
+)
+@click.option(
+    "--response", "response_s", type=POSITIVE, metavar="SECONDS", help="Longest time to the complete reply."
+)
+@click.option(
+    "--percentile",
+    type=Finite(0, 1, min_open=True),
+    default=0.95,
+    show_default=True,
+    help="Which of a request's own gaps must keep --inter-chunk.",
+)
+@click.option(
+    "--attainment",
+    type=Finite(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Share of all requests sent that must keep every limit.",
+)
+@json_option
+def capacity_command(
+    runs: tuple[Path, ...],
+    ttft_s: float | None,
+    answer_ttft_s: float | None,
+    inter_chunk_s: float | None,
+    response_s: float | None,
+    percentile: float,
+    attainment: float,
+    *,
+    as_json: bool,
+) -> None:
+    """Hold each load level of RUNS against a service level, and say at which rate it is no longer kept.
+
+    Times count from the schedule; failures, time-outs and retried requests are misses.
+    """
+    from gapbench.analysis.frames import read
+    from gapbench.analysis.performance.capacity import capacity
+    from gapbench.commands.report_gap_cost import run_folders
+    from gapbench.errors import InputError
+    from gapbench.values.slo import Slo
+
+    read_runs = read(run_folders(runs), chunks=True)
+    limits = (ttft_s, answer_ttft_s, inter_chunk_s, response_s)
+    if any(limit is not None for limit in limits):
+        slo = Slo(*limits, percentile=percentile, attainment=attainment)
+    else:
+        searched = [
+            search["slo"] for manifest in read_runs.manifests for search in manifest.get("searches", ())
+        ]
+        if not searched:
+            raise InputError(
+                "no limit was given, and these runs searched for none; give one, such as --ttft 0.5"
+            )
+        slo = Slo.from_json(searched[-1])
+    found = capacity(read_runs, slo)
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+        return
+    from rich.console import Console
+
+    from gapbench.report.capacity import capacity_table
+
+    Console().print(capacity_table(found))

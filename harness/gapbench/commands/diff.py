@@ -1,0 +1,39 @@
+"""`bench diff`: what became of a suite from one run to the next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from gapbench.commands.options import json_option
+from gapbench.commands.storage_paths import RunPath
+
+
+@click.command(
+    "diff",
+    epilog="""\b
+Examples:
+  bench diff results/A results/B             accuracy, flips, noise floor, what changed
+  bench diff results/A results/B --limit 100
+  bench diff results/A results/B --json""",
+)
+@click.argument("first", type=RunPath(), metavar="A")
+@click.argument("second", type=RunPath(), metavar="B")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Flips to list.")
+@json_option
+def diff_command(first: Path, second: Path, limit: int, *, as_json: bool) -> None:
+    """Items that flipped from run A to run B, how much is noise, and drift by price, model, engine, our code."""
+    from gapbench.analysis.regression.diff import diff
+    from gapbench.commands.report_gap_cost import run_folders
+
+    found = diff(run_folders((first,)), run_folders((second,)))
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+        return
+    from rich.console import Console
+
+    from gapbench.report import diff as drawn
+
+    Console().print(drawn.diff_table(found, limit), highlight=False)

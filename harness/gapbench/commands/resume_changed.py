@@ -1,0 +1,59 @@
+"""`bench run --resume` of a run whose suite has changed since it began."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gapbench.execution.setup import Assembly, Selection
+
+
+def changes_of(assembly: Assembly, resumed: dict[str, Any] | None, *, accept: bool, ask: bool) -> list[str]:
+    """Return what changed since a run began, once it is accepted; [] for nothing."""
+    from gapbench.commands.confirm import confirmed
+    from gapbench.errors import ResultsError
+    from gapbench.execution.recording.run_manifest import changed
+
+    differences = [] if resumed is None else changed(resumed, assembly.plan)
+    if not differences or resumed is None or accept:
+        return differences
+    said = f"{', '.join(differences)} changed since it began"
+    if ask and confirmed(
+        f"{resumed['run_id']}: {said}. Begin a new run with the rows that still hold?", "add --accept-changes"
+    ):
+        return differences
+    raise ResultsError(
+        f"run {resumed['run_id']} cannot go on: {said}; put back what changed, or give --accept-changes "
+        "for a new run that begins with the rows whose prompt, parameters, target and model (its server too) are the same"
+    )
+
+
+def begin_changed(
+    assembly: Assembly, selection: Selection, old: Path, folder: Path, console: Console
+) -> None:
+    """Begin a new run with what still holds of an old one."""
+    from gapbench.execution.carry_over import carry
+    from gapbench.execution.recording.run_manifest import changed_tasks, opening
+    from gapbench.store import RunWriter, read_manifest
+
+    simulated = {model_id: runner.simulated for model_id, runner in assembly.runners.items()}
+    with RunWriter(folder) as writer:
+        manifest = opening(assembly.plan, folder.name, selection.as_json(), simulated)
+        writer.write_manifest(manifest)
+        kept = carry(old, assembly.plan, writer, manifest)
+        writer.write_manifest(manifest)
+    console.print(
+        f"{kept} of {assembly.plan.requests_total} requests still hold; new run {folder.name}",
+        highlight=False,
+    )
+    tasks = changed_tasks(read_manifest(old), assembly.plan) if kept else []
+    if tasks:
+        console.print(
+            f"{', '.join(tasks)} changed: rows that still hold keep their score; score them anew with\n  bench score {folder}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -1,0 +1,399 @@
+"""`bench run`: plan, ask, run, and show what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gapbench.commands.options import (
+    POSITIVE,
+    allow_code_option,
+    limit_option,
+    model_option,
+    quiet_option,
+    task_option,
+)
+from gapbench.commands.storage_paths import ResultsPath, RunPath
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gapbench.execution.recording.observer import Watcher
+    from gapbench.execution.run import Settings
+    from gapbench.execution.setup import Assembly
+    from gapbench.store import RunWriter
+
+LARGE_RUN = 50_000
+"""Requests above which the tables and the page are made in a process of their own."""
+
+
+@click.command(
+    "run",
+    epilog="""\b
+Examples:
+  bench run quickstart --yes
+  bench run my.yaml --model gpt --model llama --limit 20
+  bench run my.yaml --model vllm:meta-llama/Llama-3.3-70B-Instruct@http://127.0.0.1:8000/v1
+  bench run my.yaml --max-usd 5          stop cleanly at five dollars
+  bench run --resume RUN                 go on; nothing finished is sent again""",
+)
+@click.argument("suite", required=False)
+@model_option
+@task_option
+@limit_option
+@click.option(
+    "--out",
+    type=ResultsPath(),
+    default=Path("results"),
+    show_default=True,
+    help="Results folder, or s3://BUCKET/PREFIX.",
+)
+@click.option(
+    "--resume", type=RunPath(), metavar="RUN", help="Go on with an interrupted run, by its id or its folder."
+)
+@click.option(
+    "--accept-changes",
+    is_flag=True,
+    help="With --resume of a run whose suite changed: begin a new run with the rows that still hold.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop: the same as `bench plan`.")
+@click.option("--max-usd", type=POSITIVE, help="Stop cleanly at this spend; resumable.")
+@click.option("--calibrate", is_flag=True, help="First hold this machine's figures against a known truth.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep answers here and use those kept: accuracy runs only. Hits have no time and no price.",
+)
+@click.option("--metrics-port", type=click.IntRange(1, 65_535), help="Serve Prometheus metrics on this port.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
+@allow_code_option
+@quiet_option
+def run_command(
+    suite: str | None,
+    models: tuple[str, ...],
+    tasks: tuple[str, ...],
+    limit: int | None,
+    out: Path,
+    resume: Path | None,
+    *,
+    accept_changes: bool,
+    dry_run: bool,
+    max_usd: float | None,
+    calibrate: bool,
+    cache: Path | None,
+    metrics_port: int | None,
+    yes: bool,
+    allow_code: bool,
+    quiet: bool,
+) -> int:
+    """Run SUITE (a YAML file, or the name of a built-in suite) and print its gap table.
+
+    Every finished attempt is on disk before it is counted; Ctrl-C keeps them all and says how to resume.
+    """
+    from rich.console import Console
+
+    from gapbench.commands.confirm import ask, refuse_unpriced, refuse_unscorable
+    from gapbench.commands.resume import begun, made_anew
+    from gapbench.commands.resume_changed import begin_changed, changes_of
+    from gapbench.commands.storage_paths import check_writable
+    from gapbench.errors import InputError
+    from gapbench.execution.setup import Selection, assemble, keep_private
+    from gapbench.store.provenance import new_run_id
+
+    given = None if suite is None else Selection(suite, models, tasks, limit, allow_code)
+    before = None
+    if resume is not None:
+        before = begun(out, resume, given, allow_code=allow_code, picks=bool(models or tasks or limit))
+        selection = before.selection
+        # It goes on where it lies.
+        out = before.folder.parent
+    elif given is None:
+        raise InputError("no suite; give a file, a built-in name (`bench list suites`), or --resume RUN_ID")
+    else:
+        selection = given
+    assembly = assemble(selection)
+    keep_private(assembly)
+    console = Console(stderr=quiet)
+    if dry_run:
+        from gapbench.commands.plan_validate import show
+
+        show(assembly, console)
+        return 0
+    _check(assembly)
+    refuse_unpriced(assembly, max_usd)
+    if before is None:
+        refuse_unscorable(assembly, console)
+    changes = changes_of(assembly, before.manifest if before else None, accept=accept_changes, ask=not yes)
+    check_writable(out)
+    if not quiet or not yes:
+        ask(assembly, console, ask=not yes, max_usd=max_usd)
+    if before is None or changes:
+        folder = out / new_run_id(assembly.suite.name, datetime.now(UTC))
+    else:
+        folder = before.folder
+    if before is not None and changes:
+        begin_changed(assembly, selection, before.folder, folder, console)
+    elif before is not None and before.manifest is None:
+        made_anew(assembly, selection, folder)
+    manifest = conducted(
+        assembly,
+        folder,
+        console,
+        goes_on=before is not None,
+        selection=selection.as_json(),
+        max_usd=max_usd,
+        calibrate=calibrate,
+        quiet=quiet,
+        cache=cache,
+        metrics_port=metrics_port,
+    )
+    # A long run's plan is as large as its report: it goes before that comes. The loop's leavings hold it in cycles.
+    del assembly
+    gc.collect()
+    return say(manifest, folder, console, quiet=quiet)
+
+
+def _check(assembly: Assembly) -> None:
+    from gapbench.errors import SetupError
+    from gapbench.execution.setup import missing
+
+    lacks = missing(assembly)
+    if lacks:
+        model_id, said = next(iter(lacks.items()))
+        more = f" (and {len(lacks) - 1} more: `bench doctor`)" if len(lacks) > 1 else ""
+        raise SetupError(f"{assembly.suite.path}: model {model_id!r}: {said}{more}")
+
+
+def conducted(
+    assembly: Assembly,
+    folder: Path,
+    console: Console,
+    *,
+    goes_on: bool,
+    selection: Mapping[str, Any],
+    max_usd: float | None,
+    quiet: bool,
+    calibrate: bool = False,
+    cache: Path | None = None,
+    metrics_port: int | None = None,
+) -> dict[str, Any]:
+    """Run an assembly into a folder under the live view, and return the manifest as it was left.
+
+    Args:
+        assembly: What to run.
+        folder: The run folder.
+        console: Where the live view goes.
+        goes_on: Whether the folder holds a run that is gone on with.
+        selection: Kept in the manifest for ``--resume``.
+        max_usd: Spend at which to stop. None: no limit.
+        quiet: No live view.
+        calibrate: Measure first at which load this machine's figures can be trusted.
+        cache: Folder of kept answers. None: as the suite says.
+        metrics_port: Serve Prometheus metrics there. None: none are served.
+    """
+    from gapbench.commands.run_pricing import attempt_price
+    from gapbench.execution.limits.retry import Retries
+    from gapbench.execution.monitoring.live_view import LiveView, PlainView, QuietView
+    from gapbench.execution.run import Settings
+    from gapbench.store import RunWriter, read_manifest
+
+    suite = assembly.suite
+    kept = cache or (suite.path.parent / suite.cache if suite.cache else None)
+    settings = Settings(
+        retries=Retries(suite.retries.attempts, suite.retries.max_wait_s),
+        connect_s=suite.timeouts.connect_s,
+        first_token_s=suite.timeouts.first_token_s,
+        read_s=suite.timeouts.read_s,
+        total_s=suite.timeouts.total_s,
+        retries_per_run=suite.retries.per_run,
+        retries_per_model=suite.retries.per_model,
+        retries_per_provider=suite.retries.per_provider,
+        breaker=suite.breaker.value(),
+        limits={model.id: model.limits.value() for model in suite.models if model.limits},
+        max_usd=None if max_usd is None else Decimal(str(max_usd)),
+        price=attempt_price(assembly),
+        selection=selection,
+        cache=kept,
+        calibration=_calibrated(console) if calibrate else None,
+    )
+    view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
+    with RunWriter(folder) as writer, view_type(console) as view:
+        # Read now that nobody else writes it: another process may just have left it.
+        resumed = read_manifest(folder) if goes_on else None
+        if metrics_port is None:
+            return _until_done(assembly, writer, settings, view, resumed)
+        from gapbench.execution.monitoring import MetricsWatcher, Serving
+
+        watcher = MetricsWatcher(view, suite.name, folder.name)
+        with Serving(watcher.runs, metrics_port, option="--metrics-port") as serving:
+            view.tell(f"metrics at {serving.url}")
+            return _until_done(assembly, writer, settings, watcher, resumed)
+
+
+def _calibrated(console: Console) -> dict[str, Any]:
+    """Calibrate before the run and return what ``run.json`` keeps of it."""
+    from gapbench.commands.calibrate import HEAD, calibrated, line, verdict
+    from gapbench.execution.calibration import DURATION_S, LEVELS
+
+    console.print(HEAD, highlight=False, soft_wrap=True)
+    found = calibrated(
+        list(LEVELS),
+        DURATION_S,
+        None,
+        lambda level: console.print(line(level), highlight=False, soft_wrap=True),
+    )
+    console.print(verdict(found), highlight=False, soft_wrap=True)
+    return found.to_json()
+
+
+def _until_done(
+    assembly: Assembly, writer: RunWriter, settings: Settings, view: Watcher, resumed: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Run the event loop; the first Ctrl-C, SIGTERM or SIGHUP stops sending, the second lets go of what is in flight."""
+    from gapbench.commands.event_loop import on_loop
+    from gapbench.execution.limits.stop_signal import Halt
+    from gapbench.execution.run import run
+
+    async def main() -> dict[str, Any]:
+        halt = Halt()
+        task = asyncio.current_task()
+        assert task is not None
+
+        def interrupt() -> None:
+            if halt.reason is None:
+                halt.now("interrupted")
+                view.tell("stopping: what is in flight is finished and kept; Ctrl-C again lets go of it")
+            else:
+                task.cancel()
+
+        # A run begun with nohup goes on when its terminal goes.
+        hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+        for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])):
+            asyncio.get_running_loop().add_signal_handler(number, interrupt)
+        return await run(assembly.plan, assembly.runners, writer, settings, view, halt, resumed=resumed)
+
+    try:
+        manifest: dict[str, Any] = on_loop(main())
+    except asyncio.CancelledError:
+        from gapbench.store import read_manifest
+
+        return read_manifest(writer.folder)
+    else:
+        return manifest
+
+
+def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
+    """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
+    from gapbench import formatting
+    from gapbench.commands.report_gap_cost import print_tables
+    from gapbench.commands.storage_paths import sent, shown
+    from gapbench.store import attempts_of, left_waiting, numbered
+
+    incomplete = manifest["state"] != "complete"
+    page = folder / "report.html"
+    is_large = sum(cell["planned"] for cell in manifest["cells"]) > LARGE_RUN
+    # The page comes first: a terminal that has vanished ends the printing.
+    if is_large:
+        _apart(folder, page, quiet=quiet)
+    else:
+        _page(folder, page)
+    if not quiet:
+        if not is_large:
+            print_tables([folder], console)
+        if any(task.get("scorer") == "judge" for task in manifest["tasks"]):
+            console.print(
+                f"Answers wait for their judge:  bench judge {shown(folder)}", highlight=False, soft_wrap=True
+            )
+    if quiet:
+        click.echo(str(folder))
+    else:
+        console.print(
+            f"Parquet  {folder}/attempts-*.parquet\nReport   {page}", highlight=False, soft_wrap=True
+        )
+    for failure in manifest["failures"]:
+        console.print(
+            f"{failure['model_id']}: {formatting.shown(failure['message'])}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    dead = _dead(folder)
+    for line in dead:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if incomplete:
+        if numbered(folder, "waiting"):
+            waits = len(left_waiting(folder, attempts_of(folder)))
+            console.print(
+                f"{waits} answers came and wait for their score; none is asked again.", highlight=False
+            )
+        console.print(
+            f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
+            f"  bench run --resume {folder.name}"
+            + ("" if folder.parent == Path("results") else f" --out {shown(folder.parent)}")
+            + (" --allow-code" if (manifest.get("selection") or {}).get("allow_code") else ""),
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    sent(folder, quiet=quiet)
+    if manifest["state"] == "interrupted":
+        return 130
+    return 1 if incomplete or dead else 0
+
+
+def _apart(folder: Path, page: Path, *, quiet: bool) -> None:
+    """Show and write a large run in a process of its own: what the sending left in memory is not held beside it."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_shown, folder, page, quiet=quiet).result()
+
+
+def _shown(folder: Path, page: Path, *, quiet: bool) -> None:
+    from rich.console import Console
+
+    from gapbench.commands.report_gap_cost import print_tables
+
+    _page(folder, page)
+    if not quiet:
+        print_tables([folder], Console())
+
+
+def _page(folder: Path, page: Path) -> None:
+    """Write the page into the run folder; what lies there by its name is replaced, not written to."""
+    from gapbench.errors import DiskError
+    from gapbench.report import html
+    from gapbench.store import replacing
+
+    content = html.report([folder])
+    try:
+        with replacing(page) as file:
+            file.write(content.encode())
+    except OSError as exc:
+        raise DiskError(
+            f"cannot write {page}: {exc.strerror}; every row is kept, see `bench report`"
+        ) from exc
+
+
+def _dead(folder: Path) -> Sequence[str]:
+    """Return a line for each model that answered nothing at all: its figures are no figures."""
+    from gapbench.store import read_attempts
+
+    frame = read_attempts([folder], ["model_id", "final", "outcome", "failure_kind"])
+    lines = []
+    for model_id, rows in frame[frame["final"]].groupby("model_id", observed=True):
+        if len(rows) and (rows["outcome"] == "infra").all():
+            kinds = ", ".join(sorted({str(kind) for kind in rows["failure_kind"]}))
+            lines.append(
+                f"{model_id}: no request was answered ({kinds}); `bench report {folder} --errors` shows why"
+            )
+    return lines

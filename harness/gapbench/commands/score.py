@@ -1,0 +1,161 @@
+"""`bench score`: stored answers scored again, without one call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gapbench.commands.options import allow_code_option, json_option, task_option
+from gapbench.commands.storage_paths import RunPath
+
+if TYPE_CHECKING:
+    from gapbench.scoring import Scorer
+    from gapbench.values import Sample
+
+
+@click.command(
+    "score",
+    epilog="""\b
+Examples:
+  bench score RUN                                  with the suite's scorers as they are now
+  bench score RUN --task tickets --scorer regex --option pattern='queue ([A-E])'
+  bench score RUN --undo                           back to the scores that the run gave""",
+)
+@click.argument("run", type=RunPath())
+@task_option
+@click.option("--scorer", metavar="NAME", help="Another scorer than the suite's.  (`bench list scorers`)")
+@click.option(
+    "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of --scorer; YAML. Repeatable."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@click.option("--undo", is_flag=True, help="Take back the newest scoring.")
+@allow_code_option
+@json_option
+def score_command(
+    run: Path,
+    tasks: tuple[str, ...],
+    scorer: str | None,
+    options: tuple[str, ...],
+    *,
+    dry_run: bool,
+    undo: bool,
+    allow_code: bool,
+    as_json: bool,
+) -> None:
+    """Score the stored answers of RUN again, with the suite's scorers as they are now, or with another one.
+
+    The rows of the run stay as they are: the new scores are a table of their own that `bench gap` and the others read over them.
+    """
+    from gapbench.commands.report_gap_cost import run_folders
+    from gapbench.commands.storage_paths import sent, shown
+    from gapbench.errors import ResultsError
+    from gapbench.execution.rescoring import changes, rescored, stored_answers
+    from gapbench.store.score_overlay import tables, write_scores
+
+    folder = run_folders([run])[0]
+    if undo:
+        if shown(folder) != str(folder):
+            raise ResultsError(
+                f"--undo works on this disk alone; what lies at {shown(folder)} is removed there"
+            )
+        written = tables(folder)
+        if not written:
+            raise ResultsError(f"{folder} has no later scores; it reads as it was run")
+        written[-1].unlink()
+        click.echo(f"{written[-1]} removed")
+        return
+    answers = stored_answers(folder, tasks)
+    if answers.empty:
+        raise ResultsError(
+            f"{folder} holds no complete answer{' of ' + ', '.join(tasks) if tasks else ''} to score"
+        )
+    samples, scorers = _suite(folder, allow_code=allow_code)
+    names = list(dict.fromkeys(answers["task"].astype(str)))
+    chosen = _chosen(names, scorers, scorer, options)
+    rows = rescored(answers, chosen, samples)
+    changed = list(changes(answers, rows))
+    if as_json:
+        keys = ("model", "task", "answers", "score_before", "score_after", "outcomes_changed")
+        click.echo(
+            json.dumps(
+                {"schema": 1, "rows": [dict(zip(keys, map(_plain, row), strict=True)) for row in changed]}
+            )
+        )
+    else:
+        for model, task, count, before, after, flipped in changed:
+            click.echo(
+                f"{model}  {task}: {count} answers, {_mean(before)} to {_mean(after)}, {flipped} outcomes changed"
+            )
+    if not dry_run:
+        written_to = write_scores(folder, rows)
+        if not as_json:
+            click.echo(str(written_to or "nothing new: these scores are read over the run already"))
+        sent(folder, quiet=as_json)
+
+
+def _suite(
+    folder: Path, *, allow_code: bool
+) -> tuple[Mapping[tuple[str, str], Sample], Mapping[str, tuple[str, Scorer]]]:
+    """Return the suite's samples and scorers as they are now; nothing where the suite is gone."""
+    from gapbench import scoring
+    from gapbench.errors import InputError
+    from gapbench.execution.setup import Selection, assemble
+    from gapbench.store import read_manifest
+
+    manifest = read_manifest(folder)
+    try:
+        selection = Selection.from_json(manifest.get("selection"), allow_code=allow_code)
+        plan = assemble(selection).plan
+    except InputError as exc:
+        click.echo(f"the suite cannot be read as it is now, so the stored targets are used: {exc}", err=True)
+        return {}, {}
+    samples = {(task.name, sample.sample_id): sample for task in plan.tasks for sample in task.samples}
+    scorers = {
+        task.name: (task.scorer_name, scoring.make(task.scorer_name, task.scorer_options))
+        for task in plan.tasks
+        if task.scorer_name and task.grader is None
+    }
+    return samples, scorers
+
+
+def _chosen(
+    names: list[str], scorers: Mapping[str, tuple[str, Scorer]], scorer: str | None, options: tuple[str, ...]
+) -> Mapping[str, tuple[str, Scorer]]:
+    from gapbench import scoring
+    from gapbench.errors import InputError
+
+    if scorer is None:
+        if options:
+            raise InputError("--option goes with --scorer; without it the suite's own options hold")
+        missing = [name for name in names if name not in scorers]
+        if missing:
+            raise InputError(f"the suite gives no scorer for {', '.join(missing)}; name one with --scorer")
+        return {name: scorers[name] for name in names}
+    made = scoring.make(scorer, dict(map(_option, options)))
+    return dict.fromkeys(names, (scorer, made))
+
+
+def _option(given: str) -> tuple[str, Any]:
+    import yaml
+
+    from gapbench.errors import InputError
+
+    key, sign, value = given.partition("=")
+    if not (key and sign):
+        raise InputError(f"--option {given!r} is no KEY=VALUE")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as exc:
+        raise InputError(f"--option {key}: {value!r} is no YAML value; put text in quotes") from exc
+
+
+def _mean(value: float) -> str:
+    return "–" if value != value else f"{value * 100:.1f} %"  # noqa: PLR0124 - NaN is not itself
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and value != value else value  # noqa: PLR0124 - NaN is not itself

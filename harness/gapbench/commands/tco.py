@@ -1,0 +1,181 @@
+"""`bench tco`: closed API, hosted open model and self-hosting over volume, and where they cross."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gapbench.commands.options import POSITIVE, Finite, json_option
+from gapbench.commands.storage_paths import RunPath
+
+if TYPE_CHECKING:
+    from gapbench.analysis.economics.scenario import Scenario
+    from gapbench.pricing import Quote
+    from gapbench.suite.tco_fields import TcoDocument
+    from gapbench.values.slo import Slo
+
+
+@click.command(
+    "tco",
+    epilog="""\b
+Examples:
+  bench tco --volume 50M                          published capacity, list prices
+  bench tco --run results/SWEEP --ttft 1 --volume 2B
+  bench tco suite.yaml --plots plots              the tco: block of a suite
+  bench tco --set engineers=0 --set usd_per_gpu_hour=2..2.5..3.5""",
+)
+@click.argument("suite", required=False, type=click.Path(path_type=Path))
+@click.option("--run", "runs", multiple=True, type=RunPath(), metavar="SWEEP",
+              help="Capacity, request sizes and the closed price as measured. Repeatable.")  # fmt: skip
+@click.option(
+    "--volume", metavar="TOKENS", help="Tokens a month, such as 50M or 1.5B.  [default: the block's, else 1B]"
+)
+@click.option("--v-max", metavar="TOKENS", help="Largest volume looked at.  [default: 1T]")
+@click.option("--model", "model_id", metavar="ID", help="Which model of the sweep is self-hosted.")
+@click.option("--task", metavar="ID", help="Which task of the sweep.")
+@click.option("--ttft", "ttft_s", type=POSITIVE, metavar="S", help="Limit: seconds to the first token.")
+@click.option(
+    "--inter-chunk", "inter_chunk_s", type=POSITIVE, metavar="S", help="Limit: seconds between chunks."
+)
+@click.option(
+    "--response", "response_s", type=POSITIVE, metavar="S", help="Limit: seconds to the whole answer."
+)
+@click.option("--attainment", type=Finite(0, 1, min_open=True), default=0.95, show_default=True,
+              help="Share of requests within the limits.")  # fmt: skip
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
+              help="Any input, or its range as low..value..high. Repeatable.")  # fmt: skip
+@click.option("--draws", type=click.IntRange(100, 1_000_000), default=10_000, show_default=True,
+              help="Monte Carlo draws.")  # fmt: skip
+@click.option(
+    "--plots", type=click.Path(path_type=Path, file_okay=False), help="Write pictures as SVG and PNG here."
+)
+@json_option
+def tco_command(
+    suite: Path | None,
+    runs: tuple[Path, ...],
+    volume: str | None,
+    v_max: str | None,
+    model_id: str | None,
+    task: str | None,
+    ttft_s: float | None,
+    inter_chunk_s: float | None,
+    response_s: float | None,
+    attainment: float,
+    settings: tuple[str, ...],
+    draws: int,
+    plots: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """What a month costs: closed API, the same open model hosted by a provider, and self-hosted.
+
+    SUITE is a file with a tco: block. Without it and without --run, capacity is a published figure and the rest is
+    list prices and assumptions, each of which is named.
+    """
+    from gapbench.analysis.economics.quantity import tokens
+    from gapbench.analysis.economics.tco import tco
+    from gapbench.suite.tco_fields import TcoDocument
+    from gapbench.values.slo import Slo
+
+    block = TcoDocument() if suite is None else read_block(suite)
+    slo = None
+    if (ttft_s, inter_chunk_s, response_s) != (None, None, None):
+        slo = Slo(ttft_s=ttft_s, inter_chunk_s=inter_chunk_s, response_s=response_s, attainment=attainment)
+    folder = Path() if suite is None else suite.parent
+    asked = asked_scenario(block, folder, runs, slo, model_id, task, settings)
+    answer = tco(
+        asked,
+        tokens(volume or block.volume) / 1e6,
+        v_max_mtok=tokens(v_max or block.v_max) / 1e6,
+        draws=draws,
+    )
+    if plots is not None:
+        from gapbench.report import cost_plots
+
+        for path in cost_plots.save(answer, plots):
+            click.echo(str(path), err=as_json)
+    if as_json:
+        click.echo(json.dumps(answer.to_json()))
+        return
+    from rich.console import Console
+
+    from gapbench.report import cost_tables
+
+    Console().print(cost_tables.tco_table(answer))
+
+
+def read_block(suite: Path) -> TcoDocument:
+    """Return the ``tco:`` block of a file, whether or not a whole suite stands around it.
+
+    Raises:
+        DocumentError: The file is missing, wrong, or has no such block.
+    """
+    from gapbench.suite.documents import check, read_document
+    from gapbench.suite.tco_fields import TcoDocument
+
+    document = read_document(suite)
+    if not isinstance(document.value.get("tco"), dict):
+        raise document.error((), "there is no tco: block; docs/economics.md shows one")
+    return check(document, TcoDocument, document.value["tco"], ("tco",))
+
+
+def asked_scenario(
+    block: TcoDocument,
+    folder: Path,
+    runs: tuple[Path, ...] = (),
+    slo: Slo | None = None,
+    model_id: str | None = None,
+    task: str | None = None,
+    settings: tuple[str, ...] = (),
+    closed: tuple[str, Quote] | None = None,
+) -> Scenario:
+    """Return the scenario of a block, of what runs measured, and of settings from the command line.
+
+    ``closed`` is the id and price of the closed model whose answers were measured.
+    """
+    from gapbench.analysis.economics.quantity import Quantity, parse_setting
+    from gapbench.analysis.economics.scenario import UNITS
+    from gapbench.analysis.economics.scenario_inputs import scenario
+
+    given: dict[str, Any] = {} if not runs else _measured(runs, slo, model_id, task)
+    found = scenario(block, at=datetime.now(UTC).date(), closed=closed, folder=folder, **given)
+    changed = {}
+    for setting in settings:
+        name, value, low, high = parse_setting(setting)
+        changed[name] = Quantity(value, UNITS.get(name, ""), low, high, "given")
+    return found.with_inputs(**changed)
+
+
+def _measured(
+    runs: tuple[Path, ...], slo: Slo | None, model_id: str | None, task: str | None
+) -> dict[str, Any]:
+    from gapbench.analysis.cost.cost import cost
+    from gapbench.analysis.economics.measured_inputs import (
+        closed_price,
+        gpu_price_of,
+        measured_throughput,
+        slo_of,
+    )
+    from gapbench.analysis.frames import read
+    from gapbench.commands.report_gap_cost import run_folders
+    from gapbench.errors import InputError
+
+    read_runs = read(run_folders(runs))
+    limits = slo or slo_of(read_runs)
+    if limits is None:
+        raise InputError(
+            "the run searched for no service level; give limits such as --ttft 1 --inter-chunk 0.08"
+        )
+    throughput = measured_throughput(read_runs, limits, model_id=model_id, task=task)
+    inputs, labels = {}, {}
+    closed = closed_price(cost(read_runs))
+    if closed is not None:
+        inputs["closed_usd_per_mtok"], labels["closed"] = closed
+    hourly = gpu_price_of(read_runs, model_id)
+    if hourly is not None:
+        inputs["usd_per_gpu_hour"] = hourly
+    return {"throughput": throughput, "measured": inputs, "labels": labels}

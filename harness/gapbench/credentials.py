@@ -1,0 +1,163 @@
+"""Keys: read from the environment or a file that it names, and kept out of every text.
+
+What was read is remembered for the life of the process, with every variable that looks like a key, so that
+:func:`redact` can stand at each door through which text leaves: rows, manifests, logs, the terminal.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from gapbench.errors import SetupError
+
+MARK = "[redacted]"
+FILE_SUFFIX = "_FILE"
+SHORTEST_KEY_CHARS = 8
+"""A shorter value is no key; taking it out would spoil answers that happen to hold it."""
+
+MAX_FILE_BYTES = 64 * 2**10
+_KEY_VARIABLE = re.compile(r"(?i)(?:^|_)(?:api_?)?(?:key|token|secret|password|credentials?)(?:_file)?$")
+_PLACEHOLDERS = {"anything", "placeholder", "not-needed", "notneeded", "changeme"}
+_seen: set[str] = set()
+
+
+def read(name: str) -> str | None:
+    """Return the key in the variable ``name``, or in the file that ``name_FILE`` names. None: neither is set.
+
+    Raises:
+        SetupError: The file cannot be read, is empty, or is no text of one line.
+    """
+    value = os.environ.get(name)
+    if not value:
+        value = _from_file(f"{name}{FILE_SUFFIX}")
+    if value:
+        remember(value)
+    return value or None
+
+
+def lacking(name: str) -> str | None:
+    """Return in words why there is no key under ``name``; None: there is one."""
+    try:
+        if read(name):
+            return None
+    except SetupError as exc:
+        return str(exc)
+    return f"{name} is not set; export it, or {name}{FILE_SUFFIX} with the path of a file, or name another variable with key_env"
+
+
+def _from_file(variable: str) -> str | None:
+    path = os.environ.get(variable)
+    if not path:
+        return None
+    try:
+        with Path(path).open("rb") as opened:
+            value = opened.read(MAX_FILE_BYTES + 1).decode().strip()
+    except (OSError, ValueError) as exc:
+        said = getattr(exc, "strerror", None) or type(exc).__name__
+        raise SetupError(f"{variable} names a file that cannot be read: {said}; check the path") from exc
+    if not value or len(value) > MAX_FILE_BYTES or not value.isprintable():
+        raise SetupError(
+            f"{variable} names a file that holds no key; it must hold the key alone, in one line"
+        )
+    return value
+
+
+def remember(value: str) -> None:
+    """Keep a key out of every text from now on; shorter ones than :data:`SHORTEST_KEY_CHARS` are no keys."""
+    if value not in _seen and len(value) >= SHORTEST_KEY_CHARS and value.lower() not in _PLACEHOLDERS:
+        _seen.add(value)
+        _needles.cache_clear()
+
+
+def learn(environment: Mapping[str, str] | None = None) -> None:
+    """Remember the value of every variable whose name says that it holds a key, used by a runner or not.
+
+    Args:
+        environment: None: this process's own.
+    """
+    for name, value in (os.environ if environment is None else environment).items():
+        if _KEY_VARIABLE.search(name) and not name.upper().endswith(FILE_SUFFIX) and _is_random(value):
+            remember(value)
+
+
+def _is_random(value: str) -> bool:
+    """Say whether a value reads as a key and not as a word or a path that answers may hold."""
+    return (
+        len(value) >= 16
+        and not value.startswith(("/", "~", "."))
+        and any(letter.isdigit() for letter in value)
+        and any(letter.isalpha() for letter in value)
+        and not re.search(r"\s", value)
+    )
+
+
+@lru_cache(maxsize=1)
+def _needles() -> tuple[str, ...]:
+    """Return each key as it is and as URLs, headers and JSON may carry it; longest first."""
+    learn()
+    found: set[str] = set()
+    for key in _seen:
+        found |= {
+            key,
+            quote(key, safe=""),
+            base64.b64encode(key.encode()).decode(),
+            key.replace("\\", "\\\\").replace('"', '\\"'),
+        }
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def redact(text: str) -> str:
+    """Return ``text`` with every known key replaced by :data:`MARK`."""
+    for needle in _needles():
+        if needle in text:
+            text = text.replace(needle, MARK)
+        # A stream that was cut may end within a key.
+        at = text.rfind(needle[:SHORTEST_KEY_CHARS], -len(needle))
+        if at >= 0 and needle.startswith(text[at:]):
+            text = text[:at] + MARK
+    return text
+
+
+def redact_tree(value: Any) -> Any:
+    """Return a value of dicts, lists and texts with every known key replaced, in names too."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact_tree(key): redact_tree(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redact_tree(inner) for inner in value]
+    return value
+
+
+def redact_file(path: Path) -> bool:
+    """Take every known key out of a text file, such as a server's log; returns whether there was one.
+
+    The file is written anew only where it held a key.
+    """
+    data = path.read_bytes()
+    clean = data
+    for needle in _needles():
+        clean = clean.replace(needle.encode(), MARK.encode())
+    if clean == data:
+        return False
+    path.write_bytes(clean)
+    return True
+
+
+def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the vendors' keys, for a server that calls none of them.
+
+    What a model server itself needs stays: the hub's token, and its own key.
+    """
+    return {
+        name: value
+        for name, value in environment.items()
+        if value not in _seen or name.startswith(("HF_", "HUGGING_FACE_", "VLLM_", "AWS_"))
+    }

@@ -1,0 +1,1 @@
+"""Run a plan: sessions, attempts, limits, recording and monitoring."""

@@ -1,0 +1,1 @@
+"""One attempt: sent, measured, and turned into a row."""

@@ -1,0 +1,195 @@
+"""One response and its score to the row and the payload that are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gapbench.scoring.outcome import judged, outcome_of
+from gapbench.suite.plan import Cell, Planned, prompt_chars
+from gapbench.values import (
+    Attempt,
+    Call,
+    Payload,
+    Response,
+    Score,
+    canonical_json,
+    messages_as_json,
+    prompt_sha256,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstance:
+    """What the harness knows of an attempt beside its response.
+
+    Attributes:
+        number: Which attempt, from 1.
+        final: Whether it stands for its request.
+        scheduled_s: When it was meant to be sent, on the wire's clock.
+        loop_lag_s: Largest event-loop lag while it ran. None: not seen.
+        in_flight: Requests of the cell in flight when it was sent, itself included.
+        worker: Worker process.
+        from_cache: Whether our own cache answered.
+    """
+
+    number: int
+    final: bool
+    scheduled_s: float
+    loop_lag_s: float | None
+    in_flight: int
+    worker: int = 0
+    from_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CellClock:
+    """Where a cell's times count from.
+
+    Attributes:
+        zero_s: The cell's start on the wire's clock.
+        started_at: The same instant in UTC.
+    """
+
+    zero_s: float
+    started_at: datetime
+
+    def since(self, instant_s: float | None) -> float | None:
+        """Return an instant of the wire's clock as seconds since the cell's start."""
+        return None if instant_s is None else instant_s - self.zero_s
+
+
+def attempt_row(
+    run_id: str,
+    suite: tuple[str, str],
+    cell: Cell,
+    planned: Planned,
+    call: Call,
+    response: Response,
+    score: Score | None,
+    how: Circumstance,
+    clock: CellClock,
+    *,
+    simulated: bool,
+) -> Attempt:
+    """Return the row of one attempt.
+
+    Args:
+        run_id: The run.
+        suite: Its name and hash.
+        cell: The cell.
+        planned: The request.
+        call: What was sent.
+        response: What came back.
+        score: What the scorer said. None: it was not asked.
+        how: See :class:`Circumstance`.
+        clock: The cell's clock.
+        simulated: Whether a simulated provider answered.
+    """
+    timing, usage = response.timing, response.usage
+    outcome, value = judged(response, score)
+    images = [image for message in planned.sample.messages for image in message.images]
+    told = usage.output_tokens is not None or usage.input_tokens is not None
+    return Attempt(
+        run_id=run_id,
+        cell_id=cell.cell_id,
+        suite=suite[0],
+        suite_sha256=suite[1],
+        task=cell.task.name,
+        task_sha256=cell.task.sha256,
+        category=cell.task.category,
+        sample_id=planned.sample.sample_id,
+        cluster_id=planned.sample.cluster_id or planned.sample.sample_id,
+        repeat=planned.repeat,
+        attempt=how.number,
+        final=how.final,
+        phase=planned.phase,
+        model_id=cell.model.id,
+        runner=cell.model.runner,
+        model_asked=cell.model.name,
+        model_served=response.model_served,
+        weights=cell.model.weights,
+        simulated=simulated,
+        prompt_sha256=prompt_sha256(planned.sample.messages),
+        params_asked=canonical_json(cell.params_of(planned).as_json()),
+        params_sent=canonical_json(call.params_sent),
+        params_changes=call.changes,
+        image_count=len(images),
+        image_bytes=sum(len(image.data) for image in images),
+        image_detail=images[0].detail if images else None,
+        load_kind=cell.load.kind,
+        load_value=cell.load.value,
+        worker=how.worker,
+        transport=response.transport,
+        response_id=response.response_id,
+        system_fingerprint=response.system_fingerprint,
+        service_tier=response.service_tier,
+        started_at=clock.started_at,
+        scheduled_s=how.scheduled_s - clock.zero_s,
+        sent_s=clock.since(timing.sent_s),
+        first_byte_s=clock.since(timing.first_byte_s),
+        first_token_s=clock.since(timing.first_token_s),
+        first_answer_s=clock.since(timing.first_answer_s),
+        last_token_s=clock.since(timing.last_token_s),
+        done_s=timing.done_s - clock.zero_s,
+        chunk_s=tuple(instant_s - clock.zero_s for instant_s in timing.chunk_s),
+        chunk_tokens=timing.chunk_tokens,
+        loop_lag_s=how.loop_lag_s,
+        in_flight=how.in_flight,
+        input_tokens=usage.input_tokens,
+        cached_input_tokens=usage.cached_input_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        usage_source="provider" if told else "none",
+        reasoning_disclosure=response.disclosure,
+        input_chars=prompt_chars(cell.messages(planned)),
+        output_chars=len(response.answer),
+        reasoning_chars=len(response.reasoning),
+        outcome=outcome,
+        failure_kind=response.failure.kind if response.failure else None,
+        http_status=response.http_status,
+        retry_after_s=response.failure.retry_after_s if response.failure else None,
+        finish_reason=response.finish_reason,
+        finish_raw=response.finish_raw,
+        from_cache=how.from_cache,
+        scorer=cell.task.scorer_name if planned.is_scored else None,
+        score=value,
+        answer=score.answer if score else None,
+        isolation=score.isolation if score else None,
+        partial=score.partial if score and value is not None else None,
+    )
+
+
+def with_score(row: Attempt, score: Score) -> Attempt:
+    """Return the row of a complete reply with the score that it waited for."""
+    outcome, value = outcome_of(row.finish_reason, score)
+    return replace(
+        row,
+        outcome=outcome,
+        score=value,
+        answer=score.answer,
+        isolation=score.isolation,
+        partial=None if value is None else score.partial,
+    )
+
+
+def payload_row(
+    row: Attempt, cell: Cell, planned: Planned, response: Response, score: Score | None
+) -> Payload:
+    """Return the texts of one attempt, the prompt as it was sent."""
+    sample = planned.sample
+    return Payload(
+        run_id=row.run_id,
+        cell_id=row.cell_id,
+        sample_id=row.sample_id,
+        repeat=row.repeat,
+        attempt=row.attempt,
+        messages=canonical_json(messages_as_json(cell.messages(planned))),
+        reply=response.answer,
+        reasoning=response.reasoning or None,
+        target=None if sample.target is None else canonical_json(sample.target),
+        reason=score.reason if score else "",
+        error=response.failure.message if response.failure else None,
+    )

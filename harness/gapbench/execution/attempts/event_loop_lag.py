@@ -1,0 +1,53 @@
+"""Measure how late the event loop wakes up."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+
+from gapbench import transport
+
+LAG_TICK_S = 0.02
+
+
+LAG_TICKS_KEPT = 65_536
+
+
+class LagMeter:
+    """Measures how late the event loop is, since a late loop makes late stamps.
+
+    Args:
+        loop: The loop to watch; ticks stop with :meth:`stop`.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start ticking."""
+        self._loop = loop
+        self._at_s: list[float] = []
+        self._lag_s: list[float] = []
+        self._due_s = transport.now() + LAG_TICK_S
+        self._handle = loop.call_later(LAG_TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        at_s = transport.now()
+        self._at_s.append(at_s)
+        self._lag_s.append(max(0.0, at_s - self._due_s))
+        if len(self._at_s) > 2 * LAG_TICKS_KEPT:
+            del self._at_s[:LAG_TICKS_KEPT], self._lag_s[:LAG_TICKS_KEPT]
+        self._due_s = at_s + LAG_TICK_S
+        self._handle = self._loop.call_later(LAG_TICK_S, self._tick)
+
+    def worst_s(self, since_s: float, until_s: float) -> float | None:
+        """Return the largest lag of the ticks in a window; None when none fell into it."""
+        low = bisect.bisect_left(self._at_s, since_s)
+        high = bisect.bisect_right(self._at_s, until_s + LAG_TICK_S)
+        return max(self._lag_s[low:high], default=None)
+
+    def quantile_s(self, share: float) -> float | None:
+        """Return a quantile of all ticks kept; None before the first."""
+        ordered = sorted(self._lag_s)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+
+    def stop(self) -> None:
+        """Stop ticking."""
+        self._handle.cancel()

@@ -1,0 +1,236 @@
+"""One call through one runner to one response, timed. The only place where a failure becomes a value."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from operator import attrgetter
+from typing import Any
+
+from gapbench import credentials, transport
+from gapbench.errors import FailureKind, RunnerError
+from gapbench.runner import Runner
+from gapbench.values import Call, Chunk, Disclosure, Failure, Response, Timing, Usage
+
+
+async def measure(
+    runner: Runner,
+    call: Call,
+    total_s: float,
+    *,
+    first_token_s: float | None = None,
+    gap_s: float | None = None,
+) -> Response:
+    """Send ``call`` and return what came back, complete or not. Never raises but for cancellation.
+
+    All instants are on :data:`gapbench.transport.now`. A chunk's instant is the moment its bytes left the
+    socket, as the wire stamped it; where a runner has no wire it is the moment the chunk arrived here.
+
+    Args:
+        runner: An open runner.
+        call: What ``runner.prepare`` returned.
+        total_s: Deadline for the whole exchange.
+        first_token_s: Deadline for the first text of any channel. None: none of its own.
+        gap_s: Longest time between two texts, whatever else the server sends. None: no bound.
+    """
+    reply = _Reply()
+    failure: Failure | None = None
+    with transport.exchange() as tape:
+        began_s = transport.now()
+        try:
+            async with asyncio.timeout(None) as limit:
+                deadlines = _Deadlines(limit, tape, reply, began_s, total_s, first_token_s, gap_s)
+                with contextlib.closing(deadlines):
+                    async with contextlib.aclosing(runner.stream(call)) as chunks:  # type: ignore[type-var]  # every runner's stream is an async generator; the Protocol need not say so
+                        async for chunk in chunks:
+                            reply.take(chunk)
+        except TimeoutError:
+            failure = Failure("timeout", deadlines.said, tape.status)
+        except RunnerError as exc:
+            failure = Failure(
+                exc.kind, credentials.redact(str(exc)), exc.http_status or tape.status, exc.retry_after_s
+            )
+        except Exception as exc:  # noqa: BLE001 - a runner's bug must become a row, or the run is lost
+            # Once a reply is being read, a missing field or a number for a text is the server's doing.
+            kind: FailureKind = "garbage" if tape.status == 200 and isinstance(exc, _MISSHAPEN) else "runner"
+            failure = Failure(kind, transport.shortened(f"{type(exc).__name__}: {exc}"), tape.status)
+        finally:
+            await tape.aclose()
+        # A whole reply is done when its last byte came, not when it has been read.
+        done_s = transport.now() if failure is not None or tape.ended_s is None else tape.ended_s
+    return reply.response(tape, began_s, done_s, failure)
+
+
+class _Deadlines:
+    """The deadlines of one exchange. One timer looks at the reply when the next of them could be past."""
+
+    def __init__(
+        self,
+        limit: asyncio.Timeout,
+        tape: transport.Tape,
+        reply: _Reply,
+        began_s: float,
+        total_s: float,
+        first_token_s: float | None,
+        gap_s: float | None,
+    ) -> None:
+        self.said = f"no complete reply within {total_s:g} s"
+        self._limit = limit
+        self._tape = tape
+        self._reply = reply
+        self._began_s = began_s
+        self._total_s = total_s
+        self._first_token_s = first_token_s
+        self._gap_s = gap_s
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._look()
+
+    def _look(self) -> None:
+        is_text_due = self._first_token_s is not None or self._gap_s is not None
+        if is_text_due and self._tape.nudge():
+            # Something has come and is being read: look again when it has been.
+            self._timer = self._loop.call_later(0.001, self._look)
+            return
+        due_s, said = self._began_s + self._total_s, self.said
+        arrived_s = self._reply.chunk_s
+        if not arrived_s and self._first_token_s is not None:
+            first_s = self._began_s + self._first_token_s
+            if first_s < due_s:
+                due_s, said = first_s, f"no first token within {self._first_token_s:g} s"
+        elif arrived_s and self._gap_s is not None and arrived_s[-1] + self._gap_s < due_s:
+            due_s, said = arrived_s[-1] + self._gap_s, f"no text for {self._gap_s:g} s"
+        ahead_s = due_s - transport.now()
+        if ahead_s <= 0:
+            self.said = said
+            self._limit.reschedule(self._loop.time())
+            return
+        if not arrived_s and self._gap_s is not None:
+            ahead_s = min(ahead_s, self._gap_s)
+        self._timer = self._loop.call_later(ahead_s + 0.001, self._look)
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class _Reply:
+    """What the chunks of one reply add up to."""
+
+    def __init__(self) -> None:
+        self.answer: list[str] = []
+        self.reasoning: list[str] = []
+        self.chunk_s: list[float] = []
+        self.chunk_tokens: list[int | None] = []
+        self.first_answer_s: float | None = None
+        self.last = Chunk()
+        self.seen: tuple[object, ...] = _NONE
+        self.usage = Usage()
+
+    def take(self, chunk: Chunk) -> None:
+        """Fold in one chunk: text is appended, facts are replaced.
+
+        Raises:
+            RunnerError: ``garbage`` for a text that is none, or a count that no column could hold.
+        """
+        text, channel, received_s, usage, *_ = chunk
+        if text:
+            if not isinstance(text, str):
+                raise _garbage("a text", text)
+            if received_s is None:
+                received_s = transport.now()
+            self.chunk_s.append(received_s)
+            self.chunk_tokens.append(usage.output_tokens if usage else None)
+            if channel == "answer":
+                self.answer.append(text)
+                if self.first_answer_s is None:
+                    self.first_answer_s = received_s
+            else:
+                self.reasoning.append(text)
+        if usage is not None:
+            _check_counts(usage)
+            self.usage = usage
+        facts = tuple.__getitem__(chunk, _FACTS)
+        if facts not in (_NONE, self.seen):
+            self.seen = facts
+            pairs = zip(Chunk._fields[_FACTS], facts, strict=True)
+            known: dict[str, Any] = {name: value for name, value in pairs if value is not None}
+            for name, value in known.items():
+                if not isinstance(value, str):
+                    raise _garbage(name, value)
+            self.last = self.last._replace(**known)
+
+    def response(
+        self, tape: transport.Tape, began_s: float, done_s: float, failure: Failure | None
+    ) -> Response:
+        """Return the whole."""
+        timing = Timing(
+            sent_s=began_s if tape.sent_s is None and tape.transport is None else tape.sent_s,
+            first_byte_s=tape.first_byte_s,
+            first_token_s=self.chunk_s[0] if self.chunk_s else None,
+            first_answer_s=self.first_answer_s,
+            last_token_s=self.chunk_s[-1] if self.chunk_s else None,
+            done_s=done_s,
+            chunk_s=tuple(self.chunk_s),
+            chunk_tokens=_complete(self.chunk_tokens),
+        )
+        return Response(
+            # A server may send back what it was sent; nothing after this line sees a key.
+            answer=credentials.redact("".join(self.answer)),
+            reasoning=credentials.redact("".join(self.reasoning)),
+            timing=timing,
+            usage=self.usage,
+            finish_reason=self.last.finish_reason,
+            finish_raw=_clean(self.last.finish_raw),
+            disclosure=self._disclosure(),
+            model_served=_clean(self.last.model_served),
+            response_id=_clean(self.last.response_id),
+            system_fingerprint=_clean(self.last.system_fingerprint),
+            service_tier=_clean(self.last.service_tier),
+            http_status=tape.status if failure is None else failure.http_status,
+            transport=tape.transport,
+            failure=failure,
+        )
+
+    def _disclosure(self) -> Disclosure:
+        """Say how much of the reasoning was shown: the runner's word, else what the reply gives away."""
+        if self.reasoning:
+            return self.last.disclosure or "unknown"
+        if self.usage.reasoning_tokens is None:
+            return self.last.disclosure or "unknown"
+        return "hidden" if self.usage.reasoning_tokens > 0 else "none"
+
+
+# The fields after text, channel, received_s and usage: the facts.
+_FACTS = slice(4, None)
+_NONE = tuple.__getitem__(Chunk(), _FACTS)
+
+
+_MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+MOST_TOKENS = 2**53
+"""Of one count: more is no count, and what reads JSON could not hold it."""
+
+
+def _garbage(what: str, found: object) -> RunnerError:
+    return RunnerError("garbage", f"expected {what}, got {repr(found)[:80]}")
+
+
+_counts_of = attrgetter(*Usage.__slots__)
+
+
+def _check_counts(usage: Usage) -> None:
+    # Google tells counts in every event, so this is as hot as the text.
+    for count in _counts_of(usage):
+        if count is not None and (type(count) is not int or not 0 <= count <= MOST_TOKENS):
+            names = (name for name in Usage.__slots__ if getattr(usage, name) is count)
+            raise _garbage(f"a count as {next(names)}", count)
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else credentials.redact(text)
+
+
+def _complete(counts: list[int | None]) -> tuple[int, ...] | None:
+    known = tuple(count for count in counts if count is not None)
+    return known if counts and len(known) == len(counts) else None

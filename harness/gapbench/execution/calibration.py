@@ -1,0 +1,340 @@
+"""This machine's figures held against a truth: the harness measures a simulated server that knows what it wrote when.
+
+Each level sends at a rate that keeps so many streams open, through the same code as a run, rows and Parquet included.
+Every request has a prompt of its own, so each row is held against the very reply that the server logged, and the two
+processes read one clock. The error of a figure is its quantile here over the quantile of the truth, less one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gapbench import runner as runners
+from gapbench.errors import SetupError
+from gapbench.execution.limits.retry import Retries
+from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.run import Settings, run
+from gapbench.store import RunWriter, read_attempts, read_manifest
+from gapbench.store.provenance import machine, utc_text, versions
+from gapbench.suite.loads.load import Load
+from gapbench.suite.plan import Cell, Plan, expand
+from gapbench.suite.tasks.task import Task
+from gapbench.values import Attempt, Message, Model, Params, Sample, Text
+
+LEVELS = (10, 50, 100, 200, 400)
+DURATION_S = 6.0
+WARMUP_S = 1.0
+TRUSTED_ERROR = 0.02
+LATE_SHARE = 0.05
+"""Chunks that the server wrote late, above which a level that cannot be trusted may be the server's doing."""
+TOKENS = 64
+FIRST_S, FIRST_SIGMA, GAP_S = 0.2, 0.3, 0.01
+STREAM_S = FIRST_S * float(np.exp(FIRST_SIGMA**2 / 2)) + (TOKENS - 1) * GAP_S
+"""Mean length of a reply, so that a rate of N over it keeps N streams open."""
+SMALLEST_S = 0.001
+"""Of a true figure: below it an error is one of this, not of almost nothing."""
+FIGURES = ("first_token", "inter_chunk", "end_to_end")
+START_WAIT_S = 20.0
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """How far one figure is from the truth.
+
+    Attributes:
+        figure: ``first_token``, ``inter_chunk`` or ``end_to_end``.
+        true_p50_s: Median by the server's own log.
+        true_p99_s: 99th percentile by it.
+        p50: Median here over the true one, less 1.
+        p99: The same of the 99th percentile.
+    """
+
+    figure: str
+    true_p50_s: float
+    true_p99_s: float
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One load and how well it was measured.
+
+    Attributes:
+        streams: Replies open at once, on the mean.
+        rate_rps: Requests per second.
+        requests: Requests held against the server's log.
+        workers: Processes that sent.
+        cpu_cores: Cores that they used together.
+        lag_p99_s: Event-loop lag. None: not seen.
+        server_late: Share of chunks that the server wrote more than 5 ms after they were due. The truth is when they
+            were written, so this is no error; a server that is often late is also late to read requests.
+        errors: One for each figure.
+    """
+
+    streams: int
+    rate_rps: float
+    requests: int
+    workers: int
+    cpu_cores: float
+    lag_p99_s: float | None
+    server_late: float
+    errors: tuple[Error, ...]
+
+    @property
+    def worst(self) -> float:
+        """The largest error of any figure, without its sign."""
+        return max(max(abs(error.p50), abs(error.p99)) for error in self.errors)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether every figure is within ``TRUSTED_ERROR`` of the truth."""
+        return self.worst < TRUSTED_ERROR
+
+    @property
+    def is_of_the_server(self) -> bool:
+        """Whether the server was late so often that a failed level says nothing of this client."""
+        return self.server_late > LATE_SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What this machine's figures are worth.
+
+    Attributes:
+        at: When, UTC.
+        levels: By rising load.
+    """
+
+    at: datetime
+    levels: tuple[Level, ...]
+
+    @property
+    def trusted_streams(self) -> int | None:
+        """Highest load at which every figure, and those of all loads below it, can be trusted. None: none can."""
+        trusted = None
+        for level in self.levels:
+            if not level.is_trusted:
+                break
+            trusted = level.streams
+        return trusted
+
+    @property
+    def is_bound_by_server(self) -> bool:
+        """Whether the first level that cannot be trusted is one where the server was late."""
+        failed = next((level for level in self.levels if not level.is_trusted), None)
+        return failed is not None and failed.is_of_the_server
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of ``bench calibrate --json``, which ``run.json`` keeps too."""
+        return {
+            "schema": 1,
+            "at": utc_text(self.at),
+            "trusted_error": TRUSTED_ERROR,
+            "trusted_streams": self.trusted_streams,
+            "is_bound_by_server": self.is_bound_by_server,
+            "levels": [
+                {
+                    **{name: getattr(level, name) for name in Level.__slots__ if name != "errors"},
+                    "is_trusted": level.is_trusted,
+                    "errors": [
+                        {name: getattr(error, name) for name in Error.__slots__} for error in level.errors
+                    ],
+                }
+                for level in self.levels
+            ],
+            "machine": machine(),
+            "versions": versions(),
+        }
+
+
+class _Silent:
+    """Watches a run and says nothing."""
+
+    def model_opening(self, model: Model) -> None: ...
+
+    def cell_started(self, cell: Cell, planned: int, kept: int) -> None: ...
+
+    def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None: ...
+
+    def cell_ended(self, cell: Cell) -> None: ...
+
+    def tell(self, line: str) -> None: ...
+
+
+async def calibrate(
+    levels: Sequence[int] = LEVELS,
+    *,
+    duration_s: float = DURATION_S,
+    workers: int | None = None,
+    tell: Callable[[Level], None] = lambda _: None,
+) -> Calibration:
+    """Measure a simulated server of known truth at rising load and return how far the figures are from it.
+
+    Stops after the first load that cannot be trusted: a higher one would not be either.
+
+    Args:
+        levels: Streams open at once, rising.
+        duration_s: How long each level lasts, its first second not counted.
+        workers: Processes that send. None: as many as a run would take.
+        tell: Takes each level as it is done.
+
+    Raises:
+        SetupError: The simulated server cannot be started, or answered nothing.
+    """
+    done: list[Level] = []
+    for streams in levels:
+        with tempfile.TemporaryDirectory(prefix="gapbench-calibrate-") as folder:
+            level = await _one_level(streams, duration_s, workers, Path(folder))
+        done.append(level)
+        tell(level)
+        if not level.is_trusted:
+            break
+    return Calibration(datetime.now(UTC), tuple(done))
+
+
+async def _one_level(streams: int, duration_s: float, workers: int | None, folder: Path) -> Level:
+    rate = streams / STREAM_S
+    load = Load("rate", rate, duration_s=duration_s, warmup_s=WARMUP_S, workers=workers)
+    log = folder / "truth.jsonl"
+    async with _served(log) as url:
+        model = Model("truth", "sim", "lean", "open", base_url=url, options={"sim": {"protocol": "openai"}})
+        plan = _plan(model, load, int(rate * duration_s * 1.5) + 60)
+        with RunWriter(folder / "run") as writer:
+            settings = Settings(retries=Retries(attempts=1))
+            opened = {model.id: runners.load(model.runner)(model)}
+            manifest = await run(plan, opened, writer, settings, _Silent(), Halt())
+    if manifest["failures"]:
+        raise SetupError(f"cannot calibrate: {manifest['failures'][0]['message']}")
+    return _held(folder / "run", log, streams, rate)
+
+
+@contextlib.asynccontextmanager
+async def _served(log: Path) -> AsyncIterator[str]:
+    """Run the simulated server's lean mode in a process of its own; yields its address, and its log is whole after."""
+    command = [
+        sys.executable, "-m", "gapbench_runners.sim_server", "--lean", "--port", "0", "--parent", str(os.getpid()), "--log",
+        str(log), "--tokens", str(TOKENS), "--first-ms", f"{FIRST_S * 1e3:g}", "--sigma", f"{FIRST_SIGMA:g}",
+        "--gap-ms", f"{GAP_S * 1e3:g}",
+    ]  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        assert process.stdout is not None, "it is a pipe"
+        try:
+            said = (await asyncio.wait_for(process.stdout.readline(), START_WAIT_S)).decode()
+        except TimeoutError:
+            said = ""
+        if not said.startswith("listening "):
+            raise SetupError(
+                "cannot calibrate: the simulated server did not start; `bench sim --lean` shows why"
+            )
+        yield said.split()[1]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+def _plan(model: Model, load: Load, count: int) -> Plan:
+    """Return one cell whose every request carries a mark of its own, which the server logs."""
+    samples = tuple(
+        Sample(str(k), (Message("user", (Text(f"gapbench-id:{k} Say a word."),)),)) for k in range(count)
+    )
+    task = Task("calibration", "calibration", 1, "calibration", samples, None)
+    return expand(
+        suite="calibration",
+        suite_sha256="calibration",
+        seed=int(load.value * 1_000),
+        repeats=1,
+        margin_points=1.7,
+        defaults=Params(max_tokens=TOKENS, temperature=0.0),
+        models=[model],
+        tasks=[task],
+        loads=[load],
+    )
+
+
+def _held(run_folder: Path, log: Path, streams: int, rate: float) -> Level:
+    """Hold the rows of a level against the server's log."""
+    columns = ["sample_id", "phase", "repeat", "outcome", "sent_s", "chunk_s"]
+    rows = read_attempts([run_folder], columns)
+    rows = rows[(rows["phase"] == "measure") & (rows["outcome"] != "infra") & (rows["repeat"] == 0)]
+    truth = {str(entry["id"]): entry for entry in map(json.loads, log.read_bytes().splitlines())}
+    rows = rows[rows["sample_id"].isin(truth.keys())]
+    if rows.empty:
+        raise SetupError("cannot calibrate: the simulated server answered nothing")
+    theirs = [truth[sample_id] for sample_id in rows["sample_id"]]
+    errors = errors_of(rows, [(entry["received_s"], entry["write_s"]) for entry in theirs])
+    cell = read_manifest(run_folder)["cells"][0]
+    fared = cell["workers"] or []
+    return Level(
+        streams=streams,
+        rate_rps=rate,
+        requests=len(rows),
+        workers=max(1, len(fared)),
+        cpu_cores=sum(worker["cpu_share"] for worker in fared),
+        lag_p99_s=cell["lag_p99_s"],
+        server_late=_late_share(cell["counters_after"] or {}),
+        errors=errors,
+    )
+
+
+def errors_of(rows: pd.DataFrame, truths: Sequence[tuple[float, Sequence[float]]]) -> tuple[Error, ...]:
+    """Return how far rows are from what a server knows.
+
+    Args:
+        rows: Answered attempts with their sending time and their chunks.
+        truths: Of each row, when the server had read the request and when it wrote each chunk, on its own clock.
+    """
+    mine = [np.asarray(times, dtype=np.float64) for times in rows["chunk_s"]]
+    # The last writes of a reply are its finish reason, counts and end mark, which hold no text.
+    true = [
+        np.asarray(writes, dtype=np.float64)[: len(times)]
+        for (_, writes), times in zip(truths, mine, strict=True)
+    ]
+    sent_s = rows["sent_s"].to_numpy(np.float64)
+    read_s = np.array([received_s for received_s, _ in truths])
+    pairs = (
+        (np.array([times[0] for times in mine]) - sent_s, np.array([times[0] for times in true]) - read_s),
+        (
+            np.concatenate([np.diff(times) for times in mine]),
+            np.concatenate([np.diff(times) for times in true]),
+        ),
+        (np.array([times[-1] for times in mine]) - sent_s, np.array([times[-1] for times in true]) - read_s),
+    )
+    return tuple(_error(figure, *pair) for figure, pair in zip(FIGURES, pairs, strict=True))
+
+
+def _late_share(counters: Mapping[str, float]) -> float:
+    return counters.get("sim:late_chunks_total", 0.0) / max(counters.get("sim:chunks_total", 0.0), 1.0)
+
+
+def _error(figure: str, mine: Floats, true: Floats) -> Error:
+    """Return the errors of one figure; a server that stalled and caught up wrote many chunks at once, a gap of 0."""
+    p50, p99 = (float(np.quantile(true, share)) for share in (0.5, 0.99))
+    off50 = (float(np.quantile(mine, 0.5)) - p50) / max(p50, SMALLEST_S)
+    off99 = (float(np.quantile(mine, 0.99)) - p99) / max(p99, SMALLEST_S)
+    return Error(figure, p50, p99, off50, off99)

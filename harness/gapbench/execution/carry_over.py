@@ -1,0 +1,102 @@
+"""A changed suite's new run, begun with the rows of the old one whose question is still the same.
+
+The old run stays as it is. A request is the same when cell, sample, repeat, prompt (by hash), parameters, target and
+all that says who answers (runner, model, base_url, serve, engine, options) are; whatever else changed, its answer
+would be asked for in the same words and held against the same truth. It keeps its score: ``bench score`` scores anew where a scorer's options changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gapbench.execution.recording.run_manifest import model_changes
+from gapbench.store import RunWriter, attempts_of, left_waiting, read_manifest, read_payload
+from gapbench.suite.plan import Plan
+from gapbench.values import Attempt, Payload, canonical_json, prompt_sha256
+
+Question = tuple[str, str, int]
+_STRETCH = ("started_at", "wall_s", "stretches_s", "counters_before", "counters_after")
+
+
+def carry(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str, Any]) -> int:
+    """Copy what still holds into a new run, and return how many requests need not be asked again.
+
+    Args:
+        old: The run that was begun with another suite.
+        plan: What is to be run now.
+        writer: The new run.
+        manifest: Of the new run; the times of the cells that go on are put into it.
+
+    Raises:
+        ResultsError: The old run cannot be read, or the new one not written.
+    """
+    before = read_manifest(old)
+    others = {model.id for model in plan.models if model_changes(before, model)}
+    asked = dict(_questions(plan))
+    kept, cells = 0, set()
+    rows = list(_rows(old))
+    waiting = left_waiting(old, [row for row, _ in rows])
+    for place, (row, texts) in enumerate([*rows, *waiting]):
+        expected = asked.get((row.cell_id, row.sample_id, row.repeat))
+        if row.model_id in others or expected is None or expected != _question(row, texts):
+            continue
+        kept += row.final
+        cells.add(row.cell_id)
+        run_id = writer.folder.name
+        now = replace(row, run_id=run_id, suite=plan.suite, suite_sha256=plan.suite_sha256)
+        (writer.add if place < len(rows) else writer.waiting.hold)(now, replace(texts, run_id=run_id))
+    entries = {cell["cell_id"]: cell for cell in before["cells"]}
+    for cell in manifest["cells"]:
+        if cell["cell_id"] in cells:
+            cell.update({name: entries[cell["cell_id"]].get(name) for name in _STRETCH})
+    manifest["continues"] = old.name
+    for image in (old / "media").glob("*"):
+        if image.is_symlink():  # A folder of somebody else's could name any file of ours.
+            continue
+        writer.add_media(image.name, image.read_bytes())
+    return kept
+
+
+def _questions(plan: Plan) -> Iterator[tuple[Question, tuple[Any, ...]]]:
+    for cell in plan.cells:
+        for planned in cell.requests:
+            sample = planned.sample
+            yield (
+                (cell.cell_id, sample.sample_id, planned.repeat),
+                (
+                    prompt_sha256(sample.messages),
+                    canonical_json(cell.params_of(planned).as_json()),
+                    cell.model.name,
+                    cell.model.runner,
+                    planned.phase,
+                    cell.task.scorer_name if planned.is_scored else None,
+                    None if sample.target is None else canonical_json(sample.target),
+                ),
+            )
+
+
+def _question(row: Attempt, texts: Payload) -> tuple[Any, ...]:
+    return (
+        row.prompt_sha256, row.params_asked, row.model_asked, row.runner, row.phase, row.scorer, texts.target,
+    )  # fmt: skip
+
+
+def _rows(run: Path) -> Iterator[tuple[Attempt, Payload]]:
+    """Yield the attempts of a run with their texts."""
+    names = list(Payload.__slots__)
+    texts: Mapping[tuple[Any, ...], Payload] = {
+        (text.cell_id, text.sample_id, text.repeat, text.attempt): text
+        for values in read_payload([run], names).astype(object).itertuples(index=False)
+        if (text := Payload(**dict(zip(names, (_plain(value) for value in values), strict=True))))
+    }
+    for row in attempts_of(run):
+        key = (row.cell_id, row.sample_id, row.repeat, row.attempt)
+        if key in texts:
+            yield row, texts[key]
+
+
+def _plain(value: Any) -> Any:
+    return None if value is None or value != value else value  # noqa: PLR0124 - NaN is how pandas says null

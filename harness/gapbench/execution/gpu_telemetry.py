@@ -1,0 +1,100 @@
+"""What the GPU does beside a cell: NVML sampled in a thread of its own, where there is a GPU."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from gapbench import transport
+
+PERIOD_S = 0.5
+
+
+def gpu_names() -> list[str]:
+    """Return the GPUs that NVML sees; [] without NVML or without a GPU."""
+    nvml = _nvml()
+    if nvml is None:
+        return []
+    return [_text(nvml.nvmlDeviceGetName(handle)) for handle in _handles(nvml)]
+
+
+def driver() -> str | None:
+    """Return the driver's version; None without NVML or without a GPU."""
+    nvml = _nvml()
+    return None if nvml is None else _text(nvml.nvmlSystemGetDriverVersion())
+
+
+class GpuSampler:
+    """Samples power, memory, use and clocks of every GPU while it is open; does nothing without NVML.
+
+    Args:
+        keep: Takes one row per GPU and sample; called from the sampling thread.
+        labels: Put into each row, such as the cell's id.
+        zero_s: The cell's start on the wire's clock; ``at_s`` counts from it.
+    """
+
+    def __init__(self, keep: Callable[[dict[str, Any]], None], labels: dict[str, str], zero_s: float) -> None:
+        """Look for NVML."""
+        self._keep = keep
+        self._labels = labels
+        self._zero_s = zero_s
+        self._nvml = _nvml()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample, name="nvml", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._nvml is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _sample(self) -> None:
+        nvml = self._nvml
+        handles = _handles(nvml)
+        due_s = time.monotonic()
+        while not self._stop.is_set():
+            for index, handle in enumerate(handles):
+                memory, use = nvml.nvmlDeviceGetMemoryInfo(handle), nvml.nvmlDeviceGetUtilizationRates(handle)
+                self._keep(
+                    {
+                        **self._labels,
+                        "at_s": transport.now() - self._zero_s,
+                        "gpu": index,
+                        "power_w": nvml.nvmlDeviceGetPowerUsage(handle) / 1e3,
+                        "memory_used_bytes": int(memory.used),
+                        "utilization": use.gpu / 100,
+                        "sm_clock_mhz": int(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
+                    }
+                )
+            due_s += PERIOD_S
+            self._stop.wait(max(0.0, due_s - time.monotonic()))
+
+
+def _nvml() -> Any:
+    """Return NVML, started; None where the package, the driver or a GPU is missing."""
+    try:
+        import pynvml  # noqa: PLC0415 - an extra
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    return pynvml if pynvml.nvmlDeviceGetCount() else None
+
+
+def _handles(nvml: Any) -> list[Any]:
+    return [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

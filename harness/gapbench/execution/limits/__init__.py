@@ -1,0 +1,1 @@
+"""What holds requests back: admission, rates, budgets, retries and the circuit breaker."""

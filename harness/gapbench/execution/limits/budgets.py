@@ -1,0 +1,51 @@
+"""What a run has spent and how often it tried again, held against the bounds that the user set."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from gapbench.values import Attempt
+
+BILLED_UNSEEN: frozenset[str] = frozenset({"cut_stream", "timeout", "garbage", "cancelled"})
+"""Failures after which a provider may charge for tokens whose count never arrived."""
+
+
+class Spending:
+    """US dollars of all attempts of all sessions of a run.
+
+    A reply that broke off, or that came without its count of tokens, is billed all the same: it counts as the
+    dearest attempt of its model so far, so that the bound holds where the count is not known.
+
+    Args:
+        max_usd: Spend at which the run stops. None: no bound.
+    """
+
+    def __init__(self, max_usd: Decimal | None) -> None:
+        """Start at nothing."""
+        self.max_usd = max_usd
+        self.known_usd = Decimal(0)
+        self.assumed_usd = Decimal(0)
+        self._dearest: dict[str, Decimal] = {}
+
+    def take(self, row: Attempt, usd: Decimal | None) -> str | None:
+        """Count an attempt; returns why the run must stop. None: it may go on.
+
+        Args:
+            row: The attempt.
+            usd: Its price. None: unknown, or not billed by the call.
+        """
+        if row.from_cache:
+            return None
+        if usd is not None:
+            self.known_usd += usd
+            self._dearest[row.model_id] = max(usd, self._dearest.get(row.model_id, usd))
+        elif row.http_status == 200 and (row.failure_kind is None or row.failure_kind in BILLED_UNSEEN):
+            self.assumed_usd += self._dearest.get(row.model_id, Decimal(0))
+        if self.max_usd is None or self.known_usd + self.assumed_usd < self.max_usd:
+            return None
+        assumed = (
+            f", ${self.assumed_usd:.4f} of it assumed for replies without a count of tokens"
+            if self.assumed_usd
+            else ""
+        )
+        return f"--max-usd {self.max_usd} reached: ${self.known_usd + self.assumed_usd:.4f} spent{assumed}"

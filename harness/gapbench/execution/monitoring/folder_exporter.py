@@ -1,0 +1,96 @@
+"""Every run in a results folder, counted from what its own process writes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from gapbench.errors import ResultsError
+from gapbench.execution.monitoring.counters import STATES, RunCounts
+from gapbench.pricing import Quote, attempt_price, model_price
+from gapbench.store import RunTail, read_manifest, runs_in
+from gapbench.values import Attempt
+
+
+class Results:
+    """A results folder, followed: each look reads only what was written since the last one.
+
+    Args:
+        folder: The results folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Follow no run yet."""
+        self._folder = folder
+        self._followed: dict[Path, _Followed] = {}
+        # Two scrapes at once would count a row twice.
+        self._lock = threading.Lock()
+
+    def runs(self) -> list[RunCounts]:
+        """Return the counts of every run that is there now."""
+        with self._lock:
+            self._followed = {
+                folder: self._followed.get(folder) or _Followed(folder) for folder in runs_in(self._folder)
+            }
+            return [run.counted() for run in self._followed.values()]
+
+
+class _Followed:
+    """One run, and how far it has been counted."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tail = RunTail(folder)
+        self._counts = RunCounts(folder.name)
+        self._stamp: tuple[int, int] | None = None
+        self._state = "damaged"
+        self._price: Callable[[Attempt], Decimal | None] = lambda _: None
+
+    def counted(self) -> RunCounts:
+        """Count what is new; a run that cannot be read is said to be damaged and hides no other."""
+        try:
+            self._read_manifest()
+            for row in self._tail.new():
+                self._counts.take(row, self._price(row))
+        except (ResultsError, OSError, KeyError, TypeError, ValueError):
+            self._counts.state = "damaged"
+        else:
+            self._counts.state = self._state
+        return self._counts
+
+    def _read_manifest(self) -> None:
+        """Take state, plan and prices from ``run.json`` where it has changed: a cell of a search comes late."""
+        stat = (self._folder / "run.json").stat()
+        stamp = (stat.st_ino, stat.st_mtime_ns)
+        if stamp == self._stamp:
+            return
+        manifest = read_manifest(self._folder)
+        self._counts.suite = manifest["suite"]
+        self._state = manifest["state"] if manifest["state"] in STATES else "damaged"
+        for cell in manifest["cells"]:
+            self._counts.plan(cell["cell_id"], cell["model_id"], cell["task"], cell["planned"])
+        self._price = attempt_price(_quotes(manifest))
+        self._stamp = stamp
+
+
+def _quotes(manifest: Mapping[str, Any]) -> Callable[[str, str | None], Quote]:
+    """Return what prices a model of a run, as the id served or as the one asked, on the day it began."""
+    models = {model["id"]: model for model in manifest["models"]}
+    day = datetime.fromisoformat(manifest["started_at"]).date()
+
+    def quote(model_id: str, served: str | None) -> Quote:
+        model = models[model_id]
+        return model_price(
+            runner=model["runner"],
+            model=served or model["name"],
+            at=day,
+            base_url=model["base_url"],
+            cost=model["cost"],
+            simulated=model["simulated"],
+        )
+
+    return quote

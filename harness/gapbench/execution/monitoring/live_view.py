@@ -1,0 +1,165 @@
+"""The run as it happens: a table that redraws itself in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from gapbench import credentials, formatting
+from gapbench.execution.monitoring.progress import CellProgress
+from gapbench.suite.plan import Cell
+from gapbench.values import Attempt, Model
+
+PLAIN_EVERY_S = 5.0
+NOTHING = "–"
+
+
+class QuietView:
+    """Says nothing but what the user must know."""
+
+    def __init__(self, console: Console) -> None:
+        """Keep the console for :meth:`tell`."""
+        self.console = console
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def model_opening(self, model: Model) -> None:
+        """Nothing."""
+
+    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
+        """Nothing."""
+
+    def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
+        """Nothing."""
+
+    def cell_ended(self, cell: Cell) -> None:
+        """Nothing."""
+
+    def tell(self, line: str) -> None:
+        """Print one line, without keys and without a server's control characters."""
+        shown = "\n".join(formatting.clean(part) for part in credentials.redact(line).splitlines())
+        self.console.print(shown, markup=False, highlight=False, soft_wrap=True)
+
+
+class PlainView(QuietView):
+    """One line when a cell starts, ends, and every few seconds between: for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        """Start with no cell."""
+        super().__init__(console)
+        self.cells: dict[str, CellProgress] = {}
+        self._said_s = 0.0
+
+    def model_opening(self, model: Model) -> None:
+        """Say which model is next."""
+        self.tell(f"{model.id}: opening ({model.runner}, {model.weights} weights)")
+
+    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
+        """Begin counting a cell."""
+        self.cells[cell.cell_id] = CellProgress(planned, kept, time.monotonic())
+
+    def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
+        """Count an attempt."""
+        self.cells[cell.cell_id].take(row, usd)
+        if time.monotonic() - self._said_s > PLAIN_EVERY_S:
+            self._say(cell)
+
+    def cell_ended(self, cell: Cell) -> None:
+        """Print the cell's line."""
+        self._say(cell)
+
+    def _say(self, cell: Cell) -> None:
+        self._said_s = time.monotonic()
+        progress = self.cells[cell.cell_id]
+        shown = ", ".join(
+            f"{name} {value}" for name, value in figures(progress).items() if value not in (NOTHING, "0")
+        )
+        self.tell(f"{cell.cell_id}: {shown}")
+
+
+class LiveView(PlainView):
+    """A table that redraws itself four times a second."""
+
+    def __init__(self, console: Console) -> None:
+        """Start the table empty."""
+        super().__init__(console)
+        self._opening = ""
+        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+        self.console.print(self._table())
+
+    def model_opening(self, model: Model) -> None:
+        """Show which model is being made ready."""
+        self._opening = f"opening {model.id} ({model.runner})"
+
+    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
+        """Add the cell's line."""
+        self._opening = ""
+        super().cell_started(cell, planned, kept)
+
+    def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
+        """Count an attempt; the next redraw shows it."""
+        self.cells[cell.cell_id].take(row, usd)
+
+    def cell_ended(self, cell: Cell) -> None:
+        """Leave the cell's line as it stands."""
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, caption=self._opening or None, caption_justify="left")
+        table.add_column("cell", no_wrap=True)
+        for name in figures(CellProgress(0, 0, 0.0)):
+            table.add_column(name, justify="right", no_wrap=True)
+        for cell_id, progress in self.cells.items():
+            done = progress.done >= progress.planned
+            shown = [
+                Text(value, style="red" if name == "infra" and value != "0" else "")
+                for name, value in figures(progress).items()
+            ]
+            table.add_row(Text(cell_id, style="dim" if done else "bold"), *shown)
+        return table
+
+
+def figures(progress: CellProgress) -> dict[str, str]:
+    """Return a cell's running figures as they are shown, unknown ones as a dash."""
+    at_s = time.monotonic()
+    rate = progress.rate_rps(at_s)
+    eta_s = progress.eta_s(at_s)
+    first_s = progress.first_token_p50_s
+    return {
+        "done": f"{progress.done}/{progress.planned}",
+        "req/s": NOTHING if rate is None else f"{rate:.1f}",
+        "accuracy": _accuracy(progress),
+        formatting.METRICS["ttft_p50_s"]: NOTHING if first_s is None else f"{first_s * 1e3:.0f} ms",
+        "spent": NOTHING if progress.usd is None else f"${progress.usd:.4f}",
+        "retried": f"{progress.retried}",
+        "infra": f"{progress.infra}",
+        "ETA": NOTHING if eta_s is None or eta_s <= 0 else f"{eta_s:.0f} s",
+    }
+
+
+def _accuracy(progress: CellProgress) -> str:
+    """Return the accuracy, and of how many answers where ``done`` counts others too."""
+    if progress.accuracy is None:
+        return NOTHING
+    return f"{progress.accuracy:.1%}" + (f" of {progress.scored} new" if progress.kept else "")

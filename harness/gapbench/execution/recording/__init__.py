@@ -1,0 +1,1 @@
+"""Score responses and record attempts."""

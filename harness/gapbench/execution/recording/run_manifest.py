@@ -1,0 +1,268 @@
+"""Build, extend and compare the manifest (run.json) of a run from its plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from gapbench.errors import ResultsError
+from gapbench.store.provenance import machine, utc_text, versions
+from gapbench.store.schema import SCHEMA_VERSION
+from gapbench.suite.plan import Cell, Load, Plan, PlannedSearch
+from gapbench.values import Attempt, Model
+
+
+def opening(
+    plan: Plan, run_id: str, selection: Mapping[str, Any], simulated: Mapping[str, bool]
+) -> dict[str, Any]:
+    """Return the manifest of a run that is about to start.
+
+    Args:
+        plan: The plan.
+        run_id: The run.
+        selection: What the command line picked and where the suite is, for ``--resume``.
+        simulated: By model id.
+    """
+    return {
+        "schema": SCHEMA_VERSION,
+        "run_id": run_id,
+        "suite": plan.suite,
+        "suite_sha256": plan.suite_sha256,
+        "selection": dict(selection),
+        "seed": plan.seed,
+        "repeats": plan.repeats,
+        "margin_points": plan.margin_points,
+        "started_at": utc_text(datetime.now(UTC)),
+        "ended_at": None,
+        "state": "running",
+        "reason": None,
+        "versions": versions(),
+        "machine": machine(),
+        "calibration": None,
+        "models": [_model(model, simulated=simulated[model.id]) for model in plan.models],
+        "tasks": [
+            {
+                "name": task.name,
+                "category": task.category,
+                "version": task.version,
+                "sha256": task.sha256,
+                "samples": len(task.samples),
+                "scorer": task.scorer_name,
+                "license": task.license,
+            }
+            for task in plan.tasks
+        ],
+        "cells": [cell_entry(cell) for cell in plan.cells],
+        "searches": [_search(search) for search in plan.searches],
+        "failures": [],
+    }
+
+
+def with_rows(manifest: Mapping[str, Any], plan: Plan, rows: Sequence[Attempt]) -> dict[str, Any]:
+    """Return the manifest of a run whose own was lost: as it opened, with what its rows say of the time since.
+
+    Versions and machine are those of now; ``remade_at`` says so. Counters and the order of a search's tries are gone.
+
+    Args:
+        manifest: As :func:`opening` gives it.
+        plan: The plan that it opens.
+        rows: All that the run has.
+
+    Raises:
+        ResultsError: The rows are of another run, suite or selection.
+    """
+    run_id = manifest["run_id"]
+    planned = {
+        (cell.cell_id, request.sample.sample_id, request.repeat)
+        for cell in plan.cells
+        for request in cell.requests
+    }
+    reached_s: dict[str, dict[datetime, float]] = {}
+    for row in rows:
+        if row.run_id != run_id:
+            raise ResultsError(f"the rows are of run {row.run_id!r}; rename the folder {run_id!r} to that")
+        if row.suite_sha256 != plan.suite_sha256:
+            raise ResultsError(
+                f"the rows of {run_id} are of a suite with other content; name it as it was then"
+            )
+        if row.load_kind != "search" and (row.cell_id, row.sample_id, row.repeat) not in planned:
+            raise ResultsError(
+                f"{run_id} has rows of {row.cell_id}, sample {row.sample_id!r}, which is not picked; "
+                "give --model, --task and --limit as they were then"
+            )
+        stretches = reached_s.setdefault(row.cell_id, {})
+        stretches[row.started_at] = max(stretches.get(row.started_at, 0.0), row.done_s or 0.0)
+    cells = [dict(cell) for cell in manifest["cells"]]
+    for cell in cells:
+        stretches = reached_s.get(cell["cell_id"], {})
+        if stretches:
+            # A cell's clock stops when its last row is there.
+            cell.update(started_at=utc_text(min(stretches)), wall_s=sum(stretches.values()))
+    began = min((at for stretches in reached_s.values() for at in stretches), default=datetime.now(UTC))
+    return {
+        **manifest, "cells": cells, "started_at": utc_text(began), "state": "interrupted",
+        "reason": "run.json was lost", "remade_at": utc_text(datetime.now(UTC)),
+    }  # fmt: skip
+
+
+def _model(model: Model, *, simulated: bool) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "runner": model.runner,
+        "name": model.name,
+        "weights": model.weights,
+        "released": model.released.isoformat() if model.released else None,
+        "base_url": model.base_url,
+        "simulated": simulated,
+        "params": model.params.as_json(),
+        "options": dict(model.options),
+        "cost": dict(model.cost) if model.cost else None,
+        "facts": {},
+    }
+
+
+def cell_entry(cell: Cell) -> dict[str, Any]:
+    """Return what ``run.json`` says of a cell before it begins; one that a search tries is added when it is tried."""
+    return {
+        "cell_id": cell.cell_id,
+        "model_id": cell.model.id,
+        "task": cell.task.name,
+        "category": cell.task.category,
+        "load_kind": cell.load.kind,
+        "load_value": cell.load.value,
+        "load": _load(cell.load),
+        "salt": cell.load.salt,
+        "planned": len(cell.requests),
+        "started_at": None,
+        "wall_s": None,
+        "stretches_s": {},
+        "counters_before": None,
+        "counters_after": None,
+        "lag_p99_s": None,
+        "workers": None,
+        "cut_short": False,
+    }
+
+
+def add_stretch(
+    entry: dict[str, Any], started_at: datetime, seconds: float, *, is_whole: bool = True
+) -> None:
+    """Count a stretch of time that a cell was sent in; a resumed cell has several, and its time is their sum.
+
+    Args:
+        entry: The cell in ``run.json``.
+        started_at: When the stretch began.
+        seconds: How long it took.
+        is_whole: False: only as long as the rows tell of a session that was killed; one that is counted stands.
+    """
+    stretches = entry["stretches_s"] = entry.get("stretches_s") or {}
+    begun = utc_text(started_at)
+    if is_whole:
+        stretches[begun] = seconds
+    else:
+        stretches.setdefault(begun, seconds)
+    # A run.json of an older gapbench has the sum alone.
+    entry["wall_s"] = max(sum(stretches.values()), entry["wall_s"] or 0.0)
+    entry["started_at"] = entry["started_at"] or begun
+
+
+def _load(load: Load) -> dict[str, Any]:
+    """Return the settings of a load that are set, without the trace that it replays."""
+    defaults = Load(load.kind, load.value)
+    names = (field.name for field in dataclasses.fields(Load) if field.name not in {"kind", "value", "trace"})
+    return {name: value for name in names if (value := getattr(load, name)) != getattr(defaults, name)}
+
+
+def _search(planned: PlannedSearch) -> dict[str, Any]:
+    search = planned.search
+    return {
+        "search_id": planned.search_id,
+        "model_id": planned.model.id,
+        "task": planned.task.name,
+        "slo": search.slo.as_json(),
+        "from_rps": search.from_rps,
+        "to_rps": search.to_rps,
+        "tolerance": search.tolerance,
+        "repeats": search.repeats,
+        "levels": [],
+        "rate_rps": None,
+        "low_rps": None,
+        "words": None,
+        "is_done": False,
+    }
+
+
+def find(rows: Sequence[dict[str, Any]], key: str, value: str) -> dict[str, Any]:
+    """Return the row of a manifest list whose ``key`` is ``value``."""
+    return next(row for row in rows if row[key] == value)
+
+
+def changed(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
+    """Return in words what differs between a run and the plan that would go on with it; [] for nothing."""
+    is_other_suite = manifest["suite_sha256"] != plan.suite_sha256
+    differences: list[str] = []
+    if is_other_suite:
+        models = ((model, model_changes(manifest, model)) for model in plan.models)
+        differences += [f"model {model.id} ({', '.join(keys)})" for model, keys in models if keys]
+        differences += [
+            f"{name} (was {manifest[name]})"
+            for name in ("seed", "repeats", "margin_points")
+            if manifest[name] not in {None, getattr(plan, name)}
+        ]
+    differences += [f"task {name}" for name in changed_tasks(manifest, plan)]
+    # The cells of a search are added as they are tried; the search itself is what was picked.
+    before = {cell["cell_id"]: cell for cell in manifest["cells"] if cell["load_kind"] != "search"}
+    searches_before = {search["search_id"] for search in manifest.get("searches", ())}
+    now = {cell.cell_id: cell for cell in plan.cells}
+    ids = (before.keys() | searches_before) ^ (now.keys() | {search.search_id for search in plan.searches})
+    if ids:
+        differences.append(f"the models, tasks or loads picked ({_few(sorted(ids))})")
+    for load, kept in {
+        cell.load: before[name].get("load") or {} for name, cell in now.items() if name in before
+    }.items():
+        if load.trace_sha256 is not None and kept.get("trace_sha256") != load.trace_sha256:
+            differences.append(f"the trace of load {load.label}")
+        elif is_other_suite and kept != _in_json(_load(load)):
+            differences.append(f"the settings of load {load.label}")
+    if is_other_suite and not differences:
+        differences.append("the suite's content (its params, retries, timeouts, judges or words)")
+    return differences
+
+
+def changed_tasks(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
+    """Return the names of the tasks whose document, data or scorer's code is not what it was in a run."""
+    before = {task["name"]: task["sha256"] for task in manifest["tasks"]}
+    return [task.name for task in plan.tasks if before.get(task.name, task.sha256) != task.sha256]
+
+
+_SPEAKS = ("runner", "name", "weights", "base_url", "params", "options")
+"""What of a model decides who answers, and how it is asked."""
+
+
+def model_changes(manifest: Mapping[str, Any], model: Model) -> list[str]:
+    """Return the suite's keys that a model has otherwise than in a run; [] for none, or where the run has no such model."""
+    before = next((known for known in manifest["models"] if known["id"] == model.id), None)
+    if before is None:
+        return []
+    now = _in_json(_model(model, simulated=False))
+    keys: list[str] = []
+    for name in _SPEAKS:
+        if name == "options":
+            options, given = before["options"], now["options"]
+            keys += [key for key in sorted(options.keys() | given) if options.get(key) != given.get(key)]
+        elif before[name] != now[name]:
+            keys.append("model" if name == "name" else name)
+    return keys
+
+
+def _in_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping as it comes back from ``run.json``."""
+    found: dict[str, Any] = json.loads(json.dumps(value, default=str))
+    return found
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,120 @@
+"""Stored answers scored again, without one call: a mended scorer needs no new run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+
+from gapbench.scoring import Scorer
+from gapbench.scoring.outcome import outcome_of
+from gapbench.store import read_attempts, read_payload
+from gapbench.store.json_records import records
+from gapbench.values import Sample, Score
+
+_KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+Samples = Mapping[tuple[str, str], Sample]
+"""By (task, sample_id)."""
+
+
+def stored_answers(run: Path, tasks: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the final, measured, complete answers of a run, with the key, what they scored and their texts.
+
+    Columns: the key, ``task``, ``model_id``, ``model_asked``, ``finish_reason``, ``outcome``, ``score``, ``prompt_sha256``,
+    ``messages``, ``reply``, ``target``.
+
+    Args:
+        run: The run folder.
+        tasks: Names of tasks; (): all.
+
+    Raises:
+        ResultsError: The folder is no run.
+    """
+    named = ["task", "model_id", "model_asked", "finish_reason", "outcome", "score", "prompt_sha256"]
+    rows = read_attempts([run], [*_KEY, "final", "phase", *named])
+    rows = rows[rows["final"] & (rows["phase"] == "measure") & (rows["outcome"] != "infra")]
+    if tasks:
+        rows = rows[rows["task"].isin(list(tasks))]
+    texts = read_payload([run], [*_KEY, "messages", "reply", "target"])
+    plain = {"run_id": str, "cell_id": str}
+    return rows.astype(plain).merge(texts.astype(plain), on=_KEY, how="left")
+
+
+def rescored(
+    answers: pd.DataFrame, scorers: Mapping[str, tuple[str, Scorer]], samples: Samples
+) -> list[dict[str, Any]]:
+    """Return the rows of a score table for stored answers.
+
+    An answer whose sample the suite no longer has is scored against the target that was stored with it.
+
+    Args:
+        answers: What :func:`stored_answers` gave.
+        scorers: Name and scorer of each task; answers of other tasks are left out.
+        samples: The suite's samples as they are now.
+    """
+    wanted = [row for row in records(answers) if row["task"] in scorers]
+
+    def one(row: Mapping[str, Any]) -> dict[str, Any]:
+        name, scorer = scorers[row["task"]]
+        score = _scored(scorer, row["reply"], _sample(row, samples))
+        outcome, value = outcome_of(row["finish_reason"], score)
+        return {
+            **{key: row[key] for key in _KEY},
+            "scorer": name,
+            "outcome": outcome,
+            "score": value,
+            "answer": score.answer,
+            "isolation": score.isolation,
+            "reason": score.reason,
+            "judge_model": None,
+            "judge_sha256": None,
+        }
+
+    if not any(scorer.slow for _, scorer in scorers.values()):
+        return [one(row) for row in wanted]
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+        return list(pool.map(one, wanted))
+
+
+def changes(
+    answers: pd.DataFrame, rows: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, str, int, float, float, int]]:
+    """Yield what scoring again changed: model, task, answers, mean score before and after, answers whose outcome changed.
+
+    A mean is over the answers that both scorings could judge; NaN where there is none.
+    """
+    after = pd.DataFrame(rows, columns=[*_KEY, "outcome", "score"])
+    both = answers.merge(after, on=_KEY, suffixes=("_before", "_after"))
+    for (model, task), part in both.groupby(["model_id", "task"], observed=True, sort=False):
+        judged = part[part["score_before"].notna() & part["score_after"].notna()].astype(
+            {"score_before": float, "score_after": float}
+        )
+        flipped = int((part["outcome_before"].astype(str) != part["outcome_after"].astype(str)).sum())
+        yield (
+            str(model),
+            str(task),
+            len(part),
+            judged["score_before"].mean(),
+            judged["score_after"].mean(),
+            flipped,
+        )
+
+
+def _sample(row: Mapping[str, Any], samples: Samples) -> Sample:
+    found = samples.get((str(row["task"]), str(row["sample_id"])))
+    if found is not None:
+        return found
+    target = orjson.loads(row["target"]) if isinstance(row["target"], str) else None
+    return Sample(str(row["sample_id"]), (), target=target)
+
+
+def _scored(scorer: Scorer, reply: str, sample: Sample) -> Score:
+    try:
+        return scorer(reply, sample)
+    except Exception as exc:  # noqa: BLE001 - one answer that breaks a scorer must not lose the others' scores
+        return Score(None, "unscored", reason=f"the scorer broke: {type(exc).__name__}: {exc}")

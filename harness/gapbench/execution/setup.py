@@ -1,0 +1,248 @@
+"""What the command line asks for, put together: suite, tasks, plan, and runners not yet open."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gapbench import runner as runners
+from gapbench.errors import InputError
+from gapbench.runner import Runner
+from gapbench.scoring.task_scorer import scorer_of
+from gapbench.suite.data_policy import refuse_private
+from gapbench.suite.documents.addresses import checked_address
+from gapbench.suite.plan import Plan, expand
+from gapbench.suite.suite import Suite, load_suite
+from gapbench.suite.tasks.task import Task
+from gapbench.values import Model
+
+AD_HOC = re.compile(r"(?P<runner>[a-z][a-z0-9_-]*):(?P<name>[^@\s]+)(?:@(?P<url>https?://\S+))?")
+CLOSED_RUNNERS = {"openai", "anthropic", "google"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of a suite is to be run.
+
+    Attributes:
+        suite: The suite's file, or the name of a built-in one.
+        models: Model ids of the suite, or ``runner:model[@url]`` for one that is not in it. (): all.
+        tasks: Task names. (): all.
+        limit: First N samples of each task. None: as the suite says.
+        allow_code: Whether Python that the suite's tasks name may run in this process. Kept in ``run.json``
+            as a fact, and never taken from there.
+    """
+
+    suite: str
+    models: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    limit: int | None = None
+    allow_code: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form kept in ``run.json``."""
+        return {
+            "suite": self.suite,
+            "models": list(self.models),
+            "tasks": list(self.tasks),
+            "limit": self.limit,
+            "allow_code": self.allow_code,
+        }
+
+    @classmethod
+    def from_json(cls, value: Any, *, allow_code: bool) -> Selection:
+        """Return the selection that a run was started with.
+
+        Args:
+            value: What :meth:`as_json` gave.
+            allow_code: What this command line says: a run folder may be a stranger's, and its suite too.
+
+        Raises:
+            InputError: The run does not say it, as one that was imported; or it is damaged.
+        """
+        given = value if isinstance(value, dict) else {}
+        models, tasks, limit = given.get("models"), given.get("tasks"), given.get("limit")
+        lists = [names for names in (models, tasks) if isinstance(names, list)]
+        words = [given.get("suite"), *(name for names in lists for name in names)]
+        if (
+            len(lists) < 2
+            or not all(isinstance(word, str) for word in words)
+            or not (limit is None or type(limit) is int)
+        ):
+            raise InputError(f"run.json: selection: found {value!r}; it does not say which suite was run")
+        return cls(given["suite"], tuple(lists[0]), tuple(lists[1]), limit, allow_code)
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A suite ready to run."""
+
+    suite: Suite
+    plan: Plan
+    runners: Mapping[str, Runner]
+    warnings: tuple[str, ...] = ()
+
+
+def assemble(selection: Selection) -> Assembly:
+    """Load and check everything that a selection names; opens nothing and calls nobody.
+
+    Raises:
+        InputError: Anything in the documents, the data, or the names picked.
+    """
+    suite = load_suite(Path(selection.suite))
+    if not selection.allow_code:
+        suite.refuse_programs()
+    models = _models(suite, selection.models)
+    closed = [model.id for model in models if model.weights == "closed"]
+    tasks = _tasks(suite, selection, closed)
+    for task in tasks:
+        scorer_of(task)
+    plan = expand(
+        suite=suite.name,
+        suite_sha256=suite.sha256,
+        seed=suite.seed,
+        repeats=suite.repeats,
+        margin_points=suite.margin_points,
+        defaults=suite.params.value(),
+        models=models,
+        tasks=tasks,
+        loads=[load for document in suite.loads for load in document.loads(suite.path.parent)],
+        searches=[search for document in suite.loads if (search := document.search_value()) is not None],
+    )
+    built = {model.id: _runner(suite, model) for model in models}
+    _refuse_weighing(suite, plan, built)
+    return Assembly(suite, plan, built)
+
+
+def _refuse_weighing(suite: Suite, plan: Plan, built: Mapping[str, Runner]) -> None:
+    """Refuse a cell that needs log-probabilities of a runner that gives none.
+
+    A runner that does says so through an optional attribute ``weighs_prompts``.
+    """
+    for cell in plan.cells:
+        if cell.task.samples[0].likelihood and not getattr(built[cell.model.id], "weighs_prompts", False):
+            msg = (
+                f"{suite.where(cell.model.id)}: model {cell.model.id!r}: task {cell.task.name!r} needs log-probabilities "
+                f"of the prompt, which runner {cell.model.runner!r} does not ask for; use runner: vllm with base_url "
+                "or serve, or leave one of the two out"
+            )
+            raise InputError(msg)
+
+
+def missing(assembly: Assembly) -> dict[str, str]:
+    """Return what each model lacks to be called, by model id; {} when all can be.
+
+    A runner says so through an optional method ``missing() -> str | None``.
+    """
+    lacks: dict[str, str] = {}
+    for model_id, runner in assembly.runners.items():
+        said = getattr(runner, "missing", lambda: None)()
+        if said:
+            lacks[model_id] = said
+    return lacks
+
+
+def keep_private(assembly: Assembly) -> None:
+    """Refuse a plan that would send a task marked ``data_policy: private`` to somebody else's API.
+
+    Raises:
+        InputError: It would; names task and model.
+    """
+    for model in assembly.plan.models:
+        refuse_private(model, assembly.runners[model.id], assembly.plan.tasks, suite=assembly.suite.path)
+
+
+def _models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
+    known = {document.id: document.value() for document in suite.models}
+    if not wanted:
+        return list(known.values())
+    picked: dict[str, Model] = {}
+    for name in wanted:
+        model = named_model(name, known, f"--model {name!r} is not in {suite.path}")
+        if picked.setdefault(model.id, model) != model:
+            raise InputError(
+                f"--model {name!r}: another is called {model.id!r} too; put both into a suite under ids of their own"
+            )
+    return list(picked.values())
+
+
+def named_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
+    """Return the model that a name means: one that is known by it, or ``runner:model[@url]``.
+
+    Args:
+        name: As the user gave it.
+        known: Models by id.
+        problem: What is wrong when it means none.
+
+    Raises:
+        InputError: It means none.
+    """
+    ad_hoc = AD_HOC.fullmatch(name)
+    if name in known:
+        return known[name]
+    if ad_hoc:
+        return ad_hoc_model(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"])
+    runner, _, rest = name.partition(":")
+    if rest or name.endswith(":"):
+        raise InputError(
+            f"{problem}: {name!r} is no runner:model@url; after {runner}: goes a name, after @ an address with http:// or https://"
+        )
+    there = f"it has: {', '.join(known)}" if known else "there are none"
+    raise InputError(
+        f"{problem}; {there}. Another model is written runner:model or runner:model@url, such as openai:gpt-5.2"
+    )
+
+
+def ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
+    """Return a model that only the command line names.
+
+    A vendor's protocol counts as closed weights, at whatever address: nobody has said what stands behind it.
+    """
+    if url is not None:
+        try:
+            checked_address(url)
+        except ValueError as exc:
+            raise InputError(f"--model {runner}:{name}: {exc}") from exc
+    return Model(
+        id=name.rsplit("/", 1)[-1],
+        runner=runner,
+        name=name,
+        weights="closed" if runner in CLOSED_RUNNERS else "open",
+        base_url=url,
+    )
+
+
+def _tasks(suite: Suite, selection: Selection, closed: Sequence[str]) -> list[Task]:
+    tasks = suite.load_tasks(
+        only=selection.tasks, limit=selection.limit, allow_code=selection.allow_code, closed=closed
+    )
+    known = [task.name for task in tasks] + [task.grader.name for task in tasks if task.grader]
+    unknown = [name for name in selection.tasks if name not in known]
+    if unknown:
+        names = suite.task_names()
+        near = difflib.get_close_matches(unknown[0], names, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        msg = f"--task {unknown[0]!r} is not in {suite.path}{hint} it has: {', '.join(names)}"
+        raise InputError(msg)
+    return tasks
+
+
+def build_runner(model: Model) -> Runner:
+    """Return a model's runner, not yet open.
+
+    Raises:
+        InputError: The runner is not there, or does not take the model's settings.
+    """
+    return runners.load(model.runner)(model)
+
+
+def _runner(suite: Suite, model: Model) -> Runner:
+    try:
+        return build_runner(model)
+    except InputError as exc:
+        msg = f"{suite.where(model.id)}: model {model.id!r}: {exc}"
+        raise type(exc)(msg) from exc

@@ -1,0 +1,68 @@
+"""Every price known of one model, provider by provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from gapbench.pricing.price_book import book, hosts
+from gapbench.pricing.rates import UnitPrices
+from gapbench.pricing.resolve import PROVIDERS, lookup
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The price of one provider.
+
+    Attributes:
+        price: The price.
+        batch_factor: Batch input price over the standard one. None: no batch price is known.
+    """
+
+    price: UnitPrices
+    batch_factor: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the documented shape of a row of ``bench prices show --json``; USD per million tokens."""
+        rates = self.price.rates
+        names = ("input", "output", "cached_input", "cache_write_5m", "cache_write_1h", "image")
+        known = {name: getattr(rates, name) for name in names}
+        return {
+            "provider": self.price.provider,
+            "model": self.price.model,
+            **{name: None if usd is None else float(usd) for name, usd in known.items()},
+            "above": [
+                {"input_tokens": threshold, "input": float(step.input), "output": float(step.output)}
+                for threshold, step in self.price.above
+            ],
+            "batch_factor": self.batch_factor,
+            "price_source": self.price.source,
+            "detail": self.price.detail,
+        }
+
+
+def listing(model: str, at: datetime) -> list[Listed]:
+    """Return the prices of a model on a day: of each provider that sells it, and of those that host its weights.
+
+    Args:
+        model: A provider's model id, ``provider/model``, or open weights on Hugging Face.
+        at: The day.
+    """
+    provider, _, name = model.partition("/")
+    known = {row["provider"] for row in book()["prices"]}
+    asked = [(provider, name)] if provider in known and name else []
+    asked += [(seller, model) for seller in dict.fromkeys([*PROVIDERS.values(), *sorted(known)])]
+    found = [price for pair in asked if isinstance(price := lookup(*pair, at), UnitPrices)]
+    found += hosts(model, at.date())
+    once = {(price.provider, price.model): price for price in found}
+    return [Listed(price, _batch(price, at.date())) for price in once.values()]
+
+
+def _batch(price: UnitPrices, day: date) -> float | None:
+    if price.provider is None or not price.rates.input:
+        return None
+    batch = lookup(price.provider, price.model, day, "batch")
+    if not isinstance(batch, UnitPrices) or batch.note:
+        return None
+    return float(batch.rates.input / price.rates.input)

@@ -1,0 +1,136 @@
+"""The packaged price book: ``harness/book/prices.yaml``, dated and with a source on every row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from gapbench.pricing.rates import GpuPrice, Rates, UnitPrices, Unpriced, decimal
+
+STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
+_DATED = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
+
+
+@cache
+def book() -> dict[str, Any]:
+    """Return the book as it is written; treat it as read-only."""
+    text = files("gapbench.pricing.data").joinpath("prices.yaml").read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def book_version() -> str:
+    """Return which price book this is, for reports: the day of its newest check."""
+    return f"price book {newest_day()}"
+
+
+def newest_day() -> date:
+    """Return the day of the book's newest check."""
+    day: date = max(row["checked_on"] for row in book()["prices"])
+    return day
+
+
+def book_models() -> dict[str, str]:
+    """Return ``provider/model`` of the book with today's newest price in words, for ``bench list models``."""
+    said: dict[str, str] = {}
+    for row in sorted(book()["prices"], key=lambda row: (row["provider"], row["model"], row["valid_from"])):
+        until = f" until {row['valid_until']}" if "valid_until" in row else ""
+        said[f"{row['provider']}/{row['model']}"] = (
+            f"${row['input']} in, ${row['output']} out per million tokens since {row['valid_from']}{until}"
+        )
+    return said
+
+
+def hosts(weights: str, day: date) -> list[UnitPrices]:
+    """Return the prices at which providers host open weights, cheapest at 3:1 first.
+
+    Args:
+        weights: The model on Hugging Face, such as ``meta-llama/Llama-3.3-70B-Instruct``.
+        day: Day of the price.
+    """
+    named = {
+        (row["provider"], row["model"])
+        for row in book()["prices"]
+        if str(row.get("weights", "")).lower() == weights.lower()
+    }
+    found = [price for pair in sorted(named) if (price := from_book(*pair, day, "")) is not None]
+    return sorted(found, key=lambda price: 3 * price.rates.input + price.rates.output)
+
+
+def from_book(provider: str, model: str, day: date, tier: str) -> UnitPrices | None:
+    """Return the price of a provider's model on a day. None: the book has none.
+
+    Args:
+        provider: Such as ``openai``.
+        model: The resolved id; a trailing date is ignored where only the bare id is there.
+        day: Day of the request.
+        tier: Service tier in lower case; "": standard.
+    """
+    names = (model, _DATED.sub("", model))
+    rows = [
+        row
+        for row in book()["prices"]
+        if row["provider"] == provider and row["model"] in names and row["valid_from"] <= day
+    ]
+    if not rows:
+        return None
+    row = max(rows, key=lambda row: (row["model"] == model, row["valid_from"]))
+    if "valid_until" in row and day >= row["valid_until"]:
+        return None
+    return priced_row(row, tier)
+
+
+def priced_row(row: Mapping[str, Any], tier: str) -> UnitPrices:
+    """Return the price that one row of the book gives at a service tier."""
+    priced, note = row, None
+    if tier not in STANDARD_TIERS:
+        if tier in row.get("tiers", {}):
+            # A tier has the row's thresholds only where it lists its own.
+            priced = row["tiers"][tier]
+        else:
+            note = f"no price for the {tier} tier of {row['model']}; the standard price is used"
+    currency = row.get("currency", "USD")
+    rate = Decimal(1) if currency == "USD" else decimal(row["usd_per_unit"])
+    source = str(row["source"])
+    if currency != "USD":
+        source += f"; {currency} at {rate} USD"
+    above = tuple((int(step["input_tokens"]), _rates(step, rate)) for step in priced.get("above", ()))
+    return UnitPrices(_rates(priced, rate), above, "book", source, row["provider"], row["model"], note)
+
+
+def _rates(row: Mapping[str, Any], usd_per_unit: Decimal) -> Rates:
+    return Rates(
+        **{
+            field.name: decimal(row[field.name]) * usd_per_unit
+            for field in fields(Rates)
+            if field.name in row
+        }
+    )
+
+
+def gpu_price(gpu: str | None, gpus: Decimal | int = 1) -> GpuPrice | Unpriced:
+    """Return the book's price of GPUs by name, with its range and day."""
+    known = {row["gpu"]: row for row in book()["gpus"]}
+    row = known.get(gpu)
+    if row is None:
+        return Unpriced(
+            f"no hourly price for GPU {gpu!r}; give usd_per_gpu_hour, or one of {', '.join(known)}"
+        )
+    source = f"{row['source']}; range {row['low']} to {row['high']}"
+    return GpuPrice(
+        gpu,
+        decimal(gpus),
+        decimal(row["usd_per_gpu_hour"]),
+        source,
+        decimal(row["low"]),
+        decimal(row["high"]),
+        row["as_of"],
+    )

@@ -1,0 +1,277 @@
+"""Charts of the page as inline SVG: positions only; colours and fonts are the page's own CSS classes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from gapbench import formatting
+
+Row = Mapping[str, Any]
+Say = Callable[[float], str]
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 340, 58, 96, 16, 46
+LABEL_PX = (18, 13)
+"""The page's size of a label on a phone, and on a wide screen: there is room for both, or else for the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Values to places along one direction.
+
+    Attributes:
+        low: Value at ``start``.
+        high: Value at ``end``.
+        start: Place of the lowest value.
+        end: Place of the highest value.
+        logarithmic: Equal steps are equal factors.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+    logarithmic: bool = False
+
+    def at(self, value: float) -> float:
+        """Return the place of a value."""
+        low, high, here = (
+            math.log10(number) if self.logarithmic else number for number in (self.low, self.high, value)
+        )
+        return self.start + (here - low) / ((high - low) or 1.0) * (self.end - self.start)
+
+    def ticks(self) -> list[float]:
+        """Return round values along it."""
+        return _decades(self.low, self.high) if self.logarithmic else _ticks(self.low, self.high)
+
+
+def scatter(rows: Sequence[Row], across: str, front: Sequence[bool], label: str, say: Say) -> Markup:
+    """Return accuracy over a cost or a time, by model; the axis is logarithmic over more than a decade.
+
+    Args:
+        rows: Models of a summary.
+        across: Column of the horizontal axis; rows without it are not drawn.
+        front: For each row, whether it is on the Pareto front: such points are ringed and joined.
+        label: What the horizontal axis is.
+        say: A value of it in words.
+    """
+    drawn = [
+        (row, float(row[across]), on_front)
+        for row, on_front in zip(rows, front, strict=True)
+        if formatting.known(row[across]) and formatting.known(row["accuracy"]) and float(row[across]) > 0
+    ]
+    if not drawn:
+        return Markup("")
+    values = [value for _, value, _ in drawn]
+    logarithmic = max(values) / min(values) > 10
+    ends = (min(values) / 1.6, max(values) * 1.9) if logarithmic else (0.0, max(values) * 1.25)
+    x = Axis(*ends, LEFT, WIDTH - RIGHT, logarithmic)
+    floor = math.floor(min(float(row["accuracy_low"]) for row, _, _ in drawn) * 20) / 20
+    roof = min(1.0, math.ceil(max(float(row["accuracy_high"]) for row, _, _ in drawn) * 20) / 20)
+    y = Axis(floor, roof, HEIGHT - BOTTOM, TOP)
+    parts = [
+        Markup('<svg class="scatter" viewBox="0 0 {} {}" role="img" aria-label="accuracy over {}">').format(
+            WIDTH, HEIGHT, label
+        ),
+        *_grid(x, y, say, f"{label}, logarithmic" if logarithmic else label),
+    ]
+    places = [
+        (x.at(value), *(y.at(float(row[name])) for name in ("accuracy", "accuracy_low", "accuracy_high")))
+        for row, value, _ in drawn
+    ]
+    best = sorted(place[:2] for place, (_, _, on_front) in zip(places, drawn, strict=True) if on_front)
+    if len(best) > 1:
+        steps = " ".join(f"{cx:.1f},{cy:.1f}" for cx, cy in best)
+        parts.append(Markup('<polyline class="front" points="{}"/>').format(steps))
+    for (row, _, on_front), (cx, cy, low, high) in zip(drawn, places, strict=True):
+        parts.append(
+            Markup(
+                '<line class="{k}" x1="{x:.1f}" x2="{x:.1f}" y1="{a:.1f}" y2="{b:.1f}"/>'
+                '<circle class="{k}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>'
+            ).format(k=row["weights"], x=cx, y=cy, a=low, b=high)
+        )
+        if on_front:
+            parts.append(Markup('<circle class="ring" cx="{:.1f}" cy="{:.1f}" r="10"/>').format(cx, cy))
+    # What a label must not cover: points, their bars, and the labels before it.
+    taken = [(cx - 11, min(cy - 11, high), cx + 11, max(cy + 11, low)) for cx, cy, low, high in places]
+    for (row, _, _), (cx, cy, _, _) in zip(drawn, places, strict=True):
+        name = formatting.clean(row["model_id"])
+        sizes = [(0.585 * px * len(name), 0.69 * px) for px in LABEL_PX]
+        box = label_box(cx, cy, sizes, taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
+        taken.append(box)
+        # Held at the end that is beside the point: in another size it grows away from it.
+        held, place = (" end", box[2]) if box[2] < cx else ("", box[0])
+        parts.append(
+            Markup('<text class="name{}" x="{:.1f}" y="{:.1f}">{}</text>').format(
+                held, place, (box[1] + box[3]) / 2 + 5, name
+            )
+        )
+    return Markup("").join([*parts, Markup("</svg>")])
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f} %"
+
+
+def _grid(x: Axis, y: Axis, say: Say, label: str, say_up: Say = _percent) -> list[Markup]:
+    """Return grid lines with their words, and the name of the horizontal axis."""
+    down = [
+        Markup(
+            '<line class="grid" x1="{}" x2="{}" y1="{p:.1f}" y2="{p:.1f}"/><text class="tick end" x="{}" y="{:.1f}">{}</text>'
+        ).format(x.start, x.end, x.start - 8, y.at(tick) + 4, say_up(tick), p=y.at(tick))
+        for tick in y.ticks()
+    ]
+    along = [
+        Markup(
+            '<line class="grid" y1="{}" y2="{}" x1="{p:.1f}" x2="{p:.1f}"/><text class="tick middle" x="{p:.1f}" y="{}">{}</text>'
+        ).format(y.end, y.start, y.start + 18, say(tick), p=x.at(tick))
+        for tick in x.ticks()
+    ]
+    name = Markup('<text class="tick middle" x="{:.0f}" y="{}">{}</text>').format(
+        (x.start + x.end) / 2, HEIGHT - 6, label
+    )
+    return [*down, *along, name]
+
+
+def levels(rows: Sequence[Row], across: str, label: str, limits: Mapping[str, float]) -> Markup:
+    """Return output tokens per second over the load, one line for each model; hollow where the service level was missed.
+
+    A level that this client held back is marked in the colour of a warning.
+
+    Args:
+        rows: Levels of a capacity table on one task, all known in ``across``.
+        across: ``offered_rps`` or ``concurrency``.
+        label: What the horizontal axis is.
+        limits: By model, the rate up to which the service level is kept: a line down the chart. {}: no level was asked for.
+    """
+    drawn = [
+        row for row in rows if formatting.known(row[across]) and formatting.known(row["output_tokens_per_s"])
+    ]
+    if len({row[across] for row in drawn}) < 2:
+        return Markup("")
+    loads = [float(row[across]) for row in drawn]
+    x = Axis(min(loads) / 1.2, max(loads) * 1.2, LEFT + 14, WIDTH - RIGHT, logarithmic=True)
+    most = max(float(row["output_tokens_per_s"]) for row in drawn)
+    y = Axis(0.0, most * 1.08 or 1.0, HEIGHT - BOTTOM, TOP)
+    parts = [
+        Markup(
+            '<svg class="scatter" viewBox="0 0 {} {}" role="img" aria-label="output tokens per second over {}">'
+        ).format(WIDTH, HEIGHT, label),
+        *_grid(x, y, formatting.number, label, formatting.number),
+    ]
+    for model_id in dict.fromkeys(str(row["model_id"]) for row in drawn):
+        mine = sorted(
+            (row for row in drawn if str(row["model_id"]) == model_id), key=lambda row: float(row[across])
+        )
+        side = str(mine[0]["weights"])
+        places = [(x.at(float(row[across])), y.at(float(row["output_tokens_per_s"]))) for row in mine]
+        line = " ".join(f"{cx:.1f},{cy:.1f}" for cx, cy in places)
+        parts.append(Markup('<polyline class="line {}" points="{}"/>').format(side, line))
+        for row, (cx, cy) in zip(mine, places, strict=True):
+            said = f"{formatting.clean(model_id)}: {formatting.number(row['output_tokens_per_s'])} tokens/s at {formatting.number(row[across])}"
+            hollow = " hollow" if limits and not row["passed"] else ""
+            if formatting.known(row.get("invalid")):
+                hollow, said = " late", f"{said}; invalid: this client was the limit"
+            parts.append(
+                Markup(
+                    '<circle class="{}{}" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'
+                ).format(side, hollow, cx, cy, said)
+            )
+        if model_id in limits and x.low <= limits[model_id] <= x.high:
+            at = x.at(limits[model_id])
+            parts.append(
+                Markup('<line class="{} slo" x1="{p:.1f}" x2="{p:.1f}" y1="{}" y2="{}"/>').format(
+                    side, y.end, y.start, p=at
+                )
+            )
+        cx, cy = places[-1]
+        parts.append(
+            Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(
+                cx + 9, cy + 4, formatting.clean(model_id)
+            )
+        )
+    return Markup("").join([*parts, Markup("</svg>")])
+
+
+def spread(quantiles: Mapping[float, float], longest: float, side: str) -> Markup:
+    """Return one distribution as a strip: line from 1st to 99th percentile, box of the middle half, median and 95th marked.
+
+    Args:
+        quantiles: Seconds by share, with 0.01, 0.25, 0.5, 0.75, 0.95 and 0.99.
+        longest: Seconds at the right end.
+        side: CSS class of its colour.
+    """
+    if not quantiles or longest <= 0:
+        return Markup("")
+    x = Axis(0.0, longest, 3.0, 597.0)
+    at = {share: x.at(min(value, longest)) for share, value in quantiles.items()}
+    said = (
+        f"median {formatting.seconds(quantiles[0.5])}, 95th percentile {formatting.seconds(quantiles[0.95])}"
+    )
+    return Markup(
+        '<svg class="spread" viewBox="0 0 600 18" preserveAspectRatio="none" role="img" aria-label="{said}"><title>{said}</title>'
+        '<rect class="{side} whisker" x="{low:.1f}" y="8" width="{whole:.1f}" height="2"/>'
+        '<rect class="{side}" x="{first:.1f}" y="4" width="{half:.1f}" height="10"/>'
+        '<rect class="median" x="{median:.1f}" y="1" width="3" height="16"/>'
+        '<rect class="{side}" x="{late:.1f}" y="4" width="3" height="10"/></svg>'
+    ).format(
+        said=said,
+        side=side,
+        low=at[0.01],
+        whole=max(2.0, at[0.99] - at[0.01]),
+        first=at[0.25],
+        half=max(3.0, at[0.75] - at[0.25]),
+        median=at[0.5] - 1.5,
+        late=at[0.95],
+    )
+
+
+Box = tuple[float, float, float, float]
+
+
+def label_box(
+    cx: float, cy: float, sizes: Sequence[tuple[float, float]], taken: Sequence[Box], frame: Box
+) -> Box:
+    """Return the nearest free place for a label beside a point; to its right where none is free.
+
+    Args:
+        cx: Place of the point.
+        cy: Place of the point.
+        sizes: Width and half height of the label, the largest first; the first with a free place is taken.
+        taken: What the label must not cover.
+        frame: What it must not leave.
+    """
+    shifts = sorted((k * 8 for k in range(-9, 10)), key=abs)
+    for (width, half), shift in itertools.product(sizes, shifts):
+        for start in (cx + 13, cx - 13 - width):
+            box = (start, cy - half + shift, start + width, cy + half + shift)
+            inside = box[0] >= frame[0] and box[1] >= frame[1] and box[2] <= frame[2] and box[3] <= frame[3]
+            if inside and not any(
+                box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
+                for other in taken
+            ):
+                return box
+    width, half = sizes[-1]
+    return (cx + 13, cy - half, cx + 13 + width, cy + half)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return about five round numbers between two ends."""
+    span = (high - low) or 1.0
+    step = 10 ** math.floor(math.log10(span))
+    step = next(size for size in (step / 10, step / 5, step / 2, step, step * 2) if span / size <= 6)
+    first = math.ceil(low / step - 1e-9)
+    return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 times the powers of ten between two ends; few powers keep all three."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    factors = (1, 2, 5) if len(powers) <= 3 else (1,)
+    return [
+        factor * 10.0**power for power in powers for factor in factors if low <= factor * 10.0**power <= high
+    ]

@@ -1,0 +1,197 @@
+"""The sample browser's data, packed for a page that fetches nothing: an index, and texts in blocks opened on demand.
+
+Each block is JSON, gzipped, in base64: answers are hostile input, and base64 closes no tag. The page's script unpacks a block
+with the browser's own decompressor when a reader comes to it, so that a page of 20,000 requests opens at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+
+from gapbench import formatting
+from gapbench.analysis.samples import Samples
+from gapbench.store.json_records import records
+
+BLOCK_ITEMS = 200
+MOST_TEXT_CHARS = 20_000
+MOST_MEDIA_BYTES = 24 * 2**20
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What the page embeds.
+
+    Attributes:
+        index: Models, tasks, categories, and for each request where it belongs and how each model did.
+        blocks: Texts of so many requests each, in order.
+        media: Image bytes in base64, by hash.
+        shown: Requests in the browser.
+        total: Requests in the runs.
+        media_left_out: Images that did not fit into the page.
+    """
+
+    index: str
+    blocks: tuple[str, ...]
+    media: Mapping[str, str]
+    shown: int
+    total: int
+    media_left_out: int
+
+
+def packed(samples: Samples, folders: Sequence[Path], block_items: int = BLOCK_ITEMS) -> Packed:
+    """Return samples packed for the page.
+
+    Args:
+        samples: What to show.
+        folders: Run folders, whose ``media/`` holds the images.
+        block_items: Requests whose texts are unpacked together.
+    """
+    tasks = list(dict.fromkeys(samples.items["task"].astype(str)))
+    categories = list(dict.fromkeys(samples.items["category"].astype(str)))
+    place = {name: number for number, name in enumerate(samples.models)}
+    answers = _by_item(samples.answers)
+    listed: list[list[Any]] = []
+    texts: list[dict[str, Any]] = []
+    hashes: dict[str, None] = {}
+    for item, row in zip(samples.items.index, records(samples.items), strict=True):
+        given: list[Mapping[str, Any] | None] = [None] * len(samples.models)
+        for answer in answers.get(int(item), []):
+            given[place[str(answer["model_id"])]] = answer
+        listed.append(
+            [
+                tasks.index(str(row["task"])),
+                categories.index(str(row["category"])),
+                formatting.clean(row["sample_id"]),
+                int(row["repeat"]),
+                str(row["load"]),
+                [answer and str(answer["outcome"]) for answer in given],
+                [answer and answer["score"] for answer in given],
+            ]
+        )
+        prompt = _messages(row["messages"])
+        hashes.update(dict.fromkeys(part["i"] for turn in prompt for part in turn["p"] if "i" in part))
+        texts.append(
+            {
+                "m": prompt,
+                "t": _cut(row["target"]),
+                "a": [answer and _answer(answer, row) for answer in given],
+            }
+        )
+    media, left_out = _media(hashes, folders)
+    index = {
+        "models": [formatting.clean(name) for name in samples.models],
+        "tasks": [formatting.clean(name) for name in tasks],
+        "categories": [formatting.clean(name) for name in categories],
+        "block": block_items,
+        "items": listed,
+    }
+    blocks = tuple(_packed(texts[start : start + block_items]) for start in range(0, len(texts), block_items))
+    return Packed(_packed(index), blocks, media, len(listed), samples.total, left_out)
+
+
+@cache
+def script() -> str:
+    """Return the page's only script."""
+    return (files("gapbench.report") / "templates" / "browser.js").read_text(encoding="utf-8")
+
+
+@cache
+def script_hash() -> str:
+    """Return the hash by which the page's content policy lets its script run, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()
+
+
+def _by_item(answers: pd.DataFrame) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in records(answers):
+        found.setdefault(int(row["item"]), []).append(row)
+    return found
+
+
+def _answer(row: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what one model answered, without what is unknown; its prompt only where it was another."""
+    said = {
+        "r": _cut(row["reply"]),
+        "k": _cut(row["reasoning"]),
+        "x": _cut(row["answer"]),
+        "w": _cut(row["reason"]),
+        "e": _cut(row["error"]),
+        "f": row["failure_kind"] or row["finish_reason"],
+        "n": _facts(row),
+        "m": None if row["messages"] == item["messages"] else _messages(row["messages"]),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _facts(row: Mapping[str, Any]) -> str:
+    """Return time and tokens in words."""
+    said = []
+    if formatting.known(row["response_s"]):
+        said.append(f"answer {formatting.seconds(row['response_s'])}")
+    if formatting.known(row["ttft_s"]):
+        said.append(f"first token {formatting.seconds(row['ttft_s'])}")
+    if formatting.known(row["input_tokens"]) and formatting.known(row["output_tokens"]):
+        said.append(
+            f"{formatting.count(row['input_tokens'])} tokens in, {formatting.count(row['output_tokens'])} out"
+        )
+    return ", ".join(said)
+
+
+def _messages(stored: Any) -> list[dict[str, Any]]:
+    """Return a prompt's turns: role, and parts of text (``t``) or image (``i`` hash, ``y`` type)."""
+    if not isinstance(stored, str):
+        return []
+    turns = orjson.loads(stored)
+    return [{"o": str(turn["role"]), "p": list(_parts(turn["parts"]))} for turn in turns]
+
+
+def _parts(parts: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
+    for part in parts:
+        if "image_sha256" in part:
+            yield {"i": part["image_sha256"], "y": part["media_type"]}
+        else:
+            yield {"t": _cut(part["text"]) or ""}
+
+
+def _cut(text: Any) -> str | None:
+    """Return text without control characters, its middle left out where it is long; None: there is none."""
+    if not isinstance(text, str):
+        return None
+    said = formatting.clean(text)
+    if len(said) <= MOST_TEXT_CHARS:
+        return said
+    half = MOST_TEXT_CHARS // 2
+    return f"{said[:half]}\n[… {len(said) - 2 * half:,} characters left out of the page …]\n{said[-half:]}"
+
+
+def _media(hashes: Mapping[str, None], folders: Sequence[Path]) -> tuple[dict[str, str], int]:
+    """Return images that fit, in order of use, and how many did not fit or are gone."""
+    found: dict[str, str] = {}
+    room, left_out = MOST_MEDIA_BYTES, 0
+    for digest in hashes:
+        path = next(
+            (folder / "media" / digest for folder in folders if (folder / "media" / digest).is_file()), None
+        )
+        if path is None or path.stat().st_size > room:
+            left_out += 1
+            continue
+        data = path.read_bytes()
+        room -= len(data)
+        found[digest] = base64.b64encode(data).decode()
+    return found, left_out
+
+
+def _packed(value: Any) -> str:
+    # No time in the header: the same run gives the same page.
+    return base64.b64encode(gzip.compress(orjson.dumps(value), 6, mtime=0)).decode()

@@ -1,0 +1,120 @@
+"""How the walls of each level are started: the words of one command line.
+
+``unshare`` and ``bubblewrap`` need no rights on most machines. ``docker`` and ``podman`` are options for
+those who have them and trust them more; their image needs Python 3.11 or newer and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from gapbench.sandbox.job import Limits
+
+Level = Literal["unshare", "bubblewrap", "docker", "podman"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+CONTAINERS = ("docker", "podman")
+
+SYSTEM = (
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/bin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/bin",
+    "/etc/ld.so.cache",
+    "/usr/share/zoneinfo",
+)
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}  # noqa: S108 - the private one
+JAIL = Path(__file__).resolve().parent / "guest"
+IMAGE = "docker.io/library/python:3.12-slim"
+INSIDE = "/bench"
+"""Where a container sees the jail's own code."""
+CODE = "import sys; sys.path.insert(0, sys.argv.pop(1)); from gapbench.sandbox.guest.main import main; main()"
+NOBODY = "65534:65534"
+# Of a container's process count: its keeper and its judge.
+OWN_PROCESSES = 2
+
+
+def command(level: Level, limits: Limits, *, program: str, name: str, user: int) -> list[str]:
+    """Return the words that start the walls of ``level`` with the judge inside.
+
+    Args:
+        level: How the walls are built.
+        limits: What the program may use.
+        program: Path of ``bwrap``, ``docker`` or ``podman``; "" for ``unshare``.
+        name: Name of the container, by which it can be killed.
+        user: Number of the user that the judge becomes where it can; the program becomes the next one.
+    """
+    readable = [*readable_paths(), str(JAIL)]
+    plan = {"walls": level, "limits": asdict(limits), "readable": readable, "user": user}
+    if level == "unshare":
+        return inside(python(), str(JAIL.parents[2]), plan)
+    if level == "bubblewrap":
+        return [*_bubblewrap(program, limits), *inside(python(), str(JAIL.parents[2]), plan)]
+    # All containers' programs are one user of the host, whose processes the kernel would count together.
+    plan["limits"] = asdict(replace(limits, processes=0))
+    image = os.environ.get("BENCH_SANDBOX_IMAGE") or IMAGE
+    return [*_container(program, limits, name), image, *inside("python3", INSIDE, plan)]
+
+
+def inside(interpreter: str, path: str, plan: dict[str, Any]) -> list[str]:
+    """Return the words that start the keeper."""
+    return [interpreter, "-s", "-S", "-P", "-c", CODE, path, json.dumps(plan)]
+
+
+def _bubblewrap(bwrap: str, limits: Limits) -> list[str]:
+    words = [bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    # Its own first process could be ptraced by the program, and holds the pipe of the verdict.
+    words += ["--as-pid-1"]
+    words += ["--size", str(limits.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - the private one
+    for path in readable_paths():
+        if Path(path).is_symlink() and not Path(path).readlink().is_absolute():
+            words += ["--symlink", str(Path(path).readlink()), path]
+        elif Path(path).exists():
+            words += ["--ro-bind", path, path]
+    words += ["--ro-bind", str(JAIL), str(JAIL)]
+    for device in ("null", "zero", "urandom"):
+        words += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+    return [*words, "--remount-ro", "/", "--chdir", "/tmp", "--"]  # noqa: S108 - the private one
+
+
+def _container(client: str, limits: Limits, name: str) -> list[str]:
+    words = [client, "run", "--rm", "--interactive", "--name", name, "--pull", "never"]
+    words += ["--network", "none", "--read-only", "--cap-drop", "ALL", "--user", NOBODY]
+    words += ["--security-opt", "no-new-privileges", "--ipc", "private", "--shm-size", "1m", "--cpus", "1"]
+    words += ["--memory", str(limits.total_bytes), "--memory-swap", str(limits.total_bytes)]
+    words += ["--pids-limit", str(limits.processes + OWN_PROCESSES)]
+    words += ["--tmpfs", f"/tmp:rw,noexec,nosuid,nodev,size={limits.tmp_bytes}", "--workdir", "/tmp"]  # noqa: S108 - the private one
+    words += ["--mount", f"type=bind,source={JAIL},target={INSIDE}/gapbench/sandbox/guest,readonly"]
+    for key, value in ENVIRONMENT.items():
+        if key != "PATH":  # the image's own Python is on the image's own path
+            words += ["--env", f"{key}={value}"]
+    return words
+
+
+def python() -> str:
+    """Return the interpreter below any virtual environment, whose packages the sandbox does not have."""
+    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def readable_paths() -> Sequence[str]:
+    """Return what a program may read of this machine: system libraries and Python's own."""
+    own = [
+        sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}),
+        sysconfig.get_path(
+            "platstdlib", vars={"installed_platbase": sys.base_exec_prefix, "platbase": sys.base_exec_prefix}
+        ),
+        f"{sys.base_prefix}/bin",
+    ]
+    own += [str(path) for path in Path(sys.base_prefix, "lib").glob("libpython*.so*")]
+    own = [path for path in dict.fromkeys(own) if not path.startswith(SYSTEM)]
+    return [*SYSTEM, *own]

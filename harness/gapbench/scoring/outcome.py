@@ -1,0 +1,42 @@
+"""The outcome of a response: correct, wrong, truncated, refused and the rest."""
+
+from __future__ import annotations
+
+from gapbench.values import (
+    Outcome,
+    Response,
+    Score,
+)
+
+
+def judged(response: Response, score: Score | None) -> tuple[Outcome, float | None]:
+    """Return the outcome and the score of an attempt.
+
+    A failure is ``infra`` and has no score. A refusal scores 0. An answer that ran into the budget and
+    is not right is ``truncated``: a settings bug to be seen apart from a wrong answer. ``unscored`` means
+    that there is no scorer, or that it could not judge.
+
+    Args:
+        response: What came back.
+        score: What the scorer said. None: it was not asked.
+    """
+    if response.failure is not None:
+        return "infra", None
+    return outcome_of(response.finish_reason, score)
+
+
+def outcome_of(finish_reason: str | None, score: Score | None) -> tuple[Outcome, float | None]:
+    """Return the outcome and the score of a complete reply; see :func:`judged`.
+
+    Args:
+        finish_reason: Why generation ended, in the harness's words.
+        score: What the scorer said. None: it was not asked.
+    """
+    if finish_reason == "refusal":
+        return "refused", 0.0
+    if score is None or score.outcome == "unscored":
+        return "unscored", None
+    value = 0.0 if score.value is None else score.value
+    if finish_reason == "length" and score.outcome != "correct":
+        return "truncated", value
+    return score.outcome, value

@@ -1,0 +1,217 @@
+"""The scorer ``constraints``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from gapbench.scoring.answer_extraction import LONGEST_REPLY_CHARS, fenced, plain, short
+from gapbench.scoring.scorers.json_schema import find_value
+from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.values import Sample, Score
+
+BULLET = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
+NUMBERED = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]+\S", re.MULTILINE)
+HEADING = re.compile(r"^#{1,6}[ \t]+\S", re.MULTILINE)
+SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)")
+WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Accepts a reply that keeps every instruction that a program can check.
+
+    The instructions are a list of mappings, each with a ``kind`` and its settings; ``min``, ``max`` and
+    ``count`` bound a number:
+
+    ``words`` ``sentences`` ``lines`` ``paragraphs`` ``bullets`` ``numbered`` ``headings`` ``chars``: how many.
+    ``include`` and ``forbid``: ``words``, a list, whole and without case; ``include`` with a bound counts each.
+    ``letter``: how often ``letter`` stands there. ``case``: ``upper`` or ``lower`` as ``is``.
+    ``starts`` and ``ends``: with ``text``. ``json``: the whole reply is JSON, with ``keys`` where given.
+    ``no_commas``, ``quoted`` (in double quotes), ``no_fence``, ``ordered`` (``words`` in this order),
+    ``each_line_starts`` (with ``text``), ``max_word_chars`` (with ``max``).
+
+    Attributes:
+        column: Column with the instructions; a target that is such a list does as well.
+        partial: The score is the share that is kept; otherwise all or nothing.
+    """
+
+    column: str = "constraints"
+    partial: bool = False
+    slow: ClassVar[bool] = False
+
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no constraints, or one that cannot be checked."""
+        wanted = self._wanted(sample)
+        if not wanted or not all(isinstance(item, Mapping) for item in wanted):
+            return f"the sample has no list of constraints in {self.column!r}"
+        for item in wanted:
+            kind = item.get("kind")
+            if not isinstance(kind, str) or kind not in KINDS:
+                return f"no constraint {kind!r}; there are: {', '.join(KINDS)}"
+            said = _misstated(item)
+            if said:
+                return f"constraint {kind!r}: {said}"
+        return None
+
+    def _wanted(self, sample: Sample) -> list[Any]:
+        given = sample.columns.get(self.column, sample.target)
+        try:
+            wanted = json.loads(given) if isinstance(given, str) else given
+        except (ValueError, RecursionError):
+            return []
+        return wanted if isinstance(wanted, list) else []
+
+    def __call__(self, reply: str, sample: Sample) -> Score:
+        """Return 1, 0 or, with ``partial``, the share kept; the answer is the reply."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
+        if not reply.strip():
+            return EMPTY
+        wanted = self._wanted(sample)
+        text = reply[:LONGEST_REPLY_CHARS].strip()
+        broken = [said for item in wanted if (said := KINDS[item["kind"]](text, item))]
+        value = 1 - len(broken) / len(wanted)
+        if not broken:
+            return Score(1.0, "correct", short(reply, 500), f"all of {len(wanted)} constraints are kept")
+        reason = f"{len(wanted) - len(broken)} of {len(wanted)} kept; {'; '.join(broken)}"
+        return Score(value if self.partial else 0.0, "wrong", short(reply, 500), short(reason, 300))
+
+
+_SETTINGS: dict[str, tuple[str, ...]] = {
+    "include": ("words",),
+    "forbid": ("words",),
+    "ordered": ("words",),
+    "letter": ("letter",),
+    "case": ("is",),
+    "starts": ("text",),
+    "ends": ("text",),
+    "each_line_starts": ("text",),
+    "max_word_chars": ("max",),
+}
+"""Constraint to the settings that it needs."""
+
+
+def _misstated(item: Mapping[str, Any]) -> str | None:
+    """Return which setting a constraint lacks or misstates; None: none."""
+    lacking = [key for key in _SETTINGS.get(item["kind"], ()) if item.get(key) is None]
+    if lacking:
+        return f"it needs {lacking[0]!r}"
+    for key, value in item.items():
+        if key in {"min", "max", "count"}:
+            is_right, takes = isinstance(value, (int, float)), "a number"
+        elif key in {"words", "keys"}:
+            is_right = isinstance(value, list) and all(isinstance(word, str) for word in value)
+            takes = "a list of texts"
+        elif key in {"letter", "is", "text"}:
+            is_right, takes = isinstance(value, str), "text"
+        else:
+            continue
+        if not is_right and not (value is None and key in {"max", "keys"}):
+            return f"{key!r} is {short(repr(value))}; it takes {takes}"
+    return None
+
+
+def _bounded(what: str, found: int, item: Mapping[str, Any]) -> str:
+    least = item.get("min", item.get("count", 0))
+    most = item.get("max", item.get("count"))
+    if found < least:
+        return f"{found} {what}, at least {least} are wanted"
+    return f"{found} {what}, at most {most} are wanted" if most is not None and found > most else ""
+
+
+def _counted(what: str, count: Callable[[str], int]) -> Callable[[str, Mapping[str, Any]], str]:
+    return lambda text, item: _bounded(what, count(text), item)
+
+
+def _times(text: str, word: str) -> int:
+    needle = plain(word, ignore_case=True, punctuation=True)
+    return len(
+        re.findall(rf"(?<!\w){re.escape(needle)}(?!\w)", plain(text, ignore_case=True, punctuation=True))
+    )
+
+
+def _include(text: str, item: Mapping[str, Any]) -> str:
+    bound = {key: item[key] for key in ("min", "max", "count") if key in item} or {"min": 1}
+    return next(
+        (said for word in item["words"] if (said := _bounded(f"times {word!r}", _times(text, word), bound))),
+        "",
+    )
+
+
+def _forbid(text: str, item: Mapping[str, Any]) -> str:
+    return next((f"holds {word!r}" for word in item["words"] if _times(text, word)), "")
+
+
+def _case(text: str, item: Mapping[str, Any]) -> str:
+    wanted = text.upper() if item["is"] == "upper" else text.lower()
+    return "" if text == wanted else f"is not all in {item['is']} case"
+
+
+def _json(text: str, item: Mapping[str, Any]) -> str:
+    value = find_value(text, only=True)
+    if value is None:
+        return "is not JSON alone"
+    keys = item.get("keys")
+    if keys is not None and (not isinstance(value, dict) or sorted(value) != sorted(keys)):
+        return f"its keys are not {', '.join(keys)}"
+    return ""
+
+
+def _ordered(text: str, item: Mapping[str, Any]) -> str:
+    said = plain(text, ignore_case=True, punctuation=True)
+    places = [said.find(word.casefold()) for word in item["words"]]
+    return (
+        ""
+        if -1 not in places and places == sorted(places)
+        else f"{', '.join(item['words'])} not in this order"
+    )
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()]
+
+
+KINDS: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
+    "words": _counted("words", lambda text: len(WORD.findall(text))),
+    "sentences": _counted("sentences", lambda text: len(SENTENCE_END.findall(text))),
+    "lines": _counted("lines", lambda text: len(_lines(text))),
+    "paragraphs": _counted(
+        "paragraphs", lambda text: len([p for p in re.split(r"\n\s*\n", text) if p.strip()])
+    ),
+    "bullets": _counted("bullets", lambda text: len(BULLET.findall(text))),
+    "numbered": _counted("numbered items", lambda text: len(NUMBERED.findall(text))),
+    "headings": _counted("headings", lambda text: len(HEADING.findall(text))),
+    "chars": _counted("characters", len),
+    "include": _include,
+    "forbid": _forbid,
+    "letter": lambda text, item: _bounded(
+        f"times the letter {item['letter']!r}", text.casefold().count(item["letter"].casefold()), item
+    ),
+    "case": _case,
+    "starts": lambda text, item: (
+        "" if text.startswith(item["text"]) else f"does not start with {item['text']!r}"
+    ),
+    "ends": lambda text, item: "" if text.endswith(item["text"]) else f"does not end with {item['text']!r}",
+    "json": _json,
+    "no_commas": lambda text, _: "holds a comma" if "," in text else "",
+    "quoted": lambda text, _: (
+        "" if len(text) > 1 and text[0] == text[-1] == '"' else "is not in double quotes"
+    ),
+    "no_fence": lambda text, _: "holds a fenced block" if fenced(text) else "",
+    "ordered": _ordered,
+    "each_line_starts": lambda text, item: (
+        ""
+        if all(line.startswith(item["text"]) for line in _lines(text))
+        else f"a line does not start with {item['text']!r}"
+    ),
+    "max_word_chars": lambda text, item: next(
+        (f"{word!r} is longer than {item['max']}" for word in WORD.findall(text) if len(word) > item["max"]),
+        "",
+    ),
+}
+"""Constraint to what is said of a text that breaks it; "" where it is kept."""

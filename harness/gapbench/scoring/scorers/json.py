@@ -1,0 +1,152 @@
+"""The scorer ``json``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from gapbench.errors import InputError
+from gapbench.scoring.answer_extraction import fenced, plain, short, tail
+from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.values import Sample, Score
+
+MOST_TRIES = 200
+MOST_UNORDERED = 200
+"""Longer lists are compared in order: every pair of items would be too many."""
+
+
+@dataclass(frozen=True)
+class Json:
+    """Accepts a JSON object with the target's fields; the value is the share of fields that are right.
+
+    Attributes:
+        threshold: Least share of right fields that is correct.
+        extra: Whether fields that the target does not have are allowed; otherwise each counts as a wrong one.
+        ignore_case: Compare text without case.
+        rel_tol: Difference of numbers that is still right, as a share of the target's.
+    """
+
+    threshold: float = 1.0
+    extra: bool = True
+    ignore_case: bool = False
+    rel_tol: float = 1e-9
+    slow: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Check the threshold."""
+        if not 0 < self.threshold <= 1:
+            raise InputError(
+                f"scorer 'json': threshold is {self.threshold!r}; it takes more than 0, at most 1"
+            )
+
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: its target is no object."""
+        if sample.target is None:
+            return "the sample has no target"
+        is_object = bool(_wanted(sample))
+        return None if is_object else f"target {short(str(sample.target))!r} is no JSON object with fields"
+
+    def __call__(self, reply: str, sample: Sample) -> Score:
+        """Return the share of right fields; the answer is the object."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
+        if not reply.strip():
+            return EMPTY
+        wanted = _wanted(sample)
+        found = find_object(tail(reply))
+        if found is None:
+            return Score(0.0, "unparsed", reason="holds no JSON object")
+        try:
+            wrong = [key for key in wanted if key not in found or not self._equal(found[key], wanted[key])]
+            text = short(json.dumps(found, ensure_ascii=False), 500)
+        except RecursionError:
+            return Score(0.0, "unparsed", reason="the JSON is nested too deeply")
+        if not self.extra:
+            wrong += [key for key in found if key not in wanted]
+        fields = len(wanted) + sum(key not in wanted for key in wrong)
+        value = 1 - len(wrong) / fields
+        reason = f"{fields - len(wrong)} of {fields} fields are right"
+        if wrong:
+            reason += f"; wrong: {short(', '.join(map(str, wrong)))}"
+        return Score(value, "correct" if value >= self.threshold else "wrong", answer=text, reason=reason)
+
+    def _equal(self, found: Any, wanted: Any) -> bool:
+        return same(found, wanted, self.rel_tol, ignore_case=self.ignore_case)
+
+
+def _wanted(sample: Sample) -> Mapping[str, Any]:
+    target = sample.target
+    return target if isinstance(target, Mapping) else find_object(str(target)) or {}
+
+
+def same(
+    found: Any, wanted: Any, rel_tol: float, *, ignore_case: bool = False, ignore_order: bool = False
+) -> bool:
+    """Say whether two JSON values are equal.
+
+    Args:
+        found: What a reply holds.
+        wanted: What the target holds.
+        rel_tol: Difference of numbers that is still equal, as a share of the larger.
+        ignore_case: Compare text without case; runs of white space are one space either way.
+        ignore_order: Compare lists whatever the order of their items.
+    """
+
+    def alike(a: Any, b: Any) -> bool:
+        return same(a, b, rel_tol, ignore_case=ignore_case, ignore_order=ignore_order)
+
+    if isinstance(wanted, bool) or isinstance(found, bool) or wanted is None or found is None:
+        return found is wanted
+    if isinstance(wanted, (int, float)) and isinstance(found, (int, float)):
+        try:
+            return math.isclose(found, wanted, rel_tol=rel_tol)
+        except OverflowError:
+            return found == wanted
+    if isinstance(wanted, str) and isinstance(found, str):
+        options = {"ignore_case": ignore_case, "punctuation": True}
+        return plain(found, **options) == plain(wanted, **options)
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        return wanted.keys() == found.keys() and all(alike(found[key], wanted[key]) for key in wanted)
+    if isinstance(wanted, (list, tuple)) and isinstance(found, list):
+        if len(wanted) != len(found):
+            return False
+        if not ignore_order or len(wanted) > MOST_UNORDERED:
+            return all(map(alike, found, wanted))
+        left = list(found)
+        for item in wanted:
+            at = next((k for k, other in enumerate(left) if alike(other, item)), None)
+            if at is None:
+                return False
+            del left[at]
+        return True
+    return False
+
+
+def find_object(text: str) -> dict[str, Any] | None:
+    """Return the last JSON object of the last fenced block that holds one, else of the whole text."""
+    for block in (*(body for _, body in reversed(fenced(text))), text):
+        found = _last_object(block)
+        if found is not None:
+            return found
+    return None
+
+
+def _last_object(text: str) -> dict[str, Any] | None:
+    decoder = json.JSONDecoder()
+    found: dict[str, Any] | None = None
+    at = text.find("{")
+    for _ in range(MOST_TRIES):
+        if at < 0:
+            break
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            found = value
+        at = text.find("{", end)
+    return found

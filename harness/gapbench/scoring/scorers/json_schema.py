@@ -1,0 +1,164 @@
+"""The scorer ``json_schema``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from gapbench.errors import InputError
+from gapbench.scoring.answer_extraction import fenced, short, tail
+from gapbench.scoring.scorers.json import Json, same
+from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.scorers.regex import has_risky_pattern
+from gapbench.values import Sample, Score
+
+MOST_TRIES = 200
+
+
+@dataclass(frozen=True)
+class JsonSchema:
+    """Accepts JSON that a JSON Schema allows and, where there is a target, that equals it.
+
+    The value is the last JSON object or array of the reply, in a fence or not. Drafts 4 to 2020-12 are
+    read as ``$schema`` says (none: 2020-12); references stay within the schema, nothing is fetched.
+
+    Attributes:
+        schema: The schema, or the name of a column that holds it. Default: the column ``schema``.
+        only: The whole reply must be the JSON, in a fence at most.
+        compare: False: the schema is enough, whatever the target.
+        ignore_case: Compare text with the target without case.
+        ignore_order: Compare lists with the target's as sets are.
+    """
+
+    schema: str | dict = "schema"  # type: ignore[type-arg] # the type is checked at run time, and isinstance takes no arguments
+    only: bool = False
+    compare: bool = True
+    ignore_case: bool = False
+    ignore_order: bool = False
+    slow: ClassVar[bool] = True
+    _validators: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check a schema that the task gives."""
+        if isinstance(self.schema, Mapping):
+            try:
+                self._validator(self.schema)
+            except ValueError as exc:
+                raise InputError(f"scorer 'json_schema': {exc}") from exc
+
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no schema, a wrong one, or a target that is no JSON."""
+        try:
+            self._asked(sample)
+        except ValueError as exc:
+            return short(str(exc), 200)
+        return None
+
+    def _asked(self, sample: Sample) -> tuple[Any, Any]:
+        """Return the validator of a sample's schema and the value to compare with; raises ValueError."""
+        is_given = isinstance(self.schema, Mapping)
+        schema = self.schema if is_given else _parsed(sample.columns.get(str(self.schema)), "the schema")
+        if not isinstance(schema, Mapping):
+            raise ValueError(f"the sample has no schema in column {self.schema!r}")  # noqa: TRY004 - one way out
+        target = _parsed(sample.target, "the target") if self.compare else None
+        return self._validator(schema), target
+
+    def __call__(self, reply: str, sample: Sample) -> Score:
+        """Return 1 or 0; the answer is the JSON."""
+        try:
+            validator, wanted = self._asked(sample)
+        except ValueError as exc:
+            return unscored(short(str(exc), 200))
+        has_target = self.compare and sample.target is not None
+        if not reply.strip():
+            return EMPTY
+        found = find_value(tail(reply), only=self.only)
+        if found is None:
+            return Score(0.0, "unparsed", reason="is not JSON alone" if self.only else "holds no JSON")
+        try:
+            answer = short(json.dumps(found, ensure_ascii=False), 500)
+            fault = next(iter(validator.iter_errors(found)), None)
+        except RecursionError:
+            return Score(0.0, "unparsed", reason="the JSON is nested too deeply")
+        if fault is not None:
+            return Score(0.0, "wrong", answer, f"at {fault.json_path}: {short(fault.message, 160)}")
+        if has_target:
+            options = {"ignore_case": self.ignore_case, "ignore_order": self.ignore_order}
+            if not same(found, wanted, Json.rel_tol, **options):
+                return Score(0.0, "wrong", answer, "fits the schema; differs from the target")
+        return Score(1.0, "correct", answer, "fits the schema" + (" and is the target" if has_target else ""))
+
+    def _validator(self, schema: Mapping[str, Any]) -> Any:
+        key = json.dumps(schema, sort_keys=True, default=str)
+        if key not in self._validators:
+            import jsonschema  # noqa: PLC0415 - a fifth of a second that other scorers need not pay
+            import referencing  # noqa: PLC0415
+
+            if has_risky_pattern(schema):
+                raise ValueError("a `pattern` of the schema has repeats within repeats, which may never end")
+            kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+            try:
+                kind.check_schema(schema)
+            except jsonschema.SchemaError as exc:
+                raise ValueError(f"the schema is wrong at {exc.json_path}: {exc.message}") from exc
+            self._validators[key] = kind(schema, registry=referencing.Registry())
+        return self._validators[key]
+
+
+def _parsed(given: Any, what: str) -> Any:
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"{what} {short(given)!r} is not JSON") from exc
+
+
+def find_value(text: str, *, only: bool) -> Any:
+    """Return the JSON object or array of a reply; None: there is none.
+
+    Args:
+        text: The reply.
+        only: Take it only where it is the whole reply, in a fence or not.
+    """
+    blocks = fenced(text)
+    if only:
+        whole = blocks[0][1] if len(blocks) == 1 and text.strip().startswith(("```", "~~~")) else text
+        if len(blocks) == 1 and whole is not text and not text.strip().endswith(("```", "~~~")):
+            return None
+        try:
+            value = json.loads(whole.strip(), parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, (dict, list)) else None
+    for block in (*(body for _, body in reversed(blocks)), text):
+        found = _last_value(block)
+        if found is not None:
+            return found
+    return None
+
+
+def _last_value(text: str) -> Any:
+    decoder = json.JSONDecoder(parse_constant=_refuse)
+    found = None
+    at = _opening(text, 0)
+    for _ in range(MOST_TRIES):
+        if at < 0:
+            break
+        try:
+            found, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        at = _opening(text, end)
+    return found
+
+
+def _opening(text: str, start: int) -> int:
+    places = [at for at in (text.find("{", start), text.find("[", start)) if at >= 0]
+    return min(places, default=-1)
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")

@@ -1,0 +1,65 @@
+"""The scorer ``judge``: a model's grade against a rubric, given after the run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gapbench.errors import InputError
+from gapbench.scoring.scorers.none import unscored
+from gapbench.values import Outcome, Sample, Score
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Leaves the answer unscored until a judge has graded it: `bench judge RUN`, or the end of `bench run`.
+
+    A judge is asked at temperature 0 and never about answers of its own model. Its calls are a run of their own beside the
+    judged one, so what it was asked, what it said and what it cost are kept apart.
+
+    Attributes:
+        model: Id of one of the suite's ``judges``.
+        rubric: What makes an answer good.
+        low: Lowest grade.
+        high: Highest grade.
+        pass_at: Lowest grade that counts as correct. None: the grade at three fifths of the scale, rounded up (4 of 1 to 5).
+    """
+
+    model: str
+    rubric: str
+    low: int = 1
+    high: int = 5
+    pass_at: int | None = None
+    slow: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        if self.low >= self.high:
+            raise InputError(f"scorer 'judge': low {self.low} must be below high {self.high}")
+        if self.pass_at is not None and not self.low <= self.pass_at <= self.high:
+            raise InputError(
+                f"scorer 'judge': pass_at {self.pass_at} is not within {self.low} to {self.high}"
+            )
+        if not self.rubric.strip():
+            raise InputError("scorer 'judge': the rubric is empty; say what makes an answer good")
+
+    @property
+    def bar(self) -> int:
+        """The lowest grade that counts as correct."""
+        return math.ceil(self.low + 0.6 * (self.high - self.low)) if self.pass_at is None else self.pass_at
+
+    def __call__(self, reply: str, sample: Sample) -> Score:  # noqa: ARG002 - the judge sees them later
+        """Return that nobody has judged yet."""
+        return unscored(f"waits for judge {self.model}: bench judge RUN")
+
+    def fault(self, sample: Sample) -> str | None:  # noqa: ARG002 - a judge takes any sample
+        """Return nothing: the judge sees the target where there is one."""
+        return None
+
+    def graded(self, grade: int) -> Score:
+        """Return the score of a grade: its place on the scale, correct from the bar on."""
+        value = (grade - self.low) / (self.high - self.low)
+        outcome: Outcome = "correct" if grade >= self.bar else "wrong"
+        said = f"grade {grade} of {self.low} to {self.high}, correct from {self.bar}"
+        return Score(value, outcome, answer=str(grade), reason=said)

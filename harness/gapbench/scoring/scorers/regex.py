@@ -1,0 +1,143 @@
+"""The scorer ``regex``."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, ClassVar
+
+from gapbench.errors import InputError
+from gapbench.scoring.answer_extraction import no_target, plain, short, targets
+from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.values import Sample, Score
+
+LONGEST_SEARCHED_CHARS = 10_000
+DEADLINE_S = 5.0
+SEARCH = (
+    "import json, re, sys; pattern, flags, group, text = json.load(sys.stdin); "
+    "print(json.dumps([m.group(group) for m in re.compile(pattern, flags).finditer(text)][-1:]))"
+)
+
+
+@dataclass(frozen=True)
+class Regex:
+    """Accepts a reply in which a pattern is found; with a target, the last match must equal it.
+
+    Attributes:
+        pattern: Python regular expression, searched in the last 10 000 characters of the reply.
+        group: Number or name of the group that is the answer. None: group 1 where there is one, else 0.
+        ignore_case: Search and compare without case.
+        compare: False: being found is enough, whatever the target.
+    """
+
+    pattern: str
+    group: int | str | None = None
+    ignore_case: bool = True
+    compare: bool = True
+    slow: ClassVar[bool] = False
+    is_risky: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        """Check the pattern and the group."""
+        try:
+            compiled = re.compile(self.pattern, self._flags)
+        except (re.error, OverflowError, RecursionError) as exc:
+            where = f" at position {exc.pos}" if isinstance(exc, re.error) and exc.pos is not None else ""
+            what = exc.msg if isinstance(exc, re.error) else str(exc)
+            raise InputError(f"scorer 'regex': pattern {self.pattern!r} is wrong{where}: {what}") from exc
+        group = self.group if self.group is not None else min(compiled.groups, 1)
+        known = [*range(compiled.groups + 1), *compiled.groupindex]
+        if group not in known:
+            listed = ", ".join(map(str, known))
+            raise InputError(f"scorer 'regex': no group {group!r} in {self.pattern!r}; it has: {listed}")
+        object.__setattr__(self, "group", group)
+        tree = import_module("re._parser").parse(self.pattern, self._flags)
+        object.__setattr__(self, "is_risky", has_nested_repeats(tree))
+
+    @property
+    def _flags(self) -> int:
+        return re.MULTILINE | (re.IGNORECASE if self.ignore_case else 0)
+
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no target to compare the match with."""
+        return no_target(sample) if self.compare else None
+
+    def __call__(self, reply: str, sample: Sample) -> Score:
+        """Return 1 or 0; the answer is the group of the last match."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
+        wanted = targets(sample)
+        if not reply.strip():
+            return EMPTY
+        try:
+            found = self._search(reply[-LONGEST_SEARCHED_CHARS:])
+        except (subprocess.SubprocessError, OSError, ValueError) as exc:
+            why = f"no end after {DEADLINE_S:g} s" if isinstance(exc, subprocess.TimeoutExpired) else str(exc)
+            return Score(0.0, "unparsed", reason=f"searching {short(self.pattern)!r}: {short(why)}")
+        if not found or found[0] is None:
+            return Score(0.0, "unparsed", reason=f"no match of {short(self.pattern)!r}")
+        if not self.compare:
+            return Score(1.0, "correct", answer=short(found[0]), reason=f"matches {short(self.pattern)!r}")
+        options = {"ignore_case": self.ignore_case, "punctuation": True}
+        if any(plain(found[0], **options) == plain(w, **options) for w in wanted):
+            return Score(1.0, "correct", answer=short(found[0]), reason="the match is the target")
+        return Score(0.0, "wrong", answer=short(found[0]), reason=f"the match is not {short(wanted[0])!r}")
+
+    def _search(self, text: str) -> list[Any]:
+        if not self.is_risky:
+            return [m.group(self.group or 0) for m in re.compile(self.pattern, self._flags).finditer(text)][
+                -1:
+            ]
+        # Repeats within repeats may backtrack for ever, and nothing ends a search inside this process.
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", SEARCH],
+            input=json.dumps([self.pattern, self._flags, self.group, text]),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=True,
+        )
+        found: list[Any] = json.loads(done.stdout)
+        return found
+
+
+def has_nested_repeats(tree: Any, *, inside: bool = False) -> bool:
+    """Say whether a parsed pattern repeats without bound something that itself repeats without bound."""
+    for operation, argument in tree:
+        name = str(operation)
+        if name in {"MAX_REPEAT", "MIN_REPEAT"}:
+            unbounded = int(argument[1]) > 1000
+            if (inside and unbounded) or has_nested_repeats(argument[2], inside=inside or unbounded):
+                return True
+        elif name == "BRANCH":
+            if any(has_nested_repeats(branch, inside=inside) for branch in argument[1]):
+                return True
+        elif isinstance(argument, tuple):
+            trees = [part for part in argument if hasattr(part, "getwidth")]
+            if any(has_nested_repeats(part, inside=inside) for part in trees):
+                return True
+    return False
+
+
+def has_risky_pattern(schema: Any) -> bool:
+    """Say whether a JSON Schema has a pattern that may never end, or that is none."""
+    if isinstance(schema, list):
+        return any(map(has_risky_pattern, schema))
+    if not isinstance(schema, dict):
+        return False
+    patterns = [schema["pattern"]] if isinstance(schema.get("pattern"), str) else []
+    if isinstance(schema.get("patternProperties"), dict):
+        patterns += list(schema["patternProperties"])
+    for pattern in patterns:
+        try:
+            tree = import_module("re._parser").parse(pattern)
+        except (re.error, OverflowError, RecursionError):
+            return True
+        if has_nested_repeats(tree):
+            return True
+    return any(map(has_risky_pattern, schema.values()))

@@ -1,0 +1,121 @@
+"""The scorer ``sql``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from gapbench.sandbox import Job, Limits, Sandbox
+from gapbench.scoring.answer_extraction import fenced, tail
+from gapbench.scoring.sandboxed import checked_sandbox, score_of
+from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.values import Sample, Score
+
+LANGUAGES = {"sql", "sqlite", "sqlite3", ""}
+STATEMENT = re.compile(r"\s*(?:--[^\n]*\n\s*)*(?:select|with|values)\b", re.IGNORECASE)
+LINE_STARTS_QUERY = re.compile(r"^(?:select|with)\b", re.IGNORECASE | re.MULTILINE)
+
+PROGRAM = """
+from gapbench.sandbox.guest.sql import rows
+def candidate(setup):
+    return rows(setup, {query!r})
+"""
+TESTS = """
+import sqlite3
+from gapbench.sandbox.guest.sql import rows, same
+DATABASES = {databases!r}
+def agrees(candidate, setup):
+    return same(candidate(setup), rows(setup, {wanted!r}), ordered={ordered!r})
+def check(candidate):
+{asserts}
+"""
+
+
+@dataclass(frozen=True)
+class Sql:
+    """Accepts a query whose result on every database equals that of the target, a query too.
+
+    Rows are compared as a multiset, and in order where the target's outermost query has an ORDER BY.
+    The query runs on SQLite in the sandbox. A sample may bring several databases, so that a query that is
+    right by chance on one fails on another.
+
+    Attributes:
+        timeout_s: Wall-clock seconds for all databases.
+        memory_bytes: Address space of each process.
+        setup: Column with the SQL that makes a database, or a list of such texts.
+        ordered: Column that says whether order counts. A sample without it: as the target's ORDER BY says.
+        partial: The value is the share of databases that agree; otherwise all or nothing.
+        sandbox: As for the scorer ``code``.
+    """
+
+    timeout_s: float = 10.0
+    memory_bytes: int = 512 * 2**20
+    setup: str = "setup"
+    ordered: str = "ordered"
+    partial: bool = False
+    sandbox: str = ""
+    slow: ClassVar[bool] = True
+    box: Sandbox = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the limits and find a sandbox, before anything is paid for."""
+        box = checked_sandbox("sql", self.timeout_s, self.memory_bytes, self.sandbox)
+        object.__setattr__(self, "box", box)
+
+    def fault(self, sample: Sample) -> str | None:
+        """Return why a sample cannot be scored: it has no database, or no target query."""
+        if not self._databases(sample):
+            return f"the sample has no database in column {self.setup!r}"
+        if isinstance(sample.target, str) and sample.target.strip():
+            return None
+        return "the sample has no target" if sample.target is None else "the target is no query"
+
+    def _databases(self, sample: Sample) -> list[str]:
+        setup = sample.columns.get(self.setup)
+        given = setup if isinstance(setup, list) else [setup]
+        return [text for text in given if isinstance(text, str) and text.strip()]
+
+    def __call__(self, reply: str, sample: Sample) -> Score:
+        """Return 1, 0 or, with ``partial``, the share of databases; the answer is the query."""
+        fault = self.fault(sample)
+        if fault:
+            return unscored(fault)
+        databases = self._databases(sample)
+        if not reply.strip():
+            return EMPTY
+        query, is_fenced = extract(tail(reply))
+        if query is None:
+            return Score(0.0, "unparsed", reason="holds no query")
+        told: Any = sample.columns.get(self.ordered)
+        ordered = told if isinstance(told, bool) else asks_for_order(str(sample.target))
+        asserts = "\n".join(f"    assert agrees(candidate, DATABASES[{at}])" for at in range(len(databases)))
+        tests = TESTS.format(databases=databases, wanted=sample.target, ordered=ordered, asserts=asserts)
+        job = Job((PROGRAM.format(query=query),), tests, "candidate", partial=True)
+        limits = Limits(self.timeout_s, cpu_s=int(self.timeout_s) + 1, memory_bytes=self.memory_bytes)
+        return score_of(
+            self.box, job, limits, query, what="databases", is_fenced=is_fenced, credit=self.partial
+        )
+
+
+def extract(reply: str) -> tuple[str | None, bool]:
+    """Return the query in ``reply`` and whether it stood in a fence; None: there is none."""
+    blocks = [text for language, text in fenced(reply) if language in LANGUAGES and text.strip()]
+    for text in reversed(blocks):
+        if STATEMENT.match(text):
+            return text.strip(), True
+    if blocks:
+        return blocks[-1].strip(), True
+    start = LINE_STARTS_QUERY.search(reply)
+    return (reply[start.start() :].strip(), False) if start else (None, False)
+
+
+def asks_for_order(query: str) -> bool:
+    """Say whether the outermost query has an ORDER BY, outside of parentheses, text and comments."""
+    plain = re.sub(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", " ", query, flags=re.DOTALL)
+    while True:
+        fewer = re.sub(r"\([^()]*\)", " ", plain)
+        if fewer == plain:
+            break
+        plain = fewer
+    return bool(re.search(r"\border\s+by\b", plain, re.IGNORECASE))

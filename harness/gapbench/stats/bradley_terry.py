@@ -1,0 +1,229 @@
+"""Strengths from comparisons: Bradley-Terry by maximum likelihood, on the Elo scale, with style taken out.
+
+Bradley and Terry, Biometrika 39 (1952) 324: the log-odds that one player beats another is the difference of
+their strengths. Covariates of a comparison (how much longer one answer was) enter as further terms of
+the same logistic regression, so that strengths are read at equal style (Chiang and others, arXiv 2403.04132).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from gapbench.stats.bootstrap import SEED
+from gapbench.stats.proportions import Floats, Ints
+
+ELO_PER_LOGIT = 400 / math.log(10)
+"""Elo points of one unit of log-odds, so that 400 points are odds of ten to one."""
+ELO_CENTRE = 1_000.0
+_STEPS = 100
+_TOLERANCE = 1e-12
+_RESAMPLE_RIDGE = 1e-3
+"""Where a resample has a player who never loses, or a covariate that tells every winner, this keeps its estimate
+large instead of infinite."""
+
+
+class Strengths(NamedTuple):
+    """Fitted strengths, one for each player, and the weight of each covariate.
+
+    Attributes:
+        logits: Strengths in log-odds; their mean is zero.
+        elo: The same on the Elo scale; their mean is 1,000. Differences mean something, levels do not.
+        elo_low: Lower bounds of the 95 % intervals of ``elo``. None: no resamples were asked for.
+        elo_high: Upper bounds.
+        standard_errors: Of ``logits``, from the information matrix: right for independent comparisons only.
+        effects: Log-odds for one unit of each covariate.
+        effects_low: Lower bounds of the 95 % intervals of ``effects``. None: no resamples.
+        effects_high: Upper bounds.
+        draws: Resampled ``elo``, shape (resamples, players): intervals of differences are read off them.
+    """
+
+    logits: Floats
+    elo: Floats
+    elo_low: Floats | None
+    elo_high: Floats | None
+    standard_errors: Floats
+    effects: Floats
+    effects_low: Floats | None
+    effects_high: Floats | None
+    draws: Floats | None
+
+    def win_rate(self, first: int, second: int) -> float:
+        """Return the expected share of comparisons that player ``first`` wins, ties as half."""
+        return elo_win_rate(float(self.elo[first] - self.elo[second]))
+
+    def gap_interval(self, first: int, second: int) -> tuple[float, float] | None:
+        """Return the 95 % interval of ``first`` minus ``second`` in Elo; None without resamples."""
+        if self.draws is None:
+            return None
+        low, high = np.quantile(self.draws[:, first] - self.draws[:, second], [0.025, 0.975])
+        return float(low), float(high)
+
+
+def elo_win_rate(gap: float) -> float:
+    """Return the expected share of wins of a player who is ``gap`` Elo points ahead.
+
+    Elo, The Rating of Chessplayers (1978): 1 / (1 + 10^(-gap / 400)).
+    """
+    return float(special.expit(gap / ELO_PER_LOGIT))
+
+
+def bradley_terry(
+    first: Ints,
+    second: Ints,
+    outcome: Floats,
+    players: int,
+    *,
+    covariates: Floats | None = None,
+    clusters: Ints | None = None,
+    ridge: float = 0.0,
+    resamples: int = 0,
+    seed: int = SEED,
+) -> Strengths:
+    """Return the strengths that make the outcomes most likely.
+
+    Args:
+        first: Code of the player shown first, one for each comparison, 0 to ``players`` - 1.
+        second: Code of the other.
+        outcome: 1 where the first won, 0 where the second did, 0.5 for a tie (half a win each).
+        players: How many players there are.
+        covariates: First minus second, one row for each comparison. None: none. A constant column of
+            ones is the advantage of being shown first.
+        clusters: Codes of comparisons that are resampled together, as those over one prompt. None: each alone.
+        ridge: Penalty on squared strengths; above 0 there is always an answer, pulled towards equality.
+        resamples: Bootstrap draws for the intervals; 0: none are made.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: The arrays differ in length, or no finite maximum exists: some players never lost to,
+            or never met, the others (Ford, Am. Math. Mon. 64 (1957) 28).
+    """
+    n = len(first)
+    extra = np.empty((n, 0)) if covariates is None else np.asarray(covariates, dtype=np.float64)
+    if n == 0 or len(second) != n or len(outcome) != n or len(extra) != n:
+        msg = f"comparisons need as many of each: {n} first, {len(second)} second, {len(outcome)} outcomes"
+        raise ValueError(msg)
+    if ridge <= 0:
+        apart = _unbounded(first, second, outcome, players)
+        if apart:
+            msg = (
+                f"players {apart} never lost to, or never met, the others, so their strengths have no "
+                "finite value; add comparisons, or a ridge above 0"
+            )
+            raise ValueError(msg)
+    design = np.zeros((n, players))
+    rows = np.arange(n)
+    np.add.at(design, (rows, first), 1.0)
+    np.add.at(design, (rows, second), -1.0)
+    whole = np.concatenate([design, extra, outcome[:, None]], axis=1)
+    kinds, of_kind = np.unique(whole, axis=0, return_inverse=True)
+    of_kind = of_kind.ravel()
+    x, y = kinds[:, :-1], kinds[:, -1]
+    weights = np.bincount(of_kind, minlength=len(kinds)).astype(np.float64)
+    penalty = np.repeat([ridge, 0.0], [players, extra.shape[1]])
+    found, covariance = _fit(x, y, weights, players, penalty)
+    errors = np.sqrt(np.maximum(np.diag(covariance)[:players], 0.0))
+    logits, effects = found[:players], found[players:]
+    elo = ELO_CENTRE + ELO_PER_LOGIT * logits
+    if resamples <= 0:
+        return Strengths(logits, elo, None, None, errors, effects, None, None, None)
+    kept_finite = np.maximum(penalty, _RESAMPLE_RIDGE)
+    drawn = _resampled(x, y, of_kind, clusters, players, kept_finite, found, resamples, seed)
+    draws = ELO_CENTRE + ELO_PER_LOGIT * drawn[:, :players]
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    effects_low, effects_high = np.quantile(drawn[:, players:], [0.025, 0.975], axis=0)
+    return Strengths(logits, elo, low, high, errors, effects, effects_low, effects_high, draws)
+
+
+def _fit(
+    x: Floats, y: Floats, weights: Floats, players: int, penalty: Floats, start: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """Return the estimates, strengths summing to zero, and their covariance; Newton's method, halved steps."""
+    width = x.shape[1]
+    beta = np.zeros(width) if start is None else start.copy()
+    # Strengths are known up to a constant: fix their sum by a term that is zero at the solution.
+    level = np.zeros((width, width))
+    level[:players, :players] = weights.sum() / players**2
+
+    def loss(at: Floats) -> float:
+        eta = x @ at
+        fit = float((weights * (np.logaddexp(0, eta) - y * eta)).sum())
+        return fit + float((penalty * at * at).sum() / 2 + at @ level @ at / 2)
+
+    here = loss(beta)
+    for _ in range(_STEPS):
+        p = special.expit(x @ beta)
+        gradient = x.T @ (weights * (p - y)) + penalty * beta + level @ beta
+        hessian = (x.T * (weights * p * (1 - p))) @ x + np.diag(penalty) + level
+        step = _solve(hessian, gradient)
+        size = 1.0
+        there = loss(beta - step)
+        while there > here + 1e-12 * abs(here) and size > 1e-6:
+            size /= 2
+            there = loss(beta - size * step)
+        beta = beta - size * step
+        here = there
+        if np.abs(step).max() * size < _TOLERANCE:
+            break
+    p = special.expit(x @ beta)
+    hessian = (x.T * (weights * p * (1 - p))) @ x + np.diag(penalty) + level
+    beta[:players] -= beta[:players].mean()
+    covariance = np.linalg.pinv(hessian)
+    # The constant that was fixed adds no spread to strengths whose mean is zero.
+    centre = np.eye(width)
+    centre[:players, :players] -= 1 / players
+    return beta, centre @ covariance @ centre.T
+
+
+def _solve(hessian: Floats, gradient: Floats) -> Floats:
+    """Return the Newton step, by least squares where a covariate never varies."""
+    try:
+        return np.asarray(np.linalg.solve(hessian, gradient))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.lstsq(hessian, gradient, rcond=None)[0])
+
+
+def _resampled(
+    x: Floats,
+    y: Floats,
+    of_kind: Ints,
+    clusters: Ints | None,
+    players: int,
+    penalty: Floats,
+    start: Floats,
+    resamples: int,
+    seed: int,
+) -> Floats:
+    """Return the estimates of each draw of whole clusters."""
+    rng = np.random.default_rng(seed)
+    n, kinds = len(of_kind), len(x)
+    out = np.empty((resamples, x.shape[1]))
+    if clusters is None:
+        counts = np.bincount(of_kind, minlength=kinds)
+        drawn = rng.multinomial(n, counts / n, size=resamples).astype(np.float64)
+    else:
+        _, codes = np.unique(clusters, return_inverse=True)
+        groups = int(codes.max()) + 1
+        times = rng.multinomial(groups, np.full(groups, 1 / groups), size=resamples)
+        drawn = np.stack([np.bincount(of_kind, weights=row[codes], minlength=kinds) for row in times])
+    for number, weights in enumerate(drawn):
+        there = weights > 0
+        out[number] = _fit(x[there], y[there], weights[there], players, penalty, start)[0]
+    return out
+
+
+def _unbounded(first: Ints, second: Ints, outcome: Floats, players: int) -> Sequence[int]:
+    """Return the players outside the largest group in which each can be reached from each by wins; [] for none."""
+    wins = np.zeros((players, players), dtype=bool)
+    wins[first[outcome > 0], second[outcome > 0]] = True
+    wins[second[outcome < 1], first[outcome < 1]] = True
+    reach = wins | np.eye(players, dtype=bool)
+    for _ in range(max(1, math.ceil(math.log2(max(players, 2))))):
+        reach = (reach.astype(np.int64) @ reach.astype(np.int64)) > 0
+    mutual = reach & reach.T
+    largest = int(mutual.sum(axis=1).argmax())
+    return [int(player) for player in np.flatnonzero(~mutual[largest])]

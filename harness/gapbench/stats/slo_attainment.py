@@ -1,0 +1,104 @@
+"""How many requests keep a service level, how sure that is, and at which rate the share falls through its target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from gapbench.stats.proportions import wilson
+
+
+def attained_low(met: Sequence[int], sent: Sequence[int]) -> float | None:
+    """Return a lower 95 % bound of the share met, over a level's repetitions. None: nothing was sent.
+
+    Wilson's bound on the pooled requests; where the repetitions spread more than independent requests would, Student's
+    on their mean, which is lower.
+
+    Args:
+        met: By repetition, requests that kept every limit.
+        sent: By repetition, requests.
+    """
+    total = sum(sent)
+    if not total:
+        return None
+    share = sum(met) / total
+    low = wilson(share, total, confidence=0.90).low
+    assert low is not None, "something was sent"
+    if len(sent) > 1:
+        shares = np.asarray(met, dtype=np.float64) / np.asarray(sent, dtype=np.float64)
+        spread = float(shares.std(ddof=1)) / math.sqrt(len(sent))
+        low = min(low, share - float(special.stdtrit(len(sent) - 1, 0.95)) * spread)
+    return max(0.0, low)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One rate that was tried.
+
+    Attributes:
+        rate_rps: The rate.
+        attainment: Share of requests that kept every limit.
+        low: Lower bound of it.
+    """
+
+    rate_rps: float
+    attainment: float
+    low: float | None
+
+
+class Crossing(NamedTuple):
+    """Where attainment falls through its target.
+
+    Attributes:
+        rate_rps: The rate; None: no level passed, or none failed.
+        low_rps: Highest level whose lower bound keeps the target, all below it passing too; None: none does.
+        below: Place of the last level that passed before the first that failed; None with ``rate_rps``.
+        part: How far from that level to the next the rate lies, 0 to 1.
+        words: For a table.
+    """
+
+    rate_rps: float | None
+    low_rps: float | None
+    below: int | None
+    part: float
+    words: str
+
+
+def crossing(levels: Sequence[Level], target: float) -> Crossing:
+    """Return the highest rate that keeps ``target``: between the last level that passed and the first that failed.
+
+    Linear in attainment over the logarithm of the rate. Where no level failed there is no number, only a bound.
+
+    Args:
+        levels: By rising rate; at least one.
+        target: Share of requests that must keep every limit.
+    """
+    failed = next((k for k, level in enumerate(levels) if level.attainment < target), len(levels))
+    low_rps = next(
+        (
+            level.rate_rps
+            for level in reversed(levels[:failed])
+            if level.low is not None and level.low >= target
+        ),
+        None,
+    )
+    sure = (
+        " (no level is sure of it: too few requests)" if low_rps is None else f" (at least {low_rps:.4g}/s)"
+    )
+    if failed == len(levels):
+        top = levels[-1].rate_rps
+        return Crossing(
+            None, low_rps, None, 0.0, f">= {top:.4g}/s, the highest tested{'' if low_rps == top else sure}"
+        )
+    if failed == 0:
+        return Crossing(None, None, None, 0.0, f"< {levels[0].rate_rps:.4g}/s, the lowest tested")
+    below, above = levels[failed - 1], levels[failed]
+    # The level above fell through the target that the one below reached, so the fall is above 0.
+    part = (below.attainment - target) / (below.attainment - above.attainment)
+    rate = below.rate_rps * (above.rate_rps / below.rate_rps) ** part
+    return Crossing(rate, low_rps, failed - 1, part, f"{rate:.4g}/s{sure}")

@@ -1,0 +1,135 @@
+"""Files of a run put on the disk whole: written beside their name, synced, renamed, and their folder synced after them.
+
+A run folder may come from somebody else. Nothing is written through a symbolic link in it: the link could lead anywhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gapbench.errors import DiskError, ResultsError
+from gapbench.store.schema import SCHEMA_VERSION
+
+
+@contextmanager
+def on_disk(folder: Path) -> Iterator[None]:
+    """Turn what the disk says while a run is written into :class:`DiskError`.
+
+    Args:
+        folder: The run folder.
+    """
+    try:
+        yield
+    except OSError as exc:
+        msg = (
+            f"cannot write to {folder}: {exc.strerror or exc}; what was finished before is kept, "
+            f"make room and go on with --resume {folder.name}"
+        )
+        raise DiskError(msg) from exc
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write; it takes the place of ``path`` once it is on the disk, and is removed where that fails.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    partial = path.with_name(path.name + ".tmp")
+    partial.unlink(missing_ok=True)
+    try:
+        # Made anew: what lies there by that name, a link or a pipe, is never written to.
+        with partial.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table as Parquet with a checksum on every page, so that a flipped bit is found when it is read.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    marked = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
+    with replacing(path) as file:
+        pq.write_table(marked, file, compression="zstd", write_page_checksum=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's names on the disk: a file that was made or renamed survives a loss of power only then."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as exc:
+        # Some network file systems have no such thing.
+        if exc.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(handle)
+
+
+def made(folder: Path) -> None:
+    """Make a folder that survives a loss of power; one that is there is left as it is."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a run folder that holds a symbolic link.
+
+    Raises:
+        ResultsError: It holds one.
+    """
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                raise ResultsError(
+                    f"{entry.path} is a symbolic link, and a run is not written through one; "
+                    "put what it points to in its place, or remove it"
+                )
+            if entry.is_dir():
+                refuse_links(Path(entry.path))
+
+
+def set_aside(run: Path, name: str, data: bytes | None = None) -> Path:
+    """Keep what is damaged in ``damaged/`` of its run, beside what lies there already, and return where it is.
+
+    Args:
+        run: The run folder.
+        name: Of the file, within the run folder.
+        data: Its damaged part, to be kept alone. None: the file itself is moved.
+
+    Raises:
+        OSError: It cannot be moved or written.
+    """
+    folder = run / "damaged"
+    made(folder)
+    kept = folder / Path(name).name
+    number = 1
+    while kept.exists():
+        number += 1
+        kept = folder / f"{Path(name).name}.{number}"
+    if data is None:
+        (run / name).replace(kept)
+        sync_folder(run)
+        sync_folder(folder)
+    else:
+        with replacing(kept) as file:
+            file.write(data)
+    return kept

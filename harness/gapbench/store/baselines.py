@@ -1,0 +1,88 @@
+"""Baselines: names for the runs that later ones are held against, in a file that can be kept in a repository."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gapbench.errors import ResultsError
+from gapbench.store.object_store import address_of, fetch, mirror_of
+
+FILE = "baselines.json"
+
+
+def read_baselines(results: Path) -> dict[str, dict[str, Any]]:
+    """Return the baselines of a results folder by name: ``run`` (folder, relative to it, or address) and ``suite``.
+
+    Raises:
+        ResultsError: The file is damaged.
+    """
+    path = results / FILE
+    try:
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            str(name): {"run": str(entry["run"]), "suite": str(entry["suite"])}
+            for name, entry in found.items()
+        }
+    except FileNotFoundError:
+        return {}
+    except OSError as exc:
+        raise ResultsError(f"cannot read {path}: {exc.strerror}") from exc
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        why = exc if isinstance(exc, ValueError) else "it is no list of names, each with a run and a suite"
+        raise ResultsError(
+            f"{path} is damaged ({why}); mend it, or remove it and set its baselines again with `bench baseline set`"
+        ) from exc
+
+
+def set_baseline(results: Path, name: str, run: Path, suite: str) -> None:
+    """Keep a run as the baseline called ``name``.
+
+    Raises:
+        ResultsError: The file cannot be written.
+    """
+    path = results / FILE
+    try:
+        with _locked(results):
+            known = read_baselines(results)
+            known[name] = {"run": address_of(run) or os.path.relpath(run, results), "suite": suite}
+            partial = path.with_suffix(".tmp")
+            partial.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            partial.replace(path)
+    except OSError as exc:
+        raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another folder with --out") from exc
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's own lock, so that of two processes that set a baseline none loses the other's."""
+    import fcntl  # noqa: PLC0415 - not on every platform, and reading a run needs none
+
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
+def baseline(results: Path, name: str) -> Path:
+    """Return the run folder of the baseline called ``name``; one at an address is fetched.
+
+    Raises:
+        ResultsError: There is none of that name, or it cannot be fetched.
+    """
+    known = read_baselines(results)
+    if name not in known:
+        there = f"there are: {', '.join(known)}" if known else "there is none yet"
+        raise ResultsError(f"no baseline {name!r} in {results}; {there}; `bench baseline set RUN` makes one")
+    run: str = known[name]["run"]
+    mirrored = mirror_of(run)
+    if mirrored is None:
+        return results / run
+    fetch(mirrored)
+    return mirrored

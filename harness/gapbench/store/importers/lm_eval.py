@@ -1,0 +1,173 @@
+"""lm-eval's ``results_*.json`` and ``samples_TASK_*.jsonl`` (``lm_eval run --log_samples --output_path``).
+
+The format is what ``lm_eval/loggers/evaluation_tracker.py`` writes (EleutherAI/lm-evaluation-harness 0.4.13):
+one line for each document and filter, with the metrics' values under their names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gapbench.errors import InputError
+from gapbench.store.importers.sample_log import MAX_BYTES, Item, Log, judged, read_json, said, share
+from gapbench.values import Message
+
+NOT_FOUND = "[invalid]"
+
+
+def is_results(value: Any) -> bool:
+    """Say whether a JSON value is lm-eval's file of aggregated results."""
+    return isinstance(value, Mapping) and {"results", "configs", "n-shot"} <= value.keys()
+
+
+def logs(file: Path, model: str | None, metric: str | None) -> Iterator[Log]:
+    """Yield the logs that a results file, or one file of samples, stands for.
+
+    Args:
+        file: Either; samples are looked for beside their results, and results beside their samples.
+        model: The model's name, over the file's own.
+        metric: The metric that is the score. None: the first in each document that is a share.
+
+    Raises:
+        InputError: No samples were logged, a line is none, or the model's name is nowhere.
+    """
+    if file.suffix == ".jsonl":
+        stamp = _stamp(file, "samples_", ".jsonl")
+        beside = file.with_name(f"results_{stamp}.json")
+        aggregated = read_json(beside) if stamp and beside.is_file() else {}
+        parts = [file]
+    else:
+        aggregated = read_json(file)
+        stamp = _stamp(file, "results_", ".json")
+        parts = sorted(file.parent.glob(f"samples_*_{stamp}.jsonl")) if stamp else []
+        if not parts:
+            raise InputError(
+                f"{file}: there are no samples_*_{stamp}.jsonl beside it; run lm_eval again with --log_samples"
+            )
+    config = aggregated.get("config") or {}
+    arguments = config.get("model_args")
+    told = aggregated.get("model_name") or (arguments.get("model") if isinstance(arguments, dict) else None)
+    name = model or told or aggregated.get("model_source") or config.get("model")
+    if not name:
+        raise InputError(f"{file}: no results file beside it says which model it was; name it with --model")
+    for part in parts:
+        yield _log(part, str(name), metric, aggregated, stamp)
+
+
+def _log(file: Path, model: str, metric: str | None, aggregated: Mapping[str, Any], stamp: str) -> Log:
+    task = file.name.removeprefix("samples_").removesuffix(".jsonl").removesuffix(f"_{stamp}")
+    lines = list(_lines(file))
+    first = lines[0].get("filter")
+    items: list[Item] = []
+    chosen: str | None = metric
+    for line in lines:
+        # One document stands once for each filter; the first filter's verdict is the score.
+        if line.get("filter") != first:
+            continue
+        values = {key: share(line.get(key)) for key in line.get("metrics") or _metrics(line)}
+        chosen = chosen or next((key for key, value in values.items() if value is not None), None)
+        items.append(_item(line, chosen, values.get(chosen) if chosen else None))
+    created = aggregated.get("date")
+    figures = {
+        key: aggregated.get(key) or {}
+        for key in ("results", "groups", "versions", "n-shot", "higher_is_better", "n-samples")
+    }
+    versions = aggregated.get("versions") or {}
+    return Log(
+        harness="lm-eval",
+        file=file,
+        model=model,
+        task=task,
+        version=str(versions[task]) if task in versions else None,
+        created=datetime.fromtimestamp(created, UTC) if isinstance(created, (int, float)) else None,
+        metric=f"{chosen}, {first}" if chosen and first else chosen,
+        params=((aggregated.get("configs") or {}).get(task) or {}).get("generation_kwargs") or {},
+        items=items,
+        figures={
+            key: {task: value[task]} if key == "results" and task in value else {}
+            for key, value in figures.items()
+            if key in {"results", "groups"}
+        },
+    )
+
+
+def _item(line: Mapping[str, Any], metric: str | None, value: float | None) -> Item:
+    """Return a document as one item: its score is one, however many requests and repeats made it."""
+    requests = line.get("arguments") or {}
+    given = list(requests.values()) if isinstance(requests, Mapping) else list(requests)
+    replies = line.get("resps") or [[]]
+    alone = len(replies) == 1 and len(replies[0]) == 1 and isinstance(replies[0][0], str)
+    answer = _first(line.get("filtered_resps") or []) if len(replies) == 1 else None
+    found = answer if isinstance(answer, str) else None
+    outcome = judged(value)
+    if found == NOT_FOUND and outcome == "wrong":
+        found, outcome = None, "unparsed"
+    return Item(
+        sample_id=str(line["doc_id"]),
+        repeat=0,
+        messages=_prompt(given),
+        target=line.get("target"),
+        reply=replies[0][0] if alone else json.dumps(replies, ensure_ascii=False),
+        score=value,
+        outcome=outcome,
+        answer=found,
+        reason=f"lm-eval {metric}: {value:g}" if value is not None else "lm-eval: no metric is a share of 1",
+    )
+
+
+def _prompt(given: list[Any]) -> tuple[Message, ...]:
+    """Return the first request's prompt; a chat's is the JSON that lm-eval sent."""
+    if not given:
+        return ()
+    prompt = given[0].get("arg_0") if isinstance(given[0], Mapping) else given[0][0]
+    if isinstance(prompt, list) and len(prompt) == 1:  # a named tuple in JSON
+        prompt = prompt[0]
+    if isinstance(prompt, str) and prompt.startswith('[{"role"'):
+        try:
+            return tuple(said(turn["role"], turn["content"]) for turn in json.loads(prompt))
+        except (ValueError, KeyError, TypeError):
+            pass
+    return (said("user", prompt),)
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    number = 0
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for number, text in enumerate(lines, 1):
+                line = json.loads(text)
+                if not isinstance(line, dict) or "doc_id" not in line or len(text) > MAX_BYTES:
+                    raise InputError(f"{file}:{number}: is no sample of lm-eval's: it has no doc_id")
+                yield line
+    except OSError as exc:
+        raise InputError(f"{file}: cannot be read: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise InputError(f"{file}:{number}: is no JSON: {exc}") from exc
+    if number == 0:
+        raise InputError(f"{file}: is empty")
+
+
+def _metrics(line: Mapping[str, Any]) -> list[str]:
+    """Return the metrics of a line of an older lm-eval, which did not list them."""
+    known = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"}
+    return [key for key in line if key not in known and not key.endswith("_hash")]
+
+
+def _first(value: Any) -> Any:
+    while isinstance(value, list):
+        if not value:
+            return None
+        value = value[0]
+    return value
+
+
+def _stamp(file: Path, prefix: str, suffix: str) -> str:
+    """Return the time in a file's name, which a run's files share; "" where there is none."""
+    name = file.name
+    if not (name.startswith(prefix) and name.endswith(suffix)):
+        return ""
+    return name.removesuffix(suffix).rsplit("_", 1)[-1]

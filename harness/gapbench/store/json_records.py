@@ -1,0 +1,24 @@
+"""Rows of a data frame as plain JSON values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def plain(value: Any) -> Any:
+    """Return a cell of a table as JSON takes it: NaN and NA are None, numpy numbers are Python's."""
+    if value is None or value is pd.NA:
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table as JSON rows."""
+    return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict(orient="records")]

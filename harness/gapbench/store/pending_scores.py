@@ -1,0 +1,146 @@
+"""Answers that wait for a slow scorer, on disk before they are scored: what was paid for is not lost with the process.
+
+::
+
+    <run>/waiting-00001.jsonl   lines as a journal's, their attempts still without a score
+
+A file is deleted when the journal has all its rows with their scores. One that is left was left by a writer
+that was killed: the next one takes its answers up, and none of them is asked again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import orjson
+
+from gapbench.store.atomic_files import on_disk
+from gapbench.store.journal import Journal
+from gapbench.store.reader import attempt_of, journal_rows, numbered, typed
+from gapbench.values import Attempt, Payload
+
+FILE_ROWS = 5_000
+
+
+def left_waiting(folder: Path, rows: Iterable[Attempt]) -> list[tuple[Attempt, Payload]]:
+    """Return the answers that a killed writer left without a score.
+
+    Args:
+        folder: The run folder.
+        rows: The run's attempts: what is among them has its score.
+    """
+    files = numbered(folder, "waiting").values()
+    if not files:
+        return []
+    there = {_key(row) for row in rows}
+    found = (
+        (attempt_of(typed(attempt)), Payload(**payload))
+        for path in files
+        for attempt, payload in journal_rows(path)
+    )
+    return [pair for pair in found if _key(pair[0]) not in there]
+
+
+def _key(row: Attempt) -> tuple[str, str, int, int]:
+    return (row.cell_id, row.sample_id, row.repeat, row.attempt)
+
+
+class Waiting:
+    """The answers of one writer that wait. It must hold the run's lock.
+
+    Args:
+        folder: The run folder.
+        file_rows: Rows after which a file is followed by another.
+    """
+
+    def __init__(self, folder: Path, file_rows: int = FILE_ROWS) -> None:
+        """Start with none; files of an earlier writer are left until :meth:`clear`."""
+        self._folder = folder
+        self._file_rows = file_rows
+        self._number = max(numbered(folder, "waiting"), default=0)
+        self._journal: Journal | None = None
+        self._held: Counter[int] = Counter()
+        self._left: Counter[int] = Counter()
+        # Closing a file waits for the disk, which the loop must not.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="waiting")
+        self._closing: list[Future[None]] = []
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the disk is so slow that more answers must wait for it."""
+        return self._journal is not None and self._journal.is_behind
+
+    def hold(self, attempt: Attempt, payload: Payload) -> int:
+        """Put an answer on disk; returns what :meth:`release` wants.
+
+        Raises:
+            DiskError: The disk is full or gone.
+        """
+        line = orjson.dumps((attempt, payload), option=orjson.OPT_APPEND_NEWLINE)
+        with on_disk(self._folder):
+            if self._journal is None or self._held[self._number] >= self._file_rows:
+                self._roll()
+            assert self._journal is not None
+            self._journal.add(line)
+        self._held[self._number] += 1
+        self._left[self._number] += 1
+        return self._number
+
+    def release(self, number: int) -> None:
+        """Let an answer go whose row is in the journal, score and all."""
+        self._left[number] -= 1
+        if not self._left[number] and number != self._number:
+            self._path(number).unlink(missing_ok=True)
+
+    def catch_up(self) -> None:
+        """Wait until the disk is behind no more.
+
+        Raises:
+            DiskError: The disk is full or gone.
+        """
+        if self._journal is not None:
+            with on_disk(self._folder):
+                self._journal.catch_up()
+
+    def clear(self) -> None:
+        """Delete every file, those of earlier writers too: the journal has all their answers."""
+        self._close_journal()
+        self._held.clear()
+        self._left.clear()
+        for path in numbered(self._folder, "waiting").values():
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the files; one stays while an answer in it has no score.
+
+        Raises:
+            DiskError: The disk is full or gone.
+        """
+        try:
+            with on_disk(self._folder):
+                self._close_journal()
+                for closing in self._closing:
+                    closing.result()
+        finally:
+            self._thread.shutdown()
+        for number in self._held:
+            if not self._left[number]:
+                self._path(number).unlink(missing_ok=True)
+
+    def _roll(self) -> None:
+        self._close_journal()
+        self._number += 1
+        self._journal = Journal(self._path(self._number))
+
+    def _close_journal(self) -> None:
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            self._closing.append(self._thread.submit(journal.close))
+            if not self._left[self._number]:
+                self._path(self._number).unlink(missing_ok=True)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"waiting-{number:05d}.jsonl"

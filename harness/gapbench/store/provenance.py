@@ -1,0 +1,51 @@
+"""``run.json``: what was run, by what, on what. Holds no key and no prompt."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import secrets
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("gapbench", "openai", "anthropic", "google-genai", "httpx2", "uvloop", "genai-prices", "vllm")
+
+
+def new_run_id(suite: str, at: datetime) -> str:
+    """Return a run id that sorts by time: suite, UTC second, four random hex digits."""
+    return f"{suite}-{at.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what takes part in a measurement."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Return this machine's hardware as far as it tells."""
+    return {
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    }
+
+
+def _cpu() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def utc_text(at: datetime) -> str:
+    """Return a UTC instant as text."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,372 @@
+"""Reading a run: attempts and payloads of closed parts and of open journals, later scores laid over them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os.path
+import re
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gapbench.errors import LostError, ResultsError
+from gapbench.store import score_overlay
+from gapbench.store.frame_builder import Columns
+from gapbench.store.json_shapes import is_pair, manifest_fault
+from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
+from gapbench.store.score_overlay import KEY, LAID_OVER
+from gapbench.values import Attempt
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ATTEMPT = tuple(field.name for field in dataclasses.fields(Attempt))
+_NUMBERED = re.compile(r"[a-z]+-[0-9]{1,9}")
+_READERS = 2
+_AHEAD = 16
+
+
+def read_attempts(
+    runs: Sequence[Path],
+    columns: Sequence[str] | None = None,
+    coded: Sequence[str] = (),
+    sample_ids: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """Return the attempts of ``runs``, one row each, in the columns of the attempt row.
+
+    Args:
+        runs: Run folders. One that is still being written is read as far as it has got.
+        columns: Columns to read; None: all.
+        coded: Text columns to return as categories: a tenth of the memory where texts repeat. A list of
+            texts becomes one text of lines.
+        sample_ids: Only these samples' rows, dropped part by part, so that a long run's texts are never all held; the
+            columns must have ``sample_id``. None: all.
+
+    Raises:
+        ResultsError: A folder is no run, or was written by a newer schema.
+    """
+    for run in runs:
+        _readable(run)
+    schema = ATTEMPT_SCHEMA
+    for name in coded:
+        place = schema.get_field_index(name)
+        schema = schema.set(place, schema.field(place).with_type(pa.dictionary(pa.int32(), pa.string())))
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    found = Columns(wanted, _texts(schema), _most_rows(runs))
+    for part in _parts(runs, "attempts", schema, wanted, sample_ids):
+        found.add(part)
+    return found.frame()
+
+
+def read_payload(
+    runs: Sequence[Path], columns: Sequence[str] | None = None, sample_ids: Collection[str] | None = None
+) -> pd.DataFrame:
+    """Return the payloads of ``runs``, one row for each attempt. See :func:`read_attempts`."""
+    for run in runs:
+        _readable(run)
+    frame: pd.DataFrame = _read(runs, "payload", PAYLOAD_SCHEMA, columns, sample_ids).to_pandas()
+    return frame
+
+
+def read_telemetry(run: Path) -> pd.DataFrame:
+    """Return the GPU samples of a run, none where no GPU was seen. See :data:`gapbench.store.schema.TELEMETRY_SCHEMA`."""
+    parts = [read_part(path, TELEMETRY_SCHEMA) for path in numbered(run, "telemetry").values()]
+    tables = [part.cast(TELEMETRY_SCHEMA) for part in parts]
+    frame: pd.DataFrame = (pa.concat_tables(tables) if tables else TELEMETRY_SCHEMA.empty_table()).to_pandas()
+    return frame
+
+
+def attempts_of(run: Path) -> list[Attempt]:
+    """Return every attempt of a run as a value, in the order written: what a resumed run goes on from.
+
+    It needs no ``run.json``, which is made anew from these rows where it was lost.
+    """
+    return [attempt_of(row) for row in _read([run], "attempts", ATTEMPT_SCHEMA, None).to_pylist()]
+
+
+def attempt_of(row: Mapping[str, Any]) -> Attempt:
+    """Return an attempt as a value, of a row as Arrow or a journal gives it; what an older one lacks is null."""
+    given: dict[str, Any] = {name: row.get(name) for name in _ATTEMPT}
+    for name in ("params_changes", "chunk_s", "chunk_tokens"):
+        if given[name] is not None:
+            given[name] = tuple(given[name])
+    return Attempt(**given)
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """Return ``run.json``, with every key that a reader needs; see :mod:`gapbench.store.json_shapes`.
+
+    Raises:
+        ResultsError: The folder is no run, or a newer gapbench wrote it.
+        LostError: The folder holds rows, and the file is damaged or gone.
+    """
+    manifest = _readable(run)
+    fault = manifest_fault(manifest)
+    if fault is not None:
+        raise LostError(_lost(run, f"is damaged: {fault}"))
+    return manifest
+
+
+def _readable(run: Path) -> dict[str, Any]:
+    """Return ``run.json`` as it is, of a schema that this gapbench reads."""
+    path = run / "run.json"
+    try:
+        manifest: dict[str, Any] = orjson.loads(path.read_bytes())
+        version = int(manifest["schema"])
+    except OSError as exc:
+        if is_run(run):
+            said = "is gone" if isinstance(exc, FileNotFoundError) else f"cannot be read: {exc.strerror}"
+            raise LostError(_lost(run, said)) from exc
+        raise ResultsError(_no_run(run)) from exc
+    except (ValueError, KeyError, TypeError) as exc:
+        said = "schema: is not there" if isinstance(exc, KeyError) else str(exc)
+        raise LostError(_lost(run, f"cannot be read: {said}")) from exc
+    if version > SCHEMA_VERSION:
+        msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer gapbench"
+        raise ResultsError(msg)
+    return manifest
+
+
+def _lost(run: Path, said: str) -> str:
+    return f"{run / 'run.json'} {said}; its rows may be whole: `bench run SUITE --resume {run}` writes it anew from them"
+
+
+def _no_run(given: Path) -> str:
+    """Say what was given in place of a run folder, and what would do."""
+    # Path.is_file raises on a name that is too long.
+    if os.path.isfile(given):  # noqa: PTH113 - Path.is_file raises on a name that is too long
+        return f"{given} is a file; give a run folder such as results/RUN (`bench runs list` shows them)"
+    if not os.path.isdir(given):  # noqa: PTH112 - as above
+        return f"there is no run folder {given}; `bench runs list` shows those in results/, and `bench run` makes one"
+    inside = [path.name for path in runs_in(given)]
+    if inside:
+        return f"{given} is no run folder, it holds {len(inside)}; give one of them, such as {given / inside[-1]}"
+    return f"{given} is no run folder: it has no run.json; `bench run` makes one, `bench runs list` shows those in results/"
+
+
+def _of(table: pa.Table, ids: pa.Array | None) -> pa.Table:
+    """Return the rows of some samples; all for None."""
+    if ids is None:
+        return table
+    return table.filter(pc.is_in(table["sample_id"].cast(pa.string()), value_set=ids))
+
+
+def _read(
+    runs: Sequence[Path],
+    kind: str,
+    schema: pa.Schema,
+    columns: Sequence[str] | None,
+    sample_ids: Collection[str] | None = None,
+) -> pa.Table:
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    tables = list(_parts(runs, kind, schema, wanted, sample_ids))
+    return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
+
+
+def _parts(
+    runs: Sequence[Path],
+    kind: str,
+    schema: pa.Schema,
+    wanted: pa.Schema,
+    sample_ids: Collection[str] | None,
+) -> Iterator[pa.Table]:
+    """Yield each part in the wanted columns and types, in the order written."""
+    ids = None if sample_ids is None else pa.array(sorted(sample_ids), pa.string())
+    # Many small parts: a thread for each is three times as quick as Arrow's own threads within each.
+    with ThreadPoolExecutor(_READERS) as pool:
+        under_way: deque[Future[pa.Table]] = deque()
+        for read in part_readers(runs, kind, schema, wanted.names):
+            under_way.append(pool.submit(_wanted, read, wanted, ids))
+            # Only a few ahead of whoever takes them, so that they do not pile up.
+            if len(under_way) > _AHEAD:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+
+def _texts(schema: pa.Schema) -> set[str]:
+    """Return the plain texts that are wanted as categories: Parquet's own dictionaries spare a pass over them."""
+    return {
+        stored.name
+        for stored, field in zip(ATTEMPT_SCHEMA, schema, strict=True)
+        if pa.types.is_string(stored.type) and pa.types.is_dictionary(field.type)
+    }
+
+
+def _wanted(read: Callable[[], pa.Table], wanted: pa.Schema, ids: pa.Array | None) -> pa.Table:
+    return _cast(_of(read(), ids), wanted)
+
+
+def _most_rows(runs: Sequence[Path]) -> int:
+    """Return at most how many attempts lie in closed parts, from what each file says of itself."""
+    paths = [path for run in runs for path in numbered(run, "attempts").values()]
+    with ThreadPoolExecutor(_READERS) as pool:
+        return sum(pool.map(_rows_in, paths))
+
+
+def _rows_in(path: Path) -> int:
+    """Return the rows of a part; 0 for one that cannot be read, which the reading itself will say."""
+    try:
+        return int(pq.read_metadata(path.absolute()).num_rows)
+    except (pa.ArrowInvalid, OSError):
+        return 0
+
+
+def _cast(table: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """Return a table in the wanted types; lists of texts that are wanted as text are joined by line ends."""
+    for place, field in enumerate(wanted):
+        if pa.types.is_list(table.schema.field(place).type) and pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, pc.binary_join(table.column(place), "\n"))
+    return table.cast(wanted)
+
+
+def part_readers(
+    runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]
+) -> Iterator[Callable[[], pa.Table]]:
+    """Yield what reads each part and each open journal, later scores laid over it."""
+    texts = _texts(schema) if kind == "attempts" else set()
+    for run in runs:
+        later = LAID_OVER if kind == "attempts" else ("reason",)
+        replaced = [name for name in columns if name in later] if score_overlay.tables(run) else []
+        names = list(dict.fromkeys([*columns, *(KEY if replaced else ())]))
+        stored = ATTEMPT_SCHEMA if kind == "attempts" else schema
+        wanted = pa.schema([stored.field(name) for name in names])
+        coded = [name for name in names if name in texts]
+        parts, closed = numbered(run, kind), numbered(run, "attempts")
+        reads = [
+            partial(read_part, path, wanted, coded=coded)
+            for number, path in parts.items()
+            if number in closed
+        ]
+        reads += [
+            partial(_read_journal, path, kind, stored, names)
+            for number, path in numbered(run, "journal").items()
+            if number not in closed
+        ]
+        for read in reads:
+            yield partial(score_overlay.laid_over, read, run, replaced, columns) if replaced else read
+
+
+def _read_journal(path: Path, kind: str, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
+    index = 0 if kind == "attempts" else 1
+    rows = [typed(pair[index]) for pair in journal_rows(path)]
+    return pa.Table.from_pylist(rows, schema=schema).select(columns)
+
+
+def read_part(path: Path, wanted: pa.Schema, after: int = 0, coded: Sequence[str] = ()) -> pa.Table:
+    """Read one part, without its first ``after`` rows; a column that an older part lacks is null.
+
+    Args:
+        path: The part.
+        wanted: Columns and their types.
+        after: Rows to leave out.
+        coded: Texts to read as Parquet's own dictionaries.
+
+    Raises:
+        ResultsError: It cannot be read, or was written by a newer schema.
+    """
+    try:
+        file = _opened(path, coded)
+        metadata = file.schema_arrow.metadata or {}
+        version = int(metadata.get(b"gapbench.schema", b"1"))
+        if version > SCHEMA_VERSION:
+            msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer one"
+            raise ResultsError(msg)
+        if after >= file.metadata.num_rows:
+            return wanted.empty_table()
+        names = set(file.schema_arrow.names)
+        there = [name for name in wanted.names if name in names]
+        table = file.read(columns=there, use_threads=False)
+    except (pa.ArrowInvalid, OSError) as exc:
+        msg = f"{path} cannot be read ({exc}); move it away and `bench run --resume` repeats its requests"
+        raise ResultsError(msg) from exc
+    for name in wanted.names:
+        if name not in there:
+            table = table.append_column(wanted.field(name), pa.nulls(table.num_rows, wanted.field(name).type))
+    return table.select(wanted.names).slice(after)
+
+
+def _opened(path: Path, coded: Sequence[str]) -> pq.ParquetFile:
+    whole_path = path.absolute()  # Arrow takes a relative path with a colon for an address
+    try:
+        return pq.ParquetFile(whole_path, read_dictionary=list(coded), page_checksum_verification=True)
+    except KeyError:  # An older part lacks one of them.
+        return pq.ParquetFile(whole_path, page_checksum_verification=True)
+
+
+def journal_rows(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the rows of a journal; a torn last line was never reported as done."""
+    with path.open("rb") as file:
+        return list(whole(file))
+
+
+def whole(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield the attempts and payloads that a journal's lines hold, without those that are torn or damaged."""
+    for line in lines:
+        pair = pair_of(line)
+        if pair is not None:
+            yield pair
+
+
+def pair_of(line: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return the attempt and the payload of a journal's line; None: it is torn or damaged."""
+    try:
+        pair = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return (pair[0], pair[1]) if is_pair(pair) else None
+
+
+def typed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a row read back from a journal its instant again; rows still in memory have it."""
+    started = row.get("started_at")
+    if isinstance(started, str):
+        return {**row, "started_at": datetime.fromisoformat(started).astimezone(UTC)}
+    return dict(row)
+
+
+def part_number(path: Path) -> int:
+    """Return the number in a part's or a journal's name."""
+    return int(path.stem.rsplit("-", 1)[1])
+
+
+def numbered(run: Path, kind: str) -> dict[int, Path]:
+    """Return a run's parts of one kind, or its journals, by their number, oldest first; copies by other names are none."""
+    suffix = "jsonl" if kind in {"journal", "waiting"} else "parquet"
+    found = [path for path in run.glob(f"{kind}-*.{suffix}") if _NUMBERED.fullmatch(path.stem)]
+    return {part_number(path): path for path in sorted(found, key=part_number)}
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a folder holds a run, though its ``run.json`` may be damaged or gone."""
+    try:
+        return (folder / "run.json").exists() or any(
+            numbered(folder, kind) for kind in ("attempts", "journal", "waiting")
+        )
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def find_run(given: Path, results: Path) -> Path:
+    """Return the run folder that is meant: the path itself, or a run's id below a results folder.
+
+    Raises:
+        ResultsError: It is none, or cannot be read.
+    """
+    folder = next((path for path in (given, results / given) if is_run(path)), given)
+    read_manifest(folder)
+    return folder
+
+
+def runs_in(folder: Path) -> Iterator[Path]:
+    """Yield the run folders in a results folder, oldest first."""
+    yield from sorted(path.parent for path in folder.glob("*/run.json"))

@@ -1,0 +1,119 @@
+"""Scores given after a run, beside its rows: ``scores-00001.parquet``, laid over the attempts when they are read.
+
+Attempt rows are facts and are never rewritten. Scoring stored answers again, or having them judged, writes a table of its own;
+a reader sees the newest score of each attempt, and deleting the file brings the old ones back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gapbench.errors import ResultsError
+from gapbench.store.atomic_files import write_table
+from gapbench.store.schema import SCORE_SCHEMA
+
+KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
+LAID_OVER = ("scorer", "outcome", "score", "answer", "isolation")
+"""Columns of the attempt row that a later score replaces; of the payload it replaces ``reason``."""
+
+
+def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
+    """Write one more table of scores and return it; None: they are what is read already, so none is written.
+
+    A copy would be what taking back the newest table takes back.
+
+    Args:
+        run: The run folder.
+        rows: One for each attempt that was scored, with the columns of :data:`gapbench.store.schema.SCORE_SCHEMA`.
+
+    Raises:
+        ResultsError: It cannot be written, or an older table cannot be read.
+    """
+    table = pa.Table.from_pylist(list(rows), schema=SCORE_SCHEMA)
+    stands = pa.Table.from_pandas(read_scores(run), schema=SCORE_SCHEMA, preserve_index=False)
+    known = _by_key(stands)
+    if all(known.get(key) == row for key, row in _by_key(table).items()):
+        return None
+    number = max((int(path.stem.rsplit("-", 1)[1]) for path in tables(run)), default=0) + 1
+    final = run / f"scores-{number:05d}.parquet"
+    try:
+        write_table(final, table)
+    except OSError as exc:
+        raise ResultsError(f"cannot write {final}: {exc.strerror or exc}; make room and score again") from exc
+    return final
+
+
+def _by_key(table: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return {tuple(row[name] for name in KEY): row for row in table.to_pylist()}
+
+
+def tables(run: Path) -> list[Path]:
+    """Return a run's tables of later scores, oldest first."""
+    return sorted(path for path in run.glob("scores-*.parquet") if path.stem.rsplit("-", 1)[1].isdecimal())
+
+
+def read_scores(run: Path) -> pd.DataFrame:
+    """Return the newest later score of each attempt of a run, in the columns of the score table.
+
+    Raises:
+        ResultsError: A table cannot be read.
+    """
+    frames: list[pd.DataFrame] = []
+    for path in tables(run):
+        try:
+            frames.append(pq.read_table(path.absolute(), page_checksum_verification=True).to_pandas())
+        except (pa.ArrowInvalid, OSError) as exc:
+            raise ResultsError(f"{path} cannot be read ({exc}); move it away and score again") from exc
+    if not frames:
+        return pd.DataFrame(columns=SCORE_SCHEMA.names)
+    plain = [
+        frame.astype({name: object for name in frame.columns if frame[name].dtype.name == "category"})
+        for frame in frames
+    ]
+    return pd.concat(plain, ignore_index=True).drop_duplicates(list(KEY), keep="last")
+
+
+def laid_over(
+    read: Callable[[], pa.Table], run: Path, replaced: Sequence[str], columns: Sequence[str]
+) -> pa.Table:
+    """Return what ``read`` gives with later scores in ``replaced``, in ``columns`` alone."""
+    return overlaid(read(), run, replaced).select(list(columns))
+
+
+def overlaid(table: pa.Table, run: Path, columns: Sequence[str]) -> pa.Table:
+    """Return attempts or payloads with later scores in place of their own.
+
+    Args:
+        table: Rows of one run, with the key columns.
+        run: The run folder.
+        columns: Columns to replace, where the table has them.
+    """
+    scores = read_scores(run)
+    index = pd.MultiIndex.from_frame(table.select(list(KEY)).to_pandas().astype(dict.fromkeys(KEY, str)))
+    given = pd.MultiIndex.from_frame(scores[list(KEY)].astype(dict.fromkeys(KEY, str)))
+    places = given.get_indexer(index)
+    if not (places >= 0).any():
+        return table
+    for name in columns:
+        if name not in table.column_names:
+            continue
+        field = table.schema.field(name)
+        old = table.column(name).to_pylist()
+        new = scores[name].tolist()
+        values = [
+            before if place < 0 else None if pd.isna(new[place]) else new[place]
+            for before, place in zip(old, places, strict=True)
+        ]
+        at = table.column_names.index(name)
+        table = table.set_column(at, field, pa.array(values, type=_plain(field.type)).cast(field.type))
+    return table
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

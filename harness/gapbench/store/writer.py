@@ -1,0 +1,296 @@
+"""Writing a run: journal, crash-safe parts, media and manifest.
+
+::
+
+    <run>/run.json                what was run, by what, on what (the manifest)
+    <run>/journal-00003.jsonl     attempts not yet closed into a part; fsync'd while running
+    <run>/waiting-00001.jsonl     answers that wait for a slow scorer
+    <run>/attempts-00001.parquet  closed parts: the narrow table that every figure is computed from
+    <run>/payload-00001.parquet   prompts, replies, reasoning, error texts, keyed alike
+    <run>/media/<sha256>          images, once each
+    <run>/run.lock                held by the process that writes
+
+An attempt is first a line of the journal. A part is written beside its final name and renamed, and
+only then is its journal deleted; so after any crash every finished attempt is in a part or in a
+journal, and where both hold it the part wins. Lines of a journal that are no rows go to ``damaged/``. Whoever adds rows waits for no disk: syncing and parts are
+the work of threads, and :attr:`RunWriter.is_behind` says when they must be let catch up.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+import pyarrow as pa
+
+from gapbench import credentials
+from gapbench.errors import ResultsError
+from gapbench.store.atomic_files import made, on_disk, refuse_links, replacing, set_aside, write_table
+from gapbench.store.journal import Journal
+from gapbench.store.pending_scores import Waiting
+from gapbench.store.reader import numbered, pair_of, typed
+from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, TELEMETRY_SCHEMA
+from gapbench.values import Attempt, Payload
+
+PART_ROWS = 5_000
+MOST_CLOSING = 2
+"""Full parts that may wait to become Parquet; their rows are in memory."""
+
+
+class RunWriter:
+    """The one writer of a run folder. Use as a context manager; leaving it closes the last part.
+
+    Args:
+        folder: The run folder; made when missing.
+        part_rows: Rows after which a part is closed.
+
+    Attributes:
+        waiting: Answers that wait for a slow scorer.
+        mended: What was found damaged when it was opened, a line each.
+
+    Raises:
+        ResultsError: The folder cannot be written, or another process is writing it.
+    """
+
+    def __init__(self, folder: Path, part_rows: int = PART_ROWS) -> None:
+        """Take the lock, recover what an interrupted writer left, and open a new journal."""
+        self.folder = folder
+        self._part_rows = part_rows
+        self._rows: list[tuple[Attempt, Payload]] = []
+        # One thread turns a full part into Parquet, so that the loop goes on sending and stamping meanwhile.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
+        self._closing: deque[Future[None]] = deque()
+        self._journal: Journal | None = None
+        self.mended: list[str] = []
+        try:
+            made(folder)
+            refuse_links(folder)
+            # Added to, so that nothing is cut off where the name is somebody else's file.
+            self._lock = (folder / "run.lock").open("ab")
+        except OSError as exc:
+            msg = f"cannot write results to {folder}: {exc.strerror}; choose another folder with --out"
+            raise ResultsError(msg) from exc
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            self._lock.close()
+            msg = f"{folder} is being written by another process; wait for it or choose another --out"
+            raise ResultsError(msg) from exc
+        parts, journals = numbered(folder, "attempts"), numbered(folder, "journal")
+        try:
+            with on_disk(folder):
+                for number, path in journals.items():
+                    if number not in parts:
+                        self._recover(number, path)
+                    path.unlink()
+        except ResultsError:
+            self._lock.close()
+            raise
+        self.waiting = Waiting(folder)
+        self._part = max([*parts, *journals], default=0) + 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, attempt: Attempt, payload: Payload) -> None:
+        """Append one attempt to the journal; it survives the process at once, the machine when it is synced.
+
+        Raises:
+            ResultsError: The disk is full or gone. Everything added before it is kept.
+        """
+        pair = (attempt, payload)
+        line = orjson.dumps(pair, option=orjson.OPT_APPEND_NEWLINE)
+        with on_disk(self.folder):
+            self._settle()
+            if self._journal is None:
+                self._journal = Journal(self.folder / _name("journal", self._part))
+            self._journal.add(line)
+            self._rows.append(pair)
+            if len(self._rows) >= self._part_rows:
+                self._close_part()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the disk is so slow that more rows must wait for it."""
+        return len(self._closing) >= MOST_CLOSING or (self._journal is not None and self._journal.is_behind)
+
+    def catch_up(self) -> None:
+        """Wait until the disk has caught up; rows may be added meanwhile by another thread.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        journal, closing = self._journal, list(self._closing)
+        if len(closing) >= MOST_CLOSING:
+            wait(closing[:1])
+        if journal is not None:
+            with on_disk(self.folder):
+                journal.catch_up()
+
+    def sync(self) -> None:
+        """Wait until every row is on the disk.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        if self._journal is not None:
+            with on_disk(self.folder):
+                self._journal.sync()
+
+    def add_media(self, digest: str, data: bytes) -> None:
+        """Keep one image under its hash, once; it is on the disk when this returns.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        path = self.folder / "media" / digest
+        with on_disk(self.folder):
+            if not path.exists():
+                made(path.parent)
+                _replace(path, data)
+
+    def add_telemetry(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write GPU samples as a part of their own; [] writes nothing.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        if rows:
+            path = self.folder / _name("telemetry", max(numbered(self.folder, "telemetry"), default=0) + 1)
+            with on_disk(self.folder):
+                write_table(path, pa.Table.from_pylist(list(rows), schema=TELEMETRY_SCHEMA))
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write ``run.json`` by rename.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        plain = credentials.redact_tree(manifest)
+        data = orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
+        with on_disk(self.folder):
+            _replace(self.folder / "run.json", data + b"\n")
+
+    def set_aside(self, name: str) -> None:
+        """Move a damaged file of the run to ``damaged/``.
+
+        Raises:
+            ResultsError: The disk is full or gone.
+        """
+        with on_disk(self.folder):
+            set_aside(self.folder, name)
+
+    def close(self) -> None:
+        """Close the last part and let the folder go."""
+        try:
+            with on_disk(self.folder):
+                self._close_part()
+                self._settle(most=0)
+        finally:
+            self.waiting.close()
+            self._thread.shutdown()
+            self._lock.close()
+
+    def _close_part(self) -> None:
+        """Hand the rows so far to the thread; the next one begins a new journal."""
+        if self._journal is None:
+            return
+        journal, self._journal = self._journal, None
+        rows, self._rows = self._rows, []
+        self._closing.append(self._thread.submit(self._close_journal, self._part, rows, journal))
+        self._part += 1
+        self._settle(most=MOST_CLOSING)
+
+    def _settle(self, most: int | None = None) -> None:
+        """Raise what went wrong with parts that were to be closed.
+
+        Args:
+            most: Parts that may be left waiting. None: any number; only those that are done are looked at.
+        """
+        while self._closing and (self._closing[0].done() or (most is not None and len(self._closing) > most)):
+            self._closing.popleft().result()
+
+    def _close_journal(self, number: int, rows: Sequence[tuple[Attempt, Payload]], journal: Journal) -> None:
+        # Where the journal could not be synced, its rows are still here and may fit into a part, which is smaller.
+        with suppress(OSError):
+            journal.close()
+        if rows:
+            self._write_part(number, rows)
+        (self.folder / _name("journal", number)).unlink(missing_ok=True)
+
+    def _recover(self, number: int, path: Path) -> None:
+        """Close a journal that an interrupted writer left; its lines that are no rows are kept in ``damaged/``."""
+        with path.open("rb") as file:
+            lines = list(file)
+        pairs = [pair_of(line) for line in lines]
+        bad = b"".join(
+            line for line, pair in zip(lines, pairs, strict=True) if pair is None and line.endswith(b"\n")
+        )
+        if bad:
+            kept = set_aside(self.folder, path.name, bad)
+            self.mended.append(
+                f"{path.name} has lines that are no rows: they lie in damaged/{kept.name}, and are asked again"
+            )
+        rows = [pair for pair in pairs if pair is not None]
+        if rows:
+            self._write_part(number, rows)
+
+    def _write_part(self, number: int, rows: Sequence[tuple[Any, Any]]) -> None:
+        """Write payload first: a part counts as closed when its attempts file has its name.
+
+        Args:
+            number: Of the part.
+            rows: Attempts with their payloads, as values or as a journal's objects.
+        """
+        for kind, schema, index in (("payload", PAYLOAD_SCHEMA, 1), ("attempts", ATTEMPT_SCHEMA, 0)):
+            if isinstance(rows[0][index], dict):
+                table = pa.Table.from_pylist([typed(pair[index]) for pair in rows], schema=schema)
+            else:
+                values = [pair[index] for pair in rows]
+                # Column by column: the interpreter's lock is free for the loop between two of them.
+                columns = [
+                    pa.array([getattr(value, field.name) for value in values], type=field.type)
+                    for field in schema
+                ]
+                table = pa.Table.from_arrays(columns, schema=schema)
+            write_table(self.folder / _name(kind, number), table)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    with replacing(path) as file:
+        file.write(data)
+
+
+def _name(kind: str, number: int) -> str:
+    return f"{kind}-{number:05d}.{'jsonl' if kind == 'journal' else 'parquet'}"
+
+
+def check_writable(folder: Path) -> None:
+    """Make a results folder, so that a run does not find out after its first question.
+
+    Raises:
+        ResultsError: It cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+        reason = os.strerror(errno.EACCES)
+    except OSError as exc:
+        writable, reason = False, exc.strerror or str(exc)
+    if not writable:
+        msg = f"cannot write results to {folder}/: {reason}; choose another folder with --out"
+        raise ResultsError(msg)

@@ -1,0 +1,268 @@
+"""YAML to plain values, safe and bounded, with the line of every key and item.
+
+The file is composed to nodes first, so that a fault can name the line of the very value. Scalars are read
+as YAML 1.2 reads them: `off` is a word, `1e-3` a number, `12:30` and `010` no numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gapbench.errors import DocumentError
+
+MAX_BYTES = 4 * 2**20
+MAX_DEPTH = 40
+MAX_NODES = 200_000
+"""Nodes after aliases are followed: ten aliases of ten aliases … make a small file vast."""
+
+Path_ = tuple[str | int, ...]
+_TAG = "tag:yaml.org,2002:"
+_TAGS = {"str", "int", "float", "bool", "null", "timestamp", "map", "seq"}
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+)")
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Document:
+    """A YAML file as plain values, and the line on which each of them stands.
+
+    Attributes:
+        file: As the user named it.
+        value: The top-level mapping.
+        words: Where `yes`, `no`, `on` or `off` stands without quotes; older readers take them for booleans.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        value: dict[str, Any],
+        lines: Mapping[Path_, int],
+        words: Sequence[Path_] = (),
+    ) -> None:
+        """Keep what :func:`read_document` found."""
+        self.file = file
+        self.value = value
+        self.words = tuple(words)
+        self._lines = lines
+
+    def line(self, path: Path_) -> int | None:
+        """Return the line of a value, or of the nearest thing around it."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self._lines:
+                return self._lines[path[:length]]
+        return None
+
+    def error(self, path: Path_, message: str) -> DocumentError:
+        """Return the error for one value."""
+        return DocumentError(message, file=self.file, line=self.line(path), key=dotted(path) or None)
+
+    def place(self, path: Path_) -> str:
+        """Return where a value stands, as its error would begin: file, line and key."""
+        return str(self.error(path, "")).removesuffix(": ")
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """Return a path as users write it, in one line: ``models[0].runner``."""
+    out = ""
+    for step in path:
+        out += f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" if out else _shown(step)
+    return out
+
+
+def _shown(key: str) -> str:
+    short = key if len(key) <= 60 else f"{key[:57]}…"
+    return short if short.isprintable() and short else repr(short)
+
+
+def read_document(file: Path) -> Document:
+    """Return a YAML file whose top level is a mapping.
+
+    Raises:
+        DocumentError: Missing, too large, not YAML, not a mapping, a tag, or a key given twice.
+    """
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+    except FileNotFoundError as exc:
+        raise DocumentError(
+            "no such file; `bench init` writes a suite, `bench list suites` names the built-in ones",
+            file=file,
+        ) from exc
+    except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
+        said = getattr(exc, "strerror", None) or str(exc)
+        raise DocumentError(f"cannot be read: {said}; name a YAML file", file=file) from exc
+    if len(data) > MAX_BYTES:
+        raise DocumentError(
+            f"more than {MAX_BYTES} bytes, the most that a document may have; put data into a file of its own",
+            file=file,
+        )
+    return parse_document(data, file)
+
+
+def parse_document(data: bytes | str, file: Path) -> Document:
+    """Return a YAML text as a document. See :func:`read_document`."""
+    loader = None
+    try:
+        loader = _Loader(data)
+        node = loader.get_single_node()
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        line, problem = _yaml_problem(exc, data)
+        raise DocumentError(f"not YAML: {problem}", file=file, line=line) from exc
+    except RecursionError as exc:  # only without libyaml, which bounds the depth itself
+        raise DocumentError("nested too deep; a document needs only a few levels", file=file) from exc
+    finally:
+        if loader is not None:
+            loader.dispose()
+    if node is None:
+        raise DocumentError("the file is empty; `bench init` writes a suite to start from", file=file)
+    reading = _Reading(file)
+    value = reading.plain(node, ())
+    if not isinstance(value, dict):
+        kind = "a list" if isinstance(value, list) else "one value"
+        raise DocumentError(
+            f"the top level is {kind}; it must be a mapping such as `name: my-suite`", file=file, line=1
+        )
+    return Document(file, value, reading.lines, reading.words)
+
+
+class _Reading:
+    """Nodes to plain values, once."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.lines: dict[Path_, int] = {}
+        self.words: list[Path_] = []
+        self._count = 0
+
+    def plain(self, node: yaml.Node, path: Path_) -> Any:
+        """Return the value of a node, and note its line and those of all within it."""
+        self._count += 1
+        line = node.start_mark.line + 1
+        if self._count > MAX_NODES:
+            raise DocumentError(
+                f"more than {MAX_NODES} values once its aliases are followed; write out what is meant",
+                file=self.file,
+                line=line,
+            )
+        if len(path) > MAX_DEPTH:
+            raise DocumentError(
+                f"nested deeper than {MAX_DEPTH} levels, or an alias that holds itself; a document needs only a few",
+                file=self.file,
+                line=line,
+            )
+        self.lines.setdefault(path, line)
+        if not node.tag.startswith(_TAG) or node.tag.removeprefix(_TAG) not in _TAGS:
+            raise self._error(f"the tag {node.tag!r} is not allowed; write the value without it", line, path)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(item, (*path, index)) for index, item in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
+        return self._scalar(node, path, line)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error(
+                    "a key must be plain text; a template that begins with { stands in quotes", line, path
+                )
+            if key_node.tag == f"{_TAG}merge":
+                merged = {**self._merged(value_node, path, line), **merged}
+                continue
+            key = key_node.value
+            at = (*path, key)
+            if key in mapping:
+                first = self.lines[at]
+                raise self._error(f"this key is given twice, also on line {first}; keep one", line, at)
+            self.lines[at] = line
+            mapping[key] = self.plain(value_node, at)
+        return {**merged, **mapping}
+
+    def _merged(self, node: yaml.Node, path: Path_, line: int) -> dict[str, Any]:
+        """Return what `<<: *other` brings; keys given beside it stand above it, earlier mappings above later."""
+        sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        merged: dict[str, Any] = {}
+        for source in sources:
+            inner = _Reading(self.file)
+            inner._count = self._count
+            value = inner.plain(source, path)
+            self._count = inner._count
+            if not isinstance(value, dict):
+                raise self._error("`<<` takes a mapping, such as `<<: *common`", line, (*path, "<<"))
+            # A fault in what was merged is on the anchor's line, unless the mapping says the key itself.
+            for at, found in inner.lines.items():
+                self.lines.setdefault(at, found)
+            self.words += inner.words
+            merged = {**value, **merged}
+        return merged
+
+    def _scalar(self, node: yaml.ScalarNode, path: Path_, line: int) -> Any:
+        text: str = node.value
+        tag = node.tag.removeprefix(_TAG)
+        if tag == "null":
+            return None
+        if tag == "bool":
+            if text.lower() in {"true", "false"}:
+                return text.lower() == "true"
+            self.words.append(path)
+            return text
+        if tag == "int":
+            if not _INTEGER.fullmatch(text):  # 12:30 and 010 are numbers to YAML 1.1 alone
+                return text
+            try:
+                return int(text.replace("_", ""), 10 if text.lstrip("+-").isdecimal() or "_" in text else 0)
+            except ValueError as exc:
+                raise self._error(f"a number of {len(text)} digits; no setting needs it", line, path) from exc
+        if tag == "float" or (tag == "str" and not node.style and _EXPONENT.fullmatch(text)):
+            if ":" in text:
+                return text
+            word = text.lower().replace("_", "")
+            number = float(word.replace(".inf", "inf").replace(".nan", "nan"))
+            if not math.isfinite(number):
+                raise self._error(f"found {text}; expected a finite number", line, path)
+            return number
+        return text
+
+    def _error(self, message: str, line: int, path: Path_) -> DocumentError:
+        return DocumentError(message, file=self.file, line=line, key=dotted(path) or None)
+
+
+_ADVICE = (
+    (
+        "cannot start any token",
+        "put text that begins with @, %, ` or a tab in quotes, and indent with spaces",
+    ),
+    ("mapping values are not allowed", "put text that holds ': ' in quotes, and check the indentation"),
+    ("another document", "one file holds one document; take out the second `---`"),
+    ("undefined alias", "put text that begins with * in quotes"),
+    ("expected key", "put a template that begins with { in quotes, and check the indentation"),
+    ("expected <block end>", "put a template that begins with { in quotes, and check the indentation"),
+    ("expected ',' or", "close the bracket, or put text that begins with { or [ in quotes"),
+    ("unexpected end of stream", "close the quotes or the bracket"),
+    ("UTF-8", "save the file as UTF-8"),
+    ("control characters", "take the control character out"),
+    ("maximum nesting depth", "a document needs only a few levels"),
+    ("end of directive", "put text that begins with % in quotes"),
+)
+
+
+def _yaml_problem(exc: Exception, data: bytes | str) -> tuple[int | None, str]:
+    """Return the line and the words of a YAML fault, with what would do."""
+    mark = getattr(exc, "problem_mark", None)
+    problem = getattr(exc, "problem", None) or str(exc).splitlines()[0]
+    line = mark.line + 1 if mark else None
+    position = getattr(exc, "position", None)
+    if line is None and isinstance(position, int):
+        line = data[:position].count(b"\n" if isinstance(data, bytes) else "\n") + 1  # type: ignore[arg-type]
+    problem = str(problem).removeprefix("but ").strip()
+    advice = next((said for sign, said in _ADVICE if sign in problem), "check quotes and indentation")
+    return line, f"{problem}; {advice}"

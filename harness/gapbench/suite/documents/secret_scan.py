@@ -1,0 +1,78 @@
+"""Keys and passwords in a document: refused at the door, and never shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from gapbench.suite.documents.reader import Document, Path_
+
+REAL_KEY = re.compile(
+    r"""(?<![A-Za-z0-9])(?:
+      sk-[A-Za-z0-9_-]{16,}            # OpenAI, Anthropic, OpenRouter, DeepSeek
+    | AIza[A-Za-z0-9_-]{20,}           # Google
+    | (?:hf|gsk|ghp|glpat|nvapi|pplx|fw|tgp_v1)[_-][A-Za-z0-9_-]{16,}   # Hugging Face, Groq, GitHub …
+    | xai-[A-Za-z0-9_-]{16,}
+    | AKIA[A-Z0-9]{16}                 # AWS
+    | Bearer\s+[A-Za-z0-9._~+/-]{16,}
+    )""",
+    re.VERBOSE,
+)
+"""What the vendors' keys look like, wherever they stand."""
+
+KEY_NAME = re.compile(
+    r"(?i)(?:.*[_-])?(?:api[_-]?key|(?:auth|access|hf|hub)[_-]?token|authorization|secret|password|passwd)"
+    r"|key|token|bearer|(?-i:[A-Z0-9_]+_(?:KEY|TOKEN))"
+)
+"""Names under which a key stands; ``key_env`` and ``max_tokens`` are none of them."""
+
+_ARGUMENT = re.compile(
+    r"(?<!\S)(?:--?(?P<flag>[A-Za-z][\w-]*)(?:=|\s+(?!-))|(?P<variable>[A-Za-z_]\w*)=)(?=\S)"
+)
+"""A flag with its value, or a variable that is set, in the words of a command."""
+
+_NAMED_UNDER = ("models", "judges")
+_REMEDY = "export it in the environment and name the variable with key_env (the value is not shown here)"
+
+
+def refuse_keys(document: Document) -> None:
+    """Refuse a document that holds a key, without echoing it.
+
+    What looks like a vendor's key is refused wherever it stands. A mere name such as ``api_key`` or ``--api-key`` is
+    enough in models, judges and what requests are given on top; elsewhere a column or an option may be called so.
+
+    Args:
+        document: What was read.
+
+    Raises:
+        DocumentError: A key stands in it.
+    """
+    before: tuple[Path_, Any] = ((), None)
+    for path, value in _scalars(document.value, ()):
+        (earlier, word), before = before, (path, value)
+        if value is None or isinstance(value, bool) or value == "":
+            continue
+        said = str(value)
+        if REAL_KEY.search(said):
+            raise document.error(
+                path, f"this looks like a real key, which must not stand in a file; {_REMEDY}"
+            )
+        if path[0] not in _NAMED_UNDER and "extra" not in path[:-1]:
+            continue
+        follows = path[:-1] == earlier[:-1] and isinstance(path[-1], int) and isinstance(word, str)
+        words = f"{word} {said}" if follows else said
+        names = [found["flag"] or found["variable"] for found in _ARGUMENT.finditer(words)]
+        if any(isinstance(name, str) and KEY_NAME.fullmatch(name) for name in [path[-1], *names]):
+            raise document.error(path, f"a key must not stand in a suite; {_REMEDY}")
+
+
+def _scalars(value: Any, path: Path_) -> Iterator[tuple[Path_, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _scalars(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _scalars(inner, (*path, index))
+    else:
+        yield path, value

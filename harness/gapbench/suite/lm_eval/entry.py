@@ -1,0 +1,47 @@
+"""What a suite writes to run tasks of lm-eval, found in it and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from gapbench.suite.documents import WORD, Document, Path_, Strict, check
+
+
+class LmEvalEntry(Strict):
+    """A task of lm-evaluation-harness: its prompts, few-shot examples, filters and metrics."""
+
+    lm_eval: str = Field(
+        min_length=1, description="name of a task, group or tag there, or the path of a task YAML for it"
+    )
+    limit: int | None = Field(None, ge=1, description="first N documents of each task")
+    num_fewshot: int | None = Field(
+        None, ge=0, le=1_000, description="worked examples; default: the task's own"
+    )
+    category: str = Field("lm_eval", pattern=WORD, description="row of the gap table that it counts to")
+    metric: str | None = Field(
+        None, min_length=1, description="metric that is a reply's score; default: the first that is one"
+    )
+    filter: str | None = Field(
+        None, min_length=1, description="filter whose answer is scored; default: the task's first"
+    )
+
+
+def is_entry(entry: Any) -> bool:
+    """Say whether an item of a suite's ``tasks`` is for lm-eval."""
+    return isinstance(entry, Mapping) and "lm_eval" in entry
+
+
+def entries(document: Document) -> list[tuple[Path_, LmEvalEntry]]:
+    """Return a suite's entries for lm-eval, each with its place.
+
+    Raises:
+        DocumentError: One has an unknown key or a wrong value.
+    """
+    return [
+        (("tasks", index), check(document, LmEvalEntry, entry, ("tasks", index)))
+        for index, entry in enumerate(document.value["tasks"])
+        if is_entry(entry)
+    ]

@@ -1,0 +1,54 @@
+"""Load the tasks that an lm-eval entry of a suite names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from gapbench.errors import DocumentError, InputError
+from gapbench.suite.documents import Document
+from gapbench.suite.lm_eval.entry import entries
+from gapbench.suite.tasks.task import Task
+
+
+def tasks(
+    document: Document,
+    only: Collection[str],
+    limit: int | None,
+    *,
+    closed: Sequence[str],
+    allow_code: bool,
+    taken: Mapping[str, int],
+) -> list[Task]:
+    """Return the tasks that a suite's entries for lm-eval stand for.
+
+    Args:
+        document: The suite.
+        only: Names of entries or of tasks; (): all.
+        limit: First N documents of each task, on top of the entries' own. None: no further limit.
+        closed: Models with closed weights that will be asked: they give no log-probabilities.
+        allow_code: Whether Python that a user's task YAML names may run.
+        taken: Names of the suite's other tasks, with their places.
+
+    Raises:
+        InputError: A task cannot be had or cannot be run here.
+    """
+    found: list[Task] = []
+    places = dict(taken)
+    for at, entry in entries(document):
+        from gapbench.suite.lm_eval.conversion import expand  # noqa: PLC0415 - an extra, and a second of imports
+
+        try:
+            expanded = expand(entry, document.file.parent, limit, closed=closed, allow_code=allow_code)
+        except DocumentError:
+            raise
+        except InputError as exc:
+            raise type(exc)(f"{document.file}:{document.line(at)}: {exc}") from exc
+        for task in expanded:
+            if task.name in places:
+                raise document.error(
+                    at, f"task {task.name!r} is there twice, also in tasks[{places[task.name]}]"
+                )
+            places[task.name] = int(at[1])
+            if not only or {entry.lm_eval, task.name} & set(only):
+                found.append(task)
+    return found

@@ -1,0 +1,1 @@
+"""Loads: how requests are spread over time."""

@@ -1,0 +1,268 @@
+"""The loads of a suite, checked at the door: a number in flight, a rate, a ramp, a replay, or a search for a rate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from gapbench.suite.documents import NAME, Strict
+from gapbench.suite.loads.load import Kind, Load, Salt, Search
+from gapbench.suite.loads.trace import read_trace
+from gapbench.values import sha256
+from gapbench.values.slo import LIMITS, Slo
+
+MOST_REQUESTS = 10_000_000
+"""Of one cell under a rate: more would be a slip of the pen, and a plan holds them all."""
+MOST_WORKERS = 256
+Rate = Annotated[float, Field(gt=0, le=100_000)]
+Places = Annotated[int, Field(ge=1, le=100_000)]
+Limit = Annotated[float, Field(gt=0)]
+
+
+class SloDocument(Strict):
+    """Limits on one request, and how many requests must keep them; times count from the schedule."""
+
+    ttft_s: Limit | None = Field(None, description="longest time to the first text of any channel")
+    answer_ttft_s: Limit | None = Field(None, description="longest time to the first text of the answer")
+    inter_chunk_s: Limit | None = Field(
+        None, description="longest gap between chunks, at `percentile` of the request's own gaps"
+    )
+    response_s: Limit | None = Field(None, description="longest time to the complete reply")
+    percentile: float = Field(
+        0.95, gt=0, le=1, description="which of a request's gaps must keep inter_chunk_s; 1: every gap"
+    )
+    attainment: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="share of all requests sent that must keep every limit; failures are misses",
+    )
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> SloDocument:
+        if all(getattr(self, name) is None for name in LIMITS):
+            raise ValueError(f"give at least one limit: {', '.join(LIMITS)}")
+        return self
+
+    def value(self) -> Slo:
+        """Return the service level."""
+        return Slo(**self.model_dump())
+
+
+class RampDocument(Strict):
+    """A rate that changes evenly over the load's duration."""
+
+    from_rps: Rate = Field(description="requests per second at the start")
+    to_rps: Rate = Field(description="requests per second at the end")
+
+
+class ReplayDocument(Strict):
+    """A recorded trace."""
+
+    trace: str = Field(min_length=1, description="JSON lines, ours or Mooncake's; relative to the suite")
+    speed: float = Field(1.0, gt=0, le=1_000, description="2 sends the trace in half its time")
+
+
+class SearchDocument(Strict):
+    """A search for the highest rate that keeps a service level."""
+
+    slo: SloDocument = Field(description="the service level")
+    from_rps: Rate = Field(description="lowest rate")
+    to_rps: Rate = Field(description="highest rate")
+    tolerance: float = Field(
+        0.05, ge=0.005, le=1, description="step between neighbouring rates, as a share of the lower"
+    )
+    repeats: int = Field(3, ge=1, le=20, description="most times each rate is tried")
+
+    @model_validator(mode="after")
+    def _rises(self) -> SearchDocument:
+        if self.from_rps >= self.to_rps:
+            raise ValueError("from_rps must be below to_rps")
+        return self
+
+
+class LoadDocument(Strict):
+    """When to send. A list under ``concurrency`` or ``rate_rps`` is one load for each level."""
+
+    concurrency: Places | Annotated[list[Places], Field(min_length=1)] | None = Field(
+        None, description="requests in flight; a list is a sweep"
+    )
+    adaptive: bool = Field(
+        default=False,
+        description="concurrency: begin low and keep as many in flight as the provider takes without refusing any, "
+        "up to the number; for accuracy runs",
+    )
+    warmup_requests: int = Field(
+        0, ge=0, le=100_000, description="concurrency: extra requests first, left out of every figure"
+    )
+    rate_rps: Rate | Annotated[list[Rate], Field(min_length=1)] | None = Field(
+        None, description="requests per second; a list is a sweep"
+    )
+    ramp: RampDocument | None = Field(None, description="a rate that rises or falls over duration_s")
+    replay: ReplayDocument | None = Field(None, description="a recorded trace")
+    search: SearchDocument | None = Field(None, description="the highest rate that keeps a service level")
+    arrivals: Literal["constant", "poisson", "gamma"] = Field("poisson", description="spacing under a rate")
+    cv: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="gamma: spread of the gaps over their mean; 1 is Poisson, above it bursts",
+    )
+    duration_s: float | None = Field(
+        None, gt=0, le=7 * 86_400, description="how long a rate lasts; a search: each try"
+    )
+    warmup_s: float = Field(0.0, ge=0, description="start of a schedule, left out of every figure")
+    max_requests: int | None = Field(None, ge=1, le=MOST_REQUESTS, description="cap on a schedule's requests")
+    repeats: int = Field(
+        1, ge=1, le=100, description="rate_rps: times each rate is sent, with other arrivals"
+    )
+    salt: bool | Literal["request"] | None = Field(
+        None,
+        description="start prompts with a short word so that no cache has seen them: true, one word for each cell; "
+        "request, one for each request; false, ask for the cache. Default: true for schedules and sweeps, else false",
+    )
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=MOST_WORKERS)] = Field(
+        "auto", description="processes that send; auto: as many as the load needs and the machine has"
+    )
+    name: str | None = Field(None, pattern=NAME, max_length=60, description="its name in tables")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> LoadDocument:
+        kinds = ("concurrency", "rate_rps", "ramp", "replay", "search")
+        given = [name for name in kinds if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = f"found {' and '.join(given)}" if given else "found none"
+            raise ValueError(f"give exactly one of {', '.join(kinds[:-1])} and {kinds[-1]}; {found}")
+        kind = given[0]
+        for name, owners in _OWNERS.items():
+            if name in self.model_fields_set and kind not in owners:
+                hint = "; under a schedule give warmup_s" if name == "warmup_requests" else ""
+                raise ValueError(f"{name} goes with {' or '.join(owners)}, not with {kind}{hint}")
+        if (self.cv is not None) != (self.arrivals == "gamma"):
+            raise ValueError("cv goes with arrivals: gamma, and gamma needs it; cv: 1 would be poisson")
+        if kind not in {"concurrency", "replay"} and self.duration_s is None:
+            raise ValueError(f"{kind} needs duration_s")
+        if self.duration_s is not None and self.warmup_s >= self.duration_s:
+            raise ValueError("warmup_s must be shorter than duration_s, or nothing is measured")
+        self._bounded(kind)
+        return self
+
+    def _bounded(self, kind: str) -> None:
+        rates = {
+            "rate_rps": _listed(self.rate_rps),
+            "ramp": [] if self.ramp is None else [(self.ramp.from_rps + self.ramp.to_rps) / 2],
+            "search": [] if self.search is None else [self.search.to_rps],
+        }.get(kind, [])
+        for rate in rates:
+            if self.max_requests is None and rate * (self.duration_s or 0.0) > MOST_REQUESTS:
+                raise ValueError(
+                    f"{rate:g} requests/s for {self.duration_s:g} s are more than {MOST_REQUESTS}; "
+                    "lower one of them, or give max_requests"
+                )
+
+    def labels(self) -> list[str]:
+        """Return the names of the load's levels in tables; two alike would be one cell."""
+        if self.search is not None:
+            return [self.name or "search"]
+        return [load.label for load in self.loads()]
+
+    def loads(self, folder: Path | None = None) -> list[Load]:
+        """Return one load for each level and repetition; [] for a search.
+
+        Args:
+            folder: Where a replay's trace is looked for. None: the trace is left out.
+
+        Raises:
+            DocumentError: The trace cannot be read.
+        """
+        if self.search is not None:
+            return []
+        made: list[Load] = []
+        levels = self._levels()
+        for kind, value in levels:
+            name = self.name if self.name is None or len(levels) == 1 else f"{self.name}-{value:g}"
+            for repetition in range(1, self.repeats + 1):
+                load = self._load(kind, value, name, repetition if self.repeats > 1 else 0)
+                made.append(load if self.replay is None else _replayed(load, self.replay, folder))
+        return made
+
+    def search_value(self) -> Search | None:
+        """Return the search. None: the load is none."""
+        if self.search is None:
+            return None
+        asked = self.search
+        load = self._load("search", asked.from_rps, self.name, 0)
+        return Search(asked.slo.value(), asked.from_rps, asked.to_rps, asked.tolerance, asked.repeats, load)
+
+    def _levels(self) -> list[tuple[Kind, float]]:
+        if self.concurrency is not None:
+            kind: Kind = "adaptive" if self.adaptive else "concurrency"
+            return [(kind, float(places)) for places in _listed(self.concurrency)]
+        if self.rate_rps is not None:
+            return [("rate", rate) for rate in _listed(self.rate_rps)]
+        if self.ramp is not None:
+            return [("ramp", (self.ramp.from_rps + self.ramp.to_rps) / 2)]
+        return [("replay", 0.0)]
+
+    def _load(self, kind: Kind, value: float, name: str | None, repetition: int) -> Load:
+        return Load(
+            kind=kind,
+            value=value,
+            arrivals=self.arrivals,
+            duration_s=self.duration_s,
+            warmup_requests=self.warmup_requests,
+            warmup_s=self.warmup_s,
+            max_requests=self.max_requests,
+            cv=self.cv or 1.0,
+            from_rps=self.ramp.from_rps if self.ramp else None,
+            to_rps=self.ramp.to_rps if self.ramp else None,
+            salt=self._salt(),
+            workers=None if self.workers == "auto" else self.workers,
+            repetition=repetition,
+            name=name,
+        )
+
+    def _salt(self) -> Salt | None:
+        if self.salt is None:
+            timing = self.concurrency is None or isinstance(self.concurrency, list)
+            return "cell" if timing else None
+        if self.salt == "request":
+            return "request"
+        return "cell" if self.salt else None
+
+
+_SCHEDULES = ("rate_rps", "ramp", "search")
+_OWNERS: dict[str, tuple[str, ...]] = {
+    "adaptive": ("concurrency",),
+    "warmup_requests": ("concurrency",),
+    "arrivals": _SCHEDULES,
+    "cv": _SCHEDULES,
+    "duration_s": (*_SCHEDULES, "replay"),
+    "warmup_s": (*_SCHEDULES, "replay"),
+    "max_requests": (*_SCHEDULES, "replay"),
+    "repeats": ("rate_rps", "ramp", "replay"),
+}
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _replayed(load: Load, replay: ReplayDocument, folder: Path | None) -> Load:
+    """Return a load with its trace and the trace's mean rate."""
+    stem = "".join(char if char.isalnum() or char in "._-" else "-" for char in Path(replay.trace).stem)
+    named = replace(load, speed=replay.speed, name=load.name or f"replay-{stem}")
+    if folder is None:
+        return named
+    file = folder / replay.trace
+    trace = read_trace(file)
+    span_s = trace[-1].at_s / replay.speed
+    return replace(
+        named,
+        trace=trace,
+        trace_sha256=sha256(file.read_bytes()),
+        value=len(trace) / span_s if span_s > 0 else float(len(trace)),
+    )

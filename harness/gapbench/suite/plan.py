@@ -1,0 +1,292 @@
+"""Suite, tasks and seed to a fully expanded plan. No I/O and no clock: the same input gives the same plan.
+
+A cell is model x task x load: one line of the summary. Every request of a cell is known before the
+first is sent, with its key (cell, sample, repeat) and, under a rate, the second it is due; so a run
+can be shown, priced, resumed and repeated.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from gapbench.errors import InputError
+from gapbench.suite.loads.load import Load, Search
+from gapbench.suite.loads.trace import Arrival, made_up
+from gapbench.suite.tasks.task import Task
+from gapbench.values import Message, Model, Params, Phase, Sample, Text, Truth, prompt_sha256, salted, sha256
+
+__all__ = [
+    "NO_DECOY", "Cell", "Load", "Plan", "Planned", "PlannedSearch", "Search", "described", "expand", "merged",
+    "prompt_chars",
+]  # fmt: skip
+NO_DECOY = "I am not sure."
+"""A simulated provider's wrong reply where the task gives none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One request of a cell.
+
+    Attributes:
+        sample: What is asked.
+        repeat: Which repetition of the sample, from 0; warm-up requests count down from -1.
+        phase: ``warmup`` or ``measure``.
+        due_s: Seconds after the cell's start at which it is to be sent. None: as soon as a place is free.
+        max_tokens: Budget that a trace gives this request. None: the cell's.
+        is_scored: Whether the reply is to be scored; a made-up prompt of a trace has no right answer.
+    """
+
+    sample: Sample
+    repeat: int
+    phase: Phase
+    due_s: float | None = None
+    max_tokens: int | None = None
+    is_scored: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Model x task x load, and the requests that make it up, in sending order."""
+
+    model: Model
+    task: Task
+    load: Load
+    params: Params
+    repeats: int
+    seed: int
+
+    @property
+    def cell_id(self) -> str:
+        """The cell's name in tables and keys."""
+        return f"{self.model.id}|{self.task.name}|{self.load.label}"
+
+    @cached_property
+    def requests(self) -> tuple[Planned, ...]:
+        """Every request, warm-up first. The order depends on seed and task alone, so all models share it."""
+        order = list(self.task.samples)
+        random.Random(f"{self.seed}:{self.task.name}").shuffle(order)  # noqa: S311 - an order, not a secret
+        if self.load.on_schedule:
+            return tuple(self._on_schedule(order))
+        warm = tuple(
+            Planned(order[k % len(order)], -1 - k // len(order), "warmup")
+            for k in range(self.load.warmup_requests)
+        )
+        return warm + tuple(
+            Planned(sample, repeat, "measure") for repeat in range(self.repeats) for sample in order
+        )
+
+    def _on_schedule(self, order: Sequence[Sample]) -> Iterator[Planned]:
+        load = self.load
+        draw = random.Random(f"{self.seed}:{self.task.name}:{load.label}:arrivals")  # noqa: S311 - a schedule
+        asked: dict[str, int] = {}
+        named = {sample.sample_id: sample for sample in order} if load.trace else {}
+        unnamed = 0
+        for number, due_s in enumerate(load.dues_s(draw)):
+            phase: Phase = "warmup" if due_s < load.warmup_s else "measure"
+            arrival = load.trace[number] if load.trace else Arrival(due_s)
+            is_made_up = arrival.sample_id is None and arrival.input_tokens is not None
+            if is_made_up:
+                sample = made_up(arrival, number, self.seed)
+            elif arrival.sample_id is None:
+                sample, unnamed = order[unnamed % len(order)], unnamed + 1
+            elif arrival.sample_id in named:
+                sample = named[arrival.sample_id]
+            else:
+                raise InputError(
+                    f"load {load.label!r}: its trace asks for sample {arrival.sample_id!r}, which task "
+                    f"{self.task.name!r} does not have; name one of its samples, or leave sample_id out"
+                )
+            repeat = asked.get(sample.sample_id, 0)
+            asked[sample.sample_id] = repeat + 1
+            yield Planned(sample, repeat, phase, due_s, arrival.output_tokens, not is_made_up)
+
+    def messages(self, planned: Planned) -> tuple[Message, ...]:
+        """Return the prompt of a request as it is to be sent: with its salt, where the load has one.
+
+        The salt is the same for all models, so both sides of a comparison are sent the same bytes; it differs between
+        loads, repetitions of a load and repeats of a sample, so no cell is answered from a cache that another filled.
+        """
+        if self.load.salt is None or planned.sample.likelihood:
+            # A text to be weighed is weighed as it stands.
+            return planned.sample.messages
+        what: tuple[object, ...] = (self.seed, self.task.name, self.load.label, planned.repeat)
+        if self.load.salt == "request":
+            what = (*what, planned.sample.sample_id)
+        return salted(planned.sample.messages, sha256("\x1f".join(map(str, what)))[:8])
+
+    def params_of(self, planned: Planned) -> Params:
+        """Return the parameters of a request: the cell's, with the budget that a trace gives it."""
+        return (
+            self.params if planned.max_tokens is None else replace(self.params, max_tokens=planned.max_tokens)
+        )
+
+
+@dataclass(frozen=True)
+class PlannedSearch:
+    """Model x task x search: its cells are made as they are tried, since each depends on how the last one went."""
+
+    model: Model
+    task: Task
+    search: Search
+    params: Params
+    repeats: int
+    seed: int
+
+    @property
+    def search_id(self) -> str:
+        """The search's name in tables and keys."""
+        return f"{self.model.id}|{self.task.name}|{self.search.label}"
+
+    def cell(self, rate_rps: float, repetition: int) -> Cell:
+        """Return the cell of one try."""
+        load = self.search.at(rate_rps, repetition)
+        return Cell(self.model, self.task, load, self.params, self.repeats, self.seed)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells of a run, grouped by model so that a server is started once."""
+
+    suite: str
+    suite_sha256: str
+    seed: int
+    repeats: int
+    margin_points: float
+    cells: tuple[Cell, ...]
+    notes: tuple[str, ...] = field(default=())
+    searches: tuple[PlannedSearch, ...] = ()
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models, in the order they run."""
+        every = [*(cell.model for cell in self.cells), *(search.model for search in self.searches)]
+        return tuple({model.id: model for model in every}.values())
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks, in suite order."""
+        every = [*(cell.task for cell in self.cells), *(search.task for search in self.searches)]
+        return tuple({task.name: task for task in every}.values())
+
+    @property
+    def requests_total(self) -> int:
+        """Requests over all cells, warm-up included; those of searches are not known before."""
+        return sum(len(cell.requests) for cell in self.cells)
+
+    def cells_of(self, model: Model) -> tuple[Cell, ...]:
+        """Return the cells of one model."""
+        return tuple(cell for cell in self.cells if cell.model.id == model.id)
+
+    def searches_of(self, model: Model) -> tuple[PlannedSearch, ...]:
+        """Return the searches of one model."""
+        return tuple(search for search in self.searches if search.model.id == model.id)
+
+    def truth(self) -> Iterator[Truth]:
+        """Yield what a simulated provider must know: one right and one wrong reply for each prompt."""
+        for task in self.tasks:
+            for sample in task.samples:
+                right = sample.reference if sample.reference is not None else str(sample.target)
+                yield Truth(prompt_sha256(sample.messages), task.category, right, sample.decoy or NO_DECOY)
+
+
+def expand(
+    *,
+    suite: str,
+    suite_sha256: str,
+    seed: int,
+    repeats: int,
+    margin_points: float,
+    defaults: Params,
+    models: Iterable[Model],
+    tasks: Sequence[Task],
+    loads: Sequence[Load],
+    searches: Sequence[Search] = (),
+) -> Plan:
+    """Return the plan of a suite whose documents are already checked.
+
+    A task's own parameters stand above the suite's ``defaults``, a model's above both.
+    """
+    pairs = [(model, task, merged(defaults, task.params, model.params)) for model in models for task in tasks]
+    cells = tuple(
+        Cell(model, task, load, params, repeats * task.repeats, seed)
+        for model, task, params in pairs
+        for load in loads
+    )
+    planned = tuple(
+        PlannedSearch(model, task, search, params, repeats, seed)
+        for model, task, params in pairs
+        for search in searches
+    )
+    return Plan(suite, suite_sha256, seed, repeats, margin_points, cells, searches=planned)
+
+
+def merged(*layers: Params) -> Params:
+    """Return the parameters with later layers on top; ``extra`` is merged key by key."""
+    result = layers[0]
+    for layer in layers[1:]:
+        asked = {
+            name: value
+            for name in ("max_tokens", "temperature", "top_p", "seed", "reasoning")
+            if (value := getattr(layer, name)) is not None
+        }
+        if layer.stop:
+            asked["stop"] = layer.stop
+        result = replace(result, **asked, extra={**result.extra, **layer.extra})
+    return result
+
+
+def prompt_chars(messages: Iterable[Message]) -> int:
+    """Return the characters of text in a prompt."""
+    return sum(len(part.text) for message in messages for part in message.parts if isinstance(part, Text))
+
+
+def described(plan: Plan) -> list[Mapping[str, Any]]:
+    """Return one plain row per cell, for ``bench plan`` and its ``--json``."""
+    rows: list[Mapping[str, Any]] = [
+        {
+            "cell_id": cell.cell_id,
+            "model": cell.model.id,
+            "runner": cell.model.runner,
+            "weights": cell.model.weights,
+            "task": cell.task.name,
+            "category": cell.task.category,
+            "load": _worded(cell.load),
+            "samples": len(cell.task.samples),
+            "requests": len(cell.requests),
+            "params": cell.params.as_json(),
+        }
+        for cell in plan.cells
+    ]
+    rows += [
+        {
+            "cell_id": search.search_id,
+            "model": search.model.id,
+            "runner": search.model.runner,
+            "weights": search.model.weights,
+            "task": search.task.name,
+            "category": search.task.category,
+            "load": f"search {search.search.from_rps:g} to {search.search.to_rps:g} rps",
+            "samples": len(search.task.samples),
+            "requests": most_requests(search),
+            "params": search.params.as_json(),
+        }
+        for search in plan.searches
+    ]
+    return rows
+
+
+def most_requests(search: PlannedSearch) -> int:
+    """Return the most requests that a search can send: every try at the highest rate, and none of them cut short."""
+    each = math.ceil(search.search.to_rps * (search.search.load.duration_s or 0.0)) + 1
+    return search.search.most_tries * min(each, search.search.load.max_requests or each)
+
+
+def _worded(load: Load) -> str:
+    if load.kind in {"concurrency", "rate", "adaptive"}:
+        return f"{load.kind} {load.value:g}"
+    return f"{load.kind} {load.label.removeprefix(load.kind).lstrip('-')}"

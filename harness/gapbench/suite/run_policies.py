@@ -1,0 +1,64 @@
+"""How a suite asks to be run: retries, deadlines, limits of a provider, and when to give a model up."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from gapbench.suite.documents import Strict
+from gapbench.values.policies import BreakerPolicy, Limits
+
+
+class RetriesDocument(Strict):
+    """How often and how patiently to try again."""
+
+    attempts: int = Field(3, ge=1, le=100, description="most attempts at one request, the first included")
+    max_wait_s: float = Field(60.0, ge=0, description="longest wait before another attempt")
+    per_run: int | None = Field(None, ge=0, description="most retries of the whole run; default: no bound")
+    per_model: int | None = Field(None, ge=0, description="most retries at one model; default: no bound")
+    per_provider: int | None = Field(
+        None,
+        ge=0,
+        description="most retries at all models of one runner, base_url and key_env; default: no bound",
+    )
+
+
+class TimeoutsDocument(Strict):
+    """Deadlines of one attempt."""
+
+    connect_s: float = Field(10.0, gt=0, description="for a connection")
+    first_token_s: float | None = Field(None, gt=0, description="for the first text; default: total_s")
+    read_s: float = Field(120.0, gt=0, description="longest silence on an open stream")
+    total_s: float = Field(600.0, gt=0, description="for the whole reply")
+
+
+class BreakerDocument(Strict):
+    """When a model is given up, so that a dead endpoint does not burn the night."""
+
+    failures: int = Field(10, ge=1, description="failures in a row, over all requests, that open the circuit")
+    probes: int = Field(
+        3, ge=0, le=100, description="single requests that try the endpoint before it is given up"
+    )
+    wait_s: float = Field(
+        20.0, ge=0, description="wait before the first probe; each next one waits twice as long"
+    )
+
+    def value(self) -> BreakerPolicy:
+        """Return the policy as it travels."""
+        return BreakerPolicy(self.failures, self.probes, self.wait_s)
+
+
+class LimitsDocument(Strict):
+    """What a provider's account allows; the client stays below it and meets no 429."""
+
+    requests_per_min: float | None = Field(None, gt=0, description="requests started in any minute")
+    tokens_per_min: float | None = Field(None, gt=0, description="input and output tokens in any minute")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> LimitsDocument:
+        if self.requests_per_min is None and self.tokens_per_min is None:
+            raise ValueError("give requests_per_min, tokens_per_min or both; or take limits out")
+        return self
+
+    def value(self) -> Limits:
+        """Return the limits as they travel."""
+        return Limits(self.requests_per_min, self.tokens_per_min)

@@ -1,0 +1,246 @@
+"""The commented suite that `bench init` writes, over the user's own data where it is named."""
+
+from __future__ import annotations
+
+import json
+import os.path
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gapbench.errors import DocumentError
+from gapbench.suite.tasks.dataset import ImageError, Row, read_image, read_rows
+from gapbench.suite.tasks.template import COLUMN, listed
+
+ROWS_LOOKED_AT = 200
+_PROMPT_NAMES = ("question", "prompt", "input", "text", "message", "query", "instruction", "problem")
+_TARGET_NAMES = ("answer", "target", "label", "expected", "output", "gold", "solution", "completion")
+_ID_NAMES = ("id", "uid", "task_id", "key", "name")
+_OPTION_NAMES = ("options", "choices")
+_TAG_NAMES = ("category", "topic", "subject", "level", "difficulty", "kind", "type")
+_CLUSTER_NAMES = ("cluster", "cluster_id", "group", "document_id", "doc_id", "source", "passage_id")
+_IMAGE_NAMES = ("image", "image_path", "picture", "file_name")
+
+HEAD = """\
+# A gapbench suite. Check it with `bench validate {command}`, see what it would cost with
+# `bench plan {command}`, run it with `bench run {command}`. Every key: `bench schema suite`.
+name: {name}
+seed: 7                      # order of samples; the same for every model
+margin_points: 1.7           # a gap smaller than this makes no difference to you
+
+models:
+  # The open model that you host. Attach to a running vLLM by base_url …
+  - id: open
+    runner: vllm
+    model: meta-llama/Llama-3.3-70B-Instruct      # the name that the server knows
+    weights: open
+    released: 2024-12-06
+    base_url: http://127.0.0.1:8000/v1
+    # … or let bench start, own and stop it: put this in place of base_url
+    # serve: {{gpus: 4, args: [--max-model-len, "8192"]}}
+    cost: {{gpu: H100-80GB, gpus: 4, usd_per_gpu_hour: 2.95}}   # what you pay for the GPUs
+
+  # The closed APIs that you pay for. Keys come from the environment, never from this file.
+  - id: gpt
+    runner: openai
+    model: gpt-5.2
+    weights: closed
+    released: 2025-12-11
+    key_env: OPENAI_API_KEY
+  - id: claude
+    runner: anthropic
+    model: claude-opus-4-6
+    weights: closed
+    released: 2026-02-05
+    key_env: ANTHROPIC_API_KEY
+
+tasks:
+"""
+
+BUILT_IN = """\
+  - coding/functions           # built in; `bench list tasks` shows them all
+  - {task: reasoning/arithmetic, limit: 100}
+  # Your own data: a JSON, CSV or Parquet file beside this file; {column} is put in as it stands.
+  # `bench init NAME.yaml --from DATA` writes this part for your columns.
+  # - name: tickets
+  #   category: reasoning
+  #   data: tickets.jsonl
+  #   prompt: "{question}"
+  #   target: "{answer}"
+  #   scorer: choice
+"""
+
+TAIL = """
+params: {temperature: 0, max_tokens: 1024}   # asked of every model; what a model refuses is dropped and said
+
+loads:
+  - {concurrency: 16}          # requests in flight
+  # - {rate_rps: 4, arrivals: poisson, duration_s: 120, warmup_s: 15}
+
+repeats: 1                     # more repeats show how steady a model is
+"""
+
+
+def starter(file: Path, data: Path | None) -> str:
+    """Return a suite to start from.
+
+    Args:
+        file: Where it will stand; the data's path is written relative to it.
+        data: JSON, CSV or Parquet whose columns are to be used. None: built-in tasks.
+
+    Raises:
+        DocumentError: The data cannot be read, or no column looks like a prompt.
+    """
+    command = str(file) if str(file).isprintable() else file.name.encode("unicode_escape").decode()
+    head = HEAD.format(name=_quoted(_name(file, "suite")), command=command)
+    return head + (BUILT_IN if data is None else _own_task(file, data)) + TAIL
+
+
+def _own_task(file: Path, data: Path) -> str:
+    """Return the task's part: what each column is guessed to be, with comments to correct it by."""
+    rows, _ = read_rows(data, ROWS_LOOKED_AT)
+    every = list(dict.fromkeys(key for row in rows for key in row))
+    # A template can name only some, and one that a row lacks would be an error.
+    columns = [name for name in every if COLUMN.fullmatch(name) and all(name in row for row in rows)]
+    is_code = {"entry_point", "test"} <= set(columns)
+    target = None if is_code else _pick(columns, _TARGET_NAMES)
+    options = _pick(columns, _OPTION_NAMES)
+    image = _pick(columns, _IMAGE_NAMES, lambda name: _are_images(rows, name, data.parent))
+    prompt = _pick(columns, _PROMPT_NAMES) or _longest_text(
+        rows, [name for name in columns if name not in {target, options, image}]
+    )
+    if prompt is None:
+        raise DocumentError(
+            f"no column looks like a prompt; the columns are: {listed(every)}. Rename one to `question`, "
+            "in letters, digits and _, and give it to every row",
+            file=data,
+        )
+    category = "coding" if is_code else "multimodal" if image else "reasoning"
+    lines = [
+        f"  - name: {_quoted(_name(data, 'own'))}",
+        f"    category: {category}          # the row of the gap table; coding, reasoning, multimodal or your own word",
+        f"    data: {_quoted(os.path.relpath(data, file.parent))}",
+        "    data_policy: public          # private: never sent to somebody else's API",
+        f"    # The columns are: {listed(every)}",
+    ]
+    identity = _pick(columns, _ID_NAMES, lambda name: _are_ids(rows, name))
+    if identity:
+        lines.append(f'    id: "{{{identity}}}"')
+    if image:
+        lines.append(f'    images: ["{{{image}}}"]          # paths relative to the data')
+    lines.append(f"    prompt: {_prompt(prompt, options)}")
+    lines += _scoring(rows, target, is_code=is_code, has_options=options is not None)
+    cluster = _pick(columns, _CLUSTER_NAMES)
+    if cluster:
+        lines.append(f'    cluster: "{{{cluster}}}"          # rows of one source are not independent')
+    tags = [name for name in columns if name.lower() in _TAG_NAMES and _are_labels(rows, name)]
+    if tags:
+        listed_tags = ", ".join(f'"{{{name}}}"' for name in tags)
+        lines.append(f"    tags: [{listed_tags}]          # to look at parts of the result")
+    return "\n".join(lines) + "\n"
+
+
+def _prompt(column: str, options: str | None) -> str:
+    if options is None:
+        return f'"{{{column}}}"       # add what you would tell a model: "Answer with one word. {{{column}}}"'
+    return (
+        f"|\n      {{{column}}}\n\n      Options, A first: {{{options}}}\n"
+        "      Answer with the letter of the right option."
+    )
+
+
+def _scoring(rows: Sequence[Row], target: str | None, *, is_code: bool, has_options: bool) -> list[str]:
+    if is_code:
+        return [
+            "    scorer: code                 # runs the column `test` in a sandbox; `bench doctor` shows it"
+        ]
+    if target is None:
+        return [
+            "    # target and scorer: no column looks like an answer, so replies are timed and not scored"
+        ]
+    scorer, why = _scorer(rows, target, has_options=has_options)
+    return [
+        f'    target: "{{{target}}}"',
+        f"    scorer: {scorer}                 # {why}; `bench list scorers` shows the others",
+    ]
+
+
+def _quoted(text: str) -> str:
+    """Return text as YAML reads it back, quoted where it must be."""
+    is_plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]*", text)
+    words = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+    return text if is_plain and text.lower() not in words else json.dumps(text)
+
+
+def _name(file: Path, default: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._") or default
+
+
+def _pick(
+    columns: Sequence[str], names: Sequence[str], fits: Callable[[str], bool] = lambda _: True
+) -> str | None:
+    lowered = {column.lower(): column for column in columns}
+    return next((lowered[name] for name in names if name in lowered and fits(lowered[name])), None)
+
+
+def _longest_text(rows: Sequence[Row], columns: Sequence[str]) -> str | None:
+    texts = [column for column in columns if all(isinstance(row[column], str) for row in rows)]
+    return max(texts, key=lambda column: sum(len(row[column]) for row in rows), default=None)
+
+
+def _are_ids(rows: Sequence[Row], column: str) -> bool:
+    values = [str(row[column]).strip() for row in rows if row[column] is not None]
+    return len(set(values)) == len(rows) and "" not in values
+
+
+def _are_images(rows: Sequence[Row], column: str, base: Path) -> bool:
+    given = next((row[column] for row in rows if row[column]), None)
+    try:
+        return given is not None and bool(read_image(given, base))
+    except ImageError:
+        return False
+
+
+def _are_labels(rows: Sequence[Row], column: str) -> bool:
+    values = [row[column] for row in rows if row[column] is not None]
+    return bool(values) and all(isinstance(v, (str, int)) and len(str(v)) <= 40 for v in values)
+
+
+def _scorer(rows: Sequence[Row], column: str, *, has_options: bool) -> tuple[str, str]:
+    """Return the scorer that a column of targets looks made for, and what it looks like."""
+    values = [row[column] for row in rows if row[column] not in ("", None)]
+    texts = [value for value in values if isinstance(value, str)]
+    all_text = bool(values) and len(texts) == len(values)
+    if values and (has_options or (all_text and all(re.fullmatch(r"[A-J]", text.strip()) for text in texts))):
+        return "choice", "letters of options"
+    if values and all(map(_is_number, values)):
+        return "numeric", "numbers"
+    if all_text and all("####" in text for text in texts):
+        return "numeric", "solutions that end in #### and a number"
+    if all_text and all(_is_mathematics(text) for text in texts):
+        return "math", "formulas"
+    if values and all(isinstance(value, dict) or _is_object(value) for value in values):
+        return "json", "JSON objects, compared field by field"
+    if values and all(isinstance(value, list) for value in values):
+        return "exact", "lists: each of them is accepted"
+    if all_text and sum(len(text.split()) for text in texts) > 12 * len(texts):
+        return "rouge", "long texts, compared by what they share; a judge may suit better"
+    return "exact", "short texts"
+
+
+def _is_mathematics(text: str) -> bool:
+    return "\\boxed" in text or bool(re.search(r"\\(?:d?frac|sqrt|pi|begin|cdot|left|infty)\b", text))
+
+
+def _is_object(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and isinstance(json.loads(value), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return True
+    return isinstance(value, str) and re.fullmatch(r"[-+]?[\d,]*\.?\d+", value.strip()) is not None

@@ -1,0 +1,390 @@
+"""The suite: what a user writes, checked at the door. ``bench schema suite`` prints its JSON Schema."""
+
+from __future__ import annotations
+
+import difflib
+import os.path
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr, field_validator
+
+from gapbench.errors import DocumentError
+from gapbench.suite.cost_fields import BookCost, GpuCost, TokenCost
+from gapbench.suite.documents import (
+    NAME,
+    PATH_NAME,
+    Document,
+    Path_,
+    Strict,
+    check,
+    read_document,
+    refuse_keys,
+)
+from gapbench.suite.documents.addresses import checked_address
+from gapbench.suite.documents.code_scan import refuse_programs
+from gapbench.suite.lm_eval import entry as lm_eval
+from gapbench.suite.lm_eval import loading
+from gapbench.suite.loads.schema import LoadDocument
+from gapbench.suite.run_policies import BreakerDocument, LimitsDocument, RetriesDocument, TimeoutsDocument
+from gapbench.suite.tasks.builtin import builtin_folder
+from gapbench.suite.tasks.loader import find_builtin, load_task, read_task
+from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
+from gapbench.suite.tasks.task import Task
+from gapbench.suite.tco_fields import TcoDocument
+from gapbench.values import Model, canonical_json, sha256
+
+_KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
+_FREE = {"sim", "engine", "options"}
+
+
+class ModelDocument(Strict):
+    """One model of the comparison."""
+
+    id: str = Field(pattern=PATH_NAME, description="the name in tables; unique")
+    runner: str = Field(
+        min_length=1, description="vllm, openai, anthropic, google, sim, or an installed plug-in's name"
+    )
+    model: str | None = Field(None, min_length=1, description="what the provider calls it; default: the id")
+    weights: Literal["open", "closed"] = Field(description="open when the weights can be downloaded")
+    released: date | None = Field(None, description="day of release, for the lag in months")
+    base_url: str | None = Field(None, description="endpoint; default: the provider's own")
+    key_env: str | None = Field(None, description="environment variable that holds the key")
+    params: ParamsDocument = Field(
+        default_factory=ParamsDocument, description="parameters for this model alone"
+    )
+    cost: GpuCost | TokenCost | BookCost | None = Field(
+        None, description="its GPUs, or its tokens' price, or its name in the price book"
+    )
+    serve: dict[str, Any] | None = Field(
+        None, description="vllm: start and own a server (gpus, args, env, port)"
+    )
+    sim: dict[str, Any] | None = Field(None, description="sim: protocol and persona")
+    api: Literal["chat", "responses"] | None = Field(None, description="openai: which API")
+    engine: dict[str, Any] | None = Field(None, description="vllm: run the engine in this process")
+    limits: LimitsDocument | None = Field(
+        None,
+        description="what the provider's account allows in a minute; models of one runner, base_url and key_env that name"
+        " the same limits share them",
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="anything else the runner takes")
+
+    @field_validator("released", mode="before")
+    @classmethod
+    def _is_a_day(cls, value: Any) -> Any:
+        if value is None or isinstance(value, date):
+            return value
+        try:
+            # fromisoformat alone also takes weeks and days without dashes.
+            return date.fromisoformat(value if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else "")
+        except (TypeError, ValueError) as exc:
+            raise ValueError(f"found {value!r}; expected a day such as 2026-02-12") from exc
+
+    @field_validator("key_env")
+    @classmethod
+    def _names_a_variable(cls, value: str | None) -> str | None:
+        if value is not None and (
+            _KEY_LIKE.search(value) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)
+        ):
+            raise ValueError(
+                "this is no name of an environment variable (not shown, it may be a key); write such as OPENAI_API_KEY"
+            )
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        return value if value is None else checked_address(value)
+
+    def value(self) -> Model:
+        """Return the model as a runner gets it; the suite's defaults are laid under it by the plan."""
+        named = {"serve": self.serve, "sim": self.sim, "api": self.api, "engine": self.engine}
+        return Model(
+            id=self.id,
+            runner=self.runner,
+            name=self.model or self.id,
+            weights=self.weights,
+            released=self.released,
+            base_url=self.base_url,
+            key_env=self.key_env,
+            params=self.params.value(),
+            options={**self.options, **{key: given for key, given in named.items() if given is not None}},
+            cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
+        )
+
+
+class TaskEntry(Strict):
+    """A task named by the suite, with changes of its own."""
+
+    task: str = Field(
+        min_length=1, description="category/name of a built-in task, or the path of a task.yaml"
+    )
+    limit: int | None = Field(None, ge=1, description="first N samples")
+    params: ParamsDocument | None = Field(None, description="parameters for this task alone")
+
+
+class ArenaDocument(Strict):
+    """How answers are set against each other."""
+
+    judge: str | None = Field(None, description="id of one of the judges; default: the higher score wins")
+    rubric: str | None = Field(None, min_length=1, description="what makes an answer better")
+    tasks: list[str] = Field(default_factory=list, description="names of tasks; default: all")
+    limit: int | None = Field(None, ge=1, description="first N requests of each task")
+
+
+class Suite(Strict):
+    """Models, tasks and loads: everything that a run needs."""
+
+    name: str = Field(pattern=NAME, description="name of the suite and of its runs")
+    description: str = Field("", description="for readers")
+    seed: int = Field(0, ge=-(2**63), lt=2**63, description="of the order of samples and of arrivals")
+    models: Annotated[list[ModelDocument], Field(min_length=1, description="the models to compare")]
+    tasks: Annotated[list[str | dict[str, Any]], Field(min_length=1, description="what to ask them")]
+    loads: Annotated[
+        list[LoadDocument],
+        Field(
+            min_length=1, default_factory=lambda: [LoadDocument(concurrency=8)], description="when to send"
+        ),
+    ]
+    repeats: int = Field(1, ge=1, le=1_000, description="times each sample is asked")
+    params: ParamsDocument = Field(
+        default_factory=ParamsDocument, description="parameters for all models and tasks"
+    )
+    retries: RetriesDocument = Field(default_factory=RetriesDocument, description="when to try again")
+    timeouts: TimeoutsDocument = Field(
+        default_factory=TimeoutsDocument, description="deadlines of one attempt"
+    )
+    tco: TcoDocument | None = Field(None, description="total cost of ownership, for `bench tco`")
+    judges: list[ModelDocument] = Field(
+        default_factory=list, description="models that judge answers and are not compared themselves"
+    )
+    arena: ArenaDocument | None = Field(None, description="set answers against each other: bench arena")
+    cache: str | None = Field(
+        None,
+        min_length=1,
+        description="folder of kept answers, for accuracy runs; hits have no time and no price",
+    )
+    breaker: BreakerDocument = Field(default_factory=BreakerDocument, description="when a model is given up")
+    margin_points: float = Field(
+        1.7, gt=0, lt=100, description="gap that makes no difference to you, in points"
+    )
+
+    _document: Document = PrivateAttr()
+
+    @property
+    def path(self) -> Path:
+        """The file, as the user named it."""
+        return self._document.file
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the content: comments and layout do not count."""
+        return sha256(canonical_json(self._document.value))
+
+    def where(self, model_id: str) -> str:
+        """Return ``file:line`` of a model, or the file alone for one that is not in it."""
+        at = next((index for index, model in enumerate(self.models) if model.id == model_id), None)
+        return str(self.path) if at is None else f"{self.path}:{self._document.line(('models', at))}"
+
+    def refuse_programs(self) -> None:
+        """Refuse programs that it names to serve its models, unless gapbench ships it. Raises ``DocumentError``."""
+        if not self.path.resolve().is_relative_to((builtin_folder() / "suites").resolve()):
+            refuse_programs(self._document)
+
+    def task_names(self) -> list[str]:
+        """Return the names of the suite's tasks without reading their data."""
+        foreign = [entry.lm_eval for _, entry in lm_eval.entries(self._document)]
+        return [document.name for _, (document, _, _, _) in self._task_documents()] + foreign
+
+    def load_tasks(
+        self,
+        only: Iterable[str] = (),
+        limit: int | None = None,
+        *,
+        allow_code: bool = False,
+        closed: Sequence[str] = (),
+    ) -> list[Task]:
+        """Return the tasks with their samples.
+
+        Args:
+            only: Names to load; (): all.
+            limit: First N samples of each, on top of the suite's own limits. None: no further limit.
+            allow_code: Whether Python that a task names may run.
+            closed: Models with closed weights that will be asked; some of lm-eval's tasks cannot be.
+
+        Raises:
+            DocumentError: A task's document or data is wrong.
+        """
+        wanted = set(only)
+        entries = self._task_documents()
+        seen: dict[str, int] = {}
+        for index, (document, _, _, _) in entries:
+            if document.name in seen:
+                raise self._document.error(
+                    ("tasks", index),
+                    f"task {document.name!r} is there twice, also as tasks[{seen[document.name]}]",
+                )
+            seen[document.name] = index
+        tasks: list[Task] = []
+        for _, (document, source, own_limit, path) in entries:
+            if wanted and document.name not in wanted:
+                continue
+            limits = [bound for bound in (own_limit, limit, document.limit) if bound is not None]
+            tasks.append(load_task(document, source, min(limits, default=None), path, allow_code=allow_code))
+        return tasks + loading.tasks(
+            self._document, wanted, limit, closed=closed, allow_code=allow_code, taken=seen
+        )
+
+    def _task_documents(self) -> list[tuple[int, tuple[TaskDocument, Document, int | None, Path_]]]:
+        """Return each task's document, where it stands, its limit here, and its place in that file."""
+        return [
+            (index, self._one_task(index, entry))
+            for index, entry in enumerate(self.tasks)
+            if not lm_eval.is_entry(entry)
+        ]
+
+    def _one_task(
+        self, index: int, entry: str | dict[str, Any]
+    ) -> tuple[TaskDocument, Document, int | None, Path_]:
+        at: Path_ = ("tasks", index)
+        if isinstance(entry, dict) and "task" not in entry:
+            return check(self._document, TaskDocument, entry, at), self._document, None, at
+        named = check(self._document, TaskEntry, {"task": entry} if isinstance(entry, str) else entry, at)
+        file = self._named_file(named.task, at)
+        document, source = read_task(file)
+        if named.params is not None:
+            merged = {
+                **document.params.model_dump(exclude_unset=True),
+                **named.params.model_dump(exclude_unset=True),
+            }
+            document = document.model_copy(update={"params": ParamsDocument(**merged)})
+        return document, source, named.limit, ()
+
+    def _named_file(self, name: str, at: Path_) -> Path:
+        if name.endswith((".yaml", ".yml")):
+            file = self.path.parent / name
+            if not file.exists():
+                raise self._document.error(at, f"no such file: {file}; paths are relative to the suite")
+            return file
+        try:
+            return find_builtin(name)
+        except DocumentError as exc:
+            raise self._document.error(at, exc.problem) from exc
+
+
+def load_suite(path: Path) -> Suite:
+    """Return a suite from a file, or a built-in one by its name.
+
+    Raises:
+        DocumentError: The file is missing or wrong.
+    """
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on a name that is too long
+        builtin = (
+            (builtin_folder() / "suites") / path.name
+            if path.suffix
+            else (builtin_folder() / "suites") / f"{path}.yaml"
+        )
+        # An installed gapbench has no checkout around it: the README's paths name the packaged suites too.
+        if str(path.parent) in {".", "tasks/suites"} and os.path.isfile(builtin):  # noqa: PTH113 - as above
+            path = builtin
+        elif not os.path.exists(path) and (near := _near(path)):  # noqa: PTH110 - as above
+            raise DocumentError(
+                f"no such file; did you mean {near}? `bench list suites` names the built-in ones", file=path
+            )
+    document = read_document(path)
+    refuse_keys(document)
+    suite = check(document, Suite)
+    _refuse_twice(document, "models", "id", [model.id for model in suite.models])
+    _refuse_twice(document, "judges", "id", [judge.id for judge in suite.judges])
+    if suite.arena and suite.arena.judge and suite.arena.judge not in {judge.id for judge in suite.judges}:
+        there = ", ".join(judge.id for judge in suite.judges) or "none; list one under judges"
+        raise document.error(
+            ("arena", "judge"), f"no judge {suite.arena.judge!r} in this suite; there are: {there}"
+        )
+    _refuse_same_cells(document, suite.loads)
+    _refuse_bare_words(document)
+    suite._document = document  # noqa: SLF001 - pydantic sets private attributes only after validation
+    return suite
+
+
+def _near(path: Path) -> str | None:
+    """Return the suite that a name comes nearest to: a built-in one, or a file beside it."""
+    builtin = (
+        [file.stem for file in (builtin_folder() / "suites").glob("*.yaml")]
+        if str(path.parent) == "."
+        else []
+    )
+    beside: dict[str, Path] = {}
+    with suppress(OSError, ValueError):  # a name that is too long, or holds a NUL
+        beside = {file.name: file for file in path.parent.glob("*.y*ml")}
+    near = difflib.get_close_matches(path.name, [*builtin, *beside], 1)
+    return str(beside.get(near[0], near[0])) if near else None
+
+
+def _refuse_twice(document: Document, where: str, what: str, names: Sequence[str]) -> None:
+    for index, name in enumerate(names):
+        first = names.index(name)
+        if first < index:
+            at = (where, index, what) if what == "id" else (where, index)
+            raise document.error(
+                at, f"{what} {name!r} is there twice, also as {where}[{first}]; each must be unique"
+            )
+
+
+def _refuse_same_cells(document: Document, loads: Sequence[LoadDocument]) -> None:
+    """Refuse two loads with one name in tables: they would be one cell."""
+    seen: dict[str, int] = {}
+    for index, load in enumerate(loads):
+        for label in load.labels():
+            if label in seen:
+                raise document.error(
+                    ("loads", index),
+                    f"load {label!r} is there twice, also as loads[{seen[label]}]; give one of them a name",
+                )
+            seen[label] = index
+
+
+def _refuse_bare_words(document: Document) -> None:
+    """Refuse `off` and the like where a runner or a provider takes any value: word or boolean, who knows."""
+    for path in document.words:
+        if (path[0] == "models" and len(path) > 2 and path[2] in _FREE) or "extra" in path[:-1]:
+            found: Any = document.value
+            for step in path:
+                found = found[step]
+            meant = str(found.lower() in {"yes", "on"}).lower()
+            raise document.error(
+                path, f"found {found} without quotes; write {meant}, or the word as '{found}'"
+            )
+
+
+def builtin_suites() -> dict[str, str]:
+    """Return the built-in suites by name, with one line on each."""
+    return {
+        path.stem: load_suite(path).description
+        for path in sorted((builtin_folder() / "suites").glob("*.yaml"))
+    }
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the suite, for editors."""
+    schema = Suite.model_json_schema()
+    entry = {
+        "anyOf": [
+            {"type": "string", "description": "category/name of a built-in task, or the path of a task.yaml"},
+            TaskEntry.model_json_schema(),
+            lm_eval.LmEvalEntry.model_json_schema(),
+            {"$ref": "#/$defs/TaskDocument"},
+        ]
+    }
+    task = TaskDocument.model_json_schema()
+    schema["$defs"].update(task.pop("$defs", {}))
+    for member in entry["anyOf"]:
+        schema["$defs"].update(member.pop("$defs", {}))
+    schema["$defs"]["TaskDocument"] = task
+    schema["properties"]["tasks"]["items"] = entry
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return schema

@@ -1,0 +1,1 @@
+"""Tasks: documents, data, prompts and samples."""

@@ -1,0 +1,138 @@
+"""A task: a document that says how rows become samples, and the samples."""
+
+from __future__ import annotations
+
+import difflib
+import os.path
+from pathlib import Path
+
+from gapbench.errors import DocumentError, SetupError
+from gapbench.suite.documents import (
+    Document,
+    Path_,
+    check,
+    read_document,
+    refuse_keys,
+)
+from gapbench.suite.tasks.builtin import builtin_folder
+from gapbench.suite.tasks.dataset import folder_problem, read_hugging_face, read_rows
+from gapbench.suite.tasks.generated_rows import generate_rows
+from gapbench.suite.tasks.prompt_renderer import Renderer
+from gapbench.suite.tasks.schema import GeneratedData, TaskDocument
+from gapbench.suite.tasks.task import Task
+from gapbench.suite.tasks.user_code import ALLOW_CODE, code_digests, scorer_of
+from gapbench.values import Sample, canonical_json, sha256
+
+
+def read_task(file: Path) -> tuple[TaskDocument, Document]:
+    """Return a task's document without its data.
+
+    Raises:
+        DocumentError: The file is missing or wrong.
+    """
+    document = read_document(file)
+    refuse_keys(document)
+    return check(document, TaskDocument), document
+
+
+def load_task(
+    task: TaskDocument, source: Document, limit: int | None, path: Path_ = (), *, allow_code: bool = False
+) -> Task:
+    """Return a task with its first ``limit`` samples, in file order.
+
+    Args:
+        task: The checked document.
+        source: The file it stands in; data paths are relative to it.
+        limit: None: all.
+        path: Where in the file it stands.
+        allow_code: Whether Python that the task names may run; what gapbench ships always may.
+
+    Raises:
+        DocumentError: A template, an image or the data is wrong, or code is named and not allowed.
+        SetupError: A Hugging Face data set cannot be had.
+    """
+    allow_code = allow_code or source.file.resolve().is_relative_to(builtin_folder().resolve())
+    scorer_name, scorer_options = scorer_of(task.scorer, source, path, allow_code=allow_code)
+    if isinstance(task.data, GeneratedData):
+        file = source.file.parent / task.data.generator
+        if not allow_code:
+            raise source.error((*path, "data"), f"{file} is code that makes the rows; {ALLOW_CODE}")
+        if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
+            raise source.error((*path, "data"), f"no such file: {file}")
+        rows, digest = generate_rows(file, task.data.arguments, limit)
+        base, origin = file.parent, str(file)
+    elif isinstance(task.data, str):
+        file = source.file.parent / task.data
+        if os.path.isdir(file):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
+            raise source.error((*path, "data"), f"{file} {folder_problem(file)}")
+        if not os.path.isfile(file):  # noqa: PTH113 - as above
+            raise source.error(
+                (*path, "data"), f"no such file: {file}; the path is relative to {source.file.parent or '.'}"
+            )
+        rows, digest = read_rows(file, limit)
+        base, origin = file.parent, str(file)
+    else:
+        try:
+            rows, digest = read_hugging_face(task.data.model_dump(exclude_none=True), limit)
+        except SetupError as exc:
+            raise SetupError(f"{source.file}:{source.line((*path, 'data'))}: {exc}") from exc
+        base, origin = source.file.parent, task.data.hf
+    renderer = Renderer(task, source, path, base, origin)
+    samples: list[Sample] = []
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, 1):
+        sample = renderer.sample(row, number)
+        if sample.sample_id in seen:
+            raise source.error(
+                (*path, "id"),
+                f"rows {seen[sample.sample_id]} and {number} of {origin} both have the id {sample.sample_id!r}; ids must be unique",
+            )
+        seen[sample.sample_id] = number
+        samples.append(sample)
+    return Task(
+        name=task.name,
+        category=task.category,
+        version=task.version,
+        sha256=sha256(
+            canonical_json(
+                [
+                    task.model_dump(mode="json"),
+                    digest,
+                    renderer.image_digests(),
+                    *code_digests(scorer_options),
+                ]
+            )
+        ),
+        samples=tuple(samples),
+        scorer_name=scorer_name,
+        scorer_options=scorer_options,
+        params=task.params.value(),
+        data_policy=task.data_policy,
+        license=task.license,
+        source=str(source.file),
+        scorer_place=source.place((*path, "scorer")),
+        origin=origin,
+    )
+
+
+def builtin_tasks() -> list[str]:
+    """Return the names of the built-in tasks: ``category/name``."""
+    root = builtin_folder()
+    return sorted(file.parent.relative_to(root).as_posix() for file in root.glob("*/*/task.yaml"))
+
+
+def find_builtin(name: str) -> Path:
+    """Return the document of a built-in task.
+
+    Raises:
+        DocumentError: There is none of that name.
+    """
+    known = builtin_tasks()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise DocumentError(
+            f"no built-in task {name!r}; {hint}`bench list tasks` shows all {len(known)}. Your own is ./path/to/task.yaml",
+            file=name,
+        )
+    return builtin_folder() / name / "task.yaml"

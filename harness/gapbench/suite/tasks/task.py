@@ -1,0 +1,49 @@
+"""A task: its samples and how its replies are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gapbench.suite.tasks.grader import Grader
+from gapbench.values import Params, Sample
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task with its samples.
+
+    Attributes:
+        name: Unique in a suite.
+        category: The row of the gap table that it counts to.
+        version: As the document says.
+        sha256: Hash of the document and of the data's bytes.
+        samples: In file order.
+        scorer_name: None: answers are not scored.
+        scorer_options: The scorer's own settings.
+        params: The task's parameters, over the suite's.
+        data_policy: ``private`` is never sent to somebody else's API.
+        license: Of the data. None: not said.
+        source: The file that says it.
+        scorer_place: Where in that file its scorer stands, with line and key.
+        origin: The file or data set that its rows are from.
+        repeats: Times each sample is asked, for each of the suite's own repeats.
+        grader: Judges the replies in place of a scorer. None: the scorer does.
+    """
+
+    name: str
+    category: str
+    version: int | str
+    sha256: str
+    samples: tuple[Sample, ...]
+    scorer_name: str | None
+    scorer_options: Mapping[str, Any] = field(default_factory=dict)
+    params: Params = field(default_factory=Params)
+    data_policy: Literal["public", "private"] = "public"
+    license: str | None = None
+    source: str = ""
+    scorer_place: str = ""
+    origin: str = ""
+    repeats: int = 1
+    grader: Grader | None = None

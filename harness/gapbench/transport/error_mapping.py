@@ -1,0 +1,148 @@
+"""What went wrong on the wire, in the harness's words."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import ssl
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from gapbench import credentials
+from gapbench.errors import FailureKind, RunnerError
+
+ERROR_CHARS = 500
+
+# Most specific first: the first match wins.
+TRANSPORT_FAILURES: tuple[tuple[type[BaseException], FailureKind], ...] = (
+    (httpx2.TimeoutException, "timeout"),
+    (httpx2.ConnectError, "connect"),
+    (httpx2.ProxyError, "connect"),
+    (httpx2.UnsupportedProtocol, "connect"),
+    (httpx2.NetworkError, "cut_stream"),
+    (httpx2.ProtocolError, "cut_stream"),
+    (httpx2.DecodingError, "garbage"),
+    (httpx2.TransportError, "connect"),
+    (ssl.SSLError, "connect"),
+    (asyncio.IncompleteReadError, "cut_stream"),
+    (ConnectionRefusedError, "connect"),
+    (OSError, "cut_stream"),
+)
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn the transport's errors into :class:`RunnerError`, ours pass through."""
+    try:
+        yield
+    except RunnerError:
+        raise
+    except tuple(kind for kind, _ in TRANSPORT_FAILURES) as exc:
+        raise transport_failure(exc) from exc
+
+
+def transport_failure(exc: BaseException) -> RunnerError:
+    """Return the :class:`RunnerError` for an error of the transport, or for an SDK error around one."""
+    seen: BaseException | None = exc
+    while seen is not None:
+        if isinstance(seen, RunnerError):
+            return seen
+        for error, kind in TRANSPORT_FAILURES:
+            if isinstance(seen, error):
+                said = str(seen) or type(seen).__name__
+                return RunnerError(kind, shortened(f"{type(seen).__name__}: {said}"))
+        seen = seen.__cause__ or seen.__context__
+    return RunnerError("runner", shortened(f"{type(exc).__name__}: {exc}"))
+
+
+def status_failure(status: int, message: str, headers: Mapping[str, str]) -> RunnerError:
+    """Return the :class:`RunnerError` for a reply of ``status``, whoever sent it.
+
+    Args:
+        status: HTTP status of the reply.
+        message: The provider's words.
+        headers: The reply's headers, for ``retry-after-ms`` and ``retry-after``.
+    """
+    kind: FailureKind
+    words = message.lower()
+    if status == 402 or (status in _MAY_MEAN_QUOTA and any(word in words for word in _QUOTA_WORDS)):
+        kind = "quota"
+    elif status in _BY_STATUS:
+        kind = _BY_STATUS[status]
+    elif status >= 500:
+        kind = "server"
+    else:
+        kind = "bad_request"
+    return RunnerError(kind, shortened(message), http_status=status, retry_after_s=retry_after_s(headers))
+
+
+_MAY_MEAN_QUOTA = frozenset({400, 403, 429})
+"""Anthropic tells of an empty account with 400, the others with 429."""
+# Codes and whole phrases: the word "billing" alone stands in OpenAI's and Google's plain rate limits too.
+_QUOTA_WORDS = (
+    "insufficient_quota",  # OpenAI
+    "billing_hard_limit",  # OpenAI
+    "billing_not_active",  # OpenAI
+    "credit balance is too low",  # Anthropic
+    "reached your specified api usage limits",  # Anthropic
+    "credits are depleted",  # Google
+    "perday",  # Google's ids of daily quotas
+)
+_BY_STATUS: dict[int, FailureKind] = {
+    401: "auth",
+    403: "auth",
+    404: "not_found",
+    408: "timeout",
+    429: "rate_limit",
+    503: "overloaded",
+    529: "overloaded",
+}
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that a reply asks to wait. None: it does not say, or says nonsense.
+
+    RFC 9110, section 10.2.3: a number of seconds or a date. A date is counted from the reply's own
+    ``date``, so that a wrong clock here does not matter; without one, from this machine's.
+    """
+    for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        with contextlib.suppress(KeyError, ValueError):
+            seconds = float(headers[name]) * scale
+            if math.isfinite(seconds):
+                return max(0.0, seconds)
+    until = _date(headers.get("retry-after"))
+    if until is None:
+        return None
+    since = _date(headers.get("date")) or datetime.now(UTC)
+    return max(0.0, (until - since).total_seconds())
+
+
+def _date(value: str | None) -> datetime | None:
+    """Return an HTTP date as an instant; None: it is none."""
+    if not value:
+        return None
+    try:
+        at = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+def shortened(text: str) -> str:
+    """Return a provider's words without keys, cut to :data:`ERROR_CHARS`; cut first, half a key would stay.
+
+    Half a surrogate pair, which a client's JSON reader lets through, becomes a question mark: no file could hold it.
+    """
+    return credentials.redact(text)[:ERROR_CHARS].encode("utf-8", "replace").decode()
+
+
+def redact(text: str, *secrets: str | None) -> str:
+    """Return ``text`` with each secret replaced, for messages that echo what was sent."""
+    for secret in secrets:
+        if secret and len(secret) >= 4:
+            text = text.replace(secret, credentials.MARK)
+    return credentials.redact(text)

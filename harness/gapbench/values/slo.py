@@ -1,0 +1,87 @@
+"""A service level: what a request must keep to count as good, and how many must.
+
+One rule for the search that probes a server and for the tables that read its rows, so that the two cannot
+disagree about what was met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from gapbench.values import Attempt
+
+LIMITS = ("ttft_s", "answer_ttft_s", "inter_chunk_s", "response_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """Limits on one request, and the share of requests that must keep them all.
+
+    Times count from the schedule, as a user waits: a request that this client sent late has waited too.
+
+    Attributes:
+        ttft_s: Longest time to the first text of any channel. None: no limit.
+        answer_ttft_s: Longest time to the first text of the answer channel. None: no limit.
+        inter_chunk_s: Longest gap between two chunks, at ``percentile`` of the request's own gaps. None: no limit.
+        response_s: Longest time to the complete reply. None: no limit.
+        percentile: Which of a request's own gaps must keep ``inter_chunk_s``: 0.95 lets one gap in twenty be longer.
+        attainment: Share of all requests sent that must keep every limit. A failure, a time-out and a request that
+            needed another attempt are misses.
+    """
+
+    ttft_s: float | None = None
+    answer_ttft_s: float | None = None
+    inter_chunk_s: float | None = None
+    response_s: float | None = None
+    percentile: float = 0.95
+    attainment: float = 0.95
+
+    def kept_by(self, row: Attempt) -> bool:
+        """Say whether a request's final attempt kept every limit; one that was not the first has missed."""
+        if row.outcome == "infra" or row.attempt > 1:
+            return False
+        instants = (
+            (self.ttft_s, row.first_token_s),
+            (self.answer_ttft_s, row.first_answer_s),
+            (self.response_s, row.done_s),
+        )
+        for limit_s, at_s in instants:
+            if limit_s is None:
+                continue
+            if at_s is None or row.scheduled_s is None or at_s - row.scheduled_s > limit_s:
+                return False
+        return self.inter_chunk_s is None or slowest_gap_s(row.chunk_s, self.percentile) <= self.inter_chunk_s
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the limits that are set, for ``run.json``."""
+        limits = {name: value for name in LIMITS if (value := getattr(self, name)) is not None}
+        return {**limits, "percentile": self.percentile, "attainment": self.attainment}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Slo:
+        """Return the service level that ``run.json`` holds."""
+        return cls(**value)
+
+    def __str__(self) -> str:
+        """Return it as one line, such as ``ttft_s <= 0.5, inter_chunk_s <= 0.05 (p95), 95 % of requests``."""
+        words = [
+            f"{name} <= {value:g}"
+            + (f" (p{self.percentile * 100:g} of its gaps)" if name == "inter_chunk_s" else "")
+            for name in LIMITS
+            if (value := getattr(self, name)) is not None
+        ]
+        return f"{', '.join(words)}, {self.attainment * 100:g} % of requests"
+
+
+def slowest_gap_s(times: Sequence[float], share: float) -> float:
+    """Return a percentile of one reply's gaps, interpolated linearly; 0 where it has none: one piece cannot stall."""
+    gaps = sorted(after - before for before, after in pairwise(times))
+    if not gaps:
+        return 0.0
+    place = share * (len(gaps) - 1)
+    low = int(place)
+    high = min(low + 1, len(gaps) - 1)
+    return gaps[low] + (place - low) * (gaps[high] - gaps[low])

@@ -1,5 +1,0 @@
-"""Per-sample logs of other harnesses as scored rows: `bench import`, so that `bench gap` and `report` read them.
-
-A reader of each format yields :class:`harness.imports.log.Log`; :mod:`harness.imports.folder` writes them as
-a run. What a log does not say is null: times always, tokens and prompts where the harness keeps none.
-"""

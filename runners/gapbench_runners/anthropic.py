@@ -1,0 +1,307 @@
+"""Anthropic's Messages, and every server that speaks them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from gapbench import credentials, transport
+from gapbench.errors import RunnerError, SetupError
+from gapbench.values import (
+    Call,
+    Channel,
+    Chunk,
+    Disclosure,
+    FinishReason,
+    Image,
+    Message,
+    Model,
+    Params,
+    Request,
+    Session,
+    Usage,
+)
+from gapbench_runners.support.model_rules import Asked, Rule, default_max_tokens, rule_for
+from gapbench_runners.support.request_builder import Calls, Settings
+from gapbench_runners.support.stream_errors import decoded, doubled, error_event
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+
+OWN_URL = "https://api.anthropic.com"
+DEFAULT_KEY_ENV = "ANTHROPIC_API_KEY"
+MIN_BUDGET_TOKENS = 1_024
+"""The least thinking budget that Messages takes (docs.anthropic.com, extended thinking)."""
+
+# docs.anthropic.com/en/api/handling-stop-reasons
+FINISH: Mapping[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "refusal",
+    "tool_use": "tool",
+}
+
+
+class AnthropicRunner:
+    """A model behind Messages."""
+
+    simulated = False
+
+    def __init__(self, model: Model) -> None:
+        """Take the settings; nothing is opened and no key is needed yet."""
+        self.model = model
+        self.base_url = model.base_url or OWN_URL
+        self.own = urlsplit(self.base_url).hostname == urlsplit(OWN_URL).hostname
+        self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.own else None)
+        self.metered = self.key_env is not None
+        self._calls = Calls(self._settled, self._body)
+        self._client: AsyncAnthropic | None = None
+        self._drafts: transport.Drafts | None = None
+        self._key: str | None = None
+
+    def missing(self) -> str | None:
+        """Return what is missing before a call can be made; None: nothing."""
+        return None if self.key_env is None else credentials.lacking(self.key_env)
+
+    def endpoint(self) -> str | None:
+        """Return the address that somebody must listen at before the first request."""
+        return self.base_url
+
+    @property
+    def rule(self) -> Rule:
+        """What this model takes."""
+        return rule_for("anthropic", self.model.name, own=self.own)
+
+    def prepare(self, request: Request) -> Call:
+        """Return the request's body under the model's rule."""
+        return self._calls.of(request)
+
+    def _settled(self, params: Params) -> Settings:
+        asked = Asked(params, self.rule)
+        if asked.max_tokens is None:
+            asked.max_tokens = default_max_tokens()
+            asked.changes.append(f"max_tokens {asked.max_tokens} added: Messages requires one")
+        asked.unsupported("seed", asked.seed, "Messages has none")
+        arguments: dict[str, Any] = {"max_tokens": asked.max_tokens}
+        # Messages refuses a stop sequence without a visible character (HTTP 400).
+        stop = [word for word in asked.stop or () if word.strip()]
+        if stop:
+            arguments["stop_sequences"] = stop
+        if len(stop) < len(asked.stop or ()):
+            asked.changes.append("stop strings of blanks dropped: Messages refuses them")
+        arguments |= self._thinking(asked)
+        # Since 2.13 messages.create has no argument for these; the wire still takes them.
+        extra = {
+            name: value
+            for name, value in (("temperature", asked.temperature), ("top_p", asked.top_p))
+            if value is not None
+        }
+        extra |= asked.extra
+        sent = arguments | extra
+        if extra:
+            arguments["extra_body"] = extra
+        return Settings(arguments, sent, tuple(asked.changes))
+
+    def _body(self, messages: Sequence[Message], settings: Settings) -> dict[str, Any]:
+        system = "\n\n".join(message.text for message in messages if message.role == "system")
+        return {
+            "model": self.model.name,
+            "messages": [messages_turn(message) for message in messages if message.role != "system"],
+            **({"system": system} if system else {}),
+            **settings.arguments,
+            "stream": True,
+        }
+
+    def _thinking(self, asked: Asked) -> dict[str, Any]:
+        """Return the thinking setting; thinking on excludes a temperature of our own."""
+        if asked.reasoning is None:
+            return {}
+        form = self.rule.reasoning
+        if form == "none":
+            asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+            return {}
+        if asked.reasoning == "off":
+            return {"thinking": {"type": "disabled"}}
+        if asked.temperature is not None:
+            asked.changes.append("temperature dropped: thinking is on")
+            asked.temperature = None
+        if form == "adaptive" and not isinstance(asked.reasoning, int):
+            return {"thinking": {"type": "adaptive"}, "output_config": {"effort": asked.effort()}}
+        assert asked.max_tokens is not None, "Messages has a budget by now"
+        wanted = asked.budget() or 0
+        budget = max(MIN_BUDGET_TOKENS, min(wanted, asked.max_tokens - 1))
+        if budget >= asked.max_tokens:
+            asked.changes.append(
+                f"reasoning dropped: max_tokens {asked.max_tokens} leaves no room for {MIN_BUDGET_TOKENS}"
+            )
+            return {"thinking": {"type": "disabled"}}
+        if budget != wanted:
+            asked.changes.append(f"reasoning budget {wanted} sent as {budget}: it must fit below max_tokens")
+        return {"thinking": {"type": "enabled", "budget_tokens": budget}}
+
+    async def open(self, session: Session) -> None:
+        """Make the client. Raises ``SetupError`` without a key."""
+        said = self.missing()
+        if said:
+            raise SetupError(said)
+        from anthropic import AsyncAnthropic  # noqa: PLC0415 - half a second of imports, due only now
+
+        self._key = credentials.read(self.key_env) if self.key_env else None
+        self._client = AsyncAnthropic(
+            api_key=self._key or "none",
+            base_url=self.base_url,
+            max_retries=0,
+            timeout=transport.timeout(session),
+            http_client=transport.client(self.base_url, session),
+        )
+        self._drafts = transport.Drafts(self._create, lambda exc: _failure(exc, self._key))
+
+    async def _create(self, body: Mapping[str, Any]) -> None:
+        assert self._client is not None, "open comes before stream"
+        await self._client.messages.create(**body)
+
+    def stream(self, call: Call) -> AsyncIterator[Chunk]:
+        """Send the call and yield the reply as it comes."""
+        assert self._drafts is not None, "open comes before stream"
+        return read_messages(self._drafts.events(call), self.rule.disclosure)
+
+    async def facts(self) -> Mapping[str, Any]:
+        """Return the SDK's version, the endpoint and the rule."""
+        return {
+            "sdk": f"anthropic {version('anthropic')}",
+            "base_url": self.base_url,
+            "rule": self.rule.model,
+        }
+
+    async def counters(self) -> Mapping[str, float] | None:
+        """Return None: the provider has none."""
+        return None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+
+def messages_turn(message: Message) -> dict[str, Any]:
+    """Return a message in the form of Messages."""
+    if not message.images:
+        return {"role": message.role, "content": message.text}
+    blocks: list[dict[str, Any]] = []
+    for part in message.parts:
+        if isinstance(part, Image):
+            data = base64.b64encode(part.data).decode()
+            blocks.append(
+                {"type": "image", "source": {"type": "base64", "media_type": part.media_type, "data": data}}
+            )
+        else:
+            blocks.append({"type": "text", "text": part.text})
+    return {"role": message.role, "content": blocks}
+
+
+async def read_messages(
+    batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
+) -> AsyncIterator[Chunk]:
+    """Read a Messages stream; it is complete at ``message_stop`` after a stop reason.
+
+    Args:
+        batches: Events as they left the socket.
+        disclosure: How much of its thinking this model shows.
+    """
+    counts: dict[str, Any] = {}
+    finished = stopped = False
+    async for batch in batches:
+        for received_s, name, data in batch:
+            body = decoded(data)
+            kind = body.get("type", name)
+            if kind == "content_block_delta":
+                delta = body["delta"]
+                text = delta.get("text") or delta.get("thinking") or delta.get("partial_json")
+                if text:
+                    channel: Channel = "reasoning" if delta.get("type") == "thinking_delta" else "answer"
+                    shown = disclosure if channel == "reasoning" else None
+                    yield Chunk(text, channel, received_s, disclosure=shown)
+            elif kind == "content_block_start":
+                block = body["content_block"]
+                if block.get("type") == "redacted_thinking":
+                    yield Chunk(disclosure="hidden")
+                elif block.get("text"):
+                    yield Chunk(block["text"], "answer", received_s)
+            elif kind == "message_start":
+                message = body["message"]
+                counts |= _given(message.get("usage"))
+                tier = (message.get("usage") or {}).get("service_tier")
+                yield Chunk(
+                    usage=messages_usage(counts),
+                    model_served=message.get("model"),
+                    response_id=message.get("id"),
+                    service_tier=tier,
+                )
+            elif kind == "message_delta":
+                counts |= _given(body.get("usage"))
+                raw = body["delta"].get("stop_reason")
+                finished = finished or raw is not None
+                yield Chunk(
+                    finish_reason=FINISH.get(raw, "other") if raw else None,
+                    finish_raw=raw,
+                    usage=messages_usage(counts),
+                )
+            elif kind == "message_stop":
+                if stopped:
+                    raise doubled(kind)
+                stopped = True
+            elif kind == "error":
+                raise error_event(body.get("error") or body)
+    if not finished or not stopped:
+        raise RunnerError(
+            "cut_stream", f"the stream ended without {'message_stop' if finished else 'a stop reason'}"
+        )
+
+
+def _given(usage: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (usage or {}).items() if value is not None}
+
+
+def messages_usage(counts: Mapping[str, Any]) -> Usage:
+    """Return Messages' counts; its ``input_tokens`` leaves cache reads and writes out, ours does not."""
+    read, written = counts.get("cache_read_input_tokens"), counts.get("cache_creation_input_tokens")
+    plain = counts.get("input_tokens")
+    lasting = (counts.get("cache_creation") or {}).get("ephemeral_1h_input_tokens")
+    made = counts.get("output_tokens_details") or {}
+    return Usage(
+        input_tokens=None if plain is None else plain + (read or 0) + (written or 0),
+        cached_input_tokens=read,
+        cache_write_tokens=written,
+        cache_write_1h_tokens=lasting,
+        output_tokens=counts.get("output_tokens"),
+        reasoning_tokens=made.get("thinking_tokens"),
+    )
+
+
+def _failure(exc: Exception, key: str | None) -> RunnerError:
+    """Translate the SDK's errors; see the table in tests/runners/test_anthropic.py."""
+    import anthropic  # noqa: PLC0415
+
+    if isinstance(exc, RunnerError):
+        return exc
+    if isinstance(exc, anthropic.APIStatusError):
+        body = exc.body if isinstance(exc.body, dict) else {}
+        error = body.get("error")
+        said = error.get("message") if isinstance(error, dict) else None
+        return transport.status_failure(
+            exc.status_code, transport.redact(said or exc.message, key), exc.response.headers
+        )
+    if isinstance(exc, anthropic.APIConnectionError):
+        return transport.transport_failure(exc.__cause__ or exc)
+    if isinstance(exc, (TypeError, ValueError)):
+        return RunnerError(
+            "bad_request",
+            transport.redact(f"the SDK refused the request: {exc}", key)[: transport.ERROR_CHARS],
+        )
+    return transport.transport_failure(exc)

@@ -1,0 +1,268 @@
+"""Google's generateContent through google-genai, and every server that speaks it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from gapbench import credentials, transport
+from gapbench.errors import RunnerError, SetupError
+from gapbench.values import Call, Chunk, FinishReason, Image, Message, Model, Params, Request, Session, Usage
+from gapbench_runners.support.model_rules import Asked, Rule, rule_for
+from gapbench_runners.support.request_builder import Calls, Settings
+from gapbench_runners.support.stream_errors import decoded, doubled, error_event
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+OWN_URL = "https://generativelanguage.googleapis.com"
+KEY_ENVS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+
+# ai.google.dev/api/generate-content#FinishReason
+FINISH: Mapping[str, FinishReason] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "refusal",
+    "RECITATION": "refusal",
+    "BLOCKLIST": "refusal",
+    "PROHIBITED_CONTENT": "refusal",
+    "SPII": "refusal",
+    "IMAGE_SAFETY": "refusal",
+}
+
+
+class GoogleRunner:
+    """A model behind generateContent."""
+
+    simulated = False
+
+    def __init__(self, model: Model) -> None:
+        """Take the settings; nothing is opened and no key is needed yet."""
+        self.model = model
+        self.base_url = model.base_url or OWN_URL
+        self.own = urlsplit(self.base_url).hostname == urlsplit(OWN_URL).hostname
+        self.key_envs = (model.key_env,) if model.key_env else KEY_ENVS if self.own else ()
+        self.metered = bool(self.key_envs)
+        # google-genai 3 asks the `v1` route by default; system prompts and thinking are on `v1beta`.
+        self.api_version = str(model.options.get("api_version", "v1beta"))
+        self._calls = Calls(self._settled, self._body)
+        self._client: Client | None = None
+        self._drafts: transport.Drafts | None = None
+        self._key: str | None = None
+        self._http: Any = None
+
+    def missing(self) -> str | None:
+        """Return what is missing before a call can be made; None: nothing."""
+        lacks = [credentials.lacking(name) for name in self.key_envs]
+        return lacks[0] if lacks and all(lacks) else None
+
+    def endpoint(self) -> str | None:
+        """Return the address that somebody must listen at before the first request."""
+        return self.base_url
+
+    @property
+    def rule(self) -> Rule:
+        """What this model takes."""
+        return rule_for("google", self.model.name, own=self.own)
+
+    def prepare(self, request: Request) -> Call:
+        """Return the request's body under the model's rule, in the wire's own names."""
+        return self._calls.of(request)
+
+    def _settled(self, params: Params) -> Settings:
+        asked = Asked(params, self.rule)
+        config: dict[str, Any] = {
+            "max_output_tokens": asked.max_tokens,
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
+            "stop_sequences": asked.stop,
+            "seed": asked.seed,
+            "thinking_config": self._thinking(asked),
+        }
+        sent = {name: value for name, value in config.items() if value is not None} | asked.extra
+        return Settings(sent, sent, tuple(asked.changes))
+
+    def _body(self, messages: Sequence[Message], settings: Settings) -> dict[str, Any]:
+        contents = [
+            {"role": "model" if message.role == "assistant" else "user", "parts": parts_of(message)}
+            for message in messages
+            if message.role != "system"
+        ]
+        system = "\n\n".join(message.text for message in messages if message.role == "system")
+        config = {**settings.arguments, **({"system_instruction": system} if system else {})}
+        return {"model": self.model.name, "contents": contents, "config": config}
+
+    def _thinking(self, asked: Asked) -> dict[str, Any] | None:
+        if asked.reasoning is None:
+            return None
+        if self.rule.reasoning == "level":
+            return {"thinking_level": asked.effort(), "include_thoughts": True}
+        if self.rule.reasoning == "budget":
+            return {"thinking_budget": asked.budget(), "include_thoughts": asked.budget() != 0}
+        asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+        return None
+
+    async def open(self, session: Session) -> None:
+        """Make the client. Raises ``SetupError`` without a key."""
+        said = self.missing()
+        if said:
+            raise SetupError(said)
+        from google.genai import Client, types  # noqa: PLC0415 - a second of imports, due only now
+
+        self._key = next((key for name in self.key_envs if (key := credentials.read(name))), None)
+        self._http = transport.client(self.base_url, session)
+        self._client = Client(
+            api_key=self._key or "none",
+            http_options=types.HttpOptions(
+                base_url=self.base_url,
+                api_version=self.api_version,
+                httpx_async_client=self._http,
+                # Without this the SDK retries connection errors after a hidden sleep.
+                retry_options=types.HttpRetryOptions(attempts=1),
+            ),
+        )
+        self._drafts = transport.Drafts(self._create, lambda exc: _failure(exc, self._key))
+
+    async def _create(self, body: Mapping[str, Any]) -> None:
+        assert self._client is not None, "open comes before stream"
+        # The SDK finds no body: the wire has taken it. Its empty loop only sends the request.
+        async for _ in await self._client.aio.models.generate_content_stream(**body):
+            pass
+
+    def stream(self, call: Call) -> AsyncIterator[Chunk]:
+        """Send the call and yield the reply as it comes."""
+        assert self._drafts is not None, "open comes before stream"
+        return read_generate_content(self._drafts.events(call))
+
+    async def facts(self) -> Mapping[str, Any]:
+        """Return the SDK's version, the endpoint and the rule."""
+        return {
+            "sdk": f"google-genai {version('google-genai')}",
+            "base_url": self.base_url,
+            "api_version": self.api_version,
+            "rule": self.rule.model,
+        }
+
+    async def counters(self) -> Mapping[str, float] | None:
+        """Return None: the provider has none."""
+        return None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aio.aclose()
+            self._client = None
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+
+def parts_of(message: Message) -> list[dict[str, Any]]:
+    """Return a message's parts; the SDK encodes the bytes."""
+    return [
+        {"inline_data": {"data": part.data, "mime_type": part.media_type}}
+        if isinstance(part, Image)
+        else {"text": part.text}
+        for part in message.parts
+    ]
+
+
+async def read_generate_content(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
+    """Read a streamGenerateContent stream; it is complete after a finish reason or a blocked prompt."""
+    finished = False
+    told: tuple[Any, ...] | None = None
+    before = b""
+    async for batch in batches:
+        for received_s, _, data in batch:
+            # Older models give a finish reason in every event, but never the very same event twice.
+            if finished and data == before:
+                raise doubled("its last event")
+            before = data
+            body = decoded(data)
+            if "error" in body:
+                raise _google_error(body["error"])
+            counts = body.get("usageMetadata")
+            usage = untold = generate_usage(counts) if counts else None
+            blocked = (body.get("promptFeedback") or {}).get("blockReason")
+            if blocked:
+                finished = True
+                yield Chunk(finish_reason="refusal", finish_raw=blocked)
+            for candidate in body.get("candidates") or ():
+                for part in (candidate.get("content") or {}).get("parts") or ():
+                    text = part.get("text")
+                    if not text:
+                        continue
+                    untold = None
+                    if part.get("thought"):
+                        yield Chunk(text, "reasoning", received_s, usage=usage, disclosure="summary")
+                    else:
+                        yield Chunk(text, "answer", received_s, usage=usage)
+                raw = candidate.get("finishReason")
+                if raw and raw != "FINISH_REASON_UNSPECIFIED":
+                    finished = True
+                    yield Chunk(finish_reason=FINISH.get(raw, "other"), finish_raw=raw)
+            facts = (body.get("modelVersion"), body.get("responseId"))
+            # Every event repeats them; they are told again only when they change. Counts went with the text.
+            if untold is not None or facts != told:
+                told = facts
+                yield Chunk(usage=untold, model_served=facts[0], response_id=facts[1])
+    if not finished:
+        raise RunnerError("cut_stream", "the stream ended without a finish reason")
+
+
+def generate_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return generateContent's counts; thoughts stand beside candidates, so output is their sum."""
+    answer, thoughts = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
+    total = None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
+    tools = usage.get("toolUsePromptTokenCount")
+    prompt = usage.get("promptTokenCount")
+    return Usage(
+        input_tokens=None if prompt is None else prompt + (tools or 0),
+        cached_input_tokens=usage.get("cachedContentTokenCount"),
+        output_tokens=total,
+        reasoning_tokens=thoughts,
+    )
+
+
+def _google_error(error: Any) -> RunnerError:
+    if isinstance(error, dict) and isinstance(error.get("code"), int):
+        said = str(error.get("message") or error) + _quota_ids({"error": error})
+        failure = transport.status_failure(error["code"], said, {})
+        return RunnerError(failure.kind, str(failure))
+    return error_event(error)
+
+
+def _failure(exc: Exception, key: str | None) -> RunnerError:
+    """Translate the SDK's errors; see the table in tests/runners/test_google.py."""
+    from google.genai import errors  # noqa: PLC0415
+
+    if isinstance(exc, RunnerError):
+        return exc
+    if isinstance(exc, errors.APIError):
+        headers = getattr(exc.response, "headers", None) or {}
+        said = transport.redact(
+            f"{exc.status or ''} {exc.message or exc}".strip() + _quota_ids(exc.details), key
+        )
+        return transport.status_failure(int(exc.code), said, headers)
+    if isinstance(exc, (TypeError, ValueError)):
+        return RunnerError(
+            "bad_request",
+            transport.redact(f"the SDK refused the request: {exc}", key)[: transport.ERROR_CHARS],
+        )
+    return transport.transport_failure(exc)
+
+
+def _quota_ids(details: Any) -> str:
+    """Return the quota ids of a 429, since only they tell a daily quota from a rate."""
+    error = details.get("error") if isinstance(details, dict) else None
+    listed = error.get("details") if isinstance(error, dict) else None
+    found: list[str] = []
+    for detail in listed if isinstance(listed, list) else []:
+        violations = detail.get("violations") if isinstance(detail, dict) else None
+        if isinstance(violations, list):
+            found += [
+                str(violation.get("quotaId")) for violation in violations if isinstance(violation, dict)
+            ]
+    return f" ({', '.join(found)})" if found else ""

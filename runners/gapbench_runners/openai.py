@@ -1,0 +1,338 @@
+"""OpenAI's Chat Completions and Responses, and every server that speaks them.
+
+The SDK builds the request, holds the key and knows the error classes; the reply's events are read from
+the wire as they left the socket, so the SDK's chunk models are never built.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from gapbench import credentials, transport
+from gapbench.errors import RunnerError, SetupError
+from gapbench.values import (
+    Call,
+    Chunk,
+    Disclosure,
+    FinishReason,
+    Image,
+    Message,
+    Model,
+    Params,
+    Request,
+    Session,
+    Usage,
+)
+from gapbench_runners.support.model_rules import Asked, Rule, rule_for
+from gapbench_runners.support.request_builder import Calls, Settings
+from gapbench_runners.support.responses_stream import read_responses
+from gapbench_runners.support.stream_errors import decoded, doubled, error_event
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+OWN_URL = "https://api.openai.com/v1"
+DEFAULT_KEY_ENV = "OPENAI_API_KEY"
+
+# platform.openai.com/docs/api-reference/chat/object, `finish_reason`; vLLM adds abort and repetition.
+FINISH: Mapping[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "refusal",
+    "tool_calls": "tool",
+    "function_call": "tool",
+}
+
+
+class OpenAIRunner:
+    """A model behind Chat Completions, or behind Responses with ``api: responses``."""
+
+    simulated = False
+    rules_name = "openai"
+
+    def __init__(self, model: Model) -> None:
+        """Take the settings; nothing is opened and no key is needed yet."""
+        self.model = model
+        self.base_url = model.base_url or OWN_URL
+        self.own = urlsplit(self.base_url).hostname == urlsplit(OWN_URL).hostname
+        self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.own else None)
+        self.metered = self.key_env is not None
+        self.api = model.options.get("api", "chat")
+        self._calls = Calls(self._settled, self._body)
+        self._client: AsyncOpenAI | None = None
+        self._drafts: transport.Drafts | None = None
+        self._key: str | None = None
+
+    def missing(self) -> str | None:
+        """Return what is missing before a call can be made; None: nothing."""
+        return None if self.key_env is None else credentials.lacking(self.key_env)
+
+    def endpoint(self) -> str | None:
+        """Return the address that somebody must listen at before the first request."""
+        return self.base_url
+
+    @property
+    def rule(self) -> Rule:
+        """What this model takes."""
+        return rule_for(self.rules_name, self.model.name, own=self.own)
+
+    def prepare(self, request: Request) -> Call:
+        """Return the request's body under the model's rule."""
+        return self._calls.of(request)
+
+    def _settled(self, params: Params) -> Settings:
+        asked = Asked(params, self.rule)
+        arguments = self._responses_params(asked) if self.api == "responses" else self._chat_params(asked)
+        extra = dict(arguments.pop("extra_body", {})) | asked.extra
+        sent = arguments | extra
+        if extra:
+            arguments["extra_body"] = extra
+        return Settings(arguments, sent, tuple(asked.changes))
+
+    def _body(self, messages: Sequence[Message], settings: Settings) -> dict[str, Any]:
+        if self.api == "responses":
+            body: dict[str, Any] = {"input": [responses_message(message) for message in messages]}
+        else:
+            body = {"messages": [chat_message(message) for message in messages]}
+            body["stream_options"] = {"include_usage": True}
+            if self.model.options.get("continuous_usage"):
+                body["stream_options"]["continuous_usage_stats"] = True
+        return {"model": self.model.name, **body, **settings.arguments, "stream": True}
+
+    def _chat_params(self, asked: Asked) -> dict[str, Any]:
+        params: dict[str, Any] = {
+            self.rule.max_tokens: asked.max_tokens,
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
+            "stop": asked.stop,
+            "seed": asked.seed,
+        }
+        if self.rule.max_tokens != "max_tokens" and asked.max_tokens is not None:
+            asked.changes.append(f"max_tokens sent as {self.rule.max_tokens}")
+        if asked.reasoning is not None:
+            if self.rule.reasoning == "effort":
+                params["reasoning_effort"] = asked.effort()
+            elif self.rule.reasoning == "template":
+                params["extra_body"] = self._template_setting(asked)
+            else:
+                asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+        return {name: value for name, value in params.items() if value is not None}
+
+    @staticmethod
+    def _template_setting(asked: Asked) -> dict[str, Any]:
+        """Return the reasoning setting for a compatible server: the chat template's own switch."""
+        settings: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": asked.reasoning != "off"}}
+        if asked.reasoning in {"low", "medium", "high"}:
+            settings["reasoning_effort"] = asked.reasoning
+        elif asked.reasoning != "off":
+            asked.changes.append(
+                f"reasoning {asked.reasoning} sent as on: a compatible server has no common scale"
+            )
+        return settings
+
+    def _responses_params(self, asked: Asked) -> dict[str, Any]:
+        params: dict[str, Any] = {
+            "max_output_tokens": asked.max_tokens,
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
+            # A benchmark's prompts need not stay on the provider's disks.
+            "store": False,
+        }
+        asked.unsupported("stop", asked.stop, "the Responses API has none")
+        asked.unsupported("seed", asked.seed, "the Responses API has none")
+        if asked.reasoning is not None:
+            if self.rule.reasoning == "effort":
+                params["reasoning"] = {"effort": asked.effort()}
+            else:
+                asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+        return {name: value for name, value in params.items() if value is not None}
+
+    async def open(self, session: Session) -> None:
+        """Make the client. Raises ``SetupError`` without a key."""
+        said = self.missing()
+        if said:
+            raise SetupError(said)
+        from openai import AsyncOpenAI  # noqa: PLC0415 - half a second of imports, due only now
+
+        self._key = credentials.read(self.key_env) if self.key_env else None
+        self._client = AsyncOpenAI(
+            api_key=self._key or "none",
+            base_url=self.base_url,
+            max_retries=0,
+            timeout=transport.timeout(session),
+            http_client=transport.client(self.base_url, session),
+        )
+        self._drafts = transport.Drafts(self._create, lambda exc: _failure(exc, self._key))
+
+    async def _create(self, body: Mapping[str, Any]) -> None:
+        assert self._client is not None, "open comes before stream"
+        if self.api == "responses":
+            await self._client.responses.create(**body)
+        else:
+            await self._client.chat.completions.create(**body)
+
+    def stream(self, call: Call) -> AsyncIterator[Chunk]:
+        """Send the call and yield the reply as it comes."""
+        assert self._drafts is not None, "open comes before stream"
+        batches = self._drafts.events(call)
+        if self.api == "responses":
+            return read_responses(batches)
+        # A provider that hides reasoning and still sends some sends a summary of it.
+        disclosure = self.rule.disclosure
+        return read_chat(batches, "summary" if disclosure == "hidden" else disclosure)
+
+    async def facts(self) -> Mapping[str, Any]:
+        """Return the SDK's version, the endpoint and the rule."""
+        return {
+            "sdk": f"openai {version('openai')}",
+            "base_url": self.base_url,
+            "api": self.api,
+            "rule": self.rule.model,
+        }
+
+    async def counters(self) -> Mapping[str, float] | None:
+        """Return None: the provider has none."""
+        return None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+
+def chat_message(message: Message) -> dict[str, Any]:
+    """Return a message in the form of Chat Completions."""
+    if not message.images:
+        return {"role": message.role, "content": message.text}
+    parts: list[dict[str, Any]] = []
+    for part in message.parts:
+        if isinstance(part, Image):
+            url: dict[str, Any] = {"url": data_uri(part)}
+            if part.detail:
+                url["detail"] = part.detail
+            parts.append({"type": "image_url", "image_url": url})
+        else:
+            parts.append({"type": "text", "text": part.text})
+    return {"role": message.role, "content": parts}
+
+
+def responses_message(message: Message) -> dict[str, Any]:
+    """Return a message in the form of Responses."""
+    kind = "output_text" if message.role == "assistant" else "input_text"
+    parts: list[dict[str, Any]] = []
+    for part in message.parts:
+        if isinstance(part, Image):
+            parts.append(
+                {"type": "input_image", "image_url": data_uri(part), "detail": part.detail or "auto"}
+            )
+        else:
+            parts.append({"type": kind, "text": part.text})
+    return {"role": message.role, "content": parts}
+
+
+def data_uri(image: Image) -> str:
+    """Return an image as a data URI."""
+    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
+
+
+async def read_chat(
+    batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
+) -> AsyncIterator[Chunk]:
+    """Read a Chat Completions stream; it is complete at ``[DONE]`` after a finish reason.
+
+    Args:
+        batches: Events as they left the socket.
+        disclosure: How much of its reasoning this model shows.
+    """
+    finished = done = False
+    told: tuple[Any, ...] | None = None
+    async for batch in batches:
+        for received_s, _, data in batch:
+            if data == b"[DONE]":
+                if done:
+                    raise doubled("[DONE]")
+                done = True
+                continue
+            body = decoded(data)
+            said = body.get
+            if said("error"):
+                raise error_event(body["error"])
+            usage = chat_usage(body["usage"]) if said("usage") else None
+            for choice in said("choices") or ():
+                delta = choice.get("delta") or {}
+                raw = choice.get("finish_reason")
+                text = delta.get("content")
+                if text and not raw and len(delta) == 1:
+                    # By far the most common event: a piece of the answer and nothing else.
+                    yield Chunk(text, "answer", received_s, usage)
+                    continue
+                reasoning = delta.get("reasoning") or delta.get("reasoning_content")
+                if reasoning:
+                    yield Chunk(reasoning, "reasoning", received_s, usage=usage, disclosure=disclosure)
+                if text:
+                    yield Chunk(text, "answer", received_s, usage)
+                refusal = delta.get("refusal")
+                if refusal:
+                    yield Chunk(refusal, "answer", received_s, usage=usage)
+                for tool in delta.get("tool_calls") or ():
+                    text = (tool.get("function") or {}).get("arguments")
+                    if text:
+                        yield Chunk(text, "answer", received_s, usage=usage)
+                if raw:
+                    finished = True
+                    reason = "refusal" if refusal else FINISH.get(raw, "other")
+                    yield Chunk(finish_reason=reason, finish_raw=raw)
+            facts = (said("model"), said("id"), said("system_fingerprint"), said("service_tier"))
+            # Every event repeats them; they are told again only when they change.
+            if facts != told or usage is not None:
+                told = facts
+                yield Chunk(
+                    usage=usage,
+                    model_served=facts[0],
+                    response_id=facts[1],
+                    system_fingerprint=facts[2],
+                    service_tier=facts[3],
+                )
+    if not finished or not done:
+        raise RunnerError(
+            "cut_stream", f"the stream ended without {'[DONE]' if finished else 'a finish reason'}"
+        )
+
+
+def chat_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return Chat Completions' counts; its prompt count includes cache reads, its completion count reasoning."""
+    prompt = usage.get("prompt_tokens_details") or {}
+    completion = usage.get("completion_tokens_details") or {}
+    return Usage(
+        input_tokens=usage.get("prompt_tokens"),
+        cached_input_tokens=prompt.get("cached_tokens"),
+        cache_write_tokens=prompt.get("cache_write_tokens"),
+        output_tokens=usage.get("completion_tokens"),
+        reasoning_tokens=completion.get("reasoning_tokens"),
+    )
+
+
+def _failure(exc: Exception, key: str | None) -> RunnerError:
+    """Translate the SDK's errors; see the table in tests/runners/test_openai.py."""
+    import openai  # noqa: PLC0415
+
+    if isinstance(exc, RunnerError):
+        return exc
+    if isinstance(exc, openai.APIStatusError):
+        body = exc.body if isinstance(exc.body, dict) else {}
+        mark = body.get("code") or body.get("type") or ""  # some servers leave the code empty
+        said = f"{mark} {body.get('message') or exc.message}".strip()
+        return transport.status_failure(exc.status_code, transport.redact(said, key), exc.response.headers)
+    if isinstance(exc, openai.APIConnectionError):
+        return transport.transport_failure(exc.__cause__ or exc)
+    if isinstance(exc, (TypeError, ValueError)):
+        return RunnerError(
+            "bad_request",
+            transport.redact(f"the SDK refused the request: {exc}", key)[: transport.ERROR_CHARS],
+        )
+    return transport.transport_failure(exc)

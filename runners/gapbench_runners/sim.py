@@ -1,0 +1,166 @@
+"""A simulated model: the sim server in a process of its own, spoken to through a vendor's real client."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Iterable, Mapping
+from importlib import import_module
+from typing import Any
+
+import orjson
+
+from gapbench.errors import InputError, SetupError
+from gapbench.values import Call, Chunk, Model, Request, Session, Truth
+from gapbench_runners.sim_server.persona import Persona
+from gapbench_runners.support.server_process import OwnedProcess
+
+START_WAIT_S = 20.0
+# Names the address until the server has one; nothing listens on the discard port.
+NOWHERE = "http://127.0.0.1:9"
+# protocol -> runner, path below the server's address, options
+PROTOCOLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "openai": ("gapbench_runners.openai:OpenAIRunner", "/v1", {}),
+    "responses": ("gapbench_runners.openai:OpenAIRunner", "/v1", {"api": "responses"}),
+    "anthropic": ("gapbench_runners.anthropic:AnthropicRunner", "", {}),
+    "google": ("gapbench_runners.google:GoogleRunner", "", {}),
+    "vllm": ("gapbench_runners.vllm.runner:VllmRunner", "/v1", {}),
+}
+
+
+class SimRunner:
+    """A persona behind one of the four protocols; ``sim: {protocol: …, …persona}`` in the suite.
+
+    With a ``base_url`` it speaks to a running ``bench sim``, whose persona is its own affair.
+    """
+
+    simulated = True
+    metered = False
+
+    def __init__(self, model: Model) -> None:
+        """Check protocol and persona; nothing is started."""
+        given = model.options.get("sim") or {}
+        if not isinstance(given, Mapping):
+            raise InputError(
+                f"sim: found {given!r}; expected a mapping such as {{protocol: openai, skill: 0.8}}"
+            )
+        settings = dict(given)
+        self.protocol = settings.pop("protocol", "openai")
+        if self.protocol not in PROTOCOLS:
+            raise InputError(f"sim.protocol: found {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}")
+        if model.base_url is not None and settings:
+            raise InputError(
+                f"sim: found {', '.join(settings)} beside base_url {model.base_url!r}, where a server with a "
+                "persona of its own runs; leave one of the two out"
+            )
+        self._settings = settings
+        self.persona = Persona.of(settings)
+        self.model = model
+        self._url = model.base_url.rstrip("/") if model.base_url else None
+        self._inner = self._client(self._url or NOWHERE)
+        self._server: OwnedProcess | None = None
+
+    def _client(self, url: str) -> Any:
+        where, path, options = PROTOCOLS[self.protocol]
+        module, _, name = where.partition(":")
+        rest = {key: value for key, value in self.model.options.items() if key != "sim"}
+        model = dataclasses.replace(self.model, base_url=url + path, options={**options, **rest})
+        return getattr(import_module(module), name)(model)
+
+    def missing(self) -> str | None:
+        """Return what is missing before a call can be made; None: nothing, unless a key is named."""
+        said: str | None = self._inner.missing()
+        return said
+
+    def attached(self) -> Model:
+        """Return the model as another process reaches the server of this one."""
+        options = {**self.model.options, "sim": {"protocol": self.protocol}}
+        return dataclasses.replace(self.model, base_url=self._url, options=options)
+
+    def prepare(self, request: Request) -> Call:
+        """Return the request's body as the vendor's runner makes it."""
+        call: Call = self._inner.prepare(request)
+        return call
+
+    async def open(self, session: Session) -> None:
+        """Start the server with its answer book, unless the suite names a running one, and open the client."""
+        if self._url is None:
+            self._url = await self._start(session)
+            self._inner = self._client(self._url)
+        await self._inner.open(session)
+
+    async def _start(self, session: Session) -> str:
+        """Return the address of a server of our own."""
+        folder = session.log_dir
+        truth, persona, log = folder / "truth.jsonl", folder / "persona.json", folder / "server.log"
+        truth.write_bytes(_lines(session.truth()))
+        persona.write_bytes(orjson.dumps({self.model.name: self._settings}))
+        log.unlink(missing_ok=True)
+        self._server = OwnedProcess(
+            [
+                sys.executable, "-m", "gapbench_runners.sim_server", "--port", "0", "--parent", str(os.getpid()),
+                "--persona", str(persona), "--truth", str(truth), "--log", str(folder / "times.jsonl"),
+            ],
+            log,
+        )  # fmt: skip
+        await self._server.start()
+        return await self._server.line("listening ", START_WAIT_S)
+
+    def stream(self, call: Call) -> AsyncIterator[Chunk]:
+        """Send the call through the vendor's client."""
+        chunks: AsyncIterator[Chunk] = self._inner.stream(call)
+        return chunks
+
+    async def facts(self) -> Mapping[str, Any]:
+        """Return protocol, persona, server and the client's own facts."""
+        facts: dict[str, Any] = {"protocol": self.protocol}
+        inner = dict(await self._inner.facts())
+        if self._server is not None:
+            facts["persona"] = dataclasses.asdict(self.persona)
+            # A port of the moment, as a process id, is no fact of the run.
+            inner.pop("base_url", None)
+        if self._url is not None:
+            facts["server_version"] = orjson.loads(await self._get("/version"))["version"]
+        return inner | facts
+
+    async def counters(self) -> Mapping[str, float] | None:
+        """Return the server's counters."""
+        if self._url is None:
+            return None
+        rows = (line.rsplit(" ", 1) for line in (await self._get("/metrics")).decode().splitlines())
+        return {name: float(value) for name, value in rows}
+
+    async def _get(self, path: str) -> bytes:
+        assert self._url is not None, "asked only with a server"
+        try:
+            return await asyncio.to_thread(_read, self._url + path)
+        except OSError as exc:
+            raise SetupError(f"the simulated provider at {self._url} is gone: {exc}") from exc
+
+    async def close(self) -> None:
+        """Close the client and stop the server."""
+        try:
+            await self._inner.close()
+        finally:
+            if self._server is not None:
+                await self._server.stop()
+                self._server, self._url = None, None
+
+
+def _read(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - an http address by construction
+        body: bytes = reply.read()
+    return body
+
+
+def _lines(book: Iterable[Truth]) -> bytes:
+    """Return an answer book as JSON lines."""
+    return b"".join(
+        orjson.dumps(
+            {name: getattr(truth, name) for name in Truth.__slots__}, option=orjson.OPT_APPEND_NEWLINE
+        )
+        for truth in book
+    )

@@ -1,0 +1,217 @@
+"""Runs the simulated providers as a process of their own: ``python -m gapbench_runners.sim_server --port 8100``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import json
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gapbench.errors import InputError
+from gapbench.values import Truth
+from gapbench_runners.sim_server.canned_streams import LeanConnection, Pacer, Schedule
+from gapbench_runners.sim_server.persona import Persona
+from gapbench_runners.sim_server.reply import Mind
+from gapbench_runners.sim_server.server import Connection
+from gapbench_runners.sim_server.state import Simulation
+
+EXAMPLES = """\
+# OpenAI      curl -N {url}/v1/chat/completions -H 'content-type: application/json' -d '{{"model":"sim","stream":true,"messages":[{{"role":"user","content":"hello"}}]}}'
+# Responses   curl -N {url}/v1/responses -H 'content-type: application/json' -d '{{"model":"sim","stream":true,"input":"hello"}}'
+# Anthropic   curl -N {url}/v1/messages -H 'content-type: application/json' -d '{{"model":"sim","max_tokens":64,"stream":true,"messages":[{{"role":"user","content":"hello"}}]}}'
+# Google      curl -N '{url}/v1beta/models/sim:streamGenerateContent?alt=sse' -H 'content-type: application/json' -d '{{"contents":[{{"role":"user","parts":[{{"text":"hello"}}]}}]}}'
+# What it wrote when: {url}/sim/log
+"""
+PR_SET_PDEATHSIG = 1
+PARENT_LOOK_S = 0.5
+MAX_TOKENS = 100_000
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(
+        prog="bench sim", description="Simulated providers over real HTTP and SSE."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on  [default: 127.0.0.1]")
+    parser.add_argument("--port", type=int, default=8100, help="0 picks a free one  [default: 8100]")
+    parser.add_argument("--persona", type=Path, help="JSON or YAML: one persona, or {model: persona}")
+    parser.add_argument(
+        "--truth", type=Path, help="answer book: JSON lines of prompt_sha256, category, reference, decoy"
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        help="model name to answer for, may be repeated; default: the persona file's names, else any",
+    )
+    parser.add_argument(
+        "--log", type=Path, help="write each request's true times here, one JSON object a line"
+    )
+    parser.add_argument("--key", help="the API key that is accepted; default: any")
+    parser.add_argument(
+        "--parent", type=int, metavar="PID", help="the process that starts this one: stop when it ends"
+    )
+    lean = parser.add_argument_group("lean", "canned streams on a known schedule, to hold clients against")
+    lean.add_argument("--lean", action="store_true", help="no personas: every request gets the same tokens")
+    lean.add_argument("--tokens", type=_whole, default=64, help="tokens of a reply  [default: 64]")
+    lean.add_argument(
+        "--first-ms", type=_length, default=200.0, help="median time to the first  [default: 200]"
+    )
+    lean.add_argument("--sigma", type=_length, default=0.0, help="of that time's logarithm  [default: 0]")
+    lean.add_argument(
+        "--gap-ms", type=_length, default=10.0, help="between tokens; 0: at once  [default: 10]"
+    )
+    lean.add_argument("--seed", type=int, default=1, help="of the first tokens' times  [default: 1]")
+    options = parser.parse_args()
+    if options.parent is not None:
+        _die_with_parent()
+    try:
+        service = _lean(options) if options.lean else _simulated(_simulation(options))
+    except (InputError, OSError) as exc:
+        parser.error(str(exc))
+    loop_runner: Any = asyncio.run
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: PLC0415 - faster where there is one
+
+        loop_runner = uvloop.run
+    try:
+        loop_runner(_serve(service, options))
+    except OSError as exc:
+        parser.exit(1, f"bench sim: cannot listen on {options.host}:{options.port}: {exc.strerror or exc}\n")
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= MAX_TOKENS:
+        raise argparse.ArgumentTypeError(f"found {text}; expected 1 to {MAX_TOKENS}")
+    return value
+
+
+def _length(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"found {text}; expected 0 or more")
+    return value
+
+
+Service = Callable[[], tuple[Callable[[], asyncio.Protocol], Callable[[], None]]]
+"""Called in the loop: returns what makes a connection, and what is to be done at the end."""
+
+
+def _simulated(simulation: Simulation) -> Service:
+    return lambda: (lambda: Connection(simulation), lambda: None)
+
+
+def _lean(options: argparse.Namespace) -> Service:
+    """Return the service of the lean mode."""
+    schedule = Schedule(options.tokens, options.first_ms / 1e3, options.sigma, options.gap_ms / 1e3)
+    log = options.log.open("ab") if options.log else None
+
+    def begun() -> tuple[Callable[[], asyncio.Protocol], Callable[[], None]]:
+        pacer = Pacer(schedule, options.seed, log)
+        routes: dict[str, list[bytes] | None] = {}
+
+        def ended() -> None:
+            pacer.say(0.0)
+            if log is not None:
+                log.close()
+
+        return lambda: LeanConnection(pacer, routes), ended
+
+    return begun
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process with its parent; ``_serve`` looks for itself too, for other systems."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _simulation(options: argparse.Namespace) -> Simulation:
+    given = _document(options.persona) if options.persona else {}
+    by_model = given and all(
+        isinstance(value, dict) and key not in _PERSONA_MAPPINGS for key, value in given.items()
+    )
+    named = given if by_model else dict.fromkeys(options.model or [""], given)
+    if by_model:
+        for model in options.model:
+            if model not in named:
+                raise InputError(
+                    f"--model: {model!r} has no persona in {options.persona}; there are: {', '.join(named)}"
+                )
+    book = _book(options.truth) if options.truth else {}
+    minds = {model: Mind(Persona.of(persona, model or "sim"), book) for model, persona in named.items()}
+    log = options.log.open("ab", buffering=0) if options.log else None
+    return Simulation(minds, options.key, log)
+
+
+_PERSONA_MAPPINGS = {"skill", "reasoning", "capacity", "faults"}
+
+
+def _book(path: Path) -> dict[str, Truth]:
+    book: dict[str, Truth] = {}
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            truth = Truth(**orjson.loads(line))
+        except (TypeError, ValueError) as exc:
+            raise InputError(
+                f"{path}:{number}: {exc}; expected a JSON object of {', '.join(Truth.__slots__)}"
+            ) from exc
+        book[truth.prompt_sha256] = truth
+    return book
+
+
+def _document(path: Path) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        try:
+            document: Any = json.loads(text)
+        except ValueError as exc:
+            raise InputError(f"{path}: not JSON: {exc}") from exc
+    else:
+        import yaml  # noqa: PLC0415 - not needed when a runner starts the server
+
+        try:
+            document = yaml.safe_load(text)
+        except yaml.YAMLError as exc:
+            raise InputError(f"{path}: not YAML: {exc}") from exc
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: found {document!r:.60}; expected a persona, or {{model: persona}}")
+    return document
+
+
+async def _serve(service: Service, options: argparse.Namespace) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    host = options.host
+    connected, ended = service()
+    server = await loop.create_server(connected, host, options.port, backlog=4_096)
+    bound = server.sockets[0].getsockname()[1]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+    sys.stdout.write(f"listening {url}\n")
+    sys.stdout.flush()
+    if options.parent is None:
+        sys.stderr.write(EXAMPLES.format(url=url))
+        sys.stderr.flush()
+    while not stop.is_set() and options.parent in {None, os.getppid()}:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), None if options.parent is None else PARENT_LOOK_S)
+    server.close()
+    ended()
+
+
+if __name__ == "__main__":
+    main()

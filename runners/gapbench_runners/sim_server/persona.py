@@ -1,0 +1,253 @@
+"""Who answers: skill, speed, habits and faults of one simulated model, every draw by seeded hash.
+
+Nothing depends on the order in which requests arrive: the draws are functions of the persona's seed, the
+prompt and how often that prompt was asked, so a run with a seed gives the same answers again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import Any, Literal, NamedTuple
+
+from gapbench.errors import InputError
+
+_NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """Tokens spent before the answer.
+
+    Attributes:
+        tokens: How many; 0: none.
+        shown: ``verbatim``, ``summary`` (a quarter of it) or ``hidden``.
+    """
+
+    tokens: int = 0
+    shown: Literal["verbatim", "summary", "hidden"] = "verbatim"
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Where the server saturates.
+
+    Attributes:
+        streams: Replies written at once; further requests wait their turn. 0: no bound.
+        queue: Requests that may wait; beyond it they are refused as overloaded. None: no bound.
+        prefill_tokens_per_s: Speed of reading the prompt, added to the first token's time. None: instant.
+    """
+
+    streams: int = 0
+    queue: int | None = None
+    prefill_tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Shares of requests that go wrong; one draw a request decides, so each share is exact.
+
+    Attributes:
+        rate_limit: 429, with Retry-After where ``retry_after_s`` is set.
+        retry_after_s: Seconds asked for. None: the header is left out.
+        server_error: 500.
+        overloaded: 529 on Anthropic's protocol, 503 elsewhere.
+        cut: The connection is closed in mid-stream.
+        garbage: An HTML page with status 200.
+        slow: ``slow_s`` is added to the first token's time.
+        slow_s: See ``slow``.
+    """
+
+    rate_limit: float = 0.0
+    retry_after_s: float | None = None
+    server_error: float = 0.0
+    overloaded: float = 0.0
+    cut: float = 0.0
+    garbage: float = 0.0
+    slow: float = 0.0
+    slow_s: float = 1.0
+
+
+SHOWN = ("verbatim", "summary", "hidden")
+FAULT_KINDS = ("rate_limit", "server_error", "overloaded", "cut", "garbage", "slow")
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """One simulated model.
+
+    Attributes:
+        seed: Of every draw.
+        skill: Share of right answers by category; ``default`` for the others.
+        rho: Correlation of difficulty between models that share it: a hard prompt is hard for all.
+        ttft_s: Median time to the first token.
+        ttft_sigma: Spread of its logarithm.
+        gap_s: Time between tokens.
+        gap_sigma: Spread of its logarithm.
+        tokens_per_chunk: Tokens bundled into one chunk.
+        chars_per_token: Length of a token.
+        image_tokens: Prompt tokens that an image counts.
+        reasoning: See :class:`Reasoning`.
+        refuse: Share of prompts refused.
+        unparsed: Share of prompts answered beside the form asked for.
+        cache: Whether a prompt asked again reports its tokens as read from a cache.
+        capacity: See :class:`Capacity`.
+        faults: See :class:`Faults`.
+    """
+
+    seed: int = 0
+    skill: Mapping[str, float] = field(default_factory=lambda: {"default": 0.7})
+    rho: float = 0.5
+    ttft_s: float = 0.05
+    ttft_sigma: float = 0.2
+    gap_s: float = 0.005
+    gap_sigma: float = 0.0
+    tokens_per_chunk: int = 1
+    chars_per_token: int = 4
+    image_tokens: int = 256
+    reasoning: Reasoning = field(default_factory=Reasoning)
+    refuse: float = 0.0
+    unparsed: float = 0.0
+    cache: bool = False
+    capacity: Capacity = field(default_factory=Capacity)
+    faults: Faults = field(default_factory=Faults)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], where: str = "sim") -> Persona:
+        """Return the persona that a mapping describes.
+
+        Raises:
+            InputError: An unknown key or a value out of bounds, with the key's path and what would do.
+        """
+        values = _checked(cls, given, where)
+        for key, kind in (("reasoning", Reasoning), ("capacity", Capacity), ("faults", Faults)):
+            if key in values:
+                inner = f"{where}.{key}"
+                values[key] = kind(**_checked(kind, _mapping(values[key], inner), inner))
+        if "skill" in values:
+            skill = values["skill"]
+            values["skill"] = dict(skill) if isinstance(skill, Mapping) else {"default": skill}
+            for category, share in values["skill"].items():
+                _SHARE.check(share, f"{where}.skill.{category}")
+        persona = cls(**values)
+        if persona.reasoning.shown not in SHOWN:
+            raise InputError(
+                f"{where}.reasoning.shown: found {persona.reasoning.shown!r}; expected {', '.join(SHOWN)}"
+            )
+        total = sum(getattr(persona.faults, kind) for kind in FAULT_KINDS)
+        if total > 1:
+            raise InputError(
+                f"{where}.faults: the shares add up to {total:g}; lower them to a sum of at most 1"
+            )
+        return persona
+
+    def draw(self, *what: object) -> float:
+        """Return a number in (0, 1) that depends on the seed and on ``what`` alone."""
+        return _uniform(self.seed, *what)
+
+    def is_right(self, prompt: str, category: str, nth: int) -> bool:
+        """Say whether the persona answers a prompt rightly the ``nth`` time it is asked.
+
+        A Gaussian copula: the prompt's difficulty is shared by all personas, the rest is the persona's own,
+        and the share of right answers over prompts is exactly its skill.
+        """
+        skill = self.skill.get(category, self.skill.get("default", 0.7))
+        shared = _NORMAL.inv_cdf(_uniform("difficulty", prompt))
+        own = _NORMAL.inv_cdf(self.draw("own", prompt, nth))
+        latent = self.rho**0.5 * shared + (1 - self.rho) ** 0.5 * own
+        return _NORMAL.cdf(latent) < skill
+
+    def fault(self, prompt: str, nth: int) -> str | None:
+        """Return the fault that hits a prompt the ``nth`` time it is asked; None: none."""
+        drawn = self.draw("fault", prompt, nth)
+        for kind in FAULT_KINDS:
+            drawn -= getattr(self.faults, kind)
+            if drawn < 0:
+                return kind
+        return None
+
+    def first_token_s(self, prompt: str, nth: int) -> float:
+        """Return the time to the first token, lognormal around its median."""
+        if not self.ttft_sigma:
+            return self.ttft_s
+        return self.ttft_s * _lognormal(self.draw("ttft", prompt, nth), self.ttft_sigma)
+
+    def gaps_s(self, prompt: str, nth: int, count: int) -> list[float]:
+        """Return the times between ``count`` + 1 tokens."""
+        if not self.gap_sigma:
+            return [self.gap_s] * count
+        return [
+            self.gap_s * _lognormal(self.draw("gap", prompt, nth, k), self.gap_sigma) for k in range(count)
+        ]
+
+
+def _lognormal(uniform: float, sigma: float) -> float:
+    return math.exp(sigma * _NORMAL.inv_cdf(uniform))
+
+
+def _uniform(*what: object) -> float:
+    digest = hashlib.blake2b("\x1f".join(map(str, what)).encode(), digest_size=8).digest()
+    return (int.from_bytes(digest) + 0.5) / 2**64
+
+
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{where}: found {value!r}; expected a mapping")
+    return value
+
+
+class _Bounds(NamedTuple):
+    """What a number may be."""
+
+    words: str
+    least: float = 0
+    most: float = math.inf
+    whole: bool = False
+    optional: bool = False
+
+    def check(self, value: Any, where: str) -> None:
+        """Raise ``InputError`` for a value out of bounds."""
+        if value is None and self.optional:
+            return
+        # YAML's yes and no are numbers to Python.
+        kinds = (int,) if self.whole else (int, float)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, kinds)
+            or not math.isfinite(value)
+            or not self.least <= value <= self.most
+        ):
+            raise InputError(f"{where}: found {value!r}; expected {self.words}")
+
+
+_SHARE = _Bounds("a share from 0 to 1", most=1)
+_NUMBER = _Bounds("a number of at least 0")
+_COUNT = _Bounds("a whole number of at least 0", whole=True)
+_SIZE = _Bounds("a whole number of at least 1", least=1, whole=True)
+_BOUNDS: Mapping[str, _Bounds] = {
+    **dict.fromkeys(("rho", "refuse", "unparsed", *FAULT_KINDS), _SHARE),
+    **dict.fromkeys(("ttft_s", "ttft_sigma", "gap_s", "gap_sigma", "slow_s"), _NUMBER),
+    **dict.fromkeys(("image_tokens", "tokens", "streams"), _COUNT),
+    **dict.fromkeys(("tokens_per_chunk", "chars_per_token"), _SIZE),
+    "seed": _Bounds("a whole number", least=-math.inf, whole=True),
+    "queue": _Bounds("a whole number of at least 0, or nothing for no bound", whole=True, optional=True),
+    "prefill_tokens_per_s": _Bounds("a number of at least 1, or nothing for at once", least=1, optional=True),
+    "retry_after_s": _Bounds("a number of at least 0, or nothing for no header", optional=True),
+}
+
+
+def _checked(kind: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    known = [item.name for item in dataclasses.fields(kind)]
+    for key, value in given.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise InputError(f"{where}.{key}: unknown key; {hint}known keys: {', '.join(known)}")
+        if key in _BOUNDS:
+            _BOUNDS[key].check(value, f"{where}.{key}")
+    return dict(given)

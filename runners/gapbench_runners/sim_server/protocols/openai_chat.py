@@ -1,0 +1,105 @@
+"""OpenAI's Chat Completions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gapbench.values import Part
+from gapbench_runners.sim_server.protocols.protocol import (
+    Rendered,
+    created,
+    data,
+    image_of,
+    message_of,
+    reply_id,
+    text_of,
+)
+from gapbench_runners.sim_server.reply import Asked, Reply
+
+FINGERPRINT = "fp_simulated"
+# Type and code of an error, platform.openai.com/docs/guides/error-codes.
+ERRORS: Mapping[int, tuple[str, str]] = {
+    400: ("invalid_request_error", "invalid_value"),
+    401: ("invalid_request_error", "invalid_api_key"),
+    404: ("invalid_request_error", "model_not_found"),
+    429: ("requests", "rate_limit_exceeded"),
+    503: ("overloaded_error", "overloaded"),
+}
+FINISH = {"stop": "stop", "length": "length", "refusal": "content_filter"}
+
+
+def _part(given: Mapping[str, Any]) -> Part:
+    return image_of(given["image_url"]["url"]) if given["type"] == "image_url" else text_of(given["text"])
+
+
+class ChatCompletions:
+    """OpenAI's Chat Completions; reasoning stands in ``reasoning``, as vLLM sends it."""
+
+    overloaded_status = 503
+
+    def asked(self, body: Mapping[str, Any]) -> Asked:
+        """Read a request."""
+        budget = body.get("max_completion_tokens")
+        return Asked(
+            tuple(message_of(given["role"], given["content"], _part) for given in body["messages"]),
+            body.get("max_tokens") if budget is None else budget,
+            bool(body.get("stream")),
+            bool((body.get("stream_options") or {}).get("include_usage")),
+            body["model"],
+        )
+
+    def stream(self, reply: Reply, asked: Asked) -> Rendered:
+        """Open with the role, close with the finish reason, the counts where asked for, and ``[DONE]``."""
+        frame = {
+            "id": reply_id("chatcmpl", reply),
+            "object": "chat.completion.chunk",
+            "created": created(),
+            "model": asked.model,
+            "system_fingerprint": FINGERPRINT,
+        }
+
+        def event(delta: Mapping[str, Any], finish: str | None = None) -> bytes:
+            return data({**frame, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+
+        tail = event({}, FINISH[reply.finish])
+        if asked.usage_in_stream:
+            tail += data({**frame, "choices": [], "usage": _usage(reply)})
+        return Rendered(
+            event({"role": "assistant", "content": ""}),
+            (
+                *(event({"reasoning": text}) for text in reply.reasoning),
+                *(event({"content": text}) for text in reply.answer),
+            ),
+            tail + b"data: [DONE]\n\n",
+        )
+
+    def whole(self, reply: Reply, asked: Asked) -> dict[str, Any]:
+        """Return the reply unstreamed."""
+        message: dict[str, Any] = {"role": "assistant", "content": "".join(reply.answer)}
+        if reply.reasoning:
+            message["reasoning"] = "".join(reply.reasoning)
+        return {
+            "id": reply_id("chatcmpl", reply),
+            "object": "chat.completion",
+            "created": created(),
+            "model": asked.model,
+            "system_fingerprint": FINGERPRINT,
+            "choices": [{"index": 0, "message": message, "finish_reason": FINISH[reply.finish]}],
+            "usage": _usage(reply),
+        }
+
+    def error(self, status: int, message: str) -> dict[str, Any]:
+        """Return an error."""
+        kind, code = ERRORS.get(status, ("server_error", "server_error"))
+        return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+def _usage(reply: Reply) -> dict[str, Any]:
+    return {
+        "prompt_tokens": reply.input_tokens,
+        "completion_tokens": reply.output_tokens,
+        "total_tokens": reply.input_tokens + reply.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": reply.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": reply.reasoning_tokens},
+    }

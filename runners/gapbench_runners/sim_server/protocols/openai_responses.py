@@ -1,0 +1,179 @@
+"""OpenAI's Responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gapbench.values import Part
+from gapbench_runners.sim_server.protocols.openai_chat import ChatCompletions
+from gapbench_runners.sim_server.protocols.protocol import (
+    Rendered,
+    created,
+    data,
+    image_of,
+    message_of,
+    reply_id,
+    system_of,
+    text_of,
+)
+from gapbench_runners.sim_server.reply import Asked, Reply
+
+WHY = {"length": "max_output_tokens", "refusal": "content_filter"}
+
+
+def _part(given: Mapping[str, Any]) -> Part:
+    return image_of(given["image_url"]) if given["type"] == "input_image" else text_of(given["text"])
+
+
+class Responses:
+    """OpenAI's Responses."""
+
+    overloaded_status = 503
+
+    def asked(self, body: Mapping[str, Any]) -> Asked:
+        """Read a request."""
+        given = body["input"]
+        turns: list[Any] = [{"role": "user", "content": given}] if isinstance(given, str) else given
+        return Asked(
+            system_of(body.get("instructions") or "")
+            + tuple(message_of(turn["role"], turn["content"], _part) for turn in turns),
+            body.get("max_output_tokens"),
+            bool(body.get("stream")),
+            True,
+            body["model"],
+        )
+
+    def stream(self, reply: Reply, asked: Asked) -> Rendered:
+        """Open the response, its items and their parts, and close each."""
+        return _Events(reply, asked).rendered()
+
+    def whole(self, reply: Reply, asked: Asked) -> dict[str, Any]:
+        """Return the reply unstreamed."""
+        return _response(reply, asked, _status(reply))
+
+    def error(self, status: int, message: str) -> dict[str, Any]:
+        """Return an error."""
+        return ChatCompletions().error(status, message)
+
+
+class _Events:
+    """The events of one response, numbered in the order they are sent."""
+
+    def __init__(self, reply: Reply, asked: Asked) -> None:
+        self.reply = reply
+        self.asked = asked
+        self._number = 0
+
+    def rendered(self) -> Rendered:
+        reply = self.reply
+        opened = _response(reply, self.asked, "in_progress")
+        head = self._typed("response.created", response=opened)
+        head += self._typed("response.in_progress", response=opened)
+        chunks: list[bytes] = []
+        closing = b""
+        if reply.reasoning:
+            chunks, closing = self._item(0, _reasoning_item(reply), reply.reasoning)
+        if reply.answer:
+            answers, ending = self._item(
+                1 if reply.reasoning else 0, _message_item(reply, _status(reply)), reply.answer, closing
+            )
+            chunks, closing = chunks + answers, ending
+        status = _status(reply)
+        tail = closing + self._typed(f"response.{status}", response=_response(reply, self.asked, status))
+        return Rendered(head, tuple(chunks), tail)
+
+    def _item(
+        self, index: int, item: dict[str, Any], texts: tuple[str, ...], before: bytes = b""
+    ) -> tuple[list[bytes], bytes]:
+        """Return an item's chunks and the bytes that close it."""
+        summary = item["type"] == "reasoning" and "content" not in item
+        field = "summary" if summary else "content"
+        part = item[field][0]
+        words, parts = {
+            "output_text": ("output_text", "content_part"),
+            "summary_text": ("reasoning_summary_text", "reasoning_summary_part"),
+            "reasoning_text": ("reasoning_text", "content_part"),
+        }[part["type"]]
+        where = {"item_id": item["id"], "output_index": index, f"{field}_index": 0}
+        more: dict[str, Any] = {"logprobs": []} if part["type"] == "output_text" else {}
+        empty = {**item, field: [], **({"status": "in_progress"} if "status" in item else {})}
+        opening = before + self._typed("response.output_item.added", output_index=index, item=empty)
+        opening += self._typed(f"response.{parts}.added", **where, part={**part, "text": ""})
+        chunks = []
+        for text in texts:
+            chunks.append(opening + self._typed(f"response.{words}.delta", **where, delta=text, **more))
+            opening = b""
+        closing = self._typed(f"response.{words}.done", **where, text=part["text"], **more)
+        closing += self._typed(f"response.{parts}.done", **where, part=part)
+        closing += self._typed("response.output_item.done", output_index=index, item=item)
+        return chunks, closing
+
+    def _typed(self, kind: str, **rest: Any) -> bytes:
+        event = data({"type": kind, "sequence_number": self._number, **rest}, kind)
+        self._number += 1
+        return event
+
+
+def _status(reply: Reply) -> str:
+    return "incomplete" if reply.finish in WHY else "completed"
+
+
+def _reasoning_item(reply: Reply) -> dict[str, Any]:
+    text = "".join(reply.reasoning)
+    item: dict[str, Any] = {"id": reply_id("rs", reply), "type": "reasoning", "summary": []}
+    if reply.shown == "summary":
+        item["summary"] = [{"type": "summary_text", "text": text}]
+    else:
+        item["content"] = [{"type": "reasoning_text", "text": text}]
+    return item
+
+
+def _message_item(reply: Reply, status: str) -> dict[str, Any]:
+    return {
+        "id": reply_id("msg", reply),
+        "type": "message",
+        "role": "assistant",
+        "status": status,
+        "content": [
+            {"type": "output_text", "text": "".join(reply.answer), "annotations": [], "logprobs": []}
+        ],
+    }
+
+
+def _response(reply: Reply, asked: Asked, status: str) -> dict[str, Any]:
+    ended = status != "in_progress"
+    output = []
+    if ended and reply.reasoning:
+        output.append(_reasoning_item(reply))
+    if ended and reply.answer:
+        output.append(_message_item(reply, status))
+    return {
+        "id": reply_id("resp", reply),
+        "object": "response",
+        "created_at": created(),
+        "model": asked.model,
+        "status": status,
+        "error": None,
+        "incomplete_details": {"reason": WHY[reply.finish]} if status == "incomplete" else None,
+        "instructions": None,
+        "max_output_tokens": asked.max_tokens,
+        "metadata": {},
+        "output": output,
+        "parallel_tool_calls": True,
+        "temperature": None,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": None,
+        "usage": _usage(reply) if ended else None,
+    }
+
+
+def _usage(reply: Reply) -> dict[str, Any]:
+    return {
+        "input_tokens": reply.input_tokens,
+        "input_tokens_details": {"cached_tokens": reply.cached_tokens},
+        "output_tokens": reply.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": reply.reasoning_tokens},
+        "total_tokens": reply.input_tokens + reply.output_tokens,
+    }

@@ -1,0 +1,1 @@
+"""What the vendors' runners share."""

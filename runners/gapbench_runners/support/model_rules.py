@@ -1,0 +1,134 @@
+"""What each model takes, read from ``rules.json``: which parameters, under which names, with what reasoning setting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from gapbench.values import Disclosure, Params
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one family of models is asked.
+
+    Attributes:
+        model: Glob over the provider's model name.
+        max_tokens: The body's name for the token budget.
+        drop: Parameters that the provider refuses.
+        reasoning: The form of the reasoning setting: ``none``, ``effort``, ``adaptive``, ``budget``, ``level``
+            or ``template``.
+        efforts: Words that the setting takes, from least to most.
+        budgets: Tokens for each word, where the setting is a budget.
+        disclosure: How much of its reasoning the provider shows.
+        why: Reason for what is dropped, for the user.
+        source: Where this was learnt.
+    """
+
+    model: str
+    max_tokens: str
+    drop: tuple[str, ...]
+    reasoning: str
+    efforts: tuple[str, ...]
+    disclosure: Disclosure
+    why: str
+    source: str
+    budgets: Mapping[str, int] = field(default_factory=dict)
+
+
+@lru_cache
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(
+        files("gapbench_runners.support").joinpath("model_rules.json").read_text(encoding="utf-8")
+    )
+    return document
+
+
+@lru_cache
+def rule_for(runner: str, model: str, *, own: bool) -> Rule:
+    """Return the first rule that matches.
+
+    Args:
+        runner: The runner's name.
+        model: What the provider calls the model; a path's last part counts.
+        own: Whether the address is the vendor's own.
+    """
+    name = model.rsplit("/", 1)[-1]
+    entry = next(
+        rule
+        for rule in _document()["rules"]
+        if rule["runner"] == runner and rule["own"] in {None, own} and fnmatchcase(name, rule["model"])
+    )
+    return Rule(
+        model=entry["model"],
+        max_tokens=entry.get("max_tokens", "max_tokens"),
+        drop=tuple(entry["drop"]),
+        reasoning=entry["reasoning"],
+        efforts=tuple(entry.get("efforts", ())),
+        disclosure=entry["disclosure"],
+        why=entry["why"],
+        source=entry["source"],
+        budgets=entry.get("budgets", _document()["anthropic_budgets"]),
+    )
+
+
+def default_max_tokens() -> int:
+    """Return the budget sent to Anthropic, which requires one, where the suite gives none."""
+    return int(_document()["anthropic_max_tokens"])
+
+
+class Asked:
+    """A request's parameters under one rule: what is left to send, and what was changed on the way."""
+
+    def __init__(self, params: Params, rule: Rule) -> None:
+        """Drop what the rule drops."""
+        self.rule = rule
+        self.changes: list[str] = []
+        self.max_tokens = params.max_tokens
+        self.temperature = self._unless_dropped("temperature", params.temperature)
+        self.top_p = self._unless_dropped("top_p", params.top_p)
+        self.stop = self._unless_dropped("stop", list(params.stop) or None)
+        self.seed = self._unless_dropped("seed", params.seed)
+        self.reasoning = params.reasoning
+        self.extra = dict(params.extra)
+
+    def _unless_dropped(self, name: str, value: Any) -> Any:
+        if value is not None and name in self.rule.drop:
+            self.changes.append(f"{name} dropped: {self.rule.why}")
+            return None
+        return value
+
+    def unsupported(self, name: str, value: Any, why: str) -> None:
+        """Note a parameter that this API has no place for."""
+        if value is not None:
+            self.changes.append(f"{name} dropped: {why}")
+
+    def effort(self) -> str | None:
+        """Return the reasoning setting as one of the rule's words, the nearest one there is."""
+        asked = self.reasoning
+        if asked is None:
+            return None
+        if isinstance(asked, int):
+            word = next((name for name, tokens in self.rule.budgets.items() if asked <= tokens), "high")
+        else:
+            word = str(asked)
+        efforts = self.rule.efforts
+        near = {"off": "none", "max": "xhigh"}.get(word, word)
+        chosen = next((candidate for candidate in (word, near) if candidate in efforts), None)
+        if chosen is None:
+            chosen = efforts[0] if word in {"off", "minimal"} else efforts[-1]
+        if chosen not in {asked, near}:
+            self.changes.append(f"reasoning {asked} sent as {chosen}: the model takes {', '.join(efforts)}")
+        return chosen
+
+    def budget(self) -> int | None:
+        """Return the reasoning setting in tokens; 0 for off."""
+        asked = self.reasoning
+        if asked is None or isinstance(asked, int):
+            return asked
+        return self.rule.budgets.get(str(asked), 0)

@@ -1,0 +1,48 @@
+"""What the readers of the four protocols share: an event's JSON, and the failures that a stream may hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from gapbench import transport
+from gapbench.errors import RunnerError
+
+
+def decoded(data: bytes) -> dict[str, Any]:
+    """Return an event's JSON object.
+
+    Raises:
+        RunnerError: ``garbage`` when it is none.
+    """
+    try:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError as exc:
+        raise RunnerError("garbage", f"an event is not JSON: {_start(data)!r}") from exc
+    if not isinstance(body, dict):
+        raise RunnerError("garbage", f"an event is no JSON object: {_start(data)!r}")
+    return body
+
+
+def error_event(error: Any) -> RunnerError:
+    """Return the failure for an error sent within a stream; its words decide the kind."""
+    said = str(error.get("message") or error) if isinstance(error, dict) else str(error)
+    marks = f"{error.get('type')} {error.get('code')}".lower() if isinstance(error, dict) else ""
+    said = transport.shortened(said)
+    if "overloaded" in marks or "unavailable" in marks:
+        return RunnerError("overloaded", said)
+    if "insufficient_quota" in marks or "billing_error" in marks:
+        return RunnerError("quota", said)
+    if "rate_limit" in marks or "429" in marks or "exhausted" in marks:
+        return RunnerError("rate_limit", said)
+    return RunnerError("server", said)
+
+
+def _start(data: bytes) -> str:
+    return transport.shortened(data[:4_000].decode("utf-8", "replace"))[:80]
+
+
+def doubled(mark: str) -> RunnerError:
+    """Return the failure of a stream that came twice: its text is no answer of the model's."""
+    return RunnerError("garbage", f"the stream has {mark} twice: a proxy repeated its chunks")

@@ -1,0 +1,1 @@
+"""The vLLM runner: an owned or attached server, or the engine in process."""

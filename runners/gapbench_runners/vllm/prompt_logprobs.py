@@ -1,0 +1,183 @@
+"""Log-probabilities of a given text from a server with ``/v1/completions`` and ``/tokenize``, such as vLLM.
+
+The text is sent as token ids with ``echo`` and ``logprobs``, as lm-eval's own ``local-completions`` model sends
+it: what is weighed is then the very tokens that the context leaves over. Borders and prefix follow
+``lm_eval.api.model.TemplateLM._encode_pair`` and ``loglikelihood`` (0.4.13), so that the sums agree to the last digit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from gapbench import transport
+from gapbench.errors import RunnerError
+from gapbench.values import Call, Chunk, Likelihood, Request
+from gapbench_runners.openai import OpenAIRunner, _failure, chat_usage
+from gapbench_runners.support.stream_errors import decoded, error_event
+from gapbench_runners.vllm.http_get import fetched
+
+TOKENIZE_S = 30.0
+# One token is generated, since some servers refuse to generate none; it is left out of the sum.
+SENT: dict[str, Any] = {"max_tokens": 1, "temperature": 0, "logprobs": 1, "echo": True}
+
+
+class CompletionsRunner(OpenAIRunner):
+    """Chat Completions for what is asked, Completions for what is weighed."""
+
+    def prepare(self, request: Request) -> Call:
+        """Return the request's body; of a text to be weighed its context and continuation."""
+        if not request.likelihood:
+            return super().prepare(request)
+        *before, last = request.messages
+        context = "".join(message.text for message in before) if before else None
+        changes = ("generation parameters dropped: nothing is generated",) if request.params.as_json() else ()
+        return Call({"context": context, "continuation": last.text}, SENT, changes)
+
+    async def stream(self, call: Call) -> AsyncIterator[Chunk]:
+        """Send the call and yield the reply as it comes; a weighed text's is one chunk."""
+        if "continuation" not in call.body:
+            async for chunk in super().stream(call):
+                yield chunk
+            return
+        assert self._client is not None, "open comes before stream"
+        before, weighed = await asyncio.to_thread(
+            self._tokens, call.body["context"], call.body["continuation"]
+        )
+        try:
+            await self._client.completions.create(
+                model=self.model.name,
+                prompt=[*before, *weighed],
+                stream=True,
+                stream_options={"include_usage": True},
+                **SENT,
+            )
+        except Exception as exc:
+            raise _failure(exc, self._key) from exc
+        logprobs: list[float | None] = []
+        tops: list[dict[str, float] | None] = []
+        last = Chunk()
+        done = False
+        async for received_s, _, data in transport.tape().events():
+            if data == b"[DONE]":
+                done = True
+                continue
+            body = decoded(data)
+            if body.get("error"):
+                raise error_event(body["error"])
+            for choice in body.get("choices") or ():
+                found = choice.get("logprobs") or {}
+                logprobs += found.get("token_logprobs") or []
+                tops += found.get("top_logprobs") or []
+            last = Chunk(
+                received_s=received_s,
+                usage=chat_usage(body["usage"]) if body.get("usage") else last.usage,
+                model_served=body.get("model"),
+                response_id=body.get("id"),
+                system_fingerprint=body.get("system_fingerprint"),
+            )
+        if not done:
+            raise RunnerError("cut_stream", "the stream ended without [DONE]")
+        found_all = _summed(logprobs, tops, len(before), len(before) + len(weighed))
+        yield Chunk(
+            found_all.as_answer(),
+            received_s=last.received_s,
+            finish_reason="stop",
+            usage=last.usage,
+            model_served=last.model_served,
+            response_id=last.response_id,
+            system_fingerprint=last.system_fingerprint,
+        )
+
+    def _tokens(self, context: str | None, continuation: str) -> tuple[list[int], list[int]]:
+        """Return the tokens before the weighed ones, and these."""
+        if not context:
+            tokens = self._encode(continuation)
+            prefix = self._prefix()
+            if context is not None and tokens[:1] == [prefix]:
+                return tokens[:1], tokens[1:]
+            return [prefix], tokens
+        bare = context.rstrip()
+        whole = self._encode(context + continuation)
+        before = self._encode(bare)
+        return whole[: len(before)], whole[len(before) :]
+
+    def _encode(self, text: str) -> list[int]:
+        return _tokenized(self.base_url, self._key, self.model.name, text)
+
+    def _prefix(self) -> int:
+        """Return the token that stands before a text without context: the first, or the end of text."""
+        info = _asked(_root(self.base_url) + "/tokenizer_info", self._key, None)
+        named = info.get("bos_token") or info.get("eos_token")
+        if not named:
+            raise RunnerError(
+                "bad_request", f"{self.base_url}: the tokenizer names no token to begin a text with"
+            )
+        first = self._encode(str(named))[:1]
+        if not first:
+            raise RunnerError("garbage", f"{self.base_url}: {str(named)[:80]!r} is no token")
+        return first[0]
+
+
+def _summed(
+    logprobs: list[float | None], tops: list[dict[str, float] | None], start: int, end: int
+) -> Likelihood:
+    """Return the sum over the tokens from ``start`` to ``end``.
+
+    Raises:
+        RunnerError: ``garbage`` when the server left log-probabilities out.
+    """
+    weighed, best = logprobs[start:end], tops[start:end]
+    if len(weighed) < end - start or len(best) < end - start or None in weighed:
+        raise RunnerError(
+            "garbage", "the server did not give the prompt's log-probabilities (echo with logprobs)"
+        )
+    known = [value for value in weighed if value is not None]
+    greedy = all(top and value == max(top.values()) for value, top in zip(known, best, strict=True))
+    return Likelihood(float(sum(known)), greedy)
+
+
+def _root(base_url: str) -> str:
+    return base_url.rstrip("/").removesuffix("/v1")
+
+
+@lru_cache(maxsize=4096)
+def _tokenized(base_url: str, key: str | None, model: str, text: str) -> list[int]:
+    """Return a text's tokens; the choices of one question share their context."""
+    body = {"model": model, "prompt": text, "add_special_tokens": False}
+    tokens = _asked(_root(base_url) + "/tokenize", key, body).get("tokens")
+    if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
+        raise RunnerError("garbage", "the reply of /tokenize holds no tokens")
+    return tokens
+
+
+def _asked(url: str, key: str | None, body: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the JSON object of a plain request.
+
+    Raises:
+        RunnerError: The server does not have the route, or fails.
+    """
+    request = urllib.request.Request(  # noqa: S310 - the suite's own address
+        url,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {}),
+    )
+    try:
+        found = orjson.loads(fetched(request, TOKENIZE_S))
+    except urllib.error.HTTPError as exc:
+        said = f"{url}: HTTP {exc.code}; log-probabilities need vLLM's /tokenize"
+        if url.endswith("tokenizer_info"):
+            said += ", and a text without context vLLM's --enable-tokenizer-info-endpoint"
+        raise RunnerError("not_found" if exc.code == 404 else "server", said, http_status=exc.code) from exc
+    except orjson.JSONDecodeError as exc:
+        raise RunnerError("garbage", f"{url}: no JSON") from exc
+    except OSError as exc:
+        raise transport.transport_failure(exc) from exc
+    return found if isinstance(found, dict) else {}

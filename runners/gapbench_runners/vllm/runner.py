@@ -1,0 +1,287 @@
+"""vLLM: attach to a running server, own one, or run the engine in this process.
+
+Which it is stands in the suite: ``base_url`` attaches; ``serve`` starts, health-checks, owns and stops a
+``vllm serve``; ``engine`` runs the engine here, for batch throughput. The first two speak through the OpenAI
+client; everything beside the requests (readiness, version, ``/metrics``) is asked over plain HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gapbench.errors import InputError, SetupError
+from gapbench.values import Call, Chunk, Model, Request, Session
+from gapbench_runners.support.server_process import OwnedProcess
+from gapbench_runners.vllm.http_get import fetched
+from gapbench_runners.vllm.in_process_engine import InProcessEngine
+from gapbench_runners.vllm.ports import answered_by, free_port, is_free
+from gapbench_runners.vllm.prompt_logprobs import CompletionsRunner
+
+DEFAULT_URL = "http://127.0.0.1:8000/v1"
+READY_WAIT_S = 600.0
+POLL_S = 0.25
+SERVE_KEYS = {"gpus", "args", "env", "port", "ready_timeout_s", "python", "command"}
+# Counters and gauges that explain a cell: cache hits, preemptions, queueing, and the server's own token counts.
+COUNTERS = (
+    "vllm:prompt_tokens_total",
+    "vllm:prompt_tokens_cached_total",
+    "vllm:generation_tokens_total",
+    "vllm:prefix_cache_queries_total",
+    "vllm:prefix_cache_hits_total",
+    "vllm:mm_cache_queries_total",
+    "vllm:mm_cache_hits_total",
+    "vllm:num_preemptions_total",
+    "vllm:num_requests_running",
+    "vllm:num_requests_waiting",
+    "vllm:kv_cache_usage_perc",
+    "vllm:request_success_total",
+    "vllm:admission_rejections_total",
+    "vllm:request_queue_time_seconds_sum",
+    "vllm:request_queue_time_seconds_count",
+    "vllm:time_to_first_token_seconds_sum",
+    "vllm:time_to_first_token_seconds_count",
+)
+
+
+class VllmRunner:
+    """A model on vLLM."""
+
+    simulated = False
+
+    def __init__(self, model: Model) -> None:
+        """Check which of the three forms is meant; nothing is started."""
+        self.model = model
+        self.serve: Mapping[str, Any] | None = model.options.get("serve")
+        engine = model.options.get("engine")
+        if sum(given is not None for given in (self.serve, engine, model.base_url)) > 1:
+            raise InputError(
+                "give one of base_url (attach), serve (own a server) and engine (in this process)"
+            )
+        if self.serve is not None:
+            self._check_serve(self.serve)
+        self._engine = InProcessEngine(model, engine) if engine is not None else None
+        url = model.base_url or os.environ.get("VLLM_BASE_URL") or DEFAULT_URL
+        self._asked = replace(model, name=_served_name(self.serve) or model.name)
+        self._client = CompletionsRunner(replace(self._asked, base_url=url))
+        self.metered = self._client.metered and self.serve is None and self._engine is None
+        self.weighs_prompts = self._engine is None
+        self._server: OwnedProcess | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go: the suite's address, the environment's, or that of the server that was started."""
+        return self._client.base_url
+
+    @staticmethod
+    def _check_serve(serve: Mapping[str, Any]) -> None:
+        for key in serve:
+            if key not in SERVE_KEYS:
+                raise InputError(f"serve.{key}: unknown key; known keys: {', '.join(sorted(SERVE_KEYS))}")
+        args = serve.get("args", [])
+        if not isinstance(args, list) or not all(isinstance(arg, (str, int, float)) for arg in args):
+            raise InputError(f'serve.args: found {args!r}; expected a list such as [--max-model-len, "8192"]')
+        port = serve.get("port", 1)
+        if not isinstance(port, int) or not 1 <= port <= 65_535:
+            raise InputError(f"serve.port: found {port!r}; expected a whole number from 1 to 65535")
+
+    def missing(self) -> str | None:
+        """Return what is missing before a call can be made; None: nothing."""
+        if self._engine is not None:
+            return self._engine.missing()
+        if self.serve is not None:
+            return (
+                None
+                if self._command(0)
+                else "vllm is not installed; pip install 'gapbench[vllm]', or name its python with serve.python"
+            )
+        return self._client.missing()
+
+    def endpoint(self) -> str | None:
+        """Return the address of a server that others started. None: it is started here, or runs in this process."""
+        return self._client.base_url if self.serve is None and self._engine is None else None
+
+    def attached(self) -> Model | None:
+        """Return the model as another process reaches the server. None: the engine runs in this process."""
+        if self._engine is not None:
+            return None
+        options = {key: value for key, value in self.model.options.items() if key != "serve"}
+        key_env = None if self.serve is not None else self.model.key_env
+        return replace(self._asked, base_url=self._client.base_url, options=options, key_env=key_env)
+
+    def prepare(self, request: Request) -> Call:
+        """Return the request's body; the same for an attached and an owned server."""
+        return self._engine.prepare(request) if self._engine else self._client.prepare(request)
+
+    async def open(self, session: Session) -> None:
+        """Find the server, start it, or load the engine. Raises ``SetupError``."""
+        if self._engine is not None:
+            await self._engine.open(session)
+            return
+        if self.serve is not None:
+            url = await self._start(self.serve, session)
+            self._client = CompletionsRunner(replace(self._asked, base_url=url, key_env=None))
+        await self._client.open(session)
+
+    async def _start(self, serve: Mapping[str, Any], session: Session) -> str:
+        """Start ``vllm serve`` and return its address once it answers.
+
+        Raises:
+            SetupError: It is not installed, its port is taken, it ended, or it was not ready in time.
+        """
+        port = int(serve.get("port") or free_port())
+        if not is_free(port):
+            raise SetupError(
+                f"serve.port: something listens on 127.0.0.1:{port} already, and would be measured instead; "
+                "stop it, attach to it with base_url, or leave port out for one that is free"
+            )
+        command = self._command(port)
+        if not command:
+            raise SetupError(self.missing() or "vllm cannot be started")
+        environment = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+        environment |= {str(key): str(value) for key, value in serve.get("env", {}).items()}
+        log = session.log_dir / "vllm.log"
+        log.unlink(missing_ok=True)
+        self._server = OwnedProcess(command, log, environment, kept=True)
+        await self._server.start()
+        group = self._server.pid or 0
+        began_s, limit_s = time.monotonic(), float(serve.get("ready_timeout_s", READY_WAIT_S))
+        said_s = began_s
+        root = f"http://127.0.0.1:{port}"
+        while True:
+            waited_s = time.monotonic() - began_s
+            if self._server.ended() is not None or waited_s > limit_s:
+                failure = self._server.failure(f"was not ready within {limit_s:g} s")
+                await self._server.stop()
+                raise failure
+            if await asyncio.to_thread(_healthy, root) and self._server.ended() is None:
+                # A command of the user's own may start the server elsewhere, such as in a container.
+                if "command" not in serve and not answered_by(port, group):
+                    await self._server.stop()
+                    raise SetupError(
+                        f"127.0.0.1:{port} is answered by another process than the vLLM started here; "
+                        "stop it, or leave serve.port out for a port that is free"
+                    )
+                session.tell(f"{self.model.id}: vLLM is ready after {waited_s:.0f} s")
+                return f"{root}/v1"
+            if time.monotonic() - said_s > 15:
+                said_s = time.monotonic()
+                session.tell(f"{self.model.id}: starting vLLM, {waited_s:.0f} s (log: {log})")
+            await asyncio.sleep(POLL_S)
+
+    def _command(self, port: int) -> list[str]:
+        """Return the command that starts the server; [] where vLLM is not installed."""
+        serve = self.serve or {}
+        if serve.get("command"):
+            start = [str(part) for part in serve["command"]]
+        elif serve.get("python"):
+            start = [str(Path(serve["python"])), "-m", "vllm.entrypoints.openai.api_server", "--model"]
+            if not Path(serve["python"]).exists():
+                return []
+        else:
+            beside = Path(sys.executable).with_name("vllm")
+            program = str(beside) if beside.exists() else shutil.which("vllm")
+            if program is None:
+                return []
+            start = [program, "serve"]
+        gpus = int(serve.get("gpus", 1))
+        parallel = ["--tensor-parallel-size", str(gpus)] if gpus > 1 else []
+        given = [str(arg) for arg in serve.get("args", [])]
+        return [*start, self.model.name, "--host", "127.0.0.1", "--port", str(port), *parallel, *given]
+
+    def stream(self, call: Call) -> AsyncIterator[Chunk]:
+        """Send the call."""
+        return self._engine.stream(call) if self._engine else self._client.stream(call)
+
+    async def facts(self) -> Mapping[str, Any]:
+        """Return version, model, arguments, dtype, GPU names and driver, as far as they are told."""
+        if self._engine is not None:
+            return await self._engine.facts()
+        root = self._client.base_url.removesuffix("/").removesuffix("/v1")
+        version = (await asyncio.to_thread(_json_or_none, f"{root}/version") or {}).get("version")
+        models = (await asyncio.to_thread(_json_or_none, f"{root}/v1/models") or {}).get("data")
+        listed = [entry for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []
+        first = listed[0] if listed else {}
+        owned = {"command": self._server.command, "pid": self._server.pid} if self._server else None
+        return {
+            **await self._client.facts(),
+            "vllm": version,
+            "served": [entry.get("id") for entry in listed],
+            "max_model_len": first.get("max_model_len"),
+            "root": first.get("root"),
+            "owned": owned,
+            "cache_config": _labels(await self._metrics_text(), "vllm:cache_config_info"),
+        }
+
+    async def counters(self) -> Mapping[str, float] | None:
+        """Return the server's counters, summed over their labels. None: it shows none."""
+        if self._engine is not None:
+            return await self._engine.counters()
+        totals: dict[str, float] = {}
+        for line in (await self._metrics_text()).splitlines():
+            name = line.partition("{")[0].partition(" ")[0]
+            if name in COUNTERS:
+                # What stands there is the server's word: a line that is no metric counts nothing.
+                with contextlib.suppress(ValueError):
+                    totals[name] = totals.get(name, 0.0) + float(line.rpartition(" ")[2])
+        return totals or None
+
+    async def _metrics_text(self) -> str:
+        root = self._client.base_url.removesuffix("/").removesuffix("/v1")
+        return await asyncio.to_thread(_text_or_nothing, f"{root}/metrics")
+
+    async def close(self) -> None:
+        """Close the client; stop an owned server and wait until its memory is free again."""
+        if self._engine is not None:
+            await self._engine.close()
+        await self._client.close()
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
+
+
+def _served_name(serve: Mapping[str, Any] | None) -> str | None:
+    """Return the name that an owned server is told to answer to; None: the model's own."""
+    args = [str(arg) for arg in (serve or {}).get("args", [])]
+    return args[args.index("--served-model-name") + 1] if "--served-model-name" in args[:-1] else None
+
+
+def _healthy(root: str) -> bool:
+    try:
+        fetched(f"{root}/health", 2.0)
+    except OSError:
+        return False
+    return True
+
+
+def _text_or_nothing(url: str) -> str:
+    try:
+        return fetched(url, 5.0).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _json_or_none(url: str) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(_text_or_nothing(url))
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _labels(metrics: str, name: str) -> dict[str, str]:
+    """Return the labels of an info metric: vLLM tells its cache settings that way."""
+    line = next((line for line in metrics.splitlines() if line.startswith(name + "{")), "")
+    inside = line.partition("{")[2].rpartition("}")[0]
+    pairs = (pair.partition("=") for pair in inside.split('",'))
+    return {key.strip(): value.strip().strip('"') for key, _, value in pairs if key.strip()}
