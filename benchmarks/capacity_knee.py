@@ -27,8 +27,8 @@ import numpy as np
 from gapbench.analysis.economics.break_even import break_even
 from gapbench.analysis.economics.measured_inputs import measured_throughput
 from gapbench.analysis.economics.scenario import self_usd_per_month
-from gapbench.analysis.economics.scenario_inputs import scenario
-from gapbench.analysis.frames import read
+from gapbench.analysis.economics.scenario_inputs import build_scenario
+from gapbench.analysis.frames import load_runs
 from gapbench.suite.tco_fields import DemandDocument, LegDocument, TcoDocument
 from gapbench.values.slo import Slo
 
@@ -87,15 +87,15 @@ def main() -> None:
     parser.add_argument("--out", default="benchmarks/results/capacity_knee.json", help="-: print only")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        runs = read([swept(Path(folder), options.duration_s)])
+        runs = load_runs([swept(Path(folder), options.duration_s)])
         found = measured_throughput(runs, Slo(response_s=1.2, attainment=0.95))
     block = TcoDocument(
         closed=LegDocument(input_usd_per_mtok=PRICE_USD_PER_MTOK, output_usd_per_mtok=PRICE_USD_PER_MTOK),
         demand=DemandDocument(shape="flat"), availability_target=0, gpus=2, usd_per_gpu_hour=2.95,
     )  # fmt: skip
-    asked = scenario(block, at=date(2026, 11, 24), throughput=found)
+    asked = build_scenario(block, at=date(2026, 11, 24), throughput=found)
     crossing = break_even(asked, "closed", 1e5)
-    fixed_usd = float(self_usd_per_month(asked, asked.point, np.array([1.0]))[0][0])
+    fixed_usd = float(self_usd_per_month(asked, asked.point_values, np.array([1.0]))[0][0])
     closed_form_mtok = fixed_usd / PRICE_USD_PER_MTOK
     first = None if crossing is None else crossing.first_mtok
     knee_error = found.requests_per_s / KNEE_RPS - 1

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mutation import Mutant, drawn, python_mutants, sql_mutants
-from gapbench.scoring import Scorer, make
-from gapbench.suite.tasks.loader import builtin_tasks, find_builtin, load_task, read_task
+from gapbench.scoring import Scorer, make_scorer
+from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Sample, Score
 
@@ -54,7 +54,7 @@ def coding_tasks() -> list[Task]:
     tasks = []
     for name in builtin_tasks():
         if name.startswith("coding/"):
-            document, source = read_task(find_builtin(name))
+            document, source = read_task(find_builtin_task(name))
             tasks.append(load_task(document, source, None))
     return tasks
 
@@ -101,8 +101,8 @@ def chosen(sample: Sample, same: Mapping[str, str], count: int | None) -> list[M
 def examine(task: Task, sample: Sample, same: Mapping[str, str], count: int | None = MUTANTS) -> Finding:
     """Run the reference and mutants of one problem."""
     assert task.scorer_name is not None
-    whole: Scorer = make(task.scorer_name, task.scorer_options)
-    hasty = make(task.scorer_name, {**task.scorer_options, "timeout_s": MUTANT_TIMEOUT_S})
+    whole: Scorer = make_scorer(task.scorer_name, task.scorer_options)
+    hasty = make_scorer(task.scorer_name, {**task.scorer_options, "timeout_s": MUTANT_TIMEOUT_S})
     reference = whole(sample.reference or "", sample)
     tried = chosen(sample, same, count)
     survivors = [mutant.label for mutant in tried if hasty(mutant.code, sample).outcome == "correct"]

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from gapbench.stats import equivalent, paired_difference
+from gapbench.stats import is_equivalent, paired_difference
 
 MARGIN = 0.05
 RESAMPLES = 1_000
@@ -136,7 +136,7 @@ def trial(setting: Setting, seed: int, trials: int) -> dict[str, Any]:
         found = paired_difference(first, second, clusters, resamples=RESAMPLES, seed=seed + number)
         held += found.low <= truth <= found.high
         ahead += found.p_value < 0.05
-        same += equivalent(found, MARGIN)
+        same += is_equivalent(found, MARGIN)
     result: dict[str, Any] = {**asdict(setting), "trials": trials, "coverage": held / trials}
     if truth == 0:
         result["false_ahead"] = ahead / trials

@@ -30,8 +30,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from gapbench.store import attempts_of, left_waiting, read_attempts, read_manifest, runs_in  # noqa: E402 - after the path
-from gapbench.store.verify import verify  # noqa: E402 - after the path
+from gapbench.store import read_attempt_values, read_attempts, read_manifest, read_pending_answers, runs_in  # noqa: E402 - after the path
+from gapbench.store.verify import verify_run  # noqa: E402 - after the path
 
 ROW_BYTES = 2_200
 """Of a journal, about."""
@@ -127,10 +127,10 @@ def main(requests: int, kills: int, seed: int, scorer: str) -> dict[str, Any]:
             if done:
                 break
             if runs:
-                unreadable += sum(row.kind == "damage" for row in verify(runs[0]))
+                unreadable += sum(row.kind == "damage" for row in verify_run(runs[0]))
                 counts = asked(runs[0])
                 rows = read_attempts(runs, ["prompt_sha256", "final"])
-                left = left_waiting(runs[0], attempts_of(runs[0]))
+                left = read_pending_answers(runs[0], read_attempt_values(runs[0]))
                 waited = max(waited, len(left))
                 for prompt in (
                     *rows.loc[rows["final"], "prompt_sha256"],
@@ -162,7 +162,7 @@ def main(requests: int, kills: int, seed: int, scorer: str) -> dict[str, Any]:
             "asked_in_all": sum(counts.values()),
             "most_answers_that_waited_at_a_kill": waited,
             "unreadable_parts": unreadable,
-            "findings_at_the_end": [f"{row.file}: {row.said}" for row in verify(run)],
+            "findings_at_the_end": [f"{row.file}: {row.said}" for row in verify_run(run)],
             "wall_s": round(time.monotonic() - began, 1),
         }
 

@@ -18,22 +18,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gapbench.commands.event_loop import on_loop
+from gapbench.commands.event_loop import run_on_event_loop
 from gapbench.execution.calibration import (
-    FIGURES,
-    FIRST_S,
-    FIRST_SIGMA,
+    FIRST_TOKEN_S,
+    FIRST_TOKEN_SIGMA,
     GAP_S,
-    STREAM_S,
-    TOKENS,
+    MEAN_REPLY_S,
+    METRICS,
+    REPLY_TOKENS,
     WARMUP_S,
     Calibration,
-    Error,
+    MetricDeviation,
     calibrate,
-    errors_of,
+    measure_deviations,
 )
 from gapbench.store import read_attempts
-from gapbench.store.provenance import machine
+from gapbench.store.provenance import machine_info
 
 
 def median_level(found: list[Calibration], place: int) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def median_level(found: list[Calibration], place: int) -> dict[str, Any]:
         "cpu_cores": round(statistics.median(level.cpu_cores for level in levels), 3),
         "server_late": round(statistics.median(level.server_late for level in levels), 4),
     }
-    for figure, name in enumerate(FIGURES):
+    for figure, name in enumerate(METRICS):
         for share in ("p50", "p99"):
             each = [getattr(level.errors[figure], share) for level in levels]
             row[f"{name}_{share}_error"] = round(statistics.median(each), 5)
@@ -54,19 +54,21 @@ def median_level(found: list[Calibration], place: int) -> dict[str, Any]:
     return row
 
 
-def independent(streams: int, duration_s: float, seed: int) -> tuple[Error, ...]:
+def independent(streams: int, duration_s: float, seed: int) -> tuple[MetricDeviation, ...]:
     """Return the errors of one level against the C server."""
     from truth import ran, served, suite  # noqa: PLC0415 - wants a C compiler
 
-    rate = streams / STREAM_S
+    rate = streams / MEAN_REPLY_S
     load = {"rate_rps": rate, "duration_s": duration_s, "warmup_s": WARMUP_S, "salt": False}
     with tempfile.TemporaryDirectory() as folder:
-        with served("openai", TOKENS, FIRST_S * 1e3, FIRST_SIGMA, GAP_S * 1e3, seed) as server:
+        with served(
+            "openai", REPLY_TOKENS, FIRST_TOKEN_S * 1e3, FIRST_TOKEN_SIGMA, GAP_S * 1e3, seed
+        ) as server:
             samples = int(rate * duration_s * 1.5) + 60
             done = ran(suite(Path(folder), server.url, "openai", samples, load))
         rows = read_attempts([done.run])
     rows = rows[(rows["phase"] == "measure") & (rows["outcome"] != "infra") & (rows["repeat"] == 0)]
-    return errors_of(rows, [server.replies[int(sample_id)] for sample_id in rows["sample_id"]])
+    return measure_deviations(rows, [server.replies[int(sample_id)] for sample_id in rows["sample_id"]])
 
 
 def agreement(levels: list[dict[str, Any]], duration_s: float, times: int) -> list[dict[str, Any]]:
@@ -75,7 +77,7 @@ def agreement(levels: list[dict[str, Any]], duration_s: float, times: int) -> li
     for level in levels:
         each = [independent(level["streams"], duration_s, seed) for seed in range(times)]
         row: dict[str, Any] = {"streams": level["streams"]}
-        for place, name in enumerate(FIGURES):
+        for place, name in enumerate(METRICS):
             for share in ("p50", "p99"):
                 error = statistics.median(getattr(errors[place], share) for errors in each)
                 row[f"{name}_{share}_error"] = round(error, 5)
@@ -97,7 +99,7 @@ def main() -> None:
     parser.add_argument("--out", default=str(Path(__file__).parent / "results" / "load_calibrate.json"))
     options = parser.parse_args()
     streams = [int(part) for part in options.levels.split(",")]
-    found = [on_loop(calibrate(streams, duration_s=options.duration)) for _ in range(options.times)]
+    found = [run_on_event_loop(calibrate(streams, duration_s=options.duration)) for _ in range(options.times)]
     levels = [median_level(found, place) for place in range(max(len(one.levels) for one in found))]
     held = agreement(levels, options.duration, options.times) if options.independent else None
     result = {
@@ -107,7 +109,7 @@ def main() -> None:
         "bound_by_server": [one.is_bound_by_server for one in found],
         "duration_s": options.duration,
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
+        "machine": machine_info(),
     }
     text = json.dumps(result, indent=1) + "\n"
     print(text, end="")

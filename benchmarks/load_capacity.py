@@ -26,13 +26,13 @@ from typing import Any
 
 from gapbench import runner as runners
 from gapbench.analysis.performance.capacity import capacity
-from gapbench.execution.limits.retry import Retries
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.run import Settings, run
+from gapbench.execution.limits.retry import RetryPolicy
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunWriter
-from gapbench.store.provenance import machine
-from gapbench.suite.loads.load import Load, Search
-from gapbench.suite.plan import Cell, expand
+from gapbench.store.provenance import machine_info
+from gapbench.suite.loads.load import Load, RateSearch
+from gapbench.suite.plan import Cell, build_plan
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Attempt, Message, Model, Params, Sample, Text
 from gapbench.values.slo import Slo
@@ -58,7 +58,7 @@ class Silent:
     def model_opening(self, model: Model) -> None:
         """Nothing."""
 
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
+    def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
         """Nothing."""
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
@@ -67,7 +67,7 @@ class Silent:
     def cell_ended(self, cell: Cell) -> None:
         """Nothing."""
 
-    def tell(self, line: str) -> None:
+    def notify(self, line: str) -> None:
         """Print one line."""
         print(line, flush=True)
 
@@ -84,13 +84,13 @@ def expected_rps(duration_s: float, warmup_s: float, reply_s: float) -> float:
 def search_once(seed: int, duration_s: float, warmup_s: float) -> dict[str, Any]:
     """Search one server of our own and return what was found."""
     load = Load("search", 1.0, "constant", duration_s=duration_s, warmup_s=warmup_s, salt="cell")
-    search = Search(Slo(ttft_s=LIMIT_S, attainment=ATTAINMENT), 6.0, 60.0, TOLERANCE, 3, load)
+    search = RateSearch(Slo(ttft_s=LIMIT_S, attainment=ATTAINMENT), 6.0, 60.0, TOLERANCE, 3, load)
     reply = ("abc " * TOKENS)[: 4 * TOKENS]
     samples = tuple(
         Sample(str(k), (Message("user", (Text(f"Question {k}."),)),), target="abc", reference=reply)
         for k in range(200)
     )
-    plan = expand(
+    plan = build_plan(
         suite="knee", suite_sha256="knee", seed=seed, repeats=1, margin_points=1.7,
         defaults=Params(max_tokens=TOKENS), models=[MODEL],
         tasks=[Task("knee", "load", 1, "knee", samples, None)], loads=[], searches=[search],
@@ -98,9 +98,9 @@ def search_once(seed: int, duration_s: float, warmup_s: float) -> dict[str, Any]
 
     async def main(folder: Path) -> dict[str, Any]:
         with RunWriter(folder) as writer:
-            opened = {MODEL.id: runners.load(MODEL.runner)(MODEL)}
-            settings = Settings(retries=Retries(attempts=1))
-            return await run(plan, opened, writer, settings, Silent(), Halt())
+            opened = {MODEL.id: runners.load_runner_class(MODEL.runner)(MODEL)}
+            settings = RunSettings(retries=RetryPolicy(max_attempts=1))
+            return await run(plan, opened, writer, settings, Silent(), StopSignal())
 
     with tempfile.TemporaryDirectory(prefix="gapbench-knee-") as name:
         manifest = asyncio.run(main(Path(name)))
@@ -143,7 +143,7 @@ def main() -> None:
         "within_5_percent": all(error is not None and abs(error) <= 0.05 for error in errors),
         "duration_s": options.duration,
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
+        "machine": machine_info(),
     }
     text = json.dumps(result, indent=1) + "\n"
     print(text, end="")

@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 from gapbench.report import html
 from gapbench.store import RunWriter
 from gapbench.values import Attempt, Payload
-from tests.run_folders import an_attempt, manifest
+from tests.run_folders import make_attempt, manifest
 
 WORDS = ("charge", "order", "ticket", "refund", "window", "seven", "because", "total", "shipment", "answer")
 
@@ -35,7 +35,7 @@ def rows(samples: int) -> Iterator[tuple[Attempt, Payload]]:
         prompt = json.dumps([{"role": "user", "parts": [{"text": " ".join(draw.choices(WORDS, k=60))}]}])
         for model in ("closed-a", "open-b"):
             right = draw.random() < 0.8
-            row = an_attempt(
+            row = make_attempt(
                 model_id=model,
                 sample_id=f"q-{number:05d}",
                 outcome="correct" if right else "wrong",
@@ -64,7 +64,7 @@ def main() -> None:
             for row, texts in kept:
                 writer.add(row, texts)
         began_s = time.perf_counter()
-        page_file.write_text(html.report([run]), encoding="utf-8")
+        page_file.write_text(html.html_report([run]), encoding="utf-8")
         made_s = time.perf_counter() - began_s
         opened_s: list[float] = []
         with sync_playwright() as playwright:

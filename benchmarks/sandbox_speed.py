@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gapbench.sandbox import Job, Sandbox
+from gapbench.sandbox import Sandbox, SandboxJob
 
 HERE = Path(__file__).parent
 # Sorting and counting for some twenty milliseconds, as a solution of a hidden test's size does.
@@ -31,16 +31,18 @@ def solve(seed):
 """
 
 
-def jobs(count: int) -> list[Job]:
+def jobs(count: int) -> list[SandboxJob]:
     """Return programs, each with a test of its own."""
     space: dict[str, object] = {}
     exec(PROGRAM, space)
     solve = space["solve"]
     assert callable(solve)
-    return [Job((PROGRAM,), f"assert solve({seed}) == {solve(seed)}", "solve") for seed in range(count)]
+    return [
+        SandboxJob((PROGRAM,), f"assert solve({seed}) == {solve(seed)}", "solve") for seed in range(count)
+    ]
 
 
-def timed(sandbox: Sandbox, todo: list[Job], workers: int) -> float:
+def timed(sandbox: Sandbox, todo: list[SandboxJob], workers: int) -> float:
     """Return the seconds that all jobs take; each must pass."""
     began = time.perf_counter()
     with ThreadPoolExecutor(workers) as pool:

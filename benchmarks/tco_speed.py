@@ -17,7 +17,7 @@ import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from gapbench.analysis.economics.scenario_inputs import scenario
+from gapbench.analysis.economics.scenario_inputs import build_scenario
 from gapbench.analysis.economics.tco import GRID, tco
 from gapbench.suite.tco_fields import DemandDocument, TcoDocument
 
@@ -27,7 +27,7 @@ DAY = date(2026, 11, 24)
 
 def timed(*, autoscale: bool, draws: int) -> dict[str, float]:
     """Return wall and processor seconds of one whole answer, and what it found."""
-    asked = scenario(TcoDocument(demand=DemandDocument(autoscale=autoscale)), at=DAY)
+    asked = build_scenario(TcoDocument(demand=DemandDocument(autoscale=autoscale)), at=DAY)
     wall, cpu = time.perf_counter(), time.process_time()
     answer = tco(asked, 2_000.0, draws=draws)
     found = answer.break_evens["closed"].last_mtok

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from gapbench.cli import bench
 from gapbench.commands.list_doctor import _rows
-from gapbench.store.schema import described
+from gapbench.store.schema import describe_columns
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "design.md")
@@ -38,7 +38,7 @@ def columns(kind: str) -> str:
     """Return the columns of a Parquet table."""
     rows = "".join(
         f"| `{name}` | {type_}{'?' if null else ''} | {meaning} |\n"
-        for name, type_, null, meaning in described(kind)
+        for name, type_, null, meaning in describe_columns(kind)
     )
     return f"| column | type | meaning |\n| --- | --- | --- |\n{rows}"
 

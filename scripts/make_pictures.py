@@ -47,7 +47,7 @@ def pages() -> list[Path]:
     wide, phone, browser = (PICTURES / f"page-{name}.png" for name in ("wide", "phone", "samples"))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         source = Path(folder) / "page.html"
-        source.write_text(html.report(runs()), encoding="utf-8")
+        source.write_text(html.html_report(runs()), encoding="utf-8")
         launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = launched.new_page(viewport={"width": 1280, "height": 1060}, color_scheme="light")
         page.goto(source.as_uri())

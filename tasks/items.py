@@ -28,7 +28,9 @@ class Item(NamedTuple):
 Template = Callable[[Random], Item]
 
 
-def rows(task: str, templates: Iterable[tuple[str, Template]], per_template: int) -> list[dict[str, Any]]:
+def generate_rows(
+    task: str, templates: Iterable[tuple[str, Template]], per_template: int
+) -> list[dict[str, Any]]:
     """Return the rows of a task: so many of each template, drawn from generators seeded by their names.
 
     Args:
@@ -61,12 +63,12 @@ def rows(task: str, templates: Iterable[tuple[str, Template]], per_template: int
     return made
 
 
-def lines(made: Iterable[Mapping[str, Any]]) -> str:
+def to_json_lines(made: Iterable[Mapping[str, Any]]) -> str:
     """Return rows as JSON lines."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made)
 
 
-def write(folder: Path, text: str) -> None:
+def write_samples(folder: Path, text: str) -> None:
     """Write samples.jsonl and say how many lines it has."""
     (folder / "samples.jsonl").write_text(text, encoding="utf-8", newline="\n")
     print(f"samples.jsonl: {text.count(chr(10))} items")

@@ -79,7 +79,7 @@ class FaultServer:
         self._open.add(task)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                while await self._one(reader, writer):
+                while await self._handle_request(reader, writer):
                     pass
         finally:
             self._open.discard(task)
@@ -87,7 +87,7 @@ class FaultServer:
             with suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _handle_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; returns whether the connection lives on."""
         head = await reader.readuntil(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
@@ -111,7 +111,9 @@ class FaultServer:
         kept = {name: value for name, value in lower.items() if name not in {"host", "connection"}}
         reply = await self._client.request(method, self.upstream + path, headers=kept, content=body)
         if fault is None:
-            await self._whole(writer, reply.status_code, reply.headers.get("content-type", ""), reply.content)
+            await self._write_response(
+                writer, reply.status_code, reply.headers.get("content-type", ""), reply.content
+            )
             return True
         return await self._spoil(writer, fault, reply.content)
 
@@ -125,9 +127,9 @@ class FaultServer:
             date, until = (format_datetime(at, usegmt=True) for at in (now, now + timedelta(seconds=0)))
             extra = f"date: {date}\r\nretry-after: {until}\r\n".encode()
         said = b'{"error": {"message": "simulated fault. %s", "type": "fault"}}' % self._echoed
-        await self._whole(writer, status, "application/json", said, extra)
+        await self._write_response(writer, status, "application/json", said, extra)
 
-    async def _whole(
+    async def _write_response(
         self, writer: asyncio.StreamWriter, status: int, kind: str, body: bytes, extra: bytes = b""
     ) -> None:
         writer.write(
@@ -147,25 +149,27 @@ class FaultServer:
     async def _spoil(self, writer: asyncio.StreamWriter, fault: str, content: bytes) -> bool:
         """Answer 200 with something that is not the reply; returns whether the connection lives on."""
         if fault == "html":
-            await self._whole(writer, 200, "text/html", b"<html>Bad gateway %s</html>" % self._echoed)
+            await self._write_response(
+                writer, 200, "text/html", b"<html>Bad gateway %s</html>" % self._echoed
+            )
             return True
         if fault == "json_type":
-            await self._whole(
+            await self._write_response(
                 writer, 200, "application/json", b'{"choices": [], "echo": "%s"}' % self._echoed
             )
             return True
         if fault == "empty":
-            await self._whole(writer, 200, "text/event-stream", b"")
+            await self._write_response(writer, 200, "text/event-stream", b"")
             return True
         if fault == "doubled":
             events = [event + b"\n\n" for event in content.split(b"\n\n") if event]
             doubled = b"".join(event * 2 for event in events)
-            await self._whole(writer, 200, "text/event-stream", doubled)
+            await self._write_response(writer, 200, "text/event-stream", doubled)
             return True
         if fault == "bad_json":
             at = content.find(b"data: ", self._draw.randrange(max(1, len(content) // 2)))
             broken = content[: at + 6] + b'{"choices": [' + self._echoed + b"\n\n" + content[at:]
-            await self._whole(writer, 200, "text/event-stream", broken)
+            await self._write_response(writer, 200, "text/event-stream", broken)
             return True
         writer.write(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -197,7 +201,9 @@ class FaultServer:
 
 
 @asynccontextmanager
-async def faults_before(upstream: str, share: float = 0.2, **settings: object) -> AsyncIterator[FaultServer]:
+async def run_fault_server(
+    upstream: str, share: float = 0.2, **settings: object
+) -> AsyncIterator[FaultServer]:
     """Run a fault server before ``upstream``; its address is in ``url``."""
     server = FaultServer(upstream, share, **settings)  # type: ignore[arg-type]  # passed on by name
     server.url = await server.start()  # type: ignore[attr-defined]  # known only once it listens

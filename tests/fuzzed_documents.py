@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.errors import InputError
-from gapbench.store.importers.run_builder import read
+from gapbench.store.importers.run_builder import read_logs
 from gapbench.suite.loads.trace import read_trace
 from gapbench.suite.suite import load_suite
 
@@ -25,7 +25,7 @@ MOONCAKE = b'{"timestamp": 27, "input_length": 69, "output_length": 5, "hash_ids
 
 
 def _read_log(file: Path) -> None:
-    for log in read(file, "m", None):
+    for log in read_logs(file, "m", None):
         assert log.items is not None
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gapbench.suite.plan import Load, Plan, expand
+from gapbench.suite.plan import Load, Plan, build_plan
 from gapbench.suite.tasks.task import Task
 from gapbench.values import (
     Attempt,
@@ -47,7 +47,7 @@ def model(name: str = "m", **changes: Any) -> Model:
 
 
 def plan(*models: Model, count: int = 4, load: Load | None = None, repeats: int = 1, **changes: Any) -> Plan:
-    return expand(
+    return build_plan(
         suite="suite",
         suite_sha256="suite-hash",
         seed=7,

@@ -19,10 +19,10 @@ from prometheus_client.parser import text_string_to_metric_families
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None, reason="prometheus is not installed (apt install prometheus)"
 )
-Sample = tuple[str, dict[str, str], float]
+MetricSample = tuple[str, dict[str, str], float]
 
 
-def samples(url: str) -> list[Sample]:
+def samples(url: str) -> list[MetricSample]:
     """Return name, labels and value of each sample of a page, by Prometheus' own parser."""
     with urllib.request.urlopen(url, timeout=5) as reply:
         text = reply.read().decode()
@@ -33,13 +33,15 @@ def samples(url: str) -> list[Sample]:
     ]
 
 
-def total(found: list[Sample], name: str, **labels: str) -> float:
+def total(samples: list[MetricSample], name: str, **labels: str) -> float:
     """Return the sum of a metric over the samples that have these labels."""
-    return sum(value for other, theirs, value in found if other == name and labels.items() <= theirs.items())
+    return sum(
+        value for other, theirs, value in samples if other == name and labels.items() <= theirs.items()
+    )
 
 
 @contextlib.contextmanager
-def scraping(url: str, folder: Path) -> Iterator[Callable[[str], dict[str, str]]]:
+def run_prometheus(url: str, folder: Path) -> Iterator[Callable[[str], dict[str, str]]]:
     """Run a Prometheus that scrapes a page; yields what asks it: a query to values by the label ``run``.
 
     A query is asked again until it has an answer, for a minute at most.
@@ -60,13 +62,13 @@ def scraping(url: str, folder: Path) -> Iterator[Callable[[str], dict[str, str]]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        yield lambda query: _asked(f"http://127.0.0.1:{port}", query)
+        yield lambda query: _run_query(f"http://127.0.0.1:{port}", query)
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _asked(server: str, query: str) -> dict[str, str]:
+def _run_query(server: str, query: str) -> dict[str, str]:
     url = f"{server}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
     until = time.monotonic() + 60
     found: dict[str, str] = {}

@@ -14,7 +14,7 @@ from gapbench.values import Attempt, Payload
 STARTED = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def an_attempt(**given: Any) -> Attempt:
+def make_attempt(**given: Any) -> Attempt:
     """Return an attempt that was answered right in two seconds, with ``given`` fields instead."""
     model = given.get("model_id", "closed-a")
     task = given.get("task", "reasoning/sums")
@@ -192,10 +192,10 @@ def write_run(folder: Path, rows: Iterable[Attempt], text: str = "4", /, **model
     return folder
 
 
-def some_answers(model: str, right: int, total: int, *, start: int = 0, **given: Any) -> list[Attempt]:
+def make_answers(model: str, right: int, total: int, *, start: int = 0, **given: Any) -> list[Attempt]:
     """Return ``total`` measured rows of a model, the first ``right`` of them correct."""
     return [
-        an_attempt(
+        make_attempt(
             model_id=model,
             sample_id=str(start + k),
             outcome="correct" if k < right else "wrong",

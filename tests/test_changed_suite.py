@@ -10,7 +10,7 @@ import pytest
 
 from gapbench.cli import invoke
 from gapbench.store import read_attempts, read_manifest, read_payload
-from gapbench.store.verify import verify
+from gapbench.store.verify import verify_run
 
 SUITE = """\
 name: mine
@@ -76,7 +76,7 @@ def test_rows_that_still_hold_are_not_asked_again(old: Path) -> None:
     assert 25 == rows["final"].sum() == rows["sample_id"].nunique() == len(read_payload([new]))
     assert {new.name} == set(rows["run_id"])
     assert ("complete", old.name) == (read_manifest(new)["state"], read_manifest(new)["continues"])
-    assert [] == verify(new)
+    assert [] == verify_run(new)
     assert 20 == len(read_attempts([old]))
 
 

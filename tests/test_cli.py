@@ -14,7 +14,7 @@ import pytest
 
 from gapbench.cli import COMMANDS, bench, invoke
 from gapbench.store import read_attempts, read_manifest
-from tests.two_models import SUITE, said
+from tests.two_models import SUITE, command_output
 
 
 def test_the_lines_of_the_help_are_the_commands_own() -> None:
@@ -31,7 +31,7 @@ def test_the_lines_of_the_help_are_the_commands_own() -> None:
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_command_has_help_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A newcomer copies an example first."""
-    output = said(capsys, name, "--help")
+    output = command_output(capsys, name, "--help")
 
     assert "bench " + name in output
     assert "xample" in output
@@ -39,7 +39,7 @@ def test_every_command_has_help_with_an_example(name: str, capsys: pytest.Captur
 
 def test_a_run_prints_its_tables_and_where_things_lie(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Summary, gap with a verdict, cost; simulated on every table; Parquet and page named."""
-    output = said(capsys, "run", "suite.yaml", "--yes")
+    output = command_output(capsys, "run", "suite.yaml", "--yes")
     run = next((here / "results").iterdir())
 
     assert 3 == output.count("SIMULATED")
@@ -52,7 +52,7 @@ def test_a_run_prints_its_tables_and_where_things_lie(here: Path, capsys: pytest
 
 def test_the_gap_is_what_the_personas_were_set_to(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Skills 0.9 and 0.5 over 30 items: a gap of 40 points lies within the interval."""
-    table = json.loads(said(capsys, "gap", str(finished), "--json"))
+    table = json.loads(command_output(capsys, "gap", str(finished), "--json"))
     row = next(row for row in table["rows"] if row["metric"] == "accuracy" and row["category"] == "reasoning")
 
     assert table["simulated"]
@@ -62,7 +62,7 @@ def test_the_gap_is_what_the_personas_were_set_to(finished: Path, capsys: pytest
 
 def test_cost_is_priced_on_both_sides(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """API dollars for the closed model, GPU hours for the open one."""
-    output = said(capsys, "cost", str(finished), "--json")
+    output = command_output(capsys, "cost", str(finished), "--json")
 
     assert "closed" in output
     assert "open" in output
@@ -77,14 +77,17 @@ def test_a_report_is_written_where_asked(
     finished: Path, here: Path, capsys: pytest.CaptureFixture[str], option: list[str]
 ) -> None:
     """One file each, not empty."""
-    said(capsys, "report", str(finished), *option)
+    command_output(capsys, "report", str(finished), *option)
 
     assert (here / option[1]).stat().st_size > 100
 
 
 def test_plots_are_written(finished: Path, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each as SVG and PNG."""
-    paths = [Path(line) for line in said(capsys, "report", str(finished), "--plots", "plots").splitlines()]
+    paths = [
+        Path(line)
+        for line in command_output(capsys, "report", str(finished), "--plots", "plots").splitlines()
+    ]
 
     assert {".svg", ".png"} == {path.suffix for path in paths}
     assert all(path.exists() for path in paths)
@@ -96,12 +99,12 @@ def test_results_are_found_by_run_id(
     """And the newest is taken when none is named."""
     monkeypatch.chdir(finished.parents[1])
 
-    assert said(capsys, "gap", finished.name, "--json") == said(capsys, "gap", "--json")
+    assert command_output(capsys, "gap", finished.name, "--json") == command_output(capsys, "gap", "--json")
 
 
 def test_a_dry_run_calls_nobody(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The plan is shown and no folder is made."""
-    output = said(capsys, "run", "suite.yaml", "--dry-run")
+    output = command_output(capsys, "run", "suite.yaml", "--dry-run")
 
     assert "2 cells, 60 requests" in output
     assert not (here / "results").exists()
@@ -109,7 +112,7 @@ def test_a_dry_run_calls_nobody(here: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_the_plan_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Cells, and what each model can cost at most."""
-    shown = json.loads(said(capsys, "plan", "suite.yaml", "--limit", "3", "--json"))
+    shown = json.loads(command_output(capsys, "plan", "suite.yaml", "--limit", "3", "--json"))
 
     assert [3, 3] == [cell["requests"] for cell in shown["cells"]]
     assert ["open", "closed"] == [bound["model"] for bound in shown["bounds"]]
@@ -117,7 +120,7 @@ def test_the_plan_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_paid_plan_has_a_bound(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """gpt-5.2 at $14 a million output tokens: 30 calls x 64 tokens are at least $0.0268."""
-    shown = json.loads(said(capsys, "plan", "suite.yaml", "--model", "openai:gpt-5.2", "--json"))
+    shown = json.loads(command_output(capsys, "plan", "suite.yaml", "--model", "openai:gpt-5.2", "--json"))
 
     assert 30 * 64 * 14 / 1e6 <= float(shown["bounds"][0]["usd_max"]) < 0.05
 
@@ -127,7 +130,7 @@ def test_a_bound_in_dollars_needs_a_price(
 ) -> None:
     """Calls without a price count as nothing, so the bound would never be met."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    line = said(
+    line = command_output(
         capsys, "run", "suite.yaml", "--model", "openai:gpt-unheard-of", "--max-usd", "3", "--yes", code=2
     )
 
@@ -146,7 +149,7 @@ def test_a_server_that_never_answered_costs_its_model_and_no_wait(
         place = f"127.0.0.1:{bound.getsockname()[1]}"
         model = f"- {{id: open, runner: vllm, weights: open, base_url: 'http://{place}/v1'}}"
         Path("suite.yaml").write_text(re.sub(r"- \{id: open.*", model, SUITE))
-        output = said(capsys, "run", "suite.yaml", "--yes", code=1)
+        output = command_output(capsys, "run", "suite.yaml", "--yes", code=1)
     attempts = read_attempts([next((here / "results").iterdir())])
 
     assert f"open: {place} cannot be reached: Connection refused (ECONNREFUSED)" in output
@@ -158,7 +161,7 @@ def test_a_gateway_without_a_key_has_its_bill_too(here: Path, capsys: pytest.Cap
     gateway = "- {id: closed, runner: openai, weights: closed, base_url: 'http://127.0.0.1:1/v1'}"
     Path("suite.yaml").write_text(re.sub(r"- \{id: closed.*", gateway, SUITE))
 
-    assert "no price is known of model 'closed'" in said(
+    assert "no price is known of model 'closed'" in command_output(
         capsys, "run", "suite.yaml", "--max-usd", "3", code=2
     )
 
@@ -183,7 +186,7 @@ def test_an_amount_is_a_finite_number(
     here: Path, capsys: pytest.CaptureFixture[str], command: str, amount: str
 ) -> None:
     """No number compares with nan: it would bound nothing."""
-    assert "--max-usd" in said(capsys, command, "suite.yaml", "--max-usd", amount, code=2)
+    assert "--max-usd" in command_output(capsys, command, "suite.yaml", "--max-usd", amount, code=2)
 
 
 def test_gpus_of_ones_own_are_not_billed_by_the_call(
@@ -196,7 +199,7 @@ def test_gpus_of_ones_own_are_not_billed_by_the_call(
     )
     model = f"- {{id: open, runner: openai, weights: open, {own}}}"
     Path("suite.yaml").write_text(re.sub(r"- \{id: open.*", model, SUITE))
-    shown = json.loads(said(capsys, "plan", "suite.yaml", "--json"))
+    shown = json.loads(command_output(capsys, "plan", "suite.yaml", "--json"))
 
     assert [False, False] == [bound["metered"] for bound in shown["bounds"]]
 
@@ -212,8 +215,8 @@ def test_validate_names_the_first_sample_that_no_reply_could_score(
         "the first is 'q2', row 3 of q.jsonl: target 'many' is no number"
     )
 
-    assert wanted in said(capsys, "validate", "suite.yaml", code=2)
-    assert f"Note: {wanted}\n" in said(capsys, "run", "suite.yaml", "--yes")
+    assert wanted in command_output(capsys, "validate", "suite.yaml", code=2)
+    assert f"Note: {wanted}\n" in command_output(capsys, "run", "suite.yaml", "--yes")
 
 
 def test_a_run_of_a_task_that_cannot_be_scored_at_all_is_refused(
@@ -222,7 +225,7 @@ def test_a_run_of_a_task_that_cannot_be_scored_at_all_is_refused(
     """Every answer would be paid for and left unscored."""
     Path("suite.yaml").write_text(SUITE.replace("scorer: numeric", "scorer: sql"))
 
-    assert "cannot score 30 of 30 samples" in said(capsys, "run", "suite.yaml", "--yes", code=2)
+    assert "cannot score 30 of 30 samples" in command_output(capsys, "run", "suite.yaml", "--yes", code=2)
     assert not (here / "results").exists()
 
 
@@ -231,7 +234,7 @@ def test_answers_that_could_not_be_judged_are_in_the_headline(
 ) -> None:
     """An accuracy of 0 is then one of the form, and `bench try` shows which."""
     Path("suite.yaml").write_text(SUITE.replace("scorer: numeric", "scorer: {name: regex, pattern: zzz}"))
-    output = " ".join(said(capsys, "run", "suite.yaml", "--yes").split())
+    output = " ".join(command_output(capsys, "run", "suite.yaml", "--yes").split())
 
     assert "30 of 30 answers of open to sums could not be judged (unparsed or unscored)" in output
     assert "`bench try suite.yaml --task sums --model open`" in output
@@ -269,7 +272,7 @@ def test_bad_input_is_one_line_and_exit_2(
     here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
 ) -> None:
     """No traceback, nothing lost."""
-    assert line in said(capsys, *arguments, code=2)
+    assert line in command_output(capsys, *arguments, code=2)
 
 
 BAD_SUITES = [
@@ -290,7 +293,7 @@ def test_a_bad_suite_is_one_line_and_exit_2(
 ) -> None:
     """Found before the first call, by every command that reads a suite."""
     Path("suite.yaml").write_text(SUITE.replace(old, new, 1))
-    output = said(capsys, command, "suite.yaml", code=2)
+    output = command_output(capsys, command, "suite.yaml", code=2)
 
     assert line in output
     assert "suite.yaml" in output
@@ -304,7 +307,7 @@ def test_a_search_sends_private_data_nowhere_either(
     search = "loads: [{search: {slo: {ttft_s: 1}, from_rps: 1, to_rps: 2}, duration_s: 1}]\n"
     Path("suite.yaml").write_text(SUITE.replace("name: sums,", "name: sums, data_policy: private,") + search)
 
-    assert "'sums' is `data_policy: private`" in said(
+    assert "'sums' is `data_policy: private`" in command_output(
         capsys, "run", "suite.yaml", "--model", "openai:gpt-5.2", "--yes", code=2
     )
 
@@ -315,7 +318,7 @@ def test_a_plan_shows_a_search_and_the_most_it_can_send(
     """Two levels, each tried three times at most, at up to 2 a second for a second: (1 + 1) x 3 tries x 3 requests."""
     search = "loads: [{search: {slo: {ttft_s: 1}, from_rps: 1, to_rps: 2, tolerance: 1}, duration_s: 1}]\n"
     Path("suite.yaml").write_text(SUITE + search)
-    plan = json.loads(said(capsys, "plan", "suite.yaml", "--json"))
+    plan = json.loads(command_output(capsys, "plan", "suite.yaml", "--json"))
 
     assert ["search 1 to 2 rps"] * 2 == [cell["load"] for cell in plan["cells"]]
     assert [18, 18] == [cell["requests"] for cell in plan["cells"]]
@@ -324,8 +327,8 @@ def test_a_plan_shows_a_search_and_the_most_it_can_send(
 
 def test_calibration_wants_rising_levels(capsys: pytest.CaptureFixture[str]) -> None:
     """One line, exit 2."""
-    assert "expected rising numbers" in said(capsys, "calibrate", "--levels", "100,10", code=2)
-    assert "expected whole numbers" in said(capsys, "calibrate", "--levels", "many", code=2)
+    assert "expected rising numbers" in command_output(capsys, "calibrate", "--levels", "100,10", code=2)
+    assert "expected whole numbers" in command_output(capsys, "calibrate", "--levels", "many", code=2)
 
 
 @pytest.mark.parametrize(
@@ -337,13 +340,17 @@ def test_a_mistyped_suite_is_told_the_nearest(
     capsys: pytest.CaptureFixture[str], given: str, meant: str
 ) -> None:
     """A built-in one, or a file beside it."""
-    assert f"{Path(given)}: no such file; did you mean {meant}?" in said(capsys, "run", given, code=2)
+    assert f"{Path(given)}: no such file; did you mean {meant}?" in command_output(
+        capsys, "run", given, code=2
+    )
 
 
 @pytest.mark.usefixtures("here")
 def test_a_suite_like_no_other_is_told_where_to_look(capsys: pytest.CaptureFixture[str]) -> None:
     """No name is made up."""
-    assert "no such file; `bench init` writes a suite" in said(capsys, "run", "entirely-else", code=2)
+    assert "no such file; `bench init` writes a suite" in command_output(
+        capsys, "run", "entirely-else", code=2
+    )
 
 
 def test_what_is_no_run_folder_is_told_what_it_is(
@@ -359,16 +366,16 @@ def test_what_is_no_run_folder_is_told_what_it_is(
             f"results is no run folder, it holds 1; give one of them, such as results/{finished.name}",
         ),
     ):
-        assert word in said(capsys, "gap", given, code=2)
-        assert word in said(capsys, "runs", "verify", given, code=2)
+        assert word in command_output(capsys, "gap", given, code=2)
+        assert word in command_output(capsys, "runs", "verify", given, code=2)
 
 
 def test_capacity_of_a_run_without_a_search_wants_a_limit(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says which option would do; with one it prints the levels."""
-    assert "give one, such as --ttft 0.5" in said(capsys, "capacity", str(finished), code=2)
-    found = json.loads(said(capsys, "capacity", str(finished), "--ttft", "5", "--json"))
+    assert "give one, such as --ttft 0.5" in command_output(capsys, "capacity", str(finished), code=2)
+    found = json.loads(command_output(capsys, "capacity", str(finished), "--ttft", "5", "--json"))
 
     assert [1.0, 1.0] == [level["attainment"] for level in found["levels"]]
 
@@ -380,7 +387,9 @@ def test_a_changed_suite_cannot_go_on(here: Path, capsys: pytest.CaptureFixture[
     capsys.readouterr()
     Path("suite.yaml").write_text(SUITE + "seed: 9\n")
 
-    assert "seed (was 0) changed since it began" in said(capsys, "run", "--resume", run.name, "--yes", code=2)
+    assert "seed (was 0) changed since it began" in command_output(
+        capsys, "run", "--resume", run.name, "--yes", code=2
+    )
 
 
 def test_an_unknown_price_is_a_warning_and_no_zero(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -390,7 +399,7 @@ def test_an_unknown_price_is_a_warning_and_no_zero(here: Path, capsys: pytest.Ca
     )
     assert 0 == invoke(["run", "suite.yaml", "--yes", "--quiet", "--limit", "4"])
     capsys.readouterr()
-    output = said(capsys, "cost")
+    output = command_output(capsys, "cost")
 
     assert "cost unknown" in output.replace("\n", " ")
 
@@ -410,13 +419,16 @@ def test_an_endpoint_that_answers_nothing_is_infra_and_exit_1(
 
     assert "x: no request was answered (cut_stream)" in output.replace("\n", " ")
     assert ["infra"] * 4 == list(read_attempts([run])["outcome"])
-    assert "cut_stream" in said(capsys, "report", str(run), "--errors")
+    assert "cut_stream" in command_output(capsys, "report", str(run), "--errors")
 
 
 @pytest.mark.parametrize("kind", ["runners", "tasks", "suites", "models", "scorers"])
 def test_lists(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Something of everything, as text and as JSON."""
-    text, rows = said(capsys, "list", kind), json.loads(said(capsys, "list", kind, "--json"))
+    text, rows = (
+        command_output(capsys, "list", kind),
+        json.loads(command_output(capsys, "list", kind, "--json")),
+    )
 
     assert rows
     assert all(name in text for name in rows)
@@ -425,19 +437,21 @@ def test_lists(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("kind", ["attempts", "payload"])
 def test_the_schema_is_told(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every column with its meaning."""
-    columns = json.loads(said(capsys, "schema", kind, "--json"))
+    columns = json.loads(command_output(capsys, "schema", kind, "--json"))
 
     assert {"column", "type", "null", "meaning"} == set(columns[0])
 
 
 def test_the_suites_schema_is_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
     """For editors."""
-    assert "models" in json.loads(said(capsys, "schema", "suite"))["properties"]
+    assert "models" in json.loads(command_output(capsys, "schema", "suite"))["properties"]
 
 
 def test_the_doctor_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     """No key is set in a test; the sandbox is there."""
-    findings = {finding["name"]: finding for finding in json.loads(said(capsys, "doctor", "--json"))}
+    findings = {
+        finding["name"]: finding for finding in json.loads(command_output(capsys, "doctor", "--json"))
+    }
 
     assert not findings["OPENAI_API_KEY"]["there"]
     assert "export it" in findings["OPENAI_API_KEY"]["said"]
@@ -446,9 +460,9 @@ def test_the_doctor_names_what_is_missing(capsys: pytest.CaptureFixture[str]) ->
 
 def test_init_writes_a_suite_that_validates(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Over built-in tasks, and over the user's own data with the scorer guessed."""
-    said(capsys, "init", "built-in.yaml")
-    said(capsys, "init", "own.yaml", "--from", "q.jsonl")
+    command_output(capsys, "init", "built-in.yaml")
+    command_output(capsys, "init", "own.yaml", "--from", "q.jsonl")
 
     assert "scorer: numeric" in Path("own.yaml").read_text()
-    assert "good: 3 models, 1 tasks, 30 samples" in said(capsys, "validate", "own.yaml")
-    assert "good: 3 models, 2 tasks" in said(capsys, "validate", "built-in.yaml")
+    assert "good: 3 models, 1 tasks, 30 samples" in command_output(capsys, "validate", "own.yaml")
+    assert "good: 3 models, 2 tasks" in command_output(capsys, "validate", "built-in.yaml")

@@ -9,7 +9,7 @@ import pytest
 
 from gapbench.cli import invoke
 from gapbench.store import read_attempts
-from gapbench.store.score_overlay import tables
+from gapbench.store.score_overlay import score_tables
 
 SUITE = """\
 name: judged
@@ -77,7 +77,7 @@ def test_judging_again_asks_nothing_twice(folder: Path, capsys: pytest.CaptureFi
 
     assert "24 answers graded by jury" in capsys.readouterr().out
     assert 24 == len(read_attempts([judging.parent], ["attempt"]))
-    assert ["scores-00001.parquet"] == [path.name for path in tables(folder)]
+    assert ["scores-00001.parquet"] == [path.name for path in score_tables(folder)]
 
 
 def test_an_arena_is_judged_in_both_orders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

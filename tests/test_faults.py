@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gapbench.execution.limits.retry import Retries
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.run import Settings, run
-from gapbench.runner import load as load_runner
+from gapbench.execution.limits.retry import RetryPolicy
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.run import RunSettings, run
+from gapbench.runner import load_runner_class as load_runner
 from gapbench.store import RunWriter, read_attempts, read_manifest
 from gapbench.suite.plan import Load
-from gapbench.values import Model, Truth, prompt_sha256
+from gapbench.values import GroundTruth, Model, prompt_sha256
 from gapbench.values.policies import BreakerPolicy
 from tests.fault_server import FAULTS, FaultServer
 from tests.harness.test_run import Watch
@@ -24,13 +24,15 @@ from tests.runners.simulated import mind, served
 
 COUNT = 60
 IN_FLIGHT = 8
-PATIENT = Retries(attempts=12, max_wait_s=0.0)
+PATIENT = RetryPolicy(max_attempts=12, max_wait_s=0.0)
 
 
-def truths() -> list[Truth]:
+def truths() -> list[GroundTruth]:
     """Return a book by which every third prompt is answered wrongly, however often it is asked."""
     return [
-        Truth(prompt_sha256(sample(n).messages), "reasoning", f"Answer: {n + (n % 3 > 0)}", "Answer: -1")
+        GroundTruth(
+            prompt_sha256(sample(n).messages), "reasoning", f"Answer: {n + (n % 3 > 0)}", "Answer: -1"
+        )
         for n in range(COUNT)
     ]
 
@@ -43,7 +45,7 @@ def go(
     folder: Path,
     protocol: str,
     share: float,
-    settings: Settings,
+    settings: RunSettings,
     faults: tuple[str, ...] = FAULTS,
     count: int = COUNT,
 ) -> tuple[pd.DataFrame, FaultServer]:
@@ -57,7 +59,7 @@ def go(
             runner = load_runner("sim")(asked)
             try:
                 with RunWriter(folder) as writer:
-                    await run(made, {asked.id: runner}, writer, settings, Watch(), Halt())
+                    await run(made, {asked.id: runner}, writer, settings, Watch(), StopSignal())
             finally:
                 await server.stop()
             return server
@@ -69,7 +71,7 @@ def go(
 @pytest.mark.parametrize("protocol", ["openai", "responses", "anthropic", "google"])
 def test_a_run_through_faults_ends_with_the_answers_of_one_without(tmp_path: Path, protocol: str) -> None:
     """Each of 60 requests has one final row; accuracy is that of the fault-free run, answer by answer."""
-    settings = Settings(retries=PATIENT, total_s=1.0)
+    settings = RunSettings(retries=PATIENT, total_s=1.0)
     plain, _ = go(tmp_path / "plain", protocol, 0.0, settings)
     spoilt, server = go(tmp_path / "spoilt", protocol, 0.2, settings)
     finals = spoilt[spoilt["final"]]
@@ -88,8 +90,8 @@ def test_a_run_through_faults_ends_with_the_answers_of_one_without(tmp_path: Pat
 @pytest.mark.parametrize("protocol", ["openai", "responses", "anthropic", "google"])
 def test_a_spoilt_reply_is_infra_whatever_was_spoilt(tmp_path: Path, protocol: str, fault: str) -> None:
     """All replies are spoilt in one way: no row has a score, and each says why."""
-    settings = Settings(
-        retries=Retries(1),
+    settings = RunSettings(
+        retries=RetryPolicy(1),
         total_s=0.5 if fault == "drip" else 20.0,
         breaker=BreakerPolicy(failures=1_000),
     )
@@ -110,11 +112,11 @@ def test_a_spoilt_reply_is_infra_whatever_was_spoilt(tmp_path: Path, protocol: s
 def test_spend_stays_under_the_bound_and_what_was_in_flight(tmp_path: Path) -> None:
     """A cent a reply that was generated, 20 cents at most, 8 in flight: at most 27 replies."""
     cent = Decimal("0.01")
-    settings = Settings(
+    settings = RunSettings(
         retries=PATIENT,
         total_s=1.0,
         max_usd=20 * cent,
-        price=lambda row: cent if row.output_tokens is not None and row.outcome != "infra" else None,
+        price_attempt=lambda row: cent if row.output_tokens is not None and row.outcome != "infra" else None,
     )
     rows, server = go(tmp_path, "openai", 0.2, settings)
 

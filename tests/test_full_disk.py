@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gapbench.store import read_attempts, read_manifest
-from gapbench.store.verify import verify
+from gapbench.store.verify import verify_run
 
 ROOT = Path(__file__).parents[1]
 SUITE = """\
@@ -72,7 +72,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path: Path, load: str
     assert 60 == after["final"].sum() == after["sample_id"].nunique()
     assert len(after) <= 60 + in_flight  # the rows that the disk refused were in flight
     assert "complete" == read_manifest(run)["state"]
-    assert [] == verify(run)
+    assert [] == verify_run(run)
 
 
 def test_an_image_that_the_disk_refuses_is_said_before_anything_is_asked(tmp_path: Path) -> None:
@@ -93,4 +93,4 @@ def test_an_image_that_the_disk_refuses_is_said_before_anything_is_asked(tmp_pat
     assert 0 == len(read_attempts([run]))
     again = bench(tmp_path, "run", "--resume", run.name, "--yes", "--quiet")
     assert 0 == again.returncode, again.stderr
-    assert [] == verify(run)
+    assert [] == verify_run(run)

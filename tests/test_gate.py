@@ -15,7 +15,7 @@ import pytest
 
 from gapbench.cli import invoke
 from gapbench.store.baselines import read_baselines, set_baseline
-from tests.run_folders import some_answers, write_run
+from tests.run_folders import make_answers, write_run
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A results folder with a good run, one just as good, one much worse, one stopped, and one that failed at once."""
     monkeypatch.chdir(tmp_path)
     results = Path("results")
-    write_run(results / "good", some_answers("open-a", 190, 200))
-    write_run(results / "again", some_answers("open-a", 189, 200))
-    write_run(results / "worse", some_answers("open-a", 120, 200))
-    stopped = write_run(results / "stopped", some_answers("open-a", 190, 200))
+    write_run(results / "good", make_answers("open-a", 190, 200))
+    write_run(results / "again", make_answers("open-a", 189, 200))
+    write_run(results / "worse", make_answers("open-a", 120, 200))
+    stopped = write_run(results / "stopped", make_answers("open-a", 190, 200))
     manifest = json.loads((stopped / "run.json").read_text())
     (stopped / "run.json").write_text(json.dumps({**manifest, "state": "stopped"}))
     (results / "empty").mkdir()
@@ -91,8 +91,8 @@ def test_broken_is_said_wherever_the_verdict_is(
     runs: Path, capsys: pytest.CaptureFixture[str], new: str, errors: int, words: str
 ) -> None:
     """The exit code, the headline, JUnit's errors, the summary and JSON are of one mind."""
-    write_run(runs / "partial", some_answers("open-a", 190, 200))
-    both = [*some_answers("open-a", 190, 200), *some_answers("open-a", 90, 100, task="math/others")]
+    write_run(runs / "partial", make_answers("open-a", 190, 200))
+    both = [*make_answers("open-a", 190, 200), *make_answers("open-a", 90, 100, task="math/others")]
     base = str(write_run(runs / "both", both)) if new == "partial" else "good"
     options = ("--junit", "gate.xml", "--md", "gate.md")
     shown = " ".join(said(capsys, "compare", base, new, *options, code=1).split())
@@ -113,7 +113,7 @@ def test_no_word_is_broken_however_narrow_the_terminal(
 ) -> None:
     """Each figure is whole, and no line is too long."""
     monkeypatch.setenv("COLUMNS", str(columns))
-    write_run(runs / "long", some_answers("nightly-vl-3b-instruct", 190, 200))
+    write_run(runs / "long", make_answers("nightly-vl-3b-instruct", 190, 200))
     rules = ("--fail-on", "accuracy<-2pp", "--fail-on", "cost_per_correct>+10%")
     shown = said(capsys, "compare", "long", "long", *rules, code=0)
 
@@ -129,7 +129,7 @@ def test_rules_and_sources_fit_a_terminal_of_80_columns_as_a_table(
 ) -> None:
     """Change, bounds, pairs and verdict of each rule in one row, under its model; only both values give way."""
     monkeypatch.setenv("COLUMNS", "80")
-    rows = some_answers("nightly-vl-3b-instruct", 190, 200)
+    rows = make_answers("nightly-vl-3b-instruct", 190, 200)
     write_run(
         runs / "long", [dataclasses.replace(row, cluster_id=str(int(row.sample_id) % 20)) for row in rows]
     )
@@ -223,6 +223,6 @@ def make_hostile(runs: Path) -> Callable[[str], None]:
     """Return a maker of a run whose model has a given id."""
 
     def make(name: str) -> None:
-        write_run(runs / "hostile", some_answers(name, 190, 200))
+        write_run(runs / "hostile", make_answers(name, 190, 200))
 
     return make

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.two_models import SUITE, said
+from tests.two_models import SUITE, command_output
 
 
 def test_total_cost_without_anything(capsys: pytest.CaptureFixture[str]) -> None:
     """Published capacity and list prices: three legs, and every assumption named."""
-    found = json.loads(said(capsys, "tco", "--volume", "50M", "--draws", "100", "--json"))
+    found = json.loads(command_output(capsys, "tco", "--volume", "50M", "--draws", "100", "--json"))
 
     assert ["closed", "hosted", "self"] == [row["leg"] for row in found["legs"]]
     assert 50 == found["volume_mtok"]
@@ -24,8 +24,10 @@ def test_total_cost_of_a_block(here: Path, capsys: pytest.CaptureFixture[str]) -
     Path("tco.yaml").write_text(
         "tco: {volume: 2B, engineers: 1, closed: {provider: openai, model: gpt-5.2}}\n"
     )
-    found = json.loads(said(capsys, "tco", "tco.yaml", "--set", "engineers=0", "--draws", "100", "--json"))
-    said(capsys, "tco", "tco.yaml", "--draws", "100", "--plots", "plots")
+    found = json.loads(
+        command_output(capsys, "tco", "tco.yaml", "--set", "engineers=0", "--draws", "100", "--json")
+    )
+    command_output(capsys, "tco", "tco.yaml", "--draws", "100", "--plots", "plots")
 
     assert 2_000 == found["volume_mtok"]
     assert 0 == found["inputs"]["engineers"]["value"]
@@ -50,25 +52,25 @@ def test_money_that_cannot_be_said(
     here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
     """One line and exit 2."""
-    said(capsys, *arguments, code=2)
+    command_output(capsys, *arguments, code=2)
 
 
 def test_a_block_with_a_slip_names_its_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """File, line and key."""
     Path("tco.yaml").write_text("tco:\n  volume: 2B\n  enginers: 1\n")
 
-    assert "tco.yaml:3" in said(capsys, "tco", "tco.yaml", code=2)
+    assert "tco.yaml:3" in command_output(capsys, "tco", "tco.yaml", code=2)
 
 
 def test_capacity_from_a_sweep(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A sweep of rates gives capacity, request sizes, the GPUs' price and the closed price; simulated is said."""
     loads = "loads:\n  - {rate_rps: 20, arrivals: constant, duration_s: 1}\n  - {rate_rps: 40, arrivals: constant, duration_s: 1}\n"
     Path("sweep.yaml").write_text(SUITE + loads)
-    said(capsys, "run", "sweep.yaml", "--yes", "--quiet")
+    command_output(capsys, "run", "sweep.yaml", "--yes", "--quiet")
     run = next((here / "results").iterdir())
     asked = ["tco", "--run", str(run), "--response", "2", "--attainment", "0.5", "--draws", "100", "--json"]
-    line = said(capsys, *asked, code=2)
-    found = json.loads(said(capsys, *asked, "--model", "open"))
+    line = command_output(capsys, *asked, code=2)
+    found = json.loads(command_output(capsys, *asked, "--model", "open"))
 
     assert "choose with --model" in line
     assert found["simulated"]
@@ -78,26 +80,26 @@ def test_capacity_from_a_sweep(here: Path, capsys: pytest.CaptureFixture[str]) -
         == found["inputs"]["closed_usd_per_mtok"]["kind"]
     )
     assert 2.95 == found["inputs"]["usd_per_gpu_hour"]["value"]
-    assert "no service level" in said(capsys, "tco", "--run", str(run), code=2)
+    assert "no service level" in command_output(capsys, "tco", "--run", str(run), code=2)
 
 
 def test_tiers_and_advice_of_a_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Both speak of the run, and say that it was simulated."""
-    tiers = json.loads(said(capsys, "tiers", str(finished), "--json"))
-    advice = json.loads(said(capsys, "advise", "--run", str(finished), "--volume", "50M", "--json"))
+    tiers = json.loads(command_output(capsys, "tiers", str(finished), "--json"))
+    advice = json.loads(command_output(capsys, "advise", "--run", str(finished), "--volume", "50M", "--json"))
 
     assert (30, True) == (tiers["n"], tiers["simulated"])
     assert advice["simulated"]
     assert any("measured gap" in line for line in advice["because"])
-    assert "SIMULATED" in said(capsys, "tiers", str(finished))
-    assert "Recommendation" in said(capsys, "advise", "--volume", "50M")
+    assert "SIMULATED" in command_output(capsys, "tiers", str(finished))
+    assert "Recommendation" in command_output(capsys, "advise", "--volume", "50M")
 
 
 def test_advice_prices_the_closed_model_that_was_measured(
     finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """$5 and $25 a million as its suite says, and not the default's list price."""
-    advice = json.loads(said(capsys, "advise", "--run", str(finished), "--volume", "50M", "--json"))
+    advice = json.loads(command_output(capsys, "advise", "--run", str(finished), "--volume", "50M", "--json"))
 
     assert any("closed at the suite's price, $5.00 in, $25.0 out" in line for line in advice["assumed"]), (
         advice["assumed"]
@@ -107,8 +109,8 @@ def test_advice_prices_the_closed_model_that_was_measured(
 
 def test_cost_shows_three_legs_and_what_ifs(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Closed, hosted and self in the table; a what-if below it."""
-    output = said(capsys, "cost", str(finished), "--what-if", "batch")
-    found = json.loads(said(capsys, "cost", str(finished), "--what-if", "uncached", "--json"))
+    output = command_output(capsys, "cost", str(finished), "--what-if", "batch")
+    found = json.loads(command_output(capsys, "cost", str(finished), "--what-if", "uncached", "--json"))
 
     assert all(
         name in output for name in ("closed API", "hosted open model", "self-hosted open model", "What if")
@@ -119,8 +121,8 @@ def test_cost_shows_three_legs_and_what_ifs(finished: Path, capsys: pytest.Captu
 
 def test_prices_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:
     """By provider, of a day; disagreements of January name the stale deepseek-chat."""
-    rows = json.loads(said(capsys, "prices", "show", "gpt-5.2", "--on", "2026-02-12", "--json"))
-    found = json.loads(said(capsys, "prices", "check", "--on", "2026-01-10", "--json"))
+    rows = json.loads(command_output(capsys, "prices", "show", "gpt-5.2", "--on", "2026-02-12", "--json"))
+    found = json.loads(command_output(capsys, "prices", "check", "--on", "2026-01-10", "--json"))
 
     assert (1.75, 14.0) == next((row["input"], row["output"]) for row in rows if row["provider"] == "openai")
     assert "deepseek-chat" in {row["model"] for row in found["rows"]}

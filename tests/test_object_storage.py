@@ -19,8 +19,8 @@ from pyarrow import fs
 from gapbench.cli import invoke
 from gapbench.errors import InputError, ResultsError
 from gapbench.store import read_attempts
-from gapbench.store.object_store import PROBE, address_of, fetch, mirror_of, send
-from tests.run_folders import an_attempt, manifest
+from gapbench.store.object_store import PROBE_NAME, address_of, mirror_of, pull_run, push_run
+from tests.run_folders import make_attempt, manifest
 
 SUITE = """\
 name: far
@@ -106,7 +106,7 @@ def names(store: fs.S3FileSystem) -> list[str]:
     """Return what lies below the address, by run and name."""
     found = store.get_file_info(fs.FileSelector("bench/nightly", recursive=True, allow_not_found=True))
     files = [info.path.removeprefix("bench/nightly/") for info in found if info.type == fs.FileType.File]
-    return sorted(name for name in files if name != PROBE)
+    return sorted(name for name in files if name != PROBE_NAME)
 
 
 def only_run(store: fs.S3FileSystem) -> str:
@@ -197,7 +197,7 @@ def sent(store: fs.S3FileSystem) -> Path:
     run.mkdir(parents=True)
     for name in ("run.json", "attempts-00001.parquet", "payload-00001.parquet"):
         (run / name).write_text(name)
-    assert f"{AT}/one" == send(run)
+    assert f"{AT}/one" == push_run(run)
     return run
 
 
@@ -214,19 +214,19 @@ def put(store: fs.S3FileSystem, name: str, content: str) -> None:
 def test_the_side_that_changed_is_copied(store: fs.S3FileSystem, sent: Path) -> None:
     """Also under the same size."""
     (sent / "run.json").write_text("RUN.json")
-    send(sent)
+    push_run(sent)
     assert "RUN.json" == text(store, "run.json")
     put(store, "run.json", "run.json of another machine")
-    fetch(sent)
+    pull_run(sent)
     assert "run.json of another machine" == (sent / "run.json").read_text()
 
 
 def test_a_copy_that_was_not_remembered_is_no_conflict(store: fs.S3FileSystem, sent: Path) -> None:
     """A call that died between the copy and its note, or a note that is damaged."""
     (sent / ".synced.json").write_text('{"run.json": ["x", [], 1]}')
-    fetch(sent)
+    pull_run(sent)
     (sent / "run.json").write_text("newer")
-    send(sent)
+    push_run(sent)
 
     assert "newer" == text(store, "run.json")
 
@@ -234,9 +234,9 @@ def test_a_copy_that_was_not_remembered_is_no_conflict(store: fs.S3FileSystem, s
 def test_reading_does_not_forget_what_is_still_to_be_sent(store: fs.S3FileSystem, sent: Path) -> None:
     """A run whose sending failed is read by its address, twice, and sent."""
     (sent / "run.json").write_text("newer")
-    fetch(sent)
-    fetch(sent)
-    send(sent)
+    pull_run(sent)
+    pull_run(sent)
+    push_run(sent)
 
     assert "newer" == text(store, "run.json")
 
@@ -246,7 +246,7 @@ def test_both_sides_changed_copies_nothing(store: fs.S3FileSystem, sent: Path, n
     """Neither way; rows that are still in a journal count."""
     put(store, "run.json", "theirs")
     (sent / name).write_text("ours")
-    for copy in (fetch, send):
+    for copy in (pull_run, push_run):
         with pytest.raises(ResultsError, match="have both changed"):
             copy(sent)
 
@@ -256,7 +256,7 @@ def test_both_sides_changed_copies_nothing(store: fs.S3FileSystem, sent: Path, n
 def test_a_file_lost_here_is_fetched_again(store: fs.S3FileSystem, sent: Path) -> None:
     """A mirror is a copy."""
     (sent / "payload-00001.parquet").unlink()
-    fetch(sent)
+    pull_run(sent)
 
     assert "payload-00001.parquet" == (sent / "payload-00001.parquet").read_text()
 
@@ -330,8 +330,8 @@ def test_what_an_address_cannot_do_is_one_line(
     sent: Path, command: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says what would."""
-    (sent / "run.json").write_text(json.dumps(manifest([an_attempt()]), default=str))
-    send(sent)
+    (sent / "run.json").write_text(json.dumps(manifest([make_attempt()]), default=str))
+    push_run(sent)
 
     assert 2 == invoke(command)
     told = capsys.readouterr().err
@@ -437,18 +437,18 @@ def test_answers_that_wait_for_their_score_go_along(
 ) -> None:
     """Whoever goes on elsewhere scores them; then they wait on neither side."""
     (sent / "waiting-00001.jsonl").write_text("answers")
-    send(sent)
+    push_run(sent)
     assert "answers" == text(store, "waiting-00001.jsonl")
 
     elsewhere = tmp_path / "another machine"
     elsewhere.mkdir()
     with monkeypatch.context() as there:
         there.chdir(elsewhere)
-        fetch(sent)
+        pull_run(sent)
         (sent / "waiting-00001.jsonl").unlink()
         (sent / "attempts-00002.parquet").write_text("their rows")
-        send(sent)
-    fetch(sent)
+        push_run(sent)
+    pull_run(sent)
 
     assert not (sent / "waiting-00001.jsonl").exists()
     assert "their rows" == (sent / "attempts-00002.parquet").read_text()
@@ -461,11 +461,11 @@ def test_another_file_of_waiting_answers_by_the_same_name_is_kept(sent: Path, st
     """The first was scored and sent; a later session left others under its number."""
     waiting = sent / "waiting-00001.jsonl"
     waiting.write_text("answers")
-    send(sent)
+    push_run(sent)
     waiting.unlink()
-    send(sent)
+    push_run(sent)
     waiting.write_text("others")
-    fetch(sent)
-    send(sent)
+    pull_run(sent)
+    push_run(sent)
 
     assert "others" == waiting.read_text() == text(store, "waiting-00001.jsonl")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.two_models import SUITE, said
+from tests.two_models import SUITE, command_output
 
 PRIVATE = (
     SUITE.replace("name: sums,", "name: sums, data_policy: private,")
@@ -38,7 +38,7 @@ def _beside(judged: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    return said(capsys, *arguments, code=2)
+    return command_output(capsys, *arguments, code=2)
 
 
 @pytest.mark.usefixtures("private")
@@ -77,7 +77,7 @@ def test_a_suite_may_say_that_the_model_is_its_own(here: Path, capsys: pytest.Ca
     open_ = f"id: mine, runner: openai, weights: open, base_url: '{ADDRESS}'"
     (here / "suite.yaml").write_text(PRIVATE.replace("models:\n", f"models:\n  - {{{open_}}}\n"))
 
-    assert "good: 3 models" in said(capsys, "validate", "suite.yaml")
+    assert "good: 3 models" in command_output(capsys, "validate", "suite.yaml")
 
 
 @pytest.mark.usefixtures("private")
@@ -86,7 +86,7 @@ def test_ones_own_and_simulated_models_are_asked(
     here: Path, capsys: pytest.CaptureFixture[str], model: str
 ) -> None:
     """Nothing leaves."""
-    assert "sums" in said(capsys, "plan", "suite.yaml", "--model", model)
+    assert "sums" in command_output(capsys, "plan", "suite.yaml", "--model", model)
 
 
 @pytest.mark.usefixtures("_beside")

@@ -10,8 +10,8 @@ import pytest
 
 from gapbench.cli import invoke
 from gapbench.store import RunWriter, read_attempts, read_manifest
-from gapbench.store.verify import verify
-from tests.two_models import SUITE, said
+from gapbench.store.verify import verify_run
+from tests.two_models import SUITE, command_output
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_copy_by_another_name_is_refused(run: Path, here: Path, capsys: pytest
     shutil.copytree(run, here / "copy")
     before = sorted(path.name for path in run.iterdir())
 
-    assert f"copy holds run '{run.name}' by another name" in said(
+    assert f"copy holds run '{run.name}' by another name" in command_output(
         capsys, "run", "--resume", "copy", "--yes", code=2
     )
     assert before == sorted(path.name for path in run.iterdir())
@@ -64,7 +64,9 @@ def test_a_run_id_that_leads_elsewhere_is_refused(run: Path, capsys: pytest.Capt
     manifest = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**manifest, "run_id": "../../escape"}))
 
-    assert "run_id: found '../../escape'" in said(capsys, "run", "--resume", run.name, "--yes", code=2)
+    assert "run_id: found '../../escape'" in command_output(
+        capsys, "run", "--resume", run.name, "--yes", code=2
+    )
     assert not (run.parents[2] / "escape").exists()
 
 
@@ -77,7 +79,7 @@ def test_a_lost_manifest_is_made_anew_from_suite_and_rows(
     (run / "run.json").unlink()
     if not is_gone:
         (run / "run.json").write_text("{half")
-    assert f"`bench run SUITE --resume results/{run.name}` writes it anew" in said(
+    assert f"`bench run SUITE --resume results/{run.name}` writes it anew" in command_output(
         capsys, "run", "--resume", run.name, "--yes", code=2
     )
     assert 0 == invoke(["run", "suite.yaml", "--resume", run.name, "--limit", "2", "--yes", "--quiet"])
@@ -89,7 +91,7 @@ def test_a_lost_manifest_is_made_anew_from_suite_and_rows(
         assert (then["cell_id"], then["planned"]) == (now["cell_id"], now["planned"])
         assert now["wall_s"] == pytest.approx(then["wall_s"], abs=0.2)
     assert 4 == len(read_attempts([run]))
-    assert [] == verify(run)
+    assert [] == verify_run(run)
     assert is_gone != (run / "damaged" / "run.json").exists()
 
 
@@ -107,7 +109,7 @@ def test_a_manifest_is_not_made_anew_from_another_suite(
     (run / "run.json").write_text("{half")
     Path("suite.yaml").write_text(suite)
 
-    assert word in said(
+    assert word in command_output(
         capsys, "run", "suite.yaml", "--resume", run.name, "--yes", "--quiet", *options, code=2
     )
     assert "{half" == (run / "run.json").read_text()
@@ -119,7 +121,9 @@ def test_a_run_that_does_not_say_its_suite_wants_one(run: Path, capsys: pytest.C
     del manifest["selection"]
     (run / "run.json").write_text(json.dumps(manifest))
 
-    assert "does not say which suite was run; name it" in said(capsys, "run", "--resume", run.name, code=2)
+    assert "does not say which suite was run; name it" in command_output(
+        capsys, "run", "--resume", run.name, code=2
+    )
 
 
 def test_the_manifest_is_read_once_nobody_else_writes_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from gapbench.scoring import make, names
-from gapbench.suite.tasks.loader import builtin_tasks, find_builtin, load_task, read_task
+from gapbench.scoring import make_scorer, scorer_descriptions
+from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.values import Sample
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ def test_a_scorers_example_is_true(row: list[str]) -> None:
     given: Any = yaml.safe_load(code(row[0]))
     options = {"name": given} if isinstance(given, str) else dict(given)
     target = None if code(row[1]) == "-" else code(row[1])
-    scorer = make(options.pop("name"), options)
+    scorer = make_scorer(options.pop("name"), options)
 
     assert row[3] == scorer(code(row[2]), Sample("s", (), target=target)).outcome
 
@@ -41,7 +41,7 @@ def test_every_scorer_is_explained() -> None:
     """By its name, in the table or below it."""
     said = set(re.findall(r"[a-z_0-9]+", TEXT.partition("## Scorers")[2].partition("## Built in")[0]))
 
-    assert set() == set(names()) - said
+    assert set() == set(scorer_descriptions()) - said
 
 
 def test_the_whole_task_is_a_task(tmp_path: Path) -> None:
@@ -81,6 +81,6 @@ def test_the_numbers_of_items_are_the_tasks_own() -> None:
     for name in builtin_tasks():
         category = name.partition("/")[0]
         if category in found:
-            found[category] += len(load_task(*read_task(find_builtin(name)), None).samples)
+            found[category] += len(load_task(*read_task(find_builtin_task(name)), None).samples)
 
     assert found == told

@@ -27,7 +27,7 @@ def write_suite(folder: Path) -> None:
     (folder / "suite.yaml").write_text(SUITE)
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+def command_output(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
     """Return stdout of a command, or its one line on stderr where it is to fail."""
     assert code == invoke(list(arguments)), capsys.readouterr()
     output = capsys.readouterr()

@@ -127,7 +127,7 @@ def bench() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; the console script's entry point."""
     # A short run is mostly imports: what they make stays, and looking it over for garbage again and again finds none.
-    gc.set_threshold(*gc_tuning.THRESHOLDS)
+    gc.set_threshold(*gc_tuning.GC_THRESHOLDS)
     sys.exit(invoke(arguments))
 
 
@@ -156,15 +156,15 @@ def invoke(arguments: list[str] | None = None) -> int:
         from gapbench import credentials
         from gapbench.errors import BenchError
 
-        credentials.learn()
+        credentials.remember_environment_keys()
         if not isinstance(exc, BenchError) or os.environ.get("BENCH_TRACEBACK"):
             import traceback
 
             click.echo(credentials.redact(traceback.format_exc()), err=True)
             return 1
-        from gapbench.formatting import shown
+        from gapbench.formatting import escape_invisible
 
-        click.echo(f"bench: {shown(credentials.redact(str(exc)))}", err=True)
+        click.echo(f"bench: {escape_invisible(credentials.redact(str(exc)))}", err=True)
         return exc.exit_code
     return result if isinstance(result, int) else 0
 

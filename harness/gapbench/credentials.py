@@ -17,18 +17,18 @@ from urllib.parse import quote
 
 from gapbench.errors import SetupError
 
-MARK = "[redacted]"
+REDACTED = "[redacted]"
 FILE_SUFFIX = "_FILE"
-SHORTEST_KEY_CHARS = 8
+MIN_KEY_CHARS = 8
 """A shorter value is no key; taking it out would spoil answers that happen to hold it."""
 
-MAX_FILE_BYTES = 64 * 2**10
+MAX_KEY_FILE_BYTES = 64 * 2**10
 _KEY_VARIABLE = re.compile(r"(?i)(?:^|_)(?:api_?)?(?:key|token|secret|password|credentials?)(?:_file)?$")
 _PLACEHOLDERS = {"anything", "placeholder", "not-needed", "notneeded", "changeme"}
-_seen: set[str] = set()
+_known_keys: set[str] = set()
 
 
-def read(name: str) -> str | None:
+def read_key(name: str) -> str | None:
     """Return the key in the variable ``name``, or in the file that ``name_FILE`` names. None: neither is set.
 
     Raises:
@@ -36,58 +36,58 @@ def read(name: str) -> str | None:
     """
     value = os.environ.get(name)
     if not value:
-        value = _from_file(f"{name}{FILE_SUFFIX}")
+        value = _read_key_file(f"{name}{FILE_SUFFIX}")
     if value:
-        remember(value)
+        remember_key(value)
     return value or None
 
 
-def lacking(name: str) -> str | None:
+def missing_key_reason(name: str) -> str | None:
     """Return in words why there is no key under ``name``; None: there is one."""
     try:
-        if read(name):
+        if read_key(name):
             return None
     except SetupError as exc:
         return str(exc)
     return f"{name} is not set; export it, or {name}{FILE_SUFFIX} with the path of a file, or name another variable with key_env"
 
 
-def _from_file(variable: str) -> str | None:
+def _read_key_file(variable: str) -> str | None:
     path = os.environ.get(variable)
     if not path:
         return None
     try:
         with Path(path).open("rb") as opened:
-            value = opened.read(MAX_FILE_BYTES + 1).decode().strip()
+            value = opened.read(MAX_KEY_FILE_BYTES + 1).decode().strip()
     except (OSError, ValueError) as exc:
         said = getattr(exc, "strerror", None) or type(exc).__name__
         raise SetupError(f"{variable} names a file that cannot be read: {said}; check the path") from exc
-    if not value or len(value) > MAX_FILE_BYTES or not value.isprintable():
+    if not value or len(value) > MAX_KEY_FILE_BYTES or not value.isprintable():
         raise SetupError(
             f"{variable} names a file that holds no key; it must hold the key alone, in one line"
         )
     return value
 
 
-def remember(value: str) -> None:
-    """Keep a key out of every text from now on; shorter ones than :data:`SHORTEST_KEY_CHARS` are no keys."""
-    if value not in _seen and len(value) >= SHORTEST_KEY_CHARS and value.lower() not in _PLACEHOLDERS:
-        _seen.add(value)
-        _needles.cache_clear()
+def remember_key(value: str) -> None:
+    """Keep a key out of every text from now on; shorter ones than :data:`MIN_KEY_CHARS` are no keys."""
+    if value not in _known_keys and len(value) >= MIN_KEY_CHARS and value.lower() not in _PLACEHOLDERS:
+        _known_keys.add(value)
+        _secret_forms.cache_clear()
 
 
-def learn(environment: Mapping[str, str] | None = None) -> None:
+def remember_environment_keys(environment: Mapping[str, str] | None = None) -> None:
     """Remember the value of every variable whose name says that it holds a key, used by a runner or not.
 
     Args:
         environment: None: this process's own.
     """
     for name, value in (os.environ if environment is None else environment).items():
-        if _KEY_VARIABLE.search(name) and not name.upper().endswith(FILE_SUFFIX) and _is_random(value):
-            remember(value)
+        if _KEY_VARIABLE.search(name) and not name.upper().endswith(FILE_SUFFIX) and _looks_like_key(value):
+            remember_key(value)
 
 
-def _is_random(value: str) -> bool:
+def _looks_like_key(value: str) -> bool:
     """Say whether a value reads as a key and not as a word or a path that answers may hold."""
     return (
         len(value) >= 16
@@ -99,11 +99,11 @@ def _is_random(value: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _needles() -> tuple[str, ...]:
+def _secret_forms() -> tuple[str, ...]:
     """Return each key as it is and as URLs, headers and JSON may carry it; longest first."""
-    learn()
+    remember_environment_keys()
     found: set[str] = set()
-    for key in _seen:
+    for key in _known_keys:
         found |= {
             key,
             quote(key, safe=""),
@@ -114,14 +114,14 @@ def _needles() -> tuple[str, ...]:
 
 
 def redact(text: str) -> str:
-    """Return ``text`` with every known key replaced by :data:`MARK`."""
-    for needle in _needles():
+    """Return ``text`` with every known key replaced by :data:`REDACTED`."""
+    for needle in _secret_forms():
         if needle in text:
-            text = text.replace(needle, MARK)
+            text = text.replace(needle, REDACTED)
         # A stream that was cut may end within a key.
-        at = text.rfind(needle[:SHORTEST_KEY_CHARS], -len(needle))
+        at = text.rfind(needle[:MIN_KEY_CHARS], -len(needle))
         if at >= 0 and needle.startswith(text[at:]):
-            text = text[:at] + MARK
+            text = text[:at] + REDACTED
     return text
 
 
@@ -143,15 +143,15 @@ def redact_file(path: Path) -> bool:
     """
     data = path.read_bytes()
     clean = data
-    for needle in _needles():
-        clean = clean.replace(needle.encode(), MARK.encode())
+    for needle in _secret_forms():
+        clean = clean.replace(needle.encode(), REDACTED.encode())
     if clean == data:
         return False
     path.write_bytes(clean)
     return True
 
 
-def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
+def without_vendor_keys(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment without the vendors' keys, for a server that calls none of them.
 
     What a model server itself needs stays: the hub's token, and its own key.
@@ -159,5 +159,5 @@ def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if value not in _seen or name.startswith(("HF_", "HUGGING_FACE_", "VLLM_", "AWS_"))
+        if value not in _known_keys or name.startswith(("HF_", "HUGGING_FACE_", "VLLM_", "AWS_"))
     }

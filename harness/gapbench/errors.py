@@ -35,7 +35,7 @@ FailureKind = Literal[
     "runner",  # the runner itself broke: a bug, ours or a plug-in's
 ]
 
-RETRYABLE: frozenset[str] = frozenset(
+RETRYABLE_FAILURES: frozenset[str] = frozenset(
     {"connect", "timeout", "cut_stream", "garbage", "rate_limit", "overloaded", "server"}
 )
 """Failure kinds that another attempt may cure."""
@@ -85,7 +85,7 @@ class DiskError(ResultsError):
     exit_code = 1
 
 
-class LostError(ResultsError):
+class LostManifestError(ResultsError):
     """A run folder whose ``run.json`` is damaged or gone; its rows may still be whole."""
 
 

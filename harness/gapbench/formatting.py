@@ -15,7 +15,7 @@ ALL = "all"
 """The same in the cost table's rows, as they are kept."""
 
 
-def known(value: Any) -> bool:
+def is_known(value: Any) -> bool:
     """Return whether a cell of a table holds a number or text: not None, NA or NaN."""
     if value is None:
         return False
@@ -26,9 +26,9 @@ def known(value: Any) -> bool:
         return isinstance(value, str)
 
 
-def number(value: Any, digits: int = 3) -> str:
+def format_number(value: Any, digits: int = 3) -> str:
     """Return a number with ``digits`` significant digits and no exponent."""
-    if not known(value):
+    if not is_known(value):
         return NOTHING
     amount = float(value)
     if amount == 0 or not math.isfinite(amount):
@@ -39,28 +39,28 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{amount:,.{places}f}"
 
 
-def usd(value: Any, digits: int = 3) -> str:
+def format_usd(value: Any, digits: int = 3) -> str:
     """Return dollars; small amounts keep ``digits`` significant digits."""
-    if not known(value):
+    if not is_known(value):
         return NOTHING
     amount = float(value)
     sign = "-" if amount < 0 else ""
     if abs(amount) >= 100 or amount == 0:
         return f"{sign}${abs(amount):,.2f}"
-    return f"{sign}${number(abs(amount), digits)}"
+    return f"{sign}${format_number(abs(amount), digits)}"
 
 
-def short_usd(value: Any) -> str:
-    """Return dollars as ``$25.4K`` or ``-$3.1M``; below a thousand as :func:`usd` does."""
-    if not known(value) or abs(float(value)) < 999.5:
-        return usd(value)
+def format_short_usd(value: Any) -> str:
+    """Return dollars as ``$25.4K`` or ``-$3.1M``; below a thousand as :func:`format_usd` does."""
+    if not is_known(value) or abs(float(value)) < 999.5:
+        return format_usd(value)
     amount = float(value)
     size, suffix = next(
         (size, suffix)
         for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "K"))
         if abs(amount) >= size * 0.9995
     )
-    return f"{'-' if amount < 0 else ''}${number(abs(amount) / size)}{suffix}"
+    return f"{'-' if amount < 0 else ''}${format_number(abs(amount) / size)}{suffix}"
 
 
 SIMULATED = "SIMULATED"
@@ -83,58 +83,58 @@ _CONTROL = re.compile(
 )
 
 
-def count(value: Any) -> str:
+def format_count(value: Any) -> str:
     """Return a whole number with separators."""
-    return f"{int(value):,}" if known(value) else NOTHING
+    return f"{int(value):,}" if is_known(value) else NOTHING
 
 
-def percent(value: Any) -> str:
+def format_percent(value: Any) -> str:
     """Return a ratio as a percentage: 0.927 is ``92.7 %``."""
-    return f"{float(value) * 100:.1f} %" if known(value) else NOTHING
+    return f"{float(value) * 100:.1f} %" if is_known(value) else NOTHING
 
 
-def seconds(value: Any) -> str:
+def format_seconds(value: Any) -> str:
     """Return a time in ms below a second, else in s."""
-    if not known(value):
+    if not is_known(value):
         return NOTHING
     amount = float(value)
     if abs(amount) < CLOCK_S:
         return "0 s"
-    return f"{number(amount * 1000)} ms" if abs(amount) < 0.9995 else f"{number(amount)} s"
+    return f"{format_number(amount * 1000)} ms" if abs(amount) < 0.9995 else f"{format_number(amount)} s"
 
 
-def seconds_range(low: Any, high: Any) -> str:
+def format_seconds_range(low: Any, high: Any) -> str:
     """Return the bounds of a time: ``180-210 ms``; too few values for a bound leave it open: ``180 ms-?``."""
-    if not known(low) or not known(high):
-        return f"{'?' if not known(low) else seconds(low)}-{'?' if not known(high) else seconds(high)}"
-    first, last = seconds(low), seconds(high)
+    if not is_known(low) or not is_known(high):
+        return f"{'?' if not is_known(low) else format_seconds(low)}-{'?' if not is_known(high) else format_seconds(high)}"
+    first, last = format_seconds(low), format_seconds(high)
     if first.split(" ")[-1] == last.split(" ")[-1]:
         first = first.split(" ")[0]
     return f"{first}-{last}"
 
 
-def metric_value(unit: Any, value: Any) -> str:
+def format_metric(unit: Any, value: Any) -> str:
     """Return a metric's value in its unit; accuracy is a ratio and its gap is in points."""
-    writers = {"points": percent, "s": seconds, "usd": usd}
-    return writers.get(str(unit), number)(value)
+    writers = {"points": format_percent, "s": format_seconds, "usd": format_usd}
+    return writers.get(str(unit), format_number)(value)
 
 
-def gap_value(unit: Any, value: Any) -> str:
+def format_gap(unit: Any, value: Any) -> str:
     """Return a gap with its sign."""
-    if not known(value):
+    if not is_known(value):
         return NOTHING
     amount = 0.0 if unit == "s" and abs(float(value)) < CLOCK_S else float(value)
     sign = "+" if amount > 0 else "-" if amount < 0 else ""
     if unit == "points":
         return f"{amount:+.1f}" if sign else "0.0"
-    return sign + metric_value(unit, abs(amount))
+    return sign + format_metric(unit, abs(amount))
 
 
-def interval(unit: Any, low: Any, high: Any) -> str:
+def format_interval(unit: Any, low: Any, high: Any) -> str:
     """Return an interval of a gap."""
-    if not known(low) or not known(high):
+    if not is_known(low) or not is_known(high):
         return NOTHING
-    first, second = gap_value(unit, low), gap_value(unit, high)
+    first, second = format_gap(unit, low), format_gap(unit, high)
     for ending in (" ms", " s"):
         if first.endswith(ending) and second.endswith(ending):
             first = first.removesuffix(ending)
@@ -145,48 +145,48 @@ def interval(unit: Any, low: Any, high: Any) -> str:
     return f"{first} to {second}"
 
 
-def speed(row: Mapping[str, Any], name: str) -> str:
+def format_speed(row: Mapping[str, Any], name: str) -> str:
     """Return a speed, over the word that it is no figure of the provider's where times are not."""
-    said = number(row[name])
-    return f"{said}\ninvalid" if known(row[name]) and known(row["invalid"]) else said
+    said = format_number(row[name])
+    return f"{said}\ninvalid" if is_known(row[name]) and is_known(row["invalid"]) else said
 
 
-def timed(row: Mapping[str, Any], name: str) -> str:
+def format_time(row: Mapping[str, Any], name: str) -> str:
     """Return a time, over the word that it is no figure of the provider's or over its 95 % interval where it has one."""
-    shown = seconds(row[name])
-    if known(row[name]) and known(row["invalid"]):
+    shown = format_seconds(row[name])
+    if is_known(row[name]) and is_known(row["invalid"]):
         return f"{shown}\ninvalid"
-    if not known(row[name]) or f"{name}_low" not in row:
+    if not is_known(row[name]) or f"{name}_low" not in row:
         return shown
-    return f"{shown}\n{seconds_range(row[f'{name}_low'], row[f'{name}_high'])}"
+    return f"{shown}\n{format_seconds_range(row[f'{name}_low'], row[f'{name}_high'])}"
 
 
-def scope(category: Any) -> str:
+def category_name(category: Any) -> str:
     """Return a category's name; that of all together is everywhere the same."""
-    return OVERALL if category == ALL else clean(category)
+    return OVERALL if category == ALL else strip_controls(category)
 
 
-def accuracy(row: Mapping[str, Any]) -> str:
+def format_accuracy(row: Mapping[str, Any]) -> str:
     """Return a row's accuracy with its interval: ``92.7 (89.5-95.0)``, in percent."""
-    if not known(row["accuracy"]):
+    if not is_known(row["accuracy"]):
         return NOTHING
     share = f"{float(row['accuracy']) * 100:.1f}"
-    if not known(row["accuracy_low"]) or not known(row["accuracy_high"]):
+    if not is_known(row["accuracy_low"]) or not is_known(row["accuracy_high"]):
         return share
     return f"{share} ({float(row['accuracy_low']) * 100:.1f}-{float(row['accuracy_high']) * 100:.1f})"
 
 
-def p_value(value: Any) -> str:
+def format_p_value(value: Any) -> str:
     """Return a p-value; below a thousandth it is only said to be."""
-    if not known(value):
+    if not is_known(value):
         return NOTHING
     return "<0.001" if float(value) < 0.001 else f"{float(value):.3f}"
 
 
-def shown(text: Any) -> str:
+def escape_invisible(text: Any) -> str:
     """Return text for a terminal with every character that cannot be seen written out by its code.
 
-    For text that is looked at itself; :func:`clean` is for names and words in a table.
+    For text that is looked at itself; :func:`strip_controls` is for names and words in a table.
     """
     return "".join(map(_visible, str(text)))
 
@@ -197,12 +197,12 @@ def _visible(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
-def clean(text: Any) -> str:
+def strip_controls(text: Any) -> str:
     """Return text that cannot move a cursor, colour a terminal or turn its direction; unknown is a dash."""
-    return _CONTROL.sub("", str(text)) if known(text) else NOTHING
+    return _CONTROL.sub("", str(text)) if is_known(text) else NOTHING
 
 
-def csv_cell(value: Any) -> Any:
+def escape_csv_cell(value: Any) -> Any:
     """Return a cell that no spreadsheet takes for a formula."""
     if not isinstance(value, str):
         return value

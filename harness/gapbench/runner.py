@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 from gapbench.errors import SetupError
 from gapbench.values import Call, Chunk, Model, Request, Session
 
-GROUP = "bench.runners"
+ENTRY_POINT_GROUP = "bench.runners"
 
 
 @runtime_checkable
@@ -62,21 +62,23 @@ class Runner(Protocol):
         """Let go of everything ``open`` took. Called once, also after a failed ``open``."""
 
 
-def installed() -> dict[str, EntryPoint]:
+def installed_runners() -> dict[str, EntryPoint]:
     """Return the installed runners by name, built-in and third-party alike."""
-    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)}
+    return {
+        point.name: point for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name)
+    }
 
 
-def load(name: str) -> type[Runner]:
+def load_runner_class(name: str) -> type[Runner]:
     """Return the runner class called ``name``.
 
     Raises:
         SetupError: No such runner is installed, or its module cannot be imported.
     """
-    points = installed()
+    points = installed_runners()
     if name not in points:
-        near = difflib.get_close_matches(name, points, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        close_matches = difflib.get_close_matches(name, points, 1)
+        hint = f"did you mean {close_matches[0]!r}? " if close_matches else ""
         msg = f"no runner {name!r} is installed; {hint}there are: {', '.join(points) or 'none'}"
         raise SetupError(msg)
     try:

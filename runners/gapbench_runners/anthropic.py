@@ -24,14 +24,14 @@ from gapbench.values import (
     Session,
     Usage,
 )
-from gapbench_runners.support.model_rules import Asked, Rule, default_max_tokens, rule_for
-from gapbench_runners.support.request_builder import Calls, Settings
-from gapbench_runners.support.stream_errors import decoded, doubled, error_event
+from gapbench_runners.support.model_rules import ModelRule, ParamMapper, default_max_tokens, rule_for
+from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
+from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
-OWN_URL = "https://api.anthropic.com"
+OFFICIAL_URL = "https://api.anthropic.com"
 DEFAULT_KEY_ENV = "ANTHROPIC_API_KEY"
 MIN_BUDGET_TOKENS = 1_024
 """The least thinking budget that Messages takes (docs.anthropic.com, extended thinking)."""
@@ -55,38 +55,38 @@ class AnthropicRunner:
     def __init__(self, model: Model) -> None:
         """Take the settings; nothing is opened and no key is needed yet."""
         self.model = model
-        self.base_url = model.base_url or OWN_URL
-        self.own = urlsplit(self.base_url).hostname == urlsplit(OWN_URL).hostname
-        self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.own else None)
+        self.base_url = model.base_url or OFFICIAL_URL
+        self.is_official_endpoint = urlsplit(self.base_url).hostname == urlsplit(OFFICIAL_URL).hostname
+        self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.is_official_endpoint else None)
         self.metered = self.key_env is not None
-        self._calls = Calls(self._settled, self._body)
+        self._request_builder = RequestBuilder(self._map_params, self._build_body)
         self._client: AsyncAnthropic | None = None
-        self._drafts: transport.Drafts | None = None
+        self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
 
     def missing(self) -> str | None:
         """Return what is missing before a call can be made; None: nothing."""
-        return None if self.key_env is None else credentials.lacking(self.key_env)
+        return None if self.key_env is None else credentials.missing_key_reason(self.key_env)
 
     def endpoint(self) -> str | None:
         """Return the address that somebody must listen at before the first request."""
         return self.base_url
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> ModelRule:
         """What this model takes."""
-        return rule_for("anthropic", self.model.name, own=self.own)
+        return rule_for("anthropic", self.model.name, is_official_endpoint=self.is_official_endpoint)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body under the model's rule."""
-        return self._calls.of(request)
+        return self._request_builder.build(request)
 
-    def _settled(self, params: Params) -> Settings:
-        asked = Asked(params, self.rule)
+    def _map_params(self, params: Params) -> MappedParams:
+        asked = ParamMapper(params, self.rule)
         if asked.max_tokens is None:
             asked.max_tokens = default_max_tokens()
             asked.changes.append(f"max_tokens {asked.max_tokens} added: Messages requires one")
-        asked.unsupported("seed", asked.seed, "Messages has none")
+        asked.note_unsupported("seed", asked.seed, "Messages has none")
         arguments: dict[str, Any] = {"max_tokens": asked.max_tokens}
         # Messages refuses a stop sequence without a visible character (HTTP 400).
         stop = [word for word in asked.stop or () if word.strip()]
@@ -94,7 +94,7 @@ class AnthropicRunner:
             arguments["stop_sequences"] = stop
         if len(stop) < len(asked.stop or ()):
             asked.changes.append("stop strings of blanks dropped: Messages refuses them")
-        arguments |= self._thinking(asked)
+        arguments |= self._thinking_params(asked)
         # Since 2.13 messages.create has no argument for these; the wire still takes them.
         extra = {
             name: value
@@ -105,43 +105,43 @@ class AnthropicRunner:
         sent = arguments | extra
         if extra:
             arguments["extra_body"] = extra
-        return Settings(arguments, sent, tuple(asked.changes))
+        return MappedParams(arguments, sent, tuple(asked.changes))
 
-    def _body(self, messages: Sequence[Message], settings: Settings) -> dict[str, Any]:
+    def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
         system = "\n\n".join(message.text for message in messages if message.role == "system")
         return {
             "model": self.model.name,
-            "messages": [messages_turn(message) for message in messages if message.role != "system"],
+            "messages": [anthropic_message(message) for message in messages if message.role != "system"],
             **({"system": system} if system else {}),
-            **settings.arguments,
+            **mapped.arguments,
             "stream": True,
         }
 
-    def _thinking(self, asked: Asked) -> dict[str, Any]:
+    def _thinking_params(self, mapper: ParamMapper) -> dict[str, Any]:
         """Return the thinking setting; thinking on excludes a temperature of our own."""
-        if asked.reasoning is None:
+        if mapper.reasoning is None:
             return {}
         form = self.rule.reasoning
         if form == "none":
-            asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+            mapper.note_unsupported("reasoning", mapper.reasoning, self.rule.why)
             return {}
-        if asked.reasoning == "off":
+        if mapper.reasoning == "off":
             return {"thinking": {"type": "disabled"}}
-        if asked.temperature is not None:
-            asked.changes.append("temperature dropped: thinking is on")
-            asked.temperature = None
-        if form == "adaptive" and not isinstance(asked.reasoning, int):
-            return {"thinking": {"type": "adaptive"}, "output_config": {"effort": asked.effort()}}
-        assert asked.max_tokens is not None, "Messages has a budget by now"
-        wanted = asked.budget() or 0
-        budget = max(MIN_BUDGET_TOKENS, min(wanted, asked.max_tokens - 1))
-        if budget >= asked.max_tokens:
-            asked.changes.append(
-                f"reasoning dropped: max_tokens {asked.max_tokens} leaves no room for {MIN_BUDGET_TOKENS}"
+        if mapper.temperature is not None:
+            mapper.changes.append("temperature dropped: thinking is on")
+            mapper.temperature = None
+        if form == "adaptive" and not isinstance(mapper.reasoning, int):
+            return {"thinking": {"type": "adaptive"}, "output_config": {"effort": mapper.effort()}}
+        assert mapper.max_tokens is not None, "Messages has a budget by now"
+        wanted = mapper.budget() or 0
+        budget = max(MIN_BUDGET_TOKENS, min(wanted, mapper.max_tokens - 1))
+        if budget >= mapper.max_tokens:
+            mapper.changes.append(
+                f"reasoning dropped: max_tokens {mapper.max_tokens} leaves no room for {MIN_BUDGET_TOKENS}"
             )
             return {"thinking": {"type": "disabled"}}
         if budget != wanted:
-            asked.changes.append(f"reasoning budget {wanted} sent as {budget}: it must fit below max_tokens")
+            mapper.changes.append(f"reasoning budget {wanted} sent as {budget}: it must fit below max_tokens")
         return {"thinking": {"type": "enabled", "budget_tokens": budget}}
 
     async def open(self, session: Session) -> None:
@@ -151,15 +151,17 @@ class AnthropicRunner:
             raise SetupError(said)
         from anthropic import AsyncAnthropic  # noqa: PLC0415 - half a second of imports, due only now
 
-        self._key = credentials.read(self.key_env) if self.key_env else None
+        self._key = credentials.read_key(self.key_env) if self.key_env else None
         self._client = AsyncAnthropic(
             api_key=self._key or "none",
             base_url=self.base_url,
             max_retries=0,
-            timeout=transport.timeout(session),
-            http_client=transport.client(self.base_url, session),
+            timeout=transport.httpx_timeout(session),
+            http_client=transport.new_client(self.base_url, session),
         )
-        self._drafts = transport.Drafts(self._create, lambda exc: _failure(exc, self._key))
+        self._templates = transport.RequestTemplates(
+            self._create, lambda exc: _to_runner_error(exc, self._key)
+        )
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         assert self._client is not None, "open comes before stream"
@@ -167,8 +169,8 @@ class AnthropicRunner:
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it comes."""
-        assert self._drafts is not None, "open comes before stream"
-        return read_messages(self._drafts.events(call), self.rule.disclosure)
+        assert self._templates is not None, "open comes before stream"
+        return read_anthropic_stream(self._templates.event_batches(call), self.rule.disclosure)
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -189,7 +191,7 @@ class AnthropicRunner:
             self._client = None
 
 
-def messages_turn(message: Message) -> dict[str, Any]:
+def anthropic_message(message: Message) -> dict[str, Any]:
     """Return a message in the form of Messages."""
     if not message.images:
         return {"role": message.role, "content": message.text}
@@ -205,7 +207,7 @@ def messages_turn(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": blocks}
 
 
-async def read_messages(
+async def read_anthropic_stream(
     batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
 ) -> AsyncIterator[Chunk]:
     """Read a Messages stream; it is complete at ``message_stop`` after a stop reason.
@@ -218,7 +220,7 @@ async def read_messages(
     finished = stopped = False
     async for batch in batches:
         for received_s, name, data in batch:
-            body = decoded(data)
+            body = decode_event(data)
             kind = body.get("type", name)
             if kind == "content_block_delta":
                 delta = body["delta"]
@@ -235,40 +237,40 @@ async def read_messages(
                     yield Chunk(block["text"], "answer", received_s)
             elif kind == "message_start":
                 message = body["message"]
-                counts |= _given(message.get("usage"))
+                counts |= _without_none(message.get("usage"))
                 tier = (message.get("usage") or {}).get("service_tier")
                 yield Chunk(
-                    usage=messages_usage(counts),
+                    usage=anthropic_usage(counts),
                     model_served=message.get("model"),
                     response_id=message.get("id"),
                     service_tier=tier,
                 )
             elif kind == "message_delta":
-                counts |= _given(body.get("usage"))
+                counts |= _without_none(body.get("usage"))
                 raw = body["delta"].get("stop_reason")
                 finished = finished or raw is not None
                 yield Chunk(
                     finish_reason=FINISH.get(raw, "other") if raw else None,
                     finish_raw=raw,
-                    usage=messages_usage(counts),
+                    usage=anthropic_usage(counts),
                 )
             elif kind == "message_stop":
                 if stopped:
-                    raise doubled(kind)
+                    raise duplicate_event_error(kind)
                 stopped = True
             elif kind == "error":
-                raise error_event(body.get("error") or body)
+                raise error_from_event(body.get("error") or body)
     if not finished or not stopped:
         raise RunnerError(
             "cut_stream", f"the stream ended without {'message_stop' if finished else 'a stop reason'}"
         )
 
 
-def _given(usage: Mapping[str, Any] | None) -> dict[str, Any]:
+def _without_none(usage: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (usage or {}).items() if value is not None}
 
 
-def messages_usage(counts: Mapping[str, Any]) -> Usage:
+def anthropic_usage(counts: Mapping[str, Any]) -> Usage:
     """Return Messages' counts; its ``input_tokens`` leaves cache reads and writes out, ours does not."""
     read, written = counts.get("cache_read_input_tokens"), counts.get("cache_creation_input_tokens")
     plain = counts.get("input_tokens")
@@ -284,7 +286,7 @@ def messages_usage(counts: Mapping[str, Any]) -> Usage:
     )
 
 
-def _failure(exc: Exception, key: str | None) -> RunnerError:
+def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
     """Translate the SDK's errors; see the table in tests/runners/test_anthropic.py."""
     import anthropic  # noqa: PLC0415
 
@@ -295,13 +297,13 @@ def _failure(exc: Exception, key: str | None) -> RunnerError:
         error = body.get("error")
         said = error.get("message") if isinstance(error, dict) else None
         return transport.status_failure(
-            exc.status_code, transport.redact(said or exc.message, key), exc.response.headers
+            exc.status_code, transport.redact_secrets(said or exc.message, key), exc.response.headers
         )
     if isinstance(exc, anthropic.APIConnectionError):
         return transport.transport_failure(exc.__cause__ or exc)
     if isinstance(exc, (TypeError, ValueError)):
         return RunnerError(
             "bad_request",
-            transport.redact(f"the SDK refused the request: {exc}", key)[: transport.ERROR_CHARS],
+            transport.redact_secrets(f"the SDK refused the request: {exc}", key)[: transport.ERROR_CHARS],
         )
     return transport.transport_failure(exc)

@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
 from gapbench.values import Call, Chunk, FinishReason, Image, Message, Model, Params, Request, Session, Usage
-from gapbench_runners.support.model_rules import Asked, Rule, rule_for
-from gapbench_runners.support.request_builder import Calls, Settings
-from gapbench_runners.support.stream_errors import decoded, doubled, error_event
+from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
+from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
+from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
 
 if TYPE_CHECKING:
     from google.genai import Client
 
-OWN_URL = "https://generativelanguage.googleapis.com"
+OFFICIAL_URL = "https://generativelanguage.googleapis.com"
 KEY_ENVS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 
 # ai.google.dev/api/generate-content#FinishReason
@@ -41,21 +41,21 @@ class GoogleRunner:
     def __init__(self, model: Model) -> None:
         """Take the settings; nothing is opened and no key is needed yet."""
         self.model = model
-        self.base_url = model.base_url or OWN_URL
-        self.own = urlsplit(self.base_url).hostname == urlsplit(OWN_URL).hostname
-        self.key_envs = (model.key_env,) if model.key_env else KEY_ENVS if self.own else ()
+        self.base_url = model.base_url or OFFICIAL_URL
+        self.is_official_endpoint = urlsplit(self.base_url).hostname == urlsplit(OFFICIAL_URL).hostname
+        self.key_envs = (model.key_env,) if model.key_env else KEY_ENVS if self.is_official_endpoint else ()
         self.metered = bool(self.key_envs)
         # google-genai 3 asks the `v1` route by default; system prompts and thinking are on `v1beta`.
         self.api_version = str(model.options.get("api_version", "v1beta"))
-        self._calls = Calls(self._settled, self._body)
+        self._request_builder = RequestBuilder(self._map_params, self._build_body)
         self._client: Client | None = None
-        self._drafts: transport.Drafts | None = None
+        self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
         self._http: Any = None
 
     def missing(self) -> str | None:
         """Return what is missing before a call can be made; None: nothing."""
-        lacks = [credentials.lacking(name) for name in self.key_envs]
+        lacks = [credentials.missing_key_reason(name) for name in self.key_envs]
         return lacks[0] if lacks and all(lacks) else None
 
     def endpoint(self) -> str | None:
@@ -63,45 +63,45 @@ class GoogleRunner:
         return self.base_url
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> ModelRule:
         """What this model takes."""
-        return rule_for("google", self.model.name, own=self.own)
+        return rule_for("google", self.model.name, is_official_endpoint=self.is_official_endpoint)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body under the model's rule, in the wire's own names."""
-        return self._calls.of(request)
+        return self._request_builder.build(request)
 
-    def _settled(self, params: Params) -> Settings:
-        asked = Asked(params, self.rule)
+    def _map_params(self, params: Params) -> MappedParams:
+        asked = ParamMapper(params, self.rule)
         config: dict[str, Any] = {
             "max_output_tokens": asked.max_tokens,
             "temperature": asked.temperature,
             "top_p": asked.top_p,
             "stop_sequences": asked.stop,
             "seed": asked.seed,
-            "thinking_config": self._thinking(asked),
+            "thinking_config": self._thinking_params(asked),
         }
         sent = {name: value for name, value in config.items() if value is not None} | asked.extra
-        return Settings(sent, sent, tuple(asked.changes))
+        return MappedParams(sent, sent, tuple(asked.changes))
 
-    def _body(self, messages: Sequence[Message], settings: Settings) -> dict[str, Any]:
+    def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
         contents = [
-            {"role": "model" if message.role == "assistant" else "user", "parts": parts_of(message)}
+            {"role": "model" if message.role == "assistant" else "user", "parts": google_parts(message)}
             for message in messages
             if message.role != "system"
         ]
         system = "\n\n".join(message.text for message in messages if message.role == "system")
-        config = {**settings.arguments, **({"system_instruction": system} if system else {})}
+        config = {**mapped.arguments, **({"system_instruction": system} if system else {})}
         return {"model": self.model.name, "contents": contents, "config": config}
 
-    def _thinking(self, asked: Asked) -> dict[str, Any] | None:
-        if asked.reasoning is None:
+    def _thinking_params(self, mapper: ParamMapper) -> dict[str, Any] | None:
+        if mapper.reasoning is None:
             return None
         if self.rule.reasoning == "level":
-            return {"thinking_level": asked.effort(), "include_thoughts": True}
+            return {"thinking_level": mapper.effort(), "include_thoughts": True}
         if self.rule.reasoning == "budget":
-            return {"thinking_budget": asked.budget(), "include_thoughts": asked.budget() != 0}
-        asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+            return {"thinking_budget": mapper.budget(), "include_thoughts": mapper.budget() != 0}
+        mapper.note_unsupported("reasoning", mapper.reasoning, self.rule.why)
         return None
 
     async def open(self, session: Session) -> None:
@@ -111,8 +111,8 @@ class GoogleRunner:
             raise SetupError(said)
         from google.genai import Client, types  # noqa: PLC0415 - a second of imports, due only now
 
-        self._key = next((key for name in self.key_envs if (key := credentials.read(name))), None)
-        self._http = transport.client(self.base_url, session)
+        self._key = next((key for name in self.key_envs if (key := credentials.read_key(name))), None)
+        self._http = transport.new_client(self.base_url, session)
         self._client = Client(
             api_key=self._key or "none",
             http_options=types.HttpOptions(
@@ -123,7 +123,9 @@ class GoogleRunner:
                 retry_options=types.HttpRetryOptions(attempts=1),
             ),
         )
-        self._drafts = transport.Drafts(self._create, lambda exc: _failure(exc, self._key))
+        self._templates = transport.RequestTemplates(
+            self._create, lambda exc: _to_runner_error(exc, self._key)
+        )
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         assert self._client is not None, "open comes before stream"
@@ -133,8 +135,8 @@ class GoogleRunner:
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it comes."""
-        assert self._drafts is not None, "open comes before stream"
-        return read_generate_content(self._drafts.events(call))
+        assert self._templates is not None, "open comes before stream"
+        return read_google_stream(self._templates.event_batches(call))
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -159,7 +161,7 @@ class GoogleRunner:
             self._http = None
 
 
-def parts_of(message: Message) -> list[dict[str, Any]]:
+def google_parts(message: Message) -> list[dict[str, Any]]:
     """Return a message's parts; the SDK encodes the bytes."""
     return [
         {"inline_data": {"data": part.data, "mime_type": part.media_type}}
@@ -169,7 +171,7 @@ def parts_of(message: Message) -> list[dict[str, Any]]:
     ]
 
 
-async def read_generate_content(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
+async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
     """Read a streamGenerateContent stream; it is complete after a finish reason or a blocked prompt."""
     finished = False
     told: tuple[Any, ...] | None = None
@@ -178,13 +180,13 @@ async def read_generate_content(batches: AsyncIterator[list[transport.Event]]) -
         for received_s, _, data in batch:
             # Older models give a finish reason in every event, but never the very same event twice.
             if finished and data == before:
-                raise doubled("its last event")
+                raise duplicate_event_error("its last event")
             before = data
-            body = decoded(data)
+            body = decode_event(data)
             if "error" in body:
                 raise _google_error(body["error"])
             counts = body.get("usageMetadata")
-            usage = untold = generate_usage(counts) if counts else None
+            usage = untold = google_usage(counts) if counts else None
             blocked = (body.get("promptFeedback") or {}).get("blockReason")
             if blocked:
                 finished = True
@@ -212,7 +214,7 @@ async def read_generate_content(batches: AsyncIterator[list[transport.Event]]) -
         raise RunnerError("cut_stream", "the stream ended without a finish reason")
 
 
-def generate_usage(usage: Mapping[str, Any]) -> Usage:
+def google_usage(usage: Mapping[str, Any]) -> Usage:
     """Return generateContent's counts; thoughts stand beside candidates, so output is their sum."""
     answer, thoughts = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
     total = None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
@@ -231,10 +233,10 @@ def _google_error(error: Any) -> RunnerError:
         said = str(error.get("message") or error) + _quota_ids({"error": error})
         failure = transport.status_failure(error["code"], said, {})
         return RunnerError(failure.kind, str(failure))
-    return error_event(error)
+    return error_from_event(error)
 
 
-def _failure(exc: Exception, key: str | None) -> RunnerError:
+def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
     """Translate the SDK's errors; see the table in tests/runners/test_google.py."""
     from google.genai import errors  # noqa: PLC0415
 
@@ -242,14 +244,14 @@ def _failure(exc: Exception, key: str | None) -> RunnerError:
         return exc
     if isinstance(exc, errors.APIError):
         headers = getattr(exc.response, "headers", None) or {}
-        said = transport.redact(
+        said = transport.redact_secrets(
             f"{exc.status or ''} {exc.message or exc}".strip() + _quota_ids(exc.details), key
         )
         return transport.status_failure(int(exc.code), said, headers)
     if isinstance(exc, (TypeError, ValueError)):
         return RunnerError(
             "bad_request",
-            transport.redact(f"the SDK refused the request: {exc}", key)[: transport.ERROR_CHARS],
+            transport.redact_secrets(f"the SDK refused the request: {exc}", key)[: transport.ERROR_CHARS],
         )
     return transport.transport_failure(exc)
 

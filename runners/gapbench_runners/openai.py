@@ -27,15 +27,15 @@ from gapbench.values import (
     Session,
     Usage,
 )
-from gapbench_runners.support.model_rules import Asked, Rule, rule_for
-from gapbench_runners.support.request_builder import Calls, Settings
-from gapbench_runners.support.responses_stream import read_responses
-from gapbench_runners.support.stream_errors import decoded, doubled, error_event
+from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
+from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
+from gapbench_runners.support.responses_stream import read_responses_stream
+from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-OWN_URL = "https://api.openai.com/v1"
+OFFICIAL_URL = "https://api.openai.com/v1"
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
 
 # platform.openai.com/docs/api-reference/chat/object, `finish_reason`; vLLM adds abort and repetition.
@@ -57,43 +57,43 @@ class OpenAIRunner:
     def __init__(self, model: Model) -> None:
         """Take the settings; nothing is opened and no key is needed yet."""
         self.model = model
-        self.base_url = model.base_url or OWN_URL
-        self.own = urlsplit(self.base_url).hostname == urlsplit(OWN_URL).hostname
-        self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.own else None)
+        self.base_url = model.base_url or OFFICIAL_URL
+        self.is_official_endpoint = urlsplit(self.base_url).hostname == urlsplit(OFFICIAL_URL).hostname
+        self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.is_official_endpoint else None)
         self.metered = self.key_env is not None
         self.api = model.options.get("api", "chat")
-        self._calls = Calls(self._settled, self._body)
+        self._request_builder = RequestBuilder(self._map_params, self._build_body)
         self._client: AsyncOpenAI | None = None
-        self._drafts: transport.Drafts | None = None
+        self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
 
     def missing(self) -> str | None:
         """Return what is missing before a call can be made; None: nothing."""
-        return None if self.key_env is None else credentials.lacking(self.key_env)
+        return None if self.key_env is None else credentials.missing_key_reason(self.key_env)
 
     def endpoint(self) -> str | None:
         """Return the address that somebody must listen at before the first request."""
         return self.base_url
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> ModelRule:
         """What this model takes."""
-        return rule_for(self.rules_name, self.model.name, own=self.own)
+        return rule_for(self.rules_name, self.model.name, is_official_endpoint=self.is_official_endpoint)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body under the model's rule."""
-        return self._calls.of(request)
+        return self._request_builder.build(request)
 
-    def _settled(self, params: Params) -> Settings:
-        asked = Asked(params, self.rule)
+    def _map_params(self, params: Params) -> MappedParams:
+        asked = ParamMapper(params, self.rule)
         arguments = self._responses_params(asked) if self.api == "responses" else self._chat_params(asked)
         extra = dict(arguments.pop("extra_body", {})) | asked.extra
         sent = arguments | extra
         if extra:
             arguments["extra_body"] = extra
-        return Settings(arguments, sent, tuple(asked.changes))
+        return MappedParams(arguments, sent, tuple(asked.changes))
 
-    def _body(self, messages: Sequence[Message], settings: Settings) -> dict[str, Any]:
+    def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
         if self.api == "responses":
             body: dict[str, Any] = {"input": [responses_message(message) for message in messages]}
         else:
@@ -101,54 +101,54 @@ class OpenAIRunner:
             body["stream_options"] = {"include_usage": True}
             if self.model.options.get("continuous_usage"):
                 body["stream_options"]["continuous_usage_stats"] = True
-        return {"model": self.model.name, **body, **settings.arguments, "stream": True}
+        return {"model": self.model.name, **body, **mapped.arguments, "stream": True}
 
-    def _chat_params(self, asked: Asked) -> dict[str, Any]:
+    def _chat_params(self, mapper: ParamMapper) -> dict[str, Any]:
         params: dict[str, Any] = {
-            self.rule.max_tokens: asked.max_tokens,
-            "temperature": asked.temperature,
-            "top_p": asked.top_p,
-            "stop": asked.stop,
-            "seed": asked.seed,
+            self.rule.max_tokens: mapper.max_tokens,
+            "temperature": mapper.temperature,
+            "top_p": mapper.top_p,
+            "stop": mapper.stop,
+            "seed": mapper.seed,
         }
-        if self.rule.max_tokens != "max_tokens" and asked.max_tokens is not None:
-            asked.changes.append(f"max_tokens sent as {self.rule.max_tokens}")
-        if asked.reasoning is not None:
+        if self.rule.max_tokens != "max_tokens" and mapper.max_tokens is not None:
+            mapper.changes.append(f"max_tokens sent as {self.rule.max_tokens}")
+        if mapper.reasoning is not None:
             if self.rule.reasoning == "effort":
-                params["reasoning_effort"] = asked.effort()
+                params["reasoning_effort"] = mapper.effort()
             elif self.rule.reasoning == "template":
-                params["extra_body"] = self._template_setting(asked)
+                params["extra_body"] = self._template_reasoning(mapper)
             else:
-                asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+                mapper.note_unsupported("reasoning", mapper.reasoning, self.rule.why)
         return {name: value for name, value in params.items() if value is not None}
 
     @staticmethod
-    def _template_setting(asked: Asked) -> dict[str, Any]:
+    def _template_reasoning(mapper: ParamMapper) -> dict[str, Any]:
         """Return the reasoning setting for a compatible server: the chat template's own switch."""
-        settings: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": asked.reasoning != "off"}}
-        if asked.reasoning in {"low", "medium", "high"}:
-            settings["reasoning_effort"] = asked.reasoning
-        elif asked.reasoning != "off":
-            asked.changes.append(
-                f"reasoning {asked.reasoning} sent as on: a compatible server has no common scale"
+        settings: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": mapper.reasoning != "off"}}
+        if mapper.reasoning in {"low", "medium", "high"}:
+            settings["reasoning_effort"] = mapper.reasoning
+        elif mapper.reasoning != "off":
+            mapper.changes.append(
+                f"reasoning {mapper.reasoning} sent as on: a compatible server has no common scale"
             )
         return settings
 
-    def _responses_params(self, asked: Asked) -> dict[str, Any]:
+    def _responses_params(self, mapper: ParamMapper) -> dict[str, Any]:
         params: dict[str, Any] = {
-            "max_output_tokens": asked.max_tokens,
-            "temperature": asked.temperature,
-            "top_p": asked.top_p,
+            "max_output_tokens": mapper.max_tokens,
+            "temperature": mapper.temperature,
+            "top_p": mapper.top_p,
             # A benchmark's prompts need not stay on the provider's disks.
             "store": False,
         }
-        asked.unsupported("stop", asked.stop, "the Responses API has none")
-        asked.unsupported("seed", asked.seed, "the Responses API has none")
-        if asked.reasoning is not None:
+        mapper.note_unsupported("stop", mapper.stop, "the Responses API has none")
+        mapper.note_unsupported("seed", mapper.seed, "the Responses API has none")
+        if mapper.reasoning is not None:
             if self.rule.reasoning == "effort":
-                params["reasoning"] = {"effort": asked.effort()}
+                params["reasoning"] = {"effort": mapper.effort()}
             else:
-                asked.unsupported("reasoning", asked.reasoning, self.rule.why)
+                mapper.note_unsupported("reasoning", mapper.reasoning, self.rule.why)
         return {name: value for name, value in params.items() if value is not None}
 
     async def open(self, session: Session) -> None:
@@ -158,15 +158,17 @@ class OpenAIRunner:
             raise SetupError(said)
         from openai import AsyncOpenAI  # noqa: PLC0415 - half a second of imports, due only now
 
-        self._key = credentials.read(self.key_env) if self.key_env else None
+        self._key = credentials.read_key(self.key_env) if self.key_env else None
         self._client = AsyncOpenAI(
             api_key=self._key or "none",
             base_url=self.base_url,
             max_retries=0,
-            timeout=transport.timeout(session),
-            http_client=transport.client(self.base_url, session),
+            timeout=transport.httpx_timeout(session),
+            http_client=transport.new_client(self.base_url, session),
         )
-        self._drafts = transport.Drafts(self._create, lambda exc: _failure(exc, self._key))
+        self._templates = transport.RequestTemplates(
+            self._create, lambda exc: _to_runner_error(exc, self._key)
+        )
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         assert self._client is not None, "open comes before stream"
@@ -177,13 +179,13 @@ class OpenAIRunner:
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it comes."""
-        assert self._drafts is not None, "open comes before stream"
-        batches = self._drafts.events(call)
+        assert self._templates is not None, "open comes before stream"
+        batches = self._templates.event_batches(call)
         if self.api == "responses":
-            return read_responses(batches)
+            return read_responses_stream(batches)
         # A provider that hides reasoning and still sends some sends a summary of it.
         disclosure = self.rule.disclosure
-        return read_chat(batches, "summary" if disclosure == "hidden" else disclosure)
+        return read_chat_stream(batches, "summary" if disclosure == "hidden" else disclosure)
 
     async def facts(self) -> Mapping[str, Any]:
         """Return the SDK's version, the endpoint and the rule."""
@@ -240,7 +242,7 @@ def data_uri(image: Image) -> str:
     return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
 
 
-async def read_chat(
+async def read_chat_stream(
     batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
 ) -> AsyncIterator[Chunk]:
     """Read a Chat Completions stream; it is complete at ``[DONE]`` after a finish reason.
@@ -255,13 +257,13 @@ async def read_chat(
         for received_s, _, data in batch:
             if data == b"[DONE]":
                 if done:
-                    raise doubled("[DONE]")
+                    raise duplicate_event_error("[DONE]")
                 done = True
                 continue
-            body = decoded(data)
+            body = decode_event(data)
             said = body.get
             if said("error"):
-                raise error_event(body["error"])
+                raise error_from_event(body["error"])
             usage = chat_usage(body["usage"]) if said("usage") else None
             for choice in said("choices") or ():
                 delta = choice.get("delta") or {}
@@ -317,7 +319,7 @@ def chat_usage(usage: Mapping[str, Any]) -> Usage:
     )
 
 
-def _failure(exc: Exception, key: str | None) -> RunnerError:
+def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
     """Translate the SDK's errors; see the table in tests/runners/test_openai.py."""
     import openai  # noqa: PLC0415
 
@@ -327,12 +329,14 @@ def _failure(exc: Exception, key: str | None) -> RunnerError:
         body = exc.body if isinstance(exc.body, dict) else {}
         mark = body.get("code") or body.get("type") or ""  # some servers leave the code empty
         said = f"{mark} {body.get('message') or exc.message}".strip()
-        return transport.status_failure(exc.status_code, transport.redact(said, key), exc.response.headers)
+        return transport.status_failure(
+            exc.status_code, transport.redact_secrets(said, key), exc.response.headers
+        )
     if isinstance(exc, openai.APIConnectionError):
         return transport.transport_failure(exc.__cause__ or exc)
     if isinstance(exc, (TypeError, ValueError)):
         return RunnerError(
             "bad_request",
-            transport.redact(f"the SDK refused the request: {exc}", key)[: transport.ERROR_CHARS],
+            transport.redact_secrets(f"the SDK refused the request: {exc}", key)[: transport.ERROR_CHARS],
         )
     return transport.transport_failure(exc)

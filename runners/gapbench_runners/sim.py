@@ -14,13 +14,13 @@ from typing import Any
 import orjson
 
 from gapbench.errors import InputError, SetupError
-from gapbench.values import Call, Chunk, Model, Request, Session, Truth
+from gapbench.values import Call, Chunk, GroundTruth, Model, Request, Session
 from gapbench_runners.sim_server.persona import Persona
-from gapbench_runners.support.server_process import OwnedProcess
+from gapbench_runners.support.server_process import ServerProcess
 
 START_WAIT_S = 20.0
 # Names the address until the server has one; nothing listens on the discard port.
-NOWHERE = "http://127.0.0.1:9"
+PLACEHOLDER_URL = "http://127.0.0.1:9"
 # protocol -> runner, path below the server's address, options
 PROTOCOLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "openai": ("gapbench_runners.openai:OpenAIRunner", "/v1", {}),
@@ -57,13 +57,13 @@ class SimRunner:
                 "persona of its own runs; leave one of the two out"
             )
         self._settings = settings
-        self.persona = Persona.of(settings)
+        self.persona = Persona.from_mapping(settings)
         self.model = model
         self._url = model.base_url.rstrip("/") if model.base_url else None
-        self._inner = self._client(self._url or NOWHERE)
-        self._server: OwnedProcess | None = None
+        self._inner = self._make_client(self._url or PLACEHOLDER_URL)
+        self._server: ServerProcess | None = None
 
-    def _client(self, url: str) -> Any:
+    def _make_client(self, url: str) -> Any:
         where, path, options = PROTOCOLS[self.protocol]
         module, _, name = where.partition(":")
         rest = {key: value for key, value in self.model.options.items() if key != "sim"}
@@ -89,17 +89,17 @@ class SimRunner:
         """Start the server with its answer book, unless the suite names a running one, and open the client."""
         if self._url is None:
             self._url = await self._start(session)
-            self._inner = self._client(self._url)
+            self._inner = self._make_client(self._url)
         await self._inner.open(session)
 
     async def _start(self, session: Session) -> str:
         """Return the address of a server of our own."""
         folder = session.log_dir
         truth, persona, log = folder / "truth.jsonl", folder / "persona.json", folder / "server.log"
-        truth.write_bytes(_lines(session.truth()))
+        truth.write_bytes(_answer_book_lines(session.truths()))
         persona.write_bytes(orjson.dumps({self.model.name: self._settings}))
         log.unlink(missing_ok=True)
-        self._server = OwnedProcess(
+        self._server = ServerProcess(
             [
                 sys.executable, "-m", "gapbench_runners.sim_server", "--port", "0", "--parent", str(os.getpid()),
                 "--persona", str(persona), "--truth", str(truth), "--log", str(folder / "times.jsonl"),
@@ -107,7 +107,7 @@ class SimRunner:
             log,
         )  # fmt: skip
         await self._server.start()
-        return await self._server.line("listening ", START_WAIT_S)
+        return await self._server.wait_for_log_line("listening ", START_WAIT_S)
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call through the vendor's client."""
@@ -136,7 +136,7 @@ class SimRunner:
     async def _get(self, path: str) -> bytes:
         assert self._url is not None, "asked only with a server"
         try:
-            return await asyncio.to_thread(_read, self._url + path)
+            return await asyncio.to_thread(_http_get, self._url + path)
         except OSError as exc:
             raise SetupError(f"the simulated provider at {self._url} is gone: {exc}") from exc
 
@@ -150,17 +150,17 @@ class SimRunner:
                 self._server, self._url = None, None
 
 
-def _read(url: str) -> bytes:
+def _http_get(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - an http address by construction
         body: bytes = reply.read()
     return body
 
 
-def _lines(book: Iterable[Truth]) -> bytes:
+def _answer_book_lines(answer_book: Iterable[GroundTruth]) -> bytes:
     """Return an answer book as JSON lines."""
     return b"".join(
         orjson.dumps(
-            {name: getattr(truth, name) for name in Truth.__slots__}, option=orjson.OPT_APPEND_NEWLINE
+            {name: getattr(truth, name) for name in GroundTruth.__slots__}, option=orjson.OPT_APPEND_NEWLINE
         )
-        for truth in book
+        for truth in answer_book
     )

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-PLAY = """def play(thing, *calls):
+PLAY_SOURCE = """def play(thing, *calls):
     said = []
     for name, *given in calls:
         try:
@@ -19,14 +19,14 @@ PLAY = """def play(thing, *calls):
             said.append(type(exc).__name__)
     return said
 """
-RAISES = """def raised(call):
+RAISED_SOURCE = """def raised(call):
     try:
         call()
     except Exception as exc:
         return type(exc).__name__
     return None
 """
-CLOSE = """def close(found, wanted):
+CLOSE_SOURCE = """def close(found, wanted):
     if isinstance(wanted, float):
         return isinstance(found, (int, float)) and abs(found - wanted) <= 1e-9 * max(1, abs(wanted))
     if isinstance(wanted, dict):
@@ -38,15 +38,15 @@ CLOSE = """def close(found, wanted):
 SCALARS = (bool, int, float, str, bytes, type(None))
 
 
-def names_of(code: str) -> dict[str, Any]:
+def program_namespace(code: str) -> dict[str, Any]:
     """Return what a program defines, and what the expressions may use."""
     space: dict[str, Any] = {"__name__": "program"}
     exec(code, space)  # noqa: S102 - this package's own text
-    exec(PLAY, space)  # noqa: S102 - as above
+    exec(PLAY_SOURCE, space)  # noqa: S102 - as above
     return space
 
 
-def outcome(space: dict[str, Any], expression: str) -> tuple[str, Any]:
+def evaluate_expression(space: dict[str, Any], expression: str) -> tuple[str, Any]:
     """Return ("returns", value) or ("raises", name of the exception) of an expression."""
     try:
         return "returns", copy.deepcopy(eval(expression, space))  # noqa: S307 - this package's own text
@@ -54,7 +54,7 @@ def outcome(space: dict[str, Any], expression: str) -> tuple[str, Any]:
         return "raises", type(exc).__name__
 
 
-def tests_of(code: str, expressions: Sequence[str]) -> str:
+def make_tests(code: str, expressions: Sequence[str]) -> str:
     """Return hidden tests: one assertion for each expression, with the value that ``code`` gives.
 
     Raises:
@@ -62,15 +62,20 @@ def tests_of(code: str, expressions: Sequence[str]) -> str:
     """
     if len(set(expressions)) != len(expressions):
         raise SystemExit(f"an expression stands there twice: {expressions}")
-    lines = [assertion(outcome(names_of(code), expression), expression) for expression in expressions]
+    lines = [
+        make_assertion(evaluate_expression(program_namespace(code), expression), expression)
+        for expression in expressions
+    ]
     text = "\n".join(lines) + "\n"
     helpers = [
-        source for word, source in (("play(", PLAY), ("raised(", RAISES), ("close(", CLOSE)) if word in text
+        source
+        for word, source in (("play(", PLAY_SOURCE), ("raised(", RAISED_SOURCE), ("close(", CLOSE_SOURCE))
+        if word in text
     ]
     return "".join(helpers) + text
 
 
-def assertion(found: tuple[str, Any], expression: str) -> str:
+def make_assertion(found: tuple[str, Any], expression: str) -> str:
     """Return the assertion that an expression has this outcome."""
     kind, value = found
     if kind == "raises":
@@ -102,12 +107,16 @@ def has_float(value: Any) -> bool:
     return isinstance(value, float)
 
 
-def differs(right: str, wrong: str, expressions: Sequence[str]) -> list[bool]:
+def find_differences(right: str, wrong: str, expressions: Sequence[str]) -> list[bool]:
     """Return, for each expression, whether two programs disagree."""
-    return [outcome(names_of(right), text) != outcome(names_of(wrong), text) for text in expressions]
+    return [
+        evaluate_expression(program_namespace(right), text)
+        != evaluate_expression(program_namespace(wrong), text)
+        for text in expressions
+    ]
 
 
-def swapped(code: str, old: str, new: str) -> str:
+def replace_once(code: str, old: str, new: str) -> str:
     """Return ``code`` with its one ``old`` replaced.
 
     Raises:

@@ -21,10 +21,12 @@ class Picture(NamedTuple):
     tier: str
 
 
-Kind = Callable[[Random, int], Picture]
+PictureKind = Callable[[Random, int], Picture]
 
 
-def items(task: str, kinds: tuple[Kind, ...], per_kind: int) -> Iterator[tuple[str, str, Picture]]:
+def generate_pictures(
+    task: str, kinds: tuple[PictureKind, ...], per_kind: int
+) -> Iterator[tuple[str, str, Picture]]:
     """Yield (id, kind, picture) of every sample, each drawn from a generator of its own."""
     for kind in kinds:
         name = kind.__name__
@@ -32,17 +34,17 @@ def items(task: str, kinds: tuple[Kind, ...], per_kind: int) -> Iterator[tuple[s
             yield f"{name}-{number + 1:02}", name, kind(Random(f"{task}/{name}/{number}/1"), number)
 
 
-def file_names(sample_id: str, picture: Picture) -> list[str]:
+def image_names(sample_id: str, picture: Picture) -> list[str]:
     """Return the names of a sample's images, in order."""
     many = len(picture.canvases) > 1
     return [f"images/{sample_id}{'abc'[k] if many else ''}.png" for k in range(len(picture.canvases))]
 
 
-def row(sample_id: str, kind: str, picture: Picture) -> str:
+def picture_row(sample_id: str, kind: str, picture: Picture) -> str:
     """Return one line of samples.jsonl."""
     if str(picture.answer) == str(picture.slip):
         raise SystemExit(f"{sample_id}: the slip is the answer, {picture.answer}")
-    names = file_names(sample_id, picture)
+    names = image_names(sample_id, picture)
     # A sample of two images says "" for the third: a template names the same columns in every row.
     several = dict(zip(("image_a", "image_b", "image_c"), [*names, ""], strict=False))
     images: dict[str, Any] = {"image": names[0]} if len(names) == 1 else several
@@ -60,14 +62,14 @@ def row(sample_id: str, kind: str, picture: Picture) -> str:
     return json.dumps(line, ensure_ascii=False) + "\n"
 
 
-def write(folder: Path, task: str, kinds: tuple[Kind, ...], per_kind: int) -> None:
+def write_picture_samples(folder: Path, task: str, kinds: tuple[PictureKind, ...], per_kind: int) -> None:
     """Write the images and samples.jsonl."""
     (folder / "images").mkdir(exist_ok=True)
     lines, count = [], 0
-    for sample_id, kind, picture in items(task, kinds, per_kind):
-        for name, canvas in zip(file_names(sample_id, picture), picture.canvases, strict=True):
+    for sample_id, kind, picture in generate_pictures(task, kinds, per_kind):
+        for name, canvas in zip(image_names(sample_id, picture), picture.canvases, strict=True):
             canvas.save(folder / name)
             count += 1
-        lines.append(row(sample_id, kind, picture))
+        lines.append(picture_row(sample_id, kind, picture))
     (folder / "samples.jsonl").write_text("".join(lines), encoding="utf-8", newline="\n")
     print(f"samples.jsonl: {len(lines)} items over {count} images of {WIDTH} x {HEIGHT}")

@@ -49,7 +49,7 @@ class Fact(NamedTuple):
     depth: float
 
 
-class Question(NamedTuple):
+class HaystackQuestion(NamedTuple):
     """What is hidden, what is asked, what is right, and what a reader takes who stops too early."""
 
     facts: tuple[Fact, ...]
@@ -58,7 +58,7 @@ class Question(NamedTuple):
     slip: int
 
 
-def filler(r: Random) -> Iterator[str]:
+def generate_filler(r: Random) -> Iterator[str]:
     """Yield sentences without end; none holds a number of five digits."""
     while True:
         yield (
@@ -66,27 +66,27 @@ def filler(r: Random) -> Iterator[str]:
         )
 
 
-def code(r: Random) -> int:
+def random_code(r: Random) -> int:
     """Return a number of five digits."""
     return r.randint(10_000, 99_999)
 
 
-def single(r: Random) -> Question:
+def single(r: Random) -> HaystackQuestion:
     """One fact among others of its kind."""
     place, *others = r.sample(PLACES, 4)
-    right, *wrong = (code(r) for _ in range(4))
+    right, *wrong = (random_code(r) for _ in range(4))
     facts = [Fact(f"The door code of the {place} depot is {right}.", r.uniform(0.05, 0.95))]
     facts += [
         Fact(f"The door code of the {p} depot is {c}.", r.random())
         for p, c in zip(others, wrong, strict=True)
     ]
-    return Question(tuple(facts), f"What is the door code of the {place} depot?", right, wrong[0])
+    return HaystackQuestion(tuple(facts), f"What is the door code of the {place} depot?", right, wrong[0])
 
 
-def latest(r: Random) -> Question:
+def latest(r: Random) -> HaystackQuestion:
     """A fact that is changed twice; the last one holds."""
     place, other = r.sample(PLACES, 2)
-    first, second, third, off = (code(r) for _ in range(4))
+    first, second, third, off = (random_code(r) for _ in range(4))
     depths = sorted(r.uniform(0.02, 0.98) for _ in range(3))
     facts = (
         Fact(f"The door code of the {place} depot is {first}.", depths[0]),
@@ -94,31 +94,33 @@ def latest(r: Random) -> Question:
         Fact(f"From here on the door code of the {place} depot is {third} instead.", depths[2]),
         Fact(f"From here on the door code of the {other} depot is {off} instead.", r.random()),
     )
-    return Question(facts, f"What is the door code of the {place} depot at the end of the log?", third, first)
+    return HaystackQuestion(
+        facts, f"What is the door code of the {place} depot at the end of the log?", third, first
+    )
 
 
-def two_hops(r: Random) -> Question:
+def two_hops(r: Random) -> HaystackQuestion:
     """Who runs a depot, and that person's badge."""
     place, other = r.sample(PLACES, 2)
     who, someone = r.sample(PEOPLE, 2)
-    right, wrong = code(r), code(r)
+    right, wrong = random_code(r), random_code(r)
     facts = (
         Fact(f"The {place} depot is run by {who}.", r.random()),
         Fact(f"The {other} depot is run by {someone}.", r.random()),
         Fact(f"{who} carries the badge {right}.", r.random()),
         Fact(f"{someone} carries the badge {wrong}.", r.random()),
     )
-    return Question(
+    return HaystackQuestion(
         facts, f"What is the number of the badge of the person who runs the {place} depot?", right, wrong
     )
 
 
-def three_hops(r: Random) -> Question:
+def three_hops(r: Random) -> HaystackQuestion:
     """Where a lorry went, who runs that depot, and that person's badge."""
     place, other = r.sample(PLACES, 2)
     who, someone = r.sample(PEOPLE, 2)
     lorry, decoy = r.sample(("grey", "orange", "purple", "striped"), 2)
-    right, wrong = code(r), code(r)
+    right, wrong = random_code(r), random_code(r)
     facts = (
         Fact(f"The {lorry} lorry belongs to the {place} depot.", r.random()),
         Fact(f"The {decoy} lorry belongs to the {other} depot.", r.random()),
@@ -130,10 +132,10 @@ def three_hops(r: Random) -> Question:
     text = (
         f"What is the number of the badge of the person who runs the depot that the {lorry} lorry belongs to?"
     )
-    return Question(facts, text, right, wrong)
+    return HaystackQuestion(facts, text, right, wrong)
 
 
-def total(r: Random) -> Question:
+def total(r: Random) -> HaystackQuestion:
     """Three deliveries to one depot, to be added up."""
     place, other = r.sample(PLACES, 2)
     counts = [r.randint(1_000, 9_999) for _ in range(3)]
@@ -142,7 +144,7 @@ def total(r: Random) -> Question:
         Fact(f"A delivery brought {r.randint(1_000, 9_999)} bolts to the {other} depot.", r.random())
     )
     text = f"How many bolts did all deliveries named in the log bring to the {place} depot together?"
-    return Question(tuple(facts), text, sum(counts), sum(counts[:2]))
+    return HaystackQuestion(tuple(facts), text, sum(counts), sum(counts[:2]))
 
 
 KINDS = (
@@ -155,11 +157,11 @@ KINDS = (
 )
 
 
-def document(r: Random, facts: tuple[Fact, ...], chars: int) -> str:
+def make_document(r: Random, facts: tuple[Fact, ...], chars: int) -> str:
     """Return a text of about ``chars`` characters with each fact at its depth."""
     sentences: list[str] = []
     length = sum(len(fact.text) + 1 for fact in facts)
-    source = filler(r)
+    source = generate_filler(r)
     while length < chars:
         sentences.append(next(source))
         length += len(sentences[-1]) + 1
@@ -184,7 +186,7 @@ def rows(tokens: int, count: int) -> list[dict[str, Any]]:
                 "id": f"{kind.__name__.replace('_', '-')}-{number + 1:02}",
                 "tier": tier,
                 "kind": kind.__name__,
-                "document": document(r, question.facts, int(tokens * CHARS_PER_TOKEN * FILLED)),
+                "document": make_document(r, question.facts, int(tokens * CHARS_PER_TOKEN * FILLED)),
                 "question": question.text,
                 "answer": question.answer,
                 "slip": question.slip,

@@ -64,9 +64,9 @@ def session(**changes: Any) -> Session:
     return Session(Path(), **{"connections": 4, "connect_timeout_s": 5.0, "read_timeout_s": 5.0, **changes})
 
 
-async def heard(client: httpx2.AsyncClient, url: str) -> tuple[list[bytes], transport.Tape]:
+async def heard(client: httpx2.AsyncClient, url: str) -> tuple[list[bytes], transport.ExchangeRecord]:
     """Return the data of one exchange's events, and its tape."""
-    with transport.exchange() as tape:
+    with transport.record_exchange() as tape:
         try:
             await client.post(url, json={"a": 1})
             return [event.data async for event in tape.events()], tape
@@ -74,11 +74,13 @@ async def heard(client: httpx2.AsyncClient, url: str) -> tuple[list[bytes], tran
             await tape.aclose()
 
 
-def talk(answer: Answer, times: int = 1, **changes: Any) -> list[tuple[list[bytes], transport.Tape]]:
+def talk(
+    answer: Answer, times: int = 1, **changes: Any
+) -> list[tuple[list[bytes], transport.ExchangeRecord]]:
     """Return what a client hears that asks ``times`` times."""
 
-    async def main() -> list[tuple[list[bytes], transport.Tape]]:
-        async with served(answer) as url, transport.client(url, session(**changes)) as client:
+    async def main() -> list[tuple[list[bytes], transport.ExchangeRecord]]:
+        async with served(answer) as url, transport.new_client(url, session(**changes)) as client:
             return [await heard(client, url) for _ in range(times)]
 
     return asyncio.run(main())

@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import pytest
 
-from gapbench.suite.loads.load import Load, Search
+from gapbench.suite.loads.load import Load, RateSearch
 from gapbench.suite.loads.trace import Arrival
 from gapbench.values.slo import Slo
 
 
 def dues(load: Load, seed: int = 1) -> list[float]:
-    return list(load.dues_s(random.Random(seed)))
+    return list(load.due_times_s(random.Random(seed)))
 
 
 def gaps(load: Load) -> list[float]:
@@ -93,9 +93,9 @@ def test_the_peak_rate(load: Load, peak: float | None) -> None:
 
 def test_a_searchs_levels_are_within_the_tolerance_of_each_other() -> None:
     """From 1 to 64 in steps of at most 5 % and a rounding to four digits: 87 levels, both ends among them."""
-    search = Search(Slo(ttft_s=1), 1.0, 64.0, 0.05, 3, Load("search", 1.0))
-    levels = search.levels_rps
+    search = RateSearch(Slo(ttft_s=1), 1.0, 64.0, 0.05, 3, Load("search", 1.0))
+    levels = search.rates_rps
 
     assert (1.0, 64.0) == (levels[0], levels[-1])
     assert all(after / before <= 1.051 for before, after in pairwise(levels))
-    assert 7 * 3 == search.most_tries
+    assert 7 * 3 == search.max_tries

@@ -6,32 +6,32 @@ import asyncio
 
 import pytest
 
-from gapbench.execution.limits.admission import FREE, Gate
-from gapbench.execution.limits.circuit_breaker import Breaker
-from gapbench.execution.limits.retry import Retries, RetryBudget
-from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.limits.admission import UNRESTRICTED_PERMIT, AdmissionControl
+from gapbench.execution.limits.circuit_breaker import CircuitBreaker
+from gapbench.execution.limits.retry import RetryBudget, RetryPolicy
+from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.values import Failure, Usage
 from gapbench.values.policies import BreakerPolicy
 from tests.makers import model
 
 
-def breaker(said: list[str] | None = None, waits: list[float] | None = None, **rule: int) -> Breaker:
+def breaker(said: list[str] | None = None, waits: list[float] | None = None, **rule: int) -> CircuitBreaker:
     async def sleep(seconds: float) -> None:
         if waits is not None:
             waits.append(seconds)
         await asyncio.sleep(0)
 
     tell = (said if said is not None else []).append
-    return Breaker(BreakerPolicy(**rule), sleep, lambda: False, tell)
+    return CircuitBreaker(BreakerPolicy(**rule), sleep, lambda: False, tell)
 
 
 def test_failures_in_a_row_open_it() -> None:
     """Two and an answer do not; three do."""
     made = breaker(failures=3)
     for kind in ("server", "connect", None, "server", "server"):
-        made.took(kind, "go")
+        made.record_result(kind, "go")
     before = str(made.state)
-    made.took("overloaded", "go")
+    made.record_result("overloaded", "go")
 
     assert ("closed", "open") == (before, made.state)
 
@@ -40,7 +40,7 @@ def test_failures_in_a_row_open_it() -> None:
 def test_what_says_nothing_of_the_endpoint_does_not_open_it(kind: str) -> None:
     """It answers, or was not asked."""
     made = breaker(failures=1)
-    made.took(kind, "go")
+    made.record_result(kind, "go")
 
     assert "closed" == made.state
 
@@ -49,8 +49,8 @@ def test_what_says_nothing_of_the_endpoint_does_not_open_it(kind: str) -> None:
 def test_an_endpoint_that_hangs_opens_it(kind: str) -> None:
     """A server that takes each request and never answers costs a night of deadlines."""
     made = breaker(failures=2)
-    made.took(kind, "go")
-    made.took(kind, "go")
+    made.record_result(kind, "go")
+    made.record_result(kind, "go")
 
     assert "open" == made.state
 
@@ -59,7 +59,7 @@ def test_a_rate_limit_between_failures_is_no_answer() -> None:
     """A gateway before a dead server sheds load too: the failures are still in a row."""
     made = breaker(failures=2)
     for kind in ("server", "rate_limit", "server"):
-        made.took(kind, "go")
+        made.record_result(kind, "go")
 
     assert "open" == made.state
 
@@ -69,8 +69,8 @@ def test_a_probe_that_is_refused_its_parameters_closes_it() -> None:
 
     async def main() -> str:
         made = breaker(failures=1)
-        made.took("connect", "go")
-        made.took("bad_request", await made.enter())
+        made.record_result("connect", "go")
+        made.record_result("bad_request", await made.acquire())
         return made.state
 
     assert "closed" == asyncio.run(main())
@@ -83,9 +83,9 @@ def test_probes_are_few_however_they_end(kind: str) -> None:
 
     async def main() -> str:
         made = breaker(waits=waits, failures=1, probes=3, wait_s=20)
-        made.took("connect", "go")
+        made.record_result("connect", "go")
         for _ in range(3):
-            made.took(kind, await made.enter())
+            made.record_result(kind, await made.acquire())
         return made.state
 
     assert "given_up" == asyncio.run(main())
@@ -98,7 +98,7 @@ def test_what_no_waiting_cures_gives_it_up(kind: str, enough: int) -> None:
     made = breaker()
     for _ in range(enough):
         assert "closed" == made.state
-        made.took(kind, "go")
+        made.record_result(kind, "go")
 
     assert "given_up" == made.state
 
@@ -109,12 +109,12 @@ def test_a_probe_that_is_answered_closes_it() -> None:
 
     async def main() -> tuple[str, str, str]:
         made = breaker(said, failures=1)
-        made.took("connect", "go")
-        first = await made.enter()
-        second = asyncio.create_task(made.enter())
+        made.record_result("connect", "go")
+        first = await made.acquire()
+        second = asyncio.create_task(made.acquire())
         await asyncio.sleep(0)
         assert not second.done()
-        made.took(None, first)
+        made.record_result(None, first)
         return first, await second, made.state
 
     assert ("probe", "go", "closed") == asyncio.run(main())
@@ -127,10 +127,10 @@ def test_the_last_probe_that_fails_gives_it_up() -> None:
 
     async def main() -> tuple[str, str]:
         made = breaker(waits=waits, failures=1, probes=3, wait_s=20)
-        made.took("connect", "go")
+        made.record_result("connect", "go")
         for _ in range(3):
-            made.took("connect", await made.enter())
-        return made.state, await made.enter()
+            made.record_result("connect", await made.acquire())
+        return made.state, await made.acquire()
 
     assert ("given_up", "no") == asyncio.run(main())
     assert [20, 40, 80] == waits
@@ -139,8 +139,8 @@ def test_the_last_probe_that_fails_gives_it_up() -> None:
 def test_an_answer_to_a_request_sent_before_closes_it() -> None:
     """It was in flight when the circuit opened."""
     made = breaker(failures=1)
-    made.took("server", "go")
-    made.took(None, "go")
+    made.record_result("server", "go")
+    made.record_result(None, "go")
 
     assert "closed" == made.state
 
@@ -149,31 +149,47 @@ def test_a_late_failure_is_no_probe() -> None:
     """In flight when the circuit opened: it neither counts as a probe nor lets another one in."""
     made = breaker(failures=1, probes=1)
     for _ in range(5):
-        made.took("server", "go")
+        made.record_result("server", "go")
 
     assert "open" == made.state
 
 
 def test_a_wrong_key_is_no_outcome_of_the_first_requests() -> None:
     """Four at once are refused: each is to be tried again until it is sure, and then none stands."""
-    gate = Gate(model(), Retries(attempts=1), RetryBudget(), BreakerPolicy(), None, Halt(), lambda _: None)
+    gate = AdmissionControl(
+        model(),
+        RetryPolicy(max_attempts=1),
+        RetryBudget(),
+        BreakerPolicy(),
+        None,
+        StopSignal(),
+        lambda _: None,
+    )
     refused = Failure("auth", "no", None)
     said = []
     for _ in range(4):
-        gate.count(FREE, refused, Usage())
-        said.append(gate.verdict(refused, 1))
+        gate.record_result(UNRESTRICTED_PERMIT, refused, Usage())
+        said.append(gate.decide_retry(refused, 1))
 
     assert [(False, True), (False, True), (False, False), (False, False)] == said
 
 
 def test_a_request_that_alone_is_forbidden_ends() -> None:
     """Others are answered, so the key is right: after three tries its failure stands."""
-    gate = Gate(model(), Retries(attempts=1), RetryBudget(), BreakerPolicy(), None, Halt(), lambda _: None)
+    gate = AdmissionControl(
+        model(),
+        RetryPolicy(max_attempts=1),
+        RetryBudget(),
+        BreakerPolicy(),
+        None,
+        StopSignal(),
+        lambda _: None,
+    )
     refused = Failure("auth", "no", None)
     said = []
     for tries in (1, 2, 3):
-        gate.count(FREE, None, Usage())
-        gate.count(FREE, refused, Usage())
-        said.append(gate.verdict(refused, tries))
+        gate.record_result(UNRESTRICTED_PERMIT, None, Usage())
+        gate.record_result(UNRESTRICTED_PERMIT, refused, Usage())
+        said.append(gate.decide_retry(refused, tries))
 
     assert [(False, True), (False, True), (True, False)] == said

@@ -11,16 +11,16 @@ import pytest
 
 from gapbench.errors import ResultsError, RunnerError
 from gapbench.execution.attempts.response_cache import ResponseCache
-from gapbench.execution.limits.retry import Retries
-from gapbench.execution.run import Settings
+from gapbench.execution.limits.retry import RetryPolicy
+from gapbench.execution.run import RunSettings
 from gapbench.suite.plan import Load
 from gapbench.values import Call, Chunk, Model, Params
 from tests.harness.test_run import ANSWERS, frame, go
 from tests.makers import ScriptedRunner, model, plan
 
 
-def settings(folder: Path) -> Settings:
-    return Settings(retries=Retries(attempts=1, max_wait_s=0.0), cache=folder / "cache")
+def settings(folder: Path) -> RunSettings:
+    return RunSettings(retries=RetryPolicy(max_attempts=1, max_wait_s=0.0), cache=folder / "cache")
 
 
 def test_the_second_run_asks_nobody(tmp_path: Path) -> None:
@@ -134,10 +134,12 @@ def test_a_weighed_text_is_no_asked_one(tmp_path: Path) -> None:
     """The same words asked and weighed are two entries."""
     asked = plan(count=1).cells[0]
     planned = asked.requests[0]
-    weighed = replace(planned, sample=replace(planned.sample, likelihood=True))
+    weighed = replace(planned, sample=replace(planned.sample, needs_logprobs=True))
     call = Call({}, {})
 
-    assert ResponseCache.key(asked, planned, call, None) != ResponseCache.key(asked, weighed, call, None)
+    assert ResponseCache.make_key(asked, planned, call, None) != ResponseCache.make_key(
+        asked, weighed, call, None
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gapbench.execution.calibration import FIGURES, Calibration, Error, Level, calibrate
+from gapbench.execution.calibration import METRICS, Calibration, CalibrationLevel, MetricDeviation, calibrate
 
 
-def level(streams: int, worst: float, *, late: float = 0.0) -> Level:
+def level(streams: int, worst: float, *, late: float = 0.0) -> CalibrationLevel:
     errors = (
-        Error("first_token", 0.2, 0.4, 0.001, -worst),
-        Error("inter_chunk", 0.01, 0.012, worst / 2, 0.0),
+        MetricDeviation("first_token", 0.2, 0.4, 0.001, -worst),
+        MetricDeviation("inter_chunk", 0.01, 0.012, worst / 2, 0.0),
     )
-    return Level(streams, streams / 0.84, 100, 1, 0.2, 0.001, late, errors)
+    return CalibrationLevel(streams, streams / 0.84, 100, 1, 0.2, 0.001, late, errors)
 
 
-def calibration(*levels: Level) -> Calibration:
+def calibration(*levels: CalibrationLevel) -> Calibration:
     return Calibration(datetime(2026, 11, 24, tzinfo=UTC), levels)
 
 
@@ -31,7 +31,7 @@ def calibration(*levels: Level) -> Calibration:
         ([level(10, 0.001), level(100, 0.03), level(400, 0.001)], 10),
     ],
 )
-def test_the_highest_load_that_can_be_trusted(levels: list[Level], trusted: int | None) -> None:
+def test_the_highest_load_that_can_be_trusted(levels: list[CalibrationLevel], trusted: int | None) -> None:
     """Every figure of it and of all below it within 2 %, whichever way it errs."""
     assert trusted == calibration(*levels).trusted_streams
 
@@ -48,7 +48,7 @@ def test_rows_are_held_against_the_servers_log() -> None:
     found = asyncio.run(calibrate([3], duration_s=2.5))
     held = found.levels[0]
 
-    assert FIGURES == tuple(error.figure for error in held.errors)
+    assert METRICS == tuple(error.figure for error in held.errors)
     assert held.requests > 0
     assert 0.005 < held.errors[1].true_p50_s < 0.05
     assert 0.5 < held.errors[2].true_p50_s

@@ -18,11 +18,11 @@ KEY = "planted/key+0123456789=="
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
     """What one test plants is no key in the next."""
-    before = set(credentials._seen)
+    before = set(credentials._known_keys)
     yield
-    credentials._seen.clear()
-    credentials._seen.update(before)
-    credentials._needles.cache_clear()
+    credentials._known_keys.clear()
+    credentials._known_keys.update(before)
+    credentials._secret_forms.cache_clear()
 
 
 def test_a_key_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +30,7 @@ def test_a_key_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("SOME_API_KEY", KEY)
     monkeypatch.setenv("SOME_API_KEY_FILE", "/nowhere")
 
-    assert KEY == credentials.read("SOME_API_KEY")
+    assert KEY == credentials.read_key("SOME_API_KEY")
 
 
 def test_a_key_is_read_from_the_file_that_a_variable_names(
@@ -41,7 +41,7 @@ def test_a_key_is_read_from_the_file_that_a_variable_names(
     file.write_text(f"{KEY}\n")
     monkeypatch.setenv("SOME_API_KEY_FILE", str(file))
 
-    assert KEY == credentials.read("SOME_API_KEY")
+    assert KEY == credentials.read_key("SOME_API_KEY")
     assert "[redacted]" == credentials.redact(KEY)
 
 
@@ -55,15 +55,15 @@ def test_a_file_without_a_key_is_said_and_not_shown(
     monkeypatch.setenv("SOME_API_KEY_FILE", str(file))
 
     with pytest.raises(SetupError, match="SOME_API_KEY_FILE names a file that") as caught:
-        credentials.read("SOME_API_KEY")
+        credentials.read_key("SOME_API_KEY")
     assert "lines-of-text" not in str(caught.value)
 
 
 def test_what_is_lacking_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways are named; a missing file is said as such."""
-    assert "export it, or NO_SUCH_KEY_FILE" in (credentials.lacking("NO_SUCH_KEY") or "")
+    assert "export it, or NO_SUCH_KEY_FILE" in (credentials.missing_key_reason("NO_SUCH_KEY") or "")
     monkeypatch.setenv("NO_SUCH_KEY_FILE", "/nowhere/at/all")
-    assert "cannot be read: No such file" in (credentials.lacking("NO_SUCH_KEY") or "")
+    assert "cannot be read: No such file" in (credentials.missing_key_reason("NO_SUCH_KEY") or "")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_is_lacking_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_key_is_taken_out_however_it_is_carried(carried: str) -> None:
     """Servers echo headers and addresses in their own form."""
-    credentials.remember(KEY)
+    credentials.remember_key(KEY)
 
     assert "bad key: [redacted], sorry" == credentials.redact(f"bad key: {carried}, sorry")
 
@@ -81,14 +81,14 @@ def test_a_key_is_taken_out_however_it_is_carried(carried: str) -> None:
 @pytest.mark.parametrize("length", [8, 12, len(KEY) - 1])
 def test_the_beginning_of_a_key_at_the_end_of_a_cut_text_is_taken_out(length: int) -> None:
     """A stream may be cut within an echoed key."""
-    credentials.remember(KEY)
+    credentials.remember_key(KEY)
 
     assert "your key is [redacted]" == credentials.redact(f"your key is {KEY[:length]}")
 
 
 def test_every_variable_that_names_a_key_is_kept_out() -> None:
     """Also one that no model of the suite uses; words, paths and short values are no keys."""
-    credentials.learn(
+    credentials.remember_environment_keys(
         {
             "OTHER_API_KEY": "other-key-0123456789",
             "DEPLOY_TOKEN": "abcdef0123456789abcdef",
@@ -106,21 +106,21 @@ def test_every_variable_that_names_a_key_is_kept_out() -> None:
 @pytest.mark.parametrize("value", ["none", "EMPTY", "not-needed"])
 def test_a_placeholder_is_no_key(value: str) -> None:
     """Local servers are given such; taking the word out would spoil answers."""
-    credentials.remember(value)
+    credentials.remember_key(value)
 
     assert f"{value}!" == credentials.redact(f"{value}!")
 
 
 def test_a_tree_is_cleaned_in_names_and_values() -> None:
     """As run.json is written."""
-    credentials.remember(KEY)
+    credentials.remember_key(KEY)
 
     assert {"[redacted]": ["x [redacted]", 1, None]} == credentials.redact_tree({KEY: (f"x {KEY}", 1, None)})
 
 
 def test_a_log_is_cleaned_and_left_alone_otherwise(tmp_path: Path) -> None:
     """A server of ours may print the arguments it was started with."""
-    credentials.remember(KEY)
+    credentials.remember_key(KEY)
     log = tmp_path / "server.log"
     log.write_text(f"--api-key {KEY}\n")
 
@@ -131,7 +131,7 @@ def test_a_log_is_cleaned_and_left_alone_otherwise(tmp_path: Path) -> None:
 
 def test_a_server_of_ours_is_not_given_the_vendors_keys() -> None:
     """What it needs itself stays."""
-    credentials.remember(KEY)
+    credentials.remember_key(KEY)
 
-    left = credentials.without_keys({"OPENAI_API_KEY": KEY, "HF_TOKEN": KEY, "PATH": "/bin"})
+    left = credentials.without_vendor_keys({"OPENAI_API_KEY": KEY, "HF_TOKEN": KEY, "PATH": "/bin"})
     assert {"HF_TOKEN": KEY, "PATH": "/bin"} == left

@@ -16,13 +16,13 @@ import psutil
 import pytest
 
 from gapbench import runner as runners
-from gapbench.execution.limits.retry import Retries
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.run import Settings, run
-from gapbench.execution.workers.pool import workers_for
+from gapbench.execution.limits.retry import RetryPolicy
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.run import RunSettings, run
+from gapbench.execution.workers.pool import worker_count
 from gapbench.store import RunWriter, read_attempts, read_manifest
-from gapbench.suite.loads.load import Load, Search
-from gapbench.suite.plan import Cell, Plan, expand
+from gapbench.suite.loads.load import Load, RateSearch
+from gapbench.suite.plan import Cell, Plan, build_plan
 from gapbench.values import Attempt, Model, Params
 from gapbench.values.slo import Slo
 from tests.makers import message, sample, task
@@ -31,7 +31,7 @@ SIM = Model(
     "m", "sim", "m", "open",
     options={"sim": {"protocol": "openai", "skill": 1.0, "ttft_s": 0.02, "ttft_sigma": 0.0, "gap_s": 0.0}},
 )  # fmt: skip
-FAST = Settings(retries=Retries(attempts=3, max_wait_s=0.0))
+FAST = RunSettings(retries=RetryPolicy(max_attempts=3, max_wait_s=0.0))
 
 
 class Watch:
@@ -45,7 +45,7 @@ class Watch:
 
     def model_opening(self, model: Model) -> None: ...
 
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None: ...
+    def cell_started(self, cell: Cell, total: int, already_done: int) -> None: ...
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         self.rows.append(row)
@@ -54,30 +54,32 @@ class Watch:
 
     def cell_ended(self, cell: Cell) -> None: ...
 
-    def tell(self, line: str) -> None:
+    def notify(self, line: str) -> None:
         self.lines.append(line)
 
 
-def plan(load: Load, count: int, *, model: Model = SIM, searches: tuple[Search, ...] = ()) -> Plan:
+def plan(load: Load, count: int, *, model: Model = SIM, searches: tuple[RateSearch, ...] = ()) -> Plan:
     samples = tuple(
         sample(n, messages=message(f"What is {n} + 1?"), reference=f"Answer: {n + 1}") for n in range(count)
     )
-    return expand(
+    return build_plan(
         suite="s", suite_sha256="h", seed=7, repeats=1, margin_points=1.7, defaults=Params(max_tokens=32),
         models=[model], tasks=[task(samples=samples)], loads=[] if searches else [load], searches=searches,
     )  # fmt: skip
 
 
 def go(
-    folder: Path, made: Plan, watch: Watch, settings: Settings = FAST, *, halt: Halt | None = None
+    folder: Path, made: Plan, watch: Watch, settings: RunSettings = FAST, *, halt: StopSignal | None = None
 ) -> dict[str, Any]:
     """Run a plan, on from what is in the folder."""
 
     async def main() -> dict[str, Any]:
         resumed = read_manifest(folder) if (folder / "run.json").exists() else None
-        opened = {model.id: runners.load(model.runner)(model) for model in made.models}
+        opened = {model.id: runners.load_runner_class(model.runner)(model) for model in made.models}
         with RunWriter(folder) as writer:
-            return await run(made, opened, writer, settings, watch, halt or Halt(), resumed=resumed)
+            return await run(
+                made, opened, writer, settings, watch, halt or StopSignal(), resumed_manifest=resumed
+            )
 
     return asyncio.run(main())
 
@@ -141,7 +143,7 @@ def test_a_worker_that_dies_loses_nothing(tmp_path: Path) -> None:
 def test_a_halt_reaches_the_workers(tmp_path: Path) -> None:
     """A dollar a row, five dollars: what is in flight and what was being handed on come on top, the rest is unsent."""
     slow = replace(SIM, options={"sim": {**SIM.options["sim"], "ttft_s": 0.1}})
-    settings = replace(FAST, max_usd=Decimal(5), price=lambda _: Decimal(1))
+    settings = replace(FAST, max_usd=Decimal(5), price_attempt=lambda _: Decimal(1))
     manifest = go(tmp_path, plan(Load("concurrency", 4, workers=2), 200, model=slow), Watch(), settings)
     rows = read_attempts([tmp_path])
 
@@ -153,7 +155,7 @@ def test_a_halt_reaches_the_workers(tmp_path: Path) -> None:
 def test_retries_are_made_in_the_worker(tmp_path: Path) -> None:
     """Every third request meets a server error at first: attempts of their own, one final row each."""
     faulty = replace(SIM, options={"sim": {**SIM.options["sim"], "faults": {"server_error": 0.3}}})
-    settings = replace(FAST, retries=Retries(attempts=20, max_wait_s=0.0))
+    settings = replace(FAST, retries=RetryPolicy(max_attempts=20, max_wait_s=0.0))
     go(tmp_path, plan(Load("concurrency", 8, workers=2), 40, model=faulty), Watch(), settings)
     rows = read_attempts([tmp_path])
 
@@ -165,14 +167,14 @@ def test_retries_are_made_in_the_worker(tmp_path: Path) -> None:
 def test_a_worker_that_cannot_start_is_said(tmp_path: Path) -> None:
     """A runner that no worker can load: one sentence in the manifest, no traceback."""
 
-    class Lost(runners.load("sim")):  # type: ignore[misc]  # the class is found at run time
+    class Lost(runners.load_runner_class("sim")):  # type: ignore[misc]  # the class is found at run time
         def attached(self) -> Model:
             return Model("m", "nowhere", "m", "open")
 
     async def main() -> dict[str, Any]:
         made = plan(Load("concurrency", 8, workers=2), 10)
         with RunWriter(tmp_path) as writer:
-            return await run(made, {"m": Lost(SIM)}, writer, FAST, Watch(), Halt())
+            return await run(made, {"m": Lost(SIM)}, writer, FAST, Watch(), StopSignal())
 
     failures = asyncio.run(main())["failures"]
 
@@ -183,12 +185,12 @@ def test_a_search_keeps_its_tries_and_its_result(tmp_path: Path) -> None:
     """Two streams of 0.1 s are 20 a second: 5 passes, 80 is cut short, and the result names the levels."""
     capped = replace(SIM, options={"sim": {**SIM.options["sim"], "ttft_s": 0.1, "capacity": {"streams": 2}}})
     load = Load("search", 1.0, "constant", duration_s=1.5, warmup_s=0.2)
-    search = Search(Slo(ttft_s=0.3, attainment=0.9), 5.0, 80.0, 3.0, 1, load)
+    search = RateSearch(Slo(ttft_s=0.3, attainment=0.9), 5.0, 80.0, 3.0, 1, load)
     made = plan(load, 40, model=capped, searches=(search,))
     manifest = go(tmp_path, made, Watch())
     found = manifest["searches"][0]
 
-    assert [5.0, 20.0, 80.0] == list(search.levels_rps)
+    assert [5.0, 20.0, 80.0] == list(search.rates_rps)
     assert found["is_done"]
     assert (5.0 <= found["rate_rps"] <= 80.0) if found["rate_rps"] else "highest" in found["words"]
     assert manifest["cells"][-1]["load_kind"] == "search"
@@ -207,7 +209,7 @@ def test_a_search_goes_on_where_a_breaker_would_give_up(tmp_path: Path) -> None:
         options={"sim": {**SIM.options["sim"], "ttft_s": 0.5, "capacity": {"streams": 1, "queue": 0}}},
     )
     load = Load("search", 1.0, "constant", duration_s=1.0)
-    search = Search(Slo(ttft_s=0.6, attainment=0.5), 30.0, 60.0, 1.0, 1, load)
+    search = RateSearch(Slo(ttft_s=0.6, attainment=0.5), 30.0, 60.0, 1.0, 1, load)
     manifest = go(tmp_path, plan(load, 40, model=full, searches=(search,)), Watch())
     rows = read_attempts([tmp_path])
 
@@ -240,4 +242,4 @@ def test_a_calibration_is_kept_in_the_manifest(tmp_path: Path) -> None:
 )
 def test_how_many_workers_a_load_takes(load: Load, cores: int, count: int) -> None:
     """As many as asked for, never more than places; auto: by streams or by the peak rate, at most the cores."""
-    assert count == workers_for(load, cores)
+    assert count == worker_count(load, cores)

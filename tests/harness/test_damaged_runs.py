@@ -14,20 +14,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gapbench.errors import LostError, ResultsError
-from gapbench.execution.carry_over import carry
-from gapbench.store import RunTail, RunWriter, read_attempts, read_manifest, read_payload
+from gapbench.errors import LostManifestError, ResultsError
+from gapbench.execution.carry_over import carry_over_rows
+from gapbench.store import RunFollower, RunWriter, read_attempts, read_manifest, read_payload
 from gapbench.store.schema import SCORE_SCHEMA
 from gapbench.store.score_overlay import write_scores
-from gapbench.store.verify import repair, verify
+from gapbench.store.verify import repair_run, verify_run
 from tests.makers import ATTEMPT, attempt, payload, plan
-from tests.run_folders import some_answers, write_run
+from tests.run_folders import make_answers, write_run
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A whole run of 20 requests."""
-    return write_run(tmp_path / "results" / "run", some_answers("open-a", 15, 20))
+    return write_run(tmp_path / "results" / "run", make_answers("open-a", 15, 20))
 
 
 def changed(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -69,7 +69,9 @@ def test_a_manifest_of_another_shape_is_said_by_its_key(
     """File, key, what was found, and what would do."""
     changed(run, change)
 
-    with pytest.raises(LostError, match=rf"run\.json .*{said}; its rows may be whole: .*--resume") as caught:
+    with pytest.raises(
+        LostManifestError, match=rf"run\.json .*{said}; its rows may be whole: .*--resume"
+    ) as caught:
         read_manifest(run)
     assert "\n" not in str(caught.value)
 
@@ -78,7 +80,7 @@ def test_a_lost_manifest_is_told_from_no_run(run: Path) -> None:
     """A folder with rows and no run.json is a run that lost it."""
     (run / "run.json").unlink()
 
-    with pytest.raises(LostError, match=r"run\.json is gone; its rows may be whole"):
+    with pytest.raises(LostManifestError, match=r"run\.json is gone; its rows may be whole"):
         read_manifest(run)
 
 
@@ -126,13 +128,13 @@ def interrupted(run: Path) -> Path:
 def test_lines_that_are_no_rows_hide_no_other(interrupted: Path) -> None:
     """JSON of another shape is left out by every reader."""
     assert 21 == len(read_attempts([interrupted])) == len(read_payload([interrupted]))
-    assert 21 == len(list(RunTail(interrupted).new()))
+    assert 21 == len(list(RunFollower(interrupted).read_new()))
 
 
 def test_who_goes_on_with_a_damaged_journal_is_told(interrupted: Path) -> None:
     """A line for the user: which file, and where its lines are now."""
     with RunWriter(interrupted) as writer:
-        said = writer.mended
+        said = writer.damage_found
 
     assert [
         "journal-00002.jsonl has lines that are no rows: they lie in damaged/journal-00002.jsonl, and are asked again"
@@ -141,10 +143,10 @@ def test_who_goes_on_with_a_damaged_journal_is_told(interrupted: Path) -> None:
 
 def test_lines_that_are_no_rows_are_damage_and_are_kept(interrupted: Path) -> None:
     """The next writer, of a repair or of --resume, moves them to damaged/ as they were."""
-    found = {row.said: row.kind for row in verify(interrupted) if row.file.startswith("journal")}
+    found = {row.said: row.kind for row in verify_run(interrupted) if row.file.startswith("journal")}
     assert "damage" == found["8 of 9 lines are no rows"]
 
-    repair(interrupted)
+    repair_run(interrupted)
     assert 21 == len(read_attempts([interrupted]))
     assert b"".join(broken_lines()) == (interrupted / "damaged" / "journal-00002.jsonl").read_bytes()
 
@@ -153,7 +155,7 @@ def test_damage_by_the_same_name_is_kept_beside_the_first(run: Path) -> None:
     """A number is given again once its part is gone."""
     for content in (b"first", b"second"):
         (run / "attempts-00002.parquet").write_bytes(content)
-        repair(run)
+        repair_run(run)
 
     kept = sorted((run / "damaged").glob("attempts-00002.parquet*"))
     assert [b"first", b"second"] == [path.read_bytes() for path in kept]
@@ -164,14 +166,14 @@ def test_a_part_without_its_columns_is_damage(run: Path) -> None:
     part = run / "attempts-00001.parquet"
     table = pq.read_table(part)
     pq.write_table(table.drop_columns(["partial"]), part)
-    assert [] == verify(run)
+    assert [] == verify_run(run)
 
     names = ["partiaL" if name == "partial" else name for name in table.column_names]
     pq.write_table(table.rename_columns(names), part)
-    assert any("lacks column 'partial', and has 'partiaL'" in row.said for row in verify(run))
+    assert any("lacks column 'partial', and has 'partiaL'" in row.said for row in verify_run(run))
 
     pq.write_table(table.set_column(9, "repeat", pa.array(["0"] * 20)), part)
-    assert any("column 'repeat' is string; expected int32" in row.said for row in verify(run))
+    assert any("column 'repeat' is string; expected int32" in row.said for row in verify_run(run))
 
 
 def test_no_flipped_bit_changes_a_value_unseen(run: Path) -> None:
@@ -185,7 +187,7 @@ def test_no_flipped_bit_changes_a_value_unseen(run: Path) -> None:
         broken = bytearray(whole)
         broken[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
         part.write_bytes(broken)
-        if verify(run):
+        if verify_run(run):
             found += 1
         else:
             assert before.equals(read_attempts([run]))
@@ -197,8 +199,8 @@ def test_copies_beside_the_parts_are_no_parts(run: Path) -> None:
     for name in ("attempts-00001 (copy).parquet", "journal-old.jsonl", "attempts-x.parquet"):
         (run / name).write_bytes(b"anything")
 
-    assert 20 == len(read_attempts([run])) == len(list(RunTail(run).new()))
-    assert [] == verify(run)
+    assert 20 == len(read_attempts([run])) == len(list(RunFollower(run).read_new()))
+    assert [] == verify_run(run)
     RunWriter(run).close()
 
 
@@ -233,7 +235,7 @@ def test_a_pipe_for_a_lock_is_not_waited_for(run: Path) -> None:
     (run / "run.lock").unlink()
     os.mkfifo(run / "run.lock")
 
-    assert [] == verify(run)
+    assert [] == verify_run(run)
 
 
 def test_a_new_name_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,6 +265,6 @@ def test_images_are_not_carried_over_through_a_link(run: Path, tmp_path: Path) -
     (run / "media").mkdir()
     (run / "media" / ("0" * 64)).symlink_to(tmp_path / "mine")
     with RunWriter(tmp_path / "results" / "new") as writer:
-        carry(run, plan(), writer, {"cells": []})
+        carry_over_rows(run, plan(), writer, {"cells": []})
 
     assert not (tmp_path / "results" / "new" / "media").exists()

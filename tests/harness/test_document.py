@@ -13,23 +13,23 @@ from pydantic import Field
 from gapbench.errors import DocumentError
 from gapbench.suite.documents import (
     MAX_BYTES,
-    NAME,
+    NAME_PATTERN,
     FaultsError,
-    Strict,
-    check,
+    StrictModel,
     parse_document,
     read_document,
-    refuse_keys,
+    refuse_secrets,
+    validate_document,
 )
 
 
-class Inner(Strict):
+class Inner(StrictModel):
     size: int = Field(1, ge=1)
     share: float | None = Field(None, le=1)
 
 
-class Example(Strict):
-    name: str = Field(pattern=NAME, description="what it is called")
+class Example(StrictModel):
+    name: str = Field(pattern=NAME_PATTERN, description="what it is called")
     kind: Literal["open", "closed"] = "open"
     inner: Inner = Inner()
     many: list[Inner] = Field(default_factory=list)
@@ -45,7 +45,7 @@ def parsed(text: str | bytes) -> Any:
 
 def refused(text: str | bytes) -> DocumentError:
     with pytest.raises(DocumentError) as caught:
-        check(parse_document(text, Path("f.yaml")), Example)
+        validate_document(parse_document(text, Path("f.yaml")), Example)
     assert "\n" not in str(caught.value)
     return caught.value
 
@@ -85,7 +85,7 @@ def test_scalars_are_read_as_yaml_1_2_reads_them(text: str, value: Any) -> None:
 
 def test_words_without_quotes_are_remembered() -> None:
     """Where any value is allowed, nobody can say whether `off` is a word."""
-    assert (("a", "b"),) == parse_document("a: {b: off, c: 'off', d: false}", Path("f")).words
+    assert (("a", "b"),) == parse_document("a: {b: off, c: 'off', d: false}", Path("f")).unquoted_booleans
 
 
 def test_a_mapping_can_be_merged() -> None:
@@ -211,7 +211,7 @@ def test_a_part_is_checked_in_its_place() -> None:
     document = parse_document("list:\n  - name: x\n  - name: 5\n", Path("f.yaml"))
 
     with pytest.raises(DocumentError, match=r"f\.yaml:3: list\[1\]\.name: found 5"):
-        check(document, Example, document.value["list"][1], ("list", 1))
+        validate_document(document, Example, document.value["list"][1], ("list", 1))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_part_is_checked_in_its_place() -> None:
 def test_a_key_is_refused_and_not_shown(text: str) -> None:
     """Wherever it stands; the way out is named."""
     with pytest.raises(DocumentError, match="key_env") as caught:
-        refuse_keys(parse_document(text, Path("f.yaml")))
+        refuse_secrets(parse_document(text, Path("f.yaml")))
     assert "hunter2" not in str(caught.value)
 
 
@@ -250,7 +250,7 @@ def test_a_key_among_arguments_is_told_with_its_place() -> None:
     text = "models:\n  - serve:\n      args:\n        - --api-key\n        - hunter2\n"
 
     with pytest.raises(DocumentError, match=r"f\.yaml:5: models\[0\]\.serve\.args\[1\]: a key must not"):
-        refuse_keys(parse_document(text, Path("f.yaml")))
+        refuse_secrets(parse_document(text, Path("f.yaml")))
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_a_key_among_arguments_is_told_with_its_place() -> None:
 )
 def test_what_is_no_key_passes(text: str) -> None:
     """Names of variables, counts of tokens, columns."""
-    refuse_keys(parse_document(text, Path("f.yaml")))
+    refuse_secrets(parse_document(text, Path("f.yaml")))
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60))

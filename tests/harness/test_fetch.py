@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gapbench.suite.tasks.dataset import ImageError, read_image
-from gapbench.suite.tasks.image_download import FetchError, fetch, is_public
+from gapbench.suite.tasks.image_download import ImageDownloadError, download_image, is_public_address
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 32
 
@@ -78,23 +78,25 @@ def server() -> Iterator[str]:
 )  # fmt: skip
 def test_private_addresses_are_not_public(address: str) -> None:
     """Loopback, private, link-local, metadata, carrier, multicast and reserved ranges, and every way to write IPv4 within IPv6."""
-    assert not is_public(address)
+    assert not is_public_address(address)
 
 
 def test_public_addresses_are() -> None:
     """Of each family, and what a network with IPv6 alone calls one of IPv4."""
-    assert all(map(is_public, ["1.1.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1"]))
+    assert all(
+        map(is_public_address, ["1.1.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1"])
+    )
 
 
 def test_a_private_address_is_refused_before_a_byte_is_sent(server: str) -> None:
     """The server on loopback is there, and not asked."""
-    with pytest.raises(FetchError, match=r"127\.0\.0\.1, which is not on the public internet"):
-        fetch(f"{server}/image.png", 1000)
+    with pytest.raises(ImageDownloadError, match=r"127\.0\.0\.1, which is not on the public internet"):
+        download_image(f"{server}/image.png", 1000)
 
 
 def test_what_stands_there_comes_back_through_a_redirect(server: str) -> None:
     """With a rule that allows loopback."""
-    assert PNG == fetch(f"{server}/away", 1000, lambda _: True)
+    assert PNG == download_image(f"{server}/away", 1000, lambda _: True)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +112,15 @@ def test_what_stands_there_comes_back_through_a_redirect(server: str) -> None:
 )
 def test_what_is_not_there_is_told(server: str, path: str, said: str) -> None:
     """In one line."""
-    with pytest.raises(FetchError, match=said):
-        fetch(f"{server}{path}", 10 if path == "/image.png" else 1000, lambda _: True)
+    with pytest.raises(ImageDownloadError, match=said):
+        download_image(f"{server}{path}", 10 if path == "/image.png" else 1000, lambda _: True)
 
 
 @pytest.mark.parametrize("path", ["/slow-head", "/slow-body"])
 def test_a_drip_does_not_go_on_for_ever(server: str, path: str) -> None:
     """Each wait is short, the whole is not."""
-    with pytest.raises(FetchError, match=r"cannot be had: not within 0\.2 s"):
-        fetch(f"{server}{path}", 10**9, lambda _: True, total_s=0.2)
+    with pytest.raises(ImageDownloadError, match=r"cannot be had: not within 0\.2 s"):
+        download_image(f"{server}{path}", 10**9, lambda _: True, total_timeout_s=0.2)
 
 
 @pytest.mark.parametrize(
@@ -128,19 +130,19 @@ def test_a_drip_does_not_go_on_for_ever(server: str, path: str) -> None:
 def test_what_is_no_address_is_told(tmp_path: Path, url: str) -> None:
     """As every fault of an image is: with file, line and key by who asks."""
     with pytest.raises(ImageError, match=r"cannot be had|is not known|is no http"):
-        read_image(url, tmp_path, fetched=True)
+        read_image(url, tmp_path, allow_urls=True)
 
 
 def test_a_path_that_is_no_ascii_is_told(server: str) -> None:
     """It would have to be percent-encoded."""
-    with pytest.raises(FetchError, match="cannot be had"):
-        fetch(f"{server}/ü.png", 1000, lambda _: True)
+    with pytest.raises(ImageDownloadError, match="cannot be had"):
+        download_image(f"{server}/ü.png", 1000, lambda _: True)
 
 
 def test_a_password_in_an_address_is_not_shown() -> None:
     """Neither is it sent."""
-    with pytest.raises(FetchError, match="not shown") as caught:
-        fetch("http://me:hunter2@example.org/", 1000)
+    with pytest.raises(ImageDownloadError, match="not shown") as caught:
+        download_image("http://me:hunter2@example.org/", 1000)
     assert "hunter2" not in str(caught.value)
 
 
@@ -149,4 +151,4 @@ def test_an_image_by_address_needs_the_tasks_word(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="image_urls: true"):
         read_image("https://example.org/a.png", tmp_path)
     with pytest.raises(ImageError, match="not on the public internet"):
-        read_image("http://127.0.0.1:9/a.png", tmp_path, fetched=True)
+        read_image("http://127.0.0.1:9/a.png", tmp_path, allow_urls=True)

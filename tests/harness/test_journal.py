@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from gapbench.errors import DiskError
-from gapbench.execution.attempts.attempt_row import CellClock, Circumstance
-from gapbench.execution.attempts.request_sender import Sent
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.recording.cell_scorer import Judge
-from gapbench.execution.recording.recorder import Keeper, Shelf
-from gapbench.execution.recording.scoring_queue import Marking
+from gapbench.execution.attempts.attempt_row import AttemptContext, CellClock
+from gapbench.execution.attempts.request_sender import CompletedAttempt
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.recording.cell_scorer import CellScorer
+from gapbench.execution.recording.recorder import AttemptRecorder, CellRecorder
+from gapbench.execution.recording.scoring_queue import ScoringQueue
 from gapbench.execution.run import run
 from gapbench.store import RunWriter, read_attempts
 from gapbench.store.journal import SYNC_ROWS, Journal
@@ -146,8 +146,8 @@ def test_a_run_goes_on_while_its_journal_is_synced(tmp_path: Path, disk: Disk) -
         watch = Freeing()
         with RunWriter(tmp_path) as writer:
             fill(writer, 1)
-            writer._journal._is_pressed = True  # type: ignore[union-attr]  # every row is a batch
-            await run(plan(), {"m": ScriptedRunner(model(), ANSWERS)}, writer, FAST, watch, Halt())
+            writer._journal._is_sync_requested = True  # type: ignore[union-attr]  # every row is a batch
+            await run(plan(), {"m": ScriptedRunner(model(), ANSWERS)}, writer, FAST, watch, StopSignal())
         return watch
 
     assert 4 == len(asyncio.run(main()).rows)
@@ -170,7 +170,9 @@ def test_senders_wait_while_the_disk_is_behind(
 
     async def main() -> None:
         with Letting(tmp_path) as writer:
-            await run(plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, writer, FAST, watch, Halt())
+            await run(
+                plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, writer, FAST, watch, StopSignal()
+            )
 
     asyncio.run(main())
 
@@ -198,8 +200,8 @@ def test_a_slow_score_that_cannot_be_kept_stops_the_asking(tmp_path: Path) -> No
     """Its error must not wait for the end of the cell: every answer until then would be paid for and lost."""
     cell = plan().cells[0]
     response = Response("Answer: 1", "", Timing(None, None, None, None, None, 1.0), Usage(), "stop")
-    sent = Sent(cell.requests[0], Call({}, {}), response, Circumstance(1, True, 0.0, None, 1))
-    slow = Judge(lambda answer, planned: Score(1.0, "correct"), slow=True)
+    sent = CompletedAttempt(cell.requests[0], Call({}, {}), response, AttemptContext(1, True, 0.0, None, 1))
+    slow = CellScorer(lambda answer, planned: Score(1.0, "correct"), is_slow=True)
     asked: list[str] = []
 
     class Full(RunWriter):
@@ -210,10 +212,10 @@ def test_a_slow_score_that_cannot_be_kept_stops_the_asking(tmp_path: Path) -> No
     async def main() -> None:
         clock = CellClock(0.0, attempt().started_at)
         with ThreadPoolExecutor(1) as aside, Full(tmp_path) as writer:
-            shelf = Shelf(Keeper(writer, FAST, Watch(), Halt()), cell)
-            marking = Marking("run", ("s", "h"), cell, clock, aside, shelf, judge=slow, simulated=True)
-            await marking.take(sent)
-            for last_word in (marking.settle(), marking.take(sent)):
+            shelf = CellRecorder(AttemptRecorder(writer, FAST, Watch(), StopSignal()), cell)
+            marking = ScoringQueue("run", ("s", "h"), cell, clock, aside, shelf, scorer=slow, simulated=True)
+            await marking.submit(sent)
+            for last_word in (marking.wait_until_scored(), marking.submit(sent)):
                 with pytest.raises(DiskError):
                     await last_word
 

@@ -9,19 +9,19 @@ from collections.abc import Callable
 import pytest
 
 from gapbench import transport
-from gapbench.errors import RETRYABLE, FailureKind
-from gapbench.execution.attempts.load_generator import Ended, Try, drive
-from gapbench.execution.limits.retry import BACKOFF_BASE_S, Retries
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.suite.plan import Load, Planned
+from gapbench.errors import RETRYABLE_FAILURES, FailureKind
+from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult, run_load
+from gapbench.execution.limits.retry import BACKOFF_BASE_S, RetryPolicy
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.suite.plan import Load, PlannedRequest
 from gapbench.values import Failure
 from tests.makers import sample
 
-NOW = Retries(attempts=3, max_wait_s=0.0)
+NOW = RetryPolicy(max_attempts=3, max_wait_s=0.0)
 
 
-def requests(count: int, due_s: Callable[[int], float] | None = None) -> list[tuple[Planned, int]]:
-    return [(Planned(sample(n), 0, "measure", due_s(n) if due_s else None), 0) for n in range(count)]
+def requests(count: int, due_s: Callable[[int], float] | None = None) -> list[tuple[PlannedRequest, int]]:
+    return [(PlannedRequest(sample(n), 0, "measure", due_s(n) if due_s else None), 0) for n in range(count)]
 
 
 class Sends:
@@ -29,11 +29,11 @@ class Sends:
 
     def __init__(self, fail: dict[str, list[Failure | None]] | None = None) -> None:
         self.fail = fail or {}
-        self.tries: list[Try] = []
+        self.tries: list[AttemptRequest] = []
         self.in_flight = 0
         self.most_in_flight = 0
 
-    async def __call__(self, attempt: Try) -> Failure | None:
+    async def __call__(self, attempt: AttemptRequest) -> Failure | None:
         self.tries.append(attempt)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -41,27 +41,29 @@ class Sends:
             await asyncio.sleep(0)
         self.in_flight -= 1
         script = self.fail.get(attempt.planned.sample.sample_id, [])
-        return script[attempt.tries - 1] if attempt.tries <= len(script) else None
+        return script[attempt.session_attempts - 1] if attempt.session_attempts <= len(script) else None
 
 
 def driven(
     load: Load,
-    todo: list[tuple[Planned, int]],
+    todo: list[tuple[PlannedRequest, int]],
     sends: Sends,
     *,
-    retries: Retries = NOW,
+    retries: RetryPolicy = NOW,
     halt_after: int | None = None,
 ) -> Sends:
     async def main() -> None:
-        halt = Halt()
+        halt = StopSignal()
 
-        async def send(attempt: Try) -> Ended:
+        async def send(attempt: AttemptRequest) -> AttemptResult:
             failure = await sends(attempt)
             if halt_after is not None and len(sends.tries) >= halt_after:
-                halt.now("budget")
-            return Ended(failure, retries.again(failure, attempt.tries))
+                halt.set("budget")
+            return AttemptResult(failure, retries.should_retry(failure, attempt.session_attempts))
 
-        await drive(load, todo, send, retries=retries, halt=halt, seed=1, zero_s=transport.now())
+        await run_load(
+            load, todo, send, retries=retries, stop_signal=halt, seed=1, cell_start_s=transport.now()
+        )
 
     asyncio.run(main())
     return sends
@@ -107,7 +109,7 @@ def test_attempts_of_an_earlier_session_are_counted_on() -> None:
     planned = requests(1)[0][0]
     sends = driven(Load("concurrency", 1), [(planned, 2)], Sends())
 
-    assert [(3, 1)] == [(attempt.number, attempt.tries) for attempt in sends.tries]
+    assert [(3, 1)] == [(attempt.number, attempt.session_attempts) for attempt in sends.tries]
 
 
 def test_attempts_end_when_the_sender_calls_it_settled() -> None:
@@ -121,25 +123,27 @@ def test_attempts_end_when_the_sender_calls_it_settled() -> None:
 @pytest.mark.parametrize("kind", ["auth", "bad_request", "not_found", "quota", "runner", "cancelled"])
 def test_what_waiting_does_not_cure_is_not_retried(kind: FailureKind) -> None:
     """One attempt."""
-    assert kind not in RETRYABLE
-    assert not Retries().again(Failure(kind, "no"), 1)
+    assert kind not in RETRYABLE_FAILURES
+    assert not RetryPolicy().should_retry(Failure(kind, "no"), 1)
 
 
-@pytest.mark.parametrize("kind", sorted(RETRYABLE))
+@pytest.mark.parametrize("kind", sorted(RETRYABLE_FAILURES))
 def test_what_waiting_may_cure_is_retried(kind: FailureKind) -> None:
     """Until the attempts are used up."""
-    assert Retries(3).again(Failure(kind, "no"), 2)
-    assert not Retries(3).again(Failure(kind, "no"), 3)
+    assert RetryPolicy(3).should_retry(Failure(kind, "no"), 2)
+    assert not RetryPolicy(3).should_retry(Failure(kind, "no"), 3)
 
 
 def test_a_wait_longer_than_allowed_is_not_waited() -> None:
     """A provider that asks for ten minutes is left alone."""
-    assert not Retries(max_wait_s=60).again(Failure("rate_limit", "no", 429, 600.0), 1)
+    assert not RetryPolicy(max_wait_s=60).should_retry(Failure("rate_limit", "no", 429, 600.0), 1)
 
 
 def test_retry_after_is_honoured_and_jittered() -> None:
     """At least what was asked, at most the first back-off's ceiling on top."""
-    waits = [Retries().wait_s(Failure("rate_limit", "no", 429, 2.0), 1, random.Random(n)) for n in range(50)]
+    waits = [
+        RetryPolicy().backoff_s(Failure("rate_limit", "no", 429, 2.0), 1, random.Random(n)) for n in range(50)
+    ]
 
     assert all(2.0 <= wait <= 2.0 + BACKOFF_BASE_S for wait in waits)
     assert len(set(waits)) == 50
@@ -147,9 +151,9 @@ def test_retry_after_is_honoured_and_jittered() -> None:
 
 def test_back_off_grows_and_is_capped() -> None:
     """0.5, 1, 2 … seconds at most, never over max_wait_s."""
-    retries = Retries(attempts=99, max_wait_s=5.0)
+    retries = RetryPolicy(max_attempts=99, max_wait_s=5.0)
     most = [
-        max(retries.wait_s(Failure("server", "x"), n, random.Random(k)) for k in range(300))
+        max(retries.backoff_s(Failure("server", "x"), n, random.Random(k)) for k in range(300))
         for n in (1, 2, 3, 20)
     ]
 
@@ -168,7 +172,7 @@ def test_a_halt_ends_a_back_off() -> None:
     """A run stopped during a long wait stops at once."""
     limited = Failure("rate_limit", "no", 429, 50.0)
     sends = driven(
-        Load("concurrency", 1), requests(1), Sends({"s0": [limited] * 3}), retries=Retries(), halt_after=1
+        Load("concurrency", 1), requests(1), Sends({"s0": [limited] * 3}), retries=RetryPolicy(), halt_after=1
     )
 
     assert 1 == len(sends.tries)

@@ -18,7 +18,7 @@ def document_of(**given: Any) -> LoadDocument:
 
 
 def loads(**given: Any) -> list[Load]:
-    return document_of(**given).loads()
+    return document_of(**given).to_loads()
 
 
 def labels(**given: Any) -> list[str]:
@@ -71,10 +71,10 @@ def test_a_search_is_no_load_but_a_search() -> None:
         duration_s=30,
         warmup_s=5,
     )
-    found = document.search_value()
+    found = document.to_search()
 
     assert found is not None
-    assert ([], ["search"]) == (document.loads(), document.labels())
+    assert ([], ["search"]) == (document.to_loads(), document.labels())
     assert (Slo(ttft_s=0.5, attainment=0.99), 1, 64, 0.05, 3) == (
         found.slo,
         found.from_rps,
@@ -93,7 +93,7 @@ def test_a_search_is_no_load_but_a_search() -> None:
 def test_a_replay_reads_its_trace(tmp_path: Path) -> None:
     """Relative to the suite; its value is the mean rate: three requests in two seconds at twice the speed are 3 a second."""
     (tmp_path / "day one.jsonl").write_text('{"at_s": 0}\n{"at_s": 1}\n{"at_s": 2}\n')
-    load = document_of(replay={"trace": "day one.jsonl", "speed": 2}).loads(tmp_path)[0]
+    load = document_of(replay={"trace": "day one.jsonl", "speed": 2}).to_loads(tmp_path)[0]
 
     assert (3, 3.0, "replay-day-one") == (len(load.trace), load.value, load.label)
     assert load.trace_sha256 is not None

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from gapbench.execution.limits.rate_limiter import Bucket, Pacer
-from gapbench.values.policies import Limits
+from gapbench.execution.limits.rate_limiter import RateLimiter, TokenBucket
+from gapbench.values.policies import RateLimits
 
 
 class Clock:
@@ -23,15 +23,15 @@ class Clock:
         self.at_s += seconds
 
 
-def sent_at(limits: Limits, tokens: list[float]) -> list[float]:
+def sent_at(limits: RateLimits, tokens: list[float]) -> list[float]:
     """Return when each request of so many tokens went."""
     clock = Clock()
 
     async def main() -> list[float]:
-        pacer = Pacer(limits, clock.sleep, clock)
+        pacer = RateLimiter(limits, clock.sleep, clock)
         times = []
         for amount in tokens:
-            await pacer.enter(amount)
+            await pacer.acquire(amount)
             times.append(clock.at_s)
         return times
 
@@ -47,7 +47,7 @@ def most_in_a_minute(times: list[float], amounts: list[float]) -> float:
 
 def test_no_minute_sees_more_requests_than_allowed() -> None:
     """60 a minute, 300 requests as fast as they may go: 6 at once, then 54 a minute."""
-    times = sent_at(Limits(requests_per_min=60), [0.0] * 300)
+    times = sent_at(RateLimits(requests_per_min=60), [0.0] * 300)
 
     assert most_in_a_minute(times, [1.0] * 300) <= 60
     assert (300 - 6) / 54 * 60 == pytest.approx(times[-1], rel=0.01)
@@ -55,21 +55,21 @@ def test_no_minute_sees_more_requests_than_allowed() -> None:
 
 def test_no_minute_sees_more_tokens_than_allowed() -> None:
     """6,000 a minute in requests of 100."""
-    times = sent_at(Limits(tokens_per_min=6_000), [100.0] * 300)
+    times = sent_at(RateLimits(tokens_per_min=6_000), [100.0] * 300)
 
     assert most_in_a_minute(times, [100.0] * 300) <= 6_000 + 1e-6
 
 
 def test_the_tighter_limit_holds() -> None:
     """Tokens allow 600 requests a minute, requests 60."""
-    both = sent_at(Limits(60, 6_000), [10.0] * 100)
+    both = sent_at(RateLimits(60, 6_000), [10.0] * 100)
 
-    assert sent_at(Limits(requests_per_min=60), [10.0] * 100) == pytest.approx(both)
+    assert sent_at(RateLimits(requests_per_min=60), [10.0] * 100) == pytest.approx(both)
 
 
 def test_a_request_larger_than_the_bucket_passes_alone() -> None:
     """Else it would wait for ever; what it took too much is made up by the next."""
-    times = sent_at(Limits(tokens_per_min=600), [1_000.0, 10.0])
+    times = sent_at(RateLimits(tokens_per_min=600), [1_000.0, 10.0])
 
     assert 0.0 == times[0]
     assert times[1] > 90
@@ -77,21 +77,21 @@ def test_a_request_larger_than_the_bucket_passes_alone() -> None:
 
 def test_what_was_guessed_too_high_is_given_back() -> None:
     """Taken 50, used 10: 40 may pass again."""
-    bucket = Bucket(600, 0.0)
-    bucket.take(50, 0.0)
+    bucket = TokenBucket(600, 0.0)
+    bucket.consume(50, 0.0)
     assert bucket.wait_s(50, 0.0) > 0
-    bucket.take(10 - 50, 0.0)
+    bucket.consume(10 - 50, 0.0)
 
     assert 0.0 == bucket.wait_s(50, 0.0)
 
 
 def test_replies_teach_what_the_next_will_bring() -> None:
     """100 characters are 25 tokens; the budget is the guess until the first reply."""
-    pacer = Pacer(Limits(tokens_per_min=1_000), Clock().sleep, Clock())
-    assert 25 + 512 == pacer.expected_tokens(100, 512)
-    pacer.leave(537, used=45, output_tokens=20)
+    pacer = RateLimiter(RateLimits(tokens_per_min=1_000), Clock().sleep, Clock())
+    assert 25 + 512 == pacer.estimate_tokens(100, 512)
+    pacer.release(537, used_tokens=45, output_tokens=20)
 
-    assert 25 + 20 == pacer.expected_tokens(100, 512)
+    assert 25 + 20 == pacer.estimate_tokens(100, 512)
 
 
 def test_a_provider_that_asks_to_wait_is_waited_for() -> None:
@@ -99,9 +99,9 @@ def test_a_provider_that_asks_to_wait_is_waited_for() -> None:
     clock = Clock()
 
     async def main() -> float:
-        pacer = Pacer(Limits(requests_per_min=6_000), clock.sleep, clock)
+        pacer = RateLimiter(RateLimits(requests_per_min=6_000), clock.sleep, clock)
         pacer.pause(7.0)
-        await pacer.enter(0)
+        await pacer.acquire(0)
         return clock.at_s
 
     assert 7.0 == asyncio.run(main())

@@ -8,10 +8,19 @@ from dataclasses import replace
 import pytest
 
 from gapbench.errors import InputError
-from gapbench.suite.loads.load import Search
+from gapbench.suite.loads.load import RateSearch
 from gapbench.suite.loads.trace import Arrival
-from gapbench.suite.plan import NO_DECOY, Cell, Load, described, expand, merged, most_requests, prompt_chars
-from gapbench.values import Params, prompt_sha256, unsalted
+from gapbench.suite.plan import (
+    DEFAULT_DECOY,
+    Cell,
+    Load,
+    build_plan,
+    count_prompt_chars,
+    describe_plan,
+    max_search_requests,
+    merge_params,
+)
+from gapbench.values import Params, prompt_sha256, remove_salt
 from gapbench.values.slo import Slo
 from tests.makers import model, plan, sample, task
 
@@ -26,7 +35,7 @@ def keys(given: Cell) -> list[tuple[str, int, str]]:
 
 def test_cells_are_models_by_tasks_by_loads() -> None:
     """2 models x 1 task x 2 loads."""
-    made = expand(
+    made = build_plan(
         suite="s", suite_sha256="h", seed=0, repeats=1, margin_points=1.7, defaults=Params(),
         models=[model("a"), model("b")], tasks=[task()], loads=[Load("concurrency", 1), Load("concurrency", 8)],
     )  # fmt: skip
@@ -90,34 +99,36 @@ def test_parameters_are_layered() -> None:
     suite = Params(max_tokens=10, temperature=0.0, extra={"a": 1, "b": 1})
     mine = Params(max_tokens=20, extra={"b": 2})
 
-    assert Params(max_tokens=20, temperature=0.0, extra={"a": 1, "b": 2}) == merged(suite, Params(), mine)
+    assert Params(max_tokens=20, temperature=0.0, extra={"a": 1, "b": 2}) == merge_params(
+        suite, Params(), mine
+    )
 
 
 def test_truth_has_a_right_and_a_wrong_reply_for_each_prompt() -> None:
     """The reference, else the target; the decoy, else a stock phrase."""
     samples = (sample(1, reference="It is 2", decoy="It is 3"), sample(2, reference=None, decoy=None))
-    made = expand(
+    made = build_plan(
         suite="s", suite_sha256="h", seed=0, repeats=1, margin_points=1.7, defaults=Params(), models=[model()],
         tasks=[task(samples=samples)], loads=[Load("concurrency", 1)],
     )  # fmt: skip
-    truth = {item.prompt_sha256: (item.reference, item.decoy) for item in made.truth()}
+    truth = {item.prompt_sha256: (item.reference, item.decoy) for item in made.truths()}
 
     assert {
         prompt_sha256(samples[0].messages): ("It is 2", "It is 3"),
-        prompt_sha256(samples[1].messages): ("3", NO_DECOY),
+        prompt_sha256(samples[1].messages): ("3", DEFAULT_DECOY),
     } == truth
 
 
 def test_the_plan_can_be_shown() -> None:
     """One row for each cell, plain values only."""
-    row = described(plan())[0]
+    row = describe_plan(plan())[0]
 
     assert ("m|sums|c2", 4, "concurrency 2") == (row["cell_id"], row["requests"], row["load"])
 
 
 def test_prompt_characters_are_counted() -> None:
     """'What is 1 + 1?' has 14."""
-    assert 14 == prompt_chars(sample(1).messages)
+    assert 14 == count_prompt_chars(sample(1).messages)
 
 
 def test_salt_starts_the_prompt_and_is_the_same_for_all_models() -> None:
@@ -129,8 +140,8 @@ def test_salt_starts_the_prompt_and_is_the_same_for_all_models() -> None:
 
     assert sent == second.messages(second.requests[0])
     assert re.fullmatch(r"\[#[0-9a-f]{8}\] What is \d \+ 1\?", sent[0].text)
-    assert request.sample.messages == unsalted(sent)
-    assert prompt_sha256(request.sample.messages) == prompt_sha256(unsalted(sent))
+    assert request.sample.messages == remove_salt(sent)
+    assert prompt_sha256(request.sample.messages) == prompt_sha256(remove_salt(sent))
 
 
 def test_salt_differs_where_a_cache_would_answer() -> None:
@@ -182,18 +193,18 @@ def test_a_trace_that_names_no_sample_is_refused() -> None:
 
 def test_a_search_is_planned_and_its_cells_are_made_as_they_are_tried() -> None:
     """No cell before the first try; a try is a cell of its own, named by rate and repetition."""
-    search = Search(Slo(ttft_s=1.0), 1.0, 8.0, 0.1, 3, Load("search", 1.0, duration_s=10.0))
-    made = expand(
+    search = RateSearch(Slo(ttft_s=1.0), 1.0, 8.0, 0.1, 3, Load("search", 1.0, duration_s=10.0))
+    made = build_plan(
         suite="s", suite_sha256="h", seed=0, repeats=1, margin_points=1.7, defaults=Params(), models=[model()],
         tasks=[task()], loads=[], searches=[search],
     )  # fmt: skip
     planned = made.searches[0]
 
     assert ((), "m|sums|search") == (made.cells, planned.search_id)
-    assert "m|sums|s4#2" == planned.cell(4.0, 2).cell_id
+    assert "m|sums|s4#2" == planned.cell_at(4.0, 2).cell_id
     assert ("m", "sums") == (made.models[0].id, made.tasks[0].name)
-    assert "search 1 to 8 rps" == described(made)[0]["load"]
-    assert most_requests(planned) == search.most_tries * 81
+    assert "search 1 to 8 rps" == describe_plan(made)[0]["load"]
+    assert max_search_requests(planned) == search.max_tries * 81
 
 
 @pytest.mark.parametrize(("load", "label"), [(Load("concurrency", 16), "c16"), (Load("rate", 2.5), "r2.5")])

@@ -14,30 +14,30 @@ from gapbench.pricing import (
     GpuPrice,
     UnitPrices,
     Unpriced,
-    book_models,
-    book_version,
-    hosts,
-    lookup,
+    find_price,
+    hosted_prices,
     model_price,
-    price,
+    price_book_models,
+    price_book_version,
+    request_price,
 )
-from gapbench.pricing.cross_check import disagreements
-from gapbench.pricing.listing import listing
-from gapbench.pricing.price_book import book, priced_row
+from gapbench.pricing.cross_check import find_disagreements
+from gapbench.pricing.listing import list_prices
+from gapbench.pricing.price_book import load_price_book, row_price
 from gapbench.values import Usage
 
 DAY = date(2026, 11, 1)
 
 
 def found(provider: str, model: str, at: date = DAY, tier: str | None = None) -> UnitPrices:
-    priced = lookup(provider, model, at, tier)
+    priced = find_price(provider, model, at, tier)
     assert isinstance(priced, UnitPrices), priced
     return priced
 
 
 def test_cached_tokens_are_counted_once() -> None:
     """1,000 tokens of which 400 cached at $1.75 and $0.175: 600 x 1.75 + 400 x 0.175, and 100 out at $14."""
-    priced = price(
+    priced = request_price(
         Usage(input_tokens=1000, cached_input_tokens=400, output_tokens=100, reasoning_tokens=60),
         "openai",
         "gpt-5.2",
@@ -81,7 +81,7 @@ def test_a_price_is_that_of_the_day() -> None:
 @pytest.mark.parametrize("hour", [3, 20])
 def test_deepseek_chat_costs_the_same_at_every_hour(hour: int) -> None:
     """genai-prices still has the off-peak scheme that ended on 2025-09-05; the book stands above it."""
-    priced = lookup("deepseek", "deepseek-chat", datetime(2026, 1, 10, hour, tzinfo=UTC))
+    priced = find_price("deepseek", "deepseek-chat", datetime(2026, 1, 10, hour, tzinfo=UTC))
 
     assert isinstance(priced, UnitPrices)
     assert (priced.rates.input, priced.rates.output, priced.source) == (
@@ -93,12 +93,12 @@ def test_deepseek_chat_costs_the_same_at_every_hour(hour: int) -> None:
 
 def test_a_price_by_the_hour_is_never_taken() -> None:
     """After the book's row ends nothing is known, rather than the stale scheme."""
-    assert isinstance(lookup("deepseek", "deepseek-chat", date(2026, 9, 1)), Unpriced)
+    assert isinstance(find_price("deepseek", "deepseek-chat", date(2026, 9, 1)), Unpriced)
 
 
 def test_an_alias_is_refused() -> None:
     """mistral-large-latest was Large 2 and is Large 3, at a quarter of the price."""
-    refused = lookup("mistral", "mistral-large-latest", DAY)
+    refused = find_price("mistral", "mistral-large-latest", DAY)
 
     assert isinstance(refused, Unpriced)
     assert "alias" in refused.reason
@@ -163,11 +163,11 @@ def test_trap_five_the_provider_is_never_guessed() -> None:
     """One model id, two providers, two prices; without a known provider there is none."""
     weights = {
         price.provider: price.rates.output
-        for price in hosts("meta-llama/Llama-3.3-70B-Instruct", date(2026, 11, 24))
+        for price in hosted_prices("meta-llama/Llama-3.3-70B-Instruct", date(2026, 11, 24))
     }
 
     assert {"groq": Decimal("0.79"), "together": Decimal("0.88")} == weights
-    assert isinstance(lookup("", "gpt-5.2", DAY), Unpriced)
+    assert isinstance(find_price("", "gpt-5.2", DAY), Unpriced)
 
 
 def test_the_updater_is_never_started() -> None:
@@ -186,7 +186,7 @@ def test_a_price_in_another_currency() -> None:
         "provider": "p", "model": "m", "input": "2", "output": "4", "currency": "EUR", "usd_per_unit": "1.10",
         "source": "s",
     }  # fmt: skip
-    priced = priced_row(row, "")
+    priced = row_price(row, "")
 
     assert (Decimal("2.20"), Decimal("4.40")) == (priced.rates.input, priced.rates.output)
     assert "EUR at 1.10 USD" in priced.detail
@@ -194,7 +194,7 @@ def test_a_price_in_another_currency() -> None:
 
 def test_images_by_the_piece() -> None:
     """Two images at $0.003 on top of the tokens; where there is no price they count as tokens do."""
-    priced = priced_row(
+    priced = row_price(
         {"provider": "p", "model": "m", "input": "1", "output": "1", "image": "0.003", "source": "s"}, ""
     )
 
@@ -209,7 +209,7 @@ def test_every_row_of_the_book_has_its_keys() -> None:
     classes = {"input", "output", "cached_input", "cache_write_5m", "cache_write_1h", "image"}
     needed = {"provider", "model", "valid_from", "input", "output", "source", "checked_on"}
     known = classes | needed | {"valid_until", "weights", "above", "tiers", "currency", "usd_per_unit"}
-    for row in book()["prices"]:
+    for row in load_price_book()["prices"]:
         assert needed <= set(row) <= known, row
         assert all(isinstance(row[name], str) for name in classes & set(row))
         for tier in row.get("tiers", {}).values():
@@ -227,7 +227,7 @@ def test_sources_that_disagree_are_listed(tmp_path: Path) -> None:
         "cache_read_input_token_cost": 1.75e-7,
     }
     file.write_text(json.dumps({"gpt-5.2": entry, "odd": {"input_cost_per_token": "x"}, "sample_spec": 1}))
-    rows, compared = disagreements(date(2026, 1, 10), file)
+    rows, compared = find_disagreements(date(2026, 1, 10), file)
     listed = {(row.model, row.token_class): row for row in rows}
 
     assert compared > len(rows)
@@ -246,17 +246,19 @@ def test_a_file_that_is_no_price_file(tmp_path: Path, text: str) -> None:
     file.write_text(text)
 
     with pytest.raises(DocumentError, match="LiteLLM"):
-        disagreements(DAY, file)
+        find_disagreements(DAY, file)
 
 
 def test_all_that_is_known_of_a_model() -> None:
     """Anthropic's own price with its batch factor; weights name those who host them; nothing known is an empty list."""
-    opus = {row.price.provider: row for row in listing("claude-opus-4-6", datetime(2026, 11, 24, tzinfo=UTC))}
-    llama = listing("meta-llama/Llama-3.3-70B-Instruct", datetime(2026, 11, 24, tzinfo=UTC))
+    opus = {
+        row.price.provider: row for row in list_prices("claude-opus-4-6", datetime(2026, 11, 24, tzinfo=UTC))
+    }
+    llama = list_prices("meta-llama/Llama-3.3-70B-Instruct", datetime(2026, 11, 24, tzinfo=UTC))
 
     assert 0.5 == opus["anthropic"].batch_factor
     assert {"groq", "together"} <= {row.price.provider for row in llama}
-    assert [] == listing("no-such-model", datetime(2026, 11, 24, tzinfo=UTC))
+    assert [] == list_prices("no-such-model", datetime(2026, 11, 24, tzinfo=UTC))
     assert 5.0 == opus["anthropic"].to_json()["input"]
 
 
@@ -287,7 +289,7 @@ def test_genai_tiers_come_over() -> None:
 )
 def test_what_nobody_knows_is_unpriced(provider: str, model: str) -> None:
     """Unknown is a reason, never 0; a fee for each request is more than tokens."""
-    unknown = lookup(provider, model, DAY)
+    unknown = find_price(provider, model, DAY)
 
     assert isinstance(unknown, Unpriced)
     assert unknown.reason
@@ -295,8 +297,8 @@ def test_what_nobody_knows_is_unpriced(provider: str, model: str) -> None:
 
 def test_missing_token_counts_give_no_price() -> None:
     """A price without tokens is no cost."""
-    assert price(Usage(input_tokens=None, output_tokens=5), "openai", "gpt-5.2", DAY) is None
-    assert price(Usage(input_tokens=1, output_tokens=5), "openai", "no-such", DAY) is None
+    assert request_price(Usage(input_tokens=None, output_tokens=5), "openai", "gpt-5.2", DAY) is None
+    assert request_price(Usage(input_tokens=1, output_tokens=5), "openai", "no-such", DAY) is None
 
 
 def test_the_suites_own_cost_comes_first() -> None:
@@ -372,5 +374,5 @@ def test_half_a_price_is_none() -> None:
 
 def test_the_book_lists_its_models() -> None:
     """Each line says both prices and since when."""
-    assert book_models()["openai/gpt-5.2"] == "$1.75 in, $14 out per million tokens since 2025-12-11"
-    assert book_version() == "price book 2026-11-24"
+    assert price_book_models()["openai/gpt-5.2"] == "$1.75 in, $14 out per million tokens since 2025-12-11"
+    assert price_book_version() == "price book 2026-11-24"

@@ -11,9 +11,9 @@ from tests.makers import attempt
 
 
 def seen(*first_token_s: float) -> CellProgress:
-    progress = CellProgress(planned=100, kept=0, started_s=0.0)
+    progress = CellProgress(total=100, already_done=0, started_s=0.0)
     for at_s in first_token_s:
-        progress.take(attempt(sent_s=1.0, first_token_s=1.0 + at_s), None)
+        progress.record(attempt(sent_s=1.0, first_token_s=1.0 + at_s), None)
     return progress
 
 
@@ -36,5 +36,5 @@ def test_a_token_that_came_with_the_request_counts_as_the_smallest() -> None:
 def test_ten_thousand_times_take_the_room_of_a_few_classes() -> None:
     progress = seen(*(0.2 + number / 1e6 for number in range(10_000)))
     # From 200 to 210 ms are ln(1.05) / ln(1.02) = 2.5 classes.
-    assert len(progress._first_tokens) <= 4
-    assert sys.getsizeof(progress._first_tokens) < 1_000
+    assert len(progress._first_token_buckets) <= 4
+    assert sys.getsizeof(progress._first_token_buckets) < 1_000

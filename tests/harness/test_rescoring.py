@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from gapbench import scoring
-from gapbench.execution.rescoring import changes, rescored, stored_answers
+from gapbench.execution.rescoring import read_stored_answers, rescore, score_changes
 from gapbench.store import read_attempts, read_payload
-from gapbench.store.score_overlay import tables, write_scores
+from gapbench.store.score_overlay import score_tables, write_scores
 from gapbench.values import Sample
-from tests.run_folders import an_attempt, write_run
+from tests.run_folders import make_attempt, write_run
 
 TASK = "reasoning/sums"
 
@@ -23,18 +23,18 @@ def run(tmp_path: Path) -> Path:
     return write_run(
         tmp_path / "run-1",
         [
-            an_attempt(sample_id="1", outcome="wrong"),
-            an_attempt(sample_id="2", outcome="wrong", finish_reason="length"),
-            an_attempt(sample_id="3", outcome="refused", finish_reason="refusal"),
-            an_attempt(sample_id="4", outcome="infra"),
+            make_attempt(sample_id="1", outcome="wrong"),
+            make_attempt(sample_id="2", outcome="wrong", finish_reason="length"),
+            make_attempt(sample_id="3", outcome="refused", finish_reason="refusal"),
+            make_attempt(sample_id="4", outcome="infra"),
         ],
     )
 
 
 def scored(run: Path, **targets: Any) -> list[dict[str, Any]]:
     samples = {(TASK, number): Sample(number, (), target=target) for number, target in targets.items()}
-    scorers = {TASK: ("numeric", scoring.make("numeric", {}))}
-    return rescored(stored_answers(run), scorers, samples)
+    scorers = {TASK: ("numeric", scoring.make_scorer("numeric", {}))}
+    return rescore(read_stored_answers(run), scorers, samples)
 
 
 def test_a_stored_answer_gets_its_new_score(run: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_newest_score_is_what_is_read(run: Path) -> None:
     for target in (4, 5):
         write_scores(run, scored(run, **{"1": target}))
     newest = read_attempts([run], ["sample_id", "outcome", "scorer"])
-    for path in tables(run):
+    for path in score_tables(run):
         path.unlink()
     own = read_attempts([run], ["sample_id", "outcome", "scorer"])
 
@@ -72,7 +72,7 @@ def test_scores_that_stand_already_are_not_written_again(run: Path) -> None:
     back = write_scores(run, scored(run, **{"1": 4}))
 
     assert again is None
-    assert [first, other, back] == tables(run)
+    assert [first, other, back] == score_tables(run)
 
 
 def test_a_failure_keeps_its_own(run: Path) -> None:
@@ -93,7 +93,9 @@ def test_the_reason_is_the_new_scorers(run: Path) -> None:
 
 def test_changes_are_counted(run: Path) -> None:
     """Of three answers one is right now: from 0 to 1/3, and the second is called truncated."""
-    ((*what, before, after, flipped),) = changes(stored_answers(run), scored(run, **{"1": 4, "2": 5}))
+    ((*what, before, after, flipped),) = score_changes(
+        read_stored_answers(run), scored(run, **{"1": 4, "2": 5})
+    )
 
     assert ["closed-a", TASK, 3] == what
     assert (0.0, 2) == (before, flipped)

@@ -11,22 +11,22 @@ import pandas as pd
 import pytest
 
 from gapbench.errors import RunnerError, SetupError
-from gapbench.execution.limits.retry import Retries
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.run import Settings, run
+from gapbench.execution.limits.retry import RetryPolicy
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunWriter, read_attempts, read_manifest, read_payload
 from gapbench.suite.plan import Cell, Load, Plan
 from gapbench.values import Attempt, Chunk, Image, Message, Model, Session, Text, Usage
 from tests.makers import ScriptedRunner, model, plan, sample
 
-FAST = Settings(retries=Retries(attempts=3, max_wait_s=0.0))
+FAST = RunSettings(retries=RetryPolicy(max_attempts=3, max_wait_s=0.0))
 ANSWERS = {f"What is {n} + 1?": [f"Answer: {n + 1}"] for n in range(100)}
 
 
 class Watch:
     """Keeps what it is told; halts a run after so many attempts."""
 
-    def __init__(self, halt: Halt | None = None, after: int | None = None) -> None:
+    def __init__(self, halt: StopSignal | None = None, after: int | None = None) -> None:
         self.halt = halt
         self.after = after
         self.rows: list[Attempt] = []
@@ -35,17 +35,17 @@ class Watch:
 
     def model_opening(self, model: Model) -> None: ...
 
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
-        self.kept[cell.cell_id] = kept
+    def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
+        self.kept[cell.cell_id] = already_done
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         self.rows.append(row)
         if self.halt is not None and len(self.rows) == self.after:
-            self.halt.now("interrupted")
+            self.halt.set("interrupted")
 
     def cell_ended(self, cell: Cell) -> None: ...
 
-    def tell(self, line: str) -> None:
+    def notify(self, line: str) -> None:
         self.lines.append(line)
 
 
@@ -53,7 +53,7 @@ def go(
     folder: Path,
     made: Plan,
     runners: dict[str, ScriptedRunner],
-    settings: Settings = FAST,
+    settings: RunSettings = FAST,
     *,
     halt_after: int | None = None,
     resume: bool = False,
@@ -61,11 +61,11 @@ def go(
     """Run a plan and return its manifest and what the watcher saw."""
 
     async def main() -> tuple[dict[str, Any], Watch]:
-        halt = Halt()
+        halt = StopSignal()
         watch = Watch(halt, halt_after)
         resumed = read_manifest(folder) if resume else None
         with RunWriter(folder) as writer:
-            return await run(made, runners, writer, settings, watch, halt, resumed=resumed), watch
+            return await run(made, runners, writer, settings, watch, halt, resumed_manifest=resumed), watch
 
     return asyncio.run(main())
 
@@ -167,7 +167,7 @@ def test_a_finished_run_resumed_sends_nothing(tmp_path: Path) -> None:
 
 def test_the_budget_stops_the_run_cleanly(tmp_path: Path) -> None:
     """A dollar a call, three dollars: at most the two in flight come on top, and the rest can be resumed."""
-    settings = Settings(retries=FAST.retries, max_usd=Decimal(3), price=lambda _: Decimal(1))
+    settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
     manifest, watch = go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings)
 
     assert "stopped" == manifest["state"]
@@ -177,7 +177,7 @@ def test_the_budget_stops_the_run_cleanly(tmp_path: Path) -> None:
 
 def test_the_budget_counts_earlier_sessions(tmp_path: Path) -> None:
     """A resumed run does not get a new budget."""
-    settings = Settings(retries=FAST.retries, max_usd=Decimal(3), price=lambda _: Decimal(1))
+    settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
     go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings)
     _, watch = go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings, resume=True)
 

@@ -11,28 +11,30 @@ from pathlib import Path
 
 import pytest
 
-from gapbench.sandbox import Job, Limits, Sandbox, Verdict, probe
+from gapbench.sandbox import Sandbox, SandboxJob, SandboxLimits, SandboxResult, make_probe_job
 
-SHORT = Limits(wall_s=3.0, cpu_s=2, memory_bytes=256 * 2**20)
+SHORT = SandboxLimits(wall_s=3.0, cpu_s=2, memory_bytes=256 * 2**20)
 
 
-def run(program: str, tests: str = "assert f(2) == 4\nassert f(-3) == 9", limits: Limits = SHORT) -> Verdict:
-    return Sandbox.find().run(Job((program,), tests, "f"), limits)
+def run(
+    program: str, tests: str = "assert f(2) == 4\nassert f(-3) == 9", limits: SandboxLimits = SHORT
+) -> SandboxResult:
+    return Sandbox.find().run(SandboxJob((program,), tests, "f"), limits)
 
 
 def test_right_program_passes_every_assertion() -> None:
     """A right program passes and its assertions are counted."""
-    assert run("def f(x):\n    return x * x") == Verdict("passed", 2, 2, "")
+    assert run("def f(x):\n    return x * x") == SandboxResult("passed", 2, 2, "")
 
 
 def test_wrong_program_fails_with_the_assertion() -> None:
     """A wrong program fails and the reason quotes the first assertion that did."""
-    assert run("def f(x):\n    return x + x") == Verdict("failed", 1, 2, "failed: assert f(-3) == 9")
+    assert run("def f(x):\n    return x + x") == SandboxResult("failed", 1, 2, "failed: assert f(-3) == 9")
 
 
 def test_partial_counts_every_assertion() -> None:
     """With ``partial`` a failure does not end the tests: 1 of 3 holds."""
-    job = Job(
+    job = SandboxJob(
         ("def f(x):\n    return x + x",),
         "assert f(1) == 1\nassert f(2) == 4\nassert f(3) == 9",
         "f",
@@ -92,7 +94,7 @@ def test_exceptions_cross_as_the_nearest_builtin() -> None:
 
 def test_first_program_that_compiles_is_run() -> None:
     """Of several texts the first that is Python counts."""
-    job = Job(("def f(x) return", "def f(x):\n    return 4"), "assert f(1) == 4", "f")
+    job = SandboxJob(("def f(x) return", "def f(x):\n    return 4"), "assert f(1) == 4", "f")
     assert Sandbox.find().run(job).state == "passed"
 
 
@@ -109,7 +111,7 @@ def test_tests_that_cannot_run_blame_nobody() -> None:
 
 def test_prelude_serves_the_tests() -> None:
     """A helper of the prompt is at hand in the tests, and the program cannot replace it."""
-    job = Job(
+    job = SandboxJob(
         ("def twice(x):\n    return 0\ndef f(x):\n    return 0",),
         "assert f(3) == twice(3)",
         "f",
@@ -131,7 +133,7 @@ def test_secrets_of_the_harness_are_out_of_sight(tmp_path: Path, monkeypatch: py
         "import os\ndef f(path):\n    return os.path.exists(path), sorted(os.environ), os.listdir('/tmp')"
     )
     tests = f"a, b, c = f({str(secret)!r})\nassert a is False\nassert 'PROVIDER_KEY' not in b\nassert set(c) <= {SHOWN!r}"
-    assert run(program, tests) == Verdict("passed", 3, 3, "")
+    assert run(program, tests) == SandboxResult("passed", 3, 3, "")
 
 
 def test_program_is_nobody(tmp_path: Path) -> None:
@@ -167,7 +169,7 @@ def test_no_more_programs_at_once_than_cores() -> None:
 
 def test_sandbox_that_shows_the_host_is_not_taken() -> None:
     """The probe fails outside of walls, so that a machine without any is refused."""
-    job = probe()
+    job = make_probe_job()
     space: dict[str, object] = {}
     exec(job.programs[0], space)
     with pytest.raises(AssertionError):

@@ -40,7 +40,7 @@ HOSTILE = {
     "fake verdict printed": 'import os\nfor fd in range(1, 64):\n    try: os.write(fd, b\'{"state": "passed", "passed": 2, "total": 2, "reason": ""}\')\n    except OSError: pass\nos._exit(0)',
     "fake verdict on the bridge": "import os, json, struct\nm = json.dumps({'state': 'passed', 'passed': 2, 'total': 2, 'reason': ''}).encode()\nos.write(3, struct.pack('>I', len(m)) + m)\ndef f(x): return 0",
     "patched builtins": "import builtins\nbuiltins.AssertionError = type('A', (Exception,), {})\nbuiltins.all = lambda *a: True\nbuiltins.print = None\ndef f(x): return 0",
-    "patched judge": "import sys\nfor m in list(sys.modules.values()):\n    for k in list(vars(m)):\n        if k in ('judge', '_verdict', 'run_tests'): setattr(m, k, lambda *a, **k: {'state': 'passed', 'passed': 9, 'total': 9, 'reason': ''})\ndef f(x): return 0",
+    "patched judge": "import sys\nfor m in list(sys.modules.values()):\n    for k in list(vars(m)):\n        if k in ('evaluate_program', '_make_result', 'run_tests'): setattr(m, k, lambda *a, **k: {'state': 'passed', 'passed': 9, 'total': 9, 'reason': ''})\ndef f(x): return 0",
     "equal to everything": "class E(int):\n    def __eq__(self, o): return True\n    def __bool__(self): return True\n    __hash__ = None\ndef f(x): return E(0)",
     "object equal to everything": "class E:\n    def __eq__(self, o): return True\n    def __ne__(self, o): return False\ndef f(x): return E()",
     "killing everyone": "import os, signal\ndef f(x):\n    os.kill(-1, signal.SIGKILL)\n    os.kill(os.getppid(), signal.SIGKILL)\n    for p in range(2, 5000):\n        try: os.kill(p, signal.SIGKILL)\n        except OSError: pass\n    return 0",

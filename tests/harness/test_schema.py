@@ -9,7 +9,7 @@ from types import NoneType
 import pyarrow as pa
 import pytest
 
-from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, described
+from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, describe_columns
 from gapbench.values import Attempt, Payload
 
 PAIRS = [(Attempt, ATTEMPT_SCHEMA), (Payload, PAYLOAD_SCHEMA)]
@@ -50,4 +50,4 @@ def test_types_agree(kind: type, schema: pa.Schema) -> None:
 
 def test_every_column_says_what_it_means() -> None:
     """`bench schema` and the README are made from these words."""
-    assert all(meaning for kind in ("attempts", "payload") for _, _, _, meaning in described(kind))
+    assert all(meaning for kind in ("attempts", "payload") for _, _, _, meaning in describe_columns(kind))

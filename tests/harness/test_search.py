@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from gapbench.execution.rate_search import Bisection, Tally
-from gapbench.suite.loads.load import Load, Search
+from gapbench.execution.rate_search import RateBisection, TryTally
+from gapbench.suite.loads.load import Load, RateSearch
 from gapbench.values.slo import Slo
 from tests.makers import attempt
 
 SLO = Slo(ttft_s=0.5, attainment=0.9)
 
 
-def search(repeats: int = 2, tolerance: float = 0.05) -> Search:
-    return Search(SLO, 1.0, 64.0, tolerance, repeats, Load("search", 1.0))
+def search(repeats: int = 2, tolerance: float = 0.05) -> RateSearch:
+    return RateSearch(SLO, 1.0, 64.0, tolerance, repeats, Load("search", 1.0))
 
 
 def found(knee_rps: float, repeats: int = 2, sent: int = 200) -> tuple[dict[str, object], list[float]]:
     """Search a server that keeps every request up to its knee and none above it."""
-    bisection, tried = Bisection(search(repeats)), []
-    while (step := bisection.following()) is not None:
+    bisection, tried = RateBisection(search(repeats)), []
+    while (step := bisection.next_try()) is not None:
         tried.append(step[0])
-        bisection.take(step[0], sent if step[0] <= knee_rps else 0, sent)
+        bisection.record_try(step[0], sent if step[0] <= knee_rps else 0, sent)
     return bisection.result(), tried
 
 
@@ -62,37 +62,37 @@ def test_where_nothing_passes_the_answer_is_below_the_lowest() -> None:
 
 def test_an_unclear_level_is_tried_again() -> None:
     """18 of 20 is 0.9 with an interval from 0.70 to 0.97: the same level again."""
-    bisection = Bisection(search(repeats=3))
-    first = bisection.following()
+    bisection = RateBisection(search(repeats=3))
+    first = bisection.next_try()
     assert first is not None
-    bisection.take(first[0], 18, 20)
+    bisection.record_try(first[0], 18, 20)
 
-    assert (first[0], 2) == bisection.following()
+    assert (first[0], 2) == bisection.next_try()
 
 
 def test_an_empty_search_says_nothing() -> None:
     """Halted before its first try."""
-    assert Bisection(search()).result()["words"] is None
+    assert RateBisection(search()).result()["words"] is None
 
 
 def test_a_try_is_lost_when_the_target_is_out_of_reach() -> None:
     """90 % of 20: two misses are allowed, a third is one too many."""
-    tally = Tally(SLO, planned=20)
+    tally = TryTally(SLO, total=20)
     late = attempt(scheduled_s=0.0, first_token_s=0.6)
     for _ in range(2):
-        tally.take(late)
-    assert not tally.is_lost
-    tally.take(late)
+        tally.record(late)
+    assert not tally.is_out_of_reach
+    tally.record(late)
 
-    assert tally.is_lost
+    assert tally.is_out_of_reach
     assert (0, 3) == (tally.met, tally.sent)
 
 
 def test_warm_up_and_attempts_that_are_not_final_do_not_count() -> None:
     """One row of three."""
-    tally = Tally(SLO, planned=10)
+    tally = TryTally(SLO, total=10)
     for row in (attempt(phase="warmup"), attempt(final=False), attempt()):
-        tally.take(row)
+        tally.record(row)
 
     assert 1 == tally.sent
 
@@ -111,13 +111,13 @@ def test_warm_up_and_attempts_that_are_not_final_do_not_count() -> None:
 )
 def test_what_keeps_a_service_level(changes: dict[str, object], kept: bool) -> None:
     """First token 0.11 s after the schedule; the limit is 0.5 s."""
-    assert kept is SLO.kept_by(attempt(**changes))
+    assert kept is SLO.is_met_by(attempt(**changes))
 
 
 def test_gaps_are_held_at_their_percentile() -> None:
     """Gaps of 0.1 and 0.3 s: the median is 0.2, the slowest 0.3."""
     row = attempt(chunk_s=(0.0, 0.1, 0.4))
 
-    assert Slo(inter_chunk_s=0.21, percentile=0.5).kept_by(row)
-    assert not Slo(inter_chunk_s=0.21, percentile=1.0).kept_by(row)
-    assert Slo(inter_chunk_s=0.01).kept_by(attempt(chunk_s=(0.1,)))
+    assert Slo(inter_chunk_s=0.21, percentile=0.5).is_met_by(row)
+    assert not Slo(inter_chunk_s=0.21, percentile=1.0).is_met_by(row)
+    assert Slo(inter_chunk_s=0.01).is_met_by(attempt(chunk_s=(0.1,)))

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 
 from gapbench.cli import invoke
-from gapbench.execution.monitoring import Results
+from gapbench.execution.monitoring import ResultsFollower
 from gapbench.execution.monitoring.counters import RunCounts
 from gapbench.store import RunWriter
 from gapbench.values import Attempt
 from tests.makers import payload
-from tests.prometheus import needs_prometheus, samples, scraping, total
-from tests.run_folders import an_attempt, manifest, some_answers, write_run
+from tests.prometheus import needs_prometheus, run_prometheus, samples, total
+from tests.run_folders import make_answers, make_attempt, manifest, write_run
 
 PRICED = {"cost": {"input_usd_per_mtok": 100, "output_usd_per_mtok": 1000}}
-"""1,000 tokens in and 100 out: 0.1 + 0.1 dollars for each answer of :func:`some_answers`."""
+"""1,000 tokens in and 100 out: 0.1 + 0.1 dollars for each answer of :func:`make_answers`."""
 
 
 def attempts(run: RunCounts) -> float:
@@ -31,7 +31,7 @@ def attempts(run: RunCounts) -> float:
 
 
 def rows(count: int) -> list[Attempt]:
-    return some_answers("closed-a", count, count)
+    return make_answers("closed-a", count, count)
 
 
 @contextlib.contextmanager
@@ -44,58 +44,58 @@ def under_way(folder: Path, planned: list[Attempt], part_rows: int = 100) -> Ite
 
 def test_a_row_is_counted_when_it_is_in_the_journal(tmp_path: Path) -> None:
     """Three planned: none done, then one more with each line."""
-    results, planned = Results(tmp_path), rows(3)
+    results, planned = ResultsFollower(tmp_path), rows(3)
     seen = []
     with under_way(tmp_path / "night", planned) as writer:
         for row in planned:
-            seen.append(sum(map(attempts, results.runs())))
+            seen.append(sum(map(attempts, results.run_counts())))
             writer.add(row, payload(row))
-        seen.append(sum(map(attempts, results.runs())))
+        seen.append(sum(map(attempts, results.run_counts())))
 
     assert [0, 1, 2, 3] == seen
 
 
 def test_a_row_is_counted_once_when_its_part_closes(tmp_path: Path) -> None:
     """Parts of two rows: each look falls before, between and after the closings."""
-    results, planned = Results(tmp_path), rows(5)
+    results, planned = ResultsFollower(tmp_path), rows(5)
     with under_way(tmp_path / "night", planned, part_rows=2) as writer:
         for done, row in enumerate(planned, start=1):
             writer.add(row, payload(row))
-            assert done == attempts(results.runs()[0])
+            assert done == attempts(results.run_counts()[0])
 
-    assert 5 == attempts(results.runs()[0]) == attempts(Results(tmp_path).runs()[0])
+    assert 5 == attempts(results.run_counts()[0]) == attempts(ResultsFollower(tmp_path).run_counts()[0])
 
 
 def test_a_part_that_closed_half_seen_is_taken_from_there(tmp_path: Path) -> None:
     """One row was seen in the journal; the part of three brings the other two."""
-    results, planned = Results(tmp_path), rows(3)
+    results, planned = ResultsFollower(tmp_path), rows(3)
     with under_way(tmp_path / "night", planned) as writer:
         writer.add(planned[0], payload(planned[0]))
-        results.runs()
+        results.run_counts()
         for row in planned[1:]:
             writer.add(row, payload(row))
 
-    assert 3 == attempts(results.runs()[0])
+    assert 3 == attempts(results.run_counts()[0])
 
 
 def test_a_torn_line_is_counted_when_it_is_whole(tmp_path: Path) -> None:
     """Half a line is nothing yet; with its other half it is one row."""
-    results, planned = Results(tmp_path), rows(1)
+    results, planned = ResultsFollower(tmp_path), rows(1)
     folder = tmp_path / "night"
     with under_way(folder, planned) as writer:
         writer.add(planned[0], payload(planned[0]))
         [journal] = folder.glob("journal-*")
         line = journal.read_bytes()
         journal.write_bytes(line[:100])
-        torn = attempts(results.runs()[0])
+        torn = attempts(results.run_counts()[0])
         journal.write_bytes(line)
 
-        assert (0, 1) == (torn, attempts(results.runs()[0]))
+        assert (0, 1) == (torn, attempts(results.run_counts()[0]))
 
 
 def test_what_a_resumed_run_recovers_is_not_counted_again(tmp_path: Path) -> None:
     """A killed run's journal becomes a part under the next writer, which adds one row."""
-    results, planned = Results(tmp_path), rows(3)
+    results, planned = ResultsFollower(tmp_path), rows(3)
     folder = tmp_path / "night"
     write_run(folder, planned[:2])
     with RunWriter(tmp_path / "killed") as writer:
@@ -106,18 +106,18 @@ def test_what_a_resumed_run_recovers_is_not_counted_again(tmp_path: Path) -> Non
     shutil.rmtree(tmp_path / "killed")
     for part in folder.glob("*.parquet"):
         part.unlink()
-    before = attempts(results.runs()[0])
+    before = attempts(results.run_counts()[0])
     with RunWriter(folder) as writer:
         writer.add(planned[2], payload(planned[2]))
 
-    assert (2, 3) == (before, attempts(results.runs()[0]))
+    assert (2, 3) == (before, attempts(results.run_counts()[0]))
 
 
 def test_runs_are_told_apart(tmp_path: Path) -> None:
     """One finished with two answers, one under way with none of its three."""
     write_run(tmp_path / "done", rows(2))
     with under_way(tmp_path / "going", rows(3)):
-        found = {run.run: (run.state, attempts(run)) for run in Results(tmp_path).runs()}
+        found = {run.run: (run.state, attempts(run)) for run in ResultsFollower(tmp_path).run_counts()}
 
     assert {"done": ("complete", 2), "going": ("running", 0)} == found
 
@@ -129,18 +129,18 @@ def test_a_damaged_run_hides_no_other(tmp_path: Path) -> None:
     (write_run(tmp_path / "odd", rows(2)) / "run.json").write_text('{"schema": 1}')
 
     assert {"bad": "damaged", "good": "complete", "odd": "damaged"} == {
-        run.run: run.state for run in Results(tmp_path).runs()
+        run.run: run.state for run in ResultsFollower(tmp_path).run_counts()
     }
 
 
 def test_a_run_that_was_removed_is_served_no_more(tmp_path: Path) -> None:
     """Its series end."""
-    results = Results(tmp_path)
+    results = ResultsFollower(tmp_path)
     write_run(tmp_path / "night", rows(2))
-    before = len(results.runs())
+    before = len(results.run_counts())
     shutil.rmtree(tmp_path / "night")
 
-    assert (1, 0) == (before, len(results.runs()))
+    assert (1, 0) == (before, len(results.run_counts()))
 
 
 @contextlib.contextmanager
@@ -182,9 +182,9 @@ def test_a_real_prometheus_scrapes_a_night(tmp_path: Path) -> None:
     results = tmp_path / "results"
     write_run(results / "first", rows(2))
     with under_way(results / "second", rows(4)) as writer, command(results) as (_, url):
-        row = an_attempt(outcome="infra")
+        row = make_attempt(outcome="infra")
         writer.add(row, payload(row))
-        with scraping(url, tmp_path) as asked:
+        with run_prometheus(url, tmp_path) as asked:
             done = asked("sum by (run) (bench_requests_done) / sum by (run) (bench_requests_planned)")
             failed = asked("sum by (run) (bench_failures_total)")
             going = asked('bench_run_state{bench_run_state="running"} == 1')

@@ -10,19 +10,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from gapbench.execution.limits.admission import Gate
-from gapbench.execution.limits.rate_limiter import Pacer
-from gapbench.execution.limits.retry import Retries, RetryBudget
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.run import Settings, run
+from gapbench.execution.limits.admission import AdmissionControl
+from gapbench.execution.limits.rate_limiter import RateLimiter
+from gapbench.execution.limits.retry import RetryBudget, RetryPolicy
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.run import RunSettings, run
 from gapbench.execution.workers import protocol
 from gapbench.execution.workers.pool import START_LEAD_S
-from gapbench.execution.workers.remote_admission import GateProxy, GateServer
-from gapbench.runner import load as load_runner
+from gapbench.execution.workers.remote_admission import AdmissionProxy, AdmissionServer
+from gapbench.runner import load_runner_class as load_runner
 from gapbench.store import RunWriter, read_attempts, read_manifest
 from gapbench.suite.plan import Load, Plan
 from gapbench.values import Model
-from gapbench.values.policies import BreakerPolicy, Limits
+from gapbench.values.policies import BreakerPolicy, RateLimits
 from tests.fault_server import FaultServer
 from tests.harness.test_crew import Watch
 from tests.harness.test_pacing import Clock, most_in_a_minute
@@ -30,13 +30,13 @@ from tests.makers import model, plan
 from tests.runners.simulated import mind, served
 
 PATIENT = BreakerPolicy(failures=1_000)
-NO_RETRY = Retries(attempts=1)
+NO_RETRY = RetryPolicy(max_attempts=1)
 FOUR = Load("concurrency", 4, workers=2)
 
 
 def go(
     folder: Path,
-    settings: Settings,
+    settings: RunSettings,
     count: int,
     load: Load = FOUR,
     *,
@@ -44,7 +44,7 @@ def go(
     fault: str = "500",
     names: tuple[str, ...] = ("m",),
     after: int | None = None,
-    act: Callable[[FaultServer, Halt], None] = lambda server, halt: None,
+    act: Callable[[FaultServer, StopSignal], None] = lambda server, halt: None,
 ) -> FaultServer:
     """Run so many requests of each model at one account, a share of them spoilt; ``act`` after so many rows."""
 
@@ -58,7 +58,7 @@ def go(
             ]
             made: Plan = plan(*models, count=count, load=load)
             runners = {model.id: load_runner("sim")(model) for model in models}
-            halt = Halt()
+            halt = StopSignal()
             watch = Watch(after, lambda: act(server, halt))
             try:
                 with RunWriter(folder) as writer:
@@ -76,7 +76,9 @@ def rows(folder: Path) -> pd.DataFrame:
 
 def test_a_retry_budget_is_of_all_workers(tmp_path: Path) -> None:
     """40 requests, all fail, each might be tried three times: 40 and the run's 5 retries."""
-    settings = Settings(retries=Retries(attempts=3, max_wait_s=0.0), retries_per_run=5, breaker=PATIENT)
+    settings = RunSettings(
+        retries=RetryPolicy(max_attempts=3, max_wait_s=0.0), retries_per_run=5, breaker=PATIENT
+    )
     server = go(tmp_path, settings, 40)
 
     assert 40 + 5 == server.counts["requests"] == len(rows(tmp_path))
@@ -85,7 +87,9 @@ def test_a_retry_budget_is_of_all_workers(tmp_path: Path) -> None:
 
 def test_a_retry_budget_is_of_all_models_of_an_account(tmp_path: Path) -> None:
     """Two models at one address, four requests each, three retries between them."""
-    settings = Settings(retries=Retries(attempts=3, max_wait_s=0.0), retries_per_provider=3, breaker=PATIENT)
+    settings = RunSettings(
+        retries=RetryPolicy(max_attempts=3, max_wait_s=0.0), retries_per_provider=3, breaker=PATIENT
+    )
     server = go(tmp_path, settings, 4, Load("concurrency", 2), names=("a", "b"))
 
     assert 4 + 4 + 3 == server.counts["requests"]
@@ -93,7 +97,7 @@ def test_a_retry_budget_is_of_all_models_of_an_account(tmp_path: Path) -> None:
 
 def test_a_dead_endpoint_is_found_dead_by_all_workers_together(tmp_path: Path) -> None:
     """Ten failures open the circuit, three more were in flight, two probes give it up; each worker alone would take 12."""
-    settings = Settings(retries=NO_RETRY, breaker=BreakerPolicy(failures=10, probes=2, wait_s=0))
+    settings = RunSettings(retries=NO_RETRY, breaker=BreakerPolicy(failures=10, probes=2, wait_s=0))
     server = go(tmp_path, settings, 200)
     manifest = read_manifest(tmp_path)
 
@@ -104,7 +108,7 @@ def test_a_dead_endpoint_is_found_dead_by_all_workers_together(tmp_path: Path) -
 
 def test_no_credit_stops_every_worker(tmp_path: Path) -> None:
     """Told apart from a limit of the rate: the first 402 gives the model up, three more were in flight."""
-    server = go(tmp_path, Settings(retries=Retries(attempts=3, max_wait_s=0.0)), 200, fault="402")
+    server = go(tmp_path, RunSettings(retries=RetryPolicy(max_attempts=3, max_wait_s=0.0)), 200, fault="402")
 
     assert server.counts["requests"] <= 4
     assert {"quota"} == set(rows(tmp_path)["failure_kind"])
@@ -113,10 +117,10 @@ def test_no_credit_stops_every_worker(tmp_path: Path) -> None:
 def test_the_probe_of_one_worker_opens_the_way_for_all(tmp_path: Path) -> None:
     """The endpoint heals after eight failures; what was not answered is asked again, and both workers go on."""
 
-    def heal(server: FaultServer, halt: Halt) -> None:
+    def heal(server: FaultServer, halt: StopSignal) -> None:
         server.share = 0.0
 
-    settings = Settings(retries=NO_RETRY, breaker=BreakerPolicy(failures=8, probes=50, wait_s=0))
+    settings = RunSettings(retries=NO_RETRY, breaker=BreakerPolicy(failures=8, probes=50, wait_s=0))
     go(tmp_path, settings, 60, after=8, act=heal)
     answered = rows(tmp_path).query("failure_kind.isna()")
 
@@ -127,7 +131,7 @@ def test_the_probe_of_one_worker_opens_the_way_for_all(tmp_path: Path) -> None:
 
 def test_a_limit_is_of_all_workers(tmp_path: Path) -> None:
     """60 a minute: six at once and then 0.9 a second, so the seventh leaves 1 / 0.9 s after the cell was handed out."""
-    settings = Settings(retries=NO_RETRY, limits={"m": Limits(requests_per_min=60)})
+    settings = RunSettings(retries=NO_RETRY, limits={"m": RateLimits(requests_per_min=60)})
     go(tmp_path, settings, 7, Load("concurrency", 7, workers=2), share=0.0)
 
     assert {0: 4, 1: 3} == rows(tmp_path).groupby("worker").size().to_dict()
@@ -136,10 +140,10 @@ def test_a_limit_is_of_all_workers(tmp_path: Path) -> None:
 
 def test_a_limit_is_of_all_models_of_an_account(tmp_path: Path) -> None:
     """Six of the first model empty the bucket: the second waits for 1 / 0.9 s from the first one's start."""
-    limits = Limits(requests_per_min=60)
-    settings = Settings(retries=NO_RETRY, limits={"a": limits, "b": limits})
+    limits = RateLimits(requests_per_min=60)
+    settings = RunSettings(retries=NO_RETRY, limits={"a": limits, "b": limits})
     go(tmp_path, settings, 6, Load("concurrency", 6), share=0.0, names=("a", "b"), after=7,
-       act=lambda _, halt: halt.now("enough"))  # fmt: skip
+       act=lambda _, halt: halt.set("enough"))  # fmt: skip
     found = rows(tmp_path)
     at_s = (found["started_at"] - found["started_at"].min()).dt.total_seconds() + found["sent_s"]
     of_b = found["model_id"] == "b"
@@ -150,9 +154,9 @@ def test_a_limit_is_of_all_models_of_an_account(tmp_path: Path) -> None:
 
 def test_a_halt_sends_none_of_those_that_wait_for_the_limit(tmp_path: Path) -> None:
     """Six of 20 may go at once; the other fourteen are still to be done."""
-    settings = Settings(retries=NO_RETRY, limits={"m": Limits(requests_per_min=60)})
+    settings = RunSettings(retries=NO_RETRY, limits={"m": RateLimits(requests_per_min=60)})
     server = go(tmp_path, settings, 20, Load("concurrency", 20), share=0.0, after=1,
-                act=lambda _, halt: halt.now("enough"))  # fmt: skip
+                act=lambda _, halt: halt.set("enough"))  # fmt: skip
 
     assert server.counts["requests"] <= 6
 
@@ -160,31 +164,33 @@ def test_a_halt_sends_none_of_those_that_wait_for_the_limit(tmp_path: Path) -> N
 class Ends:
     """A gate and workers' ends of it, joined without a pipe."""
 
-    def __init__(self, workers: int, clock: Clock, limits: Limits | None = None, **rule: Any) -> None:
-        pacer = Pacer(limits, clock.sleep, clock) if limits else None
-        self.gate = Gate(
-            model(), NO_RETRY, RetryBudget(), BreakerPolicy(**rule), pacer, Halt(), lambda _: None
+    def __init__(self, workers: int, clock: Clock, limits: RateLimits | None = None, **rule: Any) -> None:
+        pacer = RateLimiter(limits, clock.sleep, clock) if limits else None
+        self.gate = AdmissionControl(
+            model(), NO_RETRY, RetryBudget(), BreakerPolicy(**rule), pacer, StopSignal(), lambda _: None
         )
-        self.server = GateServer(self.gate, self._tell_all)
-        self.proxies = [GateProxy(self._say_of(k), is_free=self.gate.is_free) for k in range(workers)]
+        self.server = AdmissionServer(self.gate, self._tell_all)
+        self.proxies = [
+            AdmissionProxy(self._say_of(k), is_unrestricted=self.gate.is_unrestricted) for k in range(workers)
+        ]
         self.asked = 0
 
     def _say_of(self, number: int) -> Callable[[object], None]:
         def say(message: object) -> None:
             self.asked += 1
-            assert isinstance(message, protocol.Enter | protocol.Settle)
-            self.server.heard(message, lambda answer: self._hear(number, answer))
+            assert isinstance(message, protocol.AcquireRequest | protocol.FinishRequest)
+            self.server.handle_request(message, lambda answer: self._hear(number, answer))
 
         return say
 
     def _hear(self, number: int, answer: object) -> None:
-        assert isinstance(answer, protocol.Answer)
-        self.proxies[number].heard(answer)
+        assert isinstance(answer, protocol.AdmissionReply)
+        self.proxies[number].receive_reply(answer)
 
     def _tell_all(self, message: object) -> None:
-        assert isinstance(message, protocol.Free)
+        assert isinstance(message, protocol.AdmissionChanged)
         for proxy in self.proxies:
-            proxy.is_free = message.is_free
+            proxy.is_unrestricted = message.is_unrestricted
 
 
 def test_no_minute_sees_more_requests_than_allowed_from_all_workers() -> None:
@@ -192,12 +198,12 @@ def test_no_minute_sees_more_requests_than_allowed_from_all_workers() -> None:
     clock = Clock()
 
     async def main() -> list[float]:
-        ends = Ends(3, clock, Limits(requests_per_min=60))
+        ends = Ends(3, clock, RateLimits(requests_per_min=60))
         times: list[float] = []
 
-        async def send(proxy: GateProxy) -> None:
+        async def send(proxy: AdmissionProxy) -> None:
             for _ in range(100):
-                assert await proxy.enter(0, None) is not None
+                assert await proxy.acquire(0, None) is not None
                 times.append(clock.at_s)
 
         await asyncio.gather(*map(send, ends.proxies))
@@ -214,7 +220,7 @@ def test_what_passes_freely_asks_nobody() -> None:
 
     async def main() -> int:
         ends = Ends(1, Clock())
-        entry = await ends.proxies[0].enter(100, 10)
+        entry = await ends.proxies[0].acquire(100, 10)
         assert entry is not None
         return ends.asked
 
@@ -229,9 +235,9 @@ def test_who_waits_is_let_go_when_the_cell_breaks() -> None:
             await asyncio.Event().wait()
 
     async def main() -> list[object]:
-        ends = Ends(1, Stopped(), Limits(requests_per_min=10))
-        first = await ends.proxies[0].enter(0, None)  # the bucket holds one
-        second = asyncio.create_task(ends.proxies[0].enter(0, None))
+        ends = Ends(1, Stopped(), RateLimits(requests_per_min=10))
+        first = await ends.proxies[0].acquire(0, None)  # the bucket holds one
+        second = asyncio.create_task(ends.proxies[0].acquire(0, None))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         ends.server.close()
@@ -245,15 +251,15 @@ def test_a_breaker_left_while_it_waits_lets_the_next_one_probe() -> None:
 
     async def main() -> object:
         ends = Ends(1, Clock(), failures=1, wait_s=0)
-        ends.gate.breaker.took("server", "go")
+        ends.gate.breaker.record_result("server", "go")
         hold = asyncio.Event()
         breaker = ends.gate.breaker
         breaker._sleep = lambda _: hold.wait()  # type: ignore[assignment, return-value]  # never ends by itself
-        waiting = asyncio.create_task(breaker.enter())
+        waiting = asyncio.create_task(breaker.acquire())
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         hold.set()
-        return await breaker.enter()
+        return await breaker.acquire()
 
     assert "probe" == asyncio.run(main())

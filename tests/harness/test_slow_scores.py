@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from gapbench.errors import DiskError
-from gapbench.execution.carry_over import _rows as pairs_of
-from gapbench.execution.carry_over import carry
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.recording.cell_scorer import Judge
-from gapbench.execution.recording.run_manifest import add_stretch, opening
-from gapbench.execution.run import Settings, run
-from gapbench.store import RunWriter, attempts_of, left_waiting, numbered, read_manifest
-from gapbench.store.pending_scores import Waiting
-from gapbench.store.verify import verify
-from gapbench.suite.plan import Load, Planned
+from gapbench.execution.carry_over import _rows_with_texts as pairs_of
+from gapbench.execution.carry_over import carry_over_rows
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.recording.cell_scorer import CellScorer
+from gapbench.execution.recording.run_manifest import add_stretch, initial_manifest
+from gapbench.execution.run import RunSettings, run
+from gapbench.store import RunWriter, numbered_files, read_attempt_values, read_manifest, read_pending_answers
+from gapbench.store.pending_scores import PendingAnswers
+from gapbench.store.verify import verify_run
+from gapbench.suite.plan import Load, PlannedRequest
 from gapbench.values import Attempt, Payload, Score
 from tests.harness.test_run import ANSWERS, FAST, Watch, frame, go
 from tests.makers import ScriptedRunner, attempt, model, payload, plan
@@ -34,7 +34,7 @@ def slow(monkeypatch: pytest.MonkeyPatch, score: Any) -> None:
     """Judge every answer with a slow scorer."""
     for module in ("run", "recording.scoring_queue"):
         monkeypatch.setattr(
-            f"gapbench.execution.{module}.judge_of", lambda cell, run: Judge(score, slow=True)
+            f"gapbench.execution.{module}.make_cell_scorer", lambda cell, run: CellScorer(score, is_slow=True)
         )
 
 
@@ -42,18 +42,18 @@ def test_a_budget_counts_answers_that_wait(tmp_path: Path, monkeypatch: pytest.M
     """A dollar a call, three dollars, and a scorer that is done with nothing until the run has stopped."""
     stopped = threading.Event()
 
-    class Telling(Halt):
-        def now(self, reason: str) -> None:
-            super().now(reason)
+    class Telling(StopSignal):
+        def set(self, reason: str) -> None:
+            super().set(reason)
             stopped.set()
 
-    def score(answer: str, planned: Planned) -> Score:
+    def score(answer: str, planned: PlannedRequest) -> Score:
         stopped.wait(10)
         return RIGHT
 
     slow(monkeypatch, score)
     runner = ScriptedRunner(model(), ANSWERS)
-    settings = Settings(retries=FAST.retries, max_usd=Decimal(3), price=lambda _: Decimal(1))
+    settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
 
     async def main() -> None:
         with RunWriter(tmp_path) as writer:
@@ -79,7 +79,7 @@ def test_an_answer_that_could_not_be_kept_is_scored_by_the_next_session(
         full.setattr(RunWriter, "add", add)
         with pytest.raises(DiskError):
             go(tmp_path, plan(count=2), {"m": first})
-    assert 2 == len(left_waiting(tmp_path, ()))
+    assert 2 == len(read_pending_answers(tmp_path, ()))
     manifest, _ = go(tmp_path, plan(count=2), {"m": second}, resume=True)
     rows = frame(tmp_path)
 
@@ -87,7 +87,7 @@ def test_an_answer_that_could_not_be_kept_is_scored_by_the_next_session(
     assert [("correct", 1.0, "1", "jail", 0.5)] * 2 == list(
         zip(rows["outcome"], rows["score"], rows["answer"], rows["isolation"], rows["partial"], strict=True)
     )
-    assert {} == numbered(tmp_path, "waiting")
+    assert {} == numbered_files(tmp_path, "waiting")
 
 
 def test_what_waited_counts_against_the_budget_of_the_next_session(
@@ -97,13 +97,13 @@ def test_what_waited_counts_against_the_budget_of_the_next_session(
     with RunWriter(tmp_path) as writer:
         for number in range(3):
             row = attempt(sample_id=f"s{number}", outcome="unscored", score=None, answer=None)
-            writer.waiting.hold(row, payload(row))
+            writer.pending.add(row, payload(row))
         writer.write_manifest(
             go(tmp_path / "other", plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)})[0]
         )
     slow(monkeypatch, lambda answer, planned: RIGHT)
     runner = ScriptedRunner(model(), ANSWERS)
-    settings = Settings(retries=FAST.retries, max_usd=Decimal(3), price=lambda _: Decimal(1))
+    settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
     manifest, _ = go(tmp_path, plan(count=20), {"m": runner}, settings, resume=True)
 
     assert ([], "stopped") == (runner.calls, manifest["state"])
@@ -115,7 +115,7 @@ def test_an_answer_of_an_unknown_cell_stays_unscored(tmp_path: Path) -> None:
     go(tmp_path, plan(), {"m": ScriptedRunner(model(), ANSWERS)})
     with RunWriter(tmp_path) as writer:
         row = attempt(cell_id="m|gone|c2", outcome="unscored", score=None, answer=None)
-        writer.waiting.hold(row, payload(row))
+        writer.pending.add(row, payload(row))
     go(tmp_path, plan(), {"m": ScriptedRunner(model(), ANSWERS)}, resume=True)
     rows = frame(tmp_path)
 
@@ -124,30 +124,30 @@ def test_an_answer_of_an_unknown_cell_stays_unscored(tmp_path: Path) -> None:
 
 def test_a_file_goes_when_its_last_answer_has_its_row(tmp_path: Path) -> None:
     """Two answers a file; the third opens another."""
-    waiting = Waiting(tmp_path, file_rows=2)
+    waiting = PendingAnswers(tmp_path, file_rows=2)
     held = []
     for number in range(3):
         row = attempt(sample_id=f"s{number}")
-        held.append(waiting.hold(row, payload(row)))
+        held.append(waiting.add(row, payload(row)))
     assert [1, 1, 2] == held
-    waiting.release(1)
-    before = list(numbered(tmp_path, "waiting"))
-    waiting.release(1)
+    waiting.remove(1)
+    before = list(numbered_files(tmp_path, "waiting"))
+    waiting.remove(1)
     waiting.close()
 
     assert [1, 2] == before
-    assert [2] == list(numbered(tmp_path, "waiting"))
+    assert [2] == list(numbered_files(tmp_path, "waiting"))
 
 
 def test_an_answer_with_a_row_waits_no_more(tmp_path: Path) -> None:
     """Killed between the row and the file's end: the row stands."""
-    waiting = Waiting(tmp_path)
+    waiting = PendingAnswers(tmp_path)
     rows = [attempt(sample_id=f"s{number}") for number in range(2)]
     for row in rows:
-        waiting.hold(row, payload(row))
+        waiting.add(row, payload(row))
     waiting.close()
 
-    assert [rows[1]] == [row for row, _ in left_waiting(tmp_path, rows[:1])]
+    assert [rows[1]] == [row for row, _ in read_pending_answers(tmp_path, rows[:1])]
 
 
 def test_the_time_of_a_killed_session_is_the_rows(tmp_path: Path) -> None:
@@ -173,8 +173,8 @@ def test_stretches_add_up() -> None:
     entry: dict[str, Any] = {"wall_s": None, "started_at": None, "stretches_s": {}}
     begun = datetime(2026, 11, 27, tzinfo=UTC)
     add_stretch(entry, begun, 10.0)
-    add_stretch(entry, begun, 9.5, is_whole=False)
-    add_stretch(entry, begun + timedelta(minutes=1), 3.0, is_whole=False)
+    add_stretch(entry, begun, 9.5, is_complete=False)
+    add_stretch(entry, begun + timedelta(minutes=1), 3.0, is_complete=False)
     add_stretch(entry, begun + timedelta(minutes=2), 5.0)
 
     assert (18.0, "2026-11-27T00:00:00.000Z") == (entry["wall_s"], entry["started_at"])
@@ -183,7 +183,7 @@ def test_stretches_add_up() -> None:
 def test_time_of_an_older_run_is_not_lost() -> None:
     """Its run.json has the sum alone."""
     entry: dict[str, Any] = {"wall_s": 100.0, "started_at": "x"}
-    add_stretch(entry, datetime(2026, 11, 27, tzinfo=UTC), 9.5, is_whole=False)
+    add_stretch(entry, datetime(2026, 11, 27, tzinfo=UTC), 9.5, is_complete=False)
 
     assert 100.0 == entry["wall_s"]
 
@@ -193,8 +193,8 @@ def test_verify_tells_of_answers_that_wait(tmp_path: Path) -> None:
     go(tmp_path, plan(), {"m": ScriptedRunner(model(), ANSWERS)})
     with RunWriter(tmp_path) as writer:
         row = attempt(repeat=7)
-        writer.waiting.hold(row, payload(row))
-    found = verify(tmp_path)
+        writer.pending.add(row, payload(row))
+    found = verify_run(tmp_path)
 
     assert [("leftover", "waiting-00001.jsonl", "none: --resume scores them")] == [
         (finding.kind, finding.file, finding.repair) for finding in found
@@ -210,10 +210,10 @@ def test_a_changed_suites_run_takes_up_what_waits(tmp_path: Path) -> None:
     (tmp_path / "old" / "attempts-00001.parquet").unlink()
     (tmp_path / "old" / "payload-00001.parquet").unlink()
     with RunWriter(tmp_path / "old") as writer:
-        writer.waiting.hold(replace(row, outcome="unscored", score=None, answer=None), texts)
+        writer.pending.add(replace(row, outcome="unscored", score=None, answer=None), texts)
     with RunWriter(tmp_path / "new") as writer:
-        manifest = opening(made, "new", {}, {"m": True})
-        kept = carry(tmp_path / "old", made, writer, manifest)
+        manifest = initial_manifest(made, "new", {}, {"m": True})
+        kept = carry_over_rows(tmp_path / "old", made, writer, manifest)
         writer.write_manifest(manifest)
     go(tmp_path / "new", made, {"m": second}, resume=True)
     rows = frame(tmp_path / "new")
@@ -229,7 +229,7 @@ def test_a_full_disk_is_told_before_the_backlog_is_scored(
     """The first score cannot be kept: of twenty that wait, those not begun are left to the next session."""
     begun: list[str] = []
 
-    def score(answer: str, planned: Planned) -> Score:
+    def score(answer: str, planned: PlannedRequest) -> Score:
         begun.append(answer)
         return RIGHT
 
@@ -244,7 +244,7 @@ def test_a_full_disk_is_told_before_the_backlog_is_scored(
         go(tmp_path, plan(count=20, load=Load("concurrency", 20)), {"m": runner})
 
     assert len(begun) < 20
-    assert len(runner.calls) == len(left_waiting(tmp_path, ()))
+    assert len(runner.calls) == len(read_pending_answers(tmp_path, ()))
 
 
 def test_an_interruption_ends_the_scoring_of_what_was_left(
@@ -255,12 +255,12 @@ def test_an_interruption_ends_the_scoring_of_what_was_left(
     with RunWriter(tmp_path) as writer:
         for number in range(20):
             row = attempt(sample_id=f"s{number}", outcome="unscored", score=None, answer=None)
-            writer.waiting.hold(row, payload(row))
+            writer.pending.add(row, payload(row))
         writer.write_manifest(go(tmp_path / "other", made, {"m": ScriptedRunner(model(), ANSWERS)})[0])
-    halt = Halt()
+    halt = StopSignal()
 
-    def score(answer: str, planned: Planned) -> Score:
-        halt.now("interrupted")
+    def score(answer: str, planned: PlannedRequest) -> Score:
+        halt.set("interrupted")
         return RIGHT
 
     slow(monkeypatch, score)
@@ -269,9 +269,9 @@ def test_an_interruption_ends_the_scoring_of_what_was_left(
         with RunWriter(tmp_path) as writer:
             resumed = read_manifest(tmp_path)
             runner = ScriptedRunner(model(), ANSWERS)
-            await run(made, {"m": runner}, writer, FAST, Watch(), halt, resumed=resumed)
+            await run(made, {"m": runner}, writer, FAST, Watch(), halt, resumed_manifest=resumed)
 
     asyncio.run(main())
 
     assert 8 == len(frame(tmp_path))
-    assert 12 == len(left_waiting(tmp_path, attempts_of(tmp_path)))
+    assert 12 == len(read_pending_answers(tmp_path, read_attempt_values(tmp_path)))

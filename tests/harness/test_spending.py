@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from gapbench.execution.limits.budgets import Spending
+from gapbench.execution.limits.budgets import SpendBudget
 from gapbench.execution.limits.retry import RetryBudget
 from gapbench.values import Model
 from tests.makers import attempt
@@ -17,17 +17,17 @@ CENT = Decimal("0.01")
 
 def test_it_stops_at_the_bound() -> None:
     """Two cents of two."""
-    spending = Spending(2 * CENT)
+    spending = SpendBudget(2 * CENT)
 
-    assert spending.take(attempt(), CENT) is None
-    assert "--max-usd 0.02 reached: $0.0200 spent" == spending.take(attempt(), CENT)
+    assert spending.charge(attempt(), CENT) is None
+    assert "--max-usd 0.02 reached: $0.0200 spent" == spending.charge(attempt(), CENT)
 
 
 def test_a_reply_that_broke_off_counts_as_the_dearest_so_far() -> None:
     """It was generated, and is billed, though no count arrived: 1 + 1 cents."""
-    spending = Spending(2 * CENT)
-    spending.take(attempt(), CENT)
-    said = spending.take(attempt(outcome="infra", failure_kind="cut_stream", http_status=200), None)
+    spending = SpendBudget(2 * CENT)
+    spending.charge(attempt(), CENT)
+    said = spending.charge(attempt(outcome="infra", failure_kind="cut_stream", http_status=200), None)
 
     assert said is not None
     assert "$0.0200 spent, $0.0100 of it assumed" in said
@@ -35,25 +35,25 @@ def test_a_reply_that_broke_off_counts_as_the_dearest_so_far() -> None:
 
 def test_an_answer_without_a_count_counts_as_the_dearest_so_far() -> None:
     """A gateway that tells no usage sends a bill all the same; where nothing has a price by the call, nothing is assumed."""
-    spending = Spending(2 * CENT)
+    spending = SpendBudget(2 * CENT)
 
-    assert spending.take(attempt(http_status=200), None) is None
-    spending.take(attempt(), CENT)
-    assert "$0.0100 of it assumed" in str(spending.take(attempt(http_status=200), None))
+    assert spending.charge(attempt(http_status=200), None) is None
+    spending.charge(attempt(), CENT)
+    assert "$0.0100 of it assumed" in str(spending.charge(attempt(http_status=200), None))
 
 
 @pytest.mark.parametrize("kind", ["rate_limit", "connect", "server"])
 def test_a_refused_request_costs_nothing(kind: str) -> None:
     """No reply had begun."""
-    spending = Spending(2 * CENT)
-    spending.take(attempt(), CENT)
+    spending = SpendBudget(2 * CENT)
+    spending.charge(attempt(), CENT)
 
-    assert spending.take(attempt(outcome="infra", failure_kind=kind, http_status=500), None) is None
+    assert spending.charge(attempt(outcome="infra", failure_kind=kind, http_status=500), None) is None
 
 
 def test_a_cached_answer_costs_nothing() -> None:
     """It was paid for when it was asked."""
-    assert Spending(CENT).take(attempt(from_cache=True), CENT) is None
+    assert SpendBudget(CENT).charge(attempt(from_cache=True), CENT) is None
 
 
 A, B = (Model(name, "openai", name, "closed") for name in "ab")
@@ -64,27 +64,27 @@ def test_retries_are_bounded_by_run_and_by_model() -> None:
     """Two of one model, three of all."""
     budget = RetryBudget(per_run=3, per_model=2)
 
-    assert [True, True, False, True, False] == [budget.take(model) for model in (A, A, A, B, B)]
+    assert [True, True, False, True, False] == [budget.try_acquire(model) for model in (A, A, A, B, B)]
 
 
 def test_retries_are_bounded_by_provider() -> None:
     """Two at one account, whichever of its models; another address is another account."""
     budget = RetryBudget(per_provider=2)
 
-    assert [True, True, False, True] == [budget.take(model) for model in (A, B, A, ELSEWHERE)]
+    assert [True, True, False, True] == [budget.try_acquire(model) for model in (A, B, A, ELSEWHERE)]
 
 
 def test_a_retry_of_an_earlier_session_is_counted() -> None:
     """One of two was made before the run was resumed."""
     budget = RetryBudget(per_run=2)
-    budget.count(A)
+    budget.record_retry(A)
 
-    assert [True, False] == [budget.take(A), budget.take(A)]
+    assert [True, False] == [budget.try_acquire(A), budget.try_acquire(A)]
 
 
 def test_without_a_bound_every_retry_is_granted() -> None:
     """The number of attempts at one request bounds them still."""
-    assert all(RetryBudget().take(A) for _ in range(1_000))
+    assert all(RetryBudget().try_acquire(A) for _ in range(1_000))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gapbench.errors import DocumentError
-from gapbench.suite.scaffold import starter
+from gapbench.suite.scaffold import suite_scaffold
 from gapbench.suite.suite import Suite, load_suite
 from gapbench.suite.tasks.task import Task
 
@@ -20,7 +20,7 @@ PNG = b"\x89PNG\r\n\x1a\n..."
 def started(folder: Path, data: Path | None = None, name: str = "my-suite.yaml") -> Suite:
     file = folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(starter(file, data), encoding="utf-8")
+    file.write_text(suite_scaffold(file, data), encoding="utf-8")
     return load_suite(file)
 
 
@@ -43,7 +43,7 @@ def test_a_suite_without_data_has_built_in_tasks(tmp_path: Path) -> None:
 
 def test_the_comments_teach() -> None:
     """How to check, price and run it, how to own a server, and where keys come from."""
-    text = starter(Path("s.yaml"), None)
+    text = suite_scaffold(Path("s.yaml"), None)
 
     for taught in ("bench validate s.yaml", "bench plan s.yaml", "bench run s.yaml", "serve:", "environment"):
         assert taught in text
@@ -168,13 +168,13 @@ def test_data_without_a_prompt_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         DocumentError, match=r"no column looks like a prompt; the columns are: n, my text\. Rename one"
     ):
-        starter(tmp_path / "s.yaml", tmp_path / "q.jsonl")
+        suite_scaffold(tmp_path / "s.yaml", tmp_path / "q.jsonl")
 
 
 def test_missing_data_are_refused(tmp_path: Path) -> None:
     """Before anything is written."""
     with pytest.raises(DocumentError, match=r"none\.jsonl: cannot be read"):
-        starter(tmp_path / "s.yaml", tmp_path / "none.jsonl")
+        suite_scaffold(tmp_path / "s.yaml", tmp_path / "none.jsonl")
 
 
 @pytest.mark.parametrize(

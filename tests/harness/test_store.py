@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gapbench.errors import ResultsError
-from gapbench.store import RunWriter, attempts_of, read_attempts, read_manifest, read_payload, runs_in
+from gapbench.store import RunWriter, read_attempt_values, read_attempts, read_manifest, read_payload, runs_in
 from gapbench.store.journal import Journal
 from gapbench.values import Attempt
 from tests.makers import ATTEMPT, attempt, payload
@@ -34,7 +34,7 @@ def test_a_row_comes_back_as_it_went(tmp_path: Path) -> None:
     """Every field, lists and instants too."""
     write(tmp_path / "run", [ATTEMPT])
 
-    assert attempts_of(tmp_path / "run") == [ATTEMPT]
+    assert read_attempt_values(tmp_path / "run") == [ATTEMPT]
 
 
 def test_an_open_journal_is_read_too(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_sigkill_loses_no_finished_row(tmp_path: Path) -> None:
     assert ended.returncode == -signal.SIGKILL
     assert len(read_attempts([folder])) == 50
     write(folder, [attempt(sample_id="s50")])
-    assert len(attempts_of(folder)) == 51
+    assert len(read_attempt_values(folder)) == 51
     assert len(read_payload([folder])) == 51
     assert list(folder.glob("journal-*")) == []
 
@@ -186,7 +186,7 @@ def test_an_older_part_lacks_a_coded_text(tmp_path: Path) -> None:
     write(tmp_path, [ATTEMPT])
     part = tmp_path / "attempts-00001.parquet"
     pq.write_table(pq.read_table(part).drop_columns(["response_id"]), part)
-    found = read_attempts([tmp_path], ["sample_id", "response_id"], coded=["sample_id", "response_id"])
+    found = read_attempts([tmp_path], ["sample_id", "response_id"], categorical=["sample_id", "response_id"])
 
     assert [ATTEMPT.sample_id] == found["sample_id"].tolist()
     assert found["response_id"].isna().all()

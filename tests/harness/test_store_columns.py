@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gapbench.store.frame_builder import Columns
+from gapbench.store.frame_builder import FrameBuilder
 
 LABEL = pa.dictionary(pa.int32(), pa.string())
 
@@ -16,10 +16,10 @@ LABEL = pa.dictionary(pa.int32(), pa.string())
 def filled(kind: pa.DataType, *parts: list[Any], rows: int = 4, text: bool = False) -> pd.Series[Any]:
     """Return the column that parts of values make."""
     schema = pa.schema([("one", kind)])
-    columns = Columns(schema, {"one"} if text else set(), rows)
+    columns = FrameBuilder(schema, {"one"} if text else set(), rows)
     for values in parts:
         columns.add(pa.table({"one": pa.array(values, kind)}, schema))
-    return columns.frame()["one"]
+    return columns.build()["one"]
 
 
 def test_counts_stay_counts_while_all_are_known() -> None:

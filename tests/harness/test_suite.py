@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gapbench.errors import DocumentError, InputError
-from gapbench.suite.suite import builtin_suites, json_schema, load_suite
+from gapbench.suite.suite import builtin_suites, load_suite, suite_json_schema
 from gapbench.values import Image, Params, Text
 
 ROWS = [{"id": f"q{n}", "question": f"What is {n} + 1?", "answer": n + 1, "kind": "sum"} for n in range(5)]
@@ -62,7 +62,7 @@ def refused(folder: Path, text: str, **files: str) -> str:
 def test_a_suite_is_read(tmp_path: Path) -> None:
     """Models with their defaults, tasks with their samples."""
     suite = load_suite(write(tmp_path))
-    model = suite.models[1].value()
+    model = suite.models[1].to_model()
     task = suite.load_tasks()[0]
 
     assert ("closed", "gpt-5.2", "OPENAI_API_KEY") == (model.id, model.name, model.key_env)
@@ -298,13 +298,13 @@ def test_built_in_suites_load_and_fit_the_schema(name: str) -> None:
     else:
         assert suite.load_tasks(limit=1)
     document = yaml.safe_load(suite.path.read_text())
-    jsonschema.validate(json.loads(json.dumps(document, default=str)), json_schema())
+    jsonschema.validate(json.loads(json.dumps(document, default=str)), suite_json_schema())
 
 
 def test_the_schema_refuses_an_unknown_key() -> None:
     """Or it would be of no use in an editor."""
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"name": "x", "models": [], "tasks": [], "nonsense": 1}, json_schema())
+        jsonschema.validate({"name": "x", "models": [], "tasks": [], "nonsense": 1}, suite_json_schema())
 
 
 LEAVES: Any = (

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from gapbench.errors import DocumentError, InputError
-from gapbench.suite.tasks.loader import builtin_tasks, find_builtin, load_task, read_task
+from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Image, Text
 
@@ -227,7 +227,7 @@ def test_humaneval_rows_can_be_taken_as_they_are(tmp_path: Path) -> None:
 def test_built_in_tasks_are_found_and_described() -> None:
     """By category/name, whatever the working directory."""
     assert {"coding/functions", "multimodal/charts", "reasoning/arithmetic"} <= set(builtin_tasks())
-    assert all(read_task(find_builtin(name))[0].description for name in builtin_tasks())
+    assert all(read_task(find_builtin_task(name))[0].description for name in builtin_tasks())
 
 
 @pytest.mark.parametrize("name", ["coding/function", "", "../tasks/coding/functions", "coding", "a\0b"])
@@ -236,4 +236,4 @@ def test_an_unknown_built_in_task_says_how_to_find_them(name: str) -> None:
     with pytest.raises(
         DocumentError, match=r"`bench list tasks` shows all \d+\. Your own is \./path/to/task\.yaml"
     ):
-        find_builtin(name)
+        find_builtin_task(name)

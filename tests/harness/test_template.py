@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gapbench.suite.tasks.template import TemplateError, column_or_value, columns_in, filled, value_of
+from gapbench.suite.tasks.template import (
+    TemplateError,
+    column_or_template_value,
+    columns_named,
+    fill_template,
+    template_value,
+)
 
 ROW: dict[str, Any] = {"question": "1 + 1?", "n": 2, "a.b-c": "dotted", "none": None, "list": ["x", "é"]}
 
@@ -28,7 +34,7 @@ ROW: dict[str, Any] = {"question": "1 + 1?", "n": 2, "a.b-c": "dotted", "none": 
 )
 def test_columns_are_put_in(template: str, text: str) -> None:
     """As text; doubled braces are braces, nothing is "", a list is its JSON."""
-    assert text == filled(template, ROW)
+    assert text == fill_template(template, ROW)
 
 
 @pytest.mark.parametrize(
@@ -47,40 +53,40 @@ def test_columns_are_put_in(template: str, text: str) -> None:
 def test_no_format_no_attribute_no_position(template: str, said: str) -> None:
     """What str.format would run is a fault."""
     with pytest.raises(TemplateError) as caught:
-        filled(template, ROW)
+        fill_template(template, ROW)
     assert said in str(caught.value)
 
 
 def test_a_value_is_no_template() -> None:
     """Braces in the data stay as they are."""
-    assert "{n}" == filled("{text}", {"text": "{n}", "n": 1})
+    assert "{n}" == fill_template("{text}", {"text": "{n}", "n": 1})
 
 
 def test_a_bare_column_keeps_its_type() -> None:
     """A target of 2 is a number; within a text it is a text."""
-    assert (2, "2 apples") == (value_of("{n}", ROW), value_of("{n} apples", ROW))
+    assert (2, "2 apples") == (template_value("{n}", ROW), template_value("{n} apples", ROW))
 
 
 def test_a_target_may_be_a_columns_name() -> None:
     """With or without braces."""
-    assert (2, 2, "=2") == tuple(column_or_value(name, ROW) for name in ("n", "{n}", "={n}"))
+    assert (2, 2, "=2") == tuple(column_or_template_value(name, ROW) for name in ("n", "{n}", "={n}"))
 
 
 def test_a_target_without_any_column_is_a_misspelt_name() -> None:
     """Or it would be the same for every row, and every answer wrong."""
     with pytest.raises(TemplateError, match="no column 'anwser'"):
-        column_or_value("anwser", {"answer": 1})
+        column_or_template_value("anwser", {"answer": 1})
 
 
 def test_columns_are_listed() -> None:
     """In order, braces left out."""
-    assert ["a", "b"] == columns_in("{a} {{c}} {b}")
+    assert ["a", "b"] == columns_named("{a} {{c}} {b}")
 
 
 @given(st.text(), st.text())
 def test_any_text_is_filled_or_refused(template: str, value: str) -> None:
     """Never another exception."""
     try:
-        assert isinstance(filled(template, {"a": value}), str)
+        assert isinstance(fill_template(template, {"a": value}), str)
     except TemplateError:
         assert {"{", "}"} & set(template)

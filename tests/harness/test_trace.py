@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gapbench.errors import DocumentError
-from gapbench.suite.loads.trace import Arrival, made_up, read_trace
+from gapbench.suite.loads.trace import Arrival, make_synthetic_sample, read_trace
 
 MOONCAKE = """\
 {"timestamp": 1000, "input_length": 700, "output_length": 5, "hash_ids": [1, 2]}
@@ -64,16 +64,18 @@ def test_a_missing_trace_is_named(tmp_path: Path) -> None:
 
 def test_a_made_up_prompt_has_the_length_asked_for() -> None:
     """One word is one token."""
-    assert 700 == len(made_up(Arrival(0.0, None, 700), 0, 1).messages[0].text.split())
+    assert 700 == len(make_synthetic_sample(Arrival(0.0, None, 700), 0, 1).messages[0].text.split())
 
 
 def test_requests_share_the_prefix_that_their_ids_share() -> None:
     """Block 1 is the same 512 words in both, block 2 and block 3 are not; without ids nothing is shared."""
     first, second = (
-        made_up(Arrival(0.0, None, 600, None, blocks), number, 1).messages[0].text.split()
+        make_synthetic_sample(Arrival(0.0, None, 600, None, blocks), number, 1).messages[0].text.split()
         for number, blocks in enumerate([(1, 2), (1, 3)])
     )
-    third, fourth = (made_up(Arrival(0.0, None, 600), number, 1).messages[0].text for number in range(2))
+    third, fourth = (
+        make_synthetic_sample(Arrival(0.0, None, 600), number, 1).messages[0].text for number in range(2)
+    )
 
     assert first[:512] == second[:512]
     assert first[512:] != second[512:]

@@ -56,7 +56,7 @@ def test_an_endless_event_is_refused() -> None:
 
 def test_half_a_surrogate_pair_in_a_providers_words_becomes_a_question_mark() -> None:
     """Clients read error bodies with a JSON reader that lets it through; no column could hold it."""
-    assert "no ? such" == wire.shortened("no \ud800 such")
+    assert "no ? such" == wire.redact_and_truncate("no \ud800 such")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_wrapped_error_is_found() -> None:
 
 def test_secrets_are_redacted() -> None:
     """Error bodies echo keys."""
-    assert "key [redacted] is wrong" == wire.redact("key sk-12345 is wrong", "sk-12345", None, "")
+    assert "key [redacted] is wrong" == wire.redact_secrets("key sk-12345 is wrong", "sk-12345", None, "")
 
 
 def test_proxies_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_within_an_exchange_the_body_goes_to_the_tape() -> None:
 
     async def main() -> tuple[str, list[bytes], int | None]:
         async with httpx2.AsyncClient(transport=transport) as client:
-            with wire.exchange() as tape:
+            with wire.record_exchange() as tape:
                 seen = (await client.get("http://server.test/")).text
                 return seen, [event.data async for event in tape.events()], tape.status
 
@@ -199,7 +199,7 @@ def test_a_page_in_place_of_a_stream_is_garbage() -> None:
 
     async def main() -> None:
         async with httpx2.AsyncClient(transport=transport) as client:
-            with wire.exchange() as tape:
+            with wire.record_exchange() as tape:
                 await client.get("http://server.test/")
                 async for _ in tape.events():
                     pass

@@ -20,7 +20,9 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def reach(address: str, told: list[str] | None = None) -> None:
     said: list[str] = [] if told is None else told
-    asyncio.run(reachability.reach(address, Session(Path(), connect_timeout_s=5.0, tell=said.append)))
+    asyncio.run(
+        reachability.check_reachable(address, Session(Path(), connect_timeout_s=5.0, notify=said.append))
+    )
 
 
 def test_a_listener_is_reached() -> None:

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from gapbench import transport as wire
-from gapbench.transport.connection import PAUSE_BYTES, Origin
+from gapbench.transport.connection import READ_AHEAD_LIMIT_BYTES, Origin
 from gapbench.transport.connection_pool import LeanTransport
 from gapbench.transport.kernel_timestamps import KernelClock
 from tests.harness.lean_server import HEAD, WHOLE, always, heard, request_of, served, session, talk
@@ -65,8 +65,8 @@ def test_nudged_a_waiting_reader_sees_what_came() -> None:
             await done.wait()
             writer.write(b"0\r\n\r\n")
 
-        async with served(answer) as url, wire.client(url, session()) as client:
-            with wire.exchange() as tape:
+        async with served(answer) as url, wire.new_client(url, session()) as client:
+            with wire.record_exchange() as tape:
                 await client.post(url)
 
                 async def listen() -> None:
@@ -76,7 +76,7 @@ def test_nudged_a_waiting_reader_sees_what_came() -> None:
 
                 task = asyncio.create_task(listen())
                 while not seen.is_set():
-                    tape.nudge()
+                    tape.wake_reader()
                     await asyncio.sleep(0)
                 early = list(events)
                 done.set()
@@ -90,7 +90,7 @@ def test_ipv6() -> None:
     """Loopback has one."""
 
     async def main() -> list[bytes]:
-        async with served(always(WHOLE), "::1") as url, wire.client(url, session()) as client:
+        async with served(always(WHOLE), "::1") as url, wire.new_client(url, session()) as client:
             return (await heard(client, url))[0]
 
     assert [b"a"] == asyncio.run(main())
@@ -115,8 +115,8 @@ def test_another_status_goes_to_the_client_with_its_body() -> None:
     reply = b"HTTP/1.1 429 Slow\r\nretry-after: 7\r\ncontent-length: 4\r\n\r\nslow"
 
     async def main() -> tuple[int, str, str, int | None]:
-        async with served(always(reply)) as url, wire.client(url, session()) as client:
-            with wire.exchange() as tape:
+        async with served(always(reply)) as url, wire.new_client(url, session()) as client:
+            with wire.record_exchange() as tape:
                 response = await client.post(url)
                 return response.status_code, response.text, response.headers["retry-after"], tape.status
 
@@ -129,7 +129,7 @@ def test_outside_an_exchange_it_is_a_plain_transport() -> None:
     async def main() -> str:
         async with (
             served(always(b"HTTP/1.1 200 OK\r\n\r\nwhole"[:17] + b"content-length: 5\r\n\r\nwhole")) as url,
-            wire.client(url, session()) as client,
+            wire.new_client(url, session()) as client,
         ):
             return (await client.get(url)).text
 
@@ -156,7 +156,7 @@ def test_no_more_connections_are_open_than_allowed() -> None:
                 at_once -= 1
                 writer.write(WHOLE)
 
-        async with served(answer) as url, wire.client(url, session()) as client:
+        async with served(answer) as url, wire.new_client(url, session()) as client:
             return len(await asyncio.gather(*(heard(client, url) for _ in range(9))))
 
     assert 9 == asyncio.run(main())
@@ -187,16 +187,16 @@ def test_a_body_nobody_reads_stays_with_its_server() -> None:
             transport = LeanTransport(session())
             host, port = url.removeprefix("http://").split(":")
             exchange = await transport.send(
-                Origin("http", host, int(port)), b"POST / HTTP/1.1\r\n\r\n", wire.Tape(), eager=True
+                Origin("http", host, int(port)), b"POST / HTTP/1.1\r\n\r\n", wire.ExchangeRecord(), eager=True
             )
             await stuck.wait()
-            held = exchange.reply.ahead
+            held = exchange.response.unread_bytes
             read = 0
-            async for pieces in exchange.pieces():
+            async for pieces in exchange.stamped_batches():
                 read += sum(len(payload) for _, payload in pieces)
             await exchange.aclose()
             await transport.aclose()
-            return held <= 2 * PAUSE_BYTES, read
+            return held <= 2 * READ_AHEAD_LIMIT_BYTES, read
 
     assert (True, 1_000 * 2**16) == asyncio.run(main())
 
@@ -210,8 +210,8 @@ def test_a_request_larger_than_the_socket_takes_is_sent_whole() -> None:
             sizes.append(len((await request_of(reader)).partition(b"\r\n\r\n")[2]))
             writer.write(WHOLE)
 
-        async with served(answer) as url, wire.client(url, session()) as client:
-            with wire.exchange() as tape:
+        async with served(answer) as url, wire.new_client(url, session()) as client:
+            with wire.record_exchange() as tape:
                 await client.post(url, content=b"x" * 20_000_000)
                 assert [b"a"] == [event.data async for event in tape.events()]
 
@@ -227,10 +227,10 @@ def test_a_proxy_takes_the_sdks_own_transport(monkeypatch: pytest.MonkeyPatch) -
         asked.append(await request_of(reader))
         writer.write(WHOLE)
 
-    async def main() -> tuple[list[bytes], wire.Tape]:
+    async def main() -> tuple[list[bytes], wire.ExchangeRecord]:
         async with served(answer) as proxy:
             monkeypatch.setenv("HTTP_PROXY", proxy)
-            async with wire.client("http://server.test", session()) as client:
+            async with wire.new_client("http://server.test", session()) as client:
                 return await heard(client, "http://server.test/v1")
 
     events, tape = asyncio.run(main())
@@ -247,8 +247,8 @@ def test_a_kernel_stamp_is_an_instant_of_the_clock() -> None:
         real_s = clock.offset_s + before_s
         note = int(real_s).to_bytes(8, "little") + int(real_s % 1 * 1e9).to_bytes(8, "little")
 
-        assert abs(before_s - clock.instant_s(note, before_s - 1, before_s + 1)) < 1e-3
-        assert before_s + 3 == clock.instant_s(note, before_s + 2, before_s + 3)
+        assert abs(before_s - clock.to_monotonic_s(note, before_s - 1, before_s + 1)) < 1e-3
+        assert before_s + 3 == clock.to_monotonic_s(note, before_s + 2, before_s + 3)
 
 
 def test_tls_with_a_ca_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,11 +257,11 @@ def test_tls_with_a_ca_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     async def main() -> list[bytes]:
         async with served(always(WHOLE), tls=tls) as url:
-            async with wire.client(url, session()) as client:
+            async with wire.new_client(url, session()) as client:
                 with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
                     await heard(client, url)
             monkeypatch.setenv("SSL_CERT_FILE", str(ca))
-            async with wire.client(url, session()) as client:
+            async with wire.new_client(url, session()) as client:
                 return [data for _ in range(2) for data in (await heard(client, url))[0]]
 
     assert [b"a", b"a"] == asyncio.run(main())

@@ -57,8 +57,8 @@ def test_a_stream_cut_short_keeps_what_came(sent: bytes, kept: list[bytes]) -> N
         writer.write(sent)
 
     async def main() -> None:
-        async with served(answer) as url, transport.client(url, session()) as client:
-            with transport.exchange() as tape:
+        async with served(answer) as url, transport.new_client(url, session()) as client:
+            with transport.record_exchange() as tape:
                 await client.post(url)
                 async for event in tape.events():
                     events.append(event.data)  # noqa: PERF401 - what came before the error is the point
@@ -80,8 +80,8 @@ def test_a_silent_server_is_a_timeout_that_keeps_what_came() -> None:
             writer.write(HEAD + b"9\r\ndata: a\n\n\r\n")
             await silent.wait()
 
-        async with served(answer) as url, transport.client(url, session(read_timeout_s=0.05)) as client:
-            with transport.exchange() as tape:
+        async with served(answer) as url, transport.new_client(url, session(read_timeout_s=0.05)) as client:
+            with transport.record_exchange() as tape:
                 await client.post(url)
                 try:
                     async for event in tape.events():
@@ -108,11 +108,11 @@ def test_a_cancelled_reader_gets_what_came_first() -> None:
             writer.write(b"9\r\ndata: a\n\n\r\n")
             await done.wait()
 
-        async with served(answer) as url, transport.client(url, session()) as client:
-            tapes: list[transport.Tape] = []
+        async with served(answer) as url, transport.new_client(url, session()) as client:
+            tapes: list[transport.ExchangeRecord] = []
 
             async def listen() -> None:
-                with transport.exchange() as tape:
+                with transport.record_exchange() as tape:
                     await client.post(url)
                     tapes.append(tape)
                     begun.set()
@@ -133,8 +133,8 @@ def test_a_cancelled_reader_gets_what_came_first() -> None:
     assert [b"a"] == events
 
 
-def _has_unread(tape: transport.Tape) -> bool:
-    return isinstance(tape.coming, Exchange) and tape.coming.reply.ahead > 0
+def _has_unread(tape: transport.ExchangeRecord) -> bool:
+    return isinstance(tape.active_stream, Exchange) and tape.active_stream.response.unread_bytes > 0
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_nobody_listening_is_connect() -> None:
     """Port 9 of loopback has no server."""
 
     async def main() -> None:
-        async with transport.client("http://127.0.0.1:9", session()) as client:
+        async with transport.new_client("http://127.0.0.1:9", session()) as client:
             await client.get("http://127.0.0.1:9/")
 
     with pytest.raises(httpx2.ConnectError):
@@ -163,7 +163,7 @@ def test_a_name_that_does_not_resolve_is_connect() -> None:
     """`.invalid` never does (RFC 2606)."""
 
     async def main() -> None:
-        async with transport.client("http://nowhere.invalid", session()) as client:
+        async with transport.new_client("http://nowhere.invalid", session()) as client:
             await client.get("http://nowhere.invalid/")
 
     with pytest.raises(httpx2.ConnectError):
@@ -179,8 +179,8 @@ def test_a_compressed_stream_that_breaks_keeps_what_came_before_the_fault_in_one
 
     async def main() -> None:
         reply = head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed)
-        async with served(always(reply)) as url, transport.client(url, session()) as client:
-            with transport.exchange() as tape:
+        async with served(always(reply)) as url, transport.new_client(url, session()) as client:
+            with transport.record_exchange() as tape:
                 await client.post(url)
                 async for event in tape.events():
                     events.append(event.data)  # noqa: PERF401 - what came before the error is the point
@@ -205,7 +205,7 @@ def test_a_header_cannot_end_its_line(header: dict[str, str]) -> None:
     """A key with a line break in it must not become a header of its own."""
 
     async def main() -> None:
-        async with transport.client("http://127.0.0.1:9", session()) as client:
+        async with transport.new_client("http://127.0.0.1:9", session()) as client:
             await client.get("http://127.0.0.1:9/", headers=header)
 
     with pytest.raises(httpx2.LocalProtocolError):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gapbench.transport.http_parser import MAX_HEAD_BYTES, Reply
+from gapbench.transport.http_parser import MAX_HEAD_BYTES, ResponseParser
 from gapbench.transport.sse import EventParser
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -20,57 +20,57 @@ WHOLE = b"HTTP/1.1 100 Continue\r\n\r\n" + CHUNKED + BODY + b"0\r\nx-trailer: 1\
 SAID = [("", b"one"), ("x", b"two"), ("", b"three"), ("", b"four")]
 
 
-def fed(*reads: bytes) -> tuple[Reply, bytes]:
-    reply = Reply()
+def fed(*reads: bytes) -> tuple[ResponseParser, bytes]:
+    reply = ResponseParser()
     for number, read in enumerate(reads):
-        reply.push(read, float(number))
-    return reply, b"".join(payload for _, payload in reply.take())
+        reply.feed(read, float(number))
+    return reply, b"".join(payload for _, payload in reply.pop_payloads())
 
 
 @given(st.lists(st.integers(0, len(WHOLE)), max_size=12))
 def test_any_split_of_the_bytes_gives_the_same_events_in_order(cuts: list[int]) -> None:
     """Reads end anywhere: in a head, a chunk's size, its line break or a trailer."""
-    reply, parser, found = Reply(), EventParser(), []
+    reply, parser, found = ResponseParser(), EventParser(), []
     edges = [0, *sorted(cuts), len(WHOLE)]
     for number, (start, end) in enumerate(pairwise(edges)):
         if start < end:
-            reply.push(WHOLE[start:end], float(number))
+            reply.feed(WHOLE[start:end], float(number))
             if number % 2:
-                found += [event for at_s, read in reply.take() for event in parser.feed(read, at_s)]
-    found += [event for at_s, read in reply.take() for event in parser.feed(read, at_s)]
+                found += [event for at_s, read in reply.pop_payloads() for event in parser.feed(read, at_s)]
+    found += [event for at_s, read in reply.pop_payloads() for event in parser.feed(read, at_s)]
 
     assert SAID == [(event.name, event.data) for event in found]
     assert sorted(event.received_s for event in found) == [event.received_s for event in found]
-    assert (True, True, 200) == (reply.ended, reply.reusable, reply.status)
+    assert (True, True, 200) == (reply.is_complete, reply.is_reusable, reply.status)
 
 
 def test_a_payload_has_the_stamp_of_the_read_that_completed_it() -> None:
     """Two whole chunks in the first read, the third in the second."""
-    reply = Reply()
-    reply.push(CHUNKED + b"1\r\na\r\n1\r\nb\r\n", 1.0)
-    reply.push(b"1\r\nc\r\n0\r\n\r\n", 2.0)
+    reply = ResponseParser()
+    reply.feed(CHUNKED + b"1\r\na\r\n1\r\nb\r\n", 1.0)
+    reply.feed(b"1\r\nc\r\n0\r\n\r\n", 2.0)
 
-    assert [(1.0, b"a"), (1.0, b"b"), (2.0, b"c")] == reply.take()
+    assert [(1.0, b"a"), (1.0, b"b"), (2.0, b"c")] == reply.pop_payloads()
     assert (1.0, 2.0) == (reply.first_byte_s, reply.ended_s)
 
 
 def test_a_reader_is_woken_at_the_end_alone() -> None:
     """Between two reads of a stream no task runs."""
-    reply = Reply()
+    reply = ResponseParser()
 
     assert [False, False, False, True] == [
-        reply.push(read, 0.0) for read in (CHUNKED, b"1\r\na\r\n", b"1\r\nb\r\n", b"0\r\n\r\n")
+        reply.feed(read, 0.0) for read in (CHUNKED, b"1\r\na\r\n", b"1\r\nb\r\n", b"0\r\n\r\n")
     ]
 
 
 def test_a_long_body_wakes_its_reader() -> None:
     """Memory is bounded however long a reply is."""
-    reply = Reply()
-    reply.push(CHUNKED, 0.0)
+    reply = ResponseParser()
+    reply.feed(CHUNKED, 0.0)
 
-    assert reply.push(b"%x\r\n%s\r\n" % (70_000, b"x" * 70_000), 0.0)
-    assert 70_000 == sum(len(payload) for _, payload in reply.take())
-    assert not reply.push(b"1\r\na\r\n", 0.0)
+    assert reply.feed(b"%x\r\n%s\r\n" % (70_000, b"x" * 70_000), 0.0)
+    assert 70_000 == sum(len(payload) for _, payload in reply.pop_payloads())
+    assert not reply.feed(b"1\r\na\r\n", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_framing(reads: list[bytes], body: bytes, *, ended: bool, reusable: bool
     """Length, chunks or the end of the connection; what follows a reply makes the connection unfit."""
     reply, found = fed(*reads)
 
-    assert (body, ended, reusable) == (found, reply.ended, reply.reusable)
+    assert (body, ended, reusable) == (found, reply.is_complete, reply.is_reusable)
 
 
 def test_the_end_of_the_connection_ends_a_body_without_length() -> None:
@@ -109,7 +109,7 @@ def test_the_end_of_the_connection_ends_a_body_without_length() -> None:
     until_close, _ = fed(HEAD + b"\r\nabc")
     chunked, _ = fed(CHUNKED + b"3\r\nabc\r\n")
 
-    assert (True, False) == (until_close.close(9.0), chunked.close(9.0))
+    assert (True, False) == (until_close.feed_eof(9.0), chunked.feed_eof(9.0))
     assert (9.0, None) == (until_close.ended_s, chunked.ended_s)
 
 
@@ -144,13 +144,13 @@ def test_what_is_no_reply_is_refused(read: bytes) -> None:
 
 def test_endless_trailers_are_refused() -> None:
     """Memory is bounded after the body too."""
-    reply = Reply()
-    reply.push(CHUNKED + b"0\r\n", 0.0)
+    reply = ResponseParser()
+    reply.feed(CHUNKED + b"0\r\n", 0.0)
 
     with pytest.raises(httpx2.RemoteProtocolError, match="trailers larger"):
         for _ in range(100):
-            reply.push(b"a: " + b"x" * 1_000 + b"\r\n", 0.0)
-            reply.take()
+            reply.feed(b"a: " + b"x" * 1_000 + b"\r\n", 0.0)
+            reply.pop_payloads()
 
 
 def test_headers_are_lower_case_and_joined() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from gapbench.transport.fair_wakeup import Turns
+from gapbench.transport.fair_wakeup import FairWakeQueue
 
 
 async def woken(cancel: int | None = None) -> list[tuple[int, int]]:
     """Wake four tasks at once; return who ran, each with the turns of the loop before it."""
     loop = asyncio.get_running_loop()
-    turns = Turns(loop)
+    turns = FairWakeQueue(loop)
     waiters = [loop.create_future() for _ in range(4)]
     ran: list[tuple[int, int]] = []
     passed = 0

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from gapbench.report import html
-from tests.run_folders import an_attempt, write_run
+from tests.run_folders import make_attempt, write_run
 
 pytestmark = pytest.mark.chromium
 
@@ -51,7 +51,7 @@ def browser() -> Iterator[Browser]:
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the committed reference run."""
     path = tmp_path_factory.mktemp("page") / "reference.html"
-    path.write_text(html.report([found.parent for found in REFERENCE]), encoding="utf-8")
+    path.write_text(html.html_report([found.parent for found in REFERENCE]), encoding="utf-8")
     return path
 
 
@@ -175,9 +175,9 @@ def test_an_image_of_the_prompt_is_shown(browser: Browser, reference: Path) -> N
 
 def test_a_hostile_answer_stays_text(browser: Browser, tmp_path: Path) -> None:
     """Markup in id, prompt, reply and reason runs nothing and is read as it stands."""
-    run = write_run(tmp_path / "run-1", [an_attempt(sample_id=HOSTILE, answer=HOSTILE)], HOSTILE)
+    run = write_run(tmp_path / "run-1", [make_attempt(sample_id=HOSTILE, answer=HOSTILE)], HOSTILE)
     path = tmp_path / "hostile.html"
-    path.write_text(html.report([run]), encoding="utf-8")
+    path.write_text(html.html_report([run]), encoding="utf-8")
     page, said = opened(browser, path)
 
     assert said == []

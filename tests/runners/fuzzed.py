@@ -28,7 +28,7 @@ from gapbench.values import Message, Model, Params, Request, Response, Text
 from gapbench_runners.anthropic import AnthropicRunner
 from gapbench_runners.google import GoogleRunner
 from gapbench_runners.openai import OpenAIRunner
-from gapbench_runners.vllm.prompt_logprobs import CompletionsRunner, _tokenized
+from gapbench_runners.vllm.prompt_logprobs import CompletionsRunner, _tokenize
 from gapbench_runners.vllm.runner import VllmRunner
 from tests.runners.scripted import Ending, Peer, Script, ScriptedTransport, opened
 
@@ -284,7 +284,7 @@ class Reader:
         transport = opened(runner, self.loop)
         messages = (Message("user", (Text("a"),)), Message("user", (Text("b"),)))
         call = runner.prepare(
-            Request(protocol.model, messages, Params(max_tokens=16), likelihood=protocol.likelihood)
+            Request(protocol.model, messages, Params(max_tokens=16), needs_logprobs=protocol.likelihood)
         )
         door = Door(protocol, runner, transport, call, Script(framed([protocol.transcripts[0]])))
         if not protocol.beside:
@@ -346,7 +346,7 @@ class Reader:
 
     @staticmethod
     async def _encoded() -> None:
-        _tokenized.cache_clear()
+        _tokenize.cache_clear()
         TOKENS(CompletionsRunner(VLLM), None, "text")
 
     def close(self) -> None:

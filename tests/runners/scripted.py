@@ -19,7 +19,7 @@ import httpx2
 from gapbench.clock import now
 from gapbench.transport.connection import Connection, Origin
 from gapbench.transport.connection_pool import LeanTransport
-from gapbench.transport.sockets import Line
+from gapbench.transport.sockets import ByteStream
 from gapbench.values import Session
 
 
@@ -47,8 +47,8 @@ class Script:
     slow: bool = False
 
 
-class ScriptedLine:
-    """A line on which the next script is played when a request has been written; see :class:`Line`."""
+class ScriptedStream:
+    """A line on which the next script is played when a request has been written; see :class:`ByteStream`."""
 
     def __init__(self, transport: ScriptedTransport, connection: Connection) -> None:
         self._transport = transport
@@ -65,7 +65,7 @@ class ScriptedLine:
         stop = at + 1 if script.slow else len(script.reads)
         for read in script.reads[at:stop]:
             if self._open and read:
-                self._connection.received(read, now())
+                self._connection.data_received(read, now())
         if stop < len(script.reads):
             self._loop.call_soon(self._play, script, stop)
         elif self._open:
@@ -74,15 +74,15 @@ class ScriptedLine:
     def _end(self, ending: Ending) -> None:
         exchange = self._connection._exchange
         if ending is Ending.RESET:
-            self._connection.lost(ConnectionResetError("reset by the script"))
+            self._connection.connection_lost(ConnectionResetError("reset by the script"))
         elif exchange is not None and ending is Ending.SILENCE:
             exchange.fail(httpx2.ReadTimeout("no byte"))
-        elif ending is Ending.CLOSE or (exchange is not None and not exchange.reply.ended):
-            self._connection.lost(None)
+        elif ending is Ending.CLOSE or (exchange is not None and not exchange.response.is_complete):
+            self._connection.connection_lost(None)
 
-    def pause(self) -> None: ...
+    def pause_reading(self) -> None: ...
 
-    def resume(self) -> None: ...
+    def resume_reading(self) -> None: ...
 
     def close(self) -> None:
         self._open = False
@@ -99,15 +99,15 @@ class ScriptedTransport(LeanTransport):
         super().__init__(session)
         self.scripts: list[Script] = []
 
-    async def _line(self, origin: Origin, connection: Connection) -> Line:
-        return ScriptedLine(self, connection)
+    async def _open_stream(self, origin: Origin, connection: Connection) -> ByteStream:
+        return ScriptedStream(self, connection)
 
 
 def opened(runner: Any, loop: asyncio.AbstractEventLoop) -> ScriptedTransport:
     """Open a runner on a scripted transport and return that."""
     session = Session(Path(), connect_timeout_s=5.0, read_timeout_s=30.0)
     transport = ScriptedTransport(session)
-    with patch("gapbench.transport.client._transport", lambda _url, _session: transport):
+    with patch("gapbench.transport.new_client._transport", lambda _url, _session: transport):
         loop.run_until_complete(runner.open(session))
     return transport
 

@@ -10,10 +10,10 @@ from typing import Any
 import httpx2
 import orjson
 
-from gapbench.values import Message, Text, Truth, prompt_sha256
+from gapbench.values import GroundTruth, Message, Text, prompt_sha256
 from gapbench_runners.sim_server.persona import Persona
-from gapbench_runners.sim_server.reply import Asked, Mind
-from gapbench_runners.sim_server.server import Connection
+from gapbench_runners.sim_server.reply import SimModel, SimRequest
+from gapbench_runners.sim_server.server import SimConnection
 from gapbench_runners.sim_server.state import Simulation
 
 AT_ONCE: Mapping[str, Any] = {"ttft_s": 0, "gap_s": 0}
@@ -27,26 +27,26 @@ def user(text: str) -> tuple[Message, ...]:
     return (Message("user", (Text(text),)),)
 
 
-def truth(text: str = QUESTION, category: str = "reasoning") -> Truth:
-    return Truth(prompt_sha256(user(text)), category, REFERENCE, DECOY)
+def truth(text: str = QUESTION, category: str = "reasoning") -> GroundTruth:
+    return GroundTruth(prompt_sha256(user(text)), category, REFERENCE, DECOY)
 
 
-def mind(*book: Truth, **persona: Any) -> Mind:
+def mind(*book: GroundTruth, **persona: Any) -> SimModel:
     """Return a persona that answers at once and rightly, unless told otherwise."""
     settings = {**AT_ONCE, "skill": 1, **persona}
-    return Mind(Persona.of(settings), {item.prompt_sha256: item for item in book or (truth(),)})
+    return SimModel(Persona.from_mapping(settings), {item.prompt_sha256: item for item in book or (truth(),)})
 
 
-def asked(text: str = QUESTION, max_tokens: int | None = None) -> Asked:
-    return Asked(user(text), max_tokens, True, True, "m")
+def asked(text: str = QUESTION, max_tokens: int | None = None) -> SimRequest:
+    return SimRequest(user(text), max_tokens, True, True, "m")
 
 
 @asynccontextmanager
-async def served(*, key: str | None = None, **minds: Mind) -> AsyncIterator[tuple[str, Simulation]]:
+async def served(*, key: str | None = None, **minds: SimModel) -> AsyncIterator[tuple[str, Simulation]]:
     """Serve on loopback; yields address and simulation. Minds by model name; none: one for any."""
     simulation = Simulation(minds or {"": mind()}, key)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(simulation), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: SimConnection(simulation), "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", simulation
     finally:
@@ -54,7 +54,7 @@ async def served(*, key: str | None = None, **minds: Mind) -> AsyncIterator[tupl
 
 
 @asynccontextmanager
-async def talking(**minds: Mind) -> AsyncIterator[tuple[httpx2.AsyncClient, Simulation]]:
+async def talking(**minds: SimModel) -> AsyncIterator[tuple[httpx2.AsyncClient, Simulation]]:
     """Serve, with a plain HTTP client."""
     async with (
         served(key=None, **minds) as (url, simulation),
@@ -64,7 +64,7 @@ async def talking(**minds: Mind) -> AsyncIterator[tuple[httpx2.AsyncClient, Simu
 
 
 def logged(simulation: Simulation) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in simulation.kept]
+    return [orjson.loads(line) for line in simulation.recent_log]
 
 
 def events(body: bytes) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ def ask(session: Session) -> Ask:
             runner = VllmRunner(model)
             await runner.open(session)
             try:
-                call = runner.prepare(Request(model, messages, params or Params(), likelihood=True))
+                call = runner.prepare(Request(model, messages, params or Params(), needs_logprobs=True))
                 return await measure(runner, call, 10.0)
             finally:
                 await runner.close()
@@ -58,7 +58,7 @@ def test_the_blank_before_a_continuation_is_weighed_with_it(ask: Ask) -> None:
 
         assert ["The", " sky", " is", " blue"] == words(stub)
     assert ended.answer == begun.answer
-    assert Likelihood.of_answer(begun.answer).logprob < 0
+    assert Likelihood.from_answer(begun.answer).logprob < 0
 
 
 def test_a_text_alone_stands_after_the_first_token(ask: Ask) -> None:
@@ -74,7 +74,7 @@ def test_the_sum_is_kept_to_the_last_digit() -> None:
     """What the row stores is what was added up."""
     given = Likelihood(-1.1 - 2.2, greedy=True)
 
-    assert given == Likelihood.of_answer(given.as_answer())
+    assert given == Likelihood.from_answer(given.to_answer())
 
 
 def test_one_chunk_with_the_servers_counts(ask: Ask) -> None:
@@ -137,6 +137,6 @@ def test_what_is_generated_goes_to_chat_as_before(session: Session) -> None:
     runner = VllmRunner(model)
 
     assert [{"role": "user", "content": "Hi"}] == runner.prepare(request).body["messages"]
-    weighed = runner.prepare(replace(request, likelihood=True))
+    weighed = runner.prepare(replace(request, needs_logprobs=True))
     assert {"context": None, "continuation": "Hi"} == weighed.body
     assert ("generation parameters dropped: nothing is generated",) == weighed.changes

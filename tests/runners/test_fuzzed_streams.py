@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gapbench import transport
-from gapbench.transport.http_parser import Reply
+from gapbench.transport.http_parser import ResponseParser
 from gapbench.values import Response
 from tests.runners.fuzzed import ENDINGS, HEAD, PROTOCOLS, Input, Reader, framed, kept, mutated, seeds
 from tests.runners.scripted import Ending
@@ -113,14 +113,14 @@ def test_text_before_a_broken_chunk_is_kept(
 
 def test_behind_a_broken_chunk_nothing_is_read() -> None:
     """Else an end in a later read would make the reply whole."""
-    reply = Reply()
-    reply.push(HEAD + b"2\r\nab\r\n", 0.0)
+    reply = ResponseParser()
+    reply.feed(HEAD + b"2\r\nab\r\n", 0.0)
     with pytest.raises(httpx2.RemoteProtocolError):
-        reply.push(b"zz\r\n\r\n", 1.0)
+        reply.feed(b"zz\r\n\r\n", 1.0)
     with pytest.raises(httpx2.RemoteProtocolError):
-        reply.push(b"0\r\n\r\n", 2.0)
+        reply.feed(b"0\r\n\r\n", 2.0)
 
-    assert not reply.ended
+    assert not reply.is_complete
 
 
 @pytest.mark.parametrize("line", [b"content-length: 5, 6", b"no colon", b"transfer-encoding: gzip"])

@@ -18,7 +18,7 @@ import pytest
 from gapbench.errors import InputError, SetupError
 from gapbench.values import Model, Session
 from gapbench_runners.vllm import runner as vllm
-from gapbench_runners.vllm.ports import answered_by, free_port, is_free
+from gapbench_runners.vllm.ports import find_free_port, is_free, is_owned_by_group
 from gapbench_runners.vllm.runner import VllmRunner
 from tests.runners.fake_vllm import Handler
 
@@ -166,6 +166,6 @@ def test_a_port_is_a_port(program: Path, port: object) -> None:
 
 def test_whose_a_port_is(another: int) -> None:
     """Free, this group's, or another's."""
-    assert (True, False) == (is_free(free_port()), is_free(another))
-    assert answered_by(another, os.getpgid(0))
-    assert not answered_by(another, os.getpgid(0) + 1)
+    assert (True, False) == (is_free(find_free_port()), is_free(another))
+    assert is_owned_by_group(another, os.getpgid(0))
+    assert not is_owned_by_group(another, os.getpgid(0) + 1)

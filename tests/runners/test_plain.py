@@ -13,8 +13,8 @@ import pytest
 
 from gapbench.errors import RunnerError
 from gapbench.values import Model
-from gapbench_runners.vllm.http_get import MOST_BYTES, fetched
-from gapbench_runners.vllm.prompt_logprobs import CompletionsRunner, _tokenized
+from gapbench_runners.vllm.http_get import MAX_REPLY_BYTES, fetch_bytes
+from gapbench_runners.vllm.prompt_logprobs import CompletionsRunner, _tokenize
 from gapbench_runners.vllm.runner import VllmRunner
 from tests.runners.scripted import Peer
 
@@ -52,7 +52,7 @@ def test_a_list_of_models_that_is_none_tells_no_length(models: bytes) -> None:
 @pytest.mark.parametrize("tokens", [b'{"tokens": ["a"]}', b'{"tokens": []}', b"[" * 100_000, b"\xff"])
 def test_tokens_that_are_none_are_garbage(tokens: bytes) -> None:
     """The tokenizer names no beginning either."""
-    _tokenized.cache_clear()
+    _tokenize.cache_clear()
     with saying(tokens.replace(b"{", b'{"bos_token": "s", ')), pytest.raises(RunnerError) as raised:
         CompletionsRunner(MODEL)._tokens("", "text")
 
@@ -66,7 +66,7 @@ def test_a_reply_that_is_no_http_is_an_error_of_the_connection(reply: bytes) -> 
     """As OSError, which every caller takes for a server that says nothing."""
     peer: Any = lambda *_, **__: Peer(io.BytesIO(reply))  # noqa: E731
     with patch("socket.create_connection", peer), pytest.raises(OSError, match=r"HTTP|closed"):
-        fetched(f"{URL}/metrics", 1.0)
+        fetch_bytes(f"{URL}/metrics", 1.0)
 
 
 class Endless(io.RawIOBase):
@@ -92,6 +92,6 @@ def test_a_reply_without_an_end_is_refused() -> None:
     endless = Endless()
     peer: Any = lambda *_, **__: Peer(io.BufferedReader(endless))  # noqa: E731
     with patch("socket.create_connection", peer), pytest.raises(OSError, match="larger than"):
-        fetched(f"{URL}/metrics", 1.0)
+        fetch_bytes(f"{URL}/metrics", 1.0)
 
-    assert MOST_BYTES < endless.told < MOST_BYTES + 2**20
+    assert MAX_REPLY_BYTES < endless.told < MAX_REPLY_BYTES + 2**20

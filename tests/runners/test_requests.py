@@ -19,11 +19,11 @@ from gapbench.errors import SetupError
 from gapbench.execution.attempts.measure import measure
 from gapbench.values import Model, Params, Request, Response, Session
 from gapbench_runners.anthropic import AnthropicRunner
-from gapbench_runners.anthropic import _failure as anthropic_failure
+from gapbench_runners.anthropic import _to_runner_error as anthropic_failure
 from gapbench_runners.google import GoogleRunner
-from gapbench_runners.google import _failure as google_failure
+from gapbench_runners.google import _to_runner_error as google_failure
 from gapbench_runners.openai import OpenAIRunner
-from gapbench_runners.openai import _failure as openai_failure
+from gapbench_runners.openai import _to_runner_error as openai_failure
 from tests.runners.replay import KEY, PNG, Replay, ask, prompt
 from tests.runners.test_streams import TRANSCRIPTS, VENDORS
 

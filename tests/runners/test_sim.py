@@ -21,15 +21,25 @@ from google.genai import types
 
 from gapbench.errors import InputError
 from gapbench.execution.attempts.measure import measure
-from gapbench.values import Message, Model, Params, Request, Response, Session, Text, Truth, prompt_sha256
+from gapbench.values import (
+    GroundTruth,
+    Message,
+    Model,
+    Params,
+    Request,
+    Response,
+    Session,
+    Text,
+    prompt_sha256,
+)
 from gapbench_runners.sim import PROTOCOLS, SimRunner
 from gapbench_runners.sim_server.persona import FAULT_KINDS, Persona
-from gapbench_runners.sim_server.reply import Asked, Mind
+from gapbench_runners.sim_server.reply import SimModel, SimRequest
 from tests.runners.replay import prompt
 
 INSTANT = {"ttft_s": 0.0, "ttft_sigma": 0.0, "gap_s": 0.0}
 PROMPT = prompt(system="Be brief.", image=True)
-BOOK = Truth(prompt_sha256(PROMPT), "reasoning", "The right answer.", "The wrong answer.")
+BOOK = GroundTruth(prompt_sha256(PROMPT), "reasoning", "The right answer.", "The wrong answer.")
 
 
 def model(protocol: str, **persona: Any) -> Model:
@@ -43,7 +53,7 @@ def asked(
 
     async def main() -> list[Response]:
         runner = SimRunner(given)
-        await runner.open(Session(folder, truth=lambda: [BOOK]))
+        await runner.open(Session(folder, truths=lambda: [BOOK]))
         try:
             call = runner.prepare(Request(given, PROMPT, params or Params(max_tokens=64)))
             return [await measure(runner, call, 10) for _ in range(times)]
@@ -266,7 +276,7 @@ def test_a_bad_request_is_answered(server: str, path: str, body: bytes, status: 
 
 def test_skill_is_the_share_of_right_answers() -> None:
     """4,000 prompts at 0.8: within three standard errors (3 x 0.0063)."""
-    persona = Persona.of({"seed": 3, "skill": {"coding": 0.8}})
+    persona = Persona.from_mapping({"seed": 3, "skill": {"coding": 0.8}})
     right = sum(persona.is_right(f"p{n}", "coding", 0) for n in range(4_000)) / 4_000
 
     assert right == pytest.approx(0.8, abs=3 * (0.8 * 0.2 / 4_000) ** 0.5)
@@ -274,7 +284,7 @@ def test_skill_is_the_share_of_right_answers() -> None:
 
 def test_personas_find_the_same_prompts_hard() -> None:
     """With rho 0.5 two personas agree more often than independent ones would (0.58 at 0.7)."""
-    one, other = Persona.of({"seed": 1}), Persona.of({"seed": 2})
+    one, other = Persona.from_mapping({"seed": 1}), Persona.from_mapping({"seed": 2})
     agree = (
         sum(one.is_right(f"p{n}", "x", 0) == other.is_right(f"p{n}", "x", 0) for n in range(4_000)) / 4_000
     )
@@ -285,7 +295,7 @@ def test_personas_find_the_same_prompts_hard() -> None:
 @pytest.mark.parametrize("kind", FAULT_KINDS)
 def test_faults_have_their_share(kind: str) -> None:
     """4,000 prompts at 10 %: within three standard errors."""
-    persona = Persona.of({"faults": {kind: 0.1}})
+    persona = Persona.from_mapping({"faults": {kind: 0.1}})
     hit = sum(persona.fault(f"p{n}", 0) == kind for n in range(4_000)) / 4_000
 
     assert hit == pytest.approx(0.1, abs=3 * (0.1 * 0.9 / 4_000) ** 0.5)
@@ -294,15 +304,15 @@ def test_faults_have_their_share(kind: str) -> None:
 def test_a_retry_is_the_same_question() -> None:
     """The answer after a fault is the answer that would have come without it."""
     messages = (Message("user", (Text("q"),)),)
-    truth = {prompt_sha256(messages): Truth(prompt_sha256(messages), "x", "right", "wrong")}
-    request = Asked(messages, None, True, True, "m")
+    truth = {prompt_sha256(messages): GroundTruth(prompt_sha256(messages), "x", "right", "wrong")}
+    request = SimRequest(messages, None, True, True, "m")
     for seed in range(30):
-        faulty = Mind(Persona.of({"seed": seed, "faults": {"server_error": 0.5}}), truth)
-        steady = Mind(Persona.of({"seed": seed}), truth)
-        reply = faulty.reply(request)
+        faulty = SimModel(Persona.from_mapping({"seed": seed, "faults": {"server_error": 0.5}}), truth)
+        steady = SimModel(Persona.from_mapping({"seed": seed}), truth)
+        reply = faulty.reply_to(request)
         while reply.fault:
-            reply = faulty.reply(request)
-        assert steady.reply(request).answer == reply.answer
+            reply = faulty.reply_to(request)
+        assert steady.reply_to(request).answer == reply.answer
 
 
 @pytest.mark.parametrize(
@@ -320,7 +330,7 @@ def test_a_retry_is_the_same_question() -> None:
 def test_a_bad_persona_is_one_line(given: dict[str, Any], said: str) -> None:
     """Key, value, and what would do."""
     with pytest.raises(InputError) as caught:
-        Persona.of(given)
+        Persona.from_mapping(given)
     assert said in str(caught.value)
 
 

@@ -12,7 +12,12 @@ import httpx2
 import orjson
 import pytest
 
-from gapbench_runners.sim_server.canned_streams import LeanConnection, Pacer, Schedule, rendered
+from gapbench_runners.sim_server.canned_streams import (
+    LeanConnection,
+    Schedule,
+    StreamScheduler,
+    render_canned_stream,
+)
 
 ROUTES = ("/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1beta/models/m:streamGenerateContent")
 END_MARKS = dict(
@@ -23,9 +28,9 @@ END_MARKS = dict(
 @asynccontextmanager
 async def serving(
     schedule: Schedule, log: io.BytesIO | None = None
-) -> AsyncIterator[tuple[httpx2.AsyncClient, Pacer]]:
+) -> AsyncIterator[tuple[httpx2.AsyncClient, StreamScheduler]]:
     """Serve on loopback; yields a client and the pacer."""
-    pacer = Pacer(schedule, 1, log)
+    pacer = StreamScheduler(schedule, 1, log)
     server = await asyncio.get_running_loop().create_server(lambda: LeanConnection(pacer, {}), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
@@ -72,7 +77,7 @@ def test_streams_beside_each_other_all_end() -> None:
     async def main() -> tuple[int, int]:
         async with serving(Schedule(6, 0.005, 0.8, 0.001)) as (client, pacer):
             replies = await asyncio.gather(*(client.post(ROUTES[0], content=b"{}") for _ in range(20)))
-            return sum(reply.content.count(b'" word"') for reply in replies), pacer.written
+            return sum(reply.content.count(b'" word"') for reply in replies), pacer.tokens_written
 
     assert (20 * 6, 20 * 6) == asyncio.run(main())
 
@@ -87,7 +92,7 @@ def test_a_client_that_leaves_ends_its_stream() -> None:
             async with asyncio.timeout(10):
                 while b"num_requests_running 0" not in (await client.get("/metrics")).content:
                     pass
-            return pacer.streams
+            return pacer.active_streams
 
     assert 0 == asyncio.run(main())
 
@@ -108,10 +113,10 @@ def test_pages(method: str, path: str, status: int) -> None:
 
 def test_the_bytes_are_rendered_once_and_are_http() -> None:
     """One piece for each token: head with the first, end with the last."""
-    pieces = rendered(ROUTES[0], 3)
+    pieces = render_canned_stream(ROUTES[0], 3)
     assert pieces is not None
 
     assert 3 == len(pieces)
     assert pieces[0].startswith(b"HTTP/1.1 200 OK\r\n")
     assert pieces[2].endswith(b"0\r\n\r\n")
-    assert None is rendered("/nowhere", 3)
+    assert None is render_canned_stream("/nowhere", 3)

@@ -27,20 +27,20 @@ def right(persona: Persona, category: str = "coding", nth: int = 0) -> list[bool
 @pytest.mark.parametrize(("category", "skill"), [("coding", 0.8), ("reasoning", 0.55), ("other", 0.3)])
 def test_the_share_of_right_answers_is_the_skill(category: str, skill: float) -> None:
     """4,000 prompts, within three standard errors; a category of no skill has the default's."""
-    persona = Persona.of({"seed": 3, "skill": {"coding": 0.8, "reasoning": 0.55, "default": 0.3}})
+    persona = Persona.from_mapping({"seed": 3, "skill": {"coding": 0.8, "reasoning": 0.55, "default": 0.3}})
 
     assert abs(statistics.fmean(right(persona, category)) - skill) < bound(skill)
 
 
 def test_skills_of_nothing_and_all_are_kept_exactly() -> None:
     """0 is never right, 1 always."""
-    assert [sum(right(Persona.of({"skill": skill}))) for skill in (0, 1)] == [0, len(PROMPTS)]
+    assert [sum(right(Persona.from_mapping({"skill": skill}))) for skill in (0, 1)] == [0, len(PROMPTS)]
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 1.0])
 def test_two_personas_find_the_same_prompts_hard(rho: float) -> None:
     """Both are right as often as two normals of correlation rho are both below their quantiles."""
-    one, two = (Persona.of({"seed": seed, "skill": 0.7, "rho": rho}) for seed in (1, 2))
+    one, two = (Persona.from_mapping({"seed": seed, "skill": 0.7, "rho": rho}) for seed in (1, 2))
     quantile = statistics.NormalDist().inv_cdf(0.7)
     covariance = [[1.0, rho], [rho, 1.0]]
     expected = float(multivariate_normal.cdf([quantile] * 2, cov=covariance, allow_singular=True))
@@ -52,7 +52,7 @@ def test_two_personas_find_the_same_prompts_hard(rho: float) -> None:
 
 def test_a_repeat_is_a_new_draw_of_the_same_skill() -> None:
     """Asked again, some answers change and the share does not."""
-    persona = Persona.of({"skill": 0.7})
+    persona = Persona.from_mapping({"skill": 0.7})
     first, second = right(persona), right(persona, nth=1)
 
     assert first != second
@@ -62,7 +62,7 @@ def test_a_repeat_is_a_new_draw_of_the_same_skill() -> None:
 def test_faults_come_in_their_shares() -> None:
     """Six kinds at once, each with exactly its share: one draw decides."""
     shares = dict(zip(FAULT_KINDS, (0.2, 0.1, 0.15, 0.05, 0.1, 0.3), strict=True))
-    persona = Persona.of({"faults": shares})
+    persona = Persona.from_mapping({"faults": shares})
     drawn = [persona.fault(prompt, 0) for prompt in PROMPTS]
 
     assert {
@@ -73,8 +73,8 @@ def test_faults_come_in_their_shares() -> None:
 def test_times_spread_around_their_medians() -> None:
     """Half of the first tokens come before the median; without spread all come at it."""
     spread, exact = (
-        Persona.of({"ttft_s": 0.2, "ttft_sigma": 0.5}),
-        Persona.of({"ttft_s": 0.2, "ttft_sigma": 0}),
+        Persona.from_mapping({"ttft_s": 0.2, "ttft_sigma": 0.5}),
+        Persona.from_mapping({"ttft_s": 0.2, "ttft_sigma": 0}),
     )
     early = statistics.fmean(spread.first_token_s(prompt, 0) < 0.2 for prompt in PROMPTS)
 
@@ -84,8 +84,8 @@ def test_times_spread_around_their_medians() -> None:
 
 def test_gaps_are_even_unless_told_to_spread() -> None:
     """The median of spread gaps is the gap."""
-    even = Persona.of({"gap_s": 0.01}).gaps_s("p", 0, 5)
-    spread = Persona.of({"gap_s": 0.01, "gap_sigma": 0.4}).gaps_s("p", 0, 4_000)
+    even = Persona.from_mapping({"gap_s": 0.01}).gaps_s("p", 0, 5)
+    spread = Persona.from_mapping({"gap_s": 0.01, "gap_sigma": 0.4}).gaps_s("p", 0, 4_000)
 
     assert even == [0.01] * 5
     assert abs(statistics.fmean(gap < 0.01 for gap in spread) - 0.5) < bound(0.5)
@@ -113,6 +113,6 @@ def test_gaps_are_even_unless_told_to_spread() -> None:
 def test_a_wrong_setting_is_named_with_what_would_do(given: dict[str, Any], said: str) -> None:
     """Key path, what was found, what is known."""
     with pytest.raises(InputError) as caught:
-        Persona.of(given)
+        Persona.from_mapping(given)
 
     assert said in str(caught.value)

@@ -26,7 +26,7 @@ def read(*pieces: bytes) -> list[HttpRequest]:
     parser, found = RequestParser(), []
     for piece in pieces:
         parser.feed(piece)
-        while (request := parser.take()) is not None:
+        while (request := parser.next_request()) is not None:
             found.append(request)
     return found
 
@@ -77,7 +77,7 @@ def test_a_client_that_asks_first_is_told_to_go_on_once() -> None:
     parser = RequestParser()
     parser.feed(b"POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n")
 
-    assert parser.take() is None
-    assert [parser.must_go_on(), parser.must_go_on()] == [True, False]
+    assert parser.next_request() is None
+    assert [parser.needs_100_continue(), parser.needs_100_continue()] == [True, False]
     parser.feed(b"ok")
-    assert parser.take() is not None
+    assert parser.next_request() is not None

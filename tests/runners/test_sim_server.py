@@ -142,7 +142,7 @@ def test_beyond_its_streams_requests_wait_in_line() -> None:
     async def main() -> list[dict[str, Any]]:
         async with talking(m=mind(ttft_s=0.002, capacity={"streams": 1})) as (client, simulation):
             await asyncio.gather(*(client.post("/v1/chat/completions", json=STREAMED) for _ in range(5)))
-            assert simulation.places["m"].running == 0
+            assert simulation.slots["m"].running == 0
             return logged(simulation)
 
     entries = asyncio.run(main())
@@ -200,7 +200,7 @@ def test_a_client_that_leaves_frees_its_place() -> None:
             with pytest.raises(httpx2.ReadTimeout):
                 await client.post("/v1/chat/completions", json=STREAMED, timeout=0.05)
             await client.post("/v1/chat/completions", json=STREAMED)
-            assert simulation.places["m"].running == 0
+            assert simulation.slots["m"].running == 0
             return [entry["fault"] for entry in logged(simulation)]
 
     assert asyncio.run(main()) == ["abandoned", None]
@@ -233,7 +233,7 @@ def test_models_health_version_and_log_are_told() -> None:
             await client.post("/v1/chat/completions", json=CHAT)
             models = (await client.get("/v1/models")).json()
             log = (await client.get("/sim/log")).content
-            assert log == b"".join(simulation.kept)
+            assert log == b"".join(simulation.recent_log)
             codes = [(await client.get(path)).status_code for path in ("/health", "/version", "/nowhere")]
             unknown = await client.post("/v1/chat/completions", json={**CHAT, "model": "none"})
             return [model["id"] for model in models["data"]], codes, unknown.status_code

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image, ImageChops
 
-from gapbench.scoring import make
+from gapbench.scoring import make_scorer
 from gapbench.suite.tasks.loader import builtin_tasks
 from tests.tasks.written import ROOT, script, task
 
@@ -23,7 +23,7 @@ def test_references_score_1_and_decoys_0(name: str) -> None:
     """Each sample's reference is correct and its decoy is wrong, by the task's own scorer."""
     found = task(name)
     assert found.scorer_name is not None
-    scorer = make(found.scorer_name, found.scorer_options)
+    scorer = make_scorer(found.scorer_name, found.scorer_options)
     with ThreadPoolExecutor(4) as pool:
         right = list(pool.map(lambda s: scorer(s.reference or "", s), found.samples))
         wrong = list(pool.map(lambda s: scorer(s.decoy or "", s), found.samples))

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.coding_mutants import MUTANTS, coding_tasks, equivalents, examine, mutants_of
 from benchmarks.mutation import drawn, python_mutants, sql_mutants
-from gapbench.scoring import make
+from gapbench.scoring import make_scorer
 from gapbench.suite.suite import load_suite
 from gapbench.suite.tasks.task import Task
 from tests.tasks.written import ROOT, script
@@ -64,7 +64,7 @@ def test_script_gives_the_committed_bytes(name: str) -> None:
 def test_references_pass_and_five_mutants_of_each_fail(name: str) -> None:
     """Each reference is correct, its decoy is wrong, and each of five small faults in it is found."""
     task = found()[name]
-    scorer = make(task.scorer_name or "", task.scorer_options)
+    scorer = make_scorer(task.scorer_name or "", task.scorer_options)
     same = equivalents()
     with ThreadPoolExecutor(2) as pool:
         findings = list(

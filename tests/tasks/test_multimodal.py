@@ -36,8 +36,8 @@ def test_script_gives_the_committed_pixels_and_rows(name: str) -> None:
 
     lines, files = [], set()
     for sample_id, kind, picture in script(name)["items"]():
-        lines.append(pictures.row(sample_id, kind, picture))
-        for file, canvas in zip(pictures.file_names(sample_id, picture), picture.canvases, strict=True):
+        lines.append(pictures.picture_row(sample_id, kind, picture))
+        for file, canvas in zip(pictures.image_names(sample_id, picture), picture.canvases, strict=True):
             files.add(Path(file).name)
             with Image.open(ROOT / name / file) as image:
                 drawn = canvas.palette().convert("RGB")

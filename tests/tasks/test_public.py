@@ -12,9 +12,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from gapbench.scoring import make
+from gapbench.scoring import make_scorer
 from gapbench.suite.suite import load_suite
-from gapbench.suite.tasks.loader import builtin_tasks, find_builtin, load_task, read_task
+from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.schema import HuggingFaceData
 
 NAMES = [name for name in builtin_tasks() if name.startswith("public/")]
@@ -89,7 +89,7 @@ def test_every_public_task_has_a_row_here() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_licence_and_revision(name: str) -> None:
     """A licence is said; a revision is a full commit, or left to the user with the reason."""
-    file = find_builtin(name)
+    file = find_builtin_task(name)
     document, _ = read_task(file)
     assert isinstance(document.data, HuggingFaceData)
     revision = document.data.revision
@@ -102,13 +102,13 @@ def test_licence_and_revision(name: str) -> None:
 def test_a_row_of_the_hub_is_asked_and_scored(name: str, tmp_path: Path) -> None:
     """The same task over a file with one row: every template finds its column, the right reply scores, the wrong one does not."""
     row, right, wrong = ROWS[name]
-    document = yaml.safe_load(find_builtin(f"public/{name}").read_text())
+    document = yaml.safe_load(find_builtin_task(f"public/{name}").read_text())
     document["data"] = "rows.jsonl"
     (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
     (tmp_path / "task.yaml").write_text(yaml.safe_dump(document))
     task = load_task(*read_task(tmp_path / "task.yaml"), None)
     assert task.scorer_name is not None
-    scorer, sample = make(task.scorer_name, task.scorer_options), task.samples[0]
+    scorer, sample = make_scorer(task.scorer_name, task.scorer_options), task.samples[0]
 
     assert len(sample.messages[-1].images) == ("image" in str(list(row)))
     assert ("correct", "wrong") == (scorer(right, sample).outcome, scorer(wrong, sample).outcome)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import tasks
-from gapbench.suite.tasks.loader import find_builtin, load_task, read_task
+from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
 
 ROOT = Path(tasks.__path__[0])
 
 
 def task(name: str) -> Task:
-    document, source = read_task(find_builtin(name))
+    document, source = read_task(find_builtin_task(name))
     return load_task(document, source, None)
 
 

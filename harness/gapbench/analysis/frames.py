@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.errors import ResultsError
-from gapbench.stats import Floats, Ints, dense
+from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.store import read_attempts, read_manifest, runs_in
 
 COLUMNS = (
@@ -106,9 +106,9 @@ class Runs:
     judgings: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
-    def measured(self) -> pd.DataFrame:
-        """The final attempts of the measured phase: one row for each request; see :func:`without_tries`."""
-        frame = without_tries(self.frame)
+    def measured_attempts(self) -> pd.DataFrame:
+        """The final attempts of the measured phase: one row for each request; see :func:`without_search_probes`."""
+        frame = without_search_probes(self.frame)
         return frame[frame["final"] & (frame["phase"] == "measure")]
 
     @property
@@ -148,7 +148,7 @@ class Runs:
         ]
 
 
-def read(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str] | None = None) -> Runs:
+def load_runs(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str] | None = None) -> Runs:
     """Return runs as one table; what was read already comes back as it is.
 
     Args:
@@ -162,7 +162,7 @@ def read(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str]
     if isinstance(runs, Runs):
         return runs
     named = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
-    folders = [folder for run in named for folder in _runs_at(run)]
+    folders = [folder for run in named for folder in _find_runs(run)]
     if not folders:
         raise ResultsError("no run was named; `bench list runs` shows those in results/")
     manifests = tuple(read_manifest(folder) for folder in folders)
@@ -173,11 +173,13 @@ def read(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str]
     made = {name: how for name, how in DERIVED.items() if name in wanted}
     sources = wanted.union(*(how.sources for how in made.values()))
     stored = [name for name in (*COLUMNS, *_CHUNKS) if name in sources]
-    frame = read_attempts([*folders, *judging], stored, coded=[name for name in _CODED if name in stored])
+    frame = read_attempts(
+        [*folders, *judging], stored, categorical=[name for name in _CODED if name in stored]
+    )
     if judging:
         of_judges = frame["run_id"].isin([folder.name for folder in judging])
         frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
-    frame = frame.assign(**{name: how.made(frame) for name, how in made.items()})
+    frame = frame.assign(**{name: how.compute(frame) for name, how in made.items()})
     # What was read for the derived columns alone is let go.
     frame = frame.drop(columns=[name for name in stored if name not in wanted])
     return Runs(tuple(folders), manifests, frame, tuple(read_manifest(folder) for folder in judging))
@@ -198,7 +200,7 @@ def shared_models(first: Runs, second: Runs) -> list[str]:
     return shared
 
 
-def _runs_at(folder: Path) -> list[Path]:
+def _find_runs(folder: Path) -> list[Path]:
     """Return the run at a folder, or the runs in it; what is neither comes back, so that reading it says why."""
     return [folder] if (folder / "run.json").exists() else list(runs_in(folder)) or [folder]
 
@@ -209,20 +211,20 @@ def judging_runs(run: Path, kinds: Sequence[str] = ("judge", "arena")) -> list[P
 
 
 def _latency_s(frame: pd.DataFrame) -> Floats:
-    latency = floats(frame["done_s"]) - floats(frame["sent_s"])
+    latency = as_floats(frame["done_s"]) - as_floats(frame["sent_s"])
     # Our own cache answers in no time that a provider could be told by.
     latency[frame["from_cache"].to_numpy(dtype=bool)] = np.nan
     return latency
 
 
 def _response_s(frame: pd.DataFrame) -> Floats:
-    response = floats(frame["done_s"]) - floats(frame["scheduled_s"])
+    response = as_floats(frame["done_s"]) - as_floats(frame["scheduled_s"])
     response[np.isnan(_latency_s(frame))] = np.nan
     return response
 
 
 def _chars_per_s(frame: pd.DataFrame) -> Floats:
-    latency, chars = _latency_s(frame), floats(frame["output_chars"])
+    latency, chars = _latency_s(frame), as_floats(frame["output_chars"])
     known = (latency > 0) & (chars > 0)
     speed: Floats = np.divide(chars, latency, out=np.full(len(frame), np.nan), where=known)
     return speed
@@ -231,15 +233,15 @@ def _chars_per_s(frame: pd.DataFrame) -> Floats:
 class _Derived(NamedTuple):
     """A derived column: how it is made, and what of."""
 
-    made: Callable[[pd.DataFrame], Any]
+    compute: Callable[[pd.DataFrame], Any]
     sources: tuple[str, ...]
 
 
 def _between(start: str, end: str) -> _Derived:
-    return _Derived(lambda frame: floats(frame[end]) - floats(frame[start]), (start, end))
+    return _Derived(lambda frame: as_floats(frame[end]) - as_floats(frame[start]), (start, end))
 
 
-def without_tries(frame: pd.DataFrame) -> pd.DataFrame:
+def without_search_probes(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that a comparison is made of: without the tries of a search, unless there is nothing else.
 
     A search overloads a server on purpose, and each model at rates of its own.
@@ -248,19 +250,19 @@ def without_tries(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[~tries] if tries.any() and not tries.all() else frame
 
 
-def _load(frame: pd.DataFrame) -> pd.Series[Any]:
+def _load_column(frame: pd.DataFrame) -> pd.Series[Any]:
     """Return each row's load as its cell's name ends; cells are few, so each is split once."""
-    ends = {cell_id: load_of(str(cell_id)) for cell_id in frame["cell_id"].unique()}
+    ends = {cell_id: load_of_cell(str(cell_id)) for cell_id in frame["cell_id"].unique()}
     labels: pd.Series[Any] = frame["cell_id"].map(ends).astype("category")
     return labels
 
 
-def load_of(cell_id: str) -> str:
+def load_of_cell(cell_id: str) -> str:
     """Return the load in a cell's name: ``c16`` of ``model|task|c16``."""
     return cell_id.rsplit("|", 1)[-1]
 
 
-def _scored(frame: pd.DataFrame) -> pd.Series[bool]:
+def _is_scored(frame: pd.DataFrame) -> pd.Series[bool]:
     counted: pd.Series[bool] = (
         frame["final"]
         & (frame["phase"] == "measure")
@@ -290,14 +292,14 @@ DERIVED: Mapping[str, _Derived] = {
     "latency_s": _Derived(_latency_s, _LATENCY),
     "response_s": _Derived(_response_s, ("scheduled_s", *_LATENCY)),
     "answer_chars_per_s": _Derived(_chars_per_s, ("output_chars", *_LATENCY)),
-    "load": _Derived(_load, ("cell_id",)),
-    "scored": _Derived(_scored, ("final", "phase", "outcome", "score")),
+    "load": _Derived(_load_column, ("cell_id",)),
+    "scored": _Derived(_is_scored, ("final", "phase", "outcome", "score")),
     "tpot_s": _Derived(_tpot_s, _CHUNKS),
 }
 """The derived columns; see the module's docstring. ``tpot_s`` only where the chunks are read."""
 
 
-def codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
+def group_codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
     """Return one dense integer for each distinct combination of ``columns``."""
     combined: Ints = np.zeros(len(frame), dtype=np.int32)
     for column in columns:
@@ -307,20 +309,20 @@ def codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
         wide = combined.astype(np.int64)
         wide *= len(kinds) + 1
         wide += code
-        combined = dense(wide)
+        combined = dense_codes(wide)
     return combined
 
 
-def floats(series: pd.Series[Any]) -> Floats:
+def as_floats(series: pd.Series[Any]) -> Floats:
     """Return a column as 64-bit floats, unknown as NaN."""
     values: Floats = series.to_numpy(dtype=np.float64, na_value=np.nan)
     return values
 
 
-def groups(frame: pd.DataFrame, columns: Sequence[str]) -> list[Ints]:
+def group_rows(frame: pd.DataFrame, columns: Sequence[str]) -> list[Ints]:
     """Return the row numbers of each distinct combination of ``columns``, unknown values included."""
     if frame.empty:
         return []
-    code = codes(frame, columns)
+    code = group_codes(frame, columns)
     order = np.argsort(code, kind="stable")
     return list(np.split(order, np.flatnonzero(np.diff(code[order])) + 1))

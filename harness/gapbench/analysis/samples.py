@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from gapbench.analysis.frames import Folders, Runs, codes, read
+from gapbench.analysis.frames import Folders, Runs, group_codes, load_runs
 from gapbench.store import read_attempts, read_payload
 
 _KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
 _ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
 _TEXTS = ["messages", "reply", "reasoning", "target", "reason", "error"]
-MOST_ITEMS = 20_000
+MAX_ITEMS = 20_000
 
 
 @dataclass(frozen=True)
@@ -38,30 +38,34 @@ class Samples:
     total: int
 
 
-def samples(runs: Runs | Folders, most: int = MOST_ITEMS) -> Samples:
-    """Return the first ``most`` requests of runs with every model's answer.
+def collect_samples(runs: Runs | Folders, max_items: int = MAX_ITEMS) -> Samples:
+    """Return the first ``max_items`` requests of runs with every model's answer.
 
     A model measured in several runs keeps its newest answer to a request.
 
     Args:
         runs: Run folders, or what was read from them.
-        most: Requests to keep, in the order in which they were first answered.
+        max_items: Requests to keep, in the order in which they were first answered.
 
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
-    frame = read_runs.measured
-    frame = frame.assign(item=codes(frame, _ITEM)).drop_duplicates(["item", "model_id"], keep="last")
+    read_runs = load_runs(runs)
+    frame = read_runs.measured_attempts
+    frame = frame.assign(item=group_codes(frame, _ITEM)).drop_duplicates(["item", "model_id"], keep="last")
     order = {item: place for place, item in enumerate(pd.unique(frame["item"]))}
     frame = frame.assign(item=frame["item"].map(order))
     total = len(order)
-    frame = frame[frame["item"] < most]
+    frame = frame[frame["item"] < max_items]
     # The extracted answer and the finish are text that no figure needs, so the shared frame leaves them out.
-    shown = set(frame["sample_id"].astype(str)) if total > most else None
+    shown = set(frame["sample_id"].astype(str)) if total > max_items else None
     named = read_attempts(read_runs.folders, [*_KEY, "answer", "finish_reason"], sample_ids=shown)
     texts = read_payload(read_runs.folders, [*_KEY, *_TEXTS], shown)
-    joined = _plain(frame).merge(_plain(named), on=_KEY, how="left").merge(_plain(texts), on=_KEY, how="left")
+    joined = (
+        _string_keys(frame)
+        .merge(_string_keys(named), on=_KEY, how="left")
+        .merge(_string_keys(texts), on=_KEY, how="left")
+    )
     joined = joined.sort_values("item", kind="stable").reset_index(drop=True)
     columns = ["task", "category", "sample_id", "repeat", "load", "messages", "target"]
     items = joined.groupby("item", sort=True)[columns].first()
@@ -74,6 +78,6 @@ def samples(runs: Runs | Folders, most: int = MOST_ITEMS) -> Samples:
     return Samples(items, joined[kept], models, total)
 
 
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+def _string_keys(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame whose keys are plain strings: dictionaries of two tables do not join."""
     return frame.astype({"run_id": str, "cell_id": str})

@@ -7,25 +7,25 @@ from typing import Any
 
 from gapbench.analysis.frames import Runs
 
-UNREAD_COLUMNS = ("task", "model_id", "outcome", "final", "phase", "attempt")
-"""Columns of the runs' frame that :func:`unread` uses."""
-UNREAD_SHARE = 0.5
+UNSCORABLE_COLUMNS = ("task", "model_id", "outcome", "final", "phase", "attempt")
+"""Columns of the runs' frame that :func:`unscorable_warning` uses."""
+UNSCORABLE_SHARE = 0.5
 """Of a model's answers to a task: above this the headline says so."""
-_UNREAD = {"unparsed", "unscored"}
+_UNSCORABLE = {"unparsed", "unscored"}
 _SCORES_LATER = {None, "none", "judge", "verdict"}
 
 
-def unread(runs: Runs) -> str:
+def unscorable_warning(runs: Runs) -> str:
     """Return the sentence on the model and task of whose answers most could not be judged; "" where there is none."""
-    tasks = {task["name"]: manifest for manifest in runs.manifests for task in _judged(manifest)}
-    frame = runs.measured[["task", "model_id", "outcome"]]
+    tasks = {task["name"]: manifest for manifest in runs.manifests for task in _tasks_scored_in_run(manifest)}
+    frame = runs.measured_attempts[["task", "model_id", "outcome"]]
     frame = frame[frame["task"].isin(list(tasks)) & ~frame["outcome"].isin(["infra", "refused", "truncated"])]
     counts = (
-        frame.assign(unread=frame["outcome"].isin(_UNREAD))
+        frame.assign(unread=frame["outcome"].isin(_UNSCORABLE))
         .groupby(["task", "model_id"], observed=True, sort=False)["unread"]
         .agg(["sum", "size"])
     )
-    counts = counts[counts["sum"] > UNREAD_SHARE * counts["size"]]
+    counts = counts[counts["sum"] > UNSCORABLE_SHARE * counts["size"]]
     if counts.empty:
         return ""
     counts = counts.sort_values("sum", ascending=False, kind="stable")
@@ -38,5 +38,5 @@ def unread(runs: Runs) -> str:
     )
 
 
-def _judged(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _tasks_scored_in_run(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [task for task in manifest.get("tasks", []) if task.get("scorer") not in _SCORES_LATER]

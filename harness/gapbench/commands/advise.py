@@ -59,16 +59,20 @@ def advise_command(
     SUITE is a file with a tco: block; without it costs are list prices and named assumptions.
     """
     from gapbench.analysis.economics.advise import Situation, advise
-    from gapbench.analysis.economics.quantity import tokens
+    from gapbench.analysis.economics.quantity import parse_token_count
     from gapbench.analysis.economics.tco import tco
-    from gapbench.commands.tco import asked_scenario, read_block
+    from gapbench.commands.tco import read_tco_block, scenario_from_options
     from gapbench.suite.tco_fields import TcoDocument
 
-    block = TcoDocument() if suite is None else read_block(suite)
-    gaps, hybrid, closed = _measured(runs)
+    block = TcoDocument() if suite is None else read_tco_block(suite)
+    gaps, hybrid, closed = _measured_inputs(runs)
     folder = Path() if suite is None else suite.parent
-    asked = asked_scenario(block, folder, settings=settings, closed=closed)
-    answer = tco(asked, tokens(volume or block.volume) / 1e6, v_max_mtok=tokens(block.v_max) / 1e6)
+    asked = scenario_from_options(block, folder, settings=settings, closed=closed)
+    answer = tco(
+        asked,
+        parse_token_count(volume or block.volume) / 1e6,
+        v_max_mtok=parse_token_count(block.v_max) / 1e6,
+    )
     situation = Situation(sensitivity, customisation, engineers, latency)  # type: ignore[arg-type] # click.Choice holds them
     found = advise(situation, answer, gaps, hybrid)
     if as_json:
@@ -81,21 +85,23 @@ def advise_command(
     Console().print(advice.advice_lines(found))
 
 
-def _measured(runs: tuple[Path, ...]) -> tuple[GapTable | None, Tiers | None, tuple[str, Quote] | None]:
+def _measured_inputs(
+    runs: tuple[Path, ...],
+) -> tuple[GapTable | None, Tiers | None, tuple[str, Quote] | None]:
     """Return the gap, the tiers, and the closed model of the gap with its price."""
     if not runs:
         return None, None, None
     from gapbench.analysis.cost.attempt_costs import bill
     from gapbench.analysis.economics.advise import accuracy_gap
-    from gapbench.analysis.economics.tiers import tiers
-    from gapbench.analysis.frames import read
+    from gapbench.analysis.economics.tiers import evaluate_tiers
+    from gapbench.analysis.frames import load_runs
     from gapbench.analysis.quality.gap import gap
-    from gapbench.commands.report_gap_cost import run_folders
+    from gapbench.commands.report_gap_cost import resolve_run_folders
     from gapbench.errors import ResultsError
 
-    read_runs = read(run_folders(runs))
+    read_runs = load_runs(resolve_run_folders(runs))
     try:
-        hybrid = tiers(read_runs)
+        hybrid = evaluate_tiers(read_runs)
     except ResultsError:
         # Too few shared tasks for thresholds: the gap alone decides.
         hybrid = None

@@ -32,11 +32,11 @@ Examples:
 @json_option
 def article_command(runs: tuple[Path, ...], book: Path | None, *, brief: bool, as_json: bool) -> None:
     """The article's eight figures against published evidence, with a verdict by a written rule."""
-    from gapbench.analysis.article.article import article
+    from gapbench.analysis.article.article import check_article
     from gapbench.analysis.article.evidence import read_evidence
-    from gapbench.commands.report_gap_cost import run_folders
+    from gapbench.commands.report_gap_cost import resolve_run_folders
 
-    found = article(run_folders(runs) if runs else (), read_evidence(book))
+    found = check_article(resolve_run_folders(runs) if runs else (), read_evidence(book))
     if as_json:
         click.echo(json.dumps(found.to_json()))
         return
@@ -66,11 +66,11 @@ def evidence_command() -> None:
 def check_command(book: Path | None, *, as_json: bool) -> int:
     """Hold every figure against the rules: source, flag, duplicates, one list for each gap; exit 2 on a fault."""
     from gapbench.analysis.article.evidence import read_evidence
-    from gapbench.analysis.article.evidence_rules import faults
+    from gapbench.analysis.article.evidence_rules import rule_violations
     from gapbench.analysis.article.published_gaps import published_gaps
 
     evidence = read_evidence(book)
-    found = faults(evidence)
+    found = rule_violations(evidence)
     gaps = published_gaps(evidence)
     if as_json:
         counts = {"figures": len(evidence.figures), "sources": len(evidence.sources), "gaps": len(gaps)}
@@ -80,7 +80,7 @@ def check_command(book: Path | None, *, as_json: bool) -> int:
             click.echo(said)
         state = f"{len(found)} faults" if found else "good"
         click.echo(
-            f"{evidence.where}: {state}: {len(evidence.figures)} figures of {len(evidence.sources)} sources, "
+            f"{evidence.location}: {state}: {len(evidence.figures)} figures of {len(evidence.sources)} sources, "
             f"{len(gaps)} gaps"
         )
     return 2 if found else 0
@@ -105,9 +105,9 @@ Examples:
 )
 def add_command(cells: tuple[str, ...], rows: Path | None, book: Path) -> None:
     """Add a figure to a book, and its source with kind= and citation= where that is new; nothing on a fault."""
-    from gapbench.analysis.article.evidence_entry import add, entry
+    from gapbench.analysis.article.evidence_entry import add_figures, parse_entry
 
     if bool(cells) == bool(rows):
         raise click.UsageError("give either COLUMN=VALUE cells or --from a CSV")
-    added = add(book, [entry(cells)] if rows is None else rows)
+    added = add_figures(book, [parse_entry(cells)] if rows is None else rows)
     click.echo(f"{book}: {added} added")

@@ -10,7 +10,7 @@ import click
 from gapbench.commands.options import Finite, json_option
 
 if TYPE_CHECKING:
-    from gapbench.execution.calibration import Calibration, Level
+    from gapbench.execution.calibration import Calibration, CalibrationLevel
 
 _SHORT = {"first_token": "first token", "inter_chunk": "between chunks", "end_to_end": "end to end"}
 
@@ -55,32 +55,36 @@ def calibrate_command(levels: str, duration_s: float, workers: int | None, *, as
     if streams != sorted(set(streams)) or streams[0] < 1:
         raise InputError(f"--levels: found {levels!r}; expected rising numbers of at least 1")
     if not as_json:
-        click.echo(HEAD)
-    found = calibrated(
-        streams, duration_s, workers, lambda level: None if as_json else click.echo(line(level))
+        click.echo(TABLE_HEADER)
+    found = run_calibration(
+        streams, duration_s, workers, lambda level: None if as_json else click.echo(format_level(level))
     )
     if as_json:
         click.echo(json.dumps(found.to_json()))
     else:
-        click.echo(verdict(found))
+        click.echo(describe_trusted_load(found))
 
 
-def calibrated(streams: list[int], duration_s: float, workers: int | None, tell: Any) -> Calibration:
+def run_calibration(
+    streams: list[int], duration_s: float, workers: int | None, report_level: Any
+) -> Calibration:
     """Calibrate on the event loop that a run uses."""
-    from gapbench.commands.event_loop import on_loop
+    from gapbench.commands.event_loop import run_on_event_loop
     from gapbench.execution.calibration import calibrate
 
-    found: Calibration = on_loop(calibrate(streams, duration_s=duration_s, workers=workers, tell=tell))
+    found: Calibration = run_on_event_loop(
+        calibrate(streams, duration_s=duration_s, workers=workers, on_level=report_level)
+    )
     return found
 
 
-HEAD = (
+TABLE_HEADER = (
     "                                 error at p50 / p99, in percent of the truth\n"
     "streams  req/s  workers  cores  first token       between chunks    end to end        server late"
 )
 
 
-def line(level: Level) -> str:
+def format_level(level: CalibrationLevel) -> str:
     """Return one level as a line of the table."""
     shown = "  ".join(f"{f'{error.p50 * 100:+.2f} / {error.p99 * 100:+.2f}':<16}" for error in level.errors)
     return (
@@ -89,15 +93,17 @@ def line(level: Level) -> str:
     )
 
 
-def verdict(found: Calibration) -> str:
+def describe_trusted_load(calibration: Calibration) -> str:
     """Return in a sentence up to which load this machine's figures can be trusted."""
-    last = found.levels[-1]
-    trusted = found.trusted_streams
+    last = calibration.levels[-1]
+    trusted = calibration.trusted_streams
     if last.is_trusted:
         return f"Every figure is within 2 % of the truth up to {trusted} streams, the highest level tried."
     worst = max(last.errors, key=lambda error: max(abs(error.p50), abs(error.p99)))
-    why = f"at {last.streams} streams the figure {_SHORT[worst.figure]!r} is {last.worst * 100:.1f} % off"
-    if found.is_bound_by_server:
+    why = (
+        f"at {last.streams} streams the figure {_SHORT[worst.figure]!r} is {last.worst_error * 100:.1f} % off"
+    )
+    if calibration.is_bound_by_server:
         why += ", where the simulated server itself was late, so it may be the server's limit and not this client's"
     if trusted is None:
         return f"No level can be trusted to 2 %: {why}."

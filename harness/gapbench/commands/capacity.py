@@ -63,13 +63,13 @@ def capacity_command(
 
     Times count from the schedule; failures, time-outs and retried requests are misses.
     """
-    from gapbench.analysis.frames import read
+    from gapbench.analysis.frames import load_runs
     from gapbench.analysis.performance.capacity import capacity
-    from gapbench.commands.report_gap_cost import run_folders
+    from gapbench.commands.report_gap_cost import resolve_run_folders
     from gapbench.errors import InputError
     from gapbench.values.slo import Slo
 
-    read_runs = read(run_folders(runs), chunks=True)
+    read_runs = load_runs(resolve_run_folders(runs), chunks=True)
     limits = (ttft_s, answer_ttft_s, inter_chunk_s, response_s)
     if any(limit is not None for limit in limits):
         slo = Slo(*limits, percentile=percentile, attainment=attainment)

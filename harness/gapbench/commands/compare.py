@@ -50,22 +50,22 @@ def compare_command(
 
     BASE and NEW are run folders or run ids; BASE may be a baseline's name. Requests are paired one by one. A rule fails when a paired test at 5 % says that the change is beyond it: noise fails nothing. What BASE has and NEW lacks is no pass.
     """
-    from gapbench.analysis.regression.compare import compare
-    from gapbench.analysis.regression.threshold import DEFAULT_RULES, Rule
+    from gapbench.analysis.regression.compare import compare_runs
+    from gapbench.analysis.regression.threshold import DEFAULT_RULES, RegressionRule
     from gapbench.report import regression
 
-    parsed = [Rule.parse(rule) for rule in rules or DEFAULT_RULES]
-    found = compare([_folder(out, base)], [_folder(out, new)], parsed)
+    parsed = [RegressionRule.parse(rule) for rule in rules or DEFAULT_RULES]
+    found = compare_runs([_find_run_folder(out, base)], [_find_run_folder(out, new)], parsed)
     if junit is not None:
-        _write(junit, regression.junit(found), append=False)
+        _write(junit, regression.comparison_junit(found), append=False)
     if md is not None:
-        _write(md, regression.markdown(found), append=True)
+        _write(md, regression.comparison_markdown(found), append=True)
     if as_json:
         click.echo(json.dumps(found.to_json()))
     else:
         from rich.console import Console
 
-        Console().print(regression.table(found))
+        Console().print(regression.comparison_table(found))
     return {"pass": 0, "broken": 1, "regression": 3}[found.verdict]
 
 
@@ -87,32 +87,32 @@ def baseline_command(action: str, run: Path | None, name: str | None, out: Path,
 
     `set` takes a run folder or run id, `show` the name of a baseline.
     """
-    from gapbench.commands.storage_paths import shown
+    from gapbench.commands.storage_paths import display_path
     from gapbench.errors import InputError, ResultsError
     from gapbench.store import read_manifest
-    from gapbench.store.baselines import baseline, read_baselines, set_baseline
+    from gapbench.store.baselines import find_baseline, read_baselines, set_baseline
 
-    if shown(out) != str(out):
+    if display_path(out) != str(out):
         raise InputError(
             "baselines are kept on this disk, such as in a repository; leave --out away and name the run by its address"
         )
     if action == "set":
         if run is None:
             raise InputError("bench baseline set needs a RUN: a folder or a run id")
-        folder = _folder(out, run)
+        folder = _find_run_folder(out, run)
         manifest = read_manifest(folder)
         if manifest["state"] != "complete":
             raise ResultsError(
                 f"{folder} is {manifest['state']}, not complete; a baseline must have every figure"
             )
         set_baseline(out, name or "nightly", folder, manifest["suite"])
-        click.echo(f"baseline {name or 'nightly'}: {shown(folder)}")
+        click.echo(f"baseline {name or 'nightly'}: {display_path(folder)}")
         return
     if run is not None and name not in {None, str(run)}:
         raise InputError(f"bench baseline show: two names, '{run}' and --name {name!r}; leave one out")
     name = name or (str(run) if run else None)
     if name is not None:
-        baseline(out, name)
+        find_baseline(out, name)
     known = {key: entry for key, entry in read_baselines(out).items() if name in {None, key}}
     if as_json:
         click.echo(json.dumps(known))
@@ -122,20 +122,20 @@ def baseline_command(action: str, run: Path | None, name: str | None, out: Path,
         click.echo(f"{key}  {where}  ({entry['suite']})")
 
 
-def _folder(results: Path, given: Path) -> Path:
+def _find_run_folder(results: Path, given: Path) -> Path:
     """Return a run folder given by path, by run id, or by the name of a baseline."""
-    from gapbench.commands.storage_paths import run_in, shown
+    from gapbench.commands.storage_paths import display_path, find_run_folder
     from gapbench.errors import ResultsError
-    from gapbench.store.baselines import baseline
+    from gapbench.store.baselines import find_baseline
 
-    folder = run_in(results, given)
+    folder = find_run_folder(results, given)
     if folder is not None:
         return folder
     try:
-        return baseline(results, str(given))
+        return find_baseline(results, str(given))
     except ResultsError as exc:
         raise ResultsError(
-            f"{str(given)!r} is no run folder and no run id in {shown(results)}: {exc}"
+            f"{str(given)!r} is no run folder and no run id in {display_path(results)}: {exc}"
         ) from exc
 
 

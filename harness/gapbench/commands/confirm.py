@@ -13,22 +13,22 @@ from gapbench.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gapbench.execution.setup import Assembly
+    from gapbench.execution.setup import RunSetup
 
 
-def ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | None) -> None:
+def confirm_run(setup: RunSetup, console: Console, *, ask: bool, max_usd: float | None) -> None:
     """Say what will be called and what it can cost; ask where money is at stake.
 
     Raises:
         InputError: There is nobody to ask.
     """
-    from gapbench.commands.plan_validate import bound_of
+    from gapbench.commands.plan_validate import cost_bounds
 
-    rows = bound_of(assembly)
+    rows = cost_bounds(setup)
     calls = sum(row.calls for row in rows)
     paid = [row for row in rows if row.metered]
     console.print(
-        f"{calls} requests to {len(rows)} models over {len(assembly.plan.tasks)} tasks", highlight=False
+        f"{calls} requests to {len(rows)} models over {len(setup.plan.tasks)} tasks", highlight=False
     )
     if not paid:
         return
@@ -42,16 +42,16 @@ def ask(assembly: Assembly, console: Console, *, ask: bool, max_usd: float | Non
         highlight=False,
         soft_wrap=True,
     )
-    if ask and not confirmed("Go on?"):
+    if ask and not confirm("Go on?"):
         raise click.exceptions.Abort
 
 
-def confirmed(question: str, otherwise: str = "add --yes") -> bool:
+def confirm(question: str, hint: str = "add --yes") -> bool:
     """Ask yes or no.
 
     Args:
         question: What is asked.
-        otherwise: What would do where nobody can be asked.
+        hint: What would do where nobody can be asked.
 
     Raises:
         InputError: Standard input ended and is no terminal: a script or a CI job, where nobody answers.
@@ -62,34 +62,34 @@ def confirmed(question: str, otherwise: str = "add --yes") -> bool:
         if sys.stdin is not None and sys.stdin.isatty():
             raise
         click.echo(err=True)
-        raise InputError(f"there is no terminal to ask {question!r}; {otherwise}") from exc
+        raise InputError(f"there is no terminal to ask {question!r}; {hint}") from exc
 
 
-def refuse_unpriced(assembly: Assembly, max_usd: float | None) -> None:
+def refuse_unpriced(setup: RunSetup, max_usd: float | None) -> None:
     """Refuse a bound in dollars over calls whose price nobody knows: they would count as nothing.
 
     Raises:
         InputError: A model is somebody's API, and neither the suite nor the price book has its price.
     """
-    from gapbench.commands.run_pricing import unpriced
+    from gapbench.commands.run_pricing import unpriced_models
 
-    for model_id, why in unpriced(assembly).items() if max_usd is not None else ():
+    for model_id, why in unpriced_models(setup).items() if max_usd is not None else ():
         raise InputError(
-            f"{assembly.suite.where(model_id)}: --max-usd could not stop the run: no price is known of model {model_id!r} "
+            f"{setup.suite.model_location(model_id)}: --max-usd could not stop the run: no price is known of model {model_id!r} "
             f"({why.partition(';')[0]}); give it cost: {{input_usd_per_mtok: …, output_usd_per_mtok: …}} in the suite, or leave --max-usd out"
         )
 
 
-def refuse_unscorable(assembly: Assembly, console: Console) -> None:
+def refuse_unscorable(setup: RunSetup, console: Console) -> None:
     """Refuse a task none of whose samples can be scored, and say where some cannot.
 
     Raises:
         InputError: Every answer would be paid for and left unscored.
     """
-    from gapbench.scoring.task_scorer import unscorable
+    from gapbench.scoring.task_scorer import find_unscorable_samples
 
-    for task in assembly.plan.tasks:
-        count, said = unscorable(task)
+    for task in setup.plan.tasks:
+        count, said = find_unscorable_samples(task)
         if count == len(task.samples):
             raise InputError(
                 f"{said}; mend the rows, the template of the target, or the scorer: `scorer: none` only takes times"

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 
-def on_loop(main: Any) -> Any:
+def run_on_event_loop(main: Any) -> Any:
     """Run a coroutine on uvloop where there is one: it takes less of the client's time per chunk."""
     try:
         import uvloop

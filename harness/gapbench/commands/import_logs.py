@@ -63,16 +63,16 @@ def import_command(
 
     Scores, prompts and tokens are the logs' own. Times are unknown and stay so.
     """
-    from gapbench.commands.storage_paths import check_writable, sent
+    from gapbench.commands.storage_paths import check_results_writable, upload_run
     from gapbench.store.importers import run_builder
 
     told, everyone = _weights(weights)
-    found = [log for path in logs for log in run_builder.read(path, model, metric)]
-    known = run_builder.weights_of(found, told, everyone)
-    check_writable(out)
-    run = run_builder.write(found, out, known, category, name, margin)
+    found = [log for path in logs for log in run_builder.read_logs(path, model, metric)]
+    known = run_builder.resolve_weights(found, told, everyone)
+    check_results_writable(out)
+    run = run_builder.write_run(found, out, known, category, name, margin)
     click.echo(str(run))
-    sent(run)
+    upload_run(run)
 
 
 def _weights(given: tuple[str, ...]) -> tuple[dict[str, Weights], Weights | None]:

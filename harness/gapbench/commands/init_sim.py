@@ -27,11 +27,11 @@ Examples:
 def init_command(suite: Path, data: Path | None, *, force: bool) -> None:
     """Write a commented SUITE to start from, over your own data where it is named."""
     from gapbench.errors import InputError
-    from gapbench.suite.scaffold import starter
+    from gapbench.suite.scaffold import suite_scaffold
 
     if suite.exists() and not force:
         raise InputError(f"{suite} exists; name another file, or --force to write over it")
-    content = starter(suite, data)
+    content = suite_scaffold(suite, data)
     try:
         suite.parent.mkdir(parents=True, exist_ok=True)
         suite.write_text(content, encoding="utf-8")

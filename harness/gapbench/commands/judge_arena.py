@@ -13,8 +13,8 @@ from gapbench.commands.options import POSITIVE, allow_code_option, json_option, 
 from gapbench.commands.storage_paths import RunPath
 
 if TYPE_CHECKING:
-    from gapbench.execution.llm_judging import Answer
-    from gapbench.execution.setup import Assembly, Selection
+    from gapbench.execution.llm_judging import StoredAnswer
+    from gapbench.execution.setup import RunSetup, Selection
     from gapbench.scoring.scorers.llm_judge import Judge
     from gapbench.suite.tasks.task import Task
     from gapbench.values import Model
@@ -59,37 +59,44 @@ def judge_command(
 
     The judge's calls are a run of their own in RUN/judge-ID, with its prices and texts; its grades are read over RUN's rows.
     """
-    from gapbench.commands.report_gap_cost import run_folders
-    from gapbench.commands.storage_paths import sent
+    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.storage_paths import upload_run
     from gapbench.errors import InputError, ResultsError
-    from gapbench.execution.llm_judging import answers_of, graded_rows, grading
-    from gapbench.execution.rescoring import stored_answers
+    from gapbench.execution.llm_judging import make_rating_tasks, read_judge_scores, to_stored_answers
+    from gapbench.execution.rescoring import read_stored_answers
     from gapbench.store.score_overlay import write_scores
 
-    folder = run_folders([run])[0]
-    assembly = _assembly(folder, allow_code=allow_code)
-    scorers = _rubrics(assembly, tasks)
+    folder = resolve_run_folders([run])[0]
+    setup = _load_assembly(folder, allow_code=allow_code)
+    scorers = _rubrics(setup, tasks)
     if not scorers:
         raise InputError(
-            f"{assembly.suite.path}: no task{' named' if tasks else ''} is scored by `judge`, so nothing waits for a judge"
+            f"{setup.suite.path}: no task{' named' if tasks else ''} is scored by `judge`, so nothing waits for a judge"
         )
-    stored = stored_answers(folder, list(scorers))
+    stored = read_stored_answers(folder, list(scorers))
     if stored.empty:
         raise ResultsError(f"{folder} holds no complete answer of {', '.join(scorers)}")
-    answers = answers_of(folder, stored)
+    answers = to_stored_answers(folder, stored)
     code = 0
     for judge_id in dict.fromkeys([judge] if judge else [scorer.model for scorer in scorers.values()]):
         mine = {name: scorer for name, scorer in scorers.items() if judge or scorer.model == judge_id}
-        model = _model(assembly, judge_id)
-        _refuse_private(assembly, model, list(mine))
-        judging, ended = _held(
-            assembly, model, grading(model, mine, answers), folder, "judge", max_usd, yes=yes, quiet=quiet
+        model = _find_judge(setup, judge_id)
+        _refuse_private(setup, model, list(mine))
+        judging, ended = _run_judging(
+            setup,
+            model,
+            make_rating_tasks(model, mine, answers),
+            folder,
+            "judge",
+            max_usd,
+            yes=yes,
+            quiet=quiet,
         )
         code = max(code, ended)
-        rows = graded_rows(judging, mine, model)
+        rows = read_judge_scores(judging, mine, model)
         write_scores(folder, rows)
         click.echo(f"{len(rows)} answers graded by {model.id}; calls and cost in {judging}")
-    sent(folder)
+    upload_run(folder)
     return code
 
 
@@ -129,14 +136,14 @@ def arena_command(
 
     With --judge every two answers to one request are put to it in both orders; its calls are a run of their own in RUN/arena-ID.
     """
-    from gapbench.analysis.quality.arena import arena
-    from gapbench.commands.report_gap_cost import run_folders
-    from gapbench.commands.storage_paths import sent
+    from gapbench.analysis.quality.arena import rate_models
+    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.storage_paths import upload_run
 
-    folder = run_folders([run])[0]
+    folder = resolve_run_folders([run])[0]
     code = 0
-    if judge is not None or (rubric is None and not by_score and _asks_for_an_arena(folder)):
-        code = _play(
+    if judge is not None or (rubric is None and not by_score and _has_pending_arena(folder)):
+        code = _judge_pairs(
             folder,
             tasks,
             judge,
@@ -147,8 +154,8 @@ def arena_command(
             allow_code=allow_code,
             quiet=quiet or as_json,
         )
-        sent(folder)
-    found = arena([folder], "score" if by_score else None)
+        upload_run(folder)
+    found = rate_models([folder], "score" if by_score else None)
     if as_json:
         click.echo(json.dumps(found.to_json()))
     else:
@@ -160,13 +167,13 @@ def arena_command(
     return code
 
 
-def _asks_for_an_arena(folder: Path) -> bool:
+def _has_pending_arena(folder: Path) -> bool:
     """Return whether the suite of a run names an arena's judge that has not spoken yet."""
     from gapbench.errors import InputError
     from gapbench.suite.suite import load_suite
 
     try:
-        wanted = load_suite(Path(_selection(folder, allow_code=False).suite)).arena
+        wanted = load_suite(Path(_load_selection(folder, allow_code=False).suite)).arena
     except InputError:
         return False
     return (
@@ -176,7 +183,7 @@ def _asks_for_an_arena(folder: Path) -> bool:
     )
 
 
-def _play(
+def _judge_pairs(
     folder: Path,
     tasks: tuple[str, ...],
     judge: str | None,
@@ -189,24 +196,26 @@ def _play(
     quiet: bool,
 ) -> int:
     from gapbench.errors import InputError
-    from gapbench.execution.llm_judging import DEFAULT_RUBRIC, answers_of, duels
-    from gapbench.execution.rescoring import stored_answers
+    from gapbench.execution.llm_judging import DEFAULT_RUBRIC, make_pairwise_task, to_stored_answers
+    from gapbench.execution.rescoring import read_stored_answers
 
-    assembly = _assembly(folder, allow_code=allow_code)
-    wanted = assembly.suite.arena
+    setup = _load_assembly(folder, allow_code=allow_code)
+    wanted = setup.suite.arena
     judge_id = judge or (wanted.judge if wanted else None)
     if judge_id is None:
         raise InputError("no judge; name one with --judge, or in the suite as `arena: {judge: ID}`")
-    model = _model(assembly, judge_id)
+    model = _find_judge(setup, judge_id)
     names = list(tasks) or (wanted.tasks if wanted else [])
-    answers = answers_of(folder, stored_answers(folder, names))
-    _refuse_private(assembly, model, list(dict.fromkeys(answer.task for answer in answers)))
+    answers = to_stored_answers(folder, read_stored_answers(folder, names))
+    _refuse_private(setup, model, list(dict.fromkeys(answer.task for answer in answers)))
     said = rubric or (wanted.rubric if wanted else None) or DEFAULT_RUBRIC
-    task = duels(model, said, _first(answers, limit or (wanted.limit if wanted else None)))
-    return _held(assembly, model, [task], folder, "arena", max_usd, yes=yes, quiet=quiet)[1]
+    task = make_pairwise_task(
+        model, said, _limit_answers(answers, limit or (wanted.limit if wanted else None))
+    )
+    return _run_judging(setup, model, [task], folder, "arena", max_usd, yes=yes, quiet=quiet)[1]
 
 
-def _first(answers: list[Answer], limit: int | None) -> list[Answer]:
+def _limit_answers(answers: list[StoredAnswer], limit: int | None) -> list[StoredAnswer]:
     """Return the answers to the first ``limit`` requests of each task; None: all."""
     if limit is None:
         return answers
@@ -217,63 +226,63 @@ def _first(answers: list[Answer], limit: int | None) -> list[Answer]:
     return [answer for answer in answers if answer.sample_id in kept[answer.task]]
 
 
-def _assembly(folder: Path, *, allow_code: bool) -> Assembly:
-    from gapbench.execution.setup import assemble
+def _load_assembly(folder: Path, *, allow_code: bool) -> RunSetup:
+    from gapbench.execution.setup import build_run_setup
 
-    return assemble(_selection(folder, allow_code=allow_code))
+    return build_run_setup(_load_selection(folder, allow_code=allow_code))
 
 
-def _selection(folder: Path, *, allow_code: bool) -> Selection:
+def _load_selection(folder: Path, *, allow_code: bool) -> Selection:
     from gapbench.execution.setup import Selection
     from gapbench.store import read_manifest
 
     return Selection.from_json(read_manifest(folder).get("selection"), allow_code=allow_code)
 
 
-def _rubrics(assembly: Assembly, tasks: tuple[str, ...]) -> Mapping[str, Judge]:
+def _rubrics(setup: RunSetup, tasks: tuple[str, ...]) -> Mapping[str, Judge]:
     from gapbench import scoring
     from gapbench.scoring.scorers.llm_judge import Judge
 
     made = {
-        task.name: scoring.make(task.scorer_name, task.scorer_options)
-        for task in assembly.plan.tasks
+        task.name: scoring.make_scorer(task.scorer_name, task.scorer_options)
+        for task in setup.plan.tasks
         if task.scorer_name == "judge" and (not tasks or task.name in tasks)
     }
     return {name: scorer for name, scorer in made.items() if isinstance(scorer, Judge)}
 
 
-def _model(assembly: Assembly, judge_id: str) -> Model:
+def _find_judge(setup: RunSetup, judge_id: str) -> Model:
     """Return the judge named on the command line or in the suite."""
-    from gapbench.execution.setup import named_model
+    from gapbench.execution.setup import resolve_model
 
-    known = {document.id: document.value() for document in assembly.suite.judges}
-    return named_model(
-        judge_id, known, f"judge {judge_id!r} is not among the judges of {assembly.suite.path}"
-    )
+    known = {document.id: document.to_model() for document in setup.suite.judges}
+    return resolve_model(judge_id, known, f"judge {judge_id!r} is not among the judges of {setup.suite.path}")
 
 
-def _refuse_private(assembly: Assembly, judge: Model, tasks: list[str]) -> None:
+def _refuse_private(setup: RunSetup, judge: Model, tasks: list[str]) -> None:
     """Refuse to show somebody else's judge what is private, or what the suite no longer speaks of."""
     from gapbench.errors import InputError
     from gapbench.execution.setup import build_runner
-    from gapbench.suite.data_policy import is_anothers, refuse_private
+    from gapbench.suite.data_policy import is_third_party_api, refuse_private_tasks
 
-    runner, known = build_runner(judge), {task.name: task for task in assembly.plan.tasks}
+    runner, known = build_runner(judge), {task.name: task for task in setup.plan.tasks}
     gone = [name for name in tasks if name not in known]
-    if gone and is_anothers(judge, runner):
+    if gone and is_third_party_api(judge, runner):
         raise InputError(
-            f"{assembly.suite.path}: task {gone[0]!r} of the run is no longer there to say whether judge {judge.id!r}, "
+            f"{setup.suite.path}: task {gone[0]!r} of the run is no longer there to say whether judge {judge.id!r}, "
             "an API of somebody else, may see it; put it back, or leave it out with --task"
         )
-    refuse_private(judge, runner, [known[name] for name in tasks if name in known], suite=assembly.suite.path)
+    refuse_private_tasks(
+        judge, runner, [known[name] for name in tasks if name in known], suite=setup.suite.path
+    )
 
 
-def _held(
-    assembly: Assembly,
+def _run_judging(
+    setup: RunSetup,
     judge: Model,
     tasks: list[Task],
     judged: Path,
-    what: str,
+    prefix: str,
     max_usd: float | None,
     *,
     yes: bool,
@@ -286,24 +295,24 @@ def _held(
     """
     from rich.console import Console
 
-    from gapbench.commands.confirm import ask, refuse_unpriced
-    from gapbench.commands.run import conducted
-    from gapbench.execution.llm_judging import judging_plan
-    from gapbench.execution.setup import Assembly as Made
+    from gapbench.commands.confirm import confirm_run, refuse_unpriced
+    from gapbench.commands.run import execute_run
+    from gapbench.execution.llm_judging import make_judging_plan
+    from gapbench.execution.setup import RunSetup as Made
     from gapbench.execution.setup import build_runner
     from gapbench.store import is_run
-    from gapbench.suite.plan import merged
+    from gapbench.suite.plan import merge_params
     from gapbench.values import Params
 
-    params = merged(Params(max_tokens=1_024, temperature=0.0), judge.params)
-    plan = judging_plan(judge, tasks, judged.name, params, seed=assembly.plan.seed, concurrency=8)
-    judging = judged / f"{what}-{judge.id.replace('/', '_')}-{plan.suite_sha256[:8]}"
-    held = Made(assembly.suite, plan, {judge.id: build_runner(judge)})
+    params = merge_params(Params(max_tokens=1_024, temperature=0.0), judge.params)
+    plan = make_judging_plan(judge, tasks, judged.name, params, seed=setup.plan.seed, concurrency=8)
+    judging = judged / f"{prefix}-{judge.id.replace('/', '_')}-{plan.suite_sha256[:8]}"
+    held = Made(setup.suite, plan, {judge.id: build_runner(judge)})
     refuse_unpriced(held, max_usd)
     console = Console(stderr=True)
     if not (quiet and yes):
-        ask(held, console, ask=not yes, max_usd=max_usd)
-    manifest = conducted(
-        held, judging, console, goes_on=is_run(judging), selection={}, max_usd=max_usd, quiet=quiet
+        confirm_run(held, console, ask=not yes, max_usd=max_usd)
+    manifest = execute_run(
+        held, judging, console, is_resumed=is_run(judging), selection={}, max_usd=max_usd, quiet=quiet
     )
     return judging, 0 if manifest["state"] == "complete" else 1

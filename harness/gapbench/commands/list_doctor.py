@@ -35,16 +35,16 @@ def list_command(kind: str, suite: str | None, *, as_json: bool) -> None:
 
 def _rows(kind: str, suite: str | None) -> Iterator[tuple[str, str]]:
     if kind == "runners":
-        from gapbench.runner import installed
+        from gapbench.runner import installed_runners
 
-        for name, point in installed().items():
+        for name, point in installed_runners().items():
             package = point.dist.name if point.dist else "?"
             yield name, f"{point.value}  ({package})"
     elif kind == "tasks":
-        from gapbench.suite.tasks.loader import builtin_tasks, find_builtin, read_task
+        from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, read_task
 
         for name in builtin_tasks():
-            document, _ = read_task(find_builtin(name))
+            document, _ = read_task(find_builtin_task(name))
             yield name, document.description.strip().split(". ")[0].rstrip(".") or document.category
     elif kind == "suites":
         from gapbench.suite.suite import builtin_suites
@@ -53,7 +53,7 @@ def _rows(kind: str, suite: str | None) -> Iterator[tuple[str, str]]:
     elif kind == "scorers":
         from gapbench import scoring
 
-        yield from scoring.names().items()
+        yield from scoring.scorer_descriptions().items()
     elif kind == "runs":
         from gapbench.errors import ResultsError
         from gapbench.store import read_manifest, runs_in
@@ -74,9 +74,9 @@ def _rows(kind: str, suite: str | None) -> Iterator[tuple[str, str]]:
         for model in load_suite(Path(suite)).models:
             yield model.id, f"{model.runner}, {model.weights} weights"
     else:
-        from gapbench.pricing import book_models
+        from gapbench.pricing import price_book_models
 
-        yield from book_models().items()
+        yield from price_book_models().items()
 
 
 @click.command("schema", epilog="Examples: bench schema attempts; bench schema suite > suite.schema.json")
@@ -85,9 +85,9 @@ def _rows(kind: str, suite: str | None) -> Iterator[tuple[str, str]]:
 def schema_command(kind: str, *, as_json: bool) -> None:
     """Print the columns of the Parquet tables, or the JSON Schema of the suite for editors."""
     if kind == "suite":
-        from gapbench.suite.suite import json_schema
+        from gapbench.suite.suite import suite_json_schema
 
-        click.echo(json.dumps(json_schema(), indent=2))
+        click.echo(json.dumps(suite_json_schema(), indent=2))
         return
     columns = [
         {"column": name, "type": type_, "null": null, "meaning": doc}
@@ -106,12 +106,12 @@ def schema_command(kind: str, *, as_json: bool) -> None:
 
 def columns_of(kind: str) -> list[tuple[str, str, bool, str]]:
     """Return name, type, nullability and meaning of each column of a table."""
-    from gapbench.store.schema import described
+    from gapbench.store.schema import describe_columns
 
-    return described(kind)
+    return describe_columns(kind)
 
 
-class Finding(NamedTuple):
+class DoctorFinding(NamedTuple):
     """One thing that the doctor looked for.
 
     Attributes:
@@ -129,7 +129,7 @@ class Finding(NamedTuple):
 @json_option
 def doctor_command(*, as_json: bool) -> None:
     """Say what is there on this machine and what is missing, and what each would make possible."""
-    findings = list(_findings())
+    findings = list(_check_setup())
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in findings]))
         return
@@ -138,8 +138,8 @@ def doctor_command(*, as_json: bool) -> None:
         click.echo(f"{mark}  {finding.name:<22} {finding.said}")
 
 
-def _findings() -> Iterator[Finding]:
-    yield Finding("python", True, f"{sys.version.split()[0]} on {sys.platform}")
+def _check_setup() -> Iterator[DoctorFinding]:
+    yield DoctorFinding("python", True, f"{sys.version.split()[0]} on {sys.platform}")
     for package, makes in (
         ("openai", "openai runner"),
         ("anthropic", "anthropic runner"),
@@ -152,34 +152,36 @@ def _findings() -> Iterator[Finding]:
         ("nvidia-ml-py", "GPU power and memory beside each cell: pip install 'gapbench[gpu]'"),
     ):
         try:
-            yield Finding(package, True, version(package))
+            yield DoctorFinding(package, True, version(package))
         except PackageNotFoundError:
-            yield Finding(package, False, f"for the {makes}")
+            yield DoctorFinding(package, False, f"for the {makes}")
     for variable, makes in (
         ("OPENAI_API_KEY", "--model openai:MODEL"),
         ("ANTHROPIC_API_KEY", "--model anthropic:MODEL"),
         ("GEMINI_API_KEY", "--model google:MODEL"),
     ):
         there = bool(os.environ.get(variable))
-        yield Finding(variable, there, f"set: {makes} works" if there else f"not set; export it for {makes}")
+        yield DoctorFinding(
+            variable, there, f"set: {makes} works" if there else f"not set; export it for {makes}"
+        )
     yield _gpu()
     yield _vllm_server()
     yield _sandbox()
     yield _results()
 
 
-def _gpu() -> Finding:
+def _gpu() -> DoctorFinding:
     from gapbench.execution.gpu_telemetry import gpu_names
 
     names = gpu_names()
-    return Finding(
+    return DoctorFinding(
         "GPU",
         bool(names),
         ", ".join(names) or "none seen by NVML; attach to a vLLM server by base_url instead",
     )
 
 
-def _vllm_server() -> Finding:
+def _vllm_server() -> DoctorFinding:
     import urllib.error
     import urllib.request
 
@@ -189,26 +191,26 @@ def _vllm_server() -> Finding:
             listed: dict[str, Any] = json.load(reply)
         names = ", ".join(str(model["id"]) for model in listed["data"])
     except (OSError, ValueError, KeyError, TypeError, urllib.error.URLError):
-        return Finding("vLLM server", False, f"none at {url}; start one, or set VLLM_BASE_URL")
-    return Finding("vLLM server", True, f"{url}: {names}; use --model vllm:NAME@{url}")
+        return DoctorFinding("vLLM server", False, f"none at {url}; start one, or set VLLM_BASE_URL")
+    return DoctorFinding("vLLM server", True, f"{url}: {names}; use --model vllm:NAME@{url}")
 
 
-def _sandbox() -> Finding:
+def _sandbox() -> DoctorFinding:
     from gapbench.errors import SetupError
     from gapbench.sandbox import Sandbox
 
     try:
         found = Sandbox.find()
     except SetupError as exc:
-        return Finding("sandbox", False, str(exc))
-    return Finding("sandbox", True, f"{found.level}: code answers can be scored")
+        return DoctorFinding("sandbox", False, str(exc))
+    return DoctorFinding("sandbox", True, f"{found.level}: code answers can be scored")
 
 
-def _results() -> Finding:
+def _results() -> DoctorFinding:
     folder = Path("results")
     place = folder if folder.exists() else Path()
     free_gb = shutil.disk_usage(place).free / 1e9
     writable = os.access(place, os.W_OK)
-    return Finding(
+    return DoctorFinding(
         "results/", writable, f"{'writable' if writable else 'not writable'}, {free_gb:.0f} GB free"
     )

@@ -12,8 +12,8 @@ from gapbench.commands.options import allow_code_option, json_option, limit_opti
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gapbench.execution.cost_bound import Bound
-    from gapbench.execution.setup import Assembly
+    from gapbench.execution.cost_bound import CostBound
+    from gapbench.execution.setup import RunSetup
     from gapbench.suite.plan import Cell, PlannedSearch
 
 
@@ -34,12 +34,12 @@ def plan_command(
     as_json: bool,
 ) -> None:
     """Show the cells of SUITE, the parameters each provider would be sent, and the cost bound."""
-    from gapbench.execution.setup import Selection, assemble, keep_private
+    from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
-    assembly = assemble(Selection(suite, models, tasks, limit, allow_code))
-    keep_private(assembly)
+    setup = build_run_setup(Selection(suite, models, tasks, limit, allow_code))
+    enforce_data_policy(setup)
     if as_json:
-        from gapbench.suite.plan import described
+        from gapbench.suite.plan import describe_plan
 
         bounds = [
             {
@@ -50,26 +50,26 @@ def plan_command(
                 "output_tokens_max": row.output_tokens,
                 "usd_max": None if row.usd is None else str(row.usd),
             }
-            for row in bound_of(assembly)
+            for row in cost_bounds(setup)
         ]
         click.echo(
-            json.dumps({"suite": assembly.plan.suite, "cells": described(assembly.plan), "bounds": bounds})
+            json.dumps({"suite": setup.plan.suite, "cells": describe_plan(setup.plan), "bounds": bounds})
         )
         return
     from rich.console import Console
 
-    show(assembly, Console())
+    print_plan(setup, Console())
 
 
-def show(assembly: Assembly, console: Console) -> None:
+def print_plan(setup: RunSetup, console: Console) -> None:
     """Print the plan."""
     from rich.table import Table
 
-    from gapbench.execution.setup import missing
-    from gapbench.suite.plan import described
+    from gapbench.execution.setup import find_missing_requirements
+    from gapbench.suite.plan import describe_plan
     from gapbench.values import Request
 
-    plan = assembly.plan
+    plan = setup.plan
     cells = Table(
         title=f"{plan.suite}: {len(plan.cells)} cells, {plan.requests_total} requests"
         + (f", {len(plan.searches)} searches" if plan.searches else ""),
@@ -79,7 +79,7 @@ def show(assembly: Assembly, console: Console) -> None:
     )
     for name in ("model", "weights", "runner", "task", "load", "samples", "requests"):
         cells.add_column(name, justify="right" if name in {"samples", "requests"} else "left")
-    for row in described(plan):
+    for row in describe_plan(plan):
         count = f"at most {row['requests']}" if row["load"].startswith("search") else str(row["requests"])
         names = ("model", "weights", "runner", "task", "load", "samples")
         cells.add_row(*(str(row[name]) for name in names), count)
@@ -88,14 +88,14 @@ def show(assembly: Assembly, console: Console) -> None:
     asked: list[Cell | PlannedSearch] = [*plan.cells, *plan.searches]
     for cell in asked:
         first = cell.task.samples[0]
-        request = Request(cell.model, first.messages, cell.params, first.likelihood)
-        for change in assembly.runners[cell.model.id].prepare(request).changes:
+        request = Request(cell.model, first.messages, cell.params, first.needs_logprobs)
+        for change in setup.runners[cell.model.id].prepare(request).changes:
             models = changes.setdefault(change, [])
             if cell.model.id not in models:
                 models.append(cell.model.id)
     for change, models in changes.items():
         console.print(f"{', '.join(models)}: {change}", markup=False, highlight=False, soft_wrap=True)
-    for bound in bound_of(assembly):
+    for bound in cost_bounds(setup):
         if bound.metered:
             usd = (
                 "no bound is known: its price is unknown"
@@ -103,23 +103,23 @@ def show(assembly: Assembly, console: Console) -> None:
                 else f"at most ${bound.usd:.2f}"
             )
             console.print(f"{bound.model_id}: {bound.calls} paid calls, {usd}", markup=False, highlight=False)
-    for model_id, said in missing(assembly).items():
+    for model_id, said in find_missing_requirements(setup).items():
         console.print(f"{model_id}: {said}", markup=False, highlight=False, soft_wrap=True)
 
 
-def bound_of(assembly: Assembly) -> list[Bound]:
+def cost_bounds(setup: RunSetup) -> list[CostBound]:
     """Return what each model can cost at most; one on GPUs of your own is not billed by the call."""
-    from gapbench.commands.run_pricing import quotes
-    from gapbench.execution.cost_bound import bounds
+    from gapbench.commands.run_pricing import model_quotes
+    from gapbench.execution.cost_bound import estimate_cost_bounds
     from gapbench.pricing import GpuPrice, UnitPrices
 
-    metered = {model_id: runner.metered for model_id, runner in assembly.runners.items()}
+    metered = {model_id: runner.metered for model_id, runner in setup.runners.items()}
     if not any(metered.values()):
-        return bounds(assembly.plan, metered, {})
-    found = quotes(assembly)
+        return estimate_cost_bounds(setup.plan, metered, {})
+    found = model_quotes(setup)
     metered = {key: billed and not isinstance(found[key], GpuPrice) for key, billed in metered.items()}
     units = {key: quote if isinstance(quote, UnitPrices) else None for key, quote in found.items()}
-    return bounds(assembly.plan, metered, units)
+    return estimate_cost_bounds(setup.plan, metered, units)
 
 
 @click.command("validate", epilog="Example: bench validate my-suite.yaml")
@@ -128,15 +128,20 @@ def bound_of(assembly: Assembly) -> list[Bound]:
 def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
     """Check SUITES with their tasks, data, scorers, targets and runners; exit 2 at the first fault."""
     from gapbench.errors import InputError
-    from gapbench.execution.setup import Selection, assemble, keep_private, missing
-    from gapbench.scoring.task_scorer import unscorable
+    from gapbench.execution.setup import (
+        Selection,
+        build_run_setup,
+        enforce_data_policy,
+        find_missing_requirements,
+    )
+    from gapbench.scoring.task_scorer import find_unscorable_samples
 
     for suite in suites:
-        assembly = assemble(Selection(suite, allow_code=allow_code))
-        keep_private(assembly)
-        plan = assembly.plan
+        setup = build_run_setup(Selection(suite, allow_code=allow_code))
+        enforce_data_policy(setup)
+        plan = setup.plan
         for task in plan.tasks:
-            count, said = unscorable(task)
+            count, said = find_unscorable_samples(task)
             if count:
                 raise InputError(f"{said}; mend the rows, the template of the target, or the scorer")
         click.echo(
@@ -144,5 +149,5 @@ def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
             f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"
             + (f", {len(plan.searches)} searches" if plan.searches else "")
         )
-        for model_id, said in missing(assembly).items():
+        for model_id, said in find_missing_requirements(setup).items():
             click.echo(f"  {model_id} cannot be called yet: {said}")

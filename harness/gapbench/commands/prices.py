@@ -34,9 +34,9 @@ def prices_command() -> None:
 def show_command(model: str, day: datetime | None, *, as_json: bool) -> None:
     """Every price known of MODEL: by provider, of the book and genai-prices, and who hosts its weights."""
     from gapbench.errors import InputError
-    from gapbench.pricing.listing import listing
+    from gapbench.pricing.listing import list_prices
 
-    rows = listing(model, _day(day))
+    rows = list_prices(model, _day(day))
     if not rows:
         raise InputError(
             f"no price is known of {model!r}; `bench list models` names the book's, or give the model a cost in the suite"
@@ -61,9 +61,9 @@ def show_command(model: str, day: datetime | None, *, as_json: bool) -> None:
 @json_option
 def check_command(against: Path | None, day: datetime | None, *, as_json: bool) -> None:
     """List the book's prices on which genai-prices, or a file, differ by over 1 %."""
-    from gapbench.pricing.cross_check import disagreements
+    from gapbench.pricing.cross_check import find_disagreements
 
-    found, compared = disagreements(_day(day).date(), against)
+    found, compared = find_disagreements(_day(day).date(), against)
     if as_json:
         click.echo(json.dumps({"compared": compared, "rows": [row.to_json() for row in found]}))
         return

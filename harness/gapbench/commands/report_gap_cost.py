@@ -50,7 +50,7 @@ def report_command(
     """Summary, gap and cost of RUNS (folders or run ids; the newest run when none is given)."""
     from rich.console import Console
 
-    folders = run_folders(runs)
+    folders = resolve_run_folders(runs)
     console = Console()
     if errors:
         _print_errors(folders, console)
@@ -62,12 +62,12 @@ def report_command(
     if md is not None:
         from gapbench.report import markdown
 
-        _write(md, markdown.report(folders))
+        _write(md, markdown.markdown_report(folders))
         wrote = True
     if csv is not None or parquet is not None:
         from gapbench.report import export
 
-        for path, write in ((csv, export.csv), (parquet, export.parquet)):
+        for path, write in ((csv, export.write_csv), (parquet, export.write_parquet)):
             if path is not None:
                 write(folders, path)
                 click.echo(str(path))
@@ -75,14 +75,16 @@ def report_command(
     if plots is not None:
         from gapbench.report import plots as drawn
 
-        for path in drawn.save(folders, plots, ("svg", "png")):
+        for path in drawn.save_plots(folders, plots, ("svg", "png")):
             click.echo(str(path))
         wrote = True
     if as_json:
-        from gapbench.analysis.quality.pass_at_k import passes
+        from gapbench.analysis.quality.pass_at_k import summarize_pass_at_k
         from gapbench.analysis.quality.summary import summarize
 
-        click.echo(json.dumps(summarize(folders).to_json() | {"passes": passes(folders).to_json()}))
+        click.echo(
+            json.dumps(summarize(folders).to_json() | {"passes": summarize_pass_at_k(folders).to_json()})
+        )
     elif not wrote:
         print_tables(folders, console)
 
@@ -101,7 +103,7 @@ def gap_command(runs: tuple[Path, ...], margin: float | None, *, all_pairs: bool
     """Open-versus-closed table of RUNS: paired intervals, a verdict, and the fairness line."""
     from gapbench.analysis.quality.gap import gap
 
-    table = gap(run_folders(runs), margin_points=margin, all_pairs=all_pairs)
+    table = gap(resolve_run_folders(runs), margin_points=margin, all_pairs=all_pairs)
     if as_json:
         click.echo(json.dumps(table.to_json()))
         return
@@ -134,10 +136,10 @@ def cost_command(runs: tuple[Path, ...], questions: tuple[str, ...], *, as_json:
 
     from gapbench.analysis.cost.cost import cost
     from gapbench.analysis.cost.what_if import what_if
-    from gapbench.analysis.frames import read
+    from gapbench.analysis.frames import load_runs
     from gapbench.store.json_records import records
 
-    read_runs = read(run_folders(runs))
+    read_runs = load_runs(resolve_run_folders(runs))
     table = cost(read_runs)
     asked = [what_if(read_runs, question) for question in questions]
     if as_json:
@@ -161,7 +163,7 @@ def cost_command(runs: tuple[Path, ...], questions: tuple[str, ...], *, as_json:
         )
 
 
-def run_folders(runs: Sequence[Path]) -> list[Path]:
+def resolve_run_folders(runs: Sequence[Path]) -> list[Path]:
     """Return the folders meant: as given, by id under results/, or the newest run.
 
     Raises:
@@ -186,14 +188,14 @@ def print_tables(folders: Sequence[Path], console: Console) -> None:
 
     from gapbench.analysis.cost.attempt_costs import bill
     from gapbench.analysis.cost.cost import cost
-    from gapbench.analysis.frames import read
+    from gapbench.analysis.frames import load_runs
     from gapbench.analysis.quality.gap import gap
-    from gapbench.analysis.quality.pass_at_k import passes
+    from gapbench.analysis.quality.pass_at_k import summarize_pass_at_k
     from gapbench.analysis.quality.summary import summarize
     from gapbench.report import lm_eval_metrics, terminal
-    from gapbench.report.pass_at_k import passes_table
+    from gapbench.report.pass_at_k import pass_at_k_table
 
-    runs = read(folders)
+    runs = load_runs(folders)
     billed = bill(runs)
     costs = cost(runs, billed)
     # Sorting and drawing let go of the interpreter: over a million rows the gap costs no time of its own.
@@ -201,10 +203,10 @@ def print_tables(folders: Sequence[Path], console: Console) -> None:
         gaps = beside.submit(gap, runs, billed=billed)
         summary = summarize(runs, costs)
         console.print(terminal.summary_table(summary))
-        console.print(passes_table(passes(runs)))
+        console.print(pass_at_k_table(summarize_pass_at_k(runs)))
         console.print(terminal.gap_table(gaps.result(), summary.warnings))
     console.print(terminal.cost_table(costs, [*summary.warnings, *gaps.result().warnings]))
-    own = lm_eval_metrics.table(runs.manifests)
+    own = lm_eval_metrics.lm_eval_metrics_table(runs.manifests)
     if own is not None:
         console.print(own)
 
@@ -213,7 +215,7 @@ def write_page(folders: Sequence[Path], path: Path) -> Path:
     """Write the HTML page and return where it is."""
     from gapbench.report import html
 
-    _write(path, html.report(folders))
+    _write(path, html.html_report(folders))
     return path
 
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gapbench.execution.setup import Assembly, Selection
+    from gapbench.execution.setup import RunSetup, Selection
 
 
-def changes_of(assembly: Assembly, resumed: dict[str, Any] | None, *, accept: bool, ask: bool) -> list[str]:
+def confirm_changes(setup: RunSetup, resumed: dict[str, Any] | None, *, accept: bool, ask: bool) -> list[str]:
     """Return what changed since a run began, once it is accepted; [] for nothing."""
-    from gapbench.commands.confirm import confirmed
+    from gapbench.commands.confirm import confirm
     from gapbench.errors import ResultsError
-    from gapbench.execution.recording.run_manifest import changed
+    from gapbench.execution.recording.run_manifest import describe_changes
 
-    differences = [] if resumed is None else changed(resumed, assembly.plan)
+    differences = [] if resumed is None else describe_changes(resumed, setup.plan)
     if not differences or resumed is None or accept:
         return differences
     said = f"{', '.join(differences)} changed since it began"
-    if ask and confirmed(
+    if ask and confirm(
         f"{resumed['run_id']}: {said}. Begin a new run with the rows that still hold?", "add --accept-changes"
     ):
         return differences
@@ -31,25 +31,25 @@ def changes_of(assembly: Assembly, resumed: dict[str, Any] | None, *, accept: bo
     )
 
 
-def begin_changed(
-    assembly: Assembly, selection: Selection, old: Path, folder: Path, console: Console
+def start_changed_run(
+    setup: RunSetup, selection: Selection, old: Path, folder: Path, console: Console
 ) -> None:
     """Begin a new run with what still holds of an old one."""
-    from gapbench.execution.carry_over import carry
-    from gapbench.execution.recording.run_manifest import changed_tasks, opening
+    from gapbench.execution.carry_over import carry_over_rows
+    from gapbench.execution.recording.run_manifest import changed_tasks, initial_manifest
     from gapbench.store import RunWriter, read_manifest
 
-    simulated = {model_id: runner.simulated for model_id, runner in assembly.runners.items()}
+    simulated = {model_id: runner.simulated for model_id, runner in setup.runners.items()}
     with RunWriter(folder) as writer:
-        manifest = opening(assembly.plan, folder.name, selection.as_json(), simulated)
+        manifest = initial_manifest(setup.plan, folder.name, selection.as_json(), simulated)
         writer.write_manifest(manifest)
-        kept = carry(old, assembly.plan, writer, manifest)
+        kept = carry_over_rows(old, setup.plan, writer, manifest)
         writer.write_manifest(manifest)
     console.print(
-        f"{kept} of {assembly.plan.requests_total} requests still hold; new run {folder.name}",
+        f"{kept} of {setup.plan.requests_total} requests still hold; new run {folder.name}",
         highlight=False,
     )
-    tasks = changed_tasks(read_manifest(old), assembly.plan) if kept else []
+    tasks = changed_tasks(read_manifest(old), setup.plan) if kept else []
     if tasks:
         console.print(
             f"{', '.join(tasks)} changed: rows that still hold keep their score; score them anew with\n  bench score {folder}",

@@ -26,9 +26,9 @@ from gapbench.commands.storage_paths import ResultsPath, RunPath
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gapbench.execution.recording.observer import Watcher
-    from gapbench.execution.run import Settings
-    from gapbench.execution.setup import Assembly
+    from gapbench.execution.recording.observer import RunObserver
+    from gapbench.execution.run import RunSettings
+    from gapbench.execution.setup import RunSetup
     from gapbench.store import RunWriter
 
 LARGE_RUN = 50_000
@@ -100,18 +100,20 @@ def run_command(
     """
     from rich.console import Console
 
-    from gapbench.commands.confirm import ask, refuse_unpriced, refuse_unscorable
-    from gapbench.commands.resume import begun, made_anew
-    from gapbench.commands.resume_changed import begin_changed, changes_of
-    from gapbench.commands.storage_paths import check_writable
+    from gapbench.commands.confirm import confirm_run, refuse_unpriced, refuse_unscorable
+    from gapbench.commands.resume import find_resumable_run, rebuild_manifest
+    from gapbench.commands.resume_changed import confirm_changes, start_changed_run
+    from gapbench.commands.storage_paths import check_results_writable
     from gapbench.errors import InputError
-    from gapbench.execution.setup import Selection, assemble, keep_private
+    from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
     from gapbench.store.provenance import new_run_id
 
     given = None if suite is None else Selection(suite, models, tasks, limit, allow_code)
     before = None
     if resume is not None:
-        before = begun(out, resume, given, allow_code=allow_code, picks=bool(models or tasks or limit))
+        before = find_resumable_run(
+            out, resume, given, allow_code=allow_code, has_filters=bool(models or tasks or limit)
+        )
         selection = before.selection
         # It goes on where it lies.
         out = before.folder.parent
@@ -119,35 +121,35 @@ def run_command(
         raise InputError("no suite; give a file, a built-in name (`bench list suites`), or --resume RUN_ID")
     else:
         selection = given
-    assembly = assemble(selection)
-    keep_private(assembly)
+    setup = build_run_setup(selection)
+    enforce_data_policy(setup)
     console = Console(stderr=quiet)
     if dry_run:
-        from gapbench.commands.plan_validate import show
+        from gapbench.commands.plan_validate import print_plan
 
-        show(assembly, console)
+        print_plan(setup, console)
         return 0
-    _check(assembly)
-    refuse_unpriced(assembly, max_usd)
+    _check_runners(setup)
+    refuse_unpriced(setup, max_usd)
     if before is None:
-        refuse_unscorable(assembly, console)
-    changes = changes_of(assembly, before.manifest if before else None, accept=accept_changes, ask=not yes)
-    check_writable(out)
+        refuse_unscorable(setup, console)
+    changes = confirm_changes(setup, before.manifest if before else None, accept=accept_changes, ask=not yes)
+    check_results_writable(out)
     if not quiet or not yes:
-        ask(assembly, console, ask=not yes, max_usd=max_usd)
+        confirm_run(setup, console, ask=not yes, max_usd=max_usd)
     if before is None or changes:
-        folder = out / new_run_id(assembly.suite.name, datetime.now(UTC))
+        folder = out / new_run_id(setup.suite.name, datetime.now(UTC))
     else:
         folder = before.folder
     if before is not None and changes:
-        begin_changed(assembly, selection, before.folder, folder, console)
+        start_changed_run(setup, selection, before.folder, folder, console)
     elif before is not None and before.manifest is None:
-        made_anew(assembly, selection, folder)
-    manifest = conducted(
-        assembly,
+        rebuild_manifest(setup, selection, folder)
+    manifest = execute_run(
+        setup,
         folder,
         console,
-        goes_on=before is not None,
+        is_resumed=before is not None,
         selection=selection.as_json(),
         max_usd=max_usd,
         calibrate=calibrate,
@@ -156,28 +158,28 @@ def run_command(
         metrics_port=metrics_port,
     )
     # A long run's plan is as large as its report: it goes before that comes. The loop's leavings hold it in cycles.
-    del assembly
+    del setup
     gc.collect()
-    return say(manifest, folder, console, quiet=quiet)
+    return print_results(manifest, folder, console, quiet=quiet)
 
 
-def _check(assembly: Assembly) -> None:
+def _check_runners(setup: RunSetup) -> None:
     from gapbench.errors import SetupError
-    from gapbench.execution.setup import missing
+    from gapbench.execution.setup import find_missing_requirements
 
-    lacks = missing(assembly)
+    lacks = find_missing_requirements(setup)
     if lacks:
         model_id, said = next(iter(lacks.items()))
         more = f" (and {len(lacks) - 1} more: `bench doctor`)" if len(lacks) > 1 else ""
-        raise SetupError(f"{assembly.suite.path}: model {model_id!r}: {said}{more}")
+        raise SetupError(f"{setup.suite.path}: model {model_id!r}: {said}{more}")
 
 
-def conducted(
-    assembly: Assembly,
+def execute_run(
+    setup: RunSetup,
     folder: Path,
     console: Console,
     *,
-    goes_on: bool,
+    is_resumed: bool,
     selection: Mapping[str, Any],
     max_usd: float | None,
     quiet: bool,
@@ -188,10 +190,10 @@ def conducted(
     """Run an assembly into a folder under the live view, and return the manifest as it was left.
 
     Args:
-        assembly: What to run.
+        setup: What to run.
         folder: The run folder.
         console: Where the live view goes.
-        goes_on: Whether the folder holds a run that is gone on with.
+        is_resumed: Whether the folder holds a run that is gone on with.
         selection: Kept in the manifest for ``--resume``.
         max_usd: Spend at which to stop. None: no limit.
         quiet: No live view.
@@ -199,78 +201,82 @@ def conducted(
         cache: Folder of kept answers. None: as the suite says.
         metrics_port: Serve Prometheus metrics there. None: none are served.
     """
-    from gapbench.commands.run_pricing import attempt_price
-    from gapbench.execution.limits.retry import Retries
+    from gapbench.commands.run_pricing import attempt_pricer
+    from gapbench.execution.limits.retry import RetryPolicy
     from gapbench.execution.monitoring.live_view import LiveView, PlainView, QuietView
-    from gapbench.execution.run import Settings
+    from gapbench.execution.run import RunSettings
     from gapbench.store import RunWriter, read_manifest
 
-    suite = assembly.suite
+    suite = setup.suite
     kept = cache or (suite.path.parent / suite.cache if suite.cache else None)
-    settings = Settings(
-        retries=Retries(suite.retries.attempts, suite.retries.max_wait_s),
-        connect_s=suite.timeouts.connect_s,
+    settings = RunSettings(
+        retries=RetryPolicy(suite.retries.attempts, suite.retries.max_wait_s),
+        connect_timeout_s=suite.timeouts.connect_s,
         first_token_s=suite.timeouts.first_token_s,
-        read_s=suite.timeouts.read_s,
+        read_timeout_s=suite.timeouts.read_s,
         total_s=suite.timeouts.total_s,
         retries_per_run=suite.retries.per_run,
         retries_per_model=suite.retries.per_model,
         retries_per_provider=suite.retries.per_provider,
         breaker=suite.breaker.value(),
-        limits={model.id: model.limits.value() for model in suite.models if model.limits},
+        limits={model.id: model.limits.to_rate_limits() for model in suite.models if model.limits},
         max_usd=None if max_usd is None else Decimal(str(max_usd)),
-        price=attempt_price(assembly),
+        price_attempt=attempt_pricer(setup),
         selection=selection,
         cache=kept,
-        calibration=_calibrated(console) if calibrate else None,
+        calibration=_calibrate(console) if calibrate else None,
     )
     view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
     with RunWriter(folder) as writer, view_type(console) as view:
         # Read now that nobody else writes it: another process may just have left it.
-        resumed = read_manifest(folder) if goes_on else None
+        resumed = read_manifest(folder) if is_resumed else None
         if metrics_port is None:
-            return _until_done(assembly, writer, settings, view, resumed)
-        from gapbench.execution.monitoring import MetricsWatcher, Serving
+            return _run_until_done(setup, writer, settings, view, resumed)
+        from gapbench.execution.monitoring import MetricsObserver, MetricsServer
 
-        watcher = MetricsWatcher(view, suite.name, folder.name)
-        with Serving(watcher.runs, metrics_port, option="--metrics-port") as serving:
-            view.tell(f"metrics at {serving.url}")
-            return _until_done(assembly, writer, settings, watcher, resumed)
+        observer = MetricsObserver(view, suite.name, folder.name)
+        with MetricsServer(observer.run_counts, metrics_port, option="--metrics-port") as serving:
+            view.notify(f"metrics at {serving.url}")
+            return _run_until_done(setup, writer, settings, observer, resumed)
 
 
-def _calibrated(console: Console) -> dict[str, Any]:
+def _calibrate(console: Console) -> dict[str, Any]:
     """Calibrate before the run and return what ``run.json`` keeps of it."""
-    from gapbench.commands.calibrate import HEAD, calibrated, line, verdict
+    from gapbench.commands.calibrate import TABLE_HEADER, describe_trusted_load, format_level, run_calibration
     from gapbench.execution.calibration import DURATION_S, LEVELS
 
-    console.print(HEAD, highlight=False, soft_wrap=True)
-    found = calibrated(
+    console.print(TABLE_HEADER, highlight=False, soft_wrap=True)
+    found = run_calibration(
         list(LEVELS),
         DURATION_S,
         None,
-        lambda level: console.print(line(level), highlight=False, soft_wrap=True),
+        lambda level: console.print(format_level(level), highlight=False, soft_wrap=True),
     )
-    console.print(verdict(found), highlight=False, soft_wrap=True)
+    console.print(describe_trusted_load(found), highlight=False, soft_wrap=True)
     return found.to_json()
 
 
-def _until_done(
-    assembly: Assembly, writer: RunWriter, settings: Settings, view: Watcher, resumed: dict[str, Any] | None
+def _run_until_done(
+    setup: RunSetup,
+    writer: RunWriter,
+    settings: RunSettings,
+    view: RunObserver,
+    resumed: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Run the event loop; the first Ctrl-C, SIGTERM or SIGHUP stops sending, the second lets go of what is in flight."""
-    from gapbench.commands.event_loop import on_loop
-    from gapbench.execution.limits.stop_signal import Halt
+    from gapbench.commands.event_loop import run_on_event_loop
+    from gapbench.execution.limits.stop_signal import StopSignal
     from gapbench.execution.run import run
 
     async def main() -> dict[str, Any]:
-        halt = Halt()
+        stop_signal = StopSignal()
         task = asyncio.current_task()
         assert task is not None
 
         def interrupt() -> None:
-            if halt.reason is None:
-                halt.now("interrupted")
-                view.tell("stopping: what is in flight is finished and kept; Ctrl-C again lets go of it")
+            if stop_signal.reason is None:
+                stop_signal.set("interrupted")
+                view.notify("stopping: what is in flight is finished and kept; Ctrl-C again lets go of it")
             else:
                 task.cancel()
 
@@ -278,10 +284,12 @@ def _until_done(
         hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
         for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])):
             asyncio.get_running_loop().add_signal_handler(number, interrupt)
-        return await run(assembly.plan, assembly.runners, writer, settings, view, halt, resumed=resumed)
+        return await run(
+            setup.plan, setup.runners, writer, settings, view, stop_signal, resumed_manifest=resumed
+        )
 
     try:
-        manifest: dict[str, Any] = on_loop(main())
+        manifest: dict[str, Any] = run_on_event_loop(main())
     except asyncio.CancelledError:
         from gapbench.store import read_manifest
 
@@ -290,27 +298,29 @@ def _until_done(
         return manifest
 
 
-def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
+def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
     """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
     from gapbench import formatting
     from gapbench.commands.report_gap_cost import print_tables
-    from gapbench.commands.storage_paths import sent, shown
-    from gapbench.store import attempts_of, left_waiting, numbered
+    from gapbench.commands.storage_paths import display_path, upload_run
+    from gapbench.store import numbered_files, read_attempt_values, read_pending_answers
 
     incomplete = manifest["state"] != "complete"
     page = folder / "report.html"
     is_large = sum(cell["planned"] for cell in manifest["cells"]) > LARGE_RUN
     # The page comes first: a terminal that has vanished ends the printing.
     if is_large:
-        _apart(folder, page, quiet=quiet)
+        _print_in_subprocess(folder, page, quiet=quiet)
     else:
-        _page(folder, page)
+        _write_page(folder, page)
     if not quiet:
         if not is_large:
             print_tables([folder], console)
         if any(task.get("scorer") == "judge" for task in manifest["tasks"]):
             console.print(
-                f"Answers wait for their judge:  bench judge {shown(folder)}", highlight=False, soft_wrap=True
+                f"Answers wait for their judge:  bench judge {display_path(folder)}",
+                highlight=False,
+                soft_wrap=True,
             )
     if quiet:
         click.echo(str(folder))
@@ -320,63 +330,63 @@ def say(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool
         )
     for failure in manifest["failures"]:
         console.print(
-            f"{failure['model_id']}: {formatting.shown(failure['message'])}",
+            f"{failure['model_id']}: {formatting.escape_invisible(failure['message'])}",
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
-    dead = _dead(folder)
+    dead = _unanswered_models(folder)
     for line in dead:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if incomplete:
-        if numbered(folder, "waiting"):
-            waits = len(left_waiting(folder, attempts_of(folder)))
+        if numbered_files(folder, "waiting"):
+            waits = len(read_pending_answers(folder, read_attempt_values(folder)))
             console.print(
                 f"{waits} answers came and wait for their score; none is asked again.", highlight=False
             )
         console.print(
             f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
             f"  bench run --resume {folder.name}"
-            + ("" if folder.parent == Path("results") else f" --out {shown(folder.parent)}")
+            + ("" if folder.parent == Path("results") else f" --out {display_path(folder.parent)}")
             + (" --allow-code" if (manifest.get("selection") or {}).get("allow_code") else ""),
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
-    sent(folder, quiet=quiet)
+    upload_run(folder, quiet=quiet)
     if manifest["state"] == "interrupted":
         return 130
     return 1 if incomplete or dead else 0
 
 
-def _apart(folder: Path, page: Path, *, quiet: bool) -> None:
+def _print_in_subprocess(folder: Path, page: Path, *, quiet: bool) -> None:
     """Show and write a large run in a process of its own: what the sending left in memory is not held beside it."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pool.submit(_shown, folder, page, quiet=quiet).result()
+        pool.submit(_write_and_print, folder, page, quiet=quiet).result()
 
 
-def _shown(folder: Path, page: Path, *, quiet: bool) -> None:
+def _write_and_print(folder: Path, page: Path, *, quiet: bool) -> None:
     from rich.console import Console
 
     from gapbench.commands.report_gap_cost import print_tables
 
-    _page(folder, page)
+    _write_page(folder, page)
     if not quiet:
         print_tables([folder], Console())
 
 
-def _page(folder: Path, page: Path) -> None:
+def _write_page(folder: Path, page: Path) -> None:
     """Write the page into the run folder; what lies there by its name is replaced, not written to."""
     from gapbench.errors import DiskError
     from gapbench.report import html
-    from gapbench.store import replacing
+    from gapbench.store import replace_atomically
 
-    content = html.report([folder])
+    content = html.html_report([folder])
     try:
-        with replacing(page) as file:
+        with replace_atomically(page) as file:
             file.write(content.encode())
     except OSError as exc:
         raise DiskError(
@@ -384,7 +394,7 @@ def _page(folder: Path, page: Path) -> None:
         ) from exc
 
 
-def _dead(folder: Path) -> Sequence[str]:
+def _unanswered_models(folder: Path) -> Sequence[str]:
     """Return a line for each model that answered nothing at all: its figures are no figures."""
     from gapbench.store import read_attempts
 

@@ -32,32 +32,32 @@ def runs_command(action: str, names: tuple[Path, ...], out: Path, *, repair: boo
 
     verify exits 1 where it finds damage that is not repaired; what an interrupted run leaves is no damage.
     """
-    from gapbench.commands.storage_paths import all_runs, manifests, shown
+    from gapbench.commands.storage_paths import display_path, fetch_all_runs, open_manifests
     from gapbench.errors import InputError, ResultsError
 
     if action == "list":
         if names or repair:
             raise InputError("bench runs list takes neither a run nor --repair")
-        with manifests(out) as folder:
-            _list(list(_states(folder, out)), as_json=as_json)
+        with open_manifests(out) as folder:
+            _print_runs(list(_run_states(folder, out)), as_json=as_json)
         return 0
-    folders = [_folder(out, name) for name in names] or all_runs(out)
+    folders = [_find_run_folder(out, name) for name in names] or fetch_all_runs(out)
     if not folders:
         raise ResultsError(
-            f"there is no run in {shown(out)}; `bench run quickstart` makes one, or name a run folder"
+            f"there is no run in {display_path(out)}; `bench run quickstart` makes one, or name a run folder"
         )
-    mirrored = next((folder for folder in folders if repair and shown(folder) != str(folder)), None)
+    mirrored = next((folder for folder in folders if repair and display_path(folder) != str(folder)), None)
     if mirrored:
         raise InputError(
             f"--repair mends a run of this disk alone: copy {mirrored} to a folder of its own and name that"
         )
     from gapbench.store import verify as verifying
 
-    found = {folder: (verifying.repair if repair else verifying.verify)(folder) for folder in folders}
+    found = {folder: (verifying.repair_run if repair else verifying.verify_run)(folder) for folder in folders}
     if as_json:
         rows = [
             {
-                "run": shown(folder),
+                "run": display_path(folder),
                 "repaired": repair,
                 "findings": [dataclasses.asdict(row) for row in findings],
             }
@@ -66,7 +66,7 @@ def runs_command(action: str, names: tuple[Path, ...], out: Path, *, repair: boo
         click.echo(json.dumps(rows))
     else:
         for folder, findings in found.items():
-            click.echo(f"{shown(folder)}: {'whole' if not findings else f'{len(findings)} findings'}")
+            click.echo(f"{display_path(folder)}: {'whole' if not findings else f'{len(findings)} findings'}")
             for row in findings:
                 done = "done" if repair else "with --repair"
                 click.echo(f"  {row.kind}: {row.file}: {row.said}; {done}: {row.repair}")
@@ -74,26 +74,26 @@ def runs_command(action: str, names: tuple[Path, ...], out: Path, *, repair: boo
     return 1 if damaged and not repair else 0
 
 
-def _folder(results: Path, name: Path) -> Path:
-    from gapbench.commands.storage_paths import run_in
+def _find_run_folder(results: Path, name: Path) -> Path:
+    from gapbench.commands.storage_paths import find_run_folder
     from gapbench.store import find_run
 
-    return find_run(run_in(results, name) or name, results)
+    return find_run(find_run_folder(results, name) or name, results)
 
 
-def _states(known: Path, results: Path) -> Iterator[dict[str, Any]]:
+def _run_states(known: Path, results: Path) -> Iterator[dict[str, Any]]:
     """Yield how each run stands.
 
     Args:
         known: A folder with the manifests.
         results: Where the runs lie.
     """
-    from gapbench.commands.storage_paths import shown
+    from gapbench.commands.storage_paths import display_path
     from gapbench.errors import ResultsError
     from gapbench.store import read_manifest, runs_in
 
     for folder in runs_in(known):
-        run = shown(results / folder.name)
+        run = display_path(results / folder.name)
         try:
             manifest = read_manifest(folder)
         except ResultsError as exc:
@@ -110,7 +110,7 @@ def _states(known: Path, results: Path) -> Iterator[dict[str, Any]]:
         }
 
 
-def _list(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print_runs(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows))
         return

@@ -50,79 +50,82 @@ def score_command(
 
     The rows of the run stay as they are: the new scores are a table of their own that `bench gap` and the others read over them.
     """
-    from gapbench.commands.report_gap_cost import run_folders
-    from gapbench.commands.storage_paths import sent, shown
+    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.storage_paths import display_path, upload_run
     from gapbench.errors import ResultsError
-    from gapbench.execution.rescoring import changes, rescored, stored_answers
-    from gapbench.store.score_overlay import tables, write_scores
+    from gapbench.execution.rescoring import read_stored_answers, rescore, score_changes
+    from gapbench.store.score_overlay import score_tables, write_scores
 
-    folder = run_folders([run])[0]
+    folder = resolve_run_folders([run])[0]
     if undo:
-        if shown(folder) != str(folder):
+        if display_path(folder) != str(folder):
             raise ResultsError(
-                f"--undo works on this disk alone; what lies at {shown(folder)} is removed there"
+                f"--undo works on this disk alone; what lies at {display_path(folder)} is removed there"
             )
-        written = tables(folder)
+        written = score_tables(folder)
         if not written:
             raise ResultsError(f"{folder} has no later scores; it reads as it was run")
         written[-1].unlink()
         click.echo(f"{written[-1]} removed")
         return
-    answers = stored_answers(folder, tasks)
+    answers = read_stored_answers(folder, tasks)
     if answers.empty:
         raise ResultsError(
             f"{folder} holds no complete answer{' of ' + ', '.join(tasks) if tasks else ''} to score"
         )
-    samples, scorers = _suite(folder, allow_code=allow_code)
+    samples, scorers = _load_suite_scorers(folder, allow_code=allow_code)
     names = list(dict.fromkeys(answers["task"].astype(str)))
-    chosen = _chosen(names, scorers, scorer, options)
-    rows = rescored(answers, chosen, samples)
-    changed = list(changes(answers, rows))
+    chosen = _choose_scorers(names, scorers, scorer, options)
+    rows = rescore(answers, chosen, samples)
+    changed = list(score_changes(answers, rows))
     if as_json:
         keys = ("model", "task", "answers", "score_before", "score_after", "outcomes_changed")
         click.echo(
             json.dumps(
-                {"schema": 1, "rows": [dict(zip(keys, map(_plain, row), strict=True)) for row in changed]}
+                {
+                    "schema": 1,
+                    "rows": [dict(zip(keys, map(_none_if_nan, row), strict=True)) for row in changed],
+                }
             )
         )
     else:
         for model, task, count, before, after, flipped in changed:
             click.echo(
-                f"{model}  {task}: {count} answers, {_mean(before)} to {_mean(after)}, {flipped} outcomes changed"
+                f"{model}  {task}: {count} answers, {_format_mean(before)} to {_format_mean(after)}, {flipped} outcomes changed"
             )
     if not dry_run:
         written_to = write_scores(folder, rows)
         if not as_json:
             click.echo(str(written_to or "nothing new: these scores are read over the run already"))
-        sent(folder, quiet=as_json)
+        upload_run(folder, quiet=as_json)
 
 
-def _suite(
+def _load_suite_scorers(
     folder: Path, *, allow_code: bool
 ) -> tuple[Mapping[tuple[str, str], Sample], Mapping[str, tuple[str, Scorer]]]:
     """Return the suite's samples and scorers as they are now; nothing where the suite is gone."""
     from gapbench import scoring
     from gapbench.errors import InputError
-    from gapbench.execution.setup import Selection, assemble
+    from gapbench.execution.setup import Selection, build_run_setup
     from gapbench.store import read_manifest
 
     manifest = read_manifest(folder)
     try:
         selection = Selection.from_json(manifest.get("selection"), allow_code=allow_code)
-        plan = assemble(selection).plan
+        plan = build_run_setup(selection).plan
     except InputError as exc:
         click.echo(f"the suite cannot be read as it is now, so the stored targets are used: {exc}", err=True)
         return {}, {}
     samples = {(task.name, sample.sample_id): sample for task in plan.tasks for sample in task.samples}
     scorers = {
-        task.name: (task.scorer_name, scoring.make(task.scorer_name, task.scorer_options))
+        task.name: (task.scorer_name, scoring.make_scorer(task.scorer_name, task.scorer_options))
         for task in plan.tasks
-        if task.scorer_name and task.grader is None
+        if task.scorer_name and task.external_scorer is None
     }
     return samples, scorers
 
 
-def _chosen(
+def _choose_scorers(
     names: list[str], scorers: Mapping[str, tuple[str, Scorer]], scorer: str | None, options: tuple[str, ...]
 ) -> Mapping[str, tuple[str, Scorer]]:
     from gapbench import scoring
@@ -135,11 +138,11 @@ def _chosen(
         if missing:
             raise InputError(f"the suite gives no scorer for {', '.join(missing)}; name one with --scorer")
         return {name: scorers[name] for name in names}
-    made = scoring.make(scorer, dict(map(_option, options)))
+    made = scoring.make_scorer(scorer, dict(map(_parse_option, options)))
     return dict.fromkeys(names, (scorer, made))
 
 
-def _option(given: str) -> tuple[str, Any]:
+def _parse_option(given: str) -> tuple[str, Any]:
     import yaml
 
     from gapbench.errors import InputError
@@ -153,9 +156,9 @@ def _option(given: str) -> tuple[str, Any]:
         raise InputError(f"--option {key}: {value!r} is no YAML value; put text in quotes") from exc
 
 
-def _mean(value: float) -> str:
+def _format_mean(value: float) -> str:
     return "–" if value != value else f"{value * 100:.1f} %"  # noqa: PLR0124 - NaN is not itself
 
 
-def _plain(value: Any) -> Any:
+def _none_if_nan(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value  # noqa: PLR0124 - NaN is not itself

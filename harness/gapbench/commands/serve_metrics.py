@@ -30,11 +30,11 @@ def serve_metrics_command(results: str, port: int, host: str) -> None:
     The metrics are those of `bench run --metrics-port`, so one port shows a night on which several runs share a machine.
     They hold no prompt, no answer and no key.
     """
-    from gapbench.commands.storage_paths import mirrored
+    from gapbench.commands.storage_paths import mirror_folder
     from gapbench.errors import InputError, ResultsError
-    from gapbench.execution.monitoring import Results, Serving
+    from gapbench.execution.monitoring import MetricsServer, ResultsFollower
 
-    mirror = mirrored(results)
+    mirror = mirror_folder(results)
     if mirror:
         raise InputError(
             f"{results}: a run lies there only once it has ended, so it cannot be followed there; "
@@ -48,8 +48,8 @@ def serve_metrics_command(results: str, port: int, host: str) -> None:
     # A shell that starts it in the background has it ignore Ctrl-C, and whoever stops a service says SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    followed = Results(folder)
-    with Serving(followed.runs, port, host) as serving:
+    followed = ResultsFollower(folder)
+    with MetricsServer(followed.run_counts, port, host) as serving:
         # Read once before the first scrape, which has a deadline.
-        click.echo(f"{len(followed.runs())} runs of {results} at {serving.url}; Ctrl-C ends it")
+        click.echo(f"{len(followed.run_counts())} runs of {results} at {serving.url}; Ctrl-C ends it")
         threading.Event().wait()

@@ -19,7 +19,7 @@ class ResultsPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the folder. Raises ``InputError`` for an address that cannot hold results."""
-        return mirrored(value) or super().convert(value, param, ctx)
+        return mirror_folder(value) or super().convert(value, param, ctx)
 
 
 class RunPath(ResultsPath):
@@ -28,14 +28,14 @@ class RunPath(ResultsPath):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the folder. Raises ``ResultsError`` where there is no such run."""
         folder = super().convert(value, param, ctx)
-        if mirrored(value):
-            from gapbench.store.object_store import fetch
+        if mirror_folder(value):
+            from gapbench.store.object_store import pull_run
 
-            fetch(folder)
+            pull_run(folder)
         return folder
 
 
-def mirrored(value: Any) -> Path | None:
+def mirror_folder(value: Any) -> Path | None:
     """Return the folder that stands for an address. None: it is none. Raises ``InputError`` for one that cannot be."""
     if ":" not in str(value):  # what Arrow takes to import is saved where it can be
         return None
@@ -44,12 +44,12 @@ def mirrored(value: Any) -> Path | None:
     return mirror_of(str(value))
 
 
-def shown(folder: Path) -> str:
+def display_path(folder: Path) -> str:
     """Return how a results folder or a run is named to the user: by its address where it has one."""
     return _address(folder) or str(folder)
 
 
-def run_in(results: Path, given: Path, *, or_here: bool = False) -> Path | None:
+def find_run_folder(results: Path, given: Path, *, or_here: bool = False) -> Path | None:
     """Return a run given by its folder or by its id in a results folder; None: there is none.
 
     Args:
@@ -58,58 +58,58 @@ def run_in(results: Path, given: Path, *, or_here: bool = False) -> Path | None:
         or_here: Whether one that was never sent to its address will do.
     """
     from gapbench.store import is_run
-    from gapbench.store.object_store import fetch
+    from gapbench.store.object_store import pull_run
 
     folder = given if is_run(given) else results / given
     if folder != given and _address(folder):
-        fetch(folder, or_here=or_here)
+        pull_run(folder, allow_local_only=or_here)
     return folder if is_run(folder) else None
 
 
 @contextmanager
-def manifests(results: Path) -> Iterator[Path]:
+def open_manifests(results: Path) -> Iterator[Path]:
     """Give a folder with the ``run.json`` of every run: the results folder itself, or a copy of what its address has."""
     if not _address(results):
         yield results
         return
     from tempfile import TemporaryDirectory
 
-    from gapbench.store.object_store import fetch_manifests
+    from gapbench.store.object_store import pull_manifests
 
     with TemporaryDirectory() as folder:
-        fetch_manifests(results, Path(folder))
+        pull_manifests(results, Path(folder))
         yield Path(folder)
 
 
-def all_runs(results: Path) -> list[Path]:
+def fetch_all_runs(results: Path) -> list[Path]:
     """Return every run of a results folder; those at an address are fetched."""
     from gapbench.store import runs_in
-    from gapbench.store.object_store import fetch
+    from gapbench.store.object_store import pull_run
 
-    with manifests(results) as known:
+    with open_manifests(results) as known:
         runs = [results / run.name for run in runs_in(known)]
     for run in runs:
         if known != results:
-            fetch(run)
+            pull_run(run)
     return runs
 
 
-def check_writable(results: Path) -> None:
+def check_results_writable(results: Path) -> None:
     """Find out before the first request whether results can be kept there. Raises ``ResultsError``."""
     from gapbench import store
     from gapbench.store import object_store
 
-    store.check_writable(results)
+    store.check_folder_writable(results)
     if _address(results):
-        object_store.check_writable(results)
+        object_store.check_store_writable(results)
 
 
-def sent(run: Path, *, quiet: bool = True) -> None:
+def upload_run(run: Path, *, quiet: bool = True) -> None:
     """Send what was written into a mirrored run to its address, and say so; on standard error where others print there."""
     if _address(run):
-        from gapbench.store.object_store import send
+        from gapbench.store.object_store import push_run
 
-        click.echo(f"Sent to  {send(run)}", err=quiet)
+        click.echo(f"Sent to  {push_run(run)}", err=quiet)
 
 
 def _address(folder: Path) -> str | None:

@@ -76,27 +76,27 @@ def tco_command(
     SUITE is a file with a tco: block. Without it and without --run, capacity is a published figure and the rest is
     list prices and assumptions, each of which is named.
     """
-    from gapbench.analysis.economics.quantity import tokens
+    from gapbench.analysis.economics.quantity import parse_token_count
     from gapbench.analysis.economics.tco import tco
     from gapbench.suite.tco_fields import TcoDocument
     from gapbench.values.slo import Slo
 
-    block = TcoDocument() if suite is None else read_block(suite)
+    block = TcoDocument() if suite is None else read_tco_block(suite)
     slo = None
     if (ttft_s, inter_chunk_s, response_s) != (None, None, None):
         slo = Slo(ttft_s=ttft_s, inter_chunk_s=inter_chunk_s, response_s=response_s, attainment=attainment)
     folder = Path() if suite is None else suite.parent
-    asked = asked_scenario(block, folder, runs, slo, model_id, task, settings)
+    asked = scenario_from_options(block, folder, runs, slo, model_id, task, settings)
     answer = tco(
         asked,
-        tokens(volume or block.volume) / 1e6,
-        v_max_mtok=tokens(v_max or block.v_max) / 1e6,
+        parse_token_count(volume or block.volume) / 1e6,
+        v_max_mtok=parse_token_count(v_max or block.v_max) / 1e6,
         draws=draws,
     )
     if plots is not None:
         from gapbench.report import cost_plots
 
-        for path in cost_plots.save(answer, plots):
+        for path in cost_plots.save_cost_plots(answer, plots):
             click.echo(str(path), err=as_json)
     if as_json:
         click.echo(json.dumps(answer.to_json()))
@@ -108,22 +108,22 @@ def tco_command(
     Console().print(cost_tables.tco_table(answer))
 
 
-def read_block(suite: Path) -> TcoDocument:
+def read_tco_block(suite: Path) -> TcoDocument:
     """Return the ``tco:`` block of a file, whether or not a whole suite stands around it.
 
     Raises:
         DocumentError: The file is missing, wrong, or has no such block.
     """
-    from gapbench.suite.documents import check, read_document
+    from gapbench.suite.documents import read_document, validate_document
     from gapbench.suite.tco_fields import TcoDocument
 
     document = read_document(suite)
     if not isinstance(document.value.get("tco"), dict):
         raise document.error((), "there is no tco: block; docs/economics.md shows one")
-    return check(document, TcoDocument, document.value["tco"], ("tco",))
+    return validate_document(document, TcoDocument, document.value["tco"], ("tco",))
 
 
-def asked_scenario(
+def scenario_from_options(
     block: TcoDocument,
     folder: Path,
     runs: tuple[Path, ...] = (),
@@ -139,10 +139,10 @@ def asked_scenario(
     """
     from gapbench.analysis.economics.quantity import Quantity, parse_setting
     from gapbench.analysis.economics.scenario import UNITS
-    from gapbench.analysis.economics.scenario_inputs import scenario
+    from gapbench.analysis.economics.scenario_inputs import build_scenario
 
-    given: dict[str, Any] = {} if not runs else _measured(runs, slo, model_id, task)
-    found = scenario(block, at=datetime.now(UTC).date(), closed=closed, folder=folder, **given)
+    given: dict[str, Any] = {} if not runs else _measured_inputs(runs, slo, model_id, task)
+    found = build_scenario(block, at=datetime.now(UTC).date(), closed=closed, folder=folder, **given)
     changed = {}
     for setting in settings:
         name, value, low, high = parse_setting(setting)
@@ -150,7 +150,7 @@ def asked_scenario(
     return found.with_inputs(**changed)
 
 
-def _measured(
+def _measured_inputs(
     runs: tuple[Path, ...], slo: Slo | None, model_id: str | None, task: str | None
 ) -> dict[str, Any]:
     from gapbench.analysis.cost.cost import cost
@@ -160,11 +160,11 @@ def _measured(
         measured_throughput,
         slo_of,
     )
-    from gapbench.analysis.frames import read
-    from gapbench.commands.report_gap_cost import run_folders
+    from gapbench.analysis.frames import load_runs
+    from gapbench.commands.report_gap_cost import resolve_run_folders
     from gapbench.errors import InputError
 
-    read_runs = read(run_folders(runs))
+    read_runs = load_runs(resolve_run_folders(runs))
     limits = slo or slo_of(read_runs)
     if limits is None:
         raise InputError(

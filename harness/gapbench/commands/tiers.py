@@ -42,11 +42,11 @@ def tiers_command(
     as_json: bool,
 ) -> None:
     """Routers and cascades over the tasks of RUNS that both models answered: quality, cost, calls saved."""
-    from gapbench.analysis.economics.tiers import tiers
-    from gapbench.commands.report_gap_cost import run_folders
+    from gapbench.analysis.economics.tiers import evaluate_tiers
+    from gapbench.commands.report_gap_cost import resolve_run_folders
 
-    found = tiers(
-        run_folders(runs),
+    found = evaluate_tiers(
+        resolve_run_folders(runs),
         open_model=open_model,
         closed_model=closed_model,
         verifier_usd=verifier_usd,
@@ -55,7 +55,9 @@ def tiers_command(
     if plots is not None:
         from gapbench.report import cost_plots
 
-        for path in cost_plots.write({"quality_cost": lambda: cost_plots.quality_cost(found)}, plots):
+        for path in cost_plots.write_plots(
+            {"quality_cost": lambda: cost_plots.plot_quality_cost(found)}, plots
+        ):
             click.echo(str(path), err=as_json)
     if as_json:
         click.echo(json.dumps(found.to_json()))

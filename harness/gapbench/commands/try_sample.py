@@ -13,7 +13,7 @@ import click
 from gapbench.commands.options import allow_code_option, json_option
 
 if TYPE_CHECKING:
-    from gapbench.execution.single_sample import Trial
+    from gapbench.execution.single_sample import TrialResult
     from gapbench.values import Image, Message, Sample, Score
 
 LONGEST_SHOWN_CHARS = 4000
@@ -52,12 +52,18 @@ def try_command(
     With --model one call is made, and paid for where the model costs money; nothing is stored.
     """
     from gapbench.errors import InputError
-    from gapbench.execution.single_sample import ask, find_model, find_sample, find_subject, judge
+    from gapbench.execution.single_sample import (
+        find_trial_model,
+        find_trial_sample,
+        find_trial_task,
+        run_trial,
+        score_sample,
+    )
 
     if model is not None and answer is not None:
         raise InputError("--model asks and --answer scores what you type; give one of them")
-    found = find_subject(subject, task, allow_code=allow_code)
-    sample = find_sample(found.task, sample_id)
+    found = find_trial_task(subject, task, allow_code=allow_code)
+    sample = find_trial_sample(found.task, sample_id)
     told: dict[str, Any] = {
         "task": found.task.name,
         "sample": sample.sample_id,
@@ -69,16 +75,16 @@ def try_command(
     failed = False
     if answer is not None:
         reply = sys.stdin.read() if answer == "-" else answer
-        outcome, value, score = judge(found.task, sample, reply)
-        told |= {"reply": reply, **_verdict(outcome, value, score)}
+        outcome, value, score = score_sample(found.task, sample, reply)
+        told |= {"reply": reply, **_describe_outcome(outcome, value, score)}
     elif model is not None:
-        trial = asyncio.run(ask(found, sample, find_model(found, model)))
+        trial = asyncio.run(run_trial(found, sample, find_trial_model(found, model)))
         told |= _reply(trial, model)
         failed = trial.response.failure is not None
     if as_json:
         click.echo(json.dumps(told, default=str))
     else:
-        _show(told, sample, full=full)
+        _print_trial(told, sample, full=full)
     return 1 if failed else 0
 
 
@@ -108,7 +114,7 @@ def _image(image: Image) -> dict[str, Any]:
     }
 
 
-def _verdict(
+def _describe_outcome(
     outcome: str, value: float | None, score: Score | None, unasked: str = "the task has no scorer"
 ) -> dict[str, Any]:
     return {
@@ -120,7 +126,7 @@ def _verdict(
     }
 
 
-def _reply(trial: Trial, model: str) -> dict[str, Any]:
+def _reply(trial: TrialResult, model: str) -> dict[str, Any]:
     response, timing = trial.response, trial.response.timing
     unasked = "the task has no scorer"
     if response.failure is not None:
@@ -143,74 +149,75 @@ def _reply(trial: Trial, model: str) -> dict[str, Any]:
         "input_tokens": response.usage.input_tokens,
         "output_tokens": response.usage.output_tokens,
         "failure": None if response.failure is None else response.failure.message,
-        **_verdict(trial.outcome, trial.value, trial.score, unasked),
+        **_describe_outcome(trial.outcome, trial.value, trial.score, unasked),
     }
 
 
-def _show(told: dict[str, Any], sample: Sample, *, full: bool) -> None:
-    _say(
-        f"{told['task']}, sample {told['sample']}" + (f"  [{', '.join(sample.tags)}]" if sample.tags else "")
+def _print_trial(report: dict[str, Any], sample: Sample, *, full: bool) -> None:
+    _print(
+        f"{report['task']}, sample {report['sample']}"
+        + (f"  [{', '.join(sample.tags)}]" if sample.tags else "")
     )
-    for message in told["messages"]:
+    for message in report["messages"]:
         _section(message["role"])
         for image in message["images"]:
             size = "" if image["width"] is None else f"{image['width']} x {image['height']}, "
             detail = "" if image["detail"] is None else f", detail {image['detail']}"
-            _say(
+            _print(
                 f"<{image['media_type']}, {size}{image['bytes']} bytes{detail}, sha256 {image['sha256'][:12]}…>"
             )
-        _say(_cut(message["text"], full=full))
-    if told["target"] is not None:
+        _print(_shorten(message["text"], full=full))
+    if report["target"] is not None:
         _section("target")
-        _say(_cut(str(told["target"]), full=full))
-    if "reply" not in told:
-        _say("\nNo call was made: --model ID asks, --answer TEXT scores what you type.")
+        _print(_shorten(str(report["target"]), full=full))
+    if "reply" not in report:
+        _print("\nNo call was made: --model ID asks, --answer TEXT scores what you type.")
         return
-    if "model" in told:
-        _section(f"sent to {told['model']}" + (" (SIMULATED)" if told["simulated"] else ""))
-        _say(json.dumps(told["params_sent"]))
-        for change in told["params_changes"]:
-            _say(change)
-        if told["reasoning"]:
+    if "model" in report:
+        _section(f"sent to {report['model']}" + (" (SIMULATED)" if report["simulated"] else ""))
+        _print(json.dumps(report["params_sent"]))
+        for change in report["params_changes"]:
+            _print(change)
+        if report["reasoning"]:
             _section("reasoning, which the scorer does not see")
-            _say(_cut(told["reasoning"], full=full))
+            _print(_shorten(report["reasoning"], full=full))
     _section("reply")
-    _say(_cut(told["reply"], full=full))
-    if "model" in told:
-        _say(f"\n{_facts(told)}")
-        if told["failure"] is not None:
-            _say(f"failed: {told['failure']}")
+    _print(_shorten(report["reply"], full=full))
+    if "model" in report:
+        _print(f"\n{_facts(report)}")
+        if report["failure"] is not None:
+            _print(f"failed: {report['failure']}")
     _section("score")
-    scorer = told["scorer"]["name"]
-    value = "none" if told["score"] is None else f"{told['score']:g}"
-    _say(f"answer   {'none found' if told['answer'] is None else _cut(told['answer'], full=full)}")
-    _say(f"score    {value}, {told['outcome']}" + (f", by {scorer}" if scorer else ""))
-    _say(f"why      {_cut(told['why'], full=True)}")
+    scorer = report["scorer"]["name"]
+    value = "none" if report["score"] is None else f"{report['score']:g}"
+    _print(f"answer   {'none found' if report['answer'] is None else _shorten(report['answer'], full=full)}")
+    _print(f"score    {value}, {report['outcome']}" + (f", by {scorer}" if scorer else ""))
+    _print(f"why      {_shorten(report['why'], full=True)}")
 
 
-def _facts(told: dict[str, Any]) -> str:
+def _facts(report: dict[str, Any]) -> str:
     facts = [
-        f"first token after {told['ttft_s']:.3f} s" if told["ttft_s"] is not None else "",
-        f"done after {told['latency_s']:.3f} s" if told["latency_s"] is not None else "",
-        f"{told['input_tokens']} tokens in" if told["input_tokens"] is not None else "",
-        f"{told['output_tokens']} out" if told["output_tokens"] is not None else "",
-        f"ended with {told['finish_reason']}" if told["finish_reason"] else "",
+        f"first token after {report['ttft_s']:.3f} s" if report["ttft_s"] is not None else "",
+        f"done after {report['latency_s']:.3f} s" if report["latency_s"] is not None else "",
+        f"{report['input_tokens']} tokens in" if report["input_tokens"] is not None else "",
+        f"{report['output_tokens']} out" if report["output_tokens"] is not None else "",
+        f"ended with {report['finish_reason']}" if report["finish_reason"] else "",
     ]
     return ", ".join(fact for fact in facts if fact)
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     """Print a line or more; what a model or a stranger's data says must not steer the terminal."""
     from gapbench import formatting
 
-    click.echo(formatting.shown(text))
+    click.echo(formatting.escape_invisible(text))
 
 
 def _section(name: str) -> None:
-    _say(f"\n--- {name} ---")
+    _print(f"\n--- {name} ---")
 
 
-def _cut(text: str, *, full: bool) -> str:
+def _shorten(text: str, *, full: bool) -> str:
     if full or len(text) <= LONGEST_SHOWN_CHARS:
         return text
     half = LONGEST_SHOWN_CHARS // 2

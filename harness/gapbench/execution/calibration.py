@@ -25,13 +25,13 @@ import numpy.typing as npt
 
 from gapbench import runner as runners
 from gapbench.errors import SetupError
-from gapbench.execution.limits.retry import Retries
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.run import Settings, run
+from gapbench.execution.limits.retry import RetryPolicy
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunWriter, read_attempts, read_manifest
-from gapbench.store.provenance import machine, utc_text, versions
+from gapbench.store.provenance import format_utc, machine_info, package_versions
 from gapbench.suite.loads.load import Load
-from gapbench.suite.plan import Cell, Plan, expand
+from gapbench.suite.plan import Cell, Plan, build_plan
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Attempt, Message, Model, Params, Sample, Text
 
@@ -39,16 +39,16 @@ LEVELS = (10, 50, 100, 200, 400)
 DURATION_S = 6.0
 WARMUP_S = 1.0
 TRUSTED_ERROR = 0.02
-LATE_SHARE = 0.05
+MAX_LATE_SHARE = 0.05
 """Chunks that the server wrote late, above which a level that cannot be trusted may be the server's doing."""
-TOKENS = 64
-FIRST_S, FIRST_SIGMA, GAP_S = 0.2, 0.3, 0.01
-STREAM_S = FIRST_S * float(np.exp(FIRST_SIGMA**2 / 2)) + (TOKENS - 1) * GAP_S
+REPLY_TOKENS = 64
+FIRST_TOKEN_S, FIRST_TOKEN_SIGMA, GAP_S = 0.2, 0.3, 0.01
+MEAN_REPLY_S = FIRST_TOKEN_S * float(np.exp(FIRST_TOKEN_SIGMA**2 / 2)) + (REPLY_TOKENS - 1) * GAP_S
 """Mean length of a reply, so that a rate of N over it keeps N streams open."""
-SMALLEST_S = 0.001
+MIN_TRUE_S = 0.001
 """Of a true figure: below it an error is one of this, not of almost nothing."""
-FIGURES = ("first_token", "inter_chunk", "end_to_end")
-START_WAIT_S = 20.0
+METRICS = ("first_token", "inter_chunk", "end_to_end")
+START_TIMEOUT_S = 20.0
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -56,7 +56,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Error:
+class MetricDeviation:
     """How far one figure is from the truth.
 
     Attributes:
@@ -75,7 +75,7 @@ class Error:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class CalibrationLevel:
     """One load and how well it was measured.
 
     Attributes:
@@ -97,22 +97,22 @@ class Level:
     cpu_cores: float
     lag_p99_s: float | None
     server_late: float
-    errors: tuple[Error, ...]
+    errors: tuple[MetricDeviation, ...]
 
     @property
-    def worst(self) -> float:
+    def worst_error(self) -> float:
         """The largest error of any figure, without its sign."""
         return max(max(abs(error.p50), abs(error.p99)) for error in self.errors)
 
     @property
     def is_trusted(self) -> bool:
         """Whether every figure is within ``TRUSTED_ERROR`` of the truth."""
-        return self.worst < TRUSTED_ERROR
+        return self.worst_error < TRUSTED_ERROR
 
     @property
-    def is_of_the_server(self) -> bool:
+    def is_server_late(self) -> bool:
         """Whether the server was late so often that a failed level says nothing of this client."""
-        return self.server_late > LATE_SHARE
+        return self.server_late > MAX_LATE_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Calibration:
     """
 
     at: datetime
-    levels: tuple[Level, ...]
+    levels: tuple[CalibrationLevel, ...]
 
     @property
     def trusted_streams(self) -> int | None:
@@ -141,43 +141,44 @@ class Calibration:
     def is_bound_by_server(self) -> bool:
         """Whether the first level that cannot be trusted is one where the server was late."""
         failed = next((level for level in self.levels if not level.is_trusted), None)
-        return failed is not None and failed.is_of_the_server
+        return failed is not None and failed.is_server_late
 
     def to_json(self) -> dict[str, Any]:
         """Return the documented shape of ``bench calibrate --json``, which ``run.json`` keeps too."""
         return {
             "schema": 1,
-            "at": utc_text(self.at),
+            "at": format_utc(self.at),
             "trusted_error": TRUSTED_ERROR,
             "trusted_streams": self.trusted_streams,
             "is_bound_by_server": self.is_bound_by_server,
             "levels": [
                 {
-                    **{name: getattr(level, name) for name in Level.__slots__ if name != "errors"},
+                    **{name: getattr(level, name) for name in CalibrationLevel.__slots__ if name != "errors"},
                     "is_trusted": level.is_trusted,
                     "errors": [
-                        {name: getattr(error, name) for name in Error.__slots__} for error in level.errors
+                        {name: getattr(error, name) for name in MetricDeviation.__slots__}
+                        for error in level.errors
                     ],
                 }
                 for level in self.levels
             ],
-            "machine": machine(),
-            "versions": versions(),
+            "machine": machine_info(),
+            "versions": package_versions(),
         }
 
 
-class _Silent:
+class _SilentObserver:
     """Watches a run and says nothing."""
 
     def model_opening(self, model: Model) -> None: ...
 
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None: ...
+    def cell_started(self, cell: Cell, total: int, already_done: int) -> None: ...
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None: ...
 
     def cell_ended(self, cell: Cell) -> None: ...
 
-    def tell(self, line: str) -> None: ...
+    def notify(self, line: str) -> None: ...
 
 
 async def calibrate(
@@ -185,7 +186,7 @@ async def calibrate(
     *,
     duration_s: float = DURATION_S,
     workers: int | None = None,
-    tell: Callable[[Level], None] = lambda _: None,
+    on_level: Callable[[CalibrationLevel], None] = lambda _: None,
 ) -> Calibration:
     """Measure a simulated server of known truth at rising load and return how far the figures are from it.
 
@@ -195,44 +196,46 @@ async def calibrate(
         levels: Streams open at once, rising.
         duration_s: How long each level lasts, its first second not counted.
         workers: Processes that send. None: as many as a run would take.
-        tell: Takes each level as it is done.
+        on_level: Takes each level as it is done.
 
     Raises:
         SetupError: The simulated server cannot be started, or answered nothing.
     """
-    done: list[Level] = []
+    done: list[CalibrationLevel] = []
     for streams in levels:
         with tempfile.TemporaryDirectory(prefix="gapbench-calibrate-") as folder:
-            level = await _one_level(streams, duration_s, workers, Path(folder))
+            level = await _measure_level(streams, duration_s, workers, Path(folder))
         done.append(level)
-        tell(level)
+        on_level(level)
         if not level.is_trusted:
             break
     return Calibration(datetime.now(UTC), tuple(done))
 
 
-async def _one_level(streams: int, duration_s: float, workers: int | None, folder: Path) -> Level:
-    rate = streams / STREAM_S
+async def _measure_level(
+    streams: int, duration_s: float, workers: int | None, folder: Path
+) -> CalibrationLevel:
+    rate = streams / MEAN_REPLY_S
     load = Load("rate", rate, duration_s=duration_s, warmup_s=WARMUP_S, workers=workers)
     log = folder / "truth.jsonl"
-    async with _served(log) as url:
+    async with _run_simulated_server(log) as url:
         model = Model("truth", "sim", "lean", "open", base_url=url, options={"sim": {"protocol": "openai"}})
-        plan = _plan(model, load, int(rate * duration_s * 1.5) + 60)
+        plan = _calibration_plan(model, load, int(rate * duration_s * 1.5) + 60)
         with RunWriter(folder / "run") as writer:
-            settings = Settings(retries=Retries(attempts=1))
-            opened = {model.id: runners.load(model.runner)(model)}
-            manifest = await run(plan, opened, writer, settings, _Silent(), Halt())
+            settings = RunSettings(retries=RetryPolicy(max_attempts=1))
+            runners_by_model = {model.id: runners.load_runner_class(model.runner)(model)}
+            manifest = await run(plan, runners_by_model, writer, settings, _SilentObserver(), StopSignal())
     if manifest["failures"]:
         raise SetupError(f"cannot calibrate: {manifest['failures'][0]['message']}")
-    return _held(folder / "run", log, streams, rate)
+    return _compare_with_server_log(folder / "run", log, streams, rate)
 
 
 @contextlib.asynccontextmanager
-async def _served(log: Path) -> AsyncIterator[str]:
+async def _run_simulated_server(log: Path) -> AsyncIterator[str]:
     """Run the simulated server's lean mode in a process of its own; yields its address, and its log is whole after."""
     command = [
         sys.executable, "-m", "gapbench_runners.sim_server", "--lean", "--port", "0", "--parent", str(os.getpid()), "--log",
-        str(log), "--tokens", str(TOKENS), "--first-ms", f"{FIRST_S * 1e3:g}", "--sigma", f"{FIRST_SIGMA:g}",
+        str(log), "--tokens", str(REPLY_TOKENS), "--first-ms", f"{FIRST_TOKEN_S * 1e3:g}", "--sigma", f"{FIRST_TOKEN_SIGMA:g}",
         "--gap-ms", f"{GAP_S * 1e3:g}",
     ]  # fmt: skip
     process = await asyncio.create_subprocess_exec(
@@ -244,40 +247,40 @@ async def _served(log: Path) -> AsyncIterator[str]:
     try:
         assert process.stdout is not None, "it is a pipe"
         try:
-            said = (await asyncio.wait_for(process.stdout.readline(), START_WAIT_S)).decode()
+            line = (await asyncio.wait_for(process.stdout.readline(), START_TIMEOUT_S)).decode()
         except TimeoutError:
-            said = ""
-        if not said.startswith("listening "):
+            line = ""
+        if not line.startswith("listening "):
             raise SetupError(
                 "cannot calibrate: the simulated server did not start; `bench sim --lean` shows why"
             )
-        yield said.split()[1]
+        yield line.split()[1]
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
 
 
-def _plan(model: Model, load: Load, count: int) -> Plan:
+def _calibration_plan(model: Model, load: Load, count: int) -> Plan:
     """Return one cell whose every request carries a mark of its own, which the server logs."""
     samples = tuple(
         Sample(str(k), (Message("user", (Text(f"gapbench-id:{k} Say a word."),)),)) for k in range(count)
     )
     task = Task("calibration", "calibration", 1, "calibration", samples, None)
-    return expand(
+    return build_plan(
         suite="calibration",
         suite_sha256="calibration",
         seed=int(load.value * 1_000),
         repeats=1,
         margin_points=1.7,
-        defaults=Params(max_tokens=TOKENS, temperature=0.0),
+        defaults=Params(max_tokens=REPLY_TOKENS, temperature=0.0),
         models=[model],
         tasks=[task],
         loads=[load],
     )
 
 
-def _held(run_folder: Path, log: Path, streams: int, rate: float) -> Level:
+def _compare_with_server_log(run_folder: Path, log: Path, streams: int, rate: float) -> CalibrationLevel:
     """Hold the rows of a level against the server's log."""
     columns = ["sample_id", "phase", "repeat", "outcome", "sent_s", "chunk_s"]
     rows = read_attempts([run_folder], columns)
@@ -286,55 +289,63 @@ def _held(run_folder: Path, log: Path, streams: int, rate: float) -> Level:
     rows = rows[rows["sample_id"].isin(truth.keys())]
     if rows.empty:
         raise SetupError("cannot calibrate: the simulated server answered nothing")
-    theirs = [truth[sample_id] for sample_id in rows["sample_id"]]
-    errors = errors_of(rows, [(entry["received_s"], entry["write_s"]) for entry in theirs])
+    true_times = [truth[sample_id] for sample_id in rows["sample_id"]]
+    errors = measure_deviations(rows, [(entry["received_s"], entry["write_s"]) for entry in true_times])
     cell = read_manifest(run_folder)["cells"][0]
-    fared = cell["workers"] or []
-    return Level(
+    worker_reports = cell["workers"] or []
+    return CalibrationLevel(
         streams=streams,
         rate_rps=rate,
         requests=len(rows),
-        workers=max(1, len(fared)),
-        cpu_cores=sum(worker["cpu_share"] for worker in fared),
+        workers=max(1, len(worker_reports)),
+        cpu_cores=sum(worker["cpu_share"] for worker in worker_reports),
         lag_p99_s=cell["lag_p99_s"],
         server_late=_late_share(cell["counters_after"] or {}),
         errors=errors,
     )
 
 
-def errors_of(rows: pd.DataFrame, truths: Sequence[tuple[float, Sequence[float]]]) -> tuple[Error, ...]:
+def measure_deviations(
+    rows: pd.DataFrame, truths: Sequence[tuple[float, Sequence[float]]]
+) -> tuple[MetricDeviation, ...]:
     """Return how far rows are from what a server knows.
 
     Args:
         rows: Answered attempts with their sending time and their chunks.
         truths: Of each row, when the server had read the request and when it wrote each chunk, on its own clock.
     """
-    mine = [np.asarray(times, dtype=np.float64) for times in rows["chunk_s"]]
+    measured = [np.asarray(times, dtype=np.float64) for times in rows["chunk_s"]]
     # The last writes of a reply are its finish reason, counts and end mark, which hold no text.
     true = [
         np.asarray(writes, dtype=np.float64)[: len(times)]
-        for (_, writes), times in zip(truths, mine, strict=True)
+        for (_, writes), times in zip(truths, measured, strict=True)
     ]
     sent_s = rows["sent_s"].to_numpy(np.float64)
     read_s = np.array([received_s for received_s, _ in truths])
     pairs = (
-        (np.array([times[0] for times in mine]) - sent_s, np.array([times[0] for times in true]) - read_s),
         (
-            np.concatenate([np.diff(times) for times in mine]),
+            np.array([times[0] for times in measured]) - sent_s,
+            np.array([times[0] for times in true]) - read_s,
+        ),
+        (
+            np.concatenate([np.diff(times) for times in measured]),
             np.concatenate([np.diff(times) for times in true]),
         ),
-        (np.array([times[-1] for times in mine]) - sent_s, np.array([times[-1] for times in true]) - read_s),
+        (
+            np.array([times[-1] for times in measured]) - sent_s,
+            np.array([times[-1] for times in true]) - read_s,
+        ),
     )
-    return tuple(_error(figure, *pair) for figure, pair in zip(FIGURES, pairs, strict=True))
+    return tuple(_deviation(figure, *pair) for figure, pair in zip(METRICS, pairs, strict=True))
 
 
 def _late_share(counters: Mapping[str, float]) -> float:
     return counters.get("sim:late_chunks_total", 0.0) / max(counters.get("sim:chunks_total", 0.0), 1.0)
 
 
-def _error(figure: str, mine: Floats, true: Floats) -> Error:
+def _deviation(figure: str, measured: Floats, true: Floats) -> MetricDeviation:
     """Return the errors of one figure; a server that stalled and caught up wrote many chunks at once, a gap of 0."""
     p50, p99 = (float(np.quantile(true, share)) for share in (0.5, 0.99))
-    off50 = (float(np.quantile(mine, 0.5)) - p50) / max(p50, SMALLEST_S)
-    off99 = (float(np.quantile(mine, 0.99)) - p99) / max(p99, SMALLEST_S)
-    return Error(figure, p50, p99, off50, off99)
+    p50_deviation = (float(np.quantile(measured, 0.5)) - p50) / max(p50, MIN_TRUE_S)
+    p99_deviation = (float(np.quantile(measured, 0.99)) - p99) / max(p99, MIN_TRUE_S)
+    return MetricDeviation(figure, p50, p99, p50_deviation, p99_deviation)

@@ -12,16 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gapbench.execution.recording.run_manifest import model_changes
-from gapbench.store import RunWriter, attempts_of, left_waiting, read_manifest, read_payload
+from gapbench.execution.recording.run_manifest import changed_model_keys
+from gapbench.store import RunWriter, read_attempt_values, read_manifest, read_payload, read_pending_answers
 from gapbench.suite.plan import Plan
 from gapbench.values import Attempt, Payload, canonical_json, prompt_sha256
 
-Question = tuple[str, str, int]
-_STRETCH = ("started_at", "wall_s", "stretches_s", "counters_before", "counters_after")
+PlannedRequestKey = tuple[str, str, int]
+_STRETCH_KEYS = ("started_at", "wall_s", "stretches_s", "counters_before", "counters_after")
 
 
-def carry(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str, Any]) -> int:
+def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str, Any]) -> int:
     """Copy what still holds into a new run, and return how many requests need not be asked again.
 
     Args:
@@ -33,34 +33,34 @@ def carry(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str, Any]) ->
     Raises:
         ResultsError: The old run cannot be read, or the new one not written.
     """
-    before = read_manifest(old)
-    others = {model.id for model in plan.models if model_changes(before, model)}
-    asked = dict(_questions(plan))
-    kept, cells = 0, set()
-    rows = list(_rows(old))
-    waiting = left_waiting(old, [row for row, _ in rows])
-    for place, (row, texts) in enumerate([*rows, *waiting]):
-        expected = asked.get((row.cell_id, row.sample_id, row.repeat))
-        if row.model_id in others or expected is None or expected != _question(row, texts):
+    old_manifest = read_manifest(old)
+    changed_models = {model.id for model in plan.models if changed_model_keys(old_manifest, model)}
+    fingerprints = dict(_plan_fingerprints(plan))
+    carried, cells = 0, set()
+    rows = list(_rows_with_texts(old))
+    pending = read_pending_answers(old, [row for row, _ in rows])
+    for index, (row, texts) in enumerate([*rows, *pending]):
+        expected = fingerprints.get((row.cell_id, row.sample_id, row.repeat))
+        if row.model_id in changed_models or expected is None or expected != _row_fingerprint(row, texts):
             continue
-        kept += row.final
+        carried += row.final
         cells.add(row.cell_id)
         run_id = writer.folder.name
-        now = replace(row, run_id=run_id, suite=plan.suite, suite_sha256=plan.suite_sha256)
-        (writer.add if place < len(rows) else writer.waiting.hold)(now, replace(texts, run_id=run_id))
-    entries = {cell["cell_id"]: cell for cell in before["cells"]}
+        new_row = replace(row, run_id=run_id, suite=plan.suite, suite_sha256=plan.suite_sha256)
+        (writer.add if index < len(rows) else writer.pending.add)(new_row, replace(texts, run_id=run_id))
+    entries = {cell["cell_id"]: cell for cell in old_manifest["cells"]}
     for cell in manifest["cells"]:
         if cell["cell_id"] in cells:
-            cell.update({name: entries[cell["cell_id"]].get(name) for name in _STRETCH})
+            cell.update({name: entries[cell["cell_id"]].get(name) for name in _STRETCH_KEYS})
     manifest["continues"] = old.name
     for image in (old / "media").glob("*"):
         if image.is_symlink():  # A folder of somebody else's could name any file of ours.
             continue
         writer.add_media(image.name, image.read_bytes())
-    return kept
+    return carried
 
 
-def _questions(plan: Plan) -> Iterator[tuple[Question, tuple[Any, ...]]]:
+def _plan_fingerprints(plan: Plan) -> Iterator[tuple[PlannedRequestKey, tuple[Any, ...]]]:
     for cell in plan.cells:
         for planned in cell.requests:
             sample = planned.sample
@@ -78,25 +78,25 @@ def _questions(plan: Plan) -> Iterator[tuple[Question, tuple[Any, ...]]]:
             )
 
 
-def _question(row: Attempt, texts: Payload) -> tuple[Any, ...]:
+def _row_fingerprint(row: Attempt, texts: Payload) -> tuple[Any, ...]:
     return (
         row.prompt_sha256, row.params_asked, row.model_asked, row.runner, row.phase, row.scorer, texts.target,
     )  # fmt: skip
 
 
-def _rows(run: Path) -> Iterator[tuple[Attempt, Payload]]:
+def _rows_with_texts(run: Path) -> Iterator[tuple[Attempt, Payload]]:
     """Yield the attempts of a run with their texts."""
     names = list(Payload.__slots__)
     texts: Mapping[tuple[Any, ...], Payload] = {
         (text.cell_id, text.sample_id, text.repeat, text.attempt): text
         for values in read_payload([run], names).astype(object).itertuples(index=False)
-        if (text := Payload(**dict(zip(names, (_plain(value) for value in values), strict=True))))
+        if (text := Payload(**dict(zip(names, (_none_if_nan(value) for value in values), strict=True))))
     }
-    for row in attempts_of(run):
+    for row in read_attempt_values(run):
         key = (row.cell_id, row.sample_id, row.repeat, row.attempt)
         if key in texts:
             yield row, texts[key]
 
 
-def _plain(value: Any) -> Any:
+def _none_if_nan(value: Any) -> Any:
     return None if value is None or value != value else value  # noqa: PLR0124 - NaN is how pandas says null

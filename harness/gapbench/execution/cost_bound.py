@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gapbench.pricing import UnitPrices
-from gapbench.suite.plan import Cell, Plan, most_requests, prompt_chars
+from gapbench.suite.plan import Cell, Plan, count_prompt_chars, max_search_requests
 from gapbench.values import Message
 
 CHARS_PER_TOKEN = 3.0
 """Low for English prose (about 4), so that the bound stays a bound for code and other languages."""
 TOKENS_PER_IMAGE = 1_600
 """Anthropic's figure for the largest image it does not shrink; the others count less at default detail."""
-TOKENS_UNBOUNDED = 8_192
+UNBOUNDED_OUTPUT_TOKENS = 8_192
 """Output assumed where nothing bounds it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class CostBound:
     """The calls of one model and what they can cost.
 
     Attributes:
@@ -39,7 +39,9 @@ class Bound:
     usd: Decimal | None
 
 
-def bounds(plan: Plan, metered: Mapping[str, bool], prices: Mapping[str, UnitPrices | None]) -> list[Bound]:
+def estimate_cost_bounds(
+    plan: Plan, metered: Mapping[str, bool], prices: Mapping[str, UnitPrices | None]
+) -> list[CostBound]:
     """Return one bound for each model.
 
     Args:
@@ -47,34 +49,36 @@ def bounds(plan: Plan, metered: Mapping[str, bool], prices: Mapping[str, UnitPri
         metered: By model id, whether calls are billed.
         prices: By model id; None: unknown.
     """
-    rows: list[Bound] = []
+    rows: list[CostBound] = []
     for model in plan.models:
         cells = plan.cells_of(model)
-        tokens_in = sum(_input_tokens(cell) for cell in cells)
+        tokens_in = sum(_estimate_input_tokens(cell) for cell in cells)
         tokens_out = sum(
-            cell.params_of(request).max_tokens or TOKENS_UNBOUNDED
+            cell.params_of(request).max_tokens or UNBOUNDED_OUTPUT_TOKENS
             for cell in cells
             for request in cell.requests
         )
         calls = sum(len(cell.requests) for cell in cells)
         for search in plan.searches_of(model):
-            most = most_requests(search)
-            longest = max(_prompt_tokens(sample.messages) for sample in search.task.samples)
-            calls += most
-            tokens_in += most * longest
-            tokens_out += most * (search.params.max_tokens or TOKENS_UNBOUNDED)
+            max_requests = max_search_requests(search)
+            max_prompt_tokens = max(
+                _estimate_prompt_tokens(sample.messages) for sample in search.task.samples
+            )
+            calls += max_requests
+            tokens_in += max_requests * max_prompt_tokens
+            tokens_out += max_requests * (search.params.max_tokens or UNBOUNDED_OUTPUT_TOKENS)
         unit = prices.get(model.id)
         usd: Decimal | None = Decimal(0)
         if metered[model.id]:
             usd = None if unit is None else unit.usd(input_tokens=tokens_in, output_tokens=tokens_out)
-        rows.append(Bound(model.id, metered[model.id], calls, tokens_in, tokens_out, usd))
+        rows.append(CostBound(model.id, metered[model.id], calls, tokens_in, tokens_out, usd))
     return rows
 
 
-def _input_tokens(cell: Cell) -> int:
-    return sum(_prompt_tokens(cell.messages(request)) for request in cell.requests)
+def _estimate_input_tokens(cell: Cell) -> int:
+    return sum(_estimate_prompt_tokens(cell.messages(request)) for request in cell.requests)
 
 
-def _prompt_tokens(messages: tuple[Message, ...]) -> int:
+def _estimate_prompt_tokens(messages: tuple[Message, ...]) -> int:
     images = sum(len(message.images) for message in messages)
-    return int(prompt_chars(messages) / CHARS_PER_TOKEN) + TOKENS_PER_IMAGE * images + 16
+    return int(count_prompt_chars(messages) / CHARS_PER_TOKEN) + TOKENS_PER_IMAGE * images + 16

@@ -10,38 +10,40 @@ from typing import Any, Self
 
 from gapbench import transport
 
-PERIOD_S = 0.5
+SAMPLE_INTERVAL_S = 0.5
 
 
 def gpu_names() -> list[str]:
     """Return the GPUs that NVML sees; [] without NVML or without a GPU."""
-    nvml = _nvml()
+    nvml = _load_nvml()
     if nvml is None:
         return []
-    return [_text(nvml.nvmlDeviceGetName(handle)) for handle in _handles(nvml)]
+    return [_decode(nvml.nvmlDeviceGetName(handle)) for handle in _handles(nvml)]
 
 
-def driver() -> str | None:
+def driver_version() -> str | None:
     """Return the driver's version; None without NVML or without a GPU."""
-    nvml = _nvml()
-    return None if nvml is None else _text(nvml.nvmlSystemGetDriverVersion())
+    nvml = _load_nvml()
+    return None if nvml is None else _decode(nvml.nvmlSystemGetDriverVersion())
 
 
 class GpuSampler:
     """Samples power, memory, use and clocks of every GPU while it is open; does nothing without NVML.
 
     Args:
-        keep: Takes one row per GPU and sample; called from the sampling thread.
+        on_sample: Takes one row per GPU and sample; called from the sampling thread.
         labels: Put into each row, such as the cell's id.
-        zero_s: The cell's start on the wire's clock; ``at_s`` counts from it.
+        cell_start_s: The cell's start on the wire's clock; ``at_s`` counts from it.
     """
 
-    def __init__(self, keep: Callable[[dict[str, Any]], None], labels: dict[str, str], zero_s: float) -> None:
+    def __init__(
+        self, on_sample: Callable[[dict[str, Any]], None], labels: dict[str, str], cell_start_s: float
+    ) -> None:
         """Look for NVML."""
-        self._keep = keep
+        self._on_sample = on_sample
         self._labels = labels
-        self._zero_s = zero_s
-        self._nvml = _nvml()
+        self._cell_start_s = cell_start_s
+        self._nvml = _load_nvml()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="nvml", daemon=True)
 
@@ -64,10 +66,10 @@ class GpuSampler:
         while not self._stop.is_set():
             for index, handle in enumerate(handles):
                 memory, use = nvml.nvmlDeviceGetMemoryInfo(handle), nvml.nvmlDeviceGetUtilizationRates(handle)
-                self._keep(
+                self._on_sample(
                     {
                         **self._labels,
-                        "at_s": transport.now() - self._zero_s,
+                        "at_s": transport.now() - self._cell_start_s,
                         "gpu": index,
                         "power_w": nvml.nvmlDeviceGetPowerUsage(handle) / 1e3,
                         "memory_used_bytes": int(memory.used),
@@ -75,11 +77,11 @@ class GpuSampler:
                         "sm_clock_mhz": int(nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM)),
                     }
                 )
-            due_s += PERIOD_S
+            due_s += SAMPLE_INTERVAL_S
             self._stop.wait(max(0.0, due_s - time.monotonic()))
 
 
-def _nvml() -> Any:
+def _load_nvml() -> Any:
     """Return NVML, started; None where the package, the driver or a GPU is missing."""
     try:
         import pynvml  # noqa: PLC0415 - an extra
@@ -96,5 +98,5 @@ def _handles(nvml: Any) -> list[Any]:
     return [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
 
 
-def _text(value: Any) -> str:
+def _decode(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)

@@ -12,17 +12,17 @@ import orjson
 import pandas as pd
 
 from gapbench.scoring import Scorer
-from gapbench.scoring.outcome import outcome_of
+from gapbench.scoring.outcome import outcome_of_reply
 from gapbench.store import read_attempts, read_payload
 from gapbench.store.json_records import records
 from gapbench.values import Sample, Score
 
-_KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
-Samples = Mapping[tuple[str, str], Sample]
+_ATTEMPT_KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+SamplesByTask = Mapping[tuple[str, str], Sample]
 """By (task, sample_id)."""
 
 
-def stored_answers(run: Path, tasks: Sequence[str] = ()) -> pd.DataFrame:
+def read_stored_answers(run: Path, tasks: Sequence[str] = ()) -> pd.DataFrame:
     """Return the final, measured, complete answers of a run, with the key, what they scored and their texts.
 
     Columns: the key, ``task``, ``model_id``, ``model_asked``, ``finish_reason``, ``outcome``, ``score``, ``prompt_sha256``,
@@ -36,35 +36,35 @@ def stored_answers(run: Path, tasks: Sequence[str] = ()) -> pd.DataFrame:
         ResultsError: The folder is no run.
     """
     named = ["task", "model_id", "model_asked", "finish_reason", "outcome", "score", "prompt_sha256"]
-    rows = read_attempts([run], [*_KEY, "final", "phase", *named])
+    rows = read_attempts([run], [*_ATTEMPT_KEY, "final", "phase", *named])
     rows = rows[rows["final"] & (rows["phase"] == "measure") & (rows["outcome"] != "infra")]
     if tasks:
         rows = rows[rows["task"].isin(list(tasks))]
-    texts = read_payload([run], [*_KEY, "messages", "reply", "target"])
+    texts = read_payload([run], [*_ATTEMPT_KEY, "messages", "reply", "target"])
     plain = {"run_id": str, "cell_id": str}
-    return rows.astype(plain).merge(texts.astype(plain), on=_KEY, how="left")
+    return rows.astype(plain).merge(texts.astype(plain), on=_ATTEMPT_KEY, how="left")
 
 
-def rescored(
-    answers: pd.DataFrame, scorers: Mapping[str, tuple[str, Scorer]], samples: Samples
+def rescore(
+    answers: pd.DataFrame, scorers: Mapping[str, tuple[str, Scorer]], samples: SamplesByTask
 ) -> list[dict[str, Any]]:
     """Return the rows of a score table for stored answers.
 
     An answer whose sample the suite no longer has is scored against the target that was stored with it.
 
     Args:
-        answers: What :func:`stored_answers` gave.
+        answers: What :func:`read_stored_answers` gave.
         scorers: Name and scorer of each task; answers of other tasks are left out.
         samples: The suite's samples as they are now.
     """
     wanted = [row for row in records(answers) if row["task"] in scorers]
 
-    def one(row: Mapping[str, Any]) -> dict[str, Any]:
+    def rescore_one(row: Mapping[str, Any]) -> dict[str, Any]:
         name, scorer = scorers[row["task"]]
-        score = _scored(scorer, row["reply"], _sample(row, samples))
-        outcome, value = outcome_of(row["finish_reason"], score)
+        score = _score_reply(scorer, row["reply"], _sample_of(row, samples))
+        outcome, value = outcome_of_reply(row["finish_reason"], score)
         return {
-            **{key: row[key] for key in _KEY},
+            **{key: row[key] for key in _ATTEMPT_KEY},
             "scorer": name,
             "outcome": outcome,
             "score": value,
@@ -75,23 +75,23 @@ def rescored(
             "judge_sha256": None,
         }
 
-    if not any(scorer.slow for _, scorer in scorers.values()):
-        return [one(row) for row in wanted]
+    if not any(scorer.is_slow for _, scorer in scorers.values()):
+        return [rescore_one(row) for row in wanted]
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        return list(pool.map(one, wanted))
+        return list(pool.map(rescore_one, wanted))
 
 
-def changes(
+def score_changes(
     answers: pd.DataFrame, rows: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[str, str, int, float, float, int]]:
     """Yield what scoring again changed: model, task, answers, mean score before and after, answers whose outcome changed.
 
     A mean is over the answers that both scorings could judge; NaN where there is none.
     """
-    after = pd.DataFrame(rows, columns=[*_KEY, "outcome", "score"])
-    both = answers.merge(after, on=_KEY, suffixes=("_before", "_after"))
+    after = pd.DataFrame(rows, columns=[*_ATTEMPT_KEY, "outcome", "score"])
+    both = answers.merge(after, on=_ATTEMPT_KEY, suffixes=("_before", "_after"))
     for (model, task), part in both.groupby(["model_id", "task"], observed=True, sort=False):
-        judged = part[part["score_before"].notna() & part["score_after"].notna()].astype(
+        scored = part[part["score_before"].notna() & part["score_after"].notna()].astype(
             {"score_before": float, "score_after": float}
         )
         flipped = int((part["outcome_before"].astype(str) != part["outcome_after"].astype(str)).sum())
@@ -99,13 +99,13 @@ def changes(
             str(model),
             str(task),
             len(part),
-            judged["score_before"].mean(),
-            judged["score_after"].mean(),
+            scored["score_before"].mean(),
+            scored["score_after"].mean(),
             flipped,
         )
 
 
-def _sample(row: Mapping[str, Any], samples: Samples) -> Sample:
+def _sample_of(row: Mapping[str, Any], samples: SamplesByTask) -> Sample:
     found = samples.get((str(row["task"]), str(row["sample_id"])))
     if found is not None:
         return found
@@ -113,7 +113,7 @@ def _sample(row: Mapping[str, Any], samples: Samples) -> Sample:
     return Sample(str(row["sample_id"]), (), target=target)
 
 
-def _scored(scorer: Scorer, reply: str, sample: Sample) -> Score:
+def _score_reply(scorer: Scorer, reply: str, sample: Sample) -> Score:
     try:
         return scorer(reply, sample)
     except Exception as exc:  # noqa: BLE001 - one answer that breaks a scorer must not lose the others' scores

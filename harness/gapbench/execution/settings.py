@@ -8,21 +8,21 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from gapbench.execution.attempts.request_sender import Rules
-from gapbench.execution.limits.retry import Retries
-from gapbench.execution.recording.observer import Price
-from gapbench.values.policies import BreakerPolicy, Limits
+from gapbench.execution.attempts.request_sender import AttemptPolicy
+from gapbench.execution.limits.retry import RetryPolicy
+from gapbench.execution.recording.observer import AttemptPricer
+from gapbench.values.policies import BreakerPolicy, RateLimits
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """How to run a plan.
 
     Attributes:
         retries: When to try again.
-        connect_s: Deadline for a connection.
+        connect_timeout_s: Deadline for a connection.
         first_token_s: Deadline for the first text. None: none of its own.
-        read_s: Longest silence on an open stream.
+        read_timeout_s: Longest silence on an open stream.
         total_s: Deadline for one attempt.
         retries_per_run: Most retries of the run. None: no bound.
         retries_per_model: Most retries at each model. None: no bound.
@@ -30,29 +30,31 @@ class Settings:
         breaker: When a model is given up.
         limits: What a model's provider allows, by model id.
         max_usd: Spend at which the run stops. None: no limit.
-        price: Prices one attempt, for the watcher and for ``max_usd``.
+        price_attempt: Prices one attempt, for the watcher and for ``max_usd``.
         selection: Kept in the manifest for ``--resume``.
         cache: Folder of kept answers. None: every request is sent.
         calibration: What `bench calibrate` found just before, for the manifest. None: it was not asked for.
     """
 
-    retries: Retries = field(default_factory=Retries)
-    connect_s: float = 10.0
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    connect_timeout_s: float = 10.0
     first_token_s: float | None = None
-    read_s: float = 120.0
+    read_timeout_s: float = 120.0
     total_s: float = 600.0
     retries_per_run: int | None = None
     retries_per_model: int | None = None
     retries_per_provider: int | None = None
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
-    limits: Mapping[str, Limits] = field(default_factory=dict)
+    limits: Mapping[str, RateLimits] = field(default_factory=dict)
     max_usd: Decimal | None = None
-    price: Price = lambda _: None
+    price_attempt: AttemptPricer = lambda _: None
     selection: Mapping[str, Any] = field(default_factory=dict)
     cache: Path | None = None
     calibration: Mapping[str, Any] | None = None
 
     @property
-    def rules(self) -> Rules:
+    def attempt_policy(self) -> AttemptPolicy:
         """What holds for every attempt."""
-        return Rules(self.retries, self.total_s, self.first_token_s, self.read_s, self.breaker, self.cache)
+        return AttemptPolicy(
+            self.retries, self.total_s, self.first_token_s, self.read_timeout_s, self.breaker, self.cache
+        )

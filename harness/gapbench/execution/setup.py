@@ -12,15 +12,15 @@ from typing import Any
 from gapbench import runner as runners
 from gapbench.errors import InputError
 from gapbench.runner import Runner
-from gapbench.scoring.task_scorer import scorer_of
-from gapbench.suite.data_policy import refuse_private
-from gapbench.suite.documents.addresses import checked_address
-from gapbench.suite.plan import Plan, expand
+from gapbench.scoring.task_scorer import make_task_scorer
+from gapbench.suite.data_policy import refuse_private_tasks
+from gapbench.suite.documents.addresses import validate_address
+from gapbench.suite.plan import Plan, build_plan
 from gapbench.suite.suite import Suite, load_suite
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Model
 
-AD_HOC = re.compile(r"(?P<runner>[a-z][a-z0-9_-]*):(?P<name>[^@\s]+)(?:@(?P<url>https?://\S+))?")
+AD_HOC_PATTERN = re.compile(r"(?P<runner>[a-z][a-z0-9_-]*):(?P<name>[^@\s]+)(?:@(?P<url>https?://\S+))?")
 CLOSED_RUNNERS = {"openai", "anthropic", "google"}
 
 
@@ -78,7 +78,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Assembly:
+class RunSetup:
     """A suite ready to run."""
 
     suite: Suite
@@ -87,7 +87,7 @@ class Assembly:
     warnings: tuple[str, ...] = ()
 
 
-def assemble(selection: Selection) -> Assembly:
+def build_run_setup(selection: Selection) -> RunSetup:
     """Load and check everything that a selection names; opens nothing and calls nobody.
 
     Raises:
@@ -96,81 +96,83 @@ def assemble(selection: Selection) -> Assembly:
     suite = load_suite(Path(selection.suite))
     if not selection.allow_code:
         suite.refuse_programs()
-    models = _models(suite, selection.models)
-    closed = [model.id for model in models if model.weights == "closed"]
-    tasks = _tasks(suite, selection, closed)
+    models = _select_models(suite, selection.models)
+    closed_models = [model.id for model in models if model.weights == "closed"]
+    tasks = _select_tasks(suite, selection, closed_models)
     for task in tasks:
-        scorer_of(task)
-    plan = expand(
+        make_task_scorer(task)
+    plan = build_plan(
         suite=suite.name,
         suite_sha256=suite.sha256,
         seed=suite.seed,
         repeats=suite.repeats,
         margin_points=suite.margin_points,
-        defaults=suite.params.value(),
+        defaults=suite.params.to_params(),
         models=models,
         tasks=tasks,
-        loads=[load for document in suite.loads for load in document.loads(suite.path.parent)],
-        searches=[search for document in suite.loads if (search := document.search_value()) is not None],
+        loads=[load for document in suite.loads for load in document.to_loads(suite.path.parent)],
+        searches=[search for document in suite.loads if (search := document.to_search()) is not None],
     )
-    built = {model.id: _runner(suite, model) for model in models}
-    _refuse_weighing(suite, plan, built)
-    return Assembly(suite, plan, built)
+    runners_by_model = {model.id: _build_suite_runner(suite, model) for model in models}
+    _refuse_missing_logprobs(suite, plan, runners_by_model)
+    return RunSetup(suite, plan, runners_by_model)
 
 
-def _refuse_weighing(suite: Suite, plan: Plan, built: Mapping[str, Runner]) -> None:
+def _refuse_missing_logprobs(suite: Suite, plan: Plan, runners_by_model: Mapping[str, Runner]) -> None:
     """Refuse a cell that needs log-probabilities of a runner that gives none.
 
     A runner that does says so through an optional attribute ``weighs_prompts``.
     """
     for cell in plan.cells:
-        if cell.task.samples[0].likelihood and not getattr(built[cell.model.id], "weighs_prompts", False):
+        if cell.task.samples[0].needs_logprobs and not getattr(
+            runners_by_model[cell.model.id], "weighs_prompts", False
+        ):
             msg = (
-                f"{suite.where(cell.model.id)}: model {cell.model.id!r}: task {cell.task.name!r} needs log-probabilities "
+                f"{suite.model_location(cell.model.id)}: model {cell.model.id!r}: task {cell.task.name!r} needs log-probabilities "
                 f"of the prompt, which runner {cell.model.runner!r} does not ask for; use runner: vllm with base_url "
                 "or serve, or leave one of the two out"
             )
             raise InputError(msg)
 
 
-def missing(assembly: Assembly) -> dict[str, str]:
+def find_missing_requirements(setup: RunSetup) -> dict[str, str]:
     """Return what each model lacks to be called, by model id; {} when all can be.
 
-    A runner says so through an optional method ``missing() -> str | None``.
+    A runner says so through an optional method ``find_missing_requirements() -> str | None``.
     """
-    lacks: dict[str, str] = {}
-    for model_id, runner in assembly.runners.items():
-        said = getattr(runner, "missing", lambda: None)()
-        if said:
-            lacks[model_id] = said
-    return lacks
+    missing_by_model: dict[str, str] = {}
+    for model_id, runner in setup.runners.items():
+        reason = getattr(runner, "missing", lambda: None)()
+        if reason:
+            missing_by_model[model_id] = reason
+    return missing_by_model
 
 
-def keep_private(assembly: Assembly) -> None:
+def enforce_data_policy(setup: RunSetup) -> None:
     """Refuse a plan that would send a task marked ``data_policy: private`` to somebody else's API.
 
     Raises:
         InputError: It would; names task and model.
     """
-    for model in assembly.plan.models:
-        refuse_private(model, assembly.runners[model.id], assembly.plan.tasks, suite=assembly.suite.path)
+    for model in setup.plan.models:
+        refuse_private_tasks(model, setup.runners[model.id], setup.plan.tasks, suite=setup.suite.path)
 
 
-def _models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
-    known = {document.id: document.value() for document in suite.models}
+def _select_models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
+    known = {document.id: document.to_model() for document in suite.models}
     if not wanted:
         return list(known.values())
-    picked: dict[str, Model] = {}
+    selected: dict[str, Model] = {}
     for name in wanted:
-        model = named_model(name, known, f"--model {name!r} is not in {suite.path}")
-        if picked.setdefault(model.id, model) != model:
+        model = resolve_model(name, known, f"--model {name!r} is not in {suite.path}")
+        if selected.setdefault(model.id, model) != model:
             raise InputError(
                 f"--model {name!r}: another is called {model.id!r} too; put both into a suite under ids of their own"
             )
-    return list(picked.values())
+    return list(selected.values())
 
 
-def named_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
+def resolve_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
     """Return the model that a name means: one that is known by it, or ``runner:model[@url]``.
 
     Args:
@@ -181,30 +183,30 @@ def named_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
     Raises:
         InputError: It means none.
     """
-    ad_hoc = AD_HOC.fullmatch(name)
+    ad_hoc = AD_HOC_PATTERN.fullmatch(name)
     if name in known:
         return known[name]
     if ad_hoc:
-        return ad_hoc_model(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"])
+        return make_ad_hoc_model(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"])
     runner, _, rest = name.partition(":")
     if rest or name.endswith(":"):
         raise InputError(
             f"{problem}: {name!r} is no runner:model@url; after {runner}: goes a name, after @ an address with http:// or https://"
         )
-    there = f"it has: {', '.join(known)}" if known else "there are none"
+    available = f"it has: {', '.join(known)}" if known else "there are none"
     raise InputError(
-        f"{problem}; {there}. Another model is written runner:model or runner:model@url, such as openai:gpt-5.2"
+        f"{problem}; {available}. Another model is written runner:model or runner:model@url, such as openai:gpt-5.2"
     )
 
 
-def ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
+def make_ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     """Return a model that only the command line names.
 
     A vendor's protocol counts as closed weights, at whatever address: nobody has said what stands behind it.
     """
     if url is not None:
         try:
-            checked_address(url)
+            validate_address(url)
         except ValueError as exc:
             raise InputError(f"--model {runner}:{name}: {exc}") from exc
     return Model(
@@ -216,16 +218,21 @@ def ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     )
 
 
-def _tasks(suite: Suite, selection: Selection, closed: Sequence[str]) -> list[Task]:
+def _select_tasks(suite: Suite, selection: Selection, closed_models: Sequence[str]) -> list[Task]:
     tasks = suite.load_tasks(
-        only=selection.tasks, limit=selection.limit, allow_code=selection.allow_code, closed=closed
+        only=selection.tasks,
+        limit=selection.limit,
+        allow_code=selection.allow_code,
+        closed_models=closed_models,
     )
-    known = [task.name for task in tasks] + [task.grader.name for task in tasks if task.grader]
+    known = [task.name for task in tasks] + [
+        task.external_scorer.name for task in tasks if task.external_scorer
+    ]
     unknown = [name for name in selection.tasks if name not in known]
     if unknown:
         names = suite.task_names()
-        near = difflib.get_close_matches(unknown[0], names, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        close_matches = difflib.get_close_matches(unknown[0], names, 1)
+        hint = f"; did you mean {close_matches[0]!r}?" if close_matches else ";"
         msg = f"--task {unknown[0]!r} is not in {suite.path}{hint} it has: {', '.join(names)}"
         raise InputError(msg)
     return tasks
@@ -237,12 +244,12 @@ def build_runner(model: Model) -> Runner:
     Raises:
         InputError: The runner is not there, or does not take the model's settings.
     """
-    return runners.load(model.runner)(model)
+    return runners.load_runner_class(model.runner)(model)
 
 
-def _runner(suite: Suite, model: Model) -> Runner:
+def _build_suite_runner(suite: Suite, model: Model) -> Runner:
     try:
         return build_runner(model)
     except InputError as exc:
-        msg = f"{suite.where(model.id)}: model {model.id!r}: {exc}"
+        msg = f"{suite.model_location(model.id)}: model {model.id!r}: {exc}"
         raise type(exc)(msg) from exc

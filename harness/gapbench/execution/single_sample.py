@@ -12,18 +12,18 @@ from pathlib import Path
 from gapbench import runner as runners
 from gapbench.errors import DocumentError, InputError, SetupError
 from gapbench.execution.attempts.measure import measure
-from gapbench.execution.setup import AD_HOC, ad_hoc_model
-from gapbench.scoring.outcome import judged, outcome_of
-from gapbench.scoring.task_scorer import scorer_of
-from gapbench.suite.data_policy import refuse_private
+from gapbench.execution.setup import AD_HOC_PATTERN, make_ad_hoc_model
+from gapbench.scoring.outcome import outcome_of_reply, outcome_of_response
+from gapbench.scoring.task_scorer import make_task_scorer
+from gapbench.suite.data_policy import refuse_private_tasks
 from gapbench.suite.documents import read_document
-from gapbench.suite.plan import Load, Plan, expand
+from gapbench.suite.plan import Load, Plan, build_plan
 from gapbench.suite.suite import Suite, load_suite
-from gapbench.suite.tasks.loader import builtin_tasks, find_builtin, load_task, read_task
+from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Call, Model, Outcome, Params, Request, Response, Sample, Score, Session
 
-SIMULATED = Model(
+SIMULATED_MODEL = Model(
     "sim",
     "sim",
     "sim",
@@ -34,7 +34,7 @@ SIMULATED = Model(
 
 
 @dataclass(frozen=True)
-class Subject:
+class TrialTask:
     """A task to try, and what the suite that names it adds.
 
     Attributes:
@@ -51,7 +51,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialResult:
     """What one call brought and what it is worth.
 
     Attributes:
@@ -71,7 +71,7 @@ class Trial:
     simulated: bool
 
 
-def find_subject(name: str, task: str | None, *, allow_code: bool) -> Subject:
+def find_trial_task(name: str, task: str | None, *, allow_code: bool) -> TrialTask:
     """Return what is to be tried.
 
     Args:
@@ -83,10 +83,10 @@ def find_subject(name: str, task: str | None, *, allow_code: bool) -> Subject:
         InputError: There is no such thing, or it is wrong.
     """
     if name in builtin_tasks():
-        return Subject(load_task(*read_task(find_builtin(name)), None, allow_code=allow_code))
+        return TrialTask(load_task(*read_task(find_builtin_task(name)), None, allow_code=allow_code))
     path = Path(name)
     if path.suffix in {".yaml", ".yml"} and "models" not in read_document(path).value:
-        return Subject(load_task(*read_task(path), None, allow_code=allow_code))
+        return TrialTask(load_task(*read_task(path), None, allow_code=allow_code))
     try:
         suite = load_suite(path)
     except DocumentError as exc:
@@ -97,10 +97,10 @@ def find_subject(name: str, task: str | None, *, allow_code: bool) -> Subject:
         raise InputError(
             f"no task and no suite {name!r}; {hint}`bench list tasks` shows the built-in ones, a file ends in .yaml"
         ) from exc
-    return _of_suite(suite, task, allow_code=allow_code)
+    return _trial_task_of_suite(suite, task, allow_code=allow_code)
 
 
-def _of_suite(suite: Suite, task: str | None, *, allow_code: bool) -> Subject:
+def _trial_task_of_suite(suite: Suite, task: str | None, *, allow_code: bool) -> TrialTask:
     if not allow_code:
         suite.refuse_programs()
     names = suite.task_names()
@@ -108,11 +108,11 @@ def _of_suite(suite: Suite, task: str | None, *, allow_code: bool) -> Subject:
     if wanted not in names:
         raise InputError(f"--task {wanted!r} is not in {suite.path}; it has: {', '.join(names)}")
     found = suite.load_tasks(only=[wanted], allow_code=allow_code)[0]
-    models = {document.id: document.value() for document in suite.models}
-    return Subject(found, models, suite.params.value(), suite.timeouts.total_s)
+    models = {document.id: document.to_model() for document in suite.models}
+    return TrialTask(found, models, suite.params.to_params(), suite.timeouts.total_s)
 
 
-def find_sample(task: Task, sample_id: str | None) -> Sample:
+def find_trial_sample(task: Task, sample_id: str | None) -> Sample:
     """Return a sample by its id; the first without one.
 
     Raises:
@@ -135,71 +135,71 @@ def find_sample(task: Task, sample_id: str | None) -> Sample:
     return known[sample_id]
 
 
-def find_model(subject: Subject, name: str) -> Model:
+def find_trial_model(trial_task: TrialTask, name: str) -> Model:
     """Return a model: one of the suite, ``sim``, or ``runner:model[@url]``.
 
     Raises:
         InputError: It is none of them.
     """
-    ad_hoc = AD_HOC.fullmatch(name)
-    if name in subject.models:
-        return subject.models[name]
+    ad_hoc = AD_HOC_PATTERN.fullmatch(name)
+    if name in trial_task.models:
+        return trial_task.models[name]
     if ad_hoc:
-        return ad_hoc_model(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"])
+        return make_ad_hoc_model(ad_hoc["runner"], ad_hoc["name"], ad_hoc["url"])
     if name == "sim":
-        return SIMULATED
-    has = f"the suite has: {', '.join(subject.models)}. " if subject.models else ""
+        return SIMULATED_MODEL
+    available = f"the suite has: {', '.join(trial_task.models)}. " if trial_task.models else ""
     raise InputError(
-        f"--model {name!r} is unknown; {has}Write sim, or runner:model or runner:model@url, such as openai:gpt-5.2"
+        f"--model {name!r} is unknown; {available}Write sim, or runner:model or runner:model@url, such as openai:gpt-5.2"
     )
 
 
-def judge(task: Task, sample: Sample, reply: str) -> tuple[Outcome, float | None, Score | None]:
+def score_sample(task: Task, sample: Sample, reply: str) -> tuple[Outcome, float | None, Score | None]:
     """Return outcome, value and what the scorer says of a reply."""
-    scorer = scorer_of(task)
+    scorer = make_task_scorer(task)
     if scorer is None:
         return "unscored", None, None
     score = scorer(reply, sample)
-    return (*outcome_of("stop", score), score)
+    return (*outcome_of_reply("stop", score), score)
 
 
-async def ask(subject: Subject, sample: Sample, model: Model) -> Trial:
+async def run_trial(trial_task: TrialTask, sample: Sample, model: Model) -> TrialResult:
     """Return what a model answers to one sample, once.
 
     Raises:
         SetupError: The model cannot be called.
         InputError: The task is private and the model somebody else's API.
     """
-    task = replace(subject.task, samples=(sample,))
-    runner = runners.load(model.runner)(model)
-    refuse_private(model, runner, [task])
-    lacks = getattr(runner, "missing", lambda: None)()
-    if lacks:
-        raise SetupError(f"model {model.id!r}: {lacks}")
-    plan = _plan(subject, task, model)
-    call = runner.prepare(Request(model, sample.messages, plan.cells[0].params, sample.likelihood))
+    task = replace(trial_task.task, samples=(sample,))
+    runner = runners.load_runner_class(model.runner)(model)
+    refuse_private_tasks(model, runner, [task])
+    missing = getattr(runner, "missing", lambda: None)()
+    if missing:
+        raise SetupError(f"model {model.id!r}: {missing}")
+    plan = _build_trial_plan(trial_task, task, model)
+    call = runner.prepare(Request(model, sample.messages, plan.cells[0].params, sample.needs_logprobs))
     with tempfile.TemporaryDirectory() as folder:
         try:
-            await runner.open(Session(log_dir=Path(folder), connections=1, truth=plan.truth))
-            response = await measure(runner, call, subject.total_s)
+            await runner.open(Session(log_dir=Path(folder), connections=1, truths=plan.truths))
+            response = await measure(runner, call, trial_task.total_s)
         finally:
             await runner.close()
     score: Score | None = None
-    scorer = scorer_of(task)
+    scorer = make_task_scorer(task)
     if scorer is not None and response.failure is None and response.finish_reason != "refusal":
         score = await asyncio.to_thread(scorer, response.answer, sample)
-    outcome, value = judged(response, score)
-    return Trial(call, response, outcome, value, score, runner.simulated)
+    outcome, value = outcome_of_response(response, score)
+    return TrialResult(call, response, outcome, value, score, runner.simulated)
 
 
-def _plan(subject: Subject, task: Task, model: Model) -> Plan:
-    return expand(
+def _build_trial_plan(trial_task: TrialTask, task: Task, model: Model) -> Plan:
+    return build_plan(
         suite="try",
         suite_sha256="",
         seed=0,
         repeats=1,
         margin_points=1.0,
-        defaults=subject.params,
+        defaults=trial_task.params,
         models=(model,),
         tasks=(task,),
         loads=(Load("concurrency", 1),),

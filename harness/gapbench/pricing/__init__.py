@@ -5,26 +5,32 @@ is never started, the provider is always passed). What none of them knows is :cl
 reason, never 0. An alias such as ``mistral-large-latest`` is refused: it has no one price.
 """
 
-from gapbench.pricing.attempt_price import attempt_price
-from gapbench.pricing.price_book import book_models, book_version, gpu_price, hosts, newest_day
-from gapbench.pricing.rates import GpuPrice, Priced, Quote, Rates, UnitPrices, Unpriced
-from gapbench.pricing.resolve import PROVIDERS, lookup, model_price, price
+from gapbench.pricing.attempt_price import make_attempt_pricer
+from gapbench.pricing.price_book import (
+    gpu_price,
+    hosted_prices,
+    price_book_date,
+    price_book_models,
+    price_book_version,
+)
+from gapbench.pricing.rates import GpuPrice, Quote, RequestCost, TokenRates, UnitPrices, Unpriced
+from gapbench.pricing.resolve import PROVIDER_BY_RUNNER, find_price, model_price, request_price
 
 __all__ = [
-    "PROVIDERS",
+    "PROVIDER_BY_RUNNER",
     "GpuPrice",
-    "Priced",
     "Quote",
-    "Rates",
+    "RequestCost",
+    "TokenRates",
     "UnitPrices",
     "Unpriced",
-    "attempt_price",
-    "book_models",
-    "book_version",
+    "find_price",
     "gpu_price",
-    "hosts",
-    "lookup",
+    "hosted_prices",
+    "make_attempt_pricer",
     "model_price",
-    "newest_day",
-    "price",
+    "price_book_date",
+    "price_book_models",
+    "price_book_version",
+    "request_price",
 ]

@@ -9,7 +9,7 @@ from gapbench.pricing.rates import Quote, UnitPrices, Unpriced
 from gapbench.values import Attempt
 
 
-def attempt_price(quote: Callable[[str, str | None], Quote]) -> Callable[[Attempt], Decimal | None]:
+def make_attempt_pricer(quote: Callable[[str, str | None], Quote]) -> Callable[[Attempt], Decimal | None]:
     """Return what prices an attempt; None: its price is unknown, or it is not billed by the call.
 
     Args:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.errors import DocumentError
-from gapbench.pricing.genai_prices_source import from_catalogue
-from gapbench.pricing.price_book import book, from_book
-from gapbench.pricing.rates import UnitPrices, decimal
+from gapbench.pricing.genai_prices_source import catalogue_price
+from gapbench.pricing.price_book import book_price, load_price_book
+from gapbench.pricing.rates import UnitPrices, to_decimal
 
-CLASSES: Mapping[str, str] = {
+LITELLM_KEYS: Mapping[str, str] = {
     "input": "input_cost_per_token",
     "output": "output_cost_per_token",
     "cached_input": "cache_read_input_token_cost",
@@ -23,13 +23,13 @@ CLASSES: Mapping[str, str] = {
     "cache_write_1h": "cache_creation_input_token_cost_above_1hr",
 }
 """Our token classes, and what LiteLLM's file calls them."""
-TOLERANCE = Decimal("0.01")
+MAX_SPREAD = Decimal("0.01")
 _PREFIXES: Mapping[str, tuple[str, ...]] = {
     "google": ("gemini", "vertex_ai"),
     "together": ("together_ai",),
     "openrouter": ("openrouter", "dashscope"),
 }
-_MOST_BYTES = 64 * 2**20
+_MAX_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Disagreement:
     Attributes:
         provider: Provider in the book.
         model: Model in the book.
-        token_class: Of :data:`CLASSES`.
+        token_class: Of :data:`LITELLM_KEYS`.
         book: USD per million tokens in the book.
         catalogue: The same in genai-prices. None: it has none.
         other: The same in the file. None: it has none, or no file was named.
@@ -65,27 +65,27 @@ class Disagreement:
         }
 
 
-def disagreements(day: date, against: Path | None = None) -> tuple[list[Disagreement], int]:
+def find_disagreements(day: date, litellm_file: Path | None = None) -> tuple[list[Disagreement], int]:
     """Return the prices of a day on which sources differ by over 1 %, and how many were compared.
 
     Args:
         day: Day of the prices.
-        against: A price file in LiteLLM's format. None: the book and genai-prices alone.
+        litellm_file: A price file in LiteLLM's format. None: the book and genai-prices alone.
 
     Raises:
         DocumentError: The file is not of that format.
     """
-    others = {} if against is None else _read(against)
+    others = {} if litellm_file is None else _read_litellm_file(litellm_file)
     found: list[Disagreement] = []
     compared = 0
-    pairs = sorted({(row["provider"], row["model"]) for row in book()["prices"]})
+    pairs = sorted({(row["provider"], row["model"]) for row in load_price_book()["prices"]})
     for provider, model in pairs:
-        own = from_book(provider, model, day, "")
+        own = book_price(provider, model, day, "")
         if own is None:
             continue
-        listed = from_catalogue(provider, model, day, "", hourly=True)
-        foreign = _entry(others, provider, model)
-        for name, key in CLASSES.items():
+        listed = catalogue_price(provider, model, day, "", allow_hourly=True)
+        foreign = _find_litellm_entry(others, provider, model)
+        for name, key in LITELLM_KEYS.items():
             ours = getattr(own.rates, name)
             theirs = getattr(listed.rates, name) if isinstance(listed, UnitPrices) else None
             third = _per_mtok(foreign, key)
@@ -95,16 +95,16 @@ def disagreements(day: date, against: Path | None = None) -> tuple[list[Disagree
             compared += 1
             least, most = min(known), max(known)
             spread = most / least - 1 if least else (Decimal("Infinity") if most else Decimal(0))
-            if spread > TOLERANCE:
+            if spread > MAX_SPREAD:
                 found.append(Disagreement(provider, model, name, ours, theirs, third, spread))
     return sorted(found, key=lambda row: -row.spread), compared
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read_litellm_file(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as opened:
-            data = opened.read(_MOST_BYTES + 1)
-        entries = json.loads(data) if len(data) <= _MOST_BYTES else None
+            data = opened.read(_MAX_BYTES + 1)
+        entries = json.loads(data) if len(data) <= _MAX_BYTES else None
     except (OSError, ValueError, RecursionError) as exc:
         raise DocumentError(f"cannot be read as JSON: {exc}; name a LiteLLM price file", file=file) from exc
     if not isinstance(entries, dict) or not any(
@@ -118,7 +118,7 @@ def _read(file: Path) -> dict[str, Any]:
     return entries
 
 
-def _entry(entries: Mapping[str, Any], provider: str, model: str) -> Mapping[str, Any]:
+def _find_litellm_entry(entries: Mapping[str, Any], provider: str, model: str) -> Mapping[str, Any]:
     prefixes = _PREFIXES.get(provider, (provider,))
     for name in (*(f"{prefix}/{model}" for prefix in prefixes), model):
         entry = entries.get(name)
@@ -132,7 +132,7 @@ def _per_mtok(entry: Mapping[str, Any], key: str) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        found = decimal(value) * 1_000_000
+        found = to_decimal(value) * 1_000_000
     except InvalidOperation:
         return None
     return found if found.is_finite() else None

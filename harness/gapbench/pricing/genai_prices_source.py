@@ -8,11 +8,11 @@ from importlib.metadata import version
 from typing import Any
 
 from gapbench.pricing.price_book import STANDARD_TIERS
-from gapbench.pricing.rates import Rates, UnitPrices, Unpriced, decimal
+from gapbench.pricing.rates import TokenRates, UnitPrices, Unpriced, to_decimal
 
 
-def from_catalogue(
-    provider: str, model: str, at: date, tier: str, *, hourly: bool = False
+def catalogue_price(
+    provider: str, model: str, at: date, tier: str, *, allow_hourly: bool = False
 ) -> UnitPrices | Unpriced:
     """Return the price of a provider's model at an instant. See :func:`gapbench.pricing.resolve`.
 
@@ -21,7 +21,7 @@ def from_catalogue(
         model: The resolved id.
         at: Day or instant of the request.
         tier: Service tier in lower case; "": standard.
-        hourly: Also take a price that depends on the hour of the day, which no provider has any more: to show it.
+        allow_hourly: Also take a price that depends on the hour of the day, which no provider has any more: to show it.
     """
     # 1.6 MB of prices that a price in the book need not load.
     from genai_prices import data_snapshot  # noqa: PLC0415
@@ -41,7 +41,7 @@ def from_catalogue(
             f"neither the price book nor {source} knows {model!r} of {provider}; give it a cost in the suite"
         )
     if (
-        not hourly
+        not allow_hourly
         and isinstance(info.prices, list)
         and any(hasattr(row.constraint, "start_time") for row in info.prices)
     ):
@@ -76,12 +76,12 @@ def from_catalogue(
 
     def at_prompt(value: Any, tokens: int) -> Decimal | None:
         if not isinstance(value, TieredPrices):
-            return None if value is None else decimal(value)
+            return None if value is None else to_decimal(value)
         steps = [step.price for step in value.tiers if step.start <= tokens]
-        return decimal(steps[-1] if steps else value.base)
+        return to_decimal(steps[-1] if steps else value.base)
 
-    def rates(tokens: int) -> Rates:
-        return Rates(**{name: at_prompt(value, tokens) for name, value in keys.items()})  # type: ignore[arg-type]
+    def rates(tokens: int) -> TokenRates:
+        return TokenRates(**{name: at_prompt(value, tokens) for name, value in keys.items()})  # type: ignore[arg-type]
 
     above = tuple((int(start), rates(start)) for start in starts)
     return UnitPrices(rates(-1), above, source, f"{source}, {info.id}", provider, str(info.id), note)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from gapbench.pricing.price_book import book, hosts
+from gapbench.pricing.price_book import hosted_prices, load_price_book
 from gapbench.pricing.rates import UnitPrices
-from gapbench.pricing.resolve import PROVIDERS, lookup
+from gapbench.pricing.resolve import PROVIDER_BY_RUNNER, find_price
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ProviderPrice:
     """The price of one provider.
 
     Attributes:
@@ -42,7 +42,7 @@ class Listed:
         }
 
 
-def listing(model: str, at: datetime) -> list[Listed]:
+def list_prices(model: str, at: datetime) -> list[ProviderPrice]:
     """Return the prices of a model on a day: of each provider that sells it, and of those that host its weights.
 
     Args:
@@ -50,19 +50,19 @@ def listing(model: str, at: datetime) -> list[Listed]:
         at: The day.
     """
     provider, _, name = model.partition("/")
-    known = {row["provider"] for row in book()["prices"]}
+    known = {row["provider"] for row in load_price_book()["prices"]}
     asked = [(provider, name)] if provider in known and name else []
-    asked += [(seller, model) for seller in dict.fromkeys([*PROVIDERS.values(), *sorted(known)])]
-    found = [price for pair in asked if isinstance(price := lookup(*pair, at), UnitPrices)]
-    found += hosts(model, at.date())
+    asked += [(seller, model) for seller in dict.fromkeys([*PROVIDER_BY_RUNNER.values(), *sorted(known)])]
+    found = [price for pair in asked if isinstance(price := find_price(*pair, at), UnitPrices)]
+    found += hosted_prices(model, at.date())
     once = {(price.provider, price.model): price for price in found}
-    return [Listed(price, _batch(price, at.date())) for price in once.values()]
+    return [ProviderPrice(price, _batch_factor(price, at.date())) for price in once.values()]
 
 
-def _batch(price: UnitPrices, day: date) -> float | None:
+def _batch_factor(price: UnitPrices, day: date) -> float | None:
     if price.provider is None or not price.rates.input:
         return None
-    batch = lookup(price.provider, price.model, day, "batch")
+    batch = find_price(price.provider, price.model, day, "batch")
     if not isinstance(batch, UnitPrices) or batch.note:
         return None
     return float(batch.rates.input / price.rates.input)

@@ -1,4 +1,4 @@
-"""The packaged price book: ``harness/book/prices.yaml``, dated and with a source on every row."""
+"""The packaged price book: ``harness/load_price_book/prices.yaml``, dated and with a source on every row."""
 
 from __future__ import annotations
 
@@ -13,35 +13,37 @@ from typing import Any
 
 import yaml
 
-from gapbench.pricing.rates import GpuPrice, Rates, UnitPrices, Unpriced, decimal
+from gapbench.pricing.rates import GpuPrice, TokenRates, UnitPrices, Unpriced, to_decimal
 
 STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
 _DATED = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
 
 
 @cache
-def book() -> dict[str, Any]:
+def load_price_book() -> dict[str, Any]:
     """Return the book as it is written; treat it as read-only."""
     text = files("gapbench.pricing.data").joinpath("prices.yaml").read_text(encoding="utf-8")
     found: dict[str, Any] = yaml.safe_load(text)
     return found
 
 
-def book_version() -> str:
+def price_book_version() -> str:
     """Return which price book this is, for reports: the day of its newest check."""
-    return f"price book {newest_day()}"
+    return f"price book {price_book_date()}"
 
 
-def newest_day() -> date:
+def price_book_date() -> date:
     """Return the day of the book's newest check."""
-    day: date = max(row["checked_on"] for row in book()["prices"])
+    day: date = max(row["checked_on"] for row in load_price_book()["prices"])
     return day
 
 
-def book_models() -> dict[str, str]:
+def price_book_models() -> dict[str, str]:
     """Return ``provider/model`` of the book with today's newest price in words, for ``bench list models``."""
     said: dict[str, str] = {}
-    for row in sorted(book()["prices"], key=lambda row: (row["provider"], row["model"], row["valid_from"])):
+    for row in sorted(
+        load_price_book()["prices"], key=lambda row: (row["provider"], row["model"], row["valid_from"])
+    ):
         until = f" until {row['valid_until']}" if "valid_until" in row else ""
         said[f"{row['provider']}/{row['model']}"] = (
             f"${row['input']} in, ${row['output']} out per million tokens since {row['valid_from']}{until}"
@@ -49,7 +51,7 @@ def book_models() -> dict[str, str]:
     return said
 
 
-def hosts(weights: str, day: date) -> list[UnitPrices]:
+def hosted_prices(weights: str, day: date) -> list[UnitPrices]:
     """Return the prices at which providers host open weights, cheapest at 3:1 first.
 
     Args:
@@ -58,14 +60,14 @@ def hosts(weights: str, day: date) -> list[UnitPrices]:
     """
     named = {
         (row["provider"], row["model"])
-        for row in book()["prices"]
+        for row in load_price_book()["prices"]
         if str(row.get("weights", "")).lower() == weights.lower()
     }
-    found = [price for pair in sorted(named) if (price := from_book(*pair, day, "")) is not None]
+    found = [price for pair in sorted(named) if (price := book_price(*pair, day, "")) is not None]
     return sorted(found, key=lambda price: 3 * price.rates.input + price.rates.output)
 
 
-def from_book(provider: str, model: str, day: date, tier: str) -> UnitPrices | None:
+def book_price(provider: str, model: str, day: date, tier: str) -> UnitPrices | None:
     """Return the price of a provider's model on a day. None: the book has none.
 
     Args:
@@ -77,7 +79,7 @@ def from_book(provider: str, model: str, day: date, tier: str) -> UnitPrices | N
     names = (model, _DATED.sub("", model))
     rows = [
         row
-        for row in book()["prices"]
+        for row in load_price_book()["prices"]
         if row["provider"] == provider and row["model"] in names and row["valid_from"] <= day
     ]
     if not rows:
@@ -85,10 +87,10 @@ def from_book(provider: str, model: str, day: date, tier: str) -> UnitPrices | N
     row = max(rows, key=lambda row: (row["model"] == model, row["valid_from"]))
     if "valid_until" in row and day >= row["valid_until"]:
         return None
-    return priced_row(row, tier)
+    return row_price(row, tier)
 
 
-def priced_row(row: Mapping[str, Any], tier: str) -> UnitPrices:
+def row_price(row: Mapping[str, Any], tier: str) -> UnitPrices:
     """Return the price that one row of the book gives at a service tier."""
     priced, note = row, None
     if tier not in STANDARD_TIERS:
@@ -98,19 +100,19 @@ def priced_row(row: Mapping[str, Any], tier: str) -> UnitPrices:
         else:
             note = f"no price for the {tier} tier of {row['model']}; the standard price is used"
     currency = row.get("currency", "USD")
-    rate = Decimal(1) if currency == "USD" else decimal(row["usd_per_unit"])
+    rate = Decimal(1) if currency == "USD" else to_decimal(row["usd_per_unit"])
     source = str(row["source"])
     if currency != "USD":
         source += f"; {currency} at {rate} USD"
-    above = tuple((int(step["input_tokens"]), _rates(step, rate)) for step in priced.get("above", ()))
-    return UnitPrices(_rates(priced, rate), above, "book", source, row["provider"], row["model"], note)
+    above = tuple((int(step["input_tokens"]), _row_rates(step, rate)) for step in priced.get("above", ()))
+    return UnitPrices(_row_rates(priced, rate), above, "book", source, row["provider"], row["model"], note)
 
 
-def _rates(row: Mapping[str, Any], usd_per_unit: Decimal) -> Rates:
-    return Rates(
+def _row_rates(row: Mapping[str, Any], usd_per_unit: Decimal) -> TokenRates:
+    return TokenRates(
         **{
-            field.name: decimal(row[field.name]) * usd_per_unit
-            for field in fields(Rates)
+            field.name: to_decimal(row[field.name]) * usd_per_unit
+            for field in fields(TokenRates)
             if field.name in row
         }
     )
@@ -118,7 +120,7 @@ def _rates(row: Mapping[str, Any], usd_per_unit: Decimal) -> Rates:
 
 def gpu_price(gpu: str | None, gpus: Decimal | int = 1) -> GpuPrice | Unpriced:
     """Return the book's price of GPUs by name, with its range and day."""
-    known = {row["gpu"]: row for row in book()["gpus"]}
+    known = {row["gpu"]: row for row in load_price_book()["gpus"]}
     row = known.get(gpu)
     if row is None:
         return Unpriced(
@@ -127,10 +129,10 @@ def gpu_price(gpu: str | None, gpus: Decimal | int = 1) -> GpuPrice | Unpriced:
     source = f"{row['source']}; range {row['low']} to {row['high']}"
     return GpuPrice(
         gpu,
-        decimal(gpus),
-        decimal(row["usd_per_gpu_hour"]),
+        to_decimal(gpus),
+        to_decimal(row["usd_per_gpu_hour"]),
         source,
-        decimal(row["low"]),
-        decimal(row["high"]),
+        to_decimal(row["low"]),
+        to_decimal(row["high"]),
         row["as_of"],
     )

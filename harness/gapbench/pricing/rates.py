@@ -11,7 +11,7 @@ _MTOK = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
+class TokenRates:
     """USD per million tokens of each class. None: the class has no price of its own and counts as input."""
 
     input: Decimal
@@ -62,15 +62,15 @@ class UnitPrices:
         note: What a reader must know, such as a service tier without a price of its own. None: nothing.
     """
 
-    rates: Rates
-    above: tuple[tuple[int, Rates], ...]
+    rates: TokenRates
+    above: tuple[tuple[int, TokenRates], ...]
     source: str
     detail: str
     provider: str | None
     model: str
     note: str | None = None
 
-    def rates_for(self, input_tokens: int) -> Rates:
+    def rates_for(self, input_tokens: int) -> TokenRates:
         """Return the rates of a request with a prompt of ``input_tokens``."""
         reached = [rates for threshold, rates in self.above if input_tokens > threshold]
         return reached[-1] if reached else self.rates
@@ -140,7 +140,7 @@ Quote = UnitPrices | GpuPrice | Unpriced
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
+class RequestCost:
     """The cost of one request.
 
     Attributes:
@@ -150,10 +150,10 @@ class Priced:
     """
 
     usd: Decimal
-    rates: Rates
+    rates: TokenRates
     source: str
 
 
-def decimal(value: Any) -> Decimal:
+def to_decimal(value: Any) -> Decimal:
     """Return a number of YAML or of a library as the decimal that it is written as."""
     return value if isinstance(value, Decimal) else Decimal(str(value))

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from gapbench.pricing.genai_prices_source import from_catalogue
-from gapbench.pricing.price_book import from_book, gpu_price
-from gapbench.pricing.rates import GpuPrice, Priced, Rates, UnitPrices, Unpriced, decimal
+from gapbench.pricing.genai_prices_source import catalogue_price
+from gapbench.pricing.price_book import book_price, gpu_price
+from gapbench.pricing.rates import GpuPrice, RequestCost, TokenRates, UnitPrices, Unpriced, to_decimal
 from gapbench.values import Usage
 
-PROVIDERS: Mapping[str, str] = {"openai": "openai", "anthropic": "anthropic", "google": "google"}
+PROVIDER_BY_RUNNER: Mapping[str, str] = {"openai": "openai", "anthropic": "anthropic", "google": "google"}
 """Whose prices a runner's calls are billed at, where they go to the vendor's own address."""
 _ALIAS = re.compile(r"(^|[-_.:/])latest$")
 
 
-def price(usage: Usage, provider: str, model: str, at: date) -> Priced | None:
+def request_price(usage: Usage, provider: str, model: str, at: date) -> RequestCost | None:
     """Return what one request costs; None when a price or a token count is unknown.
 
     Args:
@@ -26,7 +26,7 @@ def price(usage: Usage, provider: str, model: str, at: date) -> Priced | None:
         model: The resolved model id.
         at: Day (or instant) of the request.
     """
-    found = lookup(provider, model, at)
+    found = find_price(provider, model, at)
     if isinstance(found, Unpriced) or usage.input_tokens is None or usage.output_tokens is None:
         return None
     usd = found.usd(
@@ -36,7 +36,7 @@ def price(usage: Usage, provider: str, model: str, at: date) -> Priced | None:
         cache_write_tokens=usage.cache_write_tokens or 0,
         cache_write_1h_tokens=usage.cache_write_1h_tokens or 0,
     )
-    return Priced(usd, found.rates_for(usage.input_tokens), found.source)
+    return RequestCost(usd, found.rates_for(usage.input_tokens), found.source)
 
 
 def model_price(
@@ -61,28 +61,28 @@ def model_price(
         simulated: Whether a simulated provider answers; it has no list price.
     """
     if cost and ("gpus" in cost or "gpu" in cost or "usd_per_gpu_hour" in cost):
-        return _gpu_price(cost)
+        return _suite_gpu_price(cost)
     if cost and "input_usd_per_mtok" in cost:
         return _suite_price(cost, model)
     if cost and ("provider" in cost or "model" in cost):
-        provider = cost.get("provider") or PROVIDERS.get(runner)
+        provider = cost.get("provider") or PROVIDER_BY_RUNNER.get(runner)
         if provider is None:
             return Unpriced(
                 f"cost names the model {cost['model']!r} and no provider; add cost: {{provider: …}}"
             )
-        return lookup(str(provider), str(cost.get("model") or model), at, service_tier)
+        return find_price(str(provider), str(cost.get("model") or model), at, service_tier)
     if simulated:
         return Unpriced("a simulated provider has no price; give the model a cost in the suite")
-    if runner not in PROVIDERS or base_url is not None:
+    if runner not in PROVIDER_BY_RUNNER or base_url is not None:
         where = base_url or f"the {runner} runner"
         return Unpriced(
             f"{where} has no list price; give the model cost: {{gpu, gpus, usd_per_gpu_hour}} in the suite "
             "where you host it, or cost: {provider, model} where you buy it"
         )
-    return lookup(PROVIDERS[runner], model, at, service_tier)
+    return find_price(PROVIDER_BY_RUNNER[runner], model, at, service_tier)
 
 
-def lookup(provider: str, model: str, at: date, service_tier: str | None = None) -> UnitPrices | Unpriced:
+def find_price(provider: str, model: str, at: date, service_tier: str | None = None) -> UnitPrices | Unpriced:
     """Return the price of a provider's model on a day: from the book, else from genai-prices.
 
     Args:
@@ -98,34 +98,34 @@ def lookup(provider: str, model: str, at: date, service_tier: str | None = None)
         )
     tier = (service_tier or "").lower()
     day = at.date() if isinstance(at, datetime) else at
-    found = from_book(provider, model, day, tier)
-    return found if found is not None else from_catalogue(provider, model, at, tier)
+    found = book_price(provider, model, day, tier)
+    return found if found is not None else catalogue_price(provider, model, at, tier)
 
 
 def _suite_price(cost: Mapping[str, Any], model: str) -> UnitPrices | Unpriced:
     if "output_usd_per_mtok" not in cost:
         return Unpriced("cost gives input_usd_per_mtok and no output_usd_per_mtok; give both")
     cached = cost.get("cached_input_usd_per_mtok")
-    rates = Rates(
-        decimal(cost["input_usd_per_mtok"]),
-        decimal(cost["output_usd_per_mtok"]),
-        None if cached is None else decimal(cached),
+    rates = TokenRates(
+        to_decimal(cost["input_usd_per_mtok"]),
+        to_decimal(cost["output_usd_per_mtok"]),
+        None if cached is None else to_decimal(cached),
     )
     return UnitPrices(rates, (), "suite", str(cost.get("source") or "the suite"), None, model)
 
 
-def _gpu_price(cost: Mapping[str, Any]) -> GpuPrice | Unpriced:
+def _suite_gpu_price(cost: Mapping[str, Any]) -> GpuPrice | Unpriced:
     gpu = cost.get("gpu")
-    gpus = decimal(cost.get("gpus", 1))
+    gpus = to_decimal(cost.get("gpus", 1))
     if "usd_per_gpu_hour" not in cost:
         return gpu_price(gpu, gpus)
     low, high, as_of = (cost.get(name) for name in ("usd_per_gpu_hour_low", "usd_per_gpu_hour_high", "as_of"))
     return GpuPrice(
         gpu,
         gpus,
-        decimal(cost["usd_per_gpu_hour"]),
+        to_decimal(cost["usd_per_gpu_hour"]),
         str(cost.get("source") or "the suite"),
-        None if low is None else decimal(low),
-        None if high is None else decimal(high),
+        None if low is None else to_decimal(low),
+        None if high is None else to_decimal(high),
         date.fromisoformat(as_of) if isinstance(as_of, str) else as_of,
     )

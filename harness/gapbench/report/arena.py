@@ -6,27 +6,27 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gapbench import formatting
-from gapbench.analysis.quality.arena import Arena
-from gapbench.report.terminal_table import Column, Fitted
+from gapbench.analysis.quality.arena import ArenaRatings
+from gapbench.report.terminal_table import Column, ResponsiveTable
 
 _STYLES = {"closed": "blue", "open": "green"}
 
 
-def arena_table(arena: Arena) -> RenderableType:
+def arena_table(arena: ArenaRatings) -> RenderableType:
     """Return ratings, the gap in Elo and as a win rate, and what was taken out."""
     how = (
-        f"judged by {', '.join(map(formatting.clean, arena.judges))}"
+        f"judged by {', '.join(map(formatting.strip_controls, arena.judges))}"
         if arena.preference == "judge"
         else "the higher score wins"
     )
     heads = [
-        Column("model", words=True, least=16),
+        Column("model", is_text=True, min_width=16),
         *map(Column, ("Elo", "95 %", "won %", "won / tied / lost")),
     ]
-    table = Fitted(f"Arena: {how}", heads, simulated=arena.simulated)
+    table = ResponsiveTable(f"Arena: {how}", heads, simulated=arena.simulated)
     for row in arena.frame.to_dict(orient="records"):
-        table.row(
-            Text(formatting.clean(row["model_id"]), style=_STYLES.get(str(row["weights"]), "")),
+        table.add_row(
+            Text(formatting.strip_controls(row["model_id"]), style=_STYLES.get(str(row["weights"]), "")),
             f"{row['elo']:.0f}",
             f"{row['elo_low']:.0f} to {row['elo_high']:.0f}",
             f"{row['win_rate'] * 100:.1f}",
@@ -38,7 +38,7 @@ def arena_table(arena: Arena) -> RenderableType:
         said.append(
             Text(
                 f"{gap['closed']} (closed) against {gap['open']} (open): {gap['elo']:+.0f} Elo, 95 % interval "
-                f"{gap['elo_low']:+.0f} to {gap['elo_high']:+.0f}, a win rate of {formatting.percent(gap['win_rate'])}.",
+                f"{gap['elo_low']:+.0f} to {gap['elo_high']:+.0f}, a win rate of {formatting.format_percent(gap['win_rate'])}.",
                 style="bold",
             )
         )
@@ -46,17 +46,18 @@ def arena_table(arena: Arena) -> RenderableType:
     taken_out = [f"{elo:+.0f} Elo for {name}" for name, elo in effects if elo is not None]
     if taken_out:
         said.append(Text(f"Taken out of the ratings: {', '.join(taken_out)}.", style="dim"))
-    if arena.contradicted is not None:
+    if arena.contradicted_share is not None:
         said.append(
             Text(
-                f"The judge contradicted itself on {formatting.percent(arena.contradicted)} of the pairs when turned.",
+                f"The judge contradicted itself on {formatting.format_percent(arena.contradicted_share)} of the pairs when turned.",
                 style="dim",
             )
         )
-    if arena.unread:
+    if arena.unreadable_verdicts:
         said.append(
             Text(
-                f"{formatting.count(arena.unread)} verdicts could not be read or never came.", style="yellow"
+                f"{formatting.format_count(arena.unreadable_verdicts)} verdicts could not be read or never came.",
+                style="yellow",
             )
         )
     said += [Text(f"Note: {warning}", style="dim") for warning in arena.warnings]

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gapbench import formatting
-from gapbench.analysis.article.article import RULE, Article, Reading, Row
+from gapbench.analysis.article.article import RULE, Article, ArticleRow, Reading
 from gapbench.analysis.article.published_gaps import PublishedGap
-from gapbench.report.terminal_table import Column, Fitted
+from gapbench.report.terminal_table import Column, ResponsiveTable
 
 _STYLE = {
     "supported": "bold green",
@@ -22,12 +22,12 @@ _STYLE = {
 }
 _SHORT = {"not distinguishable": "not told apart"}
 _COLUMNS = (
-    Column("figure", words=True, least=10), Column("claim"), Column("at", words=True, least=11), Column("n"),
-    Column("points (range)"), Column("% of closed"), Column("verdict", words=True, least=14),
+    Column("figure", is_text=True, min_width=10), Column("claim"), Column("at", is_text=True, min_width=11), Column("n"),
+    Column("points (range)"), Column("% of closed"), Column("verdict", is_text=True, min_width=14),
 )  # fmt: skip
 
 
-class _Figures:
+class _ClaimTable:
     """The eight figures; where a terminal is too narrow for it beside its median, a range goes under it."""
 
     def __init__(self, article: Article) -> None:
@@ -35,19 +35,19 @@ class _Figures:
         self._article = article
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
-        beside = self._drawn(" ")
-        yield beside if beside.fits(options.max_width) else self._drawn("\n")
+        beside = self._render(" ")
+        yield beside if beside.fits(options.max_width) else self._render("\n")
 
-    def _drawn(self, between: str) -> Fitted:
-        table = Fitted(
+    def _render(self, separator: str) -> ResponsiveTable:
+        table = ResponsiveTable(
             "The article's figures against published evidence: the gap, closed minus open", _COLUMNS
         )
         last = None
         for row in self._article.rows:
             if row.claim.metric != last:
-                table.section()
+                table.add_section()
             last = row.claim.metric
-            _add(table, row, between)
+            _add_claim_row(table, row, separator)
         return table
 
 
@@ -57,8 +57,8 @@ def article_table(article: Article) -> RenderableType:
     lines.append(
         Text("Green meets the claim, yellow is near it; a percentage of an Elo score has no meaning.", "dim")
     )
-    lines += [Text(f"Note: {formatting.clean(line)}", "dim") for line in article.warnings]
-    return Group(_Figures(article), *lines)
+    lines += [Text(f"Note: {formatting.strip_controls(line)}", "dim") for line in article.warnings]
+    return Group(_ClaimTable(article), *lines)
 
 
 def article_details(article: Article) -> RenderableType:
@@ -70,14 +70,14 @@ def article_details(article: Article) -> RenderableType:
         parts += [_claims(article), Text("")]
     parts.append(Text("What the article gets wrong", "bold"))
     for error in article.errors:
-        parts.append(Text.assemble(("  said: ", "dim"), formatting.clean(error["said"])))
-        parts.append(Text.assemble(("  found: ", "dim"), formatting.clean(error["found"])))
-        parts += [Text(f"    {formatting.clean(source)}", "dim") for source in error["sources"]]
+        parts.append(Text.assemble(("  said: ", "dim"), formatting.strip_controls(error["said"])))
+        parts.append(Text.assemble(("  found: ", "dim"), formatting.strip_controls(error["found"])))
+        parts += [Text(f"    {formatting.strip_controls(source)}", "dim") for source in error["sources"]]
     parts += [Text(""), Text.assemble(("Rule: ", "bold"), RULE)]
     return Group(*parts)
 
 
-def _add(table: Fitted, row: Row, between: str) -> None:
+def _add_claim_row(table: ResponsiveTable, row: ArticleRow, separator: str) -> None:
     claim = row.claim
     heads = [
         f"{claim.category.capitalize()} {claim.year}",
@@ -87,26 +87,28 @@ def _add(table: Fitted, row: Row, between: str) -> None:
     for moment in dict.fromkeys(one.moment for one in row.readings):
         here = {one.reading: one for one in row.readings if one.moment == moment}
         points, percent = here["points"], here.get("percent of closed")
-        table.row(
+        table.add_row(
             *heads,
             moment,
             str(points.gaps),
-            _spread(points, between),
-            _spread(percent, between),
+            _format_range(points, separator),
+            _format_range(percent, separator),
             verdict,
         )
         heads, verdict = ["", ""], Text("")
     if not row.readings:
-        table.row(*heads, "", "", "", "", verdict)
+        table.add_row(*heads, "", "", "", "", verdict)
     if row.measured is not None and row.measured["gap_points"] is not None:
         mine = row.measured
-        table.row(
+        table.add_row(
             formatting.SIMULATED if mine["simulated"] else "",
             "",
             "your run",
             "",
-            f"{mine['gap_points']:.1f}{between}({mine['ci_low']:.1f}, {mine['ci_high']:.1f})",
-            f"{mine['gap_percent_of_closed']:.1f}" if formatting.known(mine["gap_percent_of_closed"]) else "",
+            f"{mine['gap_points']:.1f}{separator}({mine['ci_low']:.1f}, {mine['ci_high']:.1f})",
+            f"{mine['gap_percent_of_closed']:.1f}"
+            if formatting.is_known(mine["gap_percent_of_closed"])
+            else "",
             Text(
                 "equivalent"
                 if mine["verdict"].startswith("equivalent")
@@ -116,14 +118,14 @@ def _add(table: Fitted, row: Row, between: str) -> None:
         )
 
 
-def _spread(reading: Reading | None, between: str) -> Text:
+def _format_range(reading: Reading | None, separator: str) -> Text:
     if reading is None:
         return Text("")
-    said = f"{reading.median:.1f}{between}({reading.low:.1f}–{reading.high:.1f})"
+    said = f"{reading.median:.1f}{separator}({reading.low:.1f}–{reading.high:.1f})"
     return Text(said, "green" if reading.meets else "yellow" if reading.near else "")
 
 
-def _arena(row: Row) -> str:
+def _arena(row: ArticleRow) -> str:
     if row.arena is None:
         return ""
     low, high = row.arena["narrowest"], row.arena["widest"]
@@ -133,7 +135,7 @@ def _arena(row: Row) -> str:
     )
 
 
-def _evidence(row: Row) -> Table:
+def _evidence(row: ArticleRow) -> Table:
     claim = row.claim
     head = f"{claim.metric} {claim.year}: {claim.claim:g} {'Elo' if claim.unit == 'elo' else '%'}"
     if claim.unit == "elo":
@@ -149,25 +151,26 @@ def _evidence(row: Row) -> Table:
         table.add_row(
             one.as_of.isoformat(),
             Text.assemble(
-                formatting.clean(one.benchmark) + ("" if row.counted(one) else " (does not count)"),
-                f"\n{formatting.clean(one.closed.model)} {one.closed.score:g}, {formatting.clean(one.open.model)} {one.open.score:g}",
-                (f"\n{formatting.clean(_origin(one))}", "dim"),
+                formatting.strip_controls(one.benchmark)
+                + ("" if row.is_counted(one) else " (does not count)"),
+                f"\n{formatting.strip_controls(one.closed.model)} {one.closed.score:g}, {formatting.strip_controls(one.open.model)} {one.open.score:g}",
+                (f"\n{formatting.strip_controls(_describe_origin(one))}", "dim"),
             ),
-            _gap(one),
+            _format_gap(one),
             formatting.NOTHING if one.ci_low is None else f"{one.ci_low:+.1f} to {one.ci_high:+.1f}",
             f"{one.top3_gap_points:+.1f}",
         )
     return table
 
 
-def _gap(one: PublishedGap) -> str:
-    if one.win_rate_closed is not None:
-        return f"{one.gap_points:+g} Elo\nwin {one.win_rate_closed:.1%}"
-    return f"{one.gap_points:+.1f} pts\n{one.gap_percent_of_closed:+.1f} %"
+def _format_gap(gap: PublishedGap) -> str:
+    if gap.win_rate_closed is not None:
+        return f"{gap.gap_points:+g} Elo\nwin {gap.win_rate_closed:.1%}"
+    return f"{gap.gap_points:+.1f} pts\n{gap.gap_percent_of_closed:+.1f} %"
 
 
-def _origin(one: PublishedGap) -> str:
-    source = one.sources[0] if one.sources else "source unknown"
+def _describe_origin(gap: PublishedGap) -> str:
+    source = gap.sources[0] if gap.sources else "source unknown"
     path, _, commit = source.partition("@")
     return path + (f"@{commit[:7]}" if commit else "")
 
@@ -177,12 +180,12 @@ def _claims(article: Article) -> Table:
     for name in ("claim", "result", "verdict", "holds when"):
         table.add_column(name, overflow="fold")
     for claim in article.claims:
-        verdict = formatting.clean(claim["verdict"])
+        verdict = formatting.strip_controls(claim["verdict"])
         table.add_row(
-            formatting.clean(claim["claim"]),
-            formatting.clean(claim["result"]),
+            formatting.strip_controls(claim["claim"]),
+            formatting.strip_controls(claim["result"]),
             Text(verdict, _STYLE.get(verdict, "")),
-            formatting.clean(claim["holds_when"] or formatting.NOTHING),
+            formatting.strip_controls(claim["holds_when"] or formatting.NOTHING),
         )
     return table
 

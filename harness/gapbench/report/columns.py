@@ -11,42 +11,57 @@ from gapbench.report.terminal_table import Column
 Row = Mapping[str, Any]
 Columns = tuple[tuple[Column, Callable[[Row], str]], ...]
 
-SUMMARY: Columns = (
+SUMMARY_COLUMNS: Columns = (
     (Column("weights", 7), lambda row: str(row["weights"])),
-    (Column("done", 6), lambda row: f"{formatting.count(row['done'])}/{formatting.count(row['planned'])}"),
-    (Column("accuracy % (95 %)"), formatting.accuracy),
+    (
+        Column("done", 6),
+        lambda row: f"{formatting.format_count(row['done'])}/{formatting.format_count(row['planned'])}",
+    ),
+    (Column("accuracy % (95 %)"), formatting.format_accuracy),
     # Never apart: what share of the requests an accuracy is of.
-    (Column("coverage"), lambda row: formatting.percent(row["coverage"])),
-    (Column(formatting.METRICS["ttft_p50_s"], 4), lambda row: formatting.timed(row, "ttft_p50_s")),
-    (Column(formatting.METRICS["response_p50_s"], 2), lambda row: formatting.timed(row, "response_p50_s")),
-    (Column(formatting.METRICS["response_p95_s"], 3), lambda row: formatting.timed(row, "response_p95_s")),
-    (Column("tokens/s", 5), lambda row: formatting.speed(row, "output_tokens_per_s")),
+    (Column("coverage"), lambda row: formatting.format_percent(row["coverage"])),
+    (Column(formatting.METRICS["ttft_p50_s"], 4), lambda row: formatting.format_time(row, "ttft_p50_s")),
+    (
+        Column(formatting.METRICS["response_p50_s"], 2),
+        lambda row: formatting.format_time(row, "response_p50_s"),
+    ),
+    (
+        Column(formatting.METRICS["response_p95_s"], 3),
+        lambda row: formatting.format_time(row, "response_p95_s"),
+    ),
+    (Column("tokens/s", 5), lambda row: formatting.format_speed(row, "output_tokens_per_s")),
     (
         Column(formatting.METRICS["answer_chars_per_s_p50"], 8),
-        lambda row: formatting.speed(row, "answer_chars_per_s_p50"),
+        lambda row: formatting.format_speed(row, "answer_chars_per_s_p50"),
     ),
-    (Column(formatting.METRICS["usd_per_correct"], 1), lambda row: formatting.usd(row["usd_per_correct"])),
+    (
+        Column(formatting.METRICS["usd_per_correct"], 1),
+        lambda row: formatting.format_usd(row["usd_per_correct"]),
+    ),
 )
-COST: Columns = (
-    (Column("tasks", 3), lambda row: formatting.count(row["tasks"])),
-    (Column("correct", 4), lambda row: formatting.count(row["correct"])),
-    (Column("total", 1), lambda row: formatting.usd(row["usd"])),
-    (Column("of it retries", 6), lambda row: formatting.usd(row["usd_retries"])),
-    (Column(formatting.METRICS["usd_per_task"]), lambda row: formatting.usd(row["usd_per_task"])),
-    (Column(formatting.METRICS["usd_per_correct"]), lambda row: formatting.usd(row["usd_per_correct"])),
-    (Column("$/M tokens", 2), lambda row: formatting.usd(row["usd_per_mtok"])),
-    (Column("GPU-hours", 5), lambda row: formatting.number(row["gpu_hours"])),
+COST_COLUMNS: Columns = (
+    (Column("tasks", 3), lambda row: formatting.format_count(row["tasks"])),
+    (Column("correct", 4), lambda row: formatting.format_count(row["correct"])),
+    (Column("total", 1), lambda row: formatting.format_usd(row["usd"])),
+    (Column("of it retries", 6), lambda row: formatting.format_usd(row["usd_retries"])),
+    (Column(formatting.METRICS["usd_per_task"]), lambda row: formatting.format_usd(row["usd_per_task"])),
+    (
+        Column(formatting.METRICS["usd_per_correct"]),
+        lambda row: formatting.format_usd(row["usd_per_correct"]),
+    ),
+    (Column("$/M tokens", 2), lambda row: formatting.format_usd(row["usd_per_mtok"])),
+    (Column("GPU-hours", 5), lambda row: formatting.format_number(row["gpu_hours"])),
 )
 
 
-def outcomes(models: Iterable[Row]) -> list[str]:
+def describe_outcomes(models: Iterable[Row]) -> list[str]:
     """Return one line for each model of what went otherwise than right or wrong, and of retries."""
     lines: list[str] = []
     for row in models:
         kinds = ("unparsed", "truncated", "refused", "infra", "unscored", "retries")
-        said = [f"{formatting.count(row[kind])} {kind}" for kind in kinds if row[kind]]
+        said = [f"{formatting.format_count(row[kind])} {kind}" for kind in kinds if row[kind]]
         if said:
             lines.append(
-                f"{formatting.clean(row['model_id'])}: {', '.join(said)}, of {formatting.count(row['n'])} requests"
+                f"{formatting.strip_controls(row['model_id'])}: {', '.join(said)}, of {formatting.format_count(row['n'])} requests"
             )
     return lines

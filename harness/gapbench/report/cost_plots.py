@@ -11,13 +11,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from gapbench.analysis.economics.break_even import in_words
+from gapbench.analysis.economics.break_even import format_mtok
 from gapbench.analysis.economics.scenario import api_usd_per_mtok
 from gapbench.analysis.economics.self_hosting_cost import floor_usd_per_mtok
 from gapbench.analysis.economics.tco import Tco
 from gapbench.errors import ResultsError
 from gapbench.report.cost_tables import LEG_NAMES
-from gapbench.report.plots import COLOURS, STYLE, blank, finished, label
+from gapbench.report.plots import COLOURS, STYLE, add_watermark, empty_figure, escape_label
 from gapbench.store.json_records import records
 
 if TYPE_CHECKING:
@@ -26,21 +26,24 @@ if TYPE_CHECKING:
 LEG_COLOURS: Mapping[str, str] = {"closed": COLOURS["closed"], "hosted": "#9a5b13", "self": COLOURS["open"]}
 
 
-def save(answer: Tco, folder: Path, formats: tuple[str, ...] = ("svg", "png")) -> list[Path]:
+def save_cost_plots(tco: Tco, folder: Path, formats: tuple[str, ...] = ("svg", "png")) -> list[Path]:
     """Write the pictures of a total cost and return the files.
 
     Raises:
         ResultsError: Nothing can be written there.
     """
-    return write(
-        {"cost_volume": lambda: cost_volume(answer), "price_utilisation": lambda: price_utilisation(answer)},
+    return write_plots(
+        {
+            "cost_volume": lambda: plot_cost_volume(tco),
+            "price_utilisation": lambda: plot_price_utilisation(tco),
+        },
         folder,
         formats,
     )
 
 
-def write(
-    drawn: Mapping[str, Callable[[], Figure]], folder: Path, formats: tuple[str, ...] = ("svg", "png")
+def write_plots(
+    plots: Mapping[str, Callable[[], Figure]], folder: Path, formats: tuple[str, ...] = ("svg", "png")
 ) -> list[Path]:
     """Write pictures by name in every format and return the files.
 
@@ -50,7 +53,7 @@ def write(
     written: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, draw in drawn.items():
+        for name, draw in plots.items():
             with mpl.rc_context(STYLE):
                 figure = draw()
                 for ending in formats:
@@ -62,10 +65,10 @@ def write(
     return written
 
 
-def cost_volume(answer: Tco) -> Figure:
+def plot_cost_volume(tco: Tco) -> Figure:
     """Return USD a month over volume: three legs, the 5 to 95 % band, and every break-even that holds for good."""
-    figure, axes = blank(8, 4.8)
-    for leg, part in answer.frame.groupby("leg", sort=False):
+    figure, axes = empty_figure(8, 4.8)
+    for leg, part in tco.frame.groupby("leg", sort=False):
         rows = part.dropna(subset=["usd"])
         if rows.empty:
             continue
@@ -77,15 +80,15 @@ def cost_volume(answer: Tco) -> Figure:
             color=colour,
             linewidth=1.8,
             drawstyle="steps-pre" if leg == "self" else "default",
-            label=_leg(answer, str(leg)),
+            label=_leg(tco, str(leg)),
         )
         axes.fill_between(volumes, rows["usd_p05"], rows["usd_p95"], color=colour, alpha=0.14, linewidth=0)
-    for found in answer.break_evens.values():
+    for found in tco.break_evens.values():
         if found.last_mtok is not None:
             place = found.last_mtok * 1e6
             axes.axvline(place, color=LEG_COLOURS[found.leg], linewidth=1, linestyle=(0, (3, 3)))
             axes.annotate(
-                f"{in_words(found.last_mtok)}",
+                f"{format_mtok(found.last_mtok)}",
                 (place, 0.02),
                 xycoords=("data", "axes fraction"),
                 xytext=(4, 0),
@@ -93,26 +96,26 @@ def cost_volume(answer: Tco) -> Figure:
                 color=LEG_COLOURS[found.leg],
                 backgroundcolor="white",
             )
-    axes.axvline(answer.volume_mtok * 1e6, color="#5b6574", linewidth=1)
+    axes.axvline(tco.volume_mtok * 1e6, color="#5b6574", linewidth=1)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: in_words(value / 1e6)))
-    axes.yaxis.set_major_formatter(FuncFormatter(_dollars))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_mtok(value / 1e6)))
+    axes.yaxis.set_major_formatter(FuncFormatter(_format_dollars))
     axes.set_xlabel("tokens a month, input and output")
     axes.set_ylabel("USD a month (band: 5 to 95 %)")
     axes.legend(frameon=False, loc="upper left")
-    return finished(figure, simulated=answer.simulated)
+    return add_watermark(figure, simulated=tco.simulated)
 
 
-def price_utilisation(answer: Tco) -> Figure:
+def plot_price_utilisation(tco: Tco) -> Figure:
     """Return USD per million tokens over utilisation: one replica's own floor, and what the APIs charge."""
-    figure, axes = blank(8, 4.4)
-    point = answer.scenario.point
+    figure, axes = empty_figure(8, 4.4)
+    point = tco.scenario.point_values
     used = np.geomspace(0.005, 1.0, 200)
     rate = point["replica_requests_per_s"] * (point["input_tokens"] + point["output_tokens"])
-    own = answer.frame[answer.frame["leg"] == "self"]
+    own = tco.frame[tco.frame["leg"] == "self"]
     there = own[(own["utilisation"] > 0.0005) & (own["utilisation"] <= 1)]
-    if not answer.scenario.owned:
+    if not tco.scenario.owned:
         hourly = point["gpus_per_replica"] * point["usd_per_gpu_hour"]
         floor = floor_usd_per_mtok(hourly, rate, used)
         axes.plot(
@@ -130,27 +133,29 @@ def price_utilisation(answer: Tco) -> Figure:
     for leg in ("closed", "hosted"):
         price = api_usd_per_mtok(leg, point)
         if price is not None:
-            axes.axhline(float(price), color=LEG_COLOURS[leg], linewidth=1.4, label=_leg(answer, leg))
+            axes.axhline(float(price), color=LEG_COLOURS[leg], linewidth=1.4, label=_leg(tco, leg))
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
-    axes.yaxis.set_major_formatter(FuncFormatter(_dollars))
+    axes.yaxis.set_major_formatter(FuncFormatter(_format_dollars))
     axes.set_xlabel("utilisation of the replicas within the latency limits")
     axes.set_ylabel("USD per million tokens")
     axes.legend(frameon=False)
-    return finished(figure, simulated=answer.simulated)
+    return add_watermark(figure, simulated=tco.simulated)
 
 
-def quality_cost(tiers: Tiers) -> Figure:
+def plot_quality_cost(tiers: Tiers) -> Figure:
     """Return quality over cost per task: both models alone, the random mix between them, and each policy's curve."""
-    figure, axes = blank(8, 4.8)
+    figure, axes = empty_figure(8, 4.8)
     ends = tiers.frame[tiers.frame["policy"].isin(["all open", "all closed"])].sort_values("usd_per_task")
     axes.plot(
         ends["usd_per_task"], ends["quality"] * 100, color="#5b6574", linewidth=1.2,
         linestyle=(0, (3, 3)), label="random mix",
     )  # fmt: skip
     for name, part in tiers.curves.groupby("policy", sort=False):
-        axes.plot(part["usd_per_task"], part["quality"] * 100, linewidth=1.6, marker=".", label=label(name))
+        axes.plot(
+            part["usd_per_task"], part["quality"] * 100, linewidth=1.6, marker=".", label=escape_label(name)
+        )
     for row in records(tiers.frame):
         name = str(row["policy"])
         if name not in {"all open", "all closed", "oracle"} or row["usd_per_task"] is None:
@@ -158,17 +163,17 @@ def quality_cost(tiers: Tiers) -> Figure:
         side = {"all open": "open", "all closed": "closed"}.get(name, "even")
         place = (float(row["usd_per_task"]), float(row["quality"]) * 100)
         axes.plot(*place, "o", color=COLOURS[side], markersize=8)
-        axes.annotate(label(name), place, xytext=(8, -4), textcoords="offset points")
+        axes.annotate(escape_label(name), place, xytext=(8, -4), textcoords="offset points")
     axes.margins(x=0.15, y=0.15)
     axes.set_xlabel("USD per task, held out")
     axes.set_ylabel("quality, %")
     axes.legend(frameon=False, loc="lower right")
-    return finished(figure, simulated=tiers.simulated)
+    return add_watermark(figure, simulated=tiers.simulated)
 
 
-def _dollars(value: float, _: int) -> str:
-    return label(f"${value:,.0f}" if value >= 1 else f"${value:g}")
+def _format_dollars(value: float, _: int) -> str:
+    return escape_label(f"${value:,.0f}" if value >= 1 else f"${value:g}")
 
 
-def _leg(answer: Tco, leg: str) -> str:
-    return label(f"{LEG_NAMES[leg]}: {answer.scenario.labels.get(leg, '')}")
+def _leg(tco: Tco, leg: str) -> str:
+    return escape_label(f"{LEG_NAMES[leg]}: {tco.scenario.labels.get(leg, '')}")

@@ -6,50 +6,52 @@ from collections.abc import Mapping
 from typing import Any
 
 from gapbench import formatting
-from gapbench.analysis.quality.gap_metrics import needed
+from gapbench.analysis.quality.gap_metrics import describe_pairs_needed
 
 Row = Mapping[str, Any]
 
 
-def matched_line(row: Row) -> str:
+def describe_equal_quality(row: Row) -> str:
     """Return one comparison at matched quality as a sentence."""
     closed, found, untold = row["closed"], row["open"], row["untold"]
-    name = formatting.clean(closed["model"])
+    name = formatting.strip_controls(closed["model"])
     if not closed["value"]:
         return f"Matched quality: {name} has no right answer here, so there is no quality to match."
     if found is not None:
         ratio = row["cost_ratio"]
         price = (
-            f"{formatting.usd(found['usd_per_task'])} a task"
+            f"{formatting.format_usd(found['usd_per_task'])} a task"
             if ratio is None
-            else f"{formatting.usd(found['usd_per_task'])} a task against {formatting.usd(closed['usd_per_task'])} "
-            f"({formatting.number(ratio)} times)"
+            else f"{formatting.format_usd(found['usd_per_task'])} a task against {formatting.format_usd(closed['usd_per_task'])} "
+            f"({formatting.format_number(ratio)} times)"
         )
         said = (
             f"Matched quality: the cheapest open model no worse than {name} (by {row['margin_points']:g} points or more) is "
-            f"{formatting.clean(found['model'])}: {row['verdict']}, {_gap(row)}, {price}."
+            f"{formatting.strip_controls(found['model'])}: {row['verdict']}, {_format_gap(row)}, {price}."
         )
-        return said if untold is None else f"{said} {_untold(untold, 'Cheaper, but not told yet:')}"
+        return (
+            said if untold is None else f"{said} {_describe_undecided(untold, 'Cheaper, but not told yet:')}"
+        )
     if untold is not None:
-        return f"Matched quality: whether an open model is no worse than {name} cannot be told yet. {_untold(untold, 'The cheapest that may be:')}"
+        return f"Matched quality: whether an open model is no worse than {name} cannot be told yet. {_describe_undecided(untold, 'The cheapest that may be:')}"
     return f"Matched quality: no open model with a price is as good as {name}."
 
 
-def _untold(row: Row, head: str) -> str:
-    more = needed(row)
+def _describe_undecided(row: Row, head: str) -> str:
+    more = describe_pairs_needed(row)
     return (
-        f"{head} {formatting.clean(row['model'])}, {_gap(row)} over {formatting.count(row['n_pairs'])} pairs"
+        f"{head} {formatting.strip_controls(row['model'])}, {_format_gap(row)} over {formatting.format_count(row['n_pairs'])} pairs"
         + (f"; {more}." if more else ".")
     )
 
 
-def _gap(row: Row) -> str:
+def _format_gap(row: Row) -> str:
     return f"gap {row['gap_points']:+.1f} ({row['ci_low']:+.1f} to {row['ci_high']:+.1f})"
 
 
-def lag_line(row: Row) -> str:
+def describe_lag(row: Row) -> str:
     """Return how long before, a closed model was as good, as a sentence."""
-    months, name = row["lag_release_months"], formatting.clean(row["open"]["model"])
+    months, name = row["lag_release_months"], formatting.strip_controls(row["open"]["model"])
     said = ""
     if months is not None:
         apart = (
@@ -59,6 +61,6 @@ def lag_line(row: Row) -> str:
         )
         said = f" {apart} {name} and"
     return (
-        f"Lag, {formatting.clean(row['category'])}: {formatting.clean(row['closed']['model'])} ({row['closed']['released']}) was the first closed "
+        f"Lag, {formatting.strip_controls(row['category'])}: {formatting.strip_controls(row['closed']['model'])} ({row['closed']['released']}) was the first closed "
         f"model here at or above {name}; it came out{said} {row['lag_months']:g} months before this run."
     )

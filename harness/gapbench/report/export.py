@@ -9,20 +9,20 @@ import pandas as pd
 from gapbench.analysis.frames import Folders, Runs
 from gapbench.analysis.quality.summary import summarize
 from gapbench.errors import ResultsError
-from gapbench.formatting import csv_cell
+from gapbench.formatting import escape_csv_cell
 
 
-def csv(runs: Runs | Folders, path: Path) -> Path:
+def write_csv(runs: Runs | Folders, path: Path) -> Path:
     """Write the summary as CSV: unknown is empty, and no cell can act as a spreadsheet formula.
 
     Raises:
         ResultsError: A folder is no run, or the file cannot be written.
     """
-    frame = summarize(runs).frame.map(csv_cell)
+    frame = summarize(runs).frame.map(escape_csv_cell)
     return _write(path, lambda: frame.to_csv(path, index=False))
 
 
-def parquet(runs: Runs | Folders, path: Path) -> Path:
+def write_parquet(runs: Runs | Folders, path: Path) -> Path:
     """Write the summary as Parquet.
 
     Raises:

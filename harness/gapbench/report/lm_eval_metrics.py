@@ -10,11 +10,11 @@ from rich.text import Text
 
 from gapbench import formatting
 
-Figure = tuple[str, str, str, str]
+LmEvalMetric = tuple[str, str, str, str]
 """Model and load, task or group, metric with its filter, value with its standard error."""
 
 
-def figures(manifests: Iterable[Mapping[str, Any]]) -> Iterator[Figure]:
+def lm_eval_metrics(manifests: Iterable[Mapping[str, Any]]) -> Iterator[LmEvalMetric]:
     """Yield the figures of runs, as ``run.json`` keeps them under ``graded``."""
     for manifest in manifests:
         for graded in manifest.get("graded") or ():
@@ -29,9 +29,9 @@ def figures(manifests: Iterable[Mapping[str, Any]]) -> Iterator[Figure]:
                         yield who, task, name, f"{value:.4f}{spread}"
 
 
-def table(manifests: Iterable[Mapping[str, Any]]) -> Table | None:
+def lm_eval_metrics_table(manifests: Iterable[Mapping[str, Any]]) -> Table | None:
     """Return the figures as a table. None: there are none."""
-    rows = list(figures(manifests))
+    rows = list(lm_eval_metrics(manifests))
     if not rows:
         return None
     drawn = Table(
@@ -44,5 +44,5 @@ def table(manifests: Iterable[Mapping[str, Any]]) -> Table | None:
         drawn.add_column(heading)
     drawn.add_column("value", justify="right")
     for row in rows:
-        drawn.add_row(*(Text(formatting.clean(cell)) for cell in row))
+        drawn.add_row(*(Text(formatting.strip_controls(cell)) for cell in row))
     return drawn

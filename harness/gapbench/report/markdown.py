@@ -8,26 +8,26 @@ from typing import Any
 from gapbench import formatting
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.cost.cost import cost
-from gapbench.analysis.frames import Folders, Runs, read
+from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.quality.gap import OVERALL, gap
 from gapbench.analysis.quality.gap_metrics import remarks
-from gapbench.analysis.quality.pass_at_k import passes
+from gapbench.analysis.quality.pass_at_k import summarize_pass_at_k
 from gapbench.analysis.quality.summary import summarize
-from gapbench.report.columns import COST, SUMMARY, Columns, outcomes
-from gapbench.report.equal_quality import lag_line, matched_line
-from gapbench.report.pass_at_k import markdown_rows, note
+from gapbench.report.columns import COST_COLUMNS, SUMMARY_COLUMNS, Columns, describe_outcomes
+from gapbench.report.equal_quality import describe_equal_quality, describe_lag
+from gapbench.report.pass_at_k import pass_at_k_markdown, pass_at_k_note
 from gapbench.store.json_records import records
 
 Row = Mapping[str, Any]
 
 
-def report(runs: Runs | Folders) -> str:
+def markdown_report(runs: Runs | Folders) -> str:
     """Return verdict, gap, fairness, summary and cost of runs as Markdown.
 
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
+    read_runs = load_runs(runs)
     billed = bill(read_runs)
     costs = cost(read_runs, billed)
     summary = summarize(read_runs, costs)
@@ -43,19 +43,19 @@ def report(runs: Runs | Folders) -> str:
         parts += [f"## Gap, closed minus open{mark}", _gap(records(gaps.frame))]
         fair = gaps.fairness or ["No broken condition was found."]
         parts += ["## Fairness", "\n".join(f"- {_text(line)}" for line in fair)]
-        held = [*map(matched_line, gaps.matched), *map(lag_line, gaps.lag)]
+        held = [*map(describe_equal_quality, gaps.matched), *map(describe_lag, gaps.lag)]
         if held:
             parts += ["## At equal quality", "\n".join(f"- {_text(line)}" for line in held)]
     models = records(summary.level("model"))
     parts += [f"## Summary{mark}", _summary(records(summary.level("category")), models)]
-    others = outcomes(models)
+    others = describe_outcomes(models)
     if others:
         parts.append("\n".join(f"- {_text(line)}" for line in others))
-    found = passes(read_runs)
+    found = summarize_pass_at_k(read_runs)
     if len(found.frame):
-        head, body = markdown_rows(found)
+        head, body = pass_at_k_markdown(found)
         table = _table(head, [[_text(cell) for cell in line] for line in body])
-        parts += [f"## pass@k over repeats{mark}", table, note(found)]
+        parts += [f"## pass@k over repeats{mark}", table, pass_at_k_note(found)]
     parts += [f"## Cost, retries included{mark}", _cost(records(costs.frame))]
     notes = dict.fromkeys([*summary.warnings, *gaps.warnings])
     if notes:
@@ -81,15 +81,15 @@ def _gap(rows: Iterable[Row]) -> str:
         [
             _text(row["category"]),
             formatting.METRICS.get(str(row["metric"]), str(row["metric"])),
-            f"{_text(row['closed_model'])} {formatting.metric_value(row['unit'], row['closed_value'])}",
-            f"{_text(row['open_model'])} {formatting.metric_value(row['unit'], row['open_value'])}",
-            formatting.gap_value(row["unit"], row["gap_points"])
+            f"{_text(row['closed_model'])} {formatting.format_metric(row['unit'], row['closed_value'])}",
+            f"{_text(row['open_model'])} {formatting.format_metric(row['unit'], row['open_value'])}",
+            formatting.format_gap(row["unit"], row["gap_points"])
             + (" pts" if row["unit"] == "points" else ""),
-            formatting.interval(row["unit"], row["ci_low"], row["ci_high"]),
-            formatting.p_value(row["p_value"]),
+            formatting.format_interval(row["unit"], row["ci_low"], row["ci_high"]),
+            formatting.format_p_value(row["p_value"]),
             (f"**{_text(row['verdict'])}**" if row["metric"] == "accuracy" else _text(row["verdict"]))
             + "".join(f" ({more})" for more in remarks(row)),
-            formatting.count(row["n_pairs"]),
+            formatting.format_count(row["n_pairs"]),
         ]
         for row in rows
     ]
@@ -99,20 +99,20 @@ def _gap(rows: Iterable[Row]) -> str:
 def _summary(categories: Sequence[Row], models: Sequence[Row]) -> str:
     several = len({row["category"] for row in categories}) > 1
     rows = [*categories, *(({**row, "category": OVERALL} for row in models) if several else ())]
-    head = ["category", "model", *(f">{column.name}" for column, _ in SUMMARY)]
+    head = ["category", "model", *(f">{column.name}" for column, _ in SUMMARY_COLUMNS)]
     return _table(
         head,
-        ([_text(row["category"]), _text(row["model_id"]), *_cells(row, SUMMARY)] for row in rows),
+        ([_text(row["category"]), _text(row["model_id"]), *_cells(row, SUMMARY_COLUMNS)] for row in rows),
     )
 
 
 def _cost(rows: Iterable[Row]) -> str:
-    head = ["model", "category", *(f">{column.name}" for column, _ in COST), "price", "source"]
+    head = ["model", "category", *(f">{column.name}" for column, _ in COST_COLUMNS), "price", "source"]
     body = [
         [
             _text(row["model_id"]),
-            _text(formatting.scope(row["category"])),
-            *_cells(row, COST),
+            _text(formatting.category_name(row["category"])),
+            *_cells(row, COST_COLUMNS),
             _text(row["price"]),
             _text(row["price_source"]),
         ]
@@ -139,7 +139,7 @@ def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
 
 def _text(value: Any) -> str:
     """Return text that cannot break out of a cell or turn into markup."""
-    said = formatting.clean(value).replace("\\", "\\\\").replace("\n", " ")
+    said = formatting.strip_controls(value).replace("\\", "\\\\").replace("\n", " ")
     for mark in ("|", "<", ">", "*", "_", "`", "[", "]"):
         said = said.replace(mark, "\\" + mark)
     return said

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gapbench import formatting
 
 Row = Mapping[str, Any]
-Say = Callable[[float], str]
+Formatter = Callable[[float], str]
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 340, 58, 96, 16, 46
 LABEL_PX = (18, 13)
 """The page's size of a label on a phone, and on a wide screen: there is room for both, or else for the second."""
@@ -37,7 +37,7 @@ class Axis:
     end: float
     logarithmic: bool = False
 
-    def at(self, value: float) -> float:
+    def position(self, value: float) -> float:
         """Return the place of a value."""
         low, high, here = (
             math.log10(number) if self.logarithmic else number for number in (self.low, self.high, value)
@@ -49,20 +49,24 @@ class Axis:
         return _decades(self.low, self.high) if self.logarithmic else _ticks(self.low, self.high)
 
 
-def scatter(rows: Sequence[Row], across: str, front: Sequence[bool], label: str, say: Say) -> Markup:
+def draw_scatter(
+    rows: Sequence[Row], x_column: str, front: Sequence[bool], label: str, format_value: Formatter
+) -> Markup:
     """Return accuracy over a cost or a time, by model; the axis is logarithmic over more than a decade.
 
     Args:
         rows: Models of a summary.
-        across: Column of the horizontal axis; rows without it are not drawn.
+        x_column: Column of the horizontal axis; rows without it are not drawn.
         front: For each row, whether it is on the Pareto front: such points are ringed and joined.
         label: What the horizontal axis is.
-        say: A value of it in words.
+        format_value: A value of it in words.
     """
     drawn = [
-        (row, float(row[across]), on_front)
+        (row, float(row[x_column]), on_front)
         for row, on_front in zip(rows, front, strict=True)
-        if formatting.known(row[across]) and formatting.known(row["accuracy"]) and float(row[across]) > 0
+        if formatting.is_known(row[x_column])
+        and formatting.is_known(row["accuracy"])
+        and float(row[x_column]) > 0
     ]
     if not drawn:
         return Markup("")
@@ -77,10 +81,13 @@ def scatter(rows: Sequence[Row], across: str, front: Sequence[bool], label: str,
         Markup('<svg class="scatter" viewBox="0 0 {} {}" role="img" aria-label="accuracy over {}">').format(
             WIDTH, HEIGHT, label
         ),
-        *_grid(x, y, say, f"{label}, logarithmic" if logarithmic else label),
+        *_grid(x, y, format_value, f"{label}, logarithmic" if logarithmic else label),
     ]
     places = [
-        (x.at(value), *(y.at(float(row[name])) for name in ("accuracy", "accuracy_low", "accuracy_high")))
+        (
+            x.position(value),
+            *(y.position(float(row[name])) for name in ("accuracy", "accuracy_low", "accuracy_high")),
+        )
         for row, value, _ in drawn
     ]
     best = sorted(place[:2] for place, (_, _, on_front) in zip(places, drawn, strict=True) if on_front)
@@ -99,9 +106,9 @@ def scatter(rows: Sequence[Row], across: str, front: Sequence[bool], label: str,
     # What a label must not cover: points, their bars, and the labels before it.
     taken = [(cx - 11, min(cy - 11, high), cx + 11, max(cy + 11, low)) for cx, cy, low, high in places]
     for (row, _, _), (cx, cy, _, _) in zip(drawn, places, strict=True):
-        name = formatting.clean(row["model_id"])
+        name = formatting.strip_controls(row["model_id"])
         sizes = [(0.585 * px * len(name), 0.69 * px) for px in LABEL_PX]
-        box = label_box(cx, cy, sizes, taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
+        box = place_label(cx, cy, sizes, taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
         taken.append(box)
         # Held at the end that is beside the point: in another size it grows away from it.
         held, place = (" end", box[2]) if box[2] < cx else ("", box[0])
@@ -117,18 +124,18 @@ def _percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
-def _grid(x: Axis, y: Axis, say: Say, label: str, say_up: Say = _percent) -> list[Markup]:
+def _grid(x: Axis, y: Axis, format_x: Formatter, label: str, format_y: Formatter = _percent) -> list[Markup]:
     """Return grid lines with their words, and the name of the horizontal axis."""
     down = [
         Markup(
             '<line class="grid" x1="{}" x2="{}" y1="{p:.1f}" y2="{p:.1f}"/><text class="tick end" x="{}" y="{:.1f}">{}</text>'
-        ).format(x.start, x.end, x.start - 8, y.at(tick) + 4, say_up(tick), p=y.at(tick))
+        ).format(x.start, x.end, x.start - 8, y.position(tick) + 4, format_y(tick), p=y.position(tick))
         for tick in y.ticks()
     ]
     along = [
         Markup(
             '<line class="grid" y1="{}" y2="{}" x1="{p:.1f}" x2="{p:.1f}"/><text class="tick middle" x="{p:.1f}" y="{}">{}</text>'
-        ).format(y.end, y.start, y.start + 18, say(tick), p=x.at(tick))
+        ).format(y.end, y.start, y.start + 18, format_x(tick), p=x.position(tick))
         for tick in x.ticks()
     ]
     name = Markup('<text class="tick middle" x="{:.0f}" y="{}">{}</text>').format(
@@ -137,23 +144,25 @@ def _grid(x: Axis, y: Axis, say: Say, label: str, say_up: Say = _percent) -> lis
     return [*down, *along, name]
 
 
-def levels(rows: Sequence[Row], across: str, label: str, limits: Mapping[str, float]) -> Markup:
+def draw_load_levels(rows: Sequence[Row], x_column: str, label: str, limits: Mapping[str, float]) -> Markup:
     """Return output tokens per second over the load, one line for each model; hollow where the service level was missed.
 
     A level that this client held back is marked in the colour of a warning.
 
     Args:
-        rows: Levels of a capacity table on one task, all known in ``across``.
-        across: ``offered_rps`` or ``concurrency``.
+        rows: Levels of a capacity table on one task, all known in ``x_column``.
+        x_column: ``offered_rps`` or ``concurrency``.
         label: What the horizontal axis is.
         limits: By model, the rate up to which the service level is kept: a line down the chart. {}: no level was asked for.
     """
     drawn = [
-        row for row in rows if formatting.known(row[across]) and formatting.known(row["output_tokens_per_s"])
+        row
+        for row in rows
+        if formatting.is_known(row[x_column]) and formatting.is_known(row["output_tokens_per_s"])
     ]
-    if len({row[across] for row in drawn}) < 2:
+    if len({row[x_column] for row in drawn}) < 2:
         return Markup("")
-    loads = [float(row[across]) for row in drawn]
+    loads = [float(row[x_column]) for row in drawn]
     x = Axis(min(loads) / 1.2, max(loads) * 1.2, LEFT + 14, WIDTH - RIGHT, logarithmic=True)
     most = max(float(row["output_tokens_per_s"]) for row in drawn)
     y = Axis(0.0, most * 1.08 or 1.0, HEIGHT - BOTTOM, TOP)
@@ -161,20 +170,22 @@ def levels(rows: Sequence[Row], across: str, label: str, limits: Mapping[str, fl
         Markup(
             '<svg class="scatter" viewBox="0 0 {} {}" role="img" aria-label="output tokens per second over {}">'
         ).format(WIDTH, HEIGHT, label),
-        *_grid(x, y, formatting.number, label, formatting.number),
+        *_grid(x, y, formatting.format_number, label, formatting.format_number),
     ]
     for model_id in dict.fromkeys(str(row["model_id"]) for row in drawn):
         mine = sorted(
-            (row for row in drawn if str(row["model_id"]) == model_id), key=lambda row: float(row[across])
+            (row for row in drawn if str(row["model_id"]) == model_id), key=lambda row: float(row[x_column])
         )
         side = str(mine[0]["weights"])
-        places = [(x.at(float(row[across])), y.at(float(row["output_tokens_per_s"]))) for row in mine]
+        places = [
+            (x.position(float(row[x_column])), y.position(float(row["output_tokens_per_s"]))) for row in mine
+        ]
         line = " ".join(f"{cx:.1f},{cy:.1f}" for cx, cy in places)
         parts.append(Markup('<polyline class="line {}" points="{}"/>').format(side, line))
         for row, (cx, cy) in zip(mine, places, strict=True):
-            said = f"{formatting.clean(model_id)}: {formatting.number(row['output_tokens_per_s'])} tokens/s at {formatting.number(row[across])}"
+            said = f"{formatting.strip_controls(model_id)}: {formatting.format_number(row['output_tokens_per_s'])} tokens/s at {formatting.format_number(row[x_column])}"
             hollow = " hollow" if limits and not row["passed"] else ""
-            if formatting.known(row.get("invalid")):
+            if formatting.is_known(row.get("invalid")):
                 hollow, said = " late", f"{said}; invalid: this client was the limit"
             parts.append(
                 Markup(
@@ -182,7 +193,7 @@ def levels(rows: Sequence[Row], across: str, label: str, limits: Mapping[str, fl
                 ).format(side, hollow, cx, cy, said)
             )
         if model_id in limits and x.low <= limits[model_id] <= x.high:
-            at = x.at(limits[model_id])
+            at = x.position(limits[model_id])
             parts.append(
                 Markup('<line class="{} slo" x1="{p:.1f}" x2="{p:.1f}" y1="{}" y2="{}"/>').format(
                     side, y.end, y.start, p=at
@@ -191,13 +202,13 @@ def levels(rows: Sequence[Row], across: str, label: str, limits: Mapping[str, fl
         cx, cy = places[-1]
         parts.append(
             Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(
-                cx + 9, cy + 4, formatting.clean(model_id)
+                cx + 9, cy + 4, formatting.strip_controls(model_id)
             )
         )
     return Markup("").join([*parts, Markup("</svg>")])
 
 
-def spread(quantiles: Mapping[float, float], longest: float, side: str) -> Markup:
+def draw_distribution(quantiles: Mapping[float, float], longest: float, side: str) -> Markup:
     """Return one distribution as a strip: line from 1st to 99th percentile, box of the middle half, median and 95th marked.
 
     Args:
@@ -208,10 +219,8 @@ def spread(quantiles: Mapping[float, float], longest: float, side: str) -> Marku
     if not quantiles or longest <= 0:
         return Markup("")
     x = Axis(0.0, longest, 3.0, 597.0)
-    at = {share: x.at(min(value, longest)) for share, value in quantiles.items()}
-    said = (
-        f"median {formatting.seconds(quantiles[0.5])}, 95th percentile {formatting.seconds(quantiles[0.95])}"
-    )
+    at = {share: x.position(min(value, longest)) for share, value in quantiles.items()}
+    said = f"median {formatting.format_seconds(quantiles[0.5])}, 95th percentile {formatting.format_seconds(quantiles[0.95])}"
     return Markup(
         '<svg class="spread" viewBox="0 0 600 18" preserveAspectRatio="none" role="img" aria-label="{said}"><title>{said}</title>'
         '<rect class="{side} whisker" x="{low:.1f}" y="8" width="{whole:.1f}" height="2"/>'
@@ -233,7 +242,7 @@ def spread(quantiles: Mapping[float, float], longest: float, side: str) -> Marku
 Box = tuple[float, float, float, float]
 
 
-def label_box(
+def place_label(
     cx: float, cy: float, sizes: Sequence[tuple[float, float]], taken: Sequence[Box], frame: Box
 ) -> Box:
     """Return the nearest free place for a label beside a point; to its right where none is free.

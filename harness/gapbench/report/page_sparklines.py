@@ -13,21 +13,21 @@ OUTCOMES = ("correct", "wrong", "unparsed", "truncated", "refused", "infra", "un
 Row = Mapping[str, Any]
 
 
-def scale(rows: Sequence[Row], margin: float) -> tuple[float, float]:
+def axis_range(rows: Sequence[Row], margin: float) -> tuple[float, float]:
     """Return the ends of an axis that holds every interval, zero and the margin."""
     ends = [margin, -margin, 0.0]
     for row in rows:
         ends += [
-            float(row[name]) for name in ("ci_low", "ci_high", "gap_points") if formatting.known(row[name])
+            float(row[name]) for name in ("ci_low", "ci_high", "gap_points") if formatting.is_known(row[name])
         ]
     low, high = min(ends), max(ends)
     room = (high - low) * 0.06 or 1.0
     return low - room, high + room
 
 
-def gap_interval(row: Row, axis: tuple[float, float], margin: float) -> Markup:
+def draw_gap_interval(row: Row, axis: tuple[float, float], margin: float) -> Markup:
     """Return one accuracy gap with its interval, the zero line and the margin band."""
-    if not formatting.known(row["gap_points"]):
+    if not formatting.is_known(row["gap_points"]):
         return Markup("")
     width, height = 240, 26
 
@@ -36,7 +36,7 @@ def gap_interval(row: Row, axis: tuple[float, float], margin: float) -> Markup:
 
     low, high, point = (x(float(row[name])) for name in ("ci_low", "ci_high", "gap_points"))
     side = {"closed ahead": "closed", "open ahead": "open"}.get(str(row["verdict"]), "even")
-    said = f"{formatting.gap_value('points', row['gap_points'])} points, {formatting.interval('points', row['ci_low'], row['ci_high'])}"
+    said = f"{formatting.format_gap('points', row['gap_points'])} points, {formatting.format_interval('points', row['ci_low'], row['ci_high'])}"
     return Markup(
         '<svg class="interval" viewBox="0 0 {w} {h}" role="img" aria-label="{said}">'
         '<rect class="margin" x="{m0:.1f}" y="0" width="{mw:.1f}" height="{h}"/>'
@@ -59,7 +59,7 @@ def gap_interval(row: Row, axis: tuple[float, float], margin: float) -> Markup:
     )
 
 
-def outcome_bar(row: Row) -> Markup:
+def draw_outcome_bar(row: Row) -> Markup:
     """Return one model's outcomes as a bar of a hundred percent."""
     total = int(row["n"])
     if not total:

@@ -9,67 +9,83 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gapbench import formatting
-from gapbench.analysis.quality.pass_at_k import Passes
-from gapbench.report.terminal_table import Column, Fitted
+from gapbench.analysis.quality.pass_at_k import PassAtK
+from gapbench.report.terminal_table import Column, ResponsiveTable
 from gapbench.store.json_records import records
 
 Row = Mapping[str, Any]
 
 
-def passes_table(found: Passes) -> RenderableType:
+def pass_at_k_table(pass_at_k: PassAtK) -> RenderableType:
     """Return one line for each task and model; nothing where no task has repeats or hidden tests."""
-    if found.frame.empty:
+    if pass_at_k.frame.empty:
         return Group()
     # The first and the last of k stay longest: between them the shares only rise.
-    ks = [Column(f"pass@{k} %", len(found.ks) - place if place else 0) for place, k in enumerate(found.ks)]
-    ends = [Column(name) for name in _head(found) if not name.startswith("pass@")]
-    table = Fitted(
+    ks = [
+        Column(f"pass@{k} %", len(pass_at_k.ks) - place if place else 0)
+        for place, k in enumerate(pass_at_k.ks)
+    ]
+    ends = [Column(name) for name in _column_heads(pass_at_k) if not name.startswith("pass@")]
+    table = ResponsiveTable(
         "pass@k over repeats",
-        [Column("model", words=True, least=16), *ends[:2], *ks, *ends[2:]],
-        simulated=found.simulated,
+        [Column("model", is_text=True, min_width=16), *ends[:2], *ks, *ends[2:]],
+        simulated=pass_at_k.simulated,
     )
-    rows = records(found.frame)
+    rows = records(pass_at_k.frame)
     for task in dict.fromkeys(row["task"] for row in rows):
-        table.section(formatting.clean(task))
+        table.add_section(formatting.strip_controls(task))
         for row in rows:
             if row["task"] == task:
-                table.row(formatting.clean(row["model_id"]), *_cells(row, found))
-    return Group(table, Text(note(found), "dim"))
+                table.add_row(formatting.strip_controls(row["model_id"]), *_cells(row, pass_at_k))
+    return Group(table, Text(pass_at_k_note(pass_at_k), "dim"))
 
 
-def note(found: Passes) -> str:
+def pass_at_k_note(pass_at_k: PassAtK) -> str:
     """Return what the columns are; hidden tests are named only where a task has some."""
     said = "pass@k: chance that at least one of k answers is right (unbiased, Chen et al. 2021)"
-    return f"{said}; partial: mean share of hidden tests that held." if found.tested else f"{said}."
+    return (
+        f"{said}; partial: mean share of hidden tests that held."
+        if pass_at_k.has_hidden_tests
+        else f"{said}."
+    )
 
 
-def markdown_rows(found: Passes) -> tuple[list[str], list[list[str]]]:
+def pass_at_k_markdown(pass_at_k: PassAtK) -> tuple[list[str], list[list[str]]]:
     """Return head and body of a Markdown table; a head that begins with > is aligned right."""
-    head = ["task", "model", *(f">{name}" for name in _head(found))]
+    head = ["task", "model", *(f">{name}" for name in _column_heads(pass_at_k))]
     body = [
-        [formatting.clean(row["task"]), formatting.clean(row["model_id"]), *_cells(row, found)]
-        for row in records(found.frame)
+        [
+            formatting.strip_controls(row["task"]),
+            formatting.strip_controls(row["model_id"]),
+            *_cells(row, pass_at_k),
+        ]
+        for row in records(pass_at_k.frame)
     ]
     return head, body
 
 
-def _head(found: Passes) -> list[str]:
-    return ["samples", "repeats", *(f"pass@{k} %" for k in found.ks), *(["partial"] if found.tested else [])]
-
-
-def _cells(row: Row, found: Passes) -> list[str]:
+def _column_heads(pass_at_k: PassAtK) -> list[str]:
     return [
-        formatting.count(row["samples"]),
-        formatting.count(row["repeats"]),
-        *(share(row, k) for k in found.ks),
-        *([formatting.percent(row["partial"])] if found.tested else []),
+        "samples",
+        "repeats",
+        *(f"pass@{k} %" for k in pass_at_k.ks),
+        *(["partial"] if pass_at_k.has_hidden_tests else []),
     ]
 
 
-def share(row: Row, k: int) -> str:
+def _cells(row: Row, pass_at_k: PassAtK) -> list[str]:
+    return [
+        formatting.format_count(row["samples"]),
+        formatting.format_count(row["repeats"]),
+        *(format_pass_at_k(row, k) for k in pass_at_k.ks),
+        *([formatting.format_percent(row["partial"])] if pass_at_k.has_hidden_tests else []),
+    ]
+
+
+def format_pass_at_k(row: Row, k: int) -> str:
     """Return pass@k of a row with its interval, both in percent."""
     name = f"pass_at_{k}"
-    return formatting.accuracy(
+    return formatting.format_accuracy(
         {
             "accuracy": row.get(name),
             "accuracy_low": row.get(f"{name}_low"),

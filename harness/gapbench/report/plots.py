@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from gapbench import formatting
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.cost.cost import cost
-from gapbench.analysis.frames import Folders, Runs, read
+from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.analysis.quality.summary import Summary, summarize
 from gapbench.errors import InputError, ResultsError
@@ -33,7 +33,7 @@ STYLE: Any = {
 }
 
 
-def save(runs: Runs | Folders, folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[Path]:
+def save_plots(runs: Runs | Folders, folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[Path]:
     """Write every plot in every format and return the files.
 
     Args:
@@ -48,13 +48,13 @@ def save(runs: Runs | Folders, folder: Path, formats: Sequence[str] = ("svg", "p
     for name in formats:
         if name not in FORMATS:
             raise InputError(f"found plot format {name!r}; expected one of {', '.join(FORMATS)}")
-    read_runs = read(runs)
+    read_runs = load_runs(runs)
     billed = bill(read_runs)
     gaps = gap(read_runs, billed=billed)
     summary = summarize(read_runs, cost(read_runs, billed))
     drawn: dict[str, Callable[[], Figure]] = {
-        "gap": lambda: gap_intervals(gaps),
-        "accuracy_cost": lambda: accuracy_cost(summary),
+        "gap": lambda: plot_gap_intervals(gaps),
+        "accuracy_cost": lambda: plot_accuracy_cost(summary),
     }
     written: list[Path] = []
     try:
@@ -73,12 +73,12 @@ def save(runs: Runs | Folders, folder: Path, formats: Sequence[str] = ("svg", "p
     return written
 
 
-def gap_intervals(gaps: GapTable) -> Figure:
+def plot_gap_intervals(gaps: GapTable) -> Figure:
     """Return each accuracy gap with its interval, the zero line and the margin band."""
     rows = [
         row for row in records(gaps.frame) if row["metric"] == "accuracy" and row["gap_points"] is not None
     ]
-    figure, axes = blank(8, 1.4 + 0.55 * max(len(rows), 1))
+    figure, axes = empty_figure(8, 1.4 + 0.55 * max(len(rows), 1))
     axes.axvspan(-gaps.margin_points, gaps.margin_points, color="#efe9d8", zorder=0)
     axes.axvline(0, color="#5b6574", linewidth=1, linestyle=(0, (3, 3)))
     for place, row in enumerate(rows):
@@ -96,24 +96,24 @@ def gap_intervals(gaps: GapTable) -> Figure:
     axes.set_yticks(
         range(len(rows)),
         [
-            f"{label(row['category'])}\n{label(row['closed_model'])} / {label(row['open_model'])}"
+            f"{escape_label(row['category'])}\n{escape_label(row['closed_model'])} / {escape_label(row['open_model'])}"
             for row in rows
         ],
     )
     axes.invert_yaxis()
     axes.margins(x=0.25, y=0.2)
     axes.set_xlabel("gap in accuracy, closed minus open, points (95 % interval)")
-    return finished(figure, simulated=gaps.simulated)
+    return add_watermark(figure, simulated=gaps.simulated)
 
 
-def accuracy_cost(summary: Summary) -> Figure:
+def plot_accuracy_cost(summary: Summary) -> Figure:
     """Return accuracy over cost per correct task, by model, with 95 % intervals of the accuracy."""
     rows: list[dict[str, Any]] = [
         row
         for row in records(summary.level("model"))
         if row["usd_per_correct"] and row["accuracy"] is not None
     ]
-    figure, axes = blank(8, 4.6)
+    figure, axes = empty_figure(8, 4.6)
     for row in rows:
         share, low, high = (row[name] * 100 for name in ("accuracy", "accuracy_low", "accuracy_high"))
         colour = COLOURS[row["weights"]]
@@ -131,10 +131,10 @@ def accuracy_cost(summary: Summary) -> Figure:
     if costs and max(costs) > 10 * min(costs):
         axes.set_xscale("log")
     axes.margins(x=0.2, y=0.15)
-    axes.set_xlabel(label(formatting.METRICS["usd_per_correct"]))
+    axes.set_xlabel(escape_label(formatting.METRICS["usd_per_correct"]))
     axes.set_ylabel("accuracy, % (95 % interval)")
     _name_points(figure, axes, rows)
-    return finished(figure, simulated=summary.simulated)
+    return add_watermark(figure, simulated=summary.simulated)
 
 
 def _name_points(figure: Figure, axes: Any, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -154,15 +154,15 @@ def _name_points(figure: Figure, axes: Any, rows: Sequence[Mapping[str, Any]]) -
     frame = (inside.x0, figure.bbox.height - inside.y1, figure.bbox.width - 4, figure.bbox.height - inside.y0)
     for row, ((x, y), *_) in zip(rows, marks, strict=True):
         written = axes.text(
-            0, 0, label(row["model_id"]), color=COLOURS[row["weights"]], transform=None, va="center"
+            0, 0, escape_label(row["model_id"]), color=COLOURS[row["weights"]], transform=None, va="center"
         )
         written.set_in_layout(False)
-        box = page_charts.label_box(x, y, [(written.get_window_extent().width, 9)], taken, frame)
+        box = page_charts.place_label(x, y, [(written.get_window_extent().width, 9)], taken, frame)
         taken.append(box)
         points = 72 / figure.dpi
         written.remove()
         axes.annotate(
-            label(row["model_id"]),
+            escape_label(row["model_id"]),
             (row["usd_per_correct"], row["accuracy"] * 100),
             xytext=((box[0] - x) * points, (y - (box[1] + box[3]) / 2) * points),
             textcoords="offset points",
@@ -171,12 +171,12 @@ def _name_points(figure: Figure, axes: Any, rows: Sequence[Mapping[str, Any]]) -
         ).set_in_layout(False)
 
 
-def label(text: Any) -> str:
+def escape_label(text: Any) -> str:
     """Return a name that matplotlib does not take for mathematics."""
-    return formatting.clean(text).replace("$", r"\$")
+    return formatting.strip_controls(text).replace("$", r"\$")
 
 
-def blank(width: float, height: float) -> tuple[Figure, Any]:
+def empty_figure(width: float, height: float) -> tuple[Figure, Any]:
     """Return an empty figure and its axes, sizes in inches."""
     # A Figure of its own: pyplot would keep it, and choose a window system.
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -184,7 +184,7 @@ def blank(width: float, height: float) -> tuple[Figure, Any]:
     return figure, figure.add_subplot()
 
 
-def finished(figure: Figure, *, simulated: bool) -> Figure:
+def add_watermark(figure: Figure, *, simulated: bool) -> Figure:
     """Return the figure, watermarked where a simulated provider answered."""
     if simulated:
         figure.text(

@@ -12,24 +12,24 @@ from rich.text import Text
 
 from gapbench import formatting
 from gapbench.analysis.regression.compare import Comparison
-from gapbench.report.terminal_table import Column, Fitted
+from gapbench.report.terminal_table import Column, ResponsiveTable
 from gapbench.store.json_records import records
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WORDS = {"pass": "pass", "regression": "REGRESSION", "unknown": "not checked"}
 _STYLES = {"regression": "bold red", "unknown": "yellow"}
 _COLUMNS = (
-    Column("model", words=True), Column("rule", words=True, least=200), Column("base", 1), Column("new", 1), Column("change"),
-    Column("one-sided 95 %"), Column("pairs"), Column("verdict", words=True, least=12),
+    Column("model", is_text=True), Column("rule", is_text=True, min_width=200), Column("base", 1), Column("new", 1), Column("change"),
+    Column("one-sided 95 %"), Column("pairs"), Column("verdict", is_text=True, min_width=12),
 )  # fmt: skip
 _MORE = "a wider terminal, `--md FILE` or `--json` has them"
 Row = Mapping[str, Any]
 
 
-def headline(comparison: Comparison) -> str:
+def comparison_headline(comparison: Comparison) -> str:
     """Return the verdict in one sentence, and which runs it is of."""
     mark = f" ({formatting.SIMULATED})" if comparison.simulated else ""
-    faults = comparison.faults
+    faults = comparison.unchecked
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     said = "No regression"
     if comparison.verdict == "regression":
@@ -37,60 +37,63 @@ def headline(comparison: Comparison) -> str:
         said = f"Regression: {named}" + ("; not all could be checked" if faults else "")
     elif faults:
         said = f"Broken: {faults[0].where}: {faults[0].reason}{more}"
-    return formatting.clean(f"{said}{mark}. {comparison.new} against {comparison.base}")
+    return formatting.strip_controls(f"{said}{mark}. {comparison.new} against {comparison.base}")
 
 
-def table(comparison: Comparison) -> RenderableType:
+def comparison_table(comparison: Comparison) -> RenderableType:
     """Return the comparison for the terminal."""
-    shown = Fitted(headline(comparison), _COLUMNS[1:], more=_MORE)
+    shown = ResponsiveTable(comparison_headline(comparison), _COLUMNS[1:], wider_hint=_MORE)
     last: str | None = None
     for row in records(comparison.frame):
         model, *cells = _cells(row)
         if model != last:
-            shown.section(model)
+            shown.add_section(model)
             last = model
         *figures, verdict = (cell.replace(" (", "\n(") for cell in cells)
-        shown.row(*figures, Text(verdict, _STYLES.get(str(row["verdict"]), "")))
+        shown.add_row(*figures, Text(verdict, _STYLES.get(str(row["verdict"]), "")))
     notes = [Text(f"- {line}", "yellow") for line in _not_checked(comparison)]
-    notes += [Text(f"- {formatting.clean(line)}") for line in comparison.warnings]
+    notes += [Text(f"- {formatting.strip_controls(line)}") for line in comparison.warnings]
     return Group(shown, *notes)
 
 
-def markdown(comparison: Comparison) -> str:
+def comparison_markdown(comparison: Comparison) -> str:
     """Return the comparison as Markdown, for a job summary."""
-    lines = [f"## {_escaped(headline(comparison))}", ""]
+    lines = [f"## {_escape_markdown(comparison_headline(comparison))}", ""]
     lines.append("| " + " | ".join(column.name for column in _COLUMNS) + " |")
-    lines.append("| " + " | ".join("---" if column.words else "---:" for column in _COLUMNS) + " |")
+    lines.append("| " + " | ".join("---" if column.is_text else "---:" for column in _COLUMNS) + " |")
     lines += [
-        "| " + " | ".join(_escaped(cell) for cell in _cells(row)) + " |" for row in records(comparison.frame)
+        "| " + " | ".join(_escape_markdown(cell) for cell in _cells(row)) + " |"
+        for row in records(comparison.frame)
     ]
-    notes = [*_not_checked(comparison), *map(formatting.clean, comparison.warnings)]
-    lines += ["", *(f"- {_escaped(line)}" for line in notes)]
+    notes = [*_not_checked(comparison), *map(formatting.strip_controls, comparison.warnings)]
+    lines += ["", *(f"- {_escape_markdown(line)}" for line in notes)]
     lines.append(
         "\nA rule fails when the one-sided 95 % bound of the paired difference is beyond it, so a difference within the noise does not."
     )
     return "\n".join(lines).rstrip() + "\n"
 
 
-def junit(comparison: Comparison) -> str:
+def comparison_junit(comparison: Comparison) -> str:
     """Return the comparison as JUnit XML: a test case for each model and rule, and for each hole in the new run."""
     rows = records(comparison.frame)
     failed = sum(row["verdict"] == "regression" for row in rows)
-    errors = sum(row["verdict"] == "unknown" for row in rows) + len(comparison.holes)
+    errors = sum(row["verdict"] == "unknown" for row in rows) + len(comparison.missing_pairs)
     cases: list[str] = []
     for row in rows:
-        sources = f" from {row['clusters']} sources" if _shared(row) else ""
-        said = _xml(f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs{sources}")
+        sources = f" from {row['clusters']} sources" if _has_shared_sources(row) else ""
+        said = _escape_xml(
+            f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs{sources}"
+        )
         inner = {
-            "regression": f"<failure message={_attribute(said)}/>",
-            "unknown": f"<error message={_attribute(str(row['reason']))}/>",
+            "regression": f"<failure message={_escape_attribute(said)}/>",
+            "unknown": f"<error message={_escape_attribute(str(row['reason']))}/>",
         }.get(str(row["verdict"]), f"<system-out>{said}</system-out>")
         cases.append(_case(str(row["model_id"]), str(row["rule"]), inner))
     cases += [
-        _case("bench compare", hole.where, f"<error message={_attribute(hole.reason)}/>")
-        for hole in comparison.holes
+        _case("bench compare", hole.where, f"<error message={_escape_attribute(hole.reason)}/>")
+        for hole in comparison.missing_pairs
     ]
-    name = _attribute(f"bench compare {comparison.base} {comparison.new}")
+    name = _escape_attribute(f"bench compare {comparison.base} {comparison.new}")
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<testsuite name={name} tests="{len(cases)}" failures="{failed}" errors="{errors}">\n'
@@ -100,29 +103,34 @@ def junit(comparison: Comparison) -> str:
 
 
 def _not_checked(comparison: Comparison) -> list[str]:
-    return [formatting.clean(f"{fault.where}: not checked: {fault.reason}") for fault in comparison.faults]
+    return [
+        formatting.strip_controls(f"{fault.where}: not checked: {fault.reason}")
+        for fault in comparison.unchecked
+    ]
 
 
 def _case(group: str, name: str, inner: str) -> str:
-    return f"  <testcase classname={_attribute(group)} name={_attribute(name)}>{inner}</testcase>"
+    return (
+        f"  <testcase classname={_escape_attribute(group)} name={_escape_attribute(name)}>{inner}</testcase>"
+    )
 
 
 def _cells(row: Row) -> list[str]:
     noise = row["verdict"] == "pass" and row["worse_in_sight"]
     return [
-        formatting.clean(row["model_id"]),
+        formatting.strip_controls(row["model_id"]),
         str(row["rule"]),
         _value(row, "base"),
         _value(row, "new"),
         _change(row),
         _bounds(row),
-        formatting.count(row["pairs"])
-        + (f" ({formatting.count(row['clusters'])} sources)" if _shared(row) else ""),
+        formatting.format_count(row["pairs"])
+        + (f" ({formatting.format_count(row['clusters'])} sources)" if _has_shared_sources(row) else ""),
         _WORDS[str(row["verdict"])] + (" (beyond the rule, within the noise)" if noise else ""),
     ]
 
 
-def _shared(row: Row) -> bool:
+def _has_shared_sources(row: Row) -> bool:
     """Return whether pairs share sources, so that they tell less than their number."""
     return bool(row["clusters"] < row["pairs"])
 
@@ -130,8 +138,8 @@ def _shared(row: Row) -> bool:
 def _value(row: Row, side: str) -> str:
     metric, value = str(row["metric"]), row[side]
     if metric.startswith("cost"):
-        return formatting.usd(value)
-    return formatting.percent(value) if row["unit"] == "pp" else formatting.seconds(value)
+        return formatting.format_usd(value)
+    return formatting.format_percent(value) if row["unit"] == "pp" else formatting.format_seconds(value)
 
 
 def _change(row: Row) -> str:
@@ -143,13 +151,13 @@ def _bounds(row: Row) -> str:
     return formatting.NOTHING if row["low"] is None else f"{row['low']:+.1f} to {row['high']:+.1f}"
 
 
-def _escaped(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|])", r"\\\1", text).replace("\n", " ")
 
 
-def _xml(text: str) -> str:
+def _escape_xml(text: str) -> str:
     return escape(_NOT_XML.sub("", text))
 
 
-def _attribute(text: str) -> str:
+def _escape_attribute(text: str) -> str:
     return quoteattr(_NOT_XML.sub("", text))

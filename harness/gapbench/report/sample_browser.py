@@ -24,12 +24,12 @@ from gapbench.analysis.samples import Samples
 from gapbench.store.json_records import records
 
 BLOCK_ITEMS = 200
-MOST_TEXT_CHARS = 20_000
-MOST_MEDIA_BYTES = 24 * 2**20
+MAX_TEXT_CHARS = 20_000
+MAX_MEDIA_BYTES = 24 * 2**20
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedSamples:
     """What the page embeds.
 
     Attributes:
@@ -49,7 +49,7 @@ class Packed:
     media_left_out: int
 
 
-def packed(samples: Samples, folders: Sequence[Path], block_items: int = BLOCK_ITEMS) -> Packed:
+def pack_samples(samples: Samples, folders: Sequence[Path], block_items: int = BLOCK_ITEMS) -> PackedSamples:
     """Return samples packed for the page.
 
     Args:
@@ -60,7 +60,7 @@ def packed(samples: Samples, folders: Sequence[Path], block_items: int = BLOCK_I
     tasks = list(dict.fromkeys(samples.items["task"].astype(str)))
     categories = list(dict.fromkeys(samples.items["category"].astype(str)))
     place = {name: number for number, name in enumerate(samples.models)}
-    answers = _by_item(samples.answers)
+    answers = _group_by_item(samples.answers)
     listed: list[list[Any]] = []
     texts: list[dict[str, Any]] = []
     hashes: dict[str, None] = {}
@@ -72,7 +72,7 @@ def packed(samples: Samples, folders: Sequence[Path], block_items: int = BLOCK_I
             [
                 tasks.index(str(row["task"])),
                 categories.index(str(row["category"])),
-                formatting.clean(row["sample_id"]),
+                formatting.strip_controls(row["sample_id"]),
                 int(row["repeat"]),
                 str(row["load"]),
                 [answer and str(answer["outcome"]) for answer in given],
@@ -84,35 +84,37 @@ def packed(samples: Samples, folders: Sequence[Path], block_items: int = BLOCK_I
         texts.append(
             {
                 "m": prompt,
-                "t": _cut(row["target"]),
+                "t": _shorten(row["target"]),
                 "a": [answer and _answer(answer, row) for answer in given],
             }
         )
     media, left_out = _media(hashes, folders)
     index = {
-        "models": [formatting.clean(name) for name in samples.models],
-        "tasks": [formatting.clean(name) for name in tasks],
-        "categories": [formatting.clean(name) for name in categories],
+        "models": [formatting.strip_controls(name) for name in samples.models],
+        "tasks": [formatting.strip_controls(name) for name in tasks],
+        "categories": [formatting.strip_controls(name) for name in categories],
         "block": block_items,
         "items": listed,
     }
-    blocks = tuple(_packed(texts[start : start + block_items]) for start in range(0, len(texts), block_items))
-    return Packed(_packed(index), blocks, media, len(listed), samples.total, left_out)
+    blocks = tuple(
+        _compress(texts[start : start + block_items]) for start in range(0, len(texts), block_items)
+    )
+    return PackedSamples(_compress(index), blocks, media, len(listed), samples.total, left_out)
 
 
 @cache
-def script() -> str:
+def page_script() -> str:
     """Return the page's only script."""
     return (files("gapbench.report") / "templates" / "browser.js").read_text(encoding="utf-8")
 
 
 @cache
-def script_hash() -> str:
+def page_script_hash() -> str:
     """Return the hash by which the page's content policy lets its script run, and no other."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()
+    return "sha256-" + base64.b64encode(hashlib.sha256(page_script().encode()).digest()).decode()
 
 
-def _by_item(answers: pd.DataFrame) -> dict[int, list[dict[str, Any]]]:
+def _group_by_item(answers: pd.DataFrame) -> dict[int, list[dict[str, Any]]]:
     found: dict[int, list[dict[str, Any]]] = {}
     for row in records(answers):
         found.setdefault(int(row["item"]), []).append(row)
@@ -122,11 +124,11 @@ def _by_item(answers: pd.DataFrame) -> dict[int, list[dict[str, Any]]]:
 def _answer(row: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
     """Return what one model answered, without what is unknown; its prompt only where it was another."""
     said = {
-        "r": _cut(row["reply"]),
-        "k": _cut(row["reasoning"]),
-        "x": _cut(row["answer"]),
-        "w": _cut(row["reason"]),
-        "e": _cut(row["error"]),
+        "r": _shorten(row["reply"]),
+        "k": _shorten(row["reasoning"]),
+        "x": _shorten(row["answer"]),
+        "w": _shorten(row["reason"]),
+        "e": _shorten(row["error"]),
         "f": row["failure_kind"] or row["finish_reason"],
         "n": _facts(row),
         "m": None if row["messages"] == item["messages"] else _messages(row["messages"]),
@@ -137,13 +139,13 @@ def _answer(row: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
 def _facts(row: Mapping[str, Any]) -> str:
     """Return time and tokens in words."""
     said = []
-    if formatting.known(row["response_s"]):
-        said.append(f"answer {formatting.seconds(row['response_s'])}")
-    if formatting.known(row["ttft_s"]):
-        said.append(f"first token {formatting.seconds(row['ttft_s'])}")
-    if formatting.known(row["input_tokens"]) and formatting.known(row["output_tokens"]):
+    if formatting.is_known(row["response_s"]):
+        said.append(f"answer {formatting.format_seconds(row['response_s'])}")
+    if formatting.is_known(row["ttft_s"]):
+        said.append(f"first token {formatting.format_seconds(row['ttft_s'])}")
+    if formatting.is_known(row["input_tokens"]) and formatting.is_known(row["output_tokens"]):
         said.append(
-            f"{formatting.count(row['input_tokens'])} tokens in, {formatting.count(row['output_tokens'])} out"
+            f"{formatting.format_count(row['input_tokens'])} tokens in, {formatting.format_count(row['output_tokens'])} out"
         )
     return ", ".join(said)
 
@@ -161,24 +163,24 @@ def _parts(parts: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
         if "image_sha256" in part:
             yield {"i": part["image_sha256"], "y": part["media_type"]}
         else:
-            yield {"t": _cut(part["text"]) or ""}
+            yield {"t": _shorten(part["text"]) or ""}
 
 
-def _cut(text: Any) -> str | None:
+def _shorten(text: Any) -> str | None:
     """Return text without control characters, its middle left out where it is long; None: there is none."""
     if not isinstance(text, str):
         return None
-    said = formatting.clean(text)
-    if len(said) <= MOST_TEXT_CHARS:
+    said = formatting.strip_controls(text)
+    if len(said) <= MAX_TEXT_CHARS:
         return said
-    half = MOST_TEXT_CHARS // 2
+    half = MAX_TEXT_CHARS // 2
     return f"{said[:half]}\n[… {len(said) - 2 * half:,} characters left out of the page …]\n{said[-half:]}"
 
 
 def _media(hashes: Mapping[str, None], folders: Sequence[Path]) -> tuple[dict[str, str], int]:
     """Return images that fit, in order of use, and how many did not fit or are gone."""
     found: dict[str, str] = {}
-    room, left_out = MOST_MEDIA_BYTES, 0
+    room, left_out = MAX_MEDIA_BYTES, 0
     for digest in hashes:
         path = next(
             (folder / "media" / digest for folder in folders if (folder / "media" / digest).is_file()), None
@@ -192,6 +194,6 @@ def _media(hashes: Mapping[str, None], folders: Sequence[Path]) -> tuple[dict[st
     return found, left_out
 
 
-def _packed(value: Any) -> str:
+def _compress(value: Any) -> str:
     # No time in the header: the same run gives the same page.
     return base64.b64encode(gzip.compress(orjson.dumps(value), 6, mtime=0)).decode()

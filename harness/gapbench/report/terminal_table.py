@@ -17,7 +17,7 @@ from gapbench import formatting
 
 GAP = 2
 """Columns of the terminal between two columns of the table."""
-MORE = "a wider terminal, `bench report --md FILE` or `--html FILE` has them"
+WIDER_HINT = "a wider terminal, `bench report --md FILE` or `--html FILE` has them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Column:
     Attributes:
         name: Its head.
         rank: 0 is never left out; of the others the highest goes first.
-        words: Left-aligned, and folded where there is no room; a column of figures is neither.
-        least: Width down to which words may be folded.
+        is_text: Left-aligned, and folded where there is no room; a column of figures is neither.
+        min_width: Width down to which words may be folded.
     """
 
     name: str
     rank: int = 0
-    words: bool = False
-    least: int = 12
+    is_text: bool = False
+    min_width: int = 12
 
 
 @dataclass
@@ -43,11 +43,11 @@ class _Section:
     rows: list[tuple[Text, ...]] = field(default_factory=list)
 
 
-class Fitted:
+class ResponsiveTable:
     """Rows under their columns in as many columns as fit; where not even the first do, one block a row."""
 
     def __init__(
-        self, title: str, columns: Sequence[Column], *, simulated: bool = False, more: str = MORE
+        self, title: str, columns: Sequence[Column], *, simulated: bool = False, wider_hint: str = WIDER_HINT
     ) -> None:
         """Keep what to draw.
 
@@ -55,39 +55,39 @@ class Fitted:
             title: Said above the table.
             columns: The first tells the rows apart.
             simulated: Whether a simulated provider is behind a figure: the title says so.
-            more: Where the columns are that are left out.
+            wider_hint: Where the columns are that are left out.
         """
         said = f"{title}  [{formatting.SIMULATED}: a simulated provider answered]" if simulated else title
         self._title = Text(said, "bold red" if simulated else "bold")
         self._columns = columns
-        self._more = more
+        self._more = wider_hint
         self._sections: list[_Section] = []
 
-    def section(self, heading: str | Text | None = None) -> None:
+    def add_section(self, heading: str | Text | None = None) -> None:
         """Begin a group of rows, under a line of its own where there is a heading."""
         self._sections.append(_Section(Text(heading, "bold") if isinstance(heading, str) else heading))
 
-    def row(self, *cells: str | Text) -> None:
+    def add_row(self, *cells: str | Text) -> None:
         """Add a row with a cell for each column."""
         if not self._sections:
-            self.section()
+            self.add_section()
         self._sections[-1].rows.append(
             tuple(cell if isinstance(cell, Text) else Text(cell) for cell in cells)
         )
 
-    def fits(self, room: int) -> bool:
+    def fits(self, max_width: int) -> bool:
         """Return whether so many columns of a terminal hold every column."""
-        return len(self._fit(room) or ()) == len(self._columns)
+        return len(self._fit_widths(max_width) or ()) == len(self._columns)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
         yield self._title
         yield ""
-        widths = self._fit(options.max_width)
+        widths = self._fit_widths(options.max_width)
         if widths is None:
             yield from self._blocks()
             return
         heads = [Text(self._columns[place].name, "dim") for place in widths]
-        yield self._drawn(widths, [heads])
+        yield self._render_rows(widths, [heads])
         yield Text("─" * (sum(widths.values()) + GAP * (len(widths) - 1)), "dim")
         for number, section in enumerate(self._sections):
             if number:
@@ -95,7 +95,9 @@ class Fitted:
             if section.heading is not None:
                 yield section.heading
             if section.rows:
-                yield self._drawn(widths, [[cells[place] for place in widths] for cells in section.rows])
+                yield self._render_rows(
+                    widths, [[cells[place] for place in widths] for cells in section.rows]
+                )
         left_out = [column.name for place, column in enumerate(self._columns) if place not in widths]
         if left_out:
             yield Text(
@@ -103,23 +105,23 @@ class Fitted:
             )
         yield ""
 
-    def _widest(self, place: int) -> int:
+    def _natural_width(self, place: int) -> int:
         cells = [cells[place] for section in self._sections for cells in section.rows]
         lines = [line.cell_len for cell in cells for line in cell.split("\n")]
         return max([Text(self._columns[place].name).cell_len, *lines])
 
-    def _fit(self, room: int) -> dict[int, int] | None:
+    def _fit_widths(self, max_width: int) -> dict[int, int] | None:
         """Return the width of each column that is shown, by place. None: the least of them do not fit."""
-        widest = [self._widest(place) for place in range(len(self._columns))]
+        widest = [self._natural_width(place) for place in range(len(self._columns))]
         shown = list(range(len(self._columns)))
         while True:
             widths = {
-                place: min(widest[place], self._columns[place].least)
-                if self._columns[place].words
+                place: min(widest[place], self._columns[place].min_width)
+                if self._columns[place].is_text
                 else widest[place]
                 for place in shown
             }
-            spare = room - sum(widths.values()) - GAP * (len(shown) - 1)
+            spare = max_width - sum(widths.values()) - GAP * (len(shown) - 1)
             if spare >= 0:
                 break
             last = max(self._columns[place].rank for place in shown)
@@ -133,10 +135,10 @@ class Fitted:
             spare -= more
         return widths
 
-    def _drawn(self, widths: dict[int, int], rows: Iterable[Sequence[Text]]) -> Table:
+    def _render_rows(self, widths: dict[int, int], rows: Iterable[Sequence[Text]]) -> Table:
         table = Table(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
         for place, width in widths.items():
-            words = self._columns[place].words
+            words = self._columns[place].is_text
             table.add_column(
                 justify="left" if words else "right", overflow="fold", min_width=width, max_width=width
             )
@@ -153,7 +155,7 @@ class Fitted:
                 if first.plain:
                     yield first
                 said = [
-                    Text.assemble((f"{column.name} " if column.name else "", "dim"), _on_one_line(cell))
+                    Text.assemble((f"{column.name} " if column.name else "", "dim"), _join_lines(cell))
                     for column, cell in zip(self._columns[1:], cells, strict=True)
                     if cell.plain.strip()
                 ]
@@ -161,7 +163,7 @@ class Fitted:
             yield ""
 
 
-def _on_one_line(cell: Text) -> Text:
+def _join_lines(cell: Text) -> Text:
     """Return a cell whose further lines stand in brackets."""
     first, *more = cell.split("\n")
     said = [

@@ -14,8 +14,17 @@ objects that equal everything change nothing there (see :mod:`gapbench.sandbox.g
 running. What the walls do not hold is in docs/sandbox.md.
 """
 
-from gapbench.sandbox.command_line import LEVELS, Level
-from gapbench.sandbox.job import Job, Limits, State, Verdict
-from gapbench.sandbox.sandbox import Sandbox, probe
+from gapbench.sandbox.command_line import ISOLATION_LEVELS, IsolationLevel
+from gapbench.sandbox.job import JobState, SandboxJob, SandboxLimits, SandboxResult
+from gapbench.sandbox.sandbox import Sandbox, make_probe_job
 
-__all__ = ["LEVELS", "Job", "Level", "Limits", "Sandbox", "State", "Verdict", "probe"]
+__all__ = [
+    "ISOLATION_LEVELS",
+    "IsolationLevel",
+    "JobState",
+    "Sandbox",
+    "SandboxJob",
+    "SandboxLimits",
+    "SandboxResult",
+    "make_probe_job",
+]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["passed", "failed", "syntax", "timeout", "crashed", "unrunnable"]
+JobState = Literal["passed", "failed", "syntax", "timeout", "crashed", "unrunnable"]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SandboxLimits:
     """What one program may use.
 
     Attributes:
@@ -34,7 +34,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SandboxJob:
     """A program and the tests that it does not see.
 
     Attributes:
@@ -53,7 +53,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SandboxResult:
     """What became of a job.
 
     Attributes:
@@ -64,7 +64,7 @@ class Verdict:
         reason: One line; "" for ``passed``.
     """
 
-    state: State
+    state: JobState
     passed: int
     total: int
     reason: str

@@ -23,14 +23,14 @@ class Scorer(Protocol):
     """Judges replies.
 
     Attributes:
-        slow: True when a call takes more than a few milliseconds and belongs in a thread.
+        is_slow: True when a call takes more than a few milliseconds and belongs in a thread.
     """
 
     @property
-    def slow(self) -> bool:
+    def is_slow(self) -> bool:
         """Whether a call takes more than a few milliseconds."""
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why no reply to ``sample`` could be scored, such as a target of another kind. None: one can be."""
 
     def __call__(self, reply: str, sample: Sample) -> Score:
@@ -59,7 +59,7 @@ SCORERS: dict[str, tuple[str, str]] = {
     "regex": ("Regex", "a pattern found in the reply, or its group equal to the target"),
     "relaxed": ("Relaxed", "a number within five percent, or the same text (ChartQA)"),
     "rouge": ("Rouge", "what a summary shares with the target: ROUGE-1, -2 or -L"),
-    "verdict": ("Verdict", "what a judge said: a grade or a winner; used by bench judge and bench arena"),
+    "verdict": ("JudgeReply", "what a judge said: a grade or a winner; used by bench judge and bench arena"),
     "tool_call": ("ToolCall", "the right calls with the right arguments, as JSON"),
     "sql": ("Sql", "a query whose result on SQLite equals that of the target query"),
 }
@@ -68,12 +68,12 @@ MODULES = {"judge": "llm_judge", "verdict": "judge_reply"}
 """Scorers whose module has another name."""
 
 
-def names() -> dict[str, str]:
+def scorer_descriptions() -> dict[str, str]:
     """Return the scorers, each with one line of what it accepts."""
     return {name: line for name, (_, line) in SCORERS.items()}
 
 
-def make(name: str, options: Mapping[str, Any]) -> Scorer:
+def make_scorer(name: str, options: Mapping[str, Any]) -> Scorer:
     """Return the scorer ``name`` with ``options``.
 
     Raises:
@@ -81,19 +81,21 @@ def make(name: str, options: Mapping[str, Any]) -> Scorer:
         SetupError: The scorer runs code and this machine has no sandbox for it.
     """
     if name not in SCORERS:
-        raise InputError(f"no scorer {name!r}; {_near(name, SCORERS)}there are: {', '.join(SCORERS)}")
+        raise InputError(
+            f"no scorer {name!r}; {_closest_name_hint(name, SCORERS)}there are: {', '.join(SCORERS)}"
+        )
     kind = getattr(import_module(f"gapbench.scoring.scorers.{MODULES.get(name, name)}"), SCORERS[name][0])
     known = {field.name: field for field in dataclasses.fields(kind) if field.init}
     for key in options:
         if key not in known:
             listed = ", ".join(sorted(known)) or "none"
             raise InputError(
-                f"scorer {name!r} has no option {key!r}; {_near(str(key), known)}its options: {listed}"
+                f"scorer {name!r} has no option {key!r}; {_closest_name_hint(str(key), known)}its options: {listed}"
             )
     hints = typing.get_type_hints(kind)
     for key, value in options.items():
         _check_type(name, key, value, hints[key])
-    lacking = [key for key, field in known.items() if key not in options and _is_needed(field)]
+    lacking = [key for key, field in known.items() if key not in options and _is_required(field)]
     if lacking:
         form = ", ".join(f"{key}: …" for key in lacking)
         raise InputError(f"scorer {name!r} needs {', '.join(lacking)}; write {{name: {name}, {form}}}")
@@ -101,11 +103,11 @@ def make(name: str, options: Mapping[str, Any]) -> Scorer:
     return scorer
 
 
-def _is_needed(field: dataclasses.Field[Any]) -> bool:
+def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def _closest_name_hint(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     return f"did you mean {near[0]!r}? " if near else ""
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from gapbench.values import Sample
 
-LONGEST_REPLY_CHARS = 100_000
+MAX_REPLY_CHARS = 100_000
 """Scorers look at the end of longer replies only, so that no reply can take long."""
 
-LONGEST_BOX_CHARS = 1000
-MOST_STATEMENTS = 100
+MAX_BOX_CHARS = 1000
+MAX_STATEMENTS = 100
 BRACE = re.compile(r"[{}]")
-MARKER = re.compile(
+ANSWER_MARKER = re.compile(
     r"""\b(?:answer|result)\b [*_\s]{0,4} (?: \bis\b | \bare\b | [:=] ) [\s:]{0,4}
       | \#\#\#\#\s?
       | \\boxed\s?\{
@@ -23,15 +23,15 @@ MARKER = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 FENCE = re.compile(r"^[ \t]{0,3}(```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*$", re.MULTILINE)
-MARKS = " \t*_`$"
+MARKUP_CHARS = " \t*_`$"
 
 
-def tail(reply: str) -> str:
-    """Return the end of the reply, at most :data:`LONGEST_REPLY_CHARS`."""
-    return reply[-LONGEST_REPLY_CHARS:]
+def reply_tail(reply: str) -> str:
+    """Return the end of the reply, at most :data:`MAX_REPLY_CHARS`."""
+    return reply[-MAX_REPLY_CHARS:]
 
 
-def statements(reply: str, marks: str = MARKS) -> list[str]:
+def stated_answers(reply: str, strip_chars: str = MARKUP_CHARS) -> list[str]:
     r"""Return what follows each ``answer is``, ``Answer:``, ``####`` and ``\boxed{``, in order.
 
     Each is one line without markup; a box gives its content, and a box inside another statement counts
@@ -39,30 +39,30 @@ def statements(reply: str, marks: str = MARKS) -> list[str]:
 
     Args:
         reply: The text to look through.
-        marks: What is taken off both ends of each.
+        strip_chars: What is taken off both ends of each.
     """
     found = []
-    for match in deque(MARKER.finditer(reply), maxlen=MOST_STATEMENTS):
+    for match in deque(ANSWER_MARKER.finditer(reply), maxlen=MAX_STATEMENTS):
         if match.group().endswith("{"):
-            text = _braced(reply, match.end())
+            text = _text_in_braces(reply, match.end())
         else:
             text = reply[match.end() : match.end() + 500].lstrip().partition("\n")[0]
-        text = text.strip(marks)
+        text = text.strip(strip_chars)
         if text:
             found.append(text)
     return found
 
 
-def _braced(text: str, start: int) -> str:
+def _text_in_braces(text: str, start: int) -> str:
     depth = 1
-    for brace in BRACE.finditer(text, start, start + LONGEST_BOX_CHARS):
+    for brace in BRACE.finditer(text, start, start + MAX_BOX_CHARS):
         depth += 1 if brace.group() == "{" else -1
         if depth == 0:
             return text[start : brace.start()]
     return text[start : start + 500].partition("\n")[0]
 
 
-def fenced(reply: str) -> list[tuple[str, str]]:
+def fenced_blocks(reply: str) -> list[tuple[str, str]]:
     """Return the fenced blocks as (language, text), in order; a fence left open runs to the end."""
     blocks = []
     opened: re.Match[str] | None = None
@@ -77,7 +77,7 @@ def fenced(reply: str) -> list[tuple[str, str]]:
     return blocks
 
 
-def plain(text: str, *, ignore_case: bool, punctuation: bool) -> str:
+def normalize_text(text: str, *, ignore_case: bool, punctuation: bool) -> str:
     """Return ``text`` with one space for each run of white space, in Unicode's composed form.
 
     Args:
@@ -93,7 +93,7 @@ def plain(text: str, *, ignore_case: bool, punctuation: bool) -> str:
     return " ".join(text.split())
 
 
-def targets(sample: Sample) -> list[str]:
+def target_texts(sample: Sample) -> list[str]:
     """Return the accepted answers as text: the target, or each of a list of targets."""
     wanted: Any = sample.target
     if wanted is None:
@@ -101,15 +101,15 @@ def targets(sample: Sample) -> list[str]:
     return [str(item) for item in wanted] if isinstance(wanted, (list, tuple)) else [str(wanted)]
 
 
-def no_target(sample: Sample) -> str | None:
+def missing_target_reason(sample: Sample) -> str | None:
     """Return that a sample has no target, or only empty ones; None: it has one."""
-    given = targets(sample)
+    given = target_texts(sample)
     if any(text.strip() for text in given):
         return None
     return "the target is empty" if given else "the sample has no target"
 
 
-def short(text: str, most: int = 80) -> str:
-    """Return ``text`` on one line of at most ``most`` characters, for a reason."""
-    line = " ".join(text[: 4 * most].split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+def shorten(text: str, max_chars: int = 80) -> str:
+    """Return ``text`` on one line of at most ``max_chars`` characters, for a reason."""
+    line = " ".join(text[: 4 * max_chars].split())
+    return line if len(line) <= max_chars else line[: max_chars - 1] + "…"

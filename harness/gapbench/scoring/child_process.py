@@ -14,33 +14,33 @@ import time
 from pathlib import Path
 from typing import Any
 
-START_S = 60.0
+START_TIMEOUT_S = 60.0
 """Longest wait for a child's first line: it imports a library first, on a machine that may be busy."""
 
 
-class WorkerError(Exception):
+class ScoringProcessError(Exception):
     """The child gave no answer: too late, or it died."""
 
 
-class Worker:
+class ScoringProcess:
     """One child, started when first asked, started again after it was ended.
 
     It runs with Python's isolated mode, without this process's environment, and answers one line a line.
     """
 
-    def __init__(self, script: Path, deadline_s: float) -> None:
+    def __init__(self, script: Path, timeout_s: float) -> None:
         self.script = script
-        self.deadline_s = deadline_s
+        self.timeout_s = timeout_s
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def ask(self, question: Any) -> Any:
+    def request(self, payload: Any) -> Any:
         """Return the child's answer to a JSON value; callers in several threads wait for each other.
 
         Raises:
             WorkerError: No answer within the deadline, or none at all.
         """
-        line = json.dumps(question).encode() + b"\n"
+        line = json.dumps(payload).encode() + b"\n"
         with self._lock:
             if self._child is None or self._child.poll() is not None:
                 self._start()
@@ -50,16 +50,16 @@ class Worker:
             try:
                 child.stdin.write(line)
                 child.stdin.flush()
-                return json.loads(self._line(child, self.deadline_s))
+                return json.loads(self._read_line(child, self.timeout_s))
             except (OSError, ValueError) as exc:
-                self.end()
-                raise WorkerError(f"no answer: {exc}") from exc
+                self.kill()
+                raise ScoringProcessError(f"no answer: {exc}") from exc
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """Kill the child and wait for its end; the next question starts another."""
         child, self._child = self._child, None
         if child is not None:
-            atexit.unregister(self.end)
+            atexit.unregister(self.kill)
             child.kill()
             child.wait()
             for pipe in (child.stdin, child.stdout):
@@ -68,7 +68,7 @@ class Worker:
                         pipe.close()
 
     def _start(self) -> None:
-        self.end()
+        self.kill()
         self._child = subprocess.Popen(
             [sys.executable, "-I", str(self.script)],
             stdin=subprocess.PIPE,
@@ -76,24 +76,24 @@ class Worker:
             stderr=subprocess.DEVNULL,
             env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
         )
-        atexit.register(self.end)
+        atexit.register(self.kill)
         try:
-            self._line(self._child, START_S)
+            self._read_line(self._child, START_TIMEOUT_S)
         except OSError as exc:
-            self.end()
-            raise WorkerError(f"{self.script.name} did not start: {exc}") from exc
+            self.kill()
+            raise ScoringProcessError(f"{self.script.name} did not start: {exc}") from exc
 
     @staticmethod
-    def _line(child: subprocess.Popen[bytes], deadline_s: float) -> bytes:
+    def _read_line(child: subprocess.Popen[bytes], timeout_s: float) -> bytes:
         assert child.stdout is not None
         read = child.stdout.fileno()
-        until_s = time.monotonic() + deadline_s
+        until_s = time.monotonic() + timeout_s
         got = b""
         while not got.endswith(b"\n"):
             left_s = until_s - time.monotonic()
             ready, _, _ = select.select([read], [], [], max(0.0, left_s))
             if not ready:
-                raise TimeoutError(f"no end after {deadline_s:g} s")
+                raise TimeoutError(f"no end after {timeout_s:g} s")
             piece = os.read(read, 65_536)
             if not piece:
                 raise BrokenPipeError("it ended before it answered")

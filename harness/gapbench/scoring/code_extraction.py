@@ -7,30 +7,30 @@ import re
 import textwrap
 from typing import Any
 
-from gapbench.scoring.answer_extraction import fenced
+from gapbench.scoring.answer_extraction import fenced_blocks
 
-PYTHON = {"python", "py", "python3", "py3", "pycon", ""}
+PYTHON_LANGUAGES = {"python", "py", "python3", "py3", "pycon", ""}
 _DEFINITION = re.compile(r"^([ \t]*)(?:async\s+)?def\s+(\w+)", re.MULTILINE)
 _STARTS_A_MODULE = re.compile(r"(?:import|from|def|async|class|@|#)")
 
 
-def extract(reply: str, name: str) -> tuple[str, bool]:
+def extract_program(reply: str, name: str) -> tuple[str, bool]:
     """Return the program in ``reply`` and whether it stood in a fence.
 
     It is the last fenced block that defines ``name``, else the last Python block, else the last block of
     any language, else the whole reply.
     """
-    blocks = [(language, text) for language, text in fenced(reply) if text.strip()]
-    python = [text for language, text in blocks if language in PYTHON]
+    blocks = [(language, text) for language, text in fenced_blocks(reply) if text.strip()]
+    python = [text for language, text in blocks if language in PYTHON_LANGUAGES]
     for text in reversed(python):
-        if defines(text, name):
+        if defines_name(text, name):
             return textwrap.dedent(text), True
     if python:
         return python[-1], True
     return (blocks[-1][1], True) if blocks else (reply, False)
 
 
-def defines(code: str, name: str) -> bool:
+def defines_name(code: str, name: str) -> bool:
     """Say whether ``code`` has a definition of ``name`` that begins a line."""
     if not name:
         return bool(re.search(r"^\s*(?:async\s+def|def|class)\s", code, re.MULTILINE))
@@ -42,7 +42,7 @@ def defines(code: str, name: str) -> bool:
     )
 
 
-def hole(prelude: str, entry_point: str) -> tuple[str, str]:
+def unfinished_function(prelude: str, entry_point: str) -> tuple[str, str]:
     """Return name and indentation of the function that ``prelude`` leaves unfinished: its last one."""
     last = None
     for match in _DEFINITION.finditer(prelude):
@@ -50,7 +50,7 @@ def hole(prelude: str, entry_point: str) -> tuple[str, str]:
     return (last[2], last[1]) if last else (entry_point, "")
 
 
-def programs(code: str, prelude: str, entry_point: str, suffix: str = "") -> tuple[str, ...]:
+def candidate_programs(code: str, prelude: str, entry_point: str, suffix: str = "") -> tuple[str, ...]:
     """Return the programs that ``code`` may mean, likeliest first; the first that compiles is run.
 
     Args:
@@ -61,14 +61,16 @@ def programs(code: str, prelude: str, entry_point: str, suffix: str = "") -> tup
     """
     if not prelude:
         return (f"{code}\n\n{suffix}" if suffix else code,)
-    name, indent = hole(prelude, entry_point) if suffix else (entry_point, "")
+    name, indent = unfinished_function(prelude, entry_point) if suffix else (entry_point, "")
     inner = indent + "    "
     after = f"\n\n{suffix}" if suffix else ""
-    if defines(code, name):
+    if defines_name(code, name):
         flat = textwrap.dedent(code)
         if indent and not re.search(rf"^(?:async\s+)?def\s+{re.escape(name)}\b", flat, re.MULTILINE):
             # The class around the function, or the whole file.
-            is_all = all(defines(flat, match[2]) for match in _DEFINITION.finditer(suffix) if not match[1])
+            is_all = all(
+                defines_name(flat, match[2]) for match in _DEFINITION.finditer(suffix) if not match[1]
+            )
             return (flat, f"{flat}{after}") if is_all else (f"{flat}{after}", flat)
         whole = textwrap.indent(flat, indent)
         joined = (f"{prelude}\n{inner}pass\n\n{whole}{after}", f"{prelude}\n\n{whole}{after}")
@@ -85,7 +87,7 @@ def programs(code: str, prelude: str, entry_point: str, suffix: str = "") -> tup
     return (as_it_is, indented, first_only, f"{prelude}{code}{after}")
 
 
-def text_of(value: Any) -> str:
+def column_text(value: Any) -> str:
     """Return a cell as program text: a list (or the JSON of one) is its lines, anything but text is ""."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:

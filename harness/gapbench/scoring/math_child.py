@@ -12,7 +12,7 @@ import logging
 import resource
 import sys
 
-MEMORY_BYTES = 2 * 2**30
+MAX_MEMORY_BYTES = 2 * 2**30
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     out = sys.stdout
     sys.stdout = sys.stderr  # a library's words are no answer
     logging.disable(logging.CRITICAL)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from math_verify import LatexExtractionConfig, parse, verify  # noqa: PLC0415 - after the limits

@@ -9,7 +9,7 @@ from gapbench.values import (
 )
 
 
-def judged(response: Response, score: Score | None) -> tuple[Outcome, float | None]:
+def outcome_of_response(response: Response, score: Score | None) -> tuple[Outcome, float | None]:
     """Return the outcome and the score of an attempt.
 
     A failure is ``infra`` and has no score. A refusal scores 0. An answer that ran into the budget and
@@ -22,11 +22,11 @@ def judged(response: Response, score: Score | None) -> tuple[Outcome, float | No
     """
     if response.failure is not None:
         return "infra", None
-    return outcome_of(response.finish_reason, score)
+    return outcome_of_reply(response.finish_reason, score)
 
 
-def outcome_of(finish_reason: str | None, score: Score | None) -> tuple[Outcome, float | None]:
-    """Return the outcome and the score of a complete reply; see :func:`judged`.
+def outcome_of_reply(finish_reason: str | None, score: Score | None) -> tuple[Outcome, float | None]:
+    """Return the outcome and the score of a complete reply; see :func:`outcome_of_response`.
 
     Args:
         finish_reason: Why generation ended, in the harness's words.

@@ -15,14 +15,14 @@ from gapbench.stats.bootstrap import (
 )
 from gapbench.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
 from gapbench.stats.paired import (
-    FEWEST_CLUSTERS,
+    MIN_CLUSTERS,
     Difference,
-    equivalent,
+    is_equivalent,
+    is_non_inferior,
     items_needed,
-    no_worse,
     paired_difference,
-    pairs_to_settle,
-    shifted,
+    pairs_to_decide,
+    shift,
 )
 from gapbench.stats.pass_at_k import Components, pass_at_k, variance_components
 from gapbench.stats.proportions import (
@@ -30,7 +30,7 @@ from gapbench.stats.proportions import (
     Interval,
     Ints,
     cluster_sums,
-    dense,
+    dense_codes,
     holm,
     mcnemar,
     mean_interval,
@@ -40,10 +40,10 @@ from gapbench.stats.proportions import (
 )
 from gapbench.stats.quantiles import quantile_difference, quantile_interval
 from gapbench.stats.ratios import ratio_interval, ratio_noise
-from gapbench.stats.slo_attainment import Crossing, Level, attained_low, crossing
+from gapbench.stats.slo_attainment import Crossing, TestedRate, attainment_crossing, attainment_low_bound
 
 __all__ = [
-    "FEWEST_CLUSTERS",
+    "MIN_CLUSTERS",
     "RESAMPLES",
     "SEED",
     "Components",
@@ -52,24 +52,24 @@ __all__ = [
     "Floats",
     "Interval",
     "Ints",
-    "Level",
     "Quotients",
     "Strengths",
-    "attained_low",
+    "TestedRate",
+    "attainment_crossing",
+    "attainment_low_bound",
     "bradley_terry",
     "cluster_sums",
     "compare_quotients",
-    "crossing",
-    "dense",
+    "dense_codes",
     "elo_win_rate",
-    "equivalent",
     "holm",
+    "is_equivalent",
+    "is_non_inferior",
     "items_needed",
     "mcnemar",
     "mean_interval",
-    "no_worse",
     "paired_difference",
-    "pairs_to_settle",
+    "pairs_to_decide",
     "pass_at_k",
     "quantile_difference",
     "quantile_interval",
@@ -77,7 +77,7 @@ __all__ = [
     "ratio_noise",
     "resample_sums",
     "selection_bias",
-    "shifted",
+    "shift",
     "sign_flip",
     "tango",
     "variance_components",

@@ -29,11 +29,11 @@ stay below 5 % also where scores are near 0 or 1 and clusters are few (benchmark
 FEW_FLIPS = 11
 """From so many clusters that tell, the least p-value of the exact test, 2 / 2^11, is below 0.001: low enough to be called
 ahead among many comparisons. Of five clusters it is 0.062, and no gap could ever be told; the score's is used there."""
-FEWEST_CLUSTERS = 5
+MIN_CLUSTERS = 5
 """Of fewer, the spread is a guess: a cluster then counts as one pair, and no number of pairs is said to be enough."""
 ROUNDS = 60
 """Of halving the way to the number of clusters that asks for itself."""
-LEAST_DESIGN_EFFECT = 0.5
+MIN_DESIGN_EFFECT = 0.5
 """Below it, answers that happen to cancel within their clusters would leave next to no width."""
 
 
@@ -161,7 +161,7 @@ class _Score(NamedTuple):
     Partial credit enters as its mean gains and losses, which only widens the interval.
 
     Sums of a few right and wrong answers are often the same in all of a few clusters. Student's t would then be without
-    bound, so its error is never less than :data:`LEAST_DESIGN_EFFECT` leaves to pairs that know nothing of each other.
+    bound, so its error is never less than :data:`MIN_DESIGN_EFFECT` leaves to pairs that know nothing of each other.
     """
 
     gains: float
@@ -176,7 +176,7 @@ class _Score(NamedTuple):
         """Return that of differences, of their clusters' sums and of the clusters' sizes."""
         n, groups = len(difference), len(sizes)
         gains, losses = (float(np.maximum(sign * difference, 0).sum()) / n for sign in (1, -1))
-        if groups == n or groups < FEWEST_CLUSTERS:
+        if groups == n or groups < MIN_CLUSTERS:
             # Clusters as alike as they may be are worth one pair each. So few show by chance that they are not.
             return cls(gains, losses, groups, groups, None, 0.0)
         together = float(sums @ sums), float(sums @ sizes), float(sizes @ sizes)
@@ -184,15 +184,15 @@ class _Score(NamedTuple):
 
         def design_effect(gap: float) -> float:
             of_clusters, of_pairs = (a - 2 * gap * b + gap * gap * c for a, b, c in (together, apart))
-            return max(LEAST_DESIGN_EFFECT, of_clusters / of_pairs) if of_pairs > 1e-12 else together[2] / n
+            return max(MIN_DESIGN_EFFECT, of_clusters / of_pairs) if of_pairs > 1e-12 else together[2] / n
 
-        within = LEAST_DESIGN_EFFECT * float(difference.var(ddof=1)) / n
+        within = MIN_DESIGN_EFFECT * float(difference.var(ddof=1)) / n
         return cls(gains, losses, n, groups, design_effect, math.sqrt(within))
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the gaps whose score is not critical."""
         if self.design_effect is None:
-            if self.groups < FEWEST_CLUSTERS:
+            if self.groups < MIN_CLUSTERS:
                 free = max(self.groups - 1, 1)
                 confidence = 2 * float(special.ndtr(special.stdtrit(free, 0.5 + confidence / 2))) - 1
             return tango(self.gains, self.losses, self.n, confidence)
@@ -224,7 +224,7 @@ def _exact_test(difference: Floats, sums: Floats, exact: bool) -> tuple[float, s
     return None if p is None else (p, "sign-flip")
 
 
-def shifted(difference: Difference, by: float) -> Difference:
+def shift(difference: Difference, by: float) -> Difference:
     """Return a difference moved by a known bias, its p-value with it; its spread stays.
 
     The p-value is read as a normal deviate and moved by as much as the estimate, in standard errors.
@@ -243,7 +243,7 @@ def shifted(difference: Difference, by: float) -> Difference:
     return difference._replace(**moved, p_value=p)
 
 
-def equivalent(difference: Difference, margin: float) -> bool:
+def is_equivalent(difference: Difference, margin: float) -> bool:
     """Return whether two one-sided tests put the difference within ``margin`` of zero.
 
     Schuirmann, J. Pharmacokinet. Biopharm. 15 (1987) 657: the inner interval lies inside the margin.
@@ -255,8 +255,8 @@ def equivalent(difference: Difference, margin: float) -> bool:
     return -margin < difference.inner_low and difference.inner_high < margin
 
 
-def no_worse(difference: Difference, margin: float) -> bool:
-    """Return whether the second is worse by less than ``margin``: one of the two tests of :func:`equivalent`.
+def is_non_inferior(difference: Difference, margin: float) -> bool:
+    """Return whether the second is worse by less than ``margin``: one of the two tests of :func:`is_equivalent`.
 
     Args:
         difference: First minus second, of scores of which the higher is better.
@@ -289,18 +289,18 @@ def items_needed(
     if abs(estimate) < 1e-12:
         return None
     clusters = n_pairs if n_clusters is None else n_clusters
-    return _enlarged(
+    return _required_pairs(
         abs(estimate) / standard_error if standard_error > 0 else 0.0, n_pairs, clusters, 1 - alpha / 2, power
     )
 
 
-def _enlarged(errors: float, n_pairs: int, n_clusters: int, level: float, power: float) -> int | None:
+def _required_pairs(errors: float, n_pairs: int, n_clusters: int, level: float, power: float) -> int | None:
     """Return the pairs from which a distance of ``errors`` standard errors is seen at ``level`` with ``power``.
 
     Student's t over the clusters that there would be then, found by going through their number: with few it is much
     longer than the normal's.
     """
-    if errors <= 0 or n_clusters < FEWEST_CLUSTERS:
+    if errors <= 0 or n_clusters < MIN_CLUSTERS:
         return None
     wanted = float(special.ndtri(level) + special.ndtri(power))
     clusters = max(2.0, n_clusters * (wanted / errors) ** 2)
@@ -312,7 +312,7 @@ def _enlarged(errors: float, n_pairs: int, n_clusters: int, level: float, power:
     return pairs if pairs > n_pairs else None
 
 
-def pairs_to_settle(
+def pairs_to_decide(
     difference: Difference,
     alpha: float = 0.05,
     margin: float | None = None,
@@ -330,7 +330,7 @@ def pairs_to_settle(
         alpha: Level of the two-sided test, after any correction for other tests.
         margin: Half width of the region that makes no difference. None: none is given.
         power: Chance of settling it.
-        one_sided: The margin's upper bound alone is asked for, as by :func:`no_worse`.
+        one_sided: The margin's upper bound alone is asked for, as by :func:`is_non_inferior`.
 
     Returns:
         None: the spread is not known, or the difference is zero and there is no margin, or the pairs at hand should have
@@ -346,5 +346,5 @@ def pairs_to_settle(
         missed = (1 - power) / (1 if one_sided or abs(difference.estimate) >= 1e-12 else 2)
         # Of few clusters equivalence is tested with the 95 % interval itself.
         inner = 0.95 if difference.inner_high == difference.high else INNER
-        needed.append(_enlarged(room / error, n, groups, 0.5 + inner / 2, 1 - missed))
+        needed.append(_required_pairs(room / error, n, groups, 0.5 + inner / 2, 1 - missed))
     return min((count for count in needed if count is not None), default=None)

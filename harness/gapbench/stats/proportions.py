@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.signedinteger[Any]]
 _FINEST = 1_000
 """Sums of clusters are counted in whole numbers up to this."""
-_MOST_STEPS = 100_000_000
+_MAX_STEPS = 100_000_000
 
 
 class Interval(NamedTuple):
@@ -63,12 +63,12 @@ def mean_interval(values: Floats, clusters: Ints, confidence: float = 0.95) -> I
 
 def cluster_sums(values: Floats, clusters: Ints) -> tuple[Floats, Floats]:
     """Return the sum of ``values`` and the number of items in each cluster, empty clusters left out."""
-    codes = dense(clusters)
+    codes = dense_codes(clusters)
     sizes = np.bincount(codes).astype(np.float64)
     return np.bincount(codes, weights=values).astype(np.float64), sizes
 
 
-def dense(codes: Ints) -> Ints:
+def dense_codes(codes: Ints) -> Ints:
     """Return codes in the same order without gaps: 0 for the least, then 1 for the next that is there.
 
     As ``numpy.unique`` gives its inverse, and without sorting where the codes are not much larger than they are many.
@@ -192,7 +192,7 @@ def sign_flip(sums: Floats) -> float | None:
     tail = int(sizes.sum() - abs(whole.sum())) // 2
     if tail == 0:
         return float(2.0 ** (1 - len(sizes)))
-    if (tail + 1_000) * len(sizes) > _MOST_STEPS:
+    if (tail + 1_000) * len(sizes) > _MAX_STEPS:
         return None
     chances = np.zeros(tail + 1)
     chances[0] = 1.0

@@ -9,7 +9,7 @@ from scipy import special
 
 from gapbench.stats.bootstrap import SEED
 from gapbench.stats.paired import INNER, Difference
-from gapbench.stats.proportions import Floats, Interval, Ints, cluster_sums, dense, robust_variance
+from gapbench.stats.proportions import Floats, Interval, Ints, cluster_sums, dense_codes, robust_variance
 
 
 def quantile_interval(values: Floats, share: float, confidence: float = 0.95) -> Interval:
@@ -45,7 +45,7 @@ def quantile_difference(
     """
     n = len(first)
     here = float(np.quantile(first, share) - np.quantile(second, share))
-    codes = dense(clusters)
+    codes = dense_codes(clusters)
     groups = int(codes.max()) + 1
     if n < 1_500:
         error = _resampled_quantiles(first, second, codes, share, resamples=resamples, seed=seed)

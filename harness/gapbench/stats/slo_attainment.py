@@ -13,7 +13,7 @@ from scipy import special
 from gapbench.stats.proportions import wilson
 
 
-def attained_low(met: Sequence[int], sent: Sequence[int]) -> float | None:
+def attainment_low_bound(met: Sequence[int], sent: Sequence[int]) -> float | None:
     """Return a lower 95 % bound of the share met, over a level's repetitions. None: nothing was sent.
 
     Wilson's bound on the pooled requests; where the repetitions spread more than independent requests would, Student's
@@ -37,7 +37,7 @@ def attained_low(met: Sequence[int], sent: Sequence[int]) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class TestedRate:
     """One rate that was tried.
 
     Attributes:
@@ -59,17 +59,17 @@ class Crossing(NamedTuple):
         low_rps: Highest level whose lower bound keeps the target, all below it passing too; None: none does.
         below: Place of the last level that passed before the first that failed; None with ``rate_rps``.
         part: How far from that level to the next the rate lies, 0 to 1.
-        words: For a table.
+        description: For a table.
     """
 
     rate_rps: float | None
     low_rps: float | None
     below: int | None
     part: float
-    words: str
+    description: str
 
 
-def crossing(levels: Sequence[Level], target: float) -> Crossing:
+def attainment_crossing(levels: Sequence[TestedRate], target: float) -> Crossing:
     """Return the highest rate that keeps ``target``: between the last level that passed and the first that failed.
 
     Linear in attainment over the logarithm of the rate. Where no level failed there is no number, only a bound.

@@ -1,41 +1,41 @@
 """A run on disk: crash-safe writing, reading, and later scores. With the schema, all that knows Arrow."""
 
-from gapbench.store.atomic_files import replacing, set_aside, write_table
-from gapbench.store.chunk_reader import read_straddling
-from gapbench.store.follower import RunTail
-from gapbench.store.pending_scores import left_waiting
+from gapbench.store.atomic_files import quarantine, replace_atomically, write_table
+from gapbench.store.chunk_reader import read_chunks_at_instants
+from gapbench.store.follower import RunFollower
+from gapbench.store.pending_scores import read_pending_answers
 from gapbench.store.reader import (
-    attempts_of,
     find_run,
     is_run,
-    numbered,
-    pair_of,
+    numbered_files,
+    parse_journal_line,
+    read_attempt_values,
     read_attempts,
     read_manifest,
     read_payload,
     read_telemetry,
     runs_in,
 )
-from gapbench.store.writer import PART_ROWS, RunWriter, check_writable
+from gapbench.store.writer import PART_ROWS, RunWriter, check_folder_writable
 
 __all__ = [
     "PART_ROWS",
-    "RunTail",
+    "RunFollower",
     "RunWriter",
-    "attempts_of",
-    "check_writable",
+    "check_folder_writable",
     "find_run",
     "is_run",
-    "left_waiting",
-    "numbered",
-    "pair_of",
+    "numbered_files",
+    "parse_journal_line",
+    "quarantine",
+    "read_attempt_values",
     "read_attempts",
+    "read_chunks_at_instants",
     "read_manifest",
     "read_payload",
-    "read_straddling",
+    "read_pending_answers",
     "read_telemetry",
-    "replacing",
+    "replace_atomically",
     "runs_in",
-    "set_aside",
     "write_table",
 ]

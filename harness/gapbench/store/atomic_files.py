@@ -20,7 +20,7 @@ from gapbench.store.schema import SCHEMA_VERSION
 
 
 @contextmanager
-def on_disk(folder: Path) -> Iterator[None]:
+def translate_disk_errors(folder: Path) -> Iterator[None]:
     """Turn what the disk says while a run is written into :class:`DiskError`.
 
     Args:
@@ -37,7 +37,7 @@ def on_disk(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replace_atomically(path: Path) -> Iterator[IO[bytes]]:
     """Give a file to write; it takes the place of ``path`` once it is on the disk, and is removed where that fails.
 
     Raises:
@@ -56,7 +56,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    fsync_folder(path.parent)
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -66,11 +66,11 @@ def write_table(path: Path, table: pa.Table) -> None:
         OSError: The disk is full or gone.
     """
     marked = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
-    with replacing(path) as file:
+    with replace_atomically(path) as file:
         pq.write_table(marked, file, compression="zstd", write_page_checksum=True)
 
 
-def sync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
     """Put a folder's names on the disk: a file that was made or renamed survives a loss of power only then."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -83,14 +83,14 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def made(folder: Path) -> None:
+def ensure_folder(folder: Path) -> None:
     """Make a folder that survives a loss of power; one that is there is left as it is."""
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        sync_folder(folder.parent)
+        fsync_folder(folder.parent)
 
 
-def refuse_links(folder: Path) -> None:
+def refuse_symlinks(folder: Path) -> None:
     """Refuse a run folder that holds a symbolic link.
 
     Raises:
@@ -104,10 +104,10 @@ def refuse_links(folder: Path) -> None:
                     "put what it points to in its place, or remove it"
                 )
             if entry.is_dir():
-                refuse_links(Path(entry.path))
+                refuse_symlinks(Path(entry.path))
 
 
-def set_aside(run: Path, name: str, data: bytes | None = None) -> Path:
+def quarantine(run: Path, name: str, data: bytes | None = None) -> Path:
     """Keep what is damaged in ``damaged/`` of its run, beside what lies there already, and return where it is.
 
     Args:
@@ -119,7 +119,7 @@ def set_aside(run: Path, name: str, data: bytes | None = None) -> Path:
         OSError: It cannot be moved or written.
     """
     folder = run / "damaged"
-    made(folder)
+    ensure_folder(folder)
     kept = folder / Path(name).name
     number = 1
     while kept.exists():
@@ -127,9 +127,9 @@ def set_aside(run: Path, name: str, data: bytes | None = None) -> Path:
         kept = folder / f"{Path(name).name}.{number}"
     if data is None:
         (run / name).replace(kept)
-        sync_folder(run)
-        sync_folder(folder)
+        fsync_folder(run)
+        fsync_folder(folder)
     else:
-        with replacing(kept) as file:
+        with replace_atomically(kept) as file:
             file.write(data)
     return kept

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.errors import ResultsError
-from gapbench.store.object_store import address_of, fetch, mirror_of
+from gapbench.store.object_store import address_of, mirror_of, pull_run
 
-FILE = "baselines.json"
+FILE_NAME = "baselines.json"
 
 
 def read_baselines(results: Path) -> dict[str, dict[str, Any]]:
@@ -21,7 +21,7 @@ def read_baselines(results: Path) -> dict[str, dict[str, Any]]:
     Raises:
         ResultsError: The file is damaged.
     """
-    path = results / FILE
+    path = results / FILE_NAME
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
         return {
@@ -45,9 +45,9 @@ def set_baseline(results: Path, name: str, run: Path, suite: str) -> None:
     Raises:
         ResultsError: The file cannot be written.
     """
-    path = results / FILE
+    path = results / FILE_NAME
     try:
-        with _locked(results):
+        with _lock_folder(results):
             known = read_baselines(results)
             known[name] = {"run": address_of(run) or os.path.relpath(run, results), "suite": suite}
             partial = path.with_suffix(".tmp")
@@ -58,7 +58,7 @@ def set_baseline(results: Path, name: str, run: Path, suite: str) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _lock_folder(folder: Path) -> Iterator[None]:
     """Hold the folder's own lock, so that of two processes that set a baseline none loses the other's."""
     import fcntl  # noqa: PLC0415 - not on every platform, and reading a run needs none
 
@@ -70,7 +70,7 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(held)
 
 
-def baseline(results: Path, name: str) -> Path:
+def find_baseline(results: Path, name: str) -> Path:
     """Return the run folder of the baseline called ``name``; one at an address is fetched.
 
     Raises:
@@ -84,5 +84,5 @@ def baseline(results: Path, name: str) -> Path:
     mirrored = mirror_of(run)
     if mirrored is None:
         return results / run
-    fetch(mirrored)
+    pull_run(mirrored)
     return mirrored

@@ -13,19 +13,19 @@ _THREADS = 2
 _Array = np.ndarray[tuple[int], np.dtype[Any]]
 
 
-class _Column(Protocol):
+class _ColumnBuilder(Protocol):
     """One column on its way to pandas."""
 
     def add(self, chunk: pa.ChunkedArray) -> None:
         """Take the column's values of the next part."""
         ...
 
-    def whole(self) -> Any:
+    def finish(self) -> Any:
         """Return all values as pandas takes them."""
         ...
 
 
-class Columns:
+class FrameBuilder:
     """The columns of a table whose parts come one after the other.
 
     Args:
@@ -35,66 +35,66 @@ class Columns:
     """
 
     def __init__(self, schema: pa.Schema, texts: set[str], rows: int) -> None:
-        self._columns = {field.name: _column(field, texts, rows) for field in schema}
+        self._builders = {field.name: _column_builder(field, texts, rows) for field in schema}
 
     def add(self, table: pa.Table) -> None:
         """Take the next part, in the columns and types of the schema."""
-        for name, column in zip(self._columns, table.columns, strict=True):
-            self._columns[name].add(column)
+        for name, column in zip(self._builders, table.columns, strict=True):
+            self._builders[name].add(column)
 
-    def frame(self) -> pd.DataFrame:
+    def build(self) -> pd.DataFrame:
         """Return the whole table. The columns are let go one by one, so this can be asked once."""
-        names = list(self._columns)
+        names = list(self._builders)
         # Arrow numbers texts without holding the interpreter.
         with ThreadPoolExecutor(_THREADS) as pool:
-            made = pool.map(lambda name: self._columns.pop(name).whole(), names)
+            made = pool.map(lambda name: self._builders.pop(name).finish(), names)
             frame = pd.DataFrame(dict(zip(names, made, strict=True)), copy=False)
         # Arrow keeps the room of the parts for more of them, which do not come.
         pa.default_memory_pool().release_unused()
         return frame
 
 
-def _column(field: pa.Field, texts: set[str], rows: int) -> _Column:
+def _column_builder(field: pa.Field, texts: set[str], rows: int) -> _ColumnBuilder:
     kind = field.type
     if pa.types.is_dictionary(kind):
-        return _Texts(kind) if field.name in texts else _Labels(rows)
+        return _TextBuilder(kind) if field.name in texts else _LabelBuilder(rows)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return _Numbers(kind, rows)
-    return _Others(kind)
+        return _NumberBuilder(kind, rows)
+    return _ObjectBuilder(kind)
 
 
-class _Numbers:
+class _NumberBuilder:
     """Numbers and booleans as stored; floats once one is unknown."""
 
     def __init__(self, kind: pa.DataType, rows: int) -> None:
-        self._filling = _Filling(kind.to_pandas_dtype(), rows)
+        self._array = _GrowingArray(kind.to_pandas_dtype(), rows)
 
     def add(self, chunk: pa.ChunkedArray) -> None:
-        self._filling.add(chunk.to_numpy())
+        self._array.add(chunk.to_numpy())
 
-    def whole(self) -> _Array:
-        return self._filling.whole()
+    def finish(self) -> _Array:
+        return self._array.finish()
 
 
-class _Labels:
+class _LabelBuilder:
     """Texts of which there are few: a byte for each row, and each text once."""
 
     def __init__(self, rows: int) -> None:
         self._known: dict[str, int] = {}
-        self._filling = _Filling(np.int8, rows)
+        self._array = _GrowingArray(np.int8, rows)
 
     def add(self, chunk: pa.ChunkedArray) -> None:
         for part in chunk.chunks:
             places = [self._known.setdefault(text, len(self._known)) for text in part.dictionary.to_pylist()]
             codes = np.array([*places, -1], np.min_scalar_type(-max(1, len(self._known))))
-            self._filling.add(codes[part.indices.fill_null(len(places)).to_numpy()])
+            self._array.add(codes[part.indices.fill_null(len(places)).to_numpy()])
 
-    def whole(self) -> pd.Categorical[Any]:
+    def finish(self) -> pd.Categorical[Any]:
         labels = pd.Index(list(self._known), dtype=None if self._known else object)
-        return _categories(self._filling.whole(), labels)
+        return _categorical(self._array.finish(), labels)
 
 
-class _Parts:
+class _ArrowBuilder:
     """Values kept as Arrow has them until all are there."""
 
     def __init__(self, kind: pa.DataType) -> None:
@@ -104,56 +104,56 @@ class _Parts:
     def add(self, chunk: pa.ChunkedArray) -> None:
         self._parts += chunk.chunks
 
-    def _joined(self) -> pa.ChunkedArray:
+    def _concatenate(self) -> pa.ChunkedArray:
         column = pa.chunked_array(self._parts, self._kind)
         self._parts.clear()
         return column
 
 
-class _Texts(_Parts):
+class _TextBuilder(_ArrowBuilder):
     """Texts of which there are many, numbered in one go."""
 
-    def whole(self) -> pd.Categorical[Any]:
-        column = self._joined().unify_dictionaries()
-        filling = _Filling(np.int32, len(column))
+    def finish(self) -> pd.Categorical[Any]:
+        column = self._concatenate().unify_dictionaries()
+        filling = _GrowingArray(np.int32, len(column))
         for part in column.chunks:
             filling.add(part.indices.fill_null(-1).to_numpy())
         texts = column.chunk(0).dictionary if column.num_chunks else pa.array([], pa.string())
-        return _categories(filling.whole(), pd.Index(texts.to_pandas()))
+        return _categorical(filling.finish(), pd.Index(texts.to_pandas()))
 
 
-class _Others(_Parts):
+class _ObjectBuilder(_ArrowBuilder):
     """Instants, lists, and texts that are wanted as they are."""
 
-    def whole(self) -> pd.Series[Any]:
-        found: pd.Series[Any] = self._joined().to_pandas()
+    def finish(self) -> pd.Series[Any]:
+        found: pd.Series[Any] = self._concatenate().to_pandas()
         return found
 
 
-class _Filling:
+class _GrowingArray:
     """An array that is filled from the front; it widens or lengthens where what comes does not fit."""
 
     def __init__(self, kind: Any, rows: int) -> None:
         self._values: _Array = np.empty(rows, kind)
-        self._filled = 0
+        self._length = 0
 
     def add(self, given: _Array) -> None:
-        start, stop = self._filled, self._filled + len(given)
+        start, stop = self._length, self._length + len(given)
         kind = np.result_type(self._values, given)
         if kind != self._values.dtype or stop > len(self._values):
             wider = np.empty(len(self._values) if stop <= len(self._values) else 2 * stop, kind)
             wider[:start] = self._values[:start]
             self._values = wider
         self._values[start:stop] = given
-        self._filled = stop
+        self._length = stop
 
-    def whole(self) -> _Array:
+    def finish(self) -> _Array:
         # Much less than was expected need not keep the room of all.
-        few = 2 * self._filled < len(self._values)
-        return self._values[: self._filled].copy() if few else self._values[: self._filled]
+        few = 2 * self._length < len(self._values)
+        return self._values[: self._length].copy() if few else self._values[: self._length]
 
 
-def _categories(codes: _Array, labels: pd.Index) -> pd.Categorical[Any]:
+def _categorical(codes: _Array, labels: pd.Index) -> pd.Categorical[Any]:
     found: pd.Categorical[Any] = pd.Categorical.from_codes(
         codes, dtype=pd.CategoricalDtype(labels), validate=False
     )

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from gapbench.store.atomic_files import sync_folder
+from gapbench.store.atomic_files import fsync_folder
 
 SYNC_ROWS = 500
 SYNC_S = 2.0
@@ -35,10 +35,10 @@ class Journal:
         self._changed = threading.Condition()
         self._unsynced = 0
         self._syncing = 0
-        self._is_pressed = False
+        self._is_sync_requested = False
         self._is_closing = False
         self._failure: OSError | None = None
-        self._thread = threading.Thread(target=self._sync_often, name="journal", daemon=True)
+        self._thread = threading.Thread(target=self._sync_loop, name="journal", daemon=True)
         self._thread.start()
 
     @property
@@ -48,9 +48,9 @@ class Journal:
 
     def add(self, line: bytes) -> None:
         """Write a line; it survives the process from here on."""
-        self._check()
+        self._raise_failure()
         try:
-            _write_whole(self._file, line)
+            _write_all(self._file, line)
         except OSError as exc:
             # Nothing may follow half a line.
             self._failure = exc
@@ -64,16 +64,16 @@ class Journal:
         """Wait until the disk is behind no more."""
         with self._changed:
             self._changed.wait_for(lambda: self._failure or not self.is_behind)
-        self._check()
+        self._raise_failure()
 
     def sync(self) -> None:
         """Wait until all that was written is on the disk."""
         with self._changed:
-            self._is_pressed = True
+            self._is_sync_requested = True
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._failure or not (self._unsynced or self._syncing))
-            self._is_pressed = False
-        self._check()
+            self._is_sync_requested = False
+        self._raise_failure()
 
     def close(self) -> None:
         """Put the rest on the disk and close the file."""
@@ -82,20 +82,20 @@ class Journal:
             self._changed.notify_all()
         self._thread.join()
         self._file.close()
-        self._check()
+        self._raise_failure()
 
-    def _check(self) -> None:
+    def _raise_failure(self) -> None:
         if self._failure is not None:
             # A new one: the same raised by hundreds of senders would carry the traceback of each.
             raise OSError(self._failure.errno, self._failure.strerror)
 
     def _is_due(self) -> bool:
-        return self._unsynced >= SYNC_ROWS or self._is_pressed or self._is_closing
+        return self._unsynced >= SYNC_ROWS or self._is_sync_requested or self._is_closing
 
-    def _sync_often(self) -> None:
+    def _sync_loop(self) -> None:
         try:
             # The file's own name; whoever adds lines does not wait for it.
-            sync_folder(self._folder)
+            fsync_folder(self._folder)
         except OSError as exc:
             self._failure = exc
         while True:
@@ -116,7 +116,7 @@ class Journal:
                 return
 
 
-def _write_whole(file: IO[bytes], data: bytes) -> None:
+def _write_all(file: IO[bytes], data: bytes) -> None:
     """Write all of ``data`` or raise: a disk that is nearly full takes a part of it without a word."""
     if file.write(data) < len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 
-def plain(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """Return a cell of a table as JSON takes it: NaN and NA are None, numpy numbers are Python's."""
     if value is None or value is pd.NA:
         return None
@@ -21,4 +21,7 @@ def plain(value: Any) -> Any:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a table as JSON rows."""
-    return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict(orient="records")]
+    return [
+        {str(key): to_json_value(value) for key, value in row.items()}
+        for row in frame.to_dict(orient="records")
+    ]

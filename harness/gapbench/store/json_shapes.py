@@ -14,16 +14,16 @@ import pyarrow as pa
 
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
 
-Shape = str | list[Any] | dict[str, Any] | tuple[Any]
-"""A word of :data:`_IS`, ``… or null`` behind it; [the shape of each]; {key: shape}, a key that may lack ends in ``?``;
+JsonShape = str | list[Any] | dict[str, Any] | tuple[Any]
+"""A word of :data:`_VALUE_CHECKS`, ``… or null`` behind it; [the shape of each]; {key: shape}, a key that may lack ends in ``?``;
 (the shape of what may be null,)."""
 
-_EXACT = 2**53
+_MAX_EXACT_INT = 2**53
 """Up to here a float holds every whole number."""
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) is float or (type(value) is int and abs(value) <= _EXACT)
+    return type(value) is float or (type(value) is int and abs(value) <= _MAX_EXACT_INT)
 
 
 def _is_instant(value: Any) -> bool:
@@ -42,14 +42,14 @@ def _is_day(value: Any) -> bool:
     return True
 
 
-_IS: Mapping[str, Callable[[Any], bool]] = {
+_VALUE_CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "a text": lambda value: isinstance(value, str),
     "a plain name": lambda value: (
         isinstance(value, str) and value not in {"", ".", ".."} and not {"/", "\0"} & set(value)
     ),
     "a number": _is_number,
     "a whole number": lambda value: type(value) is int,
-    "a count": lambda value: type(value) is int and 0 <= value <= _EXACT,
+    "a count": lambda value: type(value) is int and 0 <= value <= _MAX_EXACT_INT,
     "true or false": lambda value: type(value) is bool,
     "a time": _is_instant,
     "a day": _is_day,
@@ -58,23 +58,23 @@ _IS: Mapping[str, Callable[[Any], bool]] = {
     "open or closed": lambda value: value in ("open", "closed"),
 }
 
-_COST: Shape = {
+_COST: JsonShape = {
     "gpus?": "a number", "usd_per_gpu_hour?": "a number or null", "usd_per_gpu_hour_low?": "a number or null",
     "usd_per_gpu_hour_high?": "a number or null", "input_usd_per_mtok?": "a number", "output_usd_per_mtok?": "a number",
     "cached_input_usd_per_mtok?": "a number or null",
 }  # fmt: skip
-_MODEL: Shape = {
+_MODEL: JsonShape = {
     "id": "a text", "runner": "a text", "name": "a text", "weights": "open or closed", "released": "a day or null",
     "base_url": "a text or null", "simulated": "true or false", "params": "a mapping", "options": "a mapping",
     "cost": (_COST,), "facts": "a mapping",
 }  # fmt: skip
-_CELL: Shape = {
+_CELL: JsonShape = {
     "cell_id": "a text", "model_id": "a text", "task": "a text", "category": "a text", "load_kind": "a text",
     "load_value": "a number", "load?": "a mapping or null", "planned": "a count", "started_at": "a time or null",
     "wall_s": "a number or null", "stretches_s?": "numbers by name or null", "counters_before": "a mapping or null", "counters_after": "a mapping or null",
     "lag_p99_s": "a number or null", "workers?": ([{"cpu_share": "a number"}],),
 }  # fmt: skip
-_RUN: Shape = {
+_RUN: JsonShape = {
     "run_id": "a plain name", "suite": "a text", "suite_sha256": "a text", "selection?": "a mapping",
     "seed": "a whole number or null", "repeats": "a count or null", "margin_points": "a number", "started_at": "a time",
     "ended_at": "a time or null", "state": "a text", "reason": "a text or null", "versions": "a mapping",
@@ -88,9 +88,9 @@ _RUN: Shape = {
 }  # fmt: skip
 
 
-def manifest_fault(manifest: Any) -> str | None:
+def manifest_error(manifest: Any) -> str | None:
     """Return what is wrong with what ``run.json`` holds: the key, what was found and what belongs there. None: nothing."""
-    fault = next(_faults(manifest, _RUN, ""), None)
+    fault = next(_shape_errors(manifest, _RUN, ""), None)
     if fault is not None:
         return fault
     models = {model["id"] for model in manifest["models"]}
@@ -105,41 +105,41 @@ def manifest_fault(manifest: Any) -> str | None:
     return None
 
 
-def _faults(value: Any, shape: Shape, key: str) -> Iterator[str]:
+def _shape_errors(value: Any, shape: JsonShape, key: str) -> Iterator[str]:
     if isinstance(shape, str):
         word = shape.removesuffix(" or null")
-        if not (_IS[word](value) or (value is None and word != shape)):
-            yield f"{key}: found {_short(value)}; expected {shape}"
+        if not (_VALUE_CHECKS[word](value) or (value is None and word != shape)):
+            yield f"{key}: found {_excerpt(value)}; expected {shape}"
     elif isinstance(shape, tuple):
         if value is not None:
-            yield from _faults(value, shape[0], key)
+            yield from _shape_errors(value, shape[0], key)
     elif isinstance(shape, list):
         if not isinstance(value, list):
-            yield f"{key}: found {_short(value)}; expected a list"
+            yield f"{key}: found {_excerpt(value)}; expected a list"
             return
         for place, part in enumerate(value):
-            yield from _faults(part, shape[0], f"{key}[{place}]")
+            yield from _shape_errors(part, shape[0], f"{key}[{place}]")
     elif not isinstance(value, dict):
-        yield f"{key or 'it'}: found {_short(value)}; expected a mapping"
+        yield f"{key or 'it'}: found {_excerpt(value)}; expected a mapping"
     else:
         for name, part in shape.items():
             plain = name.removesuffix("?")
             at = f"{key}.{plain}" if key else plain
             if plain in value:
-                yield from _faults(value[plain], part, at)
+                yield from _shape_errors(value[plain], part, at)
             elif plain == name:
                 yield f"{at}: is not there"
 
 
-def _short(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     said = repr(value)
     return said if len(said) <= 60 else f"{said[:57]}..."
 
 
-def _holds(kind: pa.DataType) -> Callable[[Any], bool]:
+def _column_check(kind: pa.DataType) -> Callable[[Any], bool]:
     """Return whether a JSON value fits into a column of this type."""
     if pa.types.is_list(kind):
-        each = _holds(kind.value_type)
+        each = _column_check(kind.value_type)
         return lambda value: isinstance(value, list) and all(map(each, value))
     if pa.types.is_integer(kind):
         most: int = 2 ** (kind.bit_width - 1)
@@ -147,22 +147,22 @@ def _holds(kind: pa.DataType) -> Callable[[Any], bool]:
     if pa.types.is_floating(kind):
         return _is_number
     if pa.types.is_boolean(kind):
-        return _IS["true or false"]
-    return _is_instant if pa.types.is_timestamp(kind) else _IS["a text"]
+        return _VALUE_CHECKS["true or false"]
+    return _is_instant if pa.types.is_timestamp(kind) else _VALUE_CHECKS["a text"]
 
 
-_COLUMNS = tuple(
-    tuple((field.name, field.nullable, _holds(field.type)) for field in schema)
+_COLUMN_CHECKS = tuple(
+    tuple((field.name, field.nullable, _column_check(field.type)) for field in schema)
     for schema in (ATTEMPT_SCHEMA, PAYLOAD_SCHEMA)
 )
 
 
-def is_pair(value: Any) -> bool:
+def is_journal_row(value: Any) -> bool:
     """Return whether a line of a journal is an attempt with its payload; columns that may be null may lack."""
     return (
         isinstance(value, list)
-        and len(value) == len(_COLUMNS)
-        and all(_is_row(row, columns) for row, columns in zip(value, _COLUMNS, strict=True))
+        and len(value) == len(_COLUMN_CHECKS)
+        and all(_is_row(row, columns) for row, columns in zip(value, _COLUMN_CHECKS, strict=True))
     )
 
 

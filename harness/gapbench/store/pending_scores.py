@@ -17,38 +17,38 @@ from pathlib import Path
 
 import orjson
 
-from gapbench.store.atomic_files import on_disk
+from gapbench.store.atomic_files import translate_disk_errors
 from gapbench.store.journal import Journal
-from gapbench.store.reader import attempt_of, journal_rows, numbered, typed
+from gapbench.store.reader import attempt_from_row, numbered_files, parse_started_at, read_journal_rows
 from gapbench.values import Attempt, Payload
 
 FILE_ROWS = 5_000
 
 
-def left_waiting(folder: Path, rows: Iterable[Attempt]) -> list[tuple[Attempt, Payload]]:
+def read_pending_answers(folder: Path, rows: Iterable[Attempt]) -> list[tuple[Attempt, Payload]]:
     """Return the answers that a killed writer left without a score.
 
     Args:
         folder: The run folder.
         rows: The run's attempts: what is among them has its score.
     """
-    files = numbered(folder, "waiting").values()
+    files = numbered_files(folder, "waiting").values()
     if not files:
         return []
-    there = {_key(row) for row in rows}
+    there = {_attempt_key(row) for row in rows}
     found = (
-        (attempt_of(typed(attempt)), Payload(**payload))
+        (attempt_from_row(parse_started_at(attempt)), Payload(**payload))
         for path in files
-        for attempt, payload in journal_rows(path)
+        for attempt, payload in read_journal_rows(path)
     )
-    return [pair for pair in found if _key(pair[0]) not in there]
+    return [pair for pair in found if _attempt_key(pair[0]) not in there]
 
 
-def _key(row: Attempt) -> tuple[str, str, int, int]:
+def _attempt_key(row: Attempt) -> tuple[str, str, int, int]:
     return (row.cell_id, row.sample_id, row.repeat, row.attempt)
 
 
-class Waiting:
+class PendingAnswers:
     """The answers of one writer that wait. It must hold the run's lock.
 
     Args:
@@ -60,10 +60,10 @@ class Waiting:
         """Start with none; files of an earlier writer are left until :meth:`clear`."""
         self._folder = folder
         self._file_rows = file_rows
-        self._number = max(numbered(folder, "waiting"), default=0)
+        self._file_number = max(numbered_files(folder, "waiting"), default=0)
         self._journal: Journal | None = None
-        self._held: Counter[int] = Counter()
-        self._left: Counter[int] = Counter()
+        self._added_counts: Counter[int] = Counter()
+        self._pending_counts: Counter[int] = Counter()
         # Closing a file waits for the disk, which the loop must not.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="waiting")
         self._closing: list[Future[None]] = []
@@ -73,27 +73,27 @@ class Waiting:
         """Whether the disk is so slow that more answers must wait for it."""
         return self._journal is not None and self._journal.is_behind
 
-    def hold(self, attempt: Attempt, payload: Payload) -> int:
-        """Put an answer on disk; returns what :meth:`release` wants.
+    def add(self, attempt: Attempt, payload: Payload) -> int:
+        """Put an answer on disk; returns what :meth:`remove` wants.
 
         Raises:
             DiskError: The disk is full or gone.
         """
         line = orjson.dumps((attempt, payload), option=orjson.OPT_APPEND_NEWLINE)
-        with on_disk(self._folder):
-            if self._journal is None or self._held[self._number] >= self._file_rows:
-                self._roll()
+        with translate_disk_errors(self._folder):
+            if self._journal is None or self._added_counts[self._file_number] >= self._file_rows:
+                self._start_file()
             assert self._journal is not None
             self._journal.add(line)
-        self._held[self._number] += 1
-        self._left[self._number] += 1
-        return self._number
+        self._added_counts[self._file_number] += 1
+        self._pending_counts[self._file_number] += 1
+        return self._file_number
 
-    def release(self, number: int) -> None:
+    def remove(self, file_number: int) -> None:
         """Let an answer go whose row is in the journal, score and all."""
-        self._left[number] -= 1
-        if not self._left[number] and number != self._number:
-            self._path(number).unlink(missing_ok=True)
+        self._pending_counts[file_number] -= 1
+        if not self._pending_counts[file_number] and file_number != self._file_number:
+            self._path(file_number).unlink(missing_ok=True)
 
     def catch_up(self) -> None:
         """Wait until the disk is behind no more.
@@ -102,15 +102,15 @@ class Waiting:
             DiskError: The disk is full or gone.
         """
         if self._journal is not None:
-            with on_disk(self._folder):
+            with translate_disk_errors(self._folder):
                 self._journal.catch_up()
 
     def clear(self) -> None:
         """Delete every file, those of earlier writers too: the journal has all their answers."""
         self._close_journal()
-        self._held.clear()
-        self._left.clear()
-        for path in numbered(self._folder, "waiting").values():
+        self._added_counts.clear()
+        self._pending_counts.clear()
+        for path in numbered_files(self._folder, "waiting").values():
             path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -120,27 +120,27 @@ class Waiting:
             DiskError: The disk is full or gone.
         """
         try:
-            with on_disk(self._folder):
+            with translate_disk_errors(self._folder):
                 self._close_journal()
                 for closing in self._closing:
                     closing.result()
         finally:
             self._thread.shutdown()
-        for number in self._held:
-            if not self._left[number]:
+        for number in self._added_counts:
+            if not self._pending_counts[number]:
                 self._path(number).unlink(missing_ok=True)
 
-    def _roll(self) -> None:
+    def _start_file(self) -> None:
         self._close_journal()
-        self._number += 1
-        self._journal = Journal(self._path(self._number))
+        self._file_number += 1
+        self._journal = Journal(self._path(self._file_number))
 
     def _close_journal(self) -> None:
         journal, self._journal = self._journal, None
         if journal is not None:
             self._closing.append(self._thread.submit(journal.close))
-            if not self._left[self._number]:
-                self._path(self._number).unlink(missing_ok=True)
+            if not self._pending_counts[self._file_number]:
+                self._path(self._file_number).unlink(missing_ok=True)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"waiting-{number:05d}.jsonl"

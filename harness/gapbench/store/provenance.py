@@ -19,7 +19,7 @@ def new_run_id(suite: str, at: datetime) -> str:
     return f"{suite}-{at.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Return the versions of what takes part in a measurement."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
@@ -28,17 +28,17 @@ def versions() -> dict[str, str]:
     return found
 
 
-def machine() -> dict[str, Any]:
+def machine_info() -> dict[str, Any]:
     """Return this machine's hardware as far as it tells."""
     return {
         "platform": platform.platform(),
-        "cpu": _cpu(),
+        "cpu": _cpu_name(),
         "cores": os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
     }
 
 
-def _cpu() -> str:
+def _cpu_name() -> str:
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -46,6 +46,6 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def utc_text(at: datetime) -> str:
+def format_utc(at: datetime) -> str:
     """Return a UTC instant as text."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

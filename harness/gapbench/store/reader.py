@@ -18,27 +18,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gapbench.errors import LostError, ResultsError
+from gapbench.errors import LostManifestError, ResultsError
 from gapbench.store import score_overlay
-from gapbench.store.frame_builder import Columns
-from gapbench.store.json_shapes import is_pair, manifest_fault
+from gapbench.store.frame_builder import FrameBuilder
+from gapbench.store.json_shapes import is_journal_row, manifest_error
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
-from gapbench.store.score_overlay import KEY, LAID_OVER
+from gapbench.store.score_overlay import ATTEMPT_KEY, REPLACED_COLUMNS
 from gapbench.values import Attempt
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_ATTEMPT = tuple(field.name for field in dataclasses.fields(Attempt))
-_NUMBERED = re.compile(r"[a-z]+-[0-9]{1,9}")
-_READERS = 2
-_AHEAD = 16
+_ATTEMPT_FIELDS = tuple(field.name for field in dataclasses.fields(Attempt))
+_NUMBERED_NAME = re.compile(r"[a-z]+-[0-9]{1,9}")
+_READER_THREADS = 2
+_MAX_QUEUED_PARTS = 16
 
 
 def read_attempts(
     runs: Sequence[Path],
     columns: Sequence[str] | None = None,
-    coded: Sequence[str] = (),
+    categorical: Sequence[str] = (),
     sample_ids: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Return the attempts of ``runs``, one row each, in the columns of the attempt row.
@@ -46,7 +46,7 @@ def read_attempts(
     Args:
         runs: Run folders. One that is still being written is read as far as it has got.
         columns: Columns to read; None: all.
-        coded: Text columns to return as categories: a tenth of the memory where texts repeat. A list of
+        categorical: Text columns to return as categories: a tenth of the memory where texts repeat. A list of
             texts becomes one text of lines.
         sample_ids: Only these samples' rows, dropped part by part, so that a long run's texts are never all held; the
             columns must have ``sample_id``. None: all.
@@ -55,16 +55,16 @@ def read_attempts(
         ResultsError: A folder is no run, or was written by a newer schema.
     """
     for run in runs:
-        _readable(run)
+        _read_unchecked_manifest(run)
     schema = ATTEMPT_SCHEMA
-    for name in coded:
+    for name in categorical:
         place = schema.get_field_index(name)
         schema = schema.set(place, schema.field(place).with_type(pa.dictionary(pa.int32(), pa.string())))
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    found = Columns(wanted, _texts(schema), _most_rows(runs))
-    for part in _parts(runs, "attempts", schema, wanted, sample_ids):
+    found = FrameBuilder(wanted, _categorical_texts(schema), _max_rows(runs))
+    for part in _iter_parts(runs, "attempts", schema, wanted, sample_ids):
         found.add(part)
-    return found.frame()
+    return found.build()
 
 
 def read_payload(
@@ -72,30 +72,30 @@ def read_payload(
 ) -> pd.DataFrame:
     """Return the payloads of ``runs``, one row for each attempt. See :func:`read_attempts`."""
     for run in runs:
-        _readable(run)
-    frame: pd.DataFrame = _read(runs, "payload", PAYLOAD_SCHEMA, columns, sample_ids).to_pandas()
+        _read_unchecked_manifest(run)
+    frame: pd.DataFrame = _read_table(runs, "payload", PAYLOAD_SCHEMA, columns, sample_ids).to_pandas()
     return frame
 
 
 def read_telemetry(run: Path) -> pd.DataFrame:
     """Return the GPU samples of a run, none where no GPU was seen. See :data:`gapbench.store.schema.TELEMETRY_SCHEMA`."""
-    parts = [read_part(path, TELEMETRY_SCHEMA) for path in numbered(run, "telemetry").values()]
+    parts = [read_part(path, TELEMETRY_SCHEMA) for path in numbered_files(run, "telemetry").values()]
     tables = [part.cast(TELEMETRY_SCHEMA) for part in parts]
     frame: pd.DataFrame = (pa.concat_tables(tables) if tables else TELEMETRY_SCHEMA.empty_table()).to_pandas()
     return frame
 
 
-def attempts_of(run: Path) -> list[Attempt]:
+def read_attempt_values(run: Path) -> list[Attempt]:
     """Return every attempt of a run as a value, in the order written: what a resumed run goes on from.
 
     It needs no ``run.json``, which is made anew from these rows where it was lost.
     """
-    return [attempt_of(row) for row in _read([run], "attempts", ATTEMPT_SCHEMA, None).to_pylist()]
+    return [attempt_from_row(row) for row in _read_table([run], "attempts", ATTEMPT_SCHEMA, None).to_pylist()]
 
 
-def attempt_of(row: Mapping[str, Any]) -> Attempt:
+def attempt_from_row(row: Mapping[str, Any]) -> Attempt:
     """Return an attempt as a value, of a row as Arrow or a journal gives it; what an older one lacks is null."""
-    given: dict[str, Any] = {name: row.get(name) for name in _ATTEMPT}
+    given: dict[str, Any] = {name: row.get(name) for name in _ATTEMPT_FIELDS}
     for name in ("params_changes", "chunk_s", "chunk_tokens"):
         if given[name] is not None:
             given[name] = tuple(given[name])
@@ -109,14 +109,14 @@ def read_manifest(run: Path) -> dict[str, Any]:
         ResultsError: The folder is no run, or a newer gapbench wrote it.
         LostError: The folder holds rows, and the file is damaged or gone.
     """
-    manifest = _readable(run)
-    fault = manifest_fault(manifest)
+    manifest = _read_unchecked_manifest(run)
+    fault = manifest_error(manifest)
     if fault is not None:
-        raise LostError(_lost(run, f"is damaged: {fault}"))
+        raise LostManifestError(_lost_message(run, f"is damaged: {fault}"))
     return manifest
 
 
-def _readable(run: Path) -> dict[str, Any]:
+def _read_unchecked_manifest(run: Path) -> dict[str, Any]:
     """Return ``run.json`` as it is, of a schema that this gapbench reads."""
     path = run / "run.json"
     try:
@@ -125,42 +125,42 @@ def _readable(run: Path) -> dict[str, Any]:
     except OSError as exc:
         if is_run(run):
             said = "is gone" if isinstance(exc, FileNotFoundError) else f"cannot be read: {exc.strerror}"
-            raise LostError(_lost(run, said)) from exc
-        raise ResultsError(_no_run(run)) from exc
+            raise LostManifestError(_lost_message(run, said)) from exc
+        raise ResultsError(_not_a_run_message(run)) from exc
     except (ValueError, KeyError, TypeError) as exc:
         said = "schema: is not there" if isinstance(exc, KeyError) else str(exc)
-        raise LostError(_lost(run, f"cannot be read: {said}")) from exc
+        raise LostManifestError(_lost_message(run, f"cannot be read: {said}")) from exc
     if version > SCHEMA_VERSION:
         msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer gapbench"
         raise ResultsError(msg)
     return manifest
 
 
-def _lost(run: Path, said: str) -> str:
-    return f"{run / 'run.json'} {said}; its rows may be whole: `bench run SUITE --resume {run}` writes it anew from them"
+def _lost_message(run: Path, problem: str) -> str:
+    return f"{run / 'run.json'} {problem}; its rows may be whole: `bench run SUITE --resume {run}` writes it anew from them"
 
 
-def _no_run(given: Path) -> str:
+def _not_a_run_message(folder: Path) -> str:
     """Say what was given in place of a run folder, and what would do."""
     # Path.is_file raises on a name that is too long.
-    if os.path.isfile(given):  # noqa: PTH113 - Path.is_file raises on a name that is too long
-        return f"{given} is a file; give a run folder such as results/RUN (`bench runs list` shows them)"
-    if not os.path.isdir(given):  # noqa: PTH112 - as above
-        return f"there is no run folder {given}; `bench runs list` shows those in results/, and `bench run` makes one"
-    inside = [path.name for path in runs_in(given)]
+    if os.path.isfile(folder):  # noqa: PTH113 - Path.is_file raises on a name that is too long
+        return f"{folder} is a file; give a run folder such as results/RUN (`bench runs list` shows them)"
+    if not os.path.isdir(folder):  # noqa: PTH112 - as above
+        return f"there is no run folder {folder}; `bench runs list` shows those in results/, and `bench run` makes one"
+    inside = [path.name for path in runs_in(folder)]
     if inside:
-        return f"{given} is no run folder, it holds {len(inside)}; give one of them, such as {given / inside[-1]}"
-    return f"{given} is no run folder: it has no run.json; `bench run` makes one, `bench runs list` shows those in results/"
+        return f"{folder} is no run folder, it holds {len(inside)}; give one of them, such as {folder / inside[-1]}"
+    return f"{folder} is no run folder: it has no run.json; `bench run` makes one, `bench runs list` shows those in results/"
 
 
-def _of(table: pa.Table, ids: pa.Array | None) -> pa.Table:
+def _filter_samples(table: pa.Table, ids: pa.Array | None) -> pa.Table:
     """Return the rows of some samples; all for None."""
     if ids is None:
         return table
     return table.filter(pc.is_in(table["sample_id"].cast(pa.string()), value_set=ids))
 
 
-def _read(
+def _read_table(
     runs: Sequence[Path],
     kind: str,
     schema: pa.Schema,
@@ -168,11 +168,11 @@ def _read(
     sample_ids: Collection[str] | None = None,
 ) -> pa.Table:
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    tables = list(_parts(runs, kind, schema, wanted, sample_ids))
+    tables = list(_iter_parts(runs, kind, schema, wanted, sample_ids))
     return pa.concat_tables(tables).unify_dictionaries() if tables else wanted.empty_table()
 
 
-def _parts(
+def _iter_parts(
     runs: Sequence[Path],
     kind: str,
     schema: pa.Schema,
@@ -182,18 +182,18 @@ def _parts(
     """Yield each part in the wanted columns and types, in the order written."""
     ids = None if sample_ids is None else pa.array(sorted(sample_ids), pa.string())
     # Many small parts: a thread for each is three times as quick as Arrow's own threads within each.
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(_READER_THREADS) as pool:
         under_way: deque[Future[pa.Table]] = deque()
         for read in part_readers(runs, kind, schema, wanted.names):
-            under_way.append(pool.submit(_wanted, read, wanted, ids))
+            under_way.append(pool.submit(_read_wanted, read, wanted, ids))
             # Only a few ahead of whoever takes them, so that they do not pile up.
-            if len(under_way) > _AHEAD:
+            if len(under_way) > _MAX_QUEUED_PARTS:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
 
 
-def _texts(schema: pa.Schema) -> set[str]:
+def _categorical_texts(schema: pa.Schema) -> set[str]:
     """Return the plain texts that are wanted as categories: Parquet's own dictionaries spare a pass over them."""
     return {
         stored.name
@@ -202,14 +202,14 @@ def _texts(schema: pa.Schema) -> set[str]:
     }
 
 
-def _wanted(read: Callable[[], pa.Table], wanted: pa.Schema, ids: pa.Array | None) -> pa.Table:
-    return _cast(_of(read(), ids), wanted)
+def _read_wanted(read: Callable[[], pa.Table], wanted: pa.Schema, ids: pa.Array | None) -> pa.Table:
+    return _cast(_filter_samples(read(), ids), wanted)
 
 
-def _most_rows(runs: Sequence[Path]) -> int:
+def _max_rows(runs: Sequence[Path]) -> int:
     """Return at most how many attempts lie in closed parts, from what each file says of itself."""
-    paths = [path for run in runs for path in numbered(run, "attempts").values()]
-    with ThreadPoolExecutor(_READERS) as pool:
+    paths = [path for run in runs for path in numbered_files(run, "attempts").values()]
+    with ThreadPoolExecutor(_READER_THREADS) as pool:
         return sum(pool.map(_rows_in, paths))
 
 
@@ -233,55 +233,59 @@ def part_readers(
     runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]
 ) -> Iterator[Callable[[], pa.Table]]:
     """Yield what reads each part and each open journal, later scores laid over it."""
-    texts = _texts(schema) if kind == "attempts" else set()
+    texts = _categorical_texts(schema) if kind == "attempts" else set()
     for run in runs:
-        later = LAID_OVER if kind == "attempts" else ("reason",)
-        replaced = [name for name in columns if name in later] if score_overlay.tables(run) else []
-        names = list(dict.fromkeys([*columns, *(KEY if replaced else ())]))
+        later = REPLACED_COLUMNS if kind == "attempts" else ("reason",)
+        replaced = [name for name in columns if name in later] if score_overlay.score_tables(run) else []
+        names = list(dict.fromkeys([*columns, *(ATTEMPT_KEY if replaced else ())]))
         stored = ATTEMPT_SCHEMA if kind == "attempts" else schema
         wanted = pa.schema([stored.field(name) for name in names])
         coded = [name for name in names if name in texts]
-        parts, closed = numbered(run, kind), numbered(run, "attempts")
+        parts, closed = numbered_files(run, kind), numbered_files(run, "attempts")
         reads = [
-            partial(read_part, path, wanted, coded=coded)
+            partial(read_part, path, wanted, categorical=coded)
             for number, path in parts.items()
             if number in closed
         ]
         reads += [
             partial(_read_journal, path, kind, stored, names)
-            for number, path in numbered(run, "journal").items()
+            for number, path in numbered_files(run, "journal").items()
             if number not in closed
         ]
         for read in reads:
-            yield partial(score_overlay.laid_over, read, run, replaced, columns) if replaced else read
+            yield (
+                partial(score_overlay.read_with_later_scores, read, run, replaced, columns)
+                if replaced
+                else read
+            )
 
 
 def _read_journal(path: Path, kind: str, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
     index = 0 if kind == "attempts" else 1
-    rows = [typed(pair[index]) for pair in journal_rows(path)]
+    rows = [parse_started_at(pair[index]) for pair in read_journal_rows(path)]
     return pa.Table.from_pylist(rows, schema=schema).select(columns)
 
 
-def read_part(path: Path, wanted: pa.Schema, after: int = 0, coded: Sequence[str] = ()) -> pa.Table:
-    """Read one part, without its first ``after`` rows; a column that an older part lacks is null.
+def read_part(path: Path, wanted: pa.Schema, skip_rows: int = 0, categorical: Sequence[str] = ()) -> pa.Table:
+    """Read one part, without its first ``skip_rows`` rows; a column that an older part lacks is null.
 
     Args:
         path: The part.
         wanted: Columns and their types.
-        after: Rows to leave out.
-        coded: Texts to read as Parquet's own dictionaries.
+        skip_rows: Rows to leave out.
+        categorical: Texts to read as Parquet's own dictionaries.
 
     Raises:
         ResultsError: It cannot be read, or was written by a newer schema.
     """
     try:
-        file = _opened(path, coded)
+        file = _open_parquet(path, categorical)
         metadata = file.schema_arrow.metadata or {}
         version = int(metadata.get(b"gapbench.schema", b"1"))
         if version > SCHEMA_VERSION:
             msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer one"
             raise ResultsError(msg)
-        if after >= file.metadata.num_rows:
+        if skip_rows >= file.metadata.num_rows:
             return wanted.empty_table()
         names = set(file.schema_arrow.names)
         there = [name for name in wanted.names if name in names]
@@ -292,41 +296,41 @@ def read_part(path: Path, wanted: pa.Schema, after: int = 0, coded: Sequence[str
     for name in wanted.names:
         if name not in there:
             table = table.append_column(wanted.field(name), pa.nulls(table.num_rows, wanted.field(name).type))
-    return table.select(wanted.names).slice(after)
+    return table.select(wanted.names).slice(skip_rows)
 
 
-def _opened(path: Path, coded: Sequence[str]) -> pq.ParquetFile:
+def _open_parquet(path: Path, categorical: Sequence[str]) -> pq.ParquetFile:
     whole_path = path.absolute()  # Arrow takes a relative path with a colon for an address
     try:
-        return pq.ParquetFile(whole_path, read_dictionary=list(coded), page_checksum_verification=True)
+        return pq.ParquetFile(whole_path, read_dictionary=list(categorical), page_checksum_verification=True)
     except KeyError:  # An older part lacks one of them.
         return pq.ParquetFile(whole_path, page_checksum_verification=True)
 
 
-def journal_rows(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def read_journal_rows(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return the rows of a journal; a torn last line was never reported as done."""
     with path.open("rb") as file:
-        return list(whole(file))
+        return list(parse_journal_lines(file))
 
 
-def whole(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def parse_journal_lines(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield the attempts and payloads that a journal's lines hold, without those that are torn or damaged."""
     for line in lines:
-        pair = pair_of(line)
+        pair = parse_journal_line(line)
         if pair is not None:
             yield pair
 
 
-def pair_of(line: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def parse_journal_line(line: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Return the attempt and the payload of a journal's line; None: it is torn or damaged."""
     try:
         pair = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    return (pair[0], pair[1]) if is_pair(pair) else None
+    return (pair[0], pair[1]) if is_journal_row(pair) else None
 
 
-def typed(row: Mapping[str, Any]) -> dict[str, Any]:
+def parse_started_at(row: Mapping[str, Any]) -> dict[str, Any]:
     """Give a row read back from a journal its instant again; rows still in memory have it."""
     started = row.get("started_at")
     if isinstance(started, str):
@@ -339,10 +343,10 @@ def part_number(path: Path) -> int:
     return int(path.stem.rsplit("-", 1)[1])
 
 
-def numbered(run: Path, kind: str) -> dict[int, Path]:
+def numbered_files(run: Path, kind: str) -> dict[int, Path]:
     """Return a run's parts of one kind, or its journals, by their number, oldest first; copies by other names are none."""
     suffix = "jsonl" if kind in {"journal", "waiting"} else "parquet"
-    found = [path for path in run.glob(f"{kind}-*.{suffix}") if _NUMBERED.fullmatch(path.stem)]
+    found = [path for path in run.glob(f"{kind}-*.{suffix}") if _NUMBERED_NAME.fullmatch(path.stem)]
     return {part_number(path): path for path in sorted(found, key=part_number)}
 
 
@@ -350,19 +354,19 @@ def is_run(folder: Path) -> bool:
     """Return whether a folder holds a run, though its ``run.json`` may be damaged or gone."""
     try:
         return (folder / "run.json").exists() or any(
-            numbered(folder, kind) for kind in ("attempts", "journal", "waiting")
+            numbered_files(folder, kind) for kind in ("attempts", "journal", "waiting")
         )
     except OSError:  # such as a name that is too long
         return False
 
 
-def find_run(given: Path, results: Path) -> Path:
+def find_run(run_or_id: Path, results: Path) -> Path:
     """Return the run folder that is meant: the path itself, or a run's id below a results folder.
 
     Raises:
         ResultsError: It is none, or cannot be read.
     """
-    folder = next((path for path in (given, results / given) if is_run(path)), given)
+    folder = next((path for path in (run_or_id, results / run_or_id) if is_run(path)), run_or_id)
     read_manifest(folder)
     return folder
 

@@ -162,7 +162,7 @@ SCORE_SCHEMA = pa.schema(
 """A score given after the run: laid over the attempt's own when it is read. The newest stands."""
 
 
-def described(kind: str) -> list[tuple[str, str, bool, str]]:
+def describe_columns(kind: str) -> list[tuple[str, str, bool, str]]:
     """Return name, type, nullability and meaning of each column of ``attempts`` or ``payload``."""
     schema = ATTEMPT_SCHEMA if kind == "attempts" else PAYLOAD_SCHEMA
     return [

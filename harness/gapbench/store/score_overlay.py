@@ -18,8 +18,8 @@ from gapbench.errors import ResultsError
 from gapbench.store.atomic_files import write_table
 from gapbench.store.schema import SCORE_SCHEMA
 
-KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
-LAID_OVER = ("scorer", "outcome", "score", "answer", "isolation")
+ATTEMPT_KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
+REPLACED_COLUMNS = ("scorer", "outcome", "score", "answer", "isolation")
 """Columns of the attempt row that a later score replaces; of the payload it replaces ``reason``."""
 
 
@@ -37,10 +37,10 @@ def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
     """
     table = pa.Table.from_pylist(list(rows), schema=SCORE_SCHEMA)
     stands = pa.Table.from_pandas(read_scores(run), schema=SCORE_SCHEMA, preserve_index=False)
-    known = _by_key(stands)
-    if all(known.get(key) == row for key, row in _by_key(table).items()):
+    known = _rows_by_key(stands)
+    if all(known.get(key) == row for key, row in _rows_by_key(table).items()):
         return None
-    number = max((int(path.stem.rsplit("-", 1)[1]) for path in tables(run)), default=0) + 1
+    number = max((int(path.stem.rsplit("-", 1)[1]) for path in score_tables(run)), default=0) + 1
     final = run / f"scores-{number:05d}.parquet"
     try:
         write_table(final, table)
@@ -49,11 +49,11 @@ def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
     return final
 
 
-def _by_key(table: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
-    return {tuple(row[name] for name in KEY): row for row in table.to_pylist()}
+def _rows_by_key(table: pa.Table) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return {tuple(row[name] for name in ATTEMPT_KEY): row for row in table.to_pylist()}
 
 
-def tables(run: Path) -> list[Path]:
+def score_tables(run: Path) -> list[Path]:
     """Return a run's tables of later scores, oldest first."""
     return sorted(path for path in run.glob("scores-*.parquet") if path.stem.rsplit("-", 1)[1].isdecimal())
 
@@ -65,7 +65,7 @@ def read_scores(run: Path) -> pd.DataFrame:
         ResultsError: A table cannot be read.
     """
     frames: list[pd.DataFrame] = []
-    for path in tables(run):
+    for path in score_tables(run):
         try:
             frames.append(pq.read_table(path.absolute(), page_checksum_verification=True).to_pandas())
         except (pa.ArrowInvalid, OSError) as exc:
@@ -76,17 +76,17 @@ def read_scores(run: Path) -> pd.DataFrame:
         frame.astype({name: object for name in frame.columns if frame[name].dtype.name == "category"})
         for frame in frames
     ]
-    return pd.concat(plain, ignore_index=True).drop_duplicates(list(KEY), keep="last")
+    return pd.concat(plain, ignore_index=True).drop_duplicates(list(ATTEMPT_KEY), keep="last")
 
 
-def laid_over(
+def read_with_later_scores(
     read: Callable[[], pa.Table], run: Path, replaced: Sequence[str], columns: Sequence[str]
 ) -> pa.Table:
     """Return what ``read`` gives with later scores in ``replaced``, in ``columns`` alone."""
-    return overlaid(read(), run, replaced).select(list(columns))
+    return apply_later_scores(read(), run, replaced).select(list(columns))
 
 
-def overlaid(table: pa.Table, run: Path, columns: Sequence[str]) -> pa.Table:
+def apply_later_scores(table: pa.Table, run: Path, columns: Sequence[str]) -> pa.Table:
     """Return attempts or payloads with later scores in place of their own.
 
     Args:
@@ -95,8 +95,10 @@ def overlaid(table: pa.Table, run: Path, columns: Sequence[str]) -> pa.Table:
         columns: Columns to replace, where the table has them.
     """
     scores = read_scores(run)
-    index = pd.MultiIndex.from_frame(table.select(list(KEY)).to_pandas().astype(dict.fromkeys(KEY, str)))
-    given = pd.MultiIndex.from_frame(scores[list(KEY)].astype(dict.fromkeys(KEY, str)))
+    index = pd.MultiIndex.from_frame(
+        table.select(list(ATTEMPT_KEY)).to_pandas().astype(dict.fromkeys(ATTEMPT_KEY, str))
+    )
+    given = pd.MultiIndex.from_frame(scores[list(ATTEMPT_KEY)].astype(dict.fromkeys(ATTEMPT_KEY, str)))
     places = given.get_indexer(index)
     if not (places >= 0).any():
         return table
@@ -111,9 +113,9 @@ def overlaid(table: pa.Table, run: Path, columns: Sequence[str]) -> pa.Table:
             for before, place in zip(old, places, strict=True)
         ]
         at = table.column_names.index(name)
-        table = table.set_column(at, field, pa.array(values, type=_plain(field.type)).cast(field.type))
+        table = table.set_column(at, field, pa.array(values, type=_value_type(field.type)).cast(field.type))
     return table
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def _value_type(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind

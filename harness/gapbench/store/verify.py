@@ -19,16 +19,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gapbench.errors import DiskError
-from gapbench.store import RunWriter, numbered, pair_of, read_manifest, set_aside, write_table
-from gapbench.store.provenance import utc_text
+from gapbench.store import (
+    RunWriter,
+    numbered_files,
+    parse_journal_line,
+    quarantine,
+    read_manifest,
+    write_table,
+)
+from gapbench.store.provenance import format_utc
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
 
-KEY = ("cell_id", "sample_id", "repeat", "attempt")
-Kind = Literal["damage", "leftover"]
+ROW_KEY = ("cell_id", "sample_id", "repeat", "attempt")
+IssueKind = Literal["damage", "leftover"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class IntegrityIssue:
     """One thing that is not as a finished run has it.
 
     Attributes:
@@ -38,70 +45,75 @@ class Finding:
         repair: What a repair does, or did.
     """
 
-    kind: Kind
+    kind: IssueKind
     file: str
     said: str
     repair: str
 
 
-def verify(run: Path) -> list[Finding]:
+def verify_run(run: Path) -> list[IntegrityIssue]:
     """Return what is not as it should be; [] for a whole run.
 
     Raises:
         ResultsError: The folder is no run, or its manifest is damaged.
     """
     manifest = read_manifest(run)
-    attempts, payload, findings = _Parts(run, "attempts"), _Parts(run, "payload"), []
-    findings += [*attempts.findings, *payload.findings]
-    findings += _partners(run, attempts, payload)
-    findings += _journals(run, attempts)
-    findings += _waiting(run)
-    findings += _finals(manifest, attempts)
+    attempts, payload, findings = _PartSet(run, "attempts"), _PartSet(run, "payload"), []
+    findings += [*attempts.issues, *payload.issues]
+    findings += _payload_issues(run, attempts, payload)
+    findings += _journal_issues(run, attempts)
+    findings += _pending_issues(run)
+    findings += _final_row_issues(manifest, attempts)
     findings += [
-        Finding("leftover", path.name, "a file that was being written", "it is removed")
+        IntegrityIssue("leftover", path.name, "a file that was being written", "it is removed")
         for path in sorted(run.glob("*.tmp"))
     ]
-    findings += _media(run)
-    if manifest["state"] == "running" and not is_held(run):
+    findings += _media_issues(run)
+    if manifest["state"] == "running" and not is_locked(run):
         findings.append(
-            Finding("leftover", "run.json", "says running, and nobody writes it", "it says interrupted")
+            IntegrityIssue(
+                "leftover", "run.json", "says running, and nobody writes it", "it says interrupted"
+            )
         )
     return findings
 
 
-def repair(run: Path) -> list[Finding]:
+def repair_run(run: Path) -> list[IntegrityIssue]:
     """Repair what can be, and return what was found before.
 
     Raises:
         ResultsError: The folder is no run, another process is writing it, or it cannot be written.
     """
-    findings = verify(run)
-    with _disk(run), RunWriter(run) as writer:  # takes the lock, and closes what journals hold
-        attempts, payload = _Parts(run, "attempts"), _Parts(run, "payload")
+    findings = verify_run(run)
+    with (
+        _translate_disk_errors(run),
+        RunWriter(run) as writer,
+    ):  # takes the lock, and closes what journals hold
+        attempts, payload = _PartSet(run, "attempts"), _PartSet(run, "payload")
         for path in [*attempts.unreadable, *payload.unreadable]:
-            set_aside(run, path.name)
+            quarantine(run, path.name)
         for number, table in attempts.tables.items():
             texts = payload.tables.get(number)
             if texts is None:
                 continue
-            missing = _keys(table) - _keys(texts)
+            missing = _row_keys(table) - _row_keys(texts)
             if missing:
-                attempts.tables[number] = _without(table, missing)
+                attempts.tables[number] = _drop_rows(table, missing)
                 write_table(attempts.paths[number], attempts.tables[number])
         for number in payload.tables.keys() - attempts.tables.keys():
-            set_aside(run, payload.paths[number].name)
-        _one_final_each(attempts)
+            quarantine(run, payload.paths[number].name)
+        _unmark_duplicate_finals(attempts)
         for path in run.glob("*.tmp"):
             path.unlink()
         for path in _bad_media(run):
-            set_aside(run, f"media/{path.name}")
+            quarantine(run, f"media/{path.name}")
         manifest = read_manifest(run)
         planned = {cell["cell_id"]: cell["planned"] for cell in manifest["cells"]}
-        done = sum(len(rows) for rows in _by_final(attempts).values())
+        done = sum(len(rows) for rows in _finished_requests(attempts).values())
         if manifest["state"] == "running" or (
             manifest["state"] == "complete" and done < sum(planned.values())
         ):
-            ended = manifest["ended_at"] or utc_text(_newest(run))
+            ended = manifest["ended_at"] or format_utc(_last_modified(run))
             writer.write_manifest(
                 {**manifest, "state": "interrupted", "reason": "repaired", "ended_at": ended}
             )
@@ -109,7 +121,7 @@ def repair(run: Path) -> list[Finding]:
 
 
 @contextmanager
-def _disk(run: Path) -> Iterator[None]:
+def _translate_disk_errors(run: Path) -> Iterator[None]:
     """Say what the disk said in one line."""
     try:
         yield
@@ -117,7 +129,7 @@ def _disk(run: Path) -> Iterator[None]:
         raise DiskError(f"cannot repair {run}: {exc.strerror or exc}; make room and repair it again") from exc
 
 
-def is_held(run: Path) -> bool:
+def is_locked(run: Path) -> bool:
     """Return whether a process is writing the run."""
     import fcntl  # noqa: PLC0415 - not on every platform, and reading a run needs none
 
@@ -137,22 +149,24 @@ def is_held(run: Path) -> bool:
     return False
 
 
-class _Parts:
+class _PartSet:
     """The closed parts of one kind, read as far as they can be."""
 
     def __init__(self, run: Path, kind: str) -> None:
-        self.paths = numbered(run, kind)
+        self.paths = numbered_files(run, kind)
         self.tables: dict[int, pa.Table] = {}
         self.unreadable: list[Path] = []
-        self.findings: list[Finding] = []
+        self.issues: list[IntegrityIssue] = []
         for number, path in self.paths.items():
             try:
-                self.tables[number] = _checked(path, ATTEMPT_SCHEMA if kind == "attempts" else PAYLOAD_SCHEMA)
+                self.tables[number] = _read_checked(
+                    path, ATTEMPT_SCHEMA if kind == "attempts" else PAYLOAD_SCHEMA
+                )
             except (pa.ArrowException, OSError, ValueError) as exc:
                 self.unreadable.append(path)
                 said = (str(exc) or type(exc).__name__).splitlines()[0][:200]
-                self.findings.append(
-                    Finding(
+                self.issues.append(
+                    IntegrityIssue(
                         "damage",
                         path.name,
                         f"cannot be read: {said}",
@@ -161,7 +175,7 @@ class _Parts:
                 )
 
 
-def _checked(path: Path, schema: pa.Schema) -> pa.Table:
+def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:
     """Read a part whose pages, columns and values are what they should be.
 
     Raises:
@@ -183,70 +197,70 @@ def _checked(path: Path, schema: pa.Schema) -> pa.Table:
                 raise ValueError(f"it lacks column {field.name!r}{named}")
             continue
         column = table.column(field.name)
-        if not _plain(column.type).equals(_plain(field.type)):
+        if not _value_type(column.type).equals(_value_type(field.type)):
             raise ValueError(f"column {field.name!r} is {column.type}; expected {field.type}")
         if column.null_count and not field.nullable:
             raise ValueError(f"column {field.name!r} lacks {column.null_count} values")
     return table
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def _value_type(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _keys(table: pa.Table) -> set[tuple[Any, ...]]:
-    columns = [table.column(name).to_pylist() for name in KEY]
+def _row_keys(table: pa.Table) -> set[tuple[Any, ...]]:
+    columns = [table.column(name).to_pylist() for name in ROW_KEY]
     return set(zip(*columns, strict=True))
 
 
-def _partners(run: Path, attempts: _Parts, payload: _Parts) -> Iterator[Finding]:
+def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterator[IntegrityIssue]:
     """Yield parts whose rows are not the same on both sides."""
-    journals = numbered(run, "journal")
+    journals = numbered_files(run, "journal")
     for number, table in attempts.tables.items():
         name = attempts.paths[number].name
         if number not in payload.paths:
-            yield Finding(
+            yield IntegrityIssue(
                 "damage", name, "has no payload part beside it", "none: its texts are gone, its figures stand"
             )
         elif number in payload.tables:
-            rows, texts = _keys(table), _keys(payload.tables[number])
+            rows, texts = _row_keys(table), _row_keys(payload.tables[number])
             if rows - texts:
-                yield Finding(
+                yield IntegrityIssue(
                     "damage",
                     name,
                     f"{len(rows - texts)} rows have no payload",
                     "they are taken out; --resume repeats them",
                 )
             if texts - rows:
-                yield Finding(
+                yield IntegrityIssue(
                     "damage",
                     name,
                     f"{len(texts - rows)} payload rows have no attempt",
                     "none: they are not read",
                 )
     for number in payload.paths.keys() - attempts.paths.keys():
-        kind: Kind = "leftover" if number in journals else "damage"
-        yield Finding(kind, payload.paths[number].name, "has no attempts part beside it",
+        kind: IssueKind = "leftover" if number in journals else "damage"
+        yield IntegrityIssue(kind, payload.paths[number].name, "has no attempts part beside it",
                       "its journal is closed anew" if number in journals else "it is moved to damaged/")  # fmt: skip
 
 
-def _journals(run: Path, attempts: _Parts) -> Iterator[Finding]:
-    for number, path in numbered(run, "journal").items():
+def _journal_issues(run: Path, attempts: _PartSet) -> Iterator[IntegrityIssue]:
+    for number, path in numbered_files(run, "journal").items():
         lines = path.read_bytes().split(b"\n")
         torn = bool(lines.pop())
-        bad = sum(pair_of(line) is None for line in lines)
+        bad = sum(parse_journal_line(line) is None for line in lines)
         if bad:
-            yield Finding(
+            yield IntegrityIssue(
                 "damage",
                 path.name,
                 f"{bad} of {len(lines)} lines are no rows",
                 "they are moved to damaged/; --resume repeats them",
             )
         if number in attempts.paths:
-            yield Finding("leftover", path.name, "its rows are in a part already", "it is removed")
-        elif not is_held(run):
+            yield IntegrityIssue("leftover", path.name, "its rows are in a part already", "it is removed")
+        elif not is_locked(run):
             tail = ", and a torn line that was never reported as done" if torn else ""
-            yield Finding(
+            yield IntegrityIssue(
                 "leftover",
                 path.name,
                 f"{len(lines) - bad} rows of an interrupted writer{tail}",
@@ -254,16 +268,16 @@ def _journals(run: Path, attempts: _Parts) -> Iterator[Finding]:
             )
 
 
-def _waiting(run: Path) -> Iterator[Finding]:
+def _pending_issues(run: Path) -> Iterator[IntegrityIssue]:
     """Yield files of answers that a writer left before their scorer was done."""
-    for path in [] if is_held(run) else numbered(run, "waiting").values():
+    for path in [] if is_locked(run) else numbered_files(run, "waiting").values():
         *lines, _ = path.read_bytes().split(b"\n")
-        bad = sum(pair_of(line) is None for line in lines)
+        bad = sum(parse_journal_line(line) is None for line in lines)
         if bad:
-            yield Finding(
+            yield IntegrityIssue(
                 "damage", path.name, f"{bad} of {len(lines)} lines are no rows", "none: --resume repeats them"
             )
-        yield Finding(
+        yield IntegrityIssue(
             "leftover",
             path.name,
             f"up to {len(lines) - bad} answers of an interrupted writer wait for their score",
@@ -271,7 +285,7 @@ def _waiting(run: Path) -> Iterator[Finding]:
         )
 
 
-def _by_final(attempts: _Parts) -> dict[str, set[tuple[Any, ...]]]:
+def _finished_requests(attempts: _PartSet) -> dict[str, set[tuple[Any, ...]]]:
     """Return the keys of the requests with a final row, by cell."""
     found: dict[str, set[tuple[Any, ...]]] = {}
     for _, cell, sample, repeat, _ in _final_rows(attempts):
@@ -279,7 +293,7 @@ def _by_final(attempts: _Parts) -> dict[str, set[tuple[Any, ...]]]:
     return found
 
 
-def _final_rows(attempts: _Parts) -> Iterator[tuple[int, str, str, int, int]]:
+def _final_rows(attempts: _PartSet) -> Iterator[tuple[int, str, str, int, int]]:
     """Yield part, cell, sample, repeat and row number of every final row, in the order written."""
     for number, table in attempts.tables.items():
         columns = [table.column(name).to_pylist() for name in ("cell_id", "sample_id", "repeat", "final")]
@@ -288,23 +302,23 @@ def _final_rows(attempts: _Parts) -> Iterator[tuple[int, str, str, int, int]]:
                 yield number, cell, sample, repeat, row
 
 
-def _finals(manifest: dict[str, Any], attempts: _Parts) -> Iterator[Finding]:
+def _final_row_issues(manifest: dict[str, Any], attempts: _PartSet) -> Iterator[IntegrityIssue]:
     """Yield cells with two final rows for a request, with too many or too few requests, or unknown to the manifest."""
     planned = {cell["cell_id"]: cell["planned"] for cell in manifest["cells"]}
     count: dict[str, int] = {}
     for _, cell, _, _, _ in _final_rows(attempts):
         count[cell] = count.get(cell, 0) + 1
-    requests = {cell: len(keys) for cell, keys in _by_final(attempts).items()}
+    requests = {cell: len(keys) for cell, keys in _finished_requests(attempts).items()}
     for cell, rows in count.items():
         if rows > requests[cell]:
-            yield Finding(
+            yield IntegrityIssue(
                 "damage",
                 cell,
                 f"{rows - requests[cell]} requests have two final rows",
                 "the first stands, the others are no longer final",
             )
         if cell not in planned:
-            yield Finding(
+            yield IntegrityIssue(
                 "damage",
                 cell,
                 "has rows, and run.json does not know it",
@@ -312,13 +326,13 @@ def _finals(manifest: dict[str, Any], attempts: _Parts) -> Iterator[Finding]:
             )
     for cell, due in planned.items():
         if manifest["state"] == "complete" and requests.get(cell, 0) < due:
-            yield Finding(
+            yield IntegrityIssue(
                 "damage", cell, f"{due - requests.get(cell, 0)} of {due} requests have no final row, and run.json says complete",
                 "run.json says interrupted; --resume makes them",
             )  # fmt: skip
 
 
-def _one_final_each(attempts: _Parts) -> None:
+def _unmark_duplicate_finals(attempts: _PartSet) -> None:
     seen: set[tuple[Any, ...]] = set()
     second: dict[int, list[int]] = {}
     for number, cell, sample, repeat, row in _final_rows(attempts):
@@ -337,8 +351,8 @@ def _one_final_each(attempts: _Parts) -> None:
         write_table(attempts.paths[number], attempts.tables[number])
 
 
-def _without(table: pa.Table, keys: set[tuple[Any, ...]]) -> pa.Table:
-    columns = [table.column(name).to_pylist() for name in KEY]
+def _drop_rows(table: pa.Table, keys: set[tuple[Any, ...]]) -> pa.Table:
+    columns = [table.column(name).to_pylist() for name in ROW_KEY]
     kept: Sequence[bool] = [key not in keys for key in zip(*columns, strict=True)]
     return table.filter(pa.array(kept, pa.bool_()))
 
@@ -351,14 +365,14 @@ def _bad_media(run: Path) -> list[Path]:
     ]
 
 
-def _media(run: Path) -> Iterator[Finding]:
+def _media_issues(run: Path) -> Iterator[IntegrityIssue]:
     for path in _bad_media(run):
-        yield Finding(
+        yield IntegrityIssue(
             "damage", f"media/{path.name}", "its content is not what its name says", "it is moved to damaged/"
         )
 
 
-def _newest(run: Path) -> Any:
+def _last_modified(run: Path) -> Any:
     from datetime import UTC, datetime  # noqa: PLC0415 - of one branch
 
     return datetime.fromtimestamp(max(path.stat().st_mtime for path in run.glob("*.*")), UTC)

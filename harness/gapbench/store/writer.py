@@ -34,15 +34,22 @@ import pyarrow as pa
 
 from gapbench import credentials
 from gapbench.errors import ResultsError
-from gapbench.store.atomic_files import made, on_disk, refuse_links, replacing, set_aside, write_table
+from gapbench.store.atomic_files import (
+    ensure_folder,
+    quarantine,
+    refuse_symlinks,
+    replace_atomically,
+    translate_disk_errors,
+    write_table,
+)
 from gapbench.store.journal import Journal
-from gapbench.store.pending_scores import Waiting
-from gapbench.store.reader import numbered, pair_of, typed
+from gapbench.store.pending_scores import PendingAnswers
+from gapbench.store.reader import numbered_files, parse_journal_line, parse_started_at
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, TELEMETRY_SCHEMA
 from gapbench.values import Attempt, Payload
 
 PART_ROWS = 5_000
-MOST_CLOSING = 2
+MAX_CLOSING_PARTS = 2
 """Full parts that may wait to become Parquet; their rows are in memory."""
 
 
@@ -54,8 +61,8 @@ class RunWriter:
         part_rows: Rows after which a part is closed.
 
     Attributes:
-        waiting: Answers that wait for a slow scorer.
-        mended: What was found damaged when it was opened, a line each.
+        pending: Answers that wait for a slow scorer.
+        damage_found: What was found damaged when it was opened, a line each.
 
     Raises:
         ResultsError: The folder cannot be written, or another process is writing it.
@@ -68,12 +75,12 @@ class RunWriter:
         self._rows: list[tuple[Attempt, Payload]] = []
         # One thread turns a full part into Parquet, so that the loop goes on sending and stamping meanwhile.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
-        self._closing: deque[Future[None]] = deque()
+        self._closing_parts: deque[Future[None]] = deque()
         self._journal: Journal | None = None
-        self.mended: list[str] = []
+        self.damage_found: list[str] = []
         try:
-            made(folder)
-            refuse_links(folder)
+            ensure_folder(folder)
+            refuse_symlinks(folder)
             # Added to, so that nothing is cut off where the name is somebody else's file.
             self._lock = (folder / "run.lock").open("ab")
         except OSError as exc:
@@ -85,9 +92,9 @@ class RunWriter:
             self._lock.close()
             msg = f"{folder} is being written by another process; wait for it or choose another --out"
             raise ResultsError(msg) from exc
-        parts, journals = numbered(folder, "attempts"), numbered(folder, "journal")
+        parts, journals = numbered_files(folder, "attempts"), numbered_files(folder, "journal")
         try:
-            with on_disk(folder):
+            with translate_disk_errors(folder):
                 for number, path in journals.items():
                     if number not in parts:
                         self._recover(number, path)
@@ -95,7 +102,7 @@ class RunWriter:
         except ResultsError:
             self._lock.close()
             raise
-        self.waiting = Waiting(folder)
+        self.pending = PendingAnswers(folder)
         self._part = max([*parts, *journals], default=0) + 1
 
     def __enter__(self) -> Self:
@@ -114,10 +121,10 @@ class RunWriter:
         """
         pair = (attempt, payload)
         line = orjson.dumps(pair, option=orjson.OPT_APPEND_NEWLINE)
-        with on_disk(self.folder):
-            self._settle()
+        with translate_disk_errors(self.folder):
+            self._raise_part_errors()
             if self._journal is None:
-                self._journal = Journal(self.folder / _name("journal", self._part))
+                self._journal = Journal(self.folder / _file_name("journal", self._part))
             self._journal.add(line)
             self._rows.append(pair)
             if len(self._rows) >= self._part_rows:
@@ -126,7 +133,9 @@ class RunWriter:
     @property
     def is_behind(self) -> bool:
         """Whether the disk is so slow that more rows must wait for it."""
-        return len(self._closing) >= MOST_CLOSING or (self._journal is not None and self._journal.is_behind)
+        return len(self._closing_parts) >= MAX_CLOSING_PARTS or (
+            self._journal is not None and self._journal.is_behind
+        )
 
     def catch_up(self) -> None:
         """Wait until the disk has caught up; rows may be added meanwhile by another thread.
@@ -134,11 +143,11 @@ class RunWriter:
         Raises:
             ResultsError: The disk is full or gone.
         """
-        journal, closing = self._journal, list(self._closing)
-        if len(closing) >= MOST_CLOSING:
+        journal, closing = self._journal, list(self._closing_parts)
+        if len(closing) >= MAX_CLOSING_PARTS:
             wait(closing[:1])
         if journal is not None:
-            with on_disk(self.folder):
+            with translate_disk_errors(self.folder):
                 journal.catch_up()
 
     def sync(self) -> None:
@@ -148,7 +157,7 @@ class RunWriter:
             ResultsError: The disk is full or gone.
         """
         if self._journal is not None:
-            with on_disk(self.folder):
+            with translate_disk_errors(self.folder):
                 self._journal.sync()
 
     def add_media(self, digest: str, data: bytes) -> None:
@@ -158,10 +167,10 @@ class RunWriter:
             ResultsError: The disk is full or gone.
         """
         path = self.folder / "media" / digest
-        with on_disk(self.folder):
+        with translate_disk_errors(self.folder):
             if not path.exists():
-                made(path.parent)
-                _replace(path, data)
+                ensure_folder(path.parent)
+                _write_file(path, data)
 
     def add_telemetry(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write GPU samples as a part of their own; [] writes nothing.
@@ -170,8 +179,10 @@ class RunWriter:
             ResultsError: The disk is full or gone.
         """
         if rows:
-            path = self.folder / _name("telemetry", max(numbered(self.folder, "telemetry"), default=0) + 1)
-            with on_disk(self.folder):
+            path = self.folder / _file_name(
+                "telemetry", max(numbered_files(self.folder, "telemetry"), default=0) + 1
+            )
+            with translate_disk_errors(self.folder):
                 write_table(path, pa.Table.from_pylist(list(rows), schema=TELEMETRY_SCHEMA))
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
@@ -182,26 +193,26 @@ class RunWriter:
         """
         plain = credentials.redact_tree(manifest)
         data = orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
-        with on_disk(self.folder):
-            _replace(self.folder / "run.json", data + b"\n")
+        with translate_disk_errors(self.folder):
+            _write_file(self.folder / "run.json", data + b"\n")
 
-    def set_aside(self, name: str) -> None:
+    def quarantine(self, name: str) -> None:
         """Move a damaged file of the run to ``damaged/``.
 
         Raises:
             ResultsError: The disk is full or gone.
         """
-        with on_disk(self.folder):
-            set_aside(self.folder, name)
+        with translate_disk_errors(self.folder):
+            quarantine(self.folder, name)
 
     def close(self) -> None:
         """Close the last part and let the folder go."""
         try:
-            with on_disk(self.folder):
+            with translate_disk_errors(self.folder):
                 self._close_part()
-                self._settle(most=0)
+                self._raise_part_errors(max_pending=0)
         finally:
-            self.waiting.close()
+            self.pending.close()
             self._thread.shutdown()
             self._lock.close()
 
@@ -211,18 +222,21 @@ class RunWriter:
             return
         journal, self._journal = self._journal, None
         rows, self._rows = self._rows, []
-        self._closing.append(self._thread.submit(self._close_journal, self._part, rows, journal))
+        self._closing_parts.append(self._thread.submit(self._close_journal, self._part, rows, journal))
         self._part += 1
-        self._settle(most=MOST_CLOSING)
+        self._raise_part_errors(max_pending=MAX_CLOSING_PARTS)
 
-    def _settle(self, most: int | None = None) -> None:
+    def _raise_part_errors(self, max_pending: int | None = None) -> None:
         """Raise what went wrong with parts that were to be closed.
 
         Args:
-            most: Parts that may be left waiting. None: any number; only those that are done are looked at.
+            max_pending: Parts that may be left waiting. None: any number; only those that are done are looked at.
         """
-        while self._closing and (self._closing[0].done() or (most is not None and len(self._closing) > most)):
-            self._closing.popleft().result()
+        while self._closing_parts and (
+            self._closing_parts[0].done()
+            or (max_pending is not None and len(self._closing_parts) > max_pending)
+        ):
+            self._closing_parts.popleft().result()
 
     def _close_journal(self, number: int, rows: Sequence[tuple[Attempt, Payload]], journal: Journal) -> None:
         # Where the journal could not be synced, its rows are still here and may fit into a part, which is smaller.
@@ -230,19 +244,19 @@ class RunWriter:
             journal.close()
         if rows:
             self._write_part(number, rows)
-        (self.folder / _name("journal", number)).unlink(missing_ok=True)
+        (self.folder / _file_name("journal", number)).unlink(missing_ok=True)
 
     def _recover(self, number: int, path: Path) -> None:
         """Close a journal that an interrupted writer left; its lines that are no rows are kept in ``damaged/``."""
         with path.open("rb") as file:
             lines = list(file)
-        pairs = [pair_of(line) for line in lines]
+        pairs = [parse_journal_line(line) for line in lines]
         bad = b"".join(
             line for line, pair in zip(lines, pairs, strict=True) if pair is None and line.endswith(b"\n")
         )
         if bad:
-            kept = set_aside(self.folder, path.name, bad)
-            self.mended.append(
+            kept = quarantine(self.folder, path.name, bad)
+            self.damage_found.append(
                 f"{path.name} has lines that are no rows: they lie in damaged/{kept.name}, and are asked again"
             )
         rows = [pair for pair in pairs if pair is not None]
@@ -258,7 +272,7 @@ class RunWriter:
         """
         for kind, schema, index in (("payload", PAYLOAD_SCHEMA, 1), ("attempts", ATTEMPT_SCHEMA, 0)):
             if isinstance(rows[0][index], dict):
-                table = pa.Table.from_pylist([typed(pair[index]) for pair in rows], schema=schema)
+                table = pa.Table.from_pylist([parse_started_at(pair[index]) for pair in rows], schema=schema)
             else:
                 values = [pair[index] for pair in rows]
                 # Column by column: the interpreter's lock is free for the loop between two of them.
@@ -267,19 +281,19 @@ class RunWriter:
                     for field in schema
                 ]
                 table = pa.Table.from_arrays(columns, schema=schema)
-            write_table(self.folder / _name(kind, number), table)
+            write_table(self.folder / _file_name(kind, number), table)
 
 
-def _replace(path: Path, data: bytes) -> None:
-    with replacing(path) as file:
+def _write_file(path: Path, data: bytes) -> None:
+    with replace_atomically(path) as file:
         file.write(data)
 
 
-def _name(kind: str, number: int) -> str:
+def _file_name(kind: str, number: int) -> str:
     return f"{kind}-{number:05d}.{'jsonl' if kind == 'journal' else 'parquet'}"
 
 
-def check_writable(folder: Path) -> None:
+def check_folder_writable(folder: Path) -> None:
     """Make a results folder, so that a run does not find out after its first question.
 
     Raises:

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gapbench.suite.documents import Strict
+from gapbench.suite.documents import StrictModel
 
 Amount = Annotated[int | float, Field(ge=0)]
 
 
-class GpuCost(Strict):
+class GpuCost(StrictModel):
     """What the GPUs that hold a model cost."""
 
     gpu: str | None = Field(None, description="its name in the price book, such as H100-80GB")
@@ -24,7 +24,7 @@ class GpuCost(Strict):
     weights: str | None = Field(None, description="the model on Hugging Face, to find who hosts it")
 
 
-class TokenCost(Strict):
+class TokenCost(StrictModel):
     """What tokens cost."""
 
     input_usd_per_mtok: Amount = Field(description="dollars per million input tokens")
@@ -33,7 +33,7 @@ class TokenCost(Strict):
     source: str | None = Field(None, description="where the price is from, shown beside it")
 
 
-class BookCost(Strict):
+class BookCost(StrictModel):
     """Whose price in the price book holds."""
 
     provider: str | None = Field(None, description="provider in the price book; default: the runner's")

@@ -11,7 +11,7 @@ from gapbench.suite.tasks.task import Task
 from gapbench.values import Model
 
 
-def is_anothers(model: Model, runner: Runner) -> bool:
+def is_third_party_api(model: Model, runner: Runner) -> bool:
     """Say whether a model is somebody else's API: paid by the token, or serving closed weights.
 
     At whatever address: a gateway on this machine passes prompts on. A simulated provider is none.
@@ -19,7 +19,9 @@ def is_anothers(model: Model, runner: Runner) -> bool:
     return runner.metered or (model.weights == "closed" and not runner.simulated)
 
 
-def refuse_private(model: Model, runner: Runner, tasks: Iterable[Task], *, suite: Path | str = "") -> None:
+def refuse_private_tasks(
+    model: Model, runner: Runner, tasks: Iterable[Task], *, suite: Path | str = ""
+) -> None:
     """Refuse to put a task marked ``data_policy: private`` to somebody else's API.
 
     Args:
@@ -31,7 +33,7 @@ def refuse_private(model: Model, runner: Runner, tasks: Iterable[Task], *, suite
     Raises:
         InputError: One of the tasks is private and the model is another's.
     """
-    if not is_anothers(model, runner):
+    if not is_third_party_api(model, runner):
         return
     for task in tasks:
         if task.data_policy == "private":

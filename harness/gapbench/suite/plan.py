@@ -15,21 +15,41 @@ from functools import cached_property
 from typing import Any
 
 from gapbench.errors import InputError
-from gapbench.suite.loads.load import Load, Search
-from gapbench.suite.loads.trace import Arrival, made_up
+from gapbench.suite.loads.load import Load, RateSearch
+from gapbench.suite.loads.trace import Arrival, make_synthetic_sample
 from gapbench.suite.tasks.task import Task
-from gapbench.values import Message, Model, Params, Phase, Sample, Text, Truth, prompt_sha256, salted, sha256
+from gapbench.values import (
+    GroundTruth,
+    Message,
+    Model,
+    Params,
+    Phase,
+    Sample,
+    Text,
+    add_salt,
+    prompt_sha256,
+    sha256,
+)
 
 __all__ = [
-    "NO_DECOY", "Cell", "Load", "Plan", "Planned", "PlannedSearch", "Search", "described", "expand", "merged",
-    "prompt_chars",
+    "DEFAULT_DECOY",
+    "Cell",
+    "Load",
+    "Plan",
+    "PlannedRequest",
+    "PlannedSearch",
+    "RateSearch",
+    "build_plan",
+    "count_prompt_chars",
+    "describe_plan",
+    "merge_params",
 ]  # fmt: skip
-NO_DECOY = "I am not sure."
+DEFAULT_DECOY = "I am not sure."
 """A simulated provider's wrong reply where the task gives none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedRequest:
     """One request of a cell.
 
     Attributes:
@@ -66,32 +86,32 @@ class Cell:
         return f"{self.model.id}|{self.task.name}|{self.load.label}"
 
     @cached_property
-    def requests(self) -> tuple[Planned, ...]:
+    def requests(self) -> tuple[PlannedRequest, ...]:
         """Every request, warm-up first. The order depends on seed and task alone, so all models share it."""
         order = list(self.task.samples)
         random.Random(f"{self.seed}:{self.task.name}").shuffle(order)  # noqa: S311 - an order, not a secret
-        if self.load.on_schedule:
-            return tuple(self._on_schedule(order))
+        if self.load.is_open_loop:
+            return tuple(self._scheduled_requests(order))
         warm = tuple(
-            Planned(order[k % len(order)], -1 - k // len(order), "warmup")
+            PlannedRequest(order[k % len(order)], -1 - k // len(order), "warmup")
             for k in range(self.load.warmup_requests)
         )
         return warm + tuple(
-            Planned(sample, repeat, "measure") for repeat in range(self.repeats) for sample in order
+            PlannedRequest(sample, repeat, "measure") for repeat in range(self.repeats) for sample in order
         )
 
-    def _on_schedule(self, order: Sequence[Sample]) -> Iterator[Planned]:
+    def _scheduled_requests(self, order: Sequence[Sample]) -> Iterator[PlannedRequest]:
         load = self.load
         draw = random.Random(f"{self.seed}:{self.task.name}:{load.label}:arrivals")  # noqa: S311 - a schedule
         asked: dict[str, int] = {}
         named = {sample.sample_id: sample for sample in order} if load.trace else {}
         unnamed = 0
-        for number, due_s in enumerate(load.dues_s(draw)):
+        for number, due_s in enumerate(load.due_times_s(draw)):
             phase: Phase = "warmup" if due_s < load.warmup_s else "measure"
             arrival = load.trace[number] if load.trace else Arrival(due_s)
             is_made_up = arrival.sample_id is None and arrival.input_tokens is not None
             if is_made_up:
-                sample = made_up(arrival, number, self.seed)
+                sample = make_synthetic_sample(arrival, number, self.seed)
             elif arrival.sample_id is None:
                 sample, unnamed = order[unnamed % len(order)], unnamed + 1
             elif arrival.sample_id in named:
@@ -103,23 +123,23 @@ class Cell:
                 )
             repeat = asked.get(sample.sample_id, 0)
             asked[sample.sample_id] = repeat + 1
-            yield Planned(sample, repeat, phase, due_s, arrival.output_tokens, not is_made_up)
+            yield PlannedRequest(sample, repeat, phase, due_s, arrival.output_tokens, not is_made_up)
 
-    def messages(self, planned: Planned) -> tuple[Message, ...]:
+    def messages(self, planned: PlannedRequest) -> tuple[Message, ...]:
         """Return the prompt of a request as it is to be sent: with its salt, where the load has one.
 
         The salt is the same for all models, so both sides of a comparison are sent the same bytes; it differs between
         loads, repetitions of a load and repeats of a sample, so no cell is answered from a cache that another filled.
         """
-        if self.load.salt is None or planned.sample.likelihood:
+        if self.load.salt is None or planned.sample.needs_logprobs:
             # A text to be weighed is weighed as it stands.
             return planned.sample.messages
         what: tuple[object, ...] = (self.seed, self.task.name, self.load.label, planned.repeat)
         if self.load.salt == "request":
             what = (*what, planned.sample.sample_id)
-        return salted(planned.sample.messages, sha256("\x1f".join(map(str, what)))[:8])
+        return add_salt(planned.sample.messages, sha256("\x1f".join(map(str, what)))[:8])
 
-    def params_of(self, planned: Planned) -> Params:
+    def params_of(self, planned: PlannedRequest) -> Params:
         """Return the parameters of a request: the cell's, with the budget that a trace gives it."""
         return (
             self.params if planned.max_tokens is None else replace(self.params, max_tokens=planned.max_tokens)
@@ -132,7 +152,7 @@ class PlannedSearch:
 
     model: Model
     task: Task
-    search: Search
+    search: RateSearch
     params: Params
     repeats: int
     seed: int
@@ -142,9 +162,9 @@ class PlannedSearch:
         """The search's name in tables and keys."""
         return f"{self.model.id}|{self.task.name}|{self.search.label}"
 
-    def cell(self, rate_rps: float, repetition: int) -> Cell:
+    def cell_at(self, rate_rps: float, repetition: int) -> Cell:
         """Return the cell of one try."""
-        load = self.search.at(rate_rps, repetition)
+        load = self.search.load_at(rate_rps, repetition)
         return Cell(self.model, self.task, load, self.params, self.repeats, self.seed)
 
 
@@ -186,15 +206,17 @@ class Plan:
         """Return the searches of one model."""
         return tuple(search for search in self.searches if search.model.id == model.id)
 
-    def truth(self) -> Iterator[Truth]:
+    def truths(self) -> Iterator[GroundTruth]:
         """Yield what a simulated provider must know: one right and one wrong reply for each prompt."""
         for task in self.tasks:
             for sample in task.samples:
                 right = sample.reference if sample.reference is not None else str(sample.target)
-                yield Truth(prompt_sha256(sample.messages), task.category, right, sample.decoy or NO_DECOY)
+                yield GroundTruth(
+                    prompt_sha256(sample.messages), task.category, right, sample.decoy or DEFAULT_DECOY
+                )
 
 
-def expand(
+def build_plan(
     *,
     suite: str,
     suite_sha256: str,
@@ -205,13 +227,15 @@ def expand(
     models: Iterable[Model],
     tasks: Sequence[Task],
     loads: Sequence[Load],
-    searches: Sequence[Search] = (),
+    searches: Sequence[RateSearch] = (),
 ) -> Plan:
     """Return the plan of a suite whose documents are already checked.
 
     A task's own parameters stand above the suite's ``defaults``, a model's above both.
     """
-    pairs = [(model, task, merged(defaults, task.params, model.params)) for model in models for task in tasks]
+    pairs = [
+        (model, task, merge_params(defaults, task.params, model.params)) for model in models for task in tasks
+    ]
     cells = tuple(
         Cell(model, task, load, params, repeats * task.repeats, seed)
         for model, task, params in pairs
@@ -225,7 +249,7 @@ def expand(
     return Plan(suite, suite_sha256, seed, repeats, margin_points, cells, searches=planned)
 
 
-def merged(*layers: Params) -> Params:
+def merge_params(*layers: Params) -> Params:
     """Return the parameters with later layers on top; ``extra`` is merged key by key."""
     result = layers[0]
     for layer in layers[1:]:
@@ -240,12 +264,12 @@ def merged(*layers: Params) -> Params:
     return result
 
 
-def prompt_chars(messages: Iterable[Message]) -> int:
+def count_prompt_chars(messages: Iterable[Message]) -> int:
     """Return the characters of text in a prompt."""
     return sum(len(part.text) for message in messages for part in message.parts if isinstance(part, Text))
 
 
-def described(plan: Plan) -> list[Mapping[str, Any]]:
+def describe_plan(plan: Plan) -> list[Mapping[str, Any]]:
     """Return one plain row per cell, for ``bench plan`` and its ``--json``."""
     rows: list[Mapping[str, Any]] = [
         {
@@ -255,7 +279,7 @@ def described(plan: Plan) -> list[Mapping[str, Any]]:
             "weights": cell.model.weights,
             "task": cell.task.name,
             "category": cell.task.category,
-            "load": _worded(cell.load),
+            "load": _describe_load(cell.load),
             "samples": len(cell.task.samples),
             "requests": len(cell.requests),
             "params": cell.params.as_json(),
@@ -272,7 +296,7 @@ def described(plan: Plan) -> list[Mapping[str, Any]]:
             "category": search.task.category,
             "load": f"search {search.search.from_rps:g} to {search.search.to_rps:g} rps",
             "samples": len(search.task.samples),
-            "requests": most_requests(search),
+            "requests": max_search_requests(search),
             "params": search.params.as_json(),
         }
         for search in plan.searches
@@ -280,13 +304,13 @@ def described(plan: Plan) -> list[Mapping[str, Any]]:
     return rows
 
 
-def most_requests(search: PlannedSearch) -> int:
+def max_search_requests(search: PlannedSearch) -> int:
     """Return the most requests that a search can send: every try at the highest rate, and none of them cut short."""
     each = math.ceil(search.search.to_rps * (search.search.load.duration_s or 0.0)) + 1
-    return search.search.most_tries * min(each, search.search.load.max_requests or each)
+    return search.search.max_tries * min(each, search.search.load.max_requests or each)
 
 
-def _worded(load: Load) -> str:
+def _describe_load(load: Load) -> str:
     if load.kind in {"concurrency", "rate", "adaptive"}:
         return f"{load.kind} {load.value:g}"
     return f"{load.kind} {load.label.removeprefix(load.kind).lstrip('-')}"

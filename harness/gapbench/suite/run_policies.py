@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from gapbench.suite.documents import Strict
-from gapbench.values.policies import BreakerPolicy, Limits
+from gapbench.suite.documents import StrictModel
+from gapbench.values.policies import BreakerPolicy, RateLimits
 
 
-class RetriesDocument(Strict):
+class RetriesDocument(StrictModel):
     """How often and how patiently to try again."""
 
     attempts: int = Field(3, ge=1, le=100, description="most attempts at one request, the first included")
@@ -22,7 +22,7 @@ class RetriesDocument(Strict):
     )
 
 
-class TimeoutsDocument(Strict):
+class TimeoutsDocument(StrictModel):
     """Deadlines of one attempt."""
 
     connect_s: float = Field(10.0, gt=0, description="for a connection")
@@ -31,7 +31,7 @@ class TimeoutsDocument(Strict):
     total_s: float = Field(600.0, gt=0, description="for the whole reply")
 
 
-class BreakerDocument(Strict):
+class BreakerDocument(StrictModel):
     """When a model is given up, so that a dead endpoint does not burn the night."""
 
     failures: int = Field(10, ge=1, description="failures in a row, over all requests, that open the circuit")
@@ -47,18 +47,18 @@ class BreakerDocument(Strict):
         return BreakerPolicy(self.failures, self.probes, self.wait_s)
 
 
-class LimitsDocument(Strict):
+class LimitsDocument(StrictModel):
     """What a provider's account allows; the client stays below it and meets no 429."""
 
     requests_per_min: float | None = Field(None, gt=0, description="requests started in any minute")
     tokens_per_min: float | None = Field(None, gt=0, description="input and output tokens in any minute")
 
     @model_validator(mode="after")
-    def _says_something(self) -> LimitsDocument:
+    def _check_has_limit(self) -> LimitsDocument:
         if self.requests_per_min is None and self.tokens_per_min is None:
             raise ValueError("give requests_per_min, tokens_per_min or both; or take limits out")
         return self
 
-    def value(self) -> Limits:
+    def to_rate_limits(self) -> RateLimits:
         """Return the limits as they travel."""
-        return Limits(self.requests_per_min, self.tokens_per_min)
+        return RateLimits(self.requests_per_min, self.tokens_per_min)

@@ -11,9 +11,9 @@ from typing import Any
 
 from gapbench.errors import DocumentError
 from gapbench.suite.tasks.dataset import ImageError, Row, read_image, read_rows
-from gapbench.suite.tasks.template import COLUMN, listed
+from gapbench.suite.tasks.template import COLUMN_NAME, format_names
 
-ROWS_LOOKED_AT = 200
+MAX_INSPECTED_ROWS = 200
 _PROMPT_NAMES = ("question", "prompt", "input", "text", "message", "query", "instruction", "problem")
 _TARGET_NAMES = ("answer", "target", "label", "expected", "output", "gold", "solution", "completion")
 _ID_NAMES = ("id", "uid", "task_id", "key", "name")
@@ -22,7 +22,7 @@ _TAG_NAMES = ("category", "topic", "subject", "level", "difficulty", "kind", "ty
 _CLUSTER_NAMES = ("cluster", "cluster_id", "group", "document_id", "doc_id", "source", "passage_id")
 _IMAGE_NAMES = ("image", "image_path", "picture", "file_name")
 
-HEAD = """\
+HEADER_TEMPLATE = """\
 # A gapbench suite. Check it with `bench validate {command}`, see what it would cost with
 # `bench plan {command}`, run it with `bench run {command}`. Every key: `bench schema suite`.
 name: {name}
@@ -58,7 +58,7 @@ models:
 tasks:
 """
 
-BUILT_IN = """\
+BUILTIN_TASKS_SECTION = """\
   - coding/functions           # built in; `bench list tasks` shows them all
   - {task: reasoning/arithmetic, limit: 100}
   # Your own data: a JSON, CSV or Parquet file beside this file; {column} is put in as it stands.
@@ -71,7 +71,7 @@ BUILT_IN = """\
   #   scorer: choice
 """
 
-TAIL = """
+FOOTER = """
 params: {temperature: 0, max_tokens: 1024}   # asked of every model; what a model refuses is dropped and said
 
 loads:
@@ -82,7 +82,7 @@ repeats: 1                     # more repeats show how steady a model is
 """
 
 
-def starter(file: Path, data: Path | None) -> str:
+def suite_scaffold(file: Path, data: Path | None) -> str:
     """Return a suite to start from.
 
     Args:
@@ -93,45 +93,45 @@ def starter(file: Path, data: Path | None) -> str:
         DocumentError: The data cannot be read, or no column looks like a prompt.
     """
     command = str(file) if str(file).isprintable() else file.name.encode("unicode_escape").decode()
-    head = HEAD.format(name=_quoted(_name(file, "suite")), command=command)
-    return head + (BUILT_IN if data is None else _own_task(file, data)) + TAIL
+    head = HEADER_TEMPLATE.format(name=_quote_yaml(_name_from_file(file, "suite")), command=command)
+    return head + (BUILTIN_TASKS_SECTION if data is None else _user_task(file, data)) + FOOTER
 
 
-def _own_task(file: Path, data: Path) -> str:
+def _user_task(file: Path, data: Path) -> str:
     """Return the task's part: what each column is guessed to be, with comments to correct it by."""
-    rows, _ = read_rows(data, ROWS_LOOKED_AT)
+    rows, _ = read_rows(data, MAX_INSPECTED_ROWS)
     every = list(dict.fromkeys(key for row in rows for key in row))
     # A template can name only some, and one that a row lacks would be an error.
-    columns = [name for name in every if COLUMN.fullmatch(name) and all(name in row for row in rows)]
+    columns = [name for name in every if COLUMN_NAME.fullmatch(name) and all(name in row for row in rows)]
     is_code = {"entry_point", "test"} <= set(columns)
-    target = None if is_code else _pick(columns, _TARGET_NAMES)
-    options = _pick(columns, _OPTION_NAMES)
-    image = _pick(columns, _IMAGE_NAMES, lambda name: _are_images(rows, name, data.parent))
-    prompt = _pick(columns, _PROMPT_NAMES) or _longest_text(
+    target = None if is_code else _pick_column(columns, _TARGET_NAMES)
+    options = _pick_column(columns, _OPTION_NAMES)
+    image = _pick_column(columns, _IMAGE_NAMES, lambda name: _are_images(rows, name, data.parent))
+    prompt = _pick_column(columns, _PROMPT_NAMES) or _longest_text(
         rows, [name for name in columns if name not in {target, options, image}]
     )
     if prompt is None:
         raise DocumentError(
-            f"no column looks like a prompt; the columns are: {listed(every)}. Rename one to `question`, "
+            f"no column looks like a prompt; the columns are: {format_names(every)}. Rename one to `question`, "
             "in letters, digits and _, and give it to every row",
             file=data,
         )
     category = "coding" if is_code else "multimodal" if image else "reasoning"
     lines = [
-        f"  - name: {_quoted(_name(data, 'own'))}",
+        f"  - name: {_quote_yaml(_name_from_file(data, 'own'))}",
         f"    category: {category}          # the row of the gap table; coding, reasoning, multimodal or your own word",
-        f"    data: {_quoted(os.path.relpath(data, file.parent))}",
+        f"    data: {_quote_yaml(os.path.relpath(data, file.parent))}",
         "    data_policy: public          # private: never sent to somebody else's API",
-        f"    # The columns are: {listed(every)}",
+        f"    # The columns are: {format_names(every)}",
     ]
-    identity = _pick(columns, _ID_NAMES, lambda name: _are_ids(rows, name))
+    identity = _pick_column(columns, _ID_NAMES, lambda name: _are_ids(rows, name))
     if identity:
         lines.append(f'    id: "{{{identity}}}"')
     if image:
         lines.append(f'    images: ["{{{image}}}"]          # paths relative to the data')
-    lines.append(f"    prompt: {_prompt(prompt, options)}")
-    lines += _scoring(rows, target, is_code=is_code, has_options=options is not None)
-    cluster = _pick(columns, _CLUSTER_NAMES)
+    lines.append(f"    prompt: {_prompt_yaml(prompt, options)}")
+    lines += _scoring_yaml(rows, target, is_code=is_code, has_options=options is not None)
+    cluster = _pick_column(columns, _CLUSTER_NAMES)
     if cluster:
         lines.append(f'    cluster: "{{{cluster}}}"          # rows of one source are not independent')
     tags = [name for name in columns if name.lower() in _TAG_NAMES and _are_labels(rows, name)]
@@ -141,7 +141,7 @@ def _own_task(file: Path, data: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _prompt(column: str, options: str | None) -> str:
+def _prompt_yaml(column: str, options: str | None) -> str:
     if options is None:
         return f'"{{{column}}}"       # add what you would tell a model: "Answer with one word. {{{column}}}"'
     return (
@@ -150,7 +150,7 @@ def _prompt(column: str, options: str | None) -> str:
     )
 
 
-def _scoring(rows: Sequence[Row], target: str | None, *, is_code: bool, has_options: bool) -> list[str]:
+def _scoring_yaml(rows: Sequence[Row], target: str | None, *, is_code: bool, has_options: bool) -> list[str]:
     if is_code:
         return [
             "    scorer: code                 # runs the column `test` in a sandbox; `bench doctor` shows it"
@@ -159,29 +159,29 @@ def _scoring(rows: Sequence[Row], target: str | None, *, is_code: bool, has_opti
         return [
             "    # target and scorer: no column looks like an answer, so replies are timed and not scored"
         ]
-    scorer, why = _scorer(rows, target, has_options=has_options)
+    scorer, why = _guess_scorer(rows, target, has_options=has_options)
     return [
         f'    target: "{{{target}}}"',
         f"    scorer: {scorer}                 # {why}; `bench list scorers` shows the others",
     ]
 
 
-def _quoted(text: str) -> str:
+def _quote_yaml(text: str) -> str:
     """Return text as YAML reads it back, quoted where it must be."""
     is_plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]*", text)
     words = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
     return text if is_plain and text.lower() not in words else json.dumps(text)
 
 
-def _name(file: Path, default: str) -> str:
+def _name_from_file(file: Path, default: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._") or default
 
 
-def _pick(
-    columns: Sequence[str], names: Sequence[str], fits: Callable[[str], bool] = lambda _: True
+def _pick_column(
+    columns: Sequence[str], names: Sequence[str], is_suitable: Callable[[str], bool] = lambda _: True
 ) -> str | None:
     lowered = {column.lower(): column for column in columns}
-    return next((lowered[name] for name in names if name in lowered and fits(lowered[name])), None)
+    return next((lowered[name] for name in names if name in lowered and is_suitable(lowered[name])), None)
 
 
 def _longest_text(rows: Sequence[Row], columns: Sequence[str]) -> str | None:
@@ -207,7 +207,7 @@ def _are_labels(rows: Sequence[Row], column: str) -> bool:
     return bool(values) and all(isinstance(v, (str, int)) and len(str(v)) <= 40 for v in values)
 
 
-def _scorer(rows: Sequence[Row], column: str, *, has_options: bool) -> tuple[str, str]:
+def _guess_scorer(rows: Sequence[Row], column: str, *, has_options: bool) -> tuple[str, str]:
     """Return the scorer that a column of targets looks made for, and what it looks like."""
     values = [row[column] for row in rows if row[column] not in ("", None)]
     texts = [value for value in values if isinstance(value, str)]
@@ -218,9 +218,9 @@ def _scorer(rows: Sequence[Row], column: str, *, has_options: bool) -> tuple[str
         return "numeric", "numbers"
     if all_text and all("####" in text for text in texts):
         return "numeric", "solutions that end in #### and a number"
-    if all_text and all(_is_mathematics(text) for text in texts):
+    if all_text and all(_is_math(text) for text in texts):
         return "math", "formulas"
-    if values and all(isinstance(value, dict) or _is_object(value) for value in values):
+    if values and all(isinstance(value, dict) or _is_json_object(value) for value in values):
         return "json", "JSON objects, compared field by field"
     if values and all(isinstance(value, list) for value in values):
         return "exact", "lists: each of them is accepted"
@@ -229,11 +229,11 @@ def _scorer(rows: Sequence[Row], column: str, *, has_options: bool) -> tuple[str
     return "exact", "short texts"
 
 
-def _is_mathematics(text: str) -> bool:
+def _is_math(text: str) -> bool:
     return "\\boxed" in text or bool(re.search(r"\\(?:d?frac|sqrt|pi|begin|cdot|left|infty)\b", text))
 
 
-def _is_object(value: Any) -> bool:
+def _is_json_object(value: Any) -> bool:
     try:
         return isinstance(value, str) and isinstance(json.loads(value), dict)
     except (ValueError, RecursionError):

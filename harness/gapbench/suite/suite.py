@@ -16,36 +16,36 @@ from pydantic import Field, PrivateAttr, field_validator
 from gapbench.errors import DocumentError
 from gapbench.suite.cost_fields import BookCost, GpuCost, TokenCost
 from gapbench.suite.documents import (
-    NAME,
-    PATH_NAME,
+    NAME_PATTERN,
+    PATH_NAME_PATTERN,
     Document,
-    Path_,
-    Strict,
-    check,
+    KeyPath,
+    StrictModel,
     read_document,
-    refuse_keys,
+    refuse_secrets,
+    validate_document,
 )
-from gapbench.suite.documents.addresses import checked_address
+from gapbench.suite.documents.addresses import validate_address
 from gapbench.suite.documents.code_scan import refuse_programs
 from gapbench.suite.lm_eval import entry as lm_eval
 from gapbench.suite.lm_eval import loading
 from gapbench.suite.loads.schema import LoadDocument
 from gapbench.suite.run_policies import BreakerDocument, LimitsDocument, RetriesDocument, TimeoutsDocument
 from gapbench.suite.tasks.builtin import builtin_folder
-from gapbench.suite.tasks.loader import find_builtin, load_task, read_task
+from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
 from gapbench.suite.tasks.task import Task
 from gapbench.suite.tco_fields import TcoDocument
 from gapbench.values import Model, canonical_json, sha256
 
 _KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
-_FREE = {"sim", "engine", "options"}
+_UNTYPED_FIELDS = {"sim", "engine", "options"}
 
 
-class ModelDocument(Strict):
+class ModelDocument(StrictModel):
     """One model of the comparison."""
 
-    id: str = Field(pattern=PATH_NAME, description="the name in tables; unique")
+    id: str = Field(pattern=PATH_NAME_PATTERN, description="the name in tables; unique")
     runner: str = Field(
         min_length=1, description="vllm, openai, anthropic, google, sim, or an installed plug-in's name"
     )
@@ -75,7 +75,7 @@ class ModelDocument(Strict):
 
     @field_validator("released", mode="before")
     @classmethod
-    def _is_a_day(cls, value: Any) -> Any:
+    def _parse_released(cls, value: Any) -> Any:
         if value is None or isinstance(value, date):
             return value
         try:
@@ -86,7 +86,7 @@ class ModelDocument(Strict):
 
     @field_validator("key_env")
     @classmethod
-    def _names_a_variable(cls, value: str | None) -> str | None:
+    def _check_variable_name(cls, value: str | None) -> str | None:
         if value is not None and (
             _KEY_LIKE.search(value) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)
         ):
@@ -97,10 +97,10 @@ class ModelDocument(Strict):
 
     @field_validator("base_url")
     @classmethod
-    def _is_an_address(cls, value: str | None) -> str | None:
-        return value if value is None else checked_address(value)
+    def _check_address(cls, value: str | None) -> str | None:
+        return value if value is None else validate_address(value)
 
-    def value(self) -> Model:
+    def to_model(self) -> Model:
         """Return the model as a runner gets it; the suite's defaults are laid under it by the plan."""
         named = {"serve": self.serve, "sim": self.sim, "api": self.api, "engine": self.engine}
         return Model(
@@ -111,13 +111,13 @@ class ModelDocument(Strict):
             released=self.released,
             base_url=self.base_url,
             key_env=self.key_env,
-            params=self.params.value(),
+            params=self.params.to_params(),
             options={**self.options, **{key: given for key, given in named.items() if given is not None}},
             cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
         )
 
 
-class TaskEntry(Strict):
+class TaskEntry(StrictModel):
     """A task named by the suite, with changes of its own."""
 
     task: str = Field(
@@ -127,7 +127,7 @@ class TaskEntry(Strict):
     params: ParamsDocument | None = Field(None, description="parameters for this task alone")
 
 
-class ArenaDocument(Strict):
+class ArenaDocument(StrictModel):
     """How answers are set against each other."""
 
     judge: str | None = Field(None, description="id of one of the judges; default: the higher score wins")
@@ -136,10 +136,10 @@ class ArenaDocument(Strict):
     limit: int | None = Field(None, ge=1, description="first N requests of each task")
 
 
-class Suite(Strict):
+class Suite(StrictModel):
     """Models, tasks and loads: everything that a run needs."""
 
-    name: str = Field(pattern=NAME, description="name of the suite and of its runs")
+    name: str = Field(pattern=NAME_PATTERN, description="name of the suite and of its runs")
     description: str = Field("", description="for readers")
     seed: int = Field(0, ge=-(2**63), lt=2**63, description="of the order of samples and of arrivals")
     models: Annotated[list[ModelDocument], Field(min_length=1, description="the models to compare")]
@@ -185,7 +185,7 @@ class Suite(Strict):
         """Hash of the content: comments and layout do not count."""
         return sha256(canonical_json(self._document.value))
 
-    def where(self, model_id: str) -> str:
+    def model_location(self, model_id: str) -> str:
         """Return ``file:line`` of a model, or the file alone for one that is not in it."""
         at = next((index for index, model in enumerate(self.models) if model.id == model_id), None)
         return str(self.path) if at is None else f"{self.path}:{self._document.line(('models', at))}"
@@ -197,7 +197,7 @@ class Suite(Strict):
 
     def task_names(self) -> list[str]:
         """Return the names of the suite's tasks without reading their data."""
-        foreign = [entry.lm_eval for _, entry in lm_eval.entries(self._document)]
+        foreign = [entry.lm_eval for _, entry in lm_eval.lm_eval_entries(self._document)]
         return [document.name for _, (document, _, _, _) in self._task_documents()] + foreign
 
     def load_tasks(
@@ -206,7 +206,7 @@ class Suite(Strict):
         limit: int | None = None,
         *,
         allow_code: bool = False,
-        closed: Sequence[str] = (),
+        closed_models: Sequence[str] = (),
     ) -> list[Task]:
         """Return the tasks with their samples.
 
@@ -214,7 +214,7 @@ class Suite(Strict):
             only: Names to load; (): all.
             limit: First N samples of each, on top of the suite's own limits. None: no further limit.
             allow_code: Whether Python that a task names may run.
-            closed: Models with closed weights that will be asked; some of lm-eval's tasks cannot be.
+            closed_models: Models with closed weights that will be asked; some of lm-eval's tasks cannot be.
 
         Raises:
             DocumentError: A task's document or data is wrong.
@@ -235,26 +235,33 @@ class Suite(Strict):
                 continue
             limits = [bound for bound in (own_limit, limit, document.limit) if bound is not None]
             tasks.append(load_task(document, source, min(limits, default=None), path, allow_code=allow_code))
-        return tasks + loading.tasks(
-            self._document, wanted, limit, closed=closed, allow_code=allow_code, taken=seen
+        return tasks + loading.load_lm_eval_tasks(
+            self._document,
+            wanted,
+            limit,
+            closed_models=closed_models,
+            allow_code=allow_code,
+            task_places=seen,
         )
 
-    def _task_documents(self) -> list[tuple[int, tuple[TaskDocument, Document, int | None, Path_]]]:
+    def _task_documents(self) -> list[tuple[int, tuple[TaskDocument, Document, int | None, KeyPath]]]:
         """Return each task's document, where it stands, its limit here, and its place in that file."""
         return [
-            (index, self._one_task(index, entry))
+            (index, self._read_task_entry(index, entry))
             for index, entry in enumerate(self.tasks)
-            if not lm_eval.is_entry(entry)
+            if not lm_eval.is_lm_eval_entry(entry)
         ]
 
-    def _one_task(
+    def _read_task_entry(
         self, index: int, entry: str | dict[str, Any]
-    ) -> tuple[TaskDocument, Document, int | None, Path_]:
-        at: Path_ = ("tasks", index)
+    ) -> tuple[TaskDocument, Document, int | None, KeyPath]:
+        at: KeyPath = ("tasks", index)
         if isinstance(entry, dict) and "task" not in entry:
-            return check(self._document, TaskDocument, entry, at), self._document, None, at
-        named = check(self._document, TaskEntry, {"task": entry} if isinstance(entry, str) else entry, at)
-        file = self._named_file(named.task, at)
+            return validate_document(self._document, TaskDocument, entry, at), self._document, None, at
+        named = validate_document(
+            self._document, TaskEntry, {"task": entry} if isinstance(entry, str) else entry, at
+        )
+        file = self._task_file(named.task, at)
         document, source = read_task(file)
         if named.params is not None:
             merged = {
@@ -264,14 +271,14 @@ class Suite(Strict):
             document = document.model_copy(update={"params": ParamsDocument(**merged)})
         return document, source, named.limit, ()
 
-    def _named_file(self, name: str, at: Path_) -> Path:
+    def _task_file(self, name: str, at: KeyPath) -> Path:
         if name.endswith((".yaml", ".yml")):
             file = self.path.parent / name
             if not file.exists():
                 raise self._document.error(at, f"no such file: {file}; paths are relative to the suite")
             return file
         try:
-            return find_builtin(name)
+            return find_builtin_task(name)
         except DocumentError as exc:
             raise self._document.error(at, exc.problem) from exc
 
@@ -291,27 +298,27 @@ def load_suite(path: Path) -> Suite:
         # An installed gapbench has no checkout around it: the README's paths name the packaged suites too.
         if str(path.parent) in {".", "tasks/suites"} and os.path.isfile(builtin):  # noqa: PTH113 - as above
             path = builtin
-        elif not os.path.exists(path) and (near := _near(path)):  # noqa: PTH110 - as above
+        elif not os.path.exists(path) and (near := _closest_suite(path)):  # noqa: PTH110 - as above
             raise DocumentError(
                 f"no such file; did you mean {near}? `bench list suites` names the built-in ones", file=path
             )
     document = read_document(path)
-    refuse_keys(document)
-    suite = check(document, Suite)
-    _refuse_twice(document, "models", "id", [model.id for model in suite.models])
-    _refuse_twice(document, "judges", "id", [judge.id for judge in suite.judges])
+    refuse_secrets(document)
+    suite = validate_document(document, Suite)
+    _refuse_duplicates(document, "models", "id", [model.id for model in suite.models])
+    _refuse_duplicates(document, "judges", "id", [judge.id for judge in suite.judges])
     if suite.arena and suite.arena.judge and suite.arena.judge not in {judge.id for judge in suite.judges}:
         there = ", ".join(judge.id for judge in suite.judges) or "none; list one under judges"
         raise document.error(
             ("arena", "judge"), f"no judge {suite.arena.judge!r} in this suite; there are: {there}"
         )
-    _refuse_same_cells(document, suite.loads)
-    _refuse_bare_words(document)
+    _refuse_duplicate_loads(document, suite.loads)
+    _refuse_unquoted_booleans(document)
     suite._document = document  # noqa: SLF001 - pydantic sets private attributes only after validation
     return suite
 
 
-def _near(path: Path) -> str | None:
+def _closest_suite(path: Path) -> str | None:
     """Return the suite that a name comes nearest to: a built-in one, or a file beside it."""
     builtin = (
         [file.stem for file in (builtin_folder() / "suites").glob("*.yaml")]
@@ -325,17 +332,17 @@ def _near(path: Path) -> str | None:
     return str(beside.get(near[0], near[0])) if near else None
 
 
-def _refuse_twice(document: Document, where: str, what: str, names: Sequence[str]) -> None:
+def _refuse_duplicates(document: Document, section: str, noun: str, names: Sequence[str]) -> None:
     for index, name in enumerate(names):
         first = names.index(name)
         if first < index:
-            at = (where, index, what) if what == "id" else (where, index)
+            at = (section, index, noun) if noun == "id" else (section, index)
             raise document.error(
-                at, f"{what} {name!r} is there twice, also as {where}[{first}]; each must be unique"
+                at, f"{noun} {name!r} is there twice, also as {section}[{first}]; each must be unique"
             )
 
 
-def _refuse_same_cells(document: Document, loads: Sequence[LoadDocument]) -> None:
+def _refuse_duplicate_loads(document: Document, loads: Sequence[LoadDocument]) -> None:
     """Refuse two loads with one name in tables: they would be one cell."""
     seen: dict[str, int] = {}
     for index, load in enumerate(loads):
@@ -348,10 +355,10 @@ def _refuse_same_cells(document: Document, loads: Sequence[LoadDocument]) -> Non
             seen[label] = index
 
 
-def _refuse_bare_words(document: Document) -> None:
+def _refuse_unquoted_booleans(document: Document) -> None:
     """Refuse `off` and the like where a runner or a provider takes any value: word or boolean, who knows."""
-    for path in document.words:
-        if (path[0] == "models" and len(path) > 2 and path[2] in _FREE) or "extra" in path[:-1]:
+    for path in document.unquoted_booleans:
+        if (path[0] == "models" and len(path) > 2 and path[2] in _UNTYPED_FIELDS) or "extra" in path[:-1]:
             found: Any = document.value
             for step in path:
                 found = found[step]
@@ -369,7 +376,7 @@ def builtin_suites() -> dict[str, str]:
     }
 
 
-def json_schema() -> dict[str, Any]:
+def suite_json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the suite, for editors."""
     schema = Suite.model_json_schema()
     entry = {

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from gapbench.suite.documents import Strict
+from gapbench.suite.documents import StrictModel
 
 Number = Annotated[int | float, Field(ge=0)]
 Share = Annotated[int | float, Field(ge=0, le=1)]
 
 
-class Ranged(Strict):
+class Ranged(StrictModel):
     """A number with its range and source."""
 
     value: Number = Field(description="the figure")
@@ -25,14 +25,14 @@ class Ranged(Strict):
 
     @field_validator("as_of", mode="before")
     @classmethod
-    def _is_a_day(cls, value: object) -> object:
+    def _parse_day(cls, value: object) -> object:
         return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 Amount = Number | Ranged
 
 
-class LegDocument(Strict):
+class LegDocument(StrictModel):
     """An API to compare with: a line of the price book, or its own prices."""
 
     provider: str | None = Field(None, description="provider in the price book")
@@ -43,7 +43,7 @@ class LegDocument(Strict):
     batch_factor: Amount | None = Field(None, description="batch price over the standard one, such as 0.5")
 
 
-class DemandDocument(Strict):
+class DemandDocument(StrictModel):
     """When requests come."""
 
     shape: str = Field("day", description="flat, day, business, or a CSV file of hourly rates")
@@ -52,7 +52,7 @@ class DemandDocument(Strict):
     replicas_min: int = Field(1, ge=1, le=10_000, description="replicas kept at all times")
 
 
-class CapacityDocument(Strict):
+class CapacityDocument(StrictModel):
     """What one replica carries within the latency limits."""
 
     published: str | None = Field(None, description="a published throughput by its id")
@@ -61,7 +61,7 @@ class CapacityDocument(Strict):
     derate: Share | None = Field(None, description="share of a highest throughput left within the limits")
 
 
-class OwnDocument(Strict):
+class OwnDocument(StrictModel):
     """Servers that are bought."""
 
     capex_usd: Amount = Field(description="price of one replica's hardware")
@@ -75,7 +75,7 @@ class OwnDocument(Strict):
     colo_usd_per_kw_month: Amount | None = Field(None, description="colocation in place of energy")
 
 
-class TcoDocument(Strict):
+class TcoDocument(StrictModel):
     """Total cost of ownership: closed API, the same open model hosted by a provider, self-hosted."""
 
     volume: str | Annotated[int | float, Field(gt=0)] = Field("1B", description="tokens a month, such as 50M")

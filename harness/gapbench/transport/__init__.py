@@ -2,7 +2,7 @@
 
 The vendors' clients build the request, hold the key and know the error classes. How the bytes travel is
 ours: a transport below the clients sends them, stamps them where they leave and enter the socket, and lets
-a successful reply's body by the client and onto a :class:`Tape`. So the same few lines time every provider,
+a successful reply's body by the client and onto a :class:`ExchangeRecord`. So the same few lines time every provider,
 and the clients' per-chunk models, which cost most of the time, are never built.
 
 A runner's ``stream`` is then::
@@ -28,42 +28,48 @@ A runner's ``stream`` is then::
 """
 
 from gapbench.clock import now
-from gapbench.transport.capture import MAX_BODY_BYTES, StampedStream, Tape, exchange, tape
-from gapbench.transport.client import StampedTransport, client, proxy_for, timeout
+from gapbench.transport.capture import (
+    MAX_BODY_BYTES,
+    ExchangeRecord,
+    StampedStream,
+    current_record,
+    record_exchange,
+)
+from gapbench.transport.client import StampedTransport, httpx_timeout, new_client, proxy_for
 from gapbench.transport.error_mapping import (
     ERROR_CHARS,
-    redact,
+    redact_and_truncate,
+    redact_secrets,
     retry_after_s,
-    shortened,
     status_failure,
-    translated,
+    translate_errors,
     transport_failure,
 )
-from gapbench.transport.reachability import reach
-from gapbench.transport.request_templates import Drafts
+from gapbench.transport.reachability import check_reachable
+from gapbench.transport.request_templates import RequestTemplates
 from gapbench.transport.sse import MAX_EVENT_BYTES, Event, EventParser
 
 __all__ = [
     "ERROR_CHARS",
     "MAX_BODY_BYTES",
     "MAX_EVENT_BYTES",
-    "Drafts",
     "Event",
     "EventParser",
+    "ExchangeRecord",
+    "RequestTemplates",
     "StampedStream",
     "StampedTransport",
-    "Tape",
-    "client",
-    "exchange",
+    "check_reachable",
+    "current_record",
+    "httpx_timeout",
+    "new_client",
     "now",
     "proxy_for",
-    "reach",
-    "redact",
+    "record_exchange",
+    "redact_and_truncate",
+    "redact_secrets",
     "retry_after_s",
-    "shortened",
     "status_failure",
-    "tape",
-    "timeout",
-    "translated",
+    "translate_errors",
     "transport_failure",
 ]

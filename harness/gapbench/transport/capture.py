@@ -12,8 +12,8 @@ import httpx2
 
 from gapbench.clock import now
 from gapbench.errors import RunnerError
-from gapbench.transport.error_mapping import ERROR_CHARS, shortened, translated
-from gapbench.transport.sse import Event, EventParser, is_plain
+from gapbench.transport.error_mapping import ERROR_CHARS, redact_and_truncate, translate_errors
+from gapbench.transport.sse import Event, EventParser, is_single_data_event
 
 MAX_BODY_BYTES = 256 * 2**20
 
@@ -22,7 +22,7 @@ class StampedStream(httpx2.AsyncByteStream):
     """A body whose pieces know when they arrived."""
 
     @abstractmethod
-    def pieces(self) -> AsyncIterator[list[tuple[float, bytes]]]:
+    def stamped_batches(self) -> AsyncIterator[list[tuple[float, bytes]]]:
         """Yield what has come since the last time, with its instants on :data:`gapbench.transport.now`."""
 
     @property
@@ -31,11 +31,11 @@ class StampedStream(httpx2.AsyncByteStream):
         """When the body was whole. None: it is not."""
 
     @abstractmethod
-    def nudge(self) -> bool:
+    def wake_reader(self) -> bool:
         """Hand on at once what has come; say whether there is anything."""
 
 
-class Tape:
+class ExchangeRecord:
     """What one exchange leaves behind: instants, status, headers, and the reply's events.
 
     Attributes:
@@ -45,16 +45,16 @@ class Tape:
         status: HTTP status. None: no reply.
         headers: The reply's headers, lower-case names.
         transport: Which code moved the bytes.
-        captured: Requests that a vendor's client built while nothing was to be sent. None: it is to be sent.
-        coming: The reply under way, from the moment its request is sent. None: its transport does not say.
-        replayed: A reply that has already come, for the client to turn into its error. None: there is none.
+        captured_requests: Requests that a vendor's client built while nothing was to be sent. None: it is to be sent.
+        active_stream: The reply under way, from the moment its request is sent. None: its transport does not say.
+        error_response: A reply that has already come, for the client to turn into its error. None: there is none.
     """
 
     def __init__(self) -> None:
         """Start empty; the transport fills it."""
-        self.captured: list[httpx2.Request] | None = None
-        self.replayed: httpx2.Response | None = None
-        self.coming: StampedStream | None = None
+        self.captured_requests: list[httpx2.Request] | None = None
+        self.error_response: httpx2.Response | None = None
+        self.active_stream: StampedStream | None = None
         self.sent_s: float | None = None
         self.first_byte_s: float | None = None
         self.ended_s: float | None = None
@@ -63,25 +63,28 @@ class Tape:
         self.transport: str | None = None
         self._body: httpx2.AsyncByteStream | None = None
 
-    def keep(self, status: int, headers: Mapping[str, str], body: httpx2.AsyncByteStream) -> None:
+    def set_response(self, status: int, headers: Mapping[str, str], body: httpx2.AsyncByteStream) -> None:
         """Keep a successful reply, for :meth:`events`."""
         self.status, self.headers, self._body = status, headers, body
 
-    def divert(self, response: httpx2.Response) -> httpx2.Response:
+    def detach_body(self, response: httpx2.Response) -> httpx2.Response:
         """Keep a successful reply's body and return the reply without it."""
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        self.keep(response.status_code, response.headers, response.stream)
+        self.set_response(response.status_code, response.headers, response.stream)
         return httpx2.Response(
-            response.status_code, headers=response.headers, stream=Nothing(), extensions=response.extensions
+            response.status_code,
+            headers=response.headers,
+            stream=EmptyStream(),
+            extensions=response.extensions,
         )
 
     async def events(self) -> AsyncIterator[Event]:
-        """Yield the reply's events, each stamped. See :meth:`batches`."""
-        async for batch in self.batches():
+        """Yield the reply's events, each stamped. See :meth:`event_batches`."""
+        async for batch in self.event_batches():
             for event in batch:
                 yield event
 
-    async def batches(self) -> AsyncIterator[list[Event]]:
+    async def event_batches(self) -> AsyncIterator[list[Event]]:
         """Yield the reply's events as they are handed on: all that have come since the last time.
 
         Raises:
@@ -93,12 +96,12 @@ class Tape:
             raise RunnerError("garbage", "the provider's client returned without a reply to read")
         parser = EventParser()
         total = 0
-        with translated():
+        with translate_errors():
             try:
                 if "text/event-stream" not in self.headers.get("content-type", ""):
-                    await self._refuse(body)
-                unpacked = _unpacker(self.headers.get("content-encoding"))
-                pieces = body.pieces() if isinstance(body, StampedStream) else _stamped(body)
+                    await self._raise_not_event_stream(body)
+                unpacked = _decompressor(self.headers.get("content-encoding"))
+                pieces = body.stamped_batches() if isinstance(body, StampedStream) else _stamp_reads(body)
                 async for piece in pieces:
                     events: list[Event] = []
                     try:
@@ -106,8 +109,8 @@ class Tape:
                             for read in (packed,) if unpacked is None else unpacked(packed):
                                 total += len(read)
                                 if total > MAX_BODY_BYTES:
-                                    raise _too_large()
-                                if parser.is_between and is_plain(read):
+                                    raise _too_large_error()
+                                if parser.is_at_boundary and is_single_data_event(read):
                                     events.append(Event(received_s, "", read[6:-2]))
                                 else:
                                     events += parser.feed(read, received_s)
@@ -121,12 +124,12 @@ class Tape:
             finally:
                 await self.aclose()
 
-    def nudge(self) -> bool:
+    def wake_reader(self) -> bool:
         """Ask that what has arrived be handed on now; say whether there is anything.
 
         A reply is handed on when it is whole or long. Whoever watches its progress nudges first.
         """
-        return self.coming is not None and self.coming.nudge()
+        return self.active_stream is not None and self.active_stream.wake_reader()
 
     async def aclose(self) -> None:
         """Let the reply go, read or not; its connection is free then."""
@@ -134,19 +137,19 @@ class Tape:
         if body is not None:
             await body.aclose()
 
-    async def _refuse(self, body: httpx2.AsyncByteStream) -> None:
+    async def _raise_not_event_stream(self, body: httpx2.AsyncByteStream) -> None:
         seen = b""
         async for read in body:
             seen += read
             if len(seen) > 8 * ERROR_CHARS:
                 break
         kind = self.headers.get("content-type") or "no content type"
-        start = shortened(seen.decode("utf-8", "replace"))
+        start = redact_and_truncate(seen.decode("utf-8", "replace"))
         msg = f"expected an event stream, got {kind}: {start!r}"
         raise RunnerError("garbage", msg, http_status=self.status)
 
 
-class Nothing(httpx2.AsyncByteStream):
+class EmptyStream(httpx2.AsyncByteStream):
     """The body that a vendor's client sees in place of the diverted one."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -157,17 +160,17 @@ class Nothing(httpx2.AsyncByteStream):
         """Nothing to close: the tape owns the connection now."""
 
 
-async def _stamped(body: httpx2.AsyncByteStream) -> AsyncIterator[list[tuple[float, bytes]]]:
+async def _stamp_reads(body: httpx2.AsyncByteStream) -> AsyncIterator[list[tuple[float, bytes]]]:
     """Stamp the reads of a transport that does not."""
     async for read in body:
         yield [(now(), read)]
 
 
-def _too_large() -> RunnerError:
+def _too_large_error() -> RunnerError:
     return RunnerError("garbage", f"reply larger than {MAX_BODY_BYTES} bytes")
 
 
-def _unpacker(coding: str | None) -> Callable[[bytes], Iterator[bytes]] | None:
+def _decompressor(coding: str | None) -> Callable[[bytes], Iterator[bytes]] | None:
     """Return what undoes a compression that we asked not to get; None: there is none."""
     if coding is None or coding.lower() == "identity":
         return None
@@ -191,25 +194,25 @@ def _unpacker(coding: str | None) -> Callable[[bytes], Iterator[bytes]] | None:
     return unpacked
 
 
-_TAPE: ContextVar[Tape] = ContextVar("tape")
+_CURRENT_RECORD: ContextVar[ExchangeRecord] = ContextVar("tape")
 
 
-def tape() -> Tape:
+def current_record() -> ExchangeRecord:
     """Return the tape of the exchange under way in this task."""
-    return _TAPE.get()
+    return _CURRENT_RECORD.get()
 
 
-def current() -> Tape | None:
+def current_record_or_none() -> ExchangeRecord | None:
     """Return the tape of the exchange under way in this task; None outside of one."""
-    return _TAPE.get(None)
+    return _CURRENT_RECORD.get(None)
 
 
 @contextlib.contextmanager
-def exchange() -> Iterator[Tape]:
+def record_exchange() -> Iterator[ExchangeRecord]:
     """Open a tape for one exchange; ``measure`` does this around every call of a runner."""
-    opened = Tape()
-    token = _TAPE.set(opened)
+    opened = ExchangeRecord()
+    token = _CURRENT_RECORD.set(opened)
     try:
         yield opened
     finally:
-        _TAPE.reset(token)
+        _CURRENT_RECORD.reset(token)

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import httpx2
 
 from gapbench.clock import now
-from gapbench.transport.capture import Nothing, Tape, current
+from gapbench.transport.capture import EmptyStream, ExchangeRecord, current_record_or_none
 from gapbench.transport.connection import Origin
-from gapbench.transport.connection_pool import LeanTransport, origin_of, rendered, response_of
+from gapbench.transport.connection_pool import LeanTransport, origin_of, serialize_request, to_httpx_response
 from gapbench.values import Session
 
 
@@ -36,62 +36,66 @@ class StampedTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request; see the class."""
-        tape = current()
+        tape = current_record_or_none()
         if tape is None:
             return await self._inner.handle_async_request(request)
         # Compressed events would be stamped when the decompressor lets them go, not when they came.
         request.headers["accept-encoding"] = "identity"
-        if tape.captured is not None:
+        if tape.captured_requests is not None:
             request.extensions = {**request.extensions, "transport": self}
-            tape.captured.append(request)
-            return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=Nothing())
-        if self.lean is not None and tape.replayed is None:
-            await self.post(origin_of(request.url), await rendered(request), tape, eager=True)
-            if tape.replayed is None:
-                return httpx2.Response(httpx2.codes.OK, headers=tape.headers, stream=Nothing())
-        if tape.replayed is not None:
-            response, tape.replayed = tape.replayed, None
+            tape.captured_requests.append(request)
+            return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=EmptyStream())
+        if self.lean is not None and tape.error_response is None:
+            await self.send_serialized(
+                origin_of(request.url), await serialize_request(request), tape, eager=True
+            )
+            if tape.error_response is None:
+                return httpx2.Response(httpx2.codes.OK, headers=tape.headers, stream=EmptyStream())
+        if tape.error_response is not None:
+            response, tape.error_response = tape.error_response, None
             return response
-        response = await self._traced(request, tape)
-        return tape.divert(response) if response.status_code == httpx2.codes.OK else response
+        response = await self._send_traced(request, tape)
+        return tape.detach_body(response) if response.status_code == httpx2.codes.OK else response
 
-    async def post(self, origin: Origin, data: bytes, tape: Tape, *, eager: bool) -> None:
+    async def send_serialized(
+        self, origin: Origin, data: bytes, record: ExchangeRecord, *, eager: bool
+    ) -> None:
         """Send a rendered request over the lean transport: 200 goes to the tape, else ``tape.replayed`` is set.
 
         Args:
             origin: To whom.
             data: Head and body.
-            tape: Where it is stamped.
+            record: Where it is stamped.
             eager: Return at the reply's head; else when it is whole, or much of it has come.
 
         Raises:
             httpx2.TransportError: No connection, or no reply.
         """
         assert self.lean is not None, "asked only of our own"
-        tape.transport = "lean"
-        exchange = await self.lean.send(origin, data, tape, eager=eager)
-        reply = exchange.reply
+        record.transport = "lean"
+        exchange = await self.lean.send(origin, data, record, eager=eager)
+        reply = exchange.response
         assert reply.status is not None, "sent means that the head is there"
-        tape.first_byte_s = reply.first_byte_s
+        record.first_byte_s = reply.first_byte_s
         if reply.status == httpx2.codes.OK:
-            tape.keep(reply.status, reply.headers, exchange)
+            record.set_response(reply.status, reply.headers, exchange)
         else:
-            tape.status, tape.headers = reply.status, reply.headers
-            tape.replayed = response_of(exchange)
+            record.status, record.headers = reply.status, reply.headers
+            record.error_response = to_httpx_response(exchange)
 
-    async def _traced(self, request: httpx2.Request, tape: Tape) -> httpx2.Response:
+    async def _send_traced(self, request: httpx2.Request, record: ExchangeRecord) -> httpx2.Response:
         """Send over httpx2's own transport, stamped by its trace of events."""
 
         async def stamp(event: str, _info: Mapping[str, Any]) -> None:
             if event.endswith(".send_request_headers.started"):
-                tape.sent_s = now()
+                record.sent_s = now()
             elif event.endswith(".receive_response_headers.complete"):
-                tape.first_byte_s = now()
+                record.first_byte_s = now()
 
         request.extensions = {**request.extensions, "trace": stamp}
-        tape.transport = "httpx2"
+        record.transport = "httpx2"
         response = await self._inner.handle_async_request(request)
-        tape.status, tape.headers = response.status_code, response.headers
+        record.status, record.headers = response.status_code, response.headers
         return response
 
     async def aclose(self) -> None:
@@ -107,14 +111,14 @@ def proxy_for(base_url: str) -> str | None:
     return urllib.request.getproxies().get(url.scheme)
 
 
-def client(base_url: str, session: Session) -> httpx2.AsyncClient:
+def new_client(base_url: str, session: Session) -> httpx2.AsyncClient:
     """Return the HTTP client to hand to a vendor's SDK for ``base_url``.
 
     TLS roots come from SSL_CERT_FILE or SSL_CERT_DIR where they are set. Behind a proxy, or where the session
     asks for it, httpx2's own transport moves the bytes; each row says which did.
     """
     return httpx2.AsyncClient(
-        transport=StampedTransport(_transport(base_url, session)), timeout=timeout(session)
+        transport=StampedTransport(_transport(base_url, session)), timeout=httpx_timeout(session)
     )
 
 
@@ -127,7 +131,7 @@ def _transport(base_url: str, session: Session) -> httpx2.AsyncBaseTransport:
     return httpx2.AsyncHTTPTransport(verify=verify, limits=limits, proxy=proxy)
 
 
-def timeout(session: Session) -> httpx2.Timeout:
+def httpx_timeout(session: Session) -> httpx2.Timeout:
     """Return the deadlines of one exchange; the pool never waits, since loads bound what is in flight."""
     return httpx2.Timeout(
         connect=session.connect_timeout_s,

@@ -15,11 +15,11 @@ import httpx2
 
 from gapbench.clock import now
 from gapbench.transport.capture import StampedStream
-from gapbench.transport.fair_wakeup import Turns
-from gapbench.transport.http_parser import Reply
-from gapbench.transport.sockets import Line
+from gapbench.transport.fair_wakeup import FairWakeQueue
+from gapbench.transport.http_parser import ResponseParser
+from gapbench.transport.sockets import ByteStream
 
-PAUSE_BYTES = 2**20
+READ_AHEAD_LIMIT_BYTES = 2**20
 """A body this far ahead of its reader is left in the kernel: the server then feels the back-pressure."""
 
 
@@ -35,7 +35,7 @@ class Exchange(StampedStream):
     """One request under way on one connection; as a stream, the reply's body.
 
     Attributes:
-        reply: What has come so far.
+        response: What has come so far.
         error: How it ended badly. None: it has not.
     """
 
@@ -47,45 +47,49 @@ class Exchange(StampedStream):
             read_timeout_s: Longest silence.
             eager: Wake at the head; else when there is a body worth it.
         """
-        self.reply = Reply()
+        self.response = ResponseParser()
         self.error: BaseException | None = None
         self._connection: Connection | None = connection
         self._eager = eager
-        self._paused = False
+        self._is_paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._loop = connection.loop
-        self._turns = connection.turns
+        self._wake_queue = connection.wake_queue
         self._read_timeout_s = read_timeout_s
-        self._heard_s = now()
-        self._timer = self._loop.call_later(read_timeout_s, self._silent)
+        self._last_read_s = now()
+        self._timer = self._loop.call_later(read_timeout_s, self._check_read_timeout)
 
-    def received(self, data: bytes, at_s: float) -> None:
+    def data_received(self, data: bytes, at_s: float) -> None:
         """Take one read."""
-        self._heard_s = at_s
-        reply = self.reply
+        self._last_read_s = at_s
+        reply = self.response
         try:
-            news = reply.push(data, at_s)
+            news = reply.feed(data, at_s)
         except httpx2.TransportError as exc:
             self.fail(exc)
             return
         if news or (self._eager and reply.status is not None):
-            if reply.ahead >= PAUSE_BYTES and not self._paused and self._connection is not None:
-                self._paused = True
-                self._connection.line.pause()
-            self._wake()
+            if (
+                reply.unread_bytes >= READ_AHEAD_LIMIT_BYTES
+                and not self._is_paused
+                and self._connection is not None
+            ):
+                self._is_paused = True
+                self._connection.stream.pause_reading()
+            self._wake_waiter()
 
-    def lost(self, exc: BaseException | None) -> None:
+    def connection_lost(self, exc: BaseException | None) -> None:
         """Take the end of the connection."""
         try:
-            whole = self.reply.close(now())
+            whole = self.response.feed_eof(now())
         except httpx2.TransportError as broken:
             self.fail(broken)
             return
         if whole:
-            self._wake()
+            self._wake_waiter()
         elif exc is not None:
             self.fail(httpx2.ReadError(str(exc)))
-        elif self.reply.begun:
+        elif self.response.has_started:
             self.fail(
                 httpx2.RemoteProtocolError("peer closed connection without sending complete message body")
             )
@@ -94,32 +98,32 @@ class Exchange(StampedStream):
 
     def fail(self, exc: BaseException) -> None:
         """End it badly; what came before stays readable."""
-        if self.error is None and not self.reply.ended:
+        if self.error is None and not self.response.is_complete:
             self.error = exc
-        self._wake()
+        self._wake_waiter()
 
     @property
     def ended_s(self) -> float | None:
         """When the reply was whole."""
-        return self.reply.ended_s
+        return self.response.ended_s
 
     @property
-    def stale(self) -> bool:
+    def is_stale(self) -> bool:
         """Whether a kept connection had died before the request reached anybody, so that another may be tried."""
         return (
             isinstance(self.error, (httpx2.ReadError, httpx2.RemoteProtocolError))
-            and not self.reply.begun
+            and not self.response.has_started
             and self._connection is not None
-            and self._connection.requests > 1
+            and self._connection.request_count > 1
         )
 
-    async def news(self) -> None:
+    async def wait_for_data(self) -> None:
         """Wait for the head or for more of the body, its end, or an error.
 
-        A cancellation that finds part of a reply becomes its error: :meth:`pieces` hands on what came first.
+        A cancellation that finds part of a reply becomes its error: :meth:`stamped_batches` hands on what came first.
         """
-        reply = self.reply
-        if reply.ended or self.error is not None or (self._eager and reply.status is not None):
+        reply = self.response
+        if reply.is_complete or self.error is not None or (self._eager and reply.status is not None):
             return
         self._waiter = self._loop.create_future()
         try:
@@ -131,18 +135,18 @@ class Exchange(StampedStream):
         finally:
             self._waiter = None
 
-    def _wake(self) -> None:
+    def _wake_waiter(self) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._turns.wake(self._waiter)
+            self._wake_queue.wake(self._waiter)
 
-    def nudge(self) -> bool:
+    def wake_reader(self) -> bool:
         """Wake whoever waits, if anything has come that it has not seen."""
-        if self.reply.status is None or not self.reply.ahead:
+        if self.response.status is None or not self.response.unread_bytes:
             return False
-        self._wake()
+        self._wake_waiter()
         return True
 
-    async def pieces(self) -> AsyncIterator[list[tuple[float, bytes]]]:
+    async def stamped_batches(self) -> AsyncIterator[list[tuple[float, bytes]]]:
         """Yield the body's pieces with their stamps, as many at a time as have come.
 
         Raises:
@@ -150,24 +154,24 @@ class Exchange(StampedStream):
         """
         self._eager = False
         while True:
-            piece = self.reply.take()
+            piece = self.response.pop_payloads()
             if piece:
                 yield piece
                 # A fault of the reply's own is met before the connection's end: it came first.
                 continue
-            if self.reply.ended:
+            if self.response.is_complete:
                 return
             if self.error is not None:
                 raise self.error
-            if self._paused and self._connection is not None:
-                self._paused = False
-                self._heard_s = now()
-                self._connection.line.resume()
-            await self.news()
+            if self._is_paused and self._connection is not None:
+                self._is_paused = False
+                self._last_read_s = now()
+                self._connection.stream.resume_reading()
+            await self.wait_for_data()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the body for whoever needs no stamps."""
-        async for piece in self.pieces():
+        async for piece in self.stamped_batches():
             for _, payload in piece:
                 yield payload
 
@@ -176,24 +180,26 @@ class Exchange(StampedStream):
         self._timer.cancel()
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.end(reusable=self.reply.ended and self.reply.reusable and self.error is None)
+            connection.finish_exchange(
+                reusable=self.response.is_complete and self.response.is_reusable and self.error is None
+            )
 
-    def _silent(self) -> None:
+    def _check_read_timeout(self) -> None:
         """Fail after too long a silence, unless it is we who do not listen."""
-        silence_s = 0.0 if self._paused else now() - self._heard_s
+        silence_s = 0.0 if self._is_paused else now() - self._last_read_s
         if silence_s >= self._read_timeout_s:
             self.fail(httpx2.ReadTimeout(f"no byte for {self._read_timeout_s:g} s"))
         else:
-            self._timer = self._loop.call_later(self._read_timeout_s - silence_s, self._silent)
+            self._timer = self._loop.call_later(self._read_timeout_s - silence_s, self._check_read_timeout)
 
 
-class Pool(Protocol):
+class ConnectionPool(Protocol):
     """What a connection needs of where it belongs."""
 
-    def give_back(self, connection: Connection, *, reusable: bool) -> None:
+    def release(self, connection: Connection, *, reusable: bool) -> None:
         """Take a connection whose exchange is over."""
 
-    def forget(self, connection: Connection) -> None:
+    def discard(self, connection: Connection) -> None:
         """Drop a connection that is closed."""
 
 
@@ -201,45 +207,47 @@ class Connection:
     """One connection, lent to one exchange at a time.
 
     Attributes:
-        requests: How many it has carried.
+        request_count: How many it has carried.
     """
 
-    line: Line
+    stream: ByteStream
 
-    def __init__(self, pool: Pool, origin: Origin, loop: asyncio.AbstractEventLoop, turns: Turns) -> None:
+    def __init__(
+        self, pool: ConnectionPool, origin: Origin, loop: asyncio.AbstractEventLoop, wake_queue: FairWakeQueue
+    ) -> None:
         """Belong to a pool; the line is set once it is connected."""
         self.loop = loop
-        self.turns = turns
+        self.wake_queue = wake_queue
         self.origin = origin
-        self.requests = 0
+        self.request_count = 0
         self._pool = pool
         self._exchange: Exchange | None = None
 
-    def begin(self, exchange: Exchange, data: bytes) -> float:
+    def send_request(self, exchange: Exchange, data: bytes) -> float:
         """Send one request; return when its first byte was handed to the socket."""
-        self.requests += 1
+        self.request_count += 1
         self._exchange = exchange
         sent_s = now()
-        self.line.write(data)
+        self.stream.write(data)
         return sent_s
 
-    def received(self, data: bytes, at_s: float) -> None:
+    def data_received(self, data: bytes, at_s: float) -> None:
         """Hand a read to the exchange; what comes unasked ends the connection."""
         if self._exchange is not None:
-            self._exchange.received(data, at_s)
+            self._exchange.data_received(data, at_s)
         else:
-            self.line.close()
-            self._pool.forget(self)
+            self.stream.close()
+            self._pool.discard(self)
 
-    def lost(self, exc: BaseException | None) -> None:
+    def connection_lost(self, exc: BaseException | None) -> None:
         """Tell the exchange, and leave the pool."""
-        self._pool.forget(self)
+        self._pool.discard(self)
         if self._exchange is not None:
-            self._exchange.lost(exc)
+            self._exchange.connection_lost(exc)
 
-    def end(self, *, reusable: bool) -> None:
+    def finish_exchange(self, *, reusable: bool) -> None:
         """Go back to the pool, or close."""
         self._exchange = None
         if not reusable:
-            self.line.close()
-        self._pool.give_back(self, reusable=reusable)
+            self.stream.close()
+        self._pool.release(self, reusable=reusable)

@@ -10,13 +10,13 @@ from collections import deque
 
 import httpx2
 
-from gapbench.transport.capture import Tape
+from gapbench.transport.capture import ExchangeRecord
 from gapbench.transport.connection import Connection, Exchange, Origin
-from gapbench.transport.fair_wakeup import Turns
-from gapbench.transport.sockets import Line, SocketLine, TlsLine
+from gapbench.transport.fair_wakeup import FairWakeQueue
+from gapbench.transport.sockets import ByteStream, SocketStream, TlsStream
 from gapbench.values import Session
 
-ADDRESS_WAIT_S = 2.0
+ADDRESS_TIMEOUT_S = 2.0
 """Patience with one of several addresses of a host, before the next is tried."""
 
 
@@ -31,20 +31,22 @@ class LeanTransport(httpx2.AsyncBaseTransport):
         """Open nothing yet."""
         self._session = session
         self._idle: dict[Origin, list[Connection]] = {}
-        self._open: set[Connection] = set()
-        self._places = session.connections
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._open_connections: set[Connection] = set()
+        self._max_connections = session.connections
+        self._waiters: deque[asyncio.Future[None]] = deque()
         self._tls: ssl.SSLContext | None = None
-        self._turns: Turns | None = None
+        self._wake_queue: FairWakeQueue | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request and return its reply as soon as the head is there."""
         if request.method == "HEAD":
             raise httpx2.LocalProtocolError("the lean transport reads every reply's body; HEAD has none")
-        exchange = await self.send(origin_of(request.url), await rendered(request), Tape(), eager=True)
-        return response_of(exchange)
+        exchange = await self.send(
+            origin_of(request.url), await serialize_request(request), ExchangeRecord(), eager=True
+        )
+        return to_httpx_response(exchange)
 
-    async def send(self, origin: Origin, data: bytes, tape: Tape, *, eager: bool) -> Exchange:
+    async def send(self, origin: Origin, data: bytes, record: ExchangeRecord, *, eager: bool) -> Exchange:
         """Send one request; return the exchange with its reply begun.
 
         Where a kept connection turns out to have died before a byte of the reply, a fresh one is tried, once.
@@ -52,21 +54,21 @@ class LeanTransport(httpx2.AsyncBaseTransport):
         Args:
             origin: To whom.
             data: Head and body.
-            tape: Told when the first byte was handed to the socket.
+            record: Told when the first byte was handed to the socket.
             eager: Return at the reply's head; else when it is whole, or much of it has come.
 
         Raises:
             httpx2.TransportError: No connection, or no reply.
         """
-        connection = self._kept(origin) or await self._connected(origin)
+        connection = self._pop_idle(origin) or await self._open_connection(origin)
         while True:
             exchange = Exchange(connection, self._session.read_timeout_s, eager=eager)
-            tape.coming = exchange
-            tape.sent_s = connection.begin(exchange, data)
+            record.active_stream = exchange
+            record.sent_s = connection.send_request(exchange, data)
             try:
-                await exchange.news()
-                retry = exchange.stale
-                if exchange.reply.status is not None:
+                await exchange.wait_for_data()
+                retry = exchange.is_stale
+                if exchange.response.status is not None:
                     return exchange
             except BaseException:
                 await exchange.aclose()
@@ -75,98 +77,98 @@ class LeanTransport(httpx2.AsyncBaseTransport):
             if not retry:
                 assert exchange.error is not None, "woken without a head only by an error"
                 raise exchange.error
-            connection = await self._connected(origin)
+            connection = await self._open_connection(origin)
 
-    def _kept(self, origin: Origin) -> Connection | None:
+    def _pop_idle(self, origin: Origin) -> Connection | None:
         idle = self._idle.get(origin)
         return idle.pop() if idle else None
 
-    async def _connected(self, origin: Origin) -> Connection:
-        await self._place()
+    async def _open_connection(self, origin: Origin) -> Connection:
+        await self._acquire_slot()
         loop = asyncio.get_running_loop()
-        if self._turns is None:
-            self._turns = Turns(loop)
-        connection = Connection(self, origin, loop, self._turns)
-        self._open.add(connection)
+        if self._wake_queue is None:
+            self._wake_queue = FairWakeQueue(loop)
+        connection = Connection(self, origin, loop, self._wake_queue)
+        self._open_connections.add(connection)
         try:
             async with asyncio.timeout(self._session.connect_timeout_s):
-                connection.line = await self._line(origin, connection)
+                connection.stream = await self._open_stream(origin, connection)
         except TimeoutError as exc:
-            self.forget(connection)
+            self.discard(connection)
             where = f"{origin.host}:{origin.port}"
             raise httpx2.ConnectTimeout(
                 f"no connection to {where} within {self._session.connect_timeout_s:g} s"
             ) from exc
         except OSError as exc:
-            self.forget(connection)
+            self.discard(connection)
             raise httpx2.ConnectError(f"{origin.host}:{origin.port}: {exc}") from exc
         except BaseException:
-            self.forget(connection)
+            self.discard(connection)
             raise
         return connection
 
-    async def _place(self) -> None:
+    async def _acquire_slot(self) -> None:
         """Wait until another connection may be opened; an idle one to another host makes room."""
-        while len(self._open) >= self._places:
+        while len(self._open_connections) >= self._max_connections:
             idle = next((connections for connections in self._idle.values() if connections), None)
             if idle:
                 connection = idle.pop(0)
-                connection.line.close()
-                self.forget(connection)
+                connection.stream.close()
+                self.discard(connection)
                 return
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._queue.append(waiter)
+            self._waiters.append(waiter)
             try:
                 await waiter
             except asyncio.CancelledError:
                 if waiter.done() and not waiter.cancelled():
-                    self._next()
+                    self._wake_next_waiter()
                 raise
 
-    async def _line(self, origin: Origin, connection: Connection) -> Line:
+    async def _open_stream(self, origin: Origin, connection: Connection) -> ByteStream:
         loop = asyncio.get_running_loop()
-        sock = await _socket(loop, origin)
+        sock = await _connect_socket(loop, origin)
         try:
             if origin.scheme == "http":
-                return SocketLine(loop, sock, connection)
+                return SocketStream(loop, sock, connection)
             if self._tls is None:
                 # httpx2's own: SSL_CERT_FILE and SSL_CERT_DIR, else the roots it ships with.
                 self._tls = httpx2.create_ssl_context()
                 self._tls.set_alpn_protocols(["http/1.1"])
-            return await TlsLine.started(loop, sock, connection, self._tls, origin.host)
+            return await TlsStream.connect(loop, sock, connection, self._tls, origin.host)
         except BaseException:
             sock.close()
             raise
 
-    def give_back(self, connection: Connection, *, reusable: bool) -> None:
+    def release(self, connection: Connection, *, reusable: bool) -> None:
         """Take a connection whose exchange is over."""
-        if reusable and connection in self._open:
+        if reusable and connection in self._open_connections:
             self._idle.setdefault(connection.origin, []).append(connection)
-            self._next()
+            self._wake_next_waiter()
         else:
-            self.forget(connection)
+            self.discard(connection)
 
-    def forget(self, connection: Connection) -> None:
+    def discard(self, connection: Connection) -> None:
         """Drop a connection that is closed."""
-        self._open.discard(connection)
+        self._open_connections.discard(connection)
         idle = self._idle.get(connection.origin)
         if idle and connection in idle:
             idle.remove(connection)
-        self._next()
+        self._wake_next_waiter()
 
-    def _next(self) -> None:
-        while self._queue:
-            waiter = self._queue.popleft()
+    def _wake_next_waiter(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for connection in list(self._open):
+        for connection in list(self._open_connections):
             with contextlib.suppress(AttributeError):  # one that is still being made has no line yet
-                connection.line.close()
-        self._open.clear()
+                connection.stream.close()
+        self._open_connections.clear()
         self._idle.clear()
 
 
@@ -181,13 +183,13 @@ def origin_of(url: httpx2.URL) -> Origin:
     return Origin(url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
 
 
-async def rendered(request: httpx2.Request) -> bytes:
+async def serialize_request(request: httpx2.Request) -> bytes:
     """Return a request as it goes over the wire, its length known."""
     body = await request.aread()
-    return head_of(request, len(body)) + body
+    return serialize_head(request, len(body)) + body
 
 
-def head_of(request: httpx2.Request, length: int) -> bytes:
+def serialize_head(request: httpx2.Request, length: int) -> bytes:
     """Return a request's head for a body of ``length`` bytes.
 
     Raises:
@@ -206,16 +208,16 @@ def head_of(request: httpx2.Request, length: int) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def response_of(exchange: Exchange) -> httpx2.Response:
+def to_httpx_response(exchange: Exchange) -> httpx2.Response:
     """Return a begun reply as httpx2 wants it."""
-    reply = exchange.reply
+    reply = exchange.response
     assert reply.status is not None, "a response is made of a head"
     return httpx2.Response(
         reply.status, headers=reply.headers, stream=exchange, extensions={"http_version": b"HTTP/1.1"}
     )
 
 
-async def _socket(loop: asyncio.AbstractEventLoop, origin: Origin) -> socket.socket:
+async def _connect_socket(loop: asyncio.AbstractEventLoop, origin: Origin) -> socket.socket:
     """Return a connected socket: the host's addresses are tried in the resolver's order."""
     found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     refused: OSError | None = None
@@ -224,7 +226,7 @@ async def _socket(loop: asyncio.AbstractEventLoop, origin: Origin) -> socket.soc
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            async with asyncio.timeout(None if number == len(found) else ADDRESS_WAIT_S):
+            async with asyncio.timeout(None if number == len(found) else ADDRESS_TIMEOUT_S):
                 await loop.sock_connect(sock, address)
         except OSError as exc:  # TimeoutError is one
             refused = exc

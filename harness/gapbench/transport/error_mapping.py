@@ -35,7 +35,7 @@ TRANSPORT_FAILURES: tuple[tuple[type[BaseException], FailureKind], ...] = (
 
 
 @contextlib.contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn the transport's errors into :class:`RunnerError`, ours pass through."""
     try:
         yield
@@ -54,9 +54,9 @@ def transport_failure(exc: BaseException) -> RunnerError:
         for error, kind in TRANSPORT_FAILURES:
             if isinstance(seen, error):
                 said = str(seen) or type(seen).__name__
-                return RunnerError(kind, shortened(f"{type(seen).__name__}: {said}"))
+                return RunnerError(kind, redact_and_truncate(f"{type(seen).__name__}: {said}"))
         seen = seen.__cause__ or seen.__context__
-    return RunnerError("runner", shortened(f"{type(exc).__name__}: {exc}"))
+    return RunnerError("runner", redact_and_truncate(f"{type(exc).__name__}: {exc}"))
 
 
 def status_failure(status: int, message: str, headers: Mapping[str, str]) -> RunnerError:
@@ -71,13 +71,15 @@ def status_failure(status: int, message: str, headers: Mapping[str, str]) -> Run
     words = message.lower()
     if status == 402 or (status in _MAY_MEAN_QUOTA and any(word in words for word in _QUOTA_WORDS)):
         kind = "quota"
-    elif status in _BY_STATUS:
-        kind = _BY_STATUS[status]
+    elif status in _KIND_BY_STATUS:
+        kind = _KIND_BY_STATUS[status]
     elif status >= 500:
         kind = "server"
     else:
         kind = "bad_request"
-    return RunnerError(kind, shortened(message), http_status=status, retry_after_s=retry_after_s(headers))
+    return RunnerError(
+        kind, redact_and_truncate(message), http_status=status, retry_after_s=retry_after_s(headers)
+    )
 
 
 _MAY_MEAN_QUOTA = frozenset({400, 403, 429})
@@ -92,7 +94,7 @@ _QUOTA_WORDS = (
     "credits are depleted",  # Google
     "perday",  # Google's ids of daily quotas
 )
-_BY_STATUS: dict[int, FailureKind] = {
+_KIND_BY_STATUS: dict[int, FailureKind] = {
     401: "auth",
     403: "auth",
     404: "not_found",
@@ -114,14 +116,14 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
             seconds = float(headers[name]) * scale
             if math.isfinite(seconds):
                 return max(0.0, seconds)
-    until = _date(headers.get("retry-after"))
+    until = _parse_http_date(headers.get("retry-after"))
     if until is None:
         return None
-    since = _date(headers.get("date")) or datetime.now(UTC)
+    since = _parse_http_date(headers.get("date")) or datetime.now(UTC)
     return max(0.0, (until - since).total_seconds())
 
 
-def _date(value: str | None) -> datetime | None:
+def _parse_http_date(value: str | None) -> datetime | None:
     """Return an HTTP date as an instant; None: it is none."""
     if not value:
         return None
@@ -132,7 +134,7 @@ def _date(value: str | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
-def shortened(text: str) -> str:
+def redact_and_truncate(text: str) -> str:
     """Return a provider's words without keys, cut to :data:`ERROR_CHARS`; cut first, half a key would stay.
 
     Half a surrogate pair, which a client's JSON reader lets through, becomes a question mark: no file could hold it.
@@ -140,9 +142,9 @@ def shortened(text: str) -> str:
     return credentials.redact(text)[:ERROR_CHARS].encode("utf-8", "replace").decode()
 
 
-def redact(text: str, *secrets: str | None) -> str:
+def redact_secrets(text: str, *secrets: str | None) -> str:
     """Return ``text`` with each secret replaced, for messages that echo what was sent."""
     for secret in secrets:
         if secret and len(secret) >= 4:
-            text = text.replace(secret, credentials.MARK)
+            text = text.replace(secret, credentials.REDACTED)
     return credentials.redact(text)

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 
-class Turns:
+class FairWakeQueue:
     """The queue of those who wait for a turn of one event loop.
 
     Taking a reply apart and sending the next request costs some 0.4 ms. A loop that does so for as many as happen to end
@@ -17,19 +17,19 @@ class Turns:
         """Start with nobody waiting."""
         self._loop = loop
         self._queue: deque[asyncio.Future[None]] = deque()
-        self._is_due = False
+        self._is_scheduled = False
 
     def wake(self, waiter: asyncio.Future[None]) -> None:
         """Wake whoever awaits ``waiter`` when it is their turn: the loop polls its sockets between two turns."""
         self._queue.append(waiter)
-        if not self._is_due:
-            self._is_due = True
-            self._loop.call_soon(self._next)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._wake_next)
 
-    def _next(self) -> None:
+    def _wake_next(self) -> None:
         waiter = self._queue.popleft()
         if not waiter.done():
             waiter.set_result(None)
-        self._is_due = bool(self._queue)
-        if self._is_due:
-            self._loop.call_soon(self._next)
+        self._is_scheduled = bool(self._queue)
+        if self._is_scheduled:
+            self._loop.call_soon(self._wake_next)

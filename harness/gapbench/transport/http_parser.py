@@ -15,11 +15,11 @@ MAX_HEAD_BYTES = 64 * 2**10
 BATCH_BYTES = 64 * 2**10
 """A body this far ahead of its reader is worth waking it for."""
 
-_STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n\0]*)?")
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_SIZE = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;[^\r\n]*)?")
-_SIZES = {b"%x" % size: size for size in range(1, 4_096)}
-_END = b"\r\n\r\n"
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n\0]*)?")
+_HEADER_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;[^\r\n]*)?")
+_KNOWN_CHUNK_SIZES = {b"%x" % size: size for size in range(1, 4_096)}
+_HEAD_END = b"\r\n\r\n"
 
 
 class Framing(Enum):
@@ -30,23 +30,38 @@ class Framing(Enum):
     CLOSE = auto()
 
 
-class Reply:
+class ResponseParser:
     """One reply under way.
 
     Attributes:
         status: HTTP status. None: the head is not whole yet.
         headers: Lower-case names; repeated ones joined by commas.
         first_byte_s: When the read with the end of the head arrived.
-        ended: The body is whole.
-        reusable: The connection can carry another request.
-        begun: At least one byte has come.
+        is_complete: The body is whole.
+        is_reusable: The connection can carry another request.
+        has_started: At least one byte has come.
         ended_s: When the read that completed it arrived. None: it has not ended.
-        ahead: Bytes of the body that nobody has taken yet.
+        unread_bytes: Bytes of the body that nobody has taken yet.
     """
 
     __slots__ = (
-        "_body_left", "_chunk_left", "_fault", "_framing", "_head", "_payloads", "_reads", "_rest", "_trailing",
-        "ahead", "begun", "ended", "ended_s", "first_byte_s", "headers", "reusable", "status",
+        "_body_left",
+        "_chunk_left",
+        "_fault",
+        "_framing",
+        "_head",
+        "_payloads",
+        "_reads",
+        "_rest",
+        "_trailing",
+        "ended_s",
+        "first_byte_s",
+        "has_started",
+        "headers",
+        "is_complete",
+        "is_reusable",
+        "status",
+        "unread_bytes",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -54,11 +69,11 @@ class Reply:
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self.first_byte_s: float | None = None
-        self.ended = False
+        self.is_complete = False
         self.ended_s: float | None = None
-        self.reusable = True
-        self.begun = False
-        self.ahead = 0
+        self.is_reusable = True
+        self.has_started = False
+        self.unread_bytes = 0
         self._head = b""
         self._framing = Framing.CLOSE
         self._reads: list[tuple[float, bytes]] = []
@@ -70,7 +85,7 @@ class Reply:
         # Behind a fault nobody knows what the next byte is: what follows is never read, or it could make a reply whole.
         self._fault: httpx2.RemoteProtocolError | None = None
 
-    def push(self, data: bytes, at_s: float) -> bool:
+    def feed(self, data: bytes, at_s: float) -> bool:
         """Take one read; say whether it may be time to look: the end, or enough to be worth it.
 
         Raises:
@@ -79,7 +94,7 @@ class Reply:
         if self._fault is not None:
             raise self._fault
         if self.status is None:
-            self.begun = True
+            self.has_started = True
             try:
                 data = self._read_head(data, at_s)
             except httpx2.RemoteProtocolError as exc:
@@ -88,23 +103,23 @@ class Reply:
             if self.status is None:
                 return False
         if data:
-            if self.ended:
+            if self.is_complete:
                 # Nobody asked for more: what follows cannot be told apart from the next reply.
-                self.reusable = False
+                self.is_reusable = False
                 return True
             self._reads.append((at_s, data))
-            self.ahead += len(data)
+            self.unread_bytes += len(data)
             if self._framing is Framing.CHUNKED:
-                if len(data) < 4 or data.endswith(_END):
+                if len(data) < 4 or data.endswith(_HEAD_END):
                     self._read_body()
-            elif self._framing is Framing.LENGTH and self.ahead >= self._body_left:
+            elif self._framing is Framing.LENGTH and self.unread_bytes >= self._body_left:
                 self._read_body()
-        if self.ended:
+        if self.is_complete:
             self.ended_s = at_s
             return True
-        return self.ahead >= BATCH_BYTES
+        return self.unread_bytes >= BATCH_BYTES
 
-    def take(self) -> list[tuple[float, bytes]]:
+    def pop_payloads(self) -> list[tuple[float, bytes]]:
         """Return the body's pieces since the last call, each with the stamp of its read.
 
         Raises:
@@ -116,31 +131,31 @@ class Reply:
             if not self._payloads:
                 raise
         payloads, self._payloads = self._payloads, []
-        self.ahead = 0
+        self.unread_bytes = 0
         return payloads
 
-    def close(self, at_s: float) -> bool:
+    def feed_eof(self, at_s: float) -> bool:
         """Take the end of the connection; say whether the reply is whole."""
-        self.reusable = False
-        if self.status is not None and not self.ended:
+        self.is_reusable = False
+        if self.status is not None and not self.is_complete:
             self._read_body()
             if self._framing is Framing.CLOSE:
-                self.ended, self.ended_s = True, at_s
-        return self.ended
+                self.is_complete, self.ended_s = True, at_s
+        return self.is_complete
 
     def _read_head(self, data: bytes, at_s: float) -> bytes:
         """Read heads until one is final; return what follows it."""
         self._head += data
         while True:
-            head, end, rest = self._head.partition(_END)
+            head, end, rest = self._head.partition(_HEAD_END)
             if len(head) > MAX_HEAD_BYTES:
                 msg = f"the reply's head is larger than {MAX_HEAD_BYTES} bytes"
                 raise httpx2.RemoteProtocolError(msg)
             if not end:
-                _check_start(self._head)
+                _check_status_line_start(self._head)
                 return b""
             status_line, _, lines = head.partition(b"\r\n")
-            match = _STATUS.fullmatch(status_line)
+            match = _STATUS_LINE.fullmatch(status_line)
             if match is None:
                 raise httpx2.RemoteProtocolError(f"illegal status line: {status_line[:80]!r}")
             status = int(match[2])
@@ -148,20 +163,20 @@ class Reply:
             if status < 200 and status != 101:
                 continue
             self._head = b""
-            self.headers = _headers(lines)
-            self._frame(status, is_old=match[1] == b"0")
+            self.headers = _parse_headers(lines)
+            self._set_framing(status, is_old=match[1] == b"0")
             self.first_byte_s = at_s
             self.status = status
             return rest
 
-    def _frame(self, status: int, *, is_old: bool) -> None:
+    def _set_framing(self, status: int, *, is_old: bool) -> None:
         headers = self.headers
         connection = headers.get("connection", "").lower()
-        self.reusable = "keep-alive" in connection if is_old else "close" not in connection
+        self.is_reusable = "keep-alive" in connection if is_old else "close" not in connection
         coding = headers.get("transfer-encoding")
         length = headers.get("content-length")
         if status in {204, 304}:
-            self.ended = True
+            self.is_complete = True
         elif coding is not None:
             if coding.lower() != "chunked" or is_old:
                 raise httpx2.RemoteProtocolError(f"unknown transfer-encoding {coding[:80]!r}")
@@ -173,9 +188,9 @@ class Reply:
                 raise httpx2.RemoteProtocolError(f"illegal content-length {length[:80]!r}")
             self._framing = Framing.LENGTH
             self._body_left = int(first)
-            self.ended = self._body_left == 0
+            self.is_complete = self._body_left == 0
         else:
-            self.reusable = False
+            self.is_reusable = False
 
     def _read_body(self) -> None:
         reads, self._reads = self._reads, []
@@ -192,17 +207,17 @@ class Reply:
             for at_s, data in reads:
                 if len(data) > self._body_left:
                     data = data[: self._body_left]  # noqa: PLW2901 - the surplus is nobody's
-                    self.reusable = False
+                    self.is_reusable = False
                 self._body_left -= len(data)
                 self._payloads.append((at_s, data))
-            self.ended = self.ended or self._body_left == 0
+            self.is_complete = self.is_complete or self._body_left == 0
         else:
             self._payloads += reads
 
     def _read_chunks(self, at_s: float, data: bytes) -> None:
         """Read what one read holds of a chunked body (RFC 9112, section 7.1)."""
-        if self.ended:
-            self.reusable = False
+        if self.is_complete:
+            self.is_reusable = False
             return
         if self._rest:
             data, self._rest = self._rest + data, b""
@@ -210,7 +225,7 @@ class Reply:
         payloads = self._payloads
         while at < end:
             if self._chunk_left:
-                at = self._read_piece(at_s, data, at)
+                at = self._read_chunk_rest(at_s, data, at)
                 continue
             if self._trailing >= 0:
                 self._read_trailers(data[at:])
@@ -222,9 +237,9 @@ class Reply:
                     raise httpx2.RemoteProtocolError(f"illegal chunk size: {self._rest[:80]!r}")
                 return
             line = data[at:eol]
-            size = _SIZES.get(line)
+            size = _KNOWN_CHUNK_SIZES.get(line)
             if size is None:
-                match = _SIZE.fullmatch(line)
+                match = _CHUNK_SIZE.fullmatch(line)
                 if match is None:
                     raise httpx2.RemoteProtocolError(f"illegal chunk size: {line[:80]!r}")
                 size = int(match[1], 16)
@@ -243,7 +258,7 @@ class Reply:
                 self._chunk_left = size + 2
                 at = start
 
-    def _read_piece(self, at_s: float, data: bytes, at: int) -> int:
+    def _read_chunk_rest(self, at_s: float, data: bytes, at: int) -> int:
         """Read on in a chunk whose end an earlier read did not hold; return where it stops."""
         left = self._chunk_left
         piece = data[at : at + left]
@@ -268,24 +283,30 @@ class Reply:
                 self._rest = data
                 return
             if not line:
-                self.ended = True
-                self.reusable = self.reusable and not rest
+                self.is_complete = True
+                self.is_reusable = self.is_reusable and not rest
                 return
             self._trailing += len(line)
             data = rest
 
 
-def _check_start(head: bytes) -> None:
+def _check_status_line_start(head: bytes) -> None:
     """Refuse at once what can become no status line, or a server of another protocol is waited for."""
     if not b"HTTP/1.".startswith(head[:7]):
         raise httpx2.RemoteProtocolError(f"illegal status line: {head[:80]!r}")
 
 
-def _headers(lines: bytes) -> dict[str, str]:
+def _parse_headers(lines: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in lines.split(b"\r\n") if lines else ():
         name, colon, value = line.partition(b":")
-        if not colon or _NAME.fullmatch(name) is None or b"\n" in value or b"\r" in value or b"\0" in value:
+        if (
+            not colon
+            or _HEADER_NAME.fullmatch(name) is None
+            or b"\n" in value
+            or b"\r" in value
+            or b"\0" in value
+        ):
             raise httpx2.RemoteProtocolError(f"illegal header line: {line[:80]!r}")
         key = name.decode("ascii").lower()
         text = value.strip(b" \t").decode("latin-1")

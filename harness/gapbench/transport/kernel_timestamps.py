@@ -7,55 +7,55 @@ import time
 
 from gapbench.clock import now
 
-NOTE_BYTES = 64
+CONTROL_MESSAGE_BYTES = 64
 """Room for one control message with a ``struct timespec``."""
 
 _TIMESPEC = struct.Struct("@ll")
-_NARROW_S = 2e-6
-_SAMPLES = 20
+_TOLERANCE_S = 2e-6
+_CALIBRATION_SAMPLES = 20
 
 
 class KernelClock:
     """Turns the kernel's receive stamps into instants on :data:`now`.
 
     The kernel stamps a packet on CLOCK_REALTIME (socket(7), SO_TIMESTAMP). NTP slews that clock and the
-    monotonic one alike, so their difference is a constant but for steps, which :meth:`check` finds.
+    monotonic one alike, so their difference is a constant but for steps, which :meth:`recalibrate_if_stepped` finds.
     """
 
     def __init__(self) -> None:
         """Measure the difference."""
         self.offset_s = 0.0
-        self._measure()
+        self._calibrate()
 
-    def check(self) -> None:
+    def recalibrate_if_stepped(self) -> None:
         """Measure anew when the difference has moved; called once per request."""
-        low_s, high_s = _bounds()
-        if not low_s - _NARROW_S <= self.offset_s <= high_s + _NARROW_S:
-            self._measure()
+        low_s, high_s = _offset_bounds()
+        if not low_s - _TOLERANCE_S <= self.offset_s <= high_s + _TOLERANCE_S:
+            self._calibrate()
 
-    def _measure(self) -> None:
+    def _calibrate(self) -> None:
         # Preemption between the two clocks widens the bounds; the narrowest of a few is the truest.
-        best_low_s, best_high_s = _bounds()
-        for _ in range(_SAMPLES):
-            low_s, high_s = _bounds()
+        best_low_s, best_high_s = _offset_bounds()
+        for _ in range(_CALIBRATION_SAMPLES):
+            low_s, high_s = _offset_bounds()
             if high_s - low_s < best_high_s - best_low_s:
                 best_low_s, best_high_s = low_s, high_s
         self.offset_s = (best_low_s + best_high_s) / 2
 
-    def instant_s(self, note: bytes, earliest_s: float, latest_s: float) -> float:
+    def to_monotonic_s(self, control_message: bytes, earliest_s: float, latest_s: float) -> float:
         """Return a receive stamp as an instant on :data:`now`.
 
         Args:
-            note: The control message: a ``struct timespec``.
+            control_message: The control message: a ``struct timespec``.
             earliest_s: A stamp before this is a step of the clock; ``latest_s`` stands in for it.
             latest_s: When the read was made.
         """
-        seconds, nanoseconds = _TIMESPEC.unpack(note)
+        seconds, nanoseconds = _TIMESPEC.unpack(control_message)
         at_s: float = seconds - self.offset_s + nanoseconds * 1e-9
         return at_s if earliest_s <= at_s <= latest_s else latest_s
 
 
-def _bounds() -> tuple[float, float]:
+def _offset_bounds() -> tuple[float, float]:
     """Return the least and the largest that realtime minus :data:`now` can be."""
     before_s = now()
     real_s = time.clock_gettime(time.CLOCK_REALTIME)

@@ -17,7 +17,7 @@ PAUSE_S = 1.0
 _PORTS = {"http": 80, "https": 443}
 
 
-async def reach(base_url: str, session: Session) -> None:
+async def check_reachable(base_url: str, session: Session) -> None:
     """Connect to an endpoint, or to the proxy before it, and hang up.
 
     A server that has never answered is not worth a circuit breaker's patience: it is started late, or misspelt.
@@ -45,9 +45,9 @@ async def reach(base_url: str, session: Session) -> None:
             why = f"no address is known of {host!r}: {exc.strerror}"
             cure = "check the name, the network and HTTPS_PROXY"
         except OSError as exc:
-            why = _said(exc)
+            why = _describe_os_error(exc)
             if not is_last:
-                session.tell(f"{place} cannot be reached ({why}); once more in {PAUSE_S:g} s")
+                session.notify(f"{place} cannot be reached ({why}); once more in {PAUSE_S:g} s")
                 await asyncio.sleep(PAUSE_S)
                 continue
         else:
@@ -72,7 +72,7 @@ async def _connect(host: str, port: int) -> None:
         raise failure
 
 
-def _said(exc: OSError) -> str:
+def _describe_os_error(exc: OSError) -> str:
     """Return the error's words and its name, such as ``Connection refused (ECONNREFUSED)``."""
     number = exc.errno or 0
     return f"{os.strerror(number)} ({errno.errorcode[number]})" if number in errno.errorcode else str(exc)

@@ -20,66 +20,66 @@ import httpx2
 import orjson
 
 from gapbench.errors import RunnerError
-from gapbench.transport.capture import tape
+from gapbench.transport.capture import current_record
 from gapbench.transport.client import StampedTransport
 from gapbench.transport.connection import Origin
-from gapbench.transport.connection_pool import head_of, origin_of
+from gapbench.transport.connection_pool import origin_of, serialize_head
 from gapbench.transport.sse import Event
 from gapbench.values import Call
 
-MAX_SHAPES = 256
+MAX_TEMPLATES = 256
 
-Create = Callable[[Mapping[str, Any]], Awaitable[object]]
+CreateRequest = Callable[[Mapping[str, Any]], Awaitable[object]]
 """Asks a vendor's client to send a body, by this one's tape."""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RequestTemplate:
     """One shape of request, rendered.
 
     Attributes:
         transport: Where it goes out.
         origin: To whom.
         head: All of the head but the length.
-        pieces: The body between the texts.
-        order: Which text follows each piece but the last.
+        body_segments: The body between the texts.
+        text_order: Which text follows each piece but the last.
     """
 
     transport: StampedTransport
     origin: Origin
     head: bytes
-    pieces: tuple[bytes, ...]
-    order: tuple[int, ...]
+    body_segments: tuple[bytes, ...]
+    text_order: tuple[int, ...]
 
-    def filled(self, texts: Sequence[str]) -> bytes | None:
+    def fill(self, texts: Sequence[str]) -> bytes | None:
         """Return the request with ``texts`` in it; None: a text that JSON cannot carry."""
         try:
             inner = [orjson.dumps(text)[1:-1] for text in texts]
         except TypeError:  # a lone surrogate
             return None
-        body = self.pieces[0] + b"".join(
-            inner[place] + piece for place, piece in zip(self.order, self.pieces[1:], strict=True)
+        body = self.body_segments[0] + b"".join(
+            inner[place] + piece for place, piece in zip(self.text_order, self.body_segments[1:], strict=True)
         )
         return b"%sContent-Length: %d\r\n\r\n%s" % (self.head, len(body), body)
 
 
-class Drafts:
+class RequestTemplates:
     """Sends a runner's calls, each shape of them built once by the vendor's client."""
 
-    def __init__(self, create: Create, failure: Callable[[Exception], RunnerError]) -> None:
+    def __init__(self, create: CreateRequest, to_runner_error: Callable[[Exception], RunnerError]) -> None:
         """Start without drafts.
 
         Args:
             create: Asks the client to send a call's body as a stream.
-            failure: Puts the client's errors into the harness's words.
+            to_runner_error: Puts the client's errors into the harness's words.
         """
         self._create = create
-        self._failure = failure
-        self._met: set[Hashable] = set()
-        self._drafts: dict[Hashable, Draft | None] = {}
+        self._to_runner_error = to_runner_error
+        self._seen_shapes: set[Hashable] = set()
+        self._templates: dict[Hashable, RequestTemplate | None] = {}
 
-    async def events(self, call: Call) -> AsyncIterator[list[Event]]:
-        """Send a call and yield its reply's events; see :meth:`gapbench.transport.Tape.batches`.
+    async def event_batches(self, call: Call) -> AsyncIterator[list[Event]]:
+        """Send a call and yield its reply's events; see :meth:`gapbench.transport.ExchangeRecord.event_batches`.
 
         Raises:
             RunnerError: The call failed, or the reply ended badly.
@@ -87,8 +87,8 @@ class Drafts:
         try:
             await self.send(call)
         except Exception as exc:
-            raise self._failure(exc) from exc
-        async for batch in tape().batches():
+            raise self._to_runner_error(exc) from exc
+        async for batch in current_record().event_batches():
             yield batch
 
     async def send(self, call: Call) -> None:
@@ -97,64 +97,69 @@ class Drafts:
         Raises:
             Exception: The vendor's own error, or httpx2's.
         """
-        draft = await self._draft(call)
-        data = None if draft is None else draft.filled(call.texts)
+        draft = await self._template_for(call)
+        data = None if draft is None else draft.fill(call.texts)
         if draft is None or data is None:
             await self._create(call.body)
             return
-        exchange_tape = tape()
-        await draft.transport.post(draft.origin, data, exchange_tape, eager=False)
-        if exchange_tape.replayed is not None:
+        exchange_tape = current_record()
+        await draft.transport.send_serialized(draft.origin, data, exchange_tape, eager=False)
+        if exchange_tape.error_response is not None:
             await self._create(call.body)
 
-    async def _draft(self, call: Call) -> Draft | None:
-        if call.shape is None or call.retexted is None:
+    async def _template_for(self, call: Call) -> RequestTemplate | None:
+        if call.template_key is None or call.body_with_texts is None:
             return None
-        if call.shape in self._drafts:
-            return self._drafts[call.shape]
-        if call.shape not in self._met:
+        if call.template_key in self._templates:
+            return self._templates[call.template_key]
+        if call.template_key not in self._seen_shapes:
             # A shape that is never met again is not worth a draft.
-            if len(self._met) >= MAX_SHAPES:
-                self._met.clear()
-                self._drafts.clear()
-            self._met.add(call.shape)
+            if len(self._seen_shapes) >= MAX_TEMPLATES:
+                self._seen_shapes.clear()
+                self._templates.clear()
+            self._seen_shapes.add(call.template_key)
             return None
         # Those that come while it is being made go through the client.
-        self._drafts[call.shape] = None
-        self._drafts[call.shape] = await self._made(call, call.retexted)
-        return self._drafts[call.shape]
+        self._templates[call.template_key] = None
+        self._templates[call.template_key] = await self._build_template(call, call.body_with_texts)
+        return self._templates[call.template_key]
 
-    async def _made(self, call: Call, retexted: Callable[[Sequence[str]], Mapping[str, Any]]) -> Draft | None:
+    async def _build_template(
+        self, call: Call, body_with_texts: Callable[[Sequence[str]], Mapping[str, Any]]
+    ) -> RequestTemplate | None:
         token = secrets.token_hex(8)
         marks = [f"place-{place}-{token}" for place in range(len(call.texts))]
-        marked, real = await self._built(retexted(marks)), await self._built(call.body)
+        marked, real = (
+            await self._capture_request(body_with_texts(marks)),
+            await self._capture_request(call.body),
+        )
         if marked is None or real is None:
             return None
         transport = marked.extensions["transport"]
         if transport.lean is None:
             return None
         try:
-            head = head_of(marked, 0).removesuffix(b"Content-Length: 0\r\n\r\n")
-            same = head == head_of(real, 0).removesuffix(b"Content-Length: 0\r\n\r\n")
+            head = serialize_head(marked, 0).removesuffix(b"Content-Length: 0\r\n\r\n")
+            same = head == serialize_head(real, 0).removesuffix(b"Content-Length: 0\r\n\r\n")
         except httpx2.LocalProtocolError:
             return None
         cut = re.split(rb"place-(\d+)-" + token.encode(), await marked.aread())
-        draft = Draft(
+        draft = RequestTemplate(
             transport, origin_of(marked.url), head, tuple(cut[::2]), tuple(int(place) for place in cut[1::2])
         )
-        data = draft.filled(call.texts)
+        data = draft.fill(call.texts)
         if not same or data is None:
             return None
         filled = data.partition(b"\r\n\r\n")[2]
         return draft if json.loads(filled) == json.loads(await real.aread()) else None
 
-    async def _built(self, body: Mapping[str, Any]) -> httpx2.Request | None:
+    async def _capture_request(self, body: Mapping[str, Any]) -> httpx2.Request | None:
         """Return the request that the client would send; None: not exactly one."""
-        exchange_tape = tape()
+        exchange_tape = current_record()
         captured: list[httpx2.Request] = []
-        exchange_tape.captured = captured
+        exchange_tape.captured_requests = captured
         try:
             await self._create(body)
         finally:
-            exchange_tape.captured = None
+            exchange_tape.captured_requests = None
         return captured[0] if len(captured) == 1 else None

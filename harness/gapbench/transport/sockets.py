@@ -14,45 +14,45 @@ import sys
 from typing import Protocol, cast
 
 from gapbench.clock import now
-from gapbench.transport.kernel_timestamps import NOTE_BYTES, KernelClock
+from gapbench.transport.kernel_timestamps import CONTROL_MESSAGE_BYTES, KernelClock
 
 READ_BYTES = 64 * 2**10
 # socket(7); Python's socket module has no name for it. The same on every Linux but parisc and sparc.
 _SO_TIMESTAMPNS = 35
 
-CLOCK = KernelClock()
+KERNEL_CLOCK = KernelClock()
 
 
-class Owner(Protocol):
+class ByteStreamOwner(Protocol):
     """What a line tells of."""
 
-    def received(self, data: bytes, at_s: float) -> None:
+    def data_received(self, data: bytes, at_s: float) -> None:
         """Bytes came."""
 
-    def lost(self, exc: BaseException | None) -> None:
+    def connection_lost(self, exc: BaseException | None) -> None:
         """The line ended; None: the peer closed it."""
 
 
-class Line(Protocol):
+class ByteStream(Protocol):
     """What a connection needs of the way its bytes go."""
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the socket; what it does not take now follows."""
 
-    def pause(self) -> None:
-        """Read no more until :meth:`resume`."""
+    def pause_reading(self) -> None:
+        """Read no more until :meth:`resume_reading`."""
 
-    def resume(self) -> None:
+    def resume_reading(self) -> None:
         """Read on."""
 
     def close(self) -> None:
         """End the line; its owner is not told."""
 
 
-class SocketLine:
+class SocketStream:
     """A connected plain socket, read by ourselves."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, owner: Owner) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, owner: ByteStreamOwner) -> None:
         """Start reading.
 
         Args:
@@ -66,30 +66,30 @@ class SocketLine:
         self._owner = owner
         self._earliest_s = now()
         self._unsent = b""
-        self._open = True
+        self._is_open = True
         if sys.platform == "linux":
             sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        loop.add_reader(sock, self._readable)
+        loop.add_reader(sock, self._on_readable)
 
-    def _readable(self) -> None:
+    def _on_readable(self) -> None:
         try:
-            data, notes, _, _ = self._recvmsg(READ_BYTES, NOTE_BYTES)
+            data, notes, _, _ = self._recvmsg(READ_BYTES, CONTROL_MESSAGE_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as exc:
-            self._end(exc)
+            self._close_and_notify(exc)
             return
         at_s = now()
         if not data:
-            self._end(None)
+            self._close_and_notify(None)
             return
         if notes:
-            at_s = CLOCK.instant_s(notes[0][2], self._earliest_s, at_s)
-        self._owner.received(data, at_s)
+            at_s = KERNEL_CLOCK.to_monotonic_s(notes[0][2], self._earliest_s, at_s)
+        self._owner.data_received(data, at_s)
 
     def write(self, data: bytes) -> None:
-        """See :class:`Line`."""
-        CLOCK.check()
+        """See :class:`ByteStream`."""
+        KERNEL_CLOCK.recalibrate_if_stepped()
         self._earliest_s = now()
         if self._unsent:
             self._unsent += data
@@ -99,66 +99,66 @@ class SocketLine:
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError as exc:
-            self._loop.call_soon(self._end, exc)
+            self._loop.call_soon(self._close_and_notify, exc)
             return
         if sent < len(data):
             self._unsent = data[sent:]
-            self._loop.add_writer(self._sock, self._writable)
+            self._loop.add_writer(self._sock, self._on_writable)
 
-    def _writable(self) -> None:
+    def _on_writable(self) -> None:
         try:
             sent = self._sock.send(self._unsent)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as exc:
-            self._end(exc)
+            self._close_and_notify(exc)
             return
         self._unsent = self._unsent[sent:]
         if not self._unsent:
             self._loop.remove_writer(self._sock)
 
-    def pause(self) -> None:
-        """See :class:`Line`."""
-        if self._open:
+    def pause_reading(self) -> None:
+        """See :class:`ByteStream`."""
+        if self._is_open:
             self._loop.remove_reader(self._sock)
 
-    def resume(self) -> None:
-        """See :class:`Line`."""
-        if self._open:
-            self._loop.add_reader(self._sock, self._readable)
+    def resume_reading(self) -> None:
+        """See :class:`ByteStream`."""
+        if self._is_open:
+            self._loop.add_reader(self._sock, self._on_readable)
 
     def close(self) -> None:
-        """See :class:`Line`."""
-        if self._open:
-            self._open = False
+        """See :class:`ByteStream`."""
+        if self._is_open:
+            self._is_open = False
             self._loop.remove_reader(self._sock)
             self._loop.remove_writer(self._sock)
             self._sock.close()
 
-    def _end(self, exc: BaseException | None) -> None:
-        if self._open:
+    def _close_and_notify(self, exc: BaseException | None) -> None:
+        if self._is_open:
             self.close()
-            self._owner.lost(exc)
+            self._owner.connection_lost(exc)
 
 
-class TlsLine(asyncio.Protocol):
+class TlsStream(asyncio.Protocol):
     """A TLS connection, encrypted by the event loop."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: ByteStreamOwner) -> None:
         """Wait for the handshake."""
         self._owner = owner
         self._transport: asyncio.Transport | None = None
-        self._open = True
+        self._is_open = True
 
     @classmethod
-    async def started(
+    async def connect(
         cls,
         loop: asyncio.AbstractEventLoop,
         sock: socket.socket,
-        owner: Owner,
+        owner: ByteStreamOwner,
         tls: ssl.SSLContext,
         host: str,
-    ) -> TlsLine:
+    ) -> TlsStream:
         """Return a line over ``sock`` once the handshake is done.
 
         Raises:
@@ -175,33 +175,33 @@ class TlsLine(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Stamp what was decrypted."""
         at_s = now()
-        if self._open:
-            self._owner.received(bytes(data), at_s)
+        if self._is_open:
+            self._owner.data_received(bytes(data), at_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell of the end."""
-        if self._open:
-            self._open = False
-            self._owner.lost(exc)
+        if self._is_open:
+            self._is_open = False
+            self._owner.connection_lost(exc)
 
     def write(self, data: bytes) -> None:
-        """See :class:`Line`."""
+        """See :class:`ByteStream`."""
         if self._transport is not None:
             self._transport.write(data)
 
-    def pause(self) -> None:
-        """See :class:`Line`."""
-        if self._transport is not None and self._open:
+    def pause_reading(self) -> None:
+        """See :class:`ByteStream`."""
+        if self._transport is not None and self._is_open:
             self._transport.pause_reading()
 
-    def resume(self) -> None:
-        """See :class:`Line`."""
-        if self._transport is not None and self._open:
+    def resume_reading(self) -> None:
+        """See :class:`ByteStream`."""
+        if self._transport is not None and self._is_open:
             self._transport.resume_reading()
 
     def close(self) -> None:
-        """See :class:`Line`."""
-        if self._open and self._transport is not None:
-            self._open = False
+        """See :class:`ByteStream`."""
+        if self._is_open and self._transport is not None:
+            self._is_open = False
             # A reply that nobody wants any more must not hold the handshake's goodbye up.
             self._transport.abort()

@@ -23,13 +23,13 @@ class Event(NamedTuple):
     data: bytes
 
 
-def is_plain(read: bytes) -> bool:
+def is_single_data_event(chunk: bytes) -> bool:
     """Say whether a read is one whole ``data: …`` event and nothing else, as most providers send them."""
     return (
-        read.startswith(b"data: ")
-        and read.find(b"\n") == len(read) - 2
-        and read.endswith(b"\n\n")
-        and b"\r" not in read
+        chunk.startswith(b"data: ")
+        and chunk.find(b"\n") == len(chunk) - 2
+        and chunk.endswith(b"\n\n")
+        and b"\r" not in chunk
     )
 
 
@@ -41,35 +41,35 @@ class EventParser:
 
     def __init__(self) -> None:
         """Start with nothing buffered."""
-        self._rest: list[bytes] = []
-        self._size = 0
+        self._partial: list[bytes] = []
+        self._partial_bytes = 0
 
     @property
-    def is_between(self) -> bool:
+    def is_at_boundary(self) -> bool:
         """Whether no event is half read."""
-        return not self._rest
+        return not self._partial
 
-    def feed(self, read: bytes, received_s: float) -> list[Event]:
-        """Return the events that ``read`` completes.
+    def feed(self, chunk: bytes, received_s: float) -> list[Event]:
+        """Return the events that ``chunk`` completes.
 
         Raises:
             RunnerError: ``garbage`` when one event grows past ``MAX_EVENT_BYTES``.
         """
-        if self._rest:
-            if b"\n" not in read and b"\r" not in read and not self._rest[-1].endswith(b"\r"):
+        if self._partial:
+            if b"\n" not in chunk and b"\r" not in chunk and not self._partial[-1].endswith(b"\r"):
                 # The middle of a long line: joining it each time would cost its length squared.
-                self._keep(read)
+                self._append_partial(chunk)
                 return []
-            read = b"".join((*self._rest, read))
-            self._rest, self._size = [], 0
+            chunk = b"".join((*self._partial, chunk))
+            self._partial, self._partial_bytes = [], 0
         held = b""
-        if b"\r" in read:
+        if b"\r" in chunk:
             # A lone CR at the end may be half of a CRLF: keep it for the next read.
-            held = b"\r" if read.endswith(b"\r") else b""
-            read = read[: len(read) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *blocks, rest = read.split(b"\n\n")
+            held = b"\r" if chunk.endswith(b"\r") else b""
+            chunk = chunk[: len(chunk) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *blocks, rest = chunk.split(b"\n\n")
         if rest or held:
-            self._keep(rest + held)
+            self._append_partial(rest + held)
         events: list[Event] = []
         for block in blocks:
             # The two forms that providers send; all else is read line by line.
@@ -81,20 +81,20 @@ class EventParser:
                 if data and b"\n" not in name:
                     events.append(Event(received_s, name[7:].strip().decode("utf-8", "replace"), data))
                     continue
-            event = _read_block(block, received_s)
+            event = _parse_block(block, received_s)
             if event is not None:
                 events.append(event)
         return events
 
-    def _keep(self, rest: bytes) -> None:
-        self._rest.append(rest)
-        self._size += len(rest)
-        if self._size > MAX_EVENT_BYTES:
+    def _append_partial(self, partial: bytes) -> None:
+        self._partial.append(partial)
+        self._partial_bytes += len(partial)
+        if self._partial_bytes > MAX_EVENT_BYTES:
             msg = f"one event of the stream is larger than {MAX_EVENT_BYTES} bytes"
             raise RunnerError("garbage", msg)
 
 
-def _read_block(block: bytes, received_s: float) -> Event | None:
+def _parse_block(block: bytes, received_s: float) -> Event | None:
     """Read the lines between two blank ones; a block without data is no event."""
     name = ""
     data: list[bytes] = []

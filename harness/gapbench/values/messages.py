@@ -97,7 +97,7 @@ def prompt_sha256(messages: Iterable[Message]) -> str:
 _SALT = re.compile(r"\[#[0-9a-f]{8}\] ")
 
 
-def salted(messages: tuple[Message, ...], nonce: str) -> tuple[Message, ...]:
+def add_salt(messages: tuple[Message, ...], nonce: str) -> tuple[Message, ...]:
     """Return a prompt that begins with a short word, so that no cache has seen its beginning.
 
     The word stands at the very start of the first message, since prefix caches compare from there. A prompt's hash is
@@ -111,8 +111,8 @@ def salted(messages: tuple[Message, ...], nonce: str) -> tuple[Message, ...]:
     return (Message(first.role, (Text(f"[#{nonce}] "), *first.parts)), *messages[1:])
 
 
-def unsalted(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return a prompt without the word that :func:`salted` put before it; one that has none as it is."""
+def remove_salt(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return a prompt without the word that :func:`add_salt` put before it; one that has none as it is."""
     first = messages[0] if messages else None
     if first is None or not first.parts or not isinstance(first.parts[0], Text):
         return messages
@@ -138,7 +138,7 @@ class Sample:
         columns: The source row, for scorers that need more than the target.
         reference: A reply that scores 1, where the task gives one.
         decoy: A plausible reply that scores 0, where the task gives one.
-        likelihood: True: nothing is to be generated; the last message, an assistant's, is to be given its
+        needs_logprobs: True: nothing is to be generated; the last message, an assistant's, is to be given its
             log-probability after the text before it.
     """
 
@@ -150,4 +150,4 @@ class Sample:
     columns: Mapping[str, Any] = field(default_factory=dict)
     reference: str | None = None
     decoy: str | None = None
-    likelihood: bool = False
+    needs_logprobs: bool = False

@@ -21,7 +21,7 @@ class BreakerPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RateLimits:
     """What a provider's account allows. None: no limit of that kind.
 
     Attributes:

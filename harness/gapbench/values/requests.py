@@ -100,7 +100,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class GroundTruth:
     """What a simulated provider must know to answer with a set skill; real runners never see it.
 
     Attributes:
@@ -116,11 +116,11 @@ class Truth:
     decoy: str
 
 
-def _no_truth() -> Iterable[Truth]:
+def _no_truths() -> Iterable[GroundTruth]:
     return ()
 
 
-def _silent(_: str) -> None:
+def _ignore_message(_: str) -> None:
     return None
 
 
@@ -133,8 +133,8 @@ class Session:
         connections: Most requests that will be in flight at once.
         connect_timeout_s: Deadline for a connection.
         read_timeout_s: Longest silence on an open stream.
-        truth: Called only by simulated runners.
-        tell: Takes one line of progress ("starting vLLM: 12 s").
+        truths: Called only by simulated runners.
+        notify: Takes one line of progress ("starting vLLM: 12 s").
         transport: ``lean``, our own where it can go; ``httpx2``, the SDKs' own everywhere.
     """
 
@@ -142,8 +142,8 @@ class Session:
     connections: int = 64
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 120.0
-    truth: Callable[[], Iterable[Truth]] = _no_truth
-    tell: Callable[[str], None] = _silent
+    truths: Callable[[], Iterable[GroundTruth]] = _no_truths
+    notify: Callable[[str], None] = _ignore_message
     transport: Literal["lean", "httpx2"] = "lean"
 
 
@@ -152,14 +152,14 @@ class Request:
     """One prompt to one model.
 
     Attributes:
-        likelihood: True: the last message is not asked for but weighed: how likely is it, as plain text,
-            after the text before it? The answer is then :meth:`Likelihood.as_answer`.
+        needs_logprobs: True: the last message is not asked for but weighed: how likely is it, as plain text,
+            after the text before it? The answer is then :meth:`Likelihood.to_answer`.
     """
 
     model: Model
     messages: tuple[Message, ...]
     params: Params
-    likelihood: bool = False
+    needs_logprobs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +174,13 @@ class Likelihood:
     logprob: float
     greedy: bool
 
-    def as_answer(self) -> str:
+    def to_answer(self) -> str:
         """Return it as the text that is stored as the answer; digits are kept to the last one."""
         return json.dumps({"logprob": self.logprob, "greedy": self.greedy})
 
     @classmethod
-    def of_answer(cls, answer: str) -> Likelihood:
-        """Return what :meth:`as_answer` wrote."""
+    def from_answer(cls, answer: str) -> Likelihood:
+        """Return what :meth:`to_answer` wrote."""
         found = json.loads(answer)
         return cls(float(found["logprob"]), bool(found["greedy"]))
 
@@ -195,16 +195,16 @@ class Call:
         changes: One short line per parameter that was dropped, renamed or changed, such as
             ``temperature dropped: reasoning model``. Empty: sent as asked.
         texts: The prompt's texts in their order.
-        shape: Equal for calls of one runner whose bodies differ in ``texts`` alone. None: not comparable.
-        retexted: Returns ``body`` with other texts. None: where ``shape`` is.
+        template_key: Equal for calls of one runner whose bodies differ in ``texts`` alone. None: not comparable.
+        body_with_texts: Returns ``body`` with other texts. None: where ``template_key`` is.
     """
 
     body: Mapping[str, Any]
     params_sent: Mapping[str, Any]
     changes: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
-    shape: Hashable | None = None
-    retexted: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
+    template_key: Hashable | None = None
+    body_with_texts: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from gapbench.values import Attempt
 
-LIMITS = ("ttft_s", "answer_ttft_s", "inter_chunk_s", "response_s")
+LIMIT_FIELDS = ("ttft_s", "answer_ttft_s", "inter_chunk_s", "response_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Slo:
     percentile: float = 0.95
     attainment: float = 0.95
 
-    def kept_by(self, row: Attempt) -> bool:
+    def is_met_by(self, row: Attempt) -> bool:
         """Say whether a request's final attempt kept every limit; one that was not the first has missed."""
         if row.outcome == "infra" or row.attempt > 1:
             return False
@@ -53,11 +53,13 @@ class Slo:
                 continue
             if at_s is None or row.scheduled_s is None or at_s - row.scheduled_s > limit_s:
                 return False
-        return self.inter_chunk_s is None or slowest_gap_s(row.chunk_s, self.percentile) <= self.inter_chunk_s
+        return (
+            self.inter_chunk_s is None or gap_quantile_s(row.chunk_s, self.percentile) <= self.inter_chunk_s
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the limits that are set, for ``run.json``."""
-        limits = {name: value for name in LIMITS if (value := getattr(self, name)) is not None}
+        limits = {name: value for name in LIMIT_FIELDS if (value := getattr(self, name)) is not None}
         return {**limits, "percentile": self.percentile, "attainment": self.attainment}
 
     @classmethod
@@ -70,18 +72,18 @@ class Slo:
         words = [
             f"{name} <= {value:g}"
             + (f" (p{self.percentile * 100:g} of its gaps)" if name == "inter_chunk_s" else "")
-            for name in LIMITS
+            for name in LIMIT_FIELDS
             if (value := getattr(self, name)) is not None
         ]
         return f"{', '.join(words)}, {self.attainment * 100:g} % of requests"
 
 
-def slowest_gap_s(times: Sequence[float], share: float) -> float:
+def gap_quantile_s(times: Sequence[float], quantile: float) -> float:
     """Return a percentile of one reply's gaps, interpolated linearly; 0 where it has none: one piece cannot stall."""
     gaps = sorted(after - before for before, after in pairwise(times))
     if not gaps:
         return 0.0
-    place = share * (len(gaps) - 1)
+    place = quantile * (len(gaps) - 1)
     low = int(place)
     high = min(low + 1, len(gaps) - 1)
     return gaps[low] + (place - low) * (gaps[high] - gaps[low])

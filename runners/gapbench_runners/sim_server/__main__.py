@@ -18,11 +18,11 @@ from typing import Any
 import orjson
 
 from gapbench.errors import InputError
-from gapbench.values import Truth
-from gapbench_runners.sim_server.canned_streams import LeanConnection, Pacer, Schedule
+from gapbench.values import GroundTruth
+from gapbench_runners.sim_server.canned_streams import LeanConnection, Schedule, StreamScheduler
 from gapbench_runners.sim_server.persona import Persona
-from gapbench_runners.sim_server.reply import Mind
-from gapbench_runners.sim_server.server import Connection
+from gapbench_runners.sim_server.reply import SimModel
+from gapbench_runners.sim_server.server import SimConnection
 from gapbench_runners.sim_server.state import Simulation
 
 EXAMPLES = """\
@@ -33,7 +33,7 @@ EXAMPLES = """\
 # What it wrote when: {url}/sim/log
 """
 PR_SET_PDEATHSIG = 1
-PARENT_LOOK_S = 0.5
+PARENT_POLL_S = 0.5
 MAX_TOKENS = 100_000
 
 
@@ -63,20 +63,24 @@ def main() -> None:
     )
     lean = parser.add_argument_group("lean", "canned streams on a known schedule, to hold clients against")
     lean.add_argument("--lean", action="store_true", help="no personas: every request gets the same tokens")
-    lean.add_argument("--tokens", type=_whole, default=64, help="tokens of a reply  [default: 64]")
     lean.add_argument(
-        "--first-ms", type=_length, default=200.0, help="median time to the first  [default: 200]"
+        "--tokens", type=_parse_token_count, default=64, help="tokens of a reply  [default: 64]"
     )
-    lean.add_argument("--sigma", type=_length, default=0.0, help="of that time's logarithm  [default: 0]")
     lean.add_argument(
-        "--gap-ms", type=_length, default=10.0, help="between tokens; 0: at once  [default: 10]"
+        "--first-ms", type=_parse_non_negative, default=200.0, help="median time to the first  [default: 200]"
+    )
+    lean.add_argument(
+        "--sigma", type=_parse_non_negative, default=0.0, help="of that time's logarithm  [default: 0]"
+    )
+    lean.add_argument(
+        "--gap-ms", type=_parse_non_negative, default=10.0, help="between tokens; 0: at once  [default: 10]"
     )
     lean.add_argument("--seed", type=int, default=1, help="of the first tokens' times  [default: 1]")
     options = parser.parse_args()
     if options.parent is not None:
         _die_with_parent()
     try:
-        service = _lean(options) if options.lean else _simulated(_simulation(options))
+        service = _lean_service(options) if options.lean else _persona_service(_build_simulation(options))
     except (InputError, OSError) as exc:
         parser.error(str(exc))
     loop_runner: Any = asyncio.run
@@ -90,39 +94,39 @@ def main() -> None:
         parser.exit(1, f"bench sim: cannot listen on {options.host}:{options.port}: {exc.strerror or exc}\n")
 
 
-def _whole(text: str) -> int:
+def _parse_token_count(text: str) -> int:
     value = int(text)
     if not 1 <= value <= MAX_TOKENS:
         raise argparse.ArgumentTypeError(f"found {text}; expected 1 to {MAX_TOKENS}")
     return value
 
 
-def _length(text: str) -> float:
+def _parse_non_negative(text: str) -> float:
     value = float(text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"found {text}; expected 0 or more")
     return value
 
 
-Service = Callable[[], tuple[Callable[[], asyncio.Protocol], Callable[[], None]]]
+ServiceFactory = Callable[[], tuple[Callable[[], asyncio.Protocol], Callable[[], None]]]
 """Called in the loop: returns what makes a connection, and what is to be done at the end."""
 
 
-def _simulated(simulation: Simulation) -> Service:
-    return lambda: (lambda: Connection(simulation), lambda: None)
+def _persona_service(simulation: Simulation) -> ServiceFactory:
+    return lambda: (lambda: SimConnection(simulation), lambda: None)
 
 
-def _lean(options: argparse.Namespace) -> Service:
+def _lean_service(options: argparse.Namespace) -> ServiceFactory:
     """Return the service of the lean mode."""
     schedule = Schedule(options.tokens, options.first_ms / 1e3, options.sigma, options.gap_ms / 1e3)
     log = options.log.open("ab") if options.log else None
 
     def begun() -> tuple[Callable[[], asyncio.Protocol], Callable[[], None]]:
-        pacer = Pacer(schedule, options.seed, log)
+        pacer = StreamScheduler(schedule, options.seed, log)
         routes: dict[str, list[bytes] | None] = {}
 
         def ended() -> None:
-            pacer.say(0.0)
+            pacer.report_lateness(0.0)
             if log is not None:
                 log.close()
 
@@ -138,8 +142,8 @@ def _die_with_parent() -> None:
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _simulation(options: argparse.Namespace) -> Simulation:
-    given = _document(options.persona) if options.persona else {}
+def _build_simulation(options: argparse.Namespace) -> Simulation:
+    given = _read_persona_document(options.persona) if options.persona else {}
     by_model = given and all(
         isinstance(value, dict) and key not in _PERSONA_MAPPINGS for key, value in given.items()
     )
@@ -150,8 +154,11 @@ def _simulation(options: argparse.Namespace) -> Simulation:
                 raise InputError(
                     f"--model: {model!r} has no persona in {options.persona}; there are: {', '.join(named)}"
                 )
-    book = _book(options.truth) if options.truth else {}
-    minds = {model: Mind(Persona.of(persona, model or "sim"), book) for model, persona in named.items()}
+    book = _read_answer_book(options.truth) if options.truth else {}
+    minds = {
+        model: SimModel(Persona.from_mapping(persona, model or "sim"), book)
+        for model, persona in named.items()
+    }
     log = options.log.open("ab", buffering=0) if options.log else None
     return Simulation(minds, options.key, log)
 
@@ -159,20 +166,20 @@ def _simulation(options: argparse.Namespace) -> Simulation:
 _PERSONA_MAPPINGS = {"skill", "reasoning", "capacity", "faults"}
 
 
-def _book(path: Path) -> dict[str, Truth]:
-    book: dict[str, Truth] = {}
+def _read_answer_book(path: Path) -> dict[str, GroundTruth]:
+    book: dict[str, GroundTruth] = {}
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            truth = Truth(**orjson.loads(line))
+            truth = GroundTruth(**orjson.loads(line))
         except (TypeError, ValueError) as exc:
             raise InputError(
-                f"{path}:{number}: {exc}; expected a JSON object of {', '.join(Truth.__slots__)}"
+                f"{path}:{number}: {exc}; expected a JSON object of {', '.join(GroundTruth.__slots__)}"
             ) from exc
         book[truth.prompt_sha256] = truth
     return book
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _read_persona_document(path: Path) -> dict[str, Any]:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".json":
         try:
@@ -191,7 +198,7 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-async def _serve(service: Service, options: argparse.Namespace) -> None:
+async def _serve(service: ServiceFactory, options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -208,7 +215,7 @@ async def _serve(service: Service, options: argparse.Namespace) -> None:
         sys.stderr.flush()
     while not stop.is_set() and options.parent in {None, os.getppid()}:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), None if options.parent is None else PARENT_LOOK_S)
+            await asyncio.wait_for(stop.wait(), None if options.parent is None else PARENT_POLL_S)
     server.close()
     ended()
 

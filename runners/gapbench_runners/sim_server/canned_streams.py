@@ -23,13 +23,13 @@ from typing import IO, cast
 import orjson
 
 from gapbench_runners.sim_server.http_request import HttpRequest, RefusedRequestError, RequestParser
-from gapbench_runners.sim_server.reply import Asked, Reply
-from gapbench_runners.sim_server.server import VERSION, plain, route_of
-from gapbench_runners.sim_server.stream_writer import LAST_CHUNK, LATE_S, STREAM_HEAD, framed
+from gapbench_runners.sim_server.reply import SimReply, SimRequest
+from gapbench_runners.sim_server.server import VERSION, plain_response, route_of
+from gapbench_runners.sim_server.stream_writer import LAST_CHUNK, LATE_THRESHOLD_S, STREAM_HEAD, frame_chunk
 
-SAID_EVERY_S = 5.0
-_MARK = re.compile(rb"gapbench-id:(\d{1,15})")
-MODEL = "lean"
+REPORT_INTERVAL_S = 5.0
+_REQUEST_ID = re.compile(rb"gapbench-id:(\d{1,15})")
+MODEL_NAME = "lean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,32 +49,34 @@ class Schedule:
     gap_s: float = 0.01
 
 
-def rendered(path: str, tokens: int) -> list[bytes] | None:
+def render_canned_stream(path: str, tokens: int) -> list[bytes] | None:
     """Return the pieces of a streamed reply, one for each token, HTTP framing included; None: no such route."""
     protocol, in_path = route_of(path)
     if protocol is None:
         return None
-    reply = Reply(
-        "0" * 64, 0, known=True, is_right=True, is_sent=True, shown="none", reasoning=(), answer=(" word",) * tokens,
+    reply = SimReply(
+        "0" * 64, 0, is_known=True, is_right=True, is_answer_intact=True, shown="none", reasoning=(), answer=(" word",) * tokens,
         finish="stop", input_tokens=8, cached_tokens=0, output_tokens=tokens, reasoning_tokens=0, hidden_tokens=0,
         fault=None,
     )  # fmt: skip
-    asked = Asked((), None, stream=True, usage_in_stream=True, model=str(in_path.get("model", MODEL)))
-    head, chunks, tail = protocol.stream(reply, asked)
-    pieces = [framed(chunk) for chunk in chunks]
-    pieces[0] = STREAM_HEAD + framed(head) + pieces[0]
-    pieces[-1] += framed(tail) + LAST_CHUNK
+    asked = SimRequest(
+        (), None, stream=True, usage_in_stream=True, model=str(in_path.get("model", MODEL_NAME))
+    )
+    head, chunks, tail = protocol.render_stream(reply, asked)
+    pieces = [frame_chunk(chunk) for chunk in chunks]
+    pieces[0] = STREAM_HEAD + frame_chunk(head) + pieces[0]
+    pieces[-1] += frame_chunk(tail) + LAST_CHUNK
     return pieces
 
 
-class Pacer:
+class StreamScheduler:
     """Writes every stream's tokens when they are due.
 
     Attributes:
-        written: Tokens written.
-        late: Those written more than ``LATE_S`` after they were due.
-        worst_s: The largest lateness.
-        streams: Streams under way.
+        tokens_written: Tokens written.
+        late_tokens: Those written more than ``LATE_THRESHOLD_S`` after they were due.
+        worst_late_s: The largest lateness.
+        active_streams: Streams under way.
     """
 
     def __init__(self, schedule: Schedule, seed: int, log: IO[bytes] | None) -> None:
@@ -86,41 +88,46 @@ class Pacer:
             log: Takes one JSON line for each finished reply. None: they are not kept.
         """
         self.schedule = schedule
-        self.written = self.late = self.streams = 0
-        self.worst_s = 0.0
+        self.tokens_written = self.late_tokens = self.active_streams = 0
+        self.worst_late_s = 0.0
         self._draw = random.Random(seed)  # noqa: S311 - delays, not secrets
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._first: list[tuple[float, int, Stream]] = []
-        self._next: deque[tuple[float, Stream]] = deque()
-        self._order = 0
+        self._awaiting_first: list[tuple[float, int, CannedStream]] = []
+        self._awaiting_next: deque[tuple[float, CannedStream]] = deque()
+        self._sequence = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_s = math.inf
-        self._said_s = time.perf_counter()
-        self._said_late = 0
+        self._reported_s = time.perf_counter()
+        self._reported_late = 0
 
-    def begin(self, stream: Stream) -> None:
+    def add(self, stream: CannedStream) -> None:
         """Take a stream whose request has just been read."""
         schedule = self.schedule
         delay_s = schedule.first_s
         if schedule.sigma:
             delay_s *= math.exp(self._draw.gauss(0.0, schedule.sigma))
-        self._order += 1
-        self.streams += 1
+        self._sequence += 1
+        self.active_streams += 1
         due_s = stream.received_s + delay_s
-        heapq.heappush(self._first, (due_s, self._order, stream))
+        heapq.heappush(self._awaiting_first, (due_s, self._sequence, stream))
         if due_s < self._timer_due_s:
-            self._wait(due_s)
+            self._arm_timer(due_s)
 
-    def _wait(self, due_s: float) -> None:
+    def _arm_timer(self, due_s: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_due_s = due_s
-        self._timer = self._loop.call_later(max(0.0, due_s - time.perf_counter()), self._write)
+        self._timer = self._loop.call_later(max(0.0, due_s - time.perf_counter()), self._write_due)
 
-    def _write(self) -> None:
+    def _write_due(self) -> None:
         """Write all that is due, a stream's tokens in one go when several are."""
-        first, following, gap_s, tokens = self._first, self._next, self.schedule.gap_s, self.schedule.tokens
+        first, following, gap_s, tokens = (
+            self._awaiting_first,
+            self._awaiting_next,
+            self.schedule.gap_s,
+            self.schedule.tokens,
+        )
         clock = time.perf_counter
         now_s = clock()
         until_s = now_s
@@ -134,67 +141,69 @@ class Pacer:
             else:
                 break
             if stream.is_gone:
-                self.streams -= 1
+                self.active_streams -= 1
                 continue
             count = tokens if gap_s == 0 else 1
             now_s = clock()
             late_s = now_s - due_s
             if gap_s and late_s >= gap_s:
-                count = min(1 + int(late_s / gap_s), tokens - stream.at)
-            if late_s > LATE_S:
+                count = min(1 + int(late_s / gap_s), tokens - stream.tokens_written)
+            if late_s > LATE_THRESHOLD_S:
                 # Of those written together, the ones due longer ago than that.
-                self.late += min(count, 1 + int((late_s - LATE_S) / gap_s)) if gap_s else count
-            self.worst_s = max(self.worst_s, late_s)
-            self.written += count
+                self.late_tokens += (
+                    min(count, 1 + int((late_s - LATE_THRESHOLD_S) / gap_s)) if gap_s else count
+                )
+            self.worst_late_s = max(self.worst_late_s, late_s)
+            self.tokens_written += count
             if stream.write(count, now_s):
                 following.append((due_s + count * gap_s, stream))
             else:
-                self.streams -= 1
+                self.active_streams -= 1
                 if self._log is not None:
                     self._record(stream)
         self._timer, self._timer_due_s = None, math.inf
         due = min(following[0][0] if following else math.inf, first[0][0] if first else math.inf)
         if due < math.inf:
-            self._wait(due)
-        if self.late > self._said_late and now_s - self._said_s > SAID_EVERY_S:
-            self.say(now_s)
+            self._arm_timer(due)
+        if self.late_tokens > self._reported_late and now_s - self._reported_s > REPORT_INTERVAL_S:
+            self.report_lateness(now_s)
 
-    def _record(self, stream: Stream) -> None:
+    def _record(self, stream: CannedStream) -> None:
         assert self._log is not None, "asked only with a log"
         entry = {"id": stream.number, "received_s": stream.received_s, "write_s": stream.write_s}
         self._log.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
 
-    def say(self, now_s: float) -> None:
+    def report_lateness(self, now_s: float) -> None:
         """Tell the terminal how late the writes were."""
-        self._said_s, self._said_late = now_s, self.late
+        self._reported_s, self._reported_late = now_s, self.late_tokens
         sys.stderr.write(
-            f"late: {self.late} of {self.written} tokens more than {LATE_S * 1e3:g} ms, worst {self.worst_s * 1e3:.1f} ms\n"
+            f"late: {self.late_tokens} of {self.tokens_written} tokens more than {LATE_THRESHOLD_S * 1e3:g} ms, worst {self.worst_late_s * 1e3:.1f} ms\n"
         )
         sys.stderr.flush()
 
     def metrics(self) -> str:
         """Return the counters."""
         rows = {
-            "sim:chunks_total": self.written,
-            "sim:late_chunks_total": self.late,
-            "sim:worst_late_seconds": self.worst_s,
-            "vllm:num_requests_running": self.streams,
+            "sim:chunks_total": self.tokens_written,
+            "sim:late_chunks_total": self.late_tokens,
+            "sim:worst_late_seconds": self.worst_late_s,
+            "vllm:num_requests_running": self.active_streams,
         }
         return "".join(f"{name} {value}\n" for name, value in rows.items())
 
 
-class Stream:
+class CannedStream:
     """One reply under way.
 
     Attributes:
         number: The mark in its request; None: there was none.
         received_s: When its request was complete, on ``time.perf_counter``.
         write_s: When each token was written.
-        at: Tokens written.
+        tokens_written: Tokens written.
         is_gone: The client has left.
     """
 
-    __slots__ = ("_connection", "_pieces", "at", "is_gone", "number", "received_s", "write_s")
+    __slots__ = ("_connection", "_pieces", "is_gone", "number", "received_s", "tokens_written", "write_s")
 
     def __init__(
         self, connection: LeanConnection, pieces: Sequence[bytes], number: int | None, received_s: float
@@ -205,20 +214,20 @@ class Stream:
         self.number = number
         self.received_s = received_s
         self.write_s: list[float] = []
-        self.at = 0
+        self.tokens_written = 0
         self.is_gone = False
 
     def write(self, count: int, at_s: float) -> bool:
         """Write the next tokens; say whether there are more."""
-        at, pieces = self.at, self._pieces
-        self.at = at + count
+        at, pieces = self.tokens_written, self._pieces
+        self.tokens_written = at + count
         if count == 1:
             self.write_s.append(at_s)
             self._connection.write(pieces[at])
         else:
             self.write_s += [at_s] * count
             self._connection.write(b"".join(pieces[at : at + count]))
-        if self.at < len(pieces):
+        if self.tokens_written < len(pieces):
             return True
         self._connection.finish()
         return False
@@ -227,20 +236,20 @@ class Stream:
 class LeanConnection(asyncio.Protocol):
     """One client connection."""
 
-    def __init__(self, pacer: Pacer, routes: dict[str, list[bytes] | None]) -> None:
+    def __init__(self, scheduler: StreamScheduler, routes: dict[str, list[bytes] | None]) -> None:
         """Wait for the first request.
 
         Args:
-            pacer: Writes the streams.
+            scheduler: Writes the streams.
             routes: Rendered replies by path, filled as paths are asked for.
         """
-        self._pacer = pacer
+        self._scheduler = scheduler
         self._routes = routes
         self._parser = RequestParser()
         self._transport: asyncio.Transport | None = None
         self._descriptor = -1
-        self._is_clogged = False
-        self._stream: Stream | None = None
+        self._is_buffering = False
+        self._stream: CannedStream | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -257,41 +266,41 @@ class LeanConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came, and answer when a request is whole."""
         self._parser.feed(data)
-        self._read_on(time.perf_counter())
+        self._process_requests(time.perf_counter())
 
-    def _read_on(self, received_s: float) -> None:
+    def _process_requests(self, received_s: float) -> None:
         while self._transport is not None and self._stream is None:
             try:
-                request = self._parser.take()
+                request = self._parser.next_request()
             except RefusedRequestError as exc:
-                self.write(plain(exc.status, "text/plain", str(exc).encode()))
+                self.write(plain_response(exc.status, "text/plain", str(exc).encode()))
                 self._transport.close()
                 return
             if request is None:
-                if self._parser.must_go_on():
+                if self._parser.needs_100_continue():
                     self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 return
-            self._answer(request, received_s)
+            self._respond(request, received_s)
 
-    def _answer(self, request: HttpRequest, received_s: float) -> None:
+    def _respond(self, request: HttpRequest, received_s: float) -> None:
         if request.method == "POST":
-            pieces = self._pieces(request.path)
+            pieces = self._stream_pieces(request.path)
             if pieces is not None:
-                mark = _MARK.search(request.body)
-                self._stream = Stream(self, pieces, int(mark[1]) if mark else None, received_s)
-                self._pacer.begin(self._stream)
+                mark = _REQUEST_ID.search(request.body)
+                self._stream = CannedStream(self, pieces, int(mark[1]) if mark else None, received_s)
+                self._scheduler.add(self._stream)
                 return
-        elif request.path in _PAGES:
-            self.write(plain(200, "application/json", _PAGES[request.path]))
+        elif request.path in _STATIC_PAGES:
+            self.write(plain_response(200, "application/json", _STATIC_PAGES[request.path]))
             return
         elif request.path == "/metrics":
-            self.write(plain(200, "text/plain; version=0.0.4", self._pacer.metrics().encode()))
+            self.write(plain_response(200, "text/plain; version=0.0.4", self._scheduler.metrics().encode()))
             return
-        self.write(plain(404, "application/json", b'{"error":{"message":"no such route"}}'))
+        self.write(plain_response(404, "application/json", b'{"error":{"message":"no such route"}}'))
 
-    def _pieces(self, path: str) -> list[bytes] | None:
+    def _stream_pieces(self, path: str) -> list[bytes] | None:
         if path not in self._routes:
-            found = rendered(path, self._pacer.schedule.tokens)
+            found = render_canned_stream(path, self._scheduler.schedule.tokens)
             if found is None:
                 return None
             if len(self._routes) < 64:
@@ -304,9 +313,9 @@ class LeanConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        if self._is_clogged:
-            self._is_clogged = transport.get_write_buffer_size() > 0
-        if not self._is_clogged:
+        if self._is_buffering:
+            self._is_buffering = transport.get_write_buffer_size() > 0
+        if not self._is_buffering:
             try:
                 written = os.write(self._descriptor, data)
             except BlockingIOError:
@@ -316,17 +325,17 @@ class LeanConnection(asyncio.Protocol):
             if written == len(data):
                 return
             data = data[written:]
-            self._is_clogged = True
+            self._is_buffering = True
         transport.write(data)
 
     def finish(self) -> None:
         """Turn to the next request."""
         self._stream = None
-        self._read_on(time.perf_counter())
+        self._process_requests(time.perf_counter())
 
 
-_PAGES: Mapping[str, bytes] = {
+_STATIC_PAGES: Mapping[str, bytes] = {
     "/health": b"{}",
     "/version": orjson.dumps({"version": VERSION}),
-    "/v1/models": orjson.dumps({"object": "list", "data": [{"id": MODEL, "object": "model"}]}),
+    "/v1/models": orjson.dumps({"object": "list", "data": [{"id": MODEL_NAME, "object": "model"}]}),
 }

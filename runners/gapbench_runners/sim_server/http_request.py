@@ -44,38 +44,38 @@ class RequestParser:
         self._head: tuple[str, str, dict[str, str]] | None = None
         self._body = bytearray()
         self._length = 0
-        self._chunked = False
-        self._told_to_go_on = False
+        self._is_chunked = False
+        self._has_sent_continue = False
 
     def feed(self, data: bytes) -> None:
         """Take what the socket gave."""
         self._buffer += data
 
-    def must_go_on(self) -> bool:
+    def needs_100_continue(self) -> bool:
         """Say, once a request, whether the client waits for ``100 Continue`` before it sends the body."""
-        if self._head is None or self._told_to_go_on:
+        if self._head is None or self._has_sent_continue:
             return False
-        self._told_to_go_on = self._head[2].get("expect", "").lower() == "100-continue"
-        return self._told_to_go_on
+        self._has_sent_continue = self._head[2].get("expect", "").lower() == "100-continue"
+        return self._has_sent_continue
 
-    def take(self) -> HttpRequest | None:
+    def next_request(self) -> HttpRequest | None:
         """Return the next request; None: it is not complete.
 
         Raises:
             RefusedRequestError: It is too large or not HTTP.
         """
-        if self._head is None and not self._take_head():
+        if self._head is None and not self._read_head():
             return None
         assert self._head is not None
-        complete = self._take_chunks() if self._chunked else self._take_length()
+        complete = self._read_chunked_body() if self._is_chunked else self._read_sized_body()
         if not complete:
             return None
         request = HttpRequest(*self._head, bytes(self._body))
-        self._head, self._told_to_go_on = None, False
+        self._head, self._has_sent_continue = None, False
         self._body.clear()
         return request
 
-    def _take_head(self) -> bool:
+    def _read_head(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")
         if (len(self._buffer) if end < 0 else end) > MAX_HEAD_BYTES:
             raise RefusedRequestError(431, f"headers of more than {MAX_HEAD_BYTES} bytes")
@@ -89,23 +89,23 @@ class RequestParser:
         headers = {
             name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
         }
-        self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+        self._is_chunked = "chunked" in headers.get("transfer-encoding", "").lower()
         length = headers.get("content-length", "0")
         if not length.isdecimal():
             raise RefusedRequestError(400, f"content-length: found {length[:40]!r}; expected a whole number")
         self._length = int(length)
-        self._bounded(self._length)
+        self._check_body_size(self._length)
         self._head = words[0], unquote(words[1].partition("?")[0]), headers
         return True
 
-    def _take_length(self) -> bool:
+    def _read_sized_body(self) -> bool:
         if len(self._buffer) < self._length:
             return False
         self._body += self._buffer[: self._length]
         del self._buffer[: self._length]
         return True
 
-    def _take_chunks(self) -> bool:
+    def _read_chunked_body(self) -> bool:
         """Move complete chunks to the body; True at the last. Trailers are dropped."""
         while (line_end := self._buffer.find(b"\r\n")) >= 0:
             line = bytes(self._buffer[:line_end]).partition(b";")[0].strip()
@@ -114,7 +114,7 @@ class RequestParser:
             except ValueError:
                 raise RefusedRequestError(400, f"not a chunk size: {line[:40]!r}") from None
             start = line_end + 2
-            self._bounded(len(self._body) + size)
+            self._check_body_size(len(self._body) + size)
             if size == 0:
                 end = self._buffer.find(b"\r\n\r\n", line_end)
                 if end < 0:
@@ -128,6 +128,6 @@ class RequestParser:
         return False
 
     @staticmethod
-    def _bounded(size: int) -> None:
+    def _check_body_size(size: int) -> None:
         if not 0 <= size <= MAX_BODY_BYTES:
             raise RefusedRequestError(413, f"a body of more than {MAX_BODY_BYTES} bytes")

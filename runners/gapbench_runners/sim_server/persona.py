@@ -34,7 +34,7 @@ class Reasoning:
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
+class ServerCapacity:
     """Where the server saturates.
 
     Attributes:
@@ -73,7 +73,7 @@ class Faults:
     slow_s: float = 1.0
 
 
-SHOWN = ("verbatim", "summary", "hidden")
+DISCLOSURES = ("verbatim", "summary", "hidden")
 FAULT_KINDS = ("rate_limit", "server_error", "overloaded", "cut", "garbage", "slow")
 
 
@@ -96,7 +96,7 @@ class Persona:
         refuse: Share of prompts refused.
         unparsed: Share of prompts answered beside the form asked for.
         cache: Whether a prompt asked again reports its tokens as read from a cache.
-        capacity: See :class:`Capacity`.
+        capacity: See :class:`ServerCapacity`.
         faults: See :class:`Faults`.
     """
 
@@ -114,30 +114,30 @@ class Persona:
     refuse: float = 0.0
     unparsed: float = 0.0
     cache: bool = False
-    capacity: Capacity = field(default_factory=Capacity)
+    capacity: ServerCapacity = field(default_factory=ServerCapacity)
     faults: Faults = field(default_factory=Faults)
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], where: str = "sim") -> Persona:
+    def from_mapping(cls, given: Mapping[str, Any], where: str = "sim") -> Persona:
         """Return the persona that a mapping describes.
 
         Raises:
             InputError: An unknown key or a value out of bounds, with the key's path and what would do.
         """
-        values = _checked(cls, given, where)
-        for key, kind in (("reasoning", Reasoning), ("capacity", Capacity), ("faults", Faults)):
+        values = _check_keys(cls, given, where)
+        for key, kind in (("reasoning", Reasoning), ("capacity", ServerCapacity), ("faults", Faults)):
             if key in values:
                 inner = f"{where}.{key}"
-                values[key] = kind(**_checked(kind, _mapping(values[key], inner), inner))
+                values[key] = kind(**_check_keys(kind, _require_mapping(values[key], inner), inner))
         if "skill" in values:
             skill = values["skill"]
             values["skill"] = dict(skill) if isinstance(skill, Mapping) else {"default": skill}
             for category, share in values["skill"].items():
                 _SHARE.check(share, f"{where}.skill.{category}")
         persona = cls(**values)
-        if persona.reasoning.shown not in SHOWN:
+        if persona.reasoning.shown not in DISCLOSURES:
             raise InputError(
-                f"{where}.reasoning.shown: found {persona.reasoning.shown!r}; expected {', '.join(SHOWN)}"
+                f"{where}.reasoning.shown: found {persona.reasoning.shown!r}; expected {', '.join(DISCLOSURES)}"
             )
         total = sum(getattr(persona.faults, kind) for kind in FAULT_KINDS)
         if total > 1:
@@ -148,7 +148,7 @@ class Persona:
 
     def draw(self, *what: object) -> float:
         """Return a number in (0, 1) that depends on the seed and on ``what`` alone."""
-        return _uniform(self.seed, *what)
+        return _hash_uniform(self.seed, *what)
 
     def is_right(self, prompt: str, category: str, nth: int) -> bool:
         """Say whether the persona answers a prompt rightly the ``nth`` time it is asked.
@@ -157,7 +157,7 @@ class Persona:
         and the share of right answers over prompts is exactly its skill.
         """
         skill = self.skill.get(category, self.skill.get("default", 0.7))
-        shared = _NORMAL.inv_cdf(_uniform("difficulty", prompt))
+        shared = _NORMAL.inv_cdf(_hash_uniform("difficulty", prompt))
         own = _NORMAL.inv_cdf(self.draw("own", prompt, nth))
         latent = self.rho**0.5 * shared + (1 - self.rho) ** 0.5 * own
         return _NORMAL.cdf(latent) < skill
@@ -190,12 +190,12 @@ def _lognormal(uniform: float, sigma: float) -> float:
     return math.exp(sigma * _NORMAL.inv_cdf(uniform))
 
 
-def _uniform(*what: object) -> float:
+def _hash_uniform(*what: object) -> float:
     digest = hashlib.blake2b("\x1f".join(map(str, what)).encode(), digest_size=8).digest()
     return (int.from_bytes(digest) + 0.5) / 2**64
 
 
-def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+def _require_mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise InputError(f"{where}: found {value!r}; expected a mapping")
     return value
@@ -204,44 +204,48 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
 class _Bounds(NamedTuple):
     """What a number may be."""
 
-    words: str
-    least: float = 0
-    most: float = math.inf
-    whole: bool = False
-    optional: bool = False
+    description: str
+    minimum: float = 0
+    maximum: float = math.inf
+    is_integer: bool = False
+    is_optional: bool = False
 
     def check(self, value: Any, where: str) -> None:
         """Raise ``InputError`` for a value out of bounds."""
-        if value is None and self.optional:
+        if value is None and self.is_optional:
             return
         # YAML's yes and no are numbers to Python.
-        kinds = (int,) if self.whole else (int, float)
+        kinds = (int,) if self.is_integer else (int, float)
         if (
             isinstance(value, bool)
             or not isinstance(value, kinds)
             or not math.isfinite(value)
-            or not self.least <= value <= self.most
+            or not self.minimum <= value <= self.maximum
         ):
-            raise InputError(f"{where}: found {value!r}; expected {self.words}")
+            raise InputError(f"{where}: found {value!r}; expected {self.description}")
 
 
-_SHARE = _Bounds("a share from 0 to 1", most=1)
+_SHARE = _Bounds("a share from 0 to 1", maximum=1)
 _NUMBER = _Bounds("a number of at least 0")
-_COUNT = _Bounds("a whole number of at least 0", whole=True)
-_SIZE = _Bounds("a whole number of at least 1", least=1, whole=True)
+_COUNT = _Bounds("a whole number of at least 0", is_integer=True)
+_SIZE = _Bounds("a whole number of at least 1", minimum=1, is_integer=True)
 _BOUNDS: Mapping[str, _Bounds] = {
     **dict.fromkeys(("rho", "refuse", "unparsed", *FAULT_KINDS), _SHARE),
     **dict.fromkeys(("ttft_s", "ttft_sigma", "gap_s", "gap_sigma", "slow_s"), _NUMBER),
     **dict.fromkeys(("image_tokens", "tokens", "streams"), _COUNT),
     **dict.fromkeys(("tokens_per_chunk", "chars_per_token"), _SIZE),
-    "seed": _Bounds("a whole number", least=-math.inf, whole=True),
-    "queue": _Bounds("a whole number of at least 0, or nothing for no bound", whole=True, optional=True),
-    "prefill_tokens_per_s": _Bounds("a number of at least 1, or nothing for at once", least=1, optional=True),
-    "retry_after_s": _Bounds("a number of at least 0, or nothing for no header", optional=True),
+    "seed": _Bounds("a whole number", minimum=-math.inf, is_integer=True),
+    "queue": _Bounds(
+        "a whole number of at least 0, or nothing for no bound", is_integer=True, is_optional=True
+    ),
+    "prefill_tokens_per_s": _Bounds(
+        "a number of at least 1, or nothing for at once", minimum=1, is_optional=True
+    ),
+    "retry_after_s": _Bounds("a number of at least 0, or nothing for no header", is_optional=True),
 }
 
 
-def _checked(kind: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _check_keys(kind: type, given: Mapping[str, Any], where: str) -> dict[str, Any]:
     known = [item.name for item in dataclasses.fields(kind)]
     for key, value in given.items():
         if key not in known:

@@ -15,23 +15,23 @@ import orjson
 
 from gapbench_runners.sim_server.http_request import HttpRequest, RefusedRequestError, RequestParser
 from gapbench_runners.sim_server.protocols import (
-    ChatCompletions,
-    GenerateContent,
-    Messages,
-    Responses,
+    ChatCompletionsProtocol,
+    GenerateContentProtocol,
+    MessagesProtocol,
+    ResponsesProtocol,
     WireProtocol,
 )
-from gapbench_runners.sim_server.reply import Asked
+from gapbench_runners.sim_server.reply import SimRequest
 from gapbench_runners.sim_server.state import Simulation
-from gapbench_runners.sim_server.stream_writer import Delivery
+from gapbench_runners.sim_server.stream_writer import ResponseWriter
 
 VERSION = "gapbench-sim"
 ROUTES: Mapping[str, WireProtocol] = {
-    "/v1/chat/completions": ChatCompletions(),
-    "/v1/responses": Responses(),
-    "/v1/messages": Messages(),
+    "/v1/chat/completions": ChatCompletionsProtocol(),
+    "/v1/responses": ResponsesProtocol(),
+    "/v1/messages": MessagesProtocol(),
 }
-_GOOGLE = GenerateContent()
+_GOOGLE = GenerateContentProtocol()
 _GOOGLE_ROOTS = ("/v1beta/models/", "/v1/models/")
 _REASONS = {
     200: "OK",
@@ -47,7 +47,7 @@ _REASONS = {
 }
 
 
-class Connection(asyncio.Protocol):
+class SimConnection(asyncio.Protocol):
     """One client connection."""
 
     def __init__(self, simulation: Simulation) -> None:
@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
         self._parser = RequestParser()
         self._transport: asyncio.Transport | None = None
         self._descriptor = -1
-        self._delivery: Delivery | None = None
+        self._response_writer: ResponseWriter | None = None
         self._is_last = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,81 +68,83 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - a client that leaves is no error here
         """Stop the reply under way."""
         self._transport = None
-        delivery, self._delivery = self._delivery, None
+        delivery, self._response_writer = self._response_writer, None
         if delivery is not None:
-            delivery.abandon()
+            delivery.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Answer each complete request, one after the other."""
         received_s = time.perf_counter()
         self._parser.feed(data)
-        self._read_on(received_s)
+        self._process_requests(received_s)
 
-    def _read_on(self, received_s: float) -> None:
-        while self._transport is not None and self._delivery is None:
+    def _process_requests(self, received_s: float) -> None:
+        while self._transport is not None and self._response_writer is None:
             try:
-                request = self._parser.take()
+                request = self._parser.next_request()
             except RefusedRequestError as exc:
-                self._json(exc.status, {"error": {"message": str(exc)}})
+                self._write_json(exc.status, {"error": {"message": str(exc)}})
                 self.close()
                 return
             if request is None:
-                if self._parser.must_go_on():
+                if self._parser.needs_100_continue():
                     self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 return
             self._is_last = request.headers.get("connection", "").lower() == "close"
-            self._answer(request, received_s)
-            if self._is_last and self._delivery is None:
+            self._respond(request, received_s)
+            if self._is_last and self._response_writer is None:
                 self.close()
 
-    def _answer(self, request: HttpRequest, received_s: float) -> None:
+    def _respond(self, request: HttpRequest, received_s: float) -> None:
         protocol, in_path = route_of(request.path)
         if request.method != "POST" or protocol is None:
-            self._get(request.method, request.path)
+            self._respond_to_get(request.method, request.path)
             return
         simulation = self._simulation
-        if simulation.key is not None and simulation.key not in _keys(request.headers):
-            self._json(401, protocol.error(401, "wrong API key"))
+        if simulation.api_key is not None and simulation.api_key not in _api_keys(request.headers):
+            self._write_json(401, protocol.render_error(401, "wrong API key"))
             return
         try:
             body = orjson.loads(request.body)
-            asked = protocol.asked({**body, **in_path})
-            _check(asked)
+            asked = protocol.parse_request({**body, **in_path})
+            _check_request(asked)
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             said = f"missing or unknown {exc}" if isinstance(exc, KeyError) else str(exc)
-            self._json(400, protocol.error(400, f"cannot read the request: {said}"))
+            self._write_json(400, protocol.render_error(400, f"cannot read the request: {said}"))
             return
-        name = simulation.named(asked.model)
+        name = simulation.persona_name(asked.model)
         if name is None:
-            self._json(404, protocol.error(404, f"the model {asked.model!r} does not exist"))
+            self._write_json(404, protocol.render_error(404, f"the model {asked.model!r} does not exist"))
             return
-        self._delivery = Delivery(self, simulation, name, protocol, asked, received_s)
-        self._delivery.start()
+        self._response_writer = ResponseWriter(self, simulation, name, protocol, asked, received_s)
+        self._response_writer.start()
 
-    def _get(self, method: str, path: str) -> None:
+    def _respond_to_get(self, method: str, path: str) -> None:
         simulation = self._simulation
         if method == "GET" and path in {"/health", "/ping"}:
-            self._json(200, {})
+            self._write_json(200, {})
         elif method == "GET" and path in {"/v1/models", "/v1beta/models"}:
-            names = [name or "any" for name in simulation.minds]
+            names = [name or "any" for name in simulation.models]
             listed = [{"id": name, "object": "model", "owned_by": "simulated"} for name in names]
             google = [{"name": f"models/{name}"} for name in names]
-            self._json(200, {"object": "list", "data": listed, "models": google})
+            self._write_json(200, {"object": "list", "data": listed, "models": google})
         elif method == "GET" and path == "/version":
-            self._json(200, {"version": VERSION})
+            self._write_json(200, {"version": VERSION})
         elif method == "GET" and path == "/metrics":
-            self.plain(200, "text/plain; version=0.0.4", simulation.metrics().encode())
+            self.write_plain(200, "text/plain; version=0.0.4", simulation.metrics().encode())
         elif method == "GET" and path == "/sim/log":
-            self.plain(200, "application/x-ndjson", b"".join(simulation.kept))
+            self.write_plain(200, "application/x-ndjson", b"".join(simulation.recent_log))
         else:
-            self._json(404, {"error": {"message": f"no route {method} {path}"}})
+            self._write_json(404, {"error": {"message": f"no route {method} {path}"}})
 
-    def _json(self, status: int, value: Any, headers: Iterable[tuple[str, str]] = ()) -> None:
-        self.plain(status, "application/json", orjson.dumps(value), headers)
+    def _write_json(self, status: int, value: Any, headers: Iterable[tuple[str, str]] = ()) -> None:
+        self.write_plain(status, "application/json", orjson.dumps(value), headers)
 
-    def plain(self, status: int, kind: str, body: bytes, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def write_plain(
+        self, status: int, kind: str, body: bytes, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
         """Write an unstreamed reply."""
-        self.write(plain(status, kind, body, headers))
+        self.write(plain_response(status, kind, body, headers))
 
     def write(self, data: bytes) -> None:
         """Write now, unless the client has gone: the transport would hold the bytes until its loop turns."""
@@ -163,15 +165,15 @@ class Connection(asyncio.Protocol):
 
     def finish(self) -> None:
         """End a delivery and turn to the next request."""
-        self._delivery = None
+        self._response_writer = None
         if self._is_last:
             self.close()
         else:
-            self._read_on(time.perf_counter())
+            self._process_requests(time.perf_counter())
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Close the connection in the middle of a delivery."""
-        self._delivery = None
+        self._response_writer = None
         self.close()
 
     def close(self) -> None:
@@ -180,7 +182,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-def plain(status: int, kind: str, body: bytes, headers: Iterable[tuple[str, str]] = ()) -> bytes:
+def plain_response(status: int, kind: str, body: bytes, headers: Iterable[tuple[str, str]] = ()) -> bytes:
     """Return an unstreamed reply."""
     more = "".join(f"{name}: {value}\r\n" for name, value in headers)
     return (
@@ -189,14 +191,14 @@ def plain(status: int, kind: str, body: bytes, headers: Iterable[tuple[str, str]
     ).encode() + body
 
 
-def _check(asked: Asked) -> None:
+def _check_request(request: SimRequest) -> None:
     """Raise ``ValueError`` for what no protocol allows."""
-    budget = asked.max_tokens
+    budget = request.max_tokens
     if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 0):
         raise ValueError(f"the token budget must be a whole number of at least 0, found {budget!r}")
-    if not isinstance(asked.model, str):
-        raise ValueError(f"model must be a name, found {asked.model!r}")  # noqa: TRY004 - the sender's value
-    if not asked.messages:
+    if not isinstance(request.model, str):
+        raise ValueError(f"model must be a name, found {request.model!r}")  # noqa: TRY004 - the sender's value
+    if not request.messages:
         raise ValueError("no messages")
 
 
@@ -211,6 +213,6 @@ def route_of(path: str) -> tuple[WireProtocol | None, dict[str, Any]]:
     return None, {}
 
 
-def _keys(headers: Mapping[str, str]) -> set[str]:
+def _api_keys(headers: Mapping[str, str]) -> set[str]:
     bearer = headers.get("authorization", "").removeprefix("Bearer ")
     return {bearer, headers.get("x-api-key", ""), headers.get("x-goog-api-key", "")}

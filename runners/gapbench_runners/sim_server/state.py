@@ -8,40 +8,40 @@ from typing import IO, Any
 
 import orjson
 
-from gapbench_runners.sim_server.persona import Capacity
-from gapbench_runners.sim_server.reply import Mind
+from gapbench_runners.sim_server.persona import ServerCapacity
+from gapbench_runners.sim_server.reply import SimModel
 
-LOG_KEPT = 20_000
+MAX_LOGGED_REQUESTS = 20_000
 """Requests that ``/sim/log`` tells of; the file has all."""
 
 
-class Places:
+class ConcurrencySlots:
     """One persona's places: as many replies at once as it has streams, the rest in line."""
 
-    def __init__(self, capacity: Capacity) -> None:
+    def __init__(self, capacity: ServerCapacity) -> None:
         """Start empty."""
         self._capacity = capacity
         self.running = 0
         self.waiting: deque[Callable[[], None]] = deque()
 
-    def enter(self, begin: Callable[[], None]) -> bool:
-        """Call ``begin`` as soon as there is a place; False: the queue is full."""
+    def acquire(self, start: Callable[[], None]) -> bool:
+        """Call ``start`` as soon as there is a place; False: the queue is full."""
         streams, queue = self._capacity.streams, self._capacity.queue
         if not streams or self.running < streams:
             self.running += 1
-            begin()
+            start()
             return True
         if queue is not None and len(self.waiting) >= queue:
             return False
-        self.waiting.append(begin)
+        self.waiting.append(start)
         return True
 
-    def forget(self, begin: Callable[[], None]) -> None:
+    def cancel(self, start: Callable[[], None]) -> None:
         """Take a request out of the queue whose client has gone."""
-        if begin in self.waiting:
-            self.waiting.remove(begin)
+        if start in self.waiting:
+            self.waiting.remove(start)
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give a place back to the next in the queue."""
         self.running -= 1
         if self.waiting:
@@ -53,36 +53,36 @@ class Simulation:
     """The personas by model name, and what is known of all requests.
 
     Args:
-        minds: By model name; "" answers for any other.
-        key: The API key that is accepted. None: any.
+        models: By model name; "" answers for any other.
+        api_key: The API key that is accepted. None: any.
         log: Where each request's true times go, one JSON object a line. None: kept in memory alone.
     """
 
     def __init__(
-        self, minds: Mapping[str, Mind], key: str | None = None, log: IO[bytes] | None = None
+        self, models: Mapping[str, SimModel], api_key: str | None = None, log: IO[bytes] | None = None
     ) -> None:
         """Start idle."""
-        self.minds = minds
-        self.places = {name: Places(mind.persona.capacity) for name, mind in minds.items()}
-        self.key = key
+        self.models = models
+        self.slots = {name: ConcurrencySlots(mind.persona.capacity) for name, mind in models.items()}
+        self.api_key = api_key
         self._log = log
-        self.kept: deque[bytes] = deque(maxlen=LOG_KEPT)
+        self.recent_log: deque[bytes] = deque(maxlen=MAX_LOGGED_REQUESTS)
         self.counts: Counter[str] = Counter()
         self.sums_s: dict[str, float] = {"queue": 0.0, "first": 0.0, "whole": 0.0}
 
-    def named(self, model: str) -> str | None:
+    def persona_name(self, model: str) -> str | None:
         """Return the name under which a model's persona stands; None: nobody answers for it."""
-        return model if model in self.minds else "" if "" in self.minds else None
+        return model if model in self.models else "" if "" in self.models else None
 
     def next_number(self) -> int:
         """Count a request and return its number, from 1."""
         self.counts["requests"] += 1
         return self.counts["requests"]
 
-    def record(self, entry: Mapping[str, Any]) -> None:
+    def record_request(self, entry: Mapping[str, Any]) -> None:
         """Write down one request."""
         line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
-        self.kept.append(line)
+        self.recent_log.append(line)
         if self._log is not None:
             self._log.write(line)
 
@@ -91,8 +91,8 @@ class Simulation:
         counts, sums_s = self.counts, self.sums_s
         finished = counts["finished"]
         rows: dict[str, float] = {
-            "vllm:num_requests_running": sum(places.running for places in self.places.values()),
-            "vllm:num_requests_waiting": sum(len(places.waiting) for places in self.places.values()),
+            "vllm:num_requests_running": sum(places.running for places in self.slots.values()),
+            "vllm:num_requests_waiting": sum(len(places.waiting) for places in self.slots.values()),
             "vllm:prompt_tokens_total": counts["prompt_tokens"],
             "vllm:generation_tokens_total": counts["generation_tokens"],
             "vllm:prefix_cache_queries_total": counts["prompt_tokens"],

@@ -14,7 +14,7 @@ from gapbench.values import Disclosure, Params
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ModelRule:
     """How one family of models is asked.
 
     Attributes:
@@ -42,7 +42,7 @@ class Rule:
 
 
 @lru_cache
-def _document() -> dict[str, Any]:
+def _rules_document() -> dict[str, Any]:
     document: dict[str, Any] = json.loads(
         files("gapbench_runners.support").joinpath("model_rules.json").read_text(encoding="utf-8")
     )
@@ -50,21 +50,23 @@ def _document() -> dict[str, Any]:
 
 
 @lru_cache
-def rule_for(runner: str, model: str, *, own: bool) -> Rule:
+def rule_for(runner: str, model: str, *, is_official_endpoint: bool) -> ModelRule:
     """Return the first rule that matches.
 
     Args:
         runner: The runner's name.
         model: What the provider calls the model; a path's last part counts.
-        own: Whether the address is the vendor's own.
+        is_official_endpoint: Whether the address is the vendor's own.
     """
     name = model.rsplit("/", 1)[-1]
     entry = next(
         rule
-        for rule in _document()["rules"]
-        if rule["runner"] == runner and rule["own"] in {None, own} and fnmatchcase(name, rule["model"])
+        for rule in _rules_document()["rules"]
+        if rule["runner"] == runner
+        and rule["own"] in {None, is_official_endpoint}
+        and fnmatchcase(name, rule["model"])
     )
-    return Rule(
+    return ModelRule(
         model=entry["model"],
         max_tokens=entry.get("max_tokens", "max_tokens"),
         drop=tuple(entry["drop"]),
@@ -73,19 +75,19 @@ def rule_for(runner: str, model: str, *, own: bool) -> Rule:
         disclosure=entry["disclosure"],
         why=entry["why"],
         source=entry["source"],
-        budgets=entry.get("budgets", _document()["anthropic_budgets"]),
+        budgets=entry.get("budgets", _rules_document()["anthropic_budgets"]),
     )
 
 
 def default_max_tokens() -> int:
     """Return the budget sent to Anthropic, which requires one, where the suite gives none."""
-    return int(_document()["anthropic_max_tokens"])
+    return int(_rules_document()["anthropic_max_tokens"])
 
 
-class Asked:
+class ParamMapper:
     """A request's parameters under one rule: what is left to send, and what was changed on the way."""
 
-    def __init__(self, params: Params, rule: Rule) -> None:
+    def __init__(self, params: Params, rule: ModelRule) -> None:
         """Drop what the rule drops."""
         self.rule = rule
         self.changes: list[str] = []
@@ -103,7 +105,7 @@ class Asked:
             return None
         return value
 
-    def unsupported(self, name: str, value: Any, why: str) -> None:
+    def note_unsupported(self, name: str, value: Any, why: str) -> None:
         """Note a parameter that this API has no place for."""
         if value is not None:
             self.changes.append(f"{name} dropped: {why}")

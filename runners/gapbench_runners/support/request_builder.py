@@ -8,58 +8,58 @@ from typing import Any
 
 from gapbench.values import Call, Message, Params, Request, Text, canonical_json
 
-MAX_SETTLED = 64
+MAX_CACHED_PARAMS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Settings:
+class MappedParams:
     """Parameters under a model's rule. Compared by identity: one object stands for one cell's.
 
     Attributes:
         arguments: For the vendor's client, beside the prompt.
-        sent: See ``Call.params_sent``.
+        params_sent: See ``Call.params_sent``.
         changes: See ``Call.changes``.
     """
 
     arguments: Mapping[str, Any]
-    sent: Mapping[str, Any]
+    params_sent: Mapping[str, Any]
     changes: tuple[str, ...] = ()
 
 
-class Calls:
+class RequestBuilder:
     """Makes a runner's calls.
 
     Args:
-        settle: Applies the model's rule to parameters.
-        body: Returns the client's arguments for a prompt.
+        map_params: Applies the model's rule to parameters.
+        build_body: Returns the client's arguments for a prompt.
     """
 
     def __init__(
         self,
-        settle: Callable[[Params], Settings],
-        body: Callable[[Sequence[Message], Settings], dict[str, Any]],
+        map_params: Callable[[Params], MappedParams],
+        build_body: Callable[[Sequence[Message], MappedParams], dict[str, Any]],
     ) -> None:
         """Settle nothing yet."""
-        self._settle = settle
-        self._body = body
-        self._settled: dict[Hashable, Settings] = {}
+        self._map_params = map_params
+        self._build_body = build_body
+        self._params_cache: dict[Hashable, MappedParams] = {}
 
-    def of(self, request: Request) -> Call:
+    def build(self, request: Request) -> Call:
         """Return the call for a request."""
-        settings = self._settings(request.params)
+        settings = self._cached_params(request.params)
         messages = request.messages
-        body = self._body(messages, settings)
+        body = self._build_body(messages, settings)
         texts: list[str] = []
         for message in messages:
             for part in message.parts:
                 if not isinstance(part, Text) or not part.text:
                     # Images travel once; an empty text may be left out by a client.
-                    return Call(body, settings.sent, settings.changes)
+                    return Call(body, settings.params_sent, settings.changes)
                 texts.append(part.text)
 
         def retexted(others: Sequence[str]) -> Mapping[str, Any]:
             left = iter(others)
-            return self._body(
+            return self._build_body(
                 [
                     Message(message.role, tuple(Text(next(left)) for _ in message.parts))
                     for message in messages
@@ -68,9 +68,9 @@ class Calls:
             )
 
         shape = (settings, *((message.role, len(message.parts)) for message in messages))
-        return Call(body, settings.sent, settings.changes, tuple(texts), shape, retexted)
+        return Call(body, settings.params_sent, settings.changes, tuple(texts), shape, retexted)
 
-    def _settings(self, params: Params) -> Settings:
+    def _cached_params(self, params: Params) -> MappedParams:
         key = (
             params.max_tokens,
             params.temperature,
@@ -80,9 +80,9 @@ class Calls:
             params.reasoning,
             canonical_json(params.extra) if params.extra else None,
         )
-        settings = self._settled.get(key)
+        settings = self._params_cache.get(key)
         if settings is None:
-            if len(self._settled) >= MAX_SETTLED:
-                self._settled.clear()
-            settings = self._settled[key] = self._settle(params)
+            if len(self._params_cache) >= MAX_CACHED_PARAMS:
+                self._params_cache.clear()
+            settings = self._params_cache[key] = self._map_params(params)
         return settings

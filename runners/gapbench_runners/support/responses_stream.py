@@ -12,17 +12,17 @@ from gapbench.values import (
     FinishReason,
     Usage,
 )
-from gapbench_runners.support.stream_errors import decoded, doubled, error_event
+from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
 
 
-async def read_responses(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
+async def read_responses_stream(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
     """Read a Responses stream; it is complete at ``response.completed`` or ``response.incomplete``."""
     ended = refused = False
     async for batch in batches:
         for received_s, name, data in batch:
             if data == b"[DONE]":
                 continue
-            body = decoded(data)
+            body = decode_event(data)
             kind = body.get("type", name)
             if kind in {
                 "response.output_text.delta",
@@ -40,12 +40,12 @@ async def read_responses(batches: AsyncIterator[list[transport.Event]]) -> Async
                 )
             elif kind in {"response.completed", "response.incomplete"}:
                 if ended:
-                    raise doubled(kind)
+                    raise duplicate_event_error(kind)
                 ended = True
                 response = body["response"]
                 why = (response.get("incomplete_details") or {}).get("reason")
                 yield Chunk(
-                    finish_reason=_responses_finish(why, refused=refused),
+                    finish_reason=_responses_finish_reason(why, refused=refused),
                     finish_raw=why or response.get("status"),
                     usage=responses_usage(response.get("usage") or {}),
                     model_served=response.get("model"),
@@ -53,14 +53,14 @@ async def read_responses(batches: AsyncIterator[list[transport.Event]]) -> Async
                     service_tier=response.get("service_tier"),
                 )
             elif kind == "response.failed":
-                raise error_event(body["response"].get("error") or {})
+                raise error_from_event(body["response"].get("error") or {})
             elif kind == "error":
-                raise error_event(body.get("error") or body)
+                raise error_from_event(body.get("error") or body)
     if not ended:
         raise RunnerError("cut_stream", "the stream ended without response.completed")
 
 
-def _responses_finish(why: str | None, *, refused: bool) -> FinishReason:
+def _responses_finish_reason(why: str | None, *, refused: bool) -> FinishReason:
     if refused or why == "content_filter":
         return "refusal"
     if why is None:

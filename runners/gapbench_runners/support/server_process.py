@@ -19,14 +19,14 @@ STOP_WAIT_S = 30.0
 LOG_TAIL_LINES = 15
 
 
-class OwnedProcess:
+class ServerProcess:
     """A child process in a group of its own.
 
     Args:
         command: Program and arguments.
         log: Its output goes here.
         environment: Added to this process's own, which goes on without the vendors' keys.
-        kept: A keeper ends the group when this process is gone; for a program that does not look for itself.
+        with_watchdog: A keeper ends the group when this process is gone; for a program that does not look for itself.
     """
 
     def __init__(
@@ -35,15 +35,15 @@ class OwnedProcess:
         log: Path,
         environment: Mapping[str, str] | None = None,
         *,
-        kept: bool = False,
+        with_watchdog: bool = False,
     ) -> None:
         """Keep what is to be started."""
         self.command = list(command)
-        self._before = (
-            [sys.executable, "-I", "-S", server_watchdog.__file__, str(os.getpid())] if kept else []
+        self._watchdog_command = (
+            [sys.executable, "-I", "-S", server_watchdog.__file__, str(os.getpid())] if with_watchdog else []
         )
         self.log = log
-        self._environment = {**credentials.without_keys(os.environ), **(environment or {})}
+        self._environment = {**credentials.without_vendor_keys(os.environ), **(environment or {})}
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -55,7 +55,7 @@ class OwnedProcess:
         try:
             with self.log.open("ab") as file:
                 self._process = await asyncio.create_subprocess_exec(
-                    *self._before, *self.command, stdout=file, stderr=file, stdin=asyncio.subprocess.DEVNULL,
+                    *self._watchdog_command, *self.command, stdout=file, stderr=file, stdin=asyncio.subprocess.DEVNULL,
                     env=self._environment, start_new_session=True,
                 )  # fmt: skip
         except OSError as exc:
@@ -66,30 +66,30 @@ class OwnedProcess:
         """The id of the process, or of its keeper, and of the group; None before the start."""
         return self._process.pid if self._process else None
 
-    def ended(self) -> int | None:
+    def exit_code(self) -> int | None:
         """Return the exit code; None while it runs."""
         return self._process.returncode if self._process else None
 
-    async def line(self, start: str, deadline_s: float) -> str:
-        """Wait for a line of the log that begins with ``start`` and return the rest of it.
+    async def wait_for_log_line(self, prefix: str, timeout_s: float) -> str:
+        """Wait for a line of the log that begins with ``prefix`` and return the rest of it.
 
         Raises:
             SetupError: It ended or stayed silent; the log's last lines are in the message.
         """
-        until_s = time.monotonic() + deadline_s
+        until_s = time.monotonic() + timeout_s
         while time.monotonic() < until_s:
             for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.startswith(start):
-                    return line[len(start) :].strip()
-            if self.ended() is not None:
+                if line.startswith(prefix):
+                    return line[len(prefix) :].strip()
+            if self.exit_code() is not None:
                 break
             await asyncio.sleep(0.02)
-        raise self.failure(f"said nothing of {start!r} within {deadline_s:g} s")
+        raise self.startup_error(f"said nothing of {prefix!r} within {timeout_s:g} s")
 
-    def failure(self, silent: str) -> SetupError:
+    def startup_error(self, reason_if_running: str) -> SetupError:
         """Return the error for a server that did not come up, with its log's end."""
         tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:]
-        why = f"ended with code {self.ended()}" if self.ended() is not None else silent
+        why = f"ended with code {self.exit_code()}" if self.exit_code() is not None else reason_if_running
         return SetupError(
             f"{Path(self.command[0]).name} {why}; the end of {self.log}:\n  "
             + credentials.redact("\n  ".join(tail))
@@ -102,15 +102,15 @@ class OwnedProcess:
             return
         self._process = None
         if process.returncode is None:
-            self._signal(process.pid, signal.SIGTERM)
+            self._signal_group(process.pid, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), STOP_WAIT_S)
         # A server's workers outlive it when it dies badly, and hold the GPU.
-        self._signal(process.pid, signal.SIGKILL)
+        self._signal_group(process.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             await process.wait()
 
     @staticmethod
-    def _signal(group: int, number: int) -> None:
+    def _signal_group(group: int, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, number)

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-LOOK_S = 0.5
+POLL_S = 0.5
 GRACE_S = 20.0
 """From asking to killing, once bench is gone."""
 
@@ -29,7 +29,7 @@ def main() -> int:
     except OSError as exc:
         sys.stderr.write(f"cannot start {command[0]!r}: {exc.strerror}\n")
         return 127
-    threading.Thread(target=_outlast, args=(parent,), daemon=True).start()
+    threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
     code = server.wait()
     # A server that dies badly leaves its workers behind.
     os.killpg(0, signal.SIGTERM)
@@ -42,10 +42,10 @@ def main() -> int:
     return code
 
 
-def _outlast(parent: int) -> None:
+def _watch_parent(parent: int) -> None:
     """Wait until the parent is gone, then end the whole group, this process included."""
     while os.getppid() == parent:
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
     os.killpg(0, signal.SIGTERM)
     time.sleep(GRACE_S)
     os.killpg(0, signal.SIGKILL)

@@ -10,7 +10,7 @@ from gapbench import transport
 from gapbench.errors import RunnerError
 
 
-def decoded(data: bytes) -> dict[str, Any]:
+def decode_event(data: bytes) -> dict[str, Any]:
     """Return an event's JSON object.
 
     Raises:
@@ -19,17 +19,17 @@ def decoded(data: bytes) -> dict[str, Any]:
     try:
         body = orjson.loads(data)
     except orjson.JSONDecodeError as exc:
-        raise RunnerError("garbage", f"an event is not JSON: {_start(data)!r}") from exc
+        raise RunnerError("garbage", f"an event is not JSON: {_excerpt(data)!r}") from exc
     if not isinstance(body, dict):
-        raise RunnerError("garbage", f"an event is no JSON object: {_start(data)!r}")
+        raise RunnerError("garbage", f"an event is no JSON object: {_excerpt(data)!r}")
     return body
 
 
-def error_event(error: Any) -> RunnerError:
+def error_from_event(error: Any) -> RunnerError:
     """Return the failure for an error sent within a stream; its words decide the kind."""
     said = str(error.get("message") or error) if isinstance(error, dict) else str(error)
     marks = f"{error.get('type')} {error.get('code')}".lower() if isinstance(error, dict) else ""
-    said = transport.shortened(said)
+    said = transport.redact_and_truncate(said)
     if "overloaded" in marks or "unavailable" in marks:
         return RunnerError("overloaded", said)
     if "insufficient_quota" in marks or "billing_error" in marks:
@@ -39,10 +39,10 @@ def error_event(error: Any) -> RunnerError:
     return RunnerError("server", said)
 
 
-def _start(data: bytes) -> str:
-    return transport.shortened(data[:4_000].decode("utf-8", "replace"))[:80]
+def _excerpt(data: bytes) -> str:
+    return transport.redact_and_truncate(data[:4_000].decode("utf-8", "replace"))[:80]
 
 
-def doubled(mark: str) -> RunnerError:
+def duplicate_event_error(mark: str) -> RunnerError:
     """Return the failure of a stream that came twice: its text is no answer of the model's."""
     return RunnerError("garbage", f"the stream has {mark} twice: a proxy repeated its chunks")

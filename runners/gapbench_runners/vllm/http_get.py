@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.client
 import urllib.request
 
-MOST_BYTES = 16 * 2**20
+MAX_REPLY_BYTES = 16 * 2**20
 """More is no list of metrics or tokens; a reply without an end must not fill the memory."""
 
 
-def fetched(request: urllib.request.Request | str, timeout_s: float) -> bytes:
+def fetch_bytes(request: urllib.request.Request | str, timeout_s: float) -> bytes:
     """Return the body of a reply.
 
     Raises:
@@ -17,14 +17,14 @@ def fetched(request: urllib.request.Request | str, timeout_s: float) -> bytes:
     """
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as reply:  # noqa: S310 - the suite's own address
-            body: bytes = reply.read(MOST_BYTES + 1)
+            body: bytes = reply.read(MAX_REPLY_BYTES + 1)
             # A read with a bound says nothing of a body that broke off, and half a number is a number.
-            missing = len(body) <= MOST_BYTES and reply.length
+            missing = len(body) <= MAX_REPLY_BYTES and reply.length
     except (http.client.HTTPException, ValueError) as exc:
         # The standard library lets its own complaints about a reply through unwrapped.
         raise OSError(f"no HTTP reply: {type(exc).__name__}: {exc}") from exc
-    if len(body) > MOST_BYTES:
-        raise OSError(f"a reply larger than {MOST_BYTES} bytes")
+    if len(body) > MAX_REPLY_BYTES:
+        raise OSError(f"a reply larger than {MAX_REPLY_BYTES} bytes")
     if missing:
         raise OSError(f"HTTP reply cut short: {missing} bytes missing")
     return body

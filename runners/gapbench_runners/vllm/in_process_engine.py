@@ -15,10 +15,10 @@ from typing import Any
 from gapbench import transport
 from gapbench.errors import RunnerError, SetupError
 from gapbench.values import Call, Chunk, FinishReason, Image, Message, Model, Request, Session, Usage
-from gapbench_runners.support.model_rules import Asked, rule_for
+from gapbench_runners.support.model_rules import ParamMapper, rule_for
 
 FINISH: Mapping[str, FinishReason] = {"stop": "stop", "length": "length"}
-LOG = "vllm.log"
+LOG_NAME = "vllm.log"
 
 
 class InProcessEngine:
@@ -37,7 +37,7 @@ class InProcessEngine:
         self._tokenizer: Any = None
         self._defaults: dict[str, Any] = {}
         self._context_tokens = 0
-        self._numbers = itertools.count()
+        self._request_numbers = itertools.count()
 
     @staticmethod
     def missing() -> str | None:
@@ -48,7 +48,7 @@ class InProcessEngine:
 
     def prepare(self, request: Request) -> Call:
         """Return messages and sampling parameters."""
-        asked = Asked(request.params, rule_for("openai", self.model.name, own=False))
+        asked = ParamMapper(request.params, rule_for("openai", self.model.name, is_official_endpoint=False))
         sampling: dict[str, Any] = {
             "max_tokens": asked.max_tokens,
             "temperature": asked.temperature,
@@ -68,11 +68,11 @@ class InProcessEngine:
         said = self.missing()
         if said:
             raise SetupError(said)
-        _log_to(session.log_dir)
+        _redirect_vllm_logs(session.log_dir)
         from vllm.engine.arg_utils import AsyncEngineArgs  # noqa: PLC0415 - ten seconds of imports
         from vllm.v1.engine.async_llm import AsyncLLM  # noqa: PLC0415
 
-        session.tell(f"{self.model.id}: loading the engine in this process")
+        session.notify(f"{self.model.id}: loading the engine in this process")
         try:
             self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(model=self.model.name, **self.settings))
             tokenizer = self._engine.get_tokenizer()
@@ -82,7 +82,7 @@ class InProcessEngine:
             self._context_tokens = self._engine.model_config.max_model_len
         except (RuntimeError, ValueError, OSError, TypeError) as exc:
             said = str(exc).partition("\n")[0]
-            log = session.log_dir / LOG
+            log = session.log_dir / LOG_NAME
             raise SetupError(f"vLLM cannot load {self.model.name!r}: {said}; its log: {log}") from exc
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
@@ -91,12 +91,12 @@ class InProcessEngine:
         from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415
         from vllm.v1.engine.exceptions import EngineDeadError  # noqa: PLC0415
 
-        tape = transport.tape()
+        tape = transport.current_record()
         tape.transport = "in-process"
         tape.sent_s = transport.now()
         messages: tuple[Message, ...] = call.body["messages"]
         text = self._tokenizer.apply_chat_template(
-            [{"role": message.role, "content": _content(message)} for message in messages],
+            [{"role": message.role, "content": _template_content(message)} for message in messages],
             tokenize=False,
             add_generation_prompt=True,
             **call.body["template"],
@@ -106,14 +106,14 @@ class InProcessEngine:
         prompt: dict[str, Any] = {"prompt_token_ids": tokens}
         images = [image for message in messages for image in message.images]
         if images:
-            prompt["multi_modal_data"] = {"image": [_decoded(image) for image in images]}
+            prompt["multi_modal_data"] = {"image": [_decode_image(image) for image in images]}
         room = {"max_tokens": max(1, self._context_tokens - len(tokens))}
         settings = room | self._defaults | call.body["sampling"]
         made, finish = 0, None
         try:
             sampling = SamplingParams(**settings, output_kind=RequestOutputKind.DELTA)
             async for output in self._engine.generate(
-                prompt, sampling, request_id=f"bench-{next(self._numbers)}"
+                prompt, sampling, request_id=f"bench-{next(self._request_numbers)}"
             ):
                 received_s = transport.now()
                 tape.first_byte_s = tape.first_byte_s or received_s
@@ -135,7 +135,7 @@ class InProcessEngine:
         except (ValueError, TypeError) as exc:
             raise RunnerError("bad_request", str(exc)[: transport.ERROR_CHARS]) from exc
         except EngineDeadError as exc:
-            raise RunnerError("server", f"vLLM's engine has ended; see {LOG}") from exc
+            raise RunnerError("server", f"vLLM's engine has ended; see {LOG_NAME}") from exc
         if finish is None:
             raise RunnerError("cut_stream", "the engine ended without a finish reason")
 
@@ -158,7 +158,7 @@ class InProcessEngine:
             self._engine = None
 
 
-def _log_to(folder: Path) -> None:
+def _redirect_vllm_logs(folder: Path) -> None:
     """Have vLLM and its processes log to a file, as an owned server does: standard output is the command's own.
 
     Settings of the user's stay. vLLM reads them when it is first imported.
@@ -170,7 +170,7 @@ def _log_to(folder: Path) -> None:
         "disable_existing_loggers": False,
         "formatters": {"line": {"format": "%(asctime)s %(processName)s %(levelname)s %(message)s"}},
         "handlers": {
-            "file": {"class": "logging.FileHandler", "filename": str(folder / LOG), "formatter": "line"}
+            "file": {"class": "logging.FileHandler", "filename": str(folder / LOG_NAME), "formatter": "line"}
         },
         "loggers": {"vllm": {"handlers": ["file"], "level": "INFO", "propagate": False}},
     }
@@ -179,7 +179,7 @@ def _log_to(folder: Path) -> None:
     os.environ.setdefault("VLLM_LOGGING_CONFIG_PATH", str(path))
 
 
-def _content(message: Message) -> Any:
+def _template_content(message: Message) -> Any:
     if not message.images:
         return message.text
     return [
@@ -188,7 +188,7 @@ def _content(message: Message) -> Any:
     ]
 
 
-def _decoded(image: Image) -> Any:
+def _decode_image(image: Image) -> Any:
     from PIL import Image as Picture  # noqa: PLC0415 - needed for images alone
 
     return Picture.open(io.BytesIO(image.data)).convert("RGB")

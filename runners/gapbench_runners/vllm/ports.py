@@ -8,8 +8,8 @@ import os
 import socket
 from pathlib import Path
 
-LISTEN = "0A"
-LOOPBACK_OR_ALL = {
+TCP_LISTEN_STATE = "0A"
+LOOPBACK_OR_ANY = {
     "0100007F",
     "00000000",
     "0000000000000000FFFF00000100007F",
@@ -18,7 +18,7 @@ LOOPBACK_OR_ALL = {
 """Where a listener takes calls to 127.0.0.1, as /proc/net/tcp and tcp6 write it."""
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """Return a port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -37,16 +37,16 @@ def is_free(port: int) -> bool:
         return True
 
 
-def answered_by(port: int, group: int) -> bool:
+def is_owned_by_group(port: int, group: int) -> bool:
     """Say whether every listener on a port of the loopback belongs to a process group.
 
     Two servers of one user can share a port (SO_REUSEPORT), and then either may answer. True as well where the system does not tell.
     """
-    listening = _listening(port)
-    return not listening or listening <= _sockets(group)
+    listening = _listener_inodes(port)
+    return not listening or listening <= _socket_inodes(group)
 
 
-def _listening(port: int) -> set[str]:
+def _listener_inodes(port: int) -> set[str]:
     """Return the inodes of the sockets that take calls to a port of 127.0.0.1; empty where there is no /proc."""
     found: set[str] = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -54,12 +54,12 @@ def _listening(port: int) -> set[str]:
             for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
                 fields = line.split()
                 address, _, number = fields[1].partition(":")
-                if fields[3] == LISTEN and int(number, 16) == port and address in LOOPBACK_OR_ALL:
+                if fields[3] == TCP_LISTEN_STATE and int(number, 16) == port and address in LOOPBACK_OR_ANY:
                     found.add(fields[9])
     return found
 
 
-def _sockets(group: int) -> set[str]:
+def _socket_inodes(group: int) -> set[str]:
     """Return the inodes of the sockets that the processes of a group hold."""
     found: set[str] = set()
     for entry in Path("/proc").iterdir():

@@ -20,13 +20,13 @@ import orjson
 from gapbench import transport
 from gapbench.errors import RunnerError
 from gapbench.values import Call, Chunk, Likelihood, Request
-from gapbench_runners.openai import OpenAIRunner, _failure, chat_usage
-from gapbench_runners.support.stream_errors import decoded, error_event
-from gapbench_runners.vllm.http_get import fetched
+from gapbench_runners.openai import OpenAIRunner, _to_runner_error, chat_usage
+from gapbench_runners.support.stream_errors import decode_event, error_from_event
+from gapbench_runners.vllm.http_get import fetch_bytes
 
-TOKENIZE_S = 30.0
+TOKENIZE_TIMEOUT_S = 30.0
 # One token is generated, since some servers refuse to generate none; it is left out of the sum.
-SENT: dict[str, Any] = {"max_tokens": 1, "temperature": 0, "logprobs": 1, "echo": True}
+LIKELIHOOD_PARAMS: dict[str, Any] = {"max_tokens": 1, "temperature": 0, "logprobs": 1, "echo": True}
 
 
 class CompletionsRunner(OpenAIRunner):
@@ -34,12 +34,12 @@ class CompletionsRunner(OpenAIRunner):
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body; of a text to be weighed its context and continuation."""
-        if not request.likelihood:
+        if not request.needs_logprobs:
             return super().prepare(request)
         *before, last = request.messages
         context = "".join(message.text for message in before) if before else None
         changes = ("generation parameters dropped: nothing is generated",) if request.params.as_json() else ()
-        return Call({"context": context, "continuation": last.text}, SENT, changes)
+        return Call({"context": context, "continuation": last.text}, LIKELIHOOD_PARAMS, changes)
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the reply as it comes; a weighed text's is one chunk."""
@@ -57,21 +57,21 @@ class CompletionsRunner(OpenAIRunner):
                 prompt=[*before, *weighed],
                 stream=True,
                 stream_options={"include_usage": True},
-                **SENT,
+                **LIKELIHOOD_PARAMS,
             )
         except Exception as exc:
-            raise _failure(exc, self._key) from exc
+            raise _to_runner_error(exc, self._key) from exc
         logprobs: list[float | None] = []
         tops: list[dict[str, float] | None] = []
         last = Chunk()
         done = False
-        async for received_s, _, data in transport.tape().events():
+        async for received_s, _, data in transport.current_record().events():
             if data == b"[DONE]":
                 done = True
                 continue
-            body = decoded(data)
+            body = decode_event(data)
             if body.get("error"):
-                raise error_event(body["error"])
+                raise error_from_event(body["error"])
             for choice in body.get("choices") or ():
                 found = choice.get("logprobs") or {}
                 logprobs += found.get("token_logprobs") or []
@@ -85,9 +85,9 @@ class CompletionsRunner(OpenAIRunner):
             )
         if not done:
             raise RunnerError("cut_stream", "the stream ended without [DONE]")
-        found_all = _summed(logprobs, tops, len(before), len(before) + len(weighed))
+        found_all = _sum_logprobs(logprobs, tops, len(before), len(before) + len(weighed))
         yield Chunk(
-            found_all.as_answer(),
+            found_all.to_answer(),
             received_s=last.received_s,
             finish_reason="stop",
             usage=last.usage,
@@ -100,7 +100,7 @@ class CompletionsRunner(OpenAIRunner):
         """Return the tokens before the weighed ones, and these."""
         if not context:
             tokens = self._encode(continuation)
-            prefix = self._prefix()
+            prefix = self._prefix_token()
             if context is not None and tokens[:1] == [prefix]:
                 return tokens[:1], tokens[1:]
             return [prefix], tokens
@@ -110,11 +110,11 @@ class CompletionsRunner(OpenAIRunner):
         return whole[: len(before)], whole[len(before) :]
 
     def _encode(self, text: str) -> list[int]:
-        return _tokenized(self.base_url, self._key, self.model.name, text)
+        return _tokenize(self.base_url, self._key, self.model.name, text)
 
-    def _prefix(self) -> int:
+    def _prefix_token(self) -> int:
         """Return the token that stands before a text without context: the first, or the end of text."""
-        info = _asked(_root(self.base_url) + "/tokenizer_info", self._key, None)
+        info = _request_json(_server_root(self.base_url) + "/tokenizer_info", self._key, None)
         named = info.get("bos_token") or info.get("eos_token")
         if not named:
             raise RunnerError(
@@ -126,7 +126,7 @@ class CompletionsRunner(OpenAIRunner):
         return first[0]
 
 
-def _summed(
+def _sum_logprobs(
     logprobs: list[float | None], tops: list[dict[str, float] | None], start: int, end: int
 ) -> Likelihood:
     """Return the sum over the tokens from ``start`` to ``end``.
@@ -144,21 +144,21 @@ def _summed(
     return Likelihood(float(sum(known)), greedy)
 
 
-def _root(base_url: str) -> str:
+def _server_root(base_url: str) -> str:
     return base_url.rstrip("/").removesuffix("/v1")
 
 
 @lru_cache(maxsize=4096)
-def _tokenized(base_url: str, key: str | None, model: str, text: str) -> list[int]:
+def _tokenize(base_url: str, key: str | None, model: str, text: str) -> list[int]:
     """Return a text's tokens; the choices of one question share their context."""
     body = {"model": model, "prompt": text, "add_special_tokens": False}
-    tokens = _asked(_root(base_url) + "/tokenize", key, body).get("tokens")
+    tokens = _request_json(_server_root(base_url) + "/tokenize", key, body).get("tokens")
     if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
         raise RunnerError("garbage", "the reply of /tokenize holds no tokens")
     return tokens
 
 
-def _asked(url: str, key: str | None, body: dict[str, Any] | None) -> dict[str, Any]:
+def _request_json(url: str, key: str | None, body: dict[str, Any] | None) -> dict[str, Any]:
     """Return the JSON object of a plain request.
 
     Raises:
@@ -170,7 +170,7 @@ def _asked(url: str, key: str | None, body: dict[str, Any] | None) -> dict[str, 
         headers={"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {}),
     )
     try:
-        found = orjson.loads(fetched(request, TOKENIZE_S))
+        found = orjson.loads(fetch_bytes(request, TOKENIZE_TIMEOUT_S))
     except urllib.error.HTTPError as exc:
         said = f"{url}: HTTP {exc.code}; log-probabilities need vLLM's /tokenize"
         if url.endswith("tokenizer_info"):

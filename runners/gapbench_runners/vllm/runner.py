@@ -22,10 +22,10 @@ import orjson
 
 from gapbench.errors import InputError, SetupError
 from gapbench.values import Call, Chunk, Model, Request, Session
-from gapbench_runners.support.server_process import OwnedProcess
-from gapbench_runners.vllm.http_get import fetched
+from gapbench_runners.support.server_process import ServerProcess
+from gapbench_runners.vllm.http_get import fetch_bytes
 from gapbench_runners.vllm.in_process_engine import InProcessEngine
-from gapbench_runners.vllm.ports import answered_by, free_port, is_free
+from gapbench_runners.vllm.ports import find_free_port, is_free, is_owned_by_group
 from gapbench_runners.vllm.prompt_logprobs import CompletionsRunner
 
 DEFAULT_URL = "http://127.0.0.1:8000/v1"
@@ -33,7 +33,7 @@ READY_WAIT_S = 600.0
 POLL_S = 0.25
 SERVE_KEYS = {"gpus", "args", "env", "port", "ready_timeout_s", "python", "command"}
 # Counters and gauges that explain a cell: cache hits, preemptions, queueing, and the server's own token counts.
-COUNTERS = (
+SERVER_COUNTERS = (
     "vllm:prompt_tokens_total",
     "vllm:prompt_tokens_cached_total",
     "vllm:generation_tokens_total",
@@ -72,11 +72,11 @@ class VllmRunner:
             self._check_serve(self.serve)
         self._engine = InProcessEngine(model, engine) if engine is not None else None
         url = model.base_url or os.environ.get("VLLM_BASE_URL") or DEFAULT_URL
-        self._asked = replace(model, name=_served_name(self.serve) or model.name)
-        self._client = CompletionsRunner(replace(self._asked, base_url=url))
+        self._served_model = replace(model, name=_served_name(self.serve) or model.name)
+        self._client = CompletionsRunner(replace(self._served_model, base_url=url))
         self.metered = self._client.metered and self.serve is None and self._engine is None
         self.weighs_prompts = self._engine is None
-        self._server: OwnedProcess | None = None
+        self._server: ServerProcess | None = None
 
     @property
     def base_url(self) -> str:
@@ -117,7 +117,7 @@ class VllmRunner:
             return None
         options = {key: value for key, value in self.model.options.items() if key != "serve"}
         key_env = None if self.serve is not None else self.model.key_env
-        return replace(self._asked, base_url=self._client.base_url, options=options, key_env=key_env)
+        return replace(self._served_model, base_url=self._client.base_url, options=options, key_env=key_env)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body; the same for an attached and an owned server."""
@@ -130,7 +130,7 @@ class VllmRunner:
             return
         if self.serve is not None:
             url = await self._start(self.serve, session)
-            self._client = CompletionsRunner(replace(self._asked, base_url=url, key_env=None))
+            self._client = CompletionsRunner(replace(self._served_model, base_url=url, key_env=None))
         await self._client.open(session)
 
     async def _start(self, serve: Mapping[str, Any], session: Session) -> str:
@@ -139,7 +139,7 @@ class VllmRunner:
         Raises:
             SetupError: It is not installed, its port is taken, it ended, or it was not ready in time.
         """
-        port = int(serve.get("port") or free_port())
+        port = int(serve.get("port") or find_free_port())
         if not is_free(port):
             raise SetupError(
                 f"serve.port: something listens on 127.0.0.1:{port} already, and would be measured instead; "
@@ -152,7 +152,7 @@ class VllmRunner:
         environment |= {str(key): str(value) for key, value in serve.get("env", {}).items()}
         log = session.log_dir / "vllm.log"
         log.unlink(missing_ok=True)
-        self._server = OwnedProcess(command, log, environment, kept=True)
+        self._server = ServerProcess(command, log, environment, with_watchdog=True)
         await self._server.start()
         group = self._server.pid or 0
         began_s, limit_s = time.monotonic(), float(serve.get("ready_timeout_s", READY_WAIT_S))
@@ -160,23 +160,23 @@ class VllmRunner:
         root = f"http://127.0.0.1:{port}"
         while True:
             waited_s = time.monotonic() - began_s
-            if self._server.ended() is not None or waited_s > limit_s:
-                failure = self._server.failure(f"was not ready within {limit_s:g} s")
+            if self._server.exit_code() is not None or waited_s > limit_s:
+                failure = self._server.startup_error(f"was not ready within {limit_s:g} s")
                 await self._server.stop()
                 raise failure
-            if await asyncio.to_thread(_healthy, root) and self._server.ended() is None:
+            if await asyncio.to_thread(_is_healthy, root) and self._server.exit_code() is None:
                 # A command of the user's own may start the server elsewhere, such as in a container.
-                if "command" not in serve and not answered_by(port, group):
+                if "command" not in serve and not is_owned_by_group(port, group):
                     await self._server.stop()
                     raise SetupError(
                         f"127.0.0.1:{port} is answered by another process than the vLLM started here; "
                         "stop it, or leave serve.port out for a port that is free"
                     )
-                session.tell(f"{self.model.id}: vLLM is ready after {waited_s:.0f} s")
+                session.notify(f"{self.model.id}: vLLM is ready after {waited_s:.0f} s")
                 return f"{root}/v1"
             if time.monotonic() - said_s > 15:
                 said_s = time.monotonic()
-                session.tell(f"{self.model.id}: starting vLLM, {waited_s:.0f} s (log: {log})")
+                session.notify(f"{self.model.id}: starting vLLM, {waited_s:.0f} s (log: {log})")
             await asyncio.sleep(POLL_S)
 
     def _command(self, port: int) -> list[str]:
@@ -208,8 +208,8 @@ class VllmRunner:
         if self._engine is not None:
             return await self._engine.facts()
         root = self._client.base_url.removesuffix("/").removesuffix("/v1")
-        version = (await asyncio.to_thread(_json_or_none, f"{root}/version") or {}).get("version")
-        models = (await asyncio.to_thread(_json_or_none, f"{root}/v1/models") or {}).get("data")
+        version = (await asyncio.to_thread(_get_json_or_none, f"{root}/version") or {}).get("version")
+        models = (await asyncio.to_thread(_get_json_or_none, f"{root}/v1/models") or {}).get("data")
         listed = [entry for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []
         first = listed[0] if listed else {}
         owned = {"command": self._server.command, "pid": self._server.pid} if self._server else None
@@ -220,7 +220,7 @@ class VllmRunner:
             "max_model_len": first.get("max_model_len"),
             "root": first.get("root"),
             "owned": owned,
-            "cache_config": _labels(await self._metrics_text(), "vllm:cache_config_info"),
+            "cache_config": _metric_labels(await self._metrics_text(), "vllm:cache_config_info"),
         }
 
     async def counters(self) -> Mapping[str, float] | None:
@@ -230,7 +230,7 @@ class VllmRunner:
         totals: dict[str, float] = {}
         for line in (await self._metrics_text()).splitlines():
             name = line.partition("{")[0].partition(" ")[0]
-            if name in COUNTERS:
+            if name in SERVER_COUNTERS:
                 # What stands there is the server's word: a line that is no metric counts nothing.
                 with contextlib.suppress(ValueError):
                     totals[name] = totals.get(name, 0.0) + float(line.rpartition(" ")[2])
@@ -238,7 +238,7 @@ class VllmRunner:
 
     async def _metrics_text(self) -> str:
         root = self._client.base_url.removesuffix("/").removesuffix("/v1")
-        return await asyncio.to_thread(_text_or_nothing, f"{root}/metrics")
+        return await asyncio.to_thread(_get_text_or_empty, f"{root}/metrics")
 
     async def close(self) -> None:
         """Close the client; stop an owned server and wait until its memory is free again."""
@@ -256,30 +256,30 @@ def _served_name(serve: Mapping[str, Any] | None) -> str | None:
     return args[args.index("--served-model-name") + 1] if "--served-model-name" in args[:-1] else None
 
 
-def _healthy(root: str) -> bool:
+def _is_healthy(root: str) -> bool:
     try:
-        fetched(f"{root}/health", 2.0)
+        fetch_bytes(f"{root}/health", 2.0)
     except OSError:
         return False
     return True
 
 
-def _text_or_nothing(url: str) -> str:
+def _get_text_or_empty(url: str) -> str:
     try:
-        return fetched(url, 5.0).decode("utf-8", "replace")
+        return fetch_bytes(url, 5.0).decode("utf-8", "replace")
     except OSError:
         return ""
 
 
-def _json_or_none(url: str) -> dict[str, Any] | None:
+def _get_json_or_none(url: str) -> dict[str, Any] | None:
     try:
-        found = orjson.loads(_text_or_nothing(url))
+        found = orjson.loads(_get_text_or_empty(url))
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None
 
 
-def _labels(metrics: str, name: str) -> dict[str, str]:
+def _metric_labels(metrics: str, name: str) -> dict[str, str]:
     """Return the labels of an info metric: vLLM tells its cache settings that way."""
     line = next((line for line in metrics.splitlines() if line.startswith(name + "{")), "")
     inside = line.partition("{")[2].rpartition("}")[0]

@@ -14,22 +14,28 @@ from bugs import BUGS
 from more_bugs import MORE_BUGS
 from problem import Bug
 
-from tasks.coding.cases import differs, names_of, outcome, swapped, tests_of
+from tasks.coding.cases import (
+    evaluate_expression,
+    find_differences,
+    make_tests,
+    program_namespace,
+    replace_once,
+)
 
 HERE = Path(__file__).parent
 
 
-def said(code: str, expression: str) -> str:
+def describe_outcome(code: str, expression: str) -> str:
     """Return what an expression gives, in words."""
-    kind, value = outcome(names_of(code), expression)
+    kind, value = evaluate_expression(program_namespace(code), expression)
     return repr(value) if kind == "returns" else f"{value} raised"
 
 
 def row(number: int, bug: Bug) -> dict[str, Any]:
     """Return one line of samples.jsonl."""
     code = bug.code.lstrip("\n")
-    broken, decoy = swapped(code, *bug.bug), swapped(code, *bug.slip)
-    breaks, misses = differs(code, broken, bug.cases), differs(code, decoy, bug.cases)
+    broken, decoy = replace_once(code, *bug.bug), replace_once(code, *bug.slip)
+    breaks, misses = find_differences(code, broken, bug.cases), find_differences(code, decoy, bug.cases)
     if len(bug.cases) < 8 or not breaks[0] or misses[0] or not any(misses):
         raise SystemExit(f"{bug.entry_point}: {len(bug.cases)} cases, broken {breaks}, slip {misses}")
     shown = bug.cases[0]
@@ -40,8 +46,8 @@ def row(number: int, bug: Bug) -> dict[str, Any]:
         "entry_point": bug.entry_point,
         "question": bug.task,
         "code": broken,
-        "failure": f"{shown}\nexpected: {said(code, shown)}\nfound:    {said(broken, shown)}",
-        "test": tests_of(code, bug.cases),
+        "failure": f"{shown}\nexpected: {describe_outcome(code, shown)}\nfound:    {describe_outcome(broken, shown)}",
+        "test": make_tests(code, bug.cases),
         "solution": code,
         "decoy": decoy,
     }

@@ -15,26 +15,26 @@ from gap import Gap
 from modules import MODULES
 from more_modules import MORE_MODULES
 
-from tasks.coding.cases import differs, tests_of
+from tasks.coding.cases import find_differences, make_tests
 
 HERE = Path(__file__).parent
 
 
-def function(gap: Gap, body: str) -> str:
+def function_text(gap: Gap, body: str) -> str:
     """Return the missing function with a body, at no indentation."""
     return f"{textwrap.dedent(gap.head)}{textwrap.indent(body.strip(chr(10)), '    ')}\n"
 
 
-def whole(gap: Gap, body: str) -> str:
+def module_text(gap: Gap, body: str) -> str:
     """Return the module with the function in its place."""
     indent = gap.head[: len(gap.head) - len(gap.head.lstrip())]
-    return gap.before + textwrap.indent(function(gap, body), indent) + gap.after
+    return gap.before + textwrap.indent(function_text(gap, body), indent) + gap.after
 
 
 def row(number: int, gap: Gap) -> dict[str, Any]:
     """Return one line of samples.jsonl."""
-    right, wrong = whole(gap, gap.body), whole(gap, gap.slip)
-    misses = differs(right, wrong, gap.cases)
+    right, wrong = module_text(gap, gap.body), module_text(gap, gap.slip)
+    misses = find_differences(right, wrong, gap.cases)
     if len(gap.cases) < 8 or not any(misses):
         raise SystemExit(f"{gap.name}: {len(gap.cases)} cases, slip {misses}")
     indent = gap.head[: len(gap.head) - len(gap.head.lstrip())]
@@ -48,9 +48,9 @@ def row(number: int, gap: Gap) -> dict[str, Any]:
         "prompt": gap.before + gap.head,
         "todo": f"{indent}    ...  # to be written\n",
         "suffix": gap.after,
-        "test": tests_of(right, gap.cases),
-        "solution": function(gap, gap.body),
-        "decoy": function(gap, gap.slip),
+        "test": make_tests(right, gap.cases),
+        "solution": function_text(gap, gap.body),
+        "decoy": function_text(gap, gap.slip),
     }
 
 

@@ -19,7 +19,7 @@ from problem import Problem
 HERE = Path(__file__).parent
 
 
-def outcome(function: Any, case: tuple[Any, ...]) -> tuple[str, Any]:
+def evaluate_call(function: Any, case: tuple[Any, ...]) -> tuple[str, Any]:
     """Return ("returns", value) or ("raises", name of the exception)."""
     try:
         return "returns", function(*copy.deepcopy(case))
@@ -27,21 +27,21 @@ def outcome(function: Any, case: tuple[Any, ...]) -> tuple[str, Any]:
         return "raises", type(exc).__name__
 
 
-def call(problem: Problem, case: tuple[Any, ...]) -> str:
+def call_text(problem: Problem, case: tuple[Any, ...]) -> str:
     """Return the call as Python text."""
     return f"{problem.entry_point}({', '.join(map(repr, case))})"
 
 
-def tests(problem: Problem) -> str:
+def make_call_tests(problem: Problem) -> str:
     """Return the hidden tests: one assertion a call."""
     function = problem.function(problem.body)
     lines = ["def check(candidate):"]
     for case in problem.cases:
-        kind, value = outcome(function, case)
-        said = call(problem, case).replace(problem.entry_point, "candidate", 1)
+        kind, value = evaluate_call(function, case)
+        said = call_text(problem, case).replace(problem.entry_point, "candidate", 1)
         if kind == "raises":
             lines += ["    try:", f"        {said}", f"    except {value}:", "        pass", "    else:"]
-            lines += [f"        assert False, {f'{call(problem, case)} must raise {value}'!r}"]
+            lines += [f"        assert False, {f'{call_text(problem, case)} must raise {value}'!r}"]
         else:
             same_type = (
                 f" and type(candidate({', '.join(map(repr, case))})) is bool"
@@ -55,13 +55,13 @@ def tests(problem: Problem) -> str:
 def row(number: int, problem: Problem) -> dict[str, Any]:
     """Return one line of samples.jsonl."""
     right, wrong = problem.function(problem.body), problem.function(problem.slip)
-    differ = [outcome(right, case) != outcome(wrong, case) for case in problem.cases]
+    differ = [evaluate_call(right, case) != evaluate_call(wrong, case) for case in problem.cases]
     if len(problem.cases) < 8 or differ[0] or not any(differ):
         raise SystemExit(f"{problem.entry_point}: {len(problem.cases)} cases, slip differs on {differ}")
-    _, example = outcome(right, problem.cases[0])
+    _, example = evaluate_call(right, problem.cases[0])
     question = (
         f"Write a Python function `{problem.signature}` that returns {problem.task}\n\n"
-        f"Example: `{call(problem, problem.cases[0])}` returns `{example!r}`."
+        f"Example: `{call_text(problem, problem.cases[0])}` returns `{example!r}`."
     )
     return {
         "id": f"fn-{number:03}",
@@ -69,7 +69,7 @@ def row(number: int, problem: Problem) -> dict[str, Any]:
         "family": problem.family,
         "entry_point": problem.entry_point,
         "question": question,
-        "test": tests(problem),
+        "test": make_call_tests(problem),
         "solution": problem.code(problem.body),
         "decoy": problem.code(problem.slip),
     }

@@ -20,12 +20,12 @@ from issue import Edit, Issue
 from issues import ISSUES
 from repositories import MODULES, REPOSITORIES
 
-from tasks.coding.cases import CLOSE, PLAY, RAISES, assertion, outcome
+from tasks.coding.cases import CLOSE_SOURCE, PLAY_SOURCE, RAISED_SOURCE, evaluate_expression, make_assertion
 
 HERE = Path(__file__).parent
 
 
-def changed(files: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
+def apply_edits(files: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
     """Return the files after edits."""
     found = dict(files)
     for path, old, new in edits:
@@ -38,7 +38,7 @@ def changed(files: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
     return found
 
 
-def outcomes(
+def evaluate_cases(
     files: Mapping[str, str], modules: Mapping[str, str], cases: Iterable[str]
 ) -> list[tuple[str, Any]]:
     """Return what each expression gives in a repository; one whose import fails gives its error everywhere."""
@@ -53,8 +53,8 @@ def outcomes(
         importlib.invalidate_caches()
         try:
             space: dict[str, Any] = {short: importlib.import_module(name) for short, name in modules.items()}
-            exec(PLAY, space)  # noqa: S102 - this package's own text
-            return [outcome(space, case) for case in cases]
+            exec(PLAY_SOURCE, space)  # noqa: S102 - this package's own text
+            return [evaluate_expression(space, case) for case in cases]
         finally:
             sys.path.remove(folder)
             for name in set(sys.modules) - before:
@@ -62,7 +62,7 @@ def outcomes(
                     del sys.modules[name]
 
 
-def diff(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+def repository_diff(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     """Return the unified diff of two repositories."""
     parts = []
     for path in sorted(old.keys() | new.keys()):
@@ -74,29 +74,33 @@ def diff(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-def functions(text: str) -> dict[str, str]:
+def function_texts(text: str) -> dict[str, str]:
     """Return the functions of a module with their normalised text."""
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
     return {node.name: ast.unparse(node) for node in nodes}
 
 
-def touched(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, list[str]]:
+def touched_functions(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, list[str]]:
     """Return, by path, the functions that a change adds or alters."""
     found = {}
     for path, text in new.items():
         if path.endswith(".py") and text != old.get(path):
-            before, after = functions(old.get(path, "")), functions(text)
+            before, after = function_texts(old.get(path, "")), function_texts(text)
             found[path] = sorted(name for name in after if after[name] != before.get(name))
     return found
 
 
-def tests(modules: Mapping[str, str], cases: Iterable[str], wanted: Iterable[tuple[str, Any]]) -> str:
+def make_check_function(
+    modules: Mapping[str, str], cases: Iterable[str], wanted: Iterable[tuple[str, Any]]
+) -> str:
     """Return the hidden tests."""
     lines = [f"    {short} = repository.load({name!r})" for short, name in modules.items()]
-    lines += [f"    {assertion(found, case)}" for case, found in zip(cases, wanted, strict=True)]
+    lines += [f"    {make_assertion(found, case)}" for case, found in zip(cases, wanted, strict=True)]
     text = "def check(repository):\n" + "\n".join(lines) + "\n"
     helpers = [
-        source for word, source in (("play(", PLAY), ("raised(", RAISES), ("close(", CLOSE)) if word in text
+        source
+        for word, source in (("play(", PLAY_SOURCE), ("raised(", RAISED_SOURCE), ("close(", CLOSE_SOURCE))
+        if word in text
     ]
     return "".join(helpers) + text
 
@@ -104,10 +108,10 @@ def tests(modules: Mapping[str, str], cases: Iterable[str], wanted: Iterable[tup
 def row(number: int, issue: Issue) -> dict[str, Any]:
     """Return one line of samples.jsonl."""
     files, modules = REPOSITORIES[issue.repository], MODULES[issue.repository]
-    right, wrong = changed(files, issue.edits), changed(files, issue.slip)
-    wanted = outcomes(right, modules, issue.cases)
-    before = [a != b for a, b in zip(outcomes(files, modules, issue.cases), wanted, strict=True)]
-    misses = [a != b for a, b in zip(outcomes(wrong, modules, issue.cases), wanted, strict=True)]
+    right, wrong = apply_edits(files, issue.edits), apply_edits(files, issue.slip)
+    wanted = evaluate_cases(right, modules, issue.cases)
+    before = [a != b for a, b in zip(evaluate_cases(files, modules, issue.cases), wanted, strict=True)]
+    misses = [a != b for a, b in zip(evaluate_cases(wrong, modules, issue.cases), wanted, strict=True)]
     if len(issue.cases) < 8 or not any(before) or not any(misses):
         raise SystemExit(
             f"issue {number}: {len(issue.cases)} cases, differ before {before}, after the slip {misses}"
@@ -124,11 +128,11 @@ def row(number: int, issue: Issue) -> dict[str, Any]:
         "question": issue.text,
         "listing": listing,
         "files": files,
-        "test": tests(modules, issue.cases, wanted),
+        "test": make_check_function(modules, issue.cases, wanted),
         "solution": {path: text for path, text in right.items() if text != files.get(path)},
-        "touched": touched(files, right),
-        "patch": diff(files, right),
-        "decoy": diff(files, wrong),
+        "touched": touched_functions(files, right),
+        "patch": repository_diff(files, right),
+        "decoy": repository_diff(files, wrong),
     }
 
 

@@ -14,13 +14,13 @@ from typing import Any
 from questions import QUESTIONS, Question
 from schemas import SCHEMAS, databases
 
-from gapbench.sandbox.guest.sql import rows, same
-from gapbench.scoring.scorers.sql import asks_for_order
+from gapbench.sandbox.guest.sql import query_rows, results_equal
+from gapbench.scoring.scorers.sql import has_order_by
 
 HERE = Path(__file__).parent
 
 
-def columns(setup: str, query: str) -> list[str]:
+def query_columns(setup: str, query: str) -> list[str]:
     """Return the names of a query's columns."""
     with sqlite3.connect(":memory:") as database:
         database.executescript(setup)
@@ -30,10 +30,10 @@ def columns(setup: str, query: str) -> list[str]:
 def row(number: int, question: Question) -> dict[str, Any]:
     """Return one line of samples.jsonl."""
     setups = databases(question.schema, number)
-    ordered = asks_for_order(question.solution)
-    results = [rows(setup, question.solution) for setup in setups]
+    ordered = has_order_by(question.solution)
+    results = [query_rows(setup, question.solution) for setup in setups]
     wrong = [
-        same(rows(setup, question.decoy), found, ordered=ordered)
+        results_equal(query_rows(setup, question.decoy), found, ordered=ordered)
         for setup, found in zip(setups, results, strict=True)
     ]
     if not any(results) or all(wrong):
@@ -46,7 +46,7 @@ def row(number: int, question: Question) -> dict[str, Any]:
         "family": question.schema,
         "question": question.text,
         "schema": SCHEMAS[question.schema][0],
-        "columns": ", ".join(columns(setups[0], question.solution)),
+        "columns": ", ".join(query_columns(setups[0], question.solution)),
         "setup": setups,
         "ordered": ordered,
         "solution": question.solution,

@@ -22,27 +22,27 @@ CATEGORIES = ("tools", "toys", "tea")
 STATUSES = ("paid", "paid", "paid", "open", "cancelled", "cancelled")
 
 
-def quoted(value: object) -> str:
+def sql_literal(value: object) -> str:
     """Return a value as SQL."""
     if value is None:
         return "NULL"
     return str(value) if isinstance(value, (int, float)) else "'" + str(value).replace("'", "''") + "'"
 
 
-def insert(table: str, rows: list[tuple[object, ...]]) -> str:
+def insert_statement(table: str, rows: list[tuple[object, ...]]) -> str:
     """Return one INSERT, or nothing for no rows."""
     if not rows:
         return ""
-    values = ", ".join(f"({', '.join(map(quoted, row))})" for row in rows)
+    values = ", ".join(f"({', '.join(map(sql_literal, row))})" for row in rows)
     return f"INSERT INTO {table} VALUES {values};\n"  # noqa: S608 - this file's own texts
 
 
-def day(number: int) -> str:
+def day_text(number: int) -> str:
     """Return a day of 2025, January to June, by its number from 0."""
     return f"2025-{number // 28 % 6 + 1:02}-{number % 28 + 1:02}"
 
 
-def shop(draw: random.Random) -> str:
+def make_shop(draw: random.Random) -> str:
     """Return rows of the shop."""
     names = ["Ada", "Bo", "Cem", "Dee", "Bo", "Ada", "Gus", "Bo"]
     customers = [(n + 1, name, draw.choice(CITIES)) for n, name in enumerate(names)]
@@ -53,18 +53,18 @@ def shop(draw: random.Random) -> str:
     orders: list[tuple[object, ...]] = []
     items: list[tuple[object, ...]] = []
     for n in range(14):
-        orders.append((n + 1, draw.randint(1, 6), day(draw.randrange(168)), draw.choice(STATUSES)))
+        orders.append((n + 1, draw.randint(1, 6), day_text(draw.randrange(168)), draw.choice(STATUSES)))
         bought = sorted(draw.sample(range(1, 9), draw.randint(0, 2)))
         items += [(n + 1, product, draw.randint(1, 4)) for product in bought]
     return (
-        insert("customers", list(customers))
-        + insert("products", list(products))
-        + insert("orders", orders)
-        + insert("items", items)
+        insert_statement("customers", list(customers))
+        + insert_statement("products", list(products))
+        + insert_statement("orders", orders)
+        + insert_statement("items", items)
     )
 
 
-def staff(draw: random.Random) -> str:
+def make_staff(draw: random.Random) -> str:
     """Return rows of the staff."""
     departments: list[tuple[object, ...]] = [(1, "sales"), (2, "lab"), (3, "store"), (4, "archive")]
     names = ["Ann", "Ben", "Cho", "Dan", "Eve", "Finn", "Gil", "Hua", "Ivo", "Jo", "Kim", "Lou"]
@@ -86,12 +86,16 @@ def staff(draw: random.Random) -> str:
     absences: list[tuple[object, ...]] = []
     for _ in range(20):
         when = draw.choice((*edges, draw.randrange(60)))
-        absences.append((draw.randint(1, 9), day(when), draw.choice(("ill", "leave", None))))
+        absences.append((draw.randint(1, 9), day_text(when), draw.choice(("ill", "leave", None))))
     absences += absences[:3]  # entered twice
-    return insert("departments", departments) + insert("employees", employees) + insert("absences", absences)
+    return (
+        insert_statement("departments", departments)
+        + insert_statement("employees", employees)
+        + insert_statement("absences", absences)
+    )
 
 
-def meters(draw: random.Random) -> str:
+def make_meters(draw: random.Random) -> str:
     """Return rows of the meters."""
     kinds = ("heat", "water")
     sensors = [(n + 1, draw.choice(("attic", "cellar", "hall")), kinds[n % 2]) for n in range(6)]
@@ -101,13 +105,13 @@ def meters(draw: random.Random) -> str:
         readings += [(sensor, hour, draw.choice((None, 1.5, 2.0, 2.5, 3.0, 4.5, 6.0))) for hour in hours]
     sensors.append((7, "tower", "heat"))
     readings += [(7, hour, 2.5) for hour in (3, 4)]
-    return insert("sensors", list(sensors)) + insert("readings", list(readings))
+    return insert_statement("sensors", list(sensors)) + insert_statement("readings", list(readings))
 
 
 SCHEMAS: dict[str, tuple[str, Callable[[random.Random], str]]] = {
-    "shop": (SHOP, shop),
-    "staff": (STAFF, staff),
-    "meters": (METERS, meters),
+    "shop": (SHOP, make_shop),
+    "staff": (STAFF, make_staff),
+    "meters": (METERS, make_meters),
 }
 
 

@@ -18,12 +18,12 @@ from javascript import JAVASCRIPT
 from source import LANGUAGES, Source
 from stack import STACK
 
-from tasks.coding.cases import differs, names_of, outcome, tests_of
+from tasks.coding.cases import evaluate_expression, find_differences, make_tests, program_namespace
 
 HERE = Path(__file__).parent
 
 
-def calls(source: Source) -> list[str]:
+def call_texts(source: Source) -> list[str]:
     """Return the calls as Python."""
     return [f"{source.name}({', '.join(map(repr, case))})" for case in source.cases]
 
@@ -31,7 +31,7 @@ def calls(source: Source) -> list[str]:
 def row(number: int, source: Source) -> dict[str, Any]:
     """Return one line of samples.jsonl."""
     solution, decoy = source.solution.lstrip("\n"), source.decoy.lstrip("\n")
-    misses = differs(solution, decoy, calls(source))
+    misses = find_differences(solution, decoy, call_texts(source))
     if len(source.cases) < 8 or not any(misses):
         raise SystemExit(f"{source.name}: {len(source.cases)} cases, decoy {misses}")
     language, fence, words = LANGUAGES[source.family]
@@ -45,7 +45,7 @@ def row(number: int, source: Source) -> dict[str, Any]:
         "signature": source.signature,
         "question": f"{words}{source.task}".strip(),
         "source": source.text.lstrip("\n"),
-        "test": tests_of(solution, calls(source)),
+        "test": make_tests(solution, call_texts(source)),
         "solution": solution,
         "decoy": decoy,
     }
@@ -66,9 +66,9 @@ def disagreements() -> list[str]:
         done = subprocess.run(
             [shutil.which("node") or "node", "-e", script], capture_output=True, text=True, check=True
         )
-        space = names_of(source.solution)
-        for call, line in zip(calls(source), done.stdout.splitlines(), strict=True):
-            wanted = json.loads(json.dumps(outcome(space, call)[1]))
+        space = program_namespace(source.solution)
+        for call, line in zip(call_texts(source), done.stdout.splitlines(), strict=True):
+            wanted = json.loads(json.dumps(evaluate_expression(space, call)[1]))
             if json.loads(line) != wanted:
                 said.append(f"{call}: node {line}, python {wanted!r}")
     return said

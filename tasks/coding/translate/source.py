@@ -54,21 +54,21 @@ class Source:
         return head + "".join(word.capitalize() for word in rest)
 
 
-def run(program: str, arguments: tuple[int, ...], most_steps: int = 100_000) -> int:
+def run(program: str, arguments: tuple[int, ...], max_steps: int = 100_000) -> int:
     """Return what a program of the stack language gives."""
-    words, end = _parsed(program.split(), 0)
+    words, end = _parse_words(program.split(), 0)
     assert end == len(program.split()), "a bracket too many"
     stack: list[Any] = list(arguments)
-    steps = [most_steps]
-    _run(words, stack, steps)
+    steps = [max_steps]
+    _run_words(words, stack, steps)
     return int(stack[-1])
 
 
-def _parsed(words: list[str], at: int) -> tuple[list[Any], int]:
+def _parse_words(words: list[str], at: int) -> tuple[list[Any], int]:
     found: list[Any] = []
     while at < len(words) and words[at] != "]":
         if words[at] == "[":
-            inner, at = _parsed(words, at + 1)
+            inner, at = _parse_words(words, at + 1)
             found.append(inner)
         else:
             found.append(words[at])
@@ -76,7 +76,7 @@ def _parsed(words: list[str], at: int) -> tuple[list[Any], int]:
     return found, at
 
 
-def _run(words: list[Any], stack: list[Any], steps: list[int]) -> None:
+def _run_words(words: list[Any], stack: list[Any], steps: list[int]) -> None:
     for word in words:
         steps[0] -= 1
         assert steps[0] > 0, "runs for ever"
@@ -87,15 +87,15 @@ def _run(words: list[Any], stack: list[Any], steps: list[int]) -> None:
         elif word == "loop":
             body = stack.pop()
             while stack.pop():
-                _run(body, stack, steps)
+                _run_words(body, stack, steps)
         elif word == "if":
             no, yes, test = stack.pop(), stack.pop(), stack.pop()
-            _run(yes if test else no, stack, steps)
+            _run_words(yes if test else no, stack, steps)
         else:
-            _simple(word, stack)
+            _run_word(word, stack)
 
 
-def _simple(word: str, stack: list[Any]) -> None:
+def _run_word(word: str, stack: list[Any]) -> None:
     if word == "dup":
         stack.append(stack[-1])
     elif word == "drop":

@@ -20,7 +20,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug")
 CITIES = ("Oslo", "Lima", "Pune", "Kyoto", "Bern", "Quito")
 
 
-class Item(NamedTuple):
+class ChartItem(NamedTuple):
     """A drawn image with a question, its answer, a near miss, and how hard it is."""
 
     canvas: Canvas
@@ -30,7 +30,7 @@ class Item(NamedTuple):
     tier: str
 
 
-def axes(canvas: Canvas, title: str, step: int, ticks: int) -> Callable[[float], float]:
+def draw_axes(canvas: Canvas, title: str, step: int, ticks: int) -> Callable[[float], float]:
     """Draw a title, a frame and labelled grid lines; return where a value lies."""
     canvas.text(WIDTH // 2, 20, title, "middle")
     top, bottom = 50, 340
@@ -46,12 +46,12 @@ def axes(canvas: Canvas, title: str, step: int, ticks: int) -> Callable[[float],
     return y_of
 
 
-def bar(r: Random, number: int) -> Item:
+def bar(r: Random, number: int) -> ChartItem:
     """Draw bars whose tops lie on grid lines."""
     canvas, step, ticks = Canvas(), r.choice((5, 10, 20, 25, 50)), 8
     names = r.sample(FRUIT, r.randint(4, 6))
     values = [step * k for k in r.sample(range(1, ticks + 1), len(names))]
-    y_of = axes(canvas, "Boxes sold", step, ticks)
+    y_of = draw_axes(canvas, "Boxes sold", step, ticks)
     room = (WIDTH - 100) / len(names)
     for i, (name, value) in enumerate(zip(names, values, strict=True)):
         x = 80 + i * room
@@ -59,20 +59,22 @@ def bar(r: Random, number: int) -> Item:
         canvas.text(x + room * 0.48, 362, name, "middle")
     i, j = values.index(max(values)), r.randrange(len(names))
     if number % 3 == 0:
-        return Item(canvas, f"How many boxes of {names[j]} were sold?", values[j], values[j] + step, "easy")
+        return ChartItem(
+            canvas, f"How many boxes of {names[j]} were sold?", values[j], values[j] + step, "easy"
+        )
     if number % 3 == 1:
         low = values.index(min(values))
         question = f"How many more boxes of {names[i]} than of {names[low]} were sold?"
-        return Item(canvas, question, values[i] - values[low], values[i], "medium")
+        return ChartItem(canvas, question, values[i] - values[low], values[i], "medium")
     total = sum(values)
-    return Item(canvas, "How many boxes were sold in all?", total, total - max(values), "hard")
+    return ChartItem(canvas, "How many boxes were sold in all?", total, total - max(values), "hard")
 
 
-def line(r: Random, number: int) -> Item:
+def line(r: Random, number: int) -> ChartItem:
     """Draw a line through points on grid lines."""
     canvas, step, ticks = Canvas(), r.choice((2, 5, 10, 100)), 8
     values = [step * r.randint(1, ticks) for _ in MONTHS]
-    y_of = axes(canvas, "Visitors per month", step, ticks)
+    y_of = draw_axes(canvas, "Visitors per month", step, ticks)
     points = [(100 + i * 60, y_of(value)) for i, value in enumerate(values)]
     canvas.line(points, SERIES[number % len(SERIES)], 3)
     for (x, y), month in zip(points, MONTHS, strict=True):
@@ -81,19 +83,19 @@ def line(r: Random, number: int) -> Item:
     at = r.randrange(1, len(MONTHS))
     if number % 3 == 0:
         slip = values[at - 1] if values[at - 1] != values[at] else values[at] + step
-        return Item(canvas, f"How many visitors were there in {MONTHS[at]}?", values[at], slip, "easy")
+        return ChartItem(canvas, f"How many visitors were there in {MONTHS[at]}?", values[at], slip, "easy")
     if number % 3 == 1:
         limit = step * (ticks // 2)
         count = sum(value > limit for value in values)
-        return Item(
+        return ChartItem(
             canvas, f"In how many months were there more than {limit} visitors?", count, count + 1, "medium"
         )
     best = max(b - a for a, b in pairwise(values))
     question = "By how much did the number of visitors rise in the largest rise from one month to the next?"
-    return Item(canvas, question, best, max(values), "hard")
+    return ChartItem(canvas, question, best, max(values), "hard")
 
 
-def pie(r: Random, number: int) -> Item:
+def pie(r: Random, number: int) -> ChartItem:
     """Draw a pie with labelled slices, of which one label is left out."""
     canvas, names = Canvas(), r.sample(CITIES, 4 + number % 2)
     cuts = sorted(r.sample(range(2, 18), len(names) - 1))
@@ -113,13 +115,13 @@ def pie(r: Random, number: int) -> Item:
         start = end
     if number % 2 == 0:
         question = f"What percentage of the guests come from {names[hidden]}? Its label is missing; all shares add up to 100 %."
-        return Item(canvas, question, shares[hidden], 100 - shares[hidden] + 1, "medium")
+        return ChartItem(canvas, question, shares[hidden], 100 - shares[hidden] + 1, "medium")
     i, guests = (hidden + 1) % len(names), r.randint(2, 9) * 100
     question = f"There were {guests} guests. How many of them come from {names[i]}?"
-    return Item(canvas, question, guests * shares[i] // 100, shares[i], "easy")
+    return ChartItem(canvas, question, guests * shares[i] // 100, shares[i], "easy")
 
 
-def table(r: Random, number: int) -> Item:
+def table(r: Random, number: int) -> ChartItem:
     """Draw a table of cities and months."""
     canvas, rows, columns = Canvas(), r.sample(CITIES, 5), MONTHS[:4]
     cells = [[r.randint(11, 99) for _ in columns] for _ in rows]
@@ -139,7 +141,7 @@ def table(r: Random, number: int) -> Item:
         slip = next(
             n for n in (cells[i][(j + 1) % 4], cells[i][j] + 17) if abs(n - cells[i][j]) > 0.06 * cells[i][j]
         )
-        return Item(
+        return ChartItem(
             canvas,
             f"How many thousand parcels were there in {rows[i]} in {columns[j]}?",
             cells[i][j],
@@ -149,15 +151,15 @@ def table(r: Random, number: int) -> Item:
     if number % 3 == 1:
         total = sum(row[j] for row in cells)
         question = f"How many thousand parcels were there in {columns[j]} in all five cities together?"
-        return Item(canvas, question, total, total - max(row[j] for row in cells), "medium")
+        return ChartItem(canvas, question, total, total - max(row[j] for row in cells), "medium")
     spread = max(cells[i]) - min(cells[i])
     question = (
         f"What is the difference, in thousand parcels, between the best and the worst month of {rows[i]}?"
     )
-    return Item(canvas, question, spread, max(cells[i]), "medium")
+    return ChartItem(canvas, question, spread, max(cells[i]), "medium")
 
 
-def shapes(r: Random, number: int) -> Item:
+def shapes(r: Random, number: int) -> ChartItem:
     """Draw shapes of three forms and colours, apart from each other."""
     canvas, forms, colours = Canvas(), ("circle", "square", "triangle"), ("red", "blue", "green")
     places = [(60 + 88 * i, 60 + 70 * j) for i in range(6) for j in range(5)]
@@ -175,7 +177,7 @@ def shapes(r: Random, number: int) -> Item:
     form, colour = r.choice(drawn)
     if number % 2:
         count = drawn.count((form, colour))
-        return Item(
+        return ChartItem(
             canvas,
             f"How many {colour} {form}s are there?",
             count,
@@ -183,7 +185,7 @@ def shapes(r: Random, number: int) -> Item:
             ("easy", "medium", "hard")[number % 3],
         )
     count = sum(f == form for f, _ in drawn)
-    return Item(
+    return ChartItem(
         canvas,
         f"How many {form}s of any colour are there?",
         count,
@@ -192,10 +194,10 @@ def shapes(r: Random, number: int) -> Item:
     )
 
 
-KINDS: tuple[Callable[[Random, int], Item], ...] = (bar, line, pie, table, shapes)
+KINDS: tuple[Callable[[Random, int], ChartItem], ...] = (bar, line, pie, table, shapes)
 
 
-def items() -> Iterator[tuple[str, str, Item]]:
+def items() -> Iterator[tuple[str, str, ChartItem]]:
     """Yield (id, kind, item) of every sample."""
     for kind in KINDS:
         name = kind.__name__
@@ -203,7 +205,7 @@ def items() -> Iterator[tuple[str, str, Item]]:
             yield f"{name}-{number + 1:03}", name, kind(Random(f"charts/{name}/{number}/1"), number)
 
 
-def row(sample_id: str, kind: str, item: Item) -> str:
+def row(sample_id: str, kind: str, item: ChartItem) -> str:
     """Return one line of samples.jsonl."""
     if abs(item.slip - item.answer) <= 0.06 * abs(item.answer):
         raise SystemExit(f"{sample_id}: slip {item.slip} is within the tolerance of {item.answer}")

@@ -18,7 +18,7 @@ CITIES = ("Oslo", "Lima", "Pune", "Kyoto", "Bern")
 FRUIT = ("Apple", "Pear", "Plum", "Fig", "Kiwi")
 
 
-def board(things: list[tuple[str, str] | None]) -> Canvas:
+def draw_board(things: list[tuple[str, str] | None]) -> Canvas:
     """Draw things on a grid of five by four places."""
     canvas = Canvas()
     for k, what in enumerate(things):
@@ -35,7 +35,7 @@ def board(things: list[tuple[str, str] | None]) -> Canvas:
     return canvas
 
 
-def bars(title: str, values: dict[str, int], step: int) -> Canvas:
+def draw_bars(title: str, values: dict[str, int], step: int) -> Canvas:
     """Draw bars whose tops lie on grid lines."""
     canvas = Canvas()
     canvas.text(WIDTH // 2, 20, title, "middle")
@@ -50,7 +50,7 @@ def bars(title: str, values: dict[str, int], step: int) -> Canvas:
     return canvas
 
 
-def table(title: str, cells: dict[str, int]) -> Canvas:
+def draw_table(title: str, cells: dict[str, int]) -> Canvas:
     """Draw a table of two columns."""
     canvas = Canvas()
     canvas.text(WIDTH // 2, 24, title, "middle")
@@ -71,7 +71,7 @@ def difference(r: Random, number: int) -> Picture:
     for at in r.sample(range(20), changed):
         form, paint = second[at] or FORMS
         second[at] = (form, r.choice([p for p in PAINTS if p != paint]))
-    pair = (board(first), board(second))
+    pair = (draw_board(first), draw_board(second))
     if number % 2 == 0:
         question = "In how many places do the two images differ? Answer with a number."
         return Picture(pair, question, changed, changed + 1, ("easy", "hard")[number // 2 % 2])
@@ -88,7 +88,7 @@ def two_charts(r: Random, number: int) -> Picture:
     step = r.choice((5, 10, 20))
     names = r.sample(FRUIT, 5)
     years = [{name: step * r.randint(1, 8) for name in names} for _ in range(2)]
-    pair = (bars("Boxes sold in 2024", years[0], step), bars("Boxes sold in 2025", years[1], step))
+    pair = (draw_bars("Boxes sold in 2024", years[0], step), draw_bars("Boxes sold in 2025", years[1], step))
     name = r.choice(names)
     if number % 2 == 0:
         total = years[0][name] + years[1][name]
@@ -104,7 +104,7 @@ def three_tables(r: Random, number: int) -> Picture:
     """Three months, each in an image of its own."""
     months = ("January", "February", "March")
     cells = [{city: r.randint(11, 99) for city in CITIES} for _ in months]
-    pages = tuple(table(f"Parcels in {month}", page) for month, page in zip(months, cells, strict=True))
+    pages = tuple(draw_table(f"Parcels in {month}", page) for month, page in zip(months, cells, strict=True))
     city = r.choice(CITIES)
     counts = [page[city] for page in cells]
     if number % 2 == 0:
@@ -128,8 +128,8 @@ KINDS = (difference, two_charts, three_tables)
 
 def items() -> Iterator[tuple[str, str, Picture]]:
     """Yield (id, kind, picture) of every sample."""
-    return pictures.items("compare", KINDS, PER_KIND)
+    return pictures.generate_pictures("compare", KINDS, PER_KIND)
 
 
 if __name__ == "__main__":
-    pictures.write(HERE, "compare", KINDS, PER_KIND)
+    pictures.write_picture_samples(HERE, "compare", KINDS, PER_KIND)

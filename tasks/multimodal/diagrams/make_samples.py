@@ -16,14 +16,14 @@ WORDS = ("Check", "Clean", "Count", "Dry", "Label", "Mix", "Pack", "Rinse", "Sor
 NAMES = ("Ada", "Ben", "Chloe", "Dev", "Elif", "Femi", "Gita", "Hugo", "Ines", "Jonas")
 
 
-def node(canvas: Canvas, x: float, y: float, words: str, colour: str = "white") -> None:
+def draw_node(canvas: Canvas, x: float, y: float, words: str, colour: str = "white") -> None:
     """Draw a labelled box around a point."""
     half = max(34, 7 * len(words))
     canvas.box(x - half, y - 17, x + half, y + 17, colour)
     canvas.text(x, y, words, "middle")
 
 
-def arrow(canvas: Canvas, a: tuple[float, float], b: tuple[float, float]) -> None:
+def draw_arrow(canvas: Canvas, a: tuple[float, float], b: tuple[float, float]) -> None:
     """Draw a line that ends in a filled tip, from near one point to near another."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     long = max(1.0, (dx * dx + dy * dy) ** 0.5)
@@ -45,22 +45,22 @@ def flow(r: Random, number: int) -> Picture:
     words = r.sample(WORDS, 7)
     spots = [(110, 50), (280, 50), (450, 50), (280, 150), (110, 250), (450, 250), (280, 345)]
     for (x, y), word in zip(spots, words, strict=True):
-        node(canvas, x, y, word, "orange" if (x, y) == (280, 150) else "white")
+        draw_node(canvas, x, y, word, "orange" if (x, y) == (280, 150) else "white")
     right_way = r.random() < 0.5
     order = [0, 1, 2] if right_way else [2, 1, 0]
     for a, b in ((order[0], order[1]), (order[1], order[2])):
         xa, xb = spots[a][0], spots[b][0]
         side = 45 if xb > xa else -45
-        arrow(canvas, (xa + side, 50), (xb - side, 50))
+        draw_arrow(canvas, (xa + side, 50), (xb - side, 50))
     last = spots[order[2]]
-    arrow(canvas, (last[0], 67), (280 + (40 if last[0] > 280 else -40), 133))
-    arrow(canvas, (250, 167), (120, 233))
-    arrow(canvas, (310, 167), (440, 233))
+    draw_arrow(canvas, (last[0], 67), (280 + (40 if last[0] > 280 else -40), 133))
+    draw_arrow(canvas, (250, 167), (120, 233))
+    draw_arrow(canvas, (310, 167), (440, 233))
     yes_left = r.random() < 0.5
     canvas.text(165, 186, "yes" if yes_left else "no", "right")
     canvas.text(395, 186, "no" if yes_left else "yes")
-    arrow(canvas, (120, 267), (250, 328))
-    arrow(canvas, (440, 267), (310, 328))
+    draw_arrow(canvas, (120, 267), (250, 328))
+    draw_arrow(canvas, (440, 267), (310, 328))
     yes, no = (words[4], words[5]) if yes_left else (words[5], words[4])
     if number % 3 == 0:
         question = f'Which step follows directly after "{words[order[0]]}"?'
@@ -91,7 +91,7 @@ def tree(r: Random, number: int) -> Picture:
         for child in below:
             canvas.line([(spots[parent][0], spots[parent][1] + 17), (spots[child][0], spots[child][1] - 17)])
     for (x, y), name in zip(spots, names, strict=False):
-        node(canvas, x, y, name)
+        draw_node(canvas, x, y, name)
     parents = {child: parent for parent, below in children.items() for child in below}
     leaf = r.randrange(4, 9)
     if number % 3 == 0:
@@ -159,8 +159,8 @@ KINDS = (flow, tree, network)
 
 def items() -> Iterator[tuple[str, str, Picture]]:
     """Yield (id, kind, picture) of every sample."""
-    return pictures.items("diagrams", KINDS, PER_KIND)
+    return pictures.generate_pictures("diagrams", KINDS, PER_KIND)
 
 
 if __name__ == "__main__":
-    pictures.write(HERE, "diagrams", KINDS, PER_KIND)
+    pictures.write_picture_samples(HERE, "diagrams", KINDS, PER_KIND)

@@ -33,7 +33,7 @@ STREETS = ("Mill Lane", "Harbour Street", "Oak Road", "Station Square", "Hill Wa
 TOWNS = ("Aldby", "Birk", "Corran", "Dunmoor", "Eskdale")
 
 
-def money(cents: int) -> str:
+def format_money(cents: int) -> str:
     """Return cents as an amount."""
     return f"{cents // 100}.{cents % 100:02}"
 
@@ -54,7 +54,7 @@ def receipt(r: Random, number: int) -> Picture:
     prices = [r.randint(15, 90) * 10 + r.choice((0, 5, 9)) for _ in goods]
     for k, (good, count, price) in enumerate(zip(goods, counts, prices, strict=True)):
         canvas.text(110, 90 + 32 * k, f"{count} x {good}")
-        canvas.text(450, 90 + 32 * k, money(count * price), "right")
+        canvas.text(450, 90 + 32 * k, format_money(count * price), "right")
     y = 96 + 32 * len(goods)
     total = sum(c * p for c, p in zip(counts, prices, strict=True))
     paid = (total // 1000 + 1) * 1000
@@ -62,7 +62,7 @@ def receipt(r: Random, number: int) -> Picture:
     for label, cents in (("TOTAL", total), ("CASH", paid), ("CHANGE", paid - total)):
         y += 24
         canvas.text(110, y, label)
-        canvas.text(450, y, money(cents), "right")
+        canvas.text(450, y, format_money(cents), "right")
     at = r.randrange(len(goods))
     if number % 3 == 0:
         question = (
@@ -71,18 +71,24 @@ def receipt(r: Random, number: int) -> Picture:
         other = counts[at - 1] * prices[at - 1]
         amount = counts[at] * prices[at]
         return Picture(
-            (canvas,), question, money(amount), money(other if other != amount else amount + 100), "easy"
+            (canvas,),
+            question,
+            format_money(amount),
+            format_money(other if other != amount else amount + 100),
+            "easy",
         )
     if number % 3 == 1:
         return Picture(
             (canvas,),
             "How much change was given? Give it as printed, without a currency.",
-            money(paid - total),
-            money(total),
+            format_money(paid - total),
+            format_money(total),
             "easy",
         )
     question = f"How much would have been paid in total without the {goods[at]}? Give it with two decimals, without a currency."
-    return Picture((canvas,), question, money(total - counts[at] * prices[at]), money(total), "hard")
+    return Picture(
+        (canvas,), question, format_money(total - counts[at] * prices[at]), format_money(total), "hard"
+    )
 
 
 def form(r: Random, number: int) -> Picture:
@@ -168,7 +174,7 @@ def invoice(r: Random, number: int) -> Picture:
     canvas.text(400, 306, "net", "right")
     canvas.text(536, 306, str(net), "right")
     canvas.text(400, 336, f"tax {rate} %", "right")
-    canvas.text(536, 336, "?" if number % 3 == 2 else money(net * rate), "right")
+    canvas.text(536, 336, "?" if number % 3 == 2 else format_money(net * rate), "right")
     at = r.randrange(4)
     if number % 3 == 0:
         return Picture(
@@ -187,7 +193,7 @@ def invoice(r: Random, number: int) -> Picture:
             (canvas,), "Which item has the largest amount? Answer as printed.", goods[best], slip, "medium"
         )
     question = "The tax is not printed. How much is net and tax together? Give it with two decimals, without a currency."
-    return Picture((canvas,), question, money(net * (100 + rate)), money(net * rate), "hard")
+    return Picture((canvas,), question, format_money(net * (100 + rate)), format_money(net * rate), "hard")
 
 
 KINDS = (receipt, form, invoice)
@@ -195,8 +201,8 @@ KINDS = (receipt, form, invoice)
 
 def items() -> Iterator[tuple[str, str, Picture]]:
     """Yield (id, kind, picture) of every sample."""
-    return pictures.items("documents", KINDS, PER_KIND)
+    return pictures.generate_pictures("documents", KINDS, PER_KIND)
 
 
 if __name__ == "__main__":
-    pictures.write(HERE, "documents", KINDS, PER_KIND)
+    pictures.write_picture_samples(HERE, "documents", KINDS, PER_KIND)

@@ -18,22 +18,22 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun")
 LEFT, TOP, BOTTOM = 70, 56, 340
 
 
-def frame(canvas: Canvas, title: str, step: int, ticks: int) -> None:
+def draw_frame(canvas: Canvas, title: str, step: int, ticks: int) -> None:
     """Draw a title and labelled grid lines from 0 to ``step`` x ``ticks``."""
     canvas.text(WIDTH // 2, 16, title, "middle")
     for tick in range(ticks + 1):
-        y = y_of(tick * step, step * ticks)
+        y = y_position(tick * step, step * ticks)
         canvas.line([(LEFT, y), (WIDTH - 20, y)], "grey" if tick else "black", 1 if tick else 2)
         canvas.text(LEFT - 8, y, str(tick * step), "right")
     canvas.line([(LEFT, TOP), (LEFT, BOTTOM)])
 
 
-def y_of(value: float, top: int) -> float:
+def y_position(value: float, top: int) -> float:
     """Return where a value lies when the upper edge is ``top``."""
     return BOTTOM - (BOTTOM - TOP) * value / top
 
 
-def legend(canvas: Canvas, names: tuple[str, ...]) -> None:
+def draw_legend(canvas: Canvas, names: tuple[str, ...]) -> None:
     """Name the colours above the frame."""
     for k, name in enumerate(names):
         canvas.box(150 + 130 * k, 32, 164 + 130 * k, 46, SERIES[k])
@@ -43,7 +43,7 @@ def legend(canvas: Canvas, names: tuple[str, ...]) -> None:
 def scatter(r: Random, number: int) -> Picture:
     """Points on grid crossings: one to read, some to count, an outlier to find."""
     canvas = Canvas()
-    frame(canvas, "Price and weight of parcels", 10, 8)
+    draw_frame(canvas, "Price and weight of parcels", 10, 8)
     for k in range(9):
         x = LEFT + 56 * k
         canvas.line([(x, TOP), (x, BOTTOM)], "grey", 1)
@@ -52,7 +52,7 @@ def scatter(r: Random, number: int) -> Picture:
     weights = r.sample(range(1, 9), 8)[: r.randint(6, 8)]
     prices = {kg: 10 * min(8, max(1, kg + r.randint(-1, 1))) for kg in weights}
     for kg, price in prices.items():
-        canvas.disc(LEFT + 56 * kg, y_of(price, 80), 6, SERIES[number % 3])
+        canvas.disc(LEFT + 56 * kg, y_position(price, 80), 6, SERIES[number % 3])
     kg = r.choice(weights)
     if number % 3 == 0:
         slip = next(p for p in (10, 80, 40) if p != prices[kg])
@@ -72,13 +72,15 @@ def grouped(r: Random, number: int) -> Picture:
     canvas, step = Canvas(), r.choice((5, 10, 20))
     names = tuple(r.sample(FRUIT, 4))
     years = ("2024", "2025")
-    frame(canvas, "Boxes sold", step, 8)
-    legend(canvas, years)
+    draw_frame(canvas, "Boxes sold", step, 8)
+    draw_legend(canvas, years)
     sold = {name: (step * r.randint(1, 8), step * r.randint(1, 8)) for name in names}
     for k, name in enumerate(names):
         x = LEFT + 20 + 115 * k
         for j in range(2):
-            canvas.box(x + 38 * j, y_of(sold[name][j], step * 8), x + 34 + 38 * j, y_of(0, 8), SERIES[j])
+            canvas.box(
+                x + 38 * j, y_position(sold[name][j], step * 8), x + 34 + 38 * j, y_position(0, 8), SERIES[j]
+            )
         canvas.text(x + 38, 360, name, "middle")
     name, year = r.choice(names), r.randrange(2)
     if number % 3 == 0:
@@ -105,13 +107,13 @@ def grouped(r: Random, number: int) -> Picture:
 def stacked(r: Random, number: int) -> Picture:
     """Bars of three parts on top of each other."""
     canvas, parts = Canvas(), ("bus", "rail", "car")
-    frame(canvas, "Trips in thousands", 10, 12)
-    legend(canvas, parts)
+    draw_frame(canvas, "Trips in thousands", 10, 12)
+    draw_legend(canvas, parts)
     trips = {month: [10 * r.randint(1, 4) for _ in parts] for month in MONTHS[:5]}
     for k, (month, counts) in enumerate(trips.items()):
         x, below = LEFT + 22 + 92 * k, 0
         for j, count in enumerate(counts):
-            canvas.box(x, y_of(below + count, 120), x + 54, y_of(below, 120), SERIES[j])
+            canvas.box(x, y_position(below + count, 120), x + 54, y_position(below, 120), SERIES[j])
             below += count
         canvas.text(x + 27, 360, month, "middle")
     month, j = r.choice(tuple(trips)), r.randint(1, 2)
@@ -137,11 +139,11 @@ def two_lines(r: Random, number: int) -> Picture:
     """Two lines that cross."""
     canvas, step = Canvas(), r.choice((2, 5, 10))
     names = ("north", "south")
-    frame(canvas, "Visitors of two halls", step, 8)
-    legend(canvas, names)
+    draw_frame(canvas, "Visitors of two halls", step, 8)
+    draw_legend(canvas, names)
     seen = [[step * r.randint(1, 8) for _ in MONTHS] for _ in names]
     for j, values in enumerate(seen):
-        points = [(LEFT + 40 + 80 * k, y_of(value, step * 8)) for k, value in enumerate(values)]
+        points = [(LEFT + 40 + 80 * k, y_position(value, step * 8)) for k, value in enumerate(values)]
         canvas.line(points, SERIES[j], 3)
         for x, y in points:
             canvas.disc(x, y, 5, SERIES[j])
@@ -168,8 +170,8 @@ KINDS = (scatter, grouped, stacked, two_lines)
 
 def items() -> Iterator[tuple[str, str, Picture]]:
     """Yield (id, kind, picture) of every sample."""
-    return pictures.items("plots", KINDS, PER_KIND)
+    return pictures.generate_pictures("plots", KINDS, PER_KIND)
 
 
 if __name__ == "__main__":
-    pictures.write(HERE, "plots", KINDS, PER_KIND)
+    pictures.write_picture_samples(HERE, "plots", KINDS, PER_KIND)

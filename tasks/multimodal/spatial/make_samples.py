@@ -18,7 +18,7 @@ COLUMNS, ROWS, STEP = 5, 4, 88
 Thing = tuple[str, str]
 
 
-def thing(canvas: Canvas, x: float, y: float, what: Thing, size: int = 26) -> None:
+def draw_thing(canvas: Canvas, x: float, y: float, what: Thing, size: int = 26) -> None:
     """Draw a form in a colour around a point."""
     form, paint = what
     if form == "circle":
@@ -31,12 +31,12 @@ def thing(canvas: Canvas, x: float, y: float, what: Thing, size: int = 26) -> No
         canvas.shape([(x, y - size), (x + size, y), (x, y + size), (x - size, y)], paint)
 
 
-def named(what: Thing) -> str:
+def name_thing(what: Thing) -> str:
     """Return the words for a thing."""
     return f"{what[1]} {what[0]}"
 
 
-def every(r: Random, count: int) -> list[Thing]:
+def draw_distinct_things(r: Random, count: int) -> list[Thing]:
     """Return so many things, no two alike."""
     return r.sample([(form, paint) for form in FORMS for paint in PAINTS], count)
 
@@ -44,23 +44,31 @@ def every(r: Random, count: int) -> list[Thing]:
 def beside(r: Random, number: int) -> Picture:
     """A full grid of different things: what lies beside, above, or so many steps away."""
     canvas = Canvas()
-    things = every(r, COLUMNS * ROWS)
+    things = draw_distinct_things(r, COLUMNS * ROWS)
     for k, what in enumerate(things):
-        thing(canvas, 104 + STEP * (k % COLUMNS), 66 + STEP * (k // COLUMNS), what)
+        draw_thing(canvas, 104 + STEP * (k % COLUMNS), 66 + STEP * (k // COLUMNS), what)
     column, line = r.randrange(COLUMNS - 2), r.randrange(1, ROWS)
     at = line * COLUMNS + column
     if number % 3 == 0:
-        question = f"Which thing is directly to the right of the {named(things[at])}? Answer with colour and form, such as: red circle."
-        return Picture((canvas,), question, named(things[at + 1]), named(things[at - COLUMNS]), "easy")
+        question = f"Which thing is directly to the right of the {name_thing(things[at])}? Answer with colour and form, such as: red circle."
+        return Picture(
+            (canvas,), question, name_thing(things[at + 1]), name_thing(things[at - COLUMNS]), "easy"
+        )
     if number % 3 == 1:
-        question = f"Which thing is directly above the {named(things[at])}? Answer with colour and form, such as: red circle."
-        return Picture((canvas,), question, named(things[at - COLUMNS]), named(things[at + 1]), "medium")
+        question = f"Which thing is directly above the {name_thing(things[at])}? Answer with colour and form, such as: red circle."
+        return Picture(
+            (canvas,), question, name_thing(things[at - COLUMNS]), name_thing(things[at + 1]), "medium"
+        )
     question = (
-        f"Start at the {named(things[at])}, go two places to the right and one place up. "
+        f"Start at the {name_thing(things[at])}, go two places to the right and one place up. "
         "Which thing is there? Answer with colour and form, such as: red circle."
     )
     return Picture(
-        (canvas,), question, named(things[at + 2 - COLUMNS]), named(things[at + 1 - COLUMNS]), "hard"
+        (canvas,),
+        question,
+        name_thing(things[at + 2 - COLUMNS]),
+        name_thing(things[at + 1 - COLUMNS]),
+        "hard",
     )
 
 
@@ -76,7 +84,7 @@ def halves(r: Random, number: int) -> Picture:
     drawn: list[tuple[Thing, int]] = []
     for x, y in r.sample(spots, (10, 14, 18)[number % 3]):
         what = (r.choice(FORMS[:3]), r.choice(PAINTS[:3]))
-        thing(canvas, x, y, what, 22)
+        draw_thing(canvas, x, y, what, 22)
         drawn.append((what, int(x > WIDTH // 2) if upright else int(y > HEIGHT // 2)))
     side = r.randrange(2)
     where = (("left", "right") if upright else ("upper", "lower"))[side]
@@ -111,12 +119,12 @@ def inside(r: Random, number: int) -> Picture:
     frames = [(20, 20, 270, 195), (290, 20, 540, 195), (20, 210, 270, 385), (290, 210, 540, 385)]
     colours = r.sample(("red", "blue", "green", "purple"), 4)
     counts = [r.randint(1, 6) for _ in frames]
-    kinds = every(r, 4)
+    kinds = draw_distinct_things(r, 4)
     for k, (x0, y0, x1, y1) in enumerate(frames):
         corners: list[tuple[float, float]] = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
         canvas.line(corners, colours[k], 5)
         for j in range(counts[k]):
-            thing(canvas, x0 + 48 + 77 * (j % 3), y0 + 50 + 76 * (j // 3), kinds[k], 22)
+            draw_thing(canvas, x0 + 48 + 77 * (j % 3), y0 + 50 + 76 * (j // 3), kinds[k], 22)
     at = r.randrange(4)
     if number % 3 == 0:
         question = f"How many things are inside the {colours[at]} frame? Answer with a number."
@@ -136,8 +144,8 @@ KINDS = (beside, halves, inside)
 
 def items() -> Iterator[tuple[str, str, Picture]]:
     """Yield (id, kind, picture) of every sample."""
-    return pictures.items("spatial", KINDS, PER_KIND)
+    return pictures.generate_pictures("spatial", KINDS, PER_KIND)
 
 
 if __name__ == "__main__":
-    pictures.write(HERE, "spatial", KINDS, PER_KIND)
+    pictures.write_picture_samples(HERE, "spatial", KINDS, PER_KIND)

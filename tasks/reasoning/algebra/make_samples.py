@@ -7,13 +7,13 @@ from math import gcd, isqrt
 from pathlib import Path
 from random import Random
 
-from tasks.items import Item, Template, lines, rows, write
+from tasks.items import Item, Template, generate_rows, to_json_lines, write_samples
 
 HERE = Path(__file__).parent
 PER_TEMPLATE = 5
 
 
-def tex(value: Fraction | int) -> str:
+def to_latex(value: Fraction | int) -> str:
     """Return a number as LaTeX."""
     value = Fraction(value)
     if value.denominator == 1:
@@ -22,7 +22,7 @@ def tex(value: Fraction | int) -> str:
     return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
 
 
-def term(factor: int, name: str, *, first: bool = False) -> str:
+def format_term(factor: int, name: str, *, first: bool = False) -> str:
     """Return a signed term such as ``- 3x``, or ``3x`` in front."""
     size = "" if abs(factor) == 1 and name else str(abs(factor))
     if first:
@@ -30,7 +30,7 @@ def term(factor: int, name: str, *, first: bool = False) -> str:
     return (" - " if factor < 0 else " + ") + size + name
 
 
-def nonzero(r: Random, most: int) -> int:
+def random_nonzero(r: Random, most: int) -> int:
     """Return a whole number from -most to most that is not 0."""
     return r.choice((-1, 1)) * r.randint(1, most)
 
@@ -38,23 +38,21 @@ def nonzero(r: Random, most: int) -> int:
 def linear(r: Random) -> Item:
     """One unknown on both sides."""
     a, c = r.sample(range(2, 10), 2)
-    b, d = nonzero(r, 20), nonzero(r, 20)
+    b, d = random_nonzero(r, 20), random_nonzero(r, 20)
     x = Fraction(d - b, a - c)
-    question = (
-        f"Solve ${term(a, 'x', first=True)}{term(b, '')} = {term(c, 'x', first=True)}{term(d, '')}$ for $x$."
-    )
-    return Item(question, tex(x), tex(Fraction(d + b, a - c)))
+    question = f"Solve ${format_term(a, 'x', first=True)}{format_term(b, '')} = {format_term(c, 'x', first=True)}{format_term(d, '')}$ for $x$."
+    return Item(question, to_latex(x), to_latex(Fraction(d + b, a - c)))
 
 
 def system(r: Random) -> Item:
     """Two equations; the answer is a pair, and its order counts."""
     x, y = r.sample([n for n in range(-9, 10) if n], 2)
-    a, b, c, d = nonzero(r, 6), nonzero(r, 6), nonzero(r, 6), nonzero(r, 6)
+    a, b, c, d = random_nonzero(r, 6), random_nonzero(r, 6), random_nonzero(r, 6), random_nonzero(r, 6)
     if a * d == b * c:
         d += 1 if d + 1 else 2
     question = (
-        f"Find the pair $(x, y)$ with ${term(a, 'x', first=True)}{term(b, 'y')} = {a * x + b * y}$ and "
-        f"${term(c, 'x', first=True)}{term(d, 'y')} = {c * x + d * y}$."
+        f"Find the pair $(x, y)$ with ${format_term(a, 'x', first=True)}{format_term(b, 'y')} = {a * x + b * y}$ and "
+        f"${format_term(c, 'x', first=True)}{format_term(d, 'y')} = {c * x + d * y}$."
     )
     # A determinant of 0 has no single answer: then the slip is made equal, and the item is drawn again.
     return Item(question, f"({x}, {y})", f"({y}, {x})" if a * d != b * c else f"({x}, {y})")
@@ -63,9 +61,7 @@ def system(r: Random) -> Item:
 def roots(r: Random) -> Item:
     """Both roots of a quadratic, as a set."""
     p, q = r.sample([n for n in range(-9, 10) if n], 2)
-    question = (
-        f"Find the set of all solutions of $x^2{term(-(p + q), 'x') if p + q else ''}{term(p * q, '')} = 0$."
-    )
+    question = f"Find the set of all solutions of $x^2{format_term(-(p + q), 'x') if p + q else ''}{format_term(p * q, '')} = 0$."
     return Item(question, rf"\{{{min(p, q)}, {max(p, q)}\}}", rf"\{{{min(-p, -q)}, {max(-p, -q)}\}}")
 
 
@@ -89,7 +85,7 @@ def interval(r: Random) -> Item:
     strict = r.random() < 0.5
     sign = "<" if strict else r"\le"
     question = (
-        f"Solve $x^2{term(-(p + q), 'x') if p + q else ''}{term(p * q, '') if p * q else ''} {sign} 0$ over the real numbers. "
+        f"Solve $x^2{format_term(-(p + q), 'x') if p + q else ''}{format_term(p * q, '') if p * q else ''} {sign} 0$ over the real numbers. "
         "Give the solutions as an interval."
     )
     return Item(
@@ -112,13 +108,17 @@ def product(r: Random) -> Item:
 
 def expanded(r: Random) -> Item:
     """A product of two binomials."""
-    a, b, c, d = r.randint(1, 5), nonzero(r, 9), r.randint(1, 5), nonzero(r, 9)
+    a, b, c, d = r.randint(1, 5), random_nonzero(r, 9), r.randint(1, 5), random_nonzero(r, 9)
     middle = a * d + b * c
 
     def polynomial(m: int) -> str:
-        return term(a * c, "x^2", first=True) + (term(m, "x") if m else "") + term(b * d, "")
+        return (
+            format_term(a * c, "x^2", first=True)
+            + (format_term(m, "x") if m else "")
+            + format_term(b * d, "")
+        )
 
-    question = f"Expand $({term(a, 'x', first=True)}{term(b, '')})({term(c, 'x', first=True)}{term(d, '')})$."
+    question = f"Expand $({format_term(a, 'x', first=True)}{format_term(b, '')})({format_term(c, 'x', first=True)}{format_term(d, '')})$."
     return Item(question, polynomial(middle), polynomial(a * d - b * c))
 
 
@@ -131,7 +131,7 @@ def probability(r: Random) -> Item:
         f"A bag holds {red} red and {blue} blue balls. Two are drawn, one after the other, and not put back. "
         "What is the probability that both are red? Give a fraction in lowest terms."
     )
-    return Item(question, tex(right), tex(Fraction(red * red, total * total)))
+    return Item(question, to_latex(right), to_latex(Fraction(red * red, total * total)))
 
 
 def speed(r: Random) -> Item:
@@ -148,7 +148,9 @@ def density(r: Random) -> Item:
         f"A liquid has a density of {tenths / 10} g/cm³. How many kilograms do {litres} litres of it weigh?"
     )
     return Item(
-        question, rf"{tex(Fraction(tenths * litres, 10))} \text{{ kg}}", rf"{tenths * litres} \text{{ kg}}"
+        question,
+        rf"{to_latex(Fraction(tenths * litres, 10))} \text{{ kg}}",
+        rf"{tenths * litres} \text{{ kg}}",
     )
 
 
@@ -157,10 +159,8 @@ def geometric(r: Random) -> Item:
     first, denominator = r.randint(2, 12), r.randint(3, 9)
     numerator = r.choice([n for n in range(1, denominator) if gcd(n, denominator) == 1])
     ratio = Fraction(numerator, denominator)
-    question = (
-        f"An endless geometric series starts with {first} and has the ratio ${tex(ratio)}$. What is its sum?"
-    )
-    return Item(question, tex(first / (1 - ratio)), tex(first / (1 + ratio)))
+    question = f"An endless geometric series starts with {first} and has the ratio ${to_latex(ratio)}$. What is its sum?"
+    return Item(question, to_latex(first / (1 - ratio)), to_latex(first / (1 + ratio)))
 
 
 TEMPLATES: tuple[tuple[str, Template], ...] = (
@@ -180,8 +180,8 @@ TEMPLATES: tuple[tuple[str, Template], ...] = (
 
 def render() -> str:
     """Return the whole file."""
-    return lines(rows("algebra", TEMPLATES, PER_TEMPLATE))
+    return to_json_lines(generate_rows("algebra", TEMPLATES, PER_TEMPLATE))
 
 
 if __name__ == "__main__":
-    write(HERE, render())
+    write_samples(HERE, render())

@@ -20,7 +20,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 THINGS = ("apples", "pens", "stamps", "marbles", "tickets", "screws")
 
 
-class Item(NamedTuple):
+class ArithmeticItem(NamedTuple):
     """A question, its answer, and the answer of one who slipped."""
 
     question: str
@@ -28,7 +28,7 @@ class Item(NamedTuple):
     slip: float
 
 
-def shopping(r: Random) -> Item:
+def shopping(r: Random) -> ArithmeticItem:
     """Prices, a discount on a part, change."""
     n, m = r.randint(3, 9), r.randint(2, 6)
     pen, book = r.randint(2, 9) * 20, r.randint(6, 19) * 50
@@ -40,10 +40,10 @@ def shopping(r: Random) -> Item:
         f"There are {off} % off the pens, and nothing off the notebooks. "
         f"How many cents of change does a payment of {paid} cents bring?"
     )
-    return Item(question, paid - cost, paid - (n * pen + m * book) * (100 - off) / 100)
+    return ArithmeticItem(question, paid - cost, paid - (n * pen + m * book) * (100 - off) / 100)
 
 
-def travel(r: Random) -> Item:
+def travel(r: Random) -> ArithmeticItem:
     """Two speeds and a stop; the mean speed is not the mean of the speeds."""
     a, b = r.choice(((60, 90), (40, 120), (50, 100), (80, 120), (60, 30), (45, 90)))
     hours_a, hours_b, stop = r.randint(1, 4), r.randint(1, 4), r.choice((15, 30, 45))
@@ -52,10 +52,12 @@ def travel(r: Random) -> Item:
         f"A van drives {hours_a} h at {a} km/h, rests for {stop} minutes, and drives another {hours_b} h at {b} km/h. "
         "What is its mean speed over the whole trip, rest included, in km/h, rounded to two decimals?"
     )
-    return Item(question, round(km / (hours_a + hours_b + stop / 60), 2), round((a + b) / 2 + 0.01, 2))
+    return ArithmeticItem(
+        question, round(km / (hours_a + hours_b + stop / 60), 2), round((a + b) / 2 + 0.01, 2)
+    )
 
 
-def units(r: Random) -> Item:
+def units(r: Random) -> ArithmeticItem:
     """Litres, minutes, buckets."""
     tank, rate, bucket = r.randint(3, 9) * 120, r.choice((4, 5, 6, 8, 10, 12)), r.choice((250, 400, 500, 750))
     taken = r.randint(4, 12) * 4
@@ -64,10 +66,10 @@ def units(r: Random) -> Item:
         f"then a pump empties it at {rate} litres a minute. How many seconds does the pump run until the tank is empty?"
     )
     left = tank - taken * bucket / 1000
-    return Item(question, left / rate * 60, tank / rate * 60)
+    return ArithmeticItem(question, left / rate * 60, tank / rate * 60)
 
 
-def work(r: Random) -> Item:
+def work(r: Random) -> ArithmeticItem:
     """Machines that work together, one of which starts late."""
     a, b = r.choice(((6, 12), (10, 15), (12, 24), (20, 30), (8, 24), (15, 30)))
     late = r.choice([n for n in (1, 2, 3, 4) if n < a])
@@ -76,10 +78,12 @@ def work(r: Random) -> Item:
         f"{'hour' if late == 1 else 'hours'} later and both work to the end. "
         "How many hours after A's start is the batch done, rounded to two decimals?"
     )
-    return Item(question, round(late + (1 - late / a) / (1 / a + 1 / b), 2), round(1 / (1 / a + 1 / b), 2))
+    return ArithmeticItem(
+        question, round(late + (1 - late / a) / (1 / a + 1 / b), 2), round(1 / (1 / a + 1 / b), 2)
+    )
 
 
-def calendar(r: Random) -> Item:
+def calendar(r: Random) -> ArithmeticItem:
     """Days between two dates, across months."""
     start = date(r.choice((2023, 2024, 2025, 2028)), r.randint(1, 6), r.randint(1, 28))
     end = start + timedelta(days=r.randint(40, 200))
@@ -87,10 +91,10 @@ def calendar(r: Random) -> Item:
         f"A permit is valid from {start:%d %B %Y} to {end:%d %B %Y}, the first and the last day included. "
         "On how many days is it valid?"
     )
-    return Item(question, (end - start).days + 1, (end - start).days)
+    return ArithmeticItem(question, (end - start).days + 1, (end - start).days)
 
 
-def schedule(r: Random) -> Item:
+def schedule(r: Random) -> ArithmeticItem:
     """Buses at intervals, a walk, a wait."""
     first, every, walk = (
         r.randint(5, 8) * 60 + r.randint(0, 11) * 5,
@@ -107,10 +111,10 @@ def schedule(r: Random) -> Item:
         f"(one that leaves at that very minute is caught), which rides for {ride} minutes. "
         "How many minutes after leaving home does the ride end?"
     )
-    return Item(question, walk + wait + ride, walk + every + ride if wait != every else walk + ride)
+    return ArithmeticItem(question, walk + wait + ride, walk + every + ride if wait != every else walk + ride)
 
 
-def weekday(r: Random) -> Item:
+def weekday(r: Random) -> ArithmeticItem:
     """A weekday pattern counted over weeks."""
     day, days, each = r.randrange(7), r.randint(20, 60), r.randint(3, 9)
     rest = r.sample(range(7), 2)
@@ -119,10 +123,10 @@ def weekday(r: Random) -> Item:
         f"From a {DAYS[day]} on, {r.choice(NAMES)} sorts {each} boxes a day for {days} days in a row (that {DAYS[day]} is the first), "
         f"but none on {DAYS[rest[0]]}s and {DAYS[rest[1]]}s. How many boxes is that in all?"
     )
-    return Item(question, at_work * each, days * each)
+    return ArithmeticItem(question, at_work * each, days * each)
 
 
-def ordering(r: Random) -> Item:
+def ordering(r: Random) -> ArithmeticItem:
     """Places in a queue from relations."""
     total, before = r.randint(14, 40), r.randint(3, 6)
     gap = r.randint(2, 5)
@@ -132,10 +136,10 @@ def ordering(r: Random) -> Item:
         f"exactly {gap} people. {c} stands directly behind {b}. How many people stand behind {c}?"
     )
     place = before + 1 + gap + 1 + 1
-    return Item(question, total - place, total - place + 1)
+    return ArithmeticItem(question, total - place, total - place + 1)
 
 
-def ages(r: Random) -> Item:
+def ages(r: Random) -> ArithmeticItem:
     """Ages that differ by a sum and a multiple."""
     a, b, c = r.sample(NAMES, 3)
     young, times, years, more = r.randint(3, 12), r.randint(2, 4), r.randint(2, 9), r.randint(1, 7)
@@ -144,10 +148,10 @@ def ages(r: Random) -> Item:
         f"{a} is {times} times as old as {b}, and {c} is {more} {'year' if more == 1 else 'years'} older than {a}. "
         f"Together they are {total} years old. How old will {c} be in {years} years?"
     )
-    return Item(question, young * times + more + years, young * times + more)
+    return ArithmeticItem(question, young * times + more + years, young * times + more)
 
 
-def tracking(r: Random) -> Item:
+def tracking(r: Random) -> ArithmeticItem:
     """Things that change hands."""
     people = r.sample(NAMES, 3)
     thing = r.choice(THINGS)
@@ -168,10 +172,10 @@ def tracking(r: Random) -> Item:
     who = max(people, key=lambda name: (abs(slip[name] - have[name]), name))
     wrong = slip[who] if slip[who] != have[who] else have[who] + 1
     question = f"{', '.join(said)} {thing}. Then, one after the other: {'; '.join(lines)}. How many {thing} does {who} have in the end?"
-    return Item(question, have[who], wrong)
+    return ArithmeticItem(question, have[who], wrong)
 
 
-def robot(r: Random) -> Item:
+def robot(r: Random) -> ArithmeticItem:
     """A walk on a grid; the distance from the start along streets."""
     x = y = 0
     dx, dy = 0, 1
@@ -186,10 +190,10 @@ def robot(r: Random) -> Item:
         f"Facing north in a town of square blocks, a courier rides: {'; '.join(lines)}. "
         "How many blocks is the shortest way back along the streets?"
     )
-    return Item(question, abs(x) + abs(y), walked)
+    return ArithmeticItem(question, abs(x) + abs(y), walked)
 
 
-def compound(r: Random) -> Item:
+def compound(r: Random) -> ArithmeticItem:
     """Growth in percent, year by year, with a yearly withdrawal."""
     start, rate, years, out = (
         r.randint(2, 9) * 1000,
@@ -204,10 +208,10 @@ def compound(r: Random) -> Item:
         f"An account holds {start} euros. At the end of each year {rate} % interest is added and then {out} euros are taken out. "
         f"How many euros does it hold after {years} years, rounded to two decimals?"
     )
-    return Item(question, round(have, 2), round(start * (1 + rate * years / 100) - out * years, 2))
+    return ArithmeticItem(question, round(have, 2), round(start * (1 + rate * years / 100) - out * years, 2))
 
 
-def mixture(r: Random) -> Item:
+def mixture(r: Random) -> ArithmeticItem:
     """Two solutions mixed, some water boiled off."""
     a, b = r.randint(2, 9) * 100, r.randint(2, 9) * 100
     p, q = r.sample((5, 10, 15, 20, 30, 40), 2)
@@ -217,10 +221,10 @@ def mixture(r: Random) -> Item:
         f"{a} g of a {p} % salt solution and {b} g of a {q} % salt solution are mixed, then {off} g of pure water evaporate. "
         "What percentage of the mass is salt now, rounded to two decimals?"
     )
-    return Item(question, round(100 * salt / (a + b - off), 2), round(100 * salt / (a + b), 2))
+    return ArithmeticItem(question, round(100 * salt / (a + b - off), 2), round(100 * salt / (a + b), 2))
 
 
-TEMPLATES: tuple[tuple[str, Callable[[Random], Item]], ...] = (
+TEMPLATES: tuple[tuple[str, Callable[[Random], ArithmeticItem]], ...] = (
     ("easy", shopping),
     ("easy", calendar),
     ("easy", ordering),
@@ -237,7 +241,7 @@ TEMPLATES: tuple[tuple[str, Callable[[Random], Item]], ...] = (
 )
 
 
-def written(value: float) -> str:
+def format_answer(value: float) -> str:
     """Return a number as an answer states it: at most two decimals, none where none are needed."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
@@ -260,8 +264,8 @@ def render() -> str:
                 "tier": tier,
                 "template": name,
                 "question": item.question,
-                "answer": written(item.answer),
-                "slip": written(item.slip),
+                "answer": format_answer(item.answer),
+                "slip": format_answer(item.slip),
             }
             lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     return "".join(lines)

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from random import Random
 
-from tasks.items import Item, Template, lines, rows, write
+from tasks.items import Item, Template, generate_rows, to_json_lines, write_samples
 
 HERE = Path(__file__).parent
 PER_TEMPLATE = 7
@@ -18,7 +18,7 @@ GOODS = ("lamps", "chairs", "desks", "shelves")
 Roads = Mapping[tuple[str, str], int]
 
 
-def drawn_roads(r: Random, count: int, extra: int) -> tuple[list[str], dict[tuple[str, str], int]]:
+def random_roads(r: Random, count: int, extra: int) -> tuple[list[str], dict[tuple[str, str], int]]:
     """Return towns that hang together, and the length of each road between two of them."""
     towns = r.sample(TOWNS, count)
     roads = {(towns[r.randrange(k)], towns[k]): r.randint(2, 19) for k in range(1, count)}
@@ -46,7 +46,7 @@ def distances(roads: Roads, start: str) -> dict[str, int]:
     return found
 
 
-def told(roads: Roads) -> str:
+def describe_roads(roads: Roads) -> str:
     """Return the roads in words."""
     return "; ".join(f"{a}-{b} {km} km" for (a, b), km in roads.items())
 
@@ -54,31 +54,31 @@ def told(roads: Roads) -> str:
 def shortest_way(r: Random) -> Item:
     """Several ways, of which the one with the fewest roads is not the shortest."""
     while True:
-        towns, roads = drawn_roads(r, r.randint(6, 8), r.randint(4, 6))
+        towns, roads = random_roads(r, r.randint(6, 8), r.randint(4, 6))
         start, end = r.sample(towns, 2)
         best = distances(roads, start)[end]
         # A road counts a thousand more: the shortest of the ways with the fewest roads.
         fewest = distances({pair: km + 1000 for pair, km in roads.items()}, start)[end] % 1000
         if fewest != best:
-            question = f"Roads between towns: {told(roads)}. How many kilometres is the shortest way from {start} to {end}?"
+            question = f"Roads between towns: {describe_roads(roads)}. How many kilometres is the shortest way from {start} to {end}?"
             return Item(question, best, fewest)
 
 
 def within_hops(r: Random) -> Item:
     """Towns reached over at most so many roads."""
-    towns, roads = drawn_roads(r, r.randint(8, 10), r.randint(2, 4))
+    towns, roads = random_roads(r, r.randint(8, 10), r.randint(2, 4))
     start, most = r.choice(towns), r.randint(2, 3)
     hops = distances(dict.fromkeys(roads, 1), start)
     count = sum(0 < far <= most for far in hops.values())
-    question = f"Roads between towns: {told(roads)}. How many other towns can be reached from {start} over at most {most} roads?"
+    question = f"Roads between towns: {describe_roads(roads)}. How many other towns can be reached from {start} over at most {most} roads?"
     return Item(question, count, sum(far == most for far in hops.values()))
 
 
 def most_roads(r: Random) -> Item:
     """The number of roads that meet in the busiest town."""
-    towns, roads = drawn_roads(r, r.randint(6, 9), r.randint(4, 7))
+    towns, roads = random_roads(r, r.randint(6, 9), r.randint(4, 7))
     degrees = sorted(len(neighbours(roads, town)) for town in towns)
-    question = f"Roads between towns: {told(roads)}. How many roads meet in the town where most roads meet?"
+    question = f"Roads between towns: {describe_roads(roads)}. How many roads meet in the town where most roads meet?"
     return Item(question, degrees[-1], degrees[-1] - 1)
 
 
@@ -99,7 +99,7 @@ def critical_path(r: Random) -> Item:
     return Item(question, max(end.values()), sum(hours.values()))
 
 
-def drawn_table(r: Random, count: int) -> tuple[list[str], dict[str, dict[str, int]], str]:
+def random_table(r: Random, count: int) -> tuple[list[str], dict[str, dict[str, int]], str]:
     """Return cities, their stock, and the table in Markdown."""
     cities = r.sample(CITIES, count)
     stock = {city: {good: r.randint(3, 98) for good in GOODS} for city in cities}
@@ -112,7 +112,7 @@ def drawn_table(r: Random, count: int) -> tuple[list[str], dict[str, dict[str, i
 
 def filtered_sum(r: Random) -> Item:
     """Sum of one column over the rows that another column picks."""
-    cities, stock, table = drawn_table(r, 6)
+    cities, stock, table = random_table(r, 6)
     a, b = r.sample(GOODS, 2)
     limit = sorted(stock[city][b] for city in cities)[2]
     right = sum(stock[city][a] for city in cities if stock[city][b] > limit)
@@ -124,7 +124,7 @@ def filtered_sum(r: Random) -> Item:
 
 def largest_total(r: Random) -> Item:
     """The largest sum of a row."""
-    cities, stock, table = drawn_table(r, 7)
+    cities, stock, table = random_table(r, 7)
     totals = sorted(sum(stock[city].values()) for city in cities)
     return Item(
         f"{table}\n\nHow many pieces are there in the city with the most pieces of all goods together?",
@@ -135,7 +135,7 @@ def largest_total(r: Random) -> Item:
 
 def joined(r: Random) -> Item:
     """Stock times price, over two tables."""
-    cities, stock, table = drawn_table(r, 5)
+    cities, stock, table = random_table(r, 5)
     prices = {good: r.randint(4, 60) for good in GOODS}
     city = r.choice(cities)
     a, b = r.sample(GOODS, 2)
@@ -164,8 +164,8 @@ TEMPLATES: tuple[tuple[str, Template], ...] = (
 
 def render() -> str:
     """Return the whole file."""
-    return lines(rows("graphs", TEMPLATES, PER_TEMPLATE))
+    return to_json_lines(generate_rows("graphs", TEMPLATES, PER_TEMPLATE))
 
 
 if __name__ == "__main__":
-    write(HERE, render())
+    write_samples(HERE, render())

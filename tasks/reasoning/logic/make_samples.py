@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tasks.items import Item, Template, lines, rows, write
+from tasks.items import Item, Template, generate_rows, to_json_lines, write_samples
 
 HERE = Path(__file__).parent
 PER_TEMPLATE = 8
@@ -35,15 +35,17 @@ class Clue(NamedTuple):
     holds: Callable[[Grid], bool]
 
 
-def grids(people: int, attributes: int) -> Iterator[Grid]:
+def enumerate_grids(people: int, attributes: int) -> Iterator[Grid]:
     """Yield every assignment of values to people."""
     yield from product(permutations(range(people)), repeat=attributes)
 
 
-def clues(people: list[str], told: list[tuple[str, str, tuple[str, ...]]], truth: Grid) -> Iterator[Clue]:
+def enumerate_clues(
+    people: list[str], attributes: list[tuple[str, str, tuple[str, ...]]], truth: Grid
+) -> Iterator[Clue]:
     """Yield the true sentences of five forms about a grid."""
     count = len(people)
-    for a, (phrase, _, values) in enumerate(told):
+    for a, (phrase, _, values) in enumerate(attributes):
         for who, name in enumerate(people):
             for value in range(count):
                 said = phrase.format(values[value])
@@ -57,36 +59,36 @@ def clues(people: list[str], told: list[tuple[str, str, tuple[str, ...]]], truth
                 f"Either {name} or {people[other]} {phrase.format(values[true])}.",
                 lambda g, a=a, w=who, o=other, v=true: v in {g[a][w], g[a][o]},
             )
-        for b in range(a + 1, len(told)):
+        for b in range(a + 1, len(attributes)):
             for who in range(count):
                 first, second = truth[a][who], truth[b][who]
                 yield Clue(
-                    f"The one who {phrase.format(values[first])} also {told[b][0].format(told[b][2][second])}.",
+                    f"The one who {phrase.format(values[first])} also {attributes[b][0].format(attributes[b][2][second])}.",
                     lambda g, a=a, b=b, v=first, w=second: g[b][g[a].index(v)] == w,
                 )
                 wrong = truth[b][(who + 1) % count]
                 yield Clue(
-                    f"The one who {phrase.format(values[first])} is not the one who {told[b][0].format(told[b][2][wrong])}.",
+                    f"The one who {phrase.format(values[first])} is not the one who {attributes[b][0].format(attributes[b][2][wrong])}.",
                     lambda g, a=a, b=b, v=first, w=wrong: g[b][g[a].index(v)] != w,
                 )
 
 
-def solved(count: int, attributes: int, given: list[Clue]) -> list[Grid]:
+def solve(count: int, attributes: int, given: list[Clue]) -> list[Grid]:
     """Return every grid that agrees with all clues."""
-    left = list(grids(count, attributes))
+    left = list(enumerate_grids(count, attributes))
     for clue in given:
         left = [grid for grid in left if clue.holds(grid)]
     return left
 
 
-def puzzle(r: Random, count: int, attributes: int) -> Item:
+def random_puzzle(r: Random, count: int, attributes: int) -> Item:
     """Draw one puzzle with a single solution."""
     people = r.sample(NAMES, count)
     told = [(p, n, v[:count]) for p, n, v in r.sample(ATTRIBUTES, attributes)]
     truth = tuple(tuple(r.sample(range(count), count)) for _ in told)
-    pool = list(clues(people, told, truth))
+    pool = list(enumerate_clues(people, told, truth))
     r.shuffle(pool)
-    left, used = list(grids(count, attributes)), []
+    left, used = list(enumerate_grids(count, attributes)), []
     for clue in pool:
         fewer = [grid for grid in left if clue.holds(grid)]
         if len(fewer) < len(left):
@@ -95,9 +97,9 @@ def puzzle(r: Random, count: int, attributes: int) -> Item:
             break
     for clue in list(used):
         rest = [other for other in used if other is not clue]
-        if len(solved(count, attributes, rest)) == 1:
+        if len(solve(count, attributes, rest)) == 1:
             used = rest
-    assert solved(count, attributes, used) == [truth]
+    assert solve(count, attributes, used) == [truth]
     about = r.randrange(attributes)
     value = r.randrange(count)
     who = truth[about].index(value)
@@ -114,27 +116,27 @@ def puzzle(r: Random, count: int, attributes: int) -> Item:
 
 def three_by_two(r: Random) -> Item:
     """Three people, two attributes: 36 grids."""
-    return puzzle(r, 3, 2)
+    return random_puzzle(r, 3, 2)
 
 
 def three_by_three(r: Random) -> Item:
     """Three people, three attributes: 216 grids."""
-    return puzzle(r, 3, 3)
+    return random_puzzle(r, 3, 3)
 
 
 def four_by_two(r: Random) -> Item:
     """Four people, two attributes: 576 grids."""
-    return puzzle(r, 4, 2)
+    return random_puzzle(r, 4, 2)
 
 
 def four_by_three(r: Random) -> Item:
     """Four people, three attributes: 13 824 grids."""
-    return puzzle(r, 4, 3)
+    return random_puzzle(r, 4, 3)
 
 
 def five_by_two(r: Random) -> Item:
     """Five people, two attributes: 14 400 grids."""
-    return puzzle(r, 5, 2)
+    return random_puzzle(r, 5, 2)
 
 
 TEMPLATES: tuple[tuple[str, Template], ...] = (
@@ -148,8 +150,8 @@ TEMPLATES: tuple[tuple[str, Template], ...] = (
 
 def render() -> str:
     """Return the whole file."""
-    return lines(rows("logic", TEMPLATES, PER_TEMPLATE))
+    return to_json_lines(generate_rows("logic", TEMPLATES, PER_TEMPLATE))
 
 
 if __name__ == "__main__":
-    write(HERE, render())
+    write_samples(HERE, render())

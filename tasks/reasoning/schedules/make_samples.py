@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from tasks.items import Item, Template, lines, rows, write
+from tasks.items import Item, Template, generate_rows, to_json_lines, write_samples
 
 HERE = Path(__file__).parent
 PER_TEMPLATE = 6
@@ -16,19 +16,19 @@ NTH = {1: "first", 2: "second", 3: "third", 4: "fourth"}
 OFFSETS = (("Lima", -300), ("Accra", 0), ("Nairobi", 180), ("Karachi", 300), ("Pune", 330), ("Tokyo", 540))
 
 
-def clock(minutes: int) -> str:
+def clock_time(minutes: int) -> str:
     """Return minutes after midnight as HH:MM, within one day."""
     return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
 
 
-def drawn_day(r: Random) -> date:
+def random_day(r: Random) -> date:
     """Return a day of the years around a leap year."""
     return date(2023, 1, 1) + timedelta(days=r.randrange(4 * 365))
 
 
 def after_days(r: Random) -> Item:
     """A date so many days later, over the end of a month or year."""
-    start, days = drawn_day(r), r.randint(20, 120)
+    start, days = random_day(r), r.randint(20, 120)
     question = f"An invoice of {start:%d %B %Y} is due {days} days later. On which date is it due? Write it as YYYY-MM-DD."
     return Item(question, str(start + timedelta(days)), str(start + timedelta(days + 1)))
 
@@ -47,7 +47,7 @@ def nth_weekday(r: Random) -> Item:
 
 def workdays(r: Random) -> Item:
     """A date so many working days later, with a holiday on the way."""
-    start, days = drawn_day(r), r.randint(6, 15)
+    start, days = random_day(r), r.randint(6, 15)
     while start.weekday() > 4:
         start += timedelta(1)
     holiday = start + timedelta(r.randint(1, 4))
@@ -74,10 +74,12 @@ def time_zones(r: Random) -> Item:
     leave, takes = r.randrange(24 * 12) * 5, r.randint(60, 170) * 5
     question = (
         f"{goal} is {abs(east_b - east_a) // 60} h {abs(east_b - east_a) % 60} min {'ahead of' if east_b > east_a else 'behind'} {origin}. "
-        f"A flight leaves {origin} at {clock(leave)} local time and takes {takes // 60} h {takes % 60} min. "
+        f"A flight leaves {origin} at {clock_time(leave)} local time and takes {takes // 60} h {takes % 60} min. "
         f"What time is it in {goal} when it lands? Write it as HH:MM, 24 hours."
     )
-    return Item(question, clock(leave + takes + east_b - east_a), clock(leave + takes - east_b + east_a))
+    return Item(
+        question, clock_time(leave + takes + east_b - east_a), clock_time(leave + takes - east_b + east_a)
+    )
 
 
 def common_slot(r: Random) -> Item:
@@ -96,7 +98,7 @@ def common_slot(r: Random) -> Item:
     free = [at for at in times if is_free(people, at)]
     slip = [at for at in times if is_free(people[:2], at) and at not in free[:1]]
     listed = "; ".join(
-        f"{name}: {', '.join(f'{clock(a)}-{clock(b)}' for a, b in busy[name])}" for name in people
+        f"{name}: {', '.join(f'{clock_time(a)}-{clock_time(b)}' for a, b in busy[name])}" for name in people
     )
     question = (
         f"Busy times: {listed}. All three want to meet for {long} minutes as early as possible, starting at 9:00 or later on a quarter of an hour "
@@ -104,7 +106,7 @@ def common_slot(r: Random) -> Item:
     )
     if not free or not slip:
         return Item(question, "", "")
-    return Item(question, clock(free[0]), clock(slip[0]))
+    return Item(question, clock_time(free[0]), clock_time(slip[0]))
 
 
 def recurring(r: Random) -> Item:
@@ -132,8 +134,8 @@ TEMPLATES: tuple[tuple[str, Template], ...] = (
 
 def render() -> str:
     """Return the whole file."""
-    return lines(rows("schedules", TEMPLATES, PER_TEMPLATE))
+    return to_json_lines(generate_rows("schedules", TEMPLATES, PER_TEMPLATE))
 
 
 if __name__ == "__main__":
-    write(HERE, render())
+    write_samples(HERE, render())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from tasks.items import Item, Template, lines, rows, write
+from tasks.items import Item, Template, generate_rows, to_json_lines, write_samples
 
 HERE = Path(__file__).parent
 PER_TEMPLATE = 6
@@ -16,7 +16,7 @@ BOXES = ("red", "blue", "green", "yellow", "white")
 WORDS = ("oak", "elm", "fir", "ash", "yew", "bay", "fig", "box")
 
 
-def drawn_swaps(r: Random, steps: int) -> Item:
+def random_swaps(r: Random, steps: int) -> Item:
     """Things in boxes that are swapped; one who forgets the last swap slips."""
     boxes = list(r.sample(BOXES, 4))
     inside = dict(zip(boxes, r.sample(THINGS, 4), strict=True))
@@ -34,12 +34,12 @@ def drawn_swaps(r: Random, steps: int) -> Item:
 
 def few_swaps(r: Random) -> Item:
     """Four swaps."""
-    return drawn_swaps(r, 4)
+    return random_swaps(r, 4)
 
 
 def many_swaps(r: Random) -> Item:
     """Twelve swaps."""
-    return drawn_swaps(r, 12)
+    return random_swaps(r, 12)
 
 
 def line_of_people(r: Random) -> Item:
@@ -144,8 +144,8 @@ TEMPLATES: tuple[tuple[str, Template], ...] = (
 
 def render() -> str:
     """Return the whole file."""
-    return lines(rows("state", TEMPLATES, PER_TEMPLATE))
+    return to_json_lines(generate_rows("state", TEMPLATES, PER_TEMPLATE))
 
 
 if __name__ == "__main__":
-    write(HERE, render())
+    write_samples(HERE, render())

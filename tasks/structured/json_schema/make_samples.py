@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tasks.items import Item, Template, lines, rows, write
+from tasks.items import Item, Template, generate_rows, to_json_lines, write_samples
 
 HERE = Path(__file__).parent
 PER_TEMPLATE = 6
@@ -32,7 +32,7 @@ GOODS = ("desk lamp", "office chair", "bookshelf", "whiteboard", "footrest", "co
 ROOMS = ("Room Fir", "Room Oak", "Room Elm", "the main hall")
 
 
-def schema(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
+def make_schema(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Return a strict schema in which every property is required."""
     return {
         "type": "object",
@@ -49,12 +49,12 @@ NUMBER = {"type": "number"}
 DAY = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 
 
-def drawn_day(r: Random) -> date:
+def random_day(r: Random) -> date:
     """Return a day of 2025 or 2026."""
     return date(2025, 1, 1) + timedelta(days=r.randrange(700))
 
 
-def item(text: str, wanted: dict[str, Any], form: dict[str, Any], slip: dict[str, Any]) -> Item:
+def make_item(text: str, wanted: dict[str, Any], form: dict[str, Any], slip: dict[str, Any]) -> Item:
     """Return the item of a record."""
     question = f"{text}\n\nJSON Schema:\n{json.dumps(form)}"
     return Item(question, json.dumps(wanted), json.dumps(slip), {"schema": form})
@@ -73,17 +73,17 @@ def contact(r: Random) -> Item:
         f'From a mail: "Please send it to me at my new address: {wanted["street"]}, {wanted["postcode"]} {town}. '
         f'The old one in {r.choice([t for t in TOWNS if t != town])} is no longer valid. Kind regards, {name}"'
     )
-    return item(
+    return make_item(
         text,
         wanted,
-        schema({"name": TEXT, "street": TEXT, "postcode": TEXT, "town": TEXT}),
+        make_schema({"name": TEXT, "street": TEXT, "postcode": TEXT, "town": TEXT}),
         {**wanted, "town": "unknown"},
     )
 
 
 def meeting(r: Random) -> Item:
     """A date to be written in ISO form, and a list of people."""
-    day, hour = drawn_day(r), r.randint(8, 17)
+    day, hour = random_day(r), r.randint(8, 17)
     people = r.sample(NAMES, r.randint(2, 4))
     room = r.choice(ROOMS)
     wanted = {
@@ -97,7 +97,7 @@ def meeting(r: Random) -> Item:
         f"Invitation: we meet on {day:%d %B %Y} at half past {hour if hour < 13 else hour - 12} in the {'morning' if hour < 12 else 'afternoon'} "
         f"in {room} for {wanted['minutes']} minutes. With us: {', '.join(people)}. List the people in this order; write the time as HH:MM, 24 hours."
     )
-    form = schema(
+    form = make_schema(
         {
             "date": DAY,
             "start": {"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]$"},
@@ -106,7 +106,7 @@ def meeting(r: Random) -> Item:
             "people": {"type": "array", "items": TEXT, "minItems": 1},
         }
     )
-    return item(text, wanted, form, {**wanted, "start": f"{hour:02}:00"})
+    return make_item(text, wanted, form, {**wanted, "start": f"{hour:02}:00"})
 
 
 def ticket(r: Random) -> Item:
@@ -130,7 +130,7 @@ def ticket(r: Random) -> Item:
         f'A customer writes: "Since the update to version {version} your {product} {told[kind]}. {feel[severity]}." '
         "No hurry is low, this week is medium, standing still is high."
     )
-    form = schema(
+    form = make_schema(
         {
             "product": {"enum": ["app", "website", "scanner"]},
             "kind": {"enum": ["crash", "slow", "wrong data"]},
@@ -138,7 +138,7 @@ def ticket(r: Random) -> Item:
             "version": TEXT,
         }
     )
-    return item(text, wanted, form, {**wanted, "severity": "high" if severity != "high" else "low"})
+    return make_item(text, wanted, form, {**wanted, "severity": "high" if severity != "high" else "low"})
 
 
 def order(r: Random) -> Item:
@@ -156,11 +156,11 @@ def order(r: Random) -> Item:
         )
         + ". Keep this order of lines; the total is the sum of quantity times unit price."
     )
-    line = schema({"item": TEXT, "quantity": WHOLE, "unit_price": NUMBER})
-    return item(
+    line = make_schema({"item": TEXT, "quantity": WHOLE, "unit_price": NUMBER})
+    return make_item(
         text,
         wanted,
-        schema({"customer": TEXT, "lines": {"type": "array", "items": line}, "total": NUMBER}),
+        make_schema({"customer": TEXT, "lines": {"type": "array", "items": line}, "total": NUMBER}),
         {**wanted, "total": total + 10},
     )
 
@@ -181,7 +181,7 @@ def profile(r: Random) -> Item:
         + (f"Mail goes to {mail}. " if has_mail else "")
         + "What the note does not say is null."
     )
-    form = schema(
+    form = make_schema(
         {
             "name": TEXT,
             "age": {"type": ["integer", "null"]},
@@ -190,7 +190,7 @@ def profile(r: Random) -> Item:
         }
     )
     slip = {**wanted, "age": None if has_age else 30}
-    return item(text, wanted, form, slip)
+    return make_item(text, wanted, form, slip)
 
 
 def inventory(r: Random) -> Item:
@@ -204,13 +204,13 @@ def inventory(r: Random) -> Item:
         f"In the shop of {wanted['town']} there were {', '.join(f'{n} of the item {g}' for g, n in stock.items())}. "
         f"Sold today: {', '.join(f'{n} of the item {g}' for g, n in sold.items())}. Give each item's number before and after today."
     )
-    entry = schema({"before": WHOLE, "after": WHOLE})
-    form = schema(
+    entry = make_schema({"before": WHOLE, "after": WHOLE})
+    form = make_schema(
         {"town": TEXT, "stock": {"type": "object", "additionalProperties": entry, "minProperties": 3}}
     )
     slip = copy.deepcopy(wanted)
     slip["stock"][goods[0]]["after"] = stock[goods[0]]  # type: ignore[index]
-    return item(text, wanted, form, slip)
+    return make_item(text, wanted, form, slip)
 
 
 TEMPLATES: tuple[tuple[str, Template], ...] = (
@@ -225,8 +225,8 @@ TEMPLATES: tuple[tuple[str, Template], ...] = (
 
 def render() -> str:
     """Return the whole file."""
-    return lines(rows("json_schema", TEMPLATES, PER_TEMPLATE))
+    return to_json_lines(generate_rows("json_schema", TEMPLATES, PER_TEMPLATE))
 
 
 if __name__ == "__main__":
-    write(HERE, render())
+    write_samples(HERE, render())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gapbench.values import Attempt
-from tests.run_folders import an_attempt, some_answers, write_run
+from tests.run_folders import make_answers, make_attempt, write_run
 
 MakeRun = Callable[..., Path]
 
@@ -26,11 +26,11 @@ def make_run(tmp_path: Path) -> MakeRun:
 
 @pytest.fixture(name="attempt")
 def _attempt() -> Callable[..., Attempt]:
-    """Return :func:`an_attempt`."""
-    return an_attempt
+    """Return :func:`make_attempt`."""
+    return make_attempt
 
 
 @pytest.fixture(name="answers")
 def _answers() -> Callable[..., list[Attempt]]:
-    """Return :func:`some_answers`."""
-    return some_answers
+    """Return :func:`make_answers`."""
+    return make_answers

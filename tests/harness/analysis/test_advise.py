@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 
 from gapbench.analysis.economics.advise import Situation, advise
-from gapbench.analysis.economics.scenario_inputs import scenario
+from gapbench.analysis.economics.scenario_inputs import build_scenario
 from gapbench.analysis.economics.tco import Tco, tco
-from gapbench.analysis.economics.tiers import tiers
+from gapbench.analysis.economics.tiers import evaluate_tiers
 from gapbench.analysis.quality.gap import gap
 from gapbench.pricing import Unpriced
 from gapbench.suite.tco_fields import LegDocument, TcoDocument
@@ -23,7 +23,7 @@ OPEN = {"runner": "openai", "cost": {"input_usd_per_mtok": 0.1, "output_usd_per_
 def answer(volume_mtok: float, hosted_usd: float = 0.7) -> Tco:
     """Return the defaults with a hosted price of one's own."""
     hosted = LegDocument(input_usd_per_mtok=hosted_usd, output_usd_per_mtok=hosted_usd)
-    return tco(scenario(TcoDocument(hosted=hosted), at=date(2026, 11, 24)), volume_mtok, draws=200)
+    return tco(build_scenario(TcoDocument(hosted=hosted), at=date(2026, 11, 24)), volume_mtok, draws=200)
 
 
 def test_at_a_small_volume_the_cheapest_is_bought() -> None:
@@ -74,7 +74,7 @@ def test_an_open_model_that_is_behind_keeps_the_closed_api(make_run: Make, answe
 
 def test_a_measured_closed_model_without_a_price_is_said() -> None:
     """One line: whose answers, and whose dollars."""
-    found = scenario(at=date(2026, 11, 24), closed=("cl", Unpriced("no list price")))
+    found = build_scenario(at=date(2026, 11, 24), closed=("cl", Unpriced("no list price")))
 
     assert ["cl was measured; the dollars are of claude-opus-4-6 (default): no list price"] == [
         note for note in found.notes if "cl " in note
@@ -85,7 +85,7 @@ def test_a_measured_closed_model_without_a_price_is_said() -> None:
 def test_the_blocks_own_closed_model_stands_above_the_measured_one() -> None:
     """It was asked for."""
     block = TcoDocument(closed=LegDocument(provider="openai", model="gpt-5.2"))
-    found = scenario(block, at=date(2026, 11, 24), closed=("cl", Unpriced("no list price")))
+    found = build_scenario(block, at=date(2026, 11, 24), closed=("cl", Unpriced("no list price")))
 
     assert "gpt-5.2 at openai" == found.labels["closed"]
     assert not any("cl was measured" in note for note in found.notes)
@@ -100,7 +100,7 @@ def test_a_cascade_that_pays_goes_before_the_closed_api(make_run: Make, answers:
         for row in (*answers("open-a", 60, 100), *answers("closed-a", 100, 100))
     ]
     run = make_run(rows, open_a=OPEN)
-    found = advise(Situation(), answer(50.0), gap([run]), tiers([run], draws=200))
+    found = advise(Situation(), answer(50.0), gap([run]), evaluate_tiers([run], draws=200))
 
     assert "open tier before the closed API" == found.choice
     assert any("cascade on bad form" in line for line in found.because)

@@ -11,10 +11,10 @@ import orjson
 import pytest
 from rich.console import Console
 
-from gapbench.analysis.quality.arena import arena
+from gapbench.analysis.quality.arena import rate_models
 from gapbench.report.arena import arena_table
 from gapbench.values import Attempt, canonical_json
-from tests.run_folders import an_attempt, write_run
+from tests.run_folders import make_attempt, write_run
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]
@@ -23,7 +23,7 @@ Answers = Callable[..., list[Attempt]]
 def judged(run: Path, verdicts: list[tuple[str, str, str, str]]) -> None:
     """Write what a judge said: sample, first, second, winner."""
     rows = [
-        an_attempt(
+        make_attempt(
             model_id="jury", task="arena", category="judge", outcome="unscored" if winner else "unparsed", answer=winner or None,
             sample_id=canonical_json(["reasoning/sums", sample, 0, first, second]), simulated=True,
         )
@@ -40,7 +40,7 @@ def run(make_run: Make, answers: Answers) -> Path:
 
 def test_without_a_judge_the_higher_score_wins(run: Path) -> None:
     """10 wins, 30 ties, no loss: (10 + 15) / 40 = 62.5 %, which is 400 log10(0.625 / 0.375) Elo."""
-    found = arena([run])
+    found = rate_models([run])
     best = found.frame.iloc[0]
 
     assert ("closed-a", 10, 30, 0) == tuple(best[["model_id", "wins", "ties", "losses"]])
@@ -58,12 +58,12 @@ def test_the_judge_decides_where_there_is_one(run: Path) -> None:
         for pair in (("closed-a", "open-b"), ("open-b", "closed-a"))
     ]
     judged(run, verdicts)
-    found = arena([run])
+    found = rate_models([run])
 
     assert ("judge", ("jury",)) == (found.preference, found.judges)
     assert ("open-b", 6, 2, 0) == tuple(found.frame.iloc[0][["model_id", "wins", "ties", "losses"]])
-    assert 0.0 == found.contradicted
-    assert "score" == arena([run], "score").preference
+    assert 0.0 == found.contradicted_share
+    assert "score" == rate_models([run], "score").preference
 
 
 def test_a_judge_that_always_picks_the_first_is_found_out(run: Path) -> None:
@@ -76,9 +76,9 @@ def test_a_judge_that_always_picks_the_first_is_found_out(run: Path) -> None:
             for pair in (("closed-a", "open-b"), ("open-b", "closed-a"))
         ],
     )
-    found = arena([run])
+    found = rate_models([run])
 
-    assert 1.0 == found.contradicted
+    assert 1.0 == found.contradicted_share
     assert found.gap is not None
     assert found.gap["elo"] == pytest.approx(0.0, abs=1.0)
 
@@ -93,14 +93,14 @@ def test_a_simulated_judge_is_said(run: Path) -> None:
             ("2", "closed-a", "open-b", ""),
         ],
     )
-    found = arena([run])
+    found = rate_models([run])
 
-    assert (True, 1) == (found.simulated, found.unread)
+    assert (True, 1) == (found.simulated, found.unreadable_verdicts)
 
 
 def test_one_model_has_no_rating(make_run: Make, answers: Answers) -> None:
     """A sentence, and an empty table."""
-    found = arena([make_run(answers("closed-a", 3, 5))])
+    found = rate_models([make_run(answers("closed-a", 3, 5))])
 
     assert found.frame.empty
     assert "nothing to rate" in found.warnings[0]
@@ -108,7 +108,7 @@ def test_one_model_has_no_rating(make_run: Make, answers: Answers) -> None:
 
 def test_the_json_is_plain(run: Path) -> None:
     """It goes through a strict encoder, and names its shape."""
-    said = orjson.loads(orjson.dumps(arena([run]).to_json()))
+    said = orjson.loads(orjson.dumps(rate_models([run]).to_json()))
 
     assert {"schema", "rows", "gap", "preference", "judges", "simulated"} <= set(said)
 
@@ -117,7 +117,7 @@ def test_being_first_that_tells_every_winner_is_one_note(run: Path) -> None:
     """Its Elo has no finite value, so none is said, and the ratings are not corrected for it."""
     pairs = (("closed-a", "open-b"), ("open-b", "closed-a"))
     judged(run, [(str(k), *pair, "first") for k in range(8) for pair in pairs])
-    found = arena([run])
+    found = rate_models([run])
 
     assert found.first_elo is None
     assert ["being shown first alone tells the winners from the losers"] == [
@@ -128,7 +128,7 @@ def test_being_first_that_tells_every_winner_is_one_note(run: Path) -> None:
 def test_the_share_won_and_the_win_rate_of_the_gap_have_two_names(run: Path) -> None:
     """The table counts battles; the sentence reads Elo."""
     shown = io.StringIO()
-    Console(file=shown, width=120).print(arena_table(arena([run])))
+    Console(file=shown, width=120).print(arena_table(rate_models([run])))
 
     assert "won %" in shown.getvalue()
     assert 1 == shown.getvalue().count("win rate")

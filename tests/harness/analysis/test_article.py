@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 
-from gapbench.analysis.article.article import LOOSE, Article, Claim, Moment, article, article_book, judge
+from gapbench.analysis.article.article import (
+    LOOSE,
+    Article,
+    GapClaim,
+    Moment,
+    check_article,
+    check_claim,
+    load_article_book,
+)
 from gapbench.analysis.article.evidence import Evidence, read_evidence
 from gapbench.analysis.article.published_gaps import PublishedGap, published_gaps
 from gapbench.values import Attempt
@@ -25,7 +33,7 @@ A_GAP = published_gaps(read_evidence())[0]
 
 @pytest.fixture(scope="module")
 def table() -> Article:
-    return article()
+    return check_article()
 
 
 def gaps(*points: float, percent: float = 2.0, **changes: Any) -> list[PublishedGap]:
@@ -46,7 +54,7 @@ def gaps(*points: float, percent: float = 2.0, **changes: Any) -> list[Published
 
 
 def verdict(claim: float, found: list[PublishedGap], moments: tuple[Moment, ...] = YEAR) -> str:
-    return judge(Claim("Coding", "coding", 2026, claim, "percent"), moments, found, NOTHING)[1]
+    return check_claim(GapClaim("Coding", "coding", 2026, claim, "percent"), moments, found, NOTHING)[1]
 
 
 def test_the_verdicts_on_the_article(table: Article) -> None:
@@ -131,17 +139,17 @@ def test_of_a_list_only_the_latest_counts() -> None:
     """A list that is told monthly has one voice."""
     one = gaps(10)[0]
     months = [replace(one, as_of=date(2026, month, 1), gap_points=month * 10.0) for month in (1, 2, 3)]
-    readings, _ = judge(Claim("Coding", "coding", 2026, 10, "percent"), YEAR, months, NOTHING)
+    readings, _ = check_claim(GapClaim("Coding", "coding", 2026, 10, "percent"), YEAR, months, NOTHING)
 
     assert [(found.gaps, found.median) for found in readings if found.reading == "points"] == [(1, 30.0)]
 
 
 def test_wider_factors_are_kinder() -> None:
     """A verdict that hangs on the factor says so."""
-    claim = Claim("Coding", "coding", 2026, 19, "percent")
+    claim = GapClaim("Coding", "coding", 2026, 19, "percent")
 
-    assert judge(claim, YEAR, gaps(9, 10, 11, percent=9), NOTHING)[1] == "contradicted"
-    assert judge(claim, YEAR, gaps(9, 10, 11, percent=9), NOTHING, LOOSE)[1] == "supported"
+    assert check_claim(claim, YEAR, gaps(9, 10, 11, percent=9), NOTHING)[1] == "contradicted"
+    assert check_claim(claim, YEAR, gaps(9, 10, 11, percent=9), NOTHING, LOOSE)[1] == "supported"
 
 
 def test_the_arena_gap_hangs_on_the_week(table: Article) -> None:
@@ -190,8 +198,8 @@ def test_the_json_has_the_documented_shape(table: Article) -> None:
 
 def test_every_error_of_the_article_is_cited() -> None:
     """Said, found, and where."""
-    assert all(error["said"] and error["found"] and error["sources"] for error in article_book().errors)
-    assert len(article_book().errors) >= 7
+    assert all(error["said"] and error["found"] and error["sources"] for error in load_article_book().errors)
+    assert len(load_article_book().errors) >= 7
 
 
 def test_an_elo_claim_is_a_win_rate_too(table: Article) -> None:
@@ -203,7 +211,7 @@ def test_an_elo_claim_is_a_win_rate_too(table: Article) -> None:
 
 def test_a_run_stands_beside_the_newest_year(make_run: Make, answers: Answers) -> None:
     """Its reasoning gap of 30 points is shown with 2026; 2024 is past measuring."""
-    found = article([make_run([*answers("closed-a", 90, 100), *answers("open-b", 60, 100)])])
+    found = check_article([make_run([*answers("closed-a", 90, 100), *answers("open-b", 60, 100)])])
     measured = {(row.claim.category, row.claim.year): row.measured for row in found.rows}
 
     assert measured["reasoning", 2024] is None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gapbench.analysis.article.claim import Claim, verdict
-from gapbench.analysis.article.claims_audit import audit, audit_frame
+from gapbench.analysis.article.claim import Claim, claim_verdict
+from gapbench.analysis.article.claims_audit import audit_claims, audit_frame
 
-CLAIMS = {claim.id: claim for claim in audit()}
+CLAIMS = {claim.id: claim for claim in audit_claims()}
 
 
 def number(claim: str, name: str) -> float:
@@ -42,13 +42,13 @@ def test_the_verdict_of_each_row(row: str, expected: str) -> None:
 def test_all_thirteen_rows_and_two_sub_rows() -> None:
     """In the order of the audit, each once."""
     assert ["1", "2", "2b", *"3456", "7", "7b", *"89", "10", "11", "12", "13"] == [
-        claim.id for claim in audit()
+        claim.id for claim in audit_claims()
     ]
 
 
 def test_the_documented_shape() -> None:
     """`bench article --json` holds these keys and text alone."""
-    for claim in audit():
+    for claim in audit_claims():
         document = claim.to_json()
         assert ["id", "claim", "formula", "result", "verdict", "holds_when"] == list(document)
         assert all(isinstance(value, str) and value for value in document.values())
@@ -133,15 +133,15 @@ def test_an_owned_node_recomputed() -> None:
 
 def test_the_rule_of_the_verdict() -> None:
     """All, some, none; a bound that nothing moves stands above them."""
-    assert "holds" == verdict({"a": True, "b": True})
-    assert "holds in part" == verdict({"a": True, "b": False})
-    assert "contradicts itself" == verdict({"a": False})
-    assert "impossible" == verdict({"a": False}, impossible=True)
+    assert "holds" == claim_verdict({"a": True, "b": True})
+    assert "holds in part" == claim_verdict({"a": True, "b": False})
+    assert "contradicts itself" == claim_verdict({"a": False})
+    assert "impossible" == claim_verdict({"a": False}, impossible=True)
 
 
 def test_the_table_is_the_claims() -> None:
     """One text row for each claim."""
     frame = audit_frame()
 
-    assert [claim.id for claim in audit()] == list(frame["id"])
-    assert isinstance(audit()[0], Claim)
+    assert [claim.id for claim in audit_claims()] == list(frame["id"])
+    assert isinstance(audit_claims()[0], Claim)

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 from gapbench.analysis.economics.measured_inputs import measured_throughput
-from gapbench.analysis.frames import read
+from gapbench.analysis.frames import load_runs
 from gapbench.analysis.performance.capacity import capacity
 from gapbench.analysis.performance.client_limits import client_limits
 from gapbench.errors import ResultsError
-from gapbench.stats import attained_low, wilson
+from gapbench.stats import attainment_low_bound, wilson
 from gapbench.values import Attempt
 from gapbench.values.slo import Slo
-from tests.run_folders import an_attempt
+from tests.run_folders import make_attempt
 
 Make = Callable[..., Path]
 SLO = Slo(ttft_s=0.5, attainment=0.9)
@@ -26,7 +26,7 @@ SLO = Slo(ttft_s=0.5, attainment=0.9)
 def at_rate(rate: float, count: int, slow: int, *, name: str = "", **given: Any) -> list[Attempt]:
     """Return ``count`` requests of one rate, a second apart; the first ``slow`` have a first token after 0.6 s."""
     return [
-        an_attempt(
+        make_attempt(
             model_id="closed-a",
             sample_id=str(k),
             load_kind="rate",
@@ -48,7 +48,7 @@ def at_rate(rate: float, count: int, slow: int, *, name: str = "", **given: Any)
 def test_a_rate_lies_between_the_last_pass_and_the_first_fail(make_run: Make) -> None:
     """Attainment 1.0 at 2/s and 0.8 at 8/s; 0.9 is half way in attainment, so 2 x 4^(1/2) = 4 on the log scale."""
     run = make_run([*at_rate(1, 40, 0), *at_rate(2, 40, 0), *at_rate(8, 40, 8)])
-    found = capacity([run], SLO).rate("closed-a", "reasoning/sums")
+    found = capacity([run], SLO).rate_of("closed-a", "reasoning/sums")
 
     assert found is not None
     assert 4.0 == pytest.approx(found.rate_rps)
@@ -90,7 +90,7 @@ def test_a_replica_of_no_known_rate_is_refused_with_what_would_do(
     make_run: Make, slow: int, advice: str
 ) -> None:
     """Five requests of each rate that kept the limits are too few to be sure; five that broke them were sent too fast."""
-    runs = read([make_run([*at_rate(1, 5, slow), *at_rate(2, 5, slow)])])
+    runs = load_runs([make_run([*at_rate(1, 5, slow), *at_rate(2, 5, slow)])])
 
     with pytest.raises(ResultsError) as caught:
         measured_throughput(runs, SLO)
@@ -117,7 +117,7 @@ def test_failures_and_retries_are_misses(make_run: Make, attempt: Callable[..., 
 
 def test_times_count_from_the_schedule(make_run: Make) -> None:
     """Sent 0.45 s late and answered 0.1 s after that: 0.55 s, a miss of 0.5 s."""
-    row = an_attempt(
+    row = make_attempt(
         load_kind="rate", load_value=1.0, scheduled_s=0.0, sent_s=0.45, first_token_s=0.55, chunk_s=(0.55,)
     )
 
@@ -126,7 +126,7 @@ def test_times_count_from_the_schedule(make_run: Make) -> None:
 
 def test_gaps_are_held_at_a_percentile_of_the_request(make_run: Make) -> None:
     """Gaps of 0.2 s and 0.1 s: the median is 0.15, the slowest 0.2."""
-    row = an_attempt(
+    row = make_attempt(
         load_kind="rate", load_value=1.0, scheduled_s=0.0, first_token_s=1.0, chunk_s=(1.0, 1.2, 1.3)
     )
     run = make_run([row])
@@ -145,8 +145,8 @@ def test_repetitions_are_pooled_and_widen_the_bound(make_run: Make) -> None:
 
 def test_the_bound_of_one_repetition_is_wilsons() -> None:
     """One-sided 95 %: the lower end of the two-sided 90 % interval."""
-    assert wilson(0.9, 100, 0.90).low == attained_low([90], [100])
-    assert attained_low([], []) is None
+    assert wilson(0.9, 100, 0.90).low == attainment_low_bound([90], [100])
+    assert attainment_low_bound([], []) is None
 
 
 def test_throughput_is_of_the_window_and_not_of_whole_requests(make_run: Make) -> None:
@@ -162,12 +162,12 @@ def test_tokens_count_where_their_chunk_arrived(make_run: Make) -> None:
         "load_kind": "rate", "load_value": 1.0, "cell_id": "closed-a|reasoning/sums|r1", "output_tokens": 90,
     }  # fmt: skip
     rows = [
-        an_attempt(
+        make_attempt(
             sample_id="w", phase="warmup", scheduled_s=0.0, sent_s=0.0, first_token_s=1.0, last_token_s=9.0,
             done_s=9.0, chunk_s=(1.0, 5.0, 9.0), **common,
         ),
         *(
-            an_attempt(
+            make_attempt(
                 sample_id=str(k), scheduled_s=float(k), sent_s=float(k), first_token_s=8.5,
                 last_token_s=8.6, done_s=8.6, chunk_s=(8.5, 8.6), **common,
             )
@@ -182,7 +182,7 @@ def test_tokens_count_where_their_chunk_arrived(make_run: Make) -> None:
 def test_a_window_shorter_than_a_reply_is_none(make_run: Make) -> None:
     """All 64 sent within 0.1 s and answered after 1 s: nothing is steady, and the throughput is unknown, not 0."""
     rows = [
-        an_attempt(
+        make_attempt(
             sample_id=str(k), load_value=64.0, scheduled_s=k / 640, sent_s=k / 640, first_token_s=0.9,
             last_token_s=1.0, done_s=1.0, chunk_s=(0.9, 1.0),
         )
@@ -214,7 +214,7 @@ def test_concurrency_levels_have_no_offered_rate(
 def test_a_client_that_sends_late_is_named(make_run: Make) -> None:
     """Half a second late against a first token after 0.1 s: the level is marked, with the reason."""
     rows = [
-        an_attempt(
+        make_attempt(
             sample_id=str(k), load_kind="rate", load_value=1.0, scheduled_s=float(k), sent_s=k + 0.5,
             first_token_s=k + 0.6, done_s=k + 0.7, chunk_s=(k + 0.6,),
         )
@@ -228,4 +228,4 @@ def test_a_client_that_sends_late_is_named(make_run: Make) -> None:
 
 def test_a_client_on_time_is_not_named(make_run: Make) -> None:
     """Sent when due."""
-    assert {} == client_limits(read([make_run(at_rate(1, 20, 0))]))
+    assert {} == client_limits(load_runs([make_run(at_rate(1, 20, 0))]))

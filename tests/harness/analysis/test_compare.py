@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from gapbench.analysis.regression.compare import Comparison, compare
-from gapbench.analysis.regression.threshold import Rule
+from gapbench.analysis.regression.compare import Comparison, compare_runs
+from gapbench.analysis.regression.threshold import RegressionRule
 from gapbench.errors import InputError, ResultsError
 from gapbench.values import Attempt
-from tests.run_folders import an_attempt
+from tests.run_folders import make_attempt
 
 MakeRun = Callable[..., Path]
 
@@ -27,7 +27,7 @@ _numbers = itertools.count()
 def rows(run_id: str, right: Callable[[int], bool], **given: Any) -> list[Attempt]:
     """Return 300 answered requests, right where told."""
     return [
-        an_attempt(
+        make_attempt(
             run_id=run_id,
             sample_id=str(n),
             outcome="correct" if right(n) else "wrong",
@@ -41,7 +41,7 @@ def rows(run_id: str, right: Callable[[int], bool], **given: Any) -> list[Attemp
 def against(make_run: MakeRun, base: list[Attempt], new: list[Attempt], *rules: str) -> Comparison:
     number = next(_numbers)
     runs = (make_run(base, f"base-{number}"), make_run(new, f"new-{number}"))
-    return compare([runs[0]], [runs[1]], [Rule.parse(rule) for rule in rules])
+    return compare_runs([runs[0]], [runs[1]], [RegressionRule.parse(rule) for rule in rules])
 
 
 def test_a_fall_beyond_the_rule_and_the_noise_is_a_regression(make_run: MakeRun) -> None:
@@ -113,7 +113,7 @@ def test_lost_requests_are_a_fall_of_coverage(make_run: MakeRun) -> None:
     """A tenth was not answered; accuracy over the rest is the same."""
     base = rows("base", lambda _: True)
     new = [
-        an_attempt(run_id="new", sample_id=str(n), outcome="infra" if n % 10 == 0 else "correct")
+        make_attempt(run_id="new", sample_id=str(n), outcome="infra" if n % 10 == 0 else "correct")
         for n in range(ITEMS)
     ]
     found = against(make_run, base, new, "coverage<-1pp", "accuracy<-2pp")
@@ -124,7 +124,7 @@ def test_lost_requests_are_a_fall_of_coverage(make_run: MakeRun) -> None:
 def test_a_rule_without_figures_is_no_pass(make_run: MakeRun) -> None:
     """All requests failed in the new run: broken, not passed."""
     base = rows("base", lambda _: True)
-    new = [an_attempt(run_id="new", sample_id=str(n), outcome="infra") for n in range(ITEMS)]
+    new = [make_attempt(run_id="new", sample_id=str(n), outcome="infra") for n in range(ITEMS)]
 
     assert "broken" == against(make_run, base, new, "accuracy<-2pp").verdict
 
@@ -146,7 +146,7 @@ OTHER: dict[str, Any] = {"task": "math/others"}
 
 def some(run_id: str, count: int = 50, **given: Any) -> list[Attempt]:
     """Return right answers, each under an id of its own."""
-    return [an_attempt(run_id=run_id, sample_id=f"n{n}", **given) for n in range(count)]
+    return [make_attempt(run_id=run_id, sample_id=f"n{n}", **given) for n in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_task_or_load_that_the_new_run_lacks_is_no_pass(
     )
 
     assert ("broken", ["pass"]) == (found.verdict, list(found.frame["verdict"]))
-    assert [hole] == [fault.where for fault in found.faults]
+    assert [hole] == [fault.where for fault in found.unchecked]
     assert ITEMS == found.frame.iloc[0]["pairs"]
     added = [line for line in found.warnings if "in the new run only and is not judged" in line]
     assert len(added) == (0 if "prompt_sha256" in new else 1)
@@ -196,8 +196,10 @@ def test_a_model_that_the_new_run_lacks_is_no_pass(make_run: MakeRun) -> None:
 
     assert "broken" == found.verdict
     assert ["pass", "pass", "unknown", "unknown"] == list(found.frame["verdict"])
-    assert ["open-b accuracy<-2pp", "open-b coverage<-1pp"] == [fault.where for fault in found.faults]
-    assert {"the new run has no measured request of this model"} == {fault.reason for fault in found.faults}
+    assert ["open-b accuracy<-2pp", "open-b coverage<-1pp"] == [fault.where for fault in found.unchecked]
+    assert {"the new run has no measured request of this model"} == {
+        fault.reason for fault in found.unchecked
+    }
     assert "open-c is in the new run only and is not judged" in found.warnings
 
 
@@ -212,8 +214,8 @@ def test_a_task_of_which_nothing_was_answered_leaves_a_rule_unchecked(make_run: 
     )
 
     assert ["unknown", "unknown"] == list(found.frame["verdict"])
-    assert "no request of math/others c8 is scored in both runs" == found.faults[0].reason
-    assert "no request of math/others c8 is answered and timed in both runs" == found.faults[1].reason
+    assert "no request of math/others c8 is scored in both runs" == found.unchecked[0].reason
+    assert "no request of math/others c8 is answered and timed in both runs" == found.unchecked[1].reason
     assert ITEMS == found.frame.iloc[0]["pairs"]
 
 
@@ -226,7 +228,7 @@ def test_a_regression_is_one_also_where_something_is_unchecked(make_run: MakeRun
         "accuracy<-2pp",
     )
 
-    assert ("regression", 1) == (found.verdict, len(found.faults))
+    assert ("regression", 1) == (found.verdict, len(found.unchecked))
 
 
 def test_the_rates_that_a_search_tries_need_not_be_the_same(make_run: MakeRun) -> None:
@@ -239,7 +241,7 @@ def test_the_rates_that_a_search_tries_need_not_be_the_same(make_run: MakeRun) -
         "accuracy<-2pp",
     )
 
-    assert ("pass", []) == (found.verdict, found.faults)
+    assert ("pass", []) == (found.verdict, found.unchecked)
 
 
 HOSTED = {"cost": {"gpu": "H100", "usd_per_gpu_hour": 3, "source": "an example"}}
@@ -258,7 +260,7 @@ def hosted(make_run: MakeRun, name: str, *walls_s: float) -> Path:
 
 def dearer(make_run: MakeRun, base: tuple[float, ...], new: tuple[float, ...]) -> Comparison:
     runs = hosted(make_run, "base", *base), hosted(make_run, "new", *new)
-    return compare([runs[0]], [runs[1]], [Rule.parse("cost_per_task>+10%")])
+    return compare_runs([runs[0]], [runs[1]], [RegressionRule.parse("cost_per_task>+10%")])
 
 
 def test_the_cost_of_one_hosted_cell_has_no_bounds(make_run: MakeRun) -> None:
@@ -268,7 +270,7 @@ def test_the_cost_of_one_hosted_cell_has_no_bounds(make_run: MakeRun) -> None:
 
     assert ("unknown", None) == (row["verdict"], row["low"])
     assert 30.0 == pytest.approx(row["change"])
-    assert "run two or more tasks or loads" in found.faults[0].reason
+    assert "run two or more tasks or loads" in found.unchecked[0].reason
 
 
 def test_the_cost_of_hosted_cells_has_bounds_from_their_spread(make_run: MakeRun) -> None:
@@ -312,19 +314,19 @@ def test_runs_without_a_shared_model_are_refused(make_run: MakeRun) -> None:
 def test_a_rule_that_makes_no_sense_is_refused(text: str, said: str) -> None:
     """Each in one line that says what would do."""
     with pytest.raises(InputError, match=said):
-        Rule.parse(text)
+        RegressionRule.parse(text)
 
 
 def test_a_rule_is_read(tmp_path: Path) -> None:
     """Spaces do not matter."""
-    rule = Rule.parse(" p95_response > +20 % ")
+    rule = RegressionRule.parse(" p95_response > +20 % ")
 
     assert ("p95_response", ">", 20.0, "%") == (rule.metric, rule.sign, rule.limit, rule.unit)
 
 
 def test_no_fall_at_all_and_a_rise_that_is_due_can_be_asked_for() -> None:
     """Only a number without a sign is taken for a minus that was forgotten."""
-    assert [0.0, 2.0] == [Rule.parse(text).limit for text in ("accuracy<0pp", "accuracy<+2pp")]
+    assert [0.0, 2.0] == [RegressionRule.parse(text).limit for text in ("accuracy<0pp", "accuracy<+2pp")]
 
 
 @pytest.mark.parametrize("metric", ["accuracy<-2pp", "p50_response>+20%", "cost_per_task>+10%"])

@@ -15,7 +15,7 @@ import pytest
 
 from gapbench.analysis.cost.attempt_costs import bill, busy_seconds
 from gapbench.analysis.cost.cost import cost
-from gapbench.analysis.frames import read
+from gapbench.analysis.frames import load_runs
 from gapbench.values import Attempt
 
 Make = Callable[..., Path]
@@ -176,7 +176,7 @@ def test_an_invoice_to_the_last_digit(make_run: Make, attempt: Attempts) -> None
                 reasoning_tokens=out // 2,
             )
         )
-    runs = read([make_run(rows)])
+    runs = load_runs([make_run(rows)])
     table = cost(runs)
 
     assert table.exact_usd["closed-a"] == expected

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gapbench.analysis.regression.diff import Diff, diff
+from gapbench.analysis.regression.diff import RunDiff, diff_runs
 from gapbench.errors import ResultsError
 from gapbench.report.diff import diff_table
 from gapbench.values import Attempt
@@ -28,7 +28,7 @@ def changed(rows: list[Attempt], **changes: object) -> list[Attempt]:
 
 def test_what_flipped_is_listed(make_run: Make, answers: Answers) -> None:
     """Items 6 and 7 of ten were wrong and are right; prompt, parameters and finish stand beside them."""
-    found = diff(
+    found = diff_runs(
         [make_run(answers("open-b", 6, 10), name="a")], [make_run(answers("open-b", 8, 10), name="b")]
     )
     row = found.models[0]
@@ -47,7 +47,7 @@ def test_what_flipped_is_listed(make_run: Make, answers: Answers) -> None:
 def test_the_noise_floor_comes_from_repeats(make_run: Make, answers: Answers) -> None:
     """Items 0-5 right twice, 6-7 right once of two, 8-9 never: 2 of 10 pairs of answers differ."""
     rows = [*answers("open-b", 6, 10), *answers("open-b", 8, 10, repeat=1)]
-    found = diff([make_run(rows, name="a")], [make_run(rows, name="b")])
+    found = diff_runs([make_run(rows, name="a")], [make_run(rows, name="b")])
 
     assert found.models[0]["noise_flip_rate"] == pytest.approx(0.2)
     assert found.models[0]["flips"] == 0
@@ -57,7 +57,9 @@ def test_without_repeats_the_noise_is_not_known(make_run: Make, answers: Answers
     """One answer to each item says nothing of a second."""
     rows = answers("open-b", 6, 10)
 
-    assert diff([make_run(rows, name="a")], [make_run(rows, name="b")]).models[0]["noise_flip_rate"] is None
+    assert (
+        diff_runs([make_run(rows, name="a")], [make_run(rows, name="b")]).models[0]["noise_flip_rate"] is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_a_change_is_put_down_to_what_changed_first(
 ) -> None:
     """Our own side before the provider's, the provider's before noise."""
     later = changed(answers("open-b", 8, 10), **changes)
-    found = diff([make_run(answers("open-b", 6, 10), name="a")], [make_run(later, name="b")])
+    found = diff_runs([make_run(answers("open-b", 6, 10), name="a")], [make_run(later, name="b")])
 
     points = found.models[0]["drift_points"]
     assert points[cause] == pytest.approx(20)
@@ -85,7 +87,7 @@ def test_a_change_is_put_down_to_what_changed_first(
 
 def test_the_engine_is_named_by_its_facts(make_run: Make, answers: Answers) -> None:
     """Another server version, and nothing else."""
-    found = diff(
+    found = diff_runs(
         [make_run(answers("open-b", 6, 10), name="a", open_b={"facts": {"version": "0.15"}})],
         [make_run(answers("open-b", 8, 10), name="b", open_b={"facts": {"version": "0.16"}})],
     )
@@ -112,7 +114,7 @@ def a_server(port: int, pid: int, **facts: object) -> dict[str, object]:
 
 def test_process_ids_and_ports_are_no_change_of_the_engine(make_run: Make, answers: Answers) -> None:
     """The same server started again: what flipped is noise."""
-    found = diff(
+    found = diff_runs(
         [make_run(answers("open-b", 6, 10), name="a", open_b={"facts": a_server(40_001, 11)})],
         [make_run(answers("open-b", 8, 10), name="b", open_b={"facts": a_server(40_002, 22)})],
     )
@@ -124,7 +126,7 @@ def test_process_ids_and_ports_are_no_change_of_the_engine(make_run: Make, answe
 def test_of_many_facts_those_that_differ_are_told(make_run: Make, answers: Answers) -> None:
     """Each by its key with both values, inner ones too; in JSON likewise."""
     later = a_server(40_002, 22, vllm="0.16", persona={"skill": 0.9, "seed": 1})
-    found = diff(
+    found = diff_runs(
         [make_run(answers("open-b", 6, 10), name="a", open_b={"facts": a_server(40_001, 11)})],
         [make_run(answers("open-b", 8, 10), name="b", open_b={"facts": later, "params": {"top_p": 0.5}})],
     )
@@ -142,7 +144,7 @@ def test_of_many_facts_those_that_differ_are_told(make_run: Make, answers: Answe
 def test_long_values_are_shown_where_they_differ(make_run: Make, answers: Answers) -> None:
     """A hundred equal characters before it tell nothing."""
     one, other = ({"facts": {"args": "-" * 100 + end}} for end in ("eager", "graphs"))
-    found = diff(
+    found = diff_runs(
         [make_run(answers("open-b", 6, 10), name="a", open_b=one)],
         [make_run(answers("open-b", 6, 10), name="b", open_b=other)],
     )
@@ -153,7 +155,7 @@ def test_long_values_are_shown_where_they_differ(make_run: Make, answers: Answer
 def test_cost_is_split_into_price_and_usage(make_run: Make, answers: Answers) -> None:
     """1,000 tokens at $10 and then 3,000 at $5: 0.010 to 0.015, price -0.005 and usage +0.010."""
     more = changed(answers("open-b", 6, 10), input_tokens=3000)
-    found = diff(
+    found = diff_runs(
         [make_run(answers("open-b", 6, 10), name="a", open_b=COST)],
         [make_run(more, name="b", open_b=HALF)],
     )
@@ -169,7 +171,7 @@ def test_failures_are_no_flips(make_run: Make, answers: Answers) -> None:
     """A request that got no answer is left out and said."""
     later = answers("open-b", 6, 10)
     later[0] = dataclasses.replace(later[0], outcome="infra", score=None)
-    found = diff([make_run(answers("open-b", 6, 10), name="a")], [make_run(later, name="b")])
+    found = diff_runs([make_run(answers("open-b", 6, 10), name="a")], [make_run(later, name="b")])
 
     assert (found.models[0]["n_pairs"], found.models[0]["flips"]) == (9, 0)
     assert "1 shared requests have no score on one side and are left out" in found.warnings
@@ -177,7 +179,7 @@ def test_failures_are_no_flips(make_run: Make, answers: Answers) -> None:
 
 def test_models_of_one_run_only_are_named(make_run: Make, answers: Answers) -> None:
     """They have nothing to be held against."""
-    found = diff(
+    found = diff_runs(
         [make_run([*answers("open-b", 6, 10), *answers("open-c", 6, 10)], name="a")],
         [make_run(answers("open-b", 6, 10), name="b")],
     )
@@ -191,7 +193,7 @@ def test_runs_without_a_shared_model_are_refused(make_run: Make, answers: Answer
     one, other = (make_run(answers(f"open-{name}", 6, 10), name=name) for name in "ab")
 
     with pytest.raises(ResultsError, match="share no model: open-a against open-b"):
-        diff([one], [other])
+        diff_runs([one], [other])
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_why_no_request_is_in_both_is_said(
         make_run(answers("open-b", 6, 10, **given), name=name)
         for name, given in (("a", first), ("b", second))
     )
-    found = diff(*([run] for run in runs))
+    found = diff_runs(*([run] for run in runs))
 
     assert [f"open-b: no request is in both runs: {said}"] == found.warnings
     assert "Nothing that is recorded changed" not in text(found)
@@ -223,17 +225,17 @@ def test_runs_of_two_suites_are_named(make_run: Make, answers: Answers) -> None:
     manifest = json.loads((other / "run.json").read_text())
     (other / "run.json").write_text(json.dumps({**manifest, "suite": "later"}))
 
-    assert ["the runs are of two suites: unit and later"] == diff([one], [other]).warnings
+    assert ["the runs are of two suites: unit and later"] == diff_runs([one], [other]).warnings
 
 
 def test_without_a_change_of_what_was_paired_that_is_said(make_run: Make, answers: Answers) -> None:
     """The same run twice."""
     runs = (make_run(answers("open-b", 6, 10), name=name) for name in "ab")
 
-    assert "Nothing that is recorded changed" in text(diff(*([run] for run in runs)))
+    assert "Nothing that is recorded changed" in text(diff_runs(*([run] for run in runs)))
 
 
-def text(found: Diff, width: int = 140) -> str:
+def text(found: RunDiff, width: int = 140) -> str:
     console = Console(file=io.StringIO(), width=width)
     console.print(diff_table(found, 1))
     out = console.file
@@ -243,7 +245,7 @@ def text(found: Diff, width: int = 140) -> str:
 
 def test_json_and_text_tell_the_same(make_run: Make, answers: Answers) -> None:
     """The shape is plain JSON; the text lists as many flips as asked."""
-    found = diff(
+    found = diff_runs(
         [make_run(answers("open-b", 6, 10), name="a")], [make_run(answers("open-b", 8, 10), name="b")]
     )
     said = json.loads(json.dumps(found.to_json()))
@@ -258,7 +260,9 @@ def test_json_and_text_tell_the_same(make_run: Make, answers: Answers) -> None:
 def test_no_word_is_broken_however_narrow_the_terminal(make_run: Make, answers: Answers, width: int) -> None:
     """As a table or as lines, each figure is whole."""
     model = "open-with-a-long-name-32b"
-    found = diff([make_run(answers(model, 6, 10), name="a")], [make_run(answers(model, 8, 10), name="b")])
+    found = diff_runs(
+        [make_run(answers(model, 6, 10), name="a")], [make_run(answers(model, 8, 10), name="b")]
+    )
     lines = text(found, width).splitlines()
     words = {word.strip("(),:;") for line in lines for word in line.split()}
 

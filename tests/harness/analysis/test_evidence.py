@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from gapbench.analysis.article.evidence import FIGURES, SNAPSHOTS, SOURCES, Evidence, Snapshot, read_evidence
-from gapbench.analysis.article.evidence_entry import COLUMNS, add, entry
-from gapbench.analysis.article.evidence_rules import faults
+from gapbench.analysis.article.evidence import (
+    FIGURES_FILE,
+    SNAPSHOTS_FILE,
+    SOURCES_FILE,
+    Evidence,
+    Snapshot,
+    read_evidence,
+)
+from gapbench.analysis.article.evidence_entry import COLUMNS, add_figures, parse_entry
+from gapbench.analysis.article.evidence_rules import rule_violations
 from gapbench.errors import DocumentError, InputError
 
 SOURCE = {
@@ -48,9 +55,12 @@ def write(tmp_path: Path) -> Write:
         snapshots: tuple[dict[str, str], ...] = (),
     ) -> Path:
         figures = [{**FIGURE, **(closed or {})}, {**FIGURE, **OPEN, "score": "75", **(other or {})}]
-        tables = [(FIGURES, figures, COLUMNS), (SOURCES, [{**SOURCE, **(source or {})}], tuple(SOURCE))]
+        tables = [
+            (FIGURES_FILE, figures, COLUMNS),
+            (SOURCES_FILE, [{**SOURCE, **(source or {})}], tuple(SOURCE)),
+        ]
         if snapshots:
-            tables.append((SNAPSHOTS, list(snapshots), Snapshot._fields))
+            tables.append((SNAPSHOTS_FILE, list(snapshots), Snapshot._fields))
         for name, rows, columns in tables:
             with (tmp_path / name).open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, columns)
@@ -69,13 +79,13 @@ def packaged() -> Evidence:
 
 def test_the_packaged_book_keeps_every_rule(packaged: Evidence) -> None:
     """898 figures, each with a pinned source and a right flag."""
-    assert faults(packaged) == []
+    assert rule_violations(packaged) == []
     assert len(packaged.figures) == 898
 
 
 def test_a_good_book_has_no_fault(write: Write) -> None:
     """Two sides, one list, one source."""
-    assert faults(read_evidence(write())) == []
+    assert rule_violations(read_evidence(write())) == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +109,7 @@ def test_a_cell_that_cannot_be_read_is_named(write: Write, column: str, value: s
 
 def test_a_book_of_other_columns_is_refused(tmp_path: Path) -> None:
     """The heading is the schema."""
-    (tmp_path / FIGURES).write_text("model,score\na,1\n")
+    (tmp_path / FIGURES_FILE).write_text("model,score\na,1\n")
 
     with pytest.raises(DocumentError, match="lacks category, benchmark"):
         read_evidence(tmp_path)
@@ -147,7 +157,7 @@ def test_each_broken_rule_is_said(
     write: Write, closed: dict[str, str], other: dict[str, str], source: dict[str, str], said: str
 ) -> None:
     """One book for each rule, broken in one place."""
-    found = faults(read_evidence(write(closed, other, source)))
+    found = rule_violations(read_evidence(write(closed, other, source)))
 
     assert any(said in line for line in found), found
 
@@ -167,27 +177,27 @@ def test_a_gap_of_two_snapshots_is_refused(write: Write) -> None:
         )
     )
 
-    assert any("has that date and no other" in line for line in faults(read_evidence(book)))
+    assert any("has that date and no other" in line for line in rule_violations(read_evidence(book)))
 
 
 def test_a_note_explains_a_corrected_flag(write: Write) -> None:
     """A licence label that is wrong in the source may stand, when the row says so."""
     book = write({}, {"license": "proprietary (source label)", "note": "flag corrected: weights are out"})
 
-    assert faults(read_evidence(book)) == []
+    assert rule_violations(read_evidence(book)) == []
 
 
 def cells(**changes: str) -> list[dict[str, str]]:
     row = {name: value for name, value in {**FIGURE, **SOURCE, **changes}.items() if value}
-    return [entry([f"{name}={value}" for name, value in row.items()])]
+    return [parse_entry([f"{name}={value}" for name, value in row.items()])]
 
 
 def test_a_figure_is_added_with_its_source(tmp_path: Path) -> None:
     """A book is begun, and the second figure of a source needs no citation."""
     book = tmp_path / "book"
 
-    assert add(book, cells()) == 1
-    assert add(book, cells(**OPEN)) == 1
+    assert add_figures(book, cells()) == 1
+    assert add_figures(book, cells(**OPEN)) == 1
     evidence = read_evidence(book)
     assert [one.model for one in evidence.figures] == ["gpt-5.2", "glm-5"]
     assert list(evidence.sources) == ["board@0a1b2c3"]
@@ -195,23 +205,23 @@ def test_a_figure_is_added_with_its_source(tmp_path: Path) -> None:
 
 def test_a_figure_that_breaks_a_rule_is_not_added(tmp_path: Path) -> None:
     """Nothing is written."""
-    add(tmp_path, cells())
-    before = (tmp_path / FIGURES).read_text()
+    add_figures(tmp_path, cells())
+    before = (tmp_path / FIGURES_FILE).read_text()
 
     with pytest.raises(InputError, match=r"nothing was added: .*stands in this list already"):
-        add(tmp_path, cells())
-    assert (tmp_path / FIGURES).read_text() == before
+        add_figures(tmp_path, cells())
+    assert (tmp_path / FIGURES_FILE).read_text() == before
 
 
 def test_an_unread_cell_is_named_in_the_users_book(tmp_path: Path) -> None:
     """The message names the book, never a scratch folder."""
     with pytest.raises(DocumentError) as caught:
-        add(tmp_path / "book", cells(score="x"))
+        add_figures(tmp_path / "book", cells(score="x"))
 
-    assert str(caught.value).startswith(f"{tmp_path / 'book' / FIGURES}:2: score: is 'x'")
+    assert str(caught.value).startswith(f"{tmp_path / 'book' / FIGURES_FILE}:2: score: is 'x'")
 
 
 def test_a_mistyped_column_gets_a_hint() -> None:
     """`scor=1` is near to score."""
     with pytest.raises(InputError, match="did you mean score"):
-        entry(["scor=1"])
+        parse_entry(["scor=1"])

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gapbench.analysis.frames import codes, groups, read
+from gapbench.analysis.frames import group_codes, group_rows, load_runs
 from gapbench.errors import ResultsError
-from gapbench.store.json_records import plain
+from gapbench.store.json_records import to_json_value
 from gapbench.values import Attempt
 
 Make = Callable[..., Path]
@@ -32,7 +32,7 @@ def test_times_are_differences_of_instants(make_run: Make, attempt: Attempts) ->
             )
         ]
     )
-    row = read([run]).frame.iloc[0]
+    row = load_runs([run]).frame.iloc[0]
 
     assert (row["queue_s"], row["ttft_s"], row["answer_ttft_s"]) == (2.0, 1.0, 3.0)
     assert (row["latency_s"], row["response_s"]) == (5.0, 7.0)
@@ -44,7 +44,7 @@ def test_what_did_not_happen_is_unknown(make_run: Make, attempt: Attempts) -> No
     run = make_run(
         [attempt(outcome="infra", sent_s=None, first_answer_s=None, last_token_s=None, output_chars=0)]
     )
-    row = read([run]).frame.iloc[0]
+    row = load_runs([run]).frame.iloc[0]
 
     for name in ("queue_s", "ttft_s", "latency_s", "response_s", "answer_chars_per_s"):
         assert math.isnan(row[name]), name
@@ -52,7 +52,7 @@ def test_what_did_not_happen_is_unknown(make_run: Make, attempt: Attempts) -> No
 
 def test_our_own_cache_has_no_times(make_run: Make, attempt: Attempts) -> None:
     """An answer from our cache says nothing of the provider's speed."""
-    row = read([make_run([attempt(from_cache=True)])]).frame.iloc[0]
+    row = load_runs([make_run([attempt(from_cache=True)])]).frame.iloc[0]
 
     assert math.isnan(row["latency_s"])
     assert math.isnan(row["response_s"])
@@ -66,7 +66,7 @@ def test_time_per_token_needs_the_servers_counts(make_run: Make, attempt: Attemp
             attempt(sample_id="b", chunk_s=(1.0, 2.0, 5.0), chunk_tokens=None),
         ]
     )
-    frame = read([run], chunks=True).frame
+    frame = load_runs([run], chunks=True).frame
 
     assert frame["tpot_s"].iloc[0] == 0.5
     assert math.isnan(frame["tpot_s"].iloc[1])
@@ -82,8 +82,8 @@ def test_only_final_measured_rows_are_requests(make_run: Make, attempt: Attempts
         ]
     )
 
-    assert len(read([run]).frame) == 3
-    assert read([run]).measured["attempt"].tolist() == [2]
+    assert len(load_runs([run]).frame) == 3
+    assert load_runs([run]).measured_attempts["attempt"].tolist() == [2]
 
 
 def test_unscored_and_failed_rows_do_not_count(make_run: Make, attempt: Attempts) -> None:
@@ -91,7 +91,7 @@ def test_unscored_and_failed_rows_do_not_count(make_run: Make, attempt: Attempts
     outcomes = ["correct", "wrong", "unparsed", "truncated", "refused", "infra", "unscored"]
     run = make_run([attempt(sample_id=str(k), outcome=outcome) for k, outcome in enumerate(outcomes)])
 
-    assert read([run]).frame["scored"].tolist() == [True] * 5 + [False] * 2
+    assert load_runs([run]).frame["scored"].tolist() == [True] * 5 + [False] * 2
 
 
 def test_loads_have_short_names(make_run: Make, attempt: Attempts) -> None:
@@ -103,12 +103,12 @@ def test_loads_have_short_names(make_run: Make, attempt: Attempts) -> None:
         ]
     )
 
-    assert read([run]).frame["load"].tolist() == ["c16", "r2.5"]
+    assert load_runs([run]).frame["load"].tolist() == ["c16", "r2.5"]
 
 
 def test_only_the_columns_that_are_used_are_held(make_run: Make, attempt: Attempts) -> None:
     """Waiting is 1.5 - 0.5 = 1 s; the two instants it is made of are let go, and what every table needs is there."""
-    frame = read([make_run([attempt(scheduled_s=0.5, sent_s=1.5)])], columns=["queue_s", "score"]).frame
+    frame = load_runs([make_run([attempt(scheduled_s=0.5, sent_s=1.5)])], columns=["queue_s", "score"]).frame
 
     assert set(frame) == {"queue_s", "score", "run_id", "phase", "simulated"}
     assert frame["queue_s"].tolist() == [1.0]
@@ -117,22 +117,22 @@ def test_only_the_columns_that_are_used_are_held(make_run: Make, attempt: Attemp
 def test_no_run_is_an_error_that_says_what_would_do() -> None:
     """Nothing named is the user's mistake."""
     with pytest.raises(ResultsError, match="bench list runs"):
-        read([])
+        load_runs([])
 
 
 def test_an_unknown_model_is_named(make_run: Make, attempt: Attempts) -> None:
     """The error lists the models there are."""
     with pytest.raises(ResultsError, match="closed-a"):
-        read([make_run([attempt()])]).model("nobody")
+        load_runs([make_run([attempt()])]).model("nobody")
 
 
 def test_groups_keep_unknown_values_together(make_run: Make, attempt: Attempts) -> None:
     """Rows without a served model are one group, not lost."""
     run = make_run([attempt(sample_id=str(k), model_served=None if k < 2 else "m") for k in range(3)])
-    frame = read([run]).frame
+    frame = load_runs([run]).frame
 
-    assert sorted(sorted(rows.tolist()) for rows in groups(frame, ["model_served"])) == [[0, 1], [2]]
-    assert len(np.unique(codes(frame, ["sample_id", "model_served"]))) == 3
+    assert sorted(sorted(rows.tolist()) for rows in group_rows(frame, ["model_served"])) == [[0, 1], [2]]
+    assert len(np.unique(group_codes(frame, ["sample_id", "model_served"]))) == 3
 
 
 def test_codes_are_as_if_sorted(make_run: Make, attempt: Attempts) -> None:
@@ -140,14 +140,14 @@ def test_codes_are_as_if_sorted(make_run: Make, attempt: Attempts) -> None:
     rows = [("closed-b", "2"), ("closed-b", "1"), ("closed-a", "1"), ("closed-b", "2")]
     run = make_run([attempt(model_id=model, sample_id=sample) for model, sample in rows])
 
-    assert codes(read([run]).frame, ["model_id", "task", "sample_id"]).tolist() == [0, 1, 2, 0]
+    assert group_codes(load_runs([run]).frame, ["model_id", "task", "sample_id"]).tolist() == [0, 1, 2, 0]
 
 
 def test_plain_values_are_jsons() -> None:
     """NaN and infinity are null, numpy numbers are numbers."""
-    assert plain(np.float64("nan")) is None
-    assert plain(float("inf")) is None
-    assert plain(np.int64(3)) == 3
+    assert to_json_value(np.float64("nan")) is None
+    assert to_json_value(float("inf")) is None
+    assert to_json_value(np.int64(3)) == 3
 
 
 def test_a_path_a_text_a_list_and_a_folder_of_runs_are_read(
@@ -157,13 +157,13 @@ def test_a_path_a_text_a_list_and_a_folder_of_runs_are_read(
     one, other = (make_run([attempt()], name=name) for name in ("run-1", "run-2"))
 
     for named in (one, str(one), [one], [str(one)]):
-        assert read(named).folders == (one,)
+        assert load_runs(named).folders == (one,)
     for named in (tmp_path, str(tmp_path), [one, other]):
-        assert read(named).folders == (one, other)
+        assert load_runs(named).folders == (one, other)
 
 
 def test_a_folder_without_runs_is_said_in_one_line(tmp_path: Path) -> None:
     """A name that is no run, and a folder that holds none."""
     for named in (tmp_path, str(tmp_path / "none"), [tmp_path]):
         with pytest.raises(ResultsError):
-            read(named)
+            load_runs(named)

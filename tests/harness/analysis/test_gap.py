@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from gapbench.analysis.frames import read
+from gapbench.analysis.frames import load_runs
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.values import Attempt
 
@@ -258,7 +258,7 @@ def test_the_columns_it_reads_are_all_it_uses(make_run: Make, attempt: Attempts,
     ]
     run = make_run(rows)
 
-    assert gap([run]).to_json() == gap(read([run])).to_json()
+    assert gap([run]).to_json() == gap(load_runs([run])).to_json()
 
 
 def test_one_side_alone_has_no_gap(make_run: Make, answers: Answers) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from gapbench.analysis.quality.gap import gap
-from gapbench.report.equal_quality import lag_line, matched_line
+from gapbench.report.equal_quality import describe_equal_quality, describe_lag
 from gapbench.values import Attempt
 
 Make = Callable[..., Path]
@@ -38,7 +38,7 @@ def test_the_cheapest_that_is_no_worse_is_named(make_run: Make, answers: Answers
     assert found["cost_ratio"] == pytest.approx(10)
     assert (found["passed"], found["candidates"], found["untold"]) == (1, 2, None)
     assert found["verdict"] == "equivalent within 1.7 points"
-    assert "the cheapest open model no worse than closed-a" in matched_line(found)
+    assert "the cheapest open model no worse than closed-a" in describe_equal_quality(found)
 
 
 def test_not_told_apart_is_not_no_worse(make_run: Make, answers: Answers) -> None:
@@ -48,7 +48,7 @@ def test_not_told_apart_is_not_no_worse(make_run: Make, answers: Answers) -> Non
     assert (found["open"], found["passed"]) == (None, 0)
     assert found["untold"]["model"] == "open-b"
     assert found["untold"]["items_needed"] > 200
-    said = matched_line(found)
+    said = describe_equal_quality(found)
     assert "whether an open model is no worse than closed-a cannot be told yet" in said
     assert "open-b, gap +1.0 " in said
     assert "needs about" in said
@@ -61,7 +61,7 @@ def test_a_cheaper_one_that_is_not_told_yet_is_said_beside_the_one_that_is(
     found = matched(make_run, answers, closed_a=180, open_b=180, open_c=178)
 
     assert (found["open"]["model"], found["untold"]["model"]) == ("open-b", "open-c")
-    assert "Cheaper, but not told yet: open-c" in matched_line(found)
+    assert "Cheaper, but not told yet: open-c" in describe_equal_quality(found)
 
 
 def test_behind_by_less_than_the_margin_is_no_worse(make_run: Make, answers: Answers) -> None:
@@ -82,7 +82,7 @@ def test_nothing_right_on_both_sides_matches_no_quality(
     found = gap([make_run(listed, closed_a=DEAR, open_b=CHEAP)])
 
     assert found.matched[0]["open"] is None
-    assert "no right answer here, so there is no quality to match" in matched_line(found.matched[0])
+    assert "no right answer here, so there is no quality to match" in describe_equal_quality(found.matched[0])
     assert "equivalent" not in found.headline()
 
 
@@ -100,7 +100,9 @@ def test_none_may_pass(make_run: Make, answers: Answers) -> None:
     assert found["open"] is None
     assert (found["passed"], found["candidates"]) == (0, 2)
     assert found["closed"]["usd_per_task"] == pytest.approx(0.01)
-    assert matched_line(found) == "Matched quality: no open model with a price is as good as closed-a."
+    assert (
+        describe_equal_quality(found) == "Matched quality: no open model with a price is as good as closed-a."
+    )
 
 
 def test_a_lag_by_hand(make_run: Make, answers: Answers) -> None:
@@ -118,7 +120,7 @@ def test_a_lag_by_hand(make_run: Make, answers: Answers) -> None:
     assert (
         "closed-a (2025-06-01) was the first closed model here at or above open-b; "
         "it came out 6 months before open-b and 17 months before this run."
-    ) in lag_line(found)
+    ) in describe_lag(found)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,7 @@ def test_a_closed_model_may_have_come_after(
         open_b={"released": released},
     )
 
-    assert f"it came out {words} and 17 months before this run" in lag_line(gap([run]).lag[0])
+    assert f"it came out {words} and 17 months before this run" in describe_lag(gap([run]).lag[0])
 
 
 def test_no_lag_without_dates_or_a_better_closed_model(make_run: Make, answers: Answers) -> None:

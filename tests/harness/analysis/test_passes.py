@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gapbench.analysis.quality.pass_at_k import passes
+from gapbench.analysis.quality.pass_at_k import summarize_pass_at_k
 from gapbench.stats import pass_at_k
 from gapbench.values import Attempt
 
@@ -49,7 +49,7 @@ def test_repeats_give_pass_at_k_and_partial_credit(make_run: Make, attempt: Atte
         for repeat in range(4)
     ]
 
-    found = passes([make_run(rows)])
+    found = summarize_pass_at_k([make_run(rows)])
 
     row = found.frame.iloc[0]
     assert found.ks == [1, 2, 3]
@@ -63,13 +63,13 @@ def test_failed_answers_are_no_trials(make_run: Make, attempt: Attempts) -> None
     """Of three requests one never got an answer: two trials, and pass@3 cannot be told."""
     outcomes = ("correct", "wrong", "infra")
     rows = [attempt(repeat=repeat, outcome=outcome) for repeat, outcome in enumerate(outcomes)]
-    found = passes([make_run(rows)])
+    found = summarize_pass_at_k([make_run(rows)])
     assert (found.ks, found.frame["pass_at_1"].iloc[0]) == ([1, 2], 0.5)
 
 
 def test_tasks_asked_once_without_tests_are_left_out(make_run: Make, attempt: Attempts) -> None:
     """A numeric task with one answer a sample has no pass@k beyond its accuracy."""
-    found = passes([make_run([attempt(sample_id="a"), attempt(sample_id="b")])])
+    found = summarize_pass_at_k([make_run([attempt(sample_id="a"), attempt(sample_id="b")])])
     assert (len(found.frame), found.to_json()) == (0, [])
 
 
@@ -80,4 +80,4 @@ def test_a_task_under_several_loads_has_no_pass_at_k(make_run: Make, attempt: At
         for load in (1, 2)
         for repeat in range(3)
     ]
-    assert passes([make_run(rows)]).frame.empty
+    assert summarize_pass_at_k([make_run(rows)]).frame.empty

@@ -6,40 +6,45 @@ import numpy as np
 import pytest
 
 from gapbench.analysis.economics.self_hosting_cost import (
-    blended,
+    blended_usd_per_mtok,
+    depreciation_usd_per_month,
     floor_usd_per_mtok,
     needed_utilisation,
     payback_months,
     power_usd_per_month,
     rent_usd_per_month,
     updates_usd_per_month,
-    write_off_usd_per_month,
 )
-from gapbench.analysis.economics.sizing import SECONDS_PER_MONTH, peak_replicas, utilisation, with_spares
+from gapbench.analysis.economics.sizing import (
+    SECONDS_PER_MONTH,
+    peak_replicas,
+    replicas_with_spares,
+    utilisation,
+)
 
 
 @pytest.mark.parametrize(("peak", "expected"), [(0, 0), (1, 2), (2, 3), (4, 5), (8, 10)])
 def test_spares_for_three_nines(peak: int, expected: int) -> None:
     """Replicas that are up 99 % of the time, for 99.9 %: 1->2, 2->3, 4->5, 8->10."""
-    assert expected == with_spares(peak, 0.99, 0.999)
+    assert expected == replicas_with_spares(peak, 0.99, 0.999)
 
 
 def test_spares_are_the_fewest() -> None:
     """By hand for three of n at 0.9: n = 4 gives 0.9^4 + 4 x 0.9^3 x 0.1 = 0.9477, n = 5 gives 0.99144."""
-    assert 5 == with_spares(3, 0.9, 0.99)
-    assert 4 == with_spares(3, 0.9, 0.94)
+    assert 5 == replicas_with_spares(3, 0.9, 0.99)
+    assert 4 == replicas_with_spares(3, 0.9, 0.94)
 
 
 def test_no_target_needs_no_spares() -> None:
     """A target of 0, or a replica that never fails."""
-    assert 7 == with_spares(7, 0.99, 0.0)
-    assert 7 == with_spares(7, 1.0, 0.999)
+    assert 7 == replicas_with_spares(7, 0.99, 0.0)
+    assert 7 == replicas_with_spares(7, 1.0, 0.999)
 
 
 def test_a_target_that_nothing_reaches_is_refused() -> None:
     """Certainty is beyond any number of replicas."""
     with pytest.raises(ValueError, match="never gives"):
-        with_spares(1, 0.99, 1.0)
+        replicas_with_spares(1, 0.99, 1.0)
 
 
 def test_headroom_divides_and_exact_loads_are_not_rounded_up() -> None:
@@ -50,7 +55,7 @@ def test_headroom_divides_and_exact_loads_are_not_rounded_up() -> None:
 
 def test_many_replicas_at_once() -> None:
     """An array keeps its shape and never falls."""
-    counts = with_spares(np.arange(200.0), 0.99, 0.999)
+    counts = replicas_with_spares(np.arange(200.0), 0.99, 0.999)
 
     assert (200,) == counts.shape
     assert (np.diff(counts) >= 0).all()
@@ -76,14 +81,14 @@ def test_rent_of_a_node() -> None:
 
 def test_write_off_with_and_without_interest() -> None:
     """36 months, a quarter left: 300,000 x 0.75 / 36; at 1 % a month the annuity, near it at 1e-9."""
-    line = float(write_off_usd_per_month(300_000.0, 36, 0.25))
+    line = float(depreciation_usd_per_month(300_000.0, 36, 0.25))
     factor = 0.01 / (1 - 1.01**-36)
 
     assert 6_250 == pytest.approx(line)
     assert factor * (300_000 - 75_000 * 1.01**-36) == pytest.approx(
-        float(write_off_usd_per_month(300_000.0, 36, 0.25, 0.01))
+        float(depreciation_usd_per_month(300_000.0, 36, 0.25, 0.01))
     )
-    assert line == pytest.approx(float(write_off_usd_per_month(300_000.0, 36, 0.25, 1e-9)), rel=1e-4)
+    assert line == pytest.approx(float(depreciation_usd_per_month(300_000.0, 36, 0.25, 1e-9)), rel=1e-4)
 
 
 def test_power_and_updates() -> None:
@@ -108,4 +113,4 @@ def test_payback() -> None:
 
 def test_blended() -> None:
     """Opus at 3:1: 0.75 x 5 + 0.25 x 25."""
-    assert 10.0 == blended(5, 25, 0.75)
+    assert 10.0 == blended_usd_per_mtok(5, 25, 0.75)

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import yaml
 
-from gapbench.analysis.economics.break_even import break_even, in_words
-from gapbench.analysis.economics.demand import demand
-from gapbench.analysis.economics.quantity import Quantity, parse_setting, quantity, tokens
+from gapbench.analysis.economics.break_even import break_even, format_mtok
+from gapbench.analysis.economics.demand import demand_of_shape
+from gapbench.analysis.economics.quantity import Quantity, parse_quantity, parse_setting, parse_token_count
 from gapbench.analysis.economics.scenario import UNITS, Scenario, api_usd_per_mtok, self_usd_per_month
-from gapbench.analysis.economics.scenario_inputs import scenario
+from gapbench.analysis.economics.scenario_inputs import build_scenario
 from gapbench.analysis.economics.sensitivity import monte_carlo, tornado
 from gapbench.analysis.economics.sizing import SECONDS_PER_MONTH
 from gapbench.analysis.economics.tco import tco
 from gapbench.errors import DocumentError, InputError
-from gapbench.pricing.price_book import priced_row
+from gapbench.pricing.price_book import row_price
 from gapbench.suite.cost_fields import GpuCost
 from gapbench.suite.suite import load_suite
 from gapbench.suite.tco_fields import (
@@ -53,13 +53,13 @@ def plain(
         for name, value in values.items()
         if value is not None
     }
-    course = demand(shape, inputs["peak_over_average"].value, autoscale=autoscale)
+    course = demand_of_shape(shape, inputs["peak_over_average"].value, autoscale=autoscale)
     return Scenario(inputs, course, availability_target=availability_target)
 
 
 def test_the_smallest_deployment_of_the_notes() -> None:
     """2 x $28 x 730.5 h x 1.25 + $12,500 = $63.6 K; over 50 M, 1 B and 10 B: 1,273, 63.6 and 6.36."""
-    usd, replicas = self_usd_per_month(plain(), plain().point, np.array([50.0, 1_000.0, 10_000.0]))
+    usd, replicas = self_usd_per_month(plain(), plain().point_values, np.array([50.0, 1_000.0, 10_000.0]))
 
     assert [63_635] * 3 == pytest.approx(list(usd), abs=1)
     assert [2, 2, 2] == list(replicas)
@@ -114,7 +114,7 @@ def test_every_crossing_is_found(price: float, *, autoscale: bool) -> None:
     given = plain(closed_usd_per_mtok=price, autoscale=autoscale)
     top = 200_000.0
     volumes = np.linspace(top / 1e6, top, 1_000_000)
-    dearer = self_usd_per_month(given, given.point, volumes)[0] > price * volumes
+    dearer = self_usd_per_month(given, given.point_values, volumes)[0] > price * volumes
     changes = volumes[1:][dearer[1:] != dearer[:-1]]
     found = break_even(given, "closed", top)
 
@@ -132,7 +132,7 @@ def test_the_next_replica_takes_the_advantage_back() -> None:
     assert found.last_mtok is not None
     assert found.first_mtok < found.last_mtok
     assert 1 == len(found.crossings) % 2
-    assert "for good from" in found.words
+    assert "for good from" in found.description
 
 
 def test_a_price_below_the_marginal_cost_never_breaks_even() -> None:
@@ -141,7 +141,7 @@ def test_a_price_below_the_marginal_cost_never_breaks_even() -> None:
 
     assert found is not None
     assert () == found.crossings
-    assert "none up to 100B tokens a month" == found.words
+    assert "none up to 100B tokens a month" == found.description
 
 
 def test_without_a_price_there_is_no_break_even() -> None:
@@ -154,13 +154,13 @@ def test_autoscaling_saves_idle_hours() -> None:
     volume = np.array([20_000.0])
     fixed = plain(shape="business", peak_over_average=4.2, availability_target=0)
     scaled = plain(shape="business", peak_over_average=4.2, availability_target=0, autoscale=True)
-    usd, replicas = self_usd_per_month(scaled, scaled.point, volume)
+    usd, replicas = self_usd_per_month(scaled, scaled.point_values, volume)
     at_peak = np.ceil(20_000e6 / 2_000 / SECONDS_PER_MONTH * 4.2 / (13.016 / 2))
     hours = (40 * at_peak + 128) / 168
 
     assert [at_peak] == list(replicas)
     assert usd[0] == pytest.approx(hours * 28 * 730.5 * 1.25 + 12_500)
-    assert usd[0] < self_usd_per_month(fixed, fixed.point, volume)[0][0]
+    assert usd[0] < self_usd_per_month(fixed, fixed.point_values, volume)[0][0]
 
 
 def test_an_api_price_of_cache_and_batch() -> None:
@@ -205,7 +205,7 @@ def test_a_peak_with_a_range_under_autoscaling() -> None:
     """Days of other peaks are drawn anew: the spread is there, and the middle near the point's cost."""
     given = plain(peak_over_average=Quantity(3.0, "ratio", 2.0, 5.0), autoscale=True)
     drawn = monte_carlo(given, np.array([30_000.0]), draws=2_000).frame.set_index("leg").loc["self"]
-    point = float(self_usd_per_month(given, given.point, np.array([30_000.0]))[0][0])
+    point = float(self_usd_per_month(given, given.point_values, np.array([30_000.0]))[0][0])
 
     assert drawn["usd_p05"] < drawn["usd_p95"]
     assert point == pytest.approx(drawn["usd_p50"], rel=0.15)
@@ -243,7 +243,7 @@ def test_the_answer_has_three_legs_at_the_volume() -> None:
 
 def test_the_json_holds_no_nan() -> None:
     """Unknown is null; every input says how it is known."""
-    document = json.loads(json.dumps(tco(scenario(at=DAY), 50.0, draws=100).to_json(), allow_nan=False))
+    document = json.loads(json.dumps(tco(build_scenario(at=DAY), 50.0, draws=100).to_json(), allow_nan=False))
 
     assert 1 == document["schema"]
     assert {"closed", "hosted"} == {row["leg"] for row in document["break_even"]}
@@ -261,15 +261,15 @@ def test_the_block_of_a_suite() -> None:
         gpus=8,
         engineers=0,
     )
-    given = scenario(block, at=DAY)
+    given = build_scenario(block, at=DAY)
 
     assert (4, 3, 5) == tuple(
         getattr(given.inputs["replica_requests_per_s"], name) for name in ("value", "low", "high")
     )
     assert given.owned
     assert "usd_per_gpu_hour" not in given.inputs
-    assert 15.0 == api_usd_per_mtok("closed", given.point)
-    assert 1.0 == given.point["peak_over_average"]
+    assert 15.0 == api_usd_per_mtok("closed", given.point_values)
+    assert 1.0 == given.point_values["peak_over_average"]
 
 
 def test_bought_servers_pay_back() -> None:
@@ -281,7 +281,7 @@ def test_bought_servers_pay_back() -> None:
         overhead=0, engineers=0, updates_per_year=0, storage_usd_per_month=0, availability_target=0,
         demand=DemandDocument(shape="flat"),
     )  # fmt: skip
-    row = tco(scenario(block, at=DAY), 2_000.0, draws=50).legs.set_index("leg").loc["closed"]
+    row = tco(build_scenario(block, at=DAY), 2_000.0, draws=50).legs.set_index("leg").loc["closed"]
 
     assert 100_000 / (20_000 - 10 * 730.5 * 0.1) == pytest.approx(row["payback_months"])
 
@@ -308,14 +308,14 @@ def test_bought_servers_pay_back() -> None:
 def test_a_block_that_cannot_be(block: TcoDocument) -> None:
     """Half a leg, unknown names, a share above one, a value outside its range."""
     with pytest.raises(InputError):
-        scenario(block, at=DAY)
+        build_scenario(block, at=DAY)
 
 
 def test_a_peak_goes_with_a_day() -> None:
     """Office hours have a peak of their own: another one is refused, not mixed."""
-    office = scenario(TcoDocument(demand=DemandDocument(shape="business")), at=DAY)
+    office = build_scenario(TcoDocument(demand=DemandDocument(shape="business")), at=DAY)
 
-    assert 4.2 == pytest.approx(office.point["peak_over_average"])
+    assert 4.2 == pytest.approx(office.point_values["peak_over_average"])
     with pytest.raises(InputError, match=r"has its own, 4\.2"):
         office.with_inputs(peak_over_average=Quantity(3.0, "ratio"))
 
@@ -345,9 +345,9 @@ def test_the_block_and_the_row_of_the_document() -> None:
     row, model, block = (yaml.safe_load(part) for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
     found = TcoDocument(**{**block["tco"], "usd_per_gpu_hour": Ranged(**block["tco"]["usd_per_gpu_hour"])})
 
-    assert 0.003 == float(priced_row(row[0], "").rates.image or 0)
+    assert 0.003 == float(row_price(row[0], "").rates.image or 0)
     assert 2.35 == GpuCost(**{**model["models"][0]["cost"], "as_of": "2026-05-20"}).usd_per_gpu_hour
-    assert scenario(found, at=DAY).demand.autoscale
+    assert build_scenario(found, at=DAY).demand.autoscale
 
 
 def test_a_suite_may_hold_the_block(tmp_path: Path) -> None:
@@ -370,11 +370,11 @@ def test_a_volume_beyond_all_replicas_is_refused() -> None:
 
 def test_volumes_in_words() -> None:
     """50M, 1.5B and 20k are tokens; words go back."""
-    assert [50e6, 1.5e9, 20e3, 7.0] == [tokens(text) for text in ("50M", "1.5B", "20k", 7)]
-    assert ["50M", "6.36B", "1T", "20k"] == [in_words(mtok) for mtok in (50, 6363.5, 1e6, 0.02)]
+    assert [50e6, 1.5e9, 20e3, 7.0] == [parse_token_count(text) for text in ("50M", "1.5B", "20k", 7)]
+    assert ["50M", "6.36B", "1T", "20k"] == [format_mtok(mtok) for mtok in (50, 6363.5, 1e6, 0.02)]
     for text in ("", "-5M", "0", "5X", "M"):
         with pytest.raises(InputError):
-            tokens(text)
+            parse_token_count(text)
 
 
 def test_settings_from_the_command_line() -> None:
@@ -385,4 +385,4 @@ def test_settings_from_the_command_line() -> None:
         with pytest.raises(InputError):
             parse_setting(text)
     with pytest.raises(InputError):
-        quantity(None, "USD")
+        parse_quantity(None, "USD")

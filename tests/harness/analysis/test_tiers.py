@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 
 from gapbench.analysis.economics.routing import (
-    Items,
+    RoutedTasks,
     apgr,
+    assign_folds,
     best_by_category,
     call_performance_threshold,
     category_scores,
-    decisions,
-    folds,
     hybrid_volume_mtok,
     incremental_benefit,
     needed_acceptance,
     oracle,
-    outcome,
+    route_to_closed,
+    routing_outcome,
 )
-from gapbench.analysis.economics.tiers import tiers
+from gapbench.analysis.economics.tiers import evaluate_tiers
 from gapbench.errors import ResultsError
 from gapbench.values import Attempt
 
@@ -34,13 +34,13 @@ PRICE = {"input_usd_per_mtok": 1, "output_usd_per_mtok": 1}
 SPLIT = np.linspace(0.0, 1.0, 11)
 
 
-def items(count: int = 400, *, open_right: float = 0.5, seed: int = 1) -> Items:
+def items(count: int = 400, *, open_right: float = 0.5, seed: int = 1) -> RoutedTasks:
     """Return tasks of two categories: the closed model solves all, the open one more of the first."""
     rng = np.random.default_rng(seed)
     category = np.arange(count) % 2
     right = rng.random(count) < np.where(category == 0, 0.95, 2 * open_right - 0.95)
     ones = np.ones(count)
-    return Items(
+    return RoutedTasks(
         right.astype(float), ones, ones * 0.001, ones * 0.01, ones, ones * 3, category, np.arange(count)
     )
 
@@ -49,7 +49,7 @@ def test_a_router_pays_one_call_and_a_cascade_both() -> None:
     """Two tasks, the second sent on: 0.001 and 0.01, or 0.001 + v and 0.001 + v + 0.01; times add up alike."""
     two = items(2)
     chosen = np.array([[False], [True]])
-    routed, cascaded = outcome(two, chosen, "router"), outcome(two, chosen, "cascade", 0.0005)
+    routed, cascaded = routing_outcome(two, chosen, "router"), routing_outcome(two, chosen, "cascade", 0.0005)
 
     assert [0.001, 0.01] == pytest.approx(list(routed.usd[:, 0]))
     assert [0.0015, 0.0115] == pytest.approx(list(cascaded.usd[:, 0]))
@@ -59,7 +59,7 @@ def test_a_router_pays_one_call_and_a_cascade_both() -> None:
 def test_a_cascade_that_trusts_nothing_costs_more_than_all_closed() -> None:
     """C_w + v + C_s > C_s."""
     some = items(10)
-    everything = outcome(some, np.ones((10, 1), dtype=bool), "cascade", 0.0005)
+    everything = routing_outcome(some, np.ones((10, 1), dtype=bool), "cascade", 0.0005)
 
     assert 0.0115 == pytest.approx(everything.usd.mean())
 
@@ -67,7 +67,7 @@ def test_a_cascade_that_trusts_nothing_costs_more_than_all_closed() -> None:
 def test_a_fold_holds_whole_clusters() -> None:
     """Tasks of one cluster are never on both sides of a threshold."""
     cluster = np.repeat(np.arange(50), 3)
-    fold = folds(cluster, 7)
+    fold = assign_folds(cluster, 7)
 
     assert all(1 == len(set(fold[cluster == one])) for one in range(50))
     assert {0, 1, 2, 3, 4} == set(fold)
@@ -77,7 +77,7 @@ def test_decisions_send_the_share_asked_for() -> None:
     """Each tenth of distinct scores, within a task or two of each fold; the ends are nobody and everybody."""
     rng = np.random.default_rng(3)
     score = rng.random(1_000)
-    chosen = decisions(score, folds(np.arange(1_000), 3), 3, SPLIT)
+    chosen = route_to_closed(score, assign_folds(np.arange(1_000), 3), 3, SPLIT)
 
     assert list(chosen.mean(axis=0)) == pytest.approx(list(SPLIT), abs=0.03)
     assert (0, 1_000) == (chosen[:, 0].sum(), chosen[:, -1].sum())
@@ -86,8 +86,8 @@ def test_decisions_send_the_share_asked_for() -> None:
 def test_the_highest_scores_go_first() -> None:
     """At a fifth, those sent score above those kept within each fold."""
     score = np.random.default_rng(4).random(500)
-    fold = folds(np.arange(500), 4)
-    sent = decisions(score, fold, 4, np.array([0.2]))[:, 0]
+    fold = assign_folds(np.arange(500), 4)
+    sent = route_to_closed(score, fold, 4, np.array([0.2]))[:, 0]
 
     for one in range(5):
         here = fold == one
@@ -96,7 +96,7 @@ def test_the_highest_scores_go_first() -> None:
 
 def test_alike_scores_are_a_random_mix() -> None:
     """A signal without information sends the share asked for, at random."""
-    chosen = decisions(np.zeros(2_000), folds(np.arange(2_000), 5), 5, np.array([0.3]))
+    chosen = route_to_closed(np.zeros(2_000), assign_folds(np.arange(2_000), 5), 5, np.array([0.3]))
 
     assert 0.3 == pytest.approx(chosen.mean(), abs=0.03)
 
@@ -104,7 +104,7 @@ def test_alike_scores_are_a_random_mix() -> None:
 def test_a_category_is_scored_on_the_other_folds() -> None:
     """With the gain only in one fold's own tasks, that fold's score does not know it."""
     some = items(100)
-    fold = folds(some.cluster, 6)
+    fold = assign_folds(some.cluster, 6)
     poisoned = dataclasses.replace(some, open_quality=np.where(fold == 0, 0.0, some.closed_quality))
 
     assert (category_scores(poisoned, fold)[fold == 0] == 0).all()
@@ -114,7 +114,7 @@ def test_a_category_is_scored_on_the_other_folds() -> None:
 def test_the_best_model_of_each_category() -> None:
     """The closed model is picked where it gains more than it is worth."""
     some = items(400)
-    fold = folds(some.cluster, 6)
+    fold = assign_folds(some.cluster, 6)
     free, frugal = best_by_category(some, fold), best_by_category(some, fold, usd_weight=20.0)
 
     assert free.all()
@@ -178,12 +178,12 @@ OPEN = {"runner": "openai", "cost": {"input_usd_per_mtok": 0.1, "output_usd_per_
 
 def test_policies_from_rows(make_run: Make, answers: Answers) -> None:
     """Both ends as measured, the oracle above both, a resolved gap with its measures."""
-    found = tiers([make_run(both(answers, open_right=50, closed_right=90), open_a=OPEN)], draws=200)
+    found = evaluate_tiers([make_run(both(answers, open_right=50, closed_right=90), open_a=OPEN)], draws=200)
     rows = found.frame.set_index("policy")
 
     assert 100 == found.n
     assert 0.4 == pytest.approx(found.gap.estimate)
-    assert found.resolved
+    assert found.is_resolved
     assert [0.5, 0.9, 0.9] == pytest.approx(
         [rows["quality"][name] for name in ("all open", "all closed", "oracle")]
     )
@@ -200,7 +200,7 @@ def test_bad_form_is_a_signal_that_pays(make_run: Make, answers: Answers) -> Non
         else row
         for row in both(answers, open_right=60, closed_right=100)
     ]
-    found = tiers([make_run(rows, open_a=OPEN)], draws=200, target=1.0)
+    found = evaluate_tiers([make_run(rows, open_a=OPEN)], draws=200, target=1.0)
     row = found.frame.set_index("policy").loc["cascade on bad form"]
 
     assert row["quality"] == pytest.approx(1.0, abs=0.02)
@@ -216,7 +216,7 @@ def test_disagreement_of_repeats_is_a_signal(make_run: Make, answers: Answers) -
         for row in both(answers, open_right=50, closed_right=100):
             given = f"guess {repeat}" if row.outcome == "wrong" else "4"
             rows.append(dataclasses.replace(row, repeat=repeat, answer=given))
-    found = tiers([make_run(rows, open_a=OPEN)], draws=200)
+    found = evaluate_tiers([make_run(rows, open_a=OPEN)], draws=200)
     measured = found.frame.set_index("policy")["apgr"]
 
     assert measured["cascade on disagreement"] == pytest.approx(1 - 0.5 / 2, abs=0.03)
@@ -224,9 +224,9 @@ def test_disagreement_of_repeats_is_a_signal(make_run: Make, answers: Answers) -
 
 def test_a_gap_that_is_not_resolved_has_no_measures(make_run: Make, answers: Answers) -> None:
     """The headline says so, in place of the share recovered."""
-    found = tiers([make_run(both(answers, open_right=88, closed_right=90), open_a=OPEN)], draws=100)
+    found = evaluate_tiers([make_run(both(answers, open_right=88, closed_right=90), open_a=OPEN)], draws=100)
 
-    assert not found.resolved
+    assert not found.is_resolved
     assert found.headline().startswith("Gap not resolved")
     assert found.frame[["apgr", "cpt_80", "delta_ibc_percent"]].isna().all(axis=None)
 
@@ -234,7 +234,7 @@ def test_a_gap_that_is_not_resolved_has_no_measures(make_run: Make, answers: Ans
 def test_without_prices_calls_are_compared(make_run: Make, answers: Answers) -> None:
     """Dollars are null, quality and calls are there, and a warning says so."""
     run = make_run(both(answers, open_right=50, closed_right=90), open_a={"runner": "vllm"})
-    found = tiers([run], draws=100)
+    found = evaluate_tiers([run], draws=100)
 
     assert found.needed_acceptance is None
     assert found.frame.set_index("policy")["usd_per_task"].isna()["oracle"]
@@ -247,18 +247,18 @@ def test_tiers_repeat_with_their_seed(make_run: Make, answers: Answers) -> None:
     """The same rows and seed give the same table."""
     run = make_run(both(answers, open_right=50, closed_right=90), open_a=OPEN)
 
-    assert tiers([run], draws=50).to_json() == tiers([run], draws=50).to_json()
+    assert evaluate_tiers([run], draws=50).to_json() == evaluate_tiers([run], draws=50).to_json()
 
 
 def test_tiers_need_one_of_each_on_enough_tasks(make_run: Make, answers: Answers) -> None:
     """Said in one line, with what there is."""
     with pytest.raises(ResultsError, match="no open model"):
-        tiers([make_run(answers("closed-a", 9, 30), name="one")])
+        evaluate_tiers([make_run(answers("closed-a", 9, 30), name="one")])
     few = make_run(both(answers, open_right=5, closed_right=9, count=10), name="few", open_a=OPEN)
     with pytest.raises(ResultsError, match="at least 20"):
-        tiers([few])
+        evaluate_tiers([few])
     with pytest.raises(ResultsError, match="there are: open-a"):
-        tiers([few], open_model="closed-a")
+        evaluate_tiers([few], open_model="closed-a")
 
 
 def test_a_choice_by_category_below_both_is_explained(make_run: Make, answers: Answers) -> None:
@@ -270,7 +270,7 @@ def test_a_choice_by_category_below_both_is_explained(make_run: Make, answers: A
         for place, row in enumerate(answers(model, 0, 40))
         for right in [place % 2 == rest]
     ]
-    found = tiers([make_run(rows, open_a={"cost": PRICE}, closed_a={"cost": PRICE})])
+    found = evaluate_tiers([make_run(rows, open_a={"cost": PRICE}, closed_a={"cost": PRICE})])
     quality = found.frame.set_index("policy")["quality"]
 
     assert quality["best by category"] < quality["all open"] == quality["all closed"]
@@ -285,6 +285,6 @@ def test_a_choice_by_category_that_pays_needs_no_word(make_run: Make, answers: A
         for task, count in zip(("one/t", "two/t"), right, strict=True)
         for row in answers(model, count, 40, task=task)
     ]
-    found = tiers([make_run(rows, open_a={"cost": PRICE}, closed_a={"cost": PRICE})])
+    found = evaluate_tiers([make_run(rows, open_a={"cost": PRICE}, closed_a={"cost": PRICE})])
 
     assert not any("choosing by category" in line for line in found.warnings)

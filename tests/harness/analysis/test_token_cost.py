@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from gapbench.analysis.cost.gpu_token_cost import Shape, fit_token_cost, shapes_of
-from gapbench.analysis.economics.published_inputs import figures
-from gapbench.analysis.frames import read
+from gapbench.analysis.cost.gpu_token_cost import RequestShape, fit_token_cost, request_shapes
+from gapbench.analysis.economics.published_inputs import load_published_inputs
+from gapbench.analysis.frames import load_runs
 from gapbench.errors import InputError
 from gapbench.values import Attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]
 PUBLISHED = [
-    Shape(
+    RequestShape(
         f"{row['input_tokens']}/{row['output_tokens']}",
         row["input_tokens"],
         row["output_tokens"],
         row["output_tokens"] / row["output_tokens_per_s"],
     )
-    for row in figures()["shapes"]["points"]
+    for row in load_published_inputs()["shapes"]["points"]
 ]
 
 
@@ -53,7 +53,9 @@ def test_a_server_that_obeys_is_found_exactly() -> None:
     """Coefficients 1e-4, 2e-4, 3e-8 come back from four shapes, half of one's input from a cache."""
     sizes = [(100, 100, 0.0), (4000, 100, 0.5), (100, 2000, 0.0), (8000, 500, 0.0)]
     shapes = [
-        Shape(str(k), read, out, 1e-4 * read * (1 - hit) + 2e-4 * out + 3e-8 * out * (read + out / 2), hit)
+        RequestShape(
+            str(k), read, out, 1e-4 * read * (1 - hit) + 2e-4 * out + 3e-8 * out * (read + out / 2), hit
+        )
         for k, (read, out, hit) in enumerate(sizes)
     ]
     fit = fit_token_cost(shapes)
@@ -67,7 +69,7 @@ def test_too_few_or_alike_shapes_are_refused() -> None:
     with pytest.raises(InputError, match="at least 4"):
         fit_token_cost(PUBLISHED[:3])
     with pytest.raises(InputError, match="multiples"):
-        fit_token_cost([Shape(str(k), 100, 100, 1.0) for k in range(4)])
+        fit_token_cost([RequestShape(str(k), 100, 100, 1.0) for k in range(4)])
 
 
 def test_shapes_from_rows(make_run: Make, attempt: Attempts) -> None:
@@ -85,6 +87,6 @@ def test_shapes_from_rows(make_run: Make, attempt: Attempts) -> None:
         for value, count in ((8.0, 10), (1.0, 2))
         for k in range(count)
     ]
-    shapes = shapes_of(read([make_run(rows, open_a=given)]), "open-a")
+    shapes = request_shapes(load_runs([make_run(rows, open_a=given)]), "open-a")
 
-    assert [Shape("reasoning/sums", 1000.0, 100.0, 1.0)] == shapes
+    assert [RequestShape("reasoning/sums", 1000.0, 100.0, 1.0)] == shapes

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from gapbench.analysis.frames import read
-from gapbench.analysis.performance.client_limits import client_limits, unplanned_hits
+from gapbench.analysis.frames import load_runs
+from gapbench.analysis.performance.client_limits import client_limits, unexpected_cache_hits
 from gapbench.analysis.quality.gap import gap
 from gapbench.analysis.quality.summary import summarize
 from gapbench.values import Attempt
@@ -31,12 +31,12 @@ def test_a_late_event_loop_marks_the_cell(make_run: Make, answers: Answers) -> N
     """30 ms against a median first token after 500 ms: the bound is 5 % of it, 25 ms."""
     run = changed(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.030)
 
-    assert "the event loop was 30 ms late (p99; bound 25)" in client_limits(read([run])).values()
+    assert "the event loop was 30 ms late (p99; bound 25)" in client_limits(load_runs([run])).values()
 
 
 def test_a_lag_within_the_bound_is_none(make_run: Make, answers: Answers) -> None:
     """20 ms against the same 25."""
-    assert {} == client_limits(read([changed(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.020)]))
+    assert {} == client_limits(load_runs([changed(make_run(answers("closed-a", 5, 5)), lag_p99_s=0.020)]))
 
 
 def test_a_busy_worker_marks_the_cell(make_run: Make, answers: Answers) -> None:
@@ -44,7 +44,7 @@ def test_a_busy_worker_marks_the_cell(make_run: Make, answers: Answers) -> None:
     workers = [{"worker": 0, "cpu_share": 0.5}, {"worker": 1, "cpu_share": 0.97}]
     run = changed(make_run(answers("closed-a", 5, 5)), workers=workers)
 
-    assert ["a worker used 97 % of a core"] == list(client_limits(read([run])).values())
+    assert ["a worker used 97 % of a core"] == list(client_limits(load_runs([run])).values())
 
 
 def test_a_load_above_the_calibrated_one_is_marked(make_run: Make, answers: Answers) -> None:
@@ -56,13 +56,13 @@ def test_a_load_above_the_calibrated_one_is_marked(make_run: Make, answers: Answ
     (run / "run.json").write_text(json.dumps(manifest))
 
     assert ["8 in flight, and this machine's figures can be trusted up to 4"] == list(
-        client_limits(read([run])).values()
+        client_limits(load_runs([run])).values()
     )
 
     manifest["calibration"] = {"trusted_streams": 4, "levels": levels[:1]}
     (run / "run.json").write_text(json.dumps(manifest))
 
-    assert {} == client_limits(read([run]))
+    assert {} == client_limits(load_runs([run]))
 
 
 def test_the_summary_says_invalid_and_why(make_run: Make, answers: Answers) -> None:
@@ -91,7 +91,7 @@ def test_hits_on_salted_prompts_are_flagged(make_run: Make, answers: Answers) ->
 
     assert (
         "50 % of the input tokens came from a cache by the replies' own counts"
-        in unplanned_hits(read([run])).values()
+        in unexpected_cache_hits(load_runs([run])).values()
     )
     assert "50 %" in summarize([run]).level("cell").iloc[0]["unplanned_cache"]
 
@@ -100,7 +100,7 @@ def test_hits_on_prompts_without_salt_are_planned(make_run: Make, answers: Answe
     """The share is shown and nothing is flagged."""
     run = make_run(answers("closed-a", 5, 5, cached_input_tokens=500))
 
-    assert {} == unplanned_hits(read([run]))
+    assert {} == unexpected_cache_hits(load_runs([run]))
     assert 0.5 == summarize([run]).level("cell").iloc[0]["cached_share"]
 
 
@@ -116,7 +116,7 @@ def test_the_servers_counters_are_asked_where_replies_do_not_say(make_run: Make,
 
     assert (
         "30 % of the input tokens came from a cache by the server's counters"
-        in unplanned_hits(read([run])).values()
+        in unexpected_cache_hits(load_runs([run])).values()
     )
 
 

@@ -87,26 +87,26 @@ def test_a_runner_without_completions_is_refused(plan: Plan) -> None:
 
 def test_every_twin_is_a_task_that_generates() -> None:
     """Both sides of the table are lm-eval's names; the left needs log-probabilities, the right does not."""
-    library.package()
-    with library.quiet():
+    library.import_lm_eval()
+    with library.suppress_output():
         from lm_eval.tasks import TaskManager
 
         index = TaskManager().task_index
     weighed = {
         name
-        for name in generative_equivalents.TWINS
-        if name in index and generative_equivalents.is_weighed(name, index)
+        for name in generative_equivalents.GENERATIVE_EQUIVALENTS
+        if name in index and generative_equivalents.needs_logprobs(name, index)
     }
     generated = {
         name
-        for name in generative_equivalents.TWINS.values()
-        if name in index and not generative_equivalents.is_weighed(name, index)
+        for name in generative_equivalents.GENERATIVE_EQUIVALENTS.values()
+        if name in index and not generative_equivalents.needs_logprobs(name, index)
     }
 
-    assert set(generative_equivalents.TWINS) == weighed
-    assert set(generative_equivalents.TWINS.values()) == generated
-    assert "mmlu_anatomy_generative" == generative_equivalents.twin("mmlu_anatomy", index)
-    assert generative_equivalents.twin("hellaswag", index) is None
+    assert set(generative_equivalents.GENERATIVE_EQUIVALENTS) == weighed
+    assert set(generative_equivalents.GENERATIVE_EQUIVALENTS.values()) == generated
+    assert "mmlu_anatomy_generative" == generative_equivalents.generative_equivalent("mmlu_anatomy", index)
+    assert generative_equivalents.generative_equivalent("hellaswag", index) is None
 
 
 def test_a_users_function_does_not_run_unasked(plan: Plan, tmp_path: Path) -> None:

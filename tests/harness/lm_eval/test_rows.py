@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from gapbench.cli import invoke
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.run import Settings, run
-from gapbench.execution.setup import Selection, assemble
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.run import RunSettings, run
+from gapbench.execution.setup import Selection, build_run_setup
 from gapbench.store import RunWriter, read_attempts, read_manifest, read_payload
 from tests.harness.lm_eval.conftest import TASKS, Bench
 from tests.harness.lm_eval.stub import BROKEN, Stub
@@ -149,21 +149,21 @@ def test_a_document_without_reply_is_left_out_and_counted(stub: Stub, bench: Ben
 def test_a_resumed_run_has_the_same_figures(name: str, stub: Stub, bench: Bench, tmp_path: Path) -> None:
     """Stopped within a document and gone on with: what was there is not asked again, and counts."""
     whole = read_manifest(bench(name))
-    assembly = assemble(Selection(str(tmp_path / "suite.yaml")))
+    assembly = build_run_setup(Selection(str(tmp_path / "suite.yaml")))
     folder = tmp_path / "again"
 
     def go(after: int | None, resumed: dict[str, Any] | None) -> dict[str, Any]:
         async def main() -> dict[str, Any]:
-            halt = Halt()
+            halt = StopSignal()
             with RunWriter(folder) as writer:
                 return await run(
                     assembly.plan,
                     assembly.runners,
                     writer,
-                    Settings(),
+                    RunSettings(),
                     Watch(halt, after),
                     halt,
-                    resumed=resumed,
+                    resumed_manifest=resumed,
                 )
 
         return asyncio.run(main())
@@ -212,7 +212,7 @@ def test_the_tasks_hash_does_not_hold_this_machines_paths(bench: Bench, tmp_path
     document = json.loads((tmp_path / "suite.yaml").read_text()) | {"tasks": [{"lm_eval": "words.yaml"}]}
     (tmp_path / "suite.yaml").write_text(json.dumps(document))
 
-    assert task["sha256"] == assemble(Selection(str(tmp_path / "suite.yaml"))).plan.tasks[0].sha256
+    assert task["sha256"] == build_run_setup(Selection(str(tmp_path / "suite.yaml"))).plan.tasks[0].sha256
 
 
 def test_worker_processes_send_and_the_run_judges(bench: Bench) -> None:

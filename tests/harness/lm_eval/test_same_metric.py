@@ -23,8 +23,8 @@ def by_lm_eval(
     name: str, url: str, *, chat: bool, model: str = "stub", log_to: Path | None = None
 ) -> dict[str, Any]:
     """Ask the same server through lm-eval's own client and its own `simple_evaluate`; log as its command does."""
-    library.package()
-    with library.quiet():
+    library.import_lm_eval()
+    with library.suppress_output():
         from lm_eval import simple_evaluate
         from lm_eval.loggers import EvaluationTracker
         from lm_eval.tasks import TaskManager

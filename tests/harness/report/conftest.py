@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gapbench.values import Attempt
-from tests.run_folders import an_attempt, some_answers, write_run
+from tests.run_folders import make_answers, make_attempt, write_run
 
 
 @pytest.fixture(name="make_run")
@@ -25,13 +25,13 @@ def _make_run(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(name="attempt")
 def _attempt() -> Callable[..., Attempt]:
     """Return the factory of one attempt."""
-    return an_attempt
+    return make_attempt
 
 
 @pytest.fixture(name="answers")
 def _answers() -> Callable[..., list[Attempt]]:
     """Return the factory of a model's answers."""
-    return some_answers
+    return make_answers
 
 
 @pytest.fixture(name="run")

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from gapbench.analysis.article.article import article
+from gapbench.analysis.article.article import check_article
 from gapbench.report.article import article_details, article_table
 
 
 def drawn(width: int = 100) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(article_table(article()))
+    console.print(article_table(check_article()))
     text = console.file
     assert isinstance(text, io.StringIO)
     return text.getvalue()
@@ -32,7 +32,7 @@ def test_the_table_fits_a_hundred_columns() -> None:
 
 def test_a_run_beside_it_fits_too() -> None:
     """Your own gap has a line under the newest figure, and a simulated one says so."""
-    table = article()
+    table = check_article()
     mine = {
         "gap_points": -12.5,
         "ci_low": -28.1,
@@ -56,7 +56,7 @@ def test_a_run_beside_it_fits_too() -> None:
 def test_the_details_name_models_sources_and_the_rule() -> None:
     """Each gap with date, both models, where it was read, and how it counts."""
     console = Console(file=io.StringIO(), width=100)
-    console.print(article_details(article()))
+    console.print(article_details(check_article()))
     text = console.file
     assert isinstance(text, io.StringIO)
     said = " ".join(text.getvalue().split())

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from gapbench.analysis.samples import samples
+from gapbench.analysis.samples import collect_samples
 from gapbench.report import html, sample_browser
 from gapbench.values import Attempt
 
@@ -27,7 +27,7 @@ def test_the_index_says_how_each_model_did(make_run: Make, attempt: Attempts) ->
     """One request, right for one model and wrong for the other."""
     run = make_run([attempt(model_id="closed-a"), attempt(model_id="open-b", outcome="wrong")])
 
-    index = opened(sample_browser.packed(samples([run]), [run]).index)
+    index = opened(sample_browser.pack_samples(collect_samples([run]), [run]).index)
 
     assert ["closed-a", "open-b"] == index["models"]
     assert [[0, 0, "1", 0, "c8", ["correct", "wrong"], [1.0, 0.0]]] == index["items"]
@@ -37,7 +37,7 @@ def test_a_model_that_was_not_asked_is_null(make_run: Make, attempt: Attempts) -
     """Each model has a request of its own."""
     run = make_run([attempt(model_id="closed-a", sample_id="1"), attempt(model_id="open-b", sample_id="2")])
 
-    index = opened(sample_browser.packed(samples([run]), [run]).index)
+    index = opened(sample_browser.pack_samples(collect_samples([run]), [run]).index)
 
     assert [["correct", None], [None, "correct"]] == [item[5] for item in index["items"]]
 
@@ -46,14 +46,14 @@ def test_texts_come_in_blocks(make_run: Make, attempt: Attempts) -> None:
     """Five requests in blocks of two: three blocks."""
     run = make_run([attempt(sample_id=str(n)) for n in range(5)])
 
-    blocks = sample_browser.packed(samples([run]), [run], block_items=2).blocks
+    blocks = sample_browser.pack_samples(collect_samples([run]), [run], block_items=2).blocks
 
     assert [2, 2, 1] == [len(opened(block)) for block in blocks]
 
 
 def test_a_long_text_keeps_its_ends() -> None:
     """The middle is left out and counted: 30,000 characters less twice 10,000."""
-    cut = sample_browser._cut("a" * 15_000 + "b" * 15_000)
+    cut = sample_browser._shorten("a" * 15_000 + "b" * 15_000)
 
     assert cut is not None
     assert cut.startswith("a" * 10_000 + "\n[… 10,000 characters left out")
@@ -72,7 +72,7 @@ def test_an_image_that_is_gone_is_counted(tmp_path: Path) -> None:
 
 def test_the_policy_lets_the_one_script_run(run: Path) -> None:
     """Its hash is that of the script in the page, and nothing else may be loaded."""
-    page = html.report([run])
+    page = html.html_report([run])
     script = page.rpartition("<script>")[2].partition("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
@@ -83,7 +83,7 @@ def test_the_policy_lets_the_one_script_run(run: Path) -> None:
 
 def test_a_page_without_samples_has_no_script(run: Path) -> None:
     """Nothing may run on it."""
-    page = html.report([run], most_samples=0)
+    page = html.html_report([run], most_samples=0)
 
     assert "<script" not in page
     assert "script-src 'none'" in page

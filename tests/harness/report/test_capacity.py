@@ -11,14 +11,14 @@ from rich.console import Console
 from gapbench.analysis.performance.capacity import capacity
 from gapbench.report.capacity import capacity_table
 from gapbench.values.slo import Slo
-from tests.run_folders import an_attempt, write_run
+from tests.run_folders import make_attempt, write_run
 
 Make = Callable[..., Path]
 
 
 def shown(folder: Path, simulated: bool) -> str:
     rows = [
-        an_attempt(
+        make_attempt(
             model_id="closed-a", sample_id=f"{rate}-{k}", load_kind="rate", load_value=float(rate),
             cell_id=f"closed-a|reasoning/sums|r{rate}", scheduled_s=float(k), sent_s=float(k),
             first_token_s=k + (0.1 if rate == 1 else 0.9), done_s=k + 1.0, chunk_s=(k + 0.1, k + 0.9),

@@ -21,7 +21,7 @@ def test_a_label_left_of_its_point_is_held_at_the_end_beside_it() -> None:
         }
         for name, usd in (("cheap", 0.25), ("a-model-with-a-long-name", 2.0))
     ]
-    drawn = page_charts.scatter(rows, "usd_per_task", [False, False], "$/task", formatting.usd)
+    drawn = page_charts.draw_scatter(rows, "usd_per_task", [False, False], "$/task", formatting.format_usd)
     points = [float(x) for x in re.findall(r'<circle class="open" cx="([\d.]+)"', drawn)]
     labels = re.findall(r'<text class="(name(?: end)?)" x="([\d.]+)"', drawn)
 

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from gapbench.execution.monitoring.live_view import LiveView, figures
+from gapbench.execution.monitoring.live_view import LiveView, format_progress
 from gapbench.execution.monitoring.progress import CellProgress
 from gapbench.values import Model
 from tests.makers import attempt
@@ -17,7 +17,7 @@ def test_a_terminal_sees_which_model_is_opened_and_what_is_told() -> None:
     file = io.StringIO()
     with LiveView(Console(file=file, force_terminal=True, width=80)) as view:
         view.model_opening(Model("m", "sim", "m", "open"))
-        view.tell("starting")
+        view.notify("starting")
 
     assert "opening m (sim)" in file.getvalue()
     assert "starting" in file.getvalue()
@@ -27,9 +27,9 @@ def test_after_a_resume_an_accuracy_says_of_how_many_answers_it_is() -> None:
     """``done`` counts the 94 that were kept, whose scores this session never saw."""
     shown = {}
     for kept in (0, 94):
-        progress = CellProgress(planned=100, kept=kept, started_s=0.0)
+        progress = CellProgress(total=100, already_done=kept, started_s=0.0)
         for score in (1.0, 1.0, 0.0):
-            progress.take(attempt(score=score), None)
-        shown[kept] = figures(progress)["accuracy"]
+            progress.record(attempt(score=score), None)
+        shown[kept] = format_progress(progress)["accuracy"]
 
     assert shown == {0: "66.7%", 94: "66.7% of 3 new"}

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from rich.console import Console, RenderableType
 
-from gapbench.analysis.economics.scenario_inputs import scenario
+from gapbench.analysis.economics.scenario_inputs import build_scenario
 from gapbench.analysis.economics.tco import Tco, tco
 from gapbench.errors import ResultsError
-from gapbench.formatting import short_usd
-from gapbench.pricing.cross_check import disagreements
-from gapbench.pricing.listing import listing
+from gapbench.formatting import format_short_usd
+from gapbench.pricing.cross_check import find_disagreements
+from gapbench.pricing.listing import list_prices
 from gapbench.report import cost_plots, cost_tables
 from gapbench.suite.tco_fields import OwnDocument, TcoDocument
 
@@ -24,7 +24,7 @@ from gapbench.suite.tco_fields import OwnDocument, TcoDocument
 @pytest.fixture(scope="module")
 def answer() -> Tco:
     """The defaults at two billion tokens a month."""
-    return tco(scenario(at=date(2026, 11, 24)), 2_000.0, draws=200)
+    return tco(build_scenario(at=date(2026, 11, 24)), 2_000.0, draws=200)
 
 
 def printed(shown: RenderableType, width: int = 80) -> str:
@@ -56,8 +56,10 @@ def test_a_simulated_capacity_is_said(answer: Tco) -> None:
 
 def test_prices_in_a_terminal() -> None:
     """The batch factor, the source, and what differs."""
-    shown = printed(cost_tables.price_table(listing("claude-opus-4-6", datetime(2026, 2, 12, tzinfo=UTC))))
-    rows, compared = disagreements(date(2026, 1, 10))
+    shown = printed(
+        cost_tables.price_table(list_prices("claude-opus-4-6", datetime(2026, 2, 12, tzinfo=UTC)))
+    )
+    rows, compared = find_disagreements(date(2026, 1, 10))
 
     assert "x 0.5" in shown
     assert "above 200,000 tokens" in shown
@@ -75,12 +77,12 @@ def test_no_what_if_without_bought_tokens() -> None:
 )
 def test_dollars_in_short(value: float | None, said: str) -> None:
     """Three digits and a letter."""
-    assert said == short_usd(value)
+    assert said == format_short_usd(value)
 
 
 def test_pictures_are_written(answer: Tco, tmp_path: Path) -> None:
     """Two pictures, two formats; equal inputs give equal files."""
-    first, second = (cost_plots.save(answer, tmp_path / name) for name in ("a", "b"))
+    first, second = (cost_plots.save_cost_plots(answer, tmp_path / name) for name in ("a", "b"))
 
     assert ["cost_volume.svg", "cost_volume.png", "price_utilisation.svg", "price_utilisation.png"] == [
         path.name for path in first
@@ -92,9 +94,9 @@ def test_pictures_are_written(answer: Tco, tmp_path: Path) -> None:
 def test_pictures_of_bought_servers(tmp_path: Path) -> None:
     """No rent, so no line of GPUs alone."""
     block = TcoDocument(own=OwnDocument(capex_usd=100_000, power_kw=3))
-    owned = tco(scenario(block, at=date(2026, 11, 24)), 2_000.0, draws=100)
+    owned = tco(build_scenario(block, at=date(2026, 11, 24)), 2_000.0, draws=100)
 
-    assert "GPUs alone" not in cost_plots.save(owned, tmp_path)[2].read_text(encoding="utf-8")
+    assert "GPUs alone" not in cost_plots.save_cost_plots(owned, tmp_path)[2].read_text(encoding="utf-8")
 
 
 def test_a_place_that_cannot_be_written(answer: Tco, tmp_path: Path) -> None:
@@ -102,4 +104,4 @@ def test_a_place_that_cannot_be_written(answer: Tco, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ResultsError, match="choose another place"):
-        cost_plots.save(answer, tmp_path / "file")
+        cost_plots.save_cost_plots(answer, tmp_path / "file")

@@ -53,7 +53,7 @@ class Balanced(HTMLParser):
 
 def test_the_page_is_whole_and_alone(run: Path) -> None:
     """Every tag is closed, nothing is fetched, and the only script is the sample browser."""
-    page = html.report([run])
+    page = html.html_report([run])
     parsed = Balanced()
     parsed.feed(page)
 
@@ -68,7 +68,7 @@ def test_the_page_is_whole_and_alone(run: Path) -> None:
 
 def test_the_page_says_what_a_lead_asks(run: Path) -> None:
     """Verdict, gap, fairness, cost, outcomes and environment."""
-    page = html.report([run])
+    page = html.html_report([run])
 
     for said in (
         "closed ahead",
@@ -82,7 +82,7 @@ def test_the_page_says_what_a_lead_asks(run: Path) -> None:
 
 def test_every_section_of_a_simulated_page_says_so(run: Path) -> None:
     """The banner, the title, and each heading over figures."""
-    page = html.report([run])
+    page = html.html_report([run])
 
     assert "(SIMULATED)</title>" in page
     headings = re.findall(r"<h2>(.*?)</h2>", page)
@@ -91,7 +91,7 @@ def test_every_section_of_a_simulated_page_says_so(run: Path) -> None:
 
 def test_the_page_has_the_three_ways_as_the_terminal_has(run: Path) -> None:
     """100 s of a GPU at $3.6 an hour over 2 tasks of 60: 2 * $0.1 / 120 each; nobody is known to host the open model."""
-    section = html.report([run]).partition('<section id="ways">')[2].partition("</section>")[0]
+    section = html.html_report([run]).partition('<section id="ways">')[2].partition("</section>")[0]
     names = re.findall(r"<b>(.*?)</b>", section)
 
     assert ["closed API", "hosted open model", "self-hosted open model"] == names
@@ -101,7 +101,7 @@ def test_the_page_has_the_three_ways_as_the_terminal_has(run: Path) -> None:
 
 def test_both_colour_schemes_have_every_colour(run: Path) -> None:
     """No colour is defined for light alone."""
-    light, dark = re.findall(r":root\{(.*?)\}", html.report([run]), re.DOTALL)
+    light, dark = re.findall(r":root\{(.*?)\}", html.html_report([run]), re.DOTALL)
 
     assert set(re.findall(r"--\w+", light)) == set(re.findall(r"--\w+", dark))
 
@@ -110,23 +110,23 @@ def test_a_hostile_name_stays_text(make_run: Make, attempt: Attempts) -> None:
     """A model id with markup runs nothing on the page and breaks no Markdown table."""
     run = make_run([attempt(model_id="closed-<script>alert(1)</script>|x")])
 
-    assert "<script>alert" not in html.report([run])
-    assert "&lt;script&gt;alert(1)" in html.report([run])
-    assert "\\<script\\>" in markdown.report([run])
-    assert "\\|x" in markdown.report([run])
+    assert "<script>alert" not in html.html_report([run])
+    assert "&lt;script&gt;alert(1)" in html.html_report([run])
+    assert "\\<script\\>" in markdown.markdown_report([run])
+    assert "\\|x" in markdown.markdown_report([run])
 
 
 def test_a_run_without_answers_has_a_page(make_run: Make, attempt: Attempts) -> None:
     """All failed: dashes, no division, no traceback."""
     run = make_run([attempt(model_id=model, outcome="infra") for model in ("closed-a", "open-b")])
 
-    assert "no shared scored requests" in html.report([run])
-    assert "no shared scored requests" in markdown.report([run])
+    assert "no shared scored requests" in html.html_report([run])
+    assert "no shared scored requests" in markdown.markdown_report([run])
 
 
 def test_markdown_has_the_tables(run: Path) -> None:
     """A heading, the verdict in bold, and tables whose rows have as many cells as their head."""
-    said = markdown.report([run])
+    said = markdown.markdown_report([run])
 
     assert said.startswith("# unit: open against closed (SIMULATED)\n")
     for block in re.findall(r"(?:^\|.*\n)+", said, re.MULTILINE):
@@ -145,13 +145,13 @@ def test_invalid_times_are_marked_everywhere(make_run: Make, answers: Callable[.
     run = late_run(make_run, answers)
     terminal = io.StringIO()
     Console(file=terminal, width=200).print(text.summary_table(summarize([run])))
-    summary = html.report([run]).partition('<section id="models">')[2].partition("</section>")[0]
+    summary = html.html_report([run]).partition('<section id="models">')[2].partition("</section>")[0]
 
     assert len(re.findall(r"\binvalid(?= {2}|$)", terminal.getvalue(), re.MULTILINE)) == 5
     # TTFT p50, response p50 and p95, tokens/s and chars/s.
-    assert markdown.report([run]).count(" (invalid) |") == 5
+    assert markdown.markdown_report([run]).count(" (invalid) |") == 5
     assert summary.count('<span class="invalid">invalid</span>') == 5
-    chart = html.report([run]).partition("Accuracy against response time")[2].partition("</section>")[0]
+    chart = html.html_report([run]).partition("Accuracy against response time")[2].partition("</section>")[0]
     assert ("closed-a" in chart, "open-b" in chart) == (False, True)
 
 
@@ -171,7 +171,9 @@ def test_a_level_that_the_client_held_back_is_marked_in_its_chart(
             cell_id=f"closed-a|reasoning/sums|r{rate:g}",
         )
     ]
-    section = html.report([make_run(rows)]).partition("Throughput under load")[2].partition("</section>")[0]
+    section = (
+        html.html_report([make_run(rows)]).partition("Throughput under load")[2].partition("</section>")[0]
+    )
 
     assert section.count("invalid: this client was the limit</title>") == 2
     assert "Ringed in orange" in section
@@ -183,7 +185,7 @@ def test_each_thing_against_the_times_is_said_once(
     """Summary and gap find the same; the reader is told once."""
     run = late_run(make_run, answers)
 
-    for said in (markdown.report([run]), html.report([run])):
+    for said in (markdown.markdown_report([run]), html.html_report([run])):
         assert said.count("times are invalid, this client was the limit: requests left") == 1
 
 
@@ -195,19 +197,22 @@ def test_what_would_settle_a_gap_stands_in_markdown_and_on_the_page(
 
     assert re.search(
         r"\*\*not distinguishable\*\* \(p 0\.125 by McNemar\) \(needs about \d+ pairs\)",
-        markdown.report([run]),
+        markdown.markdown_report([run]),
     )
     assert re.search(
-        r"<b>not distinguishable</b><br>.*<br><span class=\"soft\">needs about \d+ pairs<", html.report([run])
+        r"<b>not distinguishable</b><br>.*<br><span class=\"soft\">needs about \d+ pairs<",
+        html.html_report([run]),
     )
-    assert not re.search(r"client was the limit \(needs", markdown.report([late_run(make_run, answers)]))
+    assert not re.search(
+        r"client was the limit \(needs", markdown.markdown_report([late_run(make_run, answers)])
+    )
 
 
 def everywhere(run: Path) -> tuple[str, str, str]:
     """Return the gap on the terminal, in Markdown and on the page, on one line each."""
     terminal = io.StringIO()
     Console(file=terminal, width=200).print(text.gap_table(gap([run])))
-    table, lines, page = terminal.getvalue(), markdown.report([run]), html.report([run])
+    table, lines, page = terminal.getvalue(), markdown.markdown_report([run]), html.html_report([run])
     return (
         " ".join(table.split()),
         lines,
@@ -251,7 +256,7 @@ def test_retries_and_failures_are_counted_everywhere(
     terminal = io.StringIO()
     Console(file=terminal, width=200).print(text.summary_table(summarize([run])))
 
-    for said in (terminal.getvalue(), markdown.report([run]), html.report([run])):
+    for said in (terminal.getvalue(), markdown.markdown_report([run]), html.html_report([run])):
         assert "closed-a: 1 retries, of 60 requests" in said
 
 
@@ -262,7 +267,7 @@ def test_one_thing_has_one_name(run: Path) -> None:
         text.summary_table(summarize([run])), text.cost_table(cost([run]))
     )
 
-    for said in (terminal.getvalue(), markdown.report([run]), html.report([run])):
+    for said in (terminal.getvalue(), markdown.markdown_report([run]), html.html_report([run])):
         for name in (
             "TTFT p50",
             "response p50",
@@ -275,7 +280,7 @@ def test_one_thing_has_one_name(run: Path) -> None:
         ):
             assert name in said
         assert "answer p50" not in said
-    assert "| all |" not in markdown.report([run])
+    assert "| all |" not in markdown.markdown_report([run])
 
 
 def test_no_name_lies_over_an_interval(make_run: Make, answers: Callable[..., list[Attempt]]) -> None:
@@ -288,7 +293,7 @@ def test_no_name_lies_over_an_interval(make_run: Make, answers: Callable[..., li
             for name, usd in prices.items()
         },
     )
-    figure = plots.accuracy_cost(summarize([run]))
+    figure = plots.plot_accuracy_cost(summarize([run]))
     figure.draw_without_rendering()
     axes = figure.axes[0]
     names = [name.get_window_extent() for name in axes.texts]
@@ -302,8 +307,8 @@ def test_no_name_lies_over_an_interval(make_run: Make, answers: Callable[..., li
 
 def test_plots_are_written_and_repeat(run: Path, tmp_path: Path) -> None:
     """SVG and PNG of each plot, watermarked, the same for the same run."""
-    first = plots.save([run], tmp_path / "a", ("svg", "png"))
-    second = plots.save([run], tmp_path / "b", ("svg", "png"))
+    first = plots.save_plots([run], tmp_path / "a", ("svg", "png"))
+    second = plots.save_plots([run], tmp_path / "b", ("svg", "png"))
 
     assert [path.name for path in first] == ["gap.svg", "gap.png", "accuracy_cost.svg", "accuracy_cost.png"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
@@ -316,13 +321,13 @@ def test_plots_are_written_and_repeat(run: Path, tmp_path: Path) -> None:
 def test_an_unknown_plot_format_is_named(run: Path, tmp_path: Path) -> None:
     """What was found and what would do."""
     with pytest.raises(InputError, match="'bmp'; expected one of svg, png, pdf"):
-        plots.save([run], tmp_path, ("bmp",))
+        plots.save_plots([run], tmp_path, ("bmp",))
 
 
 def test_files_read_back(run: Path, tmp_path: Path) -> None:
     """CSV and Parquet hold the summary's rows."""
-    csv = pd.read_csv(export.csv([run], tmp_path / "s.csv"))
-    parquet = pd.read_parquet(export.parquet([run], tmp_path / "deep" / "s.parquet"))
+    csv = pd.read_csv(export.write_csv([run], tmp_path / "s.csv"))
+    parquet = pd.read_parquet(export.write_parquet([run], tmp_path / "deep" / "s.parquet"))
 
     assert len(csv) == len(parquet) == 14
     assert csv["accuracy"].tolist() == pytest.approx(parquet["accuracy"].tolist())
@@ -332,7 +337,7 @@ def test_csv_guards_formulas(make_run: Make, attempt: Attempts, tmp_path: Path) 
     """A task named =cmd opens as text."""
     run = make_run([attempt(task="=cmd/x", category="=cmd")])
 
-    assert ",'=cmd/x," in export.csv([run], tmp_path / "s.csv").read_text()
+    assert ",'=cmd/x," in export.write_csv([run], tmp_path / "s.csv").read_text()
 
 
 def test_an_unwritable_place_is_one_line(run: Path, tmp_path: Path) -> None:
@@ -340,6 +345,6 @@ def test_an_unwritable_place_is_one_line(run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ResultsError, match="choose another place"):
-        export.csv([run], tmp_path / "file" / "s.csv")
+        export.write_csv([run], tmp_path / "file" / "s.csv")
     with pytest.raises(ResultsError, match="choose another place"):
-        plots.save([run], tmp_path / "file" / "plots")
+        plots.save_plots([run], tmp_path / "file" / "plots")

@@ -14,12 +14,12 @@ from gapbench import formatting
 @pytest.mark.parametrize(
     "writer",
     [
-        formatting.number,
-        formatting.count,
-        formatting.percent,
-        formatting.seconds,
-        formatting.usd,
-        formatting.p_value,
+        formatting.format_number,
+        formatting.format_count,
+        formatting.format_percent,
+        formatting.format_seconds,
+        formatting.format_usd,
+        formatting.format_p_value,
     ],
 )
 @pytest.mark.parametrize("unknown", [None, math.nan, np.float64("nan"), pd.NA, pd.NaT])
@@ -42,7 +42,7 @@ def test_unknown_is_a_dash(writer: object, unknown: object) -> None:
 )
 def test_times_choose_their_unit(value: float, said: str) -> None:
     """Milliseconds below a second."""
-    assert formatting.seconds(value) == said
+    assert formatting.format_seconds(value) == said
 
 
 @pytest.mark.parametrize(
@@ -58,46 +58,46 @@ def test_times_choose_their_unit(value: float, said: str) -> None:
 )
 def test_small_dollars_keep_three_digits(value: float, said: str) -> None:
     """A tenth of a cent is not $0.00."""
-    assert formatting.usd(value) == said
+    assert formatting.format_usd(value) == said
 
 
 def test_gaps_carry_their_sign() -> None:
     """Closed minus open, with the unit of the metric."""
-    assert formatting.gap_value("points", 9.46) == "+9.5"
-    assert formatting.gap_value("s", -0.187) == "-187 ms"
-    assert formatting.gap_value("usd", 0.004) == "+$0.00400"
-    assert formatting.interval("s", 0.0154, 0.358) == "+15.4 to +358 ms"
-    assert formatting.interval("usd", 0.0032, 0.00395) == "+$0.00320 to 0.00395"
-    assert formatting.interval("usd", -0.00395, -0.0032) == "-$0.00395 to -0.00320"
-    assert formatting.interval("usd", 0.0, 0.0) == "$0.00 to $0.00"
+    assert formatting.format_gap("points", 9.46) == "+9.5"
+    assert formatting.format_gap("s", -0.187) == "-187 ms"
+    assert formatting.format_gap("usd", 0.004) == "+$0.00400"
+    assert formatting.format_interval("s", 0.0154, 0.358) == "+15.4 to +358 ms"
+    assert formatting.format_interval("usd", 0.0032, 0.00395) == "+$0.00320 to 0.00395"
+    assert formatting.format_interval("usd", -0.00395, -0.0032) == "-$0.00395 to -0.00320"
+    assert formatting.format_interval("usd", 0.0, 0.0) == "$0.00 to $0.00"
 
 
 def test_a_terminal_cannot_be_driven_by_a_name() -> None:
     """Colours, cursor moves, titles, bells and turned text are taken out."""
-    assert formatting.clean("\x1b[31mred\x1b[0m \x1b]0;title\x07a\x08b\u202ec\x07") == "red abc"
-    assert formatting.clean("a\u200bb\u200ec\ufeffd\u2028e\U000e0041f") == "abcdef"
+    assert formatting.strip_controls("\x1b[31mred\x1b[0m \x1b]0;title\x07a\x08b\u202ec\x07") == "red abc"
+    assert formatting.strip_controls("a\u200bb\u200ec\ufeffd\u2028e\U000e0041f") == "abcdef"
 
 
 def test_what_cannot_be_seen_is_written_out() -> None:
     """Controls, marks of direction and width, half a pair; spaces, letters and joined signs of any script stay."""
-    assert formatting.shown("\x1b[2J\r\u202ea\u200b\u2066\ufeff\x9b\ud800") == (
+    assert formatting.escape_invisible("\x1b[2J\r\u202ea\u200b\u2066\ufeff\x9b\ud800") == (
         r"\x1b[2J\r\u202ea\u200b\u2066\ufeff\x9b\ud800"
     )
-    assert formatting.shown("a\n\tü 漢\u3000字 \u00a0é") == "a\n\tü 漢\u3000字 \u00a0é"
+    assert formatting.escape_invisible("a\n\tü 漢\u3000字 \u00a0é") == "a\n\tü 漢\u3000字 \u00a0é"
 
 
 def test_a_spreadsheet_runs_no_cell() -> None:
     """Formula marks are quoted; numbers stay numbers."""
-    assert formatting.csv_cell("=1+1") == "'=1+1"
-    assert formatting.csv_cell("@sum") == "'@sum"
-    assert formatting.csv_cell("\x1b[1m=1") == "'=1"
-    assert formatting.csv_cell(-1.5) == -1.5
-    assert formatting.csv_cell("llama") == "llama"
+    assert formatting.escape_csv_cell("=1+1") == "'=1+1"
+    assert formatting.escape_csv_cell("@sum") == "'@sum"
+    assert formatting.escape_csv_cell("\x1b[1m=1") == "'=1"
+    assert formatting.escape_csv_cell(-1.5) == -1.5
+    assert formatting.escape_csv_cell("llama") == "llama"
 
 
 def test_small_p_values_are_only_said_to_be() -> None:
     """No false digits."""
-    assert (formatting.p_value(0.0004), formatting.p_value(0.0312)) == ("<0.001", "0.031")
+    assert (formatting.format_p_value(0.0004), formatting.format_p_value(0.0312)) == ("<0.001", "0.031")
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,4 @@ def test_small_p_values_are_only_said_to_be() -> None:
 )
 def test_a_bound_in_dollars_keeps_its_minus(low: float, high: float, said: str) -> None:
     """Only what two bounds have in common is said once, and a minus never."""
-    assert said == formatting.interval("usd", low, high)
+    assert said == formatting.format_interval("usd", low, high)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gapbench.scoring import make
+from gapbench.scoring import make_scorer
 from gapbench.suite.suite import load_suite
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Sample, Score
@@ -104,7 +104,7 @@ def suite_over(folder: Path, rows: list[dict[str, Any]], name: str, entry: dict[
 
 def score(task: Task, sample: Sample, reply: str) -> Score:
     assert task.scorer_name is not None
-    return make(task.scorer_name, task.scorer_options)(reply, sample)
+    return make_scorer(task.scorer_name, task.scorer_options)(reply, sample)
 
 
 @pytest.mark.parametrize("form", list(replies(ROWS[0])))
@@ -182,8 +182,8 @@ IN_CONTEXT = {
 def test_a_function_is_completed_between_two_texts(reply: str) -> None:
     """A body, a method at any indentation, and the whole file are put between prompt and suffix."""
     sample = Sample("s", (), columns=IN_CONTEXT)
-    assert make("code", {})(reply, sample).outcome == "correct"
-    assert make("code", {})(reply.replace("+=", "="), sample).outcome == "wrong"
+    assert make_scorer("code", {})(reply, sample).outcome == "correct"
+    assert make_scorer("code", {})(reply.replace("+=", "="), sample).outcome == "wrong"
 
 
 def test_the_function_to_complete_may_be_the_last() -> None:
@@ -196,8 +196,10 @@ def test_the_function_to_complete_may_be_the_last() -> None:
         "test": "assert Till().total() == 7",
     }
     sample = Sample("s", (), columns=columns)
-    assert make("code", {})("```python\ndef total(self):\n    return 7\n```", sample).outcome == "correct"
-    assert make("code", {})("        return 7", sample).outcome == "correct"
+    assert (
+        make_scorer("code", {})("```python\ndef total(self):\n    return 7\n```", sample).outcome == "correct"
+    )
+    assert make_scorer("code", {})("        return 7", sample).outcome == "correct"
 
 
 def test_partial_credit_is_kept_apart() -> None:
@@ -205,8 +207,8 @@ def test_partial_credit_is_kept_apart() -> None:
     columns = {"test": "\n".join(f"assert f({n}) == {n * n}" for n in range(4)), "entry_point": "f"}
     sample = Sample("s", (), columns=columns)
     reply = "```python\ndef f(x): return x\n```"
-    found = make("code", {})(reply, sample)
+    found = make_scorer("code", {})(reply, sample)
     assert (found.value, found.partial, found.outcome) == (0.0, 2 / 4, "wrong")
-    assert make("code", {"partial": True})(reply, sample).value == 2 / 4
-    right = make("code", {})("```python\ndef f(x): return x * x\n```", sample)
+    assert make_scorer("code", {"partial": True})(reply, sample).value == 2 / 4
+    right = make_scorer("code", {})("```python\ndef f(x): return x * x\n```", sample)
     assert (right.value, right.partial) == (1.0, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gapbench.errors import InputError
-from gapbench.scoring import make
+from gapbench.scoring import make_scorer
 from gapbench.scoring.scorers.llm_judge import Judge
 from gapbench.values import Sample
 
@@ -29,7 +29,7 @@ def test_the_last_line_of_its_form_counts(
     options: dict[str, object], reply: str, outcome: str, answer: str | None
 ) -> None:
     """Emphasis is no matter; a grade off the scale is none."""
-    score = make("verdict", options)(reply, SAMPLE)
+    score = make_scorer("verdict", options)(reply, SAMPLE)
 
     assert (outcome, answer) == (score.outcome, score.answer)
 
@@ -40,14 +40,14 @@ def test_the_last_line_of_its_form_counts(
 )
 def test_a_grade_is_its_place_on_the_scale(grade: int, value: float, outcome: str) -> None:
     """From 1 to 5: (grade - 1) / 4, correct from 1 + 0.6 * 4 = 3.4, so from 4."""
-    score = Judge("jury", "Right?").graded(grade)
+    score = Judge("jury", "Right?").to_score(grade)
 
     assert (value, outcome) == (score.value, score.outcome)
 
 
 def test_until_it_is_judged_an_answer_is_unscored() -> None:
     """And says what to do."""
-    score = make("judge", {"model": "jury", "rubric": "Right?"})("4", SAMPLE)
+    score = make_scorer("judge", {"model": "jury", "rubric": "Right?"})("4", SAMPLE)
 
     assert "unscored" == score.outcome
     assert "bench judge" in score.reason
@@ -64,4 +64,4 @@ def test_until_it_is_judged_an_answer_is_unscored() -> None:
 def test_options_that_cannot_be_are_named(options: dict[str, object], said: str) -> None:
     """At the door."""
     with pytest.raises(InputError, match=said):
-        make("judge", options)
+        make_scorer("judge", options)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from gapbench.scoring import make
-from gapbench.scoring.child_process import Worker, WorkerError
+from gapbench.scoring import make_scorer
+from gapbench.scoring.child_process import ScoringProcess, ScoringProcessError
 from gapbench.values import Sample, Score
 from tests.harness.scoring.answers import Case, gsm8k_cases, math_cases
 
 
 def score(reply: str, target: str) -> Score:
-    return make("math", {})(reply, Sample("s", (), target=target))
+    return make_scorer("math", {})(reply, Sample("s", (), target=target))
 
 
 def accepted(cases: list[Case], *, is_gold: bool, scorer: str | None = None) -> list[Case]:
@@ -21,7 +21,7 @@ def accepted(cases: list[Case], *, is_gold: bool, scorer: str | None = None) -> 
         case
         for case in cases
         if case.is_gold == is_gold
-        and make(scorer or case.scorer, {})(case.reply, Sample("s", (), target=case.target)).outcome
+        and make_scorer(scorer or case.scorer, {})(case.reply, Sample("s", (), target=case.target)).outcome
         == "correct"
     ]
 
@@ -91,18 +91,18 @@ def test_a_worker_that_takes_too_long_is_ended_and_the_next_answers(tmp_path: Pa
         "    while value == 'hang':\n        pass\n"
         "    print(json.dumps(value), flush=True)\n"
     )
-    worker = Worker(script, deadline_s=0.5)
-    with pytest.raises(WorkerError, match="no end after"):
-        worker.ask("hang")
+    worker = ScoringProcess(script, timeout_s=0.5)
+    with pytest.raises(ScoringProcessError, match="no end after"):
+        worker.request("hang")
 
-    assert [1] == worker.ask([1])
-    worker.end()
+    assert [1] == worker.request([1])
+    worker.kill()
 
 
 def test_a_worker_that_dies_says_so(tmp_path: Path) -> None:
     """Such as one that ran out of memory."""
     script = tmp_path / "child.py"
     script.write_text("print('{}', flush=True)\ninput()\n")
-    worker = Worker(script, deadline_s=5)
-    with pytest.raises(WorkerError, match="ended before it answered"):
-        worker.ask(1)
+    worker = ScoringProcess(script, timeout_s=5)
+    with pytest.raises(ScoringProcessError, match="ended before it answered"):
+        worker.request(1)

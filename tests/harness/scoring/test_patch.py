@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gapbench.sandbox.guest.patch import Change, EditError, Hunk, applied, patched, read_diff
-from gapbench.scoring import make
-from gapbench.scoring.scorers.patch import edits
+from gapbench.sandbox.guest.patch import Change, EditError, Hunk, apply_changes, apply_hunks, parse_diff
+from gapbench.scoring import make_scorer
+from gapbench.scoring.scorers.patch import find_changes
 from gapbench.values import Sample, Score
 
 FILES = {
@@ -27,7 +27,7 @@ HEADS = "--- a/shop/price.py\n+++ b/shop/price.py\n"
 
 
 def score(reply: str) -> Score:
-    return make("patch", {})(reply, Sample("s", (), columns={"files": FILES, "test": TEST}))
+    return make_scorer("patch", {})(reply, Sample("s", (), columns={"files": FILES, "test": TEST}))
 
 
 @pytest.mark.parametrize(
@@ -87,20 +87,20 @@ def test_files_come_and_go() -> None:
         "--- a/here.py\n+++ b/there.py\n@@ -1,2 +1,2 @@\n-x\n+y\n z\n"
     )
     files = {"old.py": "gone\n", "here.py": "x\nz\n"}
-    assert applied(files, read_diff(text)) == {"new.py": "a = 1\nb = 2\n", "there.py": "y\nz\n"}
+    assert apply_changes(files, parse_diff(text)) == {"new.py": "a = 1\nb = 2\n", "there.py": "y\nz\n"}
 
 
 def test_a_hunk_goes_where_its_lines_are_nearest() -> None:
     """Of two places with the same lines the one nearer to the number said is changed."""
     lines = "a\nb\nc\na\nb\nc\n"
-    assert patched(lines, [Hunk(4, ["b"], ["B"])], "f") == "a\nb\nc\na\nB\nc\n"
-    assert patched(lines, [Hunk(1, ["b"], ["B"])], "f") == "a\nB\nc\na\nb\nc\n"
+    assert apply_hunks(lines, [Hunk(4, ["b"], ["B"])], "f") == "a\nb\nc\na\nB\nc\n"
+    assert apply_hunks(lines, [Hunk(1, ["b"], ["B"])], "f") == "a\nB\nc\na\nb\nc\n"
 
 
 def test_a_hunk_that_fits_nowhere_says_which() -> None:
     """The error names the hunk and the file."""
     with pytest.raises(EditError, match=r"hunk 1 of f\.py does not fit"):
-        patched("a\n", [Hunk(1, ["z"], ["y"])], "f.py")
+        apply_hunks("a\n", [Hunk(1, ["z"], ["y"])], "f.py")
 
 
 @given(
@@ -115,15 +115,15 @@ def test_difflib_diffs_apply(before: list[str], after: list[str], context: int) 
         difflib.unified_diff(old.splitlines(True), new.splitlines(True), "a/f.py", "b/f.py", n=context)
     )
     if old != new:
-        assert applied({"f.py": old}, read_diff(diff)) == {"f.py": new}
+        assert apply_changes({"f.py": old}, parse_diff(diff)) == {"f.py": new}
 
 
 @given(st.text(max_size=300))
 def test_no_reply_breaks_the_reading(reply: str) -> None:
     """Whatever the reply says, it is read to changes or to none."""
-    assert all(isinstance(change, Change) for change in edits(reply, FILES))
+    assert all(isinstance(change, Change) for change in find_changes(reply, FILES))
 
 
 def test_what_is_missing_blames_no_model() -> None:
     """A sample without a repository is not scored."""
-    assert make("patch", {})("x", Sample("s", (), columns={"test": TEST})).outcome == "unscored"
+    assert make_scorer("patch", {})("x", Sample("s", (), columns={"test": TEST})).outcome == "unscored"

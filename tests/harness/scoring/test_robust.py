@@ -8,20 +8,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gapbench.scoring import make
+from gapbench.scoring import make_scorer
 from gapbench.values import Sample
 
 SCHEMA = {"type": "object", "required": ["a"], "properties": {"a": {"type": "string", "pattern": "^a+$"}}}
 FUZZED: list[tuple[Any, Any, dict[str, Any]]] = [
-    (make("f1", {}), "a b c", {}),
-    (make("rouge", {}), "a b c", {}),
-    (make("anls", {}), "a b c", {}),
-    (make("relaxed", {}), "12", {}),
-    (make("json_schema", {}), '{"a": "aa"}', {"schema": SCHEMA}),
-    (make("json_schema", {"only": True, "ignore_order": True}), '{"a": "aa"}', {"schema": SCHEMA}),
-    (make("tool_call", {}), '[{"name": "a", "arguments": {"b": 1}}]', {}),
+    (make_scorer("f1", {}), "a b c", {}),
+    (make_scorer("rouge", {}), "a b c", {}),
+    (make_scorer("anls", {}), "a b c", {}),
+    (make_scorer("relaxed", {}), "12", {}),
+    (make_scorer("json_schema", {}), '{"a": "aa"}', {"schema": SCHEMA}),
+    (make_scorer("json_schema", {"only": True, "ignore_order": True}), '{"a": "aa"}', {"schema": SCHEMA}),
+    (make_scorer("tool_call", {}), '[{"name": "a", "arguments": {"b": 1}}]', {}),
     (
-        make("constraints", {}),
+        make_scorer("constraints", {}),
         None,
         {"constraints": [{"kind": "words", "max": 3}, {"kind": "json"}, {"kind": "include", "words": ["a b"]}, {"kind": "bullets", "count": 2}, {"kind": "max_word_chars", "max": 4}]},
     ),
@@ -47,7 +47,7 @@ def test_no_reply_raises(reply: str) -> None:
 @given(reply=REPLIES)
 def test_no_reply_breaks_the_math_scorer(reply: str) -> None:
     """Nor is one right by chance: none of the pieces holds the target."""
-    found = make("math", {})(reply, Sample("s", (), target=r"\frac{17}{23}"))
+    found = make_scorer("math", {})(reply, Sample("s", (), target=r"\frac{17}{23}"))
 
     assert found.outcome in {"wrong", "unparsed"}
     assert "\n" not in found.reason
@@ -75,6 +75,6 @@ def test_no_reply_breaks_the_math_scorer(reply: str) -> None:
 )
 def test_long_replies_are_quick(reply: str) -> None:
     """A million characters of what the scorers look for come back with a score of 0."""
-    scorers = [*FUZZED, (make("math", {}), "5", {})]
+    scorers = [*FUZZED, (make_scorer("math", {}), "5", {})]
     for scorer, target, columns in scorers:
         assert scorer(reply, Sample("s", (), target=target, columns=columns)).outcome in {"wrong", "unparsed"}

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gapbench.errors import InputError
-from gapbench.scoring import make, names
+from gapbench.scoring import make_scorer, scorer_descriptions
 from gapbench.scoring.scorers.none import Unscored
 from gapbench.scoring.scorers.regex import Regex
 from gapbench.values import Sample, Score
@@ -24,7 +24,7 @@ HUMANEVAL = {
 
 
 def score(name: str, reply: str, target: Any, columns: dict[str, Any] | None = None, **options: Any) -> Score:
-    return make(name, options)(reply, Sample("s", (), target=target, columns=columns or {}))
+    return make_scorer(name, options)(reply, Sample("s", (), target=target, columns=columns or {}))
 
 
 @pytest.mark.parametrize(
@@ -207,9 +207,9 @@ def test_regex_compares_the_last_match() -> None:
 def test_bad_pattern_is_an_input_error() -> None:
     """A pattern that is none is refused with its text, position and fault."""
     with pytest.raises(InputError, match=r"'\(a' is wrong at position 0: missing \)"):
-        make("regex", {"pattern": "(a"})
+        make_scorer("regex", {"pattern": "(a"})
     with pytest.raises(InputError, match=r"no group 3 in '\(a\)'; it has: 0, 1"):
-        make("regex", {"pattern": "(a)", "group": 3})
+        make_scorer("regex", {"pattern": "(a)", "group": 3})
 
 
 def test_repeats_within_repeats_are_searched_apart() -> None:
@@ -224,17 +224,17 @@ def test_unknown_names_and_options_are_refused() -> None:
     with pytest.raises(
         InputError, match=r"no scorer 'exakt'; did you mean 'exact'[?] there are: anls, choice,"
     ):
-        make("exakt", {})
+        make_scorer("exakt", {})
     with pytest.raises(
         InputError, match=r"has no option 'tol'; did you mean 'rel_tol'[?] its options: abs_tol, "
     ):
-        make("numeric", {"tol": 1})
+        make_scorer("numeric", {"tol": 1})
     with pytest.raises(InputError, match="option 'relaxed' is 'yes'; it takes bool"):
-        make("numeric", {"relaxed": "yes"})
+        make_scorer("numeric", {"relaxed": "yes"})
     with pytest.raises(
         InputError, match=r"has no option 'threshhold'; did you mean 'threshold'[?] its options"
     ):
-        make("exact", {"threshhold": 1.0})
+        make_scorer("exact", {"threshhold": 1.0})
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_unknown_names_and_options_are_refused() -> None:
 def test_an_option_that_is_needed_is_named(name: str, lacks: str) -> None:
     """In the suite's words, not in Python's."""
     with pytest.raises(InputError, match=f"scorer {name!r} needs {lacks}; write {{name: {name}, ") as caught:
-        make(name, {})
+        make_scorer(name, {})
     assert "__init__" not in str(caught.value)
 
 
@@ -254,7 +254,7 @@ def test_an_option_that_is_needed_is_named(name: str, lacks: str) -> None:
 def test_a_number_of_an_option_is_finite_and_from_0(name: str, key: str, value: float) -> None:
     """A negative tolerance would raise at the first answer that is compared."""
     with pytest.raises(InputError, match="it takes a number from 0"):
-        make(name, {key: value})
+        make_scorer(name, {key: value})
 
 
 FAULTS: list[tuple[str, Any, dict[str, Any], str | None]] = [
@@ -294,9 +294,9 @@ def test_a_sample_that_cannot_be_scored_is_known_before_any_reply(
     name: str, target: Any, columns: dict[str, Any], fault: str | None
 ) -> None:
     """By the rule that the scorer itself goes by, so that `bench validate` and a run cannot disagree."""
-    scorer, sample = make(name, {}), Sample("s", (), target=target, columns=columns)
+    scorer, sample = make_scorer(name, {}), Sample("s", (), target=target, columns=columns)
 
-    assert fault == scorer.fault(sample)
+    assert fault == scorer.unscorable_reason(sample)
     assert fault is None or (None, "unscored", fault) == (
         (found := scorer("a reply", sample)).value,
         found.outcome,
@@ -311,7 +311,7 @@ def test_every_scorer_can_be_made() -> None:
         "python": {"function": "os:fspath"},
         "judge": {"model": "m", "rubric": "r"},
     }
-    slow = {name: make(name, options.get(name, {})).slow for name in names()}
+    slow = {name: make_scorer(name, options.get(name, {})).is_slow for name in scorer_descriptions()}
     assert {name for name, is_slow in slow.items() if is_slow} == {
         "code",
         "json_schema",
@@ -321,7 +321,7 @@ def test_every_scorer_can_be_made() -> None:
         "rouge",
         "sql",
     }
-    assert all(names().values())
+    assert all(scorer_descriptions().values())
 
 
 @pytest.mark.parametrize(
@@ -406,13 +406,13 @@ PIECES = st.sampled_from(
 )
 REPLIES = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 FUZZED = [
-    make("exact", {"threshold": 0.5}),
-    make("contains", {"whole_words": True}),
-    make("choice", {}),
-    make("numeric", {"relaxed": True}),
-    make("json", {"extra": False}),
-    make("regex", {"pattern": r"(\w+)$"}),
-    make("none", {}),
+    make_scorer("exact", {"threshold": 0.5}),
+    make_scorer("contains", {"whole_words": True}),
+    make_scorer("choice", {}),
+    make_scorer("numeric", {"relaxed": True}),
+    make_scorer("json", {"extra": False}),
+    make_scorer("regex", {"pattern": r"(\w+)$"}),
+    make_scorer("none", {}),
 ]
 
 
@@ -429,7 +429,9 @@ def test_no_reply_raises(reply: str, target: Any) -> None:
     for scorer in FUZZED:
         sample = Sample("s", (), target=target, columns=COLOURS)
         found = scorer(reply, sample)
-        assert (found.value is None) == (scorer.fault(sample) is not None or isinstance(scorer, Unscored))
+        assert (found.value is None) == (
+            scorer.unscorable_reason(sample) is not None or isinstance(scorer, Unscored)
+        )
         assert (found.value is None) == (found.outcome == "unscored")
         assert found.value is None or 0 <= found.value <= 1
         assert "\n" not in found.reason

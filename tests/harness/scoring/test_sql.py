@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gapbench.scoring import make
-from gapbench.scoring.scorers.sql import asks_for_order, extract
+from gapbench.scoring import make_scorer
+from gapbench.scoring.scorers.sql import extract_query, has_order_by
 from gapbench.values import Sample, Score
 
 SETUP = "CREATE TABLE t (name TEXT, n INTEGER, x REAL);"
@@ -17,7 +17,9 @@ DATABASES = [
 
 
 def score(reply: str, target: str = "SELECT name, n FROM t", **columns: object) -> Score:
-    return make("sql", {})(reply, Sample("s", (), target=target, columns={"setup": DATABASES, **columns}))
+    return make_scorer("sql", {})(
+        reply, Sample("s", (), target=target, columns={"setup": DATABASES, **columns})
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_an_endless_query_is_ended() -> None:
     """A query that never ends is wrong after the limit, and harms nobody."""
     endless = "WITH RECURSIVE a(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM a) SELECT count(*) FROM a"
     sample = Sample("s", (), target="SELECT 1", columns={"setup": SETUP})
-    assert make("sql", {"timeout_s": 1})(endless, sample).outcome == "wrong"
+    assert make_scorer("sql", {"timeout_s": 1})(endless, sample).outcome == "wrong"
 
 
 @pytest.mark.parametrize(
@@ -95,12 +97,12 @@ def test_hostile_queries_score_0(query: str) -> None:
 )
 def test_order_is_asked_by_the_outermost_query(query: str, asks: bool) -> None:
     """Windows, sub-queries, text and comments do not ask for an order."""
-    assert asks_for_order(query) is asks
+    assert has_order_by(query) is asks
 
 
 def test_the_last_query_in_a_fence_is_meant() -> None:
     """Of several blocks the last with a query is taken."""
-    assert extract("```sql\nSELECT 1\n```\nor better\n```sql\nSELECT 2\n```\n```\nresult: 2\n```") == (
+    assert extract_query("```sql\nSELECT 1\n```\nor better\n```sql\nSELECT 2\n```\n```\nresult: 2\n```") == (
         "SELECT 2",
         True,
     )
@@ -108,5 +110,5 @@ def test_the_last_query_in_a_fence_is_meant() -> None:
 
 def test_what_is_missing_blames_no_model() -> None:
     """A sample without databases or target is not scored."""
-    assert make("sql", {})("SELECT 1", Sample("s", (), target="SELECT 1")).outcome == "unscored"
-    assert make("sql", {})("SELECT 1", Sample("s", (), columns={"setup": SETUP})).outcome == "unscored"
+    assert make_scorer("sql", {})("SELECT 1", Sample("s", (), target="SELECT 1")).outcome == "unscored"
+    assert make_scorer("sql", {})("SELECT 1", Sample("s", (), columns={"setup": SETUP})).outcome == "unscored"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gapbench.errors import InputError
-from gapbench.scoring import make
+from gapbench.scoring import make_scorer
 from gapbench.values import Sample, Score
 
 SCHEMA: dict[str, Any] = {
@@ -22,7 +22,7 @@ SCHEMA: dict[str, Any] = {
 def score(
     name: str, reply: str, target: Any = None, columns: dict[str, Any] | None = None, **options: Any
 ) -> Score:
-    return make(name, options)(reply, Sample("s", (), target=target, columns=columns or {}))
+    return make_scorer(name, options)(reply, Sample("s", (), target=target, columns=columns or {}))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_json_schema(reply: str, target: Any, options: dict[str, Any], outcome: 
 def test_a_wrong_schema_in_the_task_is_told_at_once() -> None:
     """Where the task gives it; one in a row leaves that row unscored."""
     with pytest.raises(InputError, match=r"schema is wrong at \$\.type"):
-        make("json_schema", {"schema": {"type": "text"}})
+        make_scorer("json_schema", {"schema": {"type": "text"}})
 
     assert "unscored" == score("json_schema", "{}", None, {"schema": {"type": "text"}}).outcome
     assert "unscored" == score("json_schema", "{}", None, {}).outcome
@@ -61,11 +61,11 @@ def test_a_wrong_schema_in_the_task_is_told_at_once() -> None:
 
 def test_a_schema_fetches_nothing_and_never_hangs() -> None:
     """An outside reference and a pattern with repeats within repeats are the task's fault."""
-    outside = make("json_schema", {"schema": {"$ref": "http://127.0.0.1:9/schema.json"}})
+    outside = make_scorer("json_schema", {"schema": {"$ref": "http://127.0.0.1:9/schema.json"}})
     with pytest.raises(Exception, match="127"):
         outside('{"a": 1}', Sample("s", ()))
     with pytest.raises(InputError, match="may never end"):
-        make("json_schema", {"schema": {"type": "string", "pattern": "(a+)+$"}})
+        make_scorer("json_schema", {"schema": {"type": "string", "pattern": "(a+)+$"}})
 
 
 CALL = {"name": "book_room", "arguments": {"nights": 2, "city": "Oslo"}}

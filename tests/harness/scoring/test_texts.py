@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from gapbench.errors import InputError
-from gapbench.scoring import make
-from gapbench.scoring.scorers.rouge import f_measure, longest_common_subsequence
+from gapbench.scoring import make_scorer
+from gapbench.scoring.scorers.rouge import longest_common_subsequence_length, rouge_f_measure
 from gapbench.values import Sample, Score
 
 
 def score(name: str, reply: str, target: Any, columns: dict[str, Any] | None = None, **options: Any) -> Score:
-    return make(name, options)(reply, Sample("s", (), target=target, columns=columns or {}))
+    return make_scorer(name, options)(reply, Sample("s", (), target=target, columns=columns or {}))
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_rouge_by_hand() -> None:
     """`the cat sat` against `the cat lay down`: 2 words, 1 pair and a subsequence of 2 are shared."""
     said, wanted = ["the", "cat", "sat"], ["the", "cat", "lay", "down"]
 
-    assert 2 * 2 / (3 + 4) == f_measure("rouge1", said, wanted)
-    assert 2 * 1 / (2 + 3) == f_measure("rouge2", said, wanted)
-    assert 2 * 2 / (3 + 4) == f_measure("rougeL", said, wanted)
+    assert 2 * 2 / (3 + 4) == rouge_f_measure("rouge1", said, wanted)
+    assert 2 * 1 / (2 + 3) == rouge_f_measure("rouge2", said, wanted)
+    assert 2 * 2 / (3 + 4) == rouge_f_measure("rougeL", said, wanted)
 
 
 def test_longest_common_subsequence_is_that_of_the_table() -> None:
@@ -58,7 +58,7 @@ def test_longest_common_subsequence_is_that_of_the_table() -> None:
             before = row[:]
             for j, right in enumerate(b, 1):
                 row[j] = before[j - 1] + 1 if left == right else max(before[j], row[j - 1])
-        assert row[-1] == longest_common_subsequence(a, b)
+        assert row[-1] == longest_common_subsequence_length(a, b)
 
 
 @pytest.mark.parametrize(
@@ -201,4 +201,4 @@ def test_a_function_that_fails_leaves_the_answer_unscored(
 def test_a_function_that_is_not_there_is_told_at_once(function: str) -> None:
     """Before any call is paid for."""
     with pytest.raises(InputError, match="scorer 'python'"):
-        make("python", {"function": function})
+        make_scorer("python", {"function": function})

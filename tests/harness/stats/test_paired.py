@@ -10,13 +10,13 @@ from scipy import optimize, special
 from scipy import stats as scipy_stats
 
 from gapbench.stats import (
-    equivalent,
+    is_equivalent,
+    is_non_inferior,
     items_needed,
     mcnemar,
-    no_worse,
     paired_difference,
-    pairs_to_settle,
-    shifted,
+    pairs_to_decide,
+    shift,
     sign_flip,
     tango,
 )
@@ -95,8 +95,8 @@ def test_equivalence_needs_the_inner_interval_inside() -> None:
     large = paired_difference(np.ones(2000), np.ones(2000), np.arange(2000))
     small = paired_difference(np.ones(50), np.ones(50), np.arange(50))
 
-    assert equivalent(large, 0.017)
-    assert not equivalent(small, 0.017)
+    assert is_equivalent(large, 0.017)
+    assert not is_equivalent(small, 0.017)
 
 
 def test_a_shift_moves_interval_and_p_value() -> None:
@@ -104,12 +104,12 @@ def test_a_shift_moves_interval_and_p_value() -> None:
     rng = np.random.default_rng(8)
     first, second = rng.random(500) + 0.05, rng.random(500)
     found = paired_difference(first, second, np.arange(500))
-    moved = shifted(found, -found.estimate)
+    moved = shift(found, -found.estimate)
 
     assert moved.estimate == pytest.approx(0)
     assert moved.high - moved.low == pytest.approx(found.high - found.low)
     assert moved.p_value > 0.8
-    assert shifted(found, 0) is found
+    assert shift(found, 0) is found
 
 
 def test_items_needed_by_hand() -> None:
@@ -143,9 +143,9 @@ def test_no_worse_asks_for_one_bound_alone() -> None:
     behind[:2] = 1
     zero, items = np.zeros(200), np.arange(200)
 
-    assert no_worse(paired_difference(zero, ahead, items), 0.017)
-    assert not equivalent(paired_difference(zero, ahead, items), 0.017)
-    assert not no_worse(paired_difference(behind, zero, items), 0.017)
+    assert is_non_inferior(paired_difference(zero, ahead, items), 0.017)
+    assert not is_equivalent(paired_difference(zero, ahead, items), 0.017)
+    assert not is_non_inferior(paired_difference(behind, zero, items), 0.017)
 
 
 def test_unrelated_right_and_wrong_are_tested_by_mcnemar() -> None:
@@ -175,8 +175,8 @@ def test_pairs_to_settle_takes_the_shorter_way() -> None:
     first[:31], second[31:60] = 1, 1
     found = paired_difference(first, second, np.arange(1000))
 
-    resolve = pairs_to_settle(found)
-    settle = pairs_to_settle(found, margin=0.017)
+    resolve = pairs_to_decide(found)
+    settle = pairs_to_decide(found, margin=0.017)
     assert resolve is not None
     assert settle is not None
     room = 0.017 - 0.002
@@ -190,7 +190,7 @@ def test_nothing_settles_a_gap_of_zero_without_a_margin() -> None:
     """There is no difference to resolve."""
     same = np.array([1.0, 0.0] * 50)
 
-    assert pairs_to_settle(paired_difference(same, same, np.arange(100))) is None
+    assert pairs_to_decide(paired_difference(same, same, np.arange(100))) is None
 
 
 @pytest.mark.parametrize(("gains", "losses"), [(0, 0), (5, 0), (3, 9), (700, 640)])

@@ -11,7 +11,7 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from gapbench.stats import cluster_sums, dense, holm, mcnemar, mean_interval, tango, wilson
+from gapbench.stats import cluster_sums, dense_codes, holm, mcnemar, mean_interval, tango, wilson
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (7, 10), (10, 10), (81, 263), (1, 1000)])
@@ -99,7 +99,7 @@ def test_dense_codes_are_the_inverse_of_unique(codes: list[int]) -> None:
     """Whether they are counted or sorted."""
     given = np.array(codes, dtype=np.int64)
 
-    assert np.array_equal(dense(given), np.unique(given, return_inverse=True)[1])
+    assert np.array_equal(dense_codes(given), np.unique(given, return_inverse=True)[1])
 
 
 def test_cluster_sums_skip_codes_that_are_not_there() -> None:

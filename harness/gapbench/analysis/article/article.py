@@ -32,13 +32,13 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from gapbench.analysis.article.claims_audit import audit
+from gapbench.analysis.article.claims_audit import audit_claims
 from gapbench.analysis.article.evidence import Evidence, read_evidence
 from gapbench.analysis.article.published_gaps import PublishedGap, published_gaps
-from gapbench.analysis.frames import Runs, read
+from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.quality.gap import gap
 from gapbench.stats import elo_win_rate
-from gapbench.store.json_records import plain
+from gapbench.store.json_records import to_json_value
 
 SCHEMA = 1
 FEWEST = 3
@@ -68,7 +68,7 @@ class Factors(NamedTuple):
 WRITTEN, STRICT, LOOSE = Factors(1.5, 2.0), Factors(1.25, 1.6), Factors(2.0, 3.0)
 
 
-class Claim(NamedTuple):
+class GapClaim(NamedTuple):
     """A figure of the article.
 
     Attributes:
@@ -95,8 +95,8 @@ class Moment(NamedTuple):
     end: date
 
 
-class Book(NamedTuple):
-    """What ``harness/book/article.yaml`` says.
+class ArticleBook(NamedTuple):
+    """What ``harness/book/check_article.yaml`` says.
 
     Attributes:
         claims: The article's figures.
@@ -104,7 +104,7 @@ class Book(NamedTuple):
         errors: What in the article is wrong: id, said, found, sources.
     """
 
-    claims: tuple[Claim, ...]
+    claims: tuple[GapClaim, ...]
     moments: tuple[Moment, ...]
     errors: tuple[Mapping[str, Any], ...]
 
@@ -134,7 +134,7 @@ class Reading(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Row:
+class ArticleRow:
     """One figure of the article and what is known of it.
 
     Attributes:
@@ -148,7 +148,7 @@ class Row:
         measured: One's own gap. None: no run was given, it has no such category, or the year is not the newest.
     """
 
-    claim: Claim
+    claim: GapClaim
     evidence: tuple[PublishedGap, ...]
     readings: tuple[Reading, ...]
     verdict: str
@@ -157,21 +157,21 @@ class Row:
     arena: Mapping[str, Any] | None
     measured: Mapping[str, Any] | None
 
-    def counted(self, one: PublishedGap) -> bool:
+    def is_counted(self, gap: PublishedGap) -> bool:
         """Return whether a gap counts for the verdict."""
-        return one.unit == self.claim.unit and not one.vendor_table
+        return gap.unit == self.claim.unit and not gap.vendor_table
 
     def lag_months(self) -> float | None:
         """Return the median months from the first closed model that was as good to the open one's release.
 
         Over the lists that count, each at its latest date. None: no list tells.
         """
-        latest = {one.benchmark: one.lag_release_months for one in self.evidence if self.counted(one)}
+        latest = {one.benchmark: one.lag_release_months for one in self.evidence if self.is_counted(one)}
         known = [months for months in latest.values() if months is not None]
         return round(statistics.median(known), 1) if known else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return a row of ``bench article --json``."""
+        """Return a row of ``bench check_article --json``."""
         return {
             "metric": self.claim.metric,
             "category": self.claim.category,
@@ -179,7 +179,7 @@ class Row:
             "claim": self.claim.claim,
             "unit": self.claim.unit,
             "claim_win_rate": _win_rate(self.claim),
-            "evidence": [{**one.to_json(), "counted": self.counted(one)} for one in self.evidence],
+            "evidence": [{**one.to_json(), "counted": self.is_counted(one)} for one in self.evidence],
             "readings": [reading._asdict() for reading in self.readings],
             "arena_snapshots": self.arena,
             "lag_months_median": self.lag_months(),
@@ -204,7 +204,7 @@ class Article:
         warnings: One sentence for each thing that a reader must know.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[ArticleRow, ...]
     errors: tuple[Mapping[str, Any], ...]
     claims: tuple[Mapping[str, Any], ...]
     gaps: tuple[PublishedGap, ...]
@@ -212,7 +212,7 @@ class Article:
     warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of ``bench article --json``."""
+        """Return the documented shape of ``bench check_article --json``."""
         return {
             "schema": SCHEMA,
             "rule": RULE,
@@ -225,7 +225,7 @@ class Article:
         }
 
 
-def article(runs: Runs | Sequence[Path] = (), evidence: Evidence | None = None) -> Article:
+def check_article(runs: Runs | Sequence[Path] = (), evidence: Evidence | None = None) -> Article:
     """Return the article's table.
 
     Args:
@@ -235,9 +235,9 @@ def article(runs: Runs | Sequence[Path] = (), evidence: Evidence | None = None) 
     Raises:
         ResultsError: A folder is no run.
     """
-    book, known = article_book(), read_evidence() if evidence is None else evidence
+    book, known = load_article_book(), read_evidence() if evidence is None else evidence
     gaps = sorted(published_gaps(known), key=lambda one: (one.category, one.benchmark, one.as_of))
-    measured, simulated, warnings = _measured(runs)
+    measured, simulated, warnings = _measured_gaps(runs)
     newest = max(claim.year for claim in book.claims)
     rows = []
     for claim in book.claims:
@@ -248,24 +248,24 @@ def article(runs: Runs | Sequence[Path] = (), evidence: Evidence | None = None) 
             if one.category == claim.category
             and any(moment.start <= one.as_of <= moment.end for moment in moments)
         ]
-        readings, verdict = judge(claim, moments, inside, known)
+        readings, verdict = check_claim(claim, moments, inside, known)
         rows.append(
-            Row(
+            ArticleRow(
                 claim,
                 tuple(sorted(inside, key=lambda one: (one.as_of, one.benchmark))),
                 tuple(readings),
                 verdict,
-                judge(claim, moments, inside, known, STRICT)[1],
-                judge(claim, moments, inside, known, LOOSE)[1],
-                _snapshots(claim, known, gaps),
+                check_claim(claim, moments, inside, known, STRICT)[1],
+                check_claim(claim, moments, inside, known, LOOSE)[1],
+                _arena_snapshots(claim, known, gaps),
                 measured.get(claim.category) if claim.year == newest else None,
             )
         )
-    return Article(tuple(rows), book.errors, _economic(), tuple(gaps), simulated, warnings)
+    return Article(tuple(rows), book.errors, _economic_claims(), tuple(gaps), simulated, warnings)
 
 
-def judge(
-    claim: Claim,
+def check_claim(
+    claim: GapClaim,
     moments: Sequence[Moment],
     gaps: Sequence[PublishedGap],
     evidence: Evidence,
@@ -276,7 +276,7 @@ def judge(
     readings: list[Reading] = []
     for kind in ("points",) if claim.unit == "elo" else ("points", "percent of closed"):
         for moment in moments:
-            values = _values(claim, moment, counted, evidence, kind)
+            values = _counted_gaps(claim, moment, counted, evidence, kind)
             if values:
                 readings.append(_reading(claim.claim, moment.name, kind, values, factors))
     if not readings:
@@ -288,11 +288,11 @@ def judge(
     return readings, "partly" if any(one.meets or one.near for one in readings) else "contradicted"
 
 
-def _values(
-    claim: Claim, moment: Moment, counted: Sequence[PublishedGap], evidence: Evidence, kind: str
+def _counted_gaps(
+    claim: GapClaim, moment: Moment, gaps: Sequence[PublishedGap], evidence: Evidence, kind: str
 ) -> list[float]:
     """Return the gaps that count at a moment: the latest of each list, every snapshot of the Arena."""
-    inside = [one for one in counted if moment.start <= one.as_of <= moment.end]
+    inside = [one for one in gaps if moment.start <= one.as_of <= moment.end]
     if claim.unit == "elo":
         by_day = {one.as_of: one.gap_points for one in inside}
         series = {
@@ -323,11 +323,13 @@ def _reading(claim: float, moment: str, kind: str, values: Sequence[float], fact
     )
 
 
-def _win_rate(claim: Claim) -> float | None:
+def _win_rate(claim: GapClaim) -> float | None:
     return round(elo_win_rate(claim.claim), 4) if claim.unit == "elo" else None
 
 
-def _snapshots(claim: Claim, evidence: Evidence, gaps: Sequence[PublishedGap]) -> dict[str, Any] | None:
+def _arena_snapshots(
+    claim: GapClaim, evidence: Evidence, gaps: Sequence[PublishedGap]
+) -> dict[str, Any] | None:
     """Return how the Arena's text gap moved over the claim's year, from snapshot to snapshot."""
     if claim.unit != "elo":
         return None
@@ -346,20 +348,20 @@ def _snapshots(claim: Claim, evidence: Evidence, gaps: Sequence[PublishedGap]) -
     }
 
 
-def _measured(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any]], bool, list[str]]:
+def _measured_gaps(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any]], bool, list[str]]:
     """Return one's own accuracy gap by category."""
     if not isinstance(runs, Runs) and not runs:
         return {}, False, []
-    known = read(runs)
+    known = load_runs(runs)
     table = gap(known)
     rows = table.frame[table.frame["metric"] == "accuracy"]
     names = ("gap_points", "gap_percent_of_closed", "ci_low", "ci_high", "p_value", "verdict", "n_pairs")
     found = {
         str(row["category"]): {
             "runs": [str(manifest["run_id"]) for manifest in known.manifests],
-            "closed": {"model": row["closed_model"], "score": plain(row["closed_value"])},
-            "open": {"model": row["open_model"], "score": plain(row["open_value"])},
-            **{name: plain(row[name]) for name in names},
+            "closed": {"model": row["closed_model"], "score": to_json_value(row["closed_value"])},
+            "open": {"model": row["open_model"], "score": to_json_value(row["open_value"])},
+            **{name: to_json_value(row[name]) for name in names},
             "simulated": bool(row["simulated"]),
         }
         for row in rows.to_dict(orient="records")
@@ -367,18 +369,18 @@ def _measured(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any]], b
     return found, table.simulated, [*table.fairness, *table.warnings]
 
 
-def _economic() -> tuple[Mapping[str, Any], ...]:
+def _economic_claims() -> tuple[Mapping[str, Any], ...]:
     """Return the article's economic claims with their verdicts."""
-    return tuple(claim.to_json() for claim in audit())
+    return tuple(claim.to_json() for claim in audit_claims())
 
 
 @cache
-def article_book() -> Book:
-    """Return what the packaged ``article.yaml`` says."""
+def load_article_book() -> ArticleBook:
+    """Return what the packaged ``check_article.yaml`` says."""
     with files("gapbench.analysis.article.data").joinpath("article.yaml").open(encoding="utf-8") as file:
         said = yaml.safe_load(file)
-    return Book(
-        tuple(Claim(**{**row, "claim": float(row["claim"])}) for row in said["claims"]),
+    return ArticleBook(
+        tuple(GapClaim(**{**row, "claim": float(row["claim"])}) for row in said["claims"]),
         tuple(Moment(row["name"], row["year"], row["from"], row["to"]) for row in said["moments"]),
         tuple(said["errors"]),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Verdict = Literal["holds", "holds in part", "contradicts itself", "impossible"]
+ClaimVerdict = Literal["holds", "holds in part", "contradicts itself", "impossible"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Claim:
         formula: What is computed.
         own: Result from the article's own inputs.
         real: Result at real prices. "": prices play no part.
-        verdict: See :func:`verdict`.
+        verdict: See :func:`claim_verdict`.
         holds_when: Inputs at which it would hold.
         checks: The conditions of the verdict and whether each is met.
         numbers: What was computed, by name with its unit.
@@ -30,7 +30,7 @@ class Claim:
     formula: str
     own: str
     real: str
-    verdict: Verdict
+    verdict: ClaimVerdict
     holds_when: str
     checks: Mapping[str, bool]
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Claim:
         }
 
 
-def verdict(checks: Mapping[str, bool], *, impossible: bool = False) -> Verdict:
+def claim_verdict(checks: Mapping[str, bool], *, impossible: bool = False) -> ClaimVerdict:
     """Return the verdict of a claim that was put as conditions on its own inputs.
 
     All of them hold: ``holds``. Some: ``holds in part``. None: ``contradicts itself``.

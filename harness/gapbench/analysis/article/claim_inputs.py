@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gapbench.analysis.economics.published_inputs import figures, throughput
+from gapbench.analysis.economics.published_inputs import load_published_inputs, throughput_entry
 from gapbench.analysis.economics.self_hosting_cost import (
-    blended,
+    blended_usd_per_mtok,
+    depreciation_usd_per_month,
     power_usd_per_month,
-    write_off_usd_per_month,
 )
-from gapbench.analysis.economics.sizing import HOURS_PER_MONTH, with_spares
-from gapbench.pricing import GpuPrice, UnitPrices, gpu_price, lookup, newest_day
+from gapbench.analysis.economics.sizing import HOURS_PER_MONTH, replicas_with_spares
+from gapbench.pricing import GpuPrice, UnitPrices, find_price, gpu_price, price_book_date
 
 MIX_3TO1, MIX_1TO1 = 0.75, 0.5
 AUDITED_NODES = ("deepseek-r1-8xh200", "llama-3.3-70b-8xh100", "llama-3.1-405b-8xh100")
@@ -33,24 +33,24 @@ class Span:
     high: float
 
     @classmethod
-    def of(cls, values: Iterable[float]) -> Span:
+    def from_values(cls, values: Iterable[float]) -> Span:
         """Return the range of some numbers."""
         listed = list(values)
         return cls(min(listed), max(listed))
 
-    def over(self, divisor: float) -> Span:
+    def divide(self, divisor: float) -> Span:
         """Return the range divided by a positive number."""
         return Span(self.low / divisor, self.high / divisor)
 
-    def times(self, factor: float) -> Span:
+    def multiply(self, factor: float) -> Span:
         """Return the range times a positive number."""
         return Span(self.low * factor, self.high * factor)
 
-    def plus(self, other: Span) -> Span:
+    def add(self, other: Span) -> Span:
         """Return the sum of two ranges."""
         return Span(self.low + other.low, self.high + other.high)
 
-    def holds(self, other: Span) -> bool:
+    def contains(self, other: Span) -> bool:
         """Return whether all of another range lies inside this one."""
         return self.low <= other.low and other.high <= self.high
 
@@ -58,25 +58,28 @@ class Span:
         """Return whether the two have a number in common."""
         return self.low <= other.high and other.low <= self.high
 
-    def named(self, name: str) -> dict[str, float]:
+    def named_bounds(self, name: str) -> dict[str, float]:
         """Return both ends by name."""
         return {f"{name}_low": self.low, f"{name}_high": self.high}
 
-    def words(self, unit: str) -> str:
+    def format(self, unit: str) -> str:
         """Return the range in words: ``50 to 83x``."""
-        return f"{_short(self.low)} to {_short(self.high)}{unit}"
+        return f"{_format_significant(self.low)} to {_format_significant(self.high)}{unit}"
 
-    def usd(self, places: int | None = None) -> str:
+    def format_usd(self, places: int | None = None) -> str:
         """Return the range in dollars; without ``places`` three significant digits."""
-        low, high = (_short(end) if places is None else f"{end:,.{places}f}" for end in (self.low, self.high))
+        low, high = (
+            _format_significant(end) if places is None else f"{end:,.{places}f}"
+            for end in (self.low, self.high)
+        )
         return f"${low} to ${high}"
 
-    def percent(self) -> str:
+    def format_percent(self) -> str:
         """Return a range of shares in percent."""
         return f"{self.low * 100:.0f} to {self.high * 100:.0f} %"
 
 
-def _short(value: float) -> str:
+def _format_significant(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
@@ -96,7 +99,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Inputs:
+class ClaimInputs:
     """What the claims are computed from; see ``harness/book/economics.yaml`` for sources.
 
     Attributes:
@@ -166,39 +169,39 @@ class Inputs:
     h100_range: Span
 
     @property
-    def dearest(self) -> float:
+    def highest_price(self) -> float:
         """The article's dearest price of any token."""
         return max(output for _, output in self.prices.values())
 
     @property
-    def own_blended(self) -> dict[str, float]:
+    def article_blended(self) -> dict[str, float]:
         """The article's prices at 3:1."""
-        return {name: blended(*price, MIX_3TO1) for name, price in self.prices.items()}
+        return {name: blended_usd_per_mtok(*price, MIX_3TO1) for name, price in self.prices.items()}
 
     @property
     def real_blended(self) -> dict[str, float]:
         """Real prices at 3:1."""
-        return {name: blended(*price, MIX_3TO1) for name, price in self.real.items()}
+        return {name: blended_usd_per_mtok(*price, MIX_3TO1) for name, price in self.real.items()}
 
     @property
-    def own_3to1(self) -> float:
+    def article_3to1(self) -> float:
         """Mean of the article's prices at 3:1."""
-        return _mean(self.prices, MIX_3TO1)
+        return _mix_price(self.prices, MIX_3TO1)
 
     @property
-    def own_1to1(self) -> float:
+    def article_1to1(self) -> float:
         """Mean of the article's prices at 1:1."""
-        return _mean(self.prices, MIX_1TO1)
+        return _mix_price(self.prices, MIX_1TO1)
 
     @property
     def real_3to1(self) -> float:
         """Mean of real prices at 3:1."""
-        return _mean(self.real, MIX_3TO1)
+        return _mix_price(self.real, MIX_3TO1)
 
     @property
     def real_1to1(self) -> float:
         """Mean of real prices at 1:1."""
-        return _mean(self.real, MIX_1TO1)
+        return _mix_price(self.real, MIX_1TO1)
 
     @property
     def node_usd(self) -> float:
@@ -208,33 +211,33 @@ class Inputs:
     @property
     def hyperscaler_usd_per_hour(self) -> float:
         """An H100 at a hyperscaler, on demand."""
-        return float(figures()["hyperscaler_usd_per_gpu_hour"]["value"])
+        return float(load_published_inputs()["hyperscaler_usd_per_gpu_hour"]["value"])
 
     @property
     def weights_gb(self) -> dict[str, float]:
         """Size of weights by model."""
-        return {name: float(row["value"]) for name, row in figures()["weights_gb"].items()}
+        return {name: float(row["value"]) for name, row in load_published_inputs()["weights_gb"].items()}
 
     @property
     def fleet_usd_per_day(self) -> float:
         """DeepSeek's published day."""
-        fleet = figures()["fleet"]
+        fleet = load_published_inputs()["fleet"]
         return float(fleet["nodes"] * fleet["gpus_per_node"] * 24 * fleet["usd_per_gpu_hour"])
 
     @property
     def fleet_usd_per_mtok(self) -> float:
         """The same over its input and output tokens."""
-        fleet = figures()["fleet"]
+        fleet = load_published_inputs()["fleet"]
         return self.fleet_usd_per_day * 1e6 / float(fleet["input_tokens"] + fleet["output_tokens"])
 
     def input_share_for(self, price: float) -> float:
         """Return the largest share of input at which the article's mean reaches ``price``."""
-        start, end = _mean(self.prices, 1.0), _mean(self.prices, 0.0)
+        start, end = _mix_price(self.prices, 1.0), _mix_price(self.prices, 0.0)
         return (end - price) / (end - start)
 
-    def with_hidden(self, nodes: float | None = None) -> Span:
+    def with_hidden_costs(self, nodes: float | None = None) -> Span:
         """Return servers with overhead and an engineer; ``nodes`` None: as many as its availability needs."""
-        count = float(with_spares(1, 0.99, self.availability)) if nodes is None else nodes
+        count = float(replicas_with_spares(1, 0.99, self.availability)) if nodes is None else nodes
         servers, overhead, engineer = self.infrastructure, self.overhead, self.engineer
         return Span(
             servers.low * count * (1 + overhead.low) + engineer.low / 12,
@@ -243,7 +246,7 @@ class Inputs:
 
     def smallest_usd(self) -> dict[str, float]:
         """Return the month of the smallest deployment with a spare: 25 % overhead, half an engineer at $300K."""
-        count = float(with_spares(1, 0.99, self.availability))
+        count = float(replicas_with_spares(1, 0.99, self.availability))
         return {
             name: count * node.usd_per_hour * HOURS_PER_MONTH * 1.25 + 0.5 * 300_000 / 12
             for name, node in self.nodes.items()
@@ -251,36 +254,40 @@ class Inputs:
 
     def owned_recomputed(self) -> Span:
         """Return the month of an owned node: written off, plus power at one end and colocation at the other."""
-        node = figures()["owned_node"]
+        node = load_published_inputs()["owned_node"]
         (cheap, dear), (least, most) = node["capex_usd"], node["residual"]
         power = float(power_usd_per_month(node["power_kw"], node["pue"], node["usd_per_kwh"]))
         colo = float(node["power_kw"] * node["colo_usd_per_kw_month"])
         return Span(
-            float(write_off_usd_per_month(cheap, node["months"], most)) + power,
-            float(write_off_usd_per_month(dear, node["months"], least)) + colo,
+            float(depreciation_usd_per_month(cheap, node["months"], most)) + power,
+            float(depreciation_usd_per_month(dear, node["months"], least)) + colo,
         )
 
 
 _NUMBERS = [
-    one.name for one in fields(Inputs) if one.type in {"float", "Span"} and not one.name.startswith("h100")
+    one.name
+    for one in fields(ClaimInputs)
+    if one.type in {"float", "Span"} and not one.name.startswith("h100")
 ]
 
 
-def inputs() -> Inputs:
+def load_claim_inputs() -> ClaimInputs:
     """Return the inputs of the audit, with real prices of the article's day."""
-    known = figures()
+    known = load_published_inputs()
     day = known["article"]["date"]
     real: dict[str, tuple[float, float]] = {}
     for name, row in known["prices_used"].items():
-        real[name] = _listed(row["provider"], row["model"], day)
+        real[name] = _lookup_prices(row["provider"], row["model"], day)
     nodes = {}
     for name in AUDITED_NODES:
-        row = throughput(name)
+        row = throughput_entry(name)
         tokens = row["output_tokens_per_s"] * (1 + row["input_tokens"] / row["output_tokens"])
         nodes[name] = Node(_LABELS[name], float(row["usd_per_gpu_hour"] * row["gpus"]), float(tokens))
     hosted = {
-        "deepseek": blended(*_listed("deepseek", "deepseek-chat", day), MIX_3TO1),
-        "llama": blended(*_listed("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", None), MIX_3TO1),
+        "deepseek": blended_usd_per_mtok(*_lookup_prices("deepseek", "deepseek-chat", day), MIX_3TO1),
+        "llama": blended_usd_per_mtok(
+            *_lookup_prices("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo", None), MIX_3TO1
+        ),
     }
     h100 = gpu_price("H100-80GB")
     assert isinstance(h100, GpuPrice)
@@ -291,7 +298,7 @@ def inputs() -> Inputs:
         name: Span(*map(float, article[name])) if isinstance(article[name], list) else float(article[name])
         for name in _NUMBERS
     }
-    return Inputs(
+    return ClaimInputs(
         **numbers,
         prices={name: (float(row["input"]), float(row["output"])) for name, row in article["prices"].items()},
         nodes=nodes,
@@ -302,11 +309,11 @@ def inputs() -> Inputs:
     )
 
 
-def _listed(provider: str, model: str, day: Any) -> tuple[float, float]:
-    found = lookup(provider, model, day or newest_day())
+def _lookup_prices(provider: str, model: str, day: Any) -> tuple[float, float]:
+    found = find_price(provider, model, day or price_book_date())
     assert isinstance(found, UnitPrices), found
     return float(found.rates.input), float(found.rates.output)
 
 
-def _mean(prices: Mapping[str, tuple[float, float]], input_share: float) -> float:
-    return sum(blended(*price, input_share) for price in prices.values()) / len(prices)
+def _mix_price(prices: Mapping[str, tuple[float, float]], input_share: float) -> float:
+    return sum(blended_usd_per_mtok(*price, input_share) for price in prices.values()) / len(prices)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from gapbench.analysis.article.claim import Claim, verdict
-from gapbench.analysis.article.claim_inputs import Inputs, Span
+from gapbench.analysis.article.claim import Claim, claim_verdict
+from gapbench.analysis.article.claim_inputs import ClaimInputs, Span
 from gapbench.analysis.economics.self_hosting_cost import floor_usd_per_mtok
 from gapbench.analysis.economics.sizing import MTOK, SECONDS_PER_MONTH
 
 
-def price_at_a_billion(given: Inputs) -> Claim:
+def claim_1_price_at_a_billion(inputs: ClaimInputs) -> Claim:
     """Return row 1."""
-    claimed, mtok = given.self_hosted, given.volume_mtok
-    own = given.infrastructure.over(mtok)
-    owned, tco = given.owned.over(mtok), given.tco.over(mtok)
-    needed = given.infrastructure.over(claimed)
-    rate = needed.times(MTOK / SECONDS_PER_MONTH)
-    use = {name: rate.over(node.tokens_per_s) for name, node in given.nodes.items()}
+    claimed, mtok = inputs.self_hosted, inputs.volume_mtok
+    own = inputs.infrastructure.divide(mtok)
+    owned, tco = inputs.owned.divide(mtok), inputs.tco.divide(mtok)
+    needed = inputs.infrastructure.divide(claimed)
+    rate = needed.multiply(MTOK / SECONDS_PER_MONTH)
+    use = {name: rate.divide(node.tokens_per_s) for name, node in inputs.nodes.items()}
     dense, sparse = use["llama-3.3-70b-8xh100"], use["deepseek-r1-8xh200"]
     checks = {f"F/V of {name} is at most ${claimed:g}/M": span.low <= claimed for name, span in
               (("rented servers", own), ("owned servers", owned), ("its own TCO", tco))}  # fmt: skip
@@ -23,150 +23,154 @@ def price_at_a_billion(given: Inputs) -> Claim:
         "1",
         f"${claimed:.2f} per million tokens at {mtok / 1000:g}B tokens a month",
         "F / V",
-        f"Its servers over its volume are {own.usd()} per million ({owned.usd()} owned, {tco.usd()} with its own TCO): "
-        f"{own.over(claimed).words('x')} its figure ({owned.over(claimed).words('x')} owned).",
-        f"An H100 node at ${given.h100_usd_per_hour:g} a GPU-hour is ${given.node_usd / mtok:.1f} per million at that "
-        f"volume; only a fleet is that cheap: DeepSeek's published day comes to ${given.fleet_usd_per_mtok:.4f}.",
-        verdict(checks),
-        f"V is {needed.over(1000).words('B')} tokens a month, {rate.over(1000).words('k')} tokens/s all month "
-        f"({dense.percent()} of the most a 70B model did on 8 H100, {sparse.percent()} for DeepSeek R1 on 8 H200); "
+        f"Its servers over its volume are {own.format_usd()} per million ({owned.format_usd()} owned, {tco.format_usd()} with its own TCO): "
+        f"{own.divide(claimed).format('x')} its figure ({owned.divide(claimed).format('x')} owned).",
+        f"An H100 node at ${inputs.h100_usd_per_hour:g} a GPU-hour is ${inputs.node_usd / mtok:.1f} per million at that "
+        f"volume; only a fleet is that cheap: DeepSeek's published day comes to ${inputs.fleet_usd_per_mtok:.4f}.",
+        claim_verdict(checks),
+        f"V is {needed.divide(1000).format('B')} tokens a month, {rate.divide(1000).format('k')} tokens/s all month "
+        f"({dense.format_percent()} of the most a 70B model did on 8 H100, {sparse.format_percent()} for DeepSeek R1 on 8 H200); "
         f"or the servers cost ${claimed * mtok:,.0f} a month",
         checks,
         {
-            **own.named("usd_per_mtok"),
-            **owned.named("owned_usd_per_mtok"),
-            **tco.named("tco_usd_per_mtok"),
-            **own.over(claimed).named("factor"),
-            **owned.over(claimed).named("owned_factor"),
-            **needed.named("needed_mtok"),
-            **rate.named("needed_tokens_per_s"),
-            **dense.named("utilisation_70b"),
-            **sparse.named("utilisation_r1"),
-            "fleet_usd_per_mtok": given.fleet_usd_per_mtok,
-            "fleet_usd_per_day": given.fleet_usd_per_day,
+            **own.named_bounds("usd_per_mtok"),
+            **owned.named_bounds("owned_usd_per_mtok"),
+            **tco.named_bounds("tco_usd_per_mtok"),
+            **own.divide(claimed).named_bounds("factor"),
+            **owned.divide(claimed).named_bounds("owned_factor"),
+            **needed.named_bounds("needed_mtok"),
+            **rate.named_bounds("needed_tokens_per_s"),
+            **dense.named_bounds("utilisation_70b"),
+            **sparse.named_bounds("utilisation_r1"),
+            "fleet_usd_per_mtok": inputs.fleet_usd_per_mtok,
+            "fleet_usd_per_day": inputs.fleet_usd_per_day,
         },
     )
 
 
-def times_cheaper(given: Inputs) -> Claim:
+def claim_2_times_cheaper(inputs: ClaimInputs) -> Claim:
     """Return row 2."""
-    claimed, price, mtok = given.cheaper_by, given.closed, given.volume_mtok
-    own = Span(price / (given.infrastructure.high / mtok), price / (given.infrastructure.low / mtok))
-    real_bill = given.real_3to1 * mtok
-    dearer = given.infrastructure.over(real_bill)
+    claimed, price, mtok = inputs.cheaper_by, inputs.closed, inputs.volume_mtok
+    own = Span(price / (inputs.infrastructure.high / mtok), price / (inputs.infrastructure.low / mtok))
+    real_bill = inputs.real_3to1 * mtok
+    dearer = inputs.infrastructure.divide(real_bill)
     checks = {f"p over F/V is at least {claimed:g} on rented servers": own.high >= claimed,
-              f"p over F/V is at least {claimed:g} on owned servers": price * mtok / given.owned.low >= claimed}  # fmt: skip
+              f"p over F/V is at least {claimed:g} on owned servers": price * mtok / inputs.owned.low >= claimed}  # fmt: skip
     return Claim(
         "2",
         f"{claimed:g}x cheaper than closed models at ${price:g}+",
         "p / (F / V)",
-        f"${price:g} / ${given.self_hosted:.2f} = {price / given.self_hosted:.1f} is right as arithmetic, but its own servers "
-        f"give {own.words('x')}: it inherits claim 1.",
-        f"At the real mean price of ${given.real_3to1:.2f} (3:1) the API costs ${real_bill:,.0f} a month at that volume, "
-        f"and the servers are {dearer.words('x')} dearer.",
-        verdict(checks),
+        f"${price:g} / ${inputs.self_hosted:.2f} = {price / inputs.self_hosted:.1f} is right as arithmetic, but its own servers "
+        f"give {own.format('x')}: it inherits claim 1.",
+        f"At the real mean price of ${inputs.real_3to1:.2f} (3:1) the API costs ${real_bill:,.0f} a month at that volume, "
+        f"and the servers are {dearer.format('x')} dearer.",
+        claim_verdict(checks),
         f"the volume of claim 1 and a closed price of ${price:g}",
         checks,
-        {**own.named("factor"), **dearer.named("dearer"), "arithmetic": price / given.self_hosted},
+        {
+            **own.named_bounds("factor"),
+            **dearer.named_bounds("dearer"),
+            "arithmetic": price / inputs.self_hosted,
+        },
     )
 
 
-def closed_average(given: Inputs) -> Claim:
+def claim_2b_closed_average(inputs: ClaimInputs) -> Claim:
     """Return row 2b."""
-    claimed = given.closed
-    share = given.input_share_for(claimed)
-    top = max(given.prices["gemini-3-pro"])
-    checks = {f"mean at 3:1 is at least ${claimed:g}": given.own_3to1 >= claimed,
-              f"mean at 1:1 is at least ${claimed:g}": given.own_1to1 >= claimed}  # fmt: skip
+    claimed = inputs.closed
+    share = inputs.input_share_for(claimed)
+    top = max(inputs.prices["gemini-3-pro"])
+    checks = {f"mean at 3:1 is at least ${claimed:g}": inputs.article_3to1 >= claimed,
+              f"mean at 1:1 is at least ${claimed:g}": inputs.article_1to1 >= claimed}  # fmt: skip
     return Claim(
         "2b",
         f"closed models average ${claimed:g}+ per million",
         "mean over models of f p_in + (1 - f) p_out",
-        f"Its prices average ${given.own_3to1:.1f} at 3:1 input to output and ${given.own_1to1:.1f} at 1:1; "
+        f"Its prices average ${inputs.article_3to1:.1f} at 3:1 input to output and ${inputs.article_1to1:.1f} at 1:1; "
         f"one of them never passes ${top:g}.",
-        f"Real prices average ${given.real_3to1:.2f} at 3:1 and ${given.real_1to1:.2f} at 1:1.",
-        verdict(checks),
+        f"Real prices average ${inputs.real_3to1:.2f} at 3:1 and ${inputs.real_1to1:.2f} at 1:1.",
+        claim_verdict(checks),
         f"at most {share:.0%} of the tokens are input, at its own prices",
         checks,
         {
-            "mean_3to1": given.own_3to1,
-            "mean_1to1": given.own_1to1,
-            "real_3to1": given.real_3to1,
-            "real_1to1": given.real_1to1,
+            "mean_3to1": inputs.article_3to1,
+            "mean_1to1": inputs.article_1to1,
+            "real_3to1": inputs.real_3to1,
+            "real_1to1": inputs.real_1to1,
             "input_share": share,
         },
     )
 
 
-def range_cheaper(given: Inputs) -> Claim:
+def claim_3_range_cheaper(inputs: ClaimInputs) -> Claim:
     """Return row 3."""
-    claimed, dear = given.cheaper_range, [given.prices["gpt-5.2"], given.prices["claude-opus-4-6"]]
-    cheap = given.self_hosted_range
+    claimed, dear = inputs.cheaper_range, [inputs.prices["gpt-5.2"], inputs.prices["claude-opus-4-6"]]
+    cheap = inputs.self_hosted_range
     ratio = {
         side: Span(dear[0][at] / cheap.high, dear[1][at] / cheap.low)
         for at, side in enumerate(("input", "output"))
     }
-    hosted = Span.of(price / given.hosted["deepseek"] for price in given.real_blended.values())
-    llama = Span.of(price / given.hosted["llama"] for price in given.real_blended.values())
-    checks = {f"{side}: its own ratio lies within {claimed.words('x')}": claimed.holds(span) for side, span in ratio.items()}  # fmt: skip
+    hosted = Span.from_values(price / inputs.hosted["deepseek"] for price in inputs.real_blended.values())
+    llama = Span.from_values(price / inputs.hosted["llama"] for price in inputs.real_blended.values())
+    checks = {f"{side}: its own ratio lies within {claimed.format('x')}": claimed.contains(span) for side, span in ratio.items()}  # fmt: skip
     return Claim(
         "3",
-        f"{claimed.words('x')} cheaper",
+        f"{claimed.format('x')} cheaper",
         "closed list price / open price",
-        f"Its own table gives {ratio['input'].words('x')} on input and {ratio['output'].words('x')} on output, at no stated volume.",
-        f"Bought from a provider, DeepSeek V3.2 is {hosted.words('x')} cheaper and Llama 3.3 70B {llama.words('x')} "
+        f"Its own table gives {ratio['input'].format('x')} on input and {ratio['output'].format('x')} on output, at no stated volume.",
+        f"Bought from a provider, DeepSeek V3.2 is {hosted.format('x')} cheaper and Llama 3.3 70B {llama.format('x')} "
         "(list prices, 3:1); per solved task: measure it.",
-        verdict(checks),
+        claim_verdict(checks),
         "it is a ratio of list prices and the open model is bought from a provider, not self-hosted",
         checks,
         {
-            **ratio["input"].named("input"),
-            **ratio["output"].named("output"),
-            **hosted.named("deepseek"),
-            **llama.named("llama"),
+            **ratio["input"].named_bounds("input"),
+            **ratio["output"].named_bounds("output"),
+            **hosted.named_bounds("deepseek"),
+            **llama.named_bounds("llama"),
         },
     )
 
 
-def range_per_mtok(given: Inputs) -> Claim:
+def claim_4_range_per_mtok(inputs: ClaimInputs) -> Claim:
     """Return row 4."""
-    claimed = given.self_hosted_range
-    floors = {name: float(floor_usd_per_mtok(node.usd_per_hour, node.tokens_per_s)) for name, node in given.nodes.items()}  # fmt: skip
+    claimed = inputs.self_hosted_range
+    floors = {name: float(floor_usd_per_mtok(node.usd_per_hour, node.tokens_per_s)) for name, node in inputs.nodes.items()}  # fmt: skip
     checks = {
         f"{name}: ${claimed.high:g}/M is reached": floor <= claimed.high for name, floor in floors.items()
     }
     need = {name: Span(floor / claimed.high, floor / claimed.low) for name, floor in floors.items()}
-    said = "; ".join(f"{given.nodes[name].label} ${floor:.2f}" for name, floor in floors.items())
+    said = "; ".join(f"{inputs.nodes[name].label} ${floor:.2f}" for name, floor in floors.items())
     met = "; ".join(
-        f"{given.nodes[name].label} {need[name].percent()}"
+        f"{inputs.nodes[name].label} {need[name].format_percent()}"
         for name, floor in floors.items()
         if floor <= claimed.high
     )
     return Claim(
         "4",
-        f"self-hosting costs {claimed.usd(2)} per million tokens",
+        f"self-hosting costs {claimed.format_usd(2)} per million tokens",
         "node USD/h x 1e6 / (tokens/s x 3600 u)",
         f"At 100 % of published highest throughput, input and output counted: {said}.",
         "These are real prices: the article gives no throughput.",
-        verdict(checks),
+        claim_verdict(checks),
         f"utilisation of that highest throughput is {met}; never for the others",
         checks,
         {f"{name}_usd_per_mtok": floor for name, floor in floors.items()}
         | {
             key: value
             for name, span in need.items()
-            for key, value in span.named(f"{name}_utilisation").items()
+            for key, value in span.named_bounds(f"{name}_utilisation").items()
         },
     )
 
 
-def break_even(given: Inputs) -> Claim:
+def claim_5_break_even(inputs: ClaimInputs) -> Claim:
     """Return row 5."""
-    claimed, price = given.break_even_mtok, given.closed
-    infra, tco = given.infrastructure.over(price), given.tco.over(price)
+    claimed, price = inputs.break_even_mtok, inputs.closed
+    infra, tco = inputs.infrastructure.divide(price), inputs.tco.divide(price)
     real_infra, real_tco = (
-        given.infrastructure.over(given.real_3to1),
-        given.tco.over(given.real_3to1),
+        inputs.infrastructure.divide(inputs.real_3to1),
+        inputs.tco.divide(inputs.real_3to1),
     )
     checks = {f"F/p of {name} is at most {claimed:g}M": span.low <= claimed
               for name, span in (("rented servers", infra), ("its own TCO", tco))}  # fmt: skip
@@ -174,20 +178,20 @@ def break_even(given: Inputs) -> Claim:
         "5",
         f"break-even near {claimed:g}M tokens a month",
         "F / p",
-        f"{infra.words('M')} on servers alone, {tco.words('M')} on its own TCO: "
-        f"{infra.over(claimed).words('x')} and {tco.over(claimed).words('x')} its figure.",
-        f"At ${given.real_3to1:.2f}: {real_infra.over(1000).words('B')} and {real_tco.over(1000).words('B')}, "
+        f"{infra.format('M')} on servers alone, {tco.format('M')} on its own TCO: "
+        f"{infra.divide(claimed).format('x')} and {tco.divide(claimed).format('x')} its figure.",
+        f"At ${inputs.real_3to1:.2f}: {real_infra.divide(1000).format('B')} and {real_tco.divide(1000).format('B')}, "
         "if one server could carry them.",
-        verdict(checks),
-        f"the API costs {given.infrastructure.over(claimed).usd()} per million ({given.tco.over(claimed).usd()} with its TCO), "
+        claim_verdict(checks),
+        f"the API costs {inputs.infrastructure.divide(claimed).format_usd()} per million ({inputs.tco.divide(claimed).format_usd()} with its TCO), "
         f"or all of self-hosting ${claimed * price:,.0f} a month",
         checks,
         {
-            **infra.named("mtok"),
-            **tco.named("tco_mtok"),
-            **real_infra.named("real_mtok"),
-            **real_tco.named("real_tco_mtok"),
-            **infra.over(claimed).named("factor"),
-            **tco.over(claimed).named("tco_factor"),
+            **infra.named_bounds("mtok"),
+            **tco.named_bounds("tco_mtok"),
+            **real_infra.named_bounds("real_mtok"),
+            **real_tco.named_bounds("real_tco_mtok"),
+            **infra.divide(claimed).named_bounds("factor"),
+            **tco.divide(claimed).named_bounds("tco_factor"),
         },
     )

@@ -10,28 +10,28 @@ import pandas as pd
 
 from gapbench.analysis.article import claims_1_to_5, claims_6_to_13
 from gapbench.analysis.article.claim import Claim
-from gapbench.analysis.article.claim_inputs import inputs
+from gapbench.analysis.article.claim_inputs import load_claim_inputs
 
 
-def audit() -> list[Claim]:
+def audit_claims() -> list[Claim]:
     """Return every claim, in the order of the audit."""
-    given = inputs()
+    given = load_claim_inputs()
     rows = (
-        claims_1_to_5.price_at_a_billion,
-        claims_1_to_5.times_cheaper,
-        claims_1_to_5.closed_average,
-        claims_1_to_5.range_cheaper,
-        claims_1_to_5.range_per_mtok,
-        claims_1_to_5.break_even,
-        claims_6_to_13.saving,
-        claims_6_to_13.table_api,
-        claims_6_to_13.table_rows,
-        claims_6_to_13.table_self_hosted,
-        claims_6_to_13.hidden,
-        claims_6_to_13.infrastructure,
-        claims_6_to_13.thresholds,
-        claims_6_to_13.hardware,
-        claims_6_to_13.storage,
+        claims_1_to_5.claim_1_price_at_a_billion,
+        claims_1_to_5.claim_2_times_cheaper,
+        claims_1_to_5.claim_2b_closed_average,
+        claims_1_to_5.claim_3_range_cheaper,
+        claims_1_to_5.claim_4_range_per_mtok,
+        claims_1_to_5.claim_5_break_even,
+        claims_6_to_13.claim_6_saving,
+        claims_6_to_13.claim_7_table_api,
+        claims_6_to_13.claim_7b_table_rows,
+        claims_6_to_13.claim_8_table_self_hosted,
+        claims_6_to_13.claim_9_hidden_costs,
+        claims_6_to_13.claim_10_infrastructure,
+        claims_6_to_13.claim_11_thresholds,
+        claims_6_to_13.claim_12_hardware,
+        claims_6_to_13.claim_13_storage,
     )
     return [row(given) for row in rows]
 
@@ -39,4 +39,4 @@ def audit() -> list[Claim]:
 def audit_frame() -> pd.DataFrame:
     """Return the audit as a table: id, claim, formula, own, real, verdict, holds_when (all text)."""
     names = ["id", "claim", "formula", "own", "real", "verdict", "holds_when"]
-    return pd.DataFrame([[getattr(claim, name) for name in names] for claim in audit()], columns=names)
+    return pd.DataFrame([[getattr(claim, name) for name in names] for claim in audit_claims()], columns=names)

@@ -36,7 +36,7 @@ KINDS = (
     "vendor_self_report",
 )
 """Kinds of source, the nearest to a test of one's own first."""
-FIGURES, SOURCES, SNAPSHOTS, ARENA = (
+FIGURES_FILE, SOURCES_FILE, SNAPSHOTS_FILE, ARENA_FILE = (
     "evidence.csv",
     "evidence_sources.csv",
     "evidence_snapshots.csv",
@@ -164,14 +164,14 @@ class Evidence:
         sources: By id.
         snapshots: Dates at which gaps are taken.
         arena: The Arena's gap over time.
-        where: The folder it was read from, for messages.
+        location: The folder it was read from, for messages.
     """
 
     figures: tuple[Figure, ...]
     sources: Mapping[str, Source]
     snapshots: tuple[Snapshot, ...]
     arena: tuple[ArenaGap, ...]
-    where: str
+    location: str
 
 
 def read_evidence(folder: Path | None = None) -> Evidence:
@@ -192,20 +192,24 @@ def read_evidence(folder: Path | None = None) -> Evidence:
 
 
 def _read(folder: Path, where: str) -> Evidence:
-    figures = rows_of(folder / FIGURES, tuple(field.name for field in fields(Figure) if field.name != "line"))
-    sources = rows_of(folder / SOURCES, Source._fields)
-    dates = rows_of(folder / SNAPSHOTS, Snapshot._fields) if (folder / SNAPSHOTS).exists() else []
-    series = rows_of(folder / ARENA, ArenaGap._fields) if (folder / ARENA).exists() else []
+    figures = read_csv_rows(
+        folder / FIGURES_FILE, tuple(field.name for field in fields(Figure) if field.name != "line")
+    )
+    sources = read_csv_rows(folder / SOURCES_FILE, Source._fields)
+    dates = (
+        read_csv_rows(folder / SNAPSHOTS_FILE, Snapshot._fields) if (folder / SNAPSHOTS_FILE).exists() else []
+    )
+    series = read_csv_rows(folder / ARENA_FILE, ArenaGap._fields) if (folder / ARENA_FILE).exists() else []
     return Evidence(
-        tuple(figure(row, folder / FIGURES, line) for line, row in figures),
+        tuple(parse_figure(row, folder / FIGURES_FILE, line) for line, row in figures),
         {row["source"]: Source(**row) for _, row in sources},
-        tuple(_typed(Snapshot, _SNAPSHOT, row, folder / SNAPSHOTS, line) for line, row in dates),
-        tuple(_typed(ArenaGap, _ARENA, row, folder / ARENA, line) for line, row in series),
+        tuple(_parse_row(Snapshot, _SNAPSHOT, row, folder / SNAPSHOTS_FILE, line) for line, row in dates),
+        tuple(_parse_row(ArenaGap, _ARENA, row, folder / ARENA_FILE, line) for line, row in series),
         where,
     )
 
 
-def rows_of(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+def read_csv_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """Return the rows of a CSV file, each with its line number.
 
     Raises:
@@ -224,7 +228,9 @@ def rows_of(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str
                 raise DocumentError(said, file=path, line=1)
             rows = [(reader.line_num, row) for row in reader]
     except FileNotFoundError as exc:
-        raise InputError(f"{path} is not there; a book of evidence has {FIGURES} and {SOURCES}") from exc
+        raise InputError(
+            f"{path} is not there; a book of evidence has {FIGURES_FILE} and {SOURCES_FILE}"
+        ) from exc
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise InputError(f"{path} cannot be read as CSV: {exc}") from exc
     for line, row in rows:
@@ -233,13 +239,13 @@ def rows_of(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str
     return rows
 
 
-def figure(row: Mapping[str, str], path: Path, line: int) -> Figure:
+def parse_figure(row: Mapping[str, str], path: Path, line: int) -> Figure:
     """Return a row of ``evidence.csv`` as a figure.
 
     Raises:
         DocumentError: A cell cannot be read.
     """
-    found: Figure = _typed(Figure, _FIGURE, row, path, line, line=line)
+    found: Figure = _parse_row(Figure, _FIGURE, row, path, line, line=line)
     return found
 
 
@@ -268,7 +274,7 @@ def _number(cell: str) -> float:
     return value
 
 
-def _whole(cell: str) -> int:
+def _integer(cell: str) -> int:
     value = _number(cell)
     if value != int(value) or value < 0:
         raise ValueError(f"is {cell!r}; it must be a whole number from 0")
@@ -282,7 +288,7 @@ def _date(cell: str) -> date:
         raise ValueError(f"is {cell!r}; it must be a date as YYYY-MM-DD") from None
 
 
-def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
+def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda cell: read(cell) if cell else None
 
 
@@ -296,16 +302,16 @@ _FIGURE: Mapping[str, Callable[[str], Any]] = {
     "organization": str,
     "weights": _one_of("open", "closed"),
     "license": str,
-    "released": _or_none(_date),
+    "released": _optional(_date),
     "score": _number,
     "unit": _one_of(*UNITS),
-    "ci_low": _or_none(_number),
-    "ci_high": _or_none(_number),
-    "stderr": _or_none(_number),
-    "n": _or_none(_whole),
-    "n_kind": _or_none(str),
-    "cost_usd": _or_none(_number),
-    "cost_basis": _or_none(str),
+    "ci_low": _optional(_number),
+    "ci_high": _optional(_number),
+    "stderr": _optional(_number),
+    "n": _optional(_integer),
+    "n_kind": _optional(str),
+    "cost_usd": _optional(_number),
+    "cost_basis": _optional(str),
     "source": _text,
     "note": str,
 }
@@ -314,8 +320,8 @@ _SNAPSHOT: Mapping[str, Callable[[str], Any]] = {
     "snapshot": _date,
     "as_of": _date,
     "dating": _one_of("listed", "released"),
-    "listed_closed": _or_none(_whole),
-    "listed_open": _or_none(_whole),
+    "listed_closed": _optional(_integer),
+    "listed_open": _optional(_integer),
 }
 _ARENA: Mapping[str, Callable[[str], Any]] = {
     "board": _one_of("text", "vision"),
@@ -330,7 +336,7 @@ _ARENA: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def _typed(
+def _parse_row(
     kind: Callable[..., Any],
     readers: Mapping[str, Callable[[str], Any]],
     row: Mapping[str, str],

@@ -10,15 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from gapbench.analysis.article.evidence import FIGURES, SOURCES, Figure, Source, read_evidence, rows_of
-from gapbench.analysis.article.evidence_rules import faults
+from gapbench.analysis.article.evidence import (
+    FIGURES_FILE,
+    SOURCES_FILE,
+    Figure,
+    Source,
+    read_csv_rows,
+    read_evidence,
+)
+from gapbench.analysis.article.evidence_rules import rule_violations
 from gapbench.errors import DocumentError, InputError
 
 COLUMNS = tuple(field.name for field in fields(Figure) if field.name != "line")
 _SOURCE = ("kind", "read_from", "citation")
 
 
-def entry(cells: Sequence[str]) -> dict[str, str]:
+def parse_entry(cells: Sequence[str]) -> dict[str, str]:
     """Return ``COLUMN=VALUE`` cells as a row; ``model_key`` and ``variant`` may be left out.
 
     Raises:
@@ -36,7 +43,7 @@ def entry(cells: Sequence[str]) -> dict[str, str]:
     return row
 
 
-def add(book: Path, rows: Sequence[Mapping[str, str]] | Path) -> int:
+def add_figures(book: Path, rows: Sequence[Mapping[str, str]] | Path) -> int:
     """Add figures, and the sources that come with them, to a book; begin it where it is not there.
 
     Args:
@@ -51,9 +58,9 @@ def add(book: Path, rows: Sequence[Mapping[str, str]] | Path) -> int:
             is written then.
     """
     if isinstance(rows, Path):
-        rows = [row for _, row in rows_of(rows, COLUMNS)]
-    figures, sources = _table(book / FIGURES, COLUMNS), _table(book / SOURCES, Source._fields)
-    before = set(faults(read_evidence(book))) if (book / FIGURES).exists() else set()
+        rows = [row for _, row in read_csv_rows(rows, COLUMNS)]
+    figures, sources = _table(book / FIGURES_FILE, COLUMNS), _table(book / SOURCES_FILE, Source._fields)
+    before = set(rule_violations(read_evidence(book))) if (book / FIGURES_FILE).exists() else set()
     cited = {source["source"] for source in sources}
     for row in rows:
         figures.append({name: row.get(name, "") for name in COLUMNS})
@@ -69,9 +76,9 @@ def add(book: Path, rows: Sequence[Mapping[str, str]] | Path) -> int:
                 }
             )
             cited.add(row.get("source", ""))
-    texts = {FIGURES: _csv(figures, COLUMNS), SOURCES: _csv(sources, Source._fields)}
+    texts = {FIGURES_FILE: _csv(figures, COLUMNS), SOURCES_FILE: _csv(sources, Source._fields)}
     try:
-        found = _faults_of(texts)
+        found = _check_texts(texts)
     except DocumentError as exc:
         file = book / Path(exc.file).name
         raise DocumentError(exc.problem, file=file, line=exc.line, key=exc.key) from None
@@ -90,16 +97,16 @@ def add(book: Path, rows: Sequence[Mapping[str, str]] | Path) -> int:
     return len(rows)
 
 
-def _faults_of(texts: Mapping[str, str]) -> list[str]:
+def _check_texts(texts: Mapping[str, str]) -> list[str]:
     """Return the faults of a book that is not yet written."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts.items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
-        return faults(read_evidence(Path(folder)))
+        return rule_violations(read_evidence(Path(folder)))
 
 
 def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    return [row for _, row in rows_of(path, columns)] if path.exists() else []
+    return [row for _, row in read_csv_rows(path, columns)] if path.exists() else []
 
 
 def _csv(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:

@@ -84,8 +84,8 @@ class PublishedGap:
             "as_of": self.as_of.isoformat(),
             "dating": self.dating,
             "unit": self.unit,
-            "closed": _side(self.closed),
-            "open": _side(self.open),
+            "closed": _model_entry(self.closed),
+            "open": _model_entry(self.open),
             "gap_points": self.gap_points,
             "gap_percent_of_closed": self.gap_percent_of_closed,
             "ci_low": self.ci_low,
@@ -104,7 +104,7 @@ class PublishedGap:
         }
 
 
-def _side(figure: Figure) -> dict[str, Any]:
+def _model_entry(figure: Figure) -> dict[str, Any]:
     return {
         "model": figure.model,
         "score": figure.score,
@@ -124,23 +124,23 @@ def published_gaps(evidence: Evidence) -> list[PublishedGap]:
     lists: dict[tuple[str, date], list[Figure]] = {}
     for one in evidence.figures:
         lists.setdefault((one.benchmark, one.snapshot), []).append(one)
-    return list(_gaps(evidence, lists))
+    return list(_list_gaps(evidence, lists))
 
 
-def _gaps(evidence: Evidence, lists: dict[tuple[str, date], list[Figure]]) -> Iterator[PublishedGap]:
+def _list_gaps(evidence: Evidence, lists: dict[tuple[str, date], list[Figure]]) -> Iterator[PublishedGap]:
     for (benchmark, day), figures in lists.items():
         dated = [one for one in evidence.snapshots if (one.benchmark, one.snapshot) == (benchmark, day)]
         for snapshot in dated or [Snapshot(benchmark, day, day, "listed", None, None)]:
             here = figures
             if snapshot.dating == "released":
                 here = [one for one in figures if one.released is not None and one.released <= snapshot.as_of]
-            closed = _ranked([one for one in here if one.weights == "closed"])
-            opened = _ranked([one for one in here if one.weights == "open"])
+            closed = _rank_models([one for one in here if one.weights == "closed"])
+            opened = _rank_models([one for one in here if one.weights == "open"])
             if closed and opened:
                 yield _gap(evidence, snapshot, here, closed, opened)
 
 
-def _ranked(figures: Sequence[Figure]) -> list[Figure]:
+def _rank_models(figures: Sequence[Figure]) -> list[Figure]:
     """Return each distinct model at its best setting, best first; of equals the one listed first."""
     best: dict[str, Figure] = {}
     for one in sorted(figures, key=lambda figure: -figure.score):
@@ -151,7 +151,7 @@ def _ranked(figures: Sequence[Figure]) -> list[Figure]:
 def _gap(
     evidence: Evidence,
     snapshot: Snapshot,
-    here: Sequence[Figure],
+    figures: Sequence[Figure],
     closed: Sequence[Figure],
     opened: Sequence[Figure],
 ) -> PublishedGap:
@@ -161,9 +161,9 @@ def _gap(
     half = None
     if one.half_width is not None and other.half_width is not None:
         half = math.hypot(one.half_width, other.half_width)
-    first = _first_at_or_above(here, other)
+    first = _first_at_or_above(figures, other)
     counts = (snapshot.listed_closed, snapshot.listed_open)
-    told = {evidence.sources[figure.source].kind for figure in here if figure.source in evidence.sources}
+    told = {evidence.sources[figure.source].kind for figure in figures if figure.source in evidence.sources}
     cited = dict.fromkeys(figure.source for figure in (*closed[:3], *opened[:3]))
     return PublishedGap(
         one.category,
@@ -189,11 +189,11 @@ def _gap(
     )
 
 
-def _first_at_or_above(here: Sequence[Figure], other: Figure) -> Figure | None:
+def _first_at_or_above(figures: Sequence[Figure], other: Figure) -> Figure | None:
     """Return the closed model that first reached the open one's score; of one date the lowest that does."""
     reached = [
         figure
-        for figure in here
+        for figure in figures
         if figure.weights == "closed" and figure.score >= other.score and figure.released is not None
     ]
     return min(reached, key=lambda figure: (figure.released or date.max, figure.score), default=None)

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.energy import energy_kwh
-from gapbench.analysis.frames import Runs, floats, groups
-from gapbench.pricing import GpuPrice, Quote, Rates, UnitPrices, Unpriced, model_price
+from gapbench.analysis.frames import Runs, as_floats, group_rows
+from gapbench.pricing import GpuPrice, Quote, TokenRates, UnitPrices, Unpriced, model_price
 from gapbench.stats import Floats, Ints
 
 TOKENS = (
@@ -29,9 +29,9 @@ TOKENS = (
     "image_count",
 )
 """What is billed by the piece; a provider that bills images as tokens has no price for ``image_count``."""
-_QUOTED = ("run_id", "model_id", "runner", "model_asked", "model_served", "service_tier", "started_at")
+_QUOTE_COLUMNS = ("run_id", "model_id", "runner", "model_asked", "model_served", "service_tier", "started_at")
 BILL_COLUMNS = (
-    *_QUOTED, *TOKENS, "cell_id", "category", "phase", "final", "outcome", "from_cache", "sent_s", "done_s",
+    *_QUOTE_COLUMNS, *TOKENS, "cell_id", "category", "phase", "final", "outcome", "from_cache", "sent_s", "done_s",
 )  # fmt: skip
 """Columns of the runs' frame that :func:`bill` uses."""
 
@@ -73,8 +73,8 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
     found: list[UnitPrices] = []
     warnings: list[str] = []
     gpu_cells: list[dict[str, Any]] = []
-    by = list(_QUOTED)
-    for rows in groups(frame, by):
+    by = list(_QUOTE_COLUMNS)
+    for rows in group_rows(frame, by):
         one = frame[by].iloc[int(rows[0])]
         model_id = str(one["model_id"])
         model = _model(runs, one)
@@ -86,7 +86,7 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
             if quote.note:
                 warnings.append(f"{model_id}: {quote.note}")
             if quote.above:
-                band[rows] = _bands(quote, floats(frame["input_tokens"].iloc[rows]))
+                band[rows] = _bands(quote, as_floats(frame["input_tokens"].iloc[rows]))
             priced[rows] = len(found)
             found.append(quote)
     cells = _rows_by_cell(frame) if any(isinstance(quote, GpuPrice) for quote in quotes.values()) else {}
@@ -96,7 +96,7 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
         elif isinstance(quote, GpuPrice):
             gpu_cells += _gpu_cells(runs, model_id, quote, cells, usd, warnings)
     lines = _lines(frame, priced, band, found, usd)
-    warnings += _uncounted(frame, priced, usd)
+    warnings += _uncounted_warnings(frame, priced, usd)
     return Bill(usd, lines, pd.DataFrame(gpu_cells), quotes, list(dict.fromkeys(warnings)))
 
 
@@ -141,18 +141,18 @@ def _quote(model: Mapping[str, Any], served: str | None, tier: str | None, start
 
 def _tokens(frame: pd.DataFrame) -> dict[str, Floats]:
     """Return what attempts are billed for; what our own cache answered costs nothing."""
-    tokens = {name: np.nan_to_num(floats(frame[name])) for name in TOKENS}
+    tokens = {name: np.nan_to_num(as_floats(frame[name])) for name in TOKENS}
     # What failed without a token count was not billed, its images neither.
-    tokens["image_count"][np.isnan(floats(frame["input_tokens"]))] = 0
+    tokens["image_count"][np.isnan(as_floats(frame["input_tokens"]))] = 0
     cached = frame["from_cache"].to_numpy(dtype=bool)
     for name in TOKENS:
         tokens[name][cached] = 0
     return tokens
 
 
-def _known(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _has_known_cost(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return where the cost follows from what is known: both totals there, or nothing to be billed."""
-    both = ~(np.isnan(floats(frame["input_tokens"])) | np.isnan(floats(frame["output_tokens"])))
+    both = ~(np.isnan(as_floats(frame["input_tokens"])) | np.isnan(as_floats(frame["output_tokens"])))
     free = (frame["outcome"] == "infra").to_numpy() | frame["from_cache"].to_numpy(dtype=bool)
     return np.asarray(both | free)
 
@@ -165,7 +165,7 @@ def _lines(
     usd: Floats,
 ) -> pd.DataFrame:
     """Price each band of each quote; fill ``usd`` in place and return the exact lines."""
-    known = _known(frame)
+    known = _has_known_cost(frame)
     table = frame[["model_id", "category", "phase", "final"]].assign(quote=priced, band=band, known=known)
     rows_out: list[dict[str, Any]] = []
     # One line's tokens at a time: of all attempts together they would be the largest thing held.
@@ -177,7 +177,7 @@ def _lines(
         quote, places = found[int(line["quote"])], bought[rows]
         tokens = _tokens(counted.iloc[places])
         rates = _rates(quote, int(line["band"]))
-        usd[places] = _floats_usd(rates, tokens) if line["known"] else np.nan
+        usd[places] = _attempts_usd(rates, tokens) if line["known"] else np.nan
         counts = {name: int(tokens[name].sum()) for name in TOKENS}
         rows_out.append(
             {
@@ -196,7 +196,7 @@ def _lines(
     return pd.DataFrame(rows_out, columns=names)
 
 
-def _rates(quote: UnitPrices, band: int) -> Rates:
+def _rates(quote: UnitPrices, band: int) -> TokenRates:
     return quote.rates if band == 0 else quote.above[band - 1][1]
 
 
@@ -206,8 +206,8 @@ def _bands(quote: UnitPrices, input_tokens: Floats) -> Ints:
     return np.minimum(np.searchsorted(thresholds, input_tokens, side="left"), len(thresholds))
 
 
-def _floats_usd(rates: Rates, tokens: Mapping[str, Floats]) -> Floats:
-    """Return :meth:`Rates.usd` of many attempts at once: linear, so each class has one weight."""
+def _attempts_usd(rates: TokenRates, tokens: Mapping[str, Floats]) -> Floats:
+    """Return :meth:`TokenRates.usd` of many attempts at once: linear, so each class has one weight."""
     zero = dict.fromkeys(TOKENS, 0)
     total = np.zeros(len(tokens["input_tokens"]))
     for name in TOKENS:
@@ -236,10 +236,10 @@ def _gpu_cells(
         if cell["model_id"] != model_id or here is None:
             continue
         part = needed.iloc[here]
-        busy_s = busy_seconds(floats(part["sent_s"]), floats(part["done_s"]))
+        busy_s = busy_seconds(as_floats(part["sent_s"]), as_floats(part["done_s"]))
         reserved_s = cell.get("wall_s")
         if reserved_s is None:
-            reserved_s = float(np.nanmax(floats(part["done_s"])))
+            reserved_s = float(np.nanmax(as_floats(part["done_s"])))
             warnings.append(
                 f"{cell['cell_id']}: the run did not finish this cell; its reserved time is up to its last reply"
             )
@@ -257,8 +257,8 @@ def _gpu_cells(
                 "busy_s": busy_s,
                 "usd": reserved_usd,
                 "usd_busy": quote.usd_per_s * Decimal(str(busy_s)),
-                "usd_low": _at(quote, quote.low, reserved_usd),
-                "usd_high": _at(quote, quote.high, reserved_usd),
+                "usd_low": _price_at_end(quote, quote.low, reserved_usd),
+                "usd_high": _price_at_end(quote, quote.high, reserved_usd),
                 "gpu_hours": float(quote.gpus) * float(reserved_s) / 3600,
                 "energy_kwh": kwh.get(str(cell["run_id"]), {}).get(str(cell["cell_id"])),
             }
@@ -268,10 +268,12 @@ def _gpu_cells(
 
 def _rows_by_cell(frame: pd.DataFrame) -> dict[tuple[str, ...], Ints]:
     keys = frame[["run_id", "cell_id"]]
-    return {tuple(map(str, keys.iloc[int(rows[0])])): rows for rows in groups(keys, ["run_id", "cell_id"])}
+    return {
+        tuple(map(str, keys.iloc[int(rows[0])])): rows for rows in group_rows(keys, ["run_id", "cell_id"])
+    }
 
 
-def _at(quote: GpuPrice, end: Decimal | None, usd: Decimal) -> Decimal | None:
+def _price_at_end(quote: GpuPrice, end: Decimal | None, usd: Decimal) -> Decimal | None:
     """Return a cost at one end of the price's range."""
     return None if end is None or not quote.usd_per_gpu_hour else usd * end / quote.usd_per_gpu_hour
 
@@ -296,14 +298,14 @@ def price_attempts(frame: pd.DataFrame, quote: UnitPrices) -> Floats:
     usd = np.empty(len(frame))
     for step in np.unique(band):
         here = band == step
-        usd[here] = _floats_usd(
+        usd[here] = _attempts_usd(
             _rates(quote, int(step)), {name: values[here] for name, values in tokens.items()}
         )
-    usd[~_known(frame)] = np.nan
+    usd[~_has_known_cost(frame)] = np.nan
     return usd
 
 
-def _uncounted(frame: pd.DataFrame, priced: Ints, usd: Floats) -> list[str]:
+def _uncounted_warnings(frame: pd.DataFrame, priced: Ints, usd: Floats) -> list[str]:
     """Return a sentence for each model some of whose answers came without token counts."""
     missing = (priced >= 0) & np.isnan(usd)
     if not missing.any():

@@ -42,11 +42,11 @@ import pandas as pd
 
 from gapbench import formatting
 from gapbench.analysis.cost.attempt_costs import Bill, bill
-from gapbench.analysis.cost.deployment_options import legs
-from gapbench.analysis.cost.gpu_token_cost import FEWEST_SHAPES, fit_token_cost, shapes_of
-from gapbench.analysis.frames import Runs, codes, floats, read
+from gapbench.analysis.cost.deployment_options import deployment_options
+from gapbench.analysis.cost.gpu_token_cost import MIN_SHAPES, fit_token_cost, request_shapes
+from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
 from gapbench.errors import InputError
-from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, book_version
+from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, price_book_version
 from gapbench.stats import ratio_interval
 from gapbench.store.json_records import records
 
@@ -118,7 +118,7 @@ class CostTable:
             "legs": records(self.legs),
             "token_costs": self.token_costs,
             "warnings": self.warnings,
-            "price_book": book_version(),
+            "price_book": price_book_version(),
             "simulated": self.simulated,
         }
 
@@ -133,17 +133,17 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
+    read_runs = load_runs(runs)
     account = bill(read_runs) if billed is None else billed
     rows: list[dict[str, Any]] = []
     exact: dict[str, Decimal | None] = {}
     frame = read_runs.frame
     needed = ["model_id", "category", "final", "outcome", *_TOKENS]
-    beside = frame[needed].assign(billed_usd=account.usd, cluster=codes(frame, ["task", "cluster_id"]))
+    beside = frame[needed].assign(billed_usd=account.usd, cluster=group_codes(frame, ["task", "cluster_id"]))
     measured = beside[(frame["phase"] == "measure").to_numpy()]
     by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
     categories = read_runs.categories
-    for model_id in _paid(read_runs):
+    for model_id in _paid_models(read_runs):
         part = by_model.get(model_id, measured.iloc[:0])
         row = _row(read_runs, account, model_id, ALL, part)
         exact[model_id] = row["usd"]
@@ -155,7 +155,7 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
         rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
     table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
     table[_TOKENS] = table[_TOKENS].astype("Int64")
-    sides = legs(read_runs, table, account)
+    sides = deployment_options(read_runs, table, account)
     return CostTable(
         table, read_runs.simulated, account.warnings, exact, sides, _token_costs(read_runs, account)
     )
@@ -167,9 +167,9 @@ def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
     for model_id, quote in account.quotes.items():
         if not isinstance(quote, GpuPrice) or model_id not in runs.models:
             continue
-        if len({cell["task"] for cell in runs.cells if cell["model_id"] == model_id}) < FEWEST_SHAPES:
+        if len({cell["task"] for cell in runs.cells if cell["model_id"] == model_id}) < MIN_SHAPES:
             continue
-        shapes = shapes_of(runs, model_id)
+        shapes = request_shapes(runs, model_id)
         with contextlib.suppress(InputError):
             fit = fit_token_cost(shapes)
             prices = fit.usd_per_mtok(float(quote.usd_per_gpu_hour))
@@ -177,7 +177,7 @@ def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
     return found
 
 
-def _paid(runs: Runs) -> list[str]:
+def _paid_models(runs: Runs) -> list[str]:
     """Return the suite's models, then judges that are none of them."""
     return list(dict.fromkeys([*runs.models, *map(str, runs.frame["model_id"].unique())]))
 
@@ -193,7 +193,7 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
     finals = part[part["final"]]
     tasks = int((finals["outcome"] != "infra").sum())
     correct = int((finals["outcome"] == "correct").sum())
-    input_tokens, output_tokens = _sum(part, "input_tokens"), _sum(part, "output_tokens")
+    input_tokens, output_tokens = _token_sum(part, "input_tokens"), _token_sum(part, "output_tokens")
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row.update(
         model_id=model_id,
@@ -204,14 +204,14 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
         correct=correct,
         attempts=len(part),
         input_tokens=input_tokens,
-        cached_input_tokens=_sum(part, "cached_input_tokens"),
+        cached_input_tokens=_token_sum(part, "cached_input_tokens"),
         output_tokens=output_tokens,
-        reasoning_tokens=_sum(part, "reasoning_tokens"),
-        price_source=_source(quote),
-        price=_in_words(quote),
+        reasoning_tokens=_token_sum(part, "reasoning_tokens"),
+        price_source=_price_source(quote),
+        price=_describe_quote(quote),
     )
     if isinstance(quote, UnitPrices):
-        row.update(kind="api", **_api(account.lines, model_id, category))
+        row.update(kind="api", **_api_row(account.lines, model_id, category))
     if not len(part):
         row["usd"] = None
         return row
@@ -220,15 +220,19 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
         known = part["billed_usd"].dropna()
         answered = tasks - (len(part) - len(known))
         row["usd_per_task"] = (
-            _over(row["usd"], tasks) if len(known) == len(part) else _over(known.sum(), answered)
+            _usd_per_unit(row["usd"], tasks)
+            if len(known) == len(part)
+            else _usd_per_unit(known.sum(), answered)
         )
     elif isinstance(quote, GpuPrice):
-        row.update(kind="gpu", **_gpu(account.gpu, model_id, category, tasks))
-        row["usd_per_task"] = _over(row["usd"], tasks)
+        row.update(kind="gpu", **_gpu_row(account.gpu, model_id, category, tasks))
+        row["usd_per_task"] = _usd_per_unit(row["usd"], tasks)
     usd = row["usd"]
-    row["usd_per_correct"] = _over(usd, correct)
+    row["usd_per_correct"] = _usd_per_unit(usd, correct)
     tokens = None if input_tokens is None or output_tokens is None else input_tokens + output_tokens
-    row["usd_per_mtok"] = None if not tokens else _over(None if usd is None else usd * 1_000_000, tokens)
+    row["usd_per_mtok"] = (
+        None if not tokens else _usd_per_unit(None if usd is None else usd * 1_000_000, tokens)
+    )
     if usd is not None:
         row.update(_intervals(part, row["kind"]))
     return row
@@ -238,7 +242,7 @@ def _intervals(part: pd.DataFrame, kind: str | None) -> dict[str, float | None]:
     """Return the 95 % intervals of dollars per task, per correct task and per million tokens."""
     final = part["final"].to_numpy(dtype=bool)
     answered = final & (part["outcome"] != "infra").to_numpy()
-    tokens = np.nan_to_num(floats(part["input_tokens"])) + np.nan_to_num(floats(part["output_tokens"]))
+    tokens = np.nan_to_num(as_floats(part["input_tokens"])) + np.nan_to_num(as_floats(part["output_tokens"]))
     below = {
         "usd_per_task": answered,
         "usd_per_correct": final & (part["outcome"] == "correct").to_numpy(),
@@ -254,7 +258,7 @@ def _intervals(part: pd.DataFrame, kind: str | None) -> dict[str, float | None]:
     return found
 
 
-def _api(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any]:
+def _api_row(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any]:
     mine = lines[(lines["model_id"] == model_id) & ((category == ALL) | (lines["category"] == category))]
     measured = mine[mine["phase"] == "measure"]
     return {
@@ -266,14 +270,14 @@ def _api(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any]:
     }
 
 
-def _gpu(cells: pd.DataFrame, model_id: str, category: str, tasks: int) -> dict[str, Any]:
+def _gpu_row(cells: pd.DataFrame, model_id: str, category: str, tasks: int) -> dict[str, Any]:
     if cells.empty:
         return {}
     mine = cells[(cells["model_id"] == model_id) & ((category == ALL) | (cells["category"] == category))]
     return {
         "usd": _total(mine["usd"]),
         "usd_spent": _total(mine["usd"]),
-        "usd_busy_per_task": _over(_total(mine["usd_busy"]), tasks),
+        "usd_busy_per_task": _usd_per_unit(_total(mine["usd_busy"]), tasks),
         "usd_at_low_price": _total(mine["usd_low"]),
         "usd_at_high_price": _total(mine["usd_high"]),
         "gpu_hours": float(mine["gpu_hours"].sum()),
@@ -287,21 +291,21 @@ def _total(values: pd.Series[Any]) -> Decimal | None:
     return None if any(value is None for value in known) else sum(known, Decimal(0))
 
 
-def _over(usd: Decimal | float | None, count: float) -> float | None:
+def _usd_per_unit(usd: Decimal | float | None, count: float) -> float | None:
     return None if usd is None or count <= 0 else float(usd) / count
 
 
-def _sum(part: pd.DataFrame, column: str) -> int | None:
+def _token_sum(part: pd.DataFrame, column: str) -> int | None:
     """Return the sum of a token column; None when no attempt reported it."""
     known = part[column].dropna()
     return int(known.sum()) if len(known) else None
 
 
-def _source(quote: Quote | None) -> str | None:
+def _price_source(quote: Quote | None) -> str | None:
     return None if quote is None or isinstance(quote, Unpriced) else quote.source
 
 
-def _in_words(quote: Quote | None) -> str | None:
+def _describe_quote(quote: Quote | None) -> str | None:
     if isinstance(quote, GpuPrice):
         gpu = quote.gpu or "GPU"
         return f"{quote.gpus:f} x {gpu} at ${quote.usd_per_gpu_hour:f} an hour"

@@ -1,6 +1,6 @@
 """Three ways to have the same tasks done, side by side: closed API, open model bought, open model self-hosted.
 
-Columns of :func:`legs`, at least one row for each leg; what is not known is null and ``reason`` says why:
+Columns of :func:`deployment_options`, at least one row for each leg; what is not known is null and ``reason`` says why:
 
 ======================= =================================================================================
 ``leg``                 ``closed``, ``hosted`` or ``self``
@@ -24,8 +24,8 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.attempt_costs import TOKENS, Bill, price_attempts
-from gapbench.analysis.frames import Runs, codes, floats
-from gapbench.pricing import GpuPrice, UnitPrices, hosts, newest_day
+from gapbench.analysis.frames import Runs, as_floats, group_codes
+from gapbench.pricing import GpuPrice, UnitPrices, hosted_prices, price_book_date
 from gapbench.stats import Floats, ratio_interval
 from gapbench.store.json_records import records
 
@@ -44,7 +44,7 @@ COLUMNS = (
 )
 
 
-def legs(runs: Runs, costs: pd.DataFrame, account: Bill) -> pd.DataFrame:
+def deployment_options(runs: Runs, costs: pd.DataFrame, account: Bill) -> pd.DataFrame:
     """Return the three legs. See the module's docstring.
 
     Args:
@@ -59,35 +59,37 @@ def legs(runs: Runs, costs: pd.DataFrame, account: Bill) -> pd.DataFrame:
         model, quote = runs.model(model_id), account.quotes.get(model_id)
         bought = isinstance(quote, UnitPrices)
         if model["weights"] == "closed":
-            rows.append(_measured("closed", model_id, whole[model_id], account))
+            rows.append(_measured_row("closed", model_id, whole[model_id], account))
         elif bought:
-            rows.append(_measured("hosted", model_id, whole[model_id], account))
+            rows.append(_measured_row("hosted", model_id, whole[model_id], account))
             rows.append(
-                _missing(
+                _missing_row(
                     "self", model_id, "the model was bought; run it on your own GPUs, or ask `bench tco`"
                 )
             )
         else:
             own = isinstance(quote, GpuPrice)
             rows.append(
-                _measured("self", model_id, whole[model_id], account)
+                _measured_row("self", model_id, whole[model_id], account)
                 if own
-                else _missing("self", model_id, "no price per GPU-hour; give the model a cost in the suite")
+                else _missing_row(
+                    "self", model_id, "no price per GPU-hour; give the model a cost in the suite"
+                )
             )
-            rows.append(_hosted(runs, model_id, model))
+            rows.append(_hosted_row(runs, model_id, model))
     for leg, reason in (
         ("closed", "no closed model in these runs"),
         ("hosted", "no open model in these runs"),
         ("self", "no open model in these runs"),
     ):
         if not any(row["leg"] == leg for row in rows):
-            rows.append(_missing(leg, None, reason))
+            rows.append(_missing_row(leg, None, reason))
     order = {"closed": 0, "hosted": 1, "self": 2}
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.sort_values("leg", key=lambda column: column.map(order), kind="stable", ignore_index=True)
 
 
-def _measured(leg: str, model_id: str, row: Mapping[str, Any], account: Bill) -> dict[str, Any]:
+def _measured_row(leg: str, model_id: str, row: Mapping[str, Any], account: Bill) -> dict[str, Any]:
     quote = account.quotes.get(model_id)
     names = ("usd_per_task", "usd_per_task_low", "usd_per_task_high", "usd_per_correct", "usd_per_mtok")
     known = {name: row[name] for name in (*names, "price_source")}
@@ -104,21 +106,21 @@ def _measured(leg: str, model_id: str, row: Mapping[str, Any], account: Bill) ->
     }
 
 
-def _missing(leg: str, model_id: str | None, reason: str) -> dict[str, Any]:
+def _missing_row(leg: str, model_id: str | None, reason: str) -> dict[str, Any]:
     return {"leg": leg, "model_id": model_id, "measured": False, "reason": reason}
 
 
-def _hosted(runs: Runs, model_id: str, model: Any) -> dict[str, Any]:
+def _hosted_row(runs: Runs, model_id: str, model: Any) -> dict[str, Any]:
     """Return the cheapest known provider of an open model, on the tokens that the self-hosted one used."""
     weights = str((model.get("cost") or {}).get("weights") or model["name"])
-    day = _day(runs)
-    offers = hosts(weights, day)
+    day = _run_day(runs)
+    offers = hosted_prices(weights, day)
     dated = ""
     if not offers:
-        offers, dated = hosts(weights, newest_day()), f", price of {newest_day()}"
+        offers, dated = hosted_prices(weights, price_book_date()), f", price of {price_book_date()}"
     if not offers:
         reason = f"the price book knows nobody who hosts {weights}; name it with cost: {{weights: …}}, or `bench prices show`"
-        return _missing("hosted", model_id, reason)
+        return _missing_row("hosted", model_id, reason)
     offer = offers[0]
     mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()
     part = runs.frame[[*TOKENS, "final", "outcome", "from_cache", "task", "cluster_id"]][mask]
@@ -126,31 +128,31 @@ def _hosted(runs: Runs, model_id: str, model: Any) -> dict[str, Any]:
     final = part["final"].to_numpy(dtype=bool)
     answered = final & (part["outcome"] != "infra").to_numpy()
     correct = final & (part["outcome"] == "correct").to_numpy()
-    tokens = np.nan_to_num(floats(part["input_tokens"])) + np.nan_to_num(floats(part["output_tokens"]))
+    tokens = np.nan_to_num(as_floats(part["input_tokens"])) + np.nan_to_num(as_floats(part["output_tokens"]))
     low, high = ratio_interval(
-        np.nan_to_num(usd), answered.astype(np.float64), codes(part, ["task", "cluster_id"])
+        np.nan_to_num(usd), answered.astype(np.float64), group_codes(part, ["task", "cluster_id"])
     )
     total = float(usd.sum())
     return {
         "leg": "hosted",
         "model_id": model_id,
         "label": f"{offer.model} at {offer.provider}{dated}",
-        "usd_per_task": _over(total, answered),
+        "usd_per_task": _usd_per_unit(total, answered),
         "usd_per_task_low": low,
         "usd_per_task_high": high,
-        "usd_per_correct": _over(total, correct),
-        "usd_per_mtok": _over(total, tokens / 1e6),
+        "usd_per_correct": _usd_per_unit(total, correct),
+        "usd_per_mtok": _usd_per_unit(total, tokens / 1e6),
         "measured": False,
         "price_source": f"{offer.source}: {offer.detail}",
         "reason": None if total == total else "answers without token counts",  # noqa: PLR0124 - NaN
     }
 
 
-def _day(runs: Runs) -> date:
+def _run_day(runs: Runs) -> date:
     newest = runs.frame["started_at"].max()
-    return newest_day() if pd.isna(newest) else newest.date()
+    return price_book_date() if pd.isna(newest) else newest.date()
 
 
-def _over(usd: float, count: Floats | np.ndarray[Any, Any]) -> float | None:
+def _usd_per_unit(usd: float, count: Floats | np.ndarray[Any, Any]) -> float | None:
     total = float(np.sum(count))
     return usd / total if total > 0 and np.isfinite(usd) else None

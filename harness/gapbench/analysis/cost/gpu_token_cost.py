@@ -17,17 +17,17 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.attempt_costs import busy_seconds
-from gapbench.analysis.frames import Runs, floats
+from gapbench.analysis.frames import Runs, as_floats
 from gapbench.errors import InputError
 from gapbench.stats import Floats
 
-FEWEST_SHAPES = 4
+MIN_SHAPES = 4
 _NEEDED = ("task", "run_id", "cell_id", "final", "outcome", "sent_s", "done_s", "input_tokens",
            "cached_input_tokens", "output_tokens")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class RequestShape:
     """Requests of one size, and what one of them took of a GPU at full load.
 
     Attributes:
@@ -46,7 +46,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class TokenCost:
+class TokenCostFit:
     """The fit.
 
     Attributes:
@@ -79,7 +79,7 @@ class TokenCost:
         }
 
 
-def fit_token_cost(shapes: Sequence[Shape], *, context: bool = True) -> TokenCost:
+def fit_token_cost(shapes: Sequence[RequestShape], *, context: bool = True) -> TokenCostFit:
     """Return the least squares fit on relative error, coefficients not below 0.
 
     Args:
@@ -89,9 +89,9 @@ def fit_token_cost(shapes: Sequence[Shape], *, context: bool = True) -> TokenCos
     Raises:
         InputError: Too few shapes, or they do not tell the coefficients apart.
     """
-    if len(shapes) < FEWEST_SHAPES:
+    if len(shapes) < MIN_SHAPES:
         raise InputError(
-            f"found {len(shapes)} shapes; the three coefficients need at least {FEWEST_SHAPES} sizes of request"
+            f"found {len(shapes)} shapes; the three coefficients need at least {MIN_SHAPES} sizes of request"
         )
     taken = np.array([shape.gpu_s for shape in shapes])
     terms = np.array([_row(shape.input_tokens, shape.output_tokens, shape.cached_share) for shape in shapes])
@@ -118,7 +118,7 @@ def fit_token_cost(shapes: Sequence[Shape], *, context: bool = True) -> TokenCos
         }
     )
     third = float(found[2]) if context else 0.0
-    return TokenCost(float(found[0]), float(found[1]), third, frame, float(np.abs(error).max()))
+    return TokenCostFit(float(found[0]), float(found[1]), third, frame, float(np.abs(error).max()))
 
 
 def _row(input_tokens: float, output_tokens: float, cached_share: float) -> list[float]:
@@ -126,7 +126,7 @@ def _row(input_tokens: float, output_tokens: float, cached_share: float) -> list
     return [input_tokens * (1 - cached_share), output_tokens, output_tokens * before]
 
 
-def shapes_of(runs: Runs, model_id: str) -> list[Shape]:
+def request_shapes(runs: Runs, model_id: str) -> list[RequestShape]:
     """Return a shape for each task of a self-hosted model, at the load with the most requests a second.
 
     Only what saturates the server tells what a request takes of it: a lone request leaves most of a GPU idle.
@@ -139,19 +139,19 @@ def shapes_of(runs: Runs, model_id: str) -> list[Shape]:
     gpus = float(cost.get("gpus", 1))
     mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()
     frame = runs.frame[list(_NEEDED)][mask]
-    best: dict[str, tuple[float, Shape]] = {}
+    best: dict[str, tuple[float, RequestShape]] = {}
     for (task, _, _), part in frame.groupby(["task", "run_id", "cell_id"], observed=True):
         done = part[part["final"] & (part["outcome"] != "infra") & part["output_tokens"].notna()]
-        busy_s = busy_seconds(floats(part["sent_s"]), floats(part["done_s"]))
+        busy_s = busy_seconds(as_floats(part["sent_s"]), as_floats(part["done_s"]))
         if busy_s <= 0 or done.empty or done["input_tokens"].isna().all():
             continue
         rate = len(done) / busy_s
-        read = floats(done["input_tokens"])
-        cached = np.nan_to_num(floats(done["cached_input_tokens"])).sum() / np.nansum(read)
-        shape = Shape(
+        read = as_floats(done["input_tokens"])
+        cached = np.nan_to_num(as_floats(done["cached_input_tokens"])).sum() / np.nansum(read)
+        shape = RequestShape(
             str(task),
             float(np.nanmean(read)),
-            float(floats(done["output_tokens"]).mean()),
+            float(as_floats(done["output_tokens"]).mean()),
             gpus / rate,
             float(cached),
         )

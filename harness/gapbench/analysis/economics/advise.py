@@ -13,13 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gapbench.analysis.economics.break_even import in_words
+from gapbench.analysis.economics.break_even import format_mtok
 from gapbench.analysis.economics.tco import Tco
 from gapbench.analysis.economics.tiers import Tiers
 from gapbench.analysis.quality.gap import OVERALL, GapTable
-from gapbench.analysis.quality.gap_metrics import NOTHING_RIGHT, needed
-from gapbench.formatting import short_usd, usd
-from gapbench.pricing import book_version
+from gapbench.analysis.quality.gap_metrics import NO_RIGHT_ANSWER, describe_pairs_needed
+from gapbench.formatting import format_short_usd, format_usd
+from gapbench.pricing import price_book_version
 from gapbench.store.json_records import records
 
 Sensitivity = Literal["public", "internal", "confidential", "regulated"]
@@ -28,7 +28,7 @@ Latency = Literal["relaxed", "interactive", "tight"]
 Choice = Literal[
     "closed API", "hosted open model", "self-hosted open model", "open tier before the closed API"
 ]
-SURE = 0.9
+MIN_PROBABILITY = 0.9
 """Share of draws in which self-hosting must be the cheapest before it is recommended for its cost."""
 TTFT_S: dict[str, float] = {"relaxed": 10.0, "interactive": 2.0, "tight": 0.5}
 """Longest time to the first text that each word stands for, 95th percentile."""
@@ -56,7 +56,7 @@ class Situation:
     latency: Latency = "interactive"
 
     @property
-    def confined(self) -> bool:
+    def is_confined(self) -> bool:
         """Whether data may not leave."""
         return self.sensitivity in {"confidential", "regulated"}
 
@@ -95,22 +95,22 @@ class Advice:
 
 
 def advise(
-    situation: Situation, answer: Tco, gaps: GapTable | None = None, hybrid: Tiers | None = None
+    situation: Situation, tco: Tco, gaps: GapTable | None = None, hybrid: Tiers | None = None
 ) -> Advice:
     """Return a recommendation. See the module's docstring for its rules.
 
     Args:
         situation: Of the team.
-        answer: Total cost at the volume.
+        tco: Total cost at the volume.
         gaps: The gap on own tasks. None: nothing was measured.
         hybrid: Tiers on own tasks. None: not asked.
     """
     because: list[str] = []
     change: list[str] = []
-    choice = _by_cost(situation, answer, because, change)
+    choice = _advise_by_cost(situation, tco, because, change)
     measured = None if gaps is None else accuracy_gap(gaps)
     if situation.customisation == "fine-tuning" and choice == "closed API":
-        choice = "hosted open model" if _usd(answer, "hosted") is not None else "self-hosted open model"
+        choice = "hosted open model" if _usd(tco, "hosted") is not None else "self-hosted open model"
         because.append(
             "fine-tuned weights rule out the closed API; a provider that serves own weights is the next cheapest"
         )
@@ -122,63 +122,67 @@ def advise(
         change.append(
             "`bench run` on your own tasks, then `bench advise --run RUN`, puts the measured gap in"
         )
-    elif not situation.confined:
-        choice = _by_quality(choice, measured, gaps, hybrid, because, change)
-    if situation.confined:
-        choice = _confined(situation, answer, measured, because, change)
+    elif not situation.is_confined:
+        choice = _advise_by_quality(choice, measured, gaps, hybrid, because, change)
+    if situation.is_confined:
+        choice = _advise_confined(situation, tco, measured, because, change)
     if gaps is not None:
-        _by_latency(situation, gaps, because)
-    unsettled = measured is not None and measured["verdict"] in {"not distinguishable", NOTHING_RIGHT}
-    if unsettled and measured is not None and (more := needed(measured)):
+        _advise_by_latency(situation, gaps, because)
+    unsettled = measured is not None and measured["verdict"] in {"not distinguishable", NO_RIGHT_ANSWER}
+    if unsettled and measured is not None and (more := describe_pairs_needed(measured)):
         change.append(f"certainty: settling the gap {more}")
-    simulated = answer.simulated or (gaps is not None and gaps.simulated)
-    return Advice(choice, measured is None or unsettled, because, change, simulated, _assumed(answer))
+    simulated = tco.simulated or (gaps is not None and gaps.simulated)
+    return Advice(
+        choice, measured is None or unsettled, because, change, simulated, _describe_assumptions(tco)
+    )
 
 
-def _assumed(answer: Tco) -> list[str]:
+def _describe_assumptions(tco: Tco) -> list[str]:
     """Return what each leg stands for and costs, and what else the numbers rest on."""
     said = []
-    for row in records(answer.legs):
+    for row in records(tco.legs):
         if row["usd"] is not None:
             prices = [
-                f"{usd(answer.scenario.point[name])} {way}"
+                f"{format_usd(tco.scenario.point_values[name])} {way}"
                 for way, name in (
                     ("in", f"{row['leg']}_input_usd_per_mtok"),
                     ("out", f"{row['leg']}_output_usd_per_mtok"),
                 )
-                if name in answer.scenario.point
+                if name in tco.scenario.point_values
             ]
             listed = f", {', '.join(prices)} per million tokens" if prices else ""
             said.append(
-                f"{_LEG[row['leg']]}: {row['label'] or 'prices as given'}{listed}; {usd(row['usd_per_mtok'])} per million tokens at this volume"
+                f"{_LEG[row['leg']]}: {row['label'] or 'prices as given'}{listed}; {format_usd(row['usd_per_mtok'])} per million tokens at this volume"
             )
-    return [*said, book_version(), *answer.warnings]
+    return [*said, price_book_version(), *tco.warnings]
 
 
-def _usd(answer: Tco, leg: str) -> float | None:
-    value = next(row["usd"] for row in records(answer.legs) if row["leg"] == leg)
+def _usd(tco: Tco, leg: str) -> float | None:
+    value = next(row["usd"] for row in records(tco.legs) if row["leg"] == leg)
     return None if value is None else float(value)
 
 
-def _by_cost(situation: Situation, answer: Tco, because: list[str], change: list[str]) -> Choice:
-    costs = {leg: cost for leg in _LEG if (cost := _usd(answer, leg)) is not None}
-    said = ", ".join(f"{_LEG[leg]} {short_usd(cost)}" for leg, cost in costs.items())
-    because.append(f"a month at {in_words(answer.volume_mtok)} tokens costs: {said}")
-    chances = [row["p_self_cheaper"] for row in records(answer.legs) if row["p_self_cheaper"] is not None]
+def _advise_by_cost(situation: Situation, tco: Tco, because: list[str], change: list[str]) -> Choice:
+    costs = {leg: cost for leg in _LEG if (cost := _usd(tco, leg)) is not None}
+    said = ", ".join(f"{_LEG[leg]} {format_short_usd(cost)}" for leg, cost in costs.items())
+    because.append(f"a month at {format_mtok(tco.volume_mtok)} tokens costs: {said}")
+    chances = [row["p_self_cheaper"] for row in records(tco.legs) if row["p_self_cheaper"] is not None]
     chance = min(chances, default=None)
-    for leg, found in answer.break_evens.items():
-        change.append(f"volume: break-even of self-hosting against the {_LEG[leg]}: {found.words}")
+    for leg, found in tco.break_evens.items():
+        change.append(f"volume: break-even of self-hosting against the {_LEG[leg]}: {found.description}")
     change.append(
-        f"price: self-hosting breaks even with an API at {usd(answer.needed_api_usd_per_mtok)} per million tokens"
+        f"price: self-hosting breaks even with an API at {format_usd(tco.needed_api_usd_per_mtok)} per million tokens"
     )
     cheapest = min(costs, key=lambda leg: costs[leg])
     bought = min((leg for leg in costs if leg != "self"), key=lambda leg: costs[leg], default="self")
     if cheapest != "self":
         return _LEG[cheapest]
-    if chance is not None and chance < SURE:
-        because.append(f"self-hosting is the cheapest in {chance:.0%} of draws only, less than {SURE:.0%}")
+    if chance is not None and chance < MIN_PROBABILITY:
+        because.append(
+            f"self-hosting is the cheapest in {chance:.0%} of draws only, less than {MIN_PROBABILITY:.0%}"
+        )
         return _LEG[bought]
-    needed = answer.scenario.point["engineers"]
+    needed = tco.scenario.point_values["engineers"]
     if situation.engineers < needed:
         because.append(
             f"self-hosting would be the cheapest, but takes {needed:g} engineers where there are {situation.engineers:g}"
@@ -197,7 +201,7 @@ def accuracy_gap(gaps: GapTable) -> dict[str, Any] | None:
     return next(iter(overall or rows), None)
 
 
-def _by_quality(
+def _advise_by_quality(
     choice: Choice,
     measured: dict[str, Any],
     gaps: GapTable | None,
@@ -216,7 +220,7 @@ def _by_quality(
         change.append(f"quality: a gap above {margin:g} points, resolved, would keep the closed API")
         return choice
     change.append(f"quality: a gap within {margin:g} points would open the way to the open model")
-    if hybrid is not None and hybrid.resolved:
+    if hybrid is not None and hybrid.is_resolved:
         paying = [
             row for row in records(hybrid.frame)
             if row["kind"] != "baseline" and row["delta_ibc_low"] is not None and float(row["delta_ibc_low"]) > 0
@@ -232,23 +236,23 @@ def _by_quality(
     return "closed API"
 
 
-def _confined(
+def _advise_confined(
     situation: Situation,
-    answer: Tco,
+    tco: Tco,
     measured: dict[str, Any] | None,
     because: list[str],
     change: list[str],
 ) -> Choice:
-    own = _usd(answer, "self")
-    costs = [cost for leg in ("closed", "hosted") if (cost := _usd(answer, leg)) is not None]
+    own = _usd(tco, "self")
+    costs = [cost for leg in ("closed", "hosted") if (cost := _usd(tco, leg)) is not None]
     because.append(f"{situation.sensitivity} data may not leave: only self-hosting is left")
     if own is not None and costs:
         because.append(
-            f"this costs {short_usd(own)} a month where the cheapest API costs {short_usd(min(costs))}"
+            f"this costs {format_short_usd(own)} a month where the cheapest API costs {format_short_usd(min(costs))}"
         )
-    if situation.engineers < answer.scenario.point["engineers"]:
+    if situation.engineers < tco.scenario.point_values["engineers"]:
         because.append(
-            f"it takes {answer.scenario.point['engineers']:g} engineers where there are {situation.engineers:g}: hire first"
+            f"it takes {tco.scenario.point_values['engineers']:g} engineers where there are {situation.engineers:g}: hire first"
         )
     if measured is not None and measured["verdict"] == "closed ahead":
         because.append(f"and gives up {float(measured['gap_points']):.1f} points of accuracy")
@@ -256,7 +260,7 @@ def _confined(
     return "self-hosted open model"
 
 
-def _by_latency(situation: Situation, gaps: GapTable, because: list[str]) -> None:
+def _advise_by_latency(situation: Situation, gaps: GapTable, because: list[str]) -> None:
     limit = TTFT_S[situation.latency]
     for row in records(gaps.frame):
         if row["metric"] == "response_p95_s" and row["category"] == OVERALL and row["open_value"] is not None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from gapbench.analysis.economics.demand import MOST_PEAK_REPLICAS
+from gapbench.analysis.economics.demand import MAX_PEAK_REPLICAS
 from gapbench.analysis.economics.scenario import (
     Scenario,
     Values,
     api_usd_per_mtok,
-    fleet,
+    build_fleet,
     mtok_per_replica_load,
     self_usd_per_month,
 )
@@ -45,18 +45,16 @@ class BreakEven:
     capped: bool
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """The finding in one sentence."""
-        top = in_words(self.v_max_mtok)
+        top = format_mtok(self.v_max_mtok)
         if self.first_mtok is None:
             return f"none up to {top} tokens a month"
         if self.last_mtok is None:
-            return f"first at {in_words(self.first_mtok)} tokens a month, but not for good up to {top}"
+            return f"first at {format_mtok(self.first_mtok)} tokens a month, but not for good up to {top}"
         if self.last_mtok == self.first_mtok:
-            return f"from {in_words(self.first_mtok)} tokens a month on"
-        return (
-            f"first at {in_words(self.first_mtok)}, for good from {in_words(self.last_mtok)} tokens a month"
-        )
+            return f"from {format_mtok(self.first_mtok)} tokens a month on"
+        return f"first at {format_mtok(self.first_mtok)}, for good from {format_mtok(self.last_mtok)} tokens a month"
 
     def to_json(self) -> dict[str, Any]:
         """Return the documented shape of a break-even; volumes in million tokens a month."""
@@ -67,7 +65,7 @@ class BreakEven:
             "crossings_mtok": list(self.crossings[:1000]),
             "v_max_mtok": self.v_max_mtok,
             "capped": self.capped,
-            "words": self.words,
+            "words": self.description,
         }
 
 
@@ -82,7 +80,7 @@ def break_even(
         v_max_mtok: Largest volume to look at, million tokens a month.
         values: Inputs by name as numbers, in place of the scenario's own.
     """
-    given = scenario.point if values is None else values
+    given = scenario.point_values if values is None else values
     price = api_usd_per_mtok(leg, given)
     if price is None:
         return None
@@ -117,7 +115,7 @@ def break_even(
 def volume_limit_mtok(values: Values) -> float:
     """Return the volume at which as many replicas are needed as are counted; over draws, the lowest."""
     kappa = values["peak_over_average"]
-    lowest = np.min(mtok_per_replica_load(values) * MOST_PEAK_REPLICAS / kappa)
+    lowest = np.min(mtok_per_replica_load(values) * MAX_PEAK_REPLICAS / kappa)
     return float(lowest) * (1 - 1e-9)
 
 
@@ -125,7 +123,7 @@ def _edges(scenario: Scenario, values: Values, v_max_mtok: float) -> Floats:
     """Return the volumes after which another replica is needed, or switched on in another hour."""
     one = float(mtok_per_replica_load(values))
     kappa = float(values["peak_over_average"])
-    found = fleet(scenario, v_max_mtok / one * kappa, kappa)
+    found = build_fleet(scenario, v_max_mtok / one * kappa, kappa)
     edges = found.peak.breaks * one / kappa
     if found.up is not None:
         edges = np.union1d(edges, found.up.breaks * one)
@@ -133,7 +131,7 @@ def _edges(scenario: Scenario, values: Values, v_max_mtok: float) -> Floats:
     return np.asarray(edges[np.append(True, np.diff(edges) > 1e-9 * edges[1:])])
 
 
-def in_words(mtok: float) -> str:
+def format_mtok(mtok: float) -> str:
     """Return a volume in million tokens as ``50M``, ``6.4B`` or ``1T``."""
     for size, suffix in ((1e6, "T"), (1e3, "B"), (1.0, "M"), (1e-3, "k")):
         if mtok >= size * 0.9995:

@@ -1,6 +1,6 @@
 """When requests come over a month, as hourly rates relative to their mean, and the replicas they need.
 
-Shapes: ``flat``; ``day``, a sine over 24 hours with a given peak over its mean; ``business``, the same rate
+Shapes: ``flat``; ``day_profile``, a sine over 24 hours with a given peak over its mean; ``business``, the same rate
 from 9 to 17 h on five days of seven and none otherwise (peak over mean 168/40 = 4.2); or a user's own.
 """
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gapbench.analysis.economics.sizing import with_spares
+from gapbench.analysis.economics.sizing import replicas_with_spares
 from gapbench.errors import DocumentError, InputError
 from gapbench.stats import Floats
 
 SHAPES = ("flat", "day", "business")
-MOST_PEAK_REPLICAS = 20_000
+MAX_PEAK_REPLICAS = 20_000
 """Of one scenario; beyond it volumes are cut off, and the table says so."""
 _SLACK = 1e-9
 
@@ -44,14 +44,14 @@ class Demand:
         return max(self.relative)
 
 
-def demand(
+def demand_of_shape(
     shape: str = "day", peak_over_average: float = 3.0, *, autoscale: bool = False, replicas_min: int = 1
 ) -> Demand:
     """Return a demand of a known shape.
 
     Args:
         shape: One of :data:`SHAPES`.
-        peak_over_average: Of the ``day``; the other shapes have their own.
+        peak_over_average: Of the ``day_profile``; the other shapes have their own.
         autoscale: See :class:`Demand`.
         replicas_min: See :class:`Demand`.
 
@@ -64,10 +64,12 @@ def demand(
         return Demand(shape, (168 / 40,) * 40 + (0.0,) * 128, autoscale, replicas_min)
     if shape != "day":
         raise InputError(f"found demand shape {shape!r}; expected one of {', '.join(SHAPES)}, or a CSV file")
-    return Demand(shape, tuple(float(rate) for rate in day(peak_over_average)), autoscale, replicas_min)
+    return Demand(
+        shape, tuple(float(rate) for rate in day_profile(peak_over_average)), autoscale, replicas_min
+    )
 
 
-def day(peak_over_average: float) -> Floats:
+def day_profile(peak_over_average: float) -> Floats:
     """Return 24 hourly rates with a mean of 1 and the given peak.
 
     Up to a peak of 2 it is 1 + (k - 1) sin; above that a power of (1 + sin) / 2, which stays above zero.
@@ -114,7 +116,7 @@ def demand_from_csv(file: Path, *, autoscale: bool = False, replicas_min: int = 
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class Staircase:
     """A staircase: mean replicas over the month as a function of the mean load in replicas.
 
     Attributes:
@@ -130,9 +132,9 @@ class Steps:
         return np.asarray(self.values[np.searchsorted(self.breaks, load * (1 - _SLACK), side="left")])
 
 
-def steps(
+def replica_staircase(
     relative: Floats, top: float, *, availability: float, target: float, replicas_min: int = 1
-) -> Steps:
+) -> Staircase:
     """Return the staircase of replicas that follow hourly rates (S2 to S4).
 
     Args:
@@ -145,7 +147,9 @@ def steps(
     """
     rates, hours = np.unique(relative[relative > 0], return_counts=True)
     most = max(1, math.ceil(top * float(rates.max()))) + 1
-    count = np.maximum(with_spares(np.arange(most + 1, dtype=np.float64), availability, target), replicas_min)
+    count = np.maximum(
+        replicas_with_spares(np.arange(most + 1, dtype=np.float64), availability, target), replicas_min
+    )
     edges: list[Floats] = []
     rises: list[Floats] = []
     share = hours / len(relative)
@@ -157,4 +161,4 @@ def steps(
     order = np.argsort(np.concatenate(edges), kind="stable")
     start = float(count[1] * share.sum() + replicas_min * (1 - share.sum()))
     values = start + np.concatenate([[0.0], np.cumsum(np.concatenate(rises)[order])])
-    return Steps(np.concatenate(edges)[order], values)
+    return Staircase(np.concatenate(edges)[order], values)

@@ -9,7 +9,7 @@ from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.replica_throughput import Throughput
 from gapbench.analysis.frames import Runs
-from gapbench.analysis.performance.capacity import Capacity, Rate, capacity
+from gapbench.analysis.performance.capacity import CapacityResult, SustainableRate, capacity
 from gapbench.errors import ResultsError
 from gapbench.store.json_records import records
 from gapbench.values.slo import Slo
@@ -30,7 +30,7 @@ def measured_throughput(
         ResultsError: No rate was measured, or several and it is not said which, or none kept the limits.
     """
     found = capacity(runs, slo)
-    rate = _chosen(found, model_id, task)
+    rate = _choose_rate(found, model_id, task)
     levels = found.frame[
         (found.frame["model_id"] == rate.model_id)
         & (found.frame["task"] == rate.task)
@@ -66,7 +66,7 @@ def measured_throughput(
     )
 
 
-def _chosen(found: Capacity, model_id: str | None, task: str | None) -> Rate:
+def _choose_rate(found: CapacityResult, model_id: str | None, task: str | None) -> SustainableRate:
     rates = [rate for rate in found.rates if model_id in {None, rate.model_id} and task in {None, rate.task}]
     if not rates:
         raise ResultsError(

@@ -10,18 +10,18 @@ import yaml
 
 
 @cache
-def figures() -> dict[str, Any]:
+def load_published_inputs() -> dict[str, Any]:
     """Return ``harness/book/economics.yaml``; treat it as read-only."""
     text = files("gapbench.analysis.economics.data").joinpath("economics.yaml").read_text(encoding="utf-8")
     found: dict[str, Any] = yaml.safe_load(text)
     return found
 
 
-def throughput(name: str) -> dict[str, Any]:
+def throughput_entry(name: str) -> dict[str, Any]:
     """Return one published throughput by its id.
 
     Raises:
         KeyError: There is none of that name.
     """
-    known: dict[str, dict[str, Any]] = {row["id"]: row for row in figures()["throughputs"]}
+    known: dict[str, dict[str, Any]] = {row["id"]: row for row in load_published_inputs()["throughputs"]}
     return known[name]

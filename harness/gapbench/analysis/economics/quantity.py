@@ -41,7 +41,7 @@ class Quantity:
     kind: Kind = "assumed"
 
     @property
-    def ranged(self) -> bool:
+    def has_range(self) -> bool:
         """Whether there is a range with room in it."""
         return self.low is not None and self.high is not None and self.low < self.high
 
@@ -51,7 +51,7 @@ class Quantity:
             return np.full(draws, self.value)
         return rng.triangular(self.low, self.value, self.high, draws)
 
-    def at(self, value: float) -> Quantity:
+    def with_value(self, value: float) -> Quantity:
         """Return the quantity fixed at another value."""
         return replace(self, value=value, low=None, high=None)
 
@@ -68,7 +68,7 @@ class Quantity:
         }
 
 
-def quantity(given: Any, unit: str, default: Quantity | None = None) -> Quantity:
+def parse_quantity(given: Any, unit: str, default: Quantity | None = None) -> Quantity:
     """Return a quantity from a document's value: a number, or a mapping with value, low, high, source, as_of, kind.
 
     Args:
@@ -128,7 +128,7 @@ def parse_setting(text: str) -> tuple[str, float, float | None, float | None]:
     return name.strip(), value, low, high
 
 
-def tokens(text: str | float) -> float:
+def parse_token_count(text: str | float) -> float:
     """Return a count written as ``50M``, ``1.5B``, ``20k`` or a plain number.
 
     Raises:

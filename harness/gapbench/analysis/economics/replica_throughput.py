@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from gapbench.analysis.economics.published_inputs import figures
+from gapbench.analysis.economics.published_inputs import load_published_inputs
 from gapbench.analysis.economics.quantity import Kind, Quantity
 from gapbench.errors import InputError
 
@@ -21,7 +21,7 @@ class Throughput:
         high: Upper end.
         input_tokens: Mean prompt of a request.
         output_tokens: Mean answer of a request.
-        kind: ``measured``, ``published`` or ``assumed``.
+        kind: ``measured``, ``published_throughput`` or ``assumed``.
         source: Where it is from.
         as_of: Day of the source. None: not given.
         gpu: GPU's name in the price book. None: not known.
@@ -41,7 +41,7 @@ class Throughput:
     gpus: float | None = None
     simulated: bool = False
 
-    def at_shape(self, input_tokens: float, output_tokens: float) -> Quantity:
+    def for_request_size(self, input_tokens: float, output_tokens: float) -> Quantity:
         """Return the rate for requests of another size, scaled by their tokens where they differ.
 
         Raises:
@@ -56,7 +56,7 @@ class Throughput:
         )
 
 
-def published(name: str, derate: float | None = None) -> Throughput:
+def published_throughput(name: str, derate: float | None = None) -> Throughput:
     """Return a published throughput, derated from the highest rate to one within latency limits.
 
     Args:
@@ -66,7 +66,7 @@ def published(name: str, derate: float | None = None) -> Throughput:
     Raises:
         InputError: There is none of that name.
     """
-    known: dict[str, dict[str, Any]] = {row["id"]: row for row in figures()["throughputs"]}
+    known: dict[str, dict[str, Any]] = {row["id"]: row for row in load_published_inputs()["throughputs"]}
     if name not in known:
         raise InputError(f"there is no published throughput {name!r}; there are: {', '.join(known)}")
     row = known[name]

@@ -23,7 +23,7 @@ FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Items:
+class RoutedTasks:
     """Tasks that both models answered, one entry each.
 
     Attributes:
@@ -52,7 +52,7 @@ class Items:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RoutingOutcome:
     """What becomes of each task, at each of several thresholds.
 
     Attributes:
@@ -68,14 +68,14 @@ class Outcome:
     closed: Floats
 
 
-def folds(cluster: Ints, seed: int, count: int = FOLDS) -> Ints:
+def assign_folds(cluster: Ints, seed: int, count: int = FOLDS) -> Ints:
     """Return a fold for each task; a cluster lies in one fold."""
     names, place = np.unique(cluster, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(names))
     return np.asarray((order % min(count, max(len(names), 1)))[place], dtype=np.int64)
 
 
-def decisions(score: Floats, fold: Ints, seed: int, shares: Floats = SHARES) -> Bools:
+def route_to_closed(score: Floats, fold: Ints, seed: int, shares: Floats = SHARES) -> Bools:
     """Return which tasks go to the closed model at each share, thresholds from the other folds.
 
     Args:
@@ -99,7 +99,9 @@ def decisions(score: Floats, fold: Ints, seed: int, shares: Floats = SHARES) -> 
     return chosen
 
 
-def outcome(items: Items, chosen: Bools, kind: Kind, verifier_usd: float = 0.0) -> Outcome:
+def routing_outcome(
+    items: RoutedTasks, chosen: Bools, kind: Kind, verifier_usd: float = 0.0
+) -> RoutingOutcome:
     """Return what decisions come to.
 
     Args:
@@ -116,10 +118,10 @@ def outcome(items: Items, chosen: Bools, kind: Kind, verifier_usd: float = 0.0) 
     else:
         usd = open_usd + verifier_usd + np.where(chosen, closed_usd, 0.0)
         taken_s = open_s + np.where(chosen, closed_s, 0.0)
-    return Outcome(quality, usd, taken_s, chosen.astype(np.float64))
+    return RoutingOutcome(quality, usd, taken_s, chosen.astype(np.float64))
 
 
-def category_scores(items: Items, fold: Ints) -> Floats:
+def category_scores(items: RoutedTasks, fold: Ints) -> Floats:
     """Return the mean gain of the closed model in each task's category, learned on the other folds."""
     gain = items.closed_quality - items.open_quality
     kinds = int(items.category.max(initial=0)) + 1
@@ -135,7 +137,7 @@ def category_scores(items: Items, fold: Ints) -> Floats:
     return score
 
 
-def best_by_category(items: Items, fold: Ints, usd_weight: float = 0.0) -> Bools:
+def best_by_category(items: RoutedTasks, fold: Ints, usd_weight: float = 0.0) -> Bools:
     """Return where the closed model is picked for a task's whole category, on the other folds' means.
 
     Args:
@@ -160,7 +162,7 @@ def best_by_category(items: Items, fold: Ints, usd_weight: float = 0.0) -> Bools
     return chosen
 
 
-def oracle(items: Items) -> Bools:
+def oracle(items: RoutedTasks) -> Bools:
     """Return where someone who knew the scores would take the closed model: better, or as good and cheaper."""
     better = items.closed_quality > items.open_quality
     cheaper = (items.closed_quality == items.open_quality) & (items.closed_usd < items.open_usd)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gapbench.analysis.economics.routing import (
-    Items,
     Kind,
-    Outcome,
+    RoutedTasks,
+    RoutingOutcome,
     apgr,
     call_performance_threshold,
     incremental_benefit,
@@ -18,24 +18,24 @@ from gapbench.analysis.economics.routing import (
 from gapbench.stats import Floats, Ints
 
 Counts = npt.NDArray[np.uint8]
-_MOST_COUNTS = 200_000_000
+_MAX_COUNTS = 200_000_000
 _STEP = 64
 
 
-def cluster_draws(cluster: Ints, draws: int, seed: int) -> tuple[Ints, Counts]:
+def draw_clusters(cluster: Ints, draws: int, seed: int) -> tuple[Ints, Counts]:
     """Return each task's cluster as a dense code, and how often each cluster is drawn, shape (draws, clusters).
 
     Beyond 200,000 clusters there are fewer draws, so that the counts stay within 200 MB.
     """
     names, place = np.unique(cluster, return_inverse=True)
     rng = np.random.default_rng(seed)
-    counts = np.empty((max(100, min(draws, _MOST_COUNTS // len(names))), len(names)), dtype=np.uint8)
+    counts = np.empty((max(100, min(draws, _MAX_COUNTS // len(names))), len(names)), dtype=np.uint8)
     for row in counts:
         row[:] = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
     return place.astype(np.int64), counts
 
 
-class Policies:
+class PolicyEvaluator:
     """Means of a policy with their intervals, on the same draws for all.
 
     Args:
@@ -47,7 +47,7 @@ class Policies:
     """
 
     def __init__(
-        self, items: Items, fold: Ints, drawn: tuple[Ints, Counts], target: float, *, resolved: bool
+        self, items: RoutedTasks, fold: Ints, drawn: tuple[Ints, Counts], target: float, *, resolved: bool
     ) -> None:
         """Draw both models alone once."""
         self._items, self._fold, self._target, self._resolved = items, fold, target, resolved
@@ -76,14 +76,14 @@ class Policies:
         means = self._draw(wide) / self._sizes
         return means if columns.ndim == 2 else means[:, 0]
 
-    def fixed(self, policy: str, result: Outcome) -> dict[str, Any]:
+    def evaluate_fixed(self, policy: str, result: RoutingOutcome) -> dict[str, Any]:
         """Return the row of a policy without a threshold."""
         return self._row(policy, "baseline", result.quality[:, 0], result.usd[:, 0], result.response_s[:, 0],
                          result.closed[:, 0])  # fmt: skip
 
-    def swept(self, policy: str, kind: Kind, result: Outcome) -> dict[str, Any]:
+    def evaluate_sweep(self, policy: str, kind: Kind, result: RoutingOutcome) -> dict[str, Any]:
         """Return the row of a policy at its operating point, with the measures of its whole curve."""
-        at = self._operating(result)
+        at = self._operating_points(result)
         rows = np.arange(len(self._items))
         quality, usd = result.quality[rows, at], result.usd[rows, at]
         row = self._row(policy, kind, quality, usd, result.response_s[rows, at], result.closed[rows, at])
@@ -94,7 +94,7 @@ class Policies:
         share, curve = result.closed.mean(axis=0), result.quality.mean(axis=0)
         row["apgr"] = float(apgr(share, curve, np.array(ends[0]), np.array(ends[1])))
         drawn = apgr(self._means(result.closed), self._means(result.quality), *self._quality)
-        row["apgr_low"], row["apgr_high"] = _ends(drawn)
+        row["apgr_low"], row["apgr_high"] = _interval_ends(drawn)
         recovered = (curve - ends[0]) / (ends[1] - ends[0])
         spent = [float(items.open_usd.mean()), float(items.closed_usd.mean())]
         extra = spent[1] - spent[0]
@@ -113,10 +113,10 @@ class Policies:
                 (self._quality[0], self._usd[0]),
                 (self._quality[1], self._usd[1]),
             )
-            row["delta_ibc_low"], row["delta_ibc_high"] = _ends(benefit)
+            row["delta_ibc_low"], row["delta_ibc_high"] = _interval_ends(benefit)
         return row
 
-    def _operating(self, result: Outcome) -> Ints:
+    def _operating_points(self, result: RoutingOutcome) -> Ints:
         """Return the threshold of each task: the cheapest that recovers the target on the other folds."""
         at = np.zeros(len(self._items), dtype=np.int64)
         for one in np.unique(self._fold):
@@ -137,9 +137,9 @@ class Policies:
     def _row(
         self, policy: str, kind: str, quality: Floats, usd: Floats, response_s: Floats, closed: Floats
     ) -> dict[str, Any]:
-        low, high = _ends(self._means(quality))
+        low, high = _interval_ends(self._means(quality))
         known = bool(np.isfinite(usd).all())
-        cheap, dear = _ends(self._means(usd)) if known else (None, None)
+        cheap, dear = _interval_ends(self._means(usd)) if known else (None, None)
         timed = response_s[np.isfinite(response_s)]
         return {
             "policy": policy,
@@ -155,9 +155,9 @@ class Policies:
         }
 
 
-def _ends(drawn: Floats) -> tuple[float | None, float | None]:
-    known = drawn[np.isfinite(drawn)]
-    if len(known) < 0.9 * len(drawn):
+def _interval_ends(means: Floats) -> tuple[float | None, float | None]:
+    known = means[np.isfinite(means)]
+    if len(known) < 0.9 * len(means):
         return None, None
     low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high)

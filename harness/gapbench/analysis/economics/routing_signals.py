@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.economics.routing import Kind
-from gapbench.analysis.frames import Runs, codes, floats
+from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.stats import Floats
 from gapbench.store import read_attempts
 
@@ -31,7 +31,7 @@ class Signal:
     score: Floats
 
 
-def both_answered(runs: Runs, usd: Floats, open_model: str, closed_model: str) -> pd.DataFrame:
+def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_model: str) -> pd.DataFrame:
     """Return the tasks that both models were sent with the same prompt and answered, one row each.
 
     Columns: ``category``, ``cluster`` (code), ``row`` (place of the open model's attempt in the runs' frame), and by
@@ -44,9 +44,11 @@ def both_answered(runs: Runs, usd: Floats, open_model: str, closed_model: str) -
         closed_model: The closed model.
     """
     frame = runs.frame
-    request = codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
+    request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
     whole = np.bincount(request, weights=usd)[request] if len(frame) else usd
-    table = frame.assign(usd=whole, row=np.arange(len(frame)), cluster=codes(frame, ["task", "cluster_id"]))
+    table = frame.assign(
+        usd=whole, row=np.arange(len(frame)), cluster=group_codes(frame, ["task", "cluster_id"])
+    )
     table = table[table["scored"]]
     sides = {}
     for side, name in (("open", open_model), ("closed", closed_model)):
@@ -67,20 +69,20 @@ def both_answered(runs: Runs, usd: Floats, open_model: str, closed_model: str) -
     ).reset_index(drop=True)
 
 
-def signals(runs: Runs, table: pd.DataFrame) -> list[Signal]:
+def routing_signals(runs: Runs, table: pd.DataFrame) -> list[Signal]:
     """Return the signals that the rows hold; one that is the same for every task is left out.
 
     Args:
         runs: The runs.
-        table: What :func:`both_answered` gave.
+        table: What :func:`tasks_answered_by_both` gave.
     """
     rows = runs.frame.iloc[table["row"].to_numpy(np.int64)]
     found = [
-        Signal("route by prompt length", "router", np.nan_to_num(floats(rows["input_tokens"]))),
+        Signal("route by prompt length", "router", np.nan_to_num(as_floats(rows["input_tokens"]))),
         Signal(
             "cascade on bad form", "cascade", rows["outcome"].isin(_BAD_FORM).to_numpy().astype(np.float64)
         ),
-        Signal("cascade on answer length", "cascade", np.nan_to_num(floats(rows["output_chars"]))),
+        Signal("cascade on answer length", "cascade", np.nan_to_num(as_floats(rows["output_chars"]))),
     ]
     agreed = _disagreement(runs, table)
     if agreed is not None:
@@ -93,8 +95,8 @@ def _disagreement(runs: Runs, table: pd.DataFrame) -> Floats | None:
     if not (table["repeat"] > 0).any():
         return None
     answers = read_attempts(runs.folders, ["answer"])["answer"].to_numpy()[table["row"].to_numpy(np.int64)]
-    item = codes(table, ["task", "sample_id", "load_kind", "load_value"])
-    same = codes(
+    item = group_codes(table, ["task", "sample_id", "load_kind", "load_value"])
+    same = group_codes(
         pd.DataFrame({"item": item, "answer": pd.Series(answers, dtype="object")}), ["item", "answer"]
     )
     asked, agreeing = np.bincount(item)[item], np.bincount(same)[same]

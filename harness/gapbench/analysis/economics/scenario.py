@@ -14,14 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from gapbench.analysis.economics.demand import MOST_PEAK_REPLICAS, Demand, Steps, day, steps
+from gapbench.analysis.economics.demand import (
+    MAX_PEAK_REPLICAS,
+    Demand,
+    Staircase,
+    day_profile,
+    replica_staircase,
+)
 from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.self_hosting_cost import (
+    depreciation_usd_per_month,
     people_usd_per_month,
     power_usd_per_month,
     rent_usd_per_month,
     updates_usd_per_month,
-    write_off_usd_per_month,
 )
 from gapbench.analysis.economics.sizing import MTOK, SECONDS_PER_MONTH, Numbers
 from gapbench.errors import InputError
@@ -121,14 +127,14 @@ class Scenario:
         sizes = [self.inputs[name] for name in ("input_tokens", "output_tokens")]
         if sum(size.value if size.low is None else size.low for size in sizes) <= 0:
             raise InputError("found requests of no tokens; give input_tokens or output_tokens above 0")
-        self._check_course()
+        self._check_demand()
 
-    def _check_course(self) -> None:
+    def _check_demand(self) -> None:
         peak = self.inputs["peak_over_average"]
         if self.demand.shape == "day":
             # A day of the curve's own peak; the curve is drawn anew for others.
-            day(peak.value)
-        elif peak.ranged or not np.isclose(peak.value, self.demand.peak_over_average):
+            day_profile(peak.value)
+        elif peak.has_range or not np.isclose(peak.value, self.demand.peak_over_average):
             raise InputError(
                 f"peak_over_average goes with the demand shape day; {self.demand.shape} has its own, "
                 f"{self.demand.peak_over_average:.3g}"
@@ -141,7 +147,7 @@ class Scenario:
             )
 
     @property
-    def point(self) -> dict[str, float]:
+    def point_values(self) -> dict[str, float]:
         """The inputs' values by name, without their ranges."""
         return {name: given.value for name, given in self.inputs.items()}
 
@@ -190,7 +196,7 @@ def replica_usd_per_month(scenario: Scenario, values: Values) -> tuple[Numbers, 
             values["gpus_per_replica"], values["usd_per_gpu_hour"], values.get("reserved_discount", 0.0)
         )
         return 0.0, rent * overhead
-    fixed = write_off_usd_per_month(
+    fixed = depreciation_usd_per_month(
         values["capex_usd_per_replica"], scenario.months, values["residual"], scenario.interest_per_month
     )
     if "colo_usd_per_kw_month" in values:
@@ -205,7 +211,7 @@ def replica_usd_per_month(scenario: Scenario, values: Values) -> tuple[Numbers, 
     return fixed * overhead, power * overhead
 
 
-def standing_usd_per_month(values: Values) -> Numbers:
+def fixed_usd_per_month(values: Values) -> Numbers:
     """Return what a month costs beside the servers: people, updates, storage, licence (C4 to C6)."""
     people = people_usd_per_month(values["engineers"], values["usd_per_engineer_year"])
     updates = updates_usd_per_month(
@@ -224,34 +230,36 @@ class Fleet:
         up: Mean replicas switched on, as a function of the mean load. None: all, always.
     """
 
-    peak: Steps
-    up: Steps | None
+    peak: Staircase
+    up: Staircase | None
 
 
-def fleet(scenario: Scenario, top_peak: float, peak_over_average: float) -> Fleet:
+def build_fleet(scenario: Scenario, top_peak: float, peak_over_average: float) -> Fleet:
     """Return the staircases up to a peak load of ``top_peak`` replicas."""
-    if top_peak > MOST_PEAK_REPLICAS:
+    if top_peak > MAX_PEAK_REPLICAS:
         raise InputError(
-            f"{top_peak:,.0f} replicas at the peak; at most {MOST_PEAK_REPLICAS:,} are counted: lower the volume"
+            f"{top_peak:,.0f} replicas at the peak; at most {MAX_PEAK_REPLICAS:,} are counted: lower the volume"
         )
     # Rounded up, so that near neighbours share one table.
     top = float(2 ** np.ceil(np.log2(max(top_peak, 1.0))))
-    return _fleet(
+    return _cached_fleet(
         scenario.demand,
         scenario.availability,
         scenario.availability_target,
-        min(top, float(MOST_PEAK_REPLICAS)),
+        min(top, float(MAX_PEAK_REPLICAS)),
         round(peak_over_average, 9),
     )
 
 
 @lru_cache(maxsize=256)
-def _fleet(demand: Demand, availability: float, target: float, top: float, peak: float) -> Fleet:
-    kept = partial(steps, availability=availability, target=target, replicas_min=demand.replicas_min)
+def _cached_fleet(demand: Demand, availability: float, target: float, top: float, peak: float) -> Fleet:
+    kept = partial(
+        replica_staircase, availability=availability, target=target, replicas_min=demand.replicas_min
+    )
     whole = kept(np.array([1.0]), top)
     if not demand.autoscale:
         return Fleet(whole, None)
-    relative = day(peak) if demand.shape == "day" else np.array(demand.relative)
+    relative = day_profile(peak) if demand.shape == "day" else np.array(demand.relative)
     return Fleet(whole, kept(relative, top / float(relative.max())))
 
 
@@ -270,18 +278,18 @@ def self_usd_per_month(scenario: Scenario, values: Values, volume_mtok: Floats) 
     kappa = values["peak_over_average"]
     at_peak = load * kappa
     always, switched = replica_usd_per_month(scenario, values)
-    replicas = fleet(scenario, float(at_peak.max(initial=0.0)), float(np.max(kappa))).peak(at_peak)
-    up = _switched_on(scenario, load, kappa) if scenario.demand.autoscale else replicas
+    replicas = build_fleet(scenario, float(at_peak.max(initial=0.0)), float(np.max(kappa))).peak(at_peak)
+    up = _mean_replicas_on(scenario, load, kappa) if scenario.demand.autoscale else replicas
     servers = replicas * always + up * switched
-    usd = servers + standing_usd_per_month(values) + values["egress_usd_per_mtok"] * volume_mtok
+    usd = servers + fixed_usd_per_month(values) + values["egress_usd_per_mtok"] * volume_mtok
     return np.asarray(usd, dtype=np.float64), replicas
 
 
-def _switched_on(scenario: Scenario, load: Floats, kappa: Numbers) -> Floats:
+def _mean_replicas_on(scenario: Scenario, load: Floats, kappa: Numbers) -> Floats:
     """Return the mean replicas switched on; where the peak varies a day is drawn anew for 33 peaks."""
     low, high, top = float(np.min(kappa)), float(np.max(kappa)), float(load.max(initial=0.0))
     if low == high or scenario.demand.shape != "day":
-        return _up(scenario, top * high, high)(load)
+        return _replicas_up(scenario, top * high, high)(load)
     levels = np.linspace(low, high, 33)
     place = np.broadcast_to(
         np.rint((np.asarray(kappa) - low) / (high - low) * 32).astype(np.int64), load.shape
@@ -289,12 +297,12 @@ def _switched_on(scenario: Scenario, load: Floats, kappa: Numbers) -> Floats:
     found = np.empty(load.shape)
     for level in np.unique(place):
         here = place == level
-        found[here] = _up(scenario, top * levels[level], float(levels[level]))(load[here])
+        found[here] = _replicas_up(scenario, top * levels[level], float(levels[level]))(load[here])
     return found
 
 
-def _up(scenario: Scenario, top_peak: float, peak_over_average: float) -> Steps:
-    up = fleet(scenario, top_peak, peak_over_average).up
+def _replicas_up(scenario: Scenario, top_peak: float, peak_over_average: float) -> Staircase:
+    up = build_fleet(scenario, top_peak, peak_over_average).up
     assert up is not None, "only a demand that autoscales has one"
     return up
 

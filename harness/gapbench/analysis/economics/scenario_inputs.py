@@ -7,12 +7,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from gapbench.analysis.economics.demand import SHAPES, Demand, demand, demand_from_csv
-from gapbench.analysis.economics.quantity import Quantity, quantity
-from gapbench.analysis.economics.replica_throughput import Throughput, published
+from gapbench.analysis.economics.demand import SHAPES, Demand, demand_from_csv, demand_of_shape
+from gapbench.analysis.economics.quantity import Quantity, parse_quantity
+from gapbench.analysis.economics.replica_throughput import Throughput, published_throughput
 from gapbench.analysis.economics.scenario import UNITS, Scenario
 from gapbench.errors import InputError
-from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, gpu_price, hosts, lookup
+from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, find_price, gpu_price, hosted_prices
 from gapbench.suite.tco_fields import DemandDocument, LegDocument, OwnDocument, TcoDocument
 
 DEFAULT_THROUGHPUT = "llama-3.3-70b-2xh100"
@@ -38,13 +38,13 @@ _ASSUMED: Mapping[str, tuple[float, float | None, float | None, str]] = {
 """(value, low, high, why) of what nobody gave."""
 
 
-def assumed(name: str) -> Quantity:
+def assumption(name: str) -> Quantity:
     """Return the assumption that stands for an input that nobody gave."""
     value, low, high, why = _ASSUMED[name]
     return Quantity(value, UNITS[name], low, high, f"assumed: {why}")
 
 
-def scenario(
+def build_scenario(
     document: TcoDocument | None = None,
     *,
     at: date,
@@ -74,8 +74,8 @@ def scenario(
     notes: list[str] = []
     for name in _ASSUMED:
         if name != "peak_over_average":
-            stands = found.get(name) or assumed(name)
-            found[name] = quantity(_plain(getattr(given, name)), UNITS[name], stands)
+            stands = found.get(name) or assumption(name)
+            found[name] = parse_quantity(_amount(getattr(given, name)), UNITS[name], stands)
     base = _throughput(given, throughput)
     if throughput is not None and given.input_tokens is None and given.output_tokens is None:
         for name in ("input_tokens", "output_tokens"):
@@ -87,10 +87,10 @@ def scenario(
         if asked is None and f"{leg}_usd_per_mtok" in found:
             continue
         found.pop(f"{leg}_usd_per_mtok", None)
-        price, names[leg] = _priced(leg, asked, given.weights or DEFAULT_WEIGHTS, at, closed, notes)
-        _leg(leg, asked, price, at, found)
-    _servers(given, base, found)
-    names["self"] = _self_words(base, found, owned=given.own is not None)
+        price, names[leg] = _leg_price(leg, asked, given.weights or DEFAULT_WEIGHTS, at, closed, notes)
+        _add_leg_prices(leg, asked, price, at, found)
+    _add_servers(given, base, found)
+    names["self"] = _describe_self_hosting(base, found, owned=given.own is not None)
     own = given.own
     return Scenario(
         found,
@@ -106,7 +106,7 @@ def scenario(
     )
 
 
-def _plain(given: Any) -> Any:
+def _amount(given: Any) -> Any:
     """Return an amount of a document as a number or a mapping; None stays None."""
     return given.model_dump() if hasattr(given, "model_dump") else given
 
@@ -114,30 +114,32 @@ def _plain(given: Any) -> Any:
 def _throughput(given: TcoDocument, throughput: Throughput | None) -> Throughput:
     asked = given.capacity
     if asked is not None and asked.published is not None:
-        return published(asked.published, None if asked.derate is None else float(asked.derate))
-    return throughput or published(DEFAULT_THROUGHPUT)
+        return published_throughput(asked.published, None if asked.derate is None else float(asked.derate))
+    return throughput or published_throughput(DEFAULT_THROUGHPUT)
 
 
-def _capacity(given: TcoDocument, base: Throughput, found: dict[str, Quantity], notes: list[str]) -> None:
+def _capacity(given: TcoDocument, base: Throughput, inputs: dict[str, Quantity], notes: list[str]) -> None:
     asked, name = given.capacity, "replica_requests_per_s"
-    read, written = found["input_tokens"].value, found["output_tokens"].value
+    read, written = inputs["input_tokens"].value, inputs["output_tokens"].value
     if asked is not None and asked.requests_per_s is not None:
-        found[name] = quantity(_plain(asked.requests_per_s), UNITS[name])
+        inputs[name] = parse_quantity(_amount(asked.requests_per_s), UNITS[name])
     elif asked is not None and asked.output_tokens_per_s is not None:
         if written <= 0:
             raise InputError("capacity.output_tokens_per_s needs output_tokens above 0; give requests_per_s")
-        rate = quantity(_plain(asked.output_tokens_per_s), "tokens/s")
+        rate = parse_quantity(_amount(asked.output_tokens_per_s), "tokens/s")
         scale = (1.0 if asked.derate is None else float(asked.derate)) / written
         low, high = (None if end is None else end * scale for end in (rate.low, rate.high))
-        found[name] = Quantity(rate.value * scale, UNITS[name], low, high, rate.source, rate.as_of, rate.kind)
+        inputs[name] = Quantity(
+            rate.value * scale, UNITS[name], low, high, rate.source, rate.as_of, rate.kind
+        )
     else:
-        found[name] = base.at_shape(read, written)
+        inputs[name] = base.for_request_size(read, written)
         if (read, written) != (base.input_tokens, base.output_tokens):
             notes.append(
                 f"capacity is {base.kind} at {base.input_tokens:g} input and {base.output_tokens:g} output tokens a request "
                 f"and scaled by tokens to {read:g} and {written:g}; a sweep of your own requests would tell"
             )
-    if found[name].kind != "measured":
+    if inputs[name].kind != "measured":
         notes.append(
             "capacity is not measured: `bench tco --run SWEEP` takes it from a sweep of your own server"
         )
@@ -151,64 +153,66 @@ def _demand(given: DemandDocument, folder: Path) -> Demand:
                 f"found demand shape {given.shape!r}; expected {', '.join(SHAPES)}, or a CSV file"
             )
         return demand_from_csv(folder / given.shape, autoscale=autoscale, replicas_min=least)
-    peak = _plain(given.peak_over_average)
-    value = assumed("peak_over_average").value if peak is None else quantity(peak, "ratio").value
-    return demand(given.shape, value, autoscale=autoscale, replicas_min=least)
+    peak = _amount(given.peak_over_average)
+    value = assumption("peak_over_average").value if peak is None else parse_quantity(peak, "ratio").value
+    return demand_of_shape(given.shape, value, autoscale=autoscale, replicas_min=least)
 
 
-def _peak(given: DemandDocument, course: Demand) -> Quantity:
+def _peak(given: DemandDocument, demand: Demand) -> Quantity:
     name = "peak_over_average"
     if given.shape != "day":
         return Quantity(
-            course.peak_over_average, UNITS[name], source=f"demand {course.shape}", kind="assumed"
+            demand.peak_over_average, UNITS[name], source=f"demand {demand.shape}", kind="assumed"
         )
-    return quantity(_plain(given.peak_over_average), UNITS[name], assumed(name))
+    return parse_quantity(_amount(given.peak_over_average), UNITS[name], assumption(name))
 
 
-def _leg(
-    leg: str, asked: LegDocument | None, price: UnitPrices | None, at: date, found: dict[str, Quantity]
+def _add_leg_prices(
+    leg: str, document: LegDocument | None, price: UnitPrices | None, at: date, inputs: dict[str, Quantity]
 ) -> None:
-    """Put the prices of an API leg into ``found``."""
-    if asked is not None and asked.input_usd_per_mtok is not None:
+    """Put the prices of an API leg into ``inputs``."""
+    if document is not None and document.input_usd_per_mtok is not None:
         for key, name in (("input", "input"), ("cached_input", "cached"), ("output", "output")):
-            amount = _plain(getattr(asked, f"{key}_usd_per_mtok"))
+            amount = _amount(getattr(document, f"{key}_usd_per_mtok"))
             if amount is not None:
-                found[f"{leg}_{name}_usd_per_mtok"] = quantity(amount, "USD/Mtok")
+                inputs[f"{leg}_{name}_usd_per_mtok"] = parse_quantity(amount, "USD/Mtok")
             elif name == "output":
                 raise InputError(f"tco.{leg} gives an input price and no output price; give both")
-        if asked.batch_factor is not None:
-            found[f"{leg}_batch_factor"] = quantity(_plain(asked.batch_factor), "share of the price")
+        if document.batch_factor is not None:
+            inputs[f"{leg}_batch_factor"] = parse_quantity(
+                _amount(document.batch_factor), "share of the price"
+            )
     if price is None:
         return
-    rates = price.rates_for(int(found["input_tokens"].value))
+    rates = price.rates_for(int(inputs["input_tokens"].value))
     source = f"{price.source}: {price.detail}"
     classes = {"input": rates.input, "cached": rates.cached_input, "output": rates.output}
     for name, usd in classes.items():
         if usd is not None:
-            found[f"{leg}_{name}_usd_per_mtok"] = Quantity(
+            inputs[f"{leg}_{name}_usd_per_mtok"] = Quantity(
                 float(usd), "USD/Mtok", source=source, as_of=at, kind="published"
             )
     if price.provider is not None:
-        batch = lookup(price.provider, price.model, at, "batch")
+        batch = find_price(price.provider, price.model, at, "batch")
         if isinstance(batch, UnitPrices) and batch.note is None and price.rates.input:
             factor = float(batch.rates.input / price.rates.input)
-            found[f"{leg}_batch_factor"] = Quantity(
+            inputs[f"{leg}_batch_factor"] = Quantity(
                 factor, "share of the price", source=source, as_of=at, kind="published"
             )
 
 
-def _priced(
+def _leg_price(
     leg: str,
-    asked: LegDocument | None,
+    document: LegDocument | None,
     weights: str,
     at: date,
     closed: tuple[str, Quote] | None,
     notes: list[str],
 ) -> tuple[UnitPrices | None, str]:
     """Return the listed price of an API leg and what it is in words; None where prices are given, or none is known."""
-    if asked is not None and asked.input_usd_per_mtok is not None:
-        return None, asked.model or "prices given"
-    if leg == "closed" and asked is None and closed is not None:
+    if document is not None and document.input_usd_per_mtok is not None:
+        return None, document.model or "prices given"
+    if leg == "closed" and document is None and closed is not None:
         model_id, quote = closed
         if isinstance(quote, UnitPrices):
             at_whose = (
@@ -219,23 +223,23 @@ def _priced(
             return quote, f"{model_id} at {at_whose}"
         why = quote.reason if isinstance(quote, Unpriced) else "it is paid by the GPU-hour"
         notes.append(f"{model_id} was measured; the dollars are of {DEFAULT_CLOSED[1]} (default): {why}")
-    price = _listed(leg, asked, weights, at)
+    price = _lookup_price(leg, document, weights, at)
     if isinstance(price, Unpriced):
         notes.append(f"{leg}: no price: {price.reason}")
         return None, "no price known"
     return price, f"{price.model} at {price.provider}"
 
 
-def _listed(leg: str, asked: LegDocument | None, weights: str, at: date) -> UnitPrices | Unpriced:
-    if asked is not None and asked.provider is not None and asked.model is not None:
-        return lookup(asked.provider, asked.model, at)
-    if asked is not None and (asked.provider is not None or asked.model is not None):
+def _lookup_price(leg: str, document: LegDocument | None, weights: str, at: date) -> UnitPrices | Unpriced:
+    if document is not None and document.provider is not None and document.model is not None:
+        return find_price(document.provider, document.model, at)
+    if document is not None and (document.provider is not None or document.model is not None):
         raise InputError(
             f"tco.{leg} names a provider or a model; give both, or input_usd_per_mtok and output_usd_per_mtok"
         )
     if leg == "closed":
-        return lookup(*DEFAULT_CLOSED, at)
-    offers = hosts(weights, at)
+        return find_price(*DEFAULT_CLOSED, at)
+    offers = hosted_prices(weights, at)
     return (
         offers[0]
         if offers
@@ -245,18 +249,20 @@ def _listed(leg: str, asked: LegDocument | None, weights: str, at: date) -> Unit
     )
 
 
-def _servers(given: TcoDocument, base: Throughput, found: dict[str, Quantity]) -> None:
-    """Put GPUs and their price, or bought servers, into ``found``."""
+def _add_servers(given: TcoDocument, base: Throughput, inputs: dict[str, Quantity]) -> None:
+    """Put GPUs and their price, or bought servers, into ``inputs``."""
     gpus = Quantity(base.gpus or 1, UNITS["gpus_per_replica"], source=base.source, kind=base.kind)
-    found["gpus_per_replica"] = quantity(_plain(given.gpus), UNITS["gpus_per_replica"], gpus)
+    inputs["gpus_per_replica"] = parse_quantity(_amount(given.gpus), UNITS["gpus_per_replica"], gpus)
     if given.reserved_discount is not None:
-        found["reserved_discount"] = quantity(_plain(given.reserved_discount), UNITS["reserved_discount"])
+        inputs["reserved_discount"] = parse_quantity(
+            _amount(given.reserved_discount), UNITS["reserved_discount"]
+        )
     if given.own is not None:
-        _owned(given.own, found)
+        _add_owned_servers(given.own, inputs)
         return
     gpu = given.gpu or base.gpu
     listed = gpu_price(gpu) if gpu else Unpriced("")
-    default = found.get("usd_per_gpu_hour")
+    default = inputs.get("usd_per_gpu_hour")
     if default is None and isinstance(listed, GpuPrice):
         low, high = (None if end is None else float(end) for end in (listed.low, listed.high))
         default = Quantity(
@@ -272,24 +278,26 @@ def _servers(given: TcoDocument, base: Throughput, found: dict[str, Quantity]) -
         raise InputError(
             f"no hourly price for GPU {gpu!r}; give tco.usd_per_gpu_hour, or tco.gpu with a name in the price book"
         )
-    found["usd_per_gpu_hour"] = quantity(_plain(given.usd_per_gpu_hour), UNITS["usd_per_gpu_hour"], default)
+    inputs["usd_per_gpu_hour"] = parse_quantity(
+        _amount(given.usd_per_gpu_hour), UNITS["usd_per_gpu_hour"], default
+    )
 
 
-def _owned(own: OwnDocument, found: dict[str, Quantity]) -> None:
+def _add_owned_servers(document: OwnDocument, inputs: dict[str, Quantity]) -> None:
     for name, amount in (
-        ("capex_usd_per_replica", own.capex_usd),
-        ("residual", own.residual),
-        ("power_kw_per_replica", own.power_kw),
-        ("pue", own.pue),
-        ("usd_per_kwh", own.usd_per_kwh),
-        ("load_factor", own.load_factor),
-        ("colo_usd_per_kw_month", own.colo_usd_per_kw_month),
+        ("capex_usd_per_replica", document.capex_usd),
+        ("residual", document.residual),
+        ("power_kw_per_replica", document.power_kw),
+        ("pue", document.pue),
+        ("usd_per_kwh", document.usd_per_kwh),
+        ("load_factor", document.load_factor),
+        ("colo_usd_per_kw_month", document.colo_usd_per_kw_month),
     ):
         if amount is not None:
-            found[name] = quantity(_plain(amount), UNITS[name])
+            inputs[name] = parse_quantity(_amount(amount), UNITS[name])
 
 
-def _self_words(base: Throughput, found: Mapping[str, Quantity], *, owned: bool) -> str:
-    gpus = found["gpus_per_replica"].value
-    how = "owned" if owned else f"at ${found['usd_per_gpu_hour'].value:g} a GPU-hour"
+def _describe_self_hosting(base: Throughput, inputs: Mapping[str, Quantity], *, owned: bool) -> str:
+    gpus = inputs["gpus_per_replica"].value
+    how = "owned" if owned else f"at ${inputs['usd_per_gpu_hour'].value:g} a GPU-hour"
     return f"replicas of {gpus:g} x {base.gpu or 'GPU'} {how}"

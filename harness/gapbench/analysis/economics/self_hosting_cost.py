@@ -23,7 +23,7 @@ def rent_usd_per_month(gpus: Numbers, usd_per_gpu_hour: Numbers, reserved_discou
     return gpus * usd_per_gpu_hour * HOURS_PER_MONTH * (1 - reserved_discount)
 
 
-def write_off_usd_per_month(
+def depreciation_usd_per_month(
     capex_usd: Numbers, months: float, residual: Numbers = 0.0, interest_per_month: float = 0.0
 ) -> Numbers:
     """Return what owned hardware costs a month, without power (C2).
@@ -72,15 +72,15 @@ def usd_per_mtok(usd_per_month: Numbers, volume_mtok: Numbers) -> Numbers:
     return usd_per_month / volume_mtok
 
 
-def floor_usd_per_mtok(usd_per_hour: Numbers, tokens_per_s: Numbers, utilised: Numbers = 1.0) -> Numbers:
+def floor_usd_per_mtok(usd_per_hour: Numbers, tokens_per_s: Numbers, utilisation: Numbers = 1.0) -> Numbers:
     """Return USD per million tokens of a server (M5): its hour over the tokens of that hour.
 
     Args:
         usd_per_hour: Of the whole server.
         tokens_per_s: Tokens that are counted: all of them, or output alone; say which.
-        utilised: Share of that rate that is used.
+        utilisation: Share of that rate that is used.
     """
-    return usd_per_hour * MTOK / (tokens_per_s * 3600 * utilised)
+    return usd_per_hour * MTOK / (tokens_per_s * 3600 * utilisation)
 
 
 def needed_utilisation(usd_per_month: Numbers, api_usd_per_mtok: Numbers, tokens_per_s: Numbers) -> Numbers:
@@ -100,6 +100,6 @@ def payback_months(capex_usd: float, api_usd_per_month: float, running_usd_per_m
     return capex_usd / saved if saved > 0 else None
 
 
-def blended(input_usd_per_mtok: float, output_usd_per_mtok: float, input_share: float) -> float:
+def blended_usd_per_mtok(input_usd_per_mtok: float, output_usd_per_mtok: float, input_share: float) -> float:
     """Return USD per million tokens of a mix; ``input_share`` of them are input."""
     return float(np.dot([input_usd_per_mtok, output_usd_per_mtok], [input_share, 1 - input_share]))

@@ -6,7 +6,7 @@ Columns of :func:`tornado`, one row for each input with a range, widest first, t
 ``input`` ``unit`` ``low`` ``value`` ``high``; ``usd_at_low`` ``usd_at_high`` (self-hosting minus the API, USD
 a month at the volume; null: more replicas than are counted), ``swing_usd``, ``break_even_mtok_at_low`` ``break_even_mtok_at_high`` (for good; null: none).
 
-Columns of :attr:`Draws.frame`, one row for each volume and leg: ``volume_mtok`` ``leg`` ``usd_p05`` ``usd_p50``
+Columns of :attr:`MonteCarloResult.frame`, one row for each volume and leg: ``volume_mtok`` ``leg`` ``usd_p05`` ``usd_p50``
 ``usd_p95`` (USD a month; null: the leg has no price) ``p_self_cheaper`` (share of draws in which self-hosting
 costs less than this leg; null for ``self``).
 """
@@ -40,7 +40,7 @@ _TORNADO = (
 
 
 @dataclass(frozen=True)
-class Draws:
+class MonteCarloResult:
     """Monte Carlo over the ranges.
 
     Attributes:
@@ -54,7 +54,9 @@ class Draws:
     volumes_mtok: Floats
 
 
-def monte_carlo(scenario: Scenario, volumes_mtok: Floats, *, draws: int = DRAWS, seed: int = SEED) -> Draws:
+def monte_carlo(
+    scenario: Scenario, volumes_mtok: Floats, *, draws: int = DRAWS, seed: int = SEED
+) -> MonteCarloResult:
     """Return quantiles of each leg's cost, and how often self-hosting is cheaper.
 
     Args:
@@ -92,7 +94,7 @@ def monte_carlo(scenario: Scenario, volumes_mtok: Floats, *, draws: int = DRAWS,
                 for k in range(len(part))
             ]
     names = ["volume_mtok", "leg", "usd_p05", "usd_p50", "usd_p95", "p_self_cheaper"]
-    return Draws(pd.DataFrame(rows, columns=names), draws, grid)
+    return MonteCarloResult(pd.DataFrame(rows, columns=names), draws, grid)
 
 
 def _quantiles(usd: Floats) -> tuple[Floats, Floats, Floats]:
@@ -115,7 +117,7 @@ def tornado(scenario: Scenario, volume_mtok: float, v_max_mtok: float, leg: str 
     """
     rows: list[dict[str, Any]] = []
     for name, given in scenario.inputs.items():
-        if not given.ranged:
+        if not given.has_range:
             continue
         row: dict[str, Any] = {
             "input": name,
@@ -125,7 +127,7 @@ def tornado(scenario: Scenario, volume_mtok: float, v_max_mtok: float, leg: str 
             "high": given.high,
         }
         for end, value in (("low", given.low), ("high", given.high)):
-            values = {**scenario.point, name: value}
+            values = {**scenario.point_values, name: value}
             found = break_even(scenario, leg, v_max_mtok, values)
             row[f"break_even_mtok_at_{end}"] = None if found is None else found.last_mtok
             row[f"usd_at_{end}"] = None

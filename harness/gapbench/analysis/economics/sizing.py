@@ -17,7 +17,7 @@ from gapbench.stats import Floats
 HOURS_PER_MONTH = 730.5
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
 MTOK = 1_000_000
-MOST_REPLICAS = 1_000_000
+MAX_REPLICAS = 1_000_000
 """Of one scenario: a table of more would be a slip of the pen."""
 _SLACK = 1e-9
 
@@ -37,7 +37,7 @@ def peak_replicas(requests_per_s: Numbers, replica_requests_per_s: Numbers, head
     return np.asarray(np.ceil(load * (1 - _SLACK)), dtype=np.float64)
 
 
-def with_spares(peak: Numbers, availability: float, target: float) -> Floats:
+def replicas_with_spares(peak: Numbers, availability: float, target: float) -> Floats:
     """Return the fewest replicas of which ``peak`` are up with probability ``target`` (S3).
 
     Failures are taken as independent: a power cut or a bad release takes several at once, and no count
@@ -57,23 +57,23 @@ def with_spares(peak: Numbers, availability: float, target: float) -> Floats:
         msg = f"availability {availability:g} never gives {target:g}; give both between 0 and 1"
         raise ValueError(msg)
     needed, place = np.unique(np.asarray(peak, dtype=np.float64), return_inverse=True)
-    if needed.max(initial=0.0) > MOST_REPLICAS:
-        msg = f"{needed.max():,.0f} replicas; at most {MOST_REPLICAS:,} are counted"
+    if needed.max(initial=0.0) > MAX_REPLICAS:
+        msg = f"{needed.max():,.0f} replicas; at most {MAX_REPLICAS:,} are counted"
         raise ValueError(msg)
     low, high = needed.copy(), np.ceil(needed / availability) + 40 + 12 * np.sqrt(needed) / availability
-    while _chance(needed, high, availability)[needed > 0].min(initial=1.0) < target:
+    while _probability_up(needed, high, availability)[needed > 0].min(initial=1.0) < target:
         high = high * 2
     # Invariant: high is enough; what lies below low is not.
     while (low < high).any():
         middle = np.floor((low + high) / 2)
-        enough = _chance(needed, middle, availability) >= target
+        enough = _probability_up(needed, middle, availability) >= target
         high = np.where(enough, middle, high)
         low = np.where(enough, low, middle + 1)
     found = np.where(needed > 0, high, 0.0)
     return np.asarray(found[place].reshape(np.shape(peak)), dtype=np.float64)
 
 
-def _chance(needed: Floats, there: Floats, availability: float) -> Floats:
+def _probability_up(needed: Floats, there: Floats, availability: float) -> Floats:
     """Return the probability that at least ``needed`` of ``there`` are up."""
     # The binomial's upper tail as a regularised incomplete beta function, which takes whole floats.
     chance: Floats = betainc(np.maximum(needed, 1), np.maximum(there - needed, 0) + 1, availability)

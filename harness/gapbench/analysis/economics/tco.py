@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.economics.break_even import BreakEven, break_even, in_words, volume_limit_mtok
+from gapbench.analysis.economics.break_even import BreakEven, break_even, format_mtok, volume_limit_mtok
 from gapbench.analysis.economics.scenario import (
     API_LEGS,
     LEGS,
@@ -36,12 +36,21 @@ from gapbench.analysis.economics.self_hosting_cost import needed_utilisation, pa
 from gapbench.analysis.economics.sensitivity import DRAWS, monte_carlo, tornado
 from gapbench.analysis.economics.sizing import utilisation
 from gapbench.errors import InputError
-from gapbench.pricing import book_version
+from gapbench.pricing import price_book_version
 from gapbench.stats import SEED, Floats
 from gapbench.store.json_records import records
 
 GRID = 200
-_HEADS = ("volume_mtok", "leg", "usd", "usd_p05", "usd_p50", "usd_p95", "usd_per_mtok", "p_self_cheaper")
+_CURVE_COLUMNS = (
+    "volume_mtok",
+    "leg",
+    "usd",
+    "usd_p05",
+    "usd_p50",
+    "usd_p95",
+    "usd_per_mtok",
+    "p_self_cheaper",
+)
 
 
 @dataclass(frozen=True)
@@ -87,10 +96,8 @@ class Tco:
         for leg, found in self.break_evens.items():
             chance, drawn = chances[leg], ""
             if chance is not None:
-                drawn = (
-                    f"; at {in_words(self.volume_mtok)} it is cheaper in {chance:.0%} of {self.draws:,} draws"
-                )
-            parts.append(f"Break-even of self-hosting against the {leg} API: {found.words}{drawn}.")
+                drawn = f"; at {format_mtok(self.volume_mtok)} it is cheaper in {chance:.0%} of {self.draws:,} draws"
+            parts.append(f"Break-even of self-hosting against the {leg} API: {found.description}{drawn}.")
         return " ".join(parts) or "No API has a known price; nothing can be compared."
 
     def to_json(self) -> dict[str, Any]:
@@ -105,7 +112,7 @@ class Tco:
             "curve": records(self.frame),
             "inputs": {name: given.to_json() for name, given in self.scenario.inputs.items()},
             "draws": self.draws,
-            "price_book": book_version(),
+            "price_book": price_book_version(),
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
@@ -133,17 +140,17 @@ def tco(
     """
     if not 0 < volume_mtok < float("inf"):
         raise InputError(f"found a volume of {volume_mtok:g} million tokens; give one above 0, such as 50M")
-    point = scenario.point
+    point = scenario.point_values
     top = min(max(v_max_mtok, volume_mtok), volume_limit_mtok(point))
     if volume_mtok > top:
         raise InputError(
-            f"{in_words(volume_mtok)} tokens a month need more replicas than are counted; at most {in_words(top)} do not"
+            f"{format_mtok(volume_mtok)} tokens a month need more replicas than are counted; at most {format_mtok(top)} do not"
         )
     crossed = {leg: found for leg in API_LEGS if (found := break_even(scenario, leg, top, point)) is not None}
-    volumes = _grid(volume_mtok, top, list(crossed.values()))
+    volumes = _volume_grid(volume_mtok, top, list(crossed.values()))
     drawn = monte_carlo(scenario, volumes, draws=draws, seed=seed)
-    exact = _exact(scenario, volumes).merge(drawn.frame, on=["volume_mtok", "leg"], how="left")
-    frame = exact[[*_HEADS, "replicas", "utilisation"]]
+    exact = _exact_costs(scenario, volumes).merge(drawn.frame, on=["volume_mtok", "leg"], how="left")
+    frame = exact[[*_CURVE_COLUMNS, "replicas", "utilisation"]]
     here = frame[frame["volume_mtok"] == volume_mtok].reset_index(drop=True)
     against = next(iter(crossed), None)
     swings = tornado(scenario, volume_mtok, top, against) if against else tornado(scenario, volume_mtok, top)
@@ -151,7 +158,7 @@ def tco(
         scenario,
         volume_mtok,
         frame,
-        _compared(scenario, here),
+        _compare_legs(scenario, here),
         crossed,
         swings,
         draws,
@@ -159,7 +166,7 @@ def tco(
     )
 
 
-def _grid(volume_mtok: float, top: float, crossed: list[BreakEven]) -> Floats:
+def _volume_grid(volume_mtok: float, top: float, crossed: list[BreakEven]) -> Floats:
     """Return volumes on a logarithmic grid around the asked one and all break-evens, the asked one on it."""
     marks = [volume_mtok]
     for found in crossed:
@@ -171,8 +178,8 @@ def _grid(volume_mtok: float, top: float, crossed: list[BreakEven]) -> Floats:
     return np.asarray(grid)
 
 
-def _exact(scenario: Scenario, volumes: Floats) -> pd.DataFrame:
-    point = scenario.point
+def _exact_costs(scenario: Scenario, volumes: Floats) -> pd.DataFrame:
+    point = scenario.point_values
     costs = legs_usd_per_month(scenario, point, volumes)
     replicas = self_usd_per_month(scenario, point, volumes)[1]
     rate = point["replica_requests_per_s"] * (point["input_tokens"] + point["output_tokens"])
@@ -197,15 +204,15 @@ def _exact(scenario: Scenario, volumes: Floats) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _compared(scenario: Scenario, here: pd.DataFrame) -> pd.DataFrame:
+def _compare_legs(scenario: Scenario, legs: pd.DataFrame) -> pd.DataFrame:
     """Return the legs at one volume, each held against self-hosting."""
-    point = scenario.point
-    own = float(here.loc[here["leg"] == "self", "usd"].iloc[0])
-    replicas = float(here.loc[here["leg"] == "self", "replicas"].iloc[0])
+    point = scenario.point_values
+    own = float(legs.loc[legs["leg"] == "self", "usd"].iloc[0])
+    replicas = float(legs.loc[legs["leg"] == "self", "replicas"].iloc[0])
     rate = point["replica_requests_per_s"] * (point["input_tokens"] + point["output_tokens"])
     always, _ = replica_usd_per_month(scenario, point)
     rows = []
-    for row in records(here):
+    for row in records(legs):
         leg = str(row["leg"])
         more: dict[str, Any] = {"label": scenario.labels.get(leg, ""), "saving_usd_per_year": None}
         price = None if leg == "self" else api_usd_per_mtok(leg, point)
@@ -224,18 +231,18 @@ def _compared(scenario: Scenario, here: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def _warnings(scenario: Scenario, crossed: dict[str, BreakEven], here: pd.DataFrame) -> list[str]:
+def _warnings(scenario: Scenario, crossed: dict[str, BreakEven], legs: pd.DataFrame) -> list[str]:
     said = list(scenario.notes)
     assumed = [name for name, given in scenario.inputs.items() if given.source.startswith("assumed")]
     if assumed:
         said.append(f"assumed, not given: {', '.join(assumed)}")
     said += [
-        f"looked for break-evens against the {leg} API up to {in_words(found.v_max_mtok)} only: beyond it more replicas "
+        f"looked for break-evens against the {leg} API up to {format_mtok(found.v_max_mtok)} only: beyond it more replicas "
         "are needed than are counted"
         for leg, found in crossed.items()
         if found.capped
     ]
-    if here["usd_p50"].isna().all():
+    if legs["usd_p50"].isna().all():
         said.append("at this volume some draws need more replicas than are counted; there are no percentiles")
     if scenario.simulated:
         said.append("the capacity was measured on a simulated provider")

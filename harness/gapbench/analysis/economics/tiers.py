@@ -32,27 +32,27 @@ import pandas as pd
 
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.economics.routing import (
-    Items,
     Kind,
-    Outcome,
+    RoutedTasks,
+    RoutingOutcome,
+    assign_folds,
     best_by_category,
     category_scores,
-    decisions,
-    folds,
     needed_acceptance,
     oracle,
-    outcome,
+    route_to_closed,
+    routing_outcome,
 )
-from gapbench.analysis.economics.routing_policies import Policies, cluster_draws
-from gapbench.analysis.economics.routing_signals import Signal, both_answered, signals
-from gapbench.analysis.frames import Folders, Runs, read
+from gapbench.analysis.economics.routing_policies import PolicyEvaluator, draw_clusters
+from gapbench.analysis.economics.routing_signals import Signal, routing_signals, tasks_answered_by_both
+from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.errors import ResultsError
 from gapbench.stats import SEED, Difference, paired_difference
 from gapbench.store.json_records import records
 
 DRAWS = 1_000
 TARGET = 0.8
-FEWEST = 20
+MIN_TASKS = 20
 """Tasks below which no threshold is worth choosing."""
 COLUMNS = (
     "policy", "kind", "quality", "quality_low", "quality_high", "usd_per_task", "usd_per_task_low",
@@ -94,7 +94,7 @@ class Tiers:
     warnings: list[str] = field(default_factory=list)
 
     @property
-    def resolved(self) -> bool:
+    def is_resolved(self) -> bool:
         """Whether the interval of the gap leaves out zero."""
         return self.gap.low > 0 or self.gap.high < 0
 
@@ -103,7 +103,7 @@ class Tiers:
         points = (
             f"{self.gap.estimate * 100:+.1f} points ({self.gap.low * 100:+.1f} to {self.gap.high * 100:+.1f})"
         )
-        if not self.resolved:
+        if not self.is_resolved:
             return f"Gap not resolved: {self.closed_model} minus {self.open_model} is {points} over {self.n} tasks."
         swept = [row for row in records(self.frame) if row["kind"] != "baseline" and row["apgr"] is not None]
         said = f"{self.closed_model} is {points} against {self.open_model} over {self.n} tasks."
@@ -115,14 +115,14 @@ class Tiers:
         return f"{said} {best['policy']} recovers {best['apgr']:.2f} of the gap on average, {verdict} a random mix (0.50)."
 
     def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of ``bench tiers --json``."""
+        """Return the documented shape of ``bench evaluate_tiers --json``."""
         return {
             "schema": 1,
             "open": self.open_model,
             "closed": self.closed_model,
             "n": self.n,
             "gap": {"points": self.gap.estimate * 100, "low": self.gap.low * 100, "high": self.gap.high * 100,
-                    "resolved": self.resolved},
+                    "resolved": self.is_resolved},
             "only_open_right": self.only_open_right,
             "needed_acceptance": self.needed_acceptance,
             "policies": records(self.frame),
@@ -133,7 +133,7 @@ class Tiers:
         }  # fmt: skip
 
 
-def tiers(
+def evaluate_tiers(
     runs: Runs | Folders,
     *,
     open_model: str | None = None,
@@ -157,25 +157,27 @@ def tiers(
     Raises:
         ResultsError: There is no such pair of models, or too few shared tasks.
     """
-    read_runs = read(runs)
+    read_runs = load_runs(runs)
     account = bill(read_runs)
-    left, right = _pick(read_runs, "open", open_model), _pick(read_runs, "closed", closed_model)
-    table = both_answered(read_runs, account.usd, left, right)
-    if len(table) < FEWEST:
+    left, right = _pick_model(read_runs, "open", open_model), _pick_model(read_runs, "closed", closed_model)
+    table = tasks_answered_by_both(read_runs, account.usd, left, right)
+    if len(table) < MIN_TASKS:
         raise ResultsError(
-            f"{left} and {right} both answered {len(table)} tasks with the same prompt; tiers need at least {FEWEST}"
+            f"{left} and {right} both answered {len(table)} tasks with the same prompt; tiers need at least {MIN_TASKS}"
         )
     items, names = _items(table)
-    fold = folds(items.cluster, seed)
-    found: list[tuple[str, Kind, Outcome]] = []
+    fold = assign_folds(items.cluster, seed)
+    found: list[tuple[str, Kind, RoutingOutcome]] = []
     for signal in [
         Signal("route by category", "router", category_scores(items, fold)),
-        *signals(read_runs, table),
+        *routing_signals(read_runs, table),
     ]:
-        chosen = decisions(signal.score, fold, seed)
-        found.append((signal.policy, signal.kind, outcome(items, chosen, signal.kind, verifier_usd)))
+        chosen = route_to_closed(signal.score, fold, seed)
+        found.append((signal.policy, signal.kind, routing_outcome(items, chosen, signal.kind, verifier_usd)))
     gap = paired_difference(items.closed_quality, items.open_quality, items.cluster)
-    judged = Policies(items, fold, cluster_draws(items.cluster, draws, seed), target, resolved=gap.low > 0)
+    judged = PolicyEvaluator(
+        items, fold, draw_clusters(items.cluster, draws, seed), target, resolved=gap.low > 0
+    )
     fixed = {
         "all open": np.zeros(len(items), dtype=bool),
         "all closed": np.ones(len(items), dtype=bool),
@@ -183,9 +185,10 @@ def tiers(
         "oracle": oracle(items),
     }
     rows = [
-        judged.fixed(name, outcome(items, chosen[:, np.newaxis], "router")) for name, chosen in fixed.items()
+        judged.evaluate_fixed(name, routing_outcome(items, chosen[:, np.newaxis], "router"))
+        for name, chosen in fixed.items()
     ]
-    rows += [judged.swept(name, kind, result) for name, kind, result in found]
+    rows += [judged.evaluate_sweep(name, kind, result) for name, kind, result in found]
     means = {side: float(np.mean(getattr(items, f"{side}_usd"))) for side in ("open", "closed")}
     acceptance = (
         needed_acceptance(means["open"], means["closed"], verifier_usd) if means["closed"] > 0 else None
@@ -229,15 +232,15 @@ def _below_both(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _pick(runs: Runs, weights: str, asked: str | None) -> str:
+def _pick_model(runs: Runs, weights: str, requested: str | None) -> str:
     """Return the model asked for, or the best of its kind."""
     known = [name for name in runs.models if runs.model(name)["weights"] == weights]
-    if asked is not None:
-        if asked not in known:
+    if requested is not None:
+        if requested not in known:
             raise ResultsError(
-                f"no {weights} model {asked!r} in these runs; there are: {', '.join(known) or 'none'}"
+                f"no {weights} model {requested!r} in these runs; there are: {', '.join(known) or 'none'}"
             )
-        return asked
+        return requested
     if not known:
         raise ResultsError(f"there is no {weights} model in these runs; tiers need one of each")
     scored = runs.frame[runs.frame["scored"]]
@@ -245,14 +248,14 @@ def _pick(runs: Runs, weights: str, asked: str | None) -> str:
     return max(known, key=lambda name: float(means.get(name, -1.0)))
 
 
-def _items(table: pd.DataFrame) -> tuple[Items, list[str]]:
+def _items(table: pd.DataFrame) -> tuple[RoutedTasks, list[str]]:
     category, names = pd.factorize(table["category"])
     column = {
         name: table[name].to_numpy(np.float64)
         for name in table.columns
         if name.startswith(("open_", "closed_"))
     }
-    items = Items(
+    items = RoutedTasks(
         open_quality=column["open_score"],
         closed_quality=column["closed_score"],
         open_usd=column["open_usd"],
@@ -265,7 +268,7 @@ def _items(table: pd.DataFrame) -> tuple[Items, list[str]]:
     return items, [str(name) for name in names]
 
 
-def _curves(found: list[tuple[str, Kind, Outcome]]) -> pd.DataFrame:
+def _curves(outcomes: list[tuple[str, Kind, RoutingOutcome]]) -> pd.DataFrame:
     parts = [
         pd.DataFrame(
             {
@@ -279,12 +282,12 @@ def _curves(found: list[tuple[str, Kind, Outcome]]) -> pd.DataFrame:
                 else np.nan,
             }
         )
-        for policy, kind, result in found
+        for policy, kind, result in outcomes
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def _categories(items: Items, names: list[str]) -> pd.DataFrame:
+def _categories(items: RoutedTasks, names: list[str]) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "category": [names[code] for code in items.category],

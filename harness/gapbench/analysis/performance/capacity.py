@@ -1,7 +1,7 @@
 """What a server can take: each load level held against a service level, and the highest rate that keeps it.
 
 Works on any run with rates (a sweep, a search, single cells), so a plain sweep can be asked afterwards about any
-limits. Columns of :attr:`Capacity.frame`, one row for each model, task and level; NaN or null is unknown:
+limits. Columns of :attr:`CapacityResult.frame`, one row for each model, task and level; NaN or null is unknown:
 
 ======================= ===================================================================================
 ``model_id`` ``task``
@@ -41,10 +41,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.frames import Runs, floats, read
+from gapbench.analysis.frames import Runs, as_floats, load_runs
 from gapbench.analysis.performance.client_limits import client_limits
-from gapbench.analysis.performance.steady_state import throughput
-from gapbench.stats import Floats, Level, attained_low, crossing
+from gapbench.analysis.performance.steady_state import steady_throughput
+from gapbench.stats import Floats, TestedRate, attainment_crossing, attainment_low_bound
 from gapbench.store.json_records import records
 from gapbench.values.slo import Slo
 
@@ -54,7 +54,7 @@ _QUANTILES = (0.5, 0.95, 0.99)
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class SustainableRate:
     """The highest rate of one model on one task that keeps the service level (M3 of the economics reference).
 
     Attributes:
@@ -83,7 +83,7 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Capacity:
+class CapacityResult:
     """Load levels and what they say about a service level.
 
     Attributes:
@@ -96,11 +96,11 @@ class Capacity:
 
     slo: Slo
     frame: pd.DataFrame
-    rates: tuple[Rate, ...]
+    rates: tuple[SustainableRate, ...]
     simulated: bool
     warnings: list[str] = field(default_factory=list)
 
-    def rate(self, model_id: str, task: str) -> Rate | None:
+    def rate_of(self, model_id: str, task: str) -> SustainableRate | None:
         """Return the rate of one model on one task; None: it was never sent at a rate."""
         return next((rate for rate in self.rates if (rate.model_id, rate.task) == (model_id, task)), None)
 
@@ -109,14 +109,16 @@ class Capacity:
         return {
             "schema": 1,
             "slo": self.slo.as_json(),
-            "rates": [{name: getattr(rate, name) for name in Rate.__slots__} for rate in self.rates],
+            "rates": [
+                {name: getattr(rate, name) for name in SustainableRate.__slots__} for rate in self.rates
+            ],
             "levels": records(self.frame),
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
 
 
-def capacity(runs: Runs | Sequence[Path], slo: Slo) -> Capacity:
+def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
     """Return what runs say about the highest rate at which a service level is kept.
 
     Args:
@@ -126,14 +128,14 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> Capacity:
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
+    read_runs = load_runs(runs)
     if "chunk_s" not in read_runs.frame:
-        read_runs = read(read_runs.folders, chunks=True)
+        read_runs = load_runs(read_runs.folders, chunks=True)
     frame = read_runs.frame.reset_index(drop=True)
-    done = throughput(frame, read_runs.folders)
+    done = steady_throughput(frame, read_runs.folders)
     limits = client_limits(read_runs)
-    requests = measured(frame)
-    requests = requests.assign(kept=keeps(requests, slo))
+    requests = measured_requests(frame)
+    requests = requests.assign(kept=meets_slo(requests, slo))
     level = ["model_id", "task", "load_kind", "load_value"]
     rows: list[dict[str, Any]] = []
     for (model_id, task, kind, _), part in requests.groupby(level, observed=True, sort=False):
@@ -149,8 +151,8 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> Capacity:
                 "offered_rps": rate,
                 "concurrency": value if kind in {"concurrency", "adaptive"} else None,
                 "cells": len(cells),
-                **_attained(part, slo, rate),
-                **_speed(done.loc[cells]),
+                **_attainment(part, slo, rate),
+                **_throughput(done.loc[cells]),
                 **_times(part),
                 "invalid": "; ".join(dict.fromkeys(said for cell in cells if (said := limits.get(cell))))
                 or None,
@@ -162,10 +164,10 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> Capacity:
             ["model_id", "task", "offered_rps", "concurrency"], kind="stable", na_position="last"
         )
         table = table.reset_index(drop=True)
-    return Capacity(slo, table, tuple(_rates(table, slo)), read_runs.simulated, _warnings(table))
+    return CapacityResult(slo, table, tuple(_rates(table, slo)), read_runs.simulated, _warnings(table))
 
 
-def measured(frame: pd.DataFrame) -> pd.DataFrame:
+def measured_requests(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each measured request, its times counted from the first attempt's place in the schedule."""
     key = ["run_id", "cell_id", "sample_id", "repeat"]
     rows = frame[frame["phase"] == "measure"]
@@ -180,11 +182,11 @@ def measured(frame: pd.DataFrame) -> pd.DataFrame:
     return finals.assign(due_s=due_s)
 
 
-def keeps(requests: pd.DataFrame, slo: Slo) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def meets_slo(requests: pd.DataFrame, slo: Slo) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Return which requests kept every limit.
 
     Args:
-        requests: As :func:`measured` gives, with ``chunk_s`` where gaps are limited.
+        requests: As :func:`measured_requests` gives, with ``chunk_s`` where gaps are limited.
         slo: The limits.
     """
     good = (requests["outcome"] != "infra").to_numpy() & (requests["attempt"] == 1).to_numpy()
@@ -197,24 +199,26 @@ def keeps(requests: pd.DataFrame, slo: Slo) -> np.ndarray[Any, np.dtype[np.bool_
         if limit_s is not None:
             with np.errstate(invalid="ignore"):
                 # An instant that never came is no number, and no number is within a limit.
-                good = good & (floats(requests[name]) - due_s <= limit_s)
+                good = good & (as_floats(requests[name]) - due_s <= limit_s)
     if slo.inter_chunk_s is not None:
-        slowest = np.array([_gap_s(times, slo.percentile) for times in requests["chunk_s"]], dtype=np.float64)
+        slowest = np.array(
+            [_chunk_gap_s(times, slo.percentile) for times in requests["chunk_s"]], dtype=np.float64
+        )
         good = good & (slowest <= slo.inter_chunk_s)
     kept: np.ndarray[Any, np.dtype[np.bool_]] = good
     return kept
 
 
-def _gap_s(times: Any, share: float) -> float:
+def _chunk_gap_s(times: Any, share: float) -> float:
     """Return a percentile of one request's gaps; 0 where it has none: a reply in one piece cannot stall."""
     gaps = np.diff(np.asarray(times, dtype=np.float64))
     return float(np.quantile(gaps, share)) if len(gaps) else 0.0
 
 
-def _attained(part: pd.DataFrame, slo: Slo, rate: float | None) -> dict[str, Any]:
+def _attainment(part: pd.DataFrame, slo: Slo, rate: float | None) -> dict[str, Any]:
     by_cell = part.groupby(["run_id", "cell_id"], observed=True)["kept"].agg(["sum", "size"])
     met, sent = int(by_cell["sum"].sum()), len(part)
-    low = attained_low(by_cell["sum"].tolist(), by_cell["size"].tolist())
+    low = attainment_low_bound(by_cell["sum"].tolist(), by_cell["size"].tolist())
     share = met / sent
     return {
         "requests": sent,
@@ -228,7 +232,7 @@ def _attained(part: pd.DataFrame, slo: Slo, rate: float | None) -> dict[str, Any
     }
 
 
-def _speed(cells: pd.DataFrame) -> dict[str, Any]:
+def _throughput(cells: pd.DataFrame) -> dict[str, Any]:
     window_s = float(cells["window_s"].sum())
     names = (
         ("completed_rps", "completed"),
@@ -247,9 +251,9 @@ def _times(part: pd.DataFrame) -> dict[str, Any]:
     gaps = [np.diff(np.asarray(times, dtype=np.float64)) for times in answered["chunk_s"]]
     row: dict[str, Any] = {}
     for name, values in (
-        ("ttft", floats(answered["first_token_s"]) - due_s),
+        ("ttft", as_floats(answered["first_token_s"]) - due_s),
         ("inter_chunk", np.concatenate([*gaps, np.empty(0)])),
-        ("response", floats(answered["done_s"]) - due_s),
+        ("response", as_floats(answered["done_s"]) - due_s),
     ):
         row.update({f"{name}_p{share * 100:.0f}_s": _quantile(values, share) for share in _QUANTILES})
     for name in ("input_tokens", "output_tokens"):
@@ -267,7 +271,7 @@ def _quantile(values: Floats, share: float) -> float | None:
     return float(np.quantile(known, share)) if len(known) else None
 
 
-def _rates(table: pd.DataFrame, slo: Slo) -> list[Rate]:
+def _rates(table: pd.DataFrame, slo: Slo) -> list[SustainableRate]:
     if table.empty:
         return []
     open_loop = table[table["offered_rps"].notna()]
@@ -277,25 +281,25 @@ def _rates(table: pd.DataFrame, slo: Slo) -> list[Rate]:
     ]
 
 
-def _rate(model_id: str, task: str, levels: pd.DataFrame, slo: Slo) -> Rate:
+def _rate(model_id: str, task: str, levels: pd.DataFrame, slo: Slo) -> SustainableRate:
     """Return the rate by M3: between the last level that passed and the first that failed."""
     tried = [
-        Level(*map(float, row))
+        TestedRate(*map(float, row))
         for row in levels[["offered_rps", "attainment", "attainment_low"]].itertuples(index=False, name=None)
     ]
-    found = crossing(tried, slo.attainment)
+    found = attainment_crossing(tried, slo.attainment)
     speeds: dict[str, float | None] = dict.fromkeys(("output_tokens_per_s", "input_tokens_per_s"))
     if found.below is not None:
         below, above = levels.iloc[found.below], levels.iloc[found.below + 1]
         speeds = {name: _between(below, above, name, found.part) for name in speeds}
-    return Rate(
+    return SustainableRate(
         model_id=model_id,
         task=task,
         rate_rps=found.rate_rps,
         low_rps=found.low_rps,
         tested_rps=tried[-1].rate_rps,
         **speeds,
-        words=found.words,
+        words=found.description,
     )
 
 
@@ -316,12 +320,12 @@ def _warnings(table: pd.DataFrame) -> list[str]:
         marked = table["invalid"].notna() if name == "invalid" else table["passed"] & ~table["certain"]
         for (model_id, task), part in table[marked].groupby(["model_id", "task"], sort=False):
             rows = part.to_dict("records")
-            why = f" ({_level(rows[0])}: {rows[0]['invalid']})" if name == "invalid" else ""
-            said.append(f"{model_id} on {task} at {', '.join(map(_level, rows))}: {words}{why}")
+            why = f" ({_level_name(rows[0])}: {rows[0]['invalid']})" if name == "invalid" else ""
+            said.append(f"{model_id} on {task} at {', '.join(map(_level_name, rows))}: {words}{why}")
     return said
 
 
-def _level(row: Any) -> str:
+def _level_name(row: Any) -> str:
     rate = row["offered_rps"]
     if rate is not None and not math.isnan(rate):
         return f"{rate:.3g}/s"

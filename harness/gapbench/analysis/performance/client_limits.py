@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.frames import Runs, floats, load_of
+from gapbench.analysis.frames import Runs, as_floats, load_of_cell
 
 LIMIT_COLUMNS = ("run_id", "cell_id", "attempt", "load_kind", "queue_s", "ttft_s")
 """Columns of the runs' frame that :func:`client_limits` uses."""
@@ -25,7 +25,7 @@ CPU_SHARE = 0.95
 """Of one core: a worker that uses more has no time left in which it could have been on time."""
 CLIENT_LIMIT = "invalid: client was the limit"
 """The verdict on times that a late client made."""
-LIMIT_WORDS = "times are invalid, this client was the limit"
+CLIENT_LIMIT_TEXT = "times are invalid, this client was the limit"
 """The same in a note."""
 CACHED_SHARE = 0.01
 """Input tokens from a cache above which a cell with salted prompts did not measure what it was meant to."""
@@ -73,27 +73,27 @@ def mark_client_limits(
         if row["metric"] in times and both & touched:
             # More pairs of this client would settle nothing.
             row.update(verdict=CLIENT_LIMIT, items_needed=None)
-    return cell_notes(runs, counted, LIMIT_WORDS)
+    return summarize_cells(runs, counted, CLIENT_LIMIT_TEXT)
 
 
-def cell_notes(runs: Runs, found: Mapping[tuple[str, str], str], words: str) -> list[str]:
+def summarize_cells(runs: Runs, reasons: Mapping[tuple[str, str], str], meaning: str) -> list[str]:
     """Return what was found of cells, one sentence a model: its first cell, and how many more.
 
     Args:
         runs: The runs.
-        found: Why, by (run_id, cell_id).
-        words: What it means.
+        reasons: Why, by (run_id, cell_id).
+        meaning: What it means.
     """
     cells: dict[str, list[Mapping[str, Any]]] = {}
     for cell in runs.cells:
-        if (str(cell["run_id"]), str(cell["cell_id"])) in found:
+        if (str(cell["run_id"]), str(cell["cell_id"])) in reasons:
             cells.setdefault(str(cell["model_id"]), []).append(cell)
     said = []
     for model_id, (first, *more) in cells.items():
-        why = found[str(first["run_id"]), str(first["cell_id"])]
+        why = reasons[str(first["run_id"]), str(first["cell_id"])]
         rest = f"; and {len(more)} more of its cells" if more else ""
         said.append(
-            f"{model_id} on {first['task']} at {load_of(str(first['cell_id']))}: {words}: {why}{rest}"
+            f"{model_id} on {first['task']} at {load_of_cell(str(first['cell_id']))}: {meaning}: {why}{rest}"
         )
     return said
 
@@ -133,11 +133,11 @@ def _late_s(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Return the 99th percentile of how late first attempts were sent, of the cells with a schedule."""
     scheduled = (frame["attempt"] == 1) & ~frame["load_kind"].isin(["concurrency", "adaptive"])
     planned = frame[["run_id", "cell_id", "queue_s"]][scheduled]
-    return _by_cell(planned, floats(planned["queue_s"]), 0.99)
+    return _by_cell(planned, as_floats(planned["queue_s"]), 0.99)
 
 
 def _median(frame: pd.DataFrame, name: str) -> dict[tuple[str, str], float]:
-    return _by_cell(frame, floats(frame[name]), 0.5)
+    return _by_cell(frame, as_floats(frame[name]), 0.5)
 
 
 def _by_cell(frame: pd.DataFrame, values: Any, share: float) -> dict[tuple[str, str], float]:
@@ -148,7 +148,7 @@ def _by_cell(frame: pd.DataFrame, values: Any, share: float) -> dict[tuple[str, 
     }
 
 
-def unplanned_hits(runs: Runs) -> dict[tuple[str, str], str]:
+def unexpected_cache_hits(runs: Runs) -> dict[tuple[str, str], str]:
     """Return the cells whose salted prompts were answered from a cache all the same, with what was seen.
 
     The replies' own counts are asked first, then the server's counters of the cell; salt that shares a system prompt
@@ -170,14 +170,14 @@ def unplanned_hits(runs: Runs) -> dict[tuple[str, str], str]:
         cached, asked = sums.get(key_, (0.0, 0.0))
         where = "by the replies' own counts"
         if cached <= 0:
-            cached, asked = _counted(cell)
+            cached, asked = _prefix_cache_counts(cell)
             where = "by the server's counters"
         if asked and cached / asked > CACHED_SHARE:
             found[key_] = f"{cached / asked * 100:.0f} % of the input tokens came from a cache {where}"
     return found
 
 
-def _counted(cell: Mapping[str, Any]) -> tuple[float, float]:
+def _prefix_cache_counts(cell: Mapping[str, Any]) -> tuple[float, float]:
     """Return hits and queries of the server's prefix cache during a cell, in tokens; (0, 0): not counted."""
     before, after = cell.get("counters_before") or {}, cell.get("counters_after") or {}
     names = ("vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.frames import Folders, Runs, floats, read
+from gapbench.analysis.frames import Folders, Runs, as_floats, load_runs
 
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
@@ -26,14 +26,14 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
-    measured = read_runs.measured
+    read_runs = load_runs(runs)
+    measured = read_runs.measured_attempts
     answered = measured[measured["outcome"] != "infra"]
     rows: list[dict[str, Any]] = []
     for model_id in read_runs.models:
         mine = answered[answered["model_id"] == model_id]
         for metric in ("ttft_s", "response_s"):
-            values = floats(mine[metric])
+            values = as_floats(mine[metric])
             values = values[~np.isnan(values)]
             if not len(values):
                 continue
@@ -62,7 +62,7 @@ def pareto_front(summary: pd.DataFrame, lower: str, higher: str = "accuracy") ->
     Returns:
         One bool for each row; False where either figure is unknown.
     """
-    cost, quality = floats(summary[lower]), floats(summary[higher])
+    cost, quality = as_floats(summary[lower]), as_floats(summary[higher])
     known = ~(np.isnan(cost) | np.isnan(quality))
     front: list[bool] = []
     for here in range(len(summary)):

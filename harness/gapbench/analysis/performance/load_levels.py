@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gapbench.analysis.frames import Runs, read
-from gapbench.analysis.performance.capacity import Capacity, capacity
+from gapbench.analysis.frames import Runs, load_runs
+from gapbench.analysis.performance.capacity import CapacityResult, capacity
 from gapbench.values.slo import Slo
 
-NO_LIMITS = Slo()
+NO_SLO = Slo()
 
 
-def load_levels(runs: Runs | Sequence[Path]) -> Capacity | None:
+def load_levels(runs: Runs | Sequence[Path]) -> CapacityResult | None:
     """Return the load levels of runs, against the first search's service level or none at all.
 
     Args:
@@ -24,7 +24,7 @@ def load_levels(runs: Runs | Sequence[Path]) -> Capacity | None:
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
+    read_runs = load_runs(runs)
     levels = {(cell["model_id"], cell["load_kind"], cell["load_value"]) for cell in read_runs.cells}
     kinds = [
         (model_id, kind in {"rate", "search"})
@@ -34,4 +34,4 @@ def load_levels(runs: Runs | Sequence[Path]) -> Capacity | None:
     if len(kinds) == len(set(kinds)):
         return None
     searched = [search["slo"] for manifest in read_runs.manifests for search in manifest.get("searches", ())]
-    return capacity(read_runs, Slo(**searched[0]) if searched else NO_LIMITS)
+    return capacity(read_runs, Slo(**searched[0]) if searched else NO_SLO)

@@ -2,7 +2,7 @@
 
 A request that began in the warm-up may write most of its tokens in the window, and one that began in the window
 may write them when the cell is already draining. So tokens count where their chunk arrived: the counts of
-:func:`throughput` are of events whose instant lies in the window, whichever request they belong to.
+:func:`steady_throughput` are of events whose instant lies in the window, whichever request they belong to.
 
 The window of a rate begins with the first measured request's place in the schedule and ends with the last one's.
 Under concurrency it begins when the first measured request is sent and ends when the first worker has none left to
@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.frames import codes, floats
+from gapbench.analysis.frames import as_floats, group_codes
 from gapbench.stats import Floats, Ints
-from gapbench.store import read_straddling
+from gapbench.store import read_chunks_at_instants
 
 _KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
 _NEEDED = [
@@ -32,7 +32,7 @@ _NEEDED = [
 
 
 @dataclass(frozen=True)
-class Stretches:
+class SteadyWindows:
     """The steady windows of a frame of attempts.
 
     Attributes:
@@ -51,9 +51,9 @@ class Stretches:
         return self.end_s - self.start_s
 
 
-def stretches(frame: pd.DataFrame) -> Stretches:
+def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     """Return the windows of a frame with ``cell_id``, ``started_at``, ``phase``, ``worker`` and the sending times."""
-    code = codes(frame, ["run_id", "cell_id", "started_at"])
+    code = group_codes(frame, ["run_id", "cell_id", "started_at"])
     count = int(code.max()) + 1 if len(code) else 0
     scheduled = frame["scheduled_s"].to_numpy(np.float64)
     first = frame["attempt"].to_numpy() == 1
@@ -80,10 +80,10 @@ def stretches(frame: pd.DataFrame) -> Stretches:
         reply_s = np.bincount(code[done], took_s[done], minlength=count) / replies
     empty = ~(end_s - start_s >= np.nan_to_num(reply_s)) | ~(end_s > start_s)
     start_s[empty], end_s[empty] = np.nan, np.nan
-    return Stretches(code, start_s, end_s)
+    return SteadyWindows(code, start_s, end_s)
 
 
-def throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
+def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
     """Return what each cell did in its steady window, indexed by ``run_id`` and ``cell_id``.
 
     Columns: ``window_s`` (0: none), ``completed`` (answers that became complete in it), ``input_tokens`` (of prompts
@@ -91,17 +91,17 @@ def throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
     tokens spread evenly over its chunks). NaN tokens: an answered request did not report its count.
 
     Args:
-        frame: Every attempt of the cells, warm-up and retries included, as :func:`gapbench.analysis.frames.read` gives.
+        frame: Every attempt of the cells, warm-up and retries included, as :func:`gapbench.analysis.frames.load_runs` gives.
         folders: Where the chunks of requests that straddle an edge are read from.
     """
     # Calls of judges are no load on the model.
     frame = frame[_NEEDED][(frame["phase"] != "judge").to_numpy()]
-    found = stretches(frame)
+    found = steady_windows(frame)
     code = found.code
     start_s, end_s = found.start_s[code], found.end_s[code]
     answered = (frame["outcome"] != "infra").to_numpy()
-    first_s, last_s, done_s = (floats(frame[name]) for name in ("first_token_s", "last_token_s", "done_s"))
-    tokens = floats(frame["output_tokens"])
+    first_s, last_s, done_s = (as_floats(frame[name]) for name in ("first_token_s", "last_token_s", "done_s"))
+    tokens = as_floats(frame["output_tokens"])
     inside = (first_s >= start_s) & (last_s < end_s)
     outside = (last_s < start_s) | (first_s >= end_s) | np.isnan(first_s) | np.isnan(start_s)
     share = np.where(inside, 1.0, 0.0)
@@ -110,9 +110,9 @@ def throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
         share[across] = _shares(frame[across], start_s[across], end_s[across], folders)
     written = np.where(answered & (share > 0), tokens * share, 0.0)
     taken = answered & (first_s >= start_s) & (first_s < end_s)
-    cell = codes(frame, ["run_id", "cell_id"])
+    cell = group_codes(frame, ["run_id", "cell_id"])
     completed = answered & (done_s >= start_s) & (done_s < end_s)
-    prompts = np.where(taken, floats(frame["input_tokens"]), 0.0)
+    prompts = np.where(taken, as_floats(frame["input_tokens"]), 0.0)
     cells, where = np.unique(cell, return_index=True)
     stretch, first_of = np.unique(code, return_index=True)
     length_s = np.nan_to_num(found.length_s)[stretch]
@@ -129,29 +129,31 @@ def throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
     )
 
 
-def _shares(across: pd.DataFrame, start_s: Floats, end_s: Floats, folders: Sequence[Path]) -> Floats:
+def _shares(straddling: pd.DataFrame, start_s: Floats, end_s: Floats, folders: Sequence[Path]) -> Floats:
     """Return the share of each straddling request's tokens that arrived in its window."""
     edges: dict[tuple[str, str], set[float]] = {}
-    names = zip(across["run_id"].astype(str), across["cell_id"].astype(str), start_s, end_s, strict=True)
+    names = zip(
+        straddling["run_id"].astype(str), straddling["cell_id"].astype(str), start_s, end_s, strict=True
+    )
     for run_id, cell_id, low_s, high_s in names:
         edges.setdefault((run_id, cell_id), set()).update((float(low_s), float(high_s)))
-    rows = read_straddling(folders, {key: sorted(instants) for key, instants in edges.items()})
+    rows = read_chunks_at_instants(folders, {key: sorted(instants) for key, instants in edges.items()})
     chunks: Mapping[tuple[Any, ...], tuple[Any, Any]] = {
         key: (times, counts)
         for *key_parts, times, counts in rows[[*_KEY, "chunk_s", "chunk_tokens"]].itertuples(index=False)
         if (key := tuple(key_parts))
     }
-    keys = across[_KEY].astype({"run_id": str, "cell_id": str}).itertuples(index=False, name=None)
+    keys = straddling[_KEY].astype({"run_id": str, "cell_id": str}).itertuples(index=False, name=None)
     return np.array(
         [
-            share_within(*chunks[key], low_s, high_s)
+            token_share_within(*chunks[key], low_s, high_s)
             for key, low_s, high_s in zip(keys, start_s, end_s, strict=True)
         ],
         dtype=np.float64,
     )
 
 
-def share_within(times: Any, counts: Any, start_s: float, end_s: float) -> float:
+def token_share_within(times: Any, counts: Any, start_s: float, end_s: float) -> float:
     """Return the share of a reply's tokens that arrived from ``start_s`` until before ``end_s``.
 
     Args:

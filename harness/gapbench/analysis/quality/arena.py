@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from gapbench.analysis.frames import Runs, judging_runs, read
+from gapbench.analysis.frames import Runs, judging_runs, load_runs
 from gapbench.stats import Floats, Ints, Strengths, bradley_terry, elo_win_rate
 from gapbench.stats.bradley_terry import ELO_PER_LOGIT
 from gapbench.store import read_attempts
@@ -24,7 +24,7 @@ from gapbench.store.json_records import records
 
 RESAMPLES = 1_000
 _RIDGE = 1e-2
-_TELLING_LOGITS = 8.0
+_SEPARATION_LOGITS = 8.0
 """Odds of three thousand to one for a style alone: then it separates the outcomes, and the fit has no finite answer."""
 _LENGTH, _FIRST = "length", "being shown first"
 _OUTCOMES = {"first": 1.0, "second": 0.0, "tie": 0.5}
@@ -32,7 +32,7 @@ BATTLES = ("task", "sample_id", "repeat", "first", "second", "outcome", "chars_f
 
 
 @dataclass(frozen=True)
-class Arena:
+class ArenaRatings:
     """Ratings from comparisons.
 
     Attributes:
@@ -45,8 +45,8 @@ class Arena:
         judges: Names of the judges.
         length_elo: Elo that an answer gains by being all there is of both texts instead of none; what was taken out. None: not fitted.
         first_elo: Elo that being shown first gains; taken out too. None: not fitted.
-        contradicted: Share of pairs that the judge decided for opposite sides when their order was turned. None: no judge.
-        unread: Comparisons without a readable verdict.
+        contradicted_share: Share of pairs that the judge decided for opposite sides when their order was turned. None: no judge.
+        unreadable_verdicts: Comparisons without a readable verdict.
         simulated: Whether any answer or judge is simulated.
         warnings: One sentence for each thing that a reader must know.
     """
@@ -57,13 +57,13 @@ class Arena:
     judges: tuple[str, ...]
     length_elo: float | None
     first_elo: float | None
-    contradicted: float | None
-    unread: int
+    contradicted_share: float | None
+    unreadable_verdicts: int
     simulated: bool
     warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the shape of ``bench arena --json``."""
+        """Return the shape of ``bench rate_models --json``."""
         return {
             "schema": 1,
             "rows": records(self.frame),
@@ -72,38 +72,42 @@ class Arena:
             "judges": list(self.judges),
             "length_elo": self.length_elo,
             "first_elo": self.first_elo,
-            "contradicted": self.contradicted,
-            "unread": self.unread,
+            "contradicted": self.contradicted_share,
+            "unread": self.unreadable_verdicts,
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
 
 
-def arena(runs: Runs | Sequence[Path], preference: Literal["judge", "score"] | None = None) -> Arena:
+def rate_models(
+    runs: Runs | Sequence[Path], preference: Literal["judge", "score"] | None = None
+) -> ArenaRatings:
     """Return the ratings of the models of runs.
 
     Args:
         runs: Run folders, or what was read from them.
-        preference: ``judge``: what `bench arena --judge` brought; ``score``: whose answer scored higher. None: the judge where there is one.
+        preference: ``judge``: what `bench rate_models --judge` brought; ``score``: whose answer scored higher. None: the judge where there is one.
 
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
-    judged, names, unread, is_simulated = _judged(read_runs)
+    read_runs = load_runs(runs)
+    judged, names, unread, is_simulated = _read_judgments(read_runs)
     chosen = preference or ("judge" if len(judged) else "score")
-    battles = judged if chosen == "judge" else _by_score(read_runs)
-    return _rated(read_runs, battles, chosen, names if chosen == "judge" else (), unread, is_simulated)
+    battles = judged if chosen == "judge" else _score_battles(read_runs)
+    return _fit_ratings(read_runs, battles, chosen, names if chosen == "judge" else (), unread, is_simulated)
 
 
-def _judged(runs: Runs) -> tuple[pd.DataFrame, tuple[str, ...], int, bool]:
+def _read_judgments(runs: Runs) -> tuple[pd.DataFrame, tuple[str, ...], int, bool]:
     """Return what judges said, their names, the verdicts that could not be read, and whether one was simulated."""
     rows: list[dict[str, Any]] = []
     names: dict[str, None] = {}
     unread, is_simulated = 0, False
     lengths = {
         (row["task"], row["sample_id"], row["repeat"], row["model_id"]): row["output_chars"]
-        for row in records(runs.measured[["task", "sample_id", "repeat", "model_id", "output_chars"]])
+        for row in records(
+            runs.measured_attempts[["task", "sample_id", "repeat", "model_id", "output_chars"]]
+        )
     }
     for folder in runs.folders:
         for judging in judging_runs(folder, ["arena"]):
@@ -124,9 +128,9 @@ def _judged(runs: Runs) -> tuple[pd.DataFrame, tuple[str, ...], int, bool]:
     return pd.DataFrame(rows, columns=list(BATTLES)), tuple(names), unread, is_simulated
 
 
-def _by_score(runs: Runs) -> pd.DataFrame:
+def _score_battles(runs: Runs) -> pd.DataFrame:
     """Return every two models' answers to one request, the higher score winning; equal scores are a tie."""
-    scored = runs.measured[runs.measured["scored"]]
+    scored = runs.measured_attempts[runs.measured_attempts["scored"]]
     columns = ["task", "sample_id", "repeat", "load", "model_id", "score", "output_chars"]
     plain = scored[columns].astype({"task": str, "model_id": str}).drop_duplicates(columns[:5])
     both = plain.merge(plain, on=columns[:4], suffixes=("_first", "_second"))
@@ -146,14 +150,14 @@ def _by_score(runs: Runs) -> pd.DataFrame:
     )
 
 
-def _rated(
+def _fit_ratings(
     runs: Runs,
     battles: pd.DataFrame,
     preference: Literal["judge", "score"],
     judges: tuple[str, ...],
     unread: int,
     is_simulated: bool,
-) -> Arena:
+) -> ArenaRatings:
     names = [name for name in runs.models if (battles[["first", "second"]] == name).to_numpy().any()]
     columns = [
         "model_id",
@@ -171,7 +175,7 @@ def _rated(
     simulated = runs.simulated or is_simulated
     if len(names) < 2:
         said = "there are no two models with answers to the same requests, so there is nothing to rate"
-        return Arena(
+        return ArenaRatings(
             pd.DataFrame(columns=columns),
             None,
             preference,
@@ -184,12 +188,12 @@ def _rated(
             [said],
         )
     code = {name: number for number, name in enumerate(names)}
-    first, second = (_codes(battles[side], code) for side in ("first", "second"))
+    first, second = (_name_codes(battles[side], code) for side in ("first", "second"))
     outcome = battles["outcome"].to_numpy(dtype=np.float64)
     clusters = pd.factorize(battles["task"].astype(str) + "\x1f" + battles["sample_id"].astype(str))[
         0
     ].astype(np.int64)
-    style = _style(battles) if preference == "judge" else None
+    style = _style_covariates(battles) if preference == "judge" else None
     warnings: list[str] = []
 
     def fitted(covariates: Floats | None) -> Strengths:
@@ -205,7 +209,7 @@ def _rated(
     found = fitted(style)
     taken_out = [] if style is None else [_LENGTH, _FIRST]
     telling: list[str] = []
-    while style is not None and (beyond := np.abs(found.effects) > _TELLING_LOGITS).any():
+    while style is not None and (beyond := np.abs(found.effects) > _SEPARATION_LOGITS).any():
         # Of two, length first: both orders are asked, so being first cannot pass for strength.
         place = int(beyond.argmax())
         telling.append(taken_out.pop(place))
@@ -217,32 +221,32 @@ def _rated(
             "strength; the ratings are not corrected for it"
         )
     effects = dict(zip(taken_out, (found.effects * ELO_PER_LOGIT).tolist(), strict=True))
-    rows = [_row(runs, name, place, found, first, second, outcome) for name, place in code.items()]
+    rows = [_rating_row(runs, name, place, found, first, second, outcome) for name, place in code.items()]
     frame = (
         pd.DataFrame(rows, columns=columns)
         .sort_values("elo", ascending=False, kind="stable")
         .reset_index(drop=True)
     )
-    return Arena(
+    return ArenaRatings(
         frame,
         _gap(frame, code, found),
         preference,
         judges,
         effects.get(_LENGTH),
         effects.get(_FIRST),
-        _contradicted(battles) if preference == "judge" else None,
+        _contradiction_share(battles) if preference == "judge" else None,
         unread,
         simulated,
         warnings,
     )
 
 
-def _codes(names: pd.Series[Any], code: Mapping[str, int]) -> Ints:
+def _name_codes(names: pd.Series[Any], code: Mapping[str, int]) -> Ints:
     """Return each name's number."""
     return np.array([code[str(name)] for name in names], dtype=np.int64)
 
 
-def _style(battles: pd.DataFrame) -> Floats:
+def _style_covariates(battles: pd.DataFrame) -> Floats:
     """Return the length difference as a share of both texts, and a one for being shown first."""
     one, other = (battles[f"chars_{side}"].to_numpy(dtype=np.float64) for side in ("first", "second"))
     both = one + other
@@ -250,25 +254,25 @@ def _style(battles: pd.DataFrame) -> Floats:
     return np.column_stack([length, np.ones_like(length)])
 
 
-def _row(
+def _rating_row(
     runs: Runs,
     name: str,
     place: int,
-    found: Strengths,
+    strengths: Strengths,
     first: np.ndarray[Any, Any],
     second: np.ndarray[Any, Any],
     outcome: np.ndarray[Any, Any],
 ) -> dict[str, Any]:
     won = np.concatenate([outcome[first == place], 1 - outcome[second == place]])
-    assert found.elo_low is not None
-    assert found.elo_high is not None
+    assert strengths.elo_low is not None
+    assert strengths.elo_high is not None
     model = runs.model(name)
     return {
         "model_id": name,
         "weights": model["weights"],
-        "elo": float(found.elo[place]),
-        "elo_low": float(found.elo_low[place]),
-        "elo_high": float(found.elo_high[place]),
+        "elo": float(strengths.elo[place]),
+        "elo_low": float(strengths.elo_low[place]),
+        "elo_high": float(strengths.elo_high[place]),
         "battles": len(won),
         "wins": int((won == 1).sum()),
         "ties": int((won == 0.5).sum()),
@@ -278,14 +282,14 @@ def _row(
     }
 
 
-def _gap(frame: pd.DataFrame, code: dict[str, int], found: Strengths) -> dict[str, Any] | None:
+def _gap(frame: pd.DataFrame, code: dict[str, int], strengths: Strengths) -> dict[str, Any] | None:
     best = {side: frame[frame["weights"] == side]["model_id"] for side in ("closed", "open")}
     if best["closed"].empty or best["open"].empty:
         return None
     closed, opened = (str(best[side].iloc[0]) for side in ("closed", "open"))
-    interval = found.gap_interval(code[closed], code[opened])
+    interval = strengths.gap_interval(code[closed], code[opened])
     assert interval is not None
-    elo = float(found.elo[code[closed]] - found.elo[code[opened]])
+    elo = float(strengths.elo[code[closed]] - strengths.elo[code[opened]])
     return {
         "closed": closed,
         "open": opened,
@@ -296,7 +300,7 @@ def _gap(frame: pd.DataFrame, code: dict[str, int], found: Strengths) -> dict[st
     }
 
 
-def _contradicted(battles: pd.DataFrame) -> float | None:
+def _contradiction_share(battles: pd.DataFrame) -> float | None:
     """Return the share of pairs, decided in both orders, whose two verdicts name opposite winners."""
     turned = battles.rename(columns={"first": "second", "second": "first", "outcome": "turned"})
     key = ["task", "sample_id", "repeat", "first", "second"]

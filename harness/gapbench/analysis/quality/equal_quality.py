@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from gapbench.analysis.frames import Runs
-from gapbench.analysis.quality.model_pairs import Pairs, Side, pair
-from gapbench.stats import Floats, equivalent, no_worse, paired_difference, pairs_to_settle
+from gapbench.analysis.quality.model_pairs import ModelPairs, ModelRequests, pair_requests
+from gapbench.stats import Floats, is_equivalent, is_non_inferior, paired_difference, pairs_to_decide
 
 ALPHA = 0.05
 DAYS_PER_MONTH = 30.4375
-_OWN = (("value", "score"), ("usd_per_task", "usd"))
+_OWN_MEANS = (("value", "score"), ("usd_per_task", "usd"))
 
 
-def matched(
-    models: Mapping[str, Side], closed: Sequence[str], opened: Sequence[str], margin: float
+def cheapest_equal_quality(
+    models: Mapping[str, ModelRequests], closed: Sequence[str], opened: Sequence[str], margin: float
 ) -> list[dict[str, Any]]:
     """Return for each closed model the cheapest open configuration that is no worse.
 
@@ -39,23 +39,25 @@ def matched(
         opened: Open models.
         margin: Gap that makes no difference, in points.
     """
-    return [_cheapest(models, name, opened, margin) for name in closed]
+    return [_cheapest_match(models, name, opened, margin) for name in closed]
 
 
-def _cheapest(models: Mapping[str, Side], name: str, opened: Sequence[str], margin: float) -> dict[str, Any]:
+def _cheapest_match(
+    models: Mapping[str, ModelRequests], name: str, opened: Sequence[str], margin: float
+) -> dict[str, Any]:
     found: list[dict[str, Any]] = []
     for other in opened:
-        shared = pair(*(models[side].only("score", "usd") for side in (name, other)))
+        shared = pair_requests(*(models[side].select("score", "usd") for side in (name, other)))
         usd = [
             _mean(side.columns["usd"][~np.isnan(side.columns["score"])])
             for side in (shared.closed, shared.open)
         ]
-        shared = shared.both("score")
+        shared = shared.with_known("score")
         if len(shared.closed.item) and usd[1] is not None:
-            found.append(_compared(shared, name, other, usd, margin))
+            found.append(_compare_quality(shared, name, other, usd, margin))
     passed = [one for one in found if one["told"] is True]
     nothing = {
-        "closed": {"model": name, **{key: _mean(models[name].columns[column]) for key, column in _OWN}},
+        "closed": {"model": name, **{key: _mean(models[name].columns[column]) for key, column in _OWN_MEANS}},
         "open": None,
         "verdict": None,
         "gap_points": None,
@@ -64,9 +66,9 @@ def _cheapest(models: Mapping[str, Side], name: str, opened: Sequence[str], marg
         "n_pairs": None,
         "cost_ratio": None,
     }
-    best = min(passed, key=_price, default=nothing)
-    untold = min((one for one in found if one["told"] is None), key=_price, default=None)
-    if untold is not None and passed and _price(untold) >= _price(best):
+    best = min(passed, key=_open_price, default=nothing)
+    untold = min((one for one in found if one["told"] is None), key=_open_price, default=None)
+    if untold is not None and passed and _open_price(untold) >= _open_price(best):
         untold = None
     shown = ("gap_points", "ci_low", "ci_high", "n_pairs", "n_clusters", "items_needed")
     return {
@@ -83,12 +85,12 @@ def _cheapest(models: Mapping[str, Side], name: str, opened: Sequence[str], marg
     }
 
 
-def _price(found: Mapping[str, Any]) -> float:
-    return float(found["open"]["usd_per_task"])
+def _open_price(row: Mapping[str, Any]) -> float:
+    return float(row["open"]["usd_per_task"])
 
 
-def _compared(
-    shared: Pairs, name: str, other: str, usd: Sequence[float | None], margin: float
+def _compare_quality(
+    shared: ModelPairs, name: str, other: str, usd: Sequence[float | None], margin: float
 ) -> dict[str, Any]:
     first, second = shared.closed.columns["score"], shared.open.columns["score"]
     seen = paired_difference(first, second, shared.closed.cluster)
@@ -98,9 +100,9 @@ def _compared(
     if not first.any():
         # Equal at nothing: no quality was shown that could be matched.
         verdict = "no right answer"
-    elif equivalent(seen, margin / 100):
+    elif is_equivalent(seen, margin / 100):
         told, verdict = True, f"equivalent within {margin:g} points"
-    elif no_worse(seen, margin / 100):
+    elif is_non_inferior(seen, margin / 100):
         ahead = seen.estimate < 0 and seen.p_value < ALPHA
         told, verdict = True, "open ahead" if ahead else f"no worse by {margin:g} points"
     elif seen.p_value < ALPHA and seen.estimate > 0:
@@ -116,7 +118,7 @@ def _compared(
         "ci_high": seen.high * 100,
         "n_pairs": seen.n_pairs,
         "n_clusters": seen.n_clusters,
-        "items_needed": pairs_to_settle(seen, ALPHA, margin / 100, one_sided=True),
+        "items_needed": pairs_to_decide(seen, ALPHA, margin / 100, one_sided=True),
         "cost_ratio": mine / theirs if mine is not None and theirs else None,
     }
 
@@ -126,9 +128,9 @@ def _mean(values: Floats) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-def lags(
+def lag_by_category(
     runs: Runs,
-    models: Mapping[str, Side],
+    models: Mapping[str, ModelRequests],
     scopes: Mapping[str, int | None],
     closed: Sequence[str],
     opened: Sequence[str],
@@ -168,8 +170,8 @@ def lags(
             rows.append(
                 {
                     "category": scope,
-                    "open": _dated(best, known[best], released.get(best)),
-                    "closed": _dated(first, known[first], released[first]),
+                    "open": _dated_model(best, known[best], released.get(best)),
+                    "closed": _dated_model(first, known[first], released[first]),
                     "lag_months": _months(released[first], today),
                     "lag_release_months": _months(released[first], released.get(best)),
                 }
@@ -177,12 +179,12 @@ def lags(
     return rows
 
 
-def _scope_mean(side: Side, code: int | None) -> float | None:
+def _scope_mean(side: ModelRequests, code: int | None) -> float | None:
     scores = side.columns["score"]
     return _mean(scores if code is None else scores[side.category == code])
 
 
-def _dated(name: str, value: float, day: date | None) -> dict[str, Any]:
+def _dated_model(name: str, value: float, day: date | None) -> dict[str, Any]:
     return {"model": name, "value": value, "released": None if day is None else day.isoformat()}
 
 

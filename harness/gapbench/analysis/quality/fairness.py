@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import Runs
-from gapbench.analysis.quality.model_pairs import Pairs
+from gapbench.analysis.quality.model_pairs import ModelPairs
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
-_FEW = 100_000
-SHARE_POINTS = 2.0
+_HASH_CHUNK = 100_000
+MAX_SHARE_DIFFERENCE_POINTS = 2.0
 """Difference in truncation, refusal or failure that is named, in points."""
 _SETTINGS = ("max_tokens", "reasoning", "temperature", "top_p")
 _NEEDED = [
@@ -40,7 +40,7 @@ FAIRNESS_COLUMNS = (*_NEEDED, "prompt_sha256")
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
-def fairness(runs: Runs, pairs: Mapping[tuple[str, str], Pairs]) -> list[str]:
+def fairness_violations(runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs]) -> list[str]:
     """Return the broken conditions of the compared pairs; [] when none is.
 
     Args:
@@ -51,7 +51,7 @@ def fairness(runs: Runs, pairs: Mapping[tuple[str, str], Pairs]) -> list[str]:
     frame = runs.frame[_NEEDED]
     measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
     parts = {name: frame[measured & (frame["model_id"] == name).to_numpy()] for name in models}
-    asked = {name: _asked(part) for name, part in parts.items()}
+    asked = {name: _requested_settings(part) for name, part in parts.items()}
     said: list[str] = []
     for name in models:
         said += _changes(name, parts[name])
@@ -66,7 +66,7 @@ def fairness(runs: Runs, pairs: Mapping[tuple[str, str], Pairs]) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
+def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
     """Return what each model was asked under, so that a reader can compare for himself.
 
     Fields: ``model``, ``weights``, ``requests``, ``prompts`` (a fingerprint of all its prompts' hashes:
@@ -96,7 +96,9 @@ def conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
                     "detail": sorted({str(value) for value in images["image_detail"].dropna().unique()}),
                 },
                 "asked": {
-                    key: sorted({value for settings in _asked(part).values() for value in settings[key]})
+                    key: sorted(
+                        {value for settings in _requested_settings(part).values() for value in settings[key]}
+                    )
                     for key in _SETTINGS
                 },
                 "changed": list(_changes(name, part)),
@@ -105,7 +107,7 @@ def conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
                     for outcome in ("truncated", "refused", "infra")
                 },
                 "reasoning": {
-                    "disclosure": _most(part["reasoning_disclosure"]),
+                    "disclosure": _most_common(part["reasoning_disclosure"]),
                     "tokens_mean": float(tokens.astype(float).mean()) if len(tokens) else None,
                 },
                 "first_day": str(min(days)) if len(days) else None,
@@ -121,8 +123,8 @@ def _hashes(prompts: pd.Series[Any]) -> Hashes:
     texts = prompts.cat.categories
     # A few at a time: as Python's own texts they take three times the room.
     found = [
-        pd.util.hash_array(texts[start : start + _FEW].to_numpy(object), categorize=False)
-        for start in range(0, len(texts), _FEW)
+        pd.util.hash_array(texts[start : start + _HASH_CHUNK].to_numpy(object), categorize=False)
+        for start in range(0, len(texts), _HASH_CHUNK)
     ]
     return np.concatenate([np.empty(0, np.uint64), *found])
 
@@ -144,11 +146,11 @@ def _changes(name: str, part: pd.DataFrame) -> Iterator[str]:
             yield f"{name}: {line}."
 
 
-def _prompts(one: str, other: str, shared: Pairs) -> Iterator[str]:
-    total = len(shared.closed.item) + shared.unequal
-    if shared.unequal:
+def _prompts(one: str, other: str, shared: ModelPairs) -> Iterator[str]:
+    total = len(shared.closed.item) + shared.unequal_prompts
+    if shared.unequal_prompts:
         yield (
-            f"{one} and {other}: {shared.unequal} of {total} shared requests had different prompts "
+            f"{one} and {other}: {shared.unequal_prompts} of {total} shared requests had different prompts "
             "and are left out."
         )
     alone = [
@@ -160,7 +162,7 @@ def _prompts(one: str, other: str, shared: Pairs) -> Iterator[str]:
         yield f"{one} and {other}: requests that only one of them was sent are left out: {', '.join(alone)}."
 
 
-def _asked(part: pd.DataFrame) -> dict[str, dict[str, set[str]]]:
+def _requested_settings(part: pd.DataFrame) -> dict[str, dict[str, set[str]]]:
     """Return the settings asked for by task: max_tokens and reasoning, as text."""
     found: dict[str, dict[str, set[str]]] = {}
     for row in part.drop_duplicates(["task", "params_asked"])[["task", "params_asked"]].to_dict("records"):
@@ -203,7 +205,7 @@ def _images(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> 
 
 
 def _disclosure(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
-    shown = [_most(part["reasoning_disclosure"]) for part in (first, second)]
+    shown = [_most_common(part["reasoning_disclosure"]) for part in (first, second)]
     if "unknown" not in shown and shown[0] != shown[1]:
         yield f"reasoning is disclosed differently: {one} {shown[0]}, {other} {shown[1]}."
     spent = [
@@ -220,7 +222,7 @@ def _shares(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> 
         shares = [
             float((part["outcome"] == outcome).mean()) * 100 if len(part) else 0.0 for part in (first, second)
         ]
-        if abs(shares[0] - shares[1]) > SHARE_POINTS:
+        if abs(shares[0] - shares[1]) > MAX_SHARE_DIFFERENCE_POINTS:
             yield f"{shares[0]:.1f} % of requests to {one} {word}, {shares[1]:.1f} % to {other}."
 
 
@@ -241,7 +243,7 @@ def _loads(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> I
         yield f"loads differ: {one} {_join(loads[0])}, {other} {_join(loads[1])}; times do not compare."
 
 
-def _most(column: pd.Series[Any]) -> str:
+def _most_common(column: pd.Series[Any]) -> str:
     counts = column.astype(str).value_counts()
     return str(counts.index[0]) if len(counts) else "unknown"
 

@@ -38,19 +38,32 @@ import pandas as pd
 
 from gapbench import formatting
 from gapbench.analysis.cost.attempt_costs import BILL_COLUMNS, Bill, bill
-from gapbench.analysis.frames import Folders, Runs, read
+from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.performance.client_limits import LIMIT_COLUMNS, mark_client_limits
-from gapbench.analysis.quality.equal_quality import lags, matched
-from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, conditions, fairness
-from gapbench.analysis.quality.gap_metrics import ALPHA, NOT_TOLD, TIMES, measured, needed, remarks
-from gapbench.analysis.quality.model_pairs import PAIR_COLUMNS, Pairs, Side, pair, sides
-from gapbench.analysis.unscorable_answers import UNREAD_COLUMNS, unread
-from gapbench.stats import Difference, holm, pairs_to_settle, selection_bias
+from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_by_category
+from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, fairness_violations, request_conditions
+from gapbench.analysis.quality.gap_metrics import (
+    ALPHA,
+    NOT_DISTINGUISHABLE,
+    TIMES,
+    describe_pairs_needed,
+    metric_rows,
+    remarks,
+)
+from gapbench.analysis.quality.model_pairs import (
+    PAIR_COLUMNS,
+    ModelPairs,
+    ModelRequests,
+    pair_requests,
+    requests_by_model,
+)
+from gapbench.analysis.unscorable_answers import UNSCORABLE_COLUMNS, unscorable_warning
+from gapbench.stats import Difference, holm, pairs_to_decide, selection_bias
 from gapbench.store.json_records import records
 
 OVERALL = formatting.OVERALL
 _SHAPE = ("category", "metric", "unit", "better")
-_NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS, *UNREAD_COLUMNS}
+_NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS, *UNSCORABLE_COLUMNS}
 COLUMNS = (
     *_SHAPE,
     "closed_model",
@@ -92,11 +105,11 @@ class GapTable:
         margin_points: Gap that makes no difference, in points of accuracy.
         simulated: Whether any row is simulated.
         warnings: One sentence for each thing that a reader must know.
-        conditions: What each compared model was asked under; see :func:`gapbench.analysis.quality.fairness.conditions`.
+        conditions: What each compared model was asked under; see :func:`gapbench.analysis.quality.fairness.request_conditions`.
         matched: For each closed model the cheapest open one that is no worse; see
-            :func:`gapbench.analysis.quality.equal_quality.matched`.
-        lag: By category how long before, a closed model was as good; see :func:`gapbench.analysis.quality.equal_quality.lags`.
-        unread: Whose answers could mostly not be judged, and how to see why; "" for nobody's.
+            :func:`gapbench.analysis.quality.equal_quality.cheapest_equal_quality`.
+        lag: By category how long before, a closed model was as good; see :func:`gapbench.analysis.quality.equal_quality.lag_by_category`.
+        unscorable_warning: Whose answers could mostly not be judged, and how to see why; "" for nobody's.
     """
 
     frame: pd.DataFrame
@@ -107,12 +120,12 @@ class GapTable:
     conditions: list[dict[str, Any]] = field(default_factory=list)
     matched: list[dict[str, Any]] = field(default_factory=list)
     lag: list[dict[str, Any]] = field(default_factory=list)
-    unread: str = ""
+    unscorable_warning: str = ""
 
     def headline(self) -> str:
         """Return the verdict on accuracy in one sentence, and in a second whether most answers could not be judged."""
         said = self._verdict()
-        return f"{said.removesuffix('.')}. {self.unread}" if self.unread else said
+        return f"{said.removesuffix('.')}. {self.unscorable_warning}" if self.unscorable_warning else said
 
     def _verdict(self) -> str:
         rows = self.frame[self.frame["metric"] == "accuracy"]
@@ -122,7 +135,9 @@ class GapTable:
         if row["gap_points"] is None or pd.isna(row["gap_points"]):
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
         values = {str(name): value for name, value in row.items()}
-        more = "".join(f"; {said}" for said in remarks(values)) + (" to settle it" if needed(values) else "")
+        more = "".join(f"; {said}" for said in remarks(values)) + (
+            " to settle it" if describe_pairs_needed(values) else ""
+        )
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
             f"gap {row['gap_points']:+.1f} points, 95 % interval {row['ci_low']:+.1f} to {row['ci_high']:+.1f}, "
@@ -168,10 +183,10 @@ def gap(
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs, columns=_NEEDED)
+    read_runs = load_runs(runs, columns=_NEEDED)
     account = bill(read_runs) if billed is None else billed
     margin = float(read_runs.manifests[-1]["margin_points"]) if margin_points is None else margin_points
-    models, categories = sides(read_runs, account.usd)
+    models, categories = requests_by_model(read_runs, account.usd)
     closed = [name for name in read_runs.models if read_runs.model(name)["weights"] == "closed"]
     opened = [name for name in read_runs.models if read_runs.model(name)["weights"] == "open"]
     closed, opened = ([name for name in names if name in models] for names in (closed, opened))
@@ -179,28 +194,30 @@ def gap(
         lacks = "closed" if not closed else "open"
         said = f"no {lacks} model has a measured request here, so there is no gap; add one, or name two runs"
         empty = pd.DataFrame(columns=list(COLUMNS))
-        return GapTable(empty, [], margin, read_runs.simulated, [said], unread=unread(read_runs))
+        return GapTable(
+            empty, [], margin, read_runs.simulated, [said], unscorable_warning=unscorable_warning(read_runs)
+        )
     rows: list[dict[str, Any]] = []
     warnings: list[str] = []
-    named: dict[tuple[str, str], Pairs] = {}
+    named: dict[tuple[str, str], ModelPairs] = {}
     scopes: dict[str, int | None] = {name: categories.get(name) for name in read_runs.categories}
     scopes = {name: code for name, code in scopes.items() if code is not None}
     if len(scopes) > 1:
         scopes[OVERALL] = None
     for scope, code in scopes.items():
-        chosen, bias = _chosen(models, closed, opened, code, scope, warnings, all_pairs=all_pairs)
+        chosen, bias = _choose_pairs(models, closed, opened, code, scope, warnings, all_pairs=all_pairs)
         for one, other in chosen:
             if (one, other) not in named:
-                named[one, other] = pair(models[one], models[other])
-            shared = named[one, other].of(code)
+                named[one, other] = pair_requests(models[one], models[other])
+            shared = named[one, other].in_category(code)
             base = {
                 "category": scope,
                 "closed_model": one,
                 "open_model": other,
                 "simulated": any(bool(read_runs.model(name).get("simulated")) for name in (one, other)),
             }
-            rows += [{**base, **found} for found in measured(shared, margin, bias)]
-    _correct(rows, margin)
+            rows += [{**base, **found} for found in metric_rows(shared, margin, bias)]
+    _correct_p_values(rows, margin)
     warnings += mark_client_limits(read_runs, rows, {name for name, *_ in TIMES}, OVERALL)
     if not all_pairs and (len(closed) > 1 or len(opened) > 1):
         most = max(abs(row.get("selection_points") or 0.0) for row in rows)
@@ -213,14 +230,14 @@ def gap(
     frame[counted] = frame[counted].astype("Int64")
     return GapTable(
         frame,
-        fairness(read_runs, named),
+        fairness_violations(read_runs, named),
         margin,
         read_runs.simulated,
         [*warnings, *account.warnings],
-        conditions(read_runs, list(dict.fromkeys(name for names in named for name in names))),
-        matched(models, closed, opened, margin),
-        lags(read_runs, models, scopes, closed, opened),
-        unread(read_runs),
+        request_conditions(read_runs, list(dict.fromkeys(name for names in named for name in names))),
+        cheapest_equal_quality(models, closed, opened, margin),
+        lag_by_category(read_runs, models, scopes, closed, opened),
+        unscorable_warning(read_runs),
     )
 
 
@@ -229,8 +246,8 @@ def gap_json(runs: Runs | Folders, margin_points: float | None = None) -> dict[s
     return gap(runs, margin_points).to_json()
 
 
-def _chosen(
-    models: Mapping[str, Side],
+def _choose_pairs(
+    models: Mapping[str, ModelRequests],
     closed: list[str],
     opened: list[str],
     code: int | None,
@@ -245,7 +262,7 @@ def _chosen(
     best: list[str] = []
     biases: list[float] = []
     for names in (closed, opened):
-        scored = {name: _scored(models[name], code) for name in names}
+        scored = {name: _scored_requests(models[name], code) for name in names}
         scored = {name: side for name, side in scored.items() if len(side.item)} or scored
         counts = np.bincount(np.concatenate([side.item for side in scored.values()]))
         shared = counts == len(scored)
@@ -254,7 +271,7 @@ def _chosen(
             warnings.append(
                 f"{scope}: {', '.join(scored)} share no request; the best is picked on their own requests, uncorrected"
             )
-        picked = {name: side.where(shared[side.item]) if common else side for name, side in scored.items()}
+        picked = {name: side.filter(shared[side.item]) if common else side for name, side in scored.items()}
         means = {
             name: float(side.columns["score"].mean()) if len(side.item) else -1.0
             for name, side in picked.items()
@@ -266,12 +283,12 @@ def _chosen(
     return [(best[0], best[1])], biases[0] - biases[1]
 
 
-def _scored(side: Side, code: int | None) -> Side:
+def _scored_requests(side: ModelRequests, code: int | None) -> ModelRequests:
     mask = ~np.isnan(side.columns["score"])
-    return side.only("score").where(mask if code is None else mask & (side.category == code))
+    return side.select("score").filter(mask if code is None else mask & (side.category == code))
 
 
-def _correct(rows: list[dict[str, Any]], margin: float) -> None:
+def _correct_p_values(rows: list[dict[str, Any]], margin: float) -> None:
     """Correct the p-values over the table and put the verdicts in words."""
     for row, corrected in zip(rows, holm([row.get("p_value_raw") for row in rows]), strict=True):
         row["p_value"] = corrected
@@ -281,11 +298,11 @@ def _correct(rows: list[dict[str, Any]], margin: float) -> None:
         if row.pop("equivalent", False):
             row["verdict"] = f"equivalent within {margin:g} points"
         elif corrected is None or corrected >= ALPHA:
-            row["verdict"] = NOT_TOLD
+            row["verdict"] = NOT_DISTINGUISHABLE
             if seen is not None and corrected:
                 # The level that this row has to reach in a table of as many rows.
                 level = ALPHA * min(1.0, row["p_value_raw"] / corrected)
-                row["items_needed"] = pairs_to_settle(
+                row["items_needed"] = pairs_to_decide(
                     seen, alpha=level, margin=margin / 100 if row["metric"] == "accuracy" else None
                 )
         else:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.frames import Runs, codes, floats
-from gapbench.stats import Floats, Ints, dense
+from gapbench.analysis.frames import Runs, as_floats, group_codes
+from gapbench.stats import Floats, Ints, dense_codes
 
 _ITEM = ["task", "sample_id", "repeat", "load"]
 _TIMES = ("response_s", "answer_chars_per_s")
@@ -17,11 +17,11 @@ PAIR_COLUMNS = (
     "run_id", "cell_id", "sample_id", "repeat", "phase", "final", "model_id", "category", "task", "load",
     "prompt_sha256", "cluster_id", "outcome", "scored", "score", *_TIMES,
 )  # fmt: skip
-"""Columns of the runs' frame that :func:`sides` uses."""
+"""Columns of the runs' frame that :func:`requests_by_model` uses."""
 
 
 @dataclass(frozen=True)
-class Side:
+class ModelRequests:
     """One model's measured requests as columns, sorted by item.
 
     Attributes:
@@ -42,13 +42,13 @@ class Side:
     columns: dict[str, Floats]
     infra: np.ndarray[Any, np.dtype[np.bool_]]
 
-    def only(self, *names: str) -> Side:
+    def select(self, *names: str) -> ModelRequests:
         """Return the side with the named columns alone."""
         return replace(self, columns={name: self.columns[name] for name in names})
 
-    def where(self, mask: np.ndarray[Any, Any]) -> Side:
+    def filter(self, mask: np.ndarray[Any, Any]) -> ModelRequests:
         """Return the rows picked by a mask or by numbers."""
-        return Side(
+        return ModelRequests(
             self.item[mask],
             self.prompt[mask],
             self.cluster[mask],
@@ -60,43 +60,47 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class ModelPairs:
     """Two models on the requests that both were sent with the same prompt.
 
     Attributes:
         closed: Rows of the closed model.
         open: Rows of the open model, in the same order.
-        unequal: Shared requests left out because the prompts differed.
+        unequal_prompts: Shared requests left out because the prompts differed.
         only_closed: Requests that only the closed model has.
         only_open: Requests that only the open model has.
     """
 
-    closed: Side
-    open: Side
-    unequal: int
+    closed: ModelRequests
+    open: ModelRequests
+    unequal_prompts: int
     only_closed: int
     only_open: int
 
-    def of(self, category: int | None) -> Pairs:
+    def in_category(self, category: int | None) -> ModelPairs:
         """Return the pairs of one category; None: all."""
         if category is None:
             return self
         mask = self.closed.category == category
-        return Pairs(
-            self.closed.where(mask), self.open.where(mask), self.unequal, self.only_closed, self.only_open
+        return ModelPairs(
+            self.closed.filter(mask),
+            self.open.filter(mask),
+            self.unequal_prompts,
+            self.only_closed,
+            self.only_open,
         )
 
-    def both(self, *names: str) -> Pairs:
+    def with_known(self, *names: str) -> ModelPairs:
         """Return the pairs where both sides know every named column, with those columns alone."""
         known = np.ones(len(self.closed.item), dtype=bool)
         for name in names:
             known &= ~(np.isnan(self.closed.columns[name]) | np.isnan(self.open.columns[name]))
         return replace(
-            self, closed=self.closed.only(*names).where(known), open=self.open.only(*names).where(known)
+            self, closed=self.closed.select(*names).filter(known), open=self.open.select(*names).filter(known)
         )
 
 
-def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
+def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests], dict[str, int]]:
     """Return each model's side, and the code of each category.
 
     A model measured in several runs has its further answers to one item counted as further repeats.
@@ -106,25 +110,25 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
         usd: Cost beside each attempt of the runs' frame; a request's retries are added to it.
     """
     frame = runs.frame
-    request = codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
+    request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
     whole_usd: Floats = np.bincount(request, usd).astype(np.float64)[request] if len(frame) else usd
     del request
     places = np.flatnonzero((frame["final"] & (frame["phase"] == "measure")).to_numpy())
 
     def coded(*columns: str) -> Ints:
-        return codes(frame[list(columns)].iloc[places], columns)
+        return group_codes(frame[list(columns)].iloc[places], columns)
 
     item = coded(*_ITEM)
-    model, names = _factorized(frame["model_id"].iloc[places])
-    category, category_names = _factorized(frame["category"].iloc[places])
-    item = _each_once(item, model)
+    model, names = _factorize(frame["model_id"].iloc[places])
+    category, category_names = _factorize(frame["category"].iloc[places])
+    item = _unique_items(item, model)
     prompt, cluster = coded("prompt_sha256"), coded("task", "cluster_id")
     sample = coded("task", "sample_id", "load")
     infra = (frame["outcome"] == "infra").to_numpy()
     correct = (frame["outcome"] == "correct").to_numpy()
     scored = frame["scored"].to_numpy()
     # One model at a time and straight from the table, so that no column is held twice.
-    found: dict[str, Side] = {}
+    found: dict[str, ModelRequests] = {}
     for number, name in enumerate(names):
         mine = np.flatnonzero(model == number)
         mine = mine[np.argsort(item[mine])].astype(np.int32)
@@ -133,16 +137,16 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
         def answered(values: Floats, at: Ints = at) -> Floats:
             return np.where(infra[at], np.nan, values[at])
 
-        found[name] = Side(
+        found[name] = ModelRequests(
             item[mine],
             prompt[mine],
             cluster[mine],
             sample[mine],
             category[mine],
             {
-                "score": np.where(scored[at], floats(frame["score"])[at], np.nan),
+                "score": np.where(scored[at], as_floats(frame["score"])[at], np.nan),
                 "correct": correct[at].astype(np.float64),
-                **{column: answered(floats(frame[column])) for column in _TIMES},
+                **{column: answered(as_floats(frame[column])) for column in _TIMES},
                 "usd": answered(whole_usd),
             },
             infra[at],
@@ -150,7 +154,7 @@ def sides(runs: Runs, usd: Floats) -> tuple[dict[str, Side], dict[str, int]]:
     return found, {name: code for code, name in enumerate(category_names)}
 
 
-def pair(closed: Side, other: Side) -> Pairs:
+def pair_requests(closed: ModelRequests, other: ModelRequests) -> ModelPairs:
     """Return the requests that both sides have, with the same prompt."""
     reach = 1 + max(int(side.item.max(initial=-1)) for side in (closed, other))
     place = np.full(reach, -1, dtype=np.int32)
@@ -159,18 +163,18 @@ def pair(closed: Side, other: Side) -> Pairs:
     left = np.flatnonzero(right >= 0)
     right = right[left]
     same = closed.prompt[left] == other.prompt[right]
-    return Pairs(
-        closed.where(left[same]),
-        other.where(right[same]),
+    return ModelPairs(
+        closed.filter(left[same]),
+        other.filter(right[same]),
         int((~same).sum()),
         len(closed.item) - len(left),
         len(other.item) - len(right),
     )
 
 
-def _each_once(item: Ints, model: Ints) -> Ints:
+def _unique_items(item: Ints, model: Ints) -> Ints:
     """Return item codes that are unique within a model: a further answer to one item is a further repeat."""
-    whole = dense(item.astype(np.int64) + model.astype(np.int64) * (int(item.max(initial=0)) + 1))
+    whole = dense_codes(item.astype(np.int64) + model.astype(np.int64) * (int(item.max(initial=0)) + 1))
     if int(whole.max(initial=-1)) + 1 == len(whole):
         return item
     order = np.argsort(whole, kind="stable")
@@ -179,9 +183,9 @@ def _each_once(item: Ints, model: Ints) -> Ints:
     starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
     again = np.empty(len(order), dtype=np.int64)
     again[order] = np.arange(len(order)) - starts
-    return dense(item.astype(np.int64) * (int(again.max()) + 1) + again)
+    return dense_codes(item.astype(np.int64) * (int(again.max()) + 1) + again)
 
 
-def _factorized(column: pd.Series[Any]) -> tuple[Ints, list[str]]:
+def _factorize(column: pd.Series[Any]) -> tuple[Ints, list[str]]:
     code, kinds = pd.factorize(column)
     return code.astype(np.int32), [str(kind) for kind in kinds]

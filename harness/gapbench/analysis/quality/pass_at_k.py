@@ -1,6 +1,6 @@
 """pass@k over repeats, and partial credit beside it: what accuracy alone does not say.
 
-Columns of :attr:`Passes.frame`, one row for each model and task; null is unknown:
+Columns of :attr:`PassAtK.frame`, one row for each model and task; null is unknown:
 
 ================ ========================================================================================
 ``model_id`` ``weights`` ``simulated`` ``category`` ``task``
@@ -8,7 +8,7 @@ Columns of :attr:`Passes.frame`, one row for each model and task; null is unknow
 ``answers``      judged answers
 ``repeats``      fewest judged answers of a sample
 ``partial``      mean share of the hidden tests that held, over answers that have one; null: no hidden tests
-``pass_at_1`` …  for each k of :data:`K` up to the most repeats: mean over samples with at least k judged
+``pass_at_1`` …  for each k of :data:`K_VALUES` up to the most repeats: mean over samples with at least k judged
                  answers, each with ``_low``, ``_high`` (95 %, clustered Wilson) and ``_samples``
 ================ ========================================================================================
 """
@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.frames import Folders, Runs, codes, read
+from gapbench.analysis.frames import Folders, Runs, group_codes, load_runs
 from gapbench.stats import mean_interval, pass_at_k
 from gapbench.store.json_records import records
 
-K = (1, 2, 3, 5, 10, 20, 50, 100)
+K_VALUES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 @dataclass(frozen=True)
-class Passes:
+class PassAtK:
     """pass@k and partial credit by model and task.
 
     Attributes:
@@ -43,10 +43,10 @@ class Passes:
     @property
     def ks(self) -> list[int]:
         """The k of the columns, in order."""
-        return [k for k in K if f"pass_at_{k}" in self.frame]
+        return [k for k in K_VALUES if f"pass_at_{k}" in self.frame]
 
     @property
-    def tested(self) -> bool:
+    def has_hidden_tests(self) -> bool:
         """Whether a task has hidden tests, and so partial credit."""
         return bool(len(self.frame) and self.frame["partial"].notna().any())
 
@@ -69,7 +69,7 @@ _NEEDED = [
 ]
 
 
-def passes(runs: Runs | Folders) -> Passes:
+def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
     """Return pass@k of the tasks that were asked more than once or have hidden tests, and under one load.
 
     A task under several loads is a question about speed: how often a sample came round there is told by the load, and
@@ -78,7 +78,7 @@ def passes(runs: Runs | Folders) -> Passes:
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
+    read_runs = load_runs(runs)
     table = read_runs.frame
     # Scored rows are final and measured; the columns first, since a mask over all of them copies the table.
     judged = table[_NEEDED][table["scored"].to_numpy()].assign(
@@ -110,18 +110,18 @@ def passes(runs: Runs | Folders) -> Passes:
                 **_at_each_k(trials.reset_index()),
             }
         )
-    return Passes(pd.DataFrame(rows), read_runs.simulated)
+    return PassAtK(pd.DataFrame(rows), read_runs.simulated)
 
 
 def _at_each_k(trials: pd.DataFrame) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for k in K:
+    for k in K_VALUES:
         enough = trials[trials["n"] >= k]
         if enough.empty:
             break
         pairs = zip(enough["n"], enough["correct"], strict=True)
         values = np.array([pass_at_k(int(n), int(correct), k) for n, correct in pairs], dtype=np.float64)
-        low, high = mean_interval(values, codes(enough, ["cluster"]))
+        low, high = mean_interval(values, group_codes(enough, ["cluster"]))
         found |= {
             f"pass_at_{k}": float(values.mean()),
             f"pass_at_{k}_low": low,

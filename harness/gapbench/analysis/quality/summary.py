@@ -36,9 +36,23 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.cost import ALL, CostTable, cost
-from gapbench.analysis.frames import Folders, Runs, codes, floats, groups, load_of, read, without_tries
-from gapbench.analysis.performance.client_limits import LIMIT_WORDS, cell_notes, client_limits, unplanned_hits
-from gapbench.analysis.performance.steady_state import throughput
+from gapbench.analysis.frames import (
+    Folders,
+    Runs,
+    as_floats,
+    group_codes,
+    group_rows,
+    load_of_cell,
+    load_runs,
+    without_search_probes,
+)
+from gapbench.analysis.performance.client_limits import (
+    CLIENT_LIMIT_TEXT,
+    client_limits,
+    summarize_cells,
+    unexpected_cache_hits,
+)
+from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.stats import mean_interval, quantile_interval
 from gapbench.store import read_payload
 from gapbench.store.json_records import records
@@ -111,25 +125,29 @@ def summarize(runs: Runs | Folders, costs: CostTable | None = None) -> Summary:
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
+    read_runs = load_runs(runs)
     table = cost(read_runs) if costs is None else costs
     cells = _cells(read_runs)
     every = read_runs.frame[_NEEDED]
-    every = every.assign(cluster=codes(read_runs.frame, ["task", "cluster_id"]))
+    every = every.assign(cluster=group_codes(read_runs.frame, ["task", "cluster_id"]))
     rows: list[dict[str, Any]] = []
     for level, by in LEVELS.items():
         columns = list(by)
-        frame, shown = (every, cells) if level == "cell" else (without_tries(every), without_tries(cells))
+        frame, shown = (
+            (every, cells)
+            if level == "cell"
+            else (without_search_probes(every), without_search_probes(cells))
+        )
         places = {
             tuple(str(frame[name].iloc[int(rows_[0])]) for name in columns): rows_
-            for rows_ in groups(frame, columns)
+            for rows_ in group_rows(frame, columns)
         }
         for key, planned in shown.groupby(columns, sort=False):
             names = tuple(map(str, key))
             part = frame.iloc[places.get(names, slice(0))]
-            row = {"level": level, **_figures(part, planned)}
+            row = {"level": level, **_metrics(part, planned)}
             row.update(dict.fromkeys(("category", "task", "load")), **dict(zip(columns, names, strict=True)))
-            row.update(_facts(read_runs, names[0]), **_cost(table, row))
+            row.update(_model_facts(read_runs, names[0]), **_cost(table, row))
             rows.append(row)
     head = ["level", "model_id", "weights", "simulated", "category", "task", "load"]
     summary = pd.DataFrame(rows)
@@ -139,8 +157,8 @@ def summarize(runs: Runs | Folders, costs: CostTable | None = None) -> Summary:
 
 def _cells(runs: Runs) -> pd.DataFrame:
     """Return the planned cells, so that one that never began is a row too, with what each did in its window."""
-    limits, hits = client_limits(runs), unplanned_hits(runs)
-    done: dict[Any, Any] = throughput(runs.frame, runs.folders).to_dict("index")
+    limits, hits = client_limits(runs), unexpected_cache_hits(runs)
+    done: dict[Any, Any] = steady_throughput(runs.frame, runs.folders).to_dict("index")
     nothing: dict[str, Any] = {"window_s": 0.0, "completed": 0, "input_tokens": 0.0, "output_tokens": 0.0}
     rows = []
     for cell in runs.cells:
@@ -152,7 +170,7 @@ def _cells(runs: Runs) -> pd.DataFrame:
                 "model_id": cell["model_id"],
                 "category": cell["category"],
                 "task": cell["task"],
-                "load": load_of(key[1]),
+                "load": load_of_cell(key[1]),
                 "load_kind": cell["load_kind"],
                 "planned": cell["planned"],
                 "wall_s": cell.get("wall_s"),
@@ -196,19 +214,19 @@ def _window(planned: pd.DataFrame) -> dict[str, Any]:
     return row
 
 
-def _facts(runs: Runs, model_id: str) -> dict[str, Any]:
+def _model_facts(runs: Runs, model_id: str) -> dict[str, Any]:
     model = runs.model(model_id)
     return {"weights": model["weights"], "simulated": bool(model.get("simulated"))}
 
 
-def _figures(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
+def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     finals = part[part["final"]]
     measured = finals[finals["phase"] == "measure"]
     n = len(measured)
     counts = measured["outcome"].value_counts()
     outcomes = {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
     scored = measured[measured["scored"]]
-    scores = floats(scored["score"])
+    scores = as_floats(scored["score"])
     low, high = mean_interval(scores, scored["cluster"].to_numpy())
     wall = planned["wall_s"].astype(float)
     wall_s = float(wall.sum()) if wall.notna().all() else None
@@ -224,11 +242,11 @@ def _figures(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
         **outcomes,
     }
     for name in ("ttft", "response"):
-        row.update(_quantiles(floats(measured[f"{name}_s"]), name))
+        row.update(_quantiles(as_floats(measured[f"{name}_s"]), name))
     row.update(
-        answer_ttft_p50_s=_quantile(floats(measured["answer_ttft_s"]), 0.5),
-        queue_p95_s=_quantile(floats(measured["queue_s"]), 0.95),
-        answer_chars_per_s_p50=_quantile(floats(measured["answer_chars_per_s"]), 0.5),
+        answer_ttft_p50_s=_quantile(as_floats(measured["answer_ttft_s"]), 0.5),
+        queue_p95_s=_quantile(as_floats(measured["queue_s"]), 0.95),
+        answer_chars_per_s_p50=_quantile(as_floats(measured["answer_chars_per_s"]), 0.5),
         rate_rps=n / wall_s if wall_s and n else None,
         retries=int((~part["final"] & (part["phase"] == "measure")).sum()),
     )
@@ -278,11 +296,11 @@ def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
         said += [
             f"{failure['model_id']} failed: {failure['message']}" for failure in manifest.get("failures", [])
         ]
-    marked = without_tries(cells)
-    for name, words in (("invalid", LIMIT_WORDS), ("unplanned_cache", "cache not planned for")):
+    marked = without_search_probes(cells)
+    for name, words in (("invalid", CLIENT_LIMIT_TEXT), ("unplanned_cache", "cache not planned for")):
         found = marked[marked[name].notna()]
         keys = zip(found["run_id"], found["cell_id"], strict=True)
-        said += cell_notes(runs, dict(zip(keys, found[name], strict=True)), words)
+        said += summarize_cells(runs, dict(zip(keys, found[name], strict=True)), words)
     loads = list(marked["load"].unique())
     if len(loads) > 1:
         said.append(f"{len(loads)} loads ({', '.join(loads)}): times over several loads are pooled")
@@ -298,7 +316,7 @@ def failures(runs: Runs | Folders) -> pd.DataFrame:
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = read(runs)
+    read_runs = load_runs(runs)
     frame = read_runs.frame
     failed = frame[frame["outcome"] == "infra"]
     columns = ["model_id", "failure_kind", "http_status", "attempts", "final", "simulated", "example"]

@@ -33,10 +33,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from gapbench.analysis.frames import Runs, read, shared_models
-from gapbench.analysis.regression.metric_change import change_of
-from gapbench.analysis.regression.run_pairs import Fault, Pairs, Side
-from gapbench.analysis.regression.threshold import Rule
+from gapbench.analysis.frames import Runs, load_runs, shared_models
+from gapbench.analysis.regression.metric_change import metric_change
+from gapbench.analysis.regression.run_pairs import RunPairs, RunRequests, Unchecked
+from gapbench.analysis.regression.threshold import RegressionRule
 from gapbench.store.json_records import records
 
 COLUMNS = (
@@ -54,7 +54,7 @@ class Comparison:
         base: Run id of the baseline.
         new: Run id of the new run.
         simulated: Whether any row is simulated.
-        holes: What the new run lacks of itself or of the baseline: its end, or the requests of a task and load.
+        missing_pairs: What the new run lacks of itself or of the baseline: its end, or the requests of a task and load.
         warnings: One sentence for each thing that a reader must know.
     """
 
@@ -62,7 +62,7 @@ class Comparison:
     base: str
     new: str
     simulated: bool
-    holes: list[Fault] = field(default_factory=list)
+    missing_pairs: list[Unchecked] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -71,12 +71,12 @@ class Comparison:
         return self.frame[self.frame["verdict"] == "regression"]
 
     @property
-    def faults(self) -> list[Fault]:
+    def unchecked(self) -> list[Unchecked]:
         """All that could not be checked: the holes, then the rules without a figure."""
         unknown = records(self.frame[self.frame["verdict"] == "unknown"])
         return [
-            *self.holes,
-            *(Fault(f"{row['model_id']} {row['rule']}", str(row["reason"])) for row in unknown),
+            *self.missing_pairs,
+            *(Unchecked(f"{row['model_id']} {row['rule']}", str(row["reason"])) for row in unknown),
         ]
 
     @property
@@ -84,51 +84,53 @@ class Comparison:
         """``broken`` when no rule failed and something could not be checked, which is no pass."""
         if len(self.regressions):
             return "regression"
-        return "broken" if self.faults else "pass"
+        return "broken" if self.unchecked else "pass"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the shape of ``bench compare --json``."""
+        """Return the shape of ``bench compare_runs --json``."""
         return {
             "schema": 1,
             "base": self.base,
             "new": self.new,
             "verdict": self.verdict,
             "rows": records(self.frame),
-            "faults": [{"where": fault.where, "reason": fault.reason} for fault in self.faults],
+            "faults": [{"where": fault.where, "reason": fault.reason} for fault in self.unchecked],
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
 
 
-def compare(base: Runs | Sequence[Path], new: Runs | Sequence[Path], rules: Sequence[Rule]) -> Comparison:
+def compare_runs(
+    base: Runs | Sequence[Path], new: Runs | Sequence[Path], rules: Sequence[RegressionRule]
+) -> Comparison:
     """Compare two runs model by model on the requests that both have, with the same prompt.
 
     Raises:
         ResultsError: They share no model.
     """
-    before, after = read(base), read(new)
+    before, after = load_runs(base), load_runs(new)
     shared_models(before, after)
-    sides = Side.of(before), Side.of(after)
+    sides = RunRequests.from_runs(before), RunRequests.from_runs(after)
     rows: list[dict[str, Any]] = []
     holes = [
-        Fault("the new run", f"it is {manifest['state']}, not complete")
+        Unchecked("the new run", f"it is {manifest['state']}, not complete")
         for manifest in after.manifests
         if manifest["state"] != "complete"
     ]
-    warnings = _changes(before, after)
+    warnings = _setup_changes(before, after)
     for model_id in before.models:
-        pairs = Pairs.of(*sides, model_id)
-        holes += pairs.holes
+        pairs = RunPairs.pair_requests(*sides, model_id)
+        holes += pairs.missing_pairs
         warnings += pairs.warnings
         told = [runs.model(model_id) for runs in (before, after) if model_id in runs.models]
         simulated = any(bool(model.get("simulated")) for model in told)
-        rows += [{**_judge(pairs, rule), "model_id": model_id, "simulated": simulated} for rule in rules]
+        rows += [{**_check_rule(pairs, rule), "model_id": model_id, "simulated": simulated} for rule in rules]
     ids = [", ".join(str(manifest["run_id"]) for manifest in runs.manifests) for runs in (before, after)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return Comparison(frame, ids[0], ids[1], before.simulated or after.simulated, holes, warnings)
 
 
-def _changes(before: Runs, after: Runs) -> list[str]:
+def _setup_changes(before: Runs, after: Runs) -> list[str]:
     """Return what differs beside the models' answers."""
     said: list[str] = []
     for name in ("suite_sha256", "machine"):
@@ -150,7 +152,7 @@ def _changes(before: Runs, after: Runs) -> list[str]:
     return said
 
 
-def _judge(pairs: Pairs, rule: Rule) -> dict[str, Any]:
+def _check_rule(pairs: RunPairs, rule: RegressionRule) -> dict[str, Any]:
     """Return the row of one rule."""
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row.update(
@@ -164,7 +166,7 @@ def _judge(pairs: Pairs, rule: Rule) -> dict[str, Any]:
     )
     if not len(pairs.base):
         return row | {"reason": pairs.reason}
-    row.update(change_of(pairs, rule.metric))
+    row.update(metric_change(pairs, rule.metric))
     # The bound nearest to "no worse": only when it too is beyond the limit has the test rejected.
     bound = row["high"] if rule.sign == "<" else row["low"]
     if row["change"] is not None:

@@ -22,28 +22,32 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.attempt_costs import bill
-from gapbench.analysis.frames import Runs, codes, floats, load_of, read, shared_models
+from gapbench.analysis.frames import Runs, as_floats, group_codes, load_of_cell, load_runs, shared_models
 from gapbench.stats import Floats, paired_difference
 from gapbench.store import read_attempts
-from gapbench.store.json_records import plain
+from gapbench.store.json_records import to_json_value
 
 CAUSES = ("code", "model", "engine", "noise")
 _KEY = ["model_id", "task", "sample_id", "repeat", "load_kind", "load_value"]
-_TOLD = ["outcome", "score", "answer", "finish_reason"]
-_CODE = ["prompt_sha256", "params_sent", "task_sha256"]
-_MODEL = ["model_served", "system_fingerprint"]
+_RESULT_COLUMNS = ["outcome", "score", "answer", "finish_reason"]
+_CODE_COLUMNS = ["prompt_sha256", "params_sent", "task_sha256"]
+_MODEL_COLUMNS = ["model_served", "system_fingerprint"]
 FLIP_COLUMNS = (
     "model_id",
     "task",
     "sample_id",
     "repeat",
     "cause",
-    *(f"{name}_{side}" for name in (*_TOLD, *_CODE, *_MODEL) for side in ("a", "b")),
+    *(
+        f"{name}_{side}"
+        for name in (*_RESULT_COLUMNS, *_CODE_COLUMNS, *_MODEL_COLUMNS)
+        for side in ("a", "b")
+    ),
 )
 
 
 @dataclass(frozen=True)
-class Diff:
+class RunDiff:
     """What became of a suite from run A to run B.
 
     Attributes:
@@ -70,21 +74,21 @@ class Diff:
     warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of ``bench diff --json``."""
+        """Return the documented shape of ``bench diff_runs --json``."""
         flips = self.flips.to_dict(orient="records")
         return {
             "schema": 1,
             "a": self.a,
             "b": self.b,
             "models": self.models,
-            "flips": [{str(key): plain(value) for key, value in row.items()} for row in flips],
+            "flips": [{str(key): to_json_value(value) for key, value in row.items()} for row in flips],
             "changes": self.changes,
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
 
 
-def diff(first: Sequence[Path], second: Sequence[Path]) -> Diff:
+def diff_runs(first: Sequence[Path], second: Sequence[Path]) -> RunDiff:
     """Return what became of a suite from one run to another.
 
     Args:
@@ -94,7 +98,7 @@ def diff(first: Sequence[Path], second: Sequence[Path]) -> Diff:
     Raises:
         ResultsError: A folder is no run, or the runs share no model.
     """
-    runs = read(first), read(second)
+    runs = load_runs(first), load_runs(second)
     models = shared_models(*runs)
     tables = [_answers(folders) for folders in (first, second)]
     changes = list(_changes(*runs))
@@ -107,7 +111,7 @@ def diff(first: Sequence[Path], second: Sequence[Path]) -> Diff:
     rows = []
     for name in models:
         mine = (known["model_id"] == name).to_numpy()
-        noise = _noise([table[table["model_id"] == name] for table in tables])
+        noise = _noise_rate([table[table["model_id"] == name] for table in tables])
         rows.append(
             {"model_id": name, **_row(known[mine], right[0][mine], right[1][mine], noise), **usd[name]}
         )
@@ -128,7 +132,7 @@ def diff(first: Sequence[Path], second: Sequence[Path]) -> Diff:
     unscored = len(both) - len(known)
     if unscored:
         warnings.append(f"{unscored} shared requests have no score on one side and are left out")
-    return Diff(
+    return RunDiff(
         [str(manifest["run_id"]) for manifest in runs[0].manifests],
         [str(manifest["run_id"]) for manifest in runs[1].manifests],
         rows,
@@ -141,7 +145,17 @@ def diff(first: Sequence[Path], second: Sequence[Path]) -> Diff:
 
 def _answers(folders: Sequence[Path]) -> pd.DataFrame:
     """Return the final measured attempts; of an item that several runs answered, the last."""
-    columns = [*_KEY, "cell_id", "cluster_id", "attempt", "final", "phase", *_TOLD, *_CODE, *_MODEL]
+    columns = [
+        *_KEY,
+        "cell_id",
+        "cluster_id",
+        "attempt",
+        "final",
+        "phase",
+        *_RESULT_COLUMNS,
+        *_CODE_COLUMNS,
+        *_MODEL_COLUMNS,
+    ]
     frame = read_attempts(folders, columns)
     frame = frame[frame["final"] & (frame["phase"] == "measure")]
     texts = [
@@ -152,8 +166,8 @@ def _answers(folders: Sequence[Path]) -> pd.DataFrame:
         "outcome",
         "answer",
         "finish_reason",
-        *_CODE,
-        *_MODEL,
+        *_CODE_COLUMNS,
+        *_MODEL_COLUMNS,
     ]
     # Plain texts: categories of two runs do not compare.
     frame = frame.astype(dict.fromkeys(texts, object))
@@ -165,7 +179,7 @@ def _unpaired(one: pd.DataFrame, other: pd.DataFrame) -> str:
     """Return why no request of a model is in both runs: the first part of a request of which they share nothing."""
     if one.empty or other.empty:
         return f"run {'A' if one.empty else 'B'} has no measured request of it"
-    sides = [side.assign(load=side["cell_id"].map(load_of)) for side in (one, other)]
+    sides = [side.assign(load=side["cell_id"].map(load_of_cell)) for side in (one, other)]
     for column, words in (
         ("task", "tasks"),
         ("load", "loads"),
@@ -174,17 +188,17 @@ def _unpaired(one: pd.DataFrame, other: pd.DataFrame) -> str:
     ):
         before, after = (list(dict.fromkeys(side[column].astype(str))) for side in sides)
         if not set(before) & set(after):
-            return f"no request is in both runs: {words} {_few(before)} against {_few(after)}"
+            return f"no request is in both runs: {words} {_join_first(before)} against {_join_first(after)}"
     return "no request is in both runs: none has the same task, load, sample and repeat"
 
 
-def _few(names: Sequence[str], limit: int = 3) -> str:
+def _join_first(names: Sequence[str], limit: int = 3) -> str:
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def _causes(known: pd.DataFrame, engines: set[str]) -> list[str]:
     """Return for each pair the first thing that changed."""
-    ours, theirs = _differs(known, _CODE), _differs(known, _MODEL)
+    ours, theirs = _differs(known, _CODE_COLUMNS), _differs(known, _MODEL_COLUMNS)
     shared = "package" in engines
     engine = np.array([shared or str(name) in engines for name in known["model_id"]], dtype=bool)
     return [
@@ -207,8 +221,8 @@ def _row(known: pd.DataFrame, right_a: Any, right_b: Any, noise: float | None) -
     row: dict[str, Any] = {"n_pairs": n, "noise_flip_rate": noise}
     if not n:
         return {**row, "flips": 0, "flip_rate": None, "verdict": "no shared scored requests"}
-    before, after = floats(known["score_a"]), floats(known["score_b"])
-    seen = paired_difference(after, before, codes(known, ["task", "cluster_id_a"]))
+    before, after = as_floats(known["score_a"]), as_floats(known["score_b"])
+    seen = paired_difference(after, before, group_codes(known, ["task", "cluster_id_a"]))
     flips = int((right_a != right_b).sum())
     change = after - before
     cause = known["cause"].to_numpy()
@@ -231,7 +245,7 @@ def _row(known: pd.DataFrame, right_a: Any, right_b: Any, noise: float | None) -
     }
 
 
-def _noise(tables: Sequence[pd.DataFrame]) -> float | None:
+def _noise_rate(tables: Sequence[pd.DataFrame]) -> float | None:
     """Return the chance that two answers to one item of one run differ in being right; None without repeats."""
     differing = pairs = 0.0
     for table in tables:
@@ -239,7 +253,7 @@ def _noise(tables: Sequence[pd.DataFrame]) -> float | None:
         right = (scored["outcome"] == "correct").to_numpy().astype(np.float64)
         if not len(scored):
             continue
-        item = codes(scored, ["task", "sample_id", "load_kind", "load_value"])
+        item = group_codes(scored, ["task", "sample_id", "load_kind", "load_value"])
         n, yes = np.bincount(item), np.bincount(item, weights=right)
         differing += float((yes * (n - yes)).sum())
         pairs += float((n * (n - 1) / 2).sum())
@@ -265,10 +279,10 @@ def _changes(first: Runs, second: Runs) -> Iterator[dict[str, Any]]:
         before, after = first.model(model_id), second.model(model_id)
         for kind, key in (("model", "name"), ("code", "params"), ("code", "options"), ("price", "cost")):
             if before.get(key) != after.get(key):
-                yield _change(kind, f"{model_id} {key}", *_differing(before.get(key), after.get(key)))
-        facts = [_lasting(model.get("facts") or {}) for model in (before, after)]
+                yield _change(kind, f"{model_id} {key}", *_differing_keys(before.get(key), after.get(key)))
+        facts = [_stable_facts(model.get("facts") or {}) for model in (before, after)]
         if facts[0] != facts[1]:
-            yield _change("engine", model_id, *_differing(*facts))
+            yield _change("engine", model_id, *_differing_keys(*facts))
         served = [_served(runs, model_id) for runs in (first, second)]
         if served[0] != served[1]:
             yield _change("model", f"{model_id} served as", *served)
@@ -278,26 +292,28 @@ def _change(kind: str, what: str, before: Any, after: Any) -> dict[str, Any]:
     return {"kind": kind, "what": what, "a": before, "b": after}
 
 
-def _differing(before: Any, after: Any) -> tuple[Any, Any]:
+def _differing_keys(before: Any, after: Any) -> tuple[Any, Any]:
     """Return of two mappings the keys that differ, inner ones as ``outer.inner``; other values as they are."""
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         return before, after
-    one, other = dict(_flat(before)), dict(_flat(after))
+    one, other = dict(_flatten(before)), dict(_flatten(after))
     keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
     return {key: one.get(key) for key in keys}, {key: other.get(key) for key in keys}
 
 
-def _flat(value: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(value: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
     for key, inner in value.items():
         if isinstance(inner, Mapping) and inner:
-            yield from _flat(inner, f"{within}{key}.")
+            yield from _flatten(inner, f"{within}{key}.")
         else:
             yield f"{within}{key}", inner
 
 
-def _lasting(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _stable_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return a server's facts without those of the moment: process ids, and the port that our own server was given."""
-    flat = {key: value for key, value in _flat(facts) if key.rsplit(".", 1)[-1] not in {"pid", "server_pid"}}
+    flat = {
+        key: value for key, value in _flatten(facts) if key.rsplit(".", 1)[-1] not in {"pid", "server_pid"}
+    }
     command = flat.get("owned.command")
     if isinstance(command, list):
         flat.pop("base_url", None)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.frames import codes, floats
-from gapbench.analysis.regression.run_pairs import Pairs
+from gapbench.analysis.frames import as_floats, group_codes
+from gapbench.analysis.regression.run_pairs import RunPairs
 from gapbench.stats import (
     RESAMPLES,
     Floats,
@@ -21,29 +21,31 @@ from gapbench.stats import (
 )
 
 
-def change_of(pairs: Pairs, metric: str) -> dict[str, Any]:
+def metric_change(pairs: RunPairs, metric: str) -> dict[str, Any]:
     """Return ``base``, ``new``, ``change``, ``low``, ``high``, ``pairs``, ``clusters``, ``method``, and the ``reason`` if some cannot be told."""
     if metric == "coverage":
         base, new = (_ones(side["outcome"] != "infra") for side in (pairs.base, pairs.new))
         return _points(base, new, pairs.clusters)
     if metric == "accuracy":
         scores = [
-            np.where(side["scored"].to_numpy(), floats(side["score"]), np.nan)
+            np.where(side["scored"].to_numpy(), as_floats(side["score"]), np.nan)
             for side in (pairs.base, pairs.new)
         ]
-        mask = pairs.known(*scores)
+        mask = pairs.known_mask(*scores)
         row = _points(scores[0][mask], scores[1][mask], pairs.clusters[mask])
-        return row | {"reason": pairs.lost(scores[0], scores[1], "scored") or row.get("reason")}
+        return row | {"reason": pairs.lost_cells_reason(scores[0], scores[1], "scored") or row.get("reason")}
     if metric.startswith("cost"):
         return _cost(pairs, metric)
     share, column = float(metric[1:3]) / 100, f"{metric[4:]}_s"
     times = [
-        np.where((side["outcome"] == "infra").to_numpy(), np.nan, floats(side[column]))
+        np.where((side["outcome"] == "infra").to_numpy(), np.nan, as_floats(side[column]))
         for side in (pairs.base, pairs.new)
     ]
-    mask = pairs.known(*times)
+    mask = pairs.known_mask(*times)
     row = _quantiles(times[0][mask], times[1][mask], pairs.clusters[mask], share)
-    return row | {"reason": pairs.lost(times[0], times[1], "answered and timed") or row.get("reason")}
+    return row | {
+        "reason": pairs.lost_cells_reason(times[0], times[1], "answered and timed") or row.get("reason")
+    }
 
 
 def _points(base: Floats, new: Floats, clusters: Ints) -> dict[str, Any]:
@@ -69,15 +71,15 @@ def _quantiles(base: Floats, new: Floats, clusters: Ints, share: float) -> dict[
     }  # fmt: skip
 
 
-def _cost(pairs: Pairs, metric: str) -> dict[str, Any]:
+def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
     """Return dollars over answers, or over correct ones: a ratio of ratios, resampled by clusters."""
     counted = "correct answer" if metric == "cost_per_correct" else "answer"
     columns: list[Floats] = []
     for side in (pairs.base, pairs.new):
         counts = side["outcome"] == "correct" if metric == "cost_per_correct" else side["outcome"] != "infra"
-        columns += [floats(side["whole_usd"]), _ones(counts)]
-    mask = pairs.known(columns[0], columns[2])
-    lost = pairs.lost(columns[0], columns[2], "of known cost")
+        columns += [as_floats(side["whole_usd"]), _ones(counts)]
+    mask = pairs.known_mask(columns[0], columns[2])
+    lost = pairs.lost_cells_reason(columns[0], columns[2], "of known cost")
     row: dict[str, Any] = {"reason": lost, **_counts(pairs.clusters[mask])}
     if not mask.any():
         return row | {"reason": "no request is of known cost in both runs; `bench cost` says why"}
@@ -96,7 +98,7 @@ def _cost(pairs: Pairs, metric: str) -> dict[str, Any]:
     method = "paired bootstrap"
     if pairs.hosted:
         # All requests of a hosted cell share its one time, so only cells can tell how much it varies.
-        cells = codes(pairs.base[mask], ["task", "load"])
+        cells = group_codes(pairs.base[mask], ["task", "load"])
         noise = ratio_noise(cluster_sums(columns[0], cells)[0], cluster_sums(columns[2], cells)[0])
         if noise is None:
             return row | {

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.attempt_costs import bill
-from gapbench.analysis.frames import Runs, codes, without_tries
+from gapbench.analysis.frames import Runs, group_codes, without_search_probes
 from gapbench.pricing import GpuPrice
 from gapbench.stats import Floats, Ints
 
@@ -18,7 +18,7 @@ _REQUEST = ["task", "load", "sample_id", "repeat"]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Unchecked:
     """Something that could not be checked.
 
     Attributes:
@@ -31,22 +31,22 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Side:
+class RunRequests:
     """One run's measured requests by model, with the dollars of each, and the models that are paid by the hour."""
 
     by_model: Mapping[str, pd.DataFrame]
     hosted: frozenset[str]
 
     @classmethod
-    def of(cls, runs: Runs) -> Side:
+    def from_runs(cls, runs: Runs) -> RunRequests:
         """Return a run's side."""
         frame = runs.frame
         account = bill(runs)
         usd = np.asarray(account.usd, dtype=np.float64)
-        request = codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
+        request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
         whole = np.bincount(request, weights=usd)[request] if len(frame) else usd
         mask = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
-        rows = without_tries(frame[mask].assign(whole_usd=whole[mask]))
+        rows = without_search_probes(frame[mask].assign(whole_usd=whole[mask]))
         rows = rows.drop_duplicates(["model_id", *_REQUEST], keep="last")
         hosted = [model for model, quote in account.quotes.items() if isinstance(quote, GpuPrice)]
         by_model = {str(model): part for model, part in rows.groupby("model_id", observed=True)}
@@ -54,7 +54,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class RunPairs:
     """The same requests of a model in two runs, in one order.
 
     Attributes:
@@ -62,7 +62,7 @@ class Pairs:
         new: The new run's.
         clusters: Codes of what is resampled together.
         hosted: Whether a side is paid by the hour.
-        holes: Each task and load of the baseline of which there is no pair.
+        missing_pairs: Each task and load of the baseline of which there is no pair.
         warnings: What else was left out.
         reason: Why there is no pair, where there is none.
     """
@@ -71,12 +71,12 @@ class Pairs:
     new: pd.DataFrame
     clusters: Ints
     hosted: bool
-    holes: list[Fault]
+    missing_pairs: list[Unchecked]
     warnings: list[str]
     reason: str
 
     @classmethod
-    def of(cls, base: Side, new: Side, model_id: str) -> Pairs:
+    def pair_requests(cls, base: RunRequests, new: RunRequests, model_id: str) -> RunPairs:
         """Return a model's pairs."""
         left, right = base.by_model.get(model_id), new.by_model.get(model_id)
         if left is None or right is None:
@@ -87,47 +87,47 @@ class Pairs:
         # Codes over both sides at once, of plain values: the categories of two runs do not compare.
         n, columns = len(left), [*_REQUEST, "prompt_sha256"]
         both = pd.concat([side[columns].astype(object) for side in (left, right)], ignore_index=True)
-        request, prompt = codes(both, _REQUEST), codes(both, ["prompt_sha256"])
+        request, prompt = group_codes(both, _REQUEST), group_codes(both, ["prompt_sha256"])
         _, here, there = np.intersect1d(request[:n], request[n:], assume_unique=True, return_indices=True)
         same = prompt[here] == prompt[n + there]
         one, other = left.iloc[here[same]], right.iloc[there[same]]
         holes, warnings = _unpaired(model_id, left, right, one)
         hosted = model_id in base.hosted | new.hosted
-        clusters = codes(one, ["task", "cluster_id"])
+        clusters = group_codes(one, ["task", "cluster_id"])
         reason = "no request of the two runs is the same: task, load, sample, repeat and prompt"
         return cls(one, other, clusters, hosted, holes, warnings, reason)
 
-    def known(self, *columns: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def known_mask(self, *columns: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return where every column is known."""
         mask = np.ones(len(self.base), dtype=bool)
         for column in columns:
             mask &= ~np.isnan(column)
         return mask
 
-    def lost(self, base: Floats, new: Floats, what: str) -> str | None:
+    def lost_cells_reason(self, base: Floats, new: Floats, state: str) -> str | None:
         """Return the reason why a figure leaves out a task and load that the baseline has it for; None: it does not.
 
         Args:
             base: The figure of each of the baseline's requests; NaN: it has none.
             new: The same of the new run's.
-            what: What such a request is, such as ``scored``.
+            state: What such a request is, such as ``scored``.
         """
-        cells = codes(self.base, ["task", "load"])
-        lost = np.setdiff1d(cells[~np.isnan(base)], cells[self.known(base, new)])
+        cells = group_codes(self.base, ["task", "load"])
+        lost = np.setdiff1d(cells[~np.isnan(base)], cells[self.known_mask(base, new)])
         if not len(lost):
             return None
-        names = list(_counts(self.base[np.isin(cells, lost)]))
+        names = list(_request_counts(self.base[np.isin(cells, lost)]))
         said = ", ".join(f"{task} {load}" for task, _, load in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"no request of {said}{more} is {what} in both runs"
+        return f"no request of {said}{more} is {state} in both runs"
 
 
 def _unpaired(
     model_id: str, base: pd.DataFrame, new: pd.DataFrame, paired: pd.DataFrame
-) -> tuple[list[Fault], list[str]]:
+) -> tuple[list[Unchecked], list[str]]:
     """Return the baseline's tasks and loads without a pair, and what else only one run has."""
-    before, after, both = (_counts(frame) for frame in (base, new, paired))
-    holes: list[Fault] = []
+    before, after, both = (_request_counts(frame) for frame in (base, new, paired))
+    holes: list[Unchecked] = []
     warnings: list[str] = []
     left_out = 0
     for cell in dict.fromkeys([*before, *after]):
@@ -139,16 +139,18 @@ def _unpaired(
         elif cell not in before:
             warnings.append(f"{where} is in the new run only and is not judged")
         elif cell in after:
-            holes.append(Fault(where, "no request of the two runs has the same sample, repeat and prompt"))
+            holes.append(
+                Unchecked(where, "no request of the two runs has the same sample, repeat and prompt")
+            )
         else:
-            holes.append(Fault(where, "the new run has no request of this task and load"))
+            holes.append(Unchecked(where, "the new run has no request of this task and load"))
     if left_out:
         warnings.append(f"{model_id}: {left_out} requests are in one run only, or have another prompt")
     # Where there is no pair at all, every rule says so.
     return holes if len(paired) else [], warnings
 
 
-def _counts(frame: pd.DataFrame) -> dict[tuple[str, str, str], int]:
+def _request_counts(frame: pd.DataFrame) -> dict[tuple[str, str, str], int]:
     """Return the requests of each task, kind of load and load."""
     by = ["task", "load_kind", "load"]
     sizes = frame.groupby(by, observed=True, sort=False).size().reset_index(name="n")

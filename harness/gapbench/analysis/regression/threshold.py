@@ -27,7 +27,7 @@ _SHARES = {"accuracy", "coverage"}
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RegressionRule:
     """How much worse a metric may become.
 
     Attributes:
@@ -45,7 +45,7 @@ class Rule:
     text: str
 
     @classmethod
-    def parse(cls, text: str) -> Rule:
+    def parse(cls, text: str) -> RegressionRule:
         """Return a rule written such as ``accuracy<-2pp`` or ``p95_response>+20%``.
 
         Raises:

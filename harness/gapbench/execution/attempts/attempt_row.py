@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gapbench.scoring.outcome import judged, outcome_of
-from gapbench.suite.plan import Cell, Planned, prompt_chars
+from gapbench.scoring.outcome import outcome_of_reply, outcome_of_response
+from gapbench.suite.plan import Cell, PlannedRequest, count_prompt_chars
 from gapbench.values import (
     Attempt,
     Call,
@@ -20,7 +20,7 @@ from gapbench.values import (
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstance:
+class AttemptContext:
     """What the harness knows of an attempt beside its response.
 
     Attributes:
@@ -47,27 +47,27 @@ class CellClock:
     """Where a cell's times count from.
 
     Attributes:
-        zero_s: The cell's start on the wire's clock.
+        start_s: The cell's start on the wire's clock.
         started_at: The same instant in UTC.
     """
 
-    zero_s: float
+    start_s: float
     started_at: datetime
 
-    def since(self, instant_s: float | None) -> float | None:
+    def since_start_s(self, instant_s: float | None) -> float | None:
         """Return an instant of the wire's clock as seconds since the cell's start."""
-        return None if instant_s is None else instant_s - self.zero_s
+        return None if instant_s is None else instant_s - self.start_s
 
 
-def attempt_row(
+def build_attempt_row(
     run_id: str,
     suite: tuple[str, str],
     cell: Cell,
-    planned: Planned,
+    planned: PlannedRequest,
     call: Call,
     response: Response,
     score: Score | None,
-    how: Circumstance,
+    context: AttemptContext,
     clock: CellClock,
     *,
     simulated: bool,
@@ -82,14 +82,14 @@ def attempt_row(
         call: What was sent.
         response: What came back.
         score: What the scorer said. None: it was not asked.
-        how: See :class:`Circumstance`.
+        context: See :class:`AttemptContext`.
         clock: The cell's clock.
         simulated: Whether a simulated provider answered.
     """
     timing, usage = response.timing, response.usage
-    outcome, value = judged(response, score)
+    outcome, value = outcome_of_response(response, score)
     images = [image for message in planned.sample.messages for image in message.images]
-    told = usage.output_tokens is not None or usage.input_tokens is not None
+    has_usage = usage.output_tokens is not None or usage.input_tokens is not None
     return Attempt(
         run_id=run_id,
         cell_id=cell.cell_id,
@@ -101,8 +101,8 @@ def attempt_row(
         sample_id=planned.sample.sample_id,
         cluster_id=planned.sample.cluster_id or planned.sample.sample_id,
         repeat=planned.repeat,
-        attempt=how.number,
-        final=how.final,
+        attempt=context.number,
+        final=context.final,
         phase=planned.phase,
         model_id=cell.model.id,
         runner=cell.model.runner,
@@ -119,32 +119,32 @@ def attempt_row(
         image_detail=images[0].detail if images else None,
         load_kind=cell.load.kind,
         load_value=cell.load.value,
-        worker=how.worker,
+        worker=context.worker,
         transport=response.transport,
         response_id=response.response_id,
         system_fingerprint=response.system_fingerprint,
         service_tier=response.service_tier,
         started_at=clock.started_at,
-        scheduled_s=how.scheduled_s - clock.zero_s,
-        sent_s=clock.since(timing.sent_s),
-        first_byte_s=clock.since(timing.first_byte_s),
-        first_token_s=clock.since(timing.first_token_s),
-        first_answer_s=clock.since(timing.first_answer_s),
-        last_token_s=clock.since(timing.last_token_s),
-        done_s=timing.done_s - clock.zero_s,
-        chunk_s=tuple(instant_s - clock.zero_s for instant_s in timing.chunk_s),
+        scheduled_s=context.scheduled_s - clock.start_s,
+        sent_s=clock.since_start_s(timing.sent_s),
+        first_byte_s=clock.since_start_s(timing.first_byte_s),
+        first_token_s=clock.since_start_s(timing.first_token_s),
+        first_answer_s=clock.since_start_s(timing.first_answer_s),
+        last_token_s=clock.since_start_s(timing.last_token_s),
+        done_s=timing.done_s - clock.start_s,
+        chunk_s=tuple(instant_s - clock.start_s for instant_s in timing.chunk_s),
         chunk_tokens=timing.chunk_tokens,
-        loop_lag_s=how.loop_lag_s,
-        in_flight=how.in_flight,
+        loop_lag_s=context.loop_lag_s,
+        in_flight=context.in_flight,
         input_tokens=usage.input_tokens,
         cached_input_tokens=usage.cached_input_tokens,
         cache_write_tokens=usage.cache_write_tokens,
         cache_write_1h_tokens=usage.cache_write_1h_tokens,
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
-        usage_source="provider" if told else "none",
+        usage_source="provider" if has_usage else "none",
         reasoning_disclosure=response.disclosure,
-        input_chars=prompt_chars(cell.messages(planned)),
+        input_chars=count_prompt_chars(cell.messages(planned)),
         output_chars=len(response.answer),
         reasoning_chars=len(response.reasoning),
         outcome=outcome,
@@ -153,7 +153,7 @@ def attempt_row(
         retry_after_s=response.failure.retry_after_s if response.failure else None,
         finish_reason=response.finish_reason,
         finish_raw=response.finish_raw,
-        from_cache=how.from_cache,
+        from_cache=context.from_cache,
         scorer=cell.task.scorer_name if planned.is_scored else None,
         score=value,
         answer=score.answer if score else None,
@@ -164,7 +164,7 @@ def attempt_row(
 
 def with_score(row: Attempt, score: Score) -> Attempt:
     """Return the row of a complete reply with the score that it waited for."""
-    outcome, value = outcome_of(row.finish_reason, score)
+    outcome, value = outcome_of_reply(row.finish_reason, score)
     return replace(
         row,
         outcome=outcome,
@@ -175,8 +175,8 @@ def with_score(row: Attempt, score: Score) -> Attempt:
     )
 
 
-def payload_row(
-    row: Attempt, cell: Cell, planned: Planned, response: Response, score: Score | None
+def build_payload_row(
+    row: Attempt, cell: Cell, planned: PlannedRequest, response: Response, score: Score | None
 ) -> Payload:
     """Return the texts of one attempt, the prompt as it was sent."""
     sample = planned.sample

@@ -10,7 +10,7 @@ from gapbench import transport
 LAG_TICK_S = 0.02
 
 
-LAG_TICKS_KEPT = 65_536
+MAX_LAG_TICKS = 65_536
 
 
 class LagMeter:
@@ -32,18 +32,18 @@ class LagMeter:
         at_s = transport.now()
         self._at_s.append(at_s)
         self._lag_s.append(max(0.0, at_s - self._due_s))
-        if len(self._at_s) > 2 * LAG_TICKS_KEPT:
-            del self._at_s[:LAG_TICKS_KEPT], self._lag_s[:LAG_TICKS_KEPT]
+        if len(self._at_s) > 2 * MAX_LAG_TICKS:
+            del self._at_s[:MAX_LAG_TICKS], self._lag_s[:MAX_LAG_TICKS]
         self._due_s = at_s + LAG_TICK_S
         self._handle = self._loop.call_later(LAG_TICK_S, self._tick)
 
-    def worst_s(self, since_s: float, until_s: float) -> float | None:
+    def max_lag_s(self, since_s: float, until_s: float) -> float | None:
         """Return the largest lag of the ticks in a window; None when none fell into it."""
         low = bisect.bisect_left(self._at_s, since_s)
         high = bisect.bisect_right(self._at_s, until_s + LAG_TICK_S)
         return max(self._lag_s[low:high], default=None)
 
-    def quantile_s(self, share: float) -> float | None:
+    def lag_quantile_s(self, share: float) -> float | None:
         """Return a quantile of all ticks kept; None before the first."""
         ordered = sorted(self._lag_s)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None

@@ -10,17 +10,17 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-THRESHOLDS = (50_000, 20, 50)
+GC_THRESHOLDS = (50_000, 20, 50)
 """New containers before the young are looked at, and how many of those looks before the older are; Python's own are
 (700, 10, 10). Replies hold no cycles, so what the looks find is little and what they miss is freed by its count."""
 
 
 @contextlib.contextmanager
-def settled() -> Iterator[None]:
+def freeze_gc() -> Iterator[None]:
     """Take all that is alive now out of the collector's walks, and look seldom at what comes, until left."""
     thresholds = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(*THRESHOLDS)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         yield
     finally:

@@ -33,32 +33,36 @@ async def measure(
         first_token_s: Deadline for the first text of any channel. None: none of its own.
         gap_s: Longest time between two texts, whatever else the server sends. None: no bound.
     """
-    reply = _Reply()
+    reply = _ReplyAccumulator()
     failure: Failure | None = None
-    with transport.exchange() as tape:
+    with transport.record_exchange() as record:
         began_s = transport.now()
         try:
             async with asyncio.timeout(None) as limit:
-                deadlines = _Deadlines(limit, tape, reply, began_s, total_s, first_token_s, gap_s)
+                deadlines = _Deadlines(limit, record, reply, began_s, total_s, first_token_s, gap_s)
                 with contextlib.closing(deadlines):
                     async with contextlib.aclosing(runner.stream(call)) as chunks:  # type: ignore[type-var]  # every runner's stream is an async generator; the Protocol need not say so
                         async for chunk in chunks:
-                            reply.take(chunk)
+                            reply.add_chunk(chunk)
         except TimeoutError:
-            failure = Failure("timeout", deadlines.said, tape.status)
+            failure = Failure("timeout", deadlines.message, record.status)
         except RunnerError as exc:
             failure = Failure(
-                exc.kind, credentials.redact(str(exc)), exc.http_status or tape.status, exc.retry_after_s
+                exc.kind, credentials.redact(str(exc)), exc.http_status or record.status, exc.retry_after_s
             )
         except Exception as exc:  # noqa: BLE001 - a runner's bug must become a row, or the run is lost
             # Once a reply is being read, a missing field or a number for a text is the server's doing.
-            kind: FailureKind = "garbage" if tape.status == 200 and isinstance(exc, _MISSHAPEN) else "runner"
-            failure = Failure(kind, transport.shortened(f"{type(exc).__name__}: {exc}"), tape.status)
+            kind: FailureKind = (
+                "garbage" if record.status == 200 and isinstance(exc, _MALFORMED_REPLY_ERRORS) else "runner"
+            )
+            failure = Failure(
+                kind, transport.redact_and_truncate(f"{type(exc).__name__}: {exc}"), record.status
+            )
         finally:
-            await tape.aclose()
+            await record.aclose()
         # A whole reply is done when its last byte came, not when it has been read.
-        done_s = transport.now() if failure is not None or tape.ended_s is None else tape.ended_s
-    return reply.response(tape, began_s, done_s, failure)
+        done_s = transport.now() if failure is not None or record.ended_s is None else record.ended_s
+    return reply.build_response(record, began_s, done_s, failure)
 
 
 class _Deadlines:
@@ -67,16 +71,16 @@ class _Deadlines:
     def __init__(
         self,
         limit: asyncio.Timeout,
-        tape: transport.Tape,
-        reply: _Reply,
+        record: transport.ExchangeRecord,
+        reply: _ReplyAccumulator,
         began_s: float,
         total_s: float,
         first_token_s: float | None,
         gap_s: float | None,
     ) -> None:
-        self.said = f"no complete reply within {total_s:g} s"
+        self.message = f"no complete reply within {total_s:g} s"
         self._limit = limit
-        self._tape = tape
+        self._record = record
         self._reply = reply
         self._began_s = began_s
         self._total_s = total_s
@@ -84,30 +88,30 @@ class _Deadlines:
         self._gap_s = gap_s
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._look()
+        self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         is_text_due = self._first_token_s is not None or self._gap_s is not None
-        if is_text_due and self._tape.nudge():
+        if is_text_due and self._record.wake_reader():
             # Something has come and is being read: look again when it has been.
-            self._timer = self._loop.call_later(0.001, self._look)
+            self._timer = self._loop.call_later(0.001, self._check)
             return
-        due_s, said = self._began_s + self._total_s, self.said
+        due_s, message = self._began_s + self._total_s, self.message
         arrived_s = self._reply.chunk_s
         if not arrived_s and self._first_token_s is not None:
             first_s = self._began_s + self._first_token_s
             if first_s < due_s:
-                due_s, said = first_s, f"no first token within {self._first_token_s:g} s"
+                due_s, message = first_s, f"no first token within {self._first_token_s:g} s"
         elif arrived_s and self._gap_s is not None and arrived_s[-1] + self._gap_s < due_s:
-            due_s, said = arrived_s[-1] + self._gap_s, f"no text for {self._gap_s:g} s"
-        ahead_s = due_s - transport.now()
-        if ahead_s <= 0:
-            self.said = said
+            due_s, message = arrived_s[-1] + self._gap_s, f"no text for {self._gap_s:g} s"
+        remaining_s = due_s - transport.now()
+        if remaining_s <= 0:
+            self.message = message
             self._limit.reschedule(self._loop.time())
             return
         if not arrived_s and self._gap_s is not None:
-            ahead_s = min(ahead_s, self._gap_s)
-        self._timer = self._loop.call_later(ahead_s + 0.001, self._look)
+            remaining_s = min(remaining_s, self._gap_s)
+        self._timer = self._loop.call_later(remaining_s + 0.001, self._check)
 
     def close(self) -> None:
         """Stop the timer."""
@@ -115,7 +119,7 @@ class _Deadlines:
             self._timer.cancel()
 
 
-class _Reply:
+class _ReplyAccumulator:
     """What the chunks of one reply add up to."""
 
     def __init__(self) -> None:
@@ -124,11 +128,11 @@ class _Reply:
         self.chunk_s: list[float] = []
         self.chunk_tokens: list[int | None] = []
         self.first_answer_s: float | None = None
-        self.last = Chunk()
-        self.seen: tuple[object, ...] = _NONE
+        self.facts = Chunk()
+        self.last_fact_values: tuple[object, ...] = _NO_FACTS
         self.usage = Usage()
 
-    def take(self, chunk: Chunk) -> None:
+    def add_chunk(self, chunk: Chunk) -> None:
         """Fold in one chunk: text is appended, facts are replaced.
 
         Raises:
@@ -137,7 +141,7 @@ class _Reply:
         text, channel, received_s, usage, *_ = chunk
         if text:
             if not isinstance(text, str):
-                raise _garbage("a text", text)
+                raise _garbage_error("a text", text)
             if received_s is None:
                 received_s = transport.now()
             self.chunk_s.append(received_s)
@@ -151,29 +155,29 @@ class _Reply:
         if usage is not None:
             _check_counts(usage)
             self.usage = usage
-        facts = tuple.__getitem__(chunk, _FACTS)
-        if facts not in (_NONE, self.seen):
-            self.seen = facts
-            pairs = zip(Chunk._fields[_FACTS], facts, strict=True)
+        fact_values = tuple.__getitem__(chunk, _FACT_FIELDS)
+        if fact_values not in (_NO_FACTS, self.last_fact_values):
+            self.last_fact_values = fact_values
+            pairs = zip(Chunk._fields[_FACT_FIELDS], fact_values, strict=True)
             known: dict[str, Any] = {name: value for name, value in pairs if value is not None}
             for name, value in known.items():
                 if not isinstance(value, str):
-                    raise _garbage(name, value)
-            self.last = self.last._replace(**known)
+                    raise _garbage_error(name, value)
+            self.facts = self.facts._replace(**known)
 
-    def response(
-        self, tape: transport.Tape, began_s: float, done_s: float, failure: Failure | None
+    def build_response(
+        self, record: transport.ExchangeRecord, began_s: float, done_s: float, failure: Failure | None
     ) -> Response:
         """Return the whole."""
         timing = Timing(
-            sent_s=began_s if tape.sent_s is None and tape.transport is None else tape.sent_s,
-            first_byte_s=tape.first_byte_s,
+            sent_s=began_s if record.sent_s is None and record.transport is None else record.sent_s,
+            first_byte_s=record.first_byte_s,
             first_token_s=self.chunk_s[0] if self.chunk_s else None,
             first_answer_s=self.first_answer_s,
             last_token_s=self.chunk_s[-1] if self.chunk_s else None,
             done_s=done_s,
             chunk_s=tuple(self.chunk_s),
-            chunk_tokens=_complete(self.chunk_tokens),
+            chunk_tokens=_all_or_none(self.chunk_tokens),
         )
         return Response(
             # A server may send back what it was sent; nothing after this line sees a key.
@@ -181,56 +185,56 @@ class _Reply:
             reasoning=credentials.redact("".join(self.reasoning)),
             timing=timing,
             usage=self.usage,
-            finish_reason=self.last.finish_reason,
-            finish_raw=_clean(self.last.finish_raw),
+            finish_reason=self.facts.finish_reason,
+            finish_raw=_redact_if_given(self.facts.finish_raw),
             disclosure=self._disclosure(),
-            model_served=_clean(self.last.model_served),
-            response_id=_clean(self.last.response_id),
-            system_fingerprint=_clean(self.last.system_fingerprint),
-            service_tier=_clean(self.last.service_tier),
-            http_status=tape.status if failure is None else failure.http_status,
-            transport=tape.transport,
+            model_served=_redact_if_given(self.facts.model_served),
+            response_id=_redact_if_given(self.facts.response_id),
+            system_fingerprint=_redact_if_given(self.facts.system_fingerprint),
+            service_tier=_redact_if_given(self.facts.service_tier),
+            http_status=record.status if failure is None else failure.http_status,
+            transport=record.transport,
             failure=failure,
         )
 
     def _disclosure(self) -> Disclosure:
         """Say how much of the reasoning was shown: the runner's word, else what the reply gives away."""
         if self.reasoning:
-            return self.last.disclosure or "unknown"
+            return self.facts.disclosure or "unknown"
         if self.usage.reasoning_tokens is None:
-            return self.last.disclosure or "unknown"
+            return self.facts.disclosure or "unknown"
         return "hidden" if self.usage.reasoning_tokens > 0 else "none"
 
 
 # The fields after text, channel, received_s and usage: the facts.
-_FACTS = slice(4, None)
-_NONE = tuple.__getitem__(Chunk(), _FACTS)
+_FACT_FIELDS = slice(4, None)
+_NO_FACTS = tuple.__getitem__(Chunk(), _FACT_FIELDS)
 
 
-_MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
-MOST_TOKENS = 2**53
+_MALFORMED_REPLY_ERRORS = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+MAX_TOKEN_COUNT = 2**53
 """Of one count: more is no count, and what reads JSON could not hold it."""
 
 
-def _garbage(what: str, found: object) -> RunnerError:
-    return RunnerError("garbage", f"expected {what}, got {repr(found)[:80]}")
+def _garbage_error(expected: str, found: object) -> RunnerError:
+    return RunnerError("garbage", f"expected {expected}, got {repr(found)[:80]}")
 
 
-_counts_of = attrgetter(*Usage.__slots__)
+_usage_counts = attrgetter(*Usage.__slots__)
 
 
 def _check_counts(usage: Usage) -> None:
     # Google tells counts in every event, so this is as hot as the text.
-    for count in _counts_of(usage):
-        if count is not None and (type(count) is not int or not 0 <= count <= MOST_TOKENS):
+    for count in _usage_counts(usage):
+        if count is not None and (type(count) is not int or not 0 <= count <= MAX_TOKEN_COUNT):
             names = (name for name in Usage.__slots__ if getattr(usage, name) is count)
-            raise _garbage(f"a count as {next(names)}", count)
+            raise _garbage_error(f"a count as {next(names)}", count)
 
 
-def _clean(text: str | None) -> str | None:
+def _redact_if_given(text: str | None) -> str | None:
     return None if text is None else credentials.redact(text)
 
 
-def _complete(counts: list[int | None]) -> tuple[int, ...] | None:
+def _all_or_none(counts: list[int | None]) -> tuple[int, ...] | None:
     known = tuple(count for count in counts if count is not None)
     return known if counts and len(known) == len(counts) else None

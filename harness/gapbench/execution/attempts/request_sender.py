@@ -10,25 +10,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gapbench import transport
-from gapbench.execution.attempts.attempt_row import Circumstance
+from gapbench.execution.attempts.attempt_row import AttemptContext
 from gapbench.execution.attempts.event_loop_lag import LagMeter
-from gapbench.execution.attempts.load_generator import Ended, Try
+from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult
 from gapbench.execution.attempts.measure import measure
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import Admission
-from gapbench.execution.limits.retry import Retries
+from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.runner import Runner
 from gapbench.suite.loads.load import Load
-from gapbench.suite.plan import Cell, Planned, prompt_chars
+from gapbench.suite.plan import Cell, PlannedRequest, count_prompt_chars
 from gapbench.values import Call, Request, Response
 from gapbench.values.policies import BreakerPolicy
 
-NEVER = 2**31
+NEVER_TRIPPING_FAILURES = 2**31
 """Failures in a row that no search makes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AttemptPolicy:
     """What holds for every attempt of a run.
 
     Attributes:
@@ -40,14 +40,14 @@ class Rules:
         cache: Folder of kept answers. None: every request is sent.
     """
 
-    retries: Retries = field(default_factory=Retries)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
     total_s: float = 600.0
     first_token_s: float | None = None
     gap_s: float | None = None
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     cache: Path | None = None
 
-    def for_load(self, load: Load) -> Rules:
+    def for_load(self, load: Load) -> AttemptPolicy:
         """Return what holds under a load.
 
         A search overloads a server on purpose and counts what fails: another attempt would add to the load that it
@@ -55,40 +55,42 @@ class Rules:
         """
         if load.kind != "search":
             return self
-        return replace(self, retries=Retries(attempts=1), breaker=BreakerPolicy(failures=NEVER))
+        return replace(
+            self, retries=RetryPolicy(max_attempts=1), breaker=BreakerPolicy(failures=NEVER_TRIPPING_FAILURES)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class CompletedAttempt:
     """One attempt that has ended, not yet scored.
 
     Attributes:
         planned: The request.
         call: What was sent; without its body when it comes from a worker.
         response: What came back.
-        how: See :class:`gapbench.execution.attempts.attempt_row.Circumstance`.
+        context: See :class:`gapbench.execution.attempts.attempt_row.AttemptContext`.
     """
 
-    planned: Planned
+    planned: PlannedRequest
     call: Call
     response: Response
-    how: Circumstance
+    context: AttemptContext
 
 
-Deliver = Callable[[Sent], Awaitable[None]]
+Deliver = Callable[[CompletedAttempt], Awaitable[None]]
 """Takes each attempt as it ends, and holds its sender while what takes it is behind."""
 
 
-class Sender:
+class RequestSender:
     """Makes attempts at one cell's requests, and counts those in flight and those made.
 
     Args:
         cell: The cell.
         runner: Its model's open runner.
-        rules: See :class:`Rules`.
+        policy: See :class:`AttemptPolicy`.
         meter: Of this process's event loop.
         deliver: See :data:`Deliver`.
-        gate: What requests pass before and after they are sent.
+        admission: What requests pass before and after they are sent.
         worker: Number of this process.
     """
 
@@ -96,85 +98,87 @@ class Sender:
         self,
         cell: Cell,
         runner: Runner,
-        rules: Rules,
+        policy: AttemptPolicy,
         meter: LagMeter,
         deliver: Deliver,
-        gate: Admission,
+        admission: Admission,
         worker: int = 0,
     ) -> None:
         """Start with nothing in flight."""
         self.cell = cell
         self.runner = runner
-        self.rules = rules
+        self.policy = policy
         self.meter = meter
         self.deliver = deliver
-        self.gate = gate
+        self.admission = admission
         self.worker = worker
-        self.cache = ResponseCache(rules.cache) if rules.cache is not None else None
+        self.cache = ResponseCache(policy.cache) if policy.cache is not None else None
         self.in_flight = 0
-        self.made = 0
+        self.attempts_made = 0
 
-    def warm_up(self, planned: Planned) -> None:
+    def warm_up(self, planned: PlannedRequest) -> None:
         """Prepare a request and drop it: what is made on first use is made before the clock starts."""
         self.runner.prepare(self._request(planned))
 
-    def _request(self, planned: Planned) -> Request:
+    def _request(self, planned: PlannedRequest) -> Request:
         cell = self.cell
-        return Request(cell.model, cell.messages(planned), cell.params_of(planned), planned.sample.likelihood)
+        return Request(
+            cell.model, cell.messages(planned), cell.params_of(planned), planned.sample.needs_logprobs
+        )
 
-    async def send(self, attempt: Try) -> Ended:
+    async def send(self, attempt: AttemptRequest) -> AttemptResult:
         """Make one attempt, unless its model has been given up: then the request is still to be done."""
         cell, planned = self.cell, attempt.planned
         if (
             self.cache is not None
-            and self.cache.serves(cell, planned)
-            and await self._from_cache(self.cache, attempt)
+            and self.cache.is_cacheable(cell, planned)
+            and await self._deliver_from_cache(self.cache, attempt)
         ):
-            return Ended(None, again=False)
-        entry = await self.gate.enter(
-            prompt_chars(planned.sample.messages), cell.params_of(planned).max_tokens
+            return AttemptResult(None, should_retry=False)
+        permit = await self.admission.acquire(
+            count_prompt_chars(planned.sample.messages), cell.params_of(planned).max_tokens
         )
-        if entry is None:
-            return Ended(None, again=False)
+        if permit is None:
+            return AttemptResult(None, should_retry=False)
         call = self.runner.prepare(self._request(planned))
         self.in_flight += 1
         in_flight = self.in_flight
         began_s = transport.now()
-        rules = self.rules
+        policy = self.policy
         try:
             response = await measure(
-                self.runner, call, rules.total_s, first_token_s=rules.first_token_s, gap_s=rules.gap_s
+                self.runner, call, policy.total_s, first_token_s=policy.first_token_s, gap_s=policy.gap_s
             )
         except BaseException:
-            self.gate.let_go(entry)
+            self.admission.cancel_request(permit)
             raise
         finally:
             self.in_flight -= 1
-        if self.cache is not None and self.cache.serves(cell, planned):
-            self.cache.put(self._key(planned, call), response)
-        final, again = await self.gate.settle(entry, response, attempt.tries)
+        if self.cache is not None and self.cache.is_cacheable(cell, planned):
+            self.cache.put(self._cache_key(planned, call), response)
+        final, again = await self.admission.finish_request(permit, response, attempt.session_attempts)
         # With so many in flight, a request is due when the provider's limits let it go.
-        is_paced = entry.paced and not cell.load.on_schedule
-        how = Circumstance(
+        is_delayed_by_limits = permit.is_rate_limited and not cell.load.is_open_loop
+        context = AttemptContext(
             number=attempt.number,
             final=final,
-            scheduled_s=began_s if is_paced else attempt.scheduled_s,
-            loop_lag_s=self.meter.worst_s(began_s, response.timing.done_s),
+            scheduled_s=began_s if is_delayed_by_limits else attempt.scheduled_s,
+            loop_lag_s=self.meter.max_lag_s(began_s, response.timing.done_s),
             in_flight=in_flight,
             worker=self.worker,
         )
-        self.made += 1
-        await self.deliver(Sent(planned, call, response, how))
-        return Ended(response.failure, again)
+        self.attempts_made += 1
+        await self.deliver(CompletedAttempt(planned, call, response, context))
+        return AttemptResult(response.failure, again)
 
-    async def _from_cache(self, cache: ResponseCache, attempt: Try) -> bool:
+    async def _deliver_from_cache(self, cache: ResponseCache, attempt: AttemptRequest) -> bool:
         """Deliver a kept answer; returns whether there was one."""
         planned = attempt.planned
         call = self.runner.prepare(self._request(planned))
-        response = cache.get(self._key(planned, call), transport.now())
+        response = cache.get(self._cache_key(planned, call), transport.now())
         if response is None:
             return False
-        how = Circumstance(
+        context = AttemptContext(
             number=attempt.number,
             final=True,
             scheduled_s=attempt.scheduled_s,
@@ -183,8 +187,8 @@ class Sender:
             worker=self.worker,
             from_cache=True,
         )
-        await self.deliver(Sent(planned, call, response, how))
+        await self.deliver(CompletedAttempt(planned, call, response, context))
         return True
 
-    def _key(self, planned: Planned, call: Call) -> str:
-        return ResponseCache.key(self.cell, planned, call, getattr(self.runner, "base_url", None))
+    def _cache_key(self, planned: PlannedRequest, call: Call) -> str:
+        return ResponseCache.make_key(self.cell, planned, call, getattr(self.runner, "base_url", None))

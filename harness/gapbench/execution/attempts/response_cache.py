@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from gapbench.errors import ResultsError
-from gapbench.suite.plan import Cell, Planned
+from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import (
     Call,
     Response,
@@ -31,10 +31,10 @@ from gapbench.values import (
     sha256,
 )
 
-VERSION = 2
+CACHE_VERSION = 2
 """Of the entry and of the key; another one is a miss."""
 
-_KEPT = (
+_STORED_FIELDS = (
     "answer", "reasoning", "finish_reason", "finish_raw", "disclosure", "model_served", "response_id",
     "system_fingerprint", "service_tier", "http_status",
 )  # fmt: skip
@@ -61,12 +61,12 @@ class ResponseCache:
             ) from exc
 
     @staticmethod
-    def serves(cell: Cell, planned: Planned) -> bool:
+    def is_cacheable(cell: Cell, planned: PlannedRequest) -> bool:
         """Say whether a request may be answered from here: never one whose time is what is measured."""
-        return planned.phase == "measure" and not cell.load.on_schedule
+        return planned.phase == "measure" and not cell.load.is_open_loop
 
     @staticmethod
-    def key(cell: Cell, planned: Planned, call: Call, base_url: str | None) -> str:
+    def make_key(cell: Cell, planned: PlannedRequest, call: Call, base_url: str | None) -> str:
         """Return the hash of all that an answer depends on.
 
         Args:
@@ -79,23 +79,23 @@ class ResponseCache:
         model = cell.model
         # The port of a server of our own is one of the moment; what the server is stands in the options.
         address = None if model.owns_server else (base_url or model.base_url or "").rstrip("/")
-        asked = [
-            VERSION, model.runner, address, model.name, model.options, prompt_sha256(messages),
-            messages_as_json(messages), planned.sample.likelihood, call.params_sent, planned.repeat,
+        key_parts = [
+            CACHE_VERSION, model.runner, address, model.name, model.options, prompt_sha256(messages),
+            messages_as_json(messages), planned.sample.needs_logprobs, call.params_sent, planned.repeat,
         ]  # fmt: skip
-        return sha256(canonical_json(asked))
+        return sha256(canonical_json(key_parts))
 
     def get(self, key: str, now_s: float) -> Response | None:
         """Return a kept answer; None: there is none, or its entry is damaged.
 
         Args:
-            key: See :meth:`key`.
+            key: See :meth:`make_key`.
             now_s: The instant at which it counts as done.
         """
         try:
             entry = orjson.loads(self._path(key).read_bytes())
             kept = entry["kept"]
-            if entry["version"] != VERSION or entry["sha256"] != _seal(key, kept):
+            if entry["version"] != CACHE_VERSION or entry["sha256"] != _checksum(key, kept):
                 return None
             usage = Usage(**kept.pop("usage"))
             timing = Timing(None, None, None, None, None, now_s)
@@ -107,7 +107,7 @@ class ResponseCache:
         """Keep a whole reply; one that failed, was refused or ran into the budget is asked again."""
         if response.failure is not None or response.finish_reason not in {"stop", "tool"}:
             return
-        kept = {name: getattr(response, name) for name in _KEPT}
+        kept = {name: getattr(response, name) for name in _STORED_FIELDS}
         kept["usage"] = dataclasses.asdict(response.usage)
         path = self._path(key)
         # Processes of other machines may share the folder, and with it our process id.
@@ -117,7 +117,7 @@ class ResponseCache:
             path.parent.mkdir(exist_ok=True)
             try:
                 partial.write_bytes(
-                    orjson.dumps({"version": VERSION, "sha256": _seal(key, kept), "kept": kept})
+                    orjson.dumps({"version": CACHE_VERSION, "sha256": _checksum(key, kept), "kept": kept})
                 )
                 partial.replace(path)
             finally:
@@ -127,6 +127,6 @@ class ResponseCache:
         return self.folder / key[:2] / f"{key}.json"
 
 
-def _seal(key: str, kept: Mapping[str, Any]) -> str:
+def _checksum(key: str, kept: Mapping[str, Any]) -> str:
     """Return the hash by which an entry shows that it is whole, and that it is this key's."""
     return sha256(canonical_json([key, kept]))

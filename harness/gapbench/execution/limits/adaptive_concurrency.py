@@ -16,64 +16,68 @@ import asyncio
 
 from gapbench.values import Failure
 
-FIRST_PLACES = 4
-TROUBLE: frozenset[str] = frozenset({"server", "overloaded", "timeout", "connect", "cut_stream", "garbage"})
+INITIAL_LIMIT = 4
+OVERLOAD_FAILURES: frozenset[str] = frozenset(
+    {"server", "overloaded", "timeout", "connect", "cut_stream", "garbage"}
+)
 
 
-class Room:
+class AdaptiveLimiter:
     """How many requests may be in flight.
 
     Args:
-        most: Never more than this.
+        max_limit: Never more than this.
 
     Attributes:
-        places: How many now.
+        limit: How many now.
         in_flight: How many there are.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_limit: int) -> None:
         """Begin with a few places."""
-        self.most = most
-        self.places = float(min(FIRST_PLACES, most))
+        self.max_limit = max_limit
+        self.limit = float(min(INITIAL_LIMIT, max_limit))
         self.in_flight = 0
-        self._was_refused = False
-        self._pause = 0
-        self._sent = 0
-        self._cut_at = 0
+        self._was_rate_limited = False
+        self._growth_pause = 0
+        self._request_count = 0
+        self._last_cut_request = 0
         self._changed = asyncio.Event()
 
-    async def enter(self) -> int:
-        """Wait for a place and take it; returns the number of the request, for :meth:`leave`."""
-        while self.in_flight >= int(self.places):
+    async def acquire(self) -> int:
+        """Wait for a place and take it; returns the number of the request, for :meth:`release`."""
+        while self.in_flight >= int(self.limit):
             self._changed.clear()
             await self._changed.wait()
         self.in_flight += 1
-        self._sent += 1
-        return self._sent
+        self._request_count += 1
+        return self._request_count
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give a place back."""
         self.in_flight -= 1
         self._changed.set()
 
-    def saw(self, number: int, failure: Failure | None) -> None:
+    def record_result(self, request_number: int, failure: Failure | None) -> None:
         """Learn from how an attempt ended.
 
         Args:
-            number: What :meth:`enter` returned for it.
+            request_number: What :meth:`acquire` returned for it.
             failure: How it failed. None: it brought an answer.
         """
         if failure is None:
-            if self._pause > 0:
-                self._pause -= 1
+            if self._growth_pause > 0:
+                self._growth_pause -= 1
                 return
-            self.places = min(float(self.most), self.places + (1 / self.places if self._was_refused else 1.0))
+            self.limit = min(
+                float(self.max_limit), self.limit + (1 / self.limit if self._was_rate_limited else 1.0)
+            )
         elif failure.kind == "rate_limit":
             # Requests sent before the last cut tell of a rate that is already mended.
-            if number > self._cut_at:
-                self.places = max(1.0, self.places / 2)
-                self._cut_at = self._sent
-                self._was_refused = True
-        elif failure.kind in TROUBLE:
-            self._pause = max(1, self.in_flight)
+            if request_number > self._last_cut_request:
+                self.limit = max(1.0, self.limit / 2)
+                self._last_cut_request = self._request_count
+                self._was_rate_limited = True
+        elif failure.kind in OVERLOAD_FAILURES:
+            self._growth_pause = max(1, self.in_flight)
         self._changed.set()

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 from gapbench.values import Attempt
 
-BILLED_UNSEEN: frozenset[str] = frozenset({"cut_stream", "timeout", "garbage", "cancelled"})
+BILLED_WITHOUT_USAGE: frozenset[str] = frozenset({"cut_stream", "timeout", "garbage", "cancelled"})
 """Failures after which a provider may charge for tokens whose count never arrived."""
 
 
-class Spending:
+class SpendBudget:
     """US dollars of all attempts of all sessions of a run.
 
     A reply that broke off, or that came without its count of tokens, is billed all the same: it counts as the
@@ -25,9 +25,9 @@ class Spending:
         self.max_usd = max_usd
         self.known_usd = Decimal(0)
         self.assumed_usd = Decimal(0)
-        self._dearest: dict[str, Decimal] = {}
+        self._max_usd_by_model: dict[str, Decimal] = {}
 
-    def take(self, row: Attempt, usd: Decimal | None) -> str | None:
+    def charge(self, row: Attempt, usd: Decimal | None) -> str | None:
         """Count an attempt; returns why the run must stop. None: it may go on.
 
         Args:
@@ -38,9 +38,11 @@ class Spending:
             return None
         if usd is not None:
             self.known_usd += usd
-            self._dearest[row.model_id] = max(usd, self._dearest.get(row.model_id, usd))
-        elif row.http_status == 200 and (row.failure_kind is None or row.failure_kind in BILLED_UNSEEN):
-            self.assumed_usd += self._dearest.get(row.model_id, Decimal(0))
+            self._max_usd_by_model[row.model_id] = max(usd, self._max_usd_by_model.get(row.model_id, usd))
+        elif row.http_status == 200 and (
+            row.failure_kind is None or row.failure_kind in BILLED_WITHOUT_USAGE
+        ):
+            self.assumed_usd += self._max_usd_by_model.get(row.model_id, Decimal(0))
         if self.max_usd is None or self.known_usd + self.assumed_usd < self.max_usd:
             return None
         assumed = (

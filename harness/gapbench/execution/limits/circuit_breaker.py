@@ -19,102 +19,102 @@ from typing import Literal
 
 from gapbench.values.policies import BreakerPolicy
 
-TRIPPING: frozenset[str] = frozenset(
+TRIPPING_FAILURES: frozenset[str] = frozenset(
     {"connect", "timeout", "cut_stream", "garbage", "server", "overloaded", "not_found", "auth", "quota"}
 )
 """Failures that, many in a row and no answer between them, say that the endpoint is dead or hangs."""
-ALIVE: frozenset[str | None] = frozenset({None, "bad_request"})
+ALIVE_RESULTS: frozenset[str | None] = frozenset({None, "bad_request"})
 """Ends that only a living endpoint can give. What is in neither set (a rate limit, a halt) says nothing."""
-HOPELESS: Mapping[str, int] = {"quota": 1, "auth": 3, "not_found": 3}
+GIVE_UP_AFTER: Mapping[str, int] = {"quota": 1, "auth": 3, "not_found": 3}
 """Of them, those that no waiting cures, and how many in a row are enough."""
 
-State = Literal["closed", "open", "given_up"]
-Pass = Literal["go", "probe", "no"]
+BreakerState = Literal["closed", "open", "given_up"]
+BreakerDecision = Literal["go", "probe", "no"]
 
 
-class Breaker:
+class CircuitBreaker:
     """Counts failures in a row over all requests of a model.
 
     Args:
         rule: When it opens, and how often it is tried before it is given up.
         sleep: Waits; ends early when the run is halted.
-        halted: Whether the run is.
-        tell: Takes one line for the user.
+        is_stopped: Whether the run is.
+        notify: Takes one line for the user.
     """
 
     def __init__(
         self,
         rule: BreakerPolicy,
         sleep: Callable[[float], Awaitable[None]],
-        halted: Callable[[], bool],
-        tell: Callable[[str], None],
+        is_stopped: Callable[[], bool],
+        notify: Callable[[str], None],
     ) -> None:
         """Start closed."""
-        self._state: State = "closed"
-        self.why = ""
+        self._state: BreakerState = "closed"
+        self.reason = ""
         self._rule = rule
         self._sleep = sleep
-        self._halted = halted
-        self._tell = tell
-        self._in_a_row = 0
+        self._is_stopped = is_stopped
+        self._notify = notify
+        self._consecutive_failures = 0
         self._probes = 0
-        self._probing = asyncio.Lock()
+        self._probe_lock = asyncio.Lock()
 
     @property
-    def state(self) -> State:
+    def state(self) -> BreakerState:
         """Whether requests go through; ``given_up`` is for good."""
         return self._state
 
-    async def enter(self) -> Pass:
+    async def acquire(self) -> BreakerDecision:
         """Say whether a request may be sent; waits while the endpoint is being probed."""
         if self.state == "closed":
             return "go"
-        # One request at a time tries an open circuit; it holds the lock until `took` has its end.
-        await self._probing.acquire()
-        if self.state == "open" and not self._halted():
+        # One request at a time tries an open circuit; it holds the lock until `record_result` has its end.
+        await self._probe_lock.acquire()
+        if self.state == "open" and not self._is_stopped():
             wait_s = self._rule.wait_s * 2**self._probes
             self._probes += 1
-            self._tell(f"{self.why}; probe {self._probes} of {self._rule.probes} in {wait_s:g} s")
+            self._notify(f"{self.reason}; probe {self._probes} of {self._rule.probes} in {wait_s:g} s")
             try:
                 await self._sleep(wait_s)
             except BaseException:
-                self._probing.release()
+                self._probe_lock.release()
                 raise
-            if self.state == "open" and not self._halted():
+            if self.state == "open" and not self._is_stopped():
                 return "probe"
-        self._probing.release()
-        return self._once_probed()
+        self._probe_lock.release()
+        return self._decision_after_probe()
 
-    def _once_probed(self) -> Pass:
+    def _decision_after_probe(self) -> BreakerDecision:
         """Return what those who waited for a probe may do."""
         return "go" if self.state == "closed" else "no"
 
-    def took(self, kind: str | None, let: Pass) -> None:
+    def record_result(self, failure_kind: str | None, decision: BreakerDecision) -> None:
         """Count how an attempt ended.
 
         Args:
-            kind: Failure kind. None: it brought an answer.
-            let: What :meth:`enter` said when it was sent.
+            failure_kind: Failure kind. None: it brought an answer.
+            decision: What :meth:`acquire` said when it was sent.
         """
-        if kind in TRIPPING:
-            self._in_a_row += 1
-            self.why = f"{self._in_a_row} failures in a row, the last {kind}"
-            enough = min(self._rule.failures, HOPELESS.get(str(kind), self._rule.failures))
-            if self.state == "closed" and self._in_a_row >= enough:
+        if failure_kind in TRIPPING_FAILURES:
+            self._consecutive_failures += 1
+            self.reason = f"{self._consecutive_failures} failures in a row, the last {failure_kind}"
+            threshold = min(self._rule.failures, GIVE_UP_AFTER.get(str(failure_kind), self._rule.failures))
+            if self.state == "closed" and self._consecutive_failures >= threshold:
                 self._state = "open"
-                if kind in HOPELESS or self._rule.probes == 0:
+                if failure_kind in GIVE_UP_AFTER or self._rule.probes == 0:
                     self._give_up()
-        elif kind in ALIVE:
-            self._in_a_row = 0
+        elif failure_kind in ALIVE_RESULTS:
+            self._consecutive_failures = 0
             if self.state == "open":
-                self._tell("the endpoint answers again")
+                self._notify("the endpoint answers again")
                 self._state, self._probes = "closed", 0
-        if let == "probe":
+        if decision == "probe":
             # However the last probe ended: one that met a rate limit would else be followed by another for ever.
-            if self.state == "open" and (kind in HOPELESS or self._probes >= self._rule.probes):
+            if self.state == "open" and (failure_kind in GIVE_UP_AFTER or self._probes >= self._rule.probes):
                 self._give_up()
-            self._probing.release()
+            self._probe_lock.release()
 
     def _give_up(self) -> None:
         self._state = "given_up"
-        self._tell(f"given up after {self.why}; --resume does what is left")
+        self._notify(f"given up after {self.reason}; --resume does what is left")

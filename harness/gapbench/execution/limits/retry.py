@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from gapbench.errors import RETRYABLE
+from gapbench.errors import RETRYABLE_FAILURES
 from gapbench.values import Failure, Model
 
 BACKOFF_BASE_S = 0.5
@@ -16,36 +16,36 @@ BACKOFF_CAP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Retries:
+class RetryPolicy:
     """How often and how patiently to try again.
 
     Attributes:
-        attempts: Most attempts at one request, the first included.
+        max_attempts: Most attempts at one request, the first included.
         max_wait_s: Longest wait before another attempt; a provider that asks for more is not retried.
     """
 
-    attempts: int = 3
+    max_attempts: int = 3
     max_wait_s: float = 60.0
 
-    def again(self, failure: Failure | None, tries: int) -> bool:
+    def should_retry(self, failure: Failure | None, session_attempts: int) -> bool:
         """Say whether another attempt follows one that ended so.
 
         Args:
             failure: How it ended; None: with an answer.
-            tries: Attempts made in this session, this one included.
+            session_attempts: Attempts made in this session, this one included.
         """
-        if failure is None or failure.kind not in RETRYABLE or tries >= self.attempts:
+        if failure is None or failure.kind not in RETRYABLE_FAILURES or session_attempts >= self.max_attempts:
             return False
         return (failure.retry_after_s or 0.0) <= self.max_wait_s
 
-    def wait_s(self, failure: Failure, tries: int, draw: random.Random) -> float:
+    def backoff_s(self, failure: Failure, session_attempts: int, rng: random.Random) -> float:
         """Return the seconds to wait before the next attempt.
 
         Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", AWS
         Architecture Blog, 2015), never less than the provider's Retry-After.
         """
-        ceiling_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** (tries - 1))
-        return min(self.max_wait_s, (failure.retry_after_s or 0.0) + draw.uniform(0.0, ceiling_s))
+        ceiling_s = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** (session_attempts - 1))
+        return min(self.max_wait_s, (failure.retry_after_s or 0.0) + rng.uniform(0.0, ceiling_s))
 
 
 class RetryBudget:
@@ -67,16 +67,18 @@ class RetryBudget:
         self._by_model: Counter[str] = Counter()
         self._by_account: Counter[str] = Counter()
 
-    def take(self, model: Model) -> bool:
+    def try_acquire(self, model: Model) -> bool:
         """Take one retry; False: there is none left, and the failure stands."""
-        made = (self._by_model.total(), self._by_model[model.id], self._by_account[model.account])
+        retries_made = (self._by_model.total(), self._by_model[model.id], self._by_account[model.account])
         bounds = (self.per_run, self.per_model, self.per_provider)
-        if any(bound is not None and count >= bound for count, bound in zip(made, bounds, strict=True)):
+        if any(
+            bound is not None and count >= bound for count, bound in zip(retries_made, bounds, strict=True)
+        ):
             return False
-        self.count(model)
+        self.record_retry(model)
         return True
 
-    def count(self, model: Model) -> None:
+    def record_retry(self, model: Model) -> None:
         """Count a retry that was made, here or in an earlier session."""
         self._by_model[model.id] += 1
         self._by_account[model.account] += 1

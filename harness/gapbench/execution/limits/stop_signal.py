@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 
-class Halt:
+class StopSignal:
     """Asks a load to send nothing new; what is in flight is let finish.
 
     Attributes:
@@ -18,7 +18,7 @@ class Halt:
         self.reason: str | None = None
         self._event = asyncio.Event()
 
-    def now(self, reason: str) -> None:
+    def set(self, reason: str) -> None:
         """Ask; the first reason stands."""
         self.reason = self.reason or reason
         self._event.set()

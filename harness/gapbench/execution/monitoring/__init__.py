@@ -4,8 +4,8 @@
 prompt, no answer and no key.
 """
 
-from gapbench.execution.monitoring.folder_exporter import Results
-from gapbench.execution.monitoring.http_server import Serving
-from gapbench.execution.monitoring.run_exporter import MetricsWatcher
+from gapbench.execution.monitoring.folder_exporter import ResultsFollower
+from gapbench.execution.monitoring.http_server import MetricsServer
+from gapbench.execution.monitoring.run_exporter import MetricsObserver
 
-__all__ = ["MetricsWatcher", "Results", "Serving"]
+__all__ = ["MetricsObserver", "MetricsServer", "ResultsFollower"]

@@ -20,15 +20,15 @@ from gapbench.values import Attempt
 
 BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8)
 """Upper bounds of the time histograms, in seconds."""
-RUN = ("run", "suite")
-CELL = ("model", "task", "load")
+RUN_LABELS = ("run", "suite")
+CELL_LABELS = ("model", "task", "load")
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "bench_requests_planned": ("Requests of the cell.", CELL),
-    "bench_requests_done": ("Requests with their final attempt.", CELL),
+    "bench_requests_planned": ("Requests of the cell.", CELL_LABELS),
+    "bench_requests_done": ("Requests with their final attempt.", CELL_LABELS),
     "bench_simulated": ("1: a simulated provider answers for the model; 0: a real one.", ("model",)),
 }
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "bench_attempts": ("Attempts, by how they ended.", (*CELL, "outcome")),
+    "bench_attempts": ("Attempts, by how they ended.", (*CELL_LABELS, "outcome")),
     "bench_failures": ("Attempts without an answer, by why.", ("model", "kind")),
     "bench_retries": ("Attempts that another follows.", ("model",)),
     "bench_cache_hits": ("Requests that our own cache answered.", ("model",)),
@@ -41,11 +41,11 @@ HISTOGRAMS = {
     "bench_first_token_seconds": "Sent to first token.",
     "bench_response_seconds": "Scheduled to done.",
 }
-STATES = ("running", "complete", "interrupted", "stopped", "failed", "damaged")
+RUN_STATES = ("running", "complete", "interrupted", "stopped", "failed", "damaged")
 """States of ``run.json``; ``damaged``: it or a part cannot be read, and `bench runs verify` says why."""
 
 
-class Times:
+class DurationHistogram:
     """A histogram of seconds: how many fell into each bucket, and their sum."""
 
     def __init__(self) -> None:
@@ -53,12 +53,12 @@ class Times:
         self.counts = [0] * (len(BUCKETS_S) + 1)
         self.sum_s = 0.0
 
-    def take(self, seconds: float) -> None:
+    def observe(self, seconds: float) -> None:
         """Count one; a time at a bound belongs below it."""
         self.counts[bisect.bisect_left(BUCKETS_S, seconds)] += 1
         self.sum_s += seconds
 
-    def cumulated(self) -> list[tuple[str, float]]:
+    def cumulative_buckets(self) -> list[tuple[str, float]]:
         """Return each bound with how many lie at or below it, as Prometheus wants them."""
         bounds = [*map(str, BUCKETS_S), "+Inf"]
         return list(zip(bounds, itertools.accumulate(tuple(self.counts)), strict=True))
@@ -78,19 +78,19 @@ class RunCounts:
         self.suite = suite
         self.state = "running"
         self.values: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
-        self.times: defaultdict[tuple[str, str], Times] = defaultdict(Times)
+        self.times: defaultdict[tuple[str, str], DurationHistogram] = defaultdict(DurationHistogram)
 
-    def plan(self, cell_id: str, model: str, task: str, planned: int) -> None:
+    def set_total(self, cell_id: str, model: str, task: str, total: int) -> None:
         """Set how many requests a cell has; none of them is done before the first row comes."""
-        cell = (model, task, _load(cell_id))
-        self.values["bench_requests_planned", cell] = planned
+        cell = (model, task, _load_label(cell_id))
+        self.values["bench_requests_planned", cell] = total
         self.values.setdefault(("bench_requests_done", cell), 0)
 
-    def keep(self, cell_id: str, model: str, task: str, kept: int) -> None:
+    def set_already_done(self, cell_id: str, model: str, task: str, already_done: int) -> None:
         """Set how many requests of a cell an earlier session has done."""
-        self.values["bench_requests_done", (model, task, _load(cell_id))] = kept
+        self.values["bench_requests_done", (model, task, _load_label(cell_id))] = already_done
 
-    def take(self, row: Attempt, usd: Decimal | None) -> None:
+    def record(self, row: Attempt, usd: Decimal | None) -> None:
         """Count an attempt.
 
         Args:
@@ -98,7 +98,7 @@ class RunCounts:
             usd: Its price. None: unknown, or not billed by the call.
         """
         model, task = row.model_id, row.task
-        cell = (model, task, _load(row.cell_id))
+        cell = (model, task, _load_label(row.cell_id))
         values = self.values
         values["bench_simulated", (model,)] = float(row.simulated)
         values["bench_attempts", (*cell, row.outcome)] += 1
@@ -121,37 +121,39 @@ class RunCounts:
             if count is not None:
                 values["bench_tokens", (model, direction)] += count
         if row.first_token_s is not None and row.sent_s is not None:
-            self.times["bench_first_token_seconds", model].take(row.first_token_s - row.sent_s)
+            self.times["bench_first_token_seconds", model].observe(row.first_token_s - row.sent_s)
         if row.done_s is not None and row.scheduled_s is not None and row.outcome != "infra":
-            self.times["bench_response_seconds", model].take(row.done_s - row.scheduled_s)
+            self.times["bench_response_seconds", model].observe(row.done_s - row.scheduled_s)
 
 
-def _load(cell_id: str) -> str:
+def _load_label(cell_id: str) -> str:
     """Return the label of a cell's load: the last part of its name."""
     return cell_id.rpartition("|")[2]
 
 
-def families(runs: Iterable[RunCounts]) -> Iterator[Metric]:
+def metric_families(runs: Iterable[RunCounts]) -> Iterator[Metric]:
     """Yield every metric family, with the samples of all runs."""
     gauges = {
-        name: GaugeMetricFamily(name, text, labels=(*RUN, *labels)) for name, (text, labels) in GAUGES.items()
+        name: GaugeMetricFamily(name, text, labels=(*RUN_LABELS, *labels))
+        for name, (text, labels) in GAUGES.items()
     }
     counters = {
-        name: CounterMetricFamily(name, text, labels=(*RUN, *labels))
+        name: CounterMetricFamily(name, text, labels=(*RUN_LABELS, *labels))
         for name, (text, labels) in COUNTERS.items()
     }
     histograms = {
-        name: HistogramMetricFamily(name, text, labels=(*RUN, "model")) for name, text in HISTOGRAMS.items()
+        name: HistogramMetricFamily(name, text, labels=(*RUN_LABELS, "model"))
+        for name, text in HISTOGRAMS.items()
     }
-    states = StateSetMetricFamily("bench_run_state", "How the run stands.", labels=RUN)
+    states = StateSetMetricFamily("bench_run_state", "How the run stands.", labels=RUN_LABELS)
     for counts in runs:
         run = (counts.run, counts.suite)
-        states.add_metric(run, {state: state == counts.state for state in STATES})
+        states.add_metric(run, {state: state == counts.state for state in RUN_STATES})
         # Copied in one step each: the run's own thread may add to them meanwhile, and waits for no lock of ours.
         for (name, labels), value in tuple(counts.values.items()):
             (gauges if name in gauges else counters)[name].add_metric((*run, *labels), value)
         for (name, model), times in tuple(counts.times.items()):
-            histograms[name].add_metric((*run, model), times.cumulated(), times.sum_s)
+            histograms[name].add_metric((*run, model), times.cumulative_buckets(), times.sum_s)
     yield states
     yield from gauges.values()
     yield from counters.values()

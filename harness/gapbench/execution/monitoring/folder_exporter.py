@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.errors import ResultsError
-from gapbench.execution.monitoring.counters import STATES, RunCounts
-from gapbench.pricing import Quote, attempt_price, model_price
-from gapbench.store import RunTail, read_manifest, runs_in
+from gapbench.execution.monitoring.counters import RUN_STATES, RunCounts
+from gapbench.pricing import Quote, make_attempt_pricer, model_price
+from gapbench.store import RunFollower, read_manifest, runs_in
 from gapbench.values import Attempt
 
 
-class Results:
+class ResultsFollower:
     """A results folder, followed: each look reads only what was written since the last one.
 
     Args:
@@ -26,36 +26,36 @@ class Results:
     def __init__(self, folder: Path) -> None:
         """Follow no run yet."""
         self._folder = folder
-        self._followed: dict[Path, _Followed] = {}
+        self._followed: dict[Path, _FollowedRun] = {}
         # Two scrapes at once would count a row twice.
         self._lock = threading.Lock()
 
-    def runs(self) -> list[RunCounts]:
+    def run_counts(self) -> list[RunCounts]:
         """Return the counts of every run that is there now."""
         with self._lock:
             self._followed = {
-                folder: self._followed.get(folder) or _Followed(folder) for folder in runs_in(self._folder)
+                folder: self._followed.get(folder) or _FollowedRun(folder) for folder in runs_in(self._folder)
             }
-            return [run.counted() for run in self._followed.values()]
+            return [run.update() for run in self._followed.values()]
 
 
-class _Followed:
+class _FollowedRun:
     """One run, and how far it has been counted."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._tail = RunTail(folder)
+        self._follower = RunFollower(folder)
         self._counts = RunCounts(folder.name)
         self._stamp: tuple[int, int] | None = None
         self._state = "damaged"
         self._price: Callable[[Attempt], Decimal | None] = lambda _: None
 
-    def counted(self) -> RunCounts:
+    def update(self) -> RunCounts:
         """Count what is new; a run that cannot be read is said to be damaged and hides no other."""
         try:
             self._read_manifest()
-            for row in self._tail.new():
-                self._counts.take(row, self._price(row))
+            for row in self._follower.read_new():
+                self._counts.record(row, self._price(row))
         except (ResultsError, OSError, KeyError, TypeError, ValueError):
             self._counts.state = "damaged"
         else:
@@ -70,14 +70,14 @@ class _Followed:
             return
         manifest = read_manifest(self._folder)
         self._counts.suite = manifest["suite"]
-        self._state = manifest["state"] if manifest["state"] in STATES else "damaged"
+        self._state = manifest["state"] if manifest["state"] in RUN_STATES else "damaged"
         for cell in manifest["cells"]:
-            self._counts.plan(cell["cell_id"], cell["model_id"], cell["task"], cell["planned"])
-        self._price = attempt_price(_quotes(manifest))
+            self._counts.set_total(cell["cell_id"], cell["model_id"], cell["task"], cell["planned"])
+        self._price = make_attempt_pricer(_make_quote(manifest))
         self._stamp = stamp
 
 
-def _quotes(manifest: Mapping[str, Any]) -> Callable[[str, str | None], Quote]:
+def _make_quote(manifest: Mapping[str, Any]) -> Callable[[str, str | None], Quote]:
     """Return what prices a model of a run, as the id served or as the one asked, on the day it began."""
     models = {model["id"]: model for model in manifest["models"]}
     day = datetime.fromisoformat(manifest["started_at"]).date()

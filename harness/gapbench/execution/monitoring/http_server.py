@@ -11,13 +11,13 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from gapbench.errors import SetupError
-from gapbench.execution.monitoring.counters import RunCounts, families
+from gapbench.execution.monitoring.counters import RunCounts, metric_families
 
-Runs = Callable[[], Iterable[RunCounts]]
+GetRunCounts = Callable[[], Iterable[RunCounts]]
 """Returns the runs as they are now; called on each scrape, from the server's threads."""
 
 
-class Server(Protocol):
+class HttpServer(Protocol):
     """What is needed of the HTTP server."""
 
     server_port: int
@@ -32,20 +32,20 @@ class Server(Protocol):
 class RunsCollector(Collector):
     """What prometheus_client asks on each scrape."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, get_run_counts: GetRunCounts) -> None:
         """Keep whom to ask."""
-        self._runs = runs
+        self._get_run_counts = get_run_counts
 
     def collect(self) -> Iterable[Metric]:
         """Return the families as the runs are now."""
-        return families(self._runs())
+        return metric_families(self._get_run_counts())
 
 
-class Serving:
+class MetricsServer:
     """Serves runs while the context lasts.
 
     Args:
-        runs: Returns them.
+        get_run_counts: Returns them.
         port: Port to serve on; 0: any that is free.
         address: Interface to serve on.
         option: The option that the user set the port with, for the message when it cannot be had.
@@ -54,14 +54,16 @@ class Serving:
         SetupError: The port cannot be had.
     """
 
-    def __init__(self, runs: Runs, port: int, address: str = "127.0.0.1", option: str = "--port") -> None:
+    def __init__(
+        self, get_run_counts: GetRunCounts, port: int, address: str = "127.0.0.1", option: str = "--port"
+    ) -> None:
         """Keep what to serve; nothing is served yet."""
         self._registry = CollectorRegistry()
-        self._registry.register(RunsCollector(runs))
+        self._registry.register(RunsCollector(get_run_counts))
         self._port = port
         self._address = address
         self._option = option
-        self._server: Server | None = None
+        self._server: HttpServer | None = None
 
     def __enter__(self) -> Self:
         try:

@@ -17,15 +17,15 @@ from gapbench.execution.monitoring.progress import CellProgress
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
 
-PLAIN_EVERY_S = 5.0
-NOTHING = "–"
+PLAIN_INTERVAL_S = 5.0
+MISSING = "–"
 
 
 class QuietView:
     """Says nothing but what the user must know."""
 
     def __init__(self, console: Console) -> None:
-        """Keep the console for :meth:`tell`."""
+        """Keep the console for :meth:`notify`."""
         self.console = console
 
     def __enter__(self) -> Self:
@@ -39,7 +39,7 @@ class QuietView:
     def model_opening(self, model: Model) -> None:
         """Nothing."""
 
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
+    def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
         """Nothing."""
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
@@ -48,10 +48,10 @@ class QuietView:
     def cell_ended(self, cell: Cell) -> None:
         """Nothing."""
 
-    def tell(self, line: str) -> None:
+    def notify(self, line: str) -> None:
         """Print one line, without keys and without a server's control characters."""
-        shown = "\n".join(formatting.clean(part) for part in credentials.redact(line).splitlines())
-        self.console.print(shown, markup=False, highlight=False, soft_wrap=True)
+        text = "\n".join(formatting.strip_controls(part) for part in credentials.redact(line).splitlines())
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 class PlainView(QuietView):
@@ -61,33 +61,35 @@ class PlainView(QuietView):
         """Start with no cell."""
         super().__init__(console)
         self.cells: dict[str, CellProgress] = {}
-        self._said_s = 0.0
+        self._last_printed_s = 0.0
 
     def model_opening(self, model: Model) -> None:
         """Say which model is next."""
-        self.tell(f"{model.id}: opening ({model.runner}, {model.weights} weights)")
+        self.notify(f"{model.id}: opening ({model.runner}, {model.weights} weights)")
 
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
+    def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
         """Begin counting a cell."""
-        self.cells[cell.cell_id] = CellProgress(planned, kept, time.monotonic())
+        self.cells[cell.cell_id] = CellProgress(total, already_done, time.monotonic())
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         """Count an attempt."""
-        self.cells[cell.cell_id].take(row, usd)
-        if time.monotonic() - self._said_s > PLAIN_EVERY_S:
-            self._say(cell)
+        self.cells[cell.cell_id].record(row, usd)
+        if time.monotonic() - self._last_printed_s > PLAIN_INTERVAL_S:
+            self._print_progress(cell)
 
     def cell_ended(self, cell: Cell) -> None:
         """Print the cell's line."""
-        self._say(cell)
+        self._print_progress(cell)
 
-    def _say(self, cell: Cell) -> None:
-        self._said_s = time.monotonic()
+    def _print_progress(self, cell: Cell) -> None:
+        self._last_printed_s = time.monotonic()
         progress = self.cells[cell.cell_id]
         shown = ", ".join(
-            f"{name} {value}" for name, value in figures(progress).items() if value not in (NOTHING, "0")
+            f"{name} {value}"
+            for name, value in format_progress(progress).items()
+            if value not in (MISSING, "0")
         )
-        self.tell(f"{cell.cell_id}: {shown}")
+        self.notify(f"{cell.cell_id}: {shown}")
 
 
 class LiveView(PlainView):
@@ -113,14 +115,14 @@ class LiveView(PlainView):
         """Show which model is being made ready."""
         self._opening = f"opening {model.id} ({model.runner})"
 
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
+    def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
         """Add the cell's line."""
         self._opening = ""
-        super().cell_started(cell, planned, kept)
+        super().cell_started(cell, total, already_done)
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         """Count an attempt; the next redraw shows it."""
-        self.cells[cell.cell_id].take(row, usd)
+        self.cells[cell.cell_id].record(row, usd)
 
     def cell_ended(self, cell: Cell) -> None:
         """Leave the cell's line as it stands."""
@@ -128,38 +130,38 @@ class LiveView(PlainView):
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, caption=self._opening or None, caption_justify="left")
         table.add_column("cell", no_wrap=True)
-        for name in figures(CellProgress(0, 0, 0.0)):
+        for name in format_progress(CellProgress(0, 0, 0.0)):
             table.add_column(name, justify="right", no_wrap=True)
         for cell_id, progress in self.cells.items():
-            done = progress.done >= progress.planned
+            done = progress.done >= progress.total
             shown = [
                 Text(value, style="red" if name == "infra" and value != "0" else "")
-                for name, value in figures(progress).items()
+                for name, value in format_progress(progress).items()
             ]
             table.add_row(Text(cell_id, style="dim" if done else "bold"), *shown)
         return table
 
 
-def figures(progress: CellProgress) -> dict[str, str]:
+def format_progress(progress: CellProgress) -> dict[str, str]:
     """Return a cell's running figures as they are shown, unknown ones as a dash."""
     at_s = time.monotonic()
     rate = progress.rate_rps(at_s)
     eta_s = progress.eta_s(at_s)
     first_s = progress.first_token_p50_s
     return {
-        "done": f"{progress.done}/{progress.planned}",
-        "req/s": NOTHING if rate is None else f"{rate:.1f}",
-        "accuracy": _accuracy(progress),
-        formatting.METRICS["ttft_p50_s"]: NOTHING if first_s is None else f"{first_s * 1e3:.0f} ms",
-        "spent": NOTHING if progress.usd is None else f"${progress.usd:.4f}",
+        "done": f"{progress.done}/{progress.total}",
+        "req/s": MISSING if rate is None else f"{rate:.1f}",
+        "accuracy": _format_accuracy(progress),
+        formatting.METRICS["ttft_p50_s"]: MISSING if first_s is None else f"{first_s * 1e3:.0f} ms",
+        "spent": MISSING if progress.usd is None else f"${progress.usd:.4f}",
         "retried": f"{progress.retried}",
         "infra": f"{progress.infra}",
-        "ETA": NOTHING if eta_s is None or eta_s <= 0 else f"{eta_s:.0f} s",
+        "ETA": MISSING if eta_s is None or eta_s <= 0 else f"{eta_s:.0f} s",
     }
 
 
-def _accuracy(progress: CellProgress) -> str:
+def _format_accuracy(progress: CellProgress) -> str:
     """Return the accuracy, and of how many answers where ``done`` counts others too."""
     if progress.accuracy is None:
-        return NOTHING
-    return f"{progress.accuracy:.1%}" + (f" of {progress.scored} new" if progress.kept else "")
+        return MISSING
+    return f"{progress.accuracy:.1%}" + (f" of {progress.scored} new" if progress.already_done else "")

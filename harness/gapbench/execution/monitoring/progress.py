@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from gapbench.values import Attempt
 
-_STEP = math.log(1.02)
+_LOG_BUCKET_WIDTH = math.log(1.02)
 """Width of the classes that first-token times are counted in: the median shown is within 1 % of the true one, and a
 run of a million requests keeps no million of times."""
 
@@ -19,18 +19,18 @@ class CellProgress:
     """Running figures of one cell.
 
     Attributes:
-        planned: Requests of the cell.
-        kept: Requests that an earlier session finished; they count as done but not into the rate.
+        total: Requests of the cell.
+        already_done: Requests that an earlier session finished; they count as done but not into the rate.
         started_s: When this session began the cell.
-        done: Requests with their final attempt, ``kept`` included.
+        done: Requests with their final attempt, ``already_done`` included.
         retried: Attempts that were followed by another.
         infra: Final attempts that brought no answer.
         scored: Measured answers of this session that have a score.
         usd: Spent in this session; None while nothing had a price.
     """
 
-    planned: int
-    kept: int
+    total: int
+    already_done: int
     started_s: float
     done: int = 0
     retried: int = 0
@@ -38,13 +38,13 @@ class CellProgress:
     scored: int = 0
     usd: Decimal | None = None
     _score_sum: float = 0.0
-    _first_tokens: Counter[int] = field(default_factory=Counter)
+    _first_token_buckets: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         """Count what an earlier session finished."""
-        self.done = self.kept
+        self.done = self.already_done
 
-    def take(self, row: Attempt, usd: Decimal | None) -> None:
+    def record(self, row: Attempt, usd: Decimal | None) -> None:
         """Count one attempt."""
         if usd is not None:
             self.usd = (self.usd or Decimal(0)) + usd
@@ -59,7 +59,9 @@ class CellProgress:
             self._score_sum += row.score
             self.scored += 1
         if row.first_token_s is not None and row.sent_s is not None:
-            self._first_tokens[round(math.log(max(row.first_token_s - row.sent_s, 1e-6)) / _STEP)] += 1
+            self._first_token_buckets[
+                round(math.log(max(row.first_token_s - row.sent_s, 1e-6)) / _LOG_BUCKET_WIDTH)
+            ] += 1
 
     @property
     def accuracy(self) -> float | None:
@@ -69,19 +71,19 @@ class CellProgress:
     @property
     def first_token_p50_s(self) -> float | None:
         """Median time to the first token of this session, within 1 %; None before the first."""
-        left = self._first_tokens.total() // 2
-        for step in sorted(self._first_tokens):
-            if left < self._first_tokens[step]:
-                return math.exp(step * _STEP)
-            left -= self._first_tokens[step]
+        left = self._first_token_buckets.total() // 2
+        for step in sorted(self._first_token_buckets):
+            if left < self._first_token_buckets[step]:
+                return math.exp(step * _LOG_BUCKET_WIDTH)
+            left -= self._first_token_buckets[step]
         return None
 
     def rate_rps(self, at_s: float) -> float | None:
         """Return finished requests per second of this session; None before the first."""
-        new, elapsed_s = self.done - self.kept, at_s - self.started_s
+        new, elapsed_s = self.done - self.already_done, at_s - self.started_s
         return new / elapsed_s if new and elapsed_s > 0 else None
 
     def eta_s(self, at_s: float) -> float | None:
         """Return seconds until the cell is done at the present rate; None while the rate is unknown."""
         rate = self.rate_rps(at_s)
-        return None if rate is None else (self.planned - self.done) / rate
+        return None if rate is None else (self.total - self.done) / rate

@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from gapbench.execution.monitoring.counters import RunCounts
-from gapbench.execution.recording.observer import Watcher
+from gapbench.execution.recording.observer import RunObserver
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
 
 
-class MetricsWatcher:
+class MetricsObserver:
     """A watcher between the run and its live view.
 
     Args:
@@ -19,12 +19,12 @@ class MetricsWatcher:
         run: Name of the run's folder.
     """
 
-    def __init__(self, inner: Watcher, suite: str, run: str) -> None:
+    def __init__(self, inner: RunObserver, suite: str, run: str) -> None:
         """Start with nothing counted."""
         self._inner = inner
         self.counts = RunCounts(run, suite)
 
-    def runs(self) -> list[RunCounts]:
+    def run_counts(self) -> list[RunCounts]:
         """Return the one run that is counted."""
         return [self.counts]
 
@@ -32,21 +32,21 @@ class MetricsWatcher:
         """Tell on."""
         self._inner.model_opening(model)
 
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
+    def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
         """Set what is planned, and what an earlier session has done of it."""
-        self.counts.plan(cell.cell_id, cell.model.id, cell.task.name, planned)
-        self.counts.keep(cell.cell_id, cell.model.id, cell.task.name, kept)
-        self._inner.cell_started(cell, planned, kept)
+        self.counts.set_total(cell.cell_id, cell.model.id, cell.task.name, total)
+        self.counts.set_already_done(cell.cell_id, cell.model.id, cell.task.name, already_done)
+        self._inner.cell_started(cell, total, already_done)
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         """Count an attempt."""
-        self.counts.take(row, usd)
+        self.counts.record(row, usd)
         self._inner.attempt_done(cell, row, usd)
 
     def cell_ended(self, cell: Cell) -> None:
         """Tell on."""
         self._inner.cell_ended(cell)
 
-    def tell(self, line: str) -> None:
+    def notify(self, line: str) -> None:
         """Tell on."""
-        self._inner.tell(line)
+        self._inner.notify(line)

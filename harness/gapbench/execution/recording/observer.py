@@ -9,18 +9,18 @@ from typing import Protocol
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
 
-Price = Callable[[Attempt], Decimal | None]
+AttemptPricer = Callable[[Attempt], Decimal | None]
 """US dollars that one attempt cost; None: unknown, or not billed by the call."""
 
 
-class Watcher(Protocol):
+class RunObserver(Protocol):
     """Told of progress as it happens; must return at once."""
 
     def model_opening(self, model: Model) -> None:
         """A model's server or client is being made ready."""
 
-    def cell_started(self, cell: Cell, planned: int, kept: int) -> None:
-        """A cell begins; ``kept`` of its requests were finished in an earlier session."""
+    def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
+        """A cell begins; ``already_done`` of its requests were finished in an earlier session."""
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         """An attempt is on disk."""
@@ -28,5 +28,5 @@ class Watcher(Protocol):
     def cell_ended(self, cell: Cell) -> None:
         """A cell has its last row."""
 
-    def tell(self, line: str) -> None:
+    def notify(self, line: str) -> None:
         """One line for the user."""

@@ -7,18 +7,18 @@ from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 
-from gapbench.execution.attempts.attempt_row import payload_row
-from gapbench.execution.attempts.request_sender import Sent
-from gapbench.execution.limits.budgets import Spending
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.recording.observer import Watcher
-from gapbench.execution.settings import Settings
+from gapbench.execution.attempts.attempt_row import build_payload_row
+from gapbench.execution.attempts.request_sender import CompletedAttempt
+from gapbench.execution.limits.budgets import SpendBudget
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.recording.observer import RunObserver
+from gapbench.execution.settings import RunSettings
 from gapbench.store import RunWriter
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Score
 
 
-class Keeper:
+class AttemptRecorder:
     """Keeps a run's rows.
 
     What an answer cost counts when it has come, before a slow scorer has looked at it: else a run would
@@ -27,94 +27,109 @@ class Keeper:
     Args:
         writer: The run folder, open for writing.
         settings: What a row costs, and what the run may.
-        watcher: Told of each row.
-        halt: Set when the run has spent what it may.
+        observer: Told of each row.
+        stop_signal: Set when the run has spent what it may.
 
     Attributes:
-        finished: By cell, requests that have their final row.
+        finished_by_cell: By cell, requests that have their final row.
     """
 
-    def __init__(self, writer: RunWriter, settings: Settings, watcher: Watcher, halt: Halt) -> None:
+    def __init__(
+        self, writer: RunWriter, settings: RunSettings, observer: RunObserver, stop_signal: StopSignal
+    ) -> None:
         """Start with nothing kept and nothing spent."""
-        self.finished: Counter[str] = Counter()
+        self.finished_by_cell: Counter[str] = Counter()
         self._writer = writer
-        self._price = settings.price
-        self._spending = Spending(settings.max_usd)
-        self._watcher = watcher
-        self._halt = halt
-        self._catching_up = asyncio.Lock()
+        self._price_attempt = settings.price_attempt
+        self._spend_budget = SpendBudget(settings.max_usd)
+        self._observer = observer
+        self._stop_signal = stop_signal
+        self._catch_up_lock = asyncio.Lock()
 
-    def spend(self, row: Attempt) -> Decimal | None:
+    def charge(self, row: Attempt) -> Decimal | None:
         """Count what an attempt cost, of this session or an earlier one, and stop at the limit; returns the cost."""
-        usd = self._price(row)
-        reason = self._spending.take(row, usd)
-        if reason is not None and self._halt.reason is None:
-            self._halt.now(reason)
-            self._watcher.tell(f"stopping: {reason}; what is in flight or waits for its score is kept")
+        usd = self._price_attempt(row)
+        reason = self._spend_budget.charge(row, usd)
+        if reason is not None and self._stop_signal.reason is None:
+            self._stop_signal.set(reason)
+            self._observer.notify(f"stopping: {reason}; what is in flight or waits for its score is kept")
         return usd
 
-    async def hold(self, cell: Cell, row: Attempt, sent: Sent) -> int:
-        """Put an answer on disk that waits for its score, and count its cost; returns what :meth:`keep` wants.
+    async def add_pending(self, cell: Cell, row: Attempt, completed: CompletedAttempt) -> int:
+        """Put an answer on disk that waits for its score, and count its cost; returns what :meth:`record` wants.
 
         Raises:
             DiskError: The disk is full or gone.
         """
-        waiting = self._writer.waiting
-        number = waiting.hold(row, payload_row(row, cell, sent.planned, sent.response, None))
-        self.spend(row)
-        if waiting.is_behind:
-            async with self._catching_up:
-                await asyncio.to_thread(waiting.catch_up)
+        pending = self._writer.pending
+        number = pending.add(row, build_payload_row(row, cell, completed.planned, completed.response, None))
+        self.charge(row)
+        if pending.is_behind:
+            async with self._catch_up_lock:
+                await asyncio.to_thread(pending.catch_up)
         return number
 
-    async def keep(
-        self, cell: Cell, row: Attempt, sent: Sent, score: Score | None, held: int | None = None
+    async def record(
+        self,
+        cell: Cell,
+        row: Attempt,
+        completed: CompletedAttempt,
+        score: Score | None,
+        pending_number: int | None = None,
     ) -> None:
         """Put one attempt on disk and report it; holds its sender while the disk is behind.
 
         Args:
             cell: Its cell.
             row: The attempt.
-            sent: What it was made of.
+            completed: What it was made of.
             score: What the scorer said. None: it was not asked.
-            held: What :meth:`hold` gave. None: it did not wait, and its cost is still to be counted.
+            pending_number: What :meth:`add_pending` gave. None: it did not wait, and its cost is still to be counted.
 
         Raises:
             DiskError: The disk is full or gone.
         """
-        self._writer.add(row, payload_row(row, cell, sent.planned, sent.response, score))
-        self.finished[cell.cell_id] += row.final
-        if held is None:
-            usd = self.spend(row)
+        self._writer.add(row, build_payload_row(row, cell, completed.planned, completed.response, score))
+        self.finished_by_cell[cell.cell_id] += row.final
+        if pending_number is None:
+            usd = self.charge(row)
         else:
-            self._writer.waiting.release(held)
-            usd = self._price(row)
-        self._watcher.attempt_done(cell, row, usd)
+            self._writer.pending.remove(pending_number)
+            usd = self._price_attempt(row)
+        self._observer.attempt_done(cell, row, usd)
         if self._writer.is_behind:
-            async with self._catching_up:
+            async with self._catch_up_lock:
                 await asyncio.to_thread(self._writer.catch_up)
 
 
-class Shelf:
+class CellRecorder:
     """Where the rows of one cell go.
 
     Args:
-        keeper: The run's.
+        recorder: The run's.
         cell: The cell.
-        kept: Told of each row when it is on disk.
+        on_recorded: Told of each row when it is on disk.
     """
 
-    def __init__(self, keeper: Keeper, cell: Cell, kept: Callable[[Attempt], None] = lambda _: None) -> None:
+    def __init__(
+        self, recorder: AttemptRecorder, cell: Cell, on_recorded: Callable[[Attempt], None] = lambda _: None
+    ) -> None:
         """Start empty."""
-        self._keeper = keeper
+        self._recorder = recorder
         self._cell = cell
-        self._kept = kept
+        self._on_recorded = on_recorded
 
-    async def hold(self, row: Attempt, sent: Sent) -> int:
-        """See :meth:`Keeper.hold`."""
-        return await self._keeper.hold(self._cell, row, sent)
+    async def add_pending(self, row: Attempt, completed: CompletedAttempt) -> int:
+        """See :meth:`AttemptRecorder.add_pending`."""
+        return await self._recorder.add_pending(self._cell, row, completed)
 
-    async def keep(self, row: Attempt, sent: Sent, score: Score | None, held: int | None = None) -> None:
-        """See :meth:`Keeper.keep`."""
-        await self._keeper.keep(self._cell, row, sent, score, held)
-        self._kept(row)
+    async def record(
+        self,
+        row: Attempt,
+        completed: CompletedAttempt,
+        score: Score | None,
+        pending_number: int | None = None,
+    ) -> None:
+        """See :meth:`AttemptRecorder.record`."""
+        await self._recorder.record(self._cell, row, completed, score, pending_number)
+        self._on_recorded(row)

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gapbench.errors import ResultsError
-from gapbench.store.provenance import machine, utc_text, versions
+from gapbench.store.provenance import format_utc, machine_info, package_versions
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.suite.plan import Cell, Load, Plan, PlannedSearch
 from gapbench.values import Attempt, Model
 
 
-def opening(
+def initial_manifest(
     plan: Plan, run_id: str, selection: Mapping[str, Any], simulated: Mapping[str, bool]
 ) -> dict[str, Any]:
     """Return the manifest of a run that is about to start.
@@ -35,14 +35,14 @@ def opening(
         "seed": plan.seed,
         "repeats": plan.repeats,
         "margin_points": plan.margin_points,
-        "started_at": utc_text(datetime.now(UTC)),
+        "started_at": format_utc(datetime.now(UTC)),
         "ended_at": None,
         "state": "running",
         "reason": None,
-        "versions": versions(),
-        "machine": machine(),
+        "versions": package_versions(),
+        "machine": machine_info(),
         "calibration": None,
-        "models": [_model(model, simulated=simulated[model.id]) for model in plan.models],
+        "models": [_model_entry(model, simulated=simulated[model.id]) for model in plan.models],
         "tasks": [
             {
                 "name": task.name,
@@ -56,18 +56,18 @@ def opening(
             for task in plan.tasks
         ],
         "cells": [cell_entry(cell) for cell in plan.cells],
-        "searches": [_search(search) for search in plan.searches],
+        "searches": [_search_entry(search) for search in plan.searches],
         "failures": [],
     }
 
 
-def with_rows(manifest: Mapping[str, Any], plan: Plan, rows: Sequence[Attempt]) -> dict[str, Any]:
+def rebuild_from_rows(manifest: Mapping[str, Any], plan: Plan, rows: Sequence[Attempt]) -> dict[str, Any]:
     """Return the manifest of a run whose own was lost: as it opened, with what its rows say of the time since.
 
     Versions and machine are those of now; ``remade_at`` says so. Counters and the order of a search's tries are gone.
 
     Args:
-        manifest: As :func:`opening` gives it.
+        manifest: As :func:`initial_manifest` gives it.
         plan: The plan that it opens.
         rows: All that the run has.
 
@@ -100,15 +100,15 @@ def with_rows(manifest: Mapping[str, Any], plan: Plan, rows: Sequence[Attempt]) 
         stretches = reached_s.get(cell["cell_id"], {})
         if stretches:
             # A cell's clock stops when its last row is there.
-            cell.update(started_at=utc_text(min(stretches)), wall_s=sum(stretches.values()))
+            cell.update(started_at=format_utc(min(stretches)), wall_s=sum(stretches.values()))
     began = min((at for stretches in reached_s.values() for at in stretches), default=datetime.now(UTC))
     return {
-        **manifest, "cells": cells, "started_at": utc_text(began), "state": "interrupted",
-        "reason": "run.json was lost", "remade_at": utc_text(datetime.now(UTC)),
+        **manifest, "cells": cells, "started_at": format_utc(began), "state": "interrupted",
+        "reason": "run.json was lost", "remade_at": format_utc(datetime.now(UTC)),
     }  # fmt: skip
 
 
-def _model(model: Model, *, simulated: bool) -> dict[str, Any]:
+def _model_entry(model: Model, *, simulated: bool) -> dict[str, Any]:
     return {
         "id": model.id,
         "runner": model.runner,
@@ -133,7 +133,7 @@ def cell_entry(cell: Cell) -> dict[str, Any]:
         "category": cell.task.category,
         "load_kind": cell.load.kind,
         "load_value": cell.load.value,
-        "load": _load(cell.load),
+        "load": _load_entry(cell.load),
         "salt": cell.load.salt,
         "planned": len(cell.requests),
         "started_at": None,
@@ -148,7 +148,7 @@ def cell_entry(cell: Cell) -> dict[str, Any]:
 
 
 def add_stretch(
-    entry: dict[str, Any], started_at: datetime, seconds: float, *, is_whole: bool = True
+    entry: dict[str, Any], started_at: datetime, seconds: float, *, is_complete: bool = True
 ) -> None:
     """Count a stretch of time that a cell was sent in; a resumed cell has several, and its time is their sum.
 
@@ -156,11 +156,11 @@ def add_stretch(
         entry: The cell in ``run.json``.
         started_at: When the stretch began.
         seconds: How long it took.
-        is_whole: False: only as long as the rows tell of a session that was killed; one that is counted stands.
+        is_complete: False: only as long as the rows tell of a session that was killed; one that is counted stands.
     """
     stretches = entry["stretches_s"] = entry.get("stretches_s") or {}
-    begun = utc_text(started_at)
-    if is_whole:
+    begun = format_utc(started_at)
+    if is_complete:
         stretches[begun] = seconds
     else:
         stretches.setdefault(begun, seconds)
@@ -169,14 +169,14 @@ def add_stretch(
     entry["started_at"] = entry["started_at"] or begun
 
 
-def _load(load: Load) -> dict[str, Any]:
+def _load_entry(load: Load) -> dict[str, Any]:
     """Return the settings of a load that are set, without the trace that it replays."""
     defaults = Load(load.kind, load.value)
     names = (field.name for field in dataclasses.fields(Load) if field.name not in {"kind", "value", "trace"})
     return {name: value for name in names if (value := getattr(load, name)) != getattr(defaults, name)}
 
 
-def _search(planned: PlannedSearch) -> dict[str, Any]:
+def _search_entry(planned: PlannedSearch) -> dict[str, Any]:
     search = planned.search
     return {
         "search_id": planned.search_id,
@@ -195,17 +195,17 @@ def _search(planned: PlannedSearch) -> dict[str, Any]:
     }
 
 
-def find(rows: Sequence[dict[str, Any]], key: str, value: str) -> dict[str, Any]:
+def find_entry(rows: Sequence[dict[str, Any]], key: str, value: str) -> dict[str, Any]:
     """Return the row of a manifest list whose ``key`` is ``value``."""
     return next(row for row in rows if row[key] == value)
 
 
-def changed(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
+def describe_changes(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
     """Return in words what differs between a run and the plan that would go on with it; [] for nothing."""
     is_other_suite = manifest["suite_sha256"] != plan.suite_sha256
     differences: list[str] = []
     if is_other_suite:
-        models = ((model, model_changes(manifest, model)) for model in plan.models)
+        models = ((model, changed_model_keys(manifest, model)) for model in plan.models)
         differences += [f"model {model.id} ({', '.join(keys)})" for model, keys in models if keys]
         differences += [
             f"{name} (was {manifest[name]})"
@@ -219,13 +219,13 @@ def changed(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
     now = {cell.cell_id: cell for cell in plan.cells}
     ids = (before.keys() | searches_before) ^ (now.keys() | {search.search_id for search in plan.searches})
     if ids:
-        differences.append(f"the models, tasks or loads picked ({_few(sorted(ids))})")
+        differences.append(f"the models, tasks or loads picked ({_join_few(sorted(ids))})")
     for load, kept in {
         cell.load: before[name].get("load") or {} for name, cell in now.items() if name in before
     }.items():
         if load.trace_sha256 is not None and kept.get("trace_sha256") != load.trace_sha256:
             differences.append(f"the trace of load {load.label}")
-        elif is_other_suite and kept != _in_json(_load(load)):
+        elif is_other_suite and kept != _json_roundtrip(_load_entry(load)):
             differences.append(f"the settings of load {load.label}")
     if is_other_suite and not differences:
         differences.append("the suite's content (its params, retries, timeouts, judges or words)")
@@ -238,18 +238,18 @@ def changed_tasks(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
     return [task.name for task in plan.tasks if before.get(task.name, task.sha256) != task.sha256]
 
 
-_SPEAKS = ("runner", "name", "weights", "base_url", "params", "options")
+_IDENTITY_KEYS = ("runner", "name", "weights", "base_url", "params", "options")
 """What of a model decides who answers, and how it is asked."""
 
 
-def model_changes(manifest: Mapping[str, Any], model: Model) -> list[str]:
+def changed_model_keys(manifest: Mapping[str, Any], model: Model) -> list[str]:
     """Return the suite's keys that a model has otherwise than in a run; [] for none, or where the run has no such model."""
     before = next((known for known in manifest["models"] if known["id"] == model.id), None)
     if before is None:
         return []
-    now = _in_json(_model(model, simulated=False))
+    now = _json_roundtrip(_model_entry(model, simulated=False))
     keys: list[str] = []
-    for name in _SPEAKS:
+    for name in _IDENTITY_KEYS:
         if name == "options":
             options, given = before["options"], now["options"]
             keys += [key for key in sorted(options.keys() | given) if options.get(key) != given.get(key)]
@@ -258,11 +258,11 @@ def model_changes(manifest: Mapping[str, Any], model: Model) -> list[str]:
     return keys
 
 
-def _in_json(value: Mapping[str, Any]) -> dict[str, Any]:
+def _json_roundtrip(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return a mapping as it comes back from ``run.json``."""
     found: dict[str, Any] = json.loads(json.dumps(value, default=str))
     return found
 
 
-def _few(names: Sequence[str]) -> str:
+def _join_few(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

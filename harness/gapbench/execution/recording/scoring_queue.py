@@ -8,25 +8,25 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from gapbench import transport
-from gapbench.execution.attempts.attempt_row import CellClock, attempt_row, with_score
-from gapbench.execution.attempts.request_sender import Sent
-from gapbench.execution.limits.stop_signal import Halt
-from gapbench.execution.recording.cell_scorer import Judge, judge_of
-from gapbench.execution.recording.observer import Watcher
-from gapbench.execution.recording.recorder import Shelf
+from gapbench.execution.attempts.attempt_row import CellClock, build_attempt_row, with_score
+from gapbench.execution.attempts.request_sender import CompletedAttempt
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
+from gapbench.execution.recording.observer import RunObserver
+from gapbench.execution.recording.recorder import CellRecorder
 from gapbench.store import RunWriter
-from gapbench.suite.plan import Cell, Planned
+from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import Attempt, Payload, Score
 
-MOST_WAITING = 1_000
+MAX_WAITING_ANSWERS = 1_000
 """Answers that may wait for a slow scorer; with more, whoever sends waits too, or memory would grow with the run."""
 
-TOGETHER = 8
+SCORING_BATCH_SIZE = 8
 """Answers of an earlier session that are scored before an interruption is looked for."""
-TELL_S = 5.0
+PROGRESS_INTERVAL_S = 5.0
 
 
-class Marking:
+class ScoringQueue:
     """One cell's attempts on their way to rows.
 
     Args:
@@ -35,9 +35,9 @@ class Marking:
         cell: The cell.
         clock: The cell's clock.
         simulated: Whether a simulated provider answers.
-        aside: Where slow scorers run, so that they do not hold up the event loop.
-        shelf: Takes each row, and each answer that waits for its score.
-        judge: Judges the replies. None: nobody, they are only timed.
+        executor: Where slow scorers run, so that they do not hold up the event loop.
+        recorder: Takes each row, and each answer that waits for its score.
+        scorer: Judges the replies. None: nobody, they are only timed.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Marking:
         suite: tuple[str, str],
         cell: Cell,
         clock: CellClock,
-        aside: Executor,
-        shelf: Shelf,
+        executor: Executor,
+        recorder: CellRecorder,
         *,
-        judge: Judge | None,
+        scorer: CellScorer | None,
         simulated: bool,
     ) -> None:
         """Start with nothing under way."""
@@ -58,133 +58,139 @@ class Marking:
         self._cell = cell
         self._clock = clock
         self._simulated = simulated
-        self._aside = aside
-        self._shelf = shelf
-        self._judge = judge
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(MOST_WAITING)
-        self._broken: BaseException | None = None
+        self._executor = executor
+        self._recorder = recorder
+        self._scorer = scorer
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._free_places = asyncio.Semaphore(MAX_WAITING_ANSWERS)
+        self._error: BaseException | None = None
 
-    async def take(self, sent: Sent) -> None:
+    async def submit(self, completed: CompletedAttempt) -> None:
         """Score an attempt and keep its row: at once, or when a slow scorer is done with it.
 
         Raises what keeping an earlier row raised: nothing more is asked when its answer cannot be kept.
         """
-        if self._broken is not None:
-            raise self._broken
-        response, judge = sent.response, self._judge
-        wanted = sent.planned.is_scored and response.failure is None and response.finish_reason != "refusal"
-        if judge is None or not wanted:
-            await self._shelf.keep(self._row(sent, None), sent, None)
-        elif not judge.slow:
-            score = scored(judge, response.answer, sent.planned)
-            await self._shelf.keep(self._row(sent, score), sent, score)
+        if self._error is not None:
+            raise self._error
+        response, scorer = completed.response, self._scorer
+        needs_score = (
+            completed.planned.is_scored and response.failure is None and response.finish_reason != "refusal"
+        )
+        if scorer is None or not needs_score:
+            await self._recorder.record(self._attempt_row(completed, None), completed, None)
+        elif not scorer.is_slow:
+            score = score_reply(scorer, response.answer, completed.planned)
+            await self._recorder.record(self._attempt_row(completed, score), completed, score)
         else:
-            row = self._row(sent, None)
-            held = await self._shelf.hold(row, sent)
-            await self._room.acquire()
-            task = asyncio.create_task(self._later(judge, sent, row, held))
-            self._under_way.add(task)
-            task.add_done_callback(self._ended)
+            row = self._attempt_row(completed, None)
+            pending_number = await self._recorder.add_pending(row, completed)
+            await self._free_places.acquire()
+            task = asyncio.create_task(self._score_in_executor(scorer, completed, row, pending_number))
+            self._tasks.add(task)
+            task.add_done_callback(self._task_done)
 
-    async def _later(self, judge: Judge, sent: Sent, row: Attempt, held: int) -> None:
+    async def _score_in_executor(
+        self, scorer: CellScorer, completed: CompletedAttempt, row: Attempt, pending_number: int
+    ) -> None:
         loop = asyncio.get_running_loop()
-        score = await loop.run_in_executor(self._aside, scored, judge, sent.response.answer, sent.planned)
-        await self._shelf.keep(with_score(row, score), sent, score, held)
+        score = await loop.run_in_executor(
+            self._executor, score_reply, scorer, completed.response.answer, completed.planned
+        )
+        await self._recorder.record(with_score(row, score), completed, score, pending_number)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        self._room.release()
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._free_places.release()
         error = None if task.cancelled() else task.exception()
-        if error is not None and self._broken is None:
-            self._broken = error
-            self.let_go()
+        if error is not None and self._error is None:
+            self._error = error
+            self.cancel()
 
-    def _row(self, sent: Sent, score: Score | None) -> Attempt:
-        return attempt_row(
+    def _attempt_row(self, completed: CompletedAttempt, score: Score | None) -> Attempt:
+        return build_attempt_row(
             self._run_id,
             self._suite,
             self._cell,
-            sent.planned,
-            sent.call,
-            sent.response,
+            completed.planned,
+            completed.call,
+            completed.response,
             score,
-            sent.how,
+            completed.context,
             self._clock,
             simulated=self._simulated,
         )
 
-    def let_go(self) -> None:
+    def cancel(self) -> None:
         """Leave what waits for its score to the next session: its answers are on disk."""
-        for task in self._under_way:
+        for task in self._tasks:
             task.cancel()
 
-    async def settle(self) -> None:
+    async def wait_until_scored(self) -> None:
         """Wait for the scores still under way; raises what keeping their rows raised."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
-        if self._broken is not None:
-            raise self._broken
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        if self._error is not None:
+            raise self._error
 
 
-async def finish(
-    left: Sequence[tuple[Attempt, Payload]],
+async def score_pending(
+    pending: Sequence[tuple[Attempt, Payload]],
     cells: Sequence[Cell],
     writer: RunWriter,
-    aside: Executor,
-    watcher: Watcher,
-    halt: Halt,
+    executor: Executor,
+    observer: RunObserver,
+    stop_signal: StopSignal,
 ) -> None:
     """Score the answers that a killed session left waiting and keep their rows; none is asked again.
 
     One whose cell the plan does not list (a try of a search) stays unscored. What an interruption leaves waits on.
 
     Args:
-        left: The answers.
+        pending: The answers.
         cells: The plan's cells.
         writer: The run folder, open for writing.
-        aside: Where slow scorers run.
-        watcher: Told every few seconds how far it is.
-        halt: An interruption ends it; a spent budget does not.
+        executor: Where slow scorers run.
+        observer: Told every few seconds how far it is.
+        stop_signal: An interruption ends it; a spent budget does not.
 
     Raises:
         DiskError: The disk is full or gone.
     """
     loop = asyncio.get_running_loop()
-    begun = {row.cell_id for row, _ in left}
+    cell_ids = {row.cell_id for row, _ in pending}
     requests = {
-        (cell.cell_id, planned.sample.sample_id, planned.repeat): (judge, planned)
+        (cell.cell_id, planned.sample.sample_id, planned.repeat): (scorer, planned)
         for cell in cells
-        if cell.cell_id in begun and (judge := judge_of(cell, writer.folder)) is not None
+        if cell.cell_id in cell_ids and (scorer := make_cell_scorer(cell, writer.folder)) is not None
         for planned in cell.requests
     }
 
-    async def score_of(row: Attempt, payload: Payload) -> Score:
+    async def score_one(row: Attempt, payload: Payload) -> Score:
         found = requests.get((row.cell_id, row.sample_id, row.repeat))
         if found is None:
             return Score(None, "unscored", reason="killed before it was scored; `bench score` scores it")
-        judge, planned = found
-        return await loop.run_in_executor(aside, scored, judge, payload.reply, planned)
+        scorer, planned = found
+        return await loop.run_in_executor(executor, score_reply, scorer, payload.reply, planned)
 
-    watcher.tell(f"scoring {len(left)} answers that an earlier session left")
-    told_s = transport.now()
-    for done in range(0, len(left), TOGETHER):
-        if halt.reason == "interrupted":
+    observer.notify(f"scoring {len(pending)} answers that an earlier session left")
+    last_progress_s = transport.now()
+    for done in range(0, len(pending), SCORING_BATCH_SIZE):
+        if stop_signal.reason == "interrupted":
             return
-        if transport.now() - told_s > TELL_S:
-            watcher.tell(f"scored {done} of {len(left)}")
-            told_s = transport.now()
-        together = left[done : done + TOGETHER]
-        scores = await asyncio.gather(*(score_of(row, payload) for row, payload in together))
-        for (row, payload), score in zip(together, scores, strict=True):
+        if transport.now() - last_progress_s > PROGRESS_INTERVAL_S:
+            observer.notify(f"scored {done} of {len(pending)}")
+            last_progress_s = transport.now()
+        batch = pending[done : done + SCORING_BATCH_SIZE]
+        scores = await asyncio.gather(*(score_one(row, payload) for row, payload in batch))
+        for (row, payload), score in zip(batch, scores, strict=True):
             writer.add(with_score(row, score), replace(payload, reason=score.reason))
     await asyncio.to_thread(writer.sync)
-    writer.waiting.clear()
+    writer.pending.clear()
 
 
-def scored(judge: Judge, answer: str, planned: Planned) -> Score:
+def score_reply(scorer: CellScorer, reply: str, planned: PlannedRequest) -> Score:
     """Score one answer; a scorer's bug leaves the answer unscored and says so."""
     try:
-        return judge.score(answer, planned)
+        return scorer.score(reply, planned)
     except Exception as exc:  # noqa: BLE001 - an answer that was paid for must not be lost to a scorer's bug
         return Score(None, "unscored", reason=f"the scorer broke: {type(exc).__name__}: {exc}")

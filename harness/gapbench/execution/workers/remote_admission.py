@@ -10,118 +10,126 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from gapbench.execution.limits.admission import FREE, Entry, Gate
+from gapbench.execution.limits.admission import UNRESTRICTED_PERMIT, AdmissionControl, Permit
 from gapbench.execution.workers import protocol
 from gapbench.values import Response
 
-Say = Callable[[object], None]
+SendMessage = Callable[[object], None]
 """Puts a message into the pipe."""
 
 
-class GateProxy:
+class AdmissionProxy:
     """A worker's end.
 
     Args:
-        is_free: Whether requests pass without asking; the other end says when that changes.
-        say: To the run's process, after all attempts that have ended.
+        is_unrestricted: Whether requests pass without asking; the other end says when that changes.
+        send: To the run's process, after all attempts that have ended.
     """
 
-    def __init__(self, say: Say, *, is_free: bool) -> None:
+    def __init__(self, send: SendMessage, *, is_unrestricted: bool) -> None:
         """Start with nothing asked."""
-        self.is_free = is_free
-        self._say = say
-        self._asked = 0
-        self._open: dict[int, asyncio.Future[Any]] = {}
+        self.is_unrestricted = is_unrestricted
+        self._send = send
+        self._last_number = 0
+        self._pending: dict[int, asyncio.Future[Any]] = {}
 
-    async def enter(self, input_chars: int, max_tokens: int | None) -> Entry | None:
+    async def acquire(self, input_chars: int, max_tokens: int | None) -> Permit | None:
         """Wait until a request may be sent; None: it must not, and is still to be done."""
-        if self.is_free:
-            return FREE
-        entry: Entry | None = await self._answer(
-            lambda number: protocol.Enter(number, input_chars, max_tokens)
+        if self.is_unrestricted:
+            return UNRESTRICTED_PERMIT
+        permit: Permit | None = await self._ask(
+            lambda number: protocol.AcquireRequest(number, input_chars, max_tokens)
         )
-        return entry
+        return permit
 
-    async def settle(self, entry: Entry, response: Response, tries: int) -> tuple[bool, bool]:
+    async def finish_request(
+        self, permit: Permit, response: Response, session_attempts: int
+    ) -> tuple[bool, bool]:
         """Count how a request ended; returns whether it stands for its request, and whether another follows."""
         failure, usage = response.failure, response.usage
         if failure is None:
-            if entry != FREE:
-                self._say(protocol.Settle(None, entry, None, usage, tries))
+            if permit != UNRESTRICTED_PERMIT:
+                self._send(protocol.FinishRequest(None, permit, None, usage, session_attempts))
             return True, False
-        final, again = await self._answer(
-            lambda number: protocol.Settle(number, entry, failure, usage, tries)
+        final, should_retry = await self._ask(
+            lambda number: protocol.FinishRequest(number, permit, failure, usage, session_attempts)
         )
-        return final, again
+        return final, should_retry
 
-    def let_go(self, entry: Entry) -> None:
+    def cancel_request(self, permit: Permit) -> None:
         """Say nothing: a worker lets go of requests only when the other end has gone, or the cell has broken."""
 
-    def heard(self, answer: protocol.Answer) -> None:
+    def receive_reply(self, reply: protocol.AdmissionReply) -> None:
         """Hand an answer to whoever asked."""
-        waiting = self._open.pop(answer.number)
-        if not waiting.done():  # whoever asked may have been cancelled
-            waiting.set_result(answer.value)
+        future = self._pending.pop(reply.number)
+        if not future.done():  # whoever asked may have been cancelled
+            future.set_result(reply.value)
 
-    async def _answer(self, question: Callable[[int], object]) -> Any:
-        self._asked += 1
-        number = self._asked
-        self._open[number] = asyncio.get_running_loop().create_future()
-        waiting = self._open[number]
-        self._say(question(number))
-        return await waiting
+    async def _ask(self, make_request: Callable[[int], object]) -> Any:
+        self._last_number += 1
+        number = self._last_number
+        self._pending[number] = asyncio.get_running_loop().create_future()
+        future = self._pending[number]
+        self._send(make_request(number))
+        return await future
 
 
-class GateServer:
+class AdmissionServer:
     """The run's end: the gate of one cell, for the workers that send it.
 
     Args:
-        gate: The gate.
-        tell_all: Puts a message into the pipes of all workers.
+        admission: The gate.
+        broadcast: Puts a message into the pipes of all workers.
     """
 
-    def __init__(self, gate: Gate, tell_all: Say) -> None:
+    def __init__(self, admission: AdmissionControl, broadcast: SendMessage) -> None:
         """Start with nobody waiting."""
-        self._gate = gate
-        self._tell_all = tell_all
-        self._was_free = gate.is_free
-        self._entering: set[asyncio.Task[None]] = set()
+        self._admission = admission
+        self._broadcast = broadcast
+        self._was_unrestricted = admission.is_unrestricted
+        self._acquire_tasks: set[asyncio.Task[None]] = set()
 
-    def heard(self, message: protocol.Enter | protocol.Settle, say: Say) -> None:
+    def handle_request(
+        self, message: protocol.AcquireRequest | protocol.FinishRequest, send: SendMessage
+    ) -> None:
         """Answer a worker: at once, or when its request may be sent.
 
         Args:
             message: What it asked.
-            say: Puts a message into its pipe.
+            send: Puts a message into its pipe.
         """
-        if isinstance(message, protocol.Enter):
-            task = asyncio.create_task(self._enter(message, say))
-            self._entering.add(task)
-            task.add_done_callback(self._entering.discard)
+        if isinstance(message, protocol.AcquireRequest):
+            task = asyncio.create_task(self._acquire(message, send))
+            self._acquire_tasks.add(task)
+            task.add_done_callback(self._acquire_tasks.discard)
             return
-        self._gate.count(message.entry, message.failure, message.usage)
-        self._tell_change()
+        self._admission.record_result(message.permit, message.failure, message.usage)
+        self._broadcast_change()
         if message.number is not None:
-            say(protocol.Answer(message.number, self._gate.verdict(message.failure, message.tries)))
+            send(
+                protocol.AdmissionReply(
+                    message.number, self._admission.decide_retry(message.failure, message.session_attempts)
+                )
+            )
 
-    def answered(self) -> None:
+    def record_success(self) -> None:
         """Count a row that holds an answer: the endpoint lives."""
-        self._gate.breaker.took(None, "go")
-        self._tell_change()
+        self._admission.breaker.record_result(None, "go")
+        self._broadcast_change()
 
     def close(self) -> None:
         """Let nobody in any more: who waits is told so."""
-        for task in self._entering:
+        for task in self._acquire_tasks:
             task.cancel()
 
-    async def _enter(self, message: protocol.Enter, say: Say) -> None:
-        entry: Entry | None = None
+    async def _acquire(self, message: protocol.AcquireRequest, send: SendMessage) -> None:
+        permit: Permit | None = None
         try:
-            entry = await self._gate.enter(message.input_chars, message.max_tokens)
+            permit = await self._admission.acquire(message.input_chars, message.max_tokens)
         finally:
-            say(protocol.Answer(message.number, entry))
+            send(protocol.AdmissionReply(message.number, permit))
 
-    def _tell_change(self) -> None:
-        if self._gate.is_free != self._was_free:
-            self._was_free = self._gate.is_free
-            self._tell_all(protocol.Free(self._was_free))
+    def _broadcast_change(self) -> None:
+        if self._admission.is_unrestricted != self._was_unrestricted:
+            self._was_unrestricted = self._admission.is_unrestricted
+            self._broadcast(protocol.AdmissionChanged(self._was_unrestricted))

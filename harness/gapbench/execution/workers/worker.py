@@ -21,109 +21,117 @@ from gapbench import transport
 from gapbench.errors import BenchError
 from gapbench.execution.attempts import gc_tuning
 from gapbench.execution.attempts.event_loop_lag import LagMeter
-from gapbench.execution.attempts.load_generator import drive
-from gapbench.execution.attempts.request_sender import Sender, Sent
-from gapbench.execution.limits.stop_signal import Halt
+from gapbench.execution.attempts.load_generator import run_load
+from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender
+from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.workers import protocol
-from gapbench.execution.workers.remote_admission import GateProxy
+from gapbench.execution.workers.remote_admission import AdmissionProxy
 from gapbench.runner import Runner
 from gapbench.values import Session
 
-FLUSH_S = 0.05
+FLUSH_INTERVAL_S = 0.05
 """Attempts are handed on so often: rarely enough that few frames are made, often enough for the live view."""
-UNREAD_BYTES = 2**24
+MAX_UNREAD_BYTES = 2**24
 """What may wait for a run that is behind before a worker's senders wait too."""
 
 
-class Worker:
+class WorkerProcess:
     """One end of the pipe."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Wait to be told what to open."""
         self._reader = reader
         self._writer = writer
-        self._batch: protocol.Batch = []
-        self._halt = Halt()
-        self._gate = GateProxy(self._say_in_order, is_free=False)
+        self._batch: protocol.AttemptBatch = []
+        self._stop_signal = StopSignal()
+        self._admission = AdmissionProxy(self._send_after_attempts, is_unrestricted=False)
 
     async def run(self) -> None:
         """Do jobs until the other end goes."""
-        opening = await protocol.read(self._reader)
-        if not isinstance(opening, protocol.Open):
+        opening = await protocol.read_message(self._reader)
+        if not isinstance(opening, protocol.OpenRunner):
             return
         try:
-            runner = runners.load(opening.model.runner)(opening.model)
+            runner = runners.load_runner_class(opening.model.runner)(opening.model)
             await runner.open(
                 Session(
                     log_dir=opening.log_dir,
                     connections=opening.connections,
-                    connect_timeout_s=opening.connect_s,
-                    read_timeout_s=opening.read_s,
+                    connect_timeout_s=opening.connect_timeout_s,
+                    read_timeout_s=opening.read_timeout_s,
                 )
             )
         except Exception as exc:  # noqa: BLE001 - the run must learn why, whatever it is
-            said = str(exc) if isinstance(exc, BenchError) else f"{type(exc).__name__}: {exc}"
-            self._say(protocol.Ready(said))
+            problem = str(exc) if isinstance(exc, BenchError) else f"{type(exc).__name__}: {exc}"
+            self._send(protocol.RunnerReady(problem))
             await self._writer.drain()
             return
-        self._say(protocol.Ready())
+        self._send(protocol.RunnerReady())
         try:
-            await self._jobs(runner, opening)
+            await self._handle_messages(runner, opening)
         finally:
             await runner.close()
 
-    async def _jobs(self, runner: Runner, opening: protocol.Open) -> None:
+    async def _handle_messages(self, runner: Runner, opening: protocol.OpenRunner) -> None:
         job: asyncio.Task[None] | None = None
         while True:
-            message = await protocol.read(self._reader)
+            message = await protocol.read_message(self._reader)
             if message is None:
                 if job is not None:
                     job.cancel()
                     with contextlib.suppress(asyncio.CancelledError, ConnectionError):
                         await job
                 return
-            if isinstance(message, protocol.Stop):
-                self._halt.now(message.reason)
-            elif isinstance(message, protocol.Free):
-                self._gate.is_free = message.is_free
-            elif isinstance(message, protocol.Answer):
-                self._gate.heard(message)
-            elif isinstance(message, protocol.Job):
-                self._halt = Halt()
-                self._gate = GateProxy(self._say_in_order, is_free=message.is_free)
-                job = asyncio.create_task(self._job(message, runner, opening))
+            if isinstance(message, protocol.StopSending):
+                self._stop_signal.set(message.reason)
+            elif isinstance(message, protocol.AdmissionChanged):
+                self._admission.is_unrestricted = message.is_unrestricted
+            elif isinstance(message, protocol.AdmissionReply):
+                self._admission.receive_reply(message)
+            elif isinstance(message, protocol.CellJob):
+                self._stop_signal = StopSignal()
+                self._admission = AdmissionProxy(
+                    self._send_after_attempts, is_unrestricted=message.is_unrestricted
+                )
+                job = asyncio.create_task(self._run_job(message, runner, opening))
 
-    async def _job(self, job: protocol.Job, runner: Runner, opening: protocol.Open) -> None:
+    async def _run_job(self, job: protocol.CellJob, runner: Runner, opening: protocol.OpenRunner) -> None:
         requests = job.cell.requests
-        numbers = {(requests[k].sample.sample_id, requests[k].repeat): k for k, _ in job.todo}
+        numbers = {(requests[k].sample.sample_id, requests[k].repeat): k for k, _ in job.remaining}
 
-        async def deliver(sent: Sent) -> None:
-            number = numbers[sent.planned.sample.sample_id, sent.planned.repeat]
+        async def deliver(completed: CompletedAttempt) -> None:
+            number = numbers[completed.planned.sample.sample_id, completed.planned.repeat]
             self._batch.append(
-                protocol.Ended(number, sent.call.params_sent, sent.call.changes, sent.response, sent.how)
+                protocol.AttemptMessage(
+                    number,
+                    completed.call.params_sent,
+                    completed.call.changes,
+                    completed.response,
+                    completed.context,
+                )
             )
             await self._writer.drain()
 
         meter = LagMeter(asyncio.get_running_loop())
-        rules = opening.rules.for_load(job.cell.load)
-        sender = Sender(job.cell, runner, rules, meter, deliver, self._gate, opening.worker)
-        if job.todo:
-            sender.warm_up(requests[job.todo[0][0]])
+        policy = opening.policy.for_load(job.cell.load)
+        sender = RequestSender(job.cell, runner, policy, meter, deliver, self._admission, opening.worker)
+        if job.remaining:
+            sender.warm_up(requests[job.remaining[0][0]])
         began_s, cpu_s = transport.now(), time.process_time()
-        flushing = asyncio.create_task(self._flush_often())
+        flushing = asyncio.create_task(self._flush_periodically())
         problem: str | None = None
         try:
-            with gc_tuning.settled():
-                await drive(
-                    dataclasses.replace(job.cell.load, value=float(job.places))
-                    if not job.cell.load.on_schedule
+            with gc_tuning.freeze_gc():
+                await run_load(
+                    dataclasses.replace(job.cell.load, value=float(job.concurrency))
+                    if not job.cell.load.is_open_loop
                     else job.cell.load,
-                    [(requests[number], made) for number, made in job.todo],
+                    [(requests[number], made) for number, made in job.remaining],
                     sender.send,
-                    retries=rules.retries,
-                    halt=self._halt,
+                    retries=policy.retries,
+                    stop_signal=self._stop_signal,
                     seed=job.seed + opening.worker,
-                    zero_s=job.zero_s,
+                    cell_start_s=job.cell_start_s,
                     first_due_s=job.first_due_s,
                 )
         except Exception as exc:  # noqa: BLE001 - what was measured must still be handed on
@@ -133,36 +141,39 @@ class Worker:
             meter.stop()
         wall_s = max(transport.now() - began_s, 1e-9)
         self._flush()
-        report = protocol.Report(
-            opening.worker, sender.made, (time.process_time() - cpu_s) / wall_s, meter.quantile_s(0.99)
+        report = protocol.WorkerReport(
+            opening.worker,
+            sender.attempts_made,
+            (time.process_time() - cpu_s) / wall_s,
+            meter.lag_quantile_s(0.99),
         )
-        self._say(protocol.Done(report, problem))
+        self._send(protocol.CellDone(report, problem))
         await self._writer.drain()
 
-    async def _flush_often(self) -> None:
+    async def _flush_periodically(self) -> None:
         while True:
-            await asyncio.sleep(FLUSH_S)
+            await asyncio.sleep(FLUSH_INTERVAL_S)
             self._flush()
 
     def _flush(self) -> None:
         if self._batch:
-            self._say(self._batch)
+            self._send(self._batch)
             self._batch = []
 
-    def _say_in_order(self, message: object) -> None:
+    def _send_after_attempts(self, message: object) -> None:
         """Say something that counts after all attempts that have ended before it."""
         self._flush()
-        self._say(message)
+        self._send(message)
 
-    def _say(self, message: Any) -> None:
-        self._writer.write(protocol.frame(message))
+    def _send(self, message: Any) -> None:
+        self._writer.write(protocol.encode_message(message))
 
 
 async def _main(descriptor: int) -> None:
     connection = socket.socket(fileno=descriptor)
-    reader, writer = await asyncio.open_connection(sock=connection, limit=protocol.READ_BYTES)
-    writer.transport.set_write_buffer_limits(UNREAD_BYTES)
-    await Worker(reader, writer).run()
+    reader, writer = await asyncio.open_connection(sock=connection, limit=protocol.READ_BUFFER_BYTES)
+    writer.transport.set_write_buffer_limits(MAX_UNREAD_BYTES)
+    await WorkerProcess(reader, writer).run()
     writer.close()
 
 

@@ -32,16 +32,16 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 CAPABILITY_VERSION_3 = 0x20080522
 NOBODY = 65534
 DEVICES = ("null", "zero", "urandom")
-STAGES = ("/mnt", "/media", "/srv", "/opt", "/tmp")  # noqa: S108 - a mount point, nothing is written to it
+STAGING_FOLDERS = ("/mnt", "/media", "/srv", "/opt", "/tmp")  # noqa: S108 - a mount point, nothing is written to it
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def check(result: int, doing: str) -> None:
+def check_result(result: int, action: str) -> None:
     """Raise ``OSError`` with what was being done, when a libc call failed."""
     if result != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{doing}: {os.strerror(number)}")
+        raise OSError(number, f"{action}: {os.strerror(number)}")
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
@@ -53,16 +53,16 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str | No
         ctypes.c_ulong(flags),
         data.encode() if data else None,
     )
-    check(result, f"mount {source} on {target}")
+    check_result(result, f"mount {source} on {target}")
 
 
 def prctl(option: int, value: int) -> None:
     """Set one property of this process, or raise ``OSError``."""
     zero = ctypes.c_ulong(0)
-    check(libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero), f"prctl {option}")
+    check_result(libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero), f"prctl {option}")
 
 
-def write(path: str, text: str) -> None:
+def write_text(path: str, text: str) -> None:
     """Write a short file."""
     with open(path, "w", encoding="ascii") as stream:
         stream.write(text)
@@ -99,16 +99,16 @@ def enter_namespaces() -> bool:
         os.setresuid(NOBODY, NOBODY, NOBODY)
         prctl(PR_SET_DUMPABLE, 1)  # changing user cleared it, and the id maps below would be root's
     user, group = os.getuid(), os.getgid()
-    check(libc.unshare(walls | NEWUSER), "unshare user, mount, pid, net, ipc and uts namespaces")
-    write("/proc/self/setgroups", "deny")
-    write("/proc/self/uid_map", f"{user} {user} 1")
-    write("/proc/self/gid_map", f"{group} {group} 1")
+    check_result(libc.unshare(walls | NEWUSER), "unshare user, mount, pid, net, ipc and uts namespaces")
+    write_text("/proc/self/setgroups", "deny")
+    write_text("/proc/self/uid_map", f"{user} {user} 1")
+    write_text("/proc/self/gid_map", f"{group} {group} 1")
     return False
 
 
 def enter_pid_namespace() -> None:
     """Put the children from now on where they cannot name any process but their own."""
-    check(libc.unshare(NEWPID), "unshare pid namespace")
+    check_result(libc.unshare(NEWPID), "unshare pid namespace")
 
 
 def build_root(readable: Sequence[str], tmp_bytes: int) -> None:
@@ -121,13 +121,15 @@ def build_root(readable: Sequence[str], tmp_bytes: int) -> None:
     sources = {path: os.path.realpath(path) for path in readable if os.path.lexists(path)}
     links = {path: os.readlink(path) for path in readable if os.path.islink(path)}
     stage = next(
-        s for s in STAGES if os.path.isdir(s) and not any(p.startswith(s + "/") for p in sources.values())
+        s
+        for s in STAGING_FOLDERS
+        if os.path.isdir(s) and not any(p.startswith(s + "/") for p in sources.values())
     )
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", stage, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
     for name in ("host", "root"):
         os.mkdir(f"{stage}/{name}")
-    check(libc.pivot_root(stage.encode(), f"{stage}/host".encode()), "pivot_root")
+    check_result(libc.pivot_root(stage.encode(), f"{stage}/host".encode()), "pivot_root")
     os.chdir("/")
     mount("tmpfs", "/root", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
     # First of all, since this Python itself may live below the host's /tmp.
@@ -139,10 +141,10 @@ def build_root(readable: Sequence[str], tmp_bytes: int) -> None:
             os.makedirs(os.path.dirname(f"/root{path}"), exist_ok=True)
             os.symlink(links[path], f"/root{path}")
         else:
-            show(source, path)
+            bind_read_only(source, path)
     for name in DEVICES:
-        show(f"/dev/{name}", f"/dev/{name}")
-    check(libc.umount2(b"/host", MNT_DETACH), "umount the host's root")
+        bind_read_only(f"/dev/{name}", f"/dev/{name}")
+    check_result(libc.umount2(b"/host", MNT_DETACH), "umount the host's root")
     mount("none", "/root", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     # The chroot inside the pivoted root is a second wall: the kernel refuses user namespaces, and so the
     # way to any privilege, to a process that is chrooted (kernel/fork.c, create_user_ns).
@@ -150,14 +152,14 @@ def build_root(readable: Sequence[str], tmp_bytes: int) -> None:
     os.chdir("/tmp")  # noqa: S108 - the private one
 
 
-def show(source: str, path: str) -> None:
+def bind_read_only(source: str, path: str) -> None:
     """Bind ``source`` of the host read-only at ``path`` of the new root."""
     host, here = f"/host{source}", f"/root{path}"
     if os.path.isdir(host):
         os.makedirs(here, exist_ok=True)
     else:
         os.makedirs(os.path.dirname(here), exist_ok=True)
-        write(here, "")
+        write_text(here, "")
     mount(host, here, None, MS_BIND | MS_REC)
     # In a user namespace the flags that the mount had are locked: dropping one would be refused. ST_* and
     # MS_* agree for these.
@@ -167,23 +169,23 @@ def show(source: str, path: str) -> None:
     mount("none", here, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | locked)
 
 
-def drop_privileges(user: int | None) -> None:
-    """Become ``user`` without groups or capabilities, for good. None: keep the user, drop the rest."""
-    if user is not None:
+def drop_privileges(uid: int | None) -> None:
+    """Become ``uid`` without groups or capabilities, for good. None: keep the user, drop the rest."""
+    if uid is not None:
         os.setgroups([])
         try:
-            os.setresgid(user, user, user)
-            os.setresuid(user, user, user)
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
         except OSError:  # a container that maps few users
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    check(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+    check_result(libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
 
 
 def set_limits(limits: Mapping[str, int]) -> None:
-    """Set the limits of this process and its children; keys as in ``sandbox.Limits``, 0: no limit."""
+    """Set the limits of this process and its children; keys as in ``sandbox.SandboxLimits``, 0: no limit."""
     for kind, value in (
         (resource.RLIMIT_CPU, limits["cpu_s"]),
         (resource.RLIMIT_AS, limits["memory_bytes"]),
@@ -199,7 +201,7 @@ def set_limits(limits: Mapping[str, int]) -> None:
         resource.setrlimit(kind, (bound, bound))
 
 
-def be_first_to_die() -> None:
+def prefer_oom_kill() -> None:
     """Ask the kernel to kill this process, and no one else's, when the machine runs out of memory."""
     with contextlib.suppress(OSError):
-        write("/proc/self/oom_score_adj", "1000")
+        write_text("/proc/self/oom_score_adj", "1000")

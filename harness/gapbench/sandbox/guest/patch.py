@@ -14,9 +14,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-HUNK = re.compile(r"^@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@", re.ASCII)
-NOWHERE = "/dev/null"
-FOLDER = "/tmp/repo"  # noqa: S108 - the private one
+HUNK_HEADER = re.compile(r"^@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@", re.ASCII)
+NO_FILE = "/dev/null"
+REPOSITORY_FOLDER = "/tmp/repo"  # noqa: S108 - the private one
 
 
 class EditError(ValueError):
@@ -28,32 +28,32 @@ class Hunk(NamedTuple):
 
     Attributes:
         start: Line at which the old text is said to begin, from 1.
-        old: Lines there before, context included.
-        new: Lines there afterwards.
+        old_lines: Lines there before, context included.
+        new_lines: Lines there afterwards.
     """
 
     start: int
-    old: list[str]
-    new: list[str]
+    old_lines: list[str]
+    new_lines: list[str]
 
 
 class Change(NamedTuple):
     """What becomes of one file.
 
     Attributes:
-        old: Path before; None: the file is new.
-        new: Path afterwards; None: the file goes.
+        old_path: Path before; None: the file is new.
+        new_path: Path afterwards; None: the file goes.
         text: The whole new text; None: ``hunks`` say what changes.
         hunks: Changes in place.
     """
 
-    old: str | None
-    new: str | None
+    old_path: str | None
+    new_path: str | None
     text: str | None
     hunks: tuple[Hunk, ...] = ()
 
 
-def applied(files: Mapping[str, str], changes: Sequence[Change]) -> dict[str, str]:
+def apply_changes(files: Mapping[str, str], changes: Sequence[Change]) -> dict[str, str]:
     """Return the files after the changes.
 
     Raises:
@@ -61,7 +61,7 @@ def applied(files: Mapping[str, str], changes: Sequence[Change]) -> dict[str, st
     """
     result = dict(files)
     for change in changes:
-        old, new = known(change.old, result), known(change.new, result)
+        old, new = normalize_path(change.old_path, result), normalize_path(change.new_path, result)
         if change.text is not None:
             assert new is not None, "a whole file has a path"
             result[new] = change.text
@@ -73,11 +73,11 @@ def applied(files: Mapping[str, str], changes: Sequence[Change]) -> dict[str, st
         else:
             raise EditError(f"there is no file {old!r}")
         if new is not None:
-            result[new] = patched(text, change.hunks, new)
+            result[new] = apply_hunks(text, change.hunks, new)
     return result
 
 
-def known(path: str | None, files: Mapping[str, str]) -> str | None:
+def normalize_path(path: str | None, files: Mapping[str, str]) -> str | None:
     """Return a diff's path as the repository has it: without a/ or b/, and never outside."""
     if path is None:
         return None
@@ -89,26 +89,26 @@ def known(path: str | None, files: Mapping[str, str]) -> str | None:
     return path
 
 
-def patched(text: str, hunks: Sequence[Hunk], path: str) -> str:
+def apply_hunks(text: str, hunks: Sequence[Hunk], path: str) -> str:
     """Return ``text`` with hunks applied, each where its old lines are, nearest to where it says."""
     lines = text.split("\n")
     shift = 0
     for number, hunk in enumerate(hunks, 1):
-        at = place(lines, hunk, shift)
+        at = find_hunk_position(lines, hunk, shift)
         if at is None:
             raise EditError(f"hunk {number} of {path} does not fit")
-        lines[at : at + len(hunk.old)] = hunk.new
-        shift += len(hunk.new) - len(hunk.old)
+        lines[at : at + len(hunk.old_lines)] = hunk.new_lines
+        shift += len(hunk.new_lines) - len(hunk.old_lines)
     return "\n".join(lines)
 
 
-def place(lines: Sequence[str], hunk: Hunk, shift: int) -> int | None:
+def find_hunk_position(lines: Sequence[str], hunk: Hunk, shift: int) -> int | None:
     """Return the index of the old lines nearest to the place named; white space at line ends aside."""
-    size = len(hunk.old)
+    size = len(hunk.old_lines)
     said = max(0, hunk.start - 1 + shift)
     if not size:
         return min(said + 1, len(lines)) if hunk.start else 0
-    wanted = [line.rstrip() for line in hunk.old]
+    wanted = [line.rstrip() for line in hunk.old_lines]
     fits = [
         at
         for at in range(len(lines) - size + 1)
@@ -117,26 +117,26 @@ def place(lines: Sequence[str], hunk: Hunk, shift: int) -> int | None:
     return min(fits, key=lambda at: abs(at - said), default=None)
 
 
-def read_diff(text: str) -> list[Change]:
+def parse_diff(text: str) -> list[Change]:
     """Return the changes of a unified diff; lines that belong to none are passed over."""
     changes: list[Change] = []
     lines = text.split("\n")
     at = 0
     while at < len(lines) - 1:
         if lines[at].startswith("--- ") and lines[at + 1].startswith("+++ "):
-            old, new = _path(lines[at]), _path(lines[at + 1])
-            hunks, at = _hunks(lines, at + 2)
+            old, new = _parse_path(lines[at]), _parse_path(lines[at + 1])
+            hunks, at = _parse_hunks(lines, at + 2)
             changes.append(Change(old, new, None, tuple(hunks)))
         else:
             at += 1
     return changes
 
 
-def _hunks(lines: Sequence[str], at: int) -> tuple[list[Hunk], int]:
+def _parse_hunks(lines: Sequence[str], at: int) -> tuple[list[Hunk], int]:
     """Return the hunks that begin at a line and the line behind them; counts in the headers are not trusted."""
     hunks: list[Hunk] = []
     while at < len(lines):
-        head = HUNK.match(lines[at])
+        head = HUNK_HEADER.match(lines[at])
         if not head and lines[at] != "@@":
             break
         start = int(head[1]) if head else 0
@@ -162,9 +162,9 @@ def _hunks(lines: Sequence[str], at: int) -> tuple[list[Hunk], int]:
     return hunks, at
 
 
-def _path(line: str) -> str | None:
+def _parse_path(line: str) -> str | None:
     path = line[4:].split("\t", maxsplit=1)[0].strip().strip('"')
-    return None if path == NOWHERE else path
+    return None if path == NO_FILE else path
 
 
 class Repository:
@@ -182,13 +182,13 @@ class Repository:
         wanted = [
             Change(old, new, text, tuple(Hunk(*hunk) for hunk in hunks)) for old, new, text, hunks in changes
         ]
-        self.files = applied(files, wanted)
+        self.files = apply_changes(files, wanted)
         for path, text in self.files.items():
-            full = os.path.join(FOLDER, path)
+            full = os.path.join(REPOSITORY_FOLDER, path)
             os.makedirs(os.path.dirname(full), exist_ok=True)
             with open(full, "w", encoding="utf-8") as stream:
                 stream.write(text)
-        sys.path.insert(0, FOLDER)
+        sys.path.insert(0, REPOSITORY_FOLDER)
         sys.dont_write_bytecode = True
 
     def load(self, module: str) -> Any:

@@ -2,7 +2,7 @@
 
 Only plain values cross: numbers, text, bytes, None, lists, tuples, sets, dicts, dates, exact numbers. What a
 program returns is therefore compared as a value that the judge built, and no ``__eq__`` of the program's
-own takes part. Anything else stays where it is and crosses as a number (:class:`Remote`), whose
+own takes part. Anything else stays where it is and crosses as a number (:class:`RemoteObject`), whose
 attributes and calls go back over the socket. The judge lets itself be called only through functions
 that a test passed as arguments.
 
@@ -20,12 +20,12 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-LARGEST_MESSAGE_BYTES = 16 * 2**20
-EXACT = {"Decimal": "decimal", "Fraction": "fractions"}
-LARGEST_PLAIN_INT = 2**63
+MAX_MESSAGE_BYTES = 16 * 2**20
+EXACT_NUMBER_TYPES = {"Decimal": "decimal", "Fraction": "fractions"}
+MAX_PLAIN_INT = 2**63
 
 
-class BrokenBridgeError(Exception):
+class BrokenRpcError(Exception):
     """The other process ended, or sent what is not the protocol."""
 
 
@@ -33,7 +33,7 @@ class ProgramExitError(Exception):
     """The program called ``exit`` or raised something that is no ``Exception``."""
 
 
-class Remote:
+class RemoteObject:
     """An object of the program under test, in the judge; or a test's function, in the program."""
 
     def __init__(self, peer: Peer, handle: int) -> None:
@@ -46,11 +46,11 @@ class Remote:
 
     def __getattr__(self, name: str) -> Any:
         """Read an attribute there."""
-        return self._peer.get(self._handle, name)
+        return self._peer.get_attribute(self._handle, name)
 
     def _special(self, name: str, *args: Any) -> Any:
         try:
-            method = self._peer.get(self._handle, name)
+            method = self._peer.get_attribute(self._handle, name)
         except AttributeError as exc:  # as Python says of an object without the method
             raise TypeError(str(exc)) from exc
         return method(*args)
@@ -81,7 +81,7 @@ class Remote:
 
     def __eq__(self, other: object) -> bool:
         """Two objects of the program compare as the program says; with a plain value: never equal."""
-        if not isinstance(other, Remote):
+        if not isinstance(other, RemoteObject):
             return False
         return self._handle == other._handle or self._special("__eq__", other) is True
 
@@ -91,83 +91,83 @@ class Peer:
 
     Args:
         sock: Connected stream socket.
-        is_open: True in the program under test, whose attributes may be read; False in the judge.
+        allows_attribute_access: True in the program under test, whose attributes may be read; False in the judge.
     """
 
-    def __init__(self, sock: socket.socket, *, is_open: bool) -> None:
+    def __init__(self, sock: socket.socket, *, allows_attribute_access: bool) -> None:
         self.sock = sock
-        self.is_open = is_open
+        self.allows_attribute_access = allows_attribute_access
         self.objects: list[Any] = []
 
     def send(self, message: list[Any]) -> None:
         """Send one message."""
         data = json.dumps(message).encode()
-        if len(data) > LARGEST_MESSAGE_BYTES:
+        if len(data) > MAX_MESSAGE_BYTES:
             raise ValueError(f"a value of {len(data)} bytes is too large to pass on")
         try:
             self.sock.sendall(struct.pack(">I", len(data)) + data)
         except OSError as exc:
-            raise BrokenBridgeError("the program ended") from exc
+            raise BrokenRpcError("the program ended") from exc
 
     def receive(self) -> list[Any]:
         """Wait for one message."""
-        size = struct.unpack(">I", self._read(4))[0]
-        if size > LARGEST_MESSAGE_BYTES:
-            raise BrokenBridgeError("the program sent what is no message")
+        size = struct.unpack(">I", self._read_exactly(4))[0]
+        if size > MAX_MESSAGE_BYTES:
+            raise BrokenRpcError("the program sent what is no message")
         try:
-            message = json.loads(self._read(size))
+            message = json.loads(self._read_exactly(size))
         except (ValueError, RecursionError) as exc:
-            raise BrokenBridgeError("the program sent what is no message") from exc
+            raise BrokenRpcError("the program sent what is no message") from exc
         if not isinstance(message, list) or not message:
-            raise BrokenBridgeError("the program sent what is no message")
+            raise BrokenRpcError("the program sent what is no message")
         return message
 
-    def _read(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         parts = []
         while size:
             try:
                 part = self.sock.recv(min(size, 2**20))
             except OSError as exc:
-                raise BrokenBridgeError("the program ended") from exc
+                raise BrokenRpcError("the program ended") from exc
             if not part:
-                raise BrokenBridgeError("the program ended")
+                raise BrokenRpcError("the program ended")
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
 
-    def get(self, handle: int, name: str) -> Any:
+    def get_attribute(self, handle: int, name: str) -> Any:
         """Return an attribute of the other side's object."""
         self.send(["get", handle, name])
-        return self._answer(())
+        return self._wait_for_answer(())
 
     def call(self, handle: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Call the other side's object and bring back what it did to mutable arguments."""
         self.send(["call", handle, [self.encode(a) for a in args], {"d": self.encode(dict(kwargs))}])
-        return self._answer(args)
+        return self._wait_for_answer(args)
 
-    def _answer(self, args: tuple[Any, ...]) -> Any:
+    def _wait_for_answer(self, args: tuple[Any, ...]) -> Any:
         while True:
             kind, *rest = self.receive()
             try:
                 if kind == "return":
                     for index, changed in rest[1]:
-                        _replace(args[index], self.decode(changed))
+                        _replace_content(args[index], self.decode(changed))
                     return self.decode(rest[0])
                 if kind == "raise":
-                    raise rebuilt(rest[0], rest[1])
+                    raise rebuild_exception(rest[0], rest[1])
                 if kind not in {"call", "get"}:
-                    raise BrokenBridgeError("the program sent what is no message")
+                    raise BrokenRpcError("the program sent what is no message")
             except (IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as exc:
                 if kind == "raise":
                     raise
-                raise BrokenBridgeError("the program sent what is no value") from exc
-            self.serve(kind, rest)
+                raise BrokenRpcError("the program sent what is no value") from exc
+            self.handle_request(kind, rest)
 
-    def serve(self, kind: str, rest: list[Any]) -> None:
+    def handle_request(self, kind: str, rest: list[Any]) -> None:
         """Do what the other side asked and send back the value or the exception."""
         try:
             if kind == "get":
-                answer: list[Any] = ["return", self.encode(self._attribute(*rest)), []]
+                answer: list[Any] = ["return", self.encode(self._read_attribute(*rest)), []]
             else:
                 handle, given, named = rest
                 args = [self.decode(a) for a in given]
@@ -177,13 +177,13 @@ class Peer:
                 ]
                 answer = ["return", self.encode(value), [[i, a] for i, a in seen if a != given[i]]]
             self.send(answer)
-        except BrokenBridgeError:
+        except BrokenRpcError:
             raise
         except BaseException as exc:  # noqa: BLE001 - whatever a program raises is its result
-            self.send(["raise", [c.__name__ for c in type(exc).__mro__], _short(exc)])
+            self.send(["raise", [c.__name__ for c in type(exc).__mro__], _short_message(exc)])
 
-    def _attribute(self, handle: int, name: str) -> Any:
-        if not self.is_open:
+    def _read_attribute(self, handle: int, name: str) -> Any:
+        if not self.allows_attribute_access:
             raise PermissionError("the tests cannot be read")
         return getattr(self.objects[handle], name)
 
@@ -193,14 +193,14 @@ class Peer:
             return value if type(value) in {bool, type(None)} else str.__str__(value)
         if isinstance(value, int):
             number = int(value)
-            return number if abs(number) < LARGEST_PLAIN_INT else {"n": hex(number)}
+            return number if abs(number) < MAX_PLAIN_INT else {"n": hex(number)}
         if isinstance(value, float):
             return float(value)
-        if isinstance(value, Remote) and value._peer is self:  # noqa: SLF001 - going home
+        if isinstance(value, RemoteObject) and value._peer is self:  # noqa: SLF001 - going home
             return {"home": value._handle}  # noqa: SLF001
         if isinstance(value, dict):
             return {"d": [[self.encode(k), self.encode(v)] for k, v in value.items()]}
-        for kind, tag in SEQUENCES:
+        for kind, tag in SEQUENCE_TAGS:
             if isinstance(value, kind):
                 items = [self.encode(item) for item in value]
                 return items if tag == "l" else {tag: items}
@@ -215,7 +215,7 @@ class Peer:
         if isinstance(value, timedelta):
             return {"timedelta": [value.days, value.seconds, value.microseconds]}
         name = type(value).__name__
-        if EXACT.get(name) == type(value).__module__:
+        if EXACT_NUMBER_TYPES.get(name) == type(value).__module__:
             return {name: str(value)}
         if len(self.objects) >= 100_000:
             raise MemoryError("too many objects passed on")
@@ -231,20 +231,20 @@ class Peer:
         ((tag, body),) = value.items()
         if tag == "d":
             return {self.decode(k): self.decode(v) for k, v in body}
-        if tag in PLAIN:
-            return PLAIN[tag](self.decode(item) for item in body)
+        if tag in SEQUENCE_BY_TAG:
+            return SEQUENCE_BY_TAG[tag](self.decode(item) for item in body)
         if tag == "there":
-            return Remote(self, int(body))
+            return RemoteObject(self, int(body))
         if tag == "home":
             return self.objects[body]
-        return _leaf(tag, body)
+        return _decode_leaf(tag, body)
 
 
-SEQUENCES: tuple[tuple[Any, str], ...] = ((list, "l"), (tuple, "t"), (set, "s"), (frozenset, "f"))
-PLAIN: dict[str, Any] = {"t": tuple, "s": set, "f": frozenset}
+SEQUENCE_TAGS: tuple[tuple[Any, str], ...] = ((list, "l"), (tuple, "t"), (set, "s"), (frozenset, "f"))
+SEQUENCE_BY_TAG: dict[str, Any] = {"t": tuple, "s": set, "f": frozenset}
 
 
-def _leaf(tag: str, body: Any) -> Any:
+def _decode_leaf(tag: str, body: Any) -> Any:
     if tag == "n":
         return int(body, 16)
     if tag in {"b", "ba"}:
@@ -268,7 +268,7 @@ def _leaf(tag: str, body: Any) -> Any:
     raise ValueError(f"no such value: {tag!r}")
 
 
-def _replace(old: Any, new: Any) -> None:
+def _replace_content(old: Any, new: Any) -> None:
     """Give a mutable argument its new content."""
     if isinstance(old, (list, bytearray)):
         old[:] = new
@@ -277,14 +277,14 @@ def _replace(old: Any, new: Any) -> None:
         old.update(new)
 
 
-def _short(exc: BaseException) -> str:
+def _short_message(exc: BaseException) -> str:
     try:
         return str(exc)[:300]
     except Exception:  # noqa: BLE001 - a program's own __str__ may do anything
         return ""
 
 
-def rebuilt(names: list[str], message: str) -> Exception:
+def rebuild_exception(names: list[str], message: str) -> Exception:
     """Return the nearest built-in exception to one whose classes were ``names``, nearest first."""
     for name in itertools.islice((n for n in names if isinstance(n, str)), 50):
         kind = getattr(builtins, name, None)

@@ -16,18 +16,18 @@ import errno
 import platform
 import struct
 
-from gapbench.sandbox.guest.namespaces import check, libc
+from gapbench.sandbox.guest.namespaces import check_result, libc
 
 ALLOW, KILL, FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, MACHINE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; the low half of an argument
 X32 = 0x40000000
 NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW*
-FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
+ALLOWED_SOCKET_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
 PR_SET_SECCOMP, MODE_FILTER = 22, 2
 
 # name: (x86-64, Arm); None: it has no such call
-REFUSED: dict[str, tuple[int | None, int | None]] = {
+REFUSED_SYSCALLS: dict[str, tuple[int | None, int | None]] = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "kcmp": (312, 272), "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "shmat": (30, 196),
@@ -49,18 +49,18 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
 MACHINES = {"x86_64": (0xC000003E, 0, 56, 435, 41), "aarch64": (0xC00000B7, 1, 220, 435, 198)}
 
 
-class _Program(ctypes.Structure):
+class _FilterProgram(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def instructions(machine: str) -> list[tuple[int, int, int, int]]:
+def build_filter(machine: str) -> list[tuple[int, int, int, int]]:
     """Return the filter for one machine as (code, jump if true, jump if false, constant)."""
     number, column, clone, clone3, socket = MACHINES[machine]
     fail = FAIL | errno.EPERM
     lines = [(LOAD, 0, 0, MACHINE), (EQUAL, 1, 0, number), (RETURN, 0, 0, KILL), (LOAD, 0, 0, NUMBER)]
     if machine == "x86_64":
         lines += [(AT_LEAST, 0, 1, X32), (RETURN, 0, 0, KILL)]
-    for numbers in REFUSED.values():
+    for numbers in REFUSED_SYSCALLS.values():
         refused = numbers[column]
         if refused is not None:
             lines += [(EQUAL, 0, 1, refused), (RETURN, 0, 0, fail)]
@@ -68,12 +68,15 @@ def instructions(machine: str) -> list[tuple[int, int, int, int]]:
     lines += [(EQUAL, 0, 1, clone3), (RETURN, 0, 0, FAIL | errno.ENOSYS)]
     lines += [(EQUAL, 0, 4, clone), (LOAD, 0, 0, FIRST_ARGUMENT), (ANY_BIT, 0, 1, NEW_NAMESPACES)]
     lines += [(RETURN, 0, 0, fail), (RETURN, 0, 0, ALLOW)]
-    lines += [(EQUAL, 0, 2 + len(FAMILIES), socket), (LOAD, 0, 0, FIRST_ARGUMENT)]
-    lines += [(EQUAL, len(FAMILIES) - at, 0, family) for at, family in enumerate(FAMILIES)]
+    lines += [(EQUAL, 0, 2 + len(ALLOWED_SOCKET_FAMILIES), socket), (LOAD, 0, 0, FIRST_ARGUMENT)]
+    lines += [
+        (EQUAL, len(ALLOWED_SOCKET_FAMILIES) - at, 0, family)
+        for at, family in enumerate(ALLOWED_SOCKET_FAMILIES)
+    ]
     return [*lines, (RETURN, 0, 0, fail), (RETURN, 0, 0, ALLOW)]
 
 
-def refuse_calls() -> None:
+def install_filter() -> None:
     """Put the filter on this process and its children, for good; privileges must be dropped already.
 
     On another machine than those two there is no filter; the other walls stand.
@@ -81,9 +84,9 @@ def refuse_calls() -> None:
     machine = platform.machine()
     if machine not in MACHINES:
         return
-    lines = instructions(machine)
+    lines = build_filter(machine)
     packed = b"".join(struct.pack("=HBBI", *line) for line in lines)
-    program = _Program(len(lines), packed)
+    program = _FilterProgram(len(lines), packed)
     zero = ctypes.c_ulong(0)
     result = libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(MODE_FILTER), ctypes.byref(program), zero, zero)
-    check(result, "prctl seccomp")
+    check_result(result, "prctl seccomp")

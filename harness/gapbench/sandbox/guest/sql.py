@@ -7,31 +7,31 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-MOST_ROWS = 20_000
-Row = tuple[Any, ...]
+MAX_ROWS = 20_000
+SqlRow = tuple[Any, ...]
 
 
-def rows(setup: str, query: str) -> list[Row]:
+def query_rows(setup: str, query: str) -> list[SqlRow]:
     """Return the rows of the last statement of ``query`` on a database made by ``setup``.
 
     Raises:
         sqlite3.Error: SQLite refuses it.
-        ValueError: It gives no rows at all, or more than :data:`MOST_ROWS`.
+        ValueError: It gives no rows at all, or more than :data:`MAX_ROWS`.
     """
     with sqlite3.connect(":memory:") as database:
         database.executescript(setup)
         cursor = None
-        for statement in statements(query):
+        for statement in split_statements(query):
             cursor = database.execute(statement)
         if cursor is None or cursor.description is None:
             raise ValueError("the last statement is no query")
-        found = cursor.fetchmany(MOST_ROWS + 1)
-    if len(found) > MOST_ROWS:
-        raise ValueError(f"the query gives more than {MOST_ROWS} rows")
+        found = cursor.fetchmany(MAX_ROWS + 1)
+    if len(found) > MAX_ROWS:
+        raise ValueError(f"the query gives more than {MAX_ROWS} rows")
     return found
 
 
-def statements(query: str) -> list[str]:
+def split_statements(query: str) -> list[str]:
     """Return the statements of a script, without empty ones."""
     found, start = [], 0
     for at, char in enumerate(query):
@@ -42,7 +42,7 @@ def statements(query: str) -> list[str]:
     return [text for text in found if text.strip("; \n\t")]
 
 
-def same(found: Any, wanted: Sequence[Row], *, ordered: bool) -> bool:
+def results_equal(found: Any, wanted: Sequence[SqlRow], *, ordered: bool) -> bool:
     """Say whether two results are equal: the same rows as often, in the same order where that was asked.
 
     Column names do not count, the order of columns does. Numbers are equal to one part in a million.
@@ -52,16 +52,16 @@ def same(found: Any, wanted: Sequence[Row], *, ordered: bool) -> bool:
     if len(found) != len(wanted):
         return False
     if not ordered:
-        found, wanted = sorted(found, key=_key), sorted(wanted, key=_key)
-    return all(len(a) == len(b) and all(map(_equal, a, b)) for a, b in zip(found, wanted, strict=True))
+        found, wanted = sorted(found, key=_sort_key), sorted(wanted, key=_sort_key)
+    return all(len(a) == len(b) and all(map(_values_equal, a, b)) for a, b in zip(found, wanted, strict=True))
 
 
-def _key(row: Row) -> list[tuple[int, Any]]:
+def _sort_key(row: SqlRow) -> list[tuple[int, Any]]:
     """Return what sorts rows of mixed kinds; numbers that count as equal sort alike in all but odd cases."""
-    return [_rank(value) for value in row]
+    return [_sort_rank(value) for value in row]
 
 
-def _rank(value: Any) -> tuple[int, Any]:
+def _sort_rank(value: Any) -> tuple[int, Any]:
     if value is None:
         return (0, 0)
     if isinstance(value, (int, float)):
@@ -69,7 +69,7 @@ def _rank(value: Any) -> tuple[int, Any]:
     return (2, value) if isinstance(value, str) else (3, bytes(value))
 
 
-def _equal(a: Any, b: Any) -> bool:
+def _values_equal(a: Any, b: Any) -> bool:
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
         return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
     return type(a) is type(b) and bool(a == b)

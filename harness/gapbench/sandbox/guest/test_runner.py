@@ -9,7 +9,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-from gapbench.sandbox.guest.rpc import BrokenBridgeError, Peer, ProgramExitError, Remote
+from gapbench.sandbox.guest.rpc import BrokenRpcError, Peer, ProgramExitError, RemoteObject
 
 MODULE_HANDLE = 0  # the program's module is the first object it exports
 FAILURE_CHARS = 300
@@ -19,47 +19,49 @@ class StopTestsError(BaseException):
     """The first failed assertion ends the tests; not an ``Exception``, so that no test swallows it."""
 
 
-class TimeIsUpError(BaseException):
+class TimeLimitError(BaseException):
     """The clock ran out; what was counted until then stands."""
 
 
 def set_alarm(wall_s: float) -> None:
-    """End the tests with :class:`TimeIsUpError` after ``wall_s``."""
+    """End the tests with :class:`TimeLimitError` after ``wall_s``."""
 
     def ring(number: int, frame: Any) -> None:  # noqa: ARG001 - a signal handler's arguments
-        raise TimeIsUpError(f"not done after {wall_s:g} s")
+        raise TimeLimitError(f"not done after {wall_s:g} s")
 
     signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, wall_s)
 
 
-class Tally:
+class AssertionCounts:
     """What the rewritten assertions report to."""
 
     def __init__(self, *, stop_early: bool) -> None:
         self.passed = 0
         self.failed = 0
-        self.spelled_out = 0
+        self.asserts_in_source = 0
         self.reason = ""
         self.stop_early = stop_early
 
-    def note_pass(self) -> None:
+    def record_pass(self) -> None:
         """Count one assertion that held."""
         self.passed += 1
 
-    def note_fail(self, source: str, exc: BaseException) -> None:
+    def record_failure(self, source: str, exc: BaseException) -> None:
         """Count one that did not; the first reason is kept."""
-        if isinstance(exc, BrokenBridgeError):
+        if isinstance(exc, BrokenRpcError):
             raise exc
         self.failed += 1
         if not self.reason:
-            shown = "" if isinstance(exc, AssertionError) and not exc.args else f" ({_named(exc)})"
+            shown = (
+                "" if isinstance(exc, AssertionError) and not exc.args else f" ({_describe_exception(exc)})"
+            )
             self.reason = f"failed: {source}{shown}"[:FAILURE_CHARS]
         if self.stop_early:
             raise StopTestsError
 
 
-class CountAsserts(ast.NodeTransformer):
+class AssertRewriter(ast.NodeTransformer):
     """Rewrites each ``assert`` so that it is counted.
 
     Args:
@@ -85,7 +87,7 @@ class CountAsserts(ast.NodeTransformer):
         return ast.fix_missing_locations(ast.copy_location(frame, node))
 
 
-def judge(peer: Peer, job: Mapping[str, Any]) -> dict[str, Any]:
+def evaluate_program(peer: Peer, job: Mapping[str, Any]) -> dict[str, Any]:
     """Return the verdict on the program behind ``peer``.
 
     Args:
@@ -98,72 +100,83 @@ def judge(peer: Peer, job: Mapping[str, Any]) -> dict[str, Any]:
         ``state``: ``passed``, ``failed``, ``syntax`` (no program compiles) or ``unrunnable`` (the tests
         themselves cannot run); ``passed`` and ``total``: assertions; ``reason``: one line.
     """
-    tally = Tally(stop_early=not job["partial"])
+    tally = AssertionCounts(stop_early=not job["partial"])
     space: dict[str, Any] = {"__name__": "tests"}
     if job["prelude"]:
         with contextlib.suppress(Exception):  # a prompt in plain words is no Python
             exec(job["prelude"], space)  # noqa: S102 - the task's own text, in the sandbox
     try:
         tree = ast.parse(job["tests"])
-        counting = CountAsserts("Exception" if job["partial"] else "AssertionError")
+        counting = AssertRewriter("Exception" if job["partial"] else "AssertionError")
         code = compile(counting.visit(tree), "tests", "exec")
-        tally.spelled_out = counting.count
+        tally.asserts_in_source = counting.count
     except (SyntaxError, ValueError, RecursionError) as exc:
-        return _verdict("unrunnable", tally, f"the tests are no Python: {exc}")
+        return _make_result("unrunnable", tally, f"the tests are no Python: {exc}")
     try:
-        return _meet(peer, job, tally, space, tree, code)
-    except TimeIsUpError as exc:
-        return _verdict("timeout", tally, str(exc))
+        return _load_and_test(peer, job, tally, space, tree, code)
+    except TimeLimitError as exc:
+        return _make_result("timeout", tally, str(exc))
 
 
-def _meet(
-    peer: Peer, job: Mapping[str, Any], tally: Tally, space: dict[str, Any], tree: ast.AST, code: Any
+def _load_and_test(
+    peer: Peer,
+    job: Mapping[str, Any],
+    tally: AssertionCounts,
+    namespace: dict[str, Any],
+    tree: ast.AST,
+    code: Any,
 ) -> dict[str, Any]:
     """Have the program loaded, give the tests what they name of it, and run them."""
     try:
         peer.send(["load", job["programs"]])
         state, detail = peer.receive()[:2]
         if state != "loaded":
-            return _verdict("syntax" if state == "syntax" else "failed", tally, str(detail)[:FAILURE_CHARS])
+            return _make_result(
+                "syntax" if state == "syntax" else "failed", tally, str(detail)[:FAILURE_CHARS]
+            )
         candidate = (
-            peer.get(MODULE_HANDLE, job["entry_point"]) if job["entry_point"] else Remote(peer, MODULE_HANDLE)
+            peer.get_attribute(MODULE_HANDLE, job["entry_point"])
+            if job["entry_point"]
+            else RemoteObject(peer, MODULE_HANDLE)
         )
     except AttributeError:
-        return _verdict("failed", tally, f"the program defines no {job['entry_point']!r}")
+        return _make_result("failed", tally, f"the program defines no {job['entry_point']!r}")
     except Exception as exc:  # noqa: BLE001 - whatever a program does, it fails by it
-        return _verdict("failed", tally, _named(exc))
-    if not isinstance(candidate, Remote):
-        return _verdict("failed", tally, f"{job['entry_point']!r} is not a function")
-    for name in free_names(tree) - space.keys():
+        return _make_result("failed", tally, _describe_exception(exc))
+    if not isinstance(candidate, RemoteObject):
+        return _make_result("failed", tally, f"{job['entry_point']!r} is not a function")
+    for name in undefined_names(tree) - namespace.keys():
         with contextlib.suppress(AttributeError):
-            space[name] = peer.get(MODULE_HANDLE, name)
-    space |= {job["entry_point"] or "candidate": candidate, "candidate": candidate}
-    space |= {"_bench_pass": tally.note_pass, "_bench_fail": tally.note_fail}
-    return run_tests(code, space, tally)
+            namespace[name] = peer.get_attribute(MODULE_HANDLE, name)
+    namespace |= {job["entry_point"] or "candidate": candidate, "candidate": candidate}
+    namespace |= {"_bench_pass": tally.record_pass, "_bench_fail": tally.record_failure}
+    return run_tests(code, namespace, tally)
 
 
-def run_tests(code: Any, space: dict[str, Any], tally: Tally) -> dict[str, Any]:
+def run_tests(code: Any, namespace: dict[str, Any], tally: AssertionCounts) -> dict[str, Any]:
     """Run the compiled tests and, where they define it, their ``check``."""
     try:
-        exec(code, space)  # noqa: S102 - the task's own tests, in the sandbox
-        if callable(space.get("check")) and not isinstance(space["check"], Remote):
-            space["check"](space["candidate"])
+        exec(code, namespace)  # noqa: S102 - the task's own tests, in the sandbox
+        if callable(namespace.get("check")) and not isinstance(namespace["check"], RemoteObject):
+            namespace["check"](namespace["candidate"])
     except StopTestsError:
         pass
     except ImportError as exc:
-        return _verdict("unrunnable", tally, f"the tests need what the sandbox lacks: {exc}")
-    except TimeIsUpError:
+        return _make_result("unrunnable", tally, f"the tests need what the sandbox lacks: {exc}")
+    except TimeLimitError:
         raise
     except BaseException as exc:  # noqa: BLE001 - an exception of the program that no test expected
         tally.failed += 1
-        tally.reason = tally.reason or f"raised {_named(exc)} at line {_line(exc)} of the tests"
+        tally.reason = (
+            tally.reason or f"raised {_describe_exception(exc)} at line {_test_line(exc)} of the tests"
+        )
     if tally.failed:
-        return _verdict("failed", tally, tally.reason)
+        return _make_result("failed", tally, tally.reason)
     tally.passed = max(tally.passed, 1)  # tests without a single assert passed by ending
-    return _verdict("passed", tally, "")
+    return _make_result("passed", tally, "")
 
 
-def free_names(tree: ast.AST) -> set[str]:
+def undefined_names(tree: ast.AST) -> set[str]:
     """Return the names that the tests read and neither they nor Python define."""
     read: set[str] = set()
     bound: set[str] = set(dir(builtins))
@@ -181,23 +194,23 @@ def free_names(tree: ast.AST) -> set[str]:
     return read - bound
 
 
-def _verdict(state: str, tally: Tally, reason: str) -> dict[str, Any]:
+def _make_result(state: str, tally: AssertionCounts, reason: str) -> dict[str, Any]:
     reached = tally.passed + tally.failed
     return {
         "state": state,
         "passed": tally.passed,
-        "total": reached if state == "passed" else max(reached, tally.spelled_out),
+        "total": reached if state == "passed" else max(reached, tally.asserts_in_source),
         "reason": " ".join(reason.split())[:FAILURE_CHARS],
     }
 
 
-def _named(exc: BaseException) -> str:
-    if isinstance(exc, (BrokenBridgeError, ProgramExitError)):
+def _describe_exception(exc: BaseException) -> str:
+    if isinstance(exc, (BrokenRpcError, ProgramExitError)):
         return str(exc)
     return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
 
 
-def _line(exc: BaseException) -> int | str:
+def _test_line(exc: BaseException) -> int | str:
     line: int | str = "?"
     frame = exc.__traceback__
     while frame:

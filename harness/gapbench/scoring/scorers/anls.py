@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.answer_extraction import no_target, short, statements, tail, targets
+from gapbench.scoring.answer_extraction import (
+    missing_target_reason,
+    reply_tail,
+    shorten,
+    stated_answers,
+    target_texts,
+)
 from gapbench.scoring.scorers.exact import edit_distance
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
-LONGEST_COMPARED_CHARS = 1000
+MAX_COMPARED_CHARS = 1000
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Anls:
 
     threshold: float = 0.5
     partial: bool = True
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the threshold."""
@@ -37,23 +43,23 @@ class Anls:
                 f"scorer 'anls': threshold is {self.threshold!r}; it takes more than 0, at most 1"
             )
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no target."""
-        return no_target(sample)
+        return missing_target_reason(sample)
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return the similarity; the answer is the text compared."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
-        wanted = targets(sample)
+            return make_unscored(fault)
+        wanted = target_texts(sample)
         if not reply.strip():
-            return EMPTY
-        text = tail(reply)
+            return EMPTY_REPLY
+        text = reply_tail(reply)
         value, answer, nearest = max(
             (
-                (similarity(said, target), said, target)
-                for said in (text, *statements(text)[-1:])
+                (edit_similarity(said, target), said, target)
+                for said in (text, *stated_answers(text)[-1:])
                 for target in wanted
             ),
             key=lambda found: found[0],
@@ -63,17 +69,17 @@ class Anls:
         return Score(
             score,
             "correct" if is_correct else "wrong",
-            answer=short(answer),
-            reason=f"similarity {value:.3f} with {short(nearest)!r}",
+            answer=shorten(answer),
+            reason=f"similarity {value:.3f} with {shorten(nearest)!r}",
         )
 
 
-def similarity(said: str, wanted: str) -> float:
+def edit_similarity(answer: str, target: str) -> float:
     """Return 1 minus the edit distance over the longer length; 0 for texts too long to be an answer."""
-    a, b = (" ".join(text.casefold().split()) for text in (said, wanted))
+    a, b = (" ".join(text.casefold().split()) for text in (answer, target))
     longest = max(len(a), len(b))
     if longest == 0:
         return 1.0
-    if longest > LONGEST_COMPARED_CHARS:
+    if longest > MAX_COMPARED_CHARS:
         return float(a == b)
     return 1 - edit_distance(a, b) / longest

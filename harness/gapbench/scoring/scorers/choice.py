@@ -7,20 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gapbench.scoring.answer_extraction import MARKS, plain, short, statements, tail
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import (
+    MARKUP_CHARS,
+    normalize_text,
+    reply_tail,
+    shorten,
+    stated_answers,
+)
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
-LETTERS = "ABCDEFGHIJ"
-STATED = re.compile(r"\b(?:option|choice)[*_ ]{0,3}(?:\bis\b|:)\s{0,3}([^\n]{0,300})", re.IGNORECASE)
+OPTION_LETTERS = "ABCDEFGHIJ"
+STATED_OPTION = re.compile(r"\b(?:option|choice)[*_ ]{0,3}(?:\bis\b|:)\s{0,3}([^\n]{0,300})", re.IGNORECASE)
 # A letter by itself: bare, bracketed, bold, followed by the end, punctuation or its option's text. A lower
 # case letter counts only where nothing else could be meant, since "a" is a word.
-LEADING = re.compile(
+LEADING_LETTER = re.compile(
     r"^(?:(?:option|choice)\s+)?[(\[{*_`$]*([A-J])(?![A-Za-z0-9'])[)\]}*_`$.,:;]*", re.IGNORECASE
 )
-ALONE = re.compile(r"[(\[{*_`$\s]*([A-J])[)\]}*_`$.,:;!\s]*", re.IGNORECASE)
-MARKED = re.compile(r"(?:\(([A-J])\)|\[([A-J])\]|\*\*\(?([A-J])\)?[.:)]?\*\*|\\text\w{0,4}\{\(?([A-J])\)?\})")
-SECOND = re.compile(r"(?:\bor\b|\band\b|/|,|&)\s*(?:option\s+)?[(\[*_]*([A-J])(?![A-Za-z0-9'])")
+LETTER_ALONE = re.compile(r"[(\[{*_`$\s]*([A-J])[)\]}*_`$.,:;!\s]*", re.IGNORECASE)
+MARKED_LETTER = re.compile(
+    r"(?:\(([A-J])\)|\[([A-J])\]|\*\*\(?([A-J])\)?[.:)]?\*\*|\\text\w{0,4}\{\(?([A-J])\)?\})"
+)
+SECOND_LETTER = re.compile(r"(?:\bor\b|\band\b|/|,|&)\s*(?:option\s+)?[(\[*_]*([A-J])(?![A-Za-z0-9'])")
 
 
 @dataclass(frozen=True)
@@ -37,35 +45,35 @@ class Choice:
     """
 
     options: str = "options"
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: its target is none of its options."""
         if sample.target is None:
             return "the sample has no target"
-        texts = self._texts(sample)
+        texts = self._option_texts(sample)
         if target_letter(sample.target, texts) is not None:
             return None
         there = (
-            f"which are {short('; '.join(texts.values()))}"
+            f"which are {shorten('; '.join(texts.values()))}"
             if texts
             else f"and column {self.options!r} has none"
         )
-        return f"target {short(str(sample.target))!r} is no option, {there}"
+        return f"target {shorten(str(sample.target))!r} is no option, {there}"
 
-    def _texts(self, sample: Sample) -> dict[str, str]:
+    def _option_texts(self, sample: Sample) -> dict[str, str]:
         return option_texts(sample.columns.get(self.options, sample.columns.get("choices")))
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is a letter."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
+            return make_unscored(fault)
         if not reply.strip():
-            return EMPTY
-        texts = self._texts(sample)
+            return EMPTY_REPLY
+        texts = self._option_texts(sample)
         wanted = target_letter(sample.target, texts)
-        letter, why = extract(tail(reply), texts)
+        letter, why = extract_letter(reply_tail(reply), texts)
         if letter is None:
             return Score(0.0, "unparsed", reason=why)
         if letter == wanted:
@@ -78,41 +86,41 @@ def option_texts(column: Any) -> dict[str, str]:
     if isinstance(column, Mapping):
         if isinstance(column.get("label"), list) and isinstance(column.get("text"), list):  # ARC's form
             return {str(k).upper(): str(v) for k, v in zip(column["label"], column["text"], strict=False)}
-        return {str(k).upper(): str(v) for k, v in column.items() if str(k).upper() in LETTERS}
+        return {str(k).upper(): str(v) for k, v in column.items() if str(k).upper() in OPTION_LETTERS}
     if isinstance(column, (list, tuple)):
-        return dict(zip(LETTERS, map(str, column), strict=False))
+        return dict(zip(OPTION_LETTERS, map(str, column), strict=False))
     return {}
 
 
 def target_letter(target: Any, texts: Mapping[str, str]) -> str | None:
     """Return the target's letter, given as letter, as option text, or as index from 0; None: it is no option."""
-    allowed = "".join(texts) or LETTERS
+    allowed = "".join(texts) or OPTION_LETTERS
     if isinstance(target, int) and not isinstance(target, bool):
         return allowed[target] if 0 <= target < len(allowed) else None
     text = str(target).strip()
     named = [letter for letter, option in texts.items() if option.strip() == text]
     if len(named) == 1:
         return named[0]
-    match = ALONE.fullmatch(text)
+    match = LETTER_ALONE.fullmatch(text)
     return match.group(1).upper() if match and match.group(1).upper() in allowed else None
 
 
-def extract(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
+def extract_letter(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
     """Return the letter that ``reply`` gives and how it says so; None and why not."""
-    allowed = "".join(texts) or LETTERS
-    stated = statements(reply) or [text.strip(MARKS) for text in STATED.findall(reply)]
+    allowed = "".join(texts) or OPTION_LETTERS
+    stated = stated_answers(reply) or [text.strip(MARKUP_CHARS) for text in STATED_OPTION.findall(reply)]
     for statement in reversed(stated):
         letter, is_two = leading_letter(statement, allowed, texts)
         if is_two:
-            return None, f"states two letters: {short(statement)!r}"
+            return None, f"states two letters: {shorten(statement)!r}"
         if letter:
-            return letter, f"states {short(statement)!r}"
+            return letter, f"states {shorten(statement)!r}"
     lines = [line.strip() for line in reply.strip().splitlines() if line.strip()]
     for line in (lines[-1], lines[0]):
         letter, is_two = leading_letter(line, allowed, texts)
         if letter and not is_two:
-            return letter, f"says {short(line)!r}"
-    marked = {g for match in MARKED.findall(reply) for g in match if g and g in allowed}
+            return letter, f"says {shorten(line)!r}"
+    marked = {g for match in MARKED_LETTER.findall(reply) for g in match if g and g in allowed}
     if len(marked) == 1:
         letter = marked.pop()
         return letter, f"marks ({letter})"
@@ -126,38 +134,40 @@ def extract(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
 
 def leading_letter(text: str, allowed: str, texts: Mapping[str, str]) -> tuple[str | None, bool]:
     """Return the letter that a statement begins with, and whether it names a second one."""
-    alone = ALONE.fullmatch(text)
+    alone = LETTER_ALONE.fullmatch(text)
     if alone and alone.group(1).upper() in allowed:
         return alone.group(1).upper(), False
-    marked = MARKED.match(text)
-    match = LEADING.match(text)
+    marked = MARKED_LETTER.match(text)
+    match = LEADING_LETTER.match(text)
     letter = next((g for g in marked.groups() if g), None) if marked else None
     if letter is None and match and match.group(1).isupper():
         rest = text[match.end() :].strip()
         begins_sentence = (
             match.group(1) in "AI" and match.group().strip() in {"A", "I"} and rest[:1].islower()
         )
-        is_text = not rest or plain(rest, ignore_case=True, punctuation=False).startswith(
-            plain(texts.get(match.group(1), "\0"), ignore_case=True, punctuation=False)
+        is_text = not rest or normalize_text(rest, ignore_case=True, punctuation=False).startswith(
+            normalize_text(texts.get(match.group(1), "\0"), ignore_case=True, punctuation=False)
         )
         letter = match.group(1) if is_text or not begins_sentence else None
     if letter is None:
-        whole = plain(text, ignore_case=True, punctuation=False)
-        same = [k for k, v in texts.items() if plain(v, ignore_case=True, punctuation=False) == whole]
+        whole = normalize_text(text, ignore_case=True, punctuation=False)
+        same = [
+            k for k, v in texts.items() if normalize_text(v, ignore_case=True, punctuation=False) == whole
+        ]
         return (same[0], False) if len(same) == 1 else (None, False)
     if letter not in allowed:
         return None, False
     end = (marked or match).end() if (marked or match) else 0  # type: ignore[union-attr]
-    second = SECOND.match(text[end:].strip())
+    second = SECOND_LETTER.match(text[end:].strip())
     return letter, bool(second and second.group(1) != letter and second.group(1) in allowed)
 
 
 def named_options(reply: str, texts: Mapping[str, str]) -> list[str]:
     """Return the options whose whole text is in the reply, without those inside a longer one's text."""
-    said = f" {plain(reply, ignore_case=True, punctuation=False)} "
+    said = f" {normalize_text(reply, ignore_case=True, punctuation=False)} "
     found = {}
     for letter, text in texts.items():
-        words = plain(text, ignore_case=True, punctuation=False)
+        words = normalize_text(text, ignore_case=True, punctuation=False)
         if words and f" {words} " in said:
             found[letter] = words
     return [k for k, w in found.items() if not any(w != other and w in other for other in found.values())]

@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from gapbench.sandbox import Job, Limits, Sandbox
-from gapbench.scoring.answer_extraction import tail
-from gapbench.scoring.code_extraction import defines, extract, hole, programs, text_of
-from gapbench.scoring.sandboxed import checked_sandbox, score_of
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.sandbox import Sandbox, SandboxJob, SandboxLimits
+from gapbench.scoring.answer_extraction import reply_tail
+from gapbench.scoring.code_extraction import (
+    candidate_programs,
+    column_text,
+    defines_name,
+    extract_program,
+    unfinished_function,
+)
+from gapbench.scoring.sandboxed import find_checked_sandbox, run_and_score
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
 TEST_COLUMNS = ("test", "tests", "test_list")
@@ -51,57 +57,63 @@ class Code:
     suffix: str = "suffix"
     partial: bool = False
     sandbox: str = ""
-    slow: ClassVar[bool] = True
+    is_slow: ClassVar[bool] = True
     box: Sandbox = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the limits and find a sandbox, before anything is paid for."""
-        box = checked_sandbox("code", self.timeout_s, self.memory_bytes, self.sandbox)
+        box = find_checked_sandbox("code", self.timeout_s, self.memory_bytes, self.sandbox)
         object.__setattr__(self, "box", box)
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no tests."""
         return None if self._tests(sample).strip() else f"the sample has no tests in column {self.test!r}"
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1, 0 or, with ``partial``, the share of assertions; the answer is the program."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
+            return make_unscored(fault)
         tests = self._tests(sample)
         if not reply.strip():
-            return EMPTY
-        entry_point = text_of(sample.columns.get(self.entry_point)).strip()
+            return EMPTY_REPLY
+        entry_point = column_text(sample.columns.get(self.entry_point)).strip()
         prelude = self._prelude(sample.columns, entry_point)
-        suffix = text_of(sample.columns.get(self.suffix))
+        suffix = column_text(sample.columns.get(self.suffix))
         if not suffix and isinstance(sample.columns.get(self.suffix), str):
             suffix = "\n"  # the function to complete is the last of its file
-        wanted = hole(prelude, entry_point)[0] if suffix else entry_point
-        code, is_fenced = extract(tail(reply), wanted)
-        job = Job(
-            programs(code, prelude, entry_point, suffix),
+        wanted = unfinished_function(prelude, entry_point)[0] if suffix else entry_point
+        code, is_fenced = extract_program(reply_tail(reply), wanted)
+        job = SandboxJob(
+            candidate_programs(code, prelude, entry_point, suffix),
             tests,
             entry_point,
             "" if suffix else prelude,
             partial=True,
         )
-        limits = Limits(self.timeout_s, cpu_s=int(self.timeout_s) + 1, memory_bytes=self.memory_bytes)
-        return score_of(
-            self.box, job, limits, code, what="assertions", is_fenced=is_fenced, credit=self.partial
+        limits = SandboxLimits(self.timeout_s, cpu_s=int(self.timeout_s) + 1, memory_bytes=self.memory_bytes)
+        return run_and_score(
+            self.box,
+            job,
+            limits,
+            code,
+            test_noun="assertions",
+            is_fenced=is_fenced,
+            partial_credit=self.partial,
         )
 
     def _tests(self, sample: Sample) -> str:
         columns = sample.columns
         for name in dict.fromkeys((self.test, *TEST_COLUMNS)):
-            tests = text_of(columns.get(name))
+            tests = column_text(columns.get(name))
             if tests:
-                before = [text_of(columns.get(setup)) for setup in SETUP_COLUMNS]
+                before = [column_text(columns.get(setup)) for setup in SETUP_COLUMNS]
                 return "\n".join(part for part in (*before, tests) if part)
-        return text_of(sample.target)
+        return column_text(sample.target)
 
     def _prelude(self, columns: Mapping[str, Any], entry_point: str) -> str:
         for name in dict.fromkeys((self.prompt, *PROMPT_COLUMNS)):
-            prelude = text_of(columns.get(name))
-            if defines(prelude, entry_point) or (prelude and isinstance(columns.get(self.suffix), str)):
+            prelude = column_text(columns.get(name))
+            if defines_name(prelude, entry_point) or (prelude and isinstance(columns.get(self.suffix), str)):
                 return prelude
         return ""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gapbench.scoring.answer_extraction import LONGEST_REPLY_CHARS, fenced, plain, short
-from gapbench.scoring.scorers.json_schema import find_value
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import MAX_REPLY_CHARS, fenced_blocks, normalize_text, shorten
+from gapbench.scoring.scorers.json_schema import find_json_value
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
 BULLET = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
@@ -41,23 +41,23 @@ class Constraints:
 
     column: str = "constraints"
     partial: bool = False
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no constraints, or one that cannot be checked."""
-        wanted = self._wanted(sample)
+        wanted = self._constraints(sample)
         if not wanted or not all(isinstance(item, Mapping) for item in wanted):
             return f"the sample has no list of constraints in {self.column!r}"
         for item in wanted:
             kind = item.get("kind")
-            if not isinstance(kind, str) or kind not in KINDS:
-                return f"no constraint {kind!r}; there are: {', '.join(KINDS)}"
-            said = _misstated(item)
+            if not isinstance(kind, str) or kind not in CONSTRAINT_CHECKS:
+                return f"no constraint {kind!r}; there are: {', '.join(CONSTRAINT_CHECKS)}"
+            said = _invalid_setting(item)
             if said:
                 return f"constraint {kind!r}: {said}"
         return None
 
-    def _wanted(self, sample: Sample) -> list[Any]:
+    def _constraints(self, sample: Sample) -> list[Any]:
         given = sample.columns.get(self.column, sample.target)
         try:
             wanted = json.loads(given) if isinstance(given, str) else given
@@ -67,22 +67,22 @@ class Constraints:
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1, 0 or, with ``partial``, the share kept; the answer is the reply."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
+            return make_unscored(fault)
         if not reply.strip():
-            return EMPTY
-        wanted = self._wanted(sample)
-        text = reply[:LONGEST_REPLY_CHARS].strip()
-        broken = [said for item in wanted if (said := KINDS[item["kind"]](text, item))]
+            return EMPTY_REPLY
+        wanted = self._constraints(sample)
+        text = reply[:MAX_REPLY_CHARS].strip()
+        broken = [said for item in wanted if (said := CONSTRAINT_CHECKS[item["kind"]](text, item))]
         value = 1 - len(broken) / len(wanted)
         if not broken:
-            return Score(1.0, "correct", short(reply, 500), f"all of {len(wanted)} constraints are kept")
+            return Score(1.0, "correct", shorten(reply, 500), f"all of {len(wanted)} constraints are kept")
         reason = f"{len(wanted) - len(broken)} of {len(wanted)} kept; {'; '.join(broken)}"
-        return Score(value if self.partial else 0.0, "wrong", short(reply, 500), short(reason, 300))
+        return Score(value if self.partial else 0.0, "wrong", shorten(reply, 500), shorten(reason, 300))
 
 
-_SETTINGS: dict[str, tuple[str, ...]] = {
+_REQUIRED_SETTINGS: dict[str, tuple[str, ...]] = {
     "include": ("words",),
     "forbid": ("words",),
     "ordered": ("words",),
@@ -96,9 +96,9 @@ _SETTINGS: dict[str, tuple[str, ...]] = {
 """Constraint to the settings that it needs."""
 
 
-def _misstated(item: Mapping[str, Any]) -> str | None:
+def _invalid_setting(item: Mapping[str, Any]) -> str | None:
     """Return which setting a constraint lacks or misstates; None: none."""
-    lacking = [key for key in _SETTINGS.get(item["kind"], ()) if item.get(key) is None]
+    lacking = [key for key in _REQUIRED_SETTINGS.get(item["kind"], ()) if item.get(key) is None]
     if lacking:
         return f"it needs {lacking[0]!r}"
     for key, value in item.items():
@@ -112,48 +112,54 @@ def _misstated(item: Mapping[str, Any]) -> str | None:
         else:
             continue
         if not is_right and not (value is None and key in {"max", "keys"}):
-            return f"{key!r} is {short(repr(value))}; it takes {takes}"
+            return f"{key!r} is {shorten(repr(value))}; it takes {takes}"
     return None
 
 
-def _bounded(what: str, found: int, item: Mapping[str, Any]) -> str:
+def _check_bounds(noun: str, count: int, item: Mapping[str, Any]) -> str:
     least = item.get("min", item.get("count", 0))
     most = item.get("max", item.get("count"))
-    if found < least:
-        return f"{found} {what}, at least {least} are wanted"
-    return f"{found} {what}, at most {most} are wanted" if most is not None and found > most else ""
+    if count < least:
+        return f"{count} {noun}, at least {least} are wanted"
+    return f"{count} {noun}, at most {most} are wanted" if most is not None and count > most else ""
 
 
-def _counted(what: str, count: Callable[[str], int]) -> Callable[[str, Mapping[str, Any]], str]:
-    return lambda text, item: _bounded(what, count(text), item)
+def _make_count_check(noun: str, count: Callable[[str], int]) -> Callable[[str, Mapping[str, Any]], str]:
+    return lambda text, item: _check_bounds(noun, count(text), item)
 
 
-def _times(text: str, word: str) -> int:
-    needle = plain(word, ignore_case=True, punctuation=True)
+def _count_occurrences(text: str, word: str) -> int:
+    needle = normalize_text(word, ignore_case=True, punctuation=True)
     return len(
-        re.findall(rf"(?<!\w){re.escape(needle)}(?!\w)", plain(text, ignore_case=True, punctuation=True))
+        re.findall(
+            rf"(?<!\w){re.escape(needle)}(?!\w)", normalize_text(text, ignore_case=True, punctuation=True)
+        )
     )
 
 
-def _include(text: str, item: Mapping[str, Any]) -> str:
+def _check_include(text: str, item: Mapping[str, Any]) -> str:
     bound = {key: item[key] for key in ("min", "max", "count") if key in item} or {"min": 1}
     return next(
-        (said for word in item["words"] if (said := _bounded(f"times {word!r}", _times(text, word), bound))),
+        (
+            said
+            for word in item["words"]
+            if (said := _check_bounds(f"times {word!r}", _count_occurrences(text, word), bound))
+        ),
         "",
     )
 
 
-def _forbid(text: str, item: Mapping[str, Any]) -> str:
-    return next((f"holds {word!r}" for word in item["words"] if _times(text, word)), "")
+def _check_forbid(text: str, item: Mapping[str, Any]) -> str:
+    return next((f"holds {word!r}" for word in item["words"] if _count_occurrences(text, word)), "")
 
 
-def _case(text: str, item: Mapping[str, Any]) -> str:
+def _check_case(text: str, item: Mapping[str, Any]) -> str:
     wanted = text.upper() if item["is"] == "upper" else text.lower()
     return "" if text == wanted else f"is not all in {item['is']} case"
 
 
-def _json(text: str, item: Mapping[str, Any]) -> str:
-    value = find_value(text, only=True)
+def _check_json(text: str, item: Mapping[str, Any]) -> str:
+    value = find_json_value(text, only=True)
     if value is None:
         return "is not JSON alone"
     keys = item.get("keys")
@@ -162,8 +168,8 @@ def _json(text: str, item: Mapping[str, Any]) -> str:
     return ""
 
 
-def _ordered(text: str, item: Mapping[str, Any]) -> str:
-    said = plain(text, ignore_case=True, punctuation=True)
+def _check_order(text: str, item: Mapping[str, Any]) -> str:
+    said = normalize_text(text, ignore_case=True, punctuation=True)
     places = [said.find(word.casefold()) for word in item["words"]]
     return (
         ""
@@ -172,41 +178,41 @@ def _ordered(text: str, item: Mapping[str, Any]) -> str:
     )
 
 
-def _lines(text: str) -> list[str]:
+def _nonblank_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-KINDS: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
-    "words": _counted("words", lambda text: len(WORD.findall(text))),
-    "sentences": _counted("sentences", lambda text: len(SENTENCE_END.findall(text))),
-    "lines": _counted("lines", lambda text: len(_lines(text))),
-    "paragraphs": _counted(
+CONSTRAINT_CHECKS: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
+    "words": _make_count_check("words", lambda text: len(WORD.findall(text))),
+    "sentences": _make_count_check("sentences", lambda text: len(SENTENCE_END.findall(text))),
+    "lines": _make_count_check("lines", lambda text: len(_nonblank_lines(text))),
+    "paragraphs": _make_count_check(
         "paragraphs", lambda text: len([p for p in re.split(r"\n\s*\n", text) if p.strip()])
     ),
-    "bullets": _counted("bullets", lambda text: len(BULLET.findall(text))),
-    "numbered": _counted("numbered items", lambda text: len(NUMBERED.findall(text))),
-    "headings": _counted("headings", lambda text: len(HEADING.findall(text))),
-    "chars": _counted("characters", len),
-    "include": _include,
-    "forbid": _forbid,
-    "letter": lambda text, item: _bounded(
+    "bullets": _make_count_check("bullets", lambda text: len(BULLET.findall(text))),
+    "numbered": _make_count_check("numbered items", lambda text: len(NUMBERED.findall(text))),
+    "headings": _make_count_check("headings", lambda text: len(HEADING.findall(text))),
+    "chars": _make_count_check("characters", len),
+    "include": _check_include,
+    "forbid": _check_forbid,
+    "letter": lambda text, item: _check_bounds(
         f"times the letter {item['letter']!r}", text.casefold().count(item["letter"].casefold()), item
     ),
-    "case": _case,
+    "case": _check_case,
     "starts": lambda text, item: (
         "" if text.startswith(item["text"]) else f"does not start with {item['text']!r}"
     ),
     "ends": lambda text, item: "" if text.endswith(item["text"]) else f"does not end with {item['text']!r}",
-    "json": _json,
+    "json": _check_json,
     "no_commas": lambda text, _: "holds a comma" if "," in text else "",
     "quoted": lambda text, _: (
         "" if len(text) > 1 and text[0] == text[-1] == '"' else "is not in double quotes"
     ),
-    "no_fence": lambda text, _: "holds a fenced block" if fenced(text) else "",
-    "ordered": _ordered,
+    "no_fence": lambda text, _: "holds a fenced block" if fenced_blocks(text) else "",
+    "ordered": _check_order,
     "each_line_starts": lambda text, item: (
         ""
-        if all(line.startswith(item["text"]) for line in _lines(text))
+        if all(line.startswith(item["text"]) for line in _nonblank_lines(text))
         else f"a line does not start with {item['text']!r}"
     ),
     "max_word_chars": lambda text, item: next(

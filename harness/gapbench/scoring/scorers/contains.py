@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gapbench.scoring.answer_extraction import no_target, plain, short, tail, targets
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import (
+    missing_target_reason,
+    normalize_text,
+    reply_tail,
+    shorten,
+    target_texts,
+)
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
 
@@ -23,29 +29,29 @@ class Contains:
     ignore_case: bool = True
     whole_words: bool = False
     all: bool = False
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no target."""
-        return no_target(sample)
+        return missing_target_reason(sample)
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is what was found."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
-        wanted = targets(sample)
+            return make_unscored(fault)
+        wanted = target_texts(sample)
         if not reply.strip():
-            return EMPTY
-        text = plain(tail(reply), ignore_case=self.ignore_case, punctuation=True)
-        found = [w for w in wanted if self._holds(text, w)]
+            return EMPTY_REPLY
+        text = normalize_text(reply_tail(reply), ignore_case=self.ignore_case, punctuation=True)
+        found = [w for w in wanted if self._contains_target(text, w)]
         if found and (not self.all or len(found) == len(wanted)):
-            return Score(1.0, "correct", answer=short(found[0]), reason=f"holds {short(found[0])!r}")
+            return Score(1.0, "correct", answer=shorten(found[0]), reason=f"holds {shorten(found[0])!r}")
         missing = next(w for w in wanted if w not in found)
-        return Score(0.0, "wrong", reason=f"does not hold {short(missing)!r}")
+        return Score(0.0, "wrong", reason=f"does not hold {shorten(missing)!r}")
 
-    def _holds(self, text: str, target: str) -> bool:
-        needle = plain(target, ignore_case=self.ignore_case, punctuation=True)
+    def _contains_target(self, text: str, target: str) -> bool:
+        needle = normalize_text(target, ignore_case=self.ignore_case, punctuation=True)
         at = text.find(needle) if needle else -1
         while at >= 0:
             around = text[at - 1 : at] + text[at + len(needle) : at + len(needle) + 1]

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.answer_extraction import no_target, plain, short, statements, tail, targets
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import (
+    missing_target_reason,
+    normalize_text,
+    reply_tail,
+    shorten,
+    stated_answers,
+    target_texts,
+)
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
-LONGEST_COMPARED_CHARS = 1000
+MAX_COMPARED_CHARS = 1000
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Exact:
     ignore_case: bool = True
     punctuation: bool = False
     threshold: float = 1.0
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the threshold."""
@@ -36,36 +43,36 @@ class Exact:
                 f"scorer 'exact': threshold is {self.threshold!r}; it takes more than 0, at most 1"
             )
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no target."""
-        return no_target(sample)
+        return missing_target_reason(sample)
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the whole reply or its last statement."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
-        wanted = targets(sample)
+            return make_unscored(fault)
+        wanted = target_texts(sample)
         if not reply.strip():
-            return EMPTY
-        text = tail(reply)
-        said = [text.strip(), *statements(text)[-1:]]
+            return EMPTY_REPLY
+        text = reply_tail(reply)
+        said = [text.strip(), *stated_answers(text)[-1:]]
         best, answer, nearest = max(
-            ((self._alike(s, w), s, w) for s in said for w in wanted), key=lambda found: found[0]
+            ((self._similarity(s, w), s, w) for s in said for w in wanted), key=lambda found: found[0]
         )
         if best >= self.threshold:
-            return Score(1.0, "correct", answer=short(answer), reason=f"is {short(nearest)!r}")
-        return Score(0.0, "wrong", answer=short(said[-1]), reason=f"is not {short(wanted[0])!r}")
+            return Score(1.0, "correct", answer=shorten(answer), reason=f"is {shorten(nearest)!r}")
+        return Score(0.0, "wrong", answer=shorten(said[-1]), reason=f"is not {shorten(wanted[0])!r}")
 
-    def _alike(self, said: str, wanted: str) -> float:
-        a = plain(said, ignore_case=self.ignore_case, punctuation=self.punctuation)
-        b = plain(wanted, ignore_case=self.ignore_case, punctuation=self.punctuation)
+    def _similarity(self, answer: str, target: str) -> float:
+        a = normalize_text(answer, ignore_case=self.ignore_case, punctuation=self.punctuation)
+        b = normalize_text(target, ignore_case=self.ignore_case, punctuation=self.punctuation)
         if not b:  # a target of punctuation alone
-            a, b = said.strip(), wanted.strip()
+            a, b = answer.strip(), target.strip()
         if a == b:
             return 1.0
         longest = max(len(a), len(b))
-        if self.threshold == 1 or longest > LONGEST_COMPARED_CHARS:
+        if self.threshold == 1 or longest > MAX_COMPARED_CHARS:
             return 0.0
         return 1 - edit_distance(a, b) / longest
 

@@ -1,4 +1,4 @@
-"""The scorer ``f1``."""
+"""The scorer ``f1_score``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.answer_extraction import no_target, plain, short, statements, tail, targets
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import (
+    missing_target_reason,
+    normalize_text,
+    reply_tail,
+    shorten,
+    stated_answers,
+    target_texts,
+)
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
 ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -30,30 +37,30 @@ class F1:
 
     threshold: float = 0.5
     partial: bool = True
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the threshold."""
         if not 0 < self.threshold <= 1:
             raise InputError(f"scorer 'f1': threshold is {self.threshold!r}; it takes more than 0, at most 1")
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no target."""
-        return no_target(sample)
+        return missing_target_reason(sample)
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return F1; the answer is the text compared."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
-        wanted = targets(sample)
+            return make_unscored(fault)
+        wanted = target_texts(sample)
         if not reply.strip():
-            return EMPTY
-        text = tail(reply)
+            return EMPTY_REPLY
+        text = reply_tail(reply)
         value, answer, nearest = max(
             (
-                (f1(words(said), words(target)), said, target)
-                for said in (text, *statements(text)[-1:])
+                (f1_score(content_words(said), content_words(target)), said, target)
+                for said in (text, *stated_answers(text)[-1:])
                 for target in wanted
             ),
             key=lambda found: found[0],
@@ -62,19 +69,19 @@ class F1:
         return Score(
             value if self.partial else float(is_correct),
             "correct" if is_correct else "wrong",
-            answer=short(answer),
-            reason=f"F1 {value:.3f} with {short(nearest)!r}",
+            answer=shorten(answer),
+            reason=f"F1 {value:.3f} with {shorten(nearest)!r}",
         )
 
 
-def words(text: str) -> list[str]:
+def content_words(text: str) -> list[str]:
     """Return a text's words without case, punctuation and English articles."""
-    return ARTICLES.sub(" ", plain(text, ignore_case=True, punctuation=False)).split()
+    return ARTICLES.sub(" ", normalize_text(text, ignore_case=True, punctuation=False)).split()
 
 
-def f1(said: Sequence[str], wanted: Sequence[str]) -> float:
+def f1_score(answer: Sequence[str], target: Sequence[str]) -> float:
     """Return the harmonic mean of precision and recall of words, each counted as often as it stands there."""
-    if not said or not wanted:
-        return float(said == wanted)
-    shared = (Counter(said) & Counter(wanted)).total()
-    return 2 * shared / (len(said) + len(wanted))
+    if not answer or not target:
+        return float(answer == target)
+    shared = (Counter(answer) & Counter(target)).total()
+    return 2 * shared / (len(answer) + len(target))

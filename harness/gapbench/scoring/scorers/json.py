@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.answer_extraction import fenced, plain, short, tail
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import fenced_blocks, normalize_text, reply_tail, shorten
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
-MOST_TRIES = 200
-MOST_UNORDERED = 200
+MAX_PARSE_ATTEMPTS = 200
+MAX_UNORDERED_ITEMS = 200
 """Longer lists are compared in order: every pair of items would be too many."""
 
 
@@ -33,7 +33,7 @@ class Json:
     extra: bool = True
     ignore_case: bool = False
     rel_tol: float = 1e-9
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the threshold."""
@@ -42,27 +42,29 @@ class Json:
                 f"scorer 'json': threshold is {self.threshold!r}; it takes more than 0, at most 1"
             )
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: its target is no object."""
         if sample.target is None:
             return "the sample has no target"
-        is_object = bool(_wanted(sample))
-        return None if is_object else f"target {short(str(sample.target))!r} is no JSON object with fields"
+        is_object = bool(_target_object(sample))
+        return None if is_object else f"target {shorten(str(sample.target))!r} is no JSON object with fields"
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return the share of right fields; the answer is the object."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
+            return make_unscored(fault)
         if not reply.strip():
-            return EMPTY
-        wanted = _wanted(sample)
-        found = find_object(tail(reply))
+            return EMPTY_REPLY
+        wanted = _target_object(sample)
+        found = find_json_object(reply_tail(reply))
         if found is None:
             return Score(0.0, "unparsed", reason="holds no JSON object")
         try:
-            wrong = [key for key in wanted if key not in found or not self._equal(found[key], wanted[key])]
-            text = short(json.dumps(found, ensure_ascii=False), 500)
+            wrong = [
+                key for key in wanted if key not in found or not self._fields_equal(found[key], wanted[key])
+            ]
+            text = shorten(json.dumps(found, ensure_ascii=False), 500)
         except RecursionError:
             return Score(0.0, "unparsed", reason="the JSON is nested too deeply")
         if not self.extra:
@@ -71,19 +73,19 @@ class Json:
         value = 1 - len(wrong) / fields
         reason = f"{fields - len(wrong)} of {fields} fields are right"
         if wrong:
-            reason += f"; wrong: {short(', '.join(map(str, wrong)))}"
+            reason += f"; wrong: {shorten(', '.join(map(str, wrong)))}"
         return Score(value, "correct" if value >= self.threshold else "wrong", answer=text, reason=reason)
 
-    def _equal(self, found: Any, wanted: Any) -> bool:
-        return same(found, wanted, self.rel_tol, ignore_case=self.ignore_case)
+    def _fields_equal(self, found: Any, wanted: Any) -> bool:
+        return json_equal(found, wanted, self.rel_tol, ignore_case=self.ignore_case)
 
 
-def _wanted(sample: Sample) -> Mapping[str, Any]:
+def _target_object(sample: Sample) -> Mapping[str, Any]:
     target = sample.target
-    return target if isinstance(target, Mapping) else find_object(str(target)) or {}
+    return target if isinstance(target, Mapping) else find_json_object(str(target)) or {}
 
 
-def same(
+def json_equal(
     found: Any, wanted: Any, rel_tol: float, *, ignore_case: bool = False, ignore_order: bool = False
 ) -> bool:
     """Say whether two JSON values are equal.
@@ -97,7 +99,7 @@ def same(
     """
 
     def alike(a: Any, b: Any) -> bool:
-        return same(a, b, rel_tol, ignore_case=ignore_case, ignore_order=ignore_order)
+        return json_equal(a, b, rel_tol, ignore_case=ignore_case, ignore_order=ignore_order)
 
     if isinstance(wanted, bool) or isinstance(found, bool) or wanted is None or found is None:
         return found is wanted
@@ -108,13 +110,13 @@ def same(
             return found == wanted
     if isinstance(wanted, str) and isinstance(found, str):
         options = {"ignore_case": ignore_case, "punctuation": True}
-        return plain(found, **options) == plain(wanted, **options)
+        return normalize_text(found, **options) == normalize_text(wanted, **options)
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         return wanted.keys() == found.keys() and all(alike(found[key], wanted[key]) for key in wanted)
     if isinstance(wanted, (list, tuple)) and isinstance(found, list):
         if len(wanted) != len(found):
             return False
-        if not ignore_order or len(wanted) > MOST_UNORDERED:
+        if not ignore_order or len(wanted) > MAX_UNORDERED_ITEMS:
             return all(map(alike, found, wanted))
         left = list(found)
         for item in wanted:
@@ -126,20 +128,20 @@ def same(
     return False
 
 
-def find_object(text: str) -> dict[str, Any] | None:
+def find_json_object(text: str) -> dict[str, Any] | None:
     """Return the last JSON object of the last fenced block that holds one, else of the whole text."""
-    for block in (*(body for _, body in reversed(fenced(text))), text):
-        found = _last_object(block)
+    for block in (*(body for _, body in reversed(fenced_blocks(text))), text):
+        found = _last_json_object(block)
         if found is not None:
             return found
     return None
 
 
-def _last_object(text: str) -> dict[str, Any] | None:
+def _last_json_object(text: str) -> dict[str, Any] | None:
     decoder = json.JSONDecoder()
     found: dict[str, Any] | None = None
     at = text.find("{")
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_PARSE_ATTEMPTS):
         if at < 0:
             break
         try:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.answer_extraction import fenced, short, tail
-from gapbench.scoring.scorers.json import Json, same
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import fenced_blocks, reply_tail, shorten
+from gapbench.scoring.scorers.json import Json, json_equal
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.scoring.scorers.regex import has_risky_pattern
 from gapbench.values import Sample, Score
 
-MOST_TRIES = 200
+MAX_PARSE_ATTEMPTS = 200
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class JsonSchema:
     compare: bool = True
     ignore_case: bool = False
     ignore_order: bool = False
-    slow: ClassVar[bool] = True
+    is_slow: ClassVar[bool] = True
     _validators: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -48,45 +48,45 @@ class JsonSchema:
             except ValueError as exc:
                 raise InputError(f"scorer 'json_schema': {exc}") from exc
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no schema, a wrong one, or a target that is no JSON."""
         try:
-            self._asked(sample)
+            self._validator_and_target(sample)
         except ValueError as exc:
-            return short(str(exc), 200)
+            return shorten(str(exc), 200)
         return None
 
-    def _asked(self, sample: Sample) -> tuple[Any, Any]:
+    def _validator_and_target(self, sample: Sample) -> tuple[Any, Any]:
         """Return the validator of a sample's schema and the value to compare with; raises ValueError."""
         is_given = isinstance(self.schema, Mapping)
-        schema = self.schema if is_given else _parsed(sample.columns.get(str(self.schema)), "the schema")
+        schema = self.schema if is_given else _parse_json(sample.columns.get(str(self.schema)), "the schema")
         if not isinstance(schema, Mapping):
             raise ValueError(f"the sample has no schema in column {self.schema!r}")  # noqa: TRY004 - one way out
-        target = _parsed(sample.target, "the target") if self.compare else None
+        target = _parse_json(sample.target, "the target") if self.compare else None
         return self._validator(schema), target
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the JSON."""
         try:
-            validator, wanted = self._asked(sample)
+            validator, wanted = self._validator_and_target(sample)
         except ValueError as exc:
-            return unscored(short(str(exc), 200))
+            return make_unscored(shorten(str(exc), 200))
         has_target = self.compare and sample.target is not None
         if not reply.strip():
-            return EMPTY
-        found = find_value(tail(reply), only=self.only)
+            return EMPTY_REPLY
+        found = find_json_value(reply_tail(reply), only=self.only)
         if found is None:
             return Score(0.0, "unparsed", reason="is not JSON alone" if self.only else "holds no JSON")
         try:
-            answer = short(json.dumps(found, ensure_ascii=False), 500)
+            answer = shorten(json.dumps(found, ensure_ascii=False), 500)
             fault = next(iter(validator.iter_errors(found)), None)
         except RecursionError:
             return Score(0.0, "unparsed", reason="the JSON is nested too deeply")
         if fault is not None:
-            return Score(0.0, "wrong", answer, f"at {fault.json_path}: {short(fault.message, 160)}")
+            return Score(0.0, "wrong", answer, f"at {fault.json_path}: {shorten(fault.message, 160)}")
         if has_target:
             options = {"ignore_case": self.ignore_case, "ignore_order": self.ignore_order}
-            if not same(found, wanted, Json.rel_tol, **options):
+            if not json_equal(found, wanted, Json.rel_tol, **options):
                 return Score(0.0, "wrong", answer, "fits the schema; differs from the target")
         return Score(1.0, "correct", answer, "fits the schema" + (" and is the target" if has_target else ""))
 
@@ -107,58 +107,58 @@ class JsonSchema:
         return self._validators[key]
 
 
-def _parsed(given: Any, what: str) -> Any:
+def _parse_json(given: Any, what: str) -> Any:
     if not isinstance(given, str):
         return given
     try:
         return json.loads(given)
     except (ValueError, RecursionError) as exc:
-        raise ValueError(f"{what} {short(given)!r} is not JSON") from exc
+        raise ValueError(f"{what} {shorten(given)!r} is not JSON") from exc
 
 
-def find_value(text: str, *, only: bool) -> Any:
+def find_json_value(text: str, *, only: bool) -> Any:
     """Return the JSON object or array of a reply; None: there is none.
 
     Args:
         text: The reply.
         only: Take it only where it is the whole reply, in a fence or not.
     """
-    blocks = fenced(text)
+    blocks = fenced_blocks(text)
     if only:
         whole = blocks[0][1] if len(blocks) == 1 and text.strip().startswith(("```", "~~~")) else text
         if len(blocks) == 1 and whole is not text and not text.strip().endswith(("```", "~~~")):
             return None
         try:
-            value = json.loads(whole.strip(), parse_constant=_refuse)
+            value = json.loads(whole.strip(), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             return None
         return value if isinstance(value, (dict, list)) else None
     for block in (*(body for _, body in reversed(blocks)), text):
-        found = _last_value(block)
+        found = _last_json_value(block)
         if found is not None:
             return found
     return None
 
 
-def _last_value(text: str) -> Any:
-    decoder = json.JSONDecoder(parse_constant=_refuse)
+def _last_json_value(text: str) -> Any:
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
     found = None
-    at = _opening(text, 0)
-    for _ in range(MOST_TRIES):
+    at = _next_opening(text, 0)
+    for _ in range(MAX_PARSE_ATTEMPTS):
         if at < 0:
             break
         try:
             found, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             end = at + 1
-        at = _opening(text, end)
+        at = _next_opening(text, end)
     return found
 
 
-def _opening(text: str, start: int) -> int:
+def _next_opening(text: str, start: int) -> int:
     places = [at for at in (text.find("{", start), text.find("[", start)) if at >= 0]
     return min(places, default=-1)
 
 
-def _refuse(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.scorers.none import unscored
+from gapbench.scoring.scorers.none import make_unscored
 from gapbench.values import Outcome, Sample, Score
 
 
@@ -31,7 +31,7 @@ class Judge:
     low: int = 1
     high: int = 5
     pass_at: int | None = None
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -45,21 +45,21 @@ class Judge:
             raise InputError("scorer 'judge': the rubric is empty; say what makes an answer good")
 
     @property
-    def bar(self) -> int:
+    def passing_rating(self) -> int:
         """The lowest grade that counts as correct."""
         return math.ceil(self.low + 0.6 * (self.high - self.low)) if self.pass_at is None else self.pass_at
 
     def __call__(self, reply: str, sample: Sample) -> Score:  # noqa: ARG002 - the judge sees them later
         """Return that nobody has judged yet."""
-        return unscored(f"waits for judge {self.model}: bench judge RUN")
+        return make_unscored(f"waits for judge {self.model}: bench judge RUN")
 
-    def fault(self, sample: Sample) -> str | None:  # noqa: ARG002 - a judge takes any sample
+    def unscorable_reason(self, sample: Sample) -> str | None:  # noqa: ARG002 - a judge takes any sample
         """Return nothing: the judge sees the target where there is one."""
         return None
 
-    def graded(self, grade: int) -> Score:
+    def to_score(self, rating: int) -> Score:
         """Return the score of a grade: its place on the scale, correct from the bar on."""
-        value = (grade - self.low) / (self.high - self.low)
-        outcome: Outcome = "correct" if grade >= self.bar else "wrong"
-        said = f"grade {grade} of {self.low} to {self.high}, correct from {self.bar}"
-        return Score(value, outcome, answer=str(grade), reason=said)
+        value = (rating - self.low) / (self.high - self.low)
+        outcome: Outcome = "correct" if rating >= self.passing_rating else "wrong"
+        said = f"grade {rating} of {self.low} to {self.high}, correct from {self.passing_rating}"
+        return Score(value, outcome, answer=str(rating), reason=said)

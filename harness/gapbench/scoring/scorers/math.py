@@ -9,27 +9,31 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gapbench.scoring.answer_extraction import MARKS, short, statements, tail, targets
-from gapbench.scoring.child_process import Worker, WorkerError
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import MARKUP_CHARS, reply_tail, shorten, stated_answers, target_texts
+from gapbench.scoring.child_process import ScoringProcess, ScoringProcessError
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
-LONGEST_EXPRESSION_CHARS = 600
-DEADLINE_S = 6.0
-EQUALITY = Worker(Path(__file__).parents[1] / "math_child.py", DEADLINE_S)
-MARKUP = MARKS.replace("$", "")
-SEGMENT = re.compile(
+MAX_EXPRESSION_CHARS = 600
+COMPARISON_TIMEOUT_S = 6.0
+EQUALITY_PROCESS = ScoringProcess(Path(__file__).parents[1] / "math_child.py", COMPARISON_TIMEOUT_S)
+EXPRESSION_MARKUP_CHARS = MARKUP_CHARS.replace("$", "")
+FORMULA = re.compile(
     r"\$\$(.{1,1000}?)\$\$|(?<!\\)\$([^$\n]{1,1000}?)(?<!\\)\$|\\\((.{1,1000}?)\\\)|\\\[(.{1,1000}?)\\\]",
     re.DOTALL,
 )
-UNBRACED = re.compile(r"\\boxed\s+([^\s{$][^\s$]{0,50})")
-BASE = re.compile(r"(?<=[0-9A-Za-z])_\{?(?:\\text\{)?\s?([0-9]+|[a-z]+)\s?\}{0,2}\s*$")
+UNBRACED_BOX = re.compile(r"\\boxed\s+([^\s{$][^\s$]{0,50})")
+NUMBER_BASE = re.compile(r"(?<=[0-9A-Za-z])_\{?(?:\\text\{)?\s?([0-9]+|[a-z]+)\s?\}{0,2}\s*$")
 NUMBER = re.compile(r"[-+]?(?:\d{1,300}|\d{1,3}(?:,\d{3}){1,90})(?:\.\d{1,300})?")
-COUNTED = re.compile(r"([-+]?\\?[$€£]?\s?\d[\d,]{0,60}(?:\.\d{1,60})?)\s+([A-Za-z]{2,}[A-Za-z .²³/]{0,60})")
+NUMBER_WITH_UNIT = re.compile(
+    r"([-+]?\\?[$€£]?\s?\d[\d,]{0,60}(?:\.\d{1,60})?)\s+([A-Za-z]{2,}[A-Za-z .²³/]{0,60})"
+)
 BOLD_LETTER = re.compile(r"\\(?:mathbf|boldsymbol|vec|hat|mathit)\s?\{([A-Za-z])\}")
-ROOT = re.compile(r"√\s?\(?(\d{1,30}|[a-z])\)?")
-REPEATING = re.compile(r"(?P<whole>\d{1,30})?\.(?P<fixed>\d{1,30})?\\overline\s?\{(?P<again>\d{1,30})\}")
-WORDING = (
+SQUARE_ROOT = re.compile(r"√\s?\(?(\d{1,30}|[a-z])\)?")
+REPEATING_DECIMAL = re.compile(
+    r"(?P<whole>\d{1,30})?\.(?P<fixed>\d{1,30})?\\overline\s?\{(?P<again>\d{1,30})\}"
+)
+LATEX_REPLACEMENTS = (
     (re.compile(r"\\(?:left|right|displaystyle|,|!|;|:| |quad|qquad)(?![a-zA-Z])"), ""),
     (re.compile(r"\\[dt]frac(?![a-zA-Z])"), r"\\frac"),
     (re.compile(r"\\(?:text|textbf|mathrm|mbox|textit|mathbf)\s?\{([^{}]{0,200})\}"), r"\1"),
@@ -49,38 +53,40 @@ class Math:
     sets and lists; units and ``x =`` may be left out; a number's base may not be another.
     """
 
-    slow: ClassVar[bool] = True
+    is_slow: ClassVar[bool] = True
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: its target holds no answer."""
         if sample.target is None:
             return "the sample has no target"
-        return None if _wanted(sample) else f"target {short(str(sample.target))!r} holds no answer"
+        return (
+            None if _target_expressions(sample) else f"target {shorten(str(sample.target))!r} holds no answer"
+        )
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the expression as written."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
+            return make_unscored(fault)
         if not reply.strip():
-            return EMPTY
-        wanted = _wanted(sample)
-        said, why = stated_expression(tail(reply))
+            return EMPTY_REPLY
+        wanted = _target_expressions(sample)
+        said, why = stated_expression(reply_tail(reply))
         if said is None:
             return Score(0.0, "unparsed", reason=why)
-        if len(said) > LONGEST_EXPRESSION_CHARS:
+        if len(said) > MAX_EXPRESSION_CHARS:
             return Score(0.0, "unparsed", reason=f"states {len(said)} characters, too many for an answer")
-        answer, reasons = short(said), []
+        answer, reasons = shorten(said), []
         for target in wanted:
-            is_equal, how = equal(target, said)
+            is_equal, how = compare_expressions(target, said)
             if is_equal:
                 return Score(1.0, "correct", answer=answer, reason=f"{why} {how}")
             reasons.append(how)
         return Score(0.0, "wrong", answer=answer, reason=f"{why} {reasons[0]}")
 
 
-def _wanted(sample: Sample) -> list[str]:
-    given = targets(sample)
+def _target_expressions(sample: Sample) -> list[str]:
+    given = target_texts(sample)
     return [text for text in map(target_expression, given) if text]
 
 
@@ -89,93 +95,97 @@ def target_expression(target: Any) -> str | None:
     text = str(target).strip()
     if r"\boxed" in text or r"\fbox" in text or "####" in text:
         return stated_expression(text)[0]
-    return bare(text) or None
+    return strip_markup(text) or None
 
 
 def stated_expression(reply: str) -> tuple[str | None, str]:
     """Return the expression that ``reply`` ends up with and where it stood; None and why not."""
-    for statement in reversed(statements(reply, MARKUP)):
+    for statement in reversed(stated_answers(reply, EXPRESSION_MARKUP_CHARS)):
         found = expression_in(statement)
         if found:
-            return found, f"states {short(found)!r}"
-    unbraced = UNBRACED.findall(reply)
+            return found, f"states {shorten(found)!r}"
+    unbraced = UNBRACED_BOX.findall(reply)
     if unbraced:
-        return bare(unbraced[-1]), f"boxes {short(unbraced[-1])!r}"
-    formulas = [text for groups in SEGMENT.findall(reply) for text in groups if text]
+        return strip_markup(unbraced[-1]), f"boxes {shorten(unbraced[-1])!r}"
+    formulas = [text for groups in FORMULA.findall(reply) for text in groups if text]
     last_line = next(line.strip() for line in reversed(reply.splitlines()) if line.strip())
     if formulas:
         # `$x$ = $5$` and `$a + b = 5$` state what stands behind the last sign.
-        found = bare(formulas[-1].rpartition("=")[2] or formulas[-1])
-        return found, f"last writes {short(found)!r}"
-    found = bare(last_line.rpartition("=")[2]) if "=" in last_line else bare(sentence(last_line))
-    return (found, f"ends with {short(found)!r}") if found else (None, "states nothing")
+        found = strip_markup(formulas[-1].rpartition("=")[2] or formulas[-1])
+        return found, f"last writes {shorten(found)!r}"
+    found = (
+        strip_markup(last_line.rpartition("=")[2])
+        if "=" in last_line
+        else strip_markup(first_sentence(last_line))
+    )
+    return (found, f"ends with {shorten(found)!r}") if found else (None, "states nothing")
 
 
 def expression_in(statement: str) -> str:
     """Return the expression of one statement: its only formula, or its text up to the end of the sentence."""
-    formulas = [text for groups in SEGMENT.findall(statement) for text in groups if text]
+    formulas = [text for groups in FORMULA.findall(statement) for text in groups if text]
     if len(formulas) == 1:
-        return bare(formulas[0])
-    return bare(sentence(statement))
+        return strip_markup(formulas[0])
+    return strip_markup(first_sentence(statement))
 
 
-def sentence(text: str) -> str:
+def first_sentence(text: str) -> str:
     """Return a text up to the first full stop that is followed by a space."""
     return re.split(r"(?<=[^\s.])[.!]\s", text, maxsplit=1)[0]
 
 
-def bare(text: str) -> str:
+def strip_markup(text: str) -> str:
     """Return an expression without dollar signs of formulas, markup and a full stop at its end."""
-    text = text.strip(MARKUP)
+    text = text.strip(EXPRESSION_MARKUP_CHARS)
     text = re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text) if text.count("$") % 2 else text
     text = re.sub(r"(?<!\\)\$|\\[()\[\]](?![a-zA-Z])|\*\*", "", text)
-    return text.strip().rstrip(".;").strip(MARKUP)
+    return text.strip().rstrip(".;").strip(EXPRESSION_MARKUP_CHARS)
 
 
-def equal(target: str, said: str) -> tuple[bool, str]:
+def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
     """Return whether two expressions are equal, and how that was found."""
-    a, b = wording(target), wording(said)
+    a, b = normalize_latex(target), normalize_latex(answer)
     if a == b:
         return True, "as written in the target"
     if NUMBER.fullmatch(a) and NUMBER.fullmatch(b):
         x, y = (Decimal(text.replace(",", "")) for text in (a, b))
         are_whole = x == int(x) and y == int(y)
         is_equal = x == y if are_whole else abs(x - y) <= abs(x) / 1_000_000
-        return is_equal, f"beside the target {short(target)!r}"
-    base_a, base_b = BASE.search(target.strip(" }")), BASE.search(said.strip(" }"))
+        return is_equal, f"beside the target {shorten(target)!r}"
+    base_a, base_b = NUMBER_BASE.search(target.strip(" }")), NUMBER_BASE.search(answer.strip(" }"))
     if base_a and base_b and base_a[1] != base_b[1]:
-        return False, f"to another base than the target {short(target)!r}"
-    if len(target) > LONGEST_EXPRESSION_CHARS:
+        return False, f"to another base than the target {shorten(target)!r}"
+    if len(target) > MAX_EXPRESSION_CHARS:
         return False, "not as written in the target"
     try:
-        found = EQUALITY.ask([readable(target), readable(said)])
-    except WorkerError as exc:
-        return False, f"could not be compared with {short(target)!r}: {exc}"
+        found = EQUALITY_PROCESS.request([prepare_for_parser(target), prepare_for_parser(answer)])
+    except ScoringProcessError as exc:
+        return False, f"could not be compared with {shorten(target)!r}: {exc}"
     if found["said"] is None:
         return False, "cannot be read as mathematics"
     verb = "equals" if found["equal"] else "is not"
-    return found["equal"], f"read as {short(found['said'])}, {verb} {short(found['gold'] or target)}"
+    return found["equal"], f"read as {shorten(found['said'])}, {verb} {shorten(found['gold'] or target)}"
 
 
-def readable(text: str) -> str:
+def prepare_for_parser(text: str) -> str:
     """Return an expression with words behind a number marked as words, and repeating decimals as fractions."""
-    counted = COUNTED.fullmatch(text)
+    counted = NUMBER_WITH_UNIT.fullmatch(text)
     if counted:
         text = rf"{counted[1]} \text{{{counted[2]}}}"
     text = BOLD_LETTER.sub(r" \1 ", text)
-    text = ROOT.sub(r"\\sqrt{\1}", text).replace("π", r"\pi ").replace("∞", r"\infty ")
-    return REPEATING.sub(_fraction, text)
+    text = SQUARE_ROOT.sub(r"\\sqrt{\1}", text).replace("π", r"\pi ").replace("∞", r"\infty ")
+    return REPEATING_DECIMAL.sub(_repeating_to_fraction, text)
 
 
-def _fraction(match: re.Match[str]) -> str:
+def _repeating_to_fraction(match: re.Match[str]) -> str:
     whole, fixed, again = match["whole"] or "0", match["fixed"] or "", match["again"]
     value = Fraction(int(whole + fixed)) / 10 ** len(fixed)
     value += Fraction(int(again), (10 ** len(again) - 1) * 10 ** len(fixed))
     return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
 
-def wording(text: str) -> str:
+def normalize_latex(text: str) -> str:
     """Return an expression's text without what does not change its meaning: spacing, sizes, fonts."""
-    for pattern, instead in WORDING:
+    for pattern, instead in LATEX_REPLACEMENTS:
         text = pattern.sub(instead, text)
     return text.rstrip(".")

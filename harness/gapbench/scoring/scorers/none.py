@@ -12,20 +12,20 @@ from gapbench.values import Sample, Score
 class Unscored:
     """Gives no score; a task says so to be timed only."""
 
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
     def __call__(self, reply: str, sample: Sample) -> Score:  # noqa: ARG002 - the protocol's arguments
         """Return a score that says nothing."""
-        return unscored("the task has no scorer")
+        return make_unscored("the task has no scorer")
 
-    def fault(self, sample: Sample) -> str | None:  # noqa: ARG002 - the protocol's arguments
+    def unscorable_reason(self, sample: Sample) -> str | None:  # noqa: ARG002 - the protocol's arguments
         """Return nothing: no score is wanted."""
         return None
 
 
-def unscored(reason: str) -> Score:
+def make_unscored(reason: str) -> Score:
     """Return that nobody could judge, and why."""
     return Score(None, "unscored", reason=reason)
 
 
-EMPTY = Score(0.0, "unparsed", reason="the reply is empty")
+EMPTY_REPLY = Score(0.0, "unparsed", reason="the reply is empty")

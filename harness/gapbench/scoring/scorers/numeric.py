@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.answer_extraction import short, statements, tail
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import reply_tail, shorten, stated_answers
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
 DEFAULT_TOLERANCE = 1e-6
-LARGEST_WHOLE = 2.0**53  # beyond it a float does not hold every whole number
+MAX_EXACT_FLOAT = 2.0**53  # beyond it a float does not hold every whole number
 RELAXED_TOLERANCE = 0.05  # ChartQA's relaxed accuracy, arXiv:2203.10244 section 5.1
-SPACES = {0xA0: " ", 0x2009: " ", 0x202F: " ", 0x2212: "-", 0x2013: "-", 0xFF05: "%"}
+CHARACTER_REPLACEMENTS = {0xA0: " ", 0x2009: " ", 0x202F: " ", 0x2212: "-", 0x2013: "-", 0xFF05: "%"}
 NUMBER = re.compile(
     r"""(?<![\w.])(?P<sign>[-+]?)\s?(?:[$€£¥₹]|USD|EUR|US\$)?\s?(?P<inner>-?)
     (?: \\[dt]?frac\s?\{\s?(?P<top>-?\d{1,30})\s?\}\s?\{\s?(?P<bottom>\d{1,30})\s?\}
@@ -30,7 +30,7 @@ NUMBER = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
-WORDS = {
+NUMBER_WORDS = {
     word: float(value)
     for value, word in enumerate(
         [
@@ -55,7 +55,7 @@ BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 
 
 @dataclass(frozen=True)
-class Number:
+class ParsedNumber:
     """A number as written.
 
     Attributes:
@@ -85,7 +85,7 @@ class Numeric:
     abs_tol: float = 1e-9
     rel_tol: float | None = None
     relaxed: bool = False
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the tolerances."""
@@ -94,37 +94,37 @@ class Numeric:
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise InputError(f"scorer 'numeric': {name} is {value!r}; it takes a number from 0")
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: its target is no number."""
         if sample.target is None:
             return "the sample has no target"
         is_number = target_number(sample.target) is not None
-        return None if is_number else f"target {short(str(sample.target))!r} is no number"
+        return None if is_number else f"target {shorten(str(sample.target))!r} is no number"
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the number as written."""
         wanted = target_number(sample.target)
         if wanted is None:
-            return unscored(self.fault(sample) or "")
+            return make_unscored(self.unscorable_reason(sample) or "")
         if not reply.strip():
-            return EMPTY
-        found, why = final_number(tail(reply))
+            return EMPTY_REPLY
+        found, why = final_number(reply_tail(reply))
         if found is None:
             return Score(0.0, "unparsed", reason=why)
-        if any(self._equal(a, b) for a, b in readings(found, wanted)):
+        if any(self._is_close(a, b) for a, b in comparable_pairs(found, wanted)):
             return Score(1.0, "correct", answer=found.text, reason=f"{why}, which is {wanted.text}")
         return Score(0.0, "wrong", answer=found.text, reason=f"{why}, which is not {wanted.text}")
 
-    def _equal(self, found: float, wanted: float) -> bool:
+    def _is_close(self, found: float, wanted: float) -> bool:
         rel_tol = DEFAULT_TOLERANCE if self.rel_tol is None else self.rel_tol
         if self.relaxed:
             rel_tol = max(rel_tol, RELAXED_TOLERANCE)
-        elif self.rel_tol is None and max(abs(found), abs(wanted)) < LARGEST_WHOLE:
+        elif self.rel_tol is None and max(abs(found), abs(wanted)) < MAX_EXACT_FLOAT:
             rel_tol = 0.0 if found.is_integer() and wanted.is_integer() else rel_tol
         return abs(found - wanted) <= max(self.abs_tol, rel_tol * abs(wanted))
 
 
-def readings(found: Number, wanted: Number) -> list[tuple[float, float]]:
+def comparable_pairs(found: ParsedNumber, wanted: ParsedNumber) -> list[tuple[float, float]]:
     """Return the pairs of values of which one must be equal."""
     if found.is_percent == wanted.is_percent:
         return [(found.value, wanted.value)]
@@ -133,7 +133,7 @@ def readings(found: Number, wanted: Number) -> list[tuple[float, float]]:
     return [(found.value, wanted.value), (found.value, wanted.value / 100)]
 
 
-def target_number(target: Any) -> Number | None:
+def target_number(target: Any) -> ParsedNumber | None:
     """Return the target's number: a number, or the final one of a text such as GSM8K's ``… #### 42``."""
     if isinstance(target, (int, float)) and not isinstance(target, bool):
         try:
@@ -142,50 +142,50 @@ def target_number(target: Any) -> Number | None:
             return None
         if not math.isfinite(value):
             return None
-        return Number(
+        return ParsedNumber(
             value, is_percent=False, text=f"{target:g}" if isinstance(target, float) else str(target)
         )
     return final_number(str(target))[0]
 
 
-def final_number(reply: str) -> tuple[Number | None, str]:
+def final_number(reply: str) -> tuple[ParsedNumber | None, str]:
     """Return the number that ``reply`` ends up with and where it stood; None and why not."""
-    for statement in reversed(statements(reply)):
-        found = numbers(statement.rpartition("=")[2]) or numbers(statement)
+    for statement in reversed(stated_answers(reply)):
+        found = find_numbers(statement.rpartition("=")[2]) or find_numbers(statement)
         if len(found) > 1 and re.search(rf"{re.escape(found[0].text)}\W{{0,4}}\bor\b", statement):
-            return None, f"states two numbers: {short(statement)!r}"
+            return None, f"states two numbers: {shorten(statement)!r}"
         if found:
             return found[0], f"states {found[0].text}"
         word = statement.strip(" .!*").casefold()
-        if word in WORDS:
-            return Number(WORDS[word], is_percent=False, text=word), f"states {word}"
+        if word in NUMBER_WORDS:
+            return ParsedNumber(NUMBER_WORDS[word], is_percent=False, text=word), f"states {word}"
     last_line = next((line for line in reversed(reply.splitlines()) if line.strip()), "")
     for text in (*reversed(BOLD.findall(last_line)), last_line):
-        found = numbers(text)
+        found = find_numbers(text)
         if found:
             at = 0 if text is not last_line else -1
             return found[at], f"ends with {found[at].text}"
-    found = numbers(reply)
+    found = find_numbers(reply)
     if found:
         return found[-1], f"last names {found[-1].text}"
     return None, "names no number"
 
 
-def numbers(text: str) -> list[Number]:
+def find_numbers(text: str) -> list[ParsedNumber]:
     """Return the finite numbers in ``text``, in order."""
     found = []
-    for match in NUMBER.finditer(THIN_SPACE.sub("_", text).translate(SPACES)):
-        value = _value(match)
+    for match in NUMBER.finditer(THIN_SPACE.sub("_", text).translate(CHARACTER_REPLACEMENTS)):
+        value = _number_value(match)
         if value is not None and math.isfinite(value):
             found.append(
-                Number(
+                ParsedNumber(
                     value, is_percent=bool(match["percent"]), text=" ".join(match.group().split()).rstrip(".")
                 )
             )
     return found
 
 
-def _value(match: re.Match[str]) -> float | None:
+def _number_value(match: re.Match[str]) -> float | None:
     sign = -1.0 if "-" in (match["sign"] or "") + (match["inner"] or "") else 1.0
     try:
         if match["top"]:
@@ -195,13 +195,13 @@ def _value(match: re.Match[str]) -> float | None:
         elif match["over"]:
             value = float(match["over"]) / float(match["under"])
         else:
-            value = float(f"{_digits(match['digits'])}e{match['exp'] or match['ten'] or 0}")
+            value = float(f"{_normalize_digits(match['digits'])}e{match['exp'] or match['ten'] or 0}")
     except (ZeroDivisionError, OverflowError, ValueError):
         return None
     return sign * value * SCALES.get((match["scale"] or "").lower(), 1.0)
 
 
-def _digits(text: str) -> str:
+def _normalize_digits(text: str) -> str:
     """Return digits that ``float`` reads: without separators, a decimal comma as a point."""
     if re.fullmatch(r"\d+,\d+", text) and not re.fullmatch(r"[1-9]\d{0,2},\d{3}", text):
         return text.replace(",", ".")

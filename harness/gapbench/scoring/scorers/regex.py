@@ -11,13 +11,13 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.answer_extraction import no_target, plain, short, targets
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import missing_target_reason, normalize_text, shorten, target_texts
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
-LONGEST_SEARCHED_CHARS = 10_000
-DEADLINE_S = 5.0
-SEARCH = (
+MAX_SEARCHED_CHARS = 10_000
+SEARCH_TIMEOUT_S = 5.0
+SEARCH_SCRIPT = (
     "import json, re, sys; pattern, flags, group, text = json.load(sys.stdin); "
     "print(json.dumps([m.group(group) for m in re.compile(pattern, flags).finditer(text)][-1:]))"
 )
@@ -38,7 +38,7 @@ class Regex:
     group: int | str | None = None
     ignore_case: bool = True
     compare: bool = True
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
     is_risky: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -62,44 +62,52 @@ class Regex:
     def _flags(self) -> int:
         return re.MULTILINE | (re.IGNORECASE if self.ignore_case else 0)
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no target to compare the match with."""
-        return no_target(sample) if self.compare else None
+        return missing_target_reason(sample) if self.compare else None
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the group of the last match."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
-        wanted = targets(sample)
+            return make_unscored(fault)
+        wanted = target_texts(sample)
         if not reply.strip():
-            return EMPTY
+            return EMPTY_REPLY
         try:
-            found = self._search(reply[-LONGEST_SEARCHED_CHARS:])
+            found = self._find_last_match(reply[-MAX_SEARCHED_CHARS:])
         except (subprocess.SubprocessError, OSError, ValueError) as exc:
-            why = f"no end after {DEADLINE_S:g} s" if isinstance(exc, subprocess.TimeoutExpired) else str(exc)
-            return Score(0.0, "unparsed", reason=f"searching {short(self.pattern)!r}: {short(why)}")
+            why = (
+                f"no end after {SEARCH_TIMEOUT_S:g} s"
+                if isinstance(exc, subprocess.TimeoutExpired)
+                else str(exc)
+            )
+            return Score(0.0, "unparsed", reason=f"searching {shorten(self.pattern)!r}: {shorten(why)}")
         if not found or found[0] is None:
-            return Score(0.0, "unparsed", reason=f"no match of {short(self.pattern)!r}")
+            return Score(0.0, "unparsed", reason=f"no match of {shorten(self.pattern)!r}")
         if not self.compare:
-            return Score(1.0, "correct", answer=short(found[0]), reason=f"matches {short(self.pattern)!r}")
+            return Score(
+                1.0, "correct", answer=shorten(found[0]), reason=f"matches {shorten(self.pattern)!r}"
+            )
         options = {"ignore_case": self.ignore_case, "punctuation": True}
-        if any(plain(found[0], **options) == plain(w, **options) for w in wanted):
-            return Score(1.0, "correct", answer=short(found[0]), reason="the match is the target")
-        return Score(0.0, "wrong", answer=short(found[0]), reason=f"the match is not {short(wanted[0])!r}")
+        if any(normalize_text(found[0], **options) == normalize_text(w, **options) for w in wanted):
+            return Score(1.0, "correct", answer=shorten(found[0]), reason="the match is the target")
+        return Score(
+            0.0, "wrong", answer=shorten(found[0]), reason=f"the match is not {shorten(wanted[0])!r}"
+        )
 
-    def _search(self, text: str) -> list[Any]:
+    def _find_last_match(self, text: str) -> list[Any]:
         if not self.is_risky:
             return [m.group(self.group or 0) for m in re.compile(self.pattern, self._flags).finditer(text)][
                 -1:
             ]
         # Repeats within repeats may backtrack for ever, and nothing ends a search inside this process.
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", SEARCH],
+            [sys.executable, "-I", "-S", "-c", SEARCH_SCRIPT],
             input=json.dumps([self.pattern, self._flags, self.group, text]),
             capture_output=True,
             text=True,
-            timeout=DEADLINE_S,
+            timeout=SEARCH_TIMEOUT_S,
             check=True,
         )
         found: list[Any] = json.loads(done.stdout)

@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.answer_extraction import no_target, plain, short, statements, tail, targets
-from gapbench.scoring.scorers.none import EMPTY, unscored
-from gapbench.scoring.scorers.numeric import RELAXED_TOLERANCE, final_number, numbers, readings
+from gapbench.scoring.answer_extraction import (
+    missing_target_reason,
+    normalize_text,
+    reply_tail,
+    shorten,
+    stated_answers,
+    target_texts,
+)
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
+from gapbench.scoring.scorers.numeric import RELAXED_TOLERANCE, comparable_pairs, final_number, find_numbers
 from gapbench.values import Sample, Score
 
 
@@ -24,39 +31,41 @@ class Relaxed:
     """
 
     rel_tol: float = RELAXED_TOLERANCE
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the tolerance."""
         if not 0 <= self.rel_tol < 1:
             raise InputError(f"scorer 'relaxed': rel_tol is {self.rel_tol!r}; it takes 0 to less than 1")
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no target."""
-        return no_target(sample)
+        return missing_target_reason(sample)
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the number or the text compared."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
-        wanted = targets(sample)
+            return make_unscored(fault)
+        wanted = target_texts(sample)
         if not reply.strip():
-            return EMPTY
-        text = tail(reply)
-        said = (statements(text)[-1:] or [text.strip()])[0]
+            return EMPTY_REPLY
+        text = reply_tail(reply)
+        said = (stated_answers(text)[-1:] or [text.strip()])[0]
         for target in wanted:
-            if self._same(text, said, target):
-                return Score(1.0, "correct", answer=short(said), reason=f"is {short(target)!r}, near enough")
-        return Score(0.0, "wrong", answer=short(said), reason=f"is not {short(wanted[0])!r}")
+            if self._matches_target(text, said, target):
+                return Score(
+                    1.0, "correct", answer=shorten(said), reason=f"is {shorten(target)!r}, near enough"
+                )
+        return Score(0.0, "wrong", answer=shorten(said), reason=f"is not {shorten(wanted[0])!r}")
 
-    def _same(self, reply: str, said: str, target: str) -> bool:
-        found = numbers(target)
+    def _matches_target(self, reply: str, answer: str, target: str) -> bool:
+        found = find_numbers(target)
         is_number = len(found) == 1 and not any(c.isalpha() for c in target)
         if not is_number:
-            a, b = (plain(text, ignore_case=True, punctuation=False) for text in (said, target))
+            a, b = (normalize_text(text, ignore_case=True, punctuation=False) for text in (answer, target))
             return a == b
         number, _ = final_number(reply)
         return number is not None and any(
-            abs(a - b) <= self.rel_tol * abs(b) for a, b in readings(number, found[0])
+            abs(a - b) <= self.rel_tol * abs(b) for a, b in comparable_pairs(number, found[0])
         )

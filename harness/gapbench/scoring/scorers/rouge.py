@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.answer_extraction import no_target, short, targets
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import missing_target_reason, shorten, target_texts
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
-LONGEST_COMPARED_WORDS = 2000
-KINDS = ("rouge1", "rouge2", "rougeL")
+MAX_COMPARED_WORDS = 2000
+ROUGE_KINDS = ("rouge1", "rouge2", "rougeL")
 
 
 @dataclass(frozen=True)
@@ -31,58 +31,58 @@ class Rouge:
 
     kind: str = "rougeL"
     threshold: float = 0.3
-    slow: ClassVar[bool] = True
+    is_slow: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check the kind and the threshold."""
-        if self.kind not in KINDS:
-            raise InputError(f"scorer 'rouge': kind is {self.kind!r}; it takes {', '.join(KINDS)}")
+        if self.kind not in ROUGE_KINDS:
+            raise InputError(f"scorer 'rouge': kind is {self.kind!r}; it takes {', '.join(ROUGE_KINDS)}")
         if not 0 < self.threshold <= 1:
             raise InputError(
                 f"scorer 'rouge': threshold is {self.threshold!r}; it takes more than 0, at most 1"
             )
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no target."""
-        return no_target(sample)
+        return missing_target_reason(sample)
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return the F-measure; the answer is the reply."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
-        wanted = targets(sample)
+            return make_unscored(fault)
+        wanted = target_texts(sample)
         if not reply.strip():
-            return EMPTY
-        said = tokens(reply)
-        value = max(f_measure(self.kind, said, tokens(target)) for target in wanted)
+            return EMPTY_REPLY
+        said = tokenize(reply)
+        value = max(rouge_f_measure(self.kind, said, tokenize(target)) for target in wanted)
         return Score(
             value,
             "correct" if value >= self.threshold else "wrong",
-            answer=short(reply, 500),
+            answer=shorten(reply, 500),
             reason=f"{self.kind} {value:.3f}",
         )
 
 
-def tokens(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """Return the first words of a text."""
-    return re.findall(r"\w+", text.lower())[:LONGEST_COMPARED_WORDS]
+    return re.findall(r"\w+", text.lower())[:MAX_COMPARED_WORDS]
 
 
-def f_measure(kind: str, said: Sequence[str], wanted: Sequence[str]) -> float:
+def rouge_f_measure(kind: str, answer: Sequence[str], target: Sequence[str]) -> float:
     """Return the harmonic mean of precision and recall of what two texts share."""
     if kind == "rougeL":
-        shared, sizes = longest_common_subsequence(said, wanted), len(said) + len(wanted)
+        shared, sizes = longest_common_subsequence_length(answer, target), len(answer) + len(target)
     else:
         size = int(kind[-1])
         ours, theirs = (
-            Counter(zip(*(text[k:] for k in range(size)), strict=False)) for text in (said, wanted)
+            Counter(zip(*(text[k:] for k in range(size)), strict=False)) for text in (answer, target)
         )
         shared, sizes = (ours & theirs).total(), ours.total() + theirs.total()
     return 2 * shared / sizes if sizes else 0.0
 
 
-def longest_common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
+def longest_common_subsequence_length(a: Sequence[str], b: Sequence[str]) -> int:
     """Return the length of the longest sequence of words that both hold in order.
 
     A row of the usual table as the bits of one number (Hyyrö 2004): 2000 words against 2000 in milliseconds.

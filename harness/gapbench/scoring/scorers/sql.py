@@ -6,27 +6,27 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from gapbench.sandbox import Job, Limits, Sandbox
-from gapbench.scoring.answer_extraction import fenced, tail
-from gapbench.scoring.sandboxed import checked_sandbox, score_of
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.sandbox import Sandbox, SandboxJob, SandboxLimits
+from gapbench.scoring.answer_extraction import fenced_blocks, reply_tail
+from gapbench.scoring.sandboxed import find_checked_sandbox, run_and_score
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
-LANGUAGES = {"sql", "sqlite", "sqlite3", ""}
+SQL_LANGUAGES = {"sql", "sqlite", "sqlite3", ""}
 STATEMENT = re.compile(r"\s*(?:--[^\n]*\n\s*)*(?:select|with|values)\b", re.IGNORECASE)
 LINE_STARTS_QUERY = re.compile(r"^(?:select|with)\b", re.IGNORECASE | re.MULTILINE)
 
 PROGRAM = """
-from gapbench.sandbox.guest.sql import rows
+from gapbench.sandbox.guest.sql import query_rows
 def candidate(setup):
-    return rows(setup, {query!r})
+    return query_rows(setup, {query!r})
 """
 TESTS = """
 import sqlite3
-from gapbench.sandbox.guest.sql import rows, same
+from gapbench.sandbox.guest.sql import query_rows, results_equal
 DATABASES = {databases!r}
 def agrees(candidate, setup):
-    return same(candidate(setup), rows(setup, {wanted!r}), ordered={ordered!r})
+    return results_equal(candidate(setup), query_rows(setup, {wanted!r}), ordered={ordered!r})
 def check(candidate):
 {asserts}
 """
@@ -55,15 +55,15 @@ class Sql:
     ordered: str = "ordered"
     partial: bool = False
     sandbox: str = ""
-    slow: ClassVar[bool] = True
+    is_slow: ClassVar[bool] = True
     box: Sandbox = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the limits and find a sandbox, before anything is paid for."""
-        box = checked_sandbox("sql", self.timeout_s, self.memory_bytes, self.sandbox)
+        box = find_checked_sandbox("sql", self.timeout_s, self.memory_bytes, self.sandbox)
         object.__setattr__(self, "box", box)
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: it has no database, or no target query."""
         if not self._databases(sample):
             return f"the sample has no database in column {self.setup!r}"
@@ -78,29 +78,35 @@ class Sql:
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1, 0 or, with ``partial``, the share of databases; the answer is the query."""
-        fault = self.fault(sample)
+        fault = self.unscorable_reason(sample)
         if fault:
-            return unscored(fault)
+            return make_unscored(fault)
         databases = self._databases(sample)
         if not reply.strip():
-            return EMPTY
-        query, is_fenced = extract(tail(reply))
+            return EMPTY_REPLY
+        query, is_fenced = extract_query(reply_tail(reply))
         if query is None:
             return Score(0.0, "unparsed", reason="holds no query")
         told: Any = sample.columns.get(self.ordered)
-        ordered = told if isinstance(told, bool) else asks_for_order(str(sample.target))
+        ordered = told if isinstance(told, bool) else has_order_by(str(sample.target))
         asserts = "\n".join(f"    assert agrees(candidate, DATABASES[{at}])" for at in range(len(databases)))
         tests = TESTS.format(databases=databases, wanted=sample.target, ordered=ordered, asserts=asserts)
-        job = Job((PROGRAM.format(query=query),), tests, "candidate", partial=True)
-        limits = Limits(self.timeout_s, cpu_s=int(self.timeout_s) + 1, memory_bytes=self.memory_bytes)
-        return score_of(
-            self.box, job, limits, query, what="databases", is_fenced=is_fenced, credit=self.partial
+        job = SandboxJob((PROGRAM.format(query=query),), tests, "candidate", partial=True)
+        limits = SandboxLimits(self.timeout_s, cpu_s=int(self.timeout_s) + 1, memory_bytes=self.memory_bytes)
+        return run_and_score(
+            self.box,
+            job,
+            limits,
+            query,
+            test_noun="databases",
+            is_fenced=is_fenced,
+            partial_credit=self.partial,
         )
 
 
-def extract(reply: str) -> tuple[str | None, bool]:
+def extract_query(reply: str) -> tuple[str | None, bool]:
     """Return the query in ``reply`` and whether it stood in a fence; None: there is none."""
-    blocks = [text for language, text in fenced(reply) if language in LANGUAGES and text.strip()]
+    blocks = [text for language, text in fenced_blocks(reply) if language in SQL_LANGUAGES and text.strip()]
     for text in reversed(blocks):
         if STATEMENT.match(text):
             return text.strip(), True
@@ -110,7 +116,7 @@ def extract(reply: str) -> tuple[str | None, bool]:
     return (reply[start.start() :].strip(), False) if start else (None, False)
 
 
-def asks_for_order(query: str) -> bool:
+def has_order_by(query: str) -> bool:
     """Say whether the outermost query has an ORDER BY, outside of parentheses, text and comments."""
     plain = re.sub(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", " ", query, flags=re.DOTALL)
     while True:

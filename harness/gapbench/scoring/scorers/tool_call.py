@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gapbench.scoring.answer_extraction import short, tail
-from gapbench.scoring.scorers.json import same
-from gapbench.scoring.scorers.json_schema import find_value
-from gapbench.scoring.scorers.none import EMPTY, unscored
+from gapbench.scoring.answer_extraction import reply_tail, shorten
+from gapbench.scoring.scorers.json import json_equal
+from gapbench.scoring.scorers.json_schema import find_json_value
+from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
-NAMES = ("name", "tool", "tool_name", "function", "function_name")
-ARGUMENTS = ("arguments", "args", "parameters", "input", "tool_input")
-LISTS = ("tool_calls", "calls", "tools", "function_calls")
+NAME_FIELDS = ("name", "tool", "tool_name", "function", "function_name")
+ARGUMENT_FIELDS = ("arguments", "args", "parameters", "input", "tool_input")
+CALL_LIST_FIELDS = ("tool_calls", "calls", "tools", "function_calls")
 
 
 @dataclass(frozen=True)
@@ -36,91 +36,94 @@ class ToolCall:
     extra: bool = False
     ignore_case: bool = True
     rel_tol: float = 1e-9
-    slow: ClassVar[bool] = False
+    is_slow: ClassVar[bool] = False
 
-    def fault(self, sample: Sample) -> str | None:
+    def unscorable_reason(self, sample: Sample) -> str | None:
         """Return why a sample cannot be scored: its target is no call."""
         if sample.target is None:
             return "the sample has no target"
-        is_call = _wanted(sample) is not None
+        is_call = _target_calls(sample) is not None
         return None if is_call else "the target is no call {name, arguments} and no list of them"
 
     def __call__(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the calls."""
-        wanted = _wanted(sample)
+        wanted = _target_calls(sample)
         if wanted is None:
-            return unscored(self.fault(sample) or "")
+            return make_unscored(self.unscorable_reason(sample) or "")
         if not reply.strip():
-            return EMPTY
-        value = find_value(tail(reply), only=False)
-        found = None if value is None else calls_in(value)
+            return EMPTY_REPLY
+        value = find_json_value(reply_tail(reply), only=False)
+        found = None if value is None else find_calls(value)
         if found is None:
             return Score(0.0, "unparsed", reason="holds no call {name, arguments}")
         try:
-            answer = short(json.dumps(found, ensure_ascii=False), 500)
-            fault = self._fault(found, wanted)
+            answer = shorten(json.dumps(found, ensure_ascii=False), 500)
+            fault = self._compare_calls(found, wanted)
         except RecursionError:
             return Score(0.0, "unparsed", reason="the JSON is nested too deeply")
         if fault is None:
             return Score(1.0, "correct", answer, f"all of {len(wanted)} calls are right")
         return Score(0.0, "wrong", answer, fault)
 
-    def _fault(self, found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> str | None:
+    def _compare_calls(self, found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> str | None:
         if len(found) != len(wanted):
             return f"makes {len(found)} calls where {len(wanted)} are wanted"
         left = list(found)
         for call in wanted:
             candidates = left[:1] if self.order else left
-            match = next((other for other in candidates if self._differs(other, call) is None), None)
+            match = next(
+                (other for other in candidates if self._describe_difference(other, call) is None), None
+            )
             if match is None:
                 near = next((other for other in candidates if other["name"] == call["name"]), None)
-                return f"no call of {call['name']}" if near is None else self._differs(near, call)
+                return f"no call of {call['name']}" if near is None else self._describe_difference(near, call)
             left.remove(match)
         return None
 
-    def _differs(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+    def _describe_difference(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
         if found["name"] != wanted["name"]:
-            return f"calls {short(str(found['name']))}, not {wanted['name']}"
+            return f"calls {shorten(str(found['name']))}, not {wanted['name']}"
         has, needs = found["arguments"], wanted["arguments"]
         wrong = [
             key
             for key in needs
-            if key not in has or not same(has[key], needs[key], self.rel_tol, ignore_case=self.ignore_case)
+            if key not in has
+            or not json_equal(has[key], needs[key], self.rel_tol, ignore_case=self.ignore_case)
         ]
         if not self.extra:
             wrong += [key for key in has if key not in needs]
-        return f"{wanted['name']}: wrong arguments: {short(', '.join(map(str, wrong)))}" if wrong else None
+        return f"{wanted['name']}: wrong arguments: {shorten(', '.join(map(str, wrong)))}" if wrong else None
 
 
-def _wanted(sample: Sample) -> list[dict[str, Any]] | None:
+def _target_calls(sample: Sample) -> list[dict[str, Any]] | None:
     try:
         given = json.loads(sample.target) if isinstance(sample.target, str) else sample.target
     except (ValueError, RecursionError):
         return None
-    return calls_in(given)
+    return find_calls(given)
 
 
-def calls_in(value: Any) -> list[dict[str, Any]] | None:
+def find_calls(value: Any) -> list[dict[str, Any]] | None:
     """Return the calls of a JSON value as ``{name, arguments}``; None: it is something else."""
     if isinstance(value, list):
-        calls = [_call(item) for item in value]
+        calls = [_parse_call(item) for item in value]
         return None if any(call is None for call in calls) else [call for call in calls if call is not None]
     if isinstance(value, Mapping):
-        inner = _first(value, LISTS)
+        inner = _first_field(value, CALL_LIST_FIELDS)
         if isinstance(inner, list):
-            return calls_in(inner)
-        call = _call(value)
+            return find_calls(inner)
+        call = _parse_call(value)
         return None if call is None else [call]
     return None
 
 
-def _call(value: Any) -> dict[str, Any] | None:
+def _parse_call(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
         return None
     inner = value.get("function")
     if isinstance(inner, Mapping):  # OpenAI's form: {"type": "function", "function": {…}}
-        return _call(inner)
-    name, arguments = _first(value, NAMES), _first(value, ARGUMENTS)
+        return _parse_call(inner)
+    name, arguments = _first_field(value, NAME_FIELDS), _first_field(value, ARGUMENT_FIELDS)
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
@@ -133,5 +136,5 @@ def _call(value: Any) -> dict[str, Any] | None:
     return {"name": name, "arguments": dict(arguments)}
 
 
-def _first(value: Mapping[str, Any], keys: Iterable[str]) -> Any:
+def _first_field(value: Mapping[str, Any], keys: Iterable[str]) -> Any:
     return next((value[key] for key in keys if key in value), None)

@@ -13,18 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.errors import InputError
-from gapbench.store.importers.sample_log import MAX_BYTES, Item, Log, judged, read_json, said, share
+from gapbench.store.importers.sample_log import (
+    MAX_BYTES,
+    SampleLog,
+    SampleResult,
+    message_of_turn,
+    outcome_of_score,
+    read_json_file,
+    unit_score,
+)
 from gapbench.values import Message
 
-NOT_FOUND = "[invalid]"
+INVALID_ANSWER = "[invalid]"
 
 
-def is_results(value: Any) -> bool:
+def is_lm_eval_results(value: Any) -> bool:
     """Say whether a JSON value is lm-eval's file of aggregated results."""
     return isinstance(value, Mapping) and {"results", "configs", "n-shot"} <= value.keys()
 
 
-def logs(file: Path, model: str | None, metric: str | None) -> Iterator[Log]:
+def read_lm_eval_logs(file: Path, model: str | None, metric: str | None) -> Iterator[SampleLog]:
     """Yield the logs that a results file, or one file of samples, stands for.
 
     Args:
@@ -36,13 +44,13 @@ def logs(file: Path, model: str | None, metric: str | None) -> Iterator[Log]:
         InputError: No samples were logged, a line is none, or the model's name is nowhere.
     """
     if file.suffix == ".jsonl":
-        stamp = _stamp(file, "samples_", ".jsonl")
+        stamp = _file_timestamp(file, "samples_", ".jsonl")
         beside = file.with_name(f"results_{stamp}.json")
-        aggregated = read_json(beside) if stamp and beside.is_file() else {}
+        aggregated = read_json_file(beside) if stamp and beside.is_file() else {}
         parts = [file]
     else:
-        aggregated = read_json(file)
-        stamp = _stamp(file, "results_", ".json")
+        aggregated = read_json_file(file)
+        stamp = _file_timestamp(file, "results_", ".json")
         parts = sorted(file.parent.glob(f"samples_*_{stamp}.jsonl")) if stamp else []
         if not parts:
             raise InputError(
@@ -55,39 +63,41 @@ def logs(file: Path, model: str | None, metric: str | None) -> Iterator[Log]:
     if not name:
         raise InputError(f"{file}: no results file beside it says which model it was; name it with --model")
     for part in parts:
-        yield _log(part, str(name), metric, aggregated, stamp)
+        yield _read_log(part, str(name), metric, aggregated, stamp)
 
 
-def _log(file: Path, model: str, metric: str | None, aggregated: Mapping[str, Any], stamp: str) -> Log:
+def _read_log(
+    file: Path, model: str, metric: str | None, aggregated: Mapping[str, Any], stamp: str
+) -> SampleLog:
     task = file.name.removeprefix("samples_").removesuffix(".jsonl").removesuffix(f"_{stamp}")
-    lines = list(_lines(file))
+    lines = list(_read_lines(file))
     first = lines[0].get("filter")
-    items: list[Item] = []
+    items: list[SampleResult] = []
     chosen: str | None = metric
     for line in lines:
         # One document stands once for each filter; the first filter's verdict is the score.
         if line.get("filter") != first:
             continue
-        values = {key: share(line.get(key)) for key in line.get("metrics") or _metrics(line)}
+        values = {key: unit_score(line.get(key)) for key in line.get("metrics") or _metric_names(line)}
         chosen = chosen or next((key for key, value in values.items() if value is not None), None)
-        items.append(_item(line, chosen, values.get(chosen) if chosen else None))
+        items.append(_parse_item(line, chosen, values.get(chosen) if chosen else None))
     created = aggregated.get("date")
     figures = {
         key: aggregated.get(key) or {}
         for key in ("results", "groups", "versions", "n-shot", "higher_is_better", "n-samples")
     }
     versions = aggregated.get("versions") or {}
-    return Log(
+    return SampleLog(
         harness="lm-eval",
         file=file,
         model=model,
         task=task,
         version=str(versions[task]) if task in versions else None,
-        created=datetime.fromtimestamp(created, UTC) if isinstance(created, (int, float)) else None,
+        created_at=datetime.fromtimestamp(created, UTC) if isinstance(created, (int, float)) else None,
         metric=f"{chosen}, {first}" if chosen and first else chosen,
         params=((aggregated.get("configs") or {}).get(task) or {}).get("generation_kwargs") or {},
         items=items,
-        figures={
+        aggregates={
             key: {task: value[task]} if key == "results" and task in value else {}
             for key, value in figures.items()
             if key in {"results", "groups"}
@@ -95,21 +105,21 @@ def _log(file: Path, model: str, metric: str | None, aggregated: Mapping[str, An
     )
 
 
-def _item(line: Mapping[str, Any], metric: str | None, value: float | None) -> Item:
+def _parse_item(line: Mapping[str, Any], metric: str | None, value: float | None) -> SampleResult:
     """Return a document as one item: its score is one, however many requests and repeats made it."""
     requests = line.get("arguments") or {}
     given = list(requests.values()) if isinstance(requests, Mapping) else list(requests)
     replies = line.get("resps") or [[]]
     alone = len(replies) == 1 and len(replies[0]) == 1 and isinstance(replies[0][0], str)
-    answer = _first(line.get("filtered_resps") or []) if len(replies) == 1 else None
+    answer = _first_leaf(line.get("filtered_resps") or []) if len(replies) == 1 else None
     found = answer if isinstance(answer, str) else None
-    outcome = judged(value)
-    if found == NOT_FOUND and outcome == "wrong":
+    outcome = outcome_of_score(value)
+    if found == INVALID_ANSWER and outcome == "wrong":
         found, outcome = None, "unparsed"
-    return Item(
+    return SampleResult(
         sample_id=str(line["doc_id"]),
         repeat=0,
-        messages=_prompt(given),
+        messages=_prompt_messages(given),
         target=line.get("target"),
         reply=replies[0][0] if alone else json.dumps(replies, ensure_ascii=False),
         score=value,
@@ -119,22 +129,22 @@ def _item(line: Mapping[str, Any], metric: str | None, value: float | None) -> I
     )
 
 
-def _prompt(given: list[Any]) -> tuple[Message, ...]:
+def _prompt_messages(requests: list[Any]) -> tuple[Message, ...]:
     """Return the first request's prompt; a chat's is the JSON that lm-eval sent."""
-    if not given:
+    if not requests:
         return ()
-    prompt = given[0].get("arg_0") if isinstance(given[0], Mapping) else given[0][0]
+    prompt = requests[0].get("arg_0") if isinstance(requests[0], Mapping) else requests[0][0]
     if isinstance(prompt, list) and len(prompt) == 1:  # a named tuple in JSON
         prompt = prompt[0]
     if isinstance(prompt, str) and prompt.startswith('[{"role"'):
         try:
-            return tuple(said(turn["role"], turn["content"]) for turn in json.loads(prompt))
+            return tuple(message_of_turn(turn["role"], turn["content"]) for turn in json.loads(prompt))
         except (ValueError, KeyError, TypeError):
             pass
-    return (said("user", prompt),)
+    return (message_of_turn("user", prompt),)
 
 
-def _lines(file: Path) -> Iterator[dict[str, Any]]:
+def _read_lines(file: Path) -> Iterator[dict[str, Any]]:
     number = 0
     try:
         with file.open(encoding="utf-8") as lines:
@@ -151,13 +161,13 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
         raise InputError(f"{file}: is empty")
 
 
-def _metrics(line: Mapping[str, Any]) -> list[str]:
+def _metric_names(line: Mapping[str, Any]) -> list[str]:
     """Return the metrics of a line of an older lm-eval, which did not list them."""
     known = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"}
     return [key for key in line if key not in known and not key.endswith("_hash")]
 
 
-def _first(value: Any) -> Any:
+def _first_leaf(value: Any) -> Any:
     while isinstance(value, list):
         if not value:
             return None
@@ -165,7 +175,7 @@ def _first(value: Any) -> Any:
     return value
 
 
-def _stamp(file: Path, prefix: str, suffix: str) -> str:
+def _file_timestamp(file: Path, prefix: str, suffix: str) -> str:
     """Return the time in a file's name, which a run's files share; "" where there is none."""
     name = file.name
     if not (name.startswith(prefix) and name.endswith(suffix)):

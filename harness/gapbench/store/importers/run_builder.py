@@ -11,15 +11,15 @@ from gapbench.errors import InputError
 from gapbench.store import RunWriter
 from gapbench.store import provenance as manifests
 from gapbench.store.importers import helm, inspect_ai, lm_eval
-from gapbench.store.importers.sample_log import Item, Log, read_json
+from gapbench.store.importers.sample_log import SampleLog, SampleResult, read_json_file
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.values import Attempt, Payload, canonical_json, messages_as_json, prompt_sha256, sha256
 
 Weights = Literal["open", "closed"]
-LOAD = "imported"
+LOAD_KIND = "imported"
 
 
-def read(path: Path, model: str | None, metric: str | None) -> list[Log]:
+def read_logs(path: Path, model: str | None, metric: str | None) -> list[SampleLog]:
     """Return the logs of a file or of a folder that a harness wrote.
 
     Args:
@@ -38,29 +38,29 @@ def read(path: Path, model: str | None, metric: str | None) -> list[Log]:
         )
         if not inside:
             raise InputError(f"{path}: holds no results_*.json, *.eval or per_instance_stats.json")
-        return [log for file in inside for log in read(file, model, metric)]
+        return [log for file in inside for log in read_logs(file, model, metric)]
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        return list(_reader(path)(path, model, metric))
+        return list(_reader_for(path)(path, model, metric))
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as exc:
         raise InputError(f"{path}: not as its harness writes it: {type(exc).__name__}: {exc}") from exc
 
 
-Reader = Callable[[Path, str | None, str | None], Iterable[Log]]
+LogReader = Callable[[Path, str | None, str | None], Iterable[SampleLog]]
 
 
-def _reader(path: Path) -> Reader:
+def _reader_for(path: Path) -> LogReader:
     """Return what reads a file, by its suffix or by what is in it."""
     if path.suffix == ".jsonl":
-        return lm_eval.logs
+        return lm_eval.read_lm_eval_logs
     if path.suffix == ".eval":
-        return inspect_ai.logs
-    value = read_json(path)
-    known: tuple[tuple[Callable[[Any], bool], Reader], ...] = (
-        (lm_eval.is_results, lm_eval.logs),
-        (inspect_ai.is_log, inspect_ai.logs),
-        (helm.is_stats, helm.logs),
+        return inspect_ai.read_inspect_logs
+    value = read_json_file(path)
+    known: tuple[tuple[Callable[[Any], bool], LogReader], ...] = (
+        (lm_eval.is_lm_eval_results, lm_eval.read_lm_eval_logs),
+        (inspect_ai.is_inspect_log, inspect_ai.read_inspect_logs),
+        (helm.is_helm_stats, helm.read_helm_logs),
     )
     for is_one, reader in known:
         if is_one(value):
@@ -71,8 +71,8 @@ def _reader(path: Path) -> Reader:
     )
 
 
-def weights_of(
-    logs: Sequence[Log], told: Mapping[str, Weights], everyone: Weights | None
+def resolve_weights(
+    logs: Sequence[SampleLog], by_model: Mapping[str, Weights], default: Weights | None
 ) -> dict[str, Weights]:
     """Return each model's weights.
 
@@ -80,20 +80,20 @@ def weights_of(
         InputError: One was not told: a log does not say, and a gap cannot be without.
     """
     models = list(dict.fromkeys(log.model for log in logs))
-    unknown = [name for name in told if name not in models]
+    unknown = [name for name in by_model if name not in models]
     if unknown:
         raise InputError(f"--weights names {unknown[0]!r}, which no log has; they have: {', '.join(models)}")
-    silent = [name for name in models if name not in told and everyone is None]
+    silent = [name for name in models if name not in by_model and default is None]
     if silent:
         raise InputError(
             f"no log says whether weights are open or closed: give --weights '{silent[0]}=open' (or =closed) for "
             f"{', '.join(silent)}"
         )
-    return {name: told.get(name) or everyone or "open" for name in models}
+    return {name: by_model.get(name) or default or "open" for name in models}
 
 
-def write(
-    logs: Sequence[Log],
+def write_run(
+    logs: Sequence[SampleLog],
     out: Path,
     weights: Mapping[str, Weights],
     category: str,
@@ -122,19 +122,19 @@ def write(
                 f"{log.file} and {seen[cell]} are both {log.model} on {log.task}; import them apart"
             )
         seen[cell] = log.file
-    digest = sha256(canonical_json([_digest(log) for log in logs]))
+    digest = sha256(canonical_json([_digest_fields(log) for log in logs]))
     run_id = manifests.new_run_id(name, datetime.now(UTC))
     with RunWriter(out / run_id) as writer:
         for log in logs:
             for item in log.items:
-                row = _row(log, item, run_id, name, digest, weights[log.model], category)
-                writer.add(row, _payload(row, item))
+                row = _attempt_row(log, item, run_id, name, digest, weights[log.model], category)
+                writer.add(row, _payload_row(row, item))
         writer.write_manifest(_manifest(logs, run_id, name, digest, weights, category, margin_points))
     return out / run_id
 
 
-def _row(
-    log: Log, item: Item, run_id: str, suite: str, digest: str, weights: Weights, category: str
+def _attempt_row(
+    log: SampleLog, item: SampleResult, run_id: str, suite: str, digest: str, weights: Weights, category: str
 ) -> Attempt:
     told = item.usage.input_tokens is not None or item.usage.output_tokens is not None
     return Attempt(
@@ -142,10 +142,10 @@ def _row(
         task_sha256=sha256(canonical_json([log.harness, log.task, log.version])), category=category,
         sample_id=item.sample_id, cluster_id=item.sample_id, repeat=item.repeat, attempt=1, final=True,
         phase="measure", model_id=log.model, runner=f"import:{log.harness}", model_asked=log.model,
-        model_served=None, weights=weights, simulated=False, prompt_sha256=_prompt(log, item),
+        model_served=None, weights=weights, simulated=False, prompt_sha256=_prompt_hash(log, item),
         params_asked=canonical_json(log.params), params_sent=canonical_json(log.params), params_changes=(),
-        image_count=0, image_bytes=0, image_detail=None, load_kind=LOAD, load_value=0.0, worker=0, transport=None,
-        response_id=None, system_fingerprint=None, service_tier=None, started_at=_created(log), scheduled_s=None,
+        image_count=0, image_bytes=0, image_detail=None, load_kind=LOAD_KIND, load_value=0.0, worker=0, transport=None,
+        response_id=None, system_fingerprint=None, service_tier=None, started_at=_created_at(log), scheduled_s=None,
         sent_s=None, first_byte_s=None, first_token_s=None, first_answer_s=None, last_token_s=None, done_s=None,
         chunk_s=(), chunk_tokens=None, loop_lag_s=None, in_flight=None,
         input_tokens=item.usage.input_tokens, cached_input_tokens=item.usage.cached_input_tokens,
@@ -161,7 +161,7 @@ def _row(
     )  # fmt: skip
 
 
-def _payload(row: Attempt, item: Item) -> Payload:
+def _payload_row(row: Attempt, item: SampleResult) -> Payload:
     return Payload(
         run_id=row.run_id,
         cell_id=row.cell_id,
@@ -177,24 +177,24 @@ def _payload(row: Attempt, item: Item) -> Payload:
     )
 
 
-def _prompt(log: Log, item: Item) -> str:
+def _prompt_hash(log: SampleLog, item: SampleResult) -> str:
     """Return the prompt's hash; an unknown prompt is nobody else's, so that no pair counts as asked alike."""
     if item.messages:
         return prompt_sha256(item.messages)
     return sha256(canonical_json(["unknown", log.harness, log.model, log.task, item.sample_id]))
 
 
-def _created(log: Log) -> datetime:
+def _created_at(log: SampleLog) -> datetime:
     """Return when a log was made: what it says, else its file's time."""
-    at = log.created or datetime.fromtimestamp(log.file.stat().st_mtime, UTC)
+    at = log.created_at or datetime.fromtimestamp(log.file.stat().st_mtime, UTC)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _cell_id(log: Log) -> str:
-    return f"{log.model}|{log.task}|{LOAD[0]}0"
+def _cell_id(log: SampleLog) -> str:
+    return f"{log.model}|{log.task}|{LOAD_KIND[0]}0"
 
 
-def _digest(log: Log) -> list[Any]:
+def _digest_fields(log: SampleLog) -> list[Any]:
     return [
         log.harness,
         log.model,
@@ -204,7 +204,7 @@ def _digest(log: Log) -> list[Any]:
 
 
 def _manifest(
-    logs: Sequence[Log],
+    logs: Sequence[SampleLog],
     run_id: str,
     name: str,
     digest: str,
@@ -214,12 +214,12 @@ def _manifest(
 ) -> dict[str, Any]:
     tasks = {log.task: log for log in logs}
     models = {log.model: log for log in logs}
-    now = manifests.utc_text(datetime.now(UTC))
+    now = manifests.format_utc(datetime.now(UTC))
     return {
         "schema": SCHEMA_VERSION, "run_id": run_id, "suite": name, "suite_sha256": digest,
         "selection": {"imported": [log.file.name for log in logs]}, "seed": None, "repeats": None,
-        "margin_points": margin, "started_at": manifests.utc_text(min(_created(log) for log in logs)),
-        "ended_at": now, "state": "complete", "reason": None, "versions": manifests.versions(),
+        "margin_points": margin, "started_at": manifests.format_utc(min(_created_at(log) for log in logs)),
+        "ended_at": now, "state": "complete", "reason": None, "versions": manifests.package_versions(),
         # The machine that asked is not this one, and no log names it.
         "machine": {"platform": None, "cpu": None, "cores": None, "memory_bytes": None},
         "models": [
@@ -242,7 +242,7 @@ def _manifest(
         "cells": [
             {
                 "cell_id": _cell_id(log), "model_id": log.model, "task": log.task, "category": category,
-                "load_kind": LOAD, "load_value": 0.0, "planned": len(log.items), "started_at": None, "wall_s": None,
+                "load_kind": LOAD_KIND, "load_value": 0.0, "planned": len(log.items), "started_at": None, "wall_s": None,
                 "counters_before": None, "counters_after": None, "lag_p99_s": None,
             }
             for log in logs
@@ -250,10 +250,10 @@ def _manifest(
         "failures": [],
         "graded": [
             {
-                "model_id": log.model, "load": LOAD, "harness": log.harness, "version": None, "entry": log.task,
-                "pass": 0, "documents_without_reply": {}, **log.figures,
+                "model_id": log.model, "load": LOAD_KIND, "harness": log.harness, "version": None, "entry": log.task,
+                "pass": 0, "documents_without_reply": {}, **log.aggregates,
             }
             for log in logs
-            if log.figures
+            if log.aggregates
         ],
     }  # fmt: skip

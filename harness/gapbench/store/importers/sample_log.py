@@ -17,7 +17,7 @@ MAX_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class SampleResult:
     """One reply.
 
     Attributes:
@@ -52,7 +52,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Log:
+class SampleLog:
     """One model's replies to one task.
 
     Attributes:
@@ -61,11 +61,11 @@ class Log:
         model: The model's name there.
         task: The task's name there.
         version: The task's version there. None: not told.
-        created: When it was made. None: not told.
+        created_at: When it was made. None: not told.
         metric: The metric that is the score.
         params: Generation parameters as told.
         items: The replies.
-        figures: The other harness's own figures, as :mod:`gapbench.report.lm_eval_metrics` shows them. None: none.
+        aggregates: The other harness's own figures, as :mod:`gapbench.report.lm_eval_metrics` shows them. None: none.
     """
 
     harness: str
@@ -73,14 +73,14 @@ class Log:
     model: str
     task: str
     version: str | None
-    created: datetime | None
+    created_at: datetime | None
     metric: str | None
     params: Mapping[str, Any]
-    items: Sequence[Item]
-    figures: Mapping[str, Any] | None = None
+    items: Sequence[SampleResult]
+    aggregates: Mapping[str, Any] | None = None
 
 
-def judged(score: float | None, finish: FinishReason | None = None) -> Outcome:
+def outcome_of_score(score: float | None, finish: FinishReason | None = None) -> Outcome:
     """Return what a score comes to, as for rows of our own."""
     if finish == "refusal":
         return "refused"
@@ -91,20 +91,20 @@ def judged(score: float | None, finish: FinishReason | None = None) -> Outcome:
     return "truncated" if finish == "length" else "wrong"
 
 
-def share(value: Any) -> float | None:
+def unit_score(value: Any) -> float | None:
     """Return a metric's value as a share of 1. None: it is no number between 0 and 1."""
     if isinstance(value, bool):
         return float(value)
     return float(value) if isinstance(value, (int, float)) and 0 <= value <= 1 else None
 
 
-def said(role: Any, text: Any) -> Message:
+def message_of_turn(role: Any, text: Any) -> Message:
     """Return a turn of a log as a message; a tool's turn stands as the user's."""
     known: Any = role if role in {"system", "user", "assistant"} else "user"
     return Message(known, (Text(text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)),))
 
 
-def read_json(file: Path) -> Any:
+def read_json_file(file: Path) -> Any:
     """Return a JSON file.
 
     Raises:
@@ -120,7 +120,7 @@ def read_json(file: Path) -> Any:
         raise InputError(f"{file}: is no JSON: {exc}") from exc
 
 
-def count(value: Any) -> int | None:
+def token_count(value: Any) -> int | None:
     """Return a token count. None: it is none."""
     return (
         int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def unpacked(data: bytes, size: int) -> bytes:
+def decompress_zstd(data: bytes, size: int) -> bytes:
     """Return what zstandard packed, of a size that is known.
 
     Raises:

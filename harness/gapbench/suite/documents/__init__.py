@@ -7,29 +7,29 @@ from gapbench.suite.documents.reader import (
     MAX_DEPTH,
     MAX_NODES,
     Document,
-    Path_,
-    dotted,
+    KeyPath,
+    format_path,
     parse_document,
     read_document,
 )
-from gapbench.suite.documents.secret_scan import refuse_keys
-from gapbench.suite.documents.strict_model import NAME, PATH_NAME, WORD, Strict
-from gapbench.suite.documents.validation import FaultsError, check
+from gapbench.suite.documents.secret_scan import refuse_secrets
+from gapbench.suite.documents.strict_model import NAME_PATTERN, PATH_NAME_PATTERN, WORD_PATTERN, StrictModel
+from gapbench.suite.documents.validation import FaultsError, validate_document
 
 __all__ = [
     "MAX_BYTES",
     "MAX_DEPTH",
     "MAX_NODES",
-    "NAME",
-    "PATH_NAME",
-    "WORD",
+    "NAME_PATTERN",
+    "PATH_NAME_PATTERN",
+    "WORD_PATTERN",
     "Document",
     "FaultsError",
-    "Path_",
-    "Strict",
-    "check",
-    "dotted",
+    "KeyPath",
+    "StrictModel",
+    "format_path",
     "parse_document",
     "read_document",
-    "refuse_keys",
+    "refuse_secrets",
+    "validate_document",
 ]

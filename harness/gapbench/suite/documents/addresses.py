@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 
-def checked_address(value: str) -> str:
+def validate_address(value: str) -> str:
     """Return an endpoint's address.
 
     Raises:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from gapbench.suite.documents.reader import Document, Path_
+from gapbench.suite.documents.reader import Document, KeyPath
 
-CODE_PATH = re.compile(r"(?:LD|DYLD)_\w+|PATH|PYTHON(?:PATH|HOME|USERBASE)|(?:BASH_)?ENV")
+CODE_PATH_VARIABLE = re.compile(r"(?:LD|DYLD)_\w+|PATH|PYTHON(?:PATH|HOME|USERBASE)|(?:BASH_)?ENV")
 """Variables that say where a program finds its code."""
 
 
@@ -18,13 +18,13 @@ def refuse_programs(document: Document) -> None:
     Raises:
         DocumentError: It does.
     """
-    for path in _named(document.value):
+    for path in _program_paths(document.value):
         raise document.error(
             path, "this names code, which would run with your rights: read it, then add --allow-code"
         )
 
 
-def _named(suite: dict[str, Any]) -> Iterator[Path_]:
+def _program_paths(suite: dict[str, Any]) -> Iterator[KeyPath]:
     for where in ("models", "judges"):
         for index, model in enumerate(suite.get(where) or []):
             for at in (("serve",), ("options", "serve")):
@@ -36,4 +36,6 @@ def _named(suite: dict[str, Any]) -> Iterator[Path_]:
                     yield from ((*here, key) for key in ("command", "python") if key in serve)
                     environment = serve.get("env")
                     names = environment if isinstance(environment, dict) else {}
-                    yield from ((*here, "env", name) for name in names if CODE_PATH.fullmatch(str(name)))
+                    yield from (
+                        (*here, "env", name) for name in names if CODE_PATH_VARIABLE.fullmatch(str(name))
+                    )

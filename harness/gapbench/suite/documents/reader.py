@@ -21,7 +21,7 @@ MAX_DEPTH = 40
 MAX_NODES = 200_000
 """Nodes after aliases are followed: ten aliases of ten aliases … make a small file vast."""
 
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 _TAG = "tag:yaml.org,2002:"
 _TAGS = {"str", "int", "float", "bool", "null", "timestamp", "map", "seq"}
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
@@ -35,47 +35,47 @@ class Document:
     Attributes:
         file: As the user named it.
         value: The top-level mapping.
-        words: Where `yes`, `no`, `on` or `off` stands without quotes; older readers take them for booleans.
+        unquoted_booleans: Where `yes`, `no`, `on` or `off` stands without quotes; older readers take them for booleans.
     """
 
     def __init__(
         self,
         file: Path,
         value: dict[str, Any],
-        lines: Mapping[Path_, int],
-        words: Sequence[Path_] = (),
+        lines: Mapping[KeyPath, int],
+        unquoted_booleans: Sequence[KeyPath] = (),
     ) -> None:
         """Keep what :func:`read_document` found."""
         self.file = file
         self.value = value
-        self.words = tuple(words)
+        self.unquoted_booleans = tuple(unquoted_booleans)
         self._lines = lines
 
-    def line(self, path: Path_) -> int | None:
+    def line(self, path: KeyPath) -> int | None:
         """Return the line of a value, or of the nearest thing around it."""
         for length in range(len(path), -1, -1):
             if path[:length] in self._lines:
                 return self._lines[path[:length]]
         return None
 
-    def error(self, path: Path_, message: str) -> DocumentError:
+    def error(self, path: KeyPath, message: str) -> DocumentError:
         """Return the error for one value."""
-        return DocumentError(message, file=self.file, line=self.line(path), key=dotted(path) or None)
+        return DocumentError(message, file=self.file, line=self.line(path), key=format_path(path) or None)
 
-    def place(self, path: Path_) -> str:
+    def location(self, path: KeyPath) -> str:
         """Return where a value stands, as its error would begin: file, line and key."""
         return str(self.error(path, "")).removesuffix(": ")
 
 
-def dotted(path: Sequence[str | int]) -> str:
+def format_path(path: Sequence[str | int]) -> str:
     """Return a path as users write it, in one line: ``models[0].runner``."""
     out = ""
     for step in path:
-        out += f"[{step}]" if isinstance(step, int) else f".{_shown(step)}" if out else _shown(step)
+        out += f"[{step}]" if isinstance(step, int) else f".{_format_key(step)}" if out else _format_key(step)
     return out
 
 
-def _shown(key: str) -> str:
+def _format_key(key: str) -> str:
     short = key if len(key) <= 60 else f"{key[:57]}…"
     return short if short.isprintable() and short else repr(short)
 
@@ -112,7 +112,7 @@ def parse_document(data: bytes | str, file: Path) -> Document:
         loader = _Loader(data)
         node = loader.get_single_node()
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        line, problem = _yaml_problem(exc, data)
+        line, problem = _describe_yaml_error(exc, data)
         raise DocumentError(f"not YAML: {problem}", file=file, line=line) from exc
     except RecursionError as exc:  # only without libyaml, which bounds the depth itself
         raise DocumentError("nested too deep; a document needs only a few levels", file=file) from exc
@@ -121,30 +121,30 @@ def parse_document(data: bytes | str, file: Path) -> Document:
             loader.dispose()
     if node is None:
         raise DocumentError("the file is empty; `bench init` writes a suite to start from", file=file)
-    reading = _Reading(file)
-    value = reading.plain(node, ())
+    reading = _NodeConverter(file)
+    value = reading.convert(node, ())
     if not isinstance(value, dict):
         kind = "a list" if isinstance(value, list) else "one value"
         raise DocumentError(
             f"the top level is {kind}; it must be a mapping such as `name: my-suite`", file=file, line=1
         )
-    return Document(file, value, reading.lines, reading.words)
+    return Document(file, value, reading.lines, reading.unquoted_booleans)
 
 
-class _Reading:
+class _NodeConverter:
     """Nodes to plain values, once."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.lines: dict[Path_, int] = {}
-        self.words: list[Path_] = []
-        self._count = 0
+        self.lines: dict[KeyPath, int] = {}
+        self.unquoted_booleans: list[KeyPath] = []
+        self._node_count = 0
 
-    def plain(self, node: yaml.Node, path: Path_) -> Any:
+    def convert(self, node: yaml.Node, path: KeyPath) -> Any:
         """Return the value of a node, and note its line and those of all within it."""
-        self._count += 1
+        self._node_count += 1
         line = node.start_mark.line + 1
-        if self._count > MAX_NODES:
+        if self._node_count > MAX_NODES:
             raise DocumentError(
                 f"more than {MAX_NODES} values once its aliases are followed; write out what is meant",
                 file=self.file,
@@ -160,13 +160,13 @@ class _Reading:
         if not node.tag.startswith(_TAG) or node.tag.removeprefix(_TAG) not in _TAGS:
             raise self._error(f"the tag {node.tag!r} is not allowed; write the value without it", line, path)
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
+            return self._convert_mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
-            return [self.plain(item, (*path, index)) for index, item in enumerate(node.value)]
+            return [self.convert(item, (*path, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)
-        return self._scalar(node, path, line)
+        return self._convert_scalar(node, path, line)
 
-    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+    def _convert_mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key_node, value_node in node.value:
@@ -176,7 +176,7 @@ class _Reading:
                     "a key must be plain text; a template that begins with { stands in quotes", line, path
                 )
             if key_node.tag == f"{_TAG}merge":
-                merged = {**self._merged(value_node, path, line), **merged}
+                merged = {**self._convert_merge(value_node, path, line), **merged}
                 continue
             key = key_node.value
             at = (*path, key)
@@ -184,28 +184,28 @@ class _Reading:
                 first = self.lines[at]
                 raise self._error(f"this key is given twice, also on line {first}; keep one", line, at)
             self.lines[at] = line
-            mapping[key] = self.plain(value_node, at)
+            mapping[key] = self.convert(value_node, at)
         return {**merged, **mapping}
 
-    def _merged(self, node: yaml.Node, path: Path_, line: int) -> dict[str, Any]:
+    def _convert_merge(self, node: yaml.Node, path: KeyPath, line: int) -> dict[str, Any]:
         """Return what `<<: *other` brings; keys given beside it stand above it, earlier mappings above later."""
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
         merged: dict[str, Any] = {}
         for source in sources:
-            inner = _Reading(self.file)
-            inner._count = self._count
-            value = inner.plain(source, path)
-            self._count = inner._count
+            inner = _NodeConverter(self.file)
+            inner._node_count = self._node_count
+            value = inner.convert(source, path)
+            self._node_count = inner._node_count
             if not isinstance(value, dict):
                 raise self._error("`<<` takes a mapping, such as `<<: *common`", line, (*path, "<<"))
             # A fault in what was merged is on the anchor's line, unless the mapping says the key itself.
             for at, found in inner.lines.items():
                 self.lines.setdefault(at, found)
-            self.words += inner.words
+            self.unquoted_booleans += inner.unquoted_booleans
             merged = {**value, **merged}
         return merged
 
-    def _scalar(self, node: yaml.ScalarNode, path: Path_, line: int) -> Any:
+    def _convert_scalar(self, node: yaml.ScalarNode, path: KeyPath, line: int) -> Any:
         text: str = node.value
         tag = node.tag.removeprefix(_TAG)
         if tag == "null":
@@ -213,7 +213,7 @@ class _Reading:
         if tag == "bool":
             if text.lower() in {"true", "false"}:
                 return text.lower() == "true"
-            self.words.append(path)
+            self.unquoted_booleans.append(path)
             return text
         if tag == "int":
             if not _INTEGER.fullmatch(text):  # 12:30 and 010 are numbers to YAML 1.1 alone
@@ -232,8 +232,8 @@ class _Reading:
             return number
         return text
 
-    def _error(self, message: str, line: int, path: Path_) -> DocumentError:
-        return DocumentError(message, file=self.file, line=line, key=dotted(path) or None)
+    def _error(self, message: str, line: int, path: KeyPath) -> DocumentError:
+        return DocumentError(message, file=self.file, line=line, key=format_path(path) or None)
 
 
 _ADVICE = (
@@ -255,7 +255,7 @@ _ADVICE = (
 )
 
 
-def _yaml_problem(exc: Exception, data: bytes | str) -> tuple[int | None, str]:
+def _describe_yaml_error(exc: Exception, data: bytes | str) -> tuple[int | None, str]:
     """Return the line and the words of a YAML fault, with what would do."""
     mark = getattr(exc, "problem_mark", None)
     problem = getattr(exc, "problem", None) or str(exc).splitlines()[0]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from gapbench.suite.documents.reader import Document, Path_
+from gapbench.suite.documents.reader import Document, KeyPath
 
-REAL_KEY = re.compile(
+SECRET_PATTERN = re.compile(
     r"""(?<![A-Za-z0-9])(?:
       sk-[A-Za-z0-9_-]{16,}            # OpenAI, Anthropic, OpenRouter, DeepSeek
     | AIza[A-Za-z0-9_-]{20,}           # Google
@@ -21,7 +21,7 @@ REAL_KEY = re.compile(
 )
 """What the vendors' keys look like, wherever they stand."""
 
-KEY_NAME = re.compile(
+SECRET_NAME = re.compile(
     r"(?i)(?:.*[_-])?(?:api[_-]?key|(?:auth|access|hf|hub)[_-]?token|authorization|secret|password|passwd)"
     r"|key|token|bearer|(?-i:[A-Z0-9_]+_(?:KEY|TOKEN))"
 )
@@ -32,11 +32,11 @@ _ARGUMENT = re.compile(
 )
 """A flag with its value, or a variable that is set, in the words of a command."""
 
-_NAMED_UNDER = ("models", "judges")
+_SECTIONS_WITH_NAME_CHECK = ("models", "judges")
 _REMEDY = "export it in the environment and name the variable with key_env (the value is not shown here)"
 
 
-def refuse_keys(document: Document) -> None:
+def refuse_secrets(document: Document) -> None:
     """Refuse a document that holds a key, without echoing it.
 
     What looks like a vendor's key is refused wherever it stands. A mere name such as ``api_key`` or ``--api-key`` is
@@ -48,31 +48,31 @@ def refuse_keys(document: Document) -> None:
     Raises:
         DocumentError: A key stands in it.
     """
-    before: tuple[Path_, Any] = ((), None)
-    for path, value in _scalars(document.value, ()):
+    before: tuple[KeyPath, Any] = ((), None)
+    for path, value in _iterate_scalars(document.value, ()):
         (earlier, word), before = before, (path, value)
         if value is None or isinstance(value, bool) or value == "":
             continue
         said = str(value)
-        if REAL_KEY.search(said):
+        if SECRET_PATTERN.search(said):
             raise document.error(
                 path, f"this looks like a real key, which must not stand in a file; {_REMEDY}"
             )
-        if path[0] not in _NAMED_UNDER and "extra" not in path[:-1]:
+        if path[0] not in _SECTIONS_WITH_NAME_CHECK and "extra" not in path[:-1]:
             continue
         follows = path[:-1] == earlier[:-1] and isinstance(path[-1], int) and isinstance(word, str)
         words = f"{word} {said}" if follows else said
         names = [found["flag"] or found["variable"] for found in _ARGUMENT.finditer(words)]
-        if any(isinstance(name, str) and KEY_NAME.fullmatch(name) for name in [path[-1], *names]):
+        if any(isinstance(name, str) and SECRET_NAME.fullmatch(name) for name in [path[-1], *names]):
             raise document.error(path, f"a key must not stand in a suite; {_REMEDY}")
 
 
-def _scalars(value: Any, path: Path_) -> Iterator[tuple[Path_, Any]]:
+def _iterate_scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _scalars(inner, (*path, key))
+            yield from _iterate_scalars(inner, (*path, key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _scalars(inner, (*path, index))
+            yield from _iterate_scalars(inner, (*path, index))
     else:
         yield path, value

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-PATH_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"
-WORD = r"^[a-z][a-z0-9_-]*$"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+PATH_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$"
+WORD_PATTERN = r"^[a-z][a-z0-9_-]*$"
 
-PATTERNS = {
-    NAME: "letters, digits, '.', '_' and '-', beginning with a letter or digit",
-    PATH_NAME: "letters, digits, '.', '_', '-', ':' and '/', beginning with a letter or digit",
-    WORD: "lower-case letters, digits, '_' and '-', beginning with a letter",
+PATTERN_DESCRIPTIONS = {
+    NAME_PATTERN: "letters, digits, '.', '_' and '-', beginning with a letter or digit",
+    PATH_NAME_PATTERN: "letters, digits, '.', '_', '-', ':' and '/', beginning with a letter or digit",
+    WORD_PATTERN: "lower-case letters, digits, '_' and '-', beginning with a letter",
 }
 """The patterns in plain words, for those who read an error."""
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """A mapping whose every key is known and whose values have the type they are written in.
 
     Strict, since YAML tells ``5`` from ``"5"`` and from ``true``: a conversion would hide a slip of the pen.

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gapbench.errors import DocumentError
-from gapbench.suite.documents.reader import Document, Path_
-from gapbench.suite.documents.strict_model import PATTERNS
+from gapbench.suite.documents.reader import Document, KeyPath
+from gapbench.suite.documents.strict_model import PATTERN_DESCRIPTIONS
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -32,7 +32,7 @@ class FaultsError(DocumentError):
         self.others = tuple(others)
 
 
-def check(document: Document, model: type[_M], value: Any = None, path: Path_ = ()) -> _M:
+def validate_document(document: Document, model: type[_M], value: Any = None, path: KeyPath = ()) -> _M:
     """Return the document, or a part of it, as a checked model.
 
     Args:
@@ -48,34 +48,34 @@ def check(document: Document, model: type[_M], value: Any = None, path: Path_ = 
     try:
         return model.model_validate(given)
     except ValidationError as exc:
-        found = [_Found.of(error, given) for error in exc.errors(include_url=False)]
-        faults: dict[Path_, str] = {}
+        found = [_Fault.from_pydantic(error, given) for error in exc.errors(include_url=False)]
+        faults: dict[KeyPath, str] = {}
         # A misspelt key is the likeliest cause of a missing one: say it first.
-        for fault in sorted(_settled(found), key=lambda fault: fault.kind != "extra_forbidden"):
-            faults.setdefault(fault.path, _said(fault, model))
+        for fault in sorted(_resolve_unions(found), key=lambda fault: fault.kind != "extra_forbidden"):
+            faults.setdefault(fault.path, _describe_fault(fault, model))
         first, *others = [document.error((*path, *at), message) for at, message in faults.items()]
         raise (FaultsError(first, others) if others else first) from exc
 
 
-class _Found(NamedTuple):
+class _Fault(NamedTuple):
     """One of pydantic's findings.
 
     Attributes:
-        steps: Its location; steps that name a branch of a union and no key of the file are in tuples of one.
+        location: Its location; steps that name a branch of a union and no key of the file are in tuples of one.
         kind: Pydantic's name of the fault.
         given: The value.
         expected: What would do, in words. "": the message says it.
         message: Our own validator's message. "": none.
     """
 
-    steps: tuple[str | int | tuple[str], ...]
+    location: tuple[str | int | tuple[str], ...]
     kind: str
     given: Any
     expected: str
     message: str = ""
 
     @classmethod
-    def of(cls, error: Any, document: Any) -> _Found:
+    def from_pydantic(cls, error: Any, document: Any) -> _Fault:
         """Return a finding with the branches of unions told from keys, by walking the value itself."""
         steps: list[str | int | tuple[str]] = []
         here, kind = document, error["type"]
@@ -92,35 +92,35 @@ class _Found(NamedTuple):
             steps.append(step)
         context = error.get("ctx", {})
         message = str(context.get("error", "")) if kind == "value_error" else ""
-        return cls(tuple(steps), kind, error.get("input"), _expected(kind, context), message)
+        return cls(tuple(steps), kind, error.get("input"), _describe_expected(kind, context), message)
 
     @property
-    def path(self) -> Path_:
+    def path(self) -> KeyPath:
         """The keys alone."""
-        return tuple(step for step in self.steps if not isinstance(step, tuple))
+        return tuple(step for step in self.location if not isinstance(step, tuple))
 
 
-def _settled(found: Sequence[_Found]) -> Iterator[_Found]:
+def _resolve_unions(found: Sequence[_Fault]) -> Iterator[_Fault]:
     """Yield one finding for each union: that of the branch which was meant, or all that it would take."""
-    unions: dict[tuple[Any, ...], dict[str, list[_Found]]] = {}
+    unions: dict[tuple[Any, ...], dict[str, list[_Fault]]] = {}
     for fault in found:
-        at = next((index for index, step in enumerate(fault.steps) if isinstance(step, tuple)), None)
+        at = next((index for index, step in enumerate(fault.location) if isinstance(step, tuple)), None)
         if at is None:
             yield fault
             continue
-        branch = fault.steps[at]
+        branch = fault.location[at]
         assert isinstance(branch, tuple)
-        rest = fault._replace(steps=(*fault.steps[:at], *fault.steps[at + 1 :]))
-        unions.setdefault(fault.steps[:at], {}).setdefault(branch[0], []).append(rest)
+        rest = fault._replace(location=(*fault.location[:at], *fault.location[at + 1 :]))
+        unions.setdefault(fault.location[:at], {}).setdefault(branch[0], []).append(rest)
     for prefix, branches in unions.items():
         # The branch whose type fits has its faults further in, or of another kind than the type.
         meant = [
             faults
             for faults in branches.values()
-            if any(len(fault.path) > len(prefix) or not _is_of_type(fault.kind) for fault in faults)
+            if any(len(fault.path) > len(prefix) or not _is_type_error(fault.kind) for fault in faults)
         ]
         if meant:
-            yield from _settled(min(meant, key=len))
+            yield from _resolve_unions(min(meant, key=len))
         else:
             every = [fault for faults in branches.values() for fault in faults]
             words = list(dict.fromkeys(fault.expected for fault in every))
@@ -129,11 +129,11 @@ def _settled(found: Sequence[_Found]) -> Iterator[_Found]:
             yield every[0]._replace(kind="union", expected=", or ".join(words))
 
 
-def _is_of_type(kind: str) -> bool:
+def _is_type_error(kind: str) -> bool:
     return kind.endswith(("_type", "_parsing")) or kind == "literal_error"
 
 
-_EXPECTED = {
+_EXPECTED_BY_KIND = {
     "string_type": "text",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
@@ -157,17 +157,17 @@ _EXPECTED = {
 }
 
 
-def _expected(kind: str, context: Mapping[str, Any]) -> str:
+def _describe_expected(kind: str, context: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
-        return PATTERNS.get(context["pattern"], "another form")
-    plain = _EXPECTED.get(kind, "another kind of value; `bench schema suite` describes it")
+        return PATTERN_DESCRIPTIONS.get(context["pattern"], "another form")
+    plain = _EXPECTED_BY_KIND.get(kind, "another kind of value; `bench schema suite` describes it")
     return plain.format(**context) if "{" in plain else plain
 
 
-def _said(fault: _Found, model: type[BaseModel]) -> str:
+def _describe_fault(fault: _Fault, model: type[BaseModel]) -> str:
     """Return what was found and what would do."""
     if fault.kind == "extra_forbidden":
-        return _unknown_key(str(fault.path[-1]), list(_models_at(model, fault.path[:-1])))
+        return _describe_unknown_key(str(fault.path[-1]), list(_models_at(model, fault.path[:-1])))
     if fault.kind == "missing":
         key = str(fault.path[-1])
         fields = [
@@ -177,22 +177,22 @@ def _said(fault: _Found, model: type[BaseModel]) -> str:
         return f"missing; it must be given: {what}" if what else "missing; it must be given"
     if fault.message:
         return fault.message
-    return f"found {shown(fault.given)}; expected {fault.expected}{_hint(fault)}"
+    return f"found {describe_value(fault.given)}; expected {fault.expected}{_yaml_hint(fault)}"
 
 
-def _unknown_key(key: str, models: Sequence[type[BaseModel]]) -> str:
+def _describe_unknown_key(key: str, models: Sequence[type[BaseModel]]) -> str:
     known = list(dict.fromkeys(name for model in models for name in model.model_fields))
     listed = f"known: {', '.join(known)}" if known else "take it out"
     for model in models:
         for name, field in model.model_fields.items():
-            if any(key in inner.model_fields for inner in _models(field.annotation)):
+            if any(key in inner.model_fields for inner in _model_types(field.annotation)):
                 return f"unknown key {key!r} here; it goes under {name!r}. {listed}"
     near = difflib.get_close_matches(key, known, 1, 0.7)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown key {key!r}; {hint}{listed}"
 
 
-def _hint(fault: _Found) -> str:
+def _yaml_hint(fault: _Fault) -> str:
     """Return the way out of a trap of YAML; "" where there is none."""
     given, expected = fault.given, fault.expected
     if "text" in expected and isinstance(given, dict) and list(given.values()) == [None]:
@@ -207,13 +207,13 @@ def _hint(fault: _Found) -> str:
     return ""
 
 
-def _models_at(model: type[BaseModel], path: Path_) -> Iterator[type[BaseModel]]:
+def _models_at(model: type[BaseModel], path: KeyPath) -> Iterator[type[BaseModel]]:
     """Yield the models that may stand at a path."""
     kinds: list[Any] = [model]
     for step in path:
-        kinds = [inner for kind in kinds for inner in _within(kind, step)]
+        kinds = [inner for kind in kinds for inner in _types_within(kind, step)]
     for kind in kinds:
-        yield from _models(kind)
+        yield from _model_types(kind)
 
 
 def _alternatives(kind: Any) -> Iterator[Any]:
@@ -228,24 +228,24 @@ def _alternatives(kind: Any) -> Iterator[Any]:
         yield kind
 
 
-def _models(kind: Any) -> Iterator[type[BaseModel]]:
+def _model_types(kind: Any) -> Iterator[type[BaseModel]]:
     for part in _alternatives(kind):
         if isinstance(part, type) and typing.get_origin(part) is None and issubclass(part, BaseModel):
             yield part
 
 
-def _within(kind: Any, step: str | int) -> Iterator[Any]:
+def _types_within(kind: Any, step: str | int) -> Iterator[Any]:
     if isinstance(step, int):
         for part in _alternatives(kind):
             if typing.get_origin(part) is list:
                 yield typing.get_args(part)[0]
     else:
-        for model in _models(kind):
+        for model in _model_types(kind):
             if step in model.model_fields:
                 yield model.model_fields[step].annotation
 
 
-def shown(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """Return a value as a user would know it again, in one short line."""
     if value is None:
         return "nothing"

@@ -8,46 +8,46 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gapbench.suite.lm_eval import library
-from gapbench.suite.lm_eval.sample_scores import response
-from gapbench.suite.tasks.grader import Reply
+from gapbench.suite.lm_eval.sample_scores import to_lm_eval_response
+from gapbench.suite.tasks.grader import StoredReply
 
 if TYPE_CHECKING:
-    Place = tuple[str, int, int]
+    RequestKey = tuple[str, int, int]
 
 
-def results(
-    name: str, loaded: Mapping[str, Any], limit: int | None, replies: Mapping[str, Sequence[Reply]]
+def aggregate_metrics(
+    name: str, task_dict: Mapping[str, Any], limit: int | None, replies: Mapping[str, Sequence[StoredReply]]
 ) -> list[dict[str, Any]]:
     """Return lm-eval's figures for each whole pass over the documents, and for the first however it stands.
 
     Args:
         name: What the suite calls the entry.
-        loaded: lm-eval's ``{"tasks": …, "groups": …}``, requests built.
+        task_dict: lm-eval's ``{"tasks": …, "groups": …}``, requests built.
         limit: First N documents of each task. None: all.
         replies: By task name. A task that is not there was not run, and groups are left out.
     """
     passes: list[dict[str, Any]] = []
     number = 0
     while True:
-        judged = _one_pass(name, loaded, limit, replies, number)
+        judged = _evaluate_pass(name, task_dict, limit, replies, number)
         if judged is None or (number > 0 and any(judged["documents_without_reply"].values())):
             return passes
         passes.append(judged)
         number += 1
 
 
-def _one_pass(
+def _evaluate_pass(
     name: str,
-    loaded: Mapping[str, Any],
+    task_dict: Mapping[str, Any],
     limit: int | None,
-    replies: Mapping[str, Sequence[Reply]],
+    replies: Mapping[str, Sequence[StoredReply]],
     number: int,
 ) -> dict[str, Any] | None:
-    answered: dict[Place, list[Any]] = {}
+    answered: dict[RequestKey, list[Any]] = {}
     whole: dict[str, list[int]] = {}
     lacking: dict[str, int] = {}
     for task_name in replies:
-        task = loaded["tasks"][task_name]
+        task = task_dict["tasks"][task_name]
         times = int(task.get_config("repeats") or 1)
         texts = {(reply.sample_id, reply.repeat): reply.text for reply in replies[task_name]}
         complete: dict[int, bool] = {}
@@ -58,33 +58,35 @@ def _one_pass(
                 for sample_id in (f"{instance.doc_id}.{instance.idx}", str(instance.doc_id))
                 if (text := texts.get((sample_id, repeat))) is not None
             ]
-            answered[task_name, instance.doc_id, instance.idx] = [response(instance, text) for text in found]
+            answered[task_name, instance.doc_id, instance.idx] = [
+                to_lm_eval_response(instance, text) for text in found
+            ]
             complete[instance.doc_id] = complete.get(instance.doc_id, True) and len(found) == times
         whole[task_name] = [doc_id for doc_id, is_whole in complete.items() if is_whole]
         lacking[task_name] = len(complete) - len(whole[task_name])
-    judged = {task_name: loaded["tasks"][task_name] for task_name in whole if whole[task_name]}
+    judged = {task_name: task_dict["tasks"][task_name] for task_name in whole if whole[task_name]}
     if not judged:
         return None
-    groups = loaded.get("groups", {}) if len(judged) == len(loaded["tasks"]) else {}
-    figures = _evaluated(judged, groups, limit, answered, whole if any(lacking.values()) else None)
+    groups = task_dict.get("groups", {}) if len(judged) == len(task_dict["tasks"]) else {}
+    figures = _run_evaluator(judged, groups, limit, answered, whole if any(lacking.values()) else None)
     return {
         "harness": "lm-eval",
         "version": version("lm-eval"),
         "entry": name,
         "pass": number,
         "documents_without_reply": lacking,
-        **{key: _plain(figures.get(key, {})) for key in _KEPT},
+        **{key: _to_json_value(figures.get(key, {})) for key in _KEPT_KEYS},
     }
 
 
-_KEPT = ("results", "groups", "group_subtasks", "versions", "n-shot", "higher_is_better", "n-samples")
+_KEPT_KEYS = ("results", "groups", "group_subtasks", "versions", "n-shot", "higher_is_better", "n-samples")
 
 
-def _evaluated(
+def _run_evaluator(
     tasks: Mapping[str, Any],
     groups: Mapping[str, Any],
     limit: int | None,
-    answered: Mapping[Place, list[Any]],
+    responses: Mapping[RequestKey, list[Any]],
     only: Mapping[str, list[int]] | None,
 ) -> Mapping[str, Any]:
     from lm_eval.api.model import LM  # noqa: PLC0415 - an extra, imported late
@@ -102,16 +104,16 @@ def _evaluated(
                 doc_id = request.doc_id if only is None else only[request.task_name][request.doc_id]
                 nth = seen.get(id(request), 0)
                 seen[id(request)] = nth + 1
-                given.append(answered[request.task_name, doc_id, request.idx][nth])
+                given.append(responses[request.task_name, doc_id, request.idx][nth])
             return given
 
         loglikelihood = loglikelihood_rolling = generate_until
 
-    with library.seeded(), library.quiet():
+    with library.seed_generators(), library.suppress_output():
         requests = {name: task.instances for name, task in tasks.items()}
         try:
             for task in tasks.values():
-                task.set_fewshot_seed(seed=library.OTHER_SEED)
+                task.set_fewshot_seed(seed=library.NUMPY_AND_FEWSHOT_SEED)
             figures: Mapping[str, Any] = evaluate(
                 lm=Stored(),
                 task_dict={"tasks": dict(tasks), "groups": dict(groups)},
@@ -126,12 +128,12 @@ def _evaluated(
     return figures
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     """Return a figure as plain JSON: numpy's numbers as Python's, NaN and "N/A" as null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): _to_json_value(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
+        return [_to_json_value(inner) for inner in value]
     if hasattr(value, "item"):
         value = value.item()
     if value == "N/A" or (isinstance(value, float) and not math.isfinite(value)):

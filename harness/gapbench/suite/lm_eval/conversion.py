@@ -19,40 +19,40 @@ from typing import Any
 
 from gapbench.errors import InputError
 from gapbench.suite.lm_eval import generative_equivalents, library
-from gapbench.suite.lm_eval.aggregate_metrics import results
+from gapbench.suite.lm_eval.aggregate_metrics import aggregate_metrics
 from gapbench.suite.lm_eval.entry import LmEvalEntry
-from gapbench.suite.lm_eval.sample_scores import Documents
-from gapbench.suite.tasks.grader import Reply
+from gapbench.suite.lm_eval.sample_scores import DocumentScorer
+from gapbench.suite.tasks.grader import StoredReply
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Image, Message, Params, Sample, Text, canonical_json, sha256
 
-MAX_TOKENS = 256
+DEFAULT_MAX_TOKENS = 256
 """Where a task names no ``max_gen_toks``: the default of lm-eval's own API models."""
-_BUDGET = ("max_tokens", "max_gen_toks", "max_new_tokens", "max_completion_tokens")
+_MAX_TOKENS_KEYS = ("max_tokens", "max_gen_toks", "max_new_tokens", "max_completion_tokens")
 
 
-class _Chat(str):
+class _ChatPrompt(str):
     """A prompt that the chat template hook made: messages as JSON, told from plain text by its type."""
 
     __slots__ = ()
 
 
-def _template(history: Sequence[Mapping[str, str]], **_: Any) -> str:
-    return _Chat(json.dumps(list(history), ensure_ascii=False))
+def _chat_template(history: Sequence[Mapping[str, str]], **_: Any) -> str:
+    return _ChatPrompt(json.dumps(list(history), ensure_ascii=False))
 
 
 @dataclass(frozen=True)
-class Expansion:
+class LmEvalScorer:
     """All tasks that one entry of a suite stands for, and the judge of their replies.
 
     Attributes:
         entry: What the suite says.
-        loaded: lm-eval's tasks and groups by name.
+        task_dict: lm-eval's tasks and groups by name.
         limit: First N documents of each task. None: all.
     """
 
     entry: LmEvalEntry
-    loaded: Mapping[str, Any]
+    task_dict: Mapping[str, Any]
     limit: int | None
 
     @property
@@ -60,36 +60,38 @@ class Expansion:
         """What the suite calls it."""
         return self.entry.lm_eval
 
-    def tasks(self) -> list[Task]:
+    def convert_tasks(self) -> list[Task]:
         """Return each of lm-eval's tasks as one of ours."""
-        return [self._task(name, task) for name, task in self.loaded["tasks"].items()]
+        return [self._convert_task(name, task) for name, task in self.task_dict["tasks"].items()]
 
-    def cell(self, task: str, before: Iterable[Reply]) -> Documents:
-        """Return the judge of a new cell; see :class:`gapbench.suite.tasks.grader.Grader`."""
-        return Documents(self.loaded["tasks"][task], self.entry, before)
+    def cell_scorer(self, task: str, earlier_replies: Iterable[StoredReply]) -> DocumentScorer:
+        """Return the judge of a new cell; see :class:`gapbench.suite.tasks.grader.ExternalScorer`."""
+        return DocumentScorer(self.task_dict["tasks"][task], self.entry, earlier_replies)
 
-    def results(self, replies: Mapping[str, Sequence[Reply]]) -> list[dict[str, Any]]:
-        """Return lm-eval's own figures; see :class:`gapbench.suite.tasks.grader.Grader`."""
-        return results(self.name, self.loaded, self.limit, replies)
+    def aggregate_metrics(self, replies: Mapping[str, Sequence[StoredReply]]) -> list[dict[str, Any]]:
+        """Return lm-eval's own figures; see :class:`gapbench.suite.tasks.grader.ExternalScorer`."""
+        return aggregate_metrics(self.name, self.task_dict, self.limit, replies)
 
-    def _task(self, name: str, task: Any) -> Task:
+    def _convert_task(self, name: str, task: Any) -> Task:
         if getattr(task, "UNSAFE_CODE", False):
             raise InputError(
                 f"lm-eval's {name} runs the model's code in this process; here such code runs in the sandbox "
                 "alone: bring its data as JSONL with `scorer: code`"
             )
         generates = task.OUTPUT_TYPE == "generate_until"
-        task.set_fewshot_seed(seed=library.OTHER_SEED)
+        task.set_fewshot_seed(seed=library.NUMPY_AND_FEWSHOT_SEED)
         task.build_all_requests(
             limit=self.limit,
             apply_chat_template=generates,
             fewshot_as_multiturn=generates,
-            chat_template=_template if generates else None,
+            chat_template=_chat_template if generates else None,
         )
         siblings: dict[int, int] = {}
         for instance in task.instances:
             siblings[instance.doc_id] = siblings.get(instance.doc_id, 0) + 1
-        samples = tuple(_sample(task, instance, siblings[instance.doc_id]) for instance in task.instances)
+        samples = tuple(
+            _convert_sample(task, instance, siblings[instance.doc_id]) for instance in task.instances
+        )
         kwargs = [
             instance.args[1] for instance in task.instances if instance.request_type == "generate_until"
         ]
@@ -111,15 +113,19 @@ class Expansion:
             version=str(task.VERSION),
             sha256=sha256(
                 canonical_json(
-                    [version("lm-eval"), config, [(one.sample_id, _hashed(one)) for one in samples]]
+                    [
+                        version("lm-eval"),
+                        config,
+                        [(one.sample_id, _hashable_messages(one)) for one in samples],
+                    ]
                 )
             ),
             samples=samples,
             scorer_name="lm_eval",
-            params=_params(kwargs[0]) if kwargs else Params(),
+            params=_convert_params(kwargs[0]) if kwargs else Params(),
             source=self.name,
             repeats=int(task.get_config("repeats") or 1),
-            grader=self,
+            external_scorer=self,
         )
 
 
@@ -127,19 +133,19 @@ class Expansion:
 _NOT_HASHED = {"metadata", "dataset_kwargs", "dataset_path"}
 
 
-def _hashed(sample: Sample) -> list[Any]:
+def _hashable_messages(sample: Sample) -> list[Any]:
     return [
         [message.role, message.text, [image.sha256 for image in message.images]]
         for message in sample.messages
     ]
 
 
-def expand(
+def convert_entry(
     entry: LmEvalEntry,
     folder: Path,
     limit: int | None,
     *,
-    closed: Sequence[str] = (),
+    closed_models: Sequence[str] = (),
     allow_code: bool = False,
 ) -> list[Task]:
     """Return the tasks that an entry stands for, with every prompt written out.
@@ -148,7 +154,7 @@ def expand(
         entry: What the suite says.
         folder: The suite's, for a task YAML by path.
         limit: First N documents of each task, on top of the entry's own. None: no further limit.
-        closed: Models with closed weights that will be asked.
+        closed_models: Models with closed weights that will be asked.
         allow_code: Whether Python that a user's YAML names may run.
 
     Raises:
@@ -156,71 +162,75 @@ def expand(
         SetupError: lm-eval is missing, or the task's data cannot be had.
     """
     limits = [bound for bound in (entry.limit, limit) if bound is not None]
-    library.package()
-    with library.seeded(), library.quiet():
-        loaded = library.load(
-            entry.lm_eval, folder, num_fewshot=entry.num_fewshot, closed=closed, allow_code=allow_code
+    library.import_lm_eval()
+    with library.seed_generators(), library.suppress_output():
+        loaded = library.load_task_dict(
+            entry.lm_eval,
+            folder,
+            num_fewshot=entry.num_fewshot,
+            closed_models=closed_models,
+            allow_code=allow_code,
         )
-        tasks = Expansion(entry, loaded, min(limits, default=None)).tasks()
-    weighed = [task for task in tasks if task.samples[0].likelihood]
-    if weighed and closed:  # a task that is a Python class says so only now
-        raise generative_equivalents.refuse(weighed[0].name, closed, ())
+        tasks = LmEvalScorer(entry, loaded, min(limits, default=None)).convert_tasks()
+    weighed = [task for task in tasks if task.samples[0].needs_logprobs]
+    if weighed and closed_models:  # a task that is a Python class says so only now
+        raise generative_equivalents.closed_model_error(weighed[0].name, closed_models, ())
     return tasks
 
 
-def sample_id(doc_id: int, index: int, siblings: int) -> str:
+def request_sample_id(doc_id: int, index: int, siblings: int) -> str:
     """Return the id of a request: its document, and which of the document's requests it is."""
     return str(doc_id) if siblings == 1 else f"{doc_id}.{index}"
 
 
-def _sample(task: Any, instance: Any, siblings: int) -> Sample:
+def _convert_sample(task: Any, instance: Any, siblings: int) -> Sample:
     target = task.doc_to_target(instance.doc)
     return Sample(
-        sample_id=sample_id(instance.doc_id, instance.idx, siblings),
-        messages=_messages(task, instance),
+        sample_id=request_sample_id(instance.doc_id, instance.idx, siblings),
+        messages=_convert_messages(task, instance),
         target=target if isinstance(target, (str, int, float, bool)) else json.loads(canonical_json(target)),
         cluster_id=str(instance.doc_id),
-        likelihood=instance.request_type != "generate_until",
+        needs_logprobs=instance.request_type != "generate_until",
     )
 
 
-def _messages(task: Any, instance: Any) -> tuple[Message, ...]:
+def _convert_messages(task: Any, instance: Any) -> tuple[Message, ...]:
     kind, arguments = instance.request_type, instance.args
     if kind == "loglikelihood_rolling":
-        return (_turn("assistant", arguments[0]),)
+        return (_text_message("assistant", arguments[0]),)
     if kind == "loglikelihood":
-        return _turn("user", arguments[0]), _turn("assistant", arguments[1])
+        return _text_message("user", arguments[0]), _text_message("assistant", arguments[1])
     prompt, media = arguments[0], arguments[2] if len(arguments) > 2 else {}
-    turns = json.loads(prompt) if isinstance(prompt, _Chat) else [{"role": "user", "content": prompt}]
-    messages = [_turn(turn["role"], turn["content"]) for turn in turns]
+    turns = json.loads(prompt) if isinstance(prompt, _ChatPrompt) else [{"role": "user", "content": prompt}]
+    messages = [_text_message(turn["role"], turn["content"]) for turn in turns]
     if "audio" in media:
         raise InputError(f"lm-eval's {task.task_name} asks about sound; no runner here sends any")
     if media.get("visual"):
         last = messages[-1]
         # As lm-eval's own API models do: the images first, then the text with its <image> marks.
-        pictures = tuple(_image(picture) for picture in media["visual"])
+        pictures = tuple(_convert_image(picture) for picture in media["visual"])
         messages[-1] = Message(last.role, (*pictures, *last.parts))
     return tuple(messages)
 
 
-def _turn(role: Any, text: str) -> Message:
+def _text_message(role: Any, text: str) -> Message:
     return Message(role, (Text(text),))
 
 
-def _image(picture: Any) -> Image:
+def _convert_image(picture: Any) -> Image:
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
     return Image("image/png", buffer.getvalue(), "auto")
 
 
-def _params(kwargs: Mapping[str, Any]) -> Params:
+def _convert_params(kwargs: Mapping[str, Any]) -> Params:
     """Return ``generation_kwargs`` as lm-eval's own API models read them: greedy unless told, 256 tokens."""
     rest = dict(kwargs)
     rest.pop("do_sample", None)
-    budgets = [rest.pop(key) for key in _BUDGET if key in rest]
+    budgets = [rest.pop(key) for key in _MAX_TOKENS_KEYS if key in rest]
     until = rest.pop("until", None) or []
     return Params(
-        max_tokens=int(budgets[0]) if budgets else MAX_TOKENS,
+        max_tokens=int(budgets[0]) if budgets else DEFAULT_MAX_TOKENS,
         temperature=float(rest.pop("temperature", 0)),
         top_p=rest.pop("top_p", None),
         # Four is what OpenAI's API takes, and where lm-eval's own chat models cut the list.

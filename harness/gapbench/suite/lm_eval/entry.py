@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import Field
 
-from gapbench.suite.documents import WORD, Document, Path_, Strict, check
+from gapbench.suite.documents import WORD_PATTERN, Document, KeyPath, StrictModel, validate_document
 
 
-class LmEvalEntry(Strict):
+class LmEvalEntry(StrictModel):
     """A task of lm-evaluation-harness: its prompts, few-shot examples, filters and metrics."""
 
     lm_eval: str = Field(
@@ -20,7 +20,9 @@ class LmEvalEntry(Strict):
     num_fewshot: int | None = Field(
         None, ge=0, le=1_000, description="worked examples; default: the task's own"
     )
-    category: str = Field("lm_eval", pattern=WORD, description="row of the gap table that it counts to")
+    category: str = Field(
+        "lm_eval", pattern=WORD_PATTERN, description="row of the gap table that it counts to"
+    )
     metric: str | None = Field(
         None, min_length=1, description="metric that is a reply's score; default: the first that is one"
     )
@@ -29,19 +31,19 @@ class LmEvalEntry(Strict):
     )
 
 
-def is_entry(entry: Any) -> bool:
+def is_lm_eval_entry(entry: Any) -> bool:
     """Say whether an item of a suite's ``tasks`` is for lm-eval."""
     return isinstance(entry, Mapping) and "lm_eval" in entry
 
 
-def entries(document: Document) -> list[tuple[Path_, LmEvalEntry]]:
+def lm_eval_entries(document: Document) -> list[tuple[KeyPath, LmEvalEntry]]:
     """Return a suite's entries for lm-eval, each with its place.
 
     Raises:
         DocumentError: One has an unknown key or a wrong value.
     """
     return [
-        (("tasks", index), check(document, LmEvalEntry, entry, ("tasks", index)))
+        (("tasks", index), validate_document(document, LmEvalEntry, entry, ("tasks", index)))
         for index, entry in enumerate(document.value["tasks"])
-        if is_entry(entry)
+        if is_lm_eval_entry(entry)
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from gapbench.errors import InputError
 
-TWINS: Mapping[str, str] = {
+GENERATIVE_EQUIVALENTS: Mapping[str, str] = {
     "arc_challenge": "arc_challenge_chat",
     "gpqa_diamond_n_shot": "gpqa_diamond_generative_n_shot",
     "gpqa_diamond_zeroshot": "gpqa_diamond_cot_zeroshot",
@@ -29,38 +29,38 @@ TWINS: Mapping[str, str] = {
 }
 """Task or group to the one over the same questions that generates its answer; a test holds both against lm-eval."""
 
-_WEIGHED = {"multiple_choice", "loglikelihood", "loglikelihood_rolling"}
+_LOGPROB_OUTPUT_TYPES = {"multiple_choice", "loglikelihood", "loglikelihood_rolling"}
 
 
-def twin(name: str, known: Container[str]) -> str | None:
+def generative_equivalent(name: str, known: Container[str]) -> str | None:
     """Return the generative task over the same questions. None: lm-eval has none.
 
     Args:
         name: The task that needs log-probabilities.
         known: lm-eval's names.
     """
-    if name in TWINS:
-        return TWINS[name]
+    if name in GENERATIVE_EQUIVALENTS:
+        return GENERATIVE_EQUIVALENTS[name]
     return f"{name}_generative" if f"{name}_generative" in known else None
 
 
-def refuse(name: str, closed: Iterable[str], known: Container[str]) -> InputError:
+def closed_model_error(name: str, closed_models: Iterable[str], known: Container[str]) -> InputError:
     """Return why a task cannot be asked of closed models, and what can be.
 
     Args:
         name: The task.
-        closed: The closed models of the suite.
+        closed_models: The closed models of the suite.
         known: lm-eval's names.
     """
-    instead = twin(name, known)
+    instead = generative_equivalent(name, known)
     generative = f"take its generative twin {instead!r}, or " if instead else ""
     return InputError(
         f"lm-eval's {name!r} is scored by log-probabilities of the prompt, which no closed chat API returns "
-        f"({', '.join(closed)}); {generative}leave the closed models out"
+        f"({', '.join(closed_models)}); {generative}leave the closed models out"
     )
 
 
-def is_weighed(spec: Any, index: Mapping[str, Any]) -> bool:
+def needs_logprobs(spec: Any, index: Mapping[str, Any]) -> bool:
     """Say whether a task, group or tag holds a task that needs log-probabilities, before any data are read.
 
     A task that is a Python class says so only once it is loaded.
@@ -74,15 +74,18 @@ def is_weighed(spec: Any, index: Mapping[str, Any]) -> bool:
         if entry is None:
             return False
         if entry.cfg is None:
-            return any(is_weighed(name, index) for name in entry.tags)
+            return any(needs_logprobs(name, index) for name in entry.tags)
         spec = entry.cfg
-    if spec.get("output_type") in _WEIGHED:
+    if spec.get("output_type") in _LOGPROB_OUTPUT_TYPES:
         return True
     members = spec.get("task")
     if not isinstance(members, list):
         return False
-    return any(is_weighed(_name(member) if _name(member) in index else member, index) for member in members)
+    return any(
+        needs_logprobs(_member_name(member) if _member_name(member) in index else member, index)
+        for member in members
+    )
 
 
-def _name(member: Any) -> Any:
+def _member_name(member: Any) -> Any:
     return (member.get("group") or member.get("task")) if isinstance(member, Mapping) else member

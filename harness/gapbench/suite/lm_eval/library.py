@@ -20,19 +20,19 @@ from gapbench.suite.lm_eval.user_yaml import UserYaml
 
 # lm_eval/defaults.py: what `lm_eval run` seeds Python with, and numpy and the few-shot draw.
 PYTHON_SEED = 0
-OTHER_SEED = 1234
+NUMPY_AND_FEWSHOT_SEED = 1234
 # A stderr with no closed form is bootstrapped; lm-eval itself caps the text metrics at this many draws.
 BOOTSTRAP_DRAWS = 100
 
 
-def package() -> ModuleType:
+def import_lm_eval() -> ModuleType:
     """Return the imported package.
 
     Raises:
         SetupError: It is not installed.
     """
     try:
-        with quiet():
+        with suppress_output():
             import lm_eval.tasks  # noqa: PLC0415 - a second of imports, due only for a suite that asks
             import lm_eval.utils  # noqa: PLC0415
             from jinja2.sandbox import SandboxedEnvironment  # noqa: PLC0415
@@ -52,7 +52,7 @@ def package() -> ModuleType:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def suppress_output() -> Iterator[None]:
     """Keep lm-eval's progress bars and warnings from the user's terminal, whatever it raises.
 
     It takes the process's own streams away, so it is for the main thread, where nothing else is drawn meanwhile.
@@ -77,13 +77,13 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def seeded() -> Iterator[None]:
+def seed_generators() -> Iterator[None]:
     """Seed the global generators as ``lm_eval run`` does, for tasks that shuffle, and put them back."""
     import numpy as np  # noqa: PLC0415
 
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - lm-eval's tasks draw from the global one
     random.seed(PYTHON_SEED)
-    np.random.seed(OTHER_SEED)  # noqa: NPY002
+    np.random.seed(NUMPY_AND_FEWSHOT_SEED)  # noqa: NPY002
     try:
         yield
     finally:
@@ -91,8 +91,8 @@ def seeded() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def load(
-    name: str, folder: Path, *, num_fewshot: int | None, closed: Sequence[str], allow_code: bool
+def load_task_dict(
+    name: str, folder: Path, *, num_fewshot: int | None, closed_models: Sequence[str], allow_code: bool
 ) -> dict[str, Any]:
     """Return lm-eval's ``{"tasks": …, "groups": …}`` for a name or a user's task YAML.
 
@@ -102,7 +102,7 @@ def load(
         name: A task, group or tag of lm-eval, or a path ending in .yaml.
         folder: What a relative path is relative to.
         num_fewshot: Worked examples. None: the task's own number.
-        closed: Models with closed weights that will be asked.
+        closed_models: Models with closed weights that will be asked.
         allow_code: Whether Python that a user's YAML names may run.
 
     Raises:
@@ -110,12 +110,12 @@ def load(
             that is not allowed.
         SetupError: lm-eval is missing, or the task's data cannot be had.
     """
-    package()
-    user = UserYaml.of(folder / name, allow_code=allow_code) if name.endswith((".yaml", ".yml")) else None
+    import_lm_eval()
+    user = UserYaml.load(folder / name, allow_code=allow_code) if name.endswith((".yaml", ".yml")) else None
     try:
-        with quiet():
-            manager = _manager() if user is None else _manager_for(user)
-            _refuse(name, user, manager.task_index, closed)
+        with suppress_output():
+            manager = _builtin_task_manager() if user is None else _user_task_manager(user)
+            _check_task(name, user, manager.task_index, closed_models)
             loaded: dict[str, Any] = manager.load([name if user is None else user.name])
     except BenchError:
         raise
@@ -135,30 +135,32 @@ def load(
 
 
 @lru_cache
-def _manager() -> Any:
+def _builtin_task_manager() -> Any:
     """Return lm-eval's own tasks; reading their fourteen thousand YAMLs takes seconds."""
     from lm_eval.tasks import TaskManager  # noqa: PLC0415 - an extra, imported late
 
     return TaskManager()
 
 
-def _manager_for(user: UserYaml) -> Any:
+def _user_task_manager(user: UserYaml) -> Any:
     from lm_eval.tasks import TaskManager  # noqa: PLC0415 - an extra, imported late
 
     manager = TaskManager(include_defaults=user.needs_defaults, include_path=str(user.folder))
     # Its task is loaded by name, since a config given as such hands a group's own keys on to its tasks.
-    manager.task_index[user.name] = user.entry()
+    manager.task_index[user.name] = user.index_entry()
     return manager
 
 
-def _refuse(name: str, user: UserYaml | None, index: Mapping[str, Any], closed: Sequence[str]) -> None:
+def _check_task(
+    name: str, user: UserYaml | None, index: Mapping[str, Any], closed_models: Sequence[str]
+) -> None:
     if user is None and name not in index:
-        raise InputError(_unknown(name, index))
-    if closed and generative_equivalents.is_weighed(name if user is None else user.config, index):
-        raise generative_equivalents.refuse(name, closed, index)
+        raise InputError(_describe_unknown_task(name, index))
+    if closed_models and generative_equivalents.needs_logprobs(name if user is None else user.config, index):
+        raise generative_equivalents.closed_model_error(name, closed_models, index)
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
+def _describe_unknown_task(name: str, known: Iterable[str]) -> str:
     import difflib  # noqa: PLC0415
 
     near = difflib.get_close_matches(name, known, 3)

@@ -6,18 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 
 from gapbench.errors import DocumentError, InputError
 from gapbench.suite.documents import Document
-from gapbench.suite.lm_eval.entry import entries
+from gapbench.suite.lm_eval.entry import lm_eval_entries
 from gapbench.suite.tasks.task import Task
 
 
-def tasks(
+def load_lm_eval_tasks(
     document: Document,
     only: Collection[str],
     limit: int | None,
     *,
-    closed: Sequence[str],
+    closed_models: Sequence[str],
     allow_code: bool,
-    taken: Mapping[str, int],
+    task_places: Mapping[str, int],
 ) -> list[Task]:
     """Return the tasks that a suite's entries for lm-eval stand for.
 
@@ -25,20 +25,22 @@ def tasks(
         document: The suite.
         only: Names of entries or of tasks; (): all.
         limit: First N documents of each task, on top of the entries' own. None: no further limit.
-        closed: Models with closed weights that will be asked: they give no log-probabilities.
+        closed_models: Models with closed weights that will be asked: they give no log-probabilities.
         allow_code: Whether Python that a user's task YAML names may run.
-        taken: Names of the suite's other tasks, with their places.
+        task_places: Names of the suite's other tasks, with their places.
 
     Raises:
         InputError: A task cannot be had or cannot be run here.
     """
     found: list[Task] = []
-    places = dict(taken)
-    for at, entry in entries(document):
-        from gapbench.suite.lm_eval.conversion import expand  # noqa: PLC0415 - an extra, and a second of imports
+    places = dict(task_places)
+    for at, entry in lm_eval_entries(document):
+        from gapbench.suite.lm_eval.conversion import convert_entry  # noqa: PLC0415 - an extra, and a second of imports
 
         try:
-            expanded = expand(entry, document.file.parent, limit, closed=closed, allow_code=allow_code)
+            expanded = convert_entry(
+                entry, document.file.parent, limit, closed_models=closed_models, allow_code=allow_code
+            )
         except DocumentError:
             raise
         except InputError as exc:

@@ -36,14 +36,14 @@ class UserYaml:
         """The name of its task or group."""
         return str(self.config.get("group") or self.config["task"])
 
-    def entry(self) -> Any:
+    def index_entry(self) -> Any:
         """Return it as lm-eval's index holds it."""
         from lm_eval.tasks._index import TaskIndex  # noqa: PLC0415 - an extra, imported late
 
         return TaskIndex.entry_from_config(self.config)
 
     @classmethod
-    def of(cls, file: Path, *, allow_code: bool) -> UserYaml:
+    def load(cls, file: Path, *, allow_code: bool) -> UserYaml:
         """Read and check a document with all that it includes or names.
 
         Raises:
@@ -77,37 +77,41 @@ class UserYaml:
                     if not allow_code:
                         _refuse_code(Path(entry.yaml_path), set())
                     own = {
-                        **_with_paths(load_yaml(entry.yaml_path, resolve_func=False), folder, only=True),
+                        **_with_absolute_paths(
+                            load_yaml(entry.yaml_path, resolve_func=False), folder, only_changed=True
+                        ),
                         **own,
                     }
                 members.append(own)
             config["task"] = members
-        return cls(folder, _with_paths(config, folder), strangers)
+        return cls(folder, _with_absolute_paths(config, folder), strangers)
 
 
-def _with_paths(config: Mapping[str, Any], folder: Path, *, only: bool = False) -> dict[str, Any]:
+def _with_absolute_paths(
+    config: Mapping[str, Any], folder: Path, *, only_changed: bool = False
+) -> dict[str, Any]:
     """Return a config whose relative data files are looked for beside the YAML.
 
     Args:
         config: A task's config.
         folder: Where its YAML lies.
-        only: Return nothing but the changed key.
+        only_changed: Return nothing but the changed key.
     """
     kwargs = config.get("dataset_kwargs")
-    kept: dict[str, Any] = {} if only else dict(config)
+    kept: dict[str, Any] = {} if only_changed else dict(config)
     if isinstance(kwargs, Mapping) and "data_files" in kwargs:
-        kept["dataset_kwargs"] = {**kwargs, "data_files": _absolute(kwargs["data_files"], folder)}
+        kept["dataset_kwargs"] = {**kwargs, "data_files": _absolute_paths(kwargs["data_files"], folder)}
     return kept
 
 
-def _absolute(value: Any, folder: Path) -> Any:
+def _absolute_paths(value: Any, folder: Path) -> Any:
     if isinstance(value, str):
         beside = folder / value
         return str(beside) if not _REMOTE.match(value) and beside.exists() else value
     if isinstance(value, list):
-        return [_absolute(item, folder) for item in value]
+        return [_absolute_paths(item, folder) for item in value]
     if isinstance(value, Mapping):
-        return {key: _absolute(item, folder) for key, item in value.items()}
+        return {key: _absolute_paths(item, folder) for key, item in value.items()}
     return value
 
 
@@ -136,7 +140,7 @@ def _refuse_code(file: Path, seen: set[Path]) -> None:
     import lm_eval.api.metrics  # noqa: F401, PLC0415 - fills the registry
     from lm_eval.api.registry import metric_registry  # noqa: PLC0415
 
-    for path, inner in _pairs(value, ()):
+    for path, inner in _iterate_pairs(value, ()):
         if path[-1] in {"hf_evaluate", "unsafe_code", "trust_remote_code"} and inner is True:
             raise DocumentError(
                 f"{path[-1]} fetches or runs Python; {_REMEDY}", file=file, key=".".join(path)
@@ -151,11 +155,11 @@ def _refuse_code(file: Path, seen: set[Path]) -> None:
         _refuse_code(file.parent / str(include), seen)
 
 
-def _pairs(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _iterate_pairs(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield (*path, str(key)), inner
-            yield from _pairs(inner, (*path, str(key)))
+            yield from _iterate_pairs(inner, (*path, str(key)))
     elif isinstance(value, list):
         for item in value:
-            yield from _pairs(item, path)
+            yield from _iterate_pairs(item, path)

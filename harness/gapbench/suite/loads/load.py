@@ -11,9 +11,9 @@ from typing import Literal
 from gapbench.suite.loads.trace import Arrival
 from gapbench.values.slo import Slo
 
-Kind = Literal["concurrency", "adaptive", "rate", "ramp", "replay", "search"]
-Spacing = Literal["constant", "poisson", "gamma"]
-Salt = Literal["cell", "request"]
+LoadKind = Literal["concurrency", "adaptive", "rate", "ramp", "replay", "search"]
+ArrivalProcess = Literal["constant", "poisson", "gamma"]
+SaltScope = Literal["cell", "request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Load:
         name: The load's own name in tables. None: made from kind and value.
     """
 
-    kind: Kind
+    kind: LoadKind
     value: float
-    arrivals: Spacing = "poisson"
+    arrivals: ArrivalProcess = "poisson"
     duration_s: float | None = None
     warmup_requests: int = 0
     warmup_s: float = 0.0
@@ -56,7 +56,7 @@ class Load:
     trace: tuple[Arrival, ...] = ()
     trace_sha256: str | None = None
     speed: float = 1.0
-    salt: Salt | None = None
+    salt: SaltScope | None = None
     workers: int | None = 1
     repetition: int = 0
     name: str | None = None
@@ -72,27 +72,27 @@ class Load:
         return f"{own}#{self.repetition}" if self.repetition else own
 
     @property
-    def on_schedule(self) -> bool:
+    def is_open_loop(self) -> bool:
         """Whether requests are due at set times."""
         return self.kind not in {"concurrency", "adaptive"}
 
     @property
     def peak_rps(self) -> float | None:
         """Highest rate of the schedule. None under concurrency."""
-        if not self.on_schedule:
+        if not self.is_open_loop:
             return None
         if self.kind == "replay":
-            return _busiest_rps(self.trace, self.speed)
+            return _peak_trace_rps(self.trace, self.speed)
         return max(self.value, self.from_rps or 0.0, self.to_rps or 0.0)
 
-    def dues_s(self, draw: random.Random) -> Iterator[float]:
+    def due_times_s(self, rng: random.Random) -> Iterator[float]:
         """Yield when each request of a schedule is due, from 0, in order.
 
         Gaps with a mean of 1 are laid along the number of requests that the rate has asked for by then, so a ramp has
         the same spacing as a rate, only denser.
         """
         if self.kind == "replay":
-            yield from self._replayed_s()
+            yield from self._replay_times_s()
             return
         duration_s = self.duration_s or 0.0
         start = self.value if self.from_rps is None else self.from_rps
@@ -101,35 +101,35 @@ class Load:
         while due_s < duration_s and (self.max_requests is None or count < self.max_requests):
             yield due_s
             count += 1
-            asked += self._gap(draw)
-            due_s = _when(asked, start, slope)
+            asked += self._draw_gap(rng)
+            due_s = _time_of_arrival_s(asked, start, slope)
 
-    def _replayed_s(self) -> Iterator[float]:
+    def _replay_times_s(self) -> Iterator[float]:
         for arrival in self.trace[: self.max_requests]:
             due_s = arrival.at_s / self.speed
             if self.duration_s is not None and due_s >= self.duration_s:
                 return
             yield due_s
 
-    def _gap(self, draw: random.Random) -> float:
+    def _draw_gap(self, rng: random.Random) -> float:
         if self.arrivals == "constant":
             return 1.0
         if self.arrivals == "poisson":
-            return draw.expovariate(1.0)
+            return rng.expovariate(1.0)
         shape = 1 / self.cv**2
-        return draw.gammavariate(shape, 1 / shape)
+        return rng.gammavariate(shape, 1 / shape)
 
 
-def _when(asked: float, start: float, slope: float) -> float:
-    """Return when ``asked`` requests have been asked for: start t + slope t^2 / 2 = asked, solved for t."""
+def _time_of_arrival_s(arrivals: float, start_rps: float, slope: float) -> float:
+    """Return when ``arrivals`` requests have been asked for: start t + slope t^2 / 2 = asked, solved for t."""
     if slope == 0:
-        return asked / start
-    under = start * start + 2 * slope * asked
+        return arrivals / start_rps
+    under = start_rps * start_rps + 2 * slope * arrivals
     # A falling ramp never asks for more than its area.
-    return (math.sqrt(under) - start) / slope if under >= 0 else math.inf
+    return (math.sqrt(under) - start_rps) / slope if under >= 0 else math.inf
 
 
-def _busiest_rps(trace: tuple[Arrival, ...], speed: float) -> float:
+def _peak_trace_rps(trace: tuple[Arrival, ...], speed: float) -> float:
     """Return the requests of a trace's busiest second."""
     seconds: dict[int, int] = {}
     for arrival in trace:
@@ -139,7 +139,7 @@ def _busiest_rps(trace: tuple[Arrival, ...], speed: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class RateSearch:
     """A search for the highest rate that keeps a service level.
 
     Attributes:
@@ -164,18 +164,18 @@ class Search:
         return self.load.name or "search"
 
     @property
-    def levels_rps(self) -> tuple[float, ...]:
+    def rates_rps(self) -> tuple[float, ...]:
         """The rates that may be tried: evenly spaced on a log scale, rounded to four digits so that they can be named."""
         steps = max(1, math.ceil(math.log(self.to_rps / self.from_rps) / math.log1p(self.tolerance) - 1e-9))
         ratio = (self.to_rps / self.from_rps) ** (1 / steps)
         return tuple(dict.fromkeys(float(f"{self.from_rps * ratio**k:.4g}") for k in range(steps + 1)))
 
     @property
-    def most_tries(self) -> int:
+    def max_tries(self) -> int:
         """Upper bound of the tries: a bisection of the levels, each repeated."""
-        return (math.floor(math.log2(len(self.levels_rps) + 1)) + 1) * self.repeats
+        return (math.floor(math.log2(len(self.rates_rps) + 1)) + 1) * self.repeats
 
-    def at(self, rate_rps: float, repetition: int) -> Load:
+    def load_at(self, rate_rps: float, repetition: int) -> Load:
         """Return the load of one try."""
         name = None if self.load.name is None else f"{self.load.name}-{rate_rps:g}"
         return replace(self.load, value=rate_rps, repetition=repetition, name=name)

@@ -8,21 +8,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from gapbench.suite.documents import NAME, Strict
-from gapbench.suite.loads.load import Kind, Load, Salt, Search
+from gapbench.suite.documents import NAME_PATTERN, StrictModel
+from gapbench.suite.loads.load import Load, LoadKind, RateSearch, SaltScope
 from gapbench.suite.loads.trace import read_trace
 from gapbench.values import sha256
-from gapbench.values.slo import LIMITS, Slo
+from gapbench.values.slo import LIMIT_FIELDS, Slo
 
-MOST_REQUESTS = 10_000_000
+MAX_REQUESTS = 10_000_000
 """Of one cell under a rate: more would be a slip of the pen, and a plan holds them all."""
-MOST_WORKERS = 256
+MAX_WORKERS = 256
 Rate = Annotated[float, Field(gt=0, le=100_000)]
-Places = Annotated[int, Field(ge=1, le=100_000)]
+Concurrency = Annotated[int, Field(ge=1, le=100_000)]
 Limit = Annotated[float, Field(gt=0)]
 
 
-class SloDocument(Strict):
+class SloDocument(StrictModel):
     """Limits on one request, and how many requests must keep them; times count from the schedule."""
 
     ttft_s: Limit | None = Field(None, description="longest time to the first text of any channel")
@@ -42,31 +42,31 @@ class SloDocument(Strict):
     )
 
     @model_validator(mode="after")
-    def _limits_something(self) -> SloDocument:
-        if all(getattr(self, name) is None for name in LIMITS):
-            raise ValueError(f"give at least one limit: {', '.join(LIMITS)}")
+    def _check_has_limit(self) -> SloDocument:
+        if all(getattr(self, name) is None for name in LIMIT_FIELDS):
+            raise ValueError(f"give at least one limit: {', '.join(LIMIT_FIELDS)}")
         return self
 
-    def value(self) -> Slo:
+    def to_slo(self) -> Slo:
         """Return the service level."""
         return Slo(**self.model_dump())
 
 
-class RampDocument(Strict):
+class RampDocument(StrictModel):
     """A rate that changes evenly over the load's duration."""
 
     from_rps: Rate = Field(description="requests per second at the start")
     to_rps: Rate = Field(description="requests per second at the end")
 
 
-class ReplayDocument(Strict):
+class ReplayDocument(StrictModel):
     """A recorded trace."""
 
     trace: str = Field(min_length=1, description="JSON lines, ours or Mooncake's; relative to the suite")
     speed: float = Field(1.0, gt=0, le=1_000, description="2 sends the trace in half its time")
 
 
-class SearchDocument(Strict):
+class SearchDocument(StrictModel):
     """A search for the highest rate that keeps a service level."""
 
     slo: SloDocument = Field(description="the service level")
@@ -78,16 +78,16 @@ class SearchDocument(Strict):
     repeats: int = Field(3, ge=1, le=20, description="most times each rate is tried")
 
     @model_validator(mode="after")
-    def _rises(self) -> SearchDocument:
+    def _check_rising(self) -> SearchDocument:
         if self.from_rps >= self.to_rps:
             raise ValueError("from_rps must be below to_rps")
         return self
 
 
-class LoadDocument(Strict):
+class LoadDocument(StrictModel):
     """When to send. A list under ``concurrency`` or ``rate_rps`` is one load for each level."""
 
-    concurrency: Places | Annotated[list[Places], Field(min_length=1)] | None = Field(
+    concurrency: Concurrency | Annotated[list[Concurrency], Field(min_length=1)] | None = Field(
         None, description="requests in flight; a list is a sweep"
     )
     adaptive: bool = Field(
@@ -115,7 +115,7 @@ class LoadDocument(Strict):
         None, gt=0, le=7 * 86_400, description="how long a rate lasts; a search: each try"
     )
     warmup_s: float = Field(0.0, ge=0, description="start of a schedule, left out of every figure")
-    max_requests: int | None = Field(None, ge=1, le=MOST_REQUESTS, description="cap on a schedule's requests")
+    max_requests: int | None = Field(None, ge=1, le=MAX_REQUESTS, description="cap on a schedule's requests")
     repeats: int = Field(
         1, ge=1, le=100, description="rate_rps: times each rate is sent, with other arrivals"
     )
@@ -124,20 +124,20 @@ class LoadDocument(Strict):
         description="start prompts with a short word so that no cache has seen them: true, one word for each cell; "
         "request, one for each request; false, ask for the cache. Default: true for schedules and sweeps, else false",
     )
-    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=MOST_WORKERS)] = Field(
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=MAX_WORKERS)] = Field(
         "auto", description="processes that send; auto: as many as the load needs and the machine has"
     )
-    name: str | None = Field(None, pattern=NAME, max_length=60, description="its name in tables")
+    name: str | None = Field(None, pattern=NAME_PATTERN, max_length=60, description="its name in tables")
 
     @model_validator(mode="after")
-    def _one_kind(self) -> LoadDocument:
+    def _check_kind(self) -> LoadDocument:
         kinds = ("concurrency", "rate_rps", "ramp", "replay", "search")
         given = [name for name in kinds if getattr(self, name) is not None]
         if len(given) != 1:
             found = f"found {' and '.join(given)}" if given else "found none"
             raise ValueError(f"give exactly one of {', '.join(kinds[:-1])} and {kinds[-1]}; {found}")
         kind = given[0]
-        for name, owners in _OWNERS.items():
+        for name, owners in _ALLOWED_KINDS.items():
             if name in self.model_fields_set and kind not in owners:
                 hint = "; under a schedule give warmup_s" if name == "warmup_requests" else ""
                 raise ValueError(f"{name} goes with {' or '.join(owners)}, not with {kind}{hint}")
@@ -147,19 +147,19 @@ class LoadDocument(Strict):
             raise ValueError(f"{kind} needs duration_s")
         if self.duration_s is not None and self.warmup_s >= self.duration_s:
             raise ValueError("warmup_s must be shorter than duration_s, or nothing is measured")
-        self._bounded(kind)
+        self._check_request_count(kind)
         return self
 
-    def _bounded(self, kind: str) -> None:
+    def _check_request_count(self, kind: str) -> None:
         rates = {
-            "rate_rps": _listed(self.rate_rps),
+            "rate_rps": _as_list(self.rate_rps),
             "ramp": [] if self.ramp is None else [(self.ramp.from_rps + self.ramp.to_rps) / 2],
             "search": [] if self.search is None else [self.search.to_rps],
         }.get(kind, [])
         for rate in rates:
-            if self.max_requests is None and rate * (self.duration_s or 0.0) > MOST_REQUESTS:
+            if self.max_requests is None and rate * (self.duration_s or 0.0) > MAX_REQUESTS:
                 raise ValueError(
-                    f"{rate:g} requests/s for {self.duration_s:g} s are more than {MOST_REQUESTS}; "
+                    f"{rate:g} requests/s for {self.duration_s:g} s are more than {MAX_REQUESTS}; "
                     "lower one of them, or give max_requests"
                 )
 
@@ -167,9 +167,9 @@ class LoadDocument(Strict):
         """Return the names of the load's levels in tables; two alike would be one cell."""
         if self.search is not None:
             return [self.name or "search"]
-        return [load.label for load in self.loads()]
+        return [load.label for load in self.to_loads()]
 
-    def loads(self, folder: Path | None = None) -> list[Load]:
+    def to_loads(self, folder: Path | None = None) -> list[Load]:
         """Return one load for each level and repetition; [] for a search.
 
         Args:
@@ -185,29 +185,31 @@ class LoadDocument(Strict):
         for kind, value in levels:
             name = self.name if self.name is None or len(levels) == 1 else f"{self.name}-{value:g}"
             for repetition in range(1, self.repeats + 1):
-                load = self._load(kind, value, name, repetition if self.repeats > 1 else 0)
-                made.append(load if self.replay is None else _replayed(load, self.replay, folder))
+                load = self._make_load(kind, value, name, repetition if self.repeats > 1 else 0)
+                made.append(load if self.replay is None else _with_trace(load, self.replay, folder))
         return made
 
-    def search_value(self) -> Search | None:
+    def to_search(self) -> RateSearch | None:
         """Return the search. None: the load is none."""
         if self.search is None:
             return None
         asked = self.search
-        load = self._load("search", asked.from_rps, self.name, 0)
-        return Search(asked.slo.value(), asked.from_rps, asked.to_rps, asked.tolerance, asked.repeats, load)
+        load = self._make_load("search", asked.from_rps, self.name, 0)
+        return RateSearch(
+            asked.slo.to_slo(), asked.from_rps, asked.to_rps, asked.tolerance, asked.repeats, load
+        )
 
-    def _levels(self) -> list[tuple[Kind, float]]:
+    def _levels(self) -> list[tuple[LoadKind, float]]:
         if self.concurrency is not None:
-            kind: Kind = "adaptive" if self.adaptive else "concurrency"
-            return [(kind, float(places)) for places in _listed(self.concurrency)]
+            kind: LoadKind = "adaptive" if self.adaptive else "concurrency"
+            return [(kind, float(places)) for places in _as_list(self.concurrency)]
         if self.rate_rps is not None:
-            return [("rate", rate) for rate in _listed(self.rate_rps)]
+            return [("rate", rate) for rate in _as_list(self.rate_rps)]
         if self.ramp is not None:
             return [("ramp", (self.ramp.from_rps + self.ramp.to_rps) / 2)]
         return [("replay", 0.0)]
 
-    def _load(self, kind: Kind, value: float, name: str | None, repetition: int) -> Load:
+    def _make_load(self, kind: LoadKind, value: float, name: str | None, repetition: int) -> Load:
         return Load(
             kind=kind,
             value=value,
@@ -219,13 +221,13 @@ class LoadDocument(Strict):
             cv=self.cv or 1.0,
             from_rps=self.ramp.from_rps if self.ramp else None,
             to_rps=self.ramp.to_rps if self.ramp else None,
-            salt=self._salt(),
+            salt=self._salt_scope(),
             workers=None if self.workers == "auto" else self.workers,
             repetition=repetition,
             name=name,
         )
 
-    def _salt(self) -> Salt | None:
+    def _salt_scope(self) -> SaltScope | None:
         if self.salt is None:
             timing = self.concurrency is None or isinstance(self.concurrency, list)
             return "cell" if timing else None
@@ -235,7 +237,7 @@ class LoadDocument(Strict):
 
 
 _SCHEDULES = ("rate_rps", "ramp", "search")
-_OWNERS: dict[str, tuple[str, ...]] = {
+_ALLOWED_KINDS: dict[str, tuple[str, ...]] = {
     "adaptive": ("concurrency",),
     "warmup_requests": ("concurrency",),
     "arrivals": _SCHEDULES,
@@ -247,11 +249,11 @@ _OWNERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
-def _replayed(load: Load, replay: ReplayDocument, folder: Path | None) -> Load:
+def _with_trace(load: Load, replay: ReplayDocument, folder: Path | None) -> Load:
     """Return a load with its trace and the trace's mean rate."""
     stem = "".join(char if char.isalnum() or char in "._-" else "-" for char in Path(replay.trace).stem)
     named = replace(load, speed=replay.speed, name=load.name or f"replay-{stem}")

@@ -21,11 +21,11 @@ from gapbench.values import Message, Sample, Text
 
 BLOCK_TOKENS = 512
 """Prompt tokens to a hash id in Mooncake's traces."""
-MOST_ARRIVALS = 5_000_000
-_OWN = {"at_s", "sample_id", "input_tokens", "output_tokens"}
-_MOONCAKE = {"timestamp", "input_length", "output_length", "hash_ids"}
+MAX_ARRIVALS = 5_000_000
+_NATIVE_KEYS = {"at_s", "sample_id", "input_tokens", "output_tokens"}
+_MOONCAKE_KEYS = {"timestamp", "input_length", "output_length", "hash_ids"}
 # Common words that are one token, with the space before them, in the vocabularies of GPT-2 to Llama 3 and Qwen.
-WORDS = [
+FILLER_WORDS = [
     "time",
     "year",
     "people",
@@ -159,7 +159,9 @@ def read_trace(file: Path) -> tuple[Arrival, ...]:
         said = exc.strerror if isinstance(exc, OSError) else "not UTF-8"
         raise DocumentError(f"cannot be read: {said}", file=file) from exc
     arrivals = [
-        _arrival(line, file, number) for number, line in enumerate(lines[:MOST_ARRIVALS], 1) if line.strip()
+        _parse_arrival(line, file, number)
+        for number, line in enumerate(lines[:MAX_ARRIVALS], 1)
+        if line.strip()
     ]
     if not arrivals:
         raise DocumentError(
@@ -172,7 +174,7 @@ def read_trace(file: Path) -> tuple[Arrival, ...]:
     )
 
 
-def _arrival(line: str, file: Path, number: int) -> Arrival:
+def _parse_arrival(line: str, file: Path, number: int) -> Arrival:
     def wrong(message: str, key: str | None = None) -> DocumentError:
         return DocumentError(message, file=file, line=number, key=key)
 
@@ -182,17 +184,17 @@ def _arrival(line: str, file: Path, number: int) -> Arrival:
         raise wrong(f"not JSON: {exc}") from exc
     if not isinstance(given, dict):
         raise wrong('expected a JSON object such as {"at_s": 0.25}')
-    known = _MOONCAKE if "timestamp" in given else _OWN
+    known = _MOONCAKE_KEYS if "timestamp" in given else _NATIVE_KEYS
     unknown = sorted(set(given) - known)
     if unknown:
         raise wrong(f"unknown key; known keys: {', '.join(sorted(known))}", unknown[0])
-    if known is _OWN:
+    if known is _NATIVE_KEYS:
         sample_id = given.get("sample_id")
         if sample_id is not None and not isinstance(sample_id, str):
             raise wrong(f"found {sample_id!r}; expected a sample's id in quotes", "sample_id")
         return Arrival(
-            _number(given, "at_s", wrong), sample_id, _count(given, "input_tokens", wrong),
-            _count(given, "output_tokens", wrong),
+            _read_number(given, "at_s", wrong), sample_id, _read_count(given, "input_tokens", wrong),
+            _read_count(given, "output_tokens", wrong),
         )  # fmt: skip
     blocks = given.get("hash_ids", [])
     if not isinstance(blocks, list) or not all(type(block) is int for block in blocks):
@@ -200,31 +202,31 @@ def _arrival(line: str, file: Path, number: int) -> Arrival:
     if given.get("input_length") is None:
         raise wrong("missing; expected the prompt's length in tokens", "input_length")
     return Arrival(
-        _number(given, "timestamp", wrong) / 1_000, None, _count(given, "input_length", wrong),
-        _count(given, "output_length", wrong), tuple(blocks),
+        _read_number(given, "timestamp", wrong) / 1_000, None, _read_count(given, "input_length", wrong),
+        _read_count(given, "output_length", wrong), tuple(blocks),
     )  # fmt: skip
 
 
-def _number(given: Mapping[str, Any], key: str, wrong: Any) -> float:
-    value = given.get(key)
+def _read_number(record: Mapping[str, Any], key: str, make_error: Any) -> float:
+    value = record.get(key)
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float))
         or not math.isfinite(value)
         or value < 0
     ):
-        raise wrong(f"found {value!r}; expected a number of at least 0", key)
+        raise make_error(f"found {value!r}; expected a number of at least 0", key)
     return float(value)
 
 
-def _count(given: Mapping[str, Any], key: str, wrong: Any) -> int | None:
-    value = given.get(key)
+def _read_count(record: Mapping[str, Any], key: str, make_error: Any) -> int | None:
+    value = record.get(key)
     if value is not None and (type(value) is not int or not 1 <= value <= 10_000_000):
-        raise wrong(f"found {value!r}; expected a whole number of at least 1", key)
+        raise make_error(f"found {value!r}; expected a whole number of at least 1", key)
     return value
 
 
-def made_up(arrival: Arrival, number: int, seed: int) -> Sample:
+def make_synthetic_sample(arrival: Arrival, number: int, seed: int) -> Sample:
     """Return a prompt of about ``arrival.input_tokens`` tokens for a traced request; it has no right answer.
 
     Words of one token each, drawn by the block's id, so that requests with the same leading ids share a prefix as they
@@ -237,5 +239,5 @@ def made_up(arrival: Arrival, number: int, seed: int) -> Sample:
     for place in range(math.ceil(wanted / BLOCK_TOKENS)):
         block: object = arrival.blocks[place] if place < len(arrival.blocks) else f"{number}.{place}"
         draw = random.Random(f"{seed}:{block}")  # noqa: S311 - filler text, not a secret
-        text += draw.choices(WORDS, k=min(BLOCK_TOKENS, wanted - len(text)))
+        text += draw.choices(FILLER_WORDS, k=min(BLOCK_TOKENS, wanted - len(text)))
     return Sample(f"trace-{number:06d}", (Message("user", (Text(" ".join(text)),)),))

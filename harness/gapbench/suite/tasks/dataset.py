@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.errors import DocumentError, SetupError
-from gapbench.suite.tasks.image_download import FetchError, fetch
-from gapbench.suite.tasks.template import listed
+from gapbench.suite.tasks.image_download import ImageDownloadError, download_image
+from gapbench.suite.tasks.template import format_names
 from gapbench.values import canonical_json, sha256
 
 Row = dict[str, Any]
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 MAX_IMAGE_BYTES = 20 * 2**20
-LONGEST_FIELD_CHARS = 2**27
+MAX_CSV_FIELD_CHARS = 2**27
 """Of a CSV field; the csv module's own bound of 131 072 is less than a long document."""
 
 
@@ -41,8 +41,8 @@ def read_rows(file: Path, limit: int | None) -> tuple[list[Row], str]:
         DocumentError: Missing, of another format, damaged, or without rows.
     """
     if os.path.isdir(file):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
-        raise DocumentError(folder_problem(file), file=file)
-    readers = (_json, _json, _csv, _csv, _parquet)
+        raise DocumentError(describe_folder_problem(file), file=file)
+    readers = (_read_json, _read_json, _read_csv, _read_csv, _read_parquet)
     reader = dict(zip(FORMATS, readers, strict=True)).get(file.suffix.lower())
     if reader is None:
         found = f"a {file.suffix} file" if file.suffix else "a file without ending"
@@ -61,7 +61,7 @@ def read_rows(file: Path, limit: int | None) -> tuple[list[Row], str]:
     return rows, digest
 
 
-def folder_problem(folder: Path) -> str:
+def describe_folder_problem(folder: Path) -> str:
     """Return that a folder stands where a file of rows is wanted, with those that lie in it."""
     try:
         inside = sorted(name for name in os.listdir(folder) if name.lower().endswith(FORMATS))  # noqa: PTH208 - names alone
@@ -71,7 +71,7 @@ def folder_problem(folder: Path) -> str:
     return f"is a folder; name a file in it; {there}"
 
 
-def _lines(file: Path) -> Iterator[str]:
+def _read_lines(file: Path) -> Iterator[str]:
     """Yield the lines of a UTF-8 file with their ends; only a line feed ends a line."""
     with file.open("rb") as opened:
         for number, line in enumerate(opened, 1):
@@ -83,21 +83,21 @@ def _lines(file: Path) -> Iterator[str]:
                 ) from exc
 
 
-def _json(file: Path) -> Iterator[Row]:
+def _read_json(file: Path) -> Iterator[Row]:
     """Read JSON lines, or an array of objects: what a file holds counts more than how it ends."""
-    first = next((line for line in _lines(file) if line.strip()), "")
-    return _array(file) if first.lstrip().startswith("[") else _jsonl(file)
+    first = next((line for line in _read_lines(file) if line.strip()), "")
+    return _read_json_array(file) if first.lstrip().startswith("[") else _read_json_lines(file)
 
 
-def _array(file: Path) -> Iterator[Row]:
-    text = "".join(_lines(file))
+def _read_json_array(file: Path) -> Iterator[Row]:
+    text = "".join(_read_lines(file))
     try:
         rows = json.loads(text, parse_constant=_refuse_constant)
         if "\\u" in text:
             json.dumps(rows, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as exc:
         raise DocumentError(
-            f"not JSON: {_json_problem(exc)}; expected an array of objects, or one object a line",
+            f"not JSON: {_describe_json_error(exc)}; expected an array of objects, or one object a line",
             file=file,
             line=exc.lineno if isinstance(exc, json.JSONDecodeError) else 1,
         ) from exc
@@ -109,8 +109,8 @@ def _array(file: Path) -> Iterator[Row]:
         yield row
 
 
-def _jsonl(file: Path) -> Iterator[Row]:
-    for number, line in enumerate(_lines(file), 1):
+def _read_json_lines(file: Path) -> Iterator[Row]:
+    for number, line in enumerate(_read_lines(file), 1):
         if not line.strip():
             continue
         try:
@@ -119,7 +119,7 @@ def _jsonl(file: Path) -> Iterator[Row]:
                 json.dumps(row, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as exc:
             raise DocumentError(
-                f"not JSON: {_json_problem(exc)}; each line is one JSON object, or the whole file an array of them",
+                f"not JSON: {_describe_json_error(exc)}; each line is one JSON object, or the whole file an array of them",
                 file=file,
                 line=number,
             ) from exc
@@ -134,7 +134,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON, write null")
 
 
-def _json_problem(exc: Exception) -> str:
+def _describe_json_error(exc: Exception) -> str:
     if isinstance(exc, json.JSONDecodeError):
         return f"{exc.msg} at character {exc.colno}"
     if isinstance(exc, UnicodeEncodeError):
@@ -144,30 +144,30 @@ def _json_problem(exc: Exception) -> str:
     return str(exc).partition(";")[0]
 
 
-_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_SEPARATOR_NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
-def _separator(file: Path) -> str:
+def _detect_separator(file: Path) -> str:
     """Return what the header's names stand between: the first of the three that gives more than one name."""
-    header = next(_lines(file), "")
-    for separator in _SEPARATORS:
+    header = next(_read_lines(file), "")
+    for separator in _SEPARATOR_NAMES:
         with contextlib.suppress(csv.Error):  # said below, with its line
             if len(next(csv.reader([header], delimiter=separator), [])) > 1:
                 return separator
     return ","
 
 
-def _csv(file: Path) -> Iterator[Row]:
+def _read_csv(file: Path) -> Iterator[Row]:
     # The bound is the csv module's only setting that is global; a larger one changes nothing else.
-    csv.field_size_limit(max(LONGEST_FIELD_CHARS, csv.field_size_limit()))
-    separator = _separator(file)
-    reader = csv.reader(_lines(file), delimiter=separator, strict=True)
+    csv.field_size_limit(max(MAX_CSV_FIELD_CHARS, csv.field_size_limit()))
+    separator = _detect_separator(file)
+    reader = csv.reader(_read_lines(file), delimiter=separator, strict=True)
     try:
         header = next(reader, [])
         for name in header:
             if not name or header.count(name) > 1:
                 raise DocumentError(
-                    f"the header {listed(header)} has {'an empty' if not name else 'the same'} name"
+                    f"the header {format_names(header)} has {'an empty' if not name else 'the same'} name"
                     f"{'' if not name else ' twice, ' + repr(name)}; name each column once",
                     file=file,
                     line=1,
@@ -178,7 +178,7 @@ def _csv(file: Path) -> Iterator[Row]:
             if len(fields) != len(header):
                 raise DocumentError(
                     f"found {len(fields)} fields where the header names {len(header)}; put a field that holds "
-                    f"a {_SEPARATORS[separator]} or a line end in double quotes",
+                    f"a {_SEPARATOR_NAMES[separator]} or a line end in double quotes",
                     file=file,
                     line=reader.line_num,
                 )
@@ -189,7 +189,7 @@ def _csv(file: Path) -> Iterator[Row]:
         ) from exc
 
 
-def _parquet(file: Path) -> Iterator[Row]:
+def _read_parquet(file: Path) -> Iterator[Row]:
     import pyarrow as pa  # noqa: PLC0415 - costs a tenth of a second that other formats need not pay
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -245,14 +245,14 @@ def _first_line(exc: Exception) -> str:
     return said.splitlines()[0][:300] if said else type(exc).__name__
 
 
-def read_image(given: Any, base: Path, *, fetched: bool = False) -> tuple[str, bytes]:
+def read_image(given: Any, base: Path, *, allow_urls: bool = False) -> tuple[str, bytes]:
     """Return an image's media type, from its first bytes, and its bytes.
 
     Args:
         given: A path relative to ``base``, a data URI, the bytes, or a mapping with ``bytes`` or ``path``
             as Hugging Face and Parquet files hold images.
         base: Nothing outside this folder is read, through links neither.
-        fetched: Whether a public http or https address will do as well.
+        allow_urls: Whether a public http or https address will do as well.
 
     Raises:
         ImageError: It cannot be read, is too large, or is no PNG, JPEG, GIF or WebP.
@@ -262,16 +262,16 @@ def read_image(given: Any, base: Path, *, fetched: bool = False) -> tuple[str, b
     if not isinstance(given, bytes):
         given = str(given)
     shown = repr(given[:60])
-    data = given if isinstance(given, bytes) else _image_bytes(given, base, fetched=fetched)
+    data = given if isinstance(given, bytes) else _read_image_bytes(given, base, allow_urls=allow_urls)
     if len(data) > MAX_IMAGE_BYTES:
         raise ImageError(f"{shown} is larger than {MAX_IMAGE_BYTES} bytes; scale it down")
-    kind = _media_type(data)
+    kind = _detect_media_type(data)
     if kind is None:
         raise ImageError(f"{shown} is no PNG, JPEG, GIF or WebP; convert it to one")
     return kind, data
 
 
-def _image_bytes(given: str, base: Path, *, fetched: bool) -> bytes:
+def _read_image_bytes(given: str, base: Path, *, allow_urls: bool) -> bytes:
     if given.startswith("data:"):
         head, _, body = given.partition(",")
         try:
@@ -280,14 +280,14 @@ def _image_bytes(given: str, base: Path, *, fetched: bool) -> bytes:
         except ValueError as exc:
             raise ImageError(f"{given[:40]!r}… is not base64; write data:image/png;base64,…") from exc
     if given.startswith(("http://", "https://")):
-        if not fetched:
+        if not allow_urls:
             raise ImageError(
                 f"{given[:200]!r} is an address; save the image beside the data, so that every run sees the same bytes, "
                 "or set `image_urls: true`"
             )
         try:
-            return fetch(given, MAX_IMAGE_BYTES)
-        except FetchError as exc:
+            return download_image(given, MAX_IMAGE_BYTES)
+        except ImageDownloadError as exc:
             raise ImageError(str(exc)) from exc
     try:
         root = os.path.realpath(base)
@@ -305,7 +305,7 @@ def _image_bytes(given: str, base: Path, *, fetched: bool) -> bytes:
     return data
 
 
-def _media_type(data: bytes) -> str | None:
+def _detect_media_type(data: bytes) -> str | None:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):

@@ -35,12 +35,12 @@ def generate_rows(file: Path, arguments: Mapping[str, Any], limit: int | None) -
         rows = list(made)
     except Exception as exc:  # the file's code may raise anything
         raise DocumentError(
-            f"rows({_listed(arguments)}) raised {type(exc).__name__}: {exc}", file=file
+            f"rows({_format_arguments(arguments)}) raised {type(exc).__name__}: {exc}", file=file
         ) from exc
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise DocumentError("rows(…) gives no rows, or something other than mappings", file=file)
     return rows[:limit], sha256(canonical_json(rows))
 
 
-def _listed(arguments: Mapping[str, Any]) -> str:
+def _format_arguments(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in arguments.items())

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from gapbench.values import Sample, Score
 
 
-class Reply(NamedTuple):
+class StoredReply(NamedTuple):
     """One answer as it stands in the results, to be judged with the others.
 
     Attributes:
@@ -22,37 +22,37 @@ class Reply(NamedTuple):
     text: str
 
 
-class CellGrader(Protocol):
+class ExternalCellScorer(Protocol):
     """Judges the replies of one cell as they come. May keep them: a score may need several.
 
     Attributes:
-        slow: True when a call takes more than a few milliseconds and may run in a thread.
+        is_slow: True when a call takes more than a few milliseconds and may run in a thread.
     """
 
     @property
-    def slow(self) -> bool:
+    def is_slow(self) -> bool:
         """Whether a call takes more than a few milliseconds and may run in a thread."""
 
-    def __call__(self, reply: Reply, sample: Sample) -> Score:
+    def __call__(self, reply: StoredReply, sample: Sample) -> Score:
         """Return what one reply is worth; ``unscored`` while others of its document are missing."""
 
 
-class Grader(Protocol):
+class ExternalScorer(Protocol):
     """Judges one or more tasks of a suite, which share it where their figures are made together."""
 
     @property
     def name(self) -> str:
         """What the suite calls it; ``--task`` takes it for all its tasks."""
 
-    def cell(self, task: str, before: Iterable[Reply]) -> CellGrader:
+    def cell_scorer(self, task: str, earlier_replies: Iterable[StoredReply]) -> ExternalCellScorer:
         """Return the judge of a new cell.
 
         Args:
             task: The cell's task.
-            before: Replies of an earlier session of the same cell.
+            earlier_replies: Replies of an earlier session of the same cell.
         """
 
-    def results(self, replies: Mapping[str, Sequence[Reply]]) -> list[dict[str, Any]]:
+    def aggregate_metrics(self, replies: Mapping[str, Sequence[StoredReply]]) -> list[dict[str, Any]]:
         """Return the figures made of all replies together, as plain JSON values for ``run.json``.
 
         Args:

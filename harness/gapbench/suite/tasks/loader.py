@@ -9,18 +9,18 @@ from pathlib import Path
 from gapbench.errors import DocumentError, SetupError
 from gapbench.suite.documents import (
     Document,
-    Path_,
-    check,
+    KeyPath,
     read_document,
-    refuse_keys,
+    refuse_secrets,
+    validate_document,
 )
 from gapbench.suite.tasks.builtin import builtin_folder
-from gapbench.suite.tasks.dataset import folder_problem, read_hugging_face, read_rows
+from gapbench.suite.tasks.dataset import describe_folder_problem, read_hugging_face, read_rows
 from gapbench.suite.tasks.generated_rows import generate_rows
 from gapbench.suite.tasks.prompt_renderer import Renderer
 from gapbench.suite.tasks.schema import GeneratedData, TaskDocument
 from gapbench.suite.tasks.task import Task
-from gapbench.suite.tasks.user_code import ALLOW_CODE, code_digests, scorer_of
+from gapbench.suite.tasks.user_code import ALLOW_CODE_HINT, code_file_digests, resolve_scorer_entry
 from gapbench.values import Sample, canonical_json, sha256
 
 
@@ -31,12 +31,12 @@ def read_task(file: Path) -> tuple[TaskDocument, Document]:
         DocumentError: The file is missing or wrong.
     """
     document = read_document(file)
-    refuse_keys(document)
-    return check(document, TaskDocument), document
+    refuse_secrets(document)
+    return validate_document(document, TaskDocument), document
 
 
 def load_task(
-    task: TaskDocument, source: Document, limit: int | None, path: Path_ = (), *, allow_code: bool = False
+    task: TaskDocument, source: Document, limit: int | None, path: KeyPath = (), *, allow_code: bool = False
 ) -> Task:
     """Return a task with its first ``limit`` samples, in file order.
 
@@ -52,11 +52,11 @@ def load_task(
         SetupError: A Hugging Face data set cannot be had.
     """
     allow_code = allow_code or source.file.resolve().is_relative_to(builtin_folder().resolve())
-    scorer_name, scorer_options = scorer_of(task.scorer, source, path, allow_code=allow_code)
+    scorer_name, scorer_options = resolve_scorer_entry(task.scorer, source, path, allow_code=allow_code)
     if isinstance(task.data, GeneratedData):
         file = source.file.parent / task.data.generator
         if not allow_code:
-            raise source.error((*path, "data"), f"{file} is code that makes the rows; {ALLOW_CODE}")
+            raise source.error((*path, "data"), f"{file} is code that makes the rows; {ALLOW_CODE_HINT}")
         if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
             raise source.error((*path, "data"), f"no such file: {file}")
         rows, digest = generate_rows(file, task.data.arguments, limit)
@@ -64,7 +64,7 @@ def load_task(
     elif isinstance(task.data, str):
         file = source.file.parent / task.data
         if os.path.isdir(file):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
-            raise source.error((*path, "data"), f"{file} {folder_problem(file)}")
+            raise source.error((*path, "data"), f"{file} {describe_folder_problem(file)}")
         if not os.path.isfile(file):  # noqa: PTH113 - as above
             raise source.error(
                 (*path, "data"), f"no such file: {file}; the path is relative to {source.file.parent or '.'}"
@@ -81,7 +81,7 @@ def load_task(
     samples: list[Sample] = []
     seen: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
-        sample = renderer.sample(row, number)
+        sample = renderer.render_sample(row, number)
         if sample.sample_id in seen:
             raise source.error(
                 (*path, "id"),
@@ -99,18 +99,18 @@ def load_task(
                     task.model_dump(mode="json"),
                     digest,
                     renderer.image_digests(),
-                    *code_digests(scorer_options),
+                    *code_file_digests(scorer_options),
                 ]
             )
         ),
         samples=tuple(samples),
         scorer_name=scorer_name,
         scorer_options=scorer_options,
-        params=task.params.value(),
+        params=task.params.to_params(),
         data_policy=task.data_policy,
         license=task.license,
         source=str(source.file),
-        scorer_place=source.place((*path, "scorer")),
+        scorer_location=source.location((*path, "scorer")),
         origin=origin,
     )
 
@@ -121,7 +121,7 @@ def builtin_tasks() -> list[str]:
     return sorted(file.parent.relative_to(root).as_posix() for file in root.glob("*/*/task.yaml"))
 
 
-def find_builtin(name: str) -> Path:
+def find_builtin_task(name: str) -> Path:
     """Return the document of a built-in task.
 
     Raises:

@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gapbench.errors import DocumentError
-from gapbench.suite.documents import Document, Path_
+from gapbench.suite.documents import Document, KeyPath
 from gapbench.suite.tasks.dataset import ImageError, Row, read_image
-from gapbench.suite.tasks.template import MissingColumnError, TemplateError, column_or_value, filled, value_of
+from gapbench.suite.tasks.template import (
+    MissingColumnError,
+    TemplateError,
+    column_or_template_value,
+    fill_template,
+    template_value,
+)
 from gapbench.values import Image, Message, Part, Sample, Text
 
 if TYPE_CHECKING:
@@ -28,14 +34,14 @@ class Renderer:
         origin: What the rows are from, for messages.
     """
 
-    def __init__(self, task: TaskDocument, source: Document, path: Path_, base: Path, origin: str) -> None:
+    def __init__(self, task: TaskDocument, source: Document, path: KeyPath, base: Path, origin: str) -> None:
         """Start without an image."""
         self.task = task
         self.source = source
         self.path = path
         self.base = base
         self.origin = origin
-        self._number = 0
+        self._row_number = 0
         self._images: dict[str, Image] = {}
         self._digests: set[str] = set()
 
@@ -43,76 +49,79 @@ class Renderer:
         """Return the hashes of all images seen, sorted."""
         return sorted(self._digests)
 
-    def sample(self, row: Row, number: int) -> Sample:
+    def render_sample(self, row: Row, number: int) -> Sample:
         """Return one row as a sample.
 
         Raises:
             DocumentError: A template names no column of the row, or an image cannot be read.
         """
         task = self.task
-        self._number = number
-        sample_id = str(number) if task.id is None else self._text("id", task.id, row)
+        self._row_number = number
+        sample_id = str(number) if task.id is None else self._render_text("id", task.id, row)
         if not sample_id.strip():
-            raise self._wrong("id", f"row {number} of {self.origin} has an empty id; each row needs its own")
+            raise self._error("id", f"row {number} of {self.origin} has an empty id; each row needs its own")
         return Sample(
             sample_id=sample_id,
-            messages=self._messages(row),
-            target=None if task.target is None else self._fill("target", task.target, row, column_or_value),
-            cluster_id=None if task.cluster is None else self._text("cluster", task.cluster, row),
-            tags=tuple(self._text("tags", tag, row) for tag in task.tags),
+            messages=self._render_messages(row),
+            target=None
+            if task.target is None
+            else self._fill_template("target", task.target, row, column_or_template_value),
+            cluster_id=None if task.cluster is None else self._render_text("cluster", task.cluster, row),
+            tags=tuple(self._render_text("tags", tag, row) for tag in task.tags),
             columns=row,
-            reference=None if task.reference is None else self._text("reference", task.reference, row),
-            decoy=None if task.decoy is None else self._text("decoy", task.decoy, row),
+            reference=None if task.reference is None else self._render_text("reference", task.reference, row),
+            decoy=None if task.decoy is None else self._render_text("decoy", task.decoy, row),
         )
 
-    def _messages(self, row: Row) -> tuple[Message, ...]:
+    def _render_messages(self, row: Row) -> tuple[Message, ...]:
         task = self.task
         messages: list[Message] = []
         if task.system is not None:
-            messages.append(Message("system", (Text(self._text("system", task.system, row)),)))
+            messages.append(Message("system", (Text(self._render_text("system", task.system, row)),)))
         for shot in task.few_shot:
-            messages.append(Message("user", (Text(self._text("few_shot", shot.user, row)),)))
-            messages.append(Message("assistant", (Text(self._text("few_shot", shot.assistant, row)),)))
+            messages.append(Message("user", (Text(self._render_text("few_shot", shot.user, row)),)))
+            messages.append(Message("assistant", (Text(self._render_text("few_shot", shot.assistant, row)),)))
         if isinstance(task.prompt, str):
-            messages.append(Message("user", self._parts("prompt", task.prompt, task.images, row)))
+            messages.append(Message("user", self._render_parts("prompt", task.prompt, task.images, row)))
         else:
             messages += [
-                Message(turn.role, self._parts("prompt", turn.text, turn.images, row)) for turn in task.prompt
+                Message(turn.role, self._render_parts("prompt", turn.text, turn.images, row))
+                for turn in task.prompt
             ]
         return tuple(messages)
 
-    def _parts(self, key: str, text: str, images: Sequence[str], row: Row) -> tuple[Part, ...]:
-        given = [self._fill("images", template, row, value_of) for template in images]
-        parts: list[Part] = [self._image(value) for value in given if value not in ("", None)]
-        filled_text = self._text(key, text, row)
+    def _render_parts(self, key: str, text: str, images: Sequence[str], row: Row) -> tuple[Part, ...]:
+        given = [self._fill_template("images", template, row, template_value) for template in images]
+        parts: list[Part] = [self._load_image(value) for value in given if value not in ("", None)]
+        filled_text = self._render_text(key, text, row)
         return (*parts, Text(filled_text)) if filled_text or not parts else tuple(parts)
 
-    def _text(self, key: str, template: str, row: Row) -> str:
-        return str(self._fill(key, template, row, filled))
+    def _render_text(self, key: str, template: str, row: Row) -> str:
+        return str(self._fill_template(key, template, row, fill_template))
 
-    def _fill(self, key: str, template: str, row: Row, how: Callable[[str, Row], Any]) -> Any:
+    def _fill_template(self, key: str, template: str, row: Row, fill: Callable[[str, Row], Any]) -> Any:
         try:
-            return how(template, row)
+            return fill(template, row)
         except MissingColumnError as exc:
             near = difflib.get_close_matches(exc.column, list(row), 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise self._wrong(key, f"{exc}{hint} (row {self._number} of {self.origin})") from exc
+            raise self._error(key, f"{exc}{hint} (row {self._row_number} of {self.origin})") from exc
         except TemplateError as exc:
-            raise self._wrong(key, str(exc)) from exc
+            raise self._error(key, str(exc)) from exc
 
-    def _image(self, given: Any) -> Image:
+    def _load_image(self, given: Any) -> Image:
         cached = self._images.get(given) if isinstance(given, str) else None
         if cached is not None:
             return cached
         try:
-            kind, data = read_image(given, self.base, fetched=self.task.image_urls)
+            kind, data = read_image(given, self.base, allow_urls=self.task.image_urls)
         except ImageError as exc:
-            raise self._wrong("images", f"{exc} (row {self._number} of {self.origin})") from exc
+            raise self._error("images", f"{exc} (row {self._row_number} of {self.origin})") from exc
         image = Image(kind, data, self.task.image_detail)
         self._digests.add(image.sha256)
         if isinstance(given, str):
             self._images[given] = image
         return image
 
-    def _wrong(self, key: str, message: str) -> DocumentError:
+    def _error(self, key: str, message: str) -> DocumentError:
         return self.source.error((*self.path, key), message)

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from gapbench.suite.documents import (
-    PATH_NAME,
-    WORD,
-    Strict,
+    PATH_NAME_PATTERN,
+    WORD_PATTERN,
+    StrictModel,
 )
 from gapbench.values import Params, Role
 
 
-class ParamsDocument(Strict):
+class ParamsDocument(StrictModel):
     """Generation parameters; what is not given is not sent."""
 
     max_tokens: int | None = Field(None, ge=1, description="budget of output tokens, reasoning included")
@@ -31,7 +31,7 @@ class ParamsDocument(Strict):
         default_factory=dict, description="provider parameters passed on as they are"
     )
 
-    def value(self) -> Params:
+    def to_params(self) -> Params:
         """Return the parameters as they travel."""
         return Params(
             max_tokens=self.max_tokens,
@@ -44,7 +44,7 @@ class ParamsDocument(Strict):
         )
 
 
-class HuggingFaceData(Strict):
+class HuggingFaceData(StrictModel):
     """A data set on the Hugging Face hub."""
 
     hf: str = Field(min_length=1, description="organisation/name")
@@ -53,7 +53,7 @@ class HuggingFaceData(Strict):
     revision: str | None = Field(None, description="commit; pin it, or results cannot be repeated")
 
 
-class GeneratedData(Strict):
+class GeneratedData(StrictModel):
     """Rows that a Python file makes."""
 
     generator: str = Field(
@@ -63,7 +63,7 @@ class GeneratedData(Strict):
     arguments: dict[str, Any] = Field(default_factory=dict, description="what rows() is called with")
 
 
-class TurnDocument(Strict):
+class TurnDocument(StrictModel):
     """One turn of a prompt."""
 
     role: Role = Field(description="who says it")
@@ -71,18 +71,18 @@ class TurnDocument(Strict):
     images: list[str] = Field(default_factory=list, description="templates of paths or data URIs")
 
 
-class ShotDocument(Strict):
+class ShotDocument(StrictModel):
     """A worked example before the prompt."""
 
     user: str = Field(description="template of the question")
     assistant: str = Field(description="template of the answer")
 
 
-class TaskDocument(Strict):
+class TaskDocument(StrictModel):
     """How rows become prompts, targets and scores."""
 
-    name: str = Field(pattern=PATH_NAME, description="name of the task")
-    category: str = Field(pattern=WORD, description="coding, reasoning, multimodal, or your own word")
+    name: str = Field(pattern=PATH_NAME_PATTERN, description="name of the task")
+    category: str = Field(pattern=WORD_PATTERN, description="coding, reasoning, multimodal, or your own word")
     version: int | str = Field(1, description="raise it when results should no longer be compared")
     license: str | None = Field(None, description="of the data")
     description: str = Field("", description="for readers")
@@ -123,7 +123,7 @@ class TaskDocument(Strict):
     )
 
     @model_validator(mode="after")
-    def _scorer_is_named(self) -> TaskDocument:
+    def _check_scorer_name(self) -> TaskDocument:
         if isinstance(self.scorer, dict) and not any(
             isinstance(self.scorer.get(key), str) for key in ("name", "python")
         ):
@@ -131,7 +131,7 @@ class TaskDocument(Strict):
         return self
 
     @model_validator(mode="after")
-    def _turns_are_whole(self) -> TaskDocument:
+    def _check_turns(self) -> TaskDocument:
         if isinstance(self.prompt, list):
             if self.images:
                 raise ValueError(

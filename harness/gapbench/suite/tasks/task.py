@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gapbench.suite.tasks.grader import Grader
+from gapbench.suite.tasks.grader import ExternalScorer
 from gapbench.values import Params, Sample
 
 
@@ -26,10 +26,10 @@ class Task:
         data_policy: ``private`` is never sent to somebody else's API.
         license: Of the data. None: not said.
         source: The file that says it.
-        scorer_place: Where in that file its scorer stands, with line and key.
+        scorer_location: Where in that file its scorer stands, with line and key.
         origin: The file or data set that its rows are from.
         repeats: Times each sample is asked, for each of the suite's own repeats.
-        grader: Judges the replies in place of a scorer. None: the scorer does.
+        external_scorer: Judges the replies in place of a scorer. None: the scorer does.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Task:
     data_policy: Literal["public", "private"] = "public"
     license: str | None = None
     source: str = ""
-    scorer_place: str = ""
+    scorer_location: str = ""
     origin: str = ""
     repeats: int = 1
-    grader: Grader | None = None
+    external_scorer: ExternalScorer | None = None

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")
+COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]*")
 """A column that a template can name."""
 
-_PIECE = re.compile(r"\{\{|\}\}|\{(" + COLUMN.pattern + r")\}|[{}]")
+_TOKEN = re.compile(r"\{\{|\}\}|\{(" + COLUMN_NAME.pattern + r")\}|[{}]")
 
 
 class TemplateError(ValueError):
@@ -23,20 +23,20 @@ class MissingColumnError(TemplateError):
     def __init__(self, column: str, row: Iterable[Any]) -> None:
         """Name the column and those there are."""
         self.column = column
-        super().__init__(f"no column {column!r}; the columns are: {listed(row)}")
+        super().__init__(f"no column {column!r}; the columns are: {format_names(row)}")
 
 
-def listed(names: Iterable[Any]) -> str:
+def format_names(names: Iterable[Any]) -> str:
     """Return column names in one line."""
     return ", ".join(name if name.isprintable() else repr(name) for name in map(str, names)) or "none"
 
 
-def columns_in(template: str) -> list[str]:
+def columns_named(template: str) -> list[str]:
     """Return the columns that a template names, in order."""
-    return [match[1] for match in _PIECE.finditer(template) if match[1]]
+    return [match[1] for match in _TOKEN.finditer(template) if match[1]]
 
 
-def filled(template: str, row: Mapping[str, Any]) -> str:
+def fill_template(template: str, row: Mapping[str, Any]) -> str:
     """Return the template with each ``{column}`` replaced by the row's value; ``{{`` is a brace.
 
     A missing value (None) becomes "", a list or a mapping its JSON. What a value holds is not a template.
@@ -57,7 +57,7 @@ def filled(template: str, row: Mapping[str, Any]) -> str:
             raise MissingColumnError(match[1], row)
         return _as_text(row[match[1]])
 
-    return _PIECE.sub(piece, template)
+    return _TOKEN.sub(piece, template)
 
 
 def _as_text(value: Any) -> str:
@@ -68,30 +68,30 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def value_of(template: str, row: Mapping[str, Any]) -> Any:
+def template_value(template: str, row: Mapping[str, Any]) -> Any:
     """Return the value of a template, keeping its type where it is one bare ``{column}``.
 
     Raises:
-        TemplateError: See :func:`filled`.
+        TemplateError: See :func:`fill_template`.
     """
-    whole = _PIECE.fullmatch(template)
+    whole = _TOKEN.fullmatch(template)
     if whole and whole[1]:
         if whole[1] not in row:
             raise MissingColumnError(whole[1], row)
         return row[whole[1]]
-    return filled(template, row)
+    return fill_template(template, row)
 
 
-def column_or_value(template: str, row: Mapping[str, Any]) -> Any:
+def column_or_template_value(template: str, row: Mapping[str, Any]) -> Any:
     """Return a column named without braces, or else the value of a template that names some column.
 
     A text without any column would be the same for every row: it is a misspelt name.
 
     Raises:
-        TemplateError: See :func:`filled`.
+        TemplateError: See :func:`fill_template`.
     """
     if template in row:
         return row[template]
-    if not _PIECE.search(template):
+    if not _TOKEN.search(template):
         raise MissingColumnError(template, row)
-    return value_of(template, row)
+    return template_value(template, row)

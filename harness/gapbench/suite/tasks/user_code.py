@@ -7,19 +7,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gapbench.suite.documents import Document, Path_
+from gapbench.suite.documents import Document, KeyPath
 from gapbench.values import sha256
 
-ALLOW_CODE = "it would run with your rights: read it, then add --allow-code"
+ALLOW_CODE_HINT = "it would run with your rights: read it, then add --allow-code"
 
 
-def scorer_of(
-    given: str | Mapping[str, Any] | None, source: Document, path: Path_, *, allow_code: bool
+def resolve_scorer_entry(
+    entry: str | Mapping[str, Any] | None, source: Document, path: KeyPath, *, allow_code: bool
 ) -> tuple[str | None, dict[str, Any]]:
     """Return a scorer's name and options; a function of the user's own is the scorer ``python``.
 
     Args:
-        given: As the task has it.
+        entry: As the task has it.
         source: The task's file.
         path: Where in the file the task stands.
         allow_code: Whether code may run.
@@ -27,18 +27,20 @@ def scorer_of(
     Raises:
         DocumentError: It is code, and may not run, or is not named.
     """
-    named = dict(given) if isinstance(given, Mapping) else {"name": given}
+    named = dict(entry) if isinstance(entry, Mapping) else {"name": entry}
     if "python" in named or named["name"] == "python":
         function = named.pop("python", None) or named.get("function")
         if not function:
             raise source.error((*path, "scorer"), "names no function; write {python: module:function}")
         if not allow_code:
-            raise source.error((*path, "scorer"), f"{function} is code that judges the replies; {ALLOW_CODE}")
+            raise source.error(
+                (*path, "scorer"), f"{function} is code that judges the replies; {ALLOW_CODE_HINT}"
+            )
         named |= {"name": "python", "function": function, "folder": str(source.file.parent.resolve())}
     return named.pop("name"), named
 
 
-def code_digests(scorer_options: Mapping[str, Any]) -> Iterator[str]:
+def code_file_digests(scorer_options: Mapping[str, Any]) -> Iterator[str]:
     """Yield the hash of the file beside a task whose function judges.
 
     What that file imports has no hash here, and neither has what is installed: raise the task's ``version`` with it.

@@ -6,10 +6,17 @@ so that the server times all four in the same lines; ``whole`` is the reply as o
 
 from __future__ import annotations
 
-from gapbench_runners.sim_server.protocols.anthropic import Messages
-from gapbench_runners.sim_server.protocols.google import GenerateContent
-from gapbench_runners.sim_server.protocols.openai_chat import ChatCompletions
-from gapbench_runners.sim_server.protocols.openai_responses import Responses
-from gapbench_runners.sim_server.protocols.protocol import Rendered, WireProtocol
+from gapbench_runners.sim_server.protocols.anthropic import MessagesProtocol
+from gapbench_runners.sim_server.protocols.google import GenerateContentProtocol
+from gapbench_runners.sim_server.protocols.openai_chat import ChatCompletionsProtocol
+from gapbench_runners.sim_server.protocols.openai_responses import ResponsesProtocol
+from gapbench_runners.sim_server.protocols.protocol import RenderedStream, WireProtocol
 
-__all__ = ["ChatCompletions", "GenerateContent", "Messages", "Rendered", "Responses", "WireProtocol"]
+__all__ = [
+    "ChatCompletionsProtocol",
+    "GenerateContentProtocol",
+    "MessagesProtocol",
+    "RenderedStream",
+    "ResponsesProtocol",
+    "WireProtocol",
+]

@@ -8,14 +8,14 @@ from typing import Any
 
 from gapbench.values import Image, Part
 from gapbench_runners.sim_server.protocols.protocol import (
-    Rendered,
-    data,
-    message_of,
+    RenderedStream,
+    parse_message,
+    parse_text,
     reply_id,
-    system_of,
-    text_of,
+    sse_event,
+    system_messages,
 )
-from gapbench_runners.sim_server.reply import Asked, Reply
+from gapbench_runners.sim_server.reply import SimReply, SimRequest
 
 FINISH = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal"}
 # docs.claude.com/en/api/errors
@@ -29,35 +29,37 @@ ERRORS = {
 SIGNATURE = base64.b64encode(b"simulated").decode()
 
 
-def _part(given: Mapping[str, Any]) -> Part:
+def _parse_part(given: Mapping[str, Any]) -> Part:
     if given["type"] == "image":
         source = given["source"]
         return Image(source["media_type"], base64.b64decode(source["data"], validate=True))
-    return text_of(given["text"])
+    return parse_text(given["text"])
 
 
-class Messages:
+class MessagesProtocol:
     """Anthropic's Messages."""
 
     overloaded_status = 529
 
-    def asked(self, body: Mapping[str, Any]) -> Asked:
+    def parse_request(self, body: Mapping[str, Any]) -> SimRequest:
         """Read a request."""
         system = body.get("system") or ""
         text = system if isinstance(system, str) else "".join(block["text"] for block in system)
-        return Asked(
-            system_of(text)
-            + tuple(message_of(given["role"], given["content"], _part) for given in body["messages"]),
+        return SimRequest(
+            system_messages(text)
+            + tuple(
+                parse_message(given["role"], given["content"], _parse_part) for given in body["messages"]
+            ),
             body["max_tokens"],
             bool(body.get("stream")),
             True,
             body["model"],
         )
 
-    def stream(self, reply: Reply, asked: Asked) -> Rendered:
+    def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
         """Open message and blocks, close each; thinking stands in a block of its own before the text."""
-        opened = _message(reply, asked, [], None, _usage(reply, 1, 0))
-        head = _typed("message_start", message=opened) + _typed("ping")
+        opened = _message(reply, request, [], None, _usage(reply, 1, 0))
+        head = _typed_event("message_start", message=opened) + _typed_event("ping")
         chunks: list[bytes] = []
         index = 0
         for kind, key, texts in (("thinking", "thinking", reply.reasoning), ("text", "text", reply.answer)):
@@ -68,22 +70,22 @@ class Messages:
                 key: "",
                 **({"signature": ""} if kind == "thinking" else {}),
             }
-            opening = _closed(index - 1, "thinking") if index else b""
-            opening += _typed("content_block_start", index=index, content_block=block)
+            opening = _block_end(index - 1, "thinking") if index else b""
+            opening += _typed_event("content_block_start", index=index, content_block=block)
             for text in texts:
                 delta = {"type": f"{kind}_delta", key: text}
-                chunks.append(opening + _typed("content_block_delta", index=index, delta=delta))
+                chunks.append(opening + _typed_event("content_block_delta", index=index, delta=delta))
                 opening = b""
             index += 1
         tail = b""
         if index:
-            tail = _closed(index - 1, "text" if reply.answer else "thinking")
+            tail = _block_end(index - 1, "text" if reply.answer else "thinking")
         stop = {"stop_reason": FINISH[reply.finish], "stop_sequence": None}
         usage = _usage(reply, reply.output_tokens, reply.reasoning_tokens)
-        tail += _typed("message_delta", delta=stop, usage=usage) + _typed("message_stop")
-        return Rendered(head, tuple(chunks), tail)
+        tail += _typed_event("message_delta", delta=stop, usage=usage) + _typed_event("message_stop")
+        return RenderedStream(head, tuple(chunks), tail)
 
-    def whole(self, reply: Reply, asked: Asked) -> dict[str, Any]:
+    def render_response(self, reply: SimReply, request: SimRequest) -> dict[str, Any]:
         """Return the reply unstreamed."""
         content: list[dict[str, Any]] = []
         if reply.reasoning:
@@ -92,35 +94,35 @@ class Messages:
         if reply.answer:
             content.append({"type": "text", "text": "".join(reply.answer)})
         usage = _usage(reply, reply.output_tokens, reply.reasoning_tokens)
-        return _message(reply, asked, content, FINISH[reply.finish], usage)
+        return _message(reply, request, content, FINISH[reply.finish], usage)
 
-    def error(self, status: int, message: str) -> dict[str, Any]:
+    def render_error(self, status: int, message: str) -> dict[str, Any]:
         """Return an error."""
         kind = ERRORS.get(status, "invalid_request_error")
         return {"type": "error", "error": {"type": kind, "message": message}}
 
 
-def _typed(kind: str, **rest: Any) -> bytes:
-    return data({"type": kind, **rest}, kind)
+def _typed_event(kind: str, **rest: Any) -> bytes:
+    return sse_event({"type": kind, **rest}, kind)
 
 
-def _closed(index: int, kind: str) -> bytes:
+def _block_end(index: int, kind: str) -> bytes:
     """Return the end of a block; a thinking block is signed first."""
     signed = b""
     if kind == "thinking":
         delta = {"type": "signature_delta", "signature": SIGNATURE}
-        signed = _typed("content_block_delta", index=index, delta=delta)
-    return signed + _typed("content_block_stop", index=index)
+        signed = _typed_event("content_block_delta", index=index, delta=delta)
+    return signed + _typed_event("content_block_stop", index=index)
 
 
 def _message(
-    reply: Reply, asked: Asked, content: list[Any], stop: str | None, usage: Mapping[str, Any]
+    reply: SimReply, request: SimRequest, content: list[Any], stop: str | None, usage: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
         "id": reply_id("msg", reply),
         "type": "message",
         "role": "assistant",
-        "model": asked.model,
+        "model": request.model,
         "content": content,
         "stop_reason": stop,
         "stop_sequence": None,
@@ -128,7 +130,7 @@ def _message(
     }
 
 
-def _usage(reply: Reply, output_tokens: int, thinking_tokens: int) -> dict[str, Any]:
+def _usage(reply: SimReply, output_tokens: int, thinking_tokens: int) -> dict[str, Any]:
     # Anthropic's input leaves out what came from the cache.
     return {
         "input_tokens": reply.input_tokens - reply.cached_tokens,

@@ -8,14 +8,14 @@ from typing import Any
 
 from gapbench.values import Image, Part
 from gapbench_runners.sim_server.protocols.protocol import (
-    Rendered,
-    data,
-    message_of,
+    RenderedStream,
+    parse_message,
+    parse_text,
     reply_id,
-    system_of,
-    text_of,
+    sse_event,
+    system_messages,
 )
-from gapbench_runners.sim_server.reply import Asked, Reply
+from gapbench_runners.sim_server.reply import SimReply, SimRequest
 
 FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "refusal": "SAFETY"}
 STATUSES = {
@@ -27,28 +27,29 @@ STATUSES = {
 }
 
 
-def _part(given: Mapping[str, Any]) -> Part:
+def _parse_part(given: Mapping[str, Any]) -> Part:
     inline = given.get("inlineData") or given.get("inline_data")
     if not inline:
-        return text_of(given["text"])
+        return parse_text(given["text"])
     # The SDK writes bytes in the URL-safe alphabet, curl users in the other.
     encoded = inline["data"].replace("-", "+").replace("_", "/")
     return Image(inline.get("mimeType") or inline["mime_type"], base64.b64decode(encoded, validate=True))
 
 
-class GenerateContent:
+class GenerateContentProtocol:
     """Google's streamGenerateContent and generateContent."""
 
     overloaded_status = 503
 
-    def asked(self, body: Mapping[str, Any]) -> Asked:
-        """Read a request; ``model`` and ``stream`` stand in the path, the server adds them to the body."""
+    def parse_request(self, body: Mapping[str, Any]) -> SimRequest:
+        """Read a request; ``model`` and ``render_stream`` stand in the path, the server adds them to the body."""
         system = body.get("systemInstruction") or body.get("system_instruction") or {}
         config = body.get("generationConfig") or body.get("generation_config") or {}
-        return Asked(
-            system_of("".join(piece["text"] for piece in system.get("parts", ())))
+        return SimRequest(
+            system_messages("".join(piece["text"] for piece in system.get("parts", ())))
             + tuple(
-                message_of(given.get("role") or "user", given["parts"], _part) for given in body["contents"]
+                parse_message(given.get("role") or "user", given["parts"], _parse_part)
+                for given in body["contents"]
             ),
             config.get("maxOutputTokens"),
             bool(body["stream"]),
@@ -56,42 +57,45 @@ class GenerateContent:
             body["model"],
         )
 
-    def stream(self, reply: Reply, asked: Asked) -> Rendered:
+    def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
         """Open with the first chunk, close with the finish reason and the counts."""
-        return Rendered(
+        return RenderedStream(
             b"",
             (
-                *(data(_body(reply, asked, [{"text": text, "thought": True}])) for text in reply.reasoning),
-                *(data(_body(reply, asked, [{"text": text}])) for text in reply.answer),
+                *(
+                    sse_event(_chunk_body(reply, request, [{"text": text, "thought": True}]))
+                    for text in reply.reasoning
+                ),
+                *(sse_event(_chunk_body(reply, request, [{"text": text}])) for text in reply.answer),
             ),
-            data(_ended(reply, asked, [{"text": ""}])),
+            sse_event(_final_body(reply, request, [{"text": ""}])),
         )
 
-    def whole(self, reply: Reply, asked: Asked) -> dict[str, Any]:
+    def render_response(self, reply: SimReply, request: SimRequest) -> dict[str, Any]:
         """Return the reply unstreamed."""
         parts: list[Any] = []
         if reply.reasoning:
             parts.append({"text": "".join(reply.reasoning), "thought": True})
         if reply.answer:
             parts.append({"text": "".join(reply.answer)})
-        return _ended(reply, asked, parts)
+        return _final_body(reply, request, parts)
 
-    def error(self, status: int, message: str) -> dict[str, Any]:
+    def render_error(self, status: int, message: str) -> dict[str, Any]:
         """Return an error."""
         name = STATUSES.get(status, "INVALID_ARGUMENT")
         return {"error": {"code": status, "message": message, "status": name}}
 
 
-def _body(reply: Reply, asked: Asked, parts: list[Any]) -> dict[str, Any]:
+def _chunk_body(reply: SimReply, request: SimRequest, parts: list[Any]) -> dict[str, Any]:
     return {
         "candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0}],
-        "modelVersion": asked.model,
+        "modelVersion": request.model,
         "responseId": reply_id("gen", reply),
     }
 
 
-def _ended(reply: Reply, asked: Asked, parts: list[Any]) -> dict[str, Any]:
-    body = _body(reply, asked, parts)
+def _final_body(reply: SimReply, request: SimRequest, parts: list[Any]) -> dict[str, Any]:
+    body = _chunk_body(reply, request, parts)
     body["candidates"][0]["finishReason"] = FINISH[reply.finish]
     # ai.google.dev/api/generate-content: candidates and thoughts are counted apart, the prompt with its cache.
     body["usageMetadata"] = {

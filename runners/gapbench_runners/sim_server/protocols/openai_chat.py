@@ -7,15 +7,15 @@ from typing import Any
 
 from gapbench.values import Part
 from gapbench_runners.sim_server.protocols.protocol import (
-    Rendered,
-    created,
-    data,
-    image_of,
-    message_of,
+    RenderedStream,
+    created_at,
+    parse_image,
+    parse_message,
+    parse_text,
     reply_id,
-    text_of,
+    sse_event,
 )
-from gapbench_runners.sim_server.reply import Asked, Reply
+from gapbench_runners.sim_server.reply import SimReply, SimRequest
 
 FINGERPRINT = "fp_simulated"
 # Type and code of an error, platform.openai.com/docs/guides/error-codes.
@@ -29,43 +29,45 @@ ERRORS: Mapping[int, tuple[str, str]] = {
 FINISH = {"stop": "stop", "length": "length", "refusal": "content_filter"}
 
 
-def _part(given: Mapping[str, Any]) -> Part:
-    return image_of(given["image_url"]["url"]) if given["type"] == "image_url" else text_of(given["text"])
+def _parse_part(given: Mapping[str, Any]) -> Part:
+    return (
+        parse_image(given["image_url"]["url"]) if given["type"] == "image_url" else parse_text(given["text"])
+    )
 
 
-class ChatCompletions:
+class ChatCompletionsProtocol:
     """OpenAI's Chat Completions; reasoning stands in ``reasoning``, as vLLM sends it."""
 
     overloaded_status = 503
 
-    def asked(self, body: Mapping[str, Any]) -> Asked:
+    def parse_request(self, body: Mapping[str, Any]) -> SimRequest:
         """Read a request."""
         budget = body.get("max_completion_tokens")
-        return Asked(
-            tuple(message_of(given["role"], given["content"], _part) for given in body["messages"]),
+        return SimRequest(
+            tuple(parse_message(given["role"], given["content"], _parse_part) for given in body["messages"]),
             body.get("max_tokens") if budget is None else budget,
             bool(body.get("stream")),
             bool((body.get("stream_options") or {}).get("include_usage")),
             body["model"],
         )
 
-    def stream(self, reply: Reply, asked: Asked) -> Rendered:
+    def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
         """Open with the role, close with the finish reason, the counts where asked for, and ``[DONE]``."""
         frame = {
             "id": reply_id("chatcmpl", reply),
             "object": "chat.completion.chunk",
-            "created": created(),
-            "model": asked.model,
+            "created": created_at(),
+            "model": request.model,
             "system_fingerprint": FINGERPRINT,
         }
 
         def event(delta: Mapping[str, Any], finish: str | None = None) -> bytes:
-            return data({**frame, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+            return sse_event({**frame, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
 
         tail = event({}, FINISH[reply.finish])
-        if asked.usage_in_stream:
-            tail += data({**frame, "choices": [], "usage": _usage(reply)})
-        return Rendered(
+        if request.usage_in_stream:
+            tail += sse_event({**frame, "choices": [], "usage": _usage(reply)})
+        return RenderedStream(
             event({"role": "assistant", "content": ""}),
             (
                 *(event({"reasoning": text}) for text in reply.reasoning),
@@ -74,7 +76,7 @@ class ChatCompletions:
             tail + b"data: [DONE]\n\n",
         )
 
-    def whole(self, reply: Reply, asked: Asked) -> dict[str, Any]:
+    def render_response(self, reply: SimReply, request: SimRequest) -> dict[str, Any]:
         """Return the reply unstreamed."""
         message: dict[str, Any] = {"role": "assistant", "content": "".join(reply.answer)}
         if reply.reasoning:
@@ -82,20 +84,20 @@ class ChatCompletions:
         return {
             "id": reply_id("chatcmpl", reply),
             "object": "chat.completion",
-            "created": created(),
-            "model": asked.model,
+            "created": created_at(),
+            "model": request.model,
             "system_fingerprint": FINGERPRINT,
             "choices": [{"index": 0, "message": message, "finish_reason": FINISH[reply.finish]}],
             "usage": _usage(reply),
         }
 
-    def error(self, status: int, message: str) -> dict[str, Any]:
+    def render_error(self, status: int, message: str) -> dict[str, Any]:
         """Return an error."""
         kind, code = ERRORS.get(status, ("server_error", "server_error"))
         return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
-def _usage(reply: Reply) -> dict[str, Any]:
+def _usage(reply: SimReply) -> dict[str, Any]:
     return {
         "prompt_tokens": reply.input_tokens,
         "completion_tokens": reply.output_tokens,

@@ -6,84 +6,86 @@ from collections.abc import Mapping
 from typing import Any
 
 from gapbench.values import Part
-from gapbench_runners.sim_server.protocols.openai_chat import ChatCompletions
+from gapbench_runners.sim_server.protocols.openai_chat import ChatCompletionsProtocol
 from gapbench_runners.sim_server.protocols.protocol import (
-    Rendered,
-    created,
-    data,
-    image_of,
-    message_of,
+    RenderedStream,
+    created_at,
+    parse_image,
+    parse_message,
+    parse_text,
     reply_id,
-    system_of,
-    text_of,
+    sse_event,
+    system_messages,
 )
-from gapbench_runners.sim_server.reply import Asked, Reply
+from gapbench_runners.sim_server.reply import SimReply, SimRequest
 
-WHY = {"length": "max_output_tokens", "refusal": "content_filter"}
-
-
-def _part(given: Mapping[str, Any]) -> Part:
-    return image_of(given["image_url"]) if given["type"] == "input_image" else text_of(given["text"])
+INCOMPLETE_REASONS = {"length": "max_output_tokens", "refusal": "content_filter"}
 
 
-class Responses:
+def _parse_part(given: Mapping[str, Any]) -> Part:
+    return parse_image(given["image_url"]) if given["type"] == "input_image" else parse_text(given["text"])
+
+
+class ResponsesProtocol:
     """OpenAI's Responses."""
 
     overloaded_status = 503
 
-    def asked(self, body: Mapping[str, Any]) -> Asked:
+    def parse_request(self, body: Mapping[str, Any]) -> SimRequest:
         """Read a request."""
         given = body["input"]
         turns: list[Any] = [{"role": "user", "content": given}] if isinstance(given, str) else given
-        return Asked(
-            system_of(body.get("instructions") or "")
-            + tuple(message_of(turn["role"], turn["content"], _part) for turn in turns),
+        return SimRequest(
+            system_messages(body.get("instructions") or "")
+            + tuple(parse_message(turn["role"], turn["content"], _parse_part) for turn in turns),
             body.get("max_output_tokens"),
             bool(body.get("stream")),
             True,
             body["model"],
         )
 
-    def stream(self, reply: Reply, asked: Asked) -> Rendered:
+    def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
         """Open the response, its items and their parts, and close each."""
-        return _Events(reply, asked).rendered()
+        return _ResponseEvents(reply, request).render()
 
-    def whole(self, reply: Reply, asked: Asked) -> dict[str, Any]:
+    def render_response(self, reply: SimReply, request: SimRequest) -> dict[str, Any]:
         """Return the reply unstreamed."""
-        return _response(reply, asked, _status(reply))
+        return _response(reply, request, _status(reply))
 
-    def error(self, status: int, message: str) -> dict[str, Any]:
+    def render_error(self, status: int, message: str) -> dict[str, Any]:
         """Return an error."""
-        return ChatCompletions().error(status, message)
+        return ChatCompletionsProtocol().render_error(status, message)
 
 
-class _Events:
+class _ResponseEvents:
     """The events of one response, numbered in the order they are sent."""
 
-    def __init__(self, reply: Reply, asked: Asked) -> None:
+    def __init__(self, reply: SimReply, request: SimRequest) -> None:
         self.reply = reply
-        self.asked = asked
+        self.request = request
         self._number = 0
 
-    def rendered(self) -> Rendered:
+    def render(self) -> RenderedStream:
         reply = self.reply
-        opened = _response(reply, self.asked, "in_progress")
-        head = self._typed("response.created", response=opened)
-        head += self._typed("response.in_progress", response=opened)
+        opened = _response(reply, self.request, "in_progress")
+        head = self._typed_event("response.created", response=opened)
+        head += self._typed_event("response.in_progress", response=opened)
         chunks: list[bytes] = []
         closing = b""
         if reply.reasoning:
-            chunks, closing = self._item(0, _reasoning_item(reply), reply.reasoning)
+            chunks, closing = self._item_events(0, _reasoning_item(reply), reply.reasoning)
         if reply.answer:
-            answers, ending = self._item(
+            answers, ending = self._item_events(
                 1 if reply.reasoning else 0, _message_item(reply, _status(reply)), reply.answer, closing
             )
             chunks, closing = chunks + answers, ending
         status = _status(reply)
-        tail = closing + self._typed(f"response.{status}", response=_response(reply, self.asked, status))
-        return Rendered(head, tuple(chunks), tail)
+        tail = closing + self._typed_event(
+            f"response.{status}", response=_response(reply, self.request, status)
+        )
+        return RenderedStream(head, tuple(chunks), tail)
 
-    def _item(
+    def _item_events(
         self, index: int, item: dict[str, Any], texts: tuple[str, ...], before: bytes = b""
     ) -> tuple[list[bytes], bytes]:
         """Return an item's chunks and the bytes that close it."""
@@ -98,28 +100,28 @@ class _Events:
         where = {"item_id": item["id"], "output_index": index, f"{field}_index": 0}
         more: dict[str, Any] = {"logprobs": []} if part["type"] == "output_text" else {}
         empty = {**item, field: [], **({"status": "in_progress"} if "status" in item else {})}
-        opening = before + self._typed("response.output_item.added", output_index=index, item=empty)
-        opening += self._typed(f"response.{parts}.added", **where, part={**part, "text": ""})
+        opening = before + self._typed_event("response.output_item.added", output_index=index, item=empty)
+        opening += self._typed_event(f"response.{parts}.added", **where, part={**part, "text": ""})
         chunks = []
         for text in texts:
-            chunks.append(opening + self._typed(f"response.{words}.delta", **where, delta=text, **more))
+            chunks.append(opening + self._typed_event(f"response.{words}.delta", **where, delta=text, **more))
             opening = b""
-        closing = self._typed(f"response.{words}.done", **where, text=part["text"], **more)
-        closing += self._typed(f"response.{parts}.done", **where, part=part)
-        closing += self._typed("response.output_item.done", output_index=index, item=item)
+        closing = self._typed_event(f"response.{words}.done", **where, text=part["text"], **more)
+        closing += self._typed_event(f"response.{parts}.done", **where, part=part)
+        closing += self._typed_event("response.output_item.done", output_index=index, item=item)
         return chunks, closing
 
-    def _typed(self, kind: str, **rest: Any) -> bytes:
-        event = data({"type": kind, "sequence_number": self._number, **rest}, kind)
+    def _typed_event(self, kind: str, **rest: Any) -> bytes:
+        event = sse_event({"type": kind, "sequence_number": self._number, **rest}, kind)
         self._number += 1
         return event
 
 
-def _status(reply: Reply) -> str:
-    return "incomplete" if reply.finish in WHY else "completed"
+def _status(reply: SimReply) -> str:
+    return "incomplete" if reply.finish in INCOMPLETE_REASONS else "completed"
 
 
-def _reasoning_item(reply: Reply) -> dict[str, Any]:
+def _reasoning_item(reply: SimReply) -> dict[str, Any]:
     text = "".join(reply.reasoning)
     item: dict[str, Any] = {"id": reply_id("rs", reply), "type": "reasoning", "summary": []}
     if reply.shown == "summary":
@@ -129,7 +131,7 @@ def _reasoning_item(reply: Reply) -> dict[str, Any]:
     return item
 
 
-def _message_item(reply: Reply, status: str) -> dict[str, Any]:
+def _message_item(reply: SimReply, status: str) -> dict[str, Any]:
     return {
         "id": reply_id("msg", reply),
         "type": "message",
@@ -141,7 +143,7 @@ def _message_item(reply: Reply, status: str) -> dict[str, Any]:
     }
 
 
-def _response(reply: Reply, asked: Asked, status: str) -> dict[str, Any]:
+def _response(reply: SimReply, request: SimRequest, status: str) -> dict[str, Any]:
     ended = status != "in_progress"
     output = []
     if ended and reply.reasoning:
@@ -151,13 +153,15 @@ def _response(reply: Reply, asked: Asked, status: str) -> dict[str, Any]:
     return {
         "id": reply_id("resp", reply),
         "object": "response",
-        "created_at": created(),
-        "model": asked.model,
+        "created_at": created_at(),
+        "model": request.model,
         "status": status,
         "error": None,
-        "incomplete_details": {"reason": WHY[reply.finish]} if status == "incomplete" else None,
+        "incomplete_details": {"reason": INCOMPLETE_REASONS[reply.finish]}
+        if status == "incomplete"
+        else None,
         "instructions": None,
-        "max_output_tokens": asked.max_tokens,
+        "max_output_tokens": request.max_tokens,
         "metadata": {},
         "output": output,
         "parallel_tool_calls": True,
@@ -169,7 +173,7 @@ def _response(reply: Reply, asked: Asked, status: str) -> dict[str, Any]:
     }
 
 
-def _usage(reply: Reply) -> dict[str, Any]:
+def _usage(reply: SimReply) -> dict[str, Any]:
     return {
         "input_tokens": reply.input_tokens,
         "input_tokens_details": {"cached_tokens": reply.cached_tokens},

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from gapbench.values import Image, Message, Part, Role, Text
-from gapbench_runners.sim_server.reply import Asked, Reply
+from gapbench_runners.sim_server.reply import SimReply, SimRequest
 
 _ROLES: Mapping[str, Role] = {
     "system": "system",
@@ -21,7 +21,7 @@ _ROLES: Mapping[str, Role] = {
 }
 
 
-class Rendered(NamedTuple):
+class RenderedStream(NamedTuple):
     """A streamed reply's events, before any is due.
 
     Attributes:
@@ -40,26 +40,26 @@ class WireProtocol(Protocol):
 
     overloaded_status: int
 
-    def asked(self, body: Mapping[str, Any]) -> Asked:
+    def parse_request(self, body: Mapping[str, Any]) -> SimRequest:
         """Return what a request's body asks; raises ``KeyError`` or ``ValueError`` for another form."""
 
-    def stream(self, reply: Reply, asked: Asked) -> Rendered:
+    def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
         """Return the reply as events."""
 
-    def whole(self, reply: Reply, asked: Asked) -> dict[str, Any]:
+    def render_response(self, reply: SimReply, request: SimRequest) -> dict[str, Any]:
         """Return the reply as one JSON body."""
 
-    def error(self, status: int, message: str) -> dict[str, Any]:
+    def render_error(self, status: int, message: str) -> dict[str, Any]:
         """Return an error's body."""
 
 
-def data(value: Any, event: str | None = None) -> bytes:
+def sse_event(value: Any, event: str | None = None) -> bytes:
     """Return one server-sent event."""
     named = f"event: {event}\n".encode() if event else b""
     return named + b"data: " + orjson.dumps(value) + b"\n\n"
 
 
-def image_of(uri: str) -> Image:
+def parse_image(uri: str) -> Image:
     """Return the image in a data URI; raises ``ValueError`` for another address."""
     head, comma, encoded = uri.partition(",")
     if not comma or not head.startswith("data:") or not head.endswith(";base64"):
@@ -67,7 +67,7 @@ def image_of(uri: str) -> Image:
     return Image(head.removeprefix("data:").removesuffix(";base64"), base64.b64decode(encoded, validate=True))
 
 
-def message_of(
+def parse_message(
     role: str, content: str | list[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], Part]
 ) -> Message:
     """Return one turn; plain text is one part, other content is read part by part."""
@@ -75,23 +75,23 @@ def message_of(
     return Message(_ROLES[role], parts)
 
 
-def text_of(value: Any) -> Text:
+def parse_text(value: Any) -> Text:
     """Return a piece of text; raises ``ValueError`` for anything else."""
     if not isinstance(value, str):
         raise ValueError(f"text must be a string, found {value!r}")  # noqa: TRY004 - the sender's value
     return Text(value)
 
 
-def system_of(text: str) -> tuple[Message, ...]:
+def system_messages(text: str) -> tuple[Message, ...]:
     """Return a system prompt as a message; none for no text."""
     return (Message("system", (Text(text),)),) if text else ()
 
 
-def reply_id(prefix: str, reply: Reply) -> str:
+def reply_id(prefix: str, reply: SimReply) -> str:
     """Return an id that depends on prompt and repeat alone."""
     return f"{prefix}-{reply.prompt_sha256[:16]}-{reply.nth}"
 
 
-def created() -> int:
+def created_at() -> int:
     """Return the wall clock in whole seconds, as the vendors date a reply."""
     return int(datetime.now(UTC).timestamp())
