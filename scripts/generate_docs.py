@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +143,8 @@ def _table(title: str, schema: Schema, definitions: Schema, level: int = 2) -> s
     return f"{'#' * level} {title}\n\n{about}\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n{rows}"
 
 
-def _default(key: str, value: Schema, required: object) -> str:
-    if key in required:  # type: ignore[operator]
+def _default(key: str, value: Schema, required: Collection[str]) -> str:
+    if key in required:
         return "required"
     default = value.get("default")
     return (
@@ -165,13 +165,14 @@ def _type(value: Schema, definitions: Schema) -> str:
         return " or ".join(dict.fromkeys(kinds))
     if "enum" in value or "const" in value:
         return ", ".join(f"`{word}`" for word in value.get("enum", [value.get("const")]))
-    kind = {
+    words = {
         "string": "text",
         "integer": "whole number",
         "array": "list",
         "object": "mapping",
         "boolean": "true or false",
-    }.get(value.get("type", ""), value.get("type", "any"))
+    }
+    kind = words.get(value.get("type", ""), str(value.get("type", "any")))
     if kind == "list" and "items" in value:
         return f"list of {_type(value['items'], definitions)}"
     return kind + _bounds(value)
@@ -187,7 +188,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("``", "`")
 
 
-PARTS = {
+PARTS: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "suite-keys": suite_keys,
     "task-keys": task_keys,
