@@ -174,7 +174,8 @@ def _type(value: Schema, definitions: Schema) -> str:
     }
     kind = words.get(value.get("type", ""), str(value.get("type", "any")))
     if kind == "list" and "items" in value:
-        return f"list of {_type(value['items'], definitions)}"
+        item = _type(value["items"], definitions)
+        return f"list of {item.replace('mapping', 'mappings').replace('whole number', 'whole numbers')}"
     return kind + _bounds(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import re
@@ -13,6 +14,8 @@ import pytest
 
 from harness.cli import invoke
 from harness.errors import RETRYABLE, FailureKind
+from runners.sim_server.persona import Persona
+from runners.vllm import SERVE_KEYS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -94,6 +97,15 @@ def test_every_key_of_run_json_is_documented() -> None:
     for part in ("models", "tasks", "cells"):
         documented = {row[0] for row in rows_of("run-json.md", part.capitalize())}
         assert {key for entry in manifest[part] for key in entry} - documented == set(), part
+
+
+def test_every_runner_setting_is_documented() -> None:
+    """The keys of `serve` and `sim`, which no schema lists."""
+    serve = {row[0] for row in rows_of("suite.md", "`serve`: let bench start a vLLM server")}
+    sim = {row[0] for row in rows_of("suite.md", "`sim`: a simulated model")}
+
+    assert serve == SERVE_KEYS
+    assert sim == {"protocol"} | {field.name for field in dataclasses.fields(Persona)}
 
 
 def test_every_failure_kind_is_documented() -> None:
