@@ -1,4 +1,4 @@
-"""docs/tasks.md: every example is true."""
+"""docs/reference/tasks.md: every example is true."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_t
 from gapbench.values import Sample
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "docs/tasks.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs/reference/tasks.md").read_text(encoding="utf-8")
 ROWS = [
     [cell.strip() for cell in line.strip("| ").split(" | ")]
     for line in TEXT.partition("| scorer | target |")[2].partition("\n\n")[0].splitlines()[2:]

@@ -340,8 +340,8 @@ def test_ranges_that_reach_beyond_all_replicas_have_no_percentiles() -> None:
 
 
 def test_the_block_and_the_row_of_the_document() -> None:
-    """docs/economics.md shows what is read: a row of the book, a model's cost, a tco: block."""
-    text = (Path(__file__).parents[3] / "docs" / "economics.md").read_text(encoding="utf-8")
+    """docs/explanation/economics.md shows what is read: a row of the book, a model's cost, a tco: block."""
+    text = (Path(__file__).parents[3] / "docs" / "explanation" / "economics.md").read_text(encoding="utf-8")
     row, model, block = (yaml.safe_load(part) for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
     found = TcoDocument(**{**block["tco"], "usd_per_gpu_hour": Ranged(**block["tco"]["usd_per_gpu_hour"])})
 
