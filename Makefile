@@ -8,15 +8,13 @@ BIN := .venv/bin
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: .venv/.stamp ## make .venv from the locked requirements (about two minutes, once)
+setup: .venv/.stamp ## make .venv from the locked requirements, with all that the tests need
 
-.venv/.stamp: requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python {v[0]}.{v[1]} found; gapbench needs 3.11 or newer: make PYTHON=python3.12 …")'
-	@echo "making .venv from requirements/dev.txt: about two minutes, once"
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	@touch $@
+.venv/.stamp: requirements/uv.txt requirements/build.txt requirements/dev.txt pyproject.toml scripts/install.sh
+	@PYTHON=$(PYTHON) scripts/install.sh dev
+
+.venv/.run-stamp: requirements/uv.txt requirements/build.txt requirements/run.txt pyproject.toml scripts/install.sh
+	@PYTHON=$(PYTHON) scripts/install.sh run
 
 setup-gpu: .venv-gpu/.stamp ## make .venv-gpu for an NVIDIA machine: gapbench, vLLM with CUDA and NVML, all locked (several GB; x86_64 Linux)
 
@@ -27,7 +25,7 @@ setup-gpu: .venv-gpu/.stamp ## make .venv-gpu for an NVIDIA machine: gapbench, v
 	@.venv-gpu/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-demo: setup ## run the quickstart suite against simulated models (no key, no GPU, no download), then the article's table
+demo: .venv/.run-stamp ## run the quickstart suite against simulated models (no key, no GPU, no download), then the article's table
 	@$(BIN)/bench run tasks/suites/quickstart.yaml --yes
 	@$(BIN)/bench article --brief
 
