@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests test-vllm test-pages fuzz notebooks docs pictures lock wheel clean
+.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests coverage test-vllm test-pages fuzz notebooks docs docs-site pictures lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ types: setup ## mypy --strict
 tests: setup ## pytest, on all cores
 	@$(BIN)/pytest -n auto -m "not vllm and not chromium"
 
+coverage: setup ## the tests again, with line and branch coverage held to the floor in pyproject.toml
+	@$(BIN)/pytest -n auto -m "not vllm and not chromium" --cov --cov-report=term:skip-covered
+
 check: test docs ## test, and that the generated parts of the documents are fresh
 
 nightly: setup ## the nightly job against its baseline, on a GPU; with CPU=1 on real vLLM with a small model
@@ -67,6 +70,9 @@ notebooks: setup ## execute the notebooks on the reference run
 docs: setup ## write the generated parts of README.md and docs/design.md anew
 	@$(BIN)/python scripts/generate_docs.py
 
+docs-site: setup ## build the documentation site into site/; a broken link or a missing page fails it
+	@$(BIN)/mkdocs build --strict
+
 pictures: setup ## draw the README's pictures from the reference run (the page needs Chromium)
 	@$(BIN)/python scripts/make_pictures.py
 
@@ -80,4 +86,4 @@ wheel: setup ## build the wheel
 	@$(BIN)/python -m hatchling build -t wheel
 
 clean: ## remove the environments and caches
-	@rm -rf .venv .venv-vllm .venv-litellm .venv-gpu .venv-audit dist .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-vllm .venv-litellm .venv-gpu .venv-audit dist site .pytest_cache .mypy_cache .ruff_cache
