@@ -69,8 +69,8 @@ def run_calibration(
     streams: list[int], duration_s: float, workers: int | None, report_level: Any
 ) -> Calibration:
     """Calibrate on the event loop that a run uses."""
-    from gapbench.commands.event_loop import run_on_event_loop
     from gapbench.execution.calibration import calibrate
+    from gapbench.execution.event_loop import run_on_event_loop
 
     found: Calibration = run_on_event_loop(
         calibrate(streams, duration_s=duration_s, workers=workers, on_level=report_level)

@@ -71,7 +71,7 @@ def refuse_unpriced(setup: RunSetup, max_usd: float | None) -> None:
     Raises:
         InputError: A model is somebody's API, and neither the suite nor the price book has its price.
     """
-    from gapbench.commands.run_pricing import unpriced_models
+    from gapbench.execution.run_pricing import unpriced_models
 
     for model_id, why in unpriced_models(setup).items() if max_usd is not None else ():
         raise InputError(

@@ -296,8 +296,9 @@ def _run_judging(
     from rich.console import Console
 
     from gapbench.commands.confirm import confirm_run, refuse_unpriced
-    from gapbench.commands.run import execute_run
     from gapbench.execution.llm_judging import make_judging_plan
+    from gapbench.execution.monitoring.live_view import open_view
+    from gapbench.execution.run_suite import execute_run
     from gapbench.execution.setup import RunSetup as Made
     from gapbench.execution.setup import build_runner
     from gapbench.store import is_run
@@ -312,7 +313,6 @@ def _run_judging(
     console = Console(stderr=True)
     if not (quiet and yes):
         confirm_run(held, console, ask=not yes, max_usd=max_usd)
-    manifest = execute_run(
-        held, judging, console, is_resumed=is_run(judging), selection={}, max_usd=max_usd, quiet=quiet
-    )
+    with open_view(console, quiet=quiet) as view:
+        manifest = execute_run(held, judging, view, is_resumed=is_run(judging), max_usd=max_usd)
     return judging, 0 if manifest["state"] == "complete" else 1

@@ -109,8 +109,8 @@ def print_plan(setup: RunSetup, console: Console) -> None:
 
 def cost_bounds(setup: RunSetup) -> list[CostBound]:
     """Return what each model can cost at most; one on GPUs of your own is not billed by the call."""
-    from gapbench.commands.run_pricing import model_quotes
     from gapbench.execution.cost_bound import estimate_cost_bounds
+    from gapbench.execution.run_pricing import model_quotes
     from gapbench.pricing import GpuPrice, UnitPrices
 
     metered = {model_id: runner.metered for model_id, runner in setup.runners.items()}

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +23,7 @@ from gapbench.commands.storage_paths import ResultsPath, RunPath
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gapbench.execution.recording.observer import RunObserver
-    from gapbench.execution.run import RunSettings
     from gapbench.execution.setup import RunSetup
-    from gapbench.store import RunWriter
 
 LARGE_RUN = 50_000
 """Requests above which the tables and the page are made in a process of their own."""
@@ -105,6 +99,8 @@ def run_command(
     from gapbench.commands.resume_changed import confirm_changes, start_changed_run
     from gapbench.commands.storage_paths import check_results_writable
     from gapbench.errors import InputError
+    from gapbench.execution.monitoring.live_view import open_view
+    from gapbench.execution.run_suite import execute_run
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
     from gapbench.store.provenance import new_run_id
 
@@ -145,18 +141,19 @@ def run_command(
         start_changed_run(setup, selection, before.folder, folder, console)
     elif before is not None and before.manifest is None:
         rebuild_manifest(setup, selection, folder)
-    manifest = execute_run(
-        setup,
-        folder,
-        console,
-        is_resumed=before is not None,
-        selection=selection.as_json(),
-        max_usd=max_usd,
-        calibrate=calibrate,
-        quiet=quiet,
-        cache=cache,
-        metrics_port=metrics_port,
-    )
+    calibration = _calibrate(console) if calibrate else None
+    with open_view(console, quiet=quiet) as view:
+        manifest = execute_run(
+            setup,
+            folder,
+            view,
+            is_resumed=before is not None,
+            selection=selection.as_json(),
+            max_usd=max_usd,
+            cache=cache,
+            calibration=calibration,
+            metrics_port=metrics_port,
+        )
     # A long run's plan is as large as its report: it goes before that comes. The loop's leavings hold it in cycles.
     del setup
     gc.collect()
@@ -174,72 +171,6 @@ def _check_runners(setup: RunSetup) -> None:
         raise SetupError(f"{setup.suite.path}: model {model_id!r}: {said}{more}")
 
 
-def execute_run(
-    setup: RunSetup,
-    folder: Path,
-    console: Console,
-    *,
-    is_resumed: bool,
-    selection: Mapping[str, Any],
-    max_usd: float | None,
-    quiet: bool,
-    calibrate: bool = False,
-    cache: Path | None = None,
-    metrics_port: int | None = None,
-) -> dict[str, Any]:
-    """Run an assembly into a folder under the live view, and return the manifest as it was left.
-
-    Args:
-        setup: What to run.
-        folder: The run folder.
-        console: Where the live view goes.
-        is_resumed: Whether the folder holds a run that is gone on with.
-        selection: Kept in the manifest for ``--resume``.
-        max_usd: Spend at which to stop. None: no limit.
-        quiet: No live view.
-        calibrate: Measure first at which load this machine's figures can be trusted.
-        cache: Folder of kept answers. None: as the suite says.
-        metrics_port: Serve Prometheus metrics there. None: none are served.
-    """
-    from gapbench.commands.run_pricing import attempt_pricer
-    from gapbench.execution.limits.retry import RetryPolicy
-    from gapbench.execution.monitoring.live_view import LiveView, PlainView, QuietView
-    from gapbench.execution.run import RunSettings
-    from gapbench.store import RunWriter, read_manifest
-
-    suite = setup.suite
-    kept = cache or (suite.path.parent / suite.cache if suite.cache else None)
-    settings = RunSettings(
-        retries=RetryPolicy(suite.retries.attempts, suite.retries.max_wait_s),
-        connect_timeout_s=suite.timeouts.connect_s,
-        first_token_s=suite.timeouts.first_token_s,
-        read_timeout_s=suite.timeouts.read_s,
-        total_s=suite.timeouts.total_s,
-        retries_per_run=suite.retries.per_run,
-        retries_per_model=suite.retries.per_model,
-        retries_per_provider=suite.retries.per_provider,
-        breaker=suite.breaker.value(),
-        limits={model.id: model.limits.to_rate_limits() for model in suite.models if model.limits},
-        max_usd=None if max_usd is None else Decimal(str(max_usd)),
-        price_attempt=attempt_pricer(setup),
-        selection=selection,
-        cache=kept,
-        calibration=_calibrate(console) if calibrate else None,
-    )
-    view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
-    with RunWriter(folder) as writer, view_type(console) as view:
-        # Read now that nobody else writes it: another process may just have left it.
-        resumed = read_manifest(folder) if is_resumed else None
-        if metrics_port is None:
-            return _run_until_done(setup, writer, settings, view, resumed)
-        from gapbench.execution.monitoring import MetricsObserver, MetricsServer
-
-        observer = MetricsObserver(view, suite.name, folder.name)
-        with MetricsServer(observer.run_counts, metrics_port, option="--metrics-port") as serving:
-            view.notify(f"metrics at {serving.url}")
-            return _run_until_done(setup, writer, settings, observer, resumed)
-
-
 def _calibrate(console: Console) -> dict[str, Any]:
     """Calibrate before the run and return what ``run.json`` keeps of it."""
     from gapbench.commands.calibrate import TABLE_HEADER, describe_trusted_load, format_level, run_calibration
@@ -254,48 +185,6 @@ def _calibrate(console: Console) -> dict[str, Any]:
     )
     console.print(describe_trusted_load(found), highlight=False, soft_wrap=True)
     return found.to_json()
-
-
-def _run_until_done(
-    setup: RunSetup,
-    writer: RunWriter,
-    settings: RunSettings,
-    view: RunObserver,
-    resumed: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """Run the event loop; the first Ctrl-C, SIGTERM or SIGHUP stops sending, the second lets go of what is in flight."""
-    from gapbench.commands.event_loop import run_on_event_loop
-    from gapbench.execution.limits.stop_signal import StopSignal
-    from gapbench.execution.run import run
-
-    async def main() -> dict[str, Any]:
-        stop_signal = StopSignal()
-        task = asyncio.current_task()
-        assert task is not None
-
-        def interrupt() -> None:
-            if stop_signal.reason is None:
-                stop_signal.set("interrupted")
-                view.notify("stopping: what is in flight is finished and kept; Ctrl-C again lets go of it")
-            else:
-                task.cancel()
-
-        # A run begun with nohup goes on when its terminal goes.
-        hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
-        for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])):
-            asyncio.get_running_loop().add_signal_handler(number, interrupt)
-        return await run(
-            setup.plan, setup.runners, writer, settings, view, stop_signal, resumed_manifest=resumed
-        )
-
-    try:
-        manifest: dict[str, Any] = run_on_event_loop(main())
-    except asyncio.CancelledError:
-        from gapbench.store import read_manifest
-
-        return read_manifest(writer.folder)
-    else:
-        return manifest
 
 
 def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
