@@ -255,7 +255,7 @@ def _find_judge(setup: RunSetup, judge_id: str) -> Model:
     """Return the judge named on the command line or in the suite."""
     from gapbench.execution.setup import resolve_model
 
-    known = {document.id: document.to_model() for document in setup.suite.judges}
+    known = setup.suite.judges_by_id()
     return resolve_model(judge_id, known, f"judge {judge_id!r} is not among the judges of {setup.suite.path}")
 
 

@@ -9,11 +9,14 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from gapbench.commands.options import json_option
+
+if TYPE_CHECKING:
+    from gapbench.runner import SetupCheck
 
 KINDS = ("runners", "tasks", "suites", "models", "scorers", "runs")
 
@@ -111,106 +114,73 @@ def columns_of(kind: str) -> list[tuple[str, str, bool, str]]:
     return describe_columns(kind)
 
 
-class DoctorFinding(NamedTuple):
-    """One thing that the doctor looked for.
-
-    Attributes:
-        name: What was looked for.
-        there: Whether it was found.
-        said: What was found, or what would do.
-    """
-
-    name: str
-    there: bool
-    said: str
-
-
 @click.command("doctor", epilog="Example: bench doctor --json")
 @json_option
 def doctor_command(*, as_json: bool) -> None:
     """Say what is there on this machine and what is missing, and what each would make possible."""
     findings = list(_check_setup())
     if as_json:
-        click.echo(json.dumps([finding._asdict() for finding in findings]))
+        click.echo(
+            json.dumps(
+                [{"name": check.name, "there": check.found, "said": check.detail} for check in findings]
+            )
+        )
         return
     for finding in findings:
-        mark = "yes" if finding.there else "no "
-        click.echo(f"{mark}  {finding.name:<22} {finding.said}")
+        mark = "yes" if finding.found else "no "
+        click.echo(f"{mark}  {finding.name:<22} {finding.detail}")
 
 
-def _check_setup() -> Iterator[DoctorFinding]:
-    yield DoctorFinding("python", True, f"{sys.version.split()[0]} on {sys.platform}")
-    for package, makes in (
-        ("openai", "openai runner"),
-        ("anthropic", "anthropic runner"),
-        ("google-genai", "google runner"),
+def _check_setup() -> Iterator[SetupCheck]:
+    from gapbench.commands.runner_checks import check_runners
+    from gapbench.runner import SetupCheck
+
+    yield SetupCheck("python", True, f"{sys.version.split()[0]} on {sys.platform}")
+    for package, purpose in (
         ("datasets", "tasks on Hugging Face data sets"),
-        (
-            "vllm",
-            "vllm runner that owns its server or runs in process: pip install 'gapbench[vllm]' on a GPU machine",
-        ),
         ("nvidia-ml-py", "GPU power and memory beside each cell: pip install 'gapbench[gpu]'"),
     ):
         try:
-            yield DoctorFinding(package, True, version(package))
+            yield SetupCheck(package, True, version(package))
         except PackageNotFoundError:
-            yield DoctorFinding(package, False, f"for the {makes}")
-    for variable, makes in (
-        ("OPENAI_API_KEY", "--model openai:MODEL"),
-        ("ANTHROPIC_API_KEY", "--model anthropic:MODEL"),
-        ("GEMINI_API_KEY", "--model google:MODEL"),
-    ):
-        there = bool(os.environ.get(variable))
-        yield DoctorFinding(
-            variable, there, f"set: {makes} works" if there else f"not set; export it for {makes}"
-        )
+            yield SetupCheck(package, False, f"for {purpose}")
+    yield from check_runners()
     yield _gpu()
-    yield _vllm_server()
     yield _sandbox()
     yield _results()
 
 
-def _gpu() -> DoctorFinding:
+def _gpu() -> SetupCheck:
     from gapbench.execution.gpu_telemetry import gpu_names
+    from gapbench.runner import SetupCheck
 
     names = gpu_names()
-    return DoctorFinding(
+    return SetupCheck(
         "GPU",
         bool(names),
         ", ".join(names) or "none seen by NVML; attach to a vLLM server by base_url instead",
     )
 
 
-def _vllm_server() -> DoctorFinding:
-    import urllib.error
-    import urllib.request
-
-    url = os.environ.get("VLLM_BASE_URL", "http://127.0.0.1:8000/v1")
-    try:
-        with urllib.request.urlopen(f"{url}/models", timeout=1) as reply:  # noqa: S310 - the user's own address
-            listed: dict[str, Any] = json.load(reply)
-        names = ", ".join(str(model["id"]) for model in listed["data"])
-    except (OSError, ValueError, KeyError, TypeError, urllib.error.URLError):
-        return DoctorFinding("vLLM server", False, f"none at {url}; start one, or set VLLM_BASE_URL")
-    return DoctorFinding("vLLM server", True, f"{url}: {names}; use --model vllm:NAME@{url}")
-
-
-def _sandbox() -> DoctorFinding:
+def _sandbox() -> SetupCheck:
     from gapbench.errors import SetupError
+    from gapbench.runner import SetupCheck
     from gapbench.sandbox import Sandbox
 
     try:
         found = Sandbox.find()
     except SetupError as exc:
-        return DoctorFinding("sandbox", False, str(exc))
-    return DoctorFinding("sandbox", True, f"{found.level}: code answers can be scored")
+        return SetupCheck("sandbox", False, str(exc))
+    return SetupCheck("sandbox", True, f"{found.level}: code answers can be scored")
 
 
-def _results() -> DoctorFinding:
+def _results() -> SetupCheck:
+    from gapbench.runner import SetupCheck
+
     folder = Path("results")
     place = folder if folder.exists() else Path()
     free_gb = shutil.disk_usage(place).free / 1e9
     writable = os.access(place, os.W_OK)
-    return DoctorFinding(
+    return SetupCheck(
         "results/", writable, f"{'writable' if writable else 'not writable'}, {free_gb:.0f} GB free"
     )
