@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gapbench.commands.event_loop import run_on_event_loop
+from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.calibration import (
     FIRST_TOKEN_S,
     FIRST_TOKEN_SIGMA,

@@ -22,30 +22,30 @@ from gapbench.execution.attempts import gc_tuning
 SECTIONS: dict[str, dict[str, str]] = {
     "Run": {
         "run": "Run a suite and print its gap table.",
-        "plan": "Show a suite's cells, requests and cost bound. Sends no request.",
+        "plan": "Show a suite's cells and cost bound without sending a request.",
         "validate": "Check a suite, its tasks and their data.",
         "try": "Run one sample end to end and show every step.",
         "init": "Write a commented suite to start from.",
     },
     "Read results": {
-        "report": "Summarize finished runs as text, HTML, Markdown, CSV, Parquet or plots.",
-        "gap": "Compare open and closed models, with intervals and a verdict.",
+        "report": "Summarize runs as text, HTML, Markdown, CSV or plots.",
+        "gap": "Compare open and closed models: intervals and a verdict.",
         "capacity": "Find the highest request rate that meets a service level.",
         "runs": "List runs, or check and repair them.",
         "list": "List runners, tasks, suites, models, scorers or runs.",
         "schema": "Show the Parquet columns, or the JSON Schema of a suite.",
     },
     "Score answers": {
-        "score": "Score stored answers again. Sends no request.",
+        "score": "Score stored answers again without sending a request.",
         "judge": "Have a judge model grade stored answers.",
         "arena": "Rate models by comparing their answers in pairs.",
     },
     "Money": {
-        "cost": "Show the cost per task and per correct task, in API dollars and GPU hours.",
+        "cost": "Show the cost per task and per correct task.",
         "prices": "Show known prices, and compare price sources.",
-        "tco": "Compare a closed API, a hosted model and self-hosting by monthly volume.",
-        "tiers": "Evaluate routers and cascades between an open and a closed model.",
-        "advise": "Recommend an API, hosting or a mix, with the numbers behind it.",
+        "tco": "Compare a closed API, hosting and self-hosting by volume.",
+        "tiers": "Evaluate routers and cascades between two models.",
+        "advise": "Recommend an API, hosting or a mix, and show the numbers.",
     },
     "Compare": {
         "diff": "Show what changed from one run to another.",

@@ -39,7 +39,9 @@ Examples:
     metavar="SECONDS",
     help="Duration of each level; its first second is discarded.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Number of sending processes.  [default: as for a run]")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Number of sending processes.  [default: as for a run]"
+)
 @json_option
 def calibrate_command(levels: str, duration_s: float, workers: int | None, *, as_json: bool) -> None:
     """Compare this machine's timings with those of a simulated server that records when it sent each chunk.
@@ -76,8 +78,8 @@ def run_calibration(
         workers: Number of sending processes. None: as for a run.
         report_level: Called with each level when it is done.
     """
-    from gapbench.commands.event_loop import run_on_event_loop
     from gapbench.execution.calibration import calibrate
+    from gapbench.execution.event_loop import run_on_event_loop
 
     calibration: Calibration = run_on_event_loop(
         calibrate(streams, duration_s=duration_s, workers=workers, on_level=report_level)

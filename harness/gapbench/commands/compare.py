@@ -60,9 +60,7 @@ def compare_command(
     from gapbench.report import regression
 
     parsed = [RegressionRule.parse(rule) for rule in rules or DEFAULT_RULES]
-    comparison = compare_runs(
-        [find_run_or_baseline(out, base)], [find_run_or_baseline(out, new)], parsed
-    )
+    comparison = compare_runs([find_run_or_baseline(out, base)], [find_run_or_baseline(out, new)], parsed)
     if junit is not None:
         write_output_file(junit, regression.comparison_junit(comparison))
     if md is not None:

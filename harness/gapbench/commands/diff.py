@@ -21,7 +21,13 @@ Examples:
 )
 @click.argument("first", type=RunPath(), metavar="A")
 @click.argument("second", type=RunPath(), metavar="B")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="List at most N flipped samples.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="List at most N flipped samples.",
+)
 @json_option
 def diff_command(first: Path, second: Path, limit: int, *, as_json: bool) -> None:
     """List samples whose result flipped from run A to run B, how many flips are noise, and what changed.

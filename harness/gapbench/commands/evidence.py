@@ -57,7 +57,10 @@ Examples:
 )
 @click.argument("cells", nargs=-1, metavar="[COLUMN=VALUE]...")
 @click.option(
-    "--from", "rows", type=click.Path(path_type=Path, dir_okay=False), help="CSV file with the figures to add."
+    "--from",
+    "rows",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV file with the figures to add.",
 )
 @click.option(
     "--book",

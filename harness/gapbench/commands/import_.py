@@ -31,7 +31,12 @@ Examples:
     help="Whether the weights are open or closed, for all models or for one. Repeatable.",
 )
 @out_option
-@click.option("--category", default="imported", show_default=True, help="Category of the samples, a row of the gap table.")
+@click.option(
+    "--category",
+    default="imported",
+    show_default=True,
+    help="Category of the samples, a row of the gap table.",
+)
 @click.option("--name", default="import", show_default=True, help="Prefix of the run id.")
 @click.option("--model", help="Name of the model; replaces the name in the log.")
 @click.option("--metric", help="Metric to use as the score.  [default: the first with values in 0 to 1]")

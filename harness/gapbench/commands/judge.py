@@ -67,7 +67,9 @@ def judge_command(
     answers = to_stored_answers(folder, stored)
     code = 0
     for judge_id in dict.fromkeys([judge] if judge else [scorer.model for scorer in scorers.values()]):
-        judge_scorers = {name: scorer for name, scorer in scorers.items() if judge or scorer.model == judge_id}
+        judge_scorers = {
+            name: scorer for name, scorer in scorers.items() if judge or scorer.model == judge_id
+        }
         model = find_judge(setup, judge_id)
         refuse_private_answers(setup, model, list(judge_scorers))
         tasks_to_send = make_rating_tasks(model, judge_scorers, answers)

@@ -100,10 +100,12 @@ def run_judging(
     """
     from rich.console import Console
 
-    from gapbench.commands.confirm import confirm_run, refuse_unpriced
-    from gapbench.commands.run import execute_run
+    from gapbench.commands.confirm import confirm_run
     from gapbench.execution.llm_judging import make_judging_plan
-    from gapbench.execution.setup import RunSetup as Made
+    from gapbench.execution.monitoring.live_view import open_view
+    from gapbench.execution.preflight import refuse_unpriced
+    from gapbench.execution.run_suite import execute_run
+    from gapbench.execution.setup import RunSetup as Setup
     from gapbench.execution.setup import build_runner
     from gapbench.store import is_run
     from gapbench.suite.plan import merge_params
@@ -112,12 +114,11 @@ def run_judging(
     params = merge_params(Params(max_tokens=1_024, temperature=0.0), judge.params)
     plan = make_judging_plan(judge, tasks, judged.name, params, seed=setup.plan.seed, concurrency=8)
     judging = judged / f"{prefix}-{judge.id.replace('/', '_')}-{plan.suite_sha256[:8]}"
-    held = Made(setup.suite, plan, {judge.id: build_runner(judge)})
-    refuse_unpriced(held, max_usd)
+    judge_setup = Setup(setup.suite, plan, {judge.id: build_runner(judge)})
+    refuse_unpriced(judge_setup, max_usd)
     console = Console(stderr=True)
     if not (quiet and yes):
-        confirm_run(held, console, ask=not yes, max_usd=max_usd)
-    manifest = execute_run(
-        held, judging, console, is_resumed=is_run(judging), selection={}, max_usd=max_usd, quiet=quiet
-    )
+        confirm_run(judge_setup, console, ask=not yes, max_usd=max_usd)
+    with open_view(console, quiet=quiet) as view:
+        manifest = execute_run(judge_setup, judging, view, is_resumed=is_run(judging), max_usd=max_usd)
     return judging, 0 if manifest["state"] == "complete" else 1

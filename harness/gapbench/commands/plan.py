@@ -12,7 +12,6 @@ from gapbench.commands.options import allow_code_option, json_option, limit_opti
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gapbench.execution.cost_bound import CostBound
     from gapbench.execution.setup import RunSetup
     from gapbench.suite.plan import Cell, PlannedSearch
 
@@ -34,6 +33,7 @@ def plan_command(
     as_json: bool,
 ) -> None:
     """Show the cells of SUITE, how its parameters change for each provider, and the cost bound. Sends no request."""
+    from gapbench.execution.run_pricing import cost_bounds
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
     setup = build_run_setup(Selection(suite, models, tasks, limit, allow_code))
@@ -65,6 +65,7 @@ def print_plan(setup: RunSetup, console: Console) -> None:
     """Print the cells of a plan, the parameters that providers change, the cost bounds and missing requirements."""
     from rich.table import Table
 
+    from gapbench.execution.run_pricing import cost_bounds
     from gapbench.execution.setup import find_missing_requirements
     from gapbench.suite.plan import describe_plan
     from gapbench.values import Request
@@ -105,18 +106,3 @@ def print_plan(setup: RunSetup, console: Console) -> None:
             console.print(f"{bound.model_id}: {bound.calls} paid calls, {usd}", markup=False, highlight=False)
     for model_id, problem in find_missing_requirements(setup).items():
         console.print(f"{model_id}: {problem}", markup=False, highlight=False, soft_wrap=True)
-
-
-def cost_bounds(setup: RunSetup) -> list[CostBound]:
-    """Return the most that each model can cost; a model priced by GPU hour is not billed per call."""
-    from gapbench.commands.run_pricing import model_quotes
-    from gapbench.execution.cost_bound import estimate_cost_bounds
-    from gapbench.pricing import GpuPrice, UnitPrices
-
-    metered = {model_id: runner.metered for model_id, runner in setup.runners.items()}
-    if not any(metered.values()):
-        return estimate_cost_bounds(setup.plan, metered, {})
-    found = model_quotes(setup)
-    metered = {key: billed and not isinstance(found[key], GpuPrice) for key, billed in metered.items()}
-    units = {key: quote if isinstance(quote, UnitPrices) else None for key, quote in found.items()}
-    return estimate_cost_bounds(setup.plan, metered, units)

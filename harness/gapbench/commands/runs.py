@@ -39,9 +39,7 @@ def list_command(out: Path, *, as_json: bool) -> None:
         _print_runs(list(_run_states(folder, out)), as_json=as_json)
 
 
-@runs_command.command(
-    "verify", epilog="Examples: bench runs verify; bench runs verify results/RUN --repair"
-)
+@runs_command.command("verify", epilog="Examples: bench runs verify; bench runs verify results/RUN --repair")
 @runs_argument
 @out_option
 @click.option("--repair", is_flag=True, help="Repair the damage found; no row is deleted.")
@@ -72,7 +70,9 @@ def verify_command(runs: tuple[Path, ...], out: Path, *, repair: bool, as_json: 
     return 1 if damaged and not repair else 0
 
 
-def _print_findings(findings: Mapping[Path, Sequence[IntegrityIssue]], *, repaired: bool, as_json: bool) -> None:
+def _print_findings(
+    findings: Mapping[Path, Sequence[IntegrityIssue]], *, repaired: bool, as_json: bool
+) -> None:
     from gapbench.commands.storage_paths import display_path
 
     if as_json:

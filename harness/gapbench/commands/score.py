@@ -27,7 +27,9 @@ Examples:
 )
 @click.argument("run", type=RunPath())
 @task_option
-@click.option("--scorer", metavar="NAME", help="Use this scorer instead of the suite's; see `bench list scorers`.")
+@click.option(
+    "--scorer", metavar="NAME", help="Use this scorer instead of the suite's; see `bench list scorers`."
+)
 @click.option(
     "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of --scorer, as YAML. Repeatable."
 )

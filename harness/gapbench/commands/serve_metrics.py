@@ -21,7 +21,11 @@ Examples:
 )
 @click.argument("results", type=click.Path())
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True, help="Port to serve on; 0 picks a free one."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=PORT,
+    show_default=True,
+    help="Port to serve on; 0 picks a free one.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Interface to serve on.")
 def serve_metrics_command(results: str, port: int, host: str) -> None:

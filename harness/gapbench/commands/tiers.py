@@ -21,7 +21,10 @@ Examples:
 @runs_argument
 @click.option("--open", "open_model", metavar="ID", help="The cheaper model.  [default: the best open model]")
 @click.option(
-    "--closed", "closed_model", metavar="ID", help="The more expensive model.  [default: the best closed model]"
+    "--closed",
+    "closed_model",
+    metavar="ID",
+    help="The more expensive model.  [default: the best closed model]",
 )
 @click.option("--verifier-usd", type=Finite(min=0), default=0.0, show_default=True,
               help="Cost in US dollars of verifying one answer of the open model.")  # fmt: skip

@@ -279,7 +279,7 @@ def describe_plan(plan: Plan) -> list[Mapping[str, Any]]:
             "weights": cell.model.weights,
             "task": cell.task.name,
             "category": cell.task.category,
-            "load": _describe_load(cell.load),
+            "load": cell.load.description,
             "samples": len(cell.task.samples),
             "requests": len(cell.requests),
             "params": cell.params.as_json(),
@@ -308,9 +308,3 @@ def max_search_requests(search: PlannedSearch) -> int:
     """Return the most requests that a search can send: every try at the highest rate, and none of them cut short."""
     each = math.ceil(search.search.to_rps * (search.search.load.duration_s or 0.0)) + 1
     return search.search.max_tries * min(each, search.search.load.max_requests or each)
-
-
-def _describe_load(load: Load) -> str:
-    if load.kind in {"concurrency", "rate", "adaptive"}:
-        return f"{load.kind} {load.value:g}"
-    return f"{load.kind} {load.label.removeprefix(load.kind).lstrip('-')}"
