@@ -7,7 +7,7 @@ are not the provider's. Its accuracy stands: a late client gets the same answers
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -49,31 +49,25 @@ def client_limits(runs: Runs) -> dict[tuple[str, str], str]:
     return found
 
 
-def mark_client_limits(
-    runs: Runs, rows: Iterable[dict[str, Any]], times: Collection[str], overall: str
-) -> list[str]:
-    """Take the verdict from gaps of times that a late client made; returns why, one sentence a cell.
+def limited_categories(runs: Runs, overall: str) -> tuple[set[tuple[str, str]], list[str]]:
+    """Return where the client's own delays invalidate times, and why.
 
     Args:
         runs: The runs.
-        rows: Of the gap table; their figures are kept.
-        times: The metrics that are times.
-        overall: The category that stands for all.
+        overall: Name of the category that stands for all categories.
+
+    Returns:
+        The affected (model, category) pairs, ``overall`` included, and one sentence for each affected model.
     """
     limits = client_limits(runs)
-    touched: set[tuple[str, str]] = set()
-    counted: dict[tuple[str, str], str] = {}
+    limited: set[tuple[str, str]] = set()
+    reasons: dict[tuple[str, str], str] = {}
     for cell in runs.cells:
         key = (str(cell["run_id"]), str(cell["cell_id"]))
         if key in limits and cell["load_kind"] != "search":
-            touched |= {(cell["model_id"], cell["category"]), (cell["model_id"], overall)}
-            counted[key] = limits[key]
-    for row in rows:
-        both = {(row[side], row["category"]) for side in ("closed_model", "open_model")}
-        if row["metric"] in times and both & touched:
-            # More pairs of this client would settle nothing.
-            row.update(verdict=CLIENT_LIMIT, items_needed=None)
-    return summarize_cells(runs, counted, CLIENT_LIMIT_TEXT)
+            limited |= {(cell["model_id"], cell["category"]), (cell["model_id"], overall)}
+            reasons[key] = limits[key]
+    return limited, summarize_cells(runs, reasons, CLIENT_LIMIT_TEXT)
 
 
 def summarize_cells(runs: Runs, reasons: Mapping[tuple[str, str], str], meaning: str) -> list[str]:
