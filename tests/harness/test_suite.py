@@ -77,7 +77,7 @@ FAULTS = [
     ("name: mine", "nam: mine", "suite.yaml:1: nam: unknown key 'nam'; did you mean 'name'?"),
     ("    weights: closed", "    weights: shut", "suite.yaml:10: models[1].weights: found 'shut'; expected one of 'open' or 'closed'"),
     ("    runner: openai\n", "", "suite.yaml:7: models[1].runner: missing"),
-    ("  - id: closed", "  - id: open", "suite.yaml:7: models[1].id: id 'open' is there twice, also as models[0]"),
+    ("  - id: closed", "  - id: open", "suite.yaml:7: models[1].id: id 'open' is listed twice, also as models[0]"),
     ("max_tokens: 99", "max_tokens: many", "suite.yaml:12: models[1].params.max_tokens: found 'many'; expected a whole number"),
     ("max_tokens: 99", "max_tokens: 0", "suite.yaml:12: models[1].params.max_tokens: found 0; expected at least 1"),
     ("max_tokens: 99", "temperature: 3", "expected at most 2"),
@@ -103,7 +103,7 @@ FAULTS = [
     ("tasks:\n", "loads: [{concurrency: 1, rate_rps: 2}]\ntasks:\n", "give exactly one of concurrency, rate_rps, ramp, replay and search; found concurrency and rate_rps"),
     ("tasks:\n", "loads: [{rate_rps: 2}]\ntasks:\n", "rate_rps needs duration_s"),
     ("tasks:\n", "loads: [{rate_rps: 2, duration_s: 5, warmup_s: 5}]\ntasks:\n", "warmup_s must be shorter"),
-    ("tasks:\n", "loads: [{concurrency: 2}, {concurrency: 2}]\ntasks:\n", "load 'c2' is there twice"),
+    ("tasks:\n", "loads: [{concurrency: 2}, {concurrency: 2}]\ntasks:\n", "load 'c2' is listed twice"),
     ("tasks:\n", "repeats: 0\ntasks:\n", "repeats: found 0; expected at least 1"),
     ("tasks:\n", "seed: x\ntasks:\n", "seed: found 'x'; expected a whole number"),
     ("name: mine", "name: mine\nname: again", "suite.yaml:2: name: this key is given twice"),
@@ -157,7 +157,7 @@ def test_two_tasks_of_one_name_are_refused(tmp_path: Path) -> None:
     """Their rows could not be told apart."""
     twice = SUITE + SUITE[SUITE.index("  - name: sums") :]
 
-    assert "tasks[1]: task 'sums' is there twice, also as tasks[0]" in refused(tmp_path, twice)
+    assert "tasks[1]: task 'sums' is listed twice, also as tasks[0]" in refused(tmp_path, twice)
 
 
 def test_an_entry_for_lm_eval_takes_its_own_keys_alone(tmp_path: Path) -> None:
