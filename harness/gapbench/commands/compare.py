@@ -101,11 +101,11 @@ def baseline_command(action: str, run: Path | None, name: str | None, out: Path,
             raise InputError("bench baseline set needs a RUN: a folder or a run id")
         folder = _find_run_folder(out, run)
         manifest = read_manifest(folder)
-        if manifest["state"] != "complete":
+        if manifest.state != "complete":
             raise ResultsError(
-                f"{folder} is {manifest['state']}, not complete; a baseline must have every figure"
+                f"{folder} is {manifest.state}, not complete; a baseline must have every figure"
             )
-        set_baseline(out, name or "nightly", folder, manifest["suite"])
+        set_baseline(out, name or "nightly", folder, manifest.suite)
         click.echo(f"baseline {name or 'nightly'}: {display_path(folder)}")
         return
     if run is not None and name not in {None, str(run)}:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gapbench.execution.setup import RunSetup, Selection
+    from gapbench.store import RunManifest
 
 
-def confirm_changes(setup: RunSetup, resumed: dict[str, Any] | None, *, accept: bool, ask: bool) -> list[str]:
+def confirm_changes(setup: RunSetup, resumed: RunManifest | None, *, accept: bool, ask: bool) -> list[str]:
     """Return what changed since a run began, once it is accepted; [] for nothing."""
     from gapbench.commands.confirm import confirm
     from gapbench.errors import ResultsError
@@ -22,11 +23,11 @@ def confirm_changes(setup: RunSetup, resumed: dict[str, Any] | None, *, accept: 
         return differences
     said = f"{', '.join(differences)} changed since it began"
     if ask and confirm(
-        f"{resumed['run_id']}: {said}. Begin a new run with the rows that still hold?", "add --accept-changes"
+        f"{resumed.run_id}: {said}. Begin a new run with the rows that still hold?", "add --accept-changes"
     ):
         return differences
     raise ResultsError(
-        f"run {resumed['run_id']} cannot go on: {said}; put back what changed, or give --accept-changes "
+        f"run {resumed.run_id} cannot go on: {said}; put back what changed, or give --accept-changes "
         "for a new run that begins with the rows whose prompt, parameters, target and model (its server too) are the same"
     )
 

@@ -269,7 +269,7 @@ def _rating_row(
     model = runs.model(name)
     return {
         "model_id": name,
-        "weights": model["weights"],
+        "weights": model.weights,
         "elo": float(strengths.elo[place]),
         "elo_low": float(strengths.elo_low[place]),
         "elo_high": float(strengths.elo_high[place]),
@@ -278,7 +278,7 @@ def _rating_row(
         "ties": int((won == 0.5).sum()),
         "losses": int((won == 0).sum()),
         "win_rate": float(won.mean()),
-        "simulated": bool(model.get("simulated")),
+        "simulated": model.simulated,
     }
 
 

@@ -185,10 +185,10 @@ def gap(
     """
     read_runs = load_runs(runs, columns=_NEEDED)
     account = bill(read_runs) if billed is None else billed
-    margin = float(read_runs.manifests[-1]["margin_points"]) if margin_points is None else margin_points
+    margin = float(read_runs.manifests[-1].margin_points) if margin_points is None else margin_points
     models, categories = requests_by_model(read_runs, account.usd)
-    closed = [name for name in read_runs.models if read_runs.model(name)["weights"] == "closed"]
-    opened = [name for name in read_runs.models if read_runs.model(name)["weights"] == "open"]
+    closed = [name for name in read_runs.models if read_runs.model(name).weights == "closed"]
+    opened = [name for name in read_runs.models if read_runs.model(name).weights == "open"]
     closed, opened = ([name for name in names if name in models] for names in (closed, opened))
     if not closed or not opened:
         lacks = "closed" if not closed else "open"
@@ -214,7 +214,7 @@ def gap(
                 "category": scope,
                 "closed_model": one,
                 "open_model": other,
-                "simulated": any(bool(read_runs.model(name).get("simulated")) for name in (one, other)),
+                "simulated": any(bool(read_runs.model(name).simulated) for name in (one, other)),
             }
             rows += [{**base, **found} for found in metric_rows(shared, margin, bias)]
     _correct_p_values(rows, margin)
