@@ -95,7 +95,11 @@ def test_without_a_bound_every_retry_is_granted() -> None:
         (A, replace(B, key_env="SECOND_KEY"), False),
         (A, replace(B, runner="anthropic"), False),
         (ELSEWHERE, replace(B, base_url="http://127.0.0.1:8000/v1/"), True),
-        (replace(A, runner="vllm", options={"serve": {}}), replace(B, runner="vllm", options={"serve": {}}), False),
+        (
+            replace(A, runner="vllm", options={"serve": {}}),
+            replace(B, runner="vllm", options={"serve": {}}),
+            False,
+        ),
     ],
 )
 def test_who_shares_an_account(one: Model, other: Model, *, shared: bool) -> None:
