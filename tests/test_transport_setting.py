@@ -22,8 +22,7 @@ def test_httpx2_sends_every_request_of_the_model(
     Path("suite.yaml").write_text(f"{suite}loads: [{{concurrency: {concurrency}}}]\n")
     command_output(capsys, "run", "suite.yaml", "--yes", "--quiet")
     folder = next(Path("results").iterdir())
-    table = read_attempts(folder)
-    rows = table.to_pylist()
+    rows = read_attempts([folder]).to_dict("records")
     manifest = json.loads((folder / "run.json").read_text())
     gap = json.loads(command_output(capsys, "gap", str(folder), "--json"))
 
@@ -47,4 +46,4 @@ def test_the_suites_transport_holds_for_a_model_of_the_command_line(
     command_output(capsys, "run", "suite.yaml", "--model", "sim:other", "--limit", "2", "--yes", "--quiet")
     folder = next(Path("results").iterdir())
 
-    assert {"httpx2"} == set(read_attempts(folder)["transport"].to_pylist())
+    assert {"httpx2"} == set(read_attempts([folder])["transport"])
