@@ -121,6 +121,7 @@ def _model_entry(model: Model, *, simulated: bool) -> dict[str, Any]:
         "base_url": model.base_url,
         "simulated": simulated,
         "transport": model.transport,
+        "price_provider": runner_info_or_default(model.runner).price_provider,
         "params": model.params.as_json(),
         "options": dict(model.options),
         "cost": dict(model.cost) if model.cost else None,
