@@ -57,6 +57,7 @@ COLUMNS = (
     "load_kind",
     "load_value",
     "worker",
+    "transport",
     "service_tier",
     "started_at",
     "scheduled_s",

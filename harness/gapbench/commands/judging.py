@@ -46,7 +46,7 @@ def find_judge(setup: RunSetup, judge_id: str) -> Model:
     """
     from gapbench.execution.setup import resolve_model
 
-    known = {document.id: document.to_model() for document in setup.suite.judges}
+    known = setup.suite.judges_by_id()
     return resolve_model(judge_id, known, f"judge {judge_id!r} is not among the judges of {setup.suite.path}")
 
 

@@ -163,7 +163,7 @@ class Calibration:
                 for level in self.levels
             ],
             "machine": machine_info(),
-            "versions": package_versions(),
+            "versions": package_versions(runners.runner_info("sim").packages),
         }
 
 

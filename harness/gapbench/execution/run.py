@@ -35,7 +35,7 @@ from gapbench.execution.recording.scoring_queue import ScoringQueue, score_pendi
 from gapbench.execution.settings import RunSettings
 from gapbench.execution.workers.pool import scheduled_start_s
 from gapbench.execution.workers.protocol import WorkerReport
-from gapbench.runner import Runner
+from gapbench.runner import Runner, account_of
 from gapbench.store import RunWriter, provenance, read_attempt_values, read_pending_answers
 from gapbench.suite.plan import Cell, Plan, PlannedRequest, PlannedSearch
 from gapbench.values import Attempt, Model, Session
@@ -209,6 +209,7 @@ class _RunExecution:
             read_timeout_s=self.settings.read_timeout_s,
             truths=self.plan.truths,
             notify=self.observer.notify,
+            transport=model.transport,
         )
         self.observer.model_opening(model)
         settings = self.settings
@@ -257,7 +258,7 @@ class _RunExecution:
         rate_limiter = RateLimiter(
             limits, self.stop_signal.sleep, is_stopped=lambda: self.stop_signal.reason is not None
         )
-        return self.rate_limiters.setdefault((model.account, limits), rate_limiter)
+        return self.rate_limiters.setdefault((account_of(model), limits), rate_limiter)
 
     def _record_task_metrics(self, model: Model) -> None:
         """Keep what the tasks' own judges make of all replies of one model."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def _price_of(setup: RunSetup, model: Model, served: str | None = None) -> Quote:
     return model_price(
         runner=model.runner,
+        provider=setup.runners[model.id].info.price_provider,
         model=served or model.name,
         at=datetime.now(UTC).date(),
         base_url=model.base_url,

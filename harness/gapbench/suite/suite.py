@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os.path
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr
 
 from gapbench.errors import DocumentError
-from gapbench.suite.cost_fields import BookCost, GpuCost, TokenCost
 from gapbench.suite.documents import (
     NAME_PATTERN,
-    PATH_NAME_PATTERN,
     Document,
     KeyPath,
     StrictModel,
@@ -25,96 +21,18 @@ from gapbench.suite.documents import (
     refuse_secrets,
     validate_document,
 )
-from gapbench.suite.documents.addresses import validate_address
 from gapbench.suite.documents.code_scan import refuse_programs
 from gapbench.suite.lm_eval import entry as lm_eval
 from gapbench.suite.lm_eval import loading
 from gapbench.suite.loads.schema import LoadDocument
-from gapbench.suite.run_policies import BreakerDocument, LimitsDocument, RetriesDocument, TimeoutsDocument
+from gapbench.suite.model_schema import ModelDocument, add_runner_options
+from gapbench.suite.run_policies import BreakerDocument, RetriesDocument, TimeoutsDocument
 from gapbench.suite.tasks.builtin import builtin_folder
 from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
 from gapbench.suite.tasks.task import Task
 from gapbench.suite.tco_fields import TcoDocument
 from gapbench.values import Model, canonical_json, sha256
-
-_KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
-_UNTYPED_FIELDS = {"sim", "engine", "options"}
-
-
-class ModelDocument(StrictModel):
-    """One model of the comparison."""
-
-    id: str = Field(pattern=PATH_NAME_PATTERN, description="the name in tables; unique")
-    runner: str = Field(
-        min_length=1, description="vllm, openai, anthropic, google, sim, or an installed plug-in's name"
-    )
-    model: str | None = Field(None, min_length=1, description="what the provider calls it; default: the id")
-    weights: Literal["open", "closed"] = Field(description="open when the weights can be downloaded")
-    released: date | None = Field(None, description="day of release, for the lag in months")
-    base_url: str | None = Field(None, description="endpoint; default: the provider's own")
-    key_env: str | None = Field(None, description="environment variable that holds the key")
-    params: ParamsDocument = Field(
-        default_factory=ParamsDocument, description="parameters for this model alone"
-    )
-    cost: GpuCost | TokenCost | BookCost | None = Field(
-        None, description="its GPUs, or its tokens' price, or its name in the price book"
-    )
-    serve: dict[str, Any] | None = Field(
-        None, description="vllm: start and own a server (gpus, args, env, port)"
-    )
-    sim: dict[str, Any] | None = Field(None, description="sim: protocol and persona")
-    api: Literal["chat", "responses"] | None = Field(None, description="openai: which API")
-    engine: dict[str, Any] | None = Field(None, description="vllm: run the engine in this process")
-    limits: LimitsDocument | None = Field(
-        None,
-        description="what the provider's account allows in a minute; models of one runner, base_url and key_env that name"
-        " the same limits share them",
-    )
-    options: dict[str, Any] = Field(default_factory=dict, description="anything else the runner takes")
-
-    @field_validator("released", mode="before")
-    @classmethod
-    def _parse_released(cls, value: Any) -> Any:
-        if value is None or isinstance(value, date):
-            return value
-        try:
-            # fromisoformat alone also takes weeks and days without dashes.
-            return date.fromisoformat(value if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else "")
-        except (TypeError, ValueError) as exc:
-            raise ValueError(f"found {value!r}; expected a day such as 2026-02-12") from exc
-
-    @field_validator("key_env")
-    @classmethod
-    def _check_variable_name(cls, value: str | None) -> str | None:
-        if value is not None and (
-            _KEY_LIKE.search(value) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)
-        ):
-            raise ValueError(
-                "this is no name of an environment variable (not shown, it may be a key); write such as OPENAI_API_KEY"
-            )
-        return value
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_address(cls, value: str | None) -> str | None:
-        return value if value is None else validate_address(value)
-
-    def to_model(self) -> Model:
-        """Return the model as a runner gets it; the suite's defaults are laid under it by the plan."""
-        named = {"serve": self.serve, "sim": self.sim, "api": self.api, "engine": self.engine}
-        return Model(
-            id=self.id,
-            runner=self.runner,
-            name=self.model or self.id,
-            weights=self.weights,
-            released=self.released,
-            base_url=self.base_url,
-            key_env=self.key_env,
-            params=self.params.to_params(),
-            options={**self.options, **{key: given for key, given in named.items() if given is not None}},
-            cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
-        )
 
 
 class TaskEntry(StrictModel):
@@ -158,6 +76,10 @@ class Suite(StrictModel):
     timeouts: TimeoutsDocument = Field(
         default_factory=TimeoutsDocument, description="deadlines of one attempt"
     )
+    transport: Literal["lean", "httpx2"] = Field(
+        "lean",
+        description="which code sends requests: lean, gapbench's own, with kernel receive stamps; httpx2, without",
+    )
     tco: TcoDocument | None = Field(None, description="total cost of ownership, for `bench tco`")
     judges: list[ModelDocument] = Field(
         default_factory=list, description="models that judge answers and are not compared themselves"
@@ -189,6 +111,14 @@ class Suite(StrictModel):
         """Return ``file:line`` of a model, or the file alone for one that is not in it."""
         at = next((index for index, model in enumerate(self.models) if model.id == model_id), None)
         return str(self.path) if at is None else f"{self.path}:{self._document.line(('models', at))}"
+
+    def models_by_id(self) -> dict[str, Model]:
+        """Return the models to compare, by id."""
+        return {document.id: document.to_model(self.transport) for document in self.models}
+
+    def judges_by_id(self) -> dict[str, Model]:
+        """Return the judges, by id."""
+        return {document.id: document.to_model(self.transport) for document in self.judges}
 
     def refuse_programs(self) -> None:
         """Refuse programs that it names to serve its models, unless gapbench ships it. Raises ``DocumentError``."""
@@ -358,7 +288,12 @@ def _refuse_duplicate_loads(document: Document, loads: Sequence[LoadDocument]) -
 def _refuse_unquoted_booleans(document: Document) -> None:
     """Refuse `off` and the like where a runner or a provider takes any value: word or boolean, who knows."""
     for path in document.unquoted_booleans:
-        if (path[0] == "models" and len(path) > 2 and path[2] in _UNTYPED_FIELDS) or "extra" in path[:-1]:
+        is_runner_setting = (
+            path[0] == "models"
+            and len(path) > 2
+            and (path[2] == "options" or path[2] not in ModelDocument.model_fields)
+        )
+        if is_runner_setting or "extra" in path[:-1]:
             found: Any = document.value
             for step in path:
                 found = found[step]
@@ -393,5 +328,6 @@ def suite_json_schema() -> dict[str, Any]:
         schema["$defs"].update(member.pop("$defs", {}))
     schema["$defs"]["TaskDocument"] = task
     schema["properties"]["tasks"]["items"] = entry
+    add_runner_options(schema)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return schema

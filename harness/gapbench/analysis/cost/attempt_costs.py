@@ -18,6 +18,7 @@ import pandas as pd
 from gapbench.analysis.cost.energy import energy_kwh
 from gapbench.analysis.frames import Runs, as_floats, group_rows
 from gapbench.pricing import GpuPrice, Quote, TokenRates, UnitPrices, Unpriced, model_price
+from gapbench.runner import runner_info_or_default
 from gapbench.stats import Floats, Ints
 
 TOKENS = (
@@ -127,6 +128,7 @@ def _quote(model: Mapping[str, Any], served: str | None, tier: str | None, start
     for name in dict.fromkeys([served or model["name"], model["name"]]):
         quote = model_price(
             runner=model["runner"],
+            provider=runner_info_or_default(model["runner"]).price_provider,
             model=name,
             at=at,
             base_url=model.get("base_url"),

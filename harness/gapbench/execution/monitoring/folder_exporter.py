@@ -12,6 +12,7 @@ from typing import Any
 from gapbench.errors import ResultsError
 from gapbench.execution.monitoring.counters import RUN_STATES, RunCounts
 from gapbench.pricing import Quote, make_attempt_pricer, model_price
+from gapbench.runner import runner_info_or_default
 from gapbench.store import RunFollower, read_manifest, runs_in
 from gapbench.values import Attempt
 
@@ -86,6 +87,7 @@ def _make_quote(manifest: Mapping[str, Any]) -> Callable[[str, str | None], Quot
         model = models[model_id]
         return model_price(
             runner=model["runner"],
+            provider=runner_info_or_default(model["runner"]).price_provider,
             model=served or model["name"],
             at=day,
             base_url=model["base_url"],

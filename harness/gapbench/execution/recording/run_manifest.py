@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gapbench.errors import ResultsError
+from gapbench.runner import runner_info_or_default
 from gapbench.store.provenance import format_utc, machine_info, package_versions
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.suite.plan import Cell, Load, Plan, PlannedSearch
@@ -39,7 +40,9 @@ def initial_manifest(
         "ended_at": None,
         "state": "running",
         "reason": None,
-        "versions": package_versions(),
+        "versions": package_versions(
+            package for model in plan.models for package in runner_info_or_default(model.runner).packages
+        ),
         "machine": machine_info(),
         "calibration": None,
         "models": [_model_entry(model, simulated=simulated[model.id]) for model in plan.models],
@@ -117,6 +120,7 @@ def _model_entry(model: Model, *, simulated: bool) -> dict[str, Any]:
         "released": model.released.isoformat() if model.released else None,
         "base_url": model.base_url,
         "simulated": simulated,
+        "transport": model.transport,
         "params": model.params.as_json(),
         "options": dict(model.options),
         "cost": dict(model.cost) if model.cost else None,

@@ -60,6 +60,7 @@ class WorkerProcess:
                     connections=opening.connections,
                     connect_timeout_s=opening.connect_timeout_s,
                     read_timeout_s=opening.read_timeout_s,
+                    transport=opening.model.transport,
                 )
             )
         except Exception as exc:  # noqa: BLE001 - the run must learn why, whatever it is
