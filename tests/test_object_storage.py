@@ -316,7 +316,10 @@ def test_later_scores_are_sent(store: fs.S3FileSystem) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["serve-metrics", AT], "`bench serve-metrics results/.remote/s3/bench/nightly` follows the runs of this machine"),
+        (
+            ["serve-metrics", AT],
+            "`bench serve-metrics results/.remote/s3/bench/nightly` follows the runs of this machine",
+        ),
         (
             ["runs", "verify", f"{AT}/one", "--repair"],
             "copy results/.remote/s3/bench/nightly/one to another folder",

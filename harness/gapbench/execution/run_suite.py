@@ -23,6 +23,7 @@ from gapbench.execution.run_pricing import attempt_pricer
 from gapbench.execution.settings import RunSettings
 from gapbench.execution.setup import RunSetup
 from gapbench.store import RunWriter, read_manifest
+from gapbench.store.lazy_pandas import defer_pandas_import
 
 
 def execute_run(
@@ -57,6 +58,7 @@ def execute_run(
         ResultsError: The folder is locked by another process, damaged, or cannot be written; finished rows are kept.
         InputError: The metrics port cannot be used.
     """
+    defer_pandas_import()
     settings = _run_settings(setup, selection or {}, max_usd, cache, calibration)
     with RunWriter(folder) as writer, _serve_metrics(observer, setup, folder, metrics_port) as watching:
         # Read the manifest under the folder's lock: another process may have written it a moment ago.
@@ -99,7 +101,8 @@ def _serve_metrics(
     if port is None:
         yield observer
         return
-    from gapbench.execution.monitoring import MetricsObserver, MetricsServer  # noqa: PLC0415 - rarely needed
+    from gapbench.execution.monitoring.http_server import MetricsServer  # noqa: PLC0415 - rarely needed
+    from gapbench.execution.monitoring.run_exporter import MetricsObserver  # noqa: PLC0415 - rarely needed
 
     counting = MetricsObserver(observer, setup.suite.name, folder.name)
     with MetricsServer(counting.run_counts, port, option="--metrics-port") as server:

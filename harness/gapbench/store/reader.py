@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 
 from gapbench.errors import LostManifestError, ResultsError
 from gapbench.store import score_overlay
-from gapbench.store.frame_builder import FrameBuilder
 from gapbench.store.json_shapes import is_journal_row, manifest_error
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
 from gapbench.store.score_overlay import ATTEMPT_KEY, REPLACED_COLUMNS
@@ -54,6 +53,8 @@ def read_attempts(
     Raises:
         ResultsError: A folder is no run, or was written by a newer schema.
     """
+    from gapbench.store.frame_builder import FrameBuilder  # noqa: PLC0415 - pandas, which writing a run does not need
+
     for run in runs:
         _read_unchecked_manifest(run)
     schema = ATTEMPT_SCHEMA
