@@ -1,4 +1,4 @@
-"""The suite: what a user writes, checked at the door. ``bench schema suite`` prints its JSON Schema."""
+"""The suite: the user's YAML as a validated model. ``bench schema suite`` prints its JSON Schema."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from gapbench.values import Model, canonical_json, sha256
 
 
 class TaskEntry(StrictModel):
-    """A task named by the suite, with changes of its own."""
+    """A task that the suite names, with settings that override the task's."""
 
     task: str = Field(
         min_length=1, description="category/name of a built-in task, or the path of a task.yaml"
@@ -46,7 +46,7 @@ class TaskEntry(StrictModel):
 
 
 class ArenaDocument(StrictModel):
-    """How answers are set against each other."""
+    """How the arena compares answers."""
 
     judge: str | None = Field(None, description="id of one of the judges; default: the higher score wins")
     rubric: str | None = Field(None, min_length=1, description="what makes an answer better")
@@ -55,13 +55,15 @@ class ArenaDocument(StrictModel):
 
 
 class Suite(StrictModel):
-    """Models, tasks and loads: everything that a run needs."""
+    """Everything that a run needs: models, tasks and loads."""
 
     name: str = Field(pattern=NAME_PATTERN, description="name of the suite and of its runs")
     description: str = Field("", description="for readers")
-    seed: int = Field(0, ge=-(2**63), lt=2**63, description="of the order of samples and of arrivals")
+    seed: int = Field(
+        0, ge=-(2**63), lt=2**63, description="seed of the sample order and of the arrival times"
+    )
     models: Annotated[list[ModelDocument], Field(min_length=1, description="the models to compare")]
-    tasks: Annotated[list[str | dict[str, Any]], Field(min_length=1, description="what to ask them")]
+    tasks: Annotated[list[str | dict[str, Any]], Field(min_length=1, description="the tasks to run")]
     loads: Annotated[
         list[LoadDocument],
         Field(
@@ -84,15 +86,20 @@ class Suite(StrictModel):
     judges: list[ModelDocument] = Field(
         default_factory=list, description="models that judge answers and are not compared themselves"
     )
-    arena: ArenaDocument | None = Field(None, description="set answers against each other: bench arena")
+    arena: ArenaDocument | None = Field(None, description="compare answers pairwise: bench arena")
     cache: str | None = Field(
         None,
         min_length=1,
-        description="folder of kept answers, for accuracy runs; hits have no time and no price",
+        description="folder of the response cache, for accuracy runs; cached answers have no timing and no cost",
     )
-    breaker: BreakerDocument = Field(default_factory=BreakerDocument, description="when a model is given up")
+    breaker: BreakerDocument = Field(
+        default_factory=BreakerDocument, description="when to give up on a model"
+    )
     margin_points: float = Field(
-        1.7, gt=0, lt=100, description="gap that makes no difference to you, in points"
+        1.7,
+        gt=0,
+        lt=100,
+        description="largest gap that makes no practical difference to you, in percentage points",
     )
 
     _document: Document = PrivateAttr()
@@ -104,7 +111,7 @@ class Suite(StrictModel):
 
     @property
     def sha256(self) -> str:
-        """Hash of the content: comments and layout do not count."""
+        """Hash of the content; comments and layout do not affect it."""
         return sha256(canonical_json(self._document.value))
 
     def model_location(self, model_id: str) -> str:
@@ -121,7 +128,7 @@ class Suite(StrictModel):
         return {document.id: document.to_model(self.transport) for document in self.judges}
 
     def refuse_programs(self) -> None:
-        """Refuse programs that it names to serve its models, unless gapbench ships it. Raises ``DocumentError``."""
+        """Refuse programs that the suite starts for its models, unless the suite is built in. Raises ``DocumentError``."""
         if not self.path.resolve().is_relative_to((builtin_folder() / "suites").resolve()):
             refuse_programs(self._document)
 
@@ -144,7 +151,7 @@ class Suite(StrictModel):
             only: Names to load; (): all.
             limit: First N samples of each, on top of the suite's own limits. None: no further limit.
             allow_code: Whether Python that a task names may run.
-            closed_models: Models with closed weights that will be asked; some of lm-eval's tasks cannot be.
+            closed_models: Models with closed weights in the run; some lm-eval tasks cannot run on them.
 
         Raises:
             DocumentError: A task's document or data is wrong.
@@ -156,7 +163,7 @@ class Suite(StrictModel):
             if document.name in seen:
                 raise self._document.error(
                     ("tasks", index),
-                    f"task {document.name!r} is there twice, also as tasks[{seen[document.name]}]",
+                    f"task {document.name!r} is listed twice, also as tasks[{seen[document.name]}]",
                 )
             seen[document.name] = index
         tasks: list[Task] = []
@@ -175,7 +182,7 @@ class Suite(StrictModel):
         )
 
     def _task_documents(self) -> list[tuple[int, tuple[TaskDocument, Document, int | None, KeyPath]]]:
-        """Return each task's document, where it stands, its limit here, and its place in that file."""
+        """Return each task's document, its file, its limit in this suite, and its place in that file."""
         return [
             (index, self._read_task_entry(index, entry))
             for index, entry in enumerate(self.tasks)
@@ -225,7 +232,7 @@ def load_suite(path: Path) -> Suite:
             if path.suffix
             else (builtin_folder() / "suites") / f"{path}.yaml"
         )
-        # An installed gapbench has no checkout around it: the README's paths name the packaged suites too.
+        # An installed gapbench has no checkout: the README's paths mean the packaged suites.
         if str(path.parent) in {".", "tasks/suites"} and os.path.isfile(builtin):  # noqa: PTH113 - as above
             path = builtin
         elif not os.path.exists(path) and (near := _closest_suite(path)):  # noqa: PTH110 - as above
@@ -249,7 +256,7 @@ def load_suite(path: Path) -> Suite:
 
 
 def _closest_suite(path: Path) -> str | None:
-    """Return the suite that a name comes nearest to: a built-in one, or a file beside it."""
+    """Return the closest match to a name: a built-in suite, or a file in the same folder."""
     builtin = (
         [file.stem for file in (builtin_folder() / "suites").glob("*.yaml")]
         if str(path.parent) == "."
@@ -268,7 +275,7 @@ def _refuse_duplicates(document: Document, section: str, noun: str, names: Seque
         if first < index:
             at = (section, index, noun) if noun == "id" else (section, index)
             raise document.error(
-                at, f"{noun} {name!r} is there twice, also as {section}[{first}]; each must be unique"
+                at, f"{noun} {name!r} is listed twice, also as {section}[{first}]; each must be unique"
             )
 
 
@@ -280,7 +287,7 @@ def _refuse_duplicate_loads(document: Document, loads: Sequence[LoadDocument]) -
             if label in seen:
                 raise document.error(
                     ("loads", index),
-                    f"load {label!r} is there twice, also as loads[{seen[label]}]; give one of them a name",
+                    f"load {label!r} is listed twice, also as loads[{seen[label]}]; give one of them a name",
                 )
             seen[label] = index
 

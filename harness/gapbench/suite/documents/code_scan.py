@@ -1,4 +1,4 @@
-"""Refuse suites that name a program to run for a model: it would run with the user's rights."""
+"""Refuse suites that name a program to start for a model: it would run with the user's rights."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from gapbench.suite.documents.reader import Document, KeyPath
 
 CODE_PATH_VARIABLE = re.compile(r"(?:LD|DYLD)_\w+|PATH|PYTHON(?:PATH|HOME|USERBASE)|(?:BASH_)?ENV")
-"""Variables that say where a program finds its code."""
+"""Environment variables that tell a program where its code is."""
 
 
 def refuse_programs(document: Document) -> None:
-    """Refuse a suite that names a program for a model, or an environment variable that says where code is found.
+    """Refuse a suite that names a program for a model, or an environment variable that tells where code is.
 
     Every runner's settings are searched for the keys ``command``, ``python`` and ``env``.
 
