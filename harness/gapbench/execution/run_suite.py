@@ -37,6 +37,7 @@ def execute_run(
     cache: Path | None = None,
     calibration: Mapping[str, Any] | None = None,
     metrics_port: int | None = None,
+    stop_signal: StopSignal | None = None,
 ) -> dict[str, Any]:
     """Run a suite into a folder and return the final content of ``run.json``.
 
@@ -53,6 +54,8 @@ def execute_run(
         cache: Response cache directory. None: the one that the suite names, if any.
         calibration: Result of a calibration just before the run; stored in ``run.json``. None: there was none.
         metrics_port: Port for Prometheus metrics on the loopback address. None: no metrics are served.
+        stop_signal: Stops the run when it is set; only ``set_from_thread`` may be called, from another thread. None:
+            only signals stop it.
 
     Raises:
         ResultsError: The folder is locked by another process, damaged, or cannot be written; finished rows are kept.
@@ -63,7 +66,7 @@ def execute_run(
     with RunWriter(folder) as writer, _serve_metrics(observer, setup, folder, metrics_port) as watching:
         # Read the manifest under the folder's lock: another process may have written it a moment ago.
         resumed = read_manifest(folder) if is_resumed else None
-        return _run_until_done(setup, writer, settings, watching, resumed)
+        return _run_until_done(setup, writer, settings, watching, resumed, stop_signal or StopSignal())
 
 
 def _run_settings(
@@ -116,11 +119,12 @@ def _run_until_done(
     settings: RunSettings,
     observer: RunObserver,
     resumed: Mapping[str, Any] | None,
+    stop_signal: StopSignal,
 ) -> dict[str, Any]:
     """Run the event loop until the run ends or is interrupted."""
 
     async def main() -> dict[str, Any]:
-        stop_signal = StopSignal()
+        stop_signal.attach()
         _stop_on_signals(stop_signal, observer)
         return await run(
             setup.plan, setup.runners, writer, settings, observer, stop_signal, resumed_manifest=resumed
