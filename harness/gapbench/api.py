@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gapbench.analysis.frames import Runs
     from gapbench.analysis.quality.gap import GapTable
     from gapbench.analysis.quality.summary import Summary
+    from gapbench.store import RunManifest
     from gapbench.suite.plan import Cell
     from gapbench.values import Attempt, Model
 
@@ -37,7 +38,7 @@ class Run(os.PathLike[str]):
     """
 
     folder: Path
-    manifest: Mapping[str, Any]
+    manifest: RunManifest
 
     def __fspath__(self) -> str:
         return str(self.folder)
@@ -45,12 +46,12 @@ class Run(os.PathLike[str]):
     @property
     def state(self) -> str:
         """``complete``, or why the run ended early, such as ``stopped`` or ``interrupted``."""
-        return str(self.manifest["state"])
+        return self.manifest.state
 
     @property
     def failures(self) -> dict[str, str]:
         """Message by model id, for each model that could not be run."""
-        return {failure["model_id"]: failure["message"] for failure in self.manifest["failures"]}
+        return {failure.model_id: failure.message for failure in self.manifest.failures}
 
 
 RunFolders = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -109,7 +110,7 @@ def run_suite(
     folder = Path(out) / new_run_id(setup.suite.name, datetime.now(UTC))
     stop_signal = StopSignal()
 
-    def execute() -> dict[str, Any]:
+    def execute() -> RunManifest:
         return execute_run(
             setup,
             folder,

@@ -45,7 +45,7 @@ def test_a_part_of_a_suite_is_run(suite: Path) -> None:
     run = gapbench.run_suite(suite, models=["open"], tasks=["sums"], limit=3, out=suite.parent / "results")
 
     assert 3 == len(gapbench.load_runs(run).frame)
-    assert ["open"] == run.manifest["selection"]["models"]
+    assert ["open"] == run.manifest.selection["models"]
 
 
 def test_a_suite_is_run_where_an_event_loop_runs(suite: Path) -> None:

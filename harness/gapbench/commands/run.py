@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from gapbench.commands.resume import ResumableRun
     from gapbench.execution.setup import RunSetup, Selection
+    from gapbench.store import RunManifest
 
 LARGE_RUN = 50_000
 """Requests above which the tables and the page are made in a process of their own."""
@@ -206,16 +207,16 @@ def _calibrate(console: Console) -> dict[str, Any]:
     return calibration.to_json()
 
 
-def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
+def print_results(manifest: RunManifest, folder: Path, console: Console, *, quiet: bool) -> int:
     """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
     from gapbench import formatting
     from gapbench.commands.report_gap_cost import print_tables
     from gapbench.commands.storage_paths import display_path, upload_run
     from gapbench.store import numbered_files, read_attempt_values, read_pending_answers
 
-    incomplete = manifest["state"] != "complete"
+    incomplete = manifest.state != "complete"
     page = folder / "report.html"
-    is_large = sum(cell["planned"] for cell in manifest["cells"]) > LARGE_RUN
+    is_large = sum(cell.planned for cell in manifest.cells) > LARGE_RUN
     # The page comes first: a terminal that has vanished ends the printing.
     if is_large:
         _print_in_subprocess(folder, page, quiet=quiet)
@@ -224,7 +225,7 @@ def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, q
     if not quiet:
         if not is_large:
             print_tables([folder], console)
-        if any(task.get("scorer") == "judge" for task in manifest["tasks"]):
+        if any(task.scorer == "judge" for task in manifest.tasks):
             console.print(
                 f"Answers wait for their judge:  bench judge {display_path(folder)}",
                 highlight=False,
@@ -236,9 +237,9 @@ def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, q
         console.print(
             f"Parquet  {folder}/attempts-*.parquet\nReport   {page}", highlight=False, soft_wrap=True
         )
-    for failure in manifest["failures"]:
+    for failure in manifest.failures:
         console.print(
-            f"{failure['model_id']}: {formatting.escape_invisible(failure['message'])}",
+            f"{failure.model_id}: {formatting.escape_invisible(failure.message)}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -253,16 +254,16 @@ def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, q
                 f"{waits} answers came and wait for their score; none is asked again.", highlight=False
             )
         console.print(
-            f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
+            f"The run is not complete ({manifest.reason or manifest.state}). Go on with:\n"
             f"  bench run --resume {folder.name}"
             + ("" if folder.parent == Path("results") else f" --out {display_path(folder.parent)}")
-            + (" --allow-code" if (manifest.get("selection") or {}).get("allow_code") else ""),
+            + (" --allow-code" if manifest.selection.get("allow_code") else ""),
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
     upload_run(folder, quiet=quiet)
-    if manifest["state"] == "interrupted":
+    if manifest.state == "interrupted":
         return 130
     return 1 if incomplete or dead else 0
 

@@ -22,7 +22,7 @@ from gapbench.execution.run import run
 from gapbench.execution.run_pricing import attempt_pricer
 from gapbench.execution.settings import RunSettings
 from gapbench.execution.setup import RunSetup
-from gapbench.store import RunWriter, read_manifest
+from gapbench.store import RunManifest, RunWriter, read_manifest
 from gapbench.store.lazy_pandas import defer_pandas_import
 
 
@@ -38,7 +38,7 @@ def execute_run(
     calibration: Mapping[str, Any] | None = None,
     metrics_port: int | None = None,
     stop_signal: StopSignal | None = None,
-) -> dict[str, Any]:
+) -> RunManifest:
     """Run a suite into a folder and return the final content of ``run.json``.
 
     In the main thread, the first Ctrl-C, SIGTERM or SIGHUP stops sending; the second abandons what is in flight.
@@ -118,12 +118,12 @@ def _run_until_done(
     writer: RunWriter,
     settings: RunSettings,
     observer: RunObserver,
-    resumed: Mapping[str, Any] | None,
+    resumed: RunManifest | None,
     stop_signal: StopSignal,
-) -> dict[str, Any]:
+) -> RunManifest:
     """Run the event loop until the run ends or is interrupted."""
 
-    async def main() -> dict[str, Any]:
+    async def main() -> RunManifest:
         stop_signal.attach()
         _stop_on_signals(stop_signal, observer)
         return await run(

@@ -92,7 +92,7 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
         rows.append(
             {
                 "model": name,
-                "weights": runs.model(name)["weights"],
+                "weights": runs.model(name).weights,
                 "requests": len(part),
                 "prompts": _fingerprint(part["prompt_sha256"], prompts),
                 "images": {
