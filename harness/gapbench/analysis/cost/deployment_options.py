@@ -64,7 +64,9 @@ def deployment_options(runs: Runs, costs: pd.DataFrame, account: Bill) -> pd.Dat
             rows.append(_measured_row("hosted", model_id, whole[model_id], account))
             rows.append(
                 _missing_row(
-                    "self", model_id, "the model was bought; run it on your own GPUs, or ask `bench tco`"
+                    "self",
+                    model_id,
+                    "a provider served the model; run it on your own GPUs, or use `bench tco`",
                 )
             )
         else:
