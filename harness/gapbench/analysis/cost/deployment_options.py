@@ -120,7 +120,7 @@ def _hosted_row(runs: Runs, model_id: str, model: Any) -> dict[str, Any]:
     if not offers:
         offers, dated = hosted_prices(weights, price_book_date()), f", price of {price_book_date()}"
     if not offers:
-        reason = f"the price book knows nobody who hosts {weights}; name it with cost: {{weights: …}}, or `bench prices show`"
+        reason = f"the price book has no provider of {weights}; set cost: {{weights: …}} of the model, or see `bench prices show`"
         return _missing_row("hosted", model_id, reason)
     offer = offers[0]
     mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()

@@ -23,7 +23,7 @@ from gapbench.analysis.economics.tiers import Tiers
 from gapbench.analysis.quality.gap import OVERALL, GapTable
 from gapbench.analysis.quality.gap_metrics import NO_RIGHT_ANSWER, describe_pairs_needed
 from gapbench.analysis.quality.gap_row import NOT_DISTINGUISHABLE
-from gapbench.formatting import format_short_usd, format_usd
+from gapbench.formatting import format_gap, format_interval, format_seconds, format_short_usd, format_usd
 from gapbench.pricing import price_book_version
 from gapbench.store.json_records import records
 
@@ -223,7 +223,7 @@ def _advise_by_quality(
     points, verdict = float(measured["gap_points"]), str(measured["verdict"])
     low, high = measured["ci_low"], measured["ci_high"]
     because.append(
-        f"measured gap: {measured['closed_model']} minus {measured['open_model']} is {points:+.1f} points ({low:+.1f} to {high:+.1f}), {verdict}"
+        f"measured gap: {measured['closed_model']} minus {measured['open_model']} is {format_gap('points', points)} points ({format_interval('points', low, high)}), {verdict}"
     )
     behind = verdict == "closed ahead" and points > margin
     if not behind:
@@ -275,8 +275,8 @@ def _advise_by_latency(situation: Situation, gaps: GapTable, because: list[str])
     for row in records(gaps.frame):
         if row["metric"] == "response_p95_s" and row["category"] == OVERALL and row["open_value"] is not None:
             because.append(
-                f"response p95: {row['open_model']} {row['open_value']:.2f} s, "
-                f"{row['closed_model']} {row['closed_value']:.2f} s; {situation.latency} use asks for first text within "
+                f"response p95: {row['open_model']} {format_seconds(row['open_value'])}, "
+                f"{row['closed_model']} {format_seconds(row['closed_value'])}; {situation.latency} use asks for first text within "
                 f"{limit:g} s, which `bench tco --run SWEEP --ttft {limit:g}` sizes for"
             )
             return

@@ -255,7 +255,7 @@ def _lookup_price(leg: str, document: LegDocument | None, weights: str, at: date
         offers[0]
         if offers
         else Unpriced(
-            f"the price book knows nobody who hosts {weights}; give tco.hosted a provider and model, or prices"
+            f"the price book has no provider of {weights}; give tco.hosted a provider and model, or prices"
         )
     )
 

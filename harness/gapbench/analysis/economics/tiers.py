@@ -47,6 +47,7 @@ from gapbench.analysis.economics.routing_policies import PolicyEvaluator, draw_c
 from gapbench.analysis.economics.routing_signals import Signal, routing_signals, tasks_answered_by_both
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.errors import ResultsError
+from gapbench.formatting import format_gap, format_interval
 from gapbench.stats import SEED, Difference, paired_difference
 from gapbench.store.json_records import records
 
@@ -101,7 +102,8 @@ class Tiers:
     def headline(self) -> str:
         """Return the result in one or two sentences."""
         points = (
-            f"{self.gap.estimate * 100:+.1f} points ({self.gap.low * 100:+.1f} to {self.gap.high * 100:+.1f})"
+            f"{format_gap('points', self.gap.estimate * 100)} points "
+            f"({format_interval('points', self.gap.low * 100, self.gap.high * 100)})"
         )
         if not self.is_resolved:
             return f"Gap not resolved: {self.closed_model} minus {self.open_model} is {points} over {self.n} tasks."
