@@ -31,8 +31,8 @@ def resample_sums(columns: Floats, resamples: int, seed: int = SEED) -> Floats:
     rng = np.random.Generator(np.random.SFC64(seed))
     kinds, counts = _kinds(columns)
     if len(kinds) <= _FEW_KINDS:
-        drawn = rng.multinomial(rows, counts / rows, size=resamples)
-        return np.asarray(drawn @ kinds, dtype=np.float64)
+        draws = rng.multinomial(rows, counts / rows, size=resamples)
+        return np.asarray(draws @ kinds, dtype=np.float64)
     if rows >= MANY_ROWS and _skewness(columns) <= _SKEW * math.sqrt(rows):
         centred = columns - columns.mean(axis=0)
         scale = np.maximum(np.sqrt(np.square(centred).mean(axis=0)), 1e-300)
@@ -136,18 +136,18 @@ def compare_quotients(
     )
     if (totals <= 0).any() or len(columns) < 2:
         return Quotients(observed_first, observed_second)
-    drawn = resample_sums(columns, RESAMPLES, seed)
-    drawn = drawn[(drawn > 0).all(axis=1)]
+    draws = resample_sums(columns, RESAMPLES, seed)
+    draws = draws[(draws > 0).all(axis=1)]
     ratio = float(totals[0] / totals[1] / (totals[2] / totals[3]))
-    if len(drawn) < RESAMPLES * 0.9:
+    if len(draws) < RESAMPLES * 0.9:
         # More than one in ten draws has no correct task, so dollars per correct task has no meaningful interval.
         return Quotients(observed_first, observed_second, ratio)
-    one, other = drawn[:, 0] / drawn[:, 1], drawn[:, 2] / drawn[:, 3]
+    one, other = draws[:, 0] / draws[:, 1], draws[:, 2] / draws[:, 3]
     tails = [0.025, 0.975]
     ratio_low, ratio_high = (float(bound) for bound in np.quantile(one / other, tails))
     low, high = (float(bound) for bound in np.quantile(one - other, tails))
     side = min(int((one <= other).sum()), int((one >= other).sum()))
-    p = min(1.0, 2 * (side + 1) / (len(drawn) + 1))
+    p = min(1.0, 2 * (side + 1) / (len(draws) + 1))
     return Quotients(observed_first, observed_second, ratio, ratio_low, ratio_high, low, high, p)
 
 
@@ -168,8 +168,8 @@ def selection_bias(candidates: Floats, clusters: Ints, *, resamples: int = 2_000
         return 0.0
     sums = [cluster_sums(candidates[:, k], clusters) for k in range(models)]
     columns = np.stack([*(part for part, _ in sums), sums[0][1]], axis=1)
-    drawn = resample_sums(columns, resamples, seed)
-    means = drawn[:, :models] / drawn[:, models:]
+    draws = resample_sums(columns, resamples, seed)
+    means = draws[:, :models] / draws[:, models:]
     best = means.argmax(axis=1)
     observed = candidates.mean(axis=0)
     return max(0.0, float((means[np.arange(len(best)), best] - observed[best]).mean()))

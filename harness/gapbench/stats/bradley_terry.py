@@ -132,10 +132,10 @@ def bradley_terry(
     if resamples <= 0:
         return Strengths(logits, elo, None, None, errors, effects, None, None, None)
     resample_penalty = np.maximum(penalty, _RESAMPLE_RIDGE)
-    drawn = _resample_fits(x, y, of_kind, clusters, players, resample_penalty, found, resamples, seed)
-    draws = ELO_CENTRE + ELO_PER_LOGIT * drawn[:, :players]
+    estimates = _resample_fits(x, y, of_kind, clusters, players, resample_penalty, found, resamples, seed)
+    draws = ELO_CENTRE + ELO_PER_LOGIT * estimates[:, :players]
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
-    effects_low, effects_high = np.quantile(drawn[:, players:], [0.025, 0.975], axis=0)
+    effects_low, effects_high = np.quantile(estimates[:, players:], [0.025, 0.975], axis=0)
     return Strengths(logits, elo, low, high, errors, effects, effects_low, effects_high, draws)
 
 
@@ -154,19 +154,19 @@ def _fit(
         fit = float((weights * (np.logaddexp(0, eta) - y * eta)).sum())
         return fit + float((penalty * at * at).sum() / 2 + at @ level @ at / 2)
 
-    here = loss(beta)
+    old_loss = loss(beta)
     for _ in range(_STEPS):
         p = special.expit(x @ beta)
         gradient = x.T @ (weights * (p - y)) + penalty * beta + level @ beta
         hessian = (x.T * (weights * p * (1 - p))) @ x + np.diag(penalty) + level
         step = _solve(hessian, gradient)
         size = 1.0
-        there = loss(beta - step)
-        while there > here + 1e-12 * abs(here) and size > 1e-6:
+        new_loss = loss(beta - step)
+        while new_loss > old_loss + 1e-12 * abs(old_loss) and size > 1e-6:
             size /= 2
-            there = loss(beta - size * step)
+            new_loss = loss(beta - size * step)
         beta = beta - size * step
-        here = there
+        old_loss = new_loss
         if np.abs(step).max() * size < _TOLERANCE:
             break
     p = special.expit(x @ beta)
@@ -204,13 +204,13 @@ def _resample_fits(
     out = np.empty((resamples, x.shape[1]))
     if clusters is None:
         counts = np.bincount(of_kind, minlength=kinds)
-        drawn = rng.multinomial(n, counts / n, size=resamples).astype(np.float64)
+        draw_weights = rng.multinomial(n, counts / n, size=resamples).astype(np.float64)
     else:
         _, codes = np.unique(clusters, return_inverse=True)
         groups = int(codes.max()) + 1
         times = rng.multinomial(groups, np.full(groups, 1 / groups), size=resamples)
-        drawn = np.stack([np.bincount(of_kind, weights=row[codes], minlength=kinds) for row in times])
-    for number, weights in enumerate(drawn):
+        draw_weights = np.stack([np.bincount(of_kind, weights=row[codes], minlength=kinds) for row in times])
+    for number, weights in enumerate(draw_weights):
         used = weights > 0
         out[number] = _fit(x[used], y[used], weights[used], players, penalty, start)[0]
     return out

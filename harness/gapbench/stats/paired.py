@@ -116,15 +116,15 @@ def paired_difference(
     # Symmetric: the quantile of |t| corrects for skew about as well and keeps interval and p-value consistent.
     # Never below Student's t, which the bootstrap quantile falls short of if few clusters dominate the sum.
     free = len(sizes) - 1
-    drawn = _studentised(sums, sizes, estimate, resamples, seed)
-    size = np.sort(np.abs(drawn))
+    errors = _studentised(sums, sizes, estimate, resamples, seed)
+    size = np.sort(np.abs(errors))
     width, inner_width = (
         max(float(np.quantile(size, level)), float(special.stdtrit(free, 0.5 + level / 2)))
         for level in (0.95, INNER)
     )
     # Each of the two one-sided tests uses its own tail, since skew makes one longer than the other. Near 0 and 1
     # the score interval respects the bound of the scores, which the draws do not.
-    lower, upper = (float(bound) for bound in np.quantile(drawn, [(1 - INNER) / 2, (1 + INNER) / 2]))
+    lower, upper = (float(bound) for bound in np.quantile(errors, [(1 - INNER) / 2, (1 + INNER) / 2]))
     beyond = len(size) - int(np.searchsorted(size, abs(estimate) / error, side="left"))
     p = max((beyond + 1) / (len(size) + 1), float(2 * special.stdtr(free, -abs(estimate) / error)))
     p, test = (_exact_test(difference, sums, exact) if exact else None) or (p, "bootstrap-t")

@@ -104,10 +104,10 @@ def _resampled_quantiles(
         picks = members[rng.integers(0, groups, size=(resamples, groups))]
         found = np.quantile(first[picks], share, axis=1) - np.quantile(second[picks], share, axis=1)
         return float(found.std(ddof=1)) if groups > 1 else 0.0
-    drawn = rng.integers(0, groups, size=(min(resamples, 500), groups))
+    picks_of_clusters = rng.integers(0, groups, size=(min(resamples, 500), groups))
     parts = [members[starts[k] : starts[k + 1]] for k in range(groups)]
-    found = np.empty(len(drawn))
-    for row, groups_drawn in enumerate(drawn):
+    found = np.empty(len(picks_of_clusters))
+    for row, groups_drawn in enumerate(picks_of_clusters):
         picked = np.concatenate([parts[k] for k in groups_drawn])
         found[row] = np.quantile(first[picked], share) - np.quantile(second[picked], share)
     return float(found.std(ddof=1)) if groups > 1 else 0.0

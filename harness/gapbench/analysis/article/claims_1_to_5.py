@@ -17,8 +17,10 @@ def claim_1_price_at_a_billion(inputs: ClaimInputs) -> Claim:
     rate = needed.multiply(MTOK / SECONDS_PER_MONTH)
     use = {name: rate.divide(node.tokens_per_s) for name, node in inputs.nodes.items()}
     dense, sparse = use["llama-3.3-70b-8xh100"], use["deepseek-r1-8xh200"]
-    checks = {f"F/V of {name} is at most ${claimed:g}/M": span.low <= claimed for name, span in
-              (("rented servers", own), ("owned servers", owned), ("its own TCO", tco))}  # fmt: skip
+    checks = {
+        f"F/V of {name} is at most ${claimed:g}/M": span.low <= claimed
+        for name, span in (("rented servers", own), ("owned servers", owned), ("its own TCO", tco))
+    }
     return Claim(
         "1",
         f"${claimed:.2f} per million tokens at {mtok / 1000:g}B tokens a month",
@@ -54,8 +56,10 @@ def claim_2_times_cheaper(inputs: ClaimInputs) -> Claim:
     own = Span(price / (inputs.infrastructure.high / mtok), price / (inputs.infrastructure.low / mtok))
     real_bill = inputs.real_3to1 * mtok
     real_factor = inputs.infrastructure.divide(real_bill)
-    checks = {f"p over F/V is at least {claimed:g} on rented servers": own.high >= claimed,
-              f"p over F/V is at least {claimed:g} on owned servers": price * mtok / inputs.owned.low >= claimed}  # fmt: skip
+    checks = {
+        f"p over F/V is at least {claimed:g} on rented servers": own.high >= claimed,
+        f"p over F/V is at least {claimed:g} on owned servers": price * mtok / inputs.owned.low >= claimed,
+    }
     return Claim(
         "2",
         f"{claimed:g}x cheaper than closed models at ${price:g}+",
@@ -80,8 +84,10 @@ def claim_2b_closed_average(inputs: ClaimInputs) -> Claim:
     claimed = inputs.closed
     share = inputs.input_share_for(claimed)
     top = max(inputs.prices["gemini-3-pro"])
-    checks = {f"mean at 3:1 is at least ${claimed:g}": inputs.article_3to1 >= claimed,
-              f"mean at 1:1 is at least ${claimed:g}": inputs.article_1to1 >= claimed}  # fmt: skip
+    checks = {
+        f"mean at 3:1 is at least ${claimed:g}": inputs.article_3to1 >= claimed,
+        f"mean at 1:1 is at least ${claimed:g}": inputs.article_1to1 >= claimed,
+    }
     return Claim(
         "2b",
         f"closed models average ${claimed:g}+ per million",
@@ -112,7 +118,10 @@ def claim_3_range_cheaper(inputs: ClaimInputs) -> Claim:
     }
     hosted = Span.from_values(price / inputs.hosted["deepseek"] for price in inputs.real_blended.values())
     llama = Span.from_values(price / inputs.hosted["llama"] for price in inputs.real_blended.values())
-    checks = {f"{side}: its own ratio lies within {claimed.format('x')}": claimed.contains(span) for side, span in ratio.items()}  # fmt: skip
+    checks = {
+        f"{side}: its own ratio lies within {claimed.format('x')}": claimed.contains(span)
+        for side, span in ratio.items()
+    }
     return Claim(
         "3",
         f"{claimed.format('x')} cheaper",
@@ -135,7 +144,10 @@ def claim_3_range_cheaper(inputs: ClaimInputs) -> Claim:
 def claim_4_range_per_mtok(inputs: ClaimInputs) -> Claim:
     """Audit claim 4."""
     claimed = inputs.self_hosted_range
-    floors = {name: float(floor_usd_per_mtok(node.usd_per_hour, node.tokens_per_s)) for name, node in inputs.nodes.items()}  # fmt: skip
+    floors = {
+        name: float(floor_usd_per_mtok(node.usd_per_hour, node.tokens_per_s))
+        for name, node in inputs.nodes.items()
+    }
     checks = {
         f"{name}: ${claimed.high:g}/M is reached": floor <= claimed.high for name, floor in floors.items()
     }
@@ -172,8 +184,10 @@ def claim_5_break_even(inputs: ClaimInputs) -> Claim:
         inputs.infrastructure.divide(inputs.real_3to1),
         inputs.tco.divide(inputs.real_3to1),
     )
-    checks = {f"F/p of {name} is at most {claimed:g}M": span.low <= claimed
-              for name, span in (("rented servers", infra), ("its own TCO", tco))}  # fmt: skip
+    checks = {
+        f"F/p of {name} is at most {claimed:g}M": span.low <= claimed
+        for name, span in (("rented servers", infra), ("its own TCO", tco))
+    }
     return Claim(
         "5",
         f"break-even near {claimed:g}M tokens a month",

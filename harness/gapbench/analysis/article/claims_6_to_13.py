@@ -56,8 +56,10 @@ def claim_7_table_api(inputs: ClaimInputs) -> Claim:
     off = Span(claimed.low / own.high, claimed.high / own.low)
     flip = Span(inputs.tco.low / own.high, inputs.tco.high / own.low)
     real_flip = Span(inputs.tco.low / real.high, inputs.tco.high / real.low)
-    checks = {"its blended prices give its row": own.high >= claimed.low,
-              "its highest price gives its row": inputs.highest_price * mtok >= claimed.low}  # fmt: skip
+    checks = {
+        "its blended prices give its row": own.high >= claimed.low,
+        "its highest price gives its row": inputs.highest_price * mtok >= claimed.low,
+    }
     return Claim(
         "7",
         f"TCO table: the API costs {claimed.format_usd(0)} a month at {mtok:g}M tokens",
@@ -106,20 +108,27 @@ def claim_8_table_self_hosted(inputs: ClaimInputs) -> Claim:
     added = inputs.infrastructure.add(inputs.people)
     whole = inputs.with_hidden_costs()
     floors = inputs.smallest_usd()
-    checks = {"servers and people add up to its row": added == inputs.tco,
-              "its own hidden costs fit into its row": whole.high <= inputs.tco.high}  # fmt: skip
+    checks = {
+        "servers and people add up to its row": added == inputs.tco,
+        "its own hidden costs fit into its row": whole.high <= inputs.tco.high,
+    }
     return Claim(
         "8",
         f"TCO table: self-hosting costs {inputs.tco.format_usd(0)} a month",
         "servers + people",
         f"{added.format_usd(0)}: it adds up, but leaves out the hidden costs that it names itself ({whole.format_usd(0)} with them).",
         "The smallest N+1 deployment with 25 % overhead and half an engineer: "
-        + "; ".join(f"{inputs.nodes[name].label} ${usd:,.0f}" for name, usd in floors.items()) + ".",
+        + "; ".join(f"{inputs.nodes[name].label} ${usd:,.0f}" for name, usd in floors.items())
+        + ".",
         claim_verdict(checks),
         "one server is enough, its failures do not matter and the hidden costs of claim 9 do not arise",
         checks,
-        {**added.named_bounds("usd"), **whole.named_bounds("with_hidden_usd"), **{f"{name}_usd": usd for name, usd in floors.items()}},
-    )  # fmt: skip
+        {
+            **added.named_bounds("usd"),
+            **whole.named_bounds("with_hidden_usd"),
+            **{f"{name}_usd": usd for name, usd in floors.items()},
+        },
+    )
 
 
 def claim_9_hidden_costs(inputs: ClaimInputs) -> Claim:
@@ -128,8 +137,10 @@ def claim_9_hidden_costs(inputs: ClaimInputs) -> Claim:
     nodes = float(replicas_with_spares(1, 0.99, inputs.availability))
     per_year = inputs.people.multiply(12)
     down_hours = (1 - inputs.availability) * HOURS_PER_MONTH
-    checks = {"its staff is its own staff cost": inputs.engineer.overlaps(per_year),
-              "its table contains these costs": two.high <= inputs.tco.high}  # fmt: skip
+    checks = {
+        "its staff is its own staff cost": inputs.engineer.overlaps(per_year),
+        "its table contains these costs": two.high <= inputs.tco.high,
+    }
     return Claim(
         "9",
         f"hidden costs: engineers {inputs.engineer.format_usd(0)} a year, {inputs.overhead.format_percent()} overhead, redundancy for "
@@ -155,8 +166,10 @@ def claim_10_infrastructure(inputs: ClaimInputs) -> Claim:
     hour = inputs.infrastructure.divide(inputs.gpus_per_node * HOURS_PER_MONTH)
     owned = inputs.owned_recomputed()
     cloud = inputs.hyperscaler_usd_per_hour * inputs.gpus_per_node * HOURS_PER_MONTH
-    checks = {"the rent lies within the book's H100 range": hour.overlaps(inputs.h100_range),
-              "the owned range is that of a recomputed node": inputs.owned.overlaps(owned)}  # fmt: skip
+    checks = {
+        "the rent lies within the book's H100 range": hour.overlaps(inputs.h100_range),
+        "the owned range is that of a recomputed node": inputs.owned.overlaps(owned),
+    }
     return Claim(
         "10",
         f"servers cost {inputs.infrastructure.format_usd(0)} a month rented, {inputs.owned.format_usd(0)} owned",
@@ -182,8 +195,10 @@ def claim_11_thresholds(inputs: ClaimInputs) -> Claim:
     low = Span(
         inputs.infrastructure.low / inputs.closed / steps[2], inputs.tco.high / inputs.closed / steps[2]
     )
-    checks = {f"the API is cheaper below {steps[1]:g}M": bills[1] < inputs.infrastructure.low,
-              f"self-hosting is cheaper from {steps[2]:g}M": bills[2] >= inputs.infrastructure.low}  # fmt: skip
+    checks = {
+        f"the API is cheaper below {steps[1]:g}M": bills[1] < inputs.infrastructure.low,
+        f"self-hosting is cheaper from {steps[2]:g}M": bills[2] >= inputs.infrastructure.low,
+    }
     return Claim(
         "11",
         f"the API is best under {steps[0]:g}M, manageable under {steps[1]:g}M, self-hosting from {steps[2]:g}M tokens a month",
@@ -202,8 +217,10 @@ def claim_12_hardware(inputs: ClaimInputs) -> Claim:
     """Return row 12."""
     large, dense = inputs.weights_gb["deepseek-v3-fp8"], inputs.weights_gb["llama-3.3-70b-bf16"]
     node, four = inputs.gpus_per_node * inputs.gpu_gb, inputs.gpus_for_70b * inputs.gpu_gb
-    checks = {f"{large:g} GB of weights fit {node:g} GB": large < node,
-              f"{dense:g} GB of weights fit {four:g} GB": dense < four}  # fmt: skip
+    checks = {
+        f"{large:g} GB of weights fit {node:g} GB": large < node,
+        f"{dense:g} GB of weights fit {four:g} GB": dense < four,
+    }
     return Claim(
         "12",
         f"{inputs.gpus_per_node:g}x H100 for DeepSeek V3, {inputs.gpus_for_70b:g}x A100 for a 70B model",

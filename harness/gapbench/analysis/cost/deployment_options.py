@@ -53,15 +53,15 @@ def deployment_options(runs: Runs, costs: pd.DataFrame, account: Bill) -> pd.Dat
         account: The result of :func:`gapbench.analysis.cost.attempt_costs.bill`.
     """
     # The last row of a model covers all its categories.
-    whole = {str(row["model_id"]): row for row in records(costs)}
+    totals = {str(row["model_id"]): row for row in records(costs)}
     rows: list[dict[str, Any]] = []
     for model_id in runs.models:
         model, quote = runs.model(model_id), account.quotes.get(model_id)
         is_hosted = isinstance(quote, UnitPrices)
         if model["weights"] == "closed":
-            rows.append(_measured_row("closed", model_id, whole[model_id], account))
+            rows.append(_measured_row("closed", model_id, totals[model_id], account))
         elif is_hosted:
-            rows.append(_measured_row("hosted", model_id, whole[model_id], account))
+            rows.append(_measured_row("hosted", model_id, totals[model_id], account))
             rows.append(
                 _missing_row(
                     "self",
@@ -71,7 +71,7 @@ def deployment_options(runs: Runs, costs: pd.DataFrame, account: Bill) -> pd.Dat
             )
         else:
             rows.append(
-                _measured_row("self", model_id, whole[model_id], account)
+                _measured_row("self", model_id, totals[model_id], account)
                 if isinstance(quote, GpuPrice)
                 else _missing_row(
                     "self", model_id, "no price per GPU-hour; give the model a cost in the suite"

@@ -232,9 +232,12 @@ def _advise_by_quality(
     change.append(f"quality: a gap within {margin:g} points would allow the open model")
     if hybrid is not None and hybrid.is_resolved:
         paying = [
-            row for row in records(hybrid.frame)
-            if row["kind"] != "baseline" and row["delta_ibc_low"] is not None and float(row["delta_ibc_low"]) > 0
-        ]  # fmt: skip
+            row
+            for row in records(hybrid.frame)
+            if row["kind"] != "baseline"
+            and row["delta_ibc_low"] is not None
+            and float(row["delta_ibc_low"]) > 0
+        ]
         if paying:
             best = max(paying, key=lambda row: float(row["quality"]))
             because.append(
@@ -253,12 +256,12 @@ def _advise_confined(
     because: list[str],
     change: list[str],
 ) -> Choice:
-    own = _usd(tco, "self")
+    self_usd = _usd(tco, "self")
     costs = [cost for leg in ("closed", "hosted") if (cost := _usd(tco, leg)) is not None]
     because.append(f"{situation.sensitivity} data must stay in house: only self-hosting remains")
-    if own is not None and costs:
+    if self_usd is not None and costs:
         because.append(
-            f"this costs {format_short_usd(own)} a month; the cheapest API costs {format_short_usd(min(costs))}"
+            f"this costs {format_short_usd(self_usd)} a month; the cheapest API costs {format_short_usd(min(costs))}"
         )
     if situation.engineers < tco.scenario.point_values["engineers"]:
         because.append(

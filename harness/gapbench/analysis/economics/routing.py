@@ -222,9 +222,9 @@ def incremental_benefit(
         closed: The same for the closed model.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        own = (quality - open_[0]) / (usd - open_[1])
-        base = (closed[0] - open_[0]) / (closed[1] - open_[1])
-        return np.asarray(100 * (own - base) / base)
+        policy_benefit = (quality - open_[0]) / (usd - open_[1])
+        mix_benefit = (closed[0] - open_[0]) / (closed[1] - open_[1])
+        return np.asarray(100 * (policy_benefit - mix_benefit) / mix_benefit)
 
 
 def needed_acceptance(open_usd: float, closed_usd: float, verifier_usd: float = 0.0) -> float:

@@ -77,8 +77,14 @@ class PolicyEvaluator:
 
     def evaluate_fixed(self, policy: str, result: RoutingOutcome) -> dict[str, Any]:
         """Return the row of a policy without a threshold."""
-        return self._row(policy, "baseline", result.quality[:, 0], result.usd[:, 0], result.response_s[:, 0],
-                         result.closed[:, 0])  # fmt: skip
+        return self._row(
+            policy,
+            "baseline",
+            result.quality[:, 0],
+            result.usd[:, 0],
+            result.response_s[:, 0],
+            result.closed[:, 0],
+        )
 
     def evaluate_sweep(self, policy: str, kind: Kind, result: RoutingOutcome) -> dict[str, Any]:
         """Return the row of a policy with thresholds, at its operating point, with the measures of its whole curve."""
@@ -100,11 +106,15 @@ class PolicyEvaluator:
         for level in (50, 80):
             row[f"cpt_{level}"] = call_performance_threshold(share, recovered, level / 100)
             if np.isfinite(extra) and extra > 0:
-                paid = (result.usd.mean(axis=0) - spent[0]) / extra
-                row[f"spend_cpt_{level}"] = call_performance_threshold(paid, recovered, level / 100)
+                spend = (result.usd.mean(axis=0) - spent[0]) / extra
+                row[f"spend_cpt_{level}"] = call_performance_threshold(spend, recovered, level / 100)
         if np.isfinite(extra) and extra > 0 and usd.mean() > spent[0]:
-            point = incremental_benefit(quality.mean(), usd.mean(), (np.array(ends[0]), np.array(spent[0])),
-                                        (np.array(ends[1]), np.array(spent[1])))  # fmt: skip
+            point = incremental_benefit(
+                quality.mean(),
+                usd.mean(),
+                (np.array(ends[0]), np.array(spent[0])),
+                (np.array(ends[1]), np.array(spent[1])),
+            )
             row["delta_ibc_percent"] = float(point)
             benefit = incremental_benefit(
                 self._means(quality),
@@ -138,7 +148,7 @@ class PolicyEvaluator:
     ) -> dict[str, Any]:
         low, high = _interval_ends(self._means(quality))
         known = bool(np.isfinite(usd).all())
-        cheap, dear = _interval_ends(self._means(usd)) if known else (None, None)
+        usd_low, usd_high = _interval_ends(self._means(usd)) if known else (None, None)
         timed = response_s[np.isfinite(response_s)]
         return {
             "policy": policy,
@@ -147,8 +157,8 @@ class PolicyEvaluator:
             "quality_low": low,
             "quality_high": high,
             "usd_per_task": float(usd.mean()) if known else None,
-            "usd_per_task_low": cheap,
-            "usd_per_task_high": dear,
+            "usd_per_task_low": usd_low,
+            "usd_per_task_high": usd_high,
             "response_s": float(timed.mean()) if len(timed) else None,
             "closed_share": float(closed.mean()),
         }

@@ -45,9 +45,9 @@ def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_mode
     """
     frame = runs.frame
     request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
-    whole = np.bincount(request, weights=usd)[request] if len(frame) else usd
+    request_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
     table = frame.assign(
-        usd=whole, row=np.arange(len(frame)), cluster=group_codes(frame, ["task", "cluster_id"])
+        usd=request_usd, row=np.arange(len(frame)), cluster=group_codes(frame, ["task", "cluster_id"])
     )
     table = table[table["scored"]]
     sides = {}
@@ -99,5 +99,5 @@ def _disagreement(runs: Runs, table: pd.DataFrame) -> Floats | None:
     same = group_codes(
         pd.DataFrame({"item": item, "answer": pd.Series(answers, dtype="object")}), ["item", "answer"]
     )
-    asked, agreeing = np.bincount(item)[item], np.bincount(same)[same]
-    return np.asarray(1 - (agreeing - 1) / np.maximum(asked - 1, 1), dtype=np.float64)
+    answers_of_item, agreeing = np.bincount(item)[item], np.bincount(same)[same]
+    return np.asarray(1 - (agreeing - 1) / np.maximum(answers_of_item - 1, 1), dtype=np.float64)

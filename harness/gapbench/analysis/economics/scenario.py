@@ -175,13 +175,15 @@ def api_usd_per_mtok(leg: str, values: Values) -> Numbers | None:
         return price
     if f"{leg}_input_usd_per_mtok" not in values:
         return None
-    asked, written = values["input_tokens"], values["output_tokens"]
+    input_tokens, output_tokens = values["input_tokens"], values["output_tokens"]
     plain, out = values[f"{leg}_input_usd_per_mtok"], values[f"{leg}_output_usd_per_mtok"]
     hit, batch = values.get("cached_share", 0.0), values.get("batch_share", 0.0)
     cached = values.get(f"{leg}_cached_usd_per_mtok", plain)
-    usd = asked * (1 - hit) * plain + asked * hit * cached + written * out
+    usd = input_tokens * (1 - hit) * plain + input_tokens * hit * cached + output_tokens * out
     factor = values.get(f"{leg}_batch_factor", 1.0)
-    blended: Numbers = usd / (asked + written) * (1 - batch + batch * factor) * values.get("attempts", 1.0)
+    blended: Numbers = (
+        usd / (input_tokens + output_tokens) * (1 - batch + batch * factor) * values.get("attempts", 1.0)
+    )
     return blended
 
 

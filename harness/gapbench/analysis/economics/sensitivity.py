@@ -66,23 +66,23 @@ def monte_carlo(
         draws: Number of draws of all inputs.
         seed: Seed of the draws.
     """
-    drawn = scenario.draw(draws, seed)
-    limit = volume_limit_mtok(drawn)
+    inputs = scenario.draw(draws, seed)
+    limit = volume_limit_mtok(inputs)
     grid = volumes_mtok[volumes_mtok <= limit]
     rows: list[dict[str, Any]] = []
     step = max(1, _CHUNK // draws)
     for start in range(0, len(grid), step):
         part = grid[start : start + step, np.newaxis]
-        costs = legs_usd_per_month(scenario, drawn, part)
-        own = costs["self"]
-        assert own is not None
+        costs = legs_usd_per_month(scenario, inputs, part)
+        self_usd = costs["self"]
+        assert self_usd is not None
         for leg in LEGS:
             usd = costs[leg]
             if usd is None:
                 rows += [{"volume_mtok": float(volume), "leg": leg} for volume in part[:, 0]]
                 continue
             low, middle, high = _quantiles(np.broadcast_to(usd, (len(part), draws)))
-            cheaper = (own < usd).mean(axis=1) if leg in API_LEGS else np.full(len(part), np.nan)
+            cheaper = (self_usd < usd).mean(axis=1) if leg in API_LEGS else np.full(len(part), np.nan)
             rows += [
                 {
                     "volume_mtok": float(part[k, 0]),
@@ -134,8 +134,10 @@ def tornado(scenario: Scenario, volume_mtok: float, v_max_mtok: float, leg: str 
             row[f"usd_at_{end}"] = None
             if volume_mtok <= volume_limit_mtok(values):
                 costs = legs_usd_per_month(scenario, values, np.array([volume_mtok]))
-                own, other = costs["self"], costs[leg]
-                row[f"usd_at_{end}"] = None if own is None or other is None else float(own[0] - other[0])
+                self_usd, api_usd = costs["self"], costs[leg]
+                row[f"usd_at_{end}"] = (
+                    None if self_usd is None or api_usd is None else float(self_usd[0] - api_usd[0])
+                )
         if row["usd_at_low"] is not None and row["usd_at_high"] is not None:
             row["swing_usd"] = abs(row["usd_at_high"] - row["usd_at_low"])
         rows.append(row)

@@ -151,8 +151,10 @@ def tco(
         )
     crossed = {leg: found for leg in API_LEGS if (found := break_even(scenario, leg, top, point)) is not None}
     volumes = _volume_grid(volume_mtok, top, list(crossed.values()))
-    drawn = monte_carlo(scenario, volumes, draws=draws, seed=seed)
-    exact = _exact_costs(scenario, volumes).merge(drawn.frame, on=["volume_mtok", "leg"], how="left")
+    simulated_costs = monte_carlo(scenario, volumes, draws=draws, seed=seed)
+    exact = _exact_costs(scenario, volumes).merge(
+        simulated_costs.frame, on=["volume_mtok", "leg"], how="left"
+    )
     frame = exact[[*_CURVE_COLUMNS, "replicas", "utilisation"]]
     at_volume = frame[frame["volume_mtok"] == volume_mtok].reset_index(drop=True)
     against = next(iter(crossed), None)

@@ -123,8 +123,12 @@ class Tiers:
             "open": self.open_model,
             "closed": self.closed_model,
             "n": self.n,
-            "gap": {"points": self.gap.estimate * 100, "low": self.gap.low * 100, "high": self.gap.high * 100,
-                    "resolved": self.is_resolved},
+            "gap": {
+                "points": self.gap.estimate * 100,
+                "low": self.gap.low * 100,
+                "high": self.gap.high * 100,
+                "resolved": self.is_resolved,
+            },
             "only_open_right": self.only_open_right,
             "needed_acceptance": self.needed_acceptance,
             "policies": records(self.frame),
@@ -132,7 +136,7 @@ class Tiers:
             "categories": records(self.categories),
             "warnings": self.warnings,
             "simulated": self.simulated,
-        }  # fmt: skip
+        }
 
 
 def evaluate_tiers(

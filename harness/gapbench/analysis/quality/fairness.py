@@ -52,13 +52,13 @@ def fairness_violations(runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs])
     frame = runs.frame[_NEEDED]
     measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
     parts = {name: frame[measured & (frame["model_id"] == name).to_numpy()] for name in models}
-    asked = {name: _requested_settings(part) for name, part in parts.items()}
+    requested = {name: _requested_settings(part) for name, part in parts.items()}
     violations: list[str] = []
     for name in models:
         violations += _changed_settings(name, parts[name])
     for (one, other), shared in pairs.items():
         violations += _different_prompts(one, other, shared)
-        violations += _different_settings(one, other, asked[one], asked[other])
+        violations += _different_settings(one, other, requested[one], requested[other])
         for compare in (
             _different_images,
             _different_reasoning,
