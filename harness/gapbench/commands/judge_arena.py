@@ -15,7 +15,7 @@ from gapbench.commands.storage_paths import RunPath
 if TYPE_CHECKING:
     from gapbench.execution.llm_judging import StoredAnswer
     from gapbench.execution.setup import RunSetup, Selection
-    from gapbench.scoring.scorers.llm_judge import Judge
+    from gapbench.scoring.scorers.judge import Judge
     from gapbench.suite.tasks.task import Task
     from gapbench.values import Model
 
@@ -241,7 +241,7 @@ def _load_selection(folder: Path, *, allow_code: bool) -> Selection:
 
 def _rubrics(setup: RunSetup, tasks: tuple[str, ...]) -> Mapping[str, Judge]:
     from gapbench import scoring
-    from gapbench.scoring.scorers.llm_judge import Judge
+    from gapbench.scoring.scorers.judge import Judge
 
     made = {
         task.name: scoring.make_scorer(task.scorer_name, task.scorer_options)
