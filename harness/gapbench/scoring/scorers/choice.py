@@ -57,11 +57,11 @@ class Choice(ReplyScorer):
         if target_letter(sample.target, texts) is not None:
             return None
         there = (
-            f"which are {shorten('; '.join(texts.values()))}"
+            f"the options are {shorten('; '.join(texts.values()))}"
             if texts
-            else f"and column {self.options!r} has none"
+            else f"column {self.options!r} has none"
         )
-        return f"target {shorten(str(sample.target))!r} is no option, {there}"
+        return f"target {shorten(str(sample.target))!r} is not an option; {there}"
 
     def _option_texts(self, sample: Sample) -> dict[str, str]:
         return option_texts(sample.columns.get(self.options, sample.columns.get("choices")))

@@ -102,7 +102,7 @@ class Numeric(ReplyScorer):
         if sample.target is None:
             return "the sample has no target"
         is_number = target_number(sample.target) is not None
-        return None if is_number else f"target {shorten(str(sample.target))!r} is no number"
+        return None if is_number else f"target {shorten(str(sample.target))!r} is not a number"
 
     def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the number as written."""

@@ -57,7 +57,7 @@ class Sql(SandboxedScorer):
             return f"the sample has no database in column {self.setup!r}"
         if isinstance(sample.target, str) and sample.target.strip():
             return None
-        return "the sample has no target" if sample.target is None else "the target is no query"
+        return "the sample has no target" if sample.target is None else "the target is not a query"
 
     def _databases(self, sample: Sample) -> list[str]:
         setup = sample.columns.get(self.setup)

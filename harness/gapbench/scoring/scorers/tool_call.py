@@ -45,7 +45,7 @@ class ToolCall(ReplyScorer):
         if sample.target is None:
             return "the sample has no target"
         is_call = _target_calls(sample) is not None
-        return None if is_call else "the target is no call {name, arguments} and no list of them"
+        return None if is_call else "the target is not a call {name, arguments} or a list of calls"
 
     def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the calls."""
