@@ -161,10 +161,10 @@ def leading_letter(text: str, allowed: str, texts: Mapping[str, str]) -> tuple[s
 
 def named_options(reply: str, texts: Mapping[str, str]) -> list[str]:
     """Return the options whose whole text is in the reply, except those that are part of another such text."""
-    said = f" {normalize_text(reply, ignore_case=True, punctuation=False)} "
+    reply_words = f" {normalize_text(reply, ignore_case=True, punctuation=False)} "
     found = {}
     for letter, text in texts.items():
         words = normalize_text(text, ignore_case=True, punctuation=False)
-        if words and f" {words} " in said:
+        if words and f" {words} " in reply_words:
             found[letter] = words
     return [k for k, w in found.items() if not any(w != other and w in other for other in found.values())]

@@ -54,9 +54,9 @@ class Constraints(ReplyScorer):
             kind = item.get("kind")
             if not isinstance(kind, str) or kind not in CONSTRAINT_CHECKS:
                 return f"no constraint {kind!r}; there are: {', '.join(CONSTRAINT_CHECKS)}"
-            said = _invalid_setting(item)
-            if said:
-                return f"constraint {kind!r}: {said}"
+            problem = _invalid_setting(item)
+            if problem:
+                return f"constraint {kind!r}: {problem}"
         return None
 
     def _constraints(self, sample: Sample) -> list[Any]:
@@ -71,7 +71,7 @@ class Constraints(ReplyScorer):
         """Return 1, 0 or, with ``partial``, the share followed; the answer is the reply."""
         wanted = self._constraints(sample)
         text = reply[:MAX_REPLY_CHARS].strip()
-        broken = [said for item in wanted if (said := CONSTRAINT_CHECKS[item["kind"]](text, item))]
+        broken = [problem for item in wanted if (problem := CONSTRAINT_CHECKS[item["kind"]](text, item))]
         value = 1 - len(broken) / len(wanted)
         if not broken:
             return Score(1.0, "correct", shorten(reply, 500), f"all of {len(wanted)} constraints are kept")
@@ -138,9 +138,9 @@ def _check_include(text: str, item: Mapping[str, Any]) -> str:
     bound = {key: item[key] for key in ("min", "max", "count") if key in item} or {"min": 1}
     return next(
         (
-            said
+            problem
             for word in item["words"]
-            if (said := _check_bounds(f"times {word!r}", _count_occurrences(text, word), bound))
+            if (problem := _check_bounds(f"times {word!r}", _count_occurrences(text, word), bound))
         ),
         "",
     )
@@ -166,8 +166,8 @@ def _check_json(text: str, item: Mapping[str, Any]) -> str:
 
 
 def _check_order(text: str, item: Mapping[str, Any]) -> str:
-    said = normalize_text(text, ignore_case=True, punctuation=True)
-    places = [said.find(word.casefold()) for word in item["words"]]
+    normalized = normalize_text(text, ignore_case=True, punctuation=True)
+    places = [normalized.find(word.casefold()) for word in item["words"]]
     return (
         ""
         if -1 not in places and places == sorted(places)

@@ -45,7 +45,9 @@ class Json(ReplyScorer):
         if sample.target is None:
             return "the sample has no target"
         is_object = bool(_target_object(sample))
-        return None if is_object else f"target {shorten(str(sample.target))!r} is not a JSON object with fields"
+        return (
+            None if is_object else f"target {shorten(str(sample.target))!r} is not a JSON object with fields"
+        )
 
     def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return the share of right fields; the answer is the object."""

@@ -160,10 +160,10 @@ def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
         found = EQUALITY_PROCESS.request([prepare_for_parser(target), prepare_for_parser(answer)])
     except ScoringProcessError as exc:
         return False, f"could not be compared with {shorten(target)!r}: {exc}"
-    if found["said"] is None:
+    if found["answer"] is None:
         return False, "cannot be read as mathematics"
     verb = "equals" if found["equal"] else "is not"
-    return found["equal"], f"read as {shorten(found['said'])}, {verb} {shorten(found['gold'] or target)}"
+    return found["equal"], f"read as {shorten(found['answer'])}, {verb} {shorten(found['target'] or target)}"
 
 
 def prepare_for_parser(text: str) -> str:

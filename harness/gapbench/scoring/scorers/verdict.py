@@ -25,7 +25,7 @@ class JudgeReply(ReplyScorer):
     """
 
     name: ClassVar[str] = "verdict"
-    description: ClassVar[str] = "what a judge said: a grade or a winner; used by bench judge and bench arena"
+    description: ClassVar[str] = "a judge's grade or winner; used by bench judge and bench arena"
 
     kind: str = "grade"
     low: int = 1
