@@ -75,7 +75,7 @@ def test_rows_that_still_hold_are_not_asked_again(old: Path) -> None:
     assert 8 == asked(new)
     assert 25 == rows["final"].sum() == rows["sample_id"].nunique() == len(read_payload([new]))
     assert {new.name} == set(rows["run_id"])
-    assert ("complete", old.name) == (read_manifest(new)["state"], read_manifest(new)["continues"])
+    assert ("complete", old.name) == (read_manifest(new).state, read_manifest(new).continues)
     assert [] == verify_run(new)
     assert 20 == len(read_attempts([old]))
 

@@ -46,7 +46,7 @@ def test_a_run_prints_its_tables_and_where_things_lie(here: Path, capsys: pytest
     assert "attempts-*.parquet" in output
     assert str(run.relative_to(here) / "report.html") in output
     assert 60 == len(read_attempts([run]))
-    assert "complete" == read_manifest(run)["state"]
+    assert "complete" == read_manifest(run).state
     assert "SIMULATED" in (run / "report.html").read_text().upper()
 
 

@@ -330,7 +330,7 @@ def test_what_an_address_cannot_do_is_one_line(
     sent: Path, command: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says what would."""
-    (sent / "run.json").write_text(json.dumps(manifest([make_attempt()]), default=str))
+    (sent / "run.json").write_text(json.dumps(manifest([make_attempt()]).as_json()))
     push_run(sent)
 
     assert 2 == invoke(command)

@@ -105,7 +105,7 @@ def test_only_a_whole_answer_is_kept(tmp_path: Path, turn: Any) -> None:
 def at(url: str, given: Model) -> ScriptedRunner:
     """Return a runner that found its address outside the suite, as vllm does in VLLM_BASE_URL."""
     runner = ScriptedRunner(given, ANSWERS)
-    runner.base_url = url  # type: ignore[attr-defined]
+    runner.base_url = url
     return runner
 
 

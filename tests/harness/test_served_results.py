@@ -38,7 +38,7 @@ def rows(count: int) -> list[Attempt]:
 def under_way(folder: Path, planned: list[Attempt], part_rows: int = 100) -> Iterator[RunWriter]:
     """A run that is being written, with nothing done yet of what is planned."""
     with RunWriter(folder, part_rows) as writer:
-        writer.write_manifest({**manifest(planned), "state": "running", "ended_at": None})
+        writer.write_manifest(manifest(planned).model_copy(update={"state": "running", "ended_at": None}))
         yield writer
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from gapbench.execution.recording import run_manifest
-from gapbench.store import read_attempt_values, read_pending_answers
+from gapbench.store import RunManifest, read_attempt_values, read_pending_answers
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import Attempt, Payload
 
@@ -79,12 +79,12 @@ def request_key(cell: Cell, planned: PlannedRequest) -> RequestKey:
     return (cell.cell_id, planned.sample.sample_id, planned.repeat)
 
 
-def add_stretches_of_killed_sessions(manifest: Mapping[str, Any], rows: Sequence[Attempt]) -> None:
+def add_stretches_of_killed_sessions(manifest: RunManifest, rows: Sequence[Attempt]) -> None:
     """Add the time of sessions that were killed to the manifest's cells.
 
     Each row says when its session started the cell and when the attempt was done.
     """
-    entries = {cell["cell_id"]: cell for cell in manifest["cells"]}
+    entries = {cell.cell_id: cell for cell in manifest.cells}
     ends: dict[tuple[str, datetime], float] = {}
     for row in rows:
         if row.done_s is not None and not row.from_cache:

@@ -21,7 +21,7 @@ from gapbench.execution.run import run
 from gapbench.execution.run_pricing import attempt_pricer
 from gapbench.execution.settings import RunSettings, policies_from_suite
 from gapbench.execution.setup import RunSetup
-from gapbench.store import RunWriter, read_manifest
+from gapbench.store import RunManifest, RunWriter, read_manifest
 
 
 def execute_run(
@@ -35,7 +35,7 @@ def execute_run(
     cache: Path | None = None,
     calibration: Mapping[str, Any] | None = None,
     metrics_port: int | None = None,
-) -> dict[str, Any]:
+) -> RunManifest:
     """Run a suite into a folder and return the final content of ``run.json``.
 
     In the main thread, the first Ctrl-C, SIGTERM or SIGHUP stops sending; the second abandons what is in flight.
@@ -90,11 +90,11 @@ def _run_until_done(
     writer: RunWriter,
     settings: RunSettings,
     observer: RunObserver,
-    resumed: Mapping[str, Any] | None,
-) -> dict[str, Any]:
+    resumed: RunManifest | None,
+) -> RunManifest:
     """Run the event loop until the run ends or is interrupted."""
 
-    async def main() -> dict[str, Any]:
+    async def main() -> RunManifest:
         stop_signal = StopSignal()
         _stop_on_signals(stop_signal, observer)
         return await run(

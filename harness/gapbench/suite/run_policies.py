@@ -1,4 +1,4 @@
-"""The parts of a suite's YAML that set the run's policies: retries, timeouts, circuit breaker, rate limits."""
+"""The run policies of a suite: retries, timeouts, rate limits, and when to give up on a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gapbench.values.policies import BreakerPolicy, RateLimits, RetryPolicy, Tim
 
 
 class RetriesDocument(StrictModel):
-    """How often and how patiently to try again."""
+    """How often to retry, and how long to wait."""
 
     attempts: int = Field(3, ge=1, le=100, description="most attempts at one request, the first included")
     max_wait_s: float = Field(60.0, ge=0, description="longest wait before another attempt")
@@ -33,7 +33,7 @@ class RetriesDocument(StrictModel):
 
 
 class TimeoutsDocument(StrictModel):
-    """Deadlines of one attempt."""
+    """Timeouts of one attempt."""
 
     connect_s: float = Field(10.0, gt=0, description="for a connection")
     first_token_s: float | None = Field(None, gt=0, description="for the first text; default: total_s")
@@ -46,7 +46,7 @@ class TimeoutsDocument(StrictModel):
 
 
 class BreakerDocument(StrictModel):
-    """When a model is given up, so that a dead endpoint does not burn the night."""
+    """When to give up on a model, so that a dead endpoint does not use up the whole night."""
 
     failures: int = Field(10, ge=1, description="failures in a row, over all requests, that open the circuit")
     probes: int = Field(
@@ -62,7 +62,7 @@ class BreakerDocument(StrictModel):
 
 
 class LimitsDocument(StrictModel):
-    """What a provider's account allows; the client stays below it and meets no 429."""
+    """The rate limits of a provider's account; the client stays below them and so gets no 429."""
 
     requests_per_min: float | None = Field(None, gt=0, description="requests started in any minute")
     tokens_per_min: float | None = Field(None, gt=0, description="input and output tokens in any minute")

@@ -9,10 +9,9 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from gapbench.values.failure_kinds import failure_traits
-from gapbench.values.requests import Failure, Session
+from gapbench.values.requests import Failure, Model, Session
 
 NEVER_TRIPPING_FAILURES = 2**31
 """More failures in a row than any search makes."""
@@ -118,7 +117,6 @@ class RunPolicies:
         breaker: When a model is given up.
         limits: By model id, what the provider allows. A model without an entry has no known limits.
         cache: Response cache directory. None: every request is sent.
-        transport: Which HTTP transport carries the requests; see :class:`gapbench.values.Session`.
     """
 
     retries: RetryPolicy = field(default_factory=RetryPolicy)
@@ -126,12 +124,12 @@ class RunPolicies:
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     limits: Mapping[str, RateLimits] = field(default_factory=dict)
     cache: Path | None = None
-    transport: Literal["lean", "httpx2"] = "lean"
 
-    def make_session(self, log_dir: Path, connections: int) -> Session:
-        """Return what a runner is opened with.
+    def make_session(self, model: Model, log_dir: Path, connections: int) -> Session:
+        """Return what a model's runner is opened with.
 
         Args:
+            model: The model.
             log_dir: Existing folder for server logs.
             connections: Most requests that will be in flight at once.
         """
@@ -140,7 +138,7 @@ class RunPolicies:
             connections=connections,
             connect_timeout_s=self.timeouts.connect_s,
             read_timeout_s=self.timeouts.read_s,
-            transport=self.transport,
+            transport=model.transport,
         )
 
     def for_load(self, load_kind: str) -> RunPolicies:

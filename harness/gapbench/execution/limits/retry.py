@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from gapbench.execution.limits.circuit_breaker import BreakerState
+from gapbench.runner import account_of
 from gapbench.values import Failure, Model
 from gapbench.values.failure_kinds import failure_traits
 from gapbench.values.policies import RetryPolicy
@@ -28,7 +29,7 @@ class RetryBudget:
     def try_acquire(self, model: Model) -> bool:
         """Take one retry; returns False if none is left, and then the failure is final."""
         policy = self._policy
-        retries_made = (self._by_model.total(), self._by_model[model.id], self._by_account[model.account])
+        retries_made = (self._by_model.total(), self._by_model[model.id], self._by_account[account_of(model)])
         bounds = (policy.per_run, policy.per_model, policy.per_provider)
         if any(
             bound is not None and count >= bound for count, bound in zip(retries_made, bounds, strict=True)
@@ -40,7 +41,7 @@ class RetryBudget:
     def record_retry(self, model: Model) -> None:
         """Count a retry that was made, in this session or an earlier one."""
         self._by_model[model.id] += 1
-        self._by_account[model.account] += 1
+        self._by_account[account_of(model)] += 1
 
 
 def decide_retry(

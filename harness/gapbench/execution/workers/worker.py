@@ -54,7 +54,9 @@ class WorkerProcess:
             return
         try:
             runner = runners.load_runner_class(opening.model.runner)(opening.model)
-            await runner.open(opening.policies.make_session(opening.log_dir, opening.connections))
+            await runner.open(
+                opening.policies.make_session(opening.model, opening.log_dir, opening.connections)
+            )
         except Exception as exc:  # noqa: BLE001 - the run must learn why, whatever it is
             problem = str(exc) if isinstance(exc, BenchError) else f"{type(exc).__name__}: {exc}"
             self._send(protocol.RunnerReady(problem))
