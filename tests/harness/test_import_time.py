@@ -44,7 +44,7 @@ def test_nothing_heavy_is_imported(code: str) -> None:
 
 
 def test_rows_are_written_without_pandas() -> None:
-    """Arrow would import it for the first array of a process."""
+    """By default pyarrow imports it for the first array of a process."""
     code = (
         "from gapbench.store.lazy_pandas import defer_pandas_import; defer_pandas_import()\n"
         "import pyarrow as pa; pa.table({'a': pa.array([1, None])})"
