@@ -104,7 +104,7 @@ def search_once(seed: int, duration_s: float, warmup_s: float) -> dict[str, Any]
 
     with tempfile.TemporaryDirectory(prefix="gapbench-knee-") as name:
         manifest = asyncio.run(main(Path(name)))
-        found = dict(manifest["searches"][0])
+        found = dict(manifest.searches[0])
         log = [json.loads(line) for line in (Path(name) / "logs/knee/times.jsonl").read_bytes().splitlines()]
         took_s = [entry["last_write_s"] - entry["begun_s"] for entry in log if entry["fault"] is None]
         found["reply_s"] = statistics.fmean(took_s)

@@ -76,7 +76,7 @@ def test_a_run_through_faults_ends_with_the_answers_of_one_without(tmp_path: Pat
     spoilt, server = go(tmp_path / "spoilt", protocol, 0.2, settings)
     finals = spoilt[spoilt["final"]]
 
-    assert "complete" == read_manifest(tmp_path / "spoilt")["state"]
+    assert "complete" == read_manifest(tmp_path / "spoilt").state
     assert server.counts["requests"] > COUNT
     assert COUNT == len(plain) == len(finals) == finals["sample_id"].nunique()
     assert dict(zip(plain["sample_id"], plain["answer"], strict=True)) == dict(
@@ -120,6 +120,6 @@ def test_spend_stays_under_the_bound_and_what_was_in_flight(tmp_path: Path) -> N
     )
     rows, server = go(tmp_path, "openai", 0.2, settings)
 
-    assert read_manifest(tmp_path)["reason"].startswith("--max-usd 0.20 reached")
+    assert str(read_manifest(tmp_path).reason).startswith("--max-usd 0.20 reached")
     assert len(rows[rows["final"]]) < COUNT
     assert server.counts["sent_on"] <= 20 + IN_FLIGHT - 1 + server.counts["reset_mid"] + server.counts["cut"]

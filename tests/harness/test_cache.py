@@ -105,7 +105,7 @@ def test_only_a_whole_answer_is_kept(tmp_path: Path, turn: Any) -> None:
 def at(url: str, given: Model) -> ScriptedRunner:
     """Return a runner that found its address outside the suite, as vllm does in VLLM_BASE_URL."""
     runner = ScriptedRunner(given, ANSWERS)
-    runner.base_url = url  # type: ignore[attr-defined]
+    runner.base_url = url
     return runner
 
 
@@ -122,7 +122,7 @@ def test_the_address_that_the_runner_found_counts(
     tmp_path: Path, options: dict[str, Any], url: str, asked: int
 ) -> None:
     """The suite names no address; a server of our own is told by its settings, not by its port."""
-    given = model(options=options)
+    given = model(runner="vllm", options=options)
     go(tmp_path / "a", plan(given), {"m": at("http://127.0.0.1:8000/v1", given)}, settings(tmp_path))
     second = at(url, given)
     go(tmp_path / "b", plan(given), {"m": second}, settings(tmp_path))

@@ -102,8 +102,8 @@ def test_a_dead_endpoint_is_found_dead_by_all_workers_together(tmp_path: Path) -
     manifest = read_manifest(tmp_path)
 
     assert 10 + 2 <= server.counts["requests"] <= 10 + 3 + 2
-    assert "failed" == manifest["state"]
-    assert "given up after" in manifest["failures"][0]["message"]
+    assert "failed" == manifest.state
+    assert "given up after" in manifest.failures[0].message
 
 
 def test_no_credit_stops_every_worker(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_probe_of_one_worker_opens_the_way_for_all(tmp_path: Path) -> None:
     go(tmp_path, settings, 60, after=8, act=heal)
     answered = rows(tmp_path).query("failure_kind.isna()")
 
-    assert "complete" == read_manifest(tmp_path)["state"]
+    assert "complete" == read_manifest(tmp_path).state
     assert {0, 1} == set(answered["worker"])
     assert 60 - 8 <= len(answered)
 

@@ -17,7 +17,7 @@ from gapbench.execution.carry_over import _rows_with_texts as pairs_of
 from gapbench.execution.carry_over import carry_over_rows
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording.cell_scorer import CellScorer
-from gapbench.execution.recording.run_manifest import add_stretch, initial_manifest
+from gapbench.execution.recording.run_manifest import add_stretch, cell_entry, initial_manifest
 from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunWriter, numbered_files, read_attempt_values, read_manifest, read_pending_answers
 from gapbench.store.pending_scores import PendingAnswers
@@ -83,7 +83,7 @@ def test_an_answer_that_could_not_be_kept_is_scored_by_the_next_session(
     manifest, _ = go(tmp_path, plan(count=2), {"m": second}, resume=True)
     rows = frame(tmp_path)
 
-    assert ("complete", 2, []) == (manifest["state"], len(first.calls), second.calls)
+    assert ("complete", 2, []) == (manifest.state, len(first.calls), second.calls)
     assert [("correct", 1.0, "1", "jail", 0.5)] * 2 == list(
         zip(rows["outcome"], rows["score"], rows["answer"], rows["isolation"], rows["partial"], strict=True)
     )
@@ -106,7 +106,7 @@ def test_what_waited_counts_against_the_budget_of_the_next_session(
     settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
     manifest, _ = go(tmp_path, plan(count=20), {"m": runner}, settings, resume=True)
 
-    assert ([], "stopped") == (runner.calls, manifest["state"])
+    assert ([], "stopped") == (runner.calls, manifest.state)
     assert ["correct"] * 3 == list(frame(tmp_path)["outcome"])
 
 
@@ -155,37 +155,39 @@ def test_the_time_of_a_killed_session_is_the_rows(tmp_path: Path) -> None:
     made = plan(count=12)
     go(tmp_path, made, {"m": ScriptedRunner(model(), ANSWERS)}, halt_after=5)
     killed = read_manifest(tmp_path)
-    killed["cells"][0].update(wall_s=None, started_at=None, stretches_s={})
-    killed["state"] = "running"
+    cell = killed.cells[0]
+    cell.wall_s, cell.started_at, cell.stretches_s = None, None, {}
+    killed.state = "running"
     with RunWriter(tmp_path) as writer:
         writer.write_manifest(killed)
     until_s = frame(tmp_path)["done_s"].max()
     manifest, _ = go(tmp_path, made, {"m": ScriptedRunner(model(), ANSWERS)}, resume=True)
-    cell = manifest["cells"][0]
+    cell = manifest.cells[0]
 
-    assert 2 == len(cell["stretches_s"])
-    assert until_s == cell["stretches_s"][min(cell["stretches_s"])]
-    assert sum(cell["stretches_s"].values()) == cell["wall_s"] > until_s
+    assert 2 == len(cell.stretches_s or {})
+    assert until_s == (cell.stretches_s or {})[min(cell.stretches_s or {})]
+    assert sum((cell.stretches_s or {}).values()) == (cell.wall_s or 0.0) > until_s
 
 
 def test_stretches_add_up() -> None:
     """10 s, then a killed session of 3 s, then 5 s; what the rows tell of the first is no news."""
-    entry: dict[str, Any] = {"wall_s": None, "started_at": None, "stretches_s": {}}
+    entry = cell_entry(plan().cells[0])
     begun = datetime(2026, 11, 27, tzinfo=UTC)
     add_stretch(entry, begun, 10.0)
     add_stretch(entry, begun, 9.5, is_complete=False)
     add_stretch(entry, begun + timedelta(minutes=1), 3.0, is_complete=False)
     add_stretch(entry, begun + timedelta(minutes=2), 5.0)
 
-    assert (18.0, "2026-11-27T00:00:00.000Z") == (entry["wall_s"], entry["started_at"])
+    assert (18.0, "2026-11-27T00:00:00.000Z") == (entry.wall_s, entry.started_at)
 
 
 def test_time_of_an_older_run_is_not_lost() -> None:
     """Its run.json has the sum alone."""
-    entry: dict[str, Any] = {"wall_s": 100.0, "started_at": "x"}
+    entry = cell_entry(plan().cells[0])
+    entry.wall_s, entry.stretches_s = 100.0, None
     add_stretch(entry, datetime(2026, 11, 27, tzinfo=UTC), 9.5, is_complete=False)
 
-    assert 100.0 == entry["wall_s"]
+    assert 100.0 == entry.wall_s
 
 
 def test_verify_tells_of_answers_that_wait(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from gapbench.execution.limits.budgets import SpendBudget
 from gapbench.execution.limits.retry import RetryBudget
+from gapbench.runner import account_of
 from gapbench.values import Model
 from tests.makers import attempt
 
@@ -94,9 +95,13 @@ def test_without_a_bound_every_retry_is_granted() -> None:
         (A, replace(B, key_env="SECOND_KEY"), False),
         (A, replace(B, runner="anthropic"), False),
         (ELSEWHERE, replace(B, base_url="http://127.0.0.1:8000/v1/"), True),
-        (replace(A, options={"serve": {}}), replace(B, options={"serve": {}}), False),
+        (
+            replace(A, runner="vllm", options={"serve": {}}),
+            replace(B, runner="vllm", options={"serve": {}}),
+            False,
+        ),
     ],
 )
 def test_who_shares_an_account(one: Model, other: Model, *, shared: bool) -> None:
     """One runner, one address, one key; a server of our own is nobody's account."""
-    assert shared == (one.account == other.account)
+    assert shared == (account_of(one) == account_of(other))

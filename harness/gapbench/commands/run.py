@@ -1,35 +1,33 @@
-"""`bench run`: plan, ask, run, and show what came out."""
+"""`bench run`: plan a suite, ask before paid calls, run it, and print the results."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gapbench.commands.options import (
-    POSITIVE,
     allow_code_option,
     limit_option,
+    max_usd_option,
     model_option,
+    out_option,
     quiet_option,
     task_option,
+    yes_option,
 )
-from gapbench.commands.storage_paths import ResultsPath, RunPath
+from gapbench.commands.storage_paths import RunPath
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gapbench.execution.recording.observer import RunObserver
-    from gapbench.execution.run import RunSettings
-    from gapbench.execution.setup import RunSetup
-    from gapbench.store import RunWriter
+    from gapbench.commands.resume import ResumableRun
+    from gapbench.execution.setup import RunSetup, Selection
+    from gapbench.store import RunManifest
 
 LARGE_RUN = 50_000
 """Requests above which the tables and the page are made in a process of their own."""
@@ -42,38 +40,36 @@ Examples:
   bench run quickstart --yes
   bench run my.yaml --model gpt --model llama --limit 20
   bench run my.yaml --model vllm:meta-llama/Llama-3.3-70B-Instruct@http://127.0.0.1:8000/v1
-  bench run my.yaml --max-usd 5          stop cleanly at five dollars
-  bench run --resume RUN                 go on; nothing finished is sent again""",
+  bench run my.yaml --max-usd 5          stop cleanly at 5 US dollars
+  bench run --resume RUN                 resume; finished requests are not sent again""",
 )
 @click.argument("suite", required=False)
 @model_option
 @task_option
 @limit_option
+@out_option
 @click.option(
-    "--out",
-    type=ResultsPath(),
-    default=Path("results"),
-    show_default=True,
-    help="Results folder, or s3://BUCKET/PREFIX.",
-)
-@click.option(
-    "--resume", type=RunPath(), metavar="RUN", help="Go on with an interrupted run, by its id or its folder."
+    "--resume", type=RunPath(), metavar="RUN", help="Resume an interrupted run, by its id or folder."
 )
 @click.option(
     "--accept-changes",
     is_flag=True,
-    help="With --resume of a run whose suite changed: begin a new run with the rows that still hold.",
+    help="With --resume, if the suite has changed: start a new run that keeps the rows still valid.",
 )
-@click.option("--dry-run", is_flag=True, help="Show the plan and stop: the same as `bench plan`.")
-@click.option("--max-usd", type=POSITIVE, help="Stop cleanly at this spend; resumable.")
-@click.option("--calibrate", is_flag=True, help="First hold this machine's figures against a known truth.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and exit, as `bench plan` does.")
+@max_usd_option
+@click.option("--calibrate", is_flag=True, help="Calibrate this machine before the run.")
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep answers here and use those kept: accuracy runs only. Hits have no time and no price.",
+    help="Response cache folder (accuracy runs only). Cached answers have no timing and no cost.",
 )
-@click.option("--metrics-port", type=click.IntRange(1, 65_535), help="Serve Prometheus metrics on this port.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65_535),
+    help="Serve Prometheus metrics on this port during the run.",
+)
+@yes_option
 @allow_code_option
 @quiet_option
 def run_command(
@@ -96,218 +92,131 @@ def run_command(
 ) -> int:
     """Run SUITE (a YAML file, or the name of a built-in suite) and print its gap table.
 
-    Every finished attempt is on disk before it is counted; Ctrl-C keeps them all and says how to resume.
+    Every finished attempt is stored at once. Ctrl-C stops the run, keeps all of them and prints how to resume.
     """
     from rich.console import Console
 
-    from gapbench.commands.confirm import confirm_run, refuse_unpriced, refuse_unscorable
-    from gapbench.commands.resume import find_resumable_run, rebuild_manifest
-    from gapbench.commands.resume_changed import confirm_changes, start_changed_run
+    from gapbench.commands.confirm import confirm_run
+    from gapbench.commands.resume import find_resumable_run
+    from gapbench.commands.resume_changed import confirm_changes
     from gapbench.commands.storage_paths import check_results_writable
     from gapbench.errors import InputError
+    from gapbench.execution.monitoring.live_view import open_view
+    from gapbench.execution.preflight import refuse_missing_requirements, refuse_unpriced, refuse_unscorable
+    from gapbench.execution.run_suite import execute_run
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
-    from gapbench.store.provenance import new_run_id
 
     given = None if suite is None else Selection(suite, models, tasks, limit, allow_code)
-    before = None
+    previous = None
     if resume is not None:
-        before = find_resumable_run(
+        previous = find_resumable_run(
             out, resume, given, allow_code=allow_code, has_filters=bool(models or tasks or limit)
         )
-        selection = before.selection
-        # It goes on where it lies.
-        out = before.folder.parent
+        selection = previous.selection
+        out = previous.folder.parent
     elif given is None:
-        raise InputError("no suite; give a file, a built-in name (`bench list suites`), or --resume RUN_ID")
+        raise InputError(
+            "no suite given; name a file, a built-in suite (`bench list suites`), or --resume RUN_ID"
+        )
     else:
         selection = given
     setup = build_run_setup(selection)
     enforce_data_policy(setup)
     console = Console(stderr=quiet)
     if dry_run:
-        from gapbench.commands.plan_validate import print_plan
+        from gapbench.commands.plan import print_plan
 
         print_plan(setup, console)
         return 0
-    _check_runners(setup)
+    refuse_missing_requirements(setup)
     refuse_unpriced(setup, max_usd)
-    if before is None:
-        refuse_unscorable(setup, console)
-    changes = confirm_changes(setup, before.manifest if before else None, accept=accept_changes, ask=not yes)
+    for note in refuse_unscorable(setup) if previous is None else ():
+        console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
+    changes = confirm_changes(
+        setup, previous.manifest if previous else None, accept=accept_changes, ask=not yes
+    )
     check_results_writable(out)
     if not quiet or not yes:
         confirm_run(setup, console, ask=not yes, max_usd=max_usd)
-    if before is None or changes:
-        folder = out / new_run_id(setup.suite.name, datetime.now(UTC))
-    else:
-        folder = before.folder
-    if before is not None and changes:
-        start_changed_run(setup, selection, before.folder, folder, console)
-    elif before is not None and before.manifest is None:
-        rebuild_manifest(setup, selection, folder)
-    manifest = execute_run(
-        setup,
-        folder,
-        console,
-        is_resumed=before is not None,
-        selection=selection.as_json(),
-        max_usd=max_usd,
-        calibrate=calibrate,
-        quiet=quiet,
-        cache=cache,
-        metrics_port=metrics_port,
-    )
-    # A long run's plan is as large as its report: it goes before that comes. The loop's leavings hold it in cycles.
+    folder = _open_run_folder(setup, selection, out, previous, console, is_changed=bool(changes))
+    calibration = _calibrate(console) if calibrate else None
+    with open_view(console, quiet=quiet) as view:
+        manifest = execute_run(
+            setup,
+            folder,
+            view,
+            is_resumed=previous is not None,
+            selection=selection.as_json(),
+            max_usd=max_usd,
+            cache=cache,
+            calibration=calibration,
+            metrics_port=metrics_port,
+        )
+    # Free the plan before the report is made: in a long run both are large. Reference cycles of the event loop hold it.
     del setup
     gc.collect()
     return print_results(manifest, folder, console, quiet=quiet)
 
 
-def _check_runners(setup: RunSetup) -> None:
-    from gapbench.errors import SetupError
-    from gapbench.execution.setup import find_missing_requirements
-
-    lacks = find_missing_requirements(setup)
-    if lacks:
-        model_id, said = next(iter(lacks.items()))
-        more = f" (and {len(lacks) - 1} more: `bench doctor`)" if len(lacks) > 1 else ""
-        raise SetupError(f"{setup.suite.path}: model {model_id!r}: {said}{more}")
-
-
-def execute_run(
+def _open_run_folder(
     setup: RunSetup,
-    folder: Path,
+    selection: Selection,
+    results: Path,
+    previous: ResumableRun | None,
     console: Console,
     *,
-    is_resumed: bool,
-    selection: Mapping[str, Any],
-    max_usd: float | None,
-    quiet: bool,
-    calibrate: bool = False,
-    cache: Path | None = None,
-    metrics_port: int | None = None,
-) -> dict[str, Any]:
-    """Run an assembly into a folder under the live view, and return the manifest as it was left.
+    is_changed: bool,
+) -> Path:
+    """Return the folder to run in: a new one, or that of a resumed run, with its ``run.json`` rebuilt if lost.
 
     Args:
-        setup: What to run.
-        folder: The run folder.
-        console: Where the live view goes.
-        is_resumed: Whether the folder holds a run that is gone on with.
-        selection: Kept in the manifest for ``--resume``.
-        max_usd: Spend at which to stop. None: no limit.
-        quiet: No live view.
-        calibrate: Measure first at which load this machine's figures can be trusted.
-        cache: Folder of kept answers. None: as the suite says.
-        metrics_port: Serve Prometheus metrics there. None: none are served.
+        setup: The run.
+        selection: Stored in the run's ``run.json``.
+        results: Folder for a new run.
+        previous: The run to resume. None: start a new run.
+        console: Where to print.
+        is_changed: Whether the suite has changed, so that a new run takes over the rows still valid.
     """
-    from gapbench.commands.run_pricing import attempt_pricer
-    from gapbench.execution.limits.retry import RetryPolicy
-    from gapbench.execution.monitoring.live_view import LiveView, PlainView, QuietView
-    from gapbench.execution.run import RunSettings
-    from gapbench.store import RunWriter, read_manifest
+    from gapbench.commands.resume import rebuild_manifest
+    from gapbench.commands.resume_changed import start_changed_run
+    from gapbench.store.provenance import new_run_id
 
-    suite = setup.suite
-    kept = cache or (suite.path.parent / suite.cache if suite.cache else None)
-    settings = RunSettings(
-        retries=RetryPolicy(suite.retries.attempts, suite.retries.max_wait_s),
-        connect_timeout_s=suite.timeouts.connect_s,
-        first_token_s=suite.timeouts.first_token_s,
-        read_timeout_s=suite.timeouts.read_s,
-        total_s=suite.timeouts.total_s,
-        retries_per_run=suite.retries.per_run,
-        retries_per_model=suite.retries.per_model,
-        retries_per_provider=suite.retries.per_provider,
-        breaker=suite.breaker.value(),
-        limits={model.id: model.limits.to_rate_limits() for model in suite.models if model.limits},
-        max_usd=None if max_usd is None else Decimal(str(max_usd)),
-        price_attempt=attempt_pricer(setup),
-        selection=selection,
-        cache=kept,
-        calibration=_calibrate(console) if calibrate else None,
-    )
-    view_type = QuietView if quiet else LiveView if console.is_terminal else PlainView
-    with RunWriter(folder) as writer, view_type(console) as view:
-        # Read now that nobody else writes it: another process may just have left it.
-        resumed = read_manifest(folder) if is_resumed else None
-        if metrics_port is None:
-            return _run_until_done(setup, writer, settings, view, resumed)
-        from gapbench.execution.monitoring import MetricsObserver, MetricsServer
-
-        observer = MetricsObserver(view, suite.name, folder.name)
-        with MetricsServer(observer.run_counts, metrics_port, option="--metrics-port") as serving:
-            view.notify(f"metrics at {serving.url}")
-            return _run_until_done(setup, writer, settings, observer, resumed)
+    if previous is not None and not is_changed:
+        if previous.manifest is None:
+            rebuild_manifest(setup, selection, previous.folder)
+        return previous.folder
+    folder = results / new_run_id(setup.suite.name, datetime.now(UTC))
+    if previous is not None:
+        start_changed_run(setup, selection, previous.folder, folder, console)
+    return folder
 
 
 def _calibrate(console: Console) -> dict[str, Any]:
-    """Calibrate before the run and return what ``run.json`` keeps of it."""
+    """Calibrate before the run and return the result as stored in ``run.json``."""
     from gapbench.commands.calibrate import TABLE_HEADER, describe_trusted_load, format_level, run_calibration
     from gapbench.execution.calibration import DURATION_S, LEVELS
 
     console.print(TABLE_HEADER, highlight=False, soft_wrap=True)
-    found = run_calibration(
+    calibration = run_calibration(
         list(LEVELS),
         DURATION_S,
         None,
         lambda level: console.print(format_level(level), highlight=False, soft_wrap=True),
     )
-    console.print(describe_trusted_load(found), highlight=False, soft_wrap=True)
-    return found.to_json()
+    console.print(describe_trusted_load(calibration), highlight=False, soft_wrap=True)
+    return calibration.to_json()
 
 
-def _run_until_done(
-    setup: RunSetup,
-    writer: RunWriter,
-    settings: RunSettings,
-    view: RunObserver,
-    resumed: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """Run the event loop; the first Ctrl-C, SIGTERM or SIGHUP stops sending, the second lets go of what is in flight."""
-    from gapbench.commands.event_loop import run_on_event_loop
-    from gapbench.execution.limits.stop_signal import StopSignal
-    from gapbench.execution.run import run
-
-    async def main() -> dict[str, Any]:
-        stop_signal = StopSignal()
-        task = asyncio.current_task()
-        assert task is not None
-
-        def interrupt() -> None:
-            if stop_signal.reason is None:
-                stop_signal.set("interrupted")
-                view.notify("stopping: what is in flight is finished and kept; Ctrl-C again lets go of it")
-            else:
-                task.cancel()
-
-        # A run begun with nohup goes on when its terminal goes.
-        hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
-        for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hangs_up else [])):
-            asyncio.get_running_loop().add_signal_handler(number, interrupt)
-        return await run(
-            setup.plan, setup.runners, writer, settings, view, stop_signal, resumed_manifest=resumed
-        )
-
-    try:
-        manifest: dict[str, Any] = run_on_event_loop(main())
-    except asyncio.CancelledError:
-        from gapbench.store import read_manifest
-
-        return read_manifest(writer.folder)
-    else:
-        return manifest
-
-
-def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
+def print_results(manifest: RunManifest, folder: Path, console: Console, *, quiet: bool) -> int:
     """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
     from gapbench import formatting
     from gapbench.commands.report_gap_cost import print_tables
     from gapbench.commands.storage_paths import display_path, upload_run
     from gapbench.store import numbered_files, read_attempt_values, read_pending_answers
 
-    incomplete = manifest["state"] != "complete"
+    incomplete = manifest.state != "complete"
     page = folder / "report.html"
-    is_large = sum(cell["planned"] for cell in manifest["cells"]) > LARGE_RUN
+    is_large = sum(cell.planned for cell in manifest.cells) > LARGE_RUN
     # The page comes first: a terminal that has vanished ends the printing.
     if is_large:
         _print_in_subprocess(folder, page, quiet=quiet)
@@ -316,7 +225,7 @@ def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, q
     if not quiet:
         if not is_large:
             print_tables([folder], console)
-        if any(task.get("scorer") == "judge" for task in manifest["tasks"]):
+        if any(task.scorer == "judge" for task in manifest.tasks):
             console.print(
                 f"Answers wait for their judge:  bench judge {display_path(folder)}",
                 highlight=False,
@@ -328,9 +237,9 @@ def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, q
         console.print(
             f"Parquet  {folder}/attempts-*.parquet\nReport   {page}", highlight=False, soft_wrap=True
         )
-    for failure in manifest["failures"]:
+    for failure in manifest.failures:
         console.print(
-            f"{failure['model_id']}: {formatting.escape_invisible(failure['message'])}",
+            f"{failure.model_id}: {formatting.escape_invisible(failure.message)}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -345,16 +254,16 @@ def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, q
                 f"{waits} answers came and wait for their score; none is asked again.", highlight=False
             )
         console.print(
-            f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
+            f"The run is not complete ({manifest.reason or manifest.state}). Go on with:\n"
             f"  bench run --resume {folder.name}"
             + ("" if folder.parent == Path("results") else f" --out {display_path(folder.parent)}")
-            + (" --allow-code" if (manifest.get("selection") or {}).get("allow_code") else ""),
+            + (" --allow-code" if manifest.selection.get("allow_code") else ""),
             markup=False,
             highlight=False,
             soft_wrap=True,
         )
     upload_run(folder, quiet=quiet)
-    if manifest["state"] == "interrupted":
+    if manifest.state == "interrupted":
         return 130
     return 1 if incomplete or dead else 0
 

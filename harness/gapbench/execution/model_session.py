@@ -58,7 +58,7 @@ class ModelSession:
         Raises:
             SetupError: Nobody does, or the runner cannot be made ready.
         """
-        address = getattr(self.runner, "endpoint", lambda: None)()
+        address = self.runner.endpoint()
         if address is not None:
             await transport.check_reachable(address, self._session)
         await self.runner.open(self._session)
@@ -67,7 +67,7 @@ class ModelSession:
         """Return workers for a cell, at least as many as it needs. None: this process sends."""
         count = worker_count(cell.load, os.cpu_count() or 1)
         # An engine in this process has no address that another process could reach.
-        model = getattr(self.runner, "attached", lambda: self.model)()
+        model = self.runner.model_for_workers()
         if count == 1 or model is None:
             return None
         if self._pool_size < count:

@@ -35,8 +35,9 @@ from gapbench.execution.recording.scoring_queue import ScoringQueue, score_pendi
 from gapbench.execution.settings import RunSettings
 from gapbench.execution.workers.pool import scheduled_start_s
 from gapbench.execution.workers.protocol import WorkerReport
-from gapbench.runner import Runner
-from gapbench.store import RunWriter, provenance, read_attempt_values, read_pending_answers
+from gapbench.runner import Runner, account_of
+from gapbench.store import RunManifest, RunWriter, provenance, read_attempt_values, read_pending_answers
+from gapbench.store.manifest import CellEntry, FailureEntry, SearchEntry, WorkerEntry
 from gapbench.suite.plan import Cell, Plan, PlannedRequest, PlannedSearch
 from gapbench.values import Attempt, Model, Session
 from gapbench.values.policies import RateLimits
@@ -60,8 +61,8 @@ async def run(
     observer: RunObserver,
     stop_signal: StopSignal,
     *,
-    resumed_manifest: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    resumed_manifest: RunManifest | None = None,
+) -> RunManifest:
     """Run a plan into a folder and return the manifest as it was left.
 
     Args:
@@ -104,7 +105,7 @@ class _RunExecution:
         settings: RunSettings,
         observer: RunObserver,
         stop_signal: StopSignal,
-        resumed_manifest: Mapping[str, Any] | None,
+        resumed_manifest: RunManifest | None,
     ) -> None:
         self.plan = plan
         self.runners = runners
@@ -120,16 +121,12 @@ class _RunExecution:
         credentials.remember_environment_keys()
         simulated = {model_id: runner.simulated for model_id, runner in runners.items()}
         new_manifest = run_manifest.initial_manifest(plan, writer.folder.name, settings.selection, simulated)
-        reopened_fields: dict[str, Any] = {"state": "running", "ended_at": None, "failures": []}
-        if settings.selection:
-            reopened_fields["selection"] = dict(
-                settings.selection
-            )  # the run may have lost it, or its suite lie elsewhere now
-        self.manifest = (
-            new_manifest if resumed_manifest is None else {**dict(resumed_manifest), **reopened_fields}
-        )
+        self.manifest = new_manifest if resumed_manifest is None else resumed_manifest
+        self.manifest.state, self.manifest.ended_at, self.manifest.failures = "running", None, []
+        if settings.selection:  # the run may have lost it, or its suite lie elsewhere now
+            self.manifest.selection = dict(settings.selection)
         if settings.calibration is not None:
-            self.manifest["calibration"] = dict(settings.calibration)
+            self.manifest.calibration = dict(settings.calibration)
         earlier = read_attempt_values(writer.folder) if resumed_manifest else []
         self.pending_answers = read_pending_answers(writer.folder, earlier)
         earlier += [row for row, _ in self.pending_answers]
@@ -172,7 +169,7 @@ class _RunExecution:
             if self.stop_signal.reason is not None:
                 return
             searches = self.plan.searches_of(model)
-            if all(self._search_entry(search)["is_done"] for search in searches) and all(
+            if all(self._search_entry(search).is_done for search in searches) and all(
                 self._request_key(cell, planned) in self.finished
                 for cell in self.plan.cells_of(model)
                 for planned in cell.requests
@@ -189,9 +186,10 @@ class _RunExecution:
         self.scoring_executor.shutdown(cancel_futures=True)
         reason = self.stop_signal.reason
         state = "complete" if reason is None else "interrupted" if reason == "interrupted" else "stopped"
-        if state == "complete" and self.manifest["failures"]:
+        if state == "complete" and self.manifest.failures:
             state = "failed"
-        self.manifest.update(state=state, reason=reason, ended_at=provenance.format_utc(datetime.now(UTC)))
+        self.manifest.state, self.manifest.reason = state, reason
+        self.manifest.ended_at = provenance.format_utc(datetime.now(UTC))
         self.writer.write_manifest(self.manifest)
 
     async def _run_model(self, model: Model, runner: Runner) -> None:
@@ -209,6 +207,7 @@ class _RunExecution:
             read_timeout_s=self.settings.read_timeout_s,
             truths=self.plan.truths,
             notify=self.observer.notify,
+            transport=model.transport,
         )
         self.observer.model_opening(model)
         settings = self.settings
@@ -221,9 +220,7 @@ class _RunExecution:
         )
         try:
             await model_session.open()
-            run_manifest.find_entry(self.manifest["models"], "id", model.id)["facts"] = dict(
-                await runner.facts()
-            )
+            self.manifest.model(model.id).facts = dict(await runner.facts())
             self.writer.write_manifest(self.manifest)
             for cell in cells:
                 if self.stop_signal.reason is None and admission.breaker.state != "given_up":
@@ -233,14 +230,14 @@ class _RunExecution:
                     await self._run_search(search, model_session)
             if admission.breaker.state == "given_up":
                 message = f"given up after {admission.breaker.reason}; the rest is unsent"
-                self.manifest["failures"].append({"model_id": model.id, "message": message})
+                self.manifest.failures.append(FailureEntry(model_id=model.id, message=message))
             self._record_task_metrics(model)
         except ResultsError:
             raise
         except BenchError as exc:
             # One model that cannot be had must not cost the others their night.
             message = credentials.redact(str(exc))
-            self.manifest["failures"].append({"model_id": model.id, "message": message})
+            self.manifest.failures.append(FailureEntry(model_id=model.id, message=message))
             self.observer.notify(f"{model.id}: {message}")
         finally:
             try:
@@ -257,12 +254,12 @@ class _RunExecution:
         rate_limiter = RateLimiter(
             limits, self.stop_signal.sleep, is_stopped=lambda: self.stop_signal.reason is not None
         )
-        return self.rate_limiters.setdefault((model.account, limits), rate_limiter)
+        return self.rate_limiters.setdefault((account_of(model), limits), rate_limiter)
 
     def _record_task_metrics(self, model: Model) -> None:
         """Keep what the tasks' own judges make of all replies of one model."""
-        others = [row for row in self.manifest.get("graded", []) if row["model_id"] != model.id]
-        self.manifest["graded"] = others + task_metrics(self.plan.cells_of(model), self.writer.folder)
+        others = [row for row in self.manifest.graded if row["model_id"] != model.id]
+        self.manifest.graded = others + task_metrics(self.plan.cells_of(model), self.writer.folder)
 
     async def _run_cell(
         self, cell: Cell, model_session: ModelSession, stop_signal: StopSignal, tally: TryTally | None = None
@@ -283,9 +280,9 @@ class _RunExecution:
         already_done = len(cell.requests) - len(todo)
         self.observer.cell_started(cell, len(cell.requests), already_done)
         if todo:
-            entry = run_manifest.find_entry(self.manifest["cells"], "cell_id", cell.cell_id)
+            entry = self.manifest.cell(cell.cell_id)
             with contextlib.suppress(BenchError):  # a server that hides its counters still answers
-                entry["counters_before"] = await model_session.runner.counters()
+                entry.counters_before = _as_dict(await model_session.runner.counters())
             await asyncio.to_thread(self._write_media, cell, todo)
             pool = await model_session.ensure_worker_pool(cell)
             clock = CellClock(scheduled_start_s() if pool else transport.now(), datetime.now(UTC))
@@ -298,7 +295,7 @@ class _RunExecution:
 
             suite = (self.plan.suite, self.plan.suite_sha256)
             scoring_queue = ScoringQueue(
-                self.manifest["run_id"], suite, cell, clock, self.scoring_executor, CellRecorder(self.recorder, cell, update_tally),
+                self.manifest.run_id, suite, cell, clock, self.scoring_executor, CellRecorder(self.recorder, cell, update_tally),
                 scorer=make_cell_scorer(cell, self.writer.folder), simulated=model_session.runner.simulated,
             )  # fmt: skip
             samples: list[dict[str, Any]] = []
@@ -324,13 +321,11 @@ class _RunExecution:
                 wall_s = transport.now() - clock.start_s
                 await scoring_queue.wait_until_scored()
                 run_manifest.add_stretch(entry, clock.started_at, wall_s)
-                lags = [
-                    lag for lag in (entry["lag_p99_s"], *(r.lag_p99_s for r in reports)) if lag is not None
-                ]
-                entry["lag_p99_s"] = max(lags, default=None)
-                entry["workers"] = [dataclasses.asdict(report) for report in reports]
+                lags = [lag for lag in (entry.lag_p99_s, *(r.lag_p99_s for r in reports)) if lag is not None]
+                entry.lag_p99_s = max(lags, default=None)
+                entry.workers = [WorkerEntry(**dataclasses.asdict(report)) for report in reports]
                 with contextlib.suppress(BenchError):
-                    entry["counters_after"] = await model_session.runner.counters()
+                    entry.counters_after = _as_dict(await model_session.runner.counters())
                 await asyncio.to_thread(self.writer.sync)
                 self.writer.add_telemetry(samples)
                 self.writer.write_manifest(self.manifest)
@@ -338,7 +333,7 @@ class _RunExecution:
 
     async def _run_search(self, planned: PlannedSearch, model_session: ModelSession) -> None:
         """Try one rate after another; a resumed search goes by the rows that its tries have left."""
-        entry = self._search_entry(planned)
+        search_entry = self._search_entry(planned)
         bisection = RateBisection(planned.search)
         while self.stop_signal.reason is None and (step := bisection.next_try()) is not None:
             cell = planned.cell_at(*step)
@@ -346,22 +341,23 @@ class _RunExecution:
             tally = TryTally(planned.search.slo, measured_requests)
             for row in self.earlier_search_rows.get(cell.cell_id, ()):
                 tally.record(row)
-            cell_entries = [known for known in self.manifest["cells"] if known["cell_id"] == cell.cell_id]
-            if not cell_entries:
-                cell_entries = [run_manifest.cell_entry(cell)]
-                self.manifest["cells"] += cell_entries
-            if not cell_entries[0]["cut_short"]:
-                await self._run_try(cell, model_session, tally, cell_entries[0])
+            known = [entry for entry in self.manifest.cells if entry.cell_id == cell.cell_id]
+            if not known:
+                known = [run_manifest.cell_entry(cell)]
+                self.manifest.cells += known
+            if not known[0].cut_short:
+                await self._run_try(cell, model_session, tally, known[0])
             if self.stop_signal.reason is not None and tally.sent < tally.total and not tally.is_out_of_reach:
                 break
             bisection.record_try(step[0], tally.met, tally.sent)
-            entry.update(bisection.result())
+            for name, value in bisection.result().items():
+                setattr(search_entry, name, value)
             self.writer.write_manifest(self.manifest)
-        if entry["is_done"]:
-            self.observer.notify(f"{planned.search_id}: {entry['words']} keeps {planned.search.slo}")
+        if search_entry.is_done:
+            self.observer.notify(f"{planned.search_id}: {search_entry.words} keeps {planned.search.slo}")
 
     async def _run_try(
-        self, cell: Cell, model_session: ModelSession, tally: TryTally, entry: dict[str, Any]
+        self, cell: Cell, model_session: ModelSession, tally: TryTally, entry: CellEntry
     ) -> None:
         """Send one try until it is done, or until its target is out of reach."""
         stop_signal = StopSignal()
@@ -375,12 +371,12 @@ class _RunExecution:
             forward_stop.cancel()
         if stop_signal.reason == OUT_OF_REACH:
             # What was not sent any more is no part of the plan: nothing is left to resume.
-            entry["cut_short"] = True
-            entry["planned"] = self.recorder.finished_by_cell[cell.cell_id]
+            entry.cut_short = True
+            entry.planned = self.recorder.finished_by_cell[cell.cell_id]
             self.writer.write_manifest(self.manifest)
 
-    def _search_entry(self, planned: PlannedSearch) -> dict[str, Any]:
-        return run_manifest.find_entry(self.manifest["searches"], "search_id", planned.search_id)
+    def _search_entry(self, planned: PlannedSearch) -> SearchEntry:
+        return next(entry for entry in self.manifest.searches if entry.search_id == planned.search_id)
 
     def _write_media(self, cell: Cell, todo: Sequence[tuple[int, int]]) -> None:
         """Put a cell's images on disk before it begins: its rows name them, and may not wait for them."""
@@ -405,9 +401,9 @@ def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return found
 
 
-def _add_stretches_of_killed_sessions(manifest: Mapping[str, Any], rows: Sequence[Attempt]) -> None:
+def _add_stretches_of_killed_sessions(manifest: RunManifest, rows: Sequence[Attempt]) -> None:
     """Count the time of sessions that were killed: each row says when its stretch began and when it was done."""
-    entries = {cell["cell_id"]: cell for cell in manifest["cells"]}
+    entries = {cell.cell_id: cell for cell in manifest.cells}
     ends: dict[tuple[str, datetime], float] = {}
     for row in rows:
         if row.done_s is not None and not row.from_cache:
@@ -416,6 +412,10 @@ def _add_stretches_of_killed_sessions(manifest: Mapping[str, Any], rows: Sequenc
     for (cell_id, started_at), end_s in ends.items():
         if cell_id in entries:
             run_manifest.add_stretch(entries[cell_id], started_at, end_s, is_complete=False)
+
+
+def _as_dict(counters: Mapping[str, float] | None) -> dict[str, float] | None:
+    return None if counters is None else dict(counters)
 
 
 def _redact_logs(folder: Path) -> None:

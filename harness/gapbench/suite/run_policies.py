@@ -1,4 +1,4 @@
-"""How a suite asks to be run: retries, deadlines, limits of a provider, and when to give a model up."""
+"""The run policies of a suite: retries, timeouts, rate limits, and when to give up on a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gapbench.values.policies import BreakerPolicy, RateLimits
 
 
 class RetriesDocument(StrictModel):
-    """How often and how patiently to try again."""
+    """How often to retry, and how long to wait."""
 
     attempts: int = Field(3, ge=1, le=100, description="most attempts at one request, the first included")
     max_wait_s: float = Field(60.0, ge=0, description="longest wait before another attempt")
@@ -23,7 +23,7 @@ class RetriesDocument(StrictModel):
 
 
 class TimeoutsDocument(StrictModel):
-    """Deadlines of one attempt."""
+    """Timeouts of one attempt."""
 
     connect_s: float = Field(10.0, gt=0, description="for a connection")
     first_token_s: float | None = Field(None, gt=0, description="for the first text; default: total_s")
@@ -32,7 +32,7 @@ class TimeoutsDocument(StrictModel):
 
 
 class BreakerDocument(StrictModel):
-    """When a model is given up, so that a dead endpoint does not burn the night."""
+    """When to give up on a model, so that a dead endpoint does not use up the whole night."""
 
     failures: int = Field(10, ge=1, description="failures in a row, over all requests, that open the circuit")
     probes: int = Field(
@@ -48,7 +48,7 @@ class BreakerDocument(StrictModel):
 
 
 class LimitsDocument(StrictModel):
-    """What a provider's account allows; the client stays below it and meets no 429."""
+    """The rate limits of a provider's account; the client stays below them and so gets no 429."""
 
     requests_per_min: float | None = Field(None, gt=0, description="requests started in any minute")
     tokens_per_min: float | None = Field(None, gt=0, description="input and output tokens in any minute")

@@ -362,7 +362,7 @@ def _measured_gaps(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any
     names = ("gap_points", "gap_percent_of_closed", "ci_low", "ci_high", "p_value", "verdict", "n_pairs")
     found = {
         str(row["category"]): {
-            "runs": [str(manifest["run_id"]) for manifest in known.manifests],
+            "runs": [str(manifest.run_id) for manifest in known.manifests],
             "closed": {"model": row["closed_model"], "score": to_json_value(row["closed_value"])},
             "open": {"model": row["open_model"], "score": to_json_value(row["open_value"])},
             **{name: to_json_value(row[name]) for name in names},

@@ -167,7 +167,7 @@ def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
     for model_id, quote in account.quotes.items():
         if not isinstance(quote, GpuPrice) or model_id not in runs.models:
             continue
-        if len({cell["task"] for cell in runs.cells if cell["model_id"] == model_id}) < MIN_SHAPES:
+        if len({cell.task for _, cell in runs.cells if cell.model_id == model_id}) < MIN_SHAPES:
             continue
         shapes = request_shapes(runs, model_id)
         with contextlib.suppress(InputError):
@@ -188,7 +188,7 @@ def cost_json(runs: Runs | Sequence[Path]) -> dict[str, Any]:
 
 
 def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataFrame) -> dict[str, Any]:
-    model = runs.model(model_id) if model_id in runs.models else {"weights": None}
+    model = runs.model(model_id) if model_id in runs.models else None
     quote = account.quotes.get(model_id)
     finals = part[part["final"]]
     tasks = int((finals["outcome"] != "infra").sum())
@@ -197,8 +197,8 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row.update(
         model_id=model_id,
-        weights=model["weights"],
-        simulated=bool(model.get("simulated")),
+        weights=model.weights if model else None,
+        simulated=model is not None and model.simulated,
         category=category,
         tasks=tasks,
         correct=correct,

@@ -28,6 +28,7 @@ from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.pricing import GpuPrice, UnitPrices, hosted_prices, price_book_date
 from gapbench.stats import Floats, ratio_interval
 from gapbench.store.json_records import records
+from gapbench.store.manifest import ModelEntry
 
 COLUMNS = (
     "leg",
@@ -58,7 +59,7 @@ def deployment_options(runs: Runs, costs: pd.DataFrame, account: Bill) -> pd.Dat
     for model_id in runs.models:
         model, quote = runs.model(model_id), account.quotes.get(model_id)
         is_hosted = isinstance(quote, UnitPrices)
-        if model["weights"] == "closed":
+        if model.weights == "closed":
             rows.append(_measured_row("closed", model_id, totals[model_id], account))
         elif is_hosted:
             rows.append(_measured_row("hosted", model_id, totals[model_id], account))
@@ -111,9 +112,9 @@ def _missing_row(leg: str, model_id: str | None, reason: str) -> dict[str, Any]:
     return {"leg": leg, "model_id": model_id, "measured": False, "reason": reason}
 
 
-def _hosted_row(runs: Runs, model_id: str, model: Any) -> dict[str, Any]:
+def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
     """Return the cost at the cheapest known provider of an open model, for the tokens that the self-hosted one used."""
-    weights = str((model.get("cost") or {}).get("weights") or model["name"])
+    weights = str((model.cost or {}).get("weights") or model.name)
     day = _run_day(runs)
     offers = hosted_prices(weights, day)
     dated = ""

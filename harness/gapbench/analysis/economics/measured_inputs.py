@@ -47,7 +47,7 @@ def measured_throughput(
     if tokens.isna().any():
         raise ResultsError(f"{rate.model_id} reported no token counts; capacity in tokens is not known")
     model = runs.model(rate.model_id)
-    cost: Mapping[str, Any] = model.get("cost") or {}
+    cost: Mapping[str, Any] = model.cost or {}
     at = rate.rate_rps if rate.rate_rps is not None else rate.low_rps
     assert at is not None
     low = rate.low_rps if rate.low_rps is not None and rate.low_rps < at else None
@@ -81,15 +81,15 @@ def _choose_rate(found: CapacityResult, model_id: str | None, task: str | None) 
 def slo_of(runs: Runs) -> Slo | None:
     """Return the service level of the first load search in the runs, or None if there was no search."""
     for manifest in runs.manifests:
-        for search in manifest.get("searches") or ():
-            return Slo.from_json(search["slo"])
+        for search in manifest.searches:
+            return Slo.from_json(search.slo)
     return None
 
 
 def gpu_price_of(runs: Runs, model_id: str | None) -> Quantity | None:
     """Return the hourly price of a model's GPUs from the suite, with its range, or None if the suite has none."""
     for name in runs.models if model_id is None else [model_id]:
-        cost: Mapping[str, Any] = runs.model(name).get("cost") or {}
+        cost: Mapping[str, Any] = runs.model(name).cost or {}
         if "usd_per_gpu_hour" in cost:
             low, high = cost.get("usd_per_gpu_hour_low"), cost.get("usd_per_gpu_hour_high")
             return Quantity(

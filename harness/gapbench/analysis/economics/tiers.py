@@ -216,7 +216,7 @@ def evaluate_tiers(
         len(items),
         acceptance if known else None,
         float(np.mean(items.open_quality > items.closed_quality)),
-        any(bool(read_runs.model(name).get("simulated")) for name in (left, right)),
+        any(bool(read_runs.model(name).simulated) for name in (left, right)),
         warnings,
     )
 
@@ -244,7 +244,7 @@ def _pick_model(runs: Runs, weights: str, requested: str | None) -> str:
     Raises:
         ResultsError: There is no such model.
     """
-    known = [name for name in runs.models if runs.model(name)["weights"] == weights]
+    known = [name for name in runs.models if runs.model(name).weights == weights]
     if requested is not None:
         if requested not in known:
             raise ResultsError(

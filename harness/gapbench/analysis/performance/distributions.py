@@ -40,7 +40,7 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
             rows += [
                 {
                     "model_id": model_id,
-                    "weights": read_runs.model(model_id)["weights"],
+                    "weights": read_runs.model(model_id).weights,
                     "metric": metric,
                     "share": share,
                     "value_s": value,

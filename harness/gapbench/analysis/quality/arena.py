@@ -315,7 +315,7 @@ def _rating_row(runs: Runs, name: str, place: int, fit: _Fit) -> dict[str, Any]:
     model = runs.model(name)
     return {
         "model_id": name,
-        "weights": model["weights"],
+        "weights": model.weights,
         "elo": float(strengths.elo[place]),
         "elo_low": float(strengths.elo_low[place]),
         "elo_high": float(strengths.elo_high[place]),
@@ -324,7 +324,7 @@ def _rating_row(runs: Runs, name: str, place: int, fit: _Fit) -> dict[str, Any]:
         "ties": int((won == 0.5).sum()),
         "losses": int((won == 0).sum()),
         "win_rate": float(won.mean()),
-        "simulated": bool(model.get("simulated")),
+        "simulated": model.simulated,
     }
 
 
@@ -332,7 +332,7 @@ def _gap(runs: Runs, fit: _Fit) -> dict[str, Any] | None:
     """Return the best closed model minus the best open one, or None if one side is missing."""
     elo, places = fit.strengths.elo, range(len(fit.names))
     closed, opened = (
-        [place for place in places if runs.model(fit.names[place])["weights"] == weights]
+        [place for place in places if runs.model(fit.names[place]).weights == weights]
         for weights in ("closed", "open")
     )
     if not closed or not opened:

@@ -35,6 +35,7 @@ _NEEDED = [
     "outcome",
     "started_at",
     "load",
+    "transport",
 ]
 FAIRNESS_COLUMNS = (*_NEEDED, "prompt_sha256")
 """Columns of the runs' frame that this module uses."""
@@ -56,6 +57,7 @@ def fairness_violations(runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs])
     violations: list[str] = []
     for name in models:
         violations += _changed_settings(name, parts[name])
+        violations += _transports(name, parts[name])
     for (one, other), shared in pairs.items():
         violations += _different_prompts(one, other, shared)
         violations += _different_settings(one, other, requested[one], requested[other])
@@ -91,7 +93,7 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
         rows.append(
             {
                 "model": name,
-                "weights": runs.model(name)["weights"],
+                "weights": runs.model(name).weights,
                 "requests": len(part),
                 "prompts": _fingerprint(part["prompt_sha256"], prompts),
                 "images": {
@@ -139,6 +141,17 @@ def _fingerprint(prompts: pd.Series[Any], hashes: Hashes) -> str:
     counts = np.bincount(code[code >= 0], minlength=len(hashes)).astype(np.uint64)
     with np.errstate(over="ignore"):
         return f"{int((hashes * counts).sum(dtype=np.uint64)):016x}"
+
+
+def _transports(name: str, part: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence where httpx2 sent a model's requests: its times lack the kernel's receive stamps."""
+    share = float((part["transport"] == "httpx2").mean()) if len(part) else 0.0
+    if share > 0:
+        which = "all" if share == 1 else f"{100 * share:.0f} % of"
+        yield (
+            f"{name}: httpx2 sent {which} requests (transport: httpx2, or a proxy), so their times have no kernel "
+            "receive stamps and include delays of this client"
+        )
 
 
 def _changed_settings(name: str, part: pd.DataFrame) -> Iterator[str]:

@@ -163,19 +163,19 @@ def _cells(runs: Runs) -> pd.DataFrame:
     done: dict[Any, Any] = steady_throughput(runs.frame, runs.folders).to_dict("index")
     nothing: dict[str, Any] = {"window_s": 0.0, "completed": 0, "input_tokens": 0.0, "output_tokens": 0.0}
     rows = []
-    for cell in runs.cells:
-        key = (str(cell["run_id"]), str(cell["cell_id"]))
+    for run_id, cell in runs.cells:
+        key = (run_id, cell.cell_id)
         rows.append(
             {
                 "run_id": key[0],
                 "cell_id": key[1],
-                "model_id": cell["model_id"],
-                "category": cell["category"],
-                "task": cell["task"],
+                "model_id": cell.model_id,
+                "category": cell.category,
+                "task": cell.task,
                 "load": load_of_cell(key[1]),
-                "load_kind": cell["load_kind"],
-                "planned": cell["planned"],
-                "wall_s": cell.get("wall_s"),
+                "load_kind": cell.load_kind,
+                "planned": cell.planned,
+                "wall_s": cell.wall_s,
                 **done.get(key, nothing),
                 "invalid": limits.get(key),
                 "unplanned_cache": hits.get(key),
@@ -218,7 +218,7 @@ def _window(planned: pd.DataFrame) -> dict[str, Any]:
 
 def _model_facts(runs: Runs, model_id: str) -> dict[str, Any]:
     model = runs.model(model_id)
-    return {"weights": model["weights"], "simulated": bool(model.get("simulated"))}
+    return {"weights": model.weights, "simulated": model.simulated}
 
 
 def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
@@ -292,14 +292,12 @@ def _cost(table: CostTable, row: Mapping[str, Any]) -> dict[str, Any]:
 def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
     warnings: list[str] = []
     for manifest in runs.manifests:
-        if manifest["state"] != "complete":
-            why = manifest.get("reason") or manifest["state"]
+        if manifest.state != "complete":
+            why = manifest.reason or manifest.state
             warnings.append(
-                f"{manifest['run_id']} is not complete ({why}); the results cover only what was done"
+                f"{manifest.run_id} is not complete ({why}); the results cover only what was done"
             )
-        warnings += [
-            f"{failure['model_id']} failed: {failure['message']}" for failure in manifest.get("failures", [])
-        ]
+        warnings += [f"{failure.model_id} failed: {failure.message}" for failure in manifest.failures]
     marked = without_search_probes(cells)
     for name, words in (("invalid", CLIENT_LIMIT_TEXT), ("unplanned_cache", "unplanned cache hits")):
         found = marked[marked[name].notna()]

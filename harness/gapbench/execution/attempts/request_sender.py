@@ -191,4 +191,4 @@ class RequestSender:
         return True
 
     def _cache_key(self, planned: PlannedRequest, call: Call) -> str:
-        return ResponseCache.make_key(self.cell, planned, call, getattr(self.runner, "base_url", None))
+        return ResponseCache.make_key(self.cell, planned, call, self.runner.base_url)

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from gapbench.errors import ResultsError
+from gapbench.runner import owns_server
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import (
     Call,
@@ -78,7 +79,7 @@ class ResponseCache:
         messages = cell.messages(planned)
         model = cell.model
         # The port of a server of our own is one of the moment; what the server is stands in the options.
-        address = None if model.owns_server else (base_url or model.base_url or "").rstrip("/")
+        address = None if owns_server(model) else (base_url or model.base_url or "").rstrip("/")
         key_parts = [
             CACHE_VERSION, model.runner, address, model.name, model.options, prompt_sha256(messages),
             messages_as_json(messages), planned.sample.needs_logprobs, call.params_sent, planned.repeat,

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from gapbench.errors import RETRYABLE_FAILURES
+from gapbench.runner import account_of
 from gapbench.values import Failure, Model
 
 BACKOFF_BASE_S = 0.5
@@ -69,7 +70,7 @@ class RetryBudget:
 
     def try_acquire(self, model: Model) -> bool:
         """Take one retry; False: there is none left, and the failure stands."""
-        retries_made = (self._by_model.total(), self._by_model[model.id], self._by_account[model.account])
+        retries_made = (self._by_model.total(), self._by_model[model.id], self._by_account[account_of(model)])
         bounds = (self.per_run, self.per_model, self.per_provider)
         if any(
             bound is not None and count >= bound for count, bound in zip(retries_made, bounds, strict=True)
@@ -81,4 +82,4 @@ class RetryBudget:
     def record_retry(self, model: Model) -> None:
         """Count a retry that was made, here or in an earlier session."""
         self._by_model[model.id] += 1
-        self._by_account[model.account] += 1
+        self._by_account[account_of(model)] += 1

@@ -109,7 +109,8 @@ class LiveView(PlainView):
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
-        self.console.print(self._table())
+        if self.cells:
+            self.console.print(self._table())
 
     def model_opening(self, model: Model) -> None:
         """Show which model is being made ready."""
@@ -140,6 +141,18 @@ class LiveView(PlainView):
             ]
             table.add_row(Text(cell_id, style="dim" if done else "bold"), *shown)
         return table
+
+
+def open_view(console: Console, *, quiet: bool) -> QuietView:
+    """Return the view that fits a console; use it as a context manager.
+
+    Args:
+        console: Where to print.
+        quiet: Print only what the user must know.
+    """
+    if quiet:
+        return QuietView(console)
+    return LiveView(console) if console.is_terminal else PlainView(console)
 
 
 def format_progress(progress: CellProgress) -> dict[str, str]:

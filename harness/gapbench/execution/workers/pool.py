@@ -171,7 +171,9 @@ class WorkerPool:
                             admission_server.record_success()
                         call = Call({}, attempt.params_sent, attempt.changes)
                         await deliver(
-                            CompletedAttempt(requests[attempt.number], call, attempt.response, attempt.context)
+                            CompletedAttempt(
+                                requests[attempt.number], call, attempt.response, attempt.context
+                            )
                         )
                 elif isinstance(message, protocol.AcquireRequest | protocol.FinishRequest):
                     admission_server.handle_request(message, worker.send)

@@ -23,6 +23,7 @@ from gapbench.execution.attempts import gc_tuning
 from gapbench.execution.attempts.event_loop_lag import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
 from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender
+from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.workers import protocol
 from gapbench.execution.workers.remote_admission import AdmissionProxy
@@ -59,6 +60,7 @@ class WorkerProcess:
                     connections=opening.connections,
                     connect_timeout_s=opening.connect_timeout_s,
                     read_timeout_s=opening.read_timeout_s,
+                    transport=opening.model.transport,
                 )
             )
         except Exception as exc:  # noqa: BLE001 - the run must learn why, whatever it is
@@ -181,12 +183,7 @@ def main() -> None:
     """Serve the socket whose descriptor is the only argument."""
     # Ctrl-C is the run's to handle: it tells its workers, and they finish what is in flight.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    loop_runner: Any = asyncio.run
-    with contextlib.suppress(ImportError):
-        import uvloop  # noqa: PLC0415 - where there is one
-
-        loop_runner = uvloop.run
-    loop_runner(_main(int(sys.argv[1])))
+    run_on_event_loop(_main(int(sys.argv[1])))
     # Threads that a vendor's client left behind must not keep the process.
     os._exit(0)
 

@@ -1,10 +1,14 @@
-"""A load as a value, and the seconds at which its requests are due. Pure: a seeded draw gives the same schedule again."""
+"""The load of a cell: its shape, its parameters, and the seconds at which its requests are due.
+
+Pure values: the same seed gives the same schedule. YAML is in :mod:`gapbench.suite.loads.schema`. To add a shape, add a
+row to :data:`LOAD_SHAPES` and its schedule to :meth:`Load.due_times_s` here, and its key in the YAML schema.
+"""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,30 +21,60 @@ SaltScope = Literal["cell", "request"]
 
 
 @dataclass(frozen=True, slots=True)
+class LoadShape:
+    """What the other packages need to know about a kind of load.
+
+    Attributes:
+        is_open_loop: Requests are sent on a schedule, however long the replies take. False: the number of requests in
+            flight is fixed or limited, and a slow reply delays the next request.
+        has_constant_rate: All requests of the cell are sent at one rate, so the cell is one point of a capacity curve.
+        is_search: The cell is one try of a search for the highest rate.
+    """
+
+    is_open_loop: bool
+    has_constant_rate: bool = False
+    is_search: bool = False
+
+
+LOAD_SHAPES: Mapping[LoadKind, LoadShape] = {
+    "concurrency": LoadShape(is_open_loop=False),
+    "adaptive": LoadShape(is_open_loop=False),
+    "rate": LoadShape(is_open_loop=True, has_constant_rate=True),
+    "ramp": LoadShape(is_open_loop=True),
+    "replay": LoadShape(is_open_loop=True),
+    "search": LoadShape(is_open_loop=True, has_constant_rate=True, is_search=True),
+}
+"""Every kind of load."""
+
+CLOSED_LOOP_KINDS = tuple(kind for kind, shape in LOAD_SHAPES.items() if not shape.is_open_loop)
+CONSTANT_RATE_KINDS = tuple(kind for kind, shape in LOAD_SHAPES.items() if shape.has_constant_rate)
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """When to send the requests of a cell.
 
     Attributes:
-        kind: ``concurrency`` keeps a number of requests in flight, ``adaptive`` as many as a provider takes without
-            refusing any, up to a number. The others send on a schedule, however long the replies take: at one ``rate``
-            (``search``: a rate that a search tries), over a ``ramp`` of rates, or as a trace was recorded (``replay``).
-        value: Requests in flight, or requests per second; of a ramp and a replay the mean.
-        arrivals: Spacing under a rate and a ramp.
-        duration_s: How long a schedule lasts. None under concurrency, and for a replay of the whole trace.
-        warmup_requests: Extra requests sent first and left out of every figure; concurrency only.
-        warmup_s: How much of a schedule's start is left out of every figure.
-        max_requests: Cap on a schedule's requests. None: no cap.
-        cv: Coefficient of variation of gamma gaps: 1 is Poisson, above it bursts, below it regularity.
-        from_rps: Rate at which a ramp begins. None: no ramp.
-        to_rps: Rate at which a ramp ends. None: no ramp.
-        trace: What is replayed. (): no replay.
-        trace_sha256: Of the trace's file. None: no replay.
-        speed: Of the replay: 2 sends the trace in half its time.
-        salt: Whether each prompt starts with a short word of its own, so that no cache has seen it: one word for the
-            whole ``cell``, or one for each ``request``. None: prompts are sent as they are.
+        kind: ``concurrency`` keeps a fixed number of requests in flight; ``adaptive`` keeps as many as the provider
+            accepts without rate limiting, up to a number. The others send on a schedule: at one ``rate`` (``search``:
+            one rate of a search), over a ``ramp`` of rates, or as recorded in a trace (``replay``).
+        value: Requests in flight, or requests per second. For a ramp and a replay: the mean rate.
+        arrivals: Spacing of the requests of a rate and a ramp.
+        duration_s: Length of the schedule. None: a closed-loop load, or a replay of the whole trace.
+        warmup_requests: Extra requests sent first and excluded from every figure; concurrency only.
+        warmup_s: Start of the schedule that is excluded from every figure.
+        max_requests: Upper bound of the schedule's requests. None: no bound.
+        cv: Coefficient of variation of gamma-distributed gaps: 1 is Poisson, more is bursty, less is regular.
+        from_rps: Rate at the start of a ramp. None: not a ramp.
+        to_rps: Rate at the end of a ramp. None: not a ramp.
+        trace: The recorded arrivals to replay. (): not a replay.
+        trace_sha256: Hash of the trace file. None: not a replay.
+        speed: Speed of the replay: 2 sends the trace in half its time.
+        salt: Start each prompt with a short random word so that no prompt cache has seen it: one word for the whole
+            ``cell``, or one for each ``request``. None: send prompts unchanged.
         workers: Processes that send. None: as many as the load needs and the machine has.
-        repetition: Which repetition of the load, from 1. 0: it is not repeated.
-        name: The load's own name in tables. None: made from kind and value.
+        repetition: Number of the repetition, from 1. 0: the load is not repeated.
+        name: Name of the load in tables. None: derived from kind and value.
     """
 
     kind: LoadKind
@@ -63,22 +97,29 @@ class Load:
 
     @property
     def label(self) -> str:
-        """The load as it stands in a cell's id: ``c16``, ``a64``, ``r4``, ``ramp1-20``, ``s8.2``; ``r4#2`` when repeated."""
-        own = self.name
-        if own is None and self.kind == "ramp":
-            own = f"ramp{self.from_rps:g}-{self.to_rps:g}"
-        if own is None:
-            own = f"{self.kind[0]}{self.value:g}"
-        return f"{own}#{self.repetition}" if self.repetition else own
+        """The load's part of a cell id: ``c16``, ``a64``, ``r4``, ``ramp1-20``, ``s8.2``; ``r4#2`` when repeated."""
+        label = self.name
+        if label is None and self.kind == "ramp":
+            label = f"ramp{self.from_rps:g}-{self.to_rps:g}"
+        if label is None:
+            label = f"{self.kind[0]}{self.value:g}"
+        return f"{label}#{self.repetition}" if self.repetition else label
+
+    @property
+    def description(self) -> str:
+        """The load in words, as ``bench plan`` shows it: ``concurrency 16``, ``ramp 1-20``."""
+        if self.kind in {"concurrency", "rate", "adaptive"}:
+            return f"{self.kind} {self.value:g}"
+        return f"{self.kind} {self.label.removeprefix(self.kind).lstrip('-')}"
 
     @property
     def is_open_loop(self) -> bool:
-        """Whether requests are due at set times."""
-        return self.kind not in {"concurrency", "adaptive"}
+        """Whether requests are sent on a schedule."""
+        return LOAD_SHAPES[self.kind].is_open_loop
 
     @property
     def peak_rps(self) -> float | None:
-        """Highest rate of the schedule. None under concurrency."""
+        """Highest rate of the schedule. None: a closed-loop load."""
         if not self.is_open_loop:
             return None
         if self.kind == "replay":
@@ -86,10 +127,10 @@ class Load:
         return max(self.value, self.from_rps or 0.0, self.to_rps or 0.0)
 
     def due_times_s(self, rng: random.Random) -> Iterator[float]:
-        """Yield when each request of a schedule is due, from 0, in order.
+        """Yield the seconds at which the requests of a schedule are due, from 0, in order.
 
-        Gaps with a mean of 1 are laid along the number of requests that the rate has asked for by then, so a ramp has
-        the same spacing as a rate, only denser.
+        Gaps with a mean of 1 are drawn on the axis of the cumulative number of arrivals and mapped to time, so a ramp
+        has the same distribution of gaps as a rate, scaled by the rate of the moment.
         """
         if self.kind == "replay":
             yield from self._replay_times_s()
@@ -97,12 +138,12 @@ class Load:
         duration_s = self.duration_s or 0.0
         start = self.value if self.from_rps is None else self.from_rps
         slope = 0.0 if self.to_rps is None else (self.to_rps - start) / duration_s
-        asked, due_s, count = 0.0, 0.0, 0
+        arrivals, due_s, count = 0.0, 0.0, 0
         while due_s < duration_s and (self.max_requests is None or count < self.max_requests):
             yield due_s
             count += 1
-            asked += self._draw_gap(rng)
-            due_s = _time_of_arrival_s(asked, start, slope)
+            arrivals += self._draw_gap(rng)
+            due_s = _time_of_arrival_s(arrivals, start, slope)
 
     def _replay_times_s(self) -> Iterator[float]:
         for arrival in self.trace[: self.max_requests]:
@@ -121,16 +162,16 @@ class Load:
 
 
 def _time_of_arrival_s(arrivals: float, start_rps: float, slope: float) -> float:
-    """Return when ``arrivals`` requests have been asked for: start t + slope t^2 / 2 = asked, solved for t."""
+    """Return the time t by which ``arrivals`` requests are due: start_rps t + slope t^2 / 2 = arrivals, solved for t."""
     if slope == 0:
         return arrivals / start_rps
     under = start_rps * start_rps + 2 * slope * arrivals
-    # A falling ramp never asks for more than its area.
+    # A falling ramp has only as many arrivals as the area below it.
     return (math.sqrt(under) - start_rps) / slope if under >= 0 else math.inf
 
 
 def _peak_trace_rps(trace: tuple[Arrival, ...], speed: float) -> float:
-    """Return the requests of a trace's busiest second."""
+    """Return the number of requests in the busiest second of a trace."""
     seconds: dict[int, int] = {}
     for arrival in trace:
         second = int(arrival.at_s / speed)
@@ -140,15 +181,15 @@ def _peak_trace_rps(trace: tuple[Arrival, ...], speed: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RateSearch:
-    """A search for the highest rate that keeps a service level.
+    """A search for the highest rate that meets a service level.
 
     Attributes:
         slo: The service level.
         from_rps: Lowest rate.
         to_rps: Highest rate.
-        tolerance: Greatest step between two neighbouring rates, as a share: 0.05 finds the rate within 5 %.
-        repeats: Most times each rate is tried.
-        load: What every try has in common; its value is replaced.
+        tolerance: Largest step between neighbouring rates, as a fraction: 0.05 finds the rate within 5 %.
+        repeats: Maximum number of tries at each rate.
+        load: The load that all tries share; each try replaces its value.
     """
 
     slo: Slo
@@ -160,19 +201,19 @@ class RateSearch:
 
     @property
     def label(self) -> str:
-        """The search as it stands in tables."""
+        """The name of the search in tables."""
         return self.load.name or "search"
 
     @property
     def rates_rps(self) -> tuple[float, ...]:
-        """The rates that may be tried: evenly spaced on a log scale, rounded to four digits so that they can be named."""
+        """The rates that may be tried: evenly spaced on a log scale, rounded to four significant digits."""
         steps = max(1, math.ceil(math.log(self.to_rps / self.from_rps) / math.log1p(self.tolerance) - 1e-9))
         ratio = (self.to_rps / self.from_rps) ** (1 / steps)
         return tuple(dict.fromkeys(float(f"{self.from_rps * ratio**k:.4g}") for k in range(steps + 1)))
 
     @property
     def max_tries(self) -> int:
-        """Upper bound of the tries: a bisection of the levels, each repeated."""
+        """Upper bound of the number of tries: a bisection over the rates, each repeated."""
         return (math.floor(math.log2(len(self.rates_rps) + 1)) + 1) * self.repeats
 
     def load_at(self, rate_rps: float, repetition: int) -> Load:

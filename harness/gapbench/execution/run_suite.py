@@ -1,0 +1,156 @@
+"""Run a suite into a folder: prices, policies, signals and metrics around :func:`gapbench.execution.run.run`.
+
+The command line and the Python API call this module. It prints nothing; what the user should see goes to the observer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from gapbench.execution.event_loop import run_on_event_loop
+from gapbench.execution.limits.retry import RetryPolicy
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.recording.observer import RunObserver
+from gapbench.execution.run import run
+from gapbench.execution.run_pricing import attempt_pricer
+from gapbench.execution.settings import RunSettings
+from gapbench.execution.setup import RunSetup
+from gapbench.store import RunManifest, RunWriter, read_manifest
+from gapbench.store.lazy_pandas import defer_pandas_import
+
+
+def execute_run(
+    setup: RunSetup,
+    folder: Path,
+    observer: RunObserver,
+    *,
+    is_resumed: bool = False,
+    selection: Mapping[str, Any] | None = None,
+    max_usd: float | None = None,
+    cache: Path | None = None,
+    calibration: Mapping[str, Any] | None = None,
+    metrics_port: int | None = None,
+    stop_signal: StopSignal | None = None,
+) -> RunManifest:
+    """Run a suite into a folder and return the final content of ``run.json``.
+
+    In the main thread, the first Ctrl-C, SIGTERM or SIGHUP stops sending; the second abandons what is in flight.
+    In another thread no signal is handled. Do not call it while an event loop runs in the same thread.
+
+    Args:
+        setup: The suite, its plan and its runners.
+        folder: The run folder; created if missing.
+        observer: Receives progress, and one line for each thing the user should know.
+        is_resumed: Whether to continue the run in ``folder``.
+        selection: What ``--resume`` needs to build the same setup again; stored in ``run.json``.
+        max_usd: US dollars at which the run stops; it can be resumed. None: no limit.
+        cache: Response cache directory. None: the one that the suite names, if any.
+        calibration: Result of a calibration just before the run; stored in ``run.json``. None: there was none.
+        metrics_port: Port for Prometheus metrics on the loopback address. None: no metrics are served.
+        stop_signal: Stops the run when it is set; only ``set_from_thread`` may be called, from another thread. None:
+            only signals stop it.
+
+    Raises:
+        ResultsError: The folder is locked by another process, damaged, or cannot be written; finished rows are kept.
+        InputError: The metrics port cannot be used.
+    """
+    defer_pandas_import()
+    settings = _run_settings(setup, selection or {}, max_usd, cache, calibration)
+    with RunWriter(folder) as writer, _serve_metrics(observer, setup, folder, metrics_port) as watching:
+        # Read the manifest under the folder's lock: another process may have written it a moment ago.
+        resumed = read_manifest(folder) if is_resumed else None
+        return _run_until_done(setup, writer, settings, watching, resumed, stop_signal or StopSignal())
+
+
+def _run_settings(
+    setup: RunSetup,
+    selection: Mapping[str, Any],
+    max_usd: float | None,
+    cache: Path | None,
+    calibration: Mapping[str, Any] | None,
+) -> RunSettings:
+    suite = setup.suite
+    return RunSettings(
+        retries=RetryPolicy(suite.retries.attempts, suite.retries.max_wait_s),
+        connect_timeout_s=suite.timeouts.connect_s,
+        first_token_s=suite.timeouts.first_token_s,
+        read_timeout_s=suite.timeouts.read_s,
+        total_s=suite.timeouts.total_s,
+        retries_per_run=suite.retries.per_run,
+        retries_per_model=suite.retries.per_model,
+        retries_per_provider=suite.retries.per_provider,
+        breaker=suite.breaker.value(),
+        limits={model.id: model.limits.to_rate_limits() for model in suite.models if model.limits},
+        max_usd=None if max_usd is None else Decimal(str(max_usd)),
+        price_attempt=attempt_pricer(setup),
+        selection=selection,
+        cache=cache or (suite.path.parent / suite.cache if suite.cache else None),
+        calibration=calibration,
+    )
+
+
+@contextlib.contextmanager
+def _serve_metrics(
+    observer: RunObserver, setup: RunSetup, folder: Path, port: int | None
+) -> Iterator[RunObserver]:
+    """Serve Prometheus metrics for the duration of the block; yields the observer that counts for them."""
+    if port is None:
+        yield observer
+        return
+    from gapbench.execution.monitoring.http_server import MetricsServer  # noqa: PLC0415 - rarely needed
+    from gapbench.execution.monitoring.run_exporter import MetricsObserver  # noqa: PLC0415 - rarely needed
+
+    counting = MetricsObserver(observer, setup.suite.name, folder.name)
+    with MetricsServer(counting.run_counts, port, option="--metrics-port") as server:
+        observer.notify(f"metrics at {server.url}")
+        yield counting
+
+
+def _run_until_done(
+    setup: RunSetup,
+    writer: RunWriter,
+    settings: RunSettings,
+    observer: RunObserver,
+    resumed: RunManifest | None,
+    stop_signal: StopSignal,
+) -> RunManifest:
+    """Run the event loop until the run ends or is interrupted."""
+
+    async def main() -> RunManifest:
+        stop_signal.attach()
+        _stop_on_signals(stop_signal, observer)
+        return await run(
+            setup.plan, setup.runners, writer, settings, observer, stop_signal, resumed_manifest=resumed
+        )
+
+    try:
+        return run_on_event_loop(main())
+    except asyncio.CancelledError:
+        return read_manifest(writer.folder)
+
+
+def _stop_on_signals(stop_signal: StopSignal, observer: RunObserver) -> None:
+    """Make the first signal stop sending and the second cancel the current task."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    task = asyncio.current_task()
+    assert task is not None
+
+    def interrupt() -> None:
+        if stop_signal.reason is None:
+            stop_signal.set("interrupted")
+            observer.notify("stopping: what is in flight is finished and kept; Ctrl-C again abandons it")
+        else:
+            task.cancel()
+
+    # A run started with nohup continues when its terminal closes.
+    handles_hangup = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if handles_hangup else [])):
+        asyncio.get_running_loop().add_signal_handler(number, interrupt)
