@@ -27,12 +27,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("gapbench.commands.plan_validate", "Check a suite, its tasks and their data."),
     "try": ("gapbench.commands.try_sample", "One sample all the way: messages, answer, score and why."),
     "report": (
-        "gapbench.commands.report_gap_cost",
+        "gapbench.commands.report",
         "Summary of finished runs, as text, HTML, Markdown, CSV or plots.",
     ),
-    "gap": ("gapbench.commands.report_gap_cost", "Open-versus-closed table with intervals and a verdict."),
+    "gap": ("gapbench.commands.gap", "Open-versus-closed table with intervals and a verdict."),
     "cost": (
-        "gapbench.commands.report_gap_cost",
+        "gapbench.commands.cost",
         "Cost per task and per correct task, API dollars beside GPU hours.",
     ),
     "diff": ("gapbench.commands.diff", "What flipped and drifted from one run to the next."),

@@ -26,7 +26,7 @@ Examples:
 def diff_command(first: Path, second: Path, limit: int, *, as_json: bool) -> None:
     """Items that flipped from run A to run B, how much is noise, and drift by price, model, engine, our code."""
     from gapbench.analysis.regression.diff import diff_runs
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
 
     found = diff_runs(resolve_run_folders((first,)), resolve_run_folders((second,)))
     if as_json:

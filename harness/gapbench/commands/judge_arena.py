@@ -59,7 +59,7 @@ def judge_command(
 
     The judge's calls are a run of their own in RUN/judge-ID, with its prices and texts; its grades are read over RUN's rows.
     """
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.commands.storage_paths import upload_run
     from gapbench.errors import InputError, ResultsError
     from gapbench.execution.llm_judging import make_rating_tasks, read_judge_scores, to_stored_answers
@@ -137,7 +137,7 @@ def arena_command(
     With --judge every two answers to one request are put to it in both orders; its calls are a run of their own in RUN/arena-ID.
     """
     from gapbench.analysis.quality.arena import rate_models
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.commands.storage_paths import upload_run
 
     folder = resolve_run_folders([run])[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gapbench.execution.setup import RunSetup
-
-LARGE_RUN = 50_000
-"""Requests above which the tables and the page are made in a process of their own."""
 
 
 @click.command(
@@ -97,6 +93,7 @@ def run_command(
     from gapbench.commands.confirm import confirm_run, refuse_unpriced, refuse_unscorable
     from gapbench.commands.resume import find_resumable_run, rebuild_manifest
     from gapbench.commands.resume_changed import confirm_changes, start_changed_run
+    from gapbench.commands.run_results import print_results
     from gapbench.commands.storage_paths import check_results_writable
     from gapbench.errors import InputError
     from gapbench.execution.monitoring.live_view import open_view
@@ -185,114 +182,3 @@ def _calibrate(console: Console) -> dict[str, Any]:
     )
     console.print(describe_trusted_load(found), highlight=False, soft_wrap=True)
     return found.to_json()
-
-
-def print_results(manifest: dict[str, Any], folder: Path, console: Console, *, quiet: bool) -> int:
-    """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
-    from gapbench import formatting
-    from gapbench.commands.report_gap_cost import print_tables
-    from gapbench.commands.storage_paths import display_path, upload_run
-    from gapbench.store import numbered_files, read_attempt_values, read_pending_answers
-
-    incomplete = manifest["state"] != "complete"
-    page = folder / "report.html"
-    is_large = sum(cell["planned"] for cell in manifest["cells"]) > LARGE_RUN
-    # The page comes first: a terminal that has vanished ends the printing.
-    if is_large:
-        _print_in_subprocess(folder, page, quiet=quiet)
-    else:
-        _write_page(folder, page)
-    if not quiet:
-        if not is_large:
-            print_tables([folder], console)
-        if any(task.get("scorer") == "judge" for task in manifest["tasks"]):
-            console.print(
-                f"Answers wait for their judge:  bench judge {display_path(folder)}",
-                highlight=False,
-                soft_wrap=True,
-            )
-    if quiet:
-        click.echo(str(folder))
-    else:
-        console.print(
-            f"Parquet  {folder}/attempts-*.parquet\nReport   {page}", highlight=False, soft_wrap=True
-        )
-    for failure in manifest["failures"]:
-        console.print(
-            f"{failure['model_id']}: {formatting.escape_invisible(failure['message'])}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    dead = _unanswered_models(folder)
-    for line in dead:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    if incomplete:
-        if numbered_files(folder, "waiting"):
-            waits = len(read_pending_answers(folder, read_attempt_values(folder)))
-            console.print(
-                f"{waits} answers came and wait for their score; none is asked again.", highlight=False
-            )
-        console.print(
-            f"The run is not complete ({manifest['reason'] or manifest['state']}). Go on with:\n"
-            f"  bench run --resume {folder.name}"
-            + ("" if folder.parent == Path("results") else f" --out {display_path(folder.parent)}")
-            + (" --allow-code" if (manifest.get("selection") or {}).get("allow_code") else ""),
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    upload_run(folder, quiet=quiet)
-    if manifest["state"] == "interrupted":
-        return 130
-    return 1 if incomplete or dead else 0
-
-
-def _print_in_subprocess(folder: Path, page: Path, *, quiet: bool) -> None:
-    """Show and write a large run in a process of its own: what the sending left in memory is not held beside it."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pool.submit(_write_and_print, folder, page, quiet=quiet).result()
-
-
-def _write_and_print(folder: Path, page: Path, *, quiet: bool) -> None:
-    from rich.console import Console
-
-    from gapbench.commands.report_gap_cost import print_tables
-
-    _write_page(folder, page)
-    if not quiet:
-        print_tables([folder], Console())
-
-
-def _write_page(folder: Path, page: Path) -> None:
-    """Write the page into the run folder; what lies there by its name is replaced, not written to."""
-    from gapbench.errors import DiskError
-    from gapbench.report import html
-    from gapbench.store import replace_atomically
-
-    content = html.html_report([folder])
-    try:
-        with replace_atomically(page) as file:
-            file.write(content.encode())
-    except OSError as exc:
-        raise DiskError(
-            f"cannot write {page}: {exc.strerror}; every row is kept, see `bench report`"
-        ) from exc
-
-
-def _unanswered_models(folder: Path) -> Sequence[str]:
-    """Return a line for each model that answered nothing at all: its figures are no figures."""
-    from gapbench.store import read_attempts
-
-    frame = read_attempts([folder], ["model_id", "final", "outcome", "failure_kind"])
-    lines = []
-    for model_id, rows in frame[frame["final"]].groupby("model_id", observed=True):
-        if len(rows) and (rows["outcome"] == "infra").all():
-            kinds = ", ".join(sorted({str(kind) for kind in rows["failure_kind"]}))
-            lines.append(
-                f"{model_id}: no request was answered ({kinds}); `bench report {folder} --errors` shows why"
-            )
-    return lines

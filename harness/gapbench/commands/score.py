@@ -50,7 +50,7 @@ def score_command(
 
     The rows of the run stay as they are: the new scores are a table of their own that `bench gap` and the others read over them.
     """
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.commands.storage_paths import display_path, upload_run
     from gapbench.errors import ResultsError
     from gapbench.execution.rescoring import read_stored_answers, rescore, score_changes

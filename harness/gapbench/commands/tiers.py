@@ -43,7 +43,7 @@ def tiers_command(
 ) -> None:
     """Routers and cascades over the tasks of RUNS that both models answered: quality, cost, calls saved."""
     from gapbench.analysis.economics.tiers import evaluate_tiers
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
 
     found = evaluate_tiers(
         resolve_run_folders(runs),
