@@ -270,9 +270,9 @@ def _write_and_print(folder: Path, page: Path, *, quiet: bool) -> None:
 
 def _write_page(folder: Path, page: Path) -> None:
     """Write the page into the run folder; what lies there by its name is replaced, not written to."""
+    from gapbench.atomic_write import replace_atomically
     from gapbench.errors import DiskError
     from gapbench.report import html
-    from gapbench.store import replace_atomically
 
     content = html.html_report([folder])
     try:

@@ -139,6 +139,12 @@ class Attempt:
     partial: Annotated[float | None, "share of the hidden tests that held, 0 to 1"] = None
 
 
+ATTEMPT_KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
+"""The fields that identify an attempt, in every table."""
+ATTEMPT_KEY_IN_RUN = ATTEMPT_KEY[1:]
+"""The fields that identify an attempt among those of one run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """One row of ``payload-*.parquet``: the texts of an attempt, kept out of the narrow table."""
