@@ -95,9 +95,9 @@ def _page_path(folder: Path) -> Path:
 
 def _write_page(results: ResultTables, folder: Path) -> None:
     """Write the page into the run folder, replacing whatever has its name there."""
+    from gapbench.atomic_write import replace_atomically
     from gapbench.errors import DiskError
     from gapbench.report.html import html_report
-    from gapbench.store import replace_atomically
 
     page = _page_path(folder)
     content = html_report(results)
