@@ -212,7 +212,7 @@ def test_validate_names_the_first_sample_that_no_reply_could_score(
     Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     wanted = (
         "suite.yaml:6: tasks[0].scorer: scorer 'numeric' cannot score 2 of 4 samples; "
-        "the first is 'q2', row 3 of q.jsonl: target 'many' is no number"
+        "the first is 'q2', row 3 of q.jsonl: target 'many' is not a number"
     )
 
     assert wanted in command_output(capsys, "validate", "suite.yaml", code=2)

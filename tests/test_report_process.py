@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gapbench.commands.report_process import ReportProcess, start_report_process
+from gapbench.commands.report_process import ReportProcess
 from gapbench.errors import DiskError
 from tests.two_models import write_suite
 
