@@ -212,17 +212,6 @@ def runner_info_or_default(name: str) -> RunnerInfo:
         return RunnerInfo()
 
 
-def recorded_price_provider(model_entry: Mapping[str, Any]) -> str | None:
-    """Return the price provider of a model as ``run.json`` records it.
-
-    Runs of 0.1 and judges have no record; then the installed runner says it.
-    """
-    if "price_provider" in model_entry:
-        provider: str | None = model_entry["price_provider"]
-        return provider
-    return runner_info_or_default(model_entry["runner"]).price_provider
-
-
 def owns_server(model: Model) -> bool:
     """Return whether the model's server or engine is started for the run and ends with it."""
     if model.base_url is not None:

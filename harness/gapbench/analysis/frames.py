@@ -29,6 +29,7 @@ import pandas as pd
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.store import read_attempts, read_manifest, runs_in
+from gapbench.store.manifest import CellEntry, ModelEntry, RunManifest
 
 COLUMNS = (
     "run_id",
@@ -102,9 +103,9 @@ class Runs:
     """
 
     folders: tuple[Path, ...]
-    manifests: tuple[Mapping[str, Any], ...]
+    manifests: tuple[RunManifest, ...]
     frame: pd.DataFrame
-    judgings: tuple[Mapping[str, Any], ...] = ()
+    judgings: tuple[RunManifest, ...] = ()
 
     @cached_property
     def measured_attempts(self) -> pd.DataFrame:
@@ -115,42 +116,37 @@ class Runs:
     @property
     def simulated(self) -> bool:
         """Whether any row or model is simulated."""
-        declared = any(model.get("simulated") for manifest in self.manifests for model in manifest["models"])
+        declared = any(model.simulated for manifest in self.manifests for model in manifest.models)
         return bool(declared or self.frame["simulated"].any())
 
     @property
     def models(self) -> list[str]:
         """Model ids, in the order of the suites."""
-        ids = [model["id"] for manifest in self.manifests for model in manifest["models"]]
+        ids = [model.id for manifest in self.manifests for model in manifest.models]
         return list(dict.fromkeys(ids))
 
-    def model(self, model_id: str) -> Mapping[str, Any]:
+    def model(self, model_id: str) -> ModelEntry:
         """Return a model's entry in the newest manifest that has it.
 
         Raises:
             ResultsError: No run has the model.
         """
         for manifest in (*reversed(self.manifests), *self.judgings):
-            for model in manifest["models"]:
-                if model["id"] == model_id:
-                    found: Mapping[str, Any] = model
-                    return found
+            for model in manifest.models:
+                if model.id == model_id:
+                    return model
         msg = f"no run here has a model {model_id!r}; they have: {', '.join(self.models)}"
         raise ResultsError(msg)
 
     @property
     def categories(self) -> list[str]:
         """Categories, in the order of the suites."""
-        return list(dict.fromkeys(cell["category"] for cell in self.cells))
+        return list(dict.fromkeys(cell.category for _, cell in self.cells))
 
     @property
-    def cells(self) -> list[Mapping[str, Any]]:
-        """The cells of all manifests, each with its ``run_id``."""
-        return [
-            {**cell, "run_id": manifest["run_id"]}
-            for manifest in self.manifests
-            for cell in manifest["cells"]
-        ]
+    def cells(self) -> list[tuple[str, CellEntry]]:
+        """The cells of all manifests, each after its run's id."""
+        return [(manifest.run_id, cell) for manifest in self.manifests for cell in manifest.cells]
 
 
 def load_runs(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str] | None = None) -> Runs:

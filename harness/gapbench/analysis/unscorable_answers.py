@@ -5,10 +5,8 @@ If most answers of a model are unscorable, its accuracy measures the answer form
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from gapbench.analysis.frames import Runs
+from gapbench.store.manifest import RunManifest, TaskEntry
 
 UNSCORABLE_COLUMNS = ("task", "model_id", "outcome", "final", "phase", "attempt")
 """Columns of the runs' frame that :func:`unscorable_warning` uses."""
@@ -20,7 +18,7 @@ _SCORES_LATER = {None, "none", "judge", "verdict"}
 
 def unscorable_warning(runs: Runs) -> str:
     """Return a sentence on the model and task with the most unscorable answers, or "" if no pair is above the limit."""
-    tasks = {task["name"]: manifest for manifest in runs.manifests for task in _tasks_scored_in_run(manifest)}
+    tasks = {task.name: manifest for manifest in runs.manifests for task in _tasks_scored_in_run(manifest)}
     frame = runs.measured_attempts[["task", "model_id", "outcome"]]
     frame = frame[frame["task"].isin(list(tasks)) & ~frame["outcome"].isin(["infra", "refused", "truncated"])]
     counts = (
@@ -35,12 +33,12 @@ def unscorable_warning(runs: Runs) -> str:
     (task, model_id), (found, answers) = counts.index[0], counts.iloc[0]
     others = len(counts) - 1
     more = f", and so for {others} more pair{'s' if others > 1 else ''} of model and task" if others else ""
-    suite = tasks[task].get("selection", {}).get("suite") or "SUITE"
+    suite = tasks[task].selection.get("suite") or "SUITE"
     return (
         f"{found} of {answers} answers of {model_id} to {task} could not be judged (unparsed or unscored){more}; "
         f"look at one with `bench try {suite} --task {task} --model {model_id}`."
     )
 
 
-def _tasks_scored_in_run(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [task for task in manifest.get("tasks", []) if task.get("scorer") not in _SCORES_LATER]
+def _tasks_scored_in_run(manifest: RunManifest) -> list[TaskEntry]:
+    return [task for task in manifest.tasks if task.scorer not in _SCORES_LATER]

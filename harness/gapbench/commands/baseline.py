@@ -38,9 +38,9 @@ def set_command(run: Path, name: str, out: Path) -> None:
     _require_local(out)
     folder = find_run_or_baseline(out, run)
     manifest = read_manifest(folder)
-    if manifest["state"] != "complete":
-        raise ResultsError(f"{folder} is {manifest['state']}; only a complete run can be a baseline")
-    set_baseline(out, name, folder, manifest["suite"])
+    if manifest.state != "complete":
+        raise ResultsError(f"{folder} is {manifest.state}; only a complete run can be a baseline")
+    set_baseline(out, name, folder, manifest.suite)
     click.echo(f"baseline {name}: {display_path(folder)}")
 
 

@@ -78,9 +78,7 @@ def capacity_command(
     if any(limit is not None for limit in limits):
         slo = Slo(*limits, percentile=percentile, attainment=attainment)
     else:
-        searched = [
-            search["slo"] for manifest in read_runs.manifests for search in manifest.get("searches", ())
-        ]
+        searched = [search.slo for manifest in read_runs.manifests for search in manifest.searches]
         if not searched:
             raise InputError(
                 "no limit was given, and these runs did not search for one; give one, such as --ttft 0.5"

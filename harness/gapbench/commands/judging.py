@@ -35,7 +35,7 @@ def load_selection(folder: Path, *, allow_code: bool) -> Selection:
     from gapbench.execution.setup import Selection
     from gapbench.store import read_manifest
 
-    return Selection.from_json(read_manifest(folder).get("selection"), allow_code=allow_code)
+    return Selection.from_json(read_manifest(folder).selection, allow_code=allow_code)
 
 
 def find_judge(setup: RunSetup, judge_id: str) -> Model:
@@ -121,4 +121,4 @@ def run_judging(
         confirm_run(judge_setup, console, ask=not yes, max_usd=max_usd)
     with open_view(console, quiet=quiet) as view:
         manifest = execute_run(judge_setup, judging, view, is_resumed=is_run(judging), max_usd=max_usd)
-    return judging, 0 if manifest["state"] == "complete" else 1
+    return judging, 0 if manifest.state == "complete" else 1

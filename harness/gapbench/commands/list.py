@@ -70,7 +70,7 @@ def list_names(kind: str, suite: str | None = None) -> Iterator[tuple[str, str]]
                 continue
             yield (
                 folder.name,
-                f"{manifest['state']}, {manifest['started_at']}, {len(manifest['models'])} models",
+                f"{manifest.state}, {manifest.started_at}, {len(manifest.models)} models",
             )
     elif suite is not None:
         from gapbench.suite.suite import load_suite

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gapbench.execution.setup import RunSetup, Selection
+    from gapbench.store import RunManifest
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class ResumableRun:
     """
 
     folder: Path
-    manifest: dict[str, Any] | None
+    manifest: RunManifest | None
     selection: Selection
 
 
@@ -54,13 +55,13 @@ def find_resumable_run(
         if given is None:
             raise
         return ResumableRun(_check_folder_name(folder, folder.resolve().name), None, given)
-    folder = _check_folder_name(folder, manifest["run_id"])
+    folder = _check_folder_name(folder, manifest.run_id)
     if has_filters:
         raise InputError(
             "--resume keeps the run's models, tasks and limit; remove --model, --task and --limit"
         )
     try:
-        selection = Selection.from_json(manifest.get("selection"), allow_code=allow_code)
+        selection = Selection.from_json(manifest.selection, allow_code=allow_code)
     except InputError as exc:
         if given is None:
             raise InputError(f"{folder}/{exc}; give the suite: `bench run SUITE --resume {folder}`") from exc

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gapbench.execution.setup import RunSetup, Selection
+    from gapbench.store import RunManifest
 
 
-def confirm_changes(setup: RunSetup, resumed: dict[str, Any] | None, *, accept: bool, ask: bool) -> list[str]:
+def confirm_changes(setup: RunSetup, resumed: RunManifest | None, *, accept: bool, ask: bool) -> list[str]:
     """Return what changed in the suite since a run started, if the user accepts it; [] if nothing changed.
 
     Args:
@@ -32,12 +33,12 @@ def confirm_changes(setup: RunSetup, resumed: dict[str, Any] | None, *, accept: 
         return differences
     changes = f"{', '.join(differences)} changed since it started"
     if ask and confirm(
-        f"{resumed['run_id']}: {changes}. Start a new run that keeps the rows still valid?",
+        f"{resumed.run_id}: {changes}. Start a new run that keeps the rows still valid?",
         "add --accept-changes",
     ):
         return differences
     raise ResultsError(
-        f"run {resumed['run_id']} cannot be resumed: {changes}; undo the changes, or give --accept-changes to start "
+        f"run {resumed.run_id} cannot be resumed: {changes}; undo the changes, or give --accept-changes to start "
         "a new run that keeps the rows whose prompt, parameters, target, model and server are unchanged"
     )
 

@@ -120,12 +120,12 @@ def _run_states(known: Path, results: Path) -> Iterator[dict[str, Any]]:
             continue
         yield {
             "run": run,
-            "state": manifest["state"],
-            "reason": manifest["reason"],
-            "suite": manifest["suite"],
-            "started_at": manifest["started_at"],
-            "models": len(manifest["models"]),
-            "planned": sum(cell["planned"] for cell in manifest["cells"]),
+            "state": manifest.state,
+            "reason": manifest.reason,
+            "suite": manifest.suite,
+            "started_at": manifest.started_at,
+            "models": len(manifest.models),
+            "planned": sum(cell.planned for cell in manifest.cells),
         }
 
 

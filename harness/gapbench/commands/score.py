@@ -113,7 +113,7 @@ def _load_suite_scorers(
 
     manifest = read_manifest(folder)
     try:
-        selection = Selection.from_json(manifest.get("selection"), allow_code=allow_code)
+        selection = Selection.from_json(manifest.selection, allow_code=allow_code)
         plan = build_run_setup(selection).plan
     except InputError as exc:
         click.echo(f"the suite cannot be read, so the stored targets are used: {exc}", err=True)

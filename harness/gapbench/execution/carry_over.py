@@ -13,15 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.execution.recording.run_manifest import changed_model_keys
-from gapbench.store import RunWriter, read_attempt_values, read_manifest, read_payload, read_pending_answers
+from gapbench.store import (
+    RunManifest,
+    RunWriter,
+    read_attempt_values,
+    read_manifest,
+    read_payload,
+    read_pending_answers,
+)
 from gapbench.suite.plan import Plan
 from gapbench.values import Attempt, Payload, canonical_json, prompt_sha256
 
 PlannedRequestKey = tuple[str, str, int]
-_STRETCH_KEYS = ("started_at", "wall_s", "stretches_s", "counters_before", "counters_after")
+_TIMING_FIELDS = ("started_at", "wall_s", "stretches_s", "counters_before", "counters_after")
 
 
-def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str, Any]) -> int:
+def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: RunManifest) -> int:
     """Copy what still holds into a new run, and return how many requests need not be asked again.
 
     Args:
@@ -48,11 +55,12 @@ def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str
         run_id = writer.folder.name
         new_row = replace(row, run_id=run_id, suite=plan.suite, suite_sha256=plan.suite_sha256)
         (writer.add if index < len(rows) else writer.pending.add)(new_row, replace(texts, run_id=run_id))
-    entries = {cell["cell_id"]: cell for cell in old_manifest["cells"]}
-    for cell in manifest["cells"]:
-        if cell["cell_id"] in cells:
-            cell.update({name: entries[cell["cell_id"]].get(name) for name in _STRETCH_KEYS})
-    manifest["continues"] = old.name
+    entries = {cell.cell_id: cell for cell in old_manifest.cells}
+    for cell in manifest.cells:
+        if cell.cell_id in cells:
+            for name in _TIMING_FIELDS:
+                setattr(cell, name, getattr(entries[cell.cell_id], name))
+    manifest.continues = old.name
     for image in (old / "media").glob("*"):
         if image.is_symlink():  # A folder of somebody else's could name any file of ours.
             continue

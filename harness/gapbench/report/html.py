@@ -25,6 +25,7 @@ from gapbench.report import pass_at_k as pass_cells
 from gapbench.report.columns import COST_COLUMNS, SUMMARY_COLUMNS, describe_outcomes
 from gapbench.report.equal_quality import describe_equal_quality, describe_lag
 from gapbench.report.lm_eval_metrics import lm_eval_metrics
+from gapbench.store import RunManifest
 from gapbench.store.json_records import records
 
 
@@ -95,7 +96,7 @@ def render_page(
     return environment.get_template(
         "report.html.j2"
     ).render(
-        title=", ".join(dict.fromkeys(str(manifest["suite"]) for manifest in runs.manifests)),
+        title=", ".join(dict.fromkeys(str(manifest.suite) for manifest in runs.manifests)),
         simulated=summary.simulated,
         headline=gaps.headline(),
         tone=_tone(accuracy),
@@ -181,7 +182,7 @@ def _load_charts(runs: Runs) -> list[dict[str, Any]]:
     found = load_levels(runs)
     if found is None:
         return []
-    rows = [{**row, "weights": runs.model(row["model_id"])["weights"]} for row in records(found.frame)]
+    rows = [{**row, "weights": runs.model(row["model_id"]).weights} for row in records(found.frame)]
     drawn: list[dict[str, Any]] = []
     for task in dict.fromkeys(str(row["task"]) for row in rows):
         mine = [row for row in rows if row["task"] == task]
@@ -223,30 +224,30 @@ def _blocks(
     return [*blocks, (OVERALL, list(models))] if len(names) > 1 else blocks
 
 
-def _run_facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _run_facts(manifest: RunManifest) -> dict[str, Any]:
     """Return what a reader needs to repeat a run."""
-    machine = manifest["machine"]
+    machine = manifest.machine
     return {
-        "run_id": manifest["run_id"],
-        "state": manifest["state"],
+        "run_id": manifest.run_id,
+        "state": manifest.state,
         "facts": [
-            ("suite", f"{manifest['suite']} ({str(manifest['suite_sha256'])[:12]})"),
-            ("began", manifest["started_at"]),
-            ("ended", manifest["ended_at"]),
-            ("seed and repeats", f"{manifest['seed']}, {manifest['repeats']}"),
+            ("suite", f"{manifest.suite} ({str(manifest.suite_sha256)[:12]})"),
+            ("began", manifest.started_at),
+            ("ended", manifest.ended_at),
+            ("seed and repeats", f"{manifest.seed}, {manifest.repeats}"),
             ("machine", f"{machine.get('platform')}; {machine.get('cpu')}; {machine.get('cores')} cores"),
-            ("versions", ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())),
+            ("versions", ", ".join(f"{name} {number}" for name, number in manifest.versions.items())),
             (
                 "models",
                 "; ".join(
-                    f"{model['id']}: {model['name']} through {model['runner']}, {model['weights']} weights"
-                    + (" (SIMULATED)" if model.get("simulated") else "")
-                    for model in manifest["models"]
+                    f"{model.id}: {model.name} through {model.runner}, {model.weights} weights"
+                    + (" (SIMULATED)" if model.simulated else "")
+                    for model in manifest.models
                 ),
             ),
             (
                 "tasks",
-                "; ".join(f"{task['name']} ({task['samples']} samples)" for task in manifest["tasks"]),
+                "; ".join(f"{task.name} ({task.samples} samples)" for task in manifest.tasks),
             ),
             *(
                 (formatting.strip_controls(f"lm-eval: {task}, {who}"), f"{metric}: {value}")

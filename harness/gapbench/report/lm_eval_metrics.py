@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from rich.table import Table
 from rich.text import Text
 
 from gapbench import formatting
+from gapbench.store import RunManifest
 
 LmEvalMetric = tuple[str, str, str, str]
 """Model and load, task or group, metric with its filter, value with its standard error."""
 
 
-def lm_eval_metrics(manifests: Iterable[Mapping[str, Any]]) -> Iterator[LmEvalMetric]:
+def lm_eval_metrics(manifests: Iterable[RunManifest]) -> Iterator[LmEvalMetric]:
     """Yield the figures of runs, as ``run.json`` keeps them under ``graded``."""
     for manifest in manifests:
-        for graded in manifest.get("graded") or ():
+        for graded in manifest.graded:
             again = f", pass {graded['pass'] + 1}" if graded["pass"] else ""
             who = f"{graded['model_id']}, {graded['load']}{again}"
             for task, metrics in (graded["results"] | graded["groups"]).items():
@@ -29,7 +29,7 @@ def lm_eval_metrics(manifests: Iterable[Mapping[str, Any]]) -> Iterator[LmEvalMe
                         yield who, task, name, f"{value:.4f}{spread}"
 
 
-def lm_eval_metrics_table(manifests: Iterable[Mapping[str, Any]]) -> Table | None:
+def lm_eval_metrics_table(manifests: Iterable[RunManifest]) -> Table | None:
     """Return the figures as a table. None: there are none."""
     rows = list(lm_eval_metrics(manifests))
     if not rows:

@@ -33,7 +33,7 @@ def markdown_report(runs: Runs | Folders) -> str:
     summary = summarize(read_runs, costs)
     gaps = gap(read_runs, billed=billed)
     mark = f" ({formatting.SIMULATED})" if summary.simulated else ""
-    suites = ", ".join(dict.fromkeys(str(manifest["suite"]) for manifest in read_runs.manifests))
+    suites = ", ".join(dict.fromkeys(str(manifest.suite) for manifest in read_runs.manifests))
     parts = [f"# {_text(suites)}: open against closed{mark}", f"**{_text(gaps.headline())}**"]
     if summary.simulated:
         parts.append(
@@ -60,7 +60,7 @@ def markdown_report(runs: Runs | Folders) -> str:
     notes = dict.fromkeys([*summary.warnings, *gaps.warnings])
     if notes:
         parts += ["## Notes", "\n".join(f"- {_text(line)}" for line in notes)]
-    ids = ", ".join(f"`{manifest['run_id']}`" for manifest in read_runs.manifests)
+    ids = ", ".join(f"`{manifest.run_id}`" for manifest in read_runs.manifests)
     parts.append(f"Runs: {ids}")
     return "\n\n".join(parts) + "\n"
 

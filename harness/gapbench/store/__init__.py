@@ -3,6 +3,7 @@
 from gapbench.store.atomic_files import quarantine, replace_atomically, write_table
 from gapbench.store.chunk_reader import read_chunks_at_instants
 from gapbench.store.follower import RunFollower
+from gapbench.store.manifest import RunManifest
 from gapbench.store.pending_scores import read_pending_answers
 from gapbench.store.reader import (
     find_run,
@@ -21,6 +22,7 @@ from gapbench.store.writer import PART_ROWS, RunWriter, check_folder_writable
 __all__ = [
     "PART_ROWS",
     "RunFollower",
+    "RunManifest",
     "RunWriter",
     "check_folder_writable",
     "find_run",

@@ -43,6 +43,7 @@ from gapbench.store.atomic_files import (
     write_table,
 )
 from gapbench.store.journal import Journal
+from gapbench.store.manifest import RunManifest
 from gapbench.store.pending_scores import PendingAnswers
 from gapbench.store.reader import numbered_files, parse_journal_line, parse_started_at
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, TELEMETRY_SCHEMA
@@ -185,13 +186,13 @@ class RunWriter:
             with translate_disk_errors(self.folder):
                 write_table(path, pa.Table.from_pylist(list(rows), schema=TELEMETRY_SCHEMA))
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def write_manifest(self, manifest: RunManifest) -> None:
         """Write ``run.json`` by rename.
 
         Raises:
             ResultsError: The disk is full or gone.
         """
-        plain = credentials.redact_tree(manifest)
+        plain = credentials.redact_tree(manifest.as_json())
         data = orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
         with translate_disk_errors(self.folder):
             _write_file(self.folder / "run.json", data + b"\n")

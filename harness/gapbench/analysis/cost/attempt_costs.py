@@ -18,8 +18,8 @@ import pandas as pd
 from gapbench.analysis.cost.energy import energy_kwh
 from gapbench.analysis.frames import Runs, as_floats, group_rows
 from gapbench.pricing import GpuPrice, Quote, TokenRates, UnitPrices, Unpriced, model_price
-from gapbench.runner import recorded_price_provider
 from gapbench.stats import Floats, Ints
+from gapbench.store.manifest import ModelEntry
 
 TOKENS = (
     "input_tokens",
@@ -102,40 +102,43 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
     return Bill(usd, lines, pd.DataFrame(gpu_cells), quotes, list(dict.fromkeys(warnings)))
 
 
-def _model(runs: Runs, row: pd.Series[Any]) -> Mapping[str, Any]:
+def _model(runs: Runs, row: pd.Series[Any]) -> ModelEntry:
     """Return the manifest entry of a row's model. A judge may be missing from the suite; it gets a minimal entry."""
     run_id, model_id = str(row["run_id"]), str(row["model_id"])
     for manifest in (*runs.manifests, *runs.judgings):
-        if manifest["run_id"] == run_id:
-            for model in manifest["models"]:
-                if model["id"] == model_id:
-                    found: Mapping[str, Any] = model
-                    return found
+        if manifest.run_id == run_id:
+            for model in manifest.models:
+                if model.id == model_id:
+                    return model
     if model_id in runs.models:
         return runs.model(model_id)
-    return {"id": model_id, "runner": str(row["runner"]), "name": str(row["model_asked"])}
+    # Only the price is asked of it, which does not depend on the weights.
+    return ModelEntry(
+        id=model_id, runner=str(row["runner"]), name=str(row["model_asked"]), weights="closed", released=None,
+        base_url=None, simulated=False, params={}, options={}, cost=None, facts={},
+    )  # fmt: skip
 
 
 def _text(value: Any) -> str | None:
     return None if value is None or pd.isna(value) else str(value)
 
 
-def _quote(model: Mapping[str, Any], served: str | None, tier: str | None, started: Any) -> Quote:
+def _quote(model: ModelEntry, served: str | None, tier: str | None, started: Any) -> Quote:
     """Return the price of the model id that was served or, if that has none, of the requested one."""
     at = started.to_pydatetime() if isinstance(started, pd.Timestamp) else started
     if not isinstance(at, datetime):
         at = datetime.now(UTC)
     quote: Quote = Unpriced("no model id")
-    for name in dict.fromkeys([served or model["name"], model["name"]]):
+    for name in dict.fromkeys([served or model.name, model.name]):
         quote = model_price(
-            runner=model["runner"],
-            provider=recorded_price_provider(model),
+            runner=model.runner,
+            provider=model.known_price_provider,
             model=name,
             at=at,
-            base_url=model.get("base_url"),
-            cost=model.get("cost"),
+            base_url=model.base_url,
+            cost=model.cost,
             service_tier=tier,
-            simulated=bool(model.get("simulated")),
+            simulated=model.simulated,
         )
         if not isinstance(quote, Unpriced):
             break
@@ -231,20 +234,20 @@ def _gpu_cells(
     cells: list[dict[str, Any]] = []
     needed = frame[["sent_s", "done_s", "final", "phase"]]
     kwh = {
-        str(manifest["run_id"]): energy_kwh(folder)
+        str(manifest.run_id): energy_kwh(folder)
         for folder, manifest in zip(runs.folders, runs.manifests, strict=True)
     }
-    for cell in runs.cells:
-        here = places.get((str(cell["run_id"]), str(cell["cell_id"])))
-        if cell["model_id"] != model_id or here is None:
+    for run_id, cell in runs.cells:
+        here = places.get((run_id, cell.cell_id))
+        if cell.model_id != model_id or here is None:
             continue
         part = needed.iloc[here]
         busy_s = busy_seconds(as_floats(part["sent_s"]), as_floats(part["done_s"]))
-        reserved_s = cell.get("wall_s")
+        reserved_s = cell.wall_s
         if reserved_s is None:
             reserved_s = float(np.nanmax(as_floats(part["done_s"])))
             warnings.append(
-                f"{cell['cell_id']}: the run did not finish this cell; its reserved time is up to its last reply"
+                f"{cell.cell_id}: the run did not finish this cell; its reserved time is up to its last reply"
             )
         reserved_usd = quote.usd_per_s * Decimal(str(reserved_s))
         finals = here[(part["final"] & (part["phase"] == "measure")).to_numpy()]
@@ -254,8 +257,8 @@ def _gpu_cells(
         cells.append(
             {
                 "model_id": model_id,
-                "category": cell["category"],
-                "cell_id": cell["cell_id"],
+                "category": cell.category,
+                "cell_id": cell.cell_id,
                 "reserved_s": float(reserved_s),
                 "busy_s": busy_s,
                 "usd": reserved_usd,
@@ -263,7 +266,7 @@ def _gpu_cells(
                 "usd_low": _price_at_end(quote, quote.low, reserved_usd),
                 "usd_high": _price_at_end(quote, quote.high, reserved_usd),
                 "gpu_hours": float(quote.gpus) * float(reserved_s) / 3600,
-                "energy_kwh": kwh.get(str(cell["run_id"]), {}).get(str(cell["cell_id"])),
+                "energy_kwh": kwh.get(run_id, {}).get(cell.cell_id),
             }
         )
     return cells

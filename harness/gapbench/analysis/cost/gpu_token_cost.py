@@ -135,7 +135,7 @@ def request_shapes(runs: Runs, model_id: str) -> list[RequestShape]:
         runs: The runs.
         model_id: A model whose ``cost`` names its GPUs.
     """
-    cost: dict[str, Any] = dict(runs.model(model_id).get("cost") or {})
+    cost: dict[str, Any] = dict(runs.model(model_id).cost or {})
     gpus = float(cost.get("gpus", 1))
     mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()
     frame = runs.frame[list(_NEEDED)][mask]

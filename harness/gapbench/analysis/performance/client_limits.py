@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import Runs, as_floats, load_of_cell
+from gapbench.store.manifest import CellEntry
 
 LIMIT_COLUMNS = ("run_id", "cell_id", "attempt", "load_kind", "queue_s", "ttft_s")
 """Columns of the runs' frame that :func:`client_limits` uses."""
@@ -38,8 +39,8 @@ def client_limits(runs: Runs) -> dict[tuple[str, str], str]:
     late_s = _late_s(frame)
     first_s = _median(frame, "ttft_s")
     above = _above_calibration(runs)
-    for cell in runs.cells:
-        key = (str(cell["run_id"]), str(cell["cell_id"]))
+    for run_id, cell in runs.cells:
+        key = (run_id, cell.cell_id)
         bound_s = max(LATE_S, SHARE * first_s.get(key, 0.0))
         reasons = _reasons(cell, late_s.get(key), bound_s)
         if key in above:
@@ -62,10 +63,10 @@ def limited_categories(runs: Runs, overall: str) -> tuple[set[tuple[str, str]], 
     limits = client_limits(runs)
     limited: set[tuple[str, str]] = set()
     reasons: dict[tuple[str, str], str] = {}
-    for cell in runs.cells:
-        key = (str(cell["run_id"]), str(cell["cell_id"]))
-        if key in limits and cell["load_kind"] != "search":
-            limited |= {(cell["model_id"], cell["category"]), (cell["model_id"], overall)}
+    for run_id, cell in runs.cells:
+        key = (run_id, cell.cell_id)
+        if key in limits and cell.load_kind != "search":
+            limited |= {(cell.model_id, cell.category), (cell.model_id, overall)}
             reasons[key] = limits[key]
     return limited, summarize_cells(runs, reasons, CLIENT_LIMIT_TEXT)
 
@@ -78,28 +79,28 @@ def summarize_cells(runs: Runs, reasons: Mapping[tuple[str, str], str], meaning:
         reasons: Reason of each affected cell, by (run_id, cell_id).
         meaning: What the reasons imply.
     """
-    cells: dict[str, list[Mapping[str, Any]]] = {}
-    for cell in runs.cells:
-        if (str(cell["run_id"]), str(cell["cell_id"])) in reasons:
-            cells.setdefault(str(cell["model_id"]), []).append(cell)
+    cells: dict[str, list[tuple[str, CellEntry]]] = {}
+    for run_id, cell in runs.cells:
+        if (run_id, cell.cell_id) in reasons:
+            cells.setdefault(cell.model_id, []).append((run_id, cell))
     sentences = []
-    for model_id, (first, *more) in cells.items():
-        why = reasons[str(first["run_id"]), str(first["cell_id"])]
+    for model_id, ((run_id, first), *more) in cells.items():
+        why = reasons[run_id, first.cell_id]
         rest = f"; and {len(more)} more of its cells" if more else ""
         sentences.append(
-            f"{model_id} on {first['task']} at {load_of_cell(str(first['cell_id']))}: {meaning}: {why}{rest}"
+            f"{model_id} on {first.task} at {load_of_cell(first.cell_id)}: {meaning}: {why}{rest}"
         )
     return sentences
 
 
-def _reasons(cell: Mapping[str, Any], late_s: float | None, bound_s: float) -> list[str]:
+def _reasons(cell: CellEntry, late_s: float | None, bound_s: float) -> list[str]:
     reasons: list[str] = []
-    lag_s = cell.get("lag_p99_s")
+    lag_s = cell.lag_p99_s
     if lag_s is not None and lag_s > bound_s:
         reasons.append(f"the event loop was {lag_s * 1e3:.0f} ms late (p99; bound {bound_s * 1e3:.0f})")
     if late_s is not None and late_s > bound_s:
         reasons.append(f"requests left {late_s * 1e3:.0f} ms late (p99; bound {bound_s * 1e3:.0f})")
-    busiest = max((worker["cpu_share"] for worker in cell.get("workers") or ()), default=0.0)
+    busiest = max((worker.cpu_share for worker in cell.workers or ()), default=0.0)
     if busiest > CPU_SHARE:
         reasons.append(f"a worker used {busiest * 100:.0f} % of a core")
     return reasons
@@ -109,14 +110,14 @@ def _above_calibration(runs: Runs) -> dict[tuple[str, str], str]:
     """Return the cells with more requests in flight than the run's calibration showed to be reliable."""
     found: dict[tuple[str, str], str] = {}
     for manifest in runs.manifests:
-        calibration = manifest.get("calibration") or {}
+        calibration = manifest.calibration or {}
         trusted = calibration.get("trusted_streams")
         if trusted is None or all(level["is_trusted"] for level in calibration["levels"]):
             continue
-        for cell in manifest["cells"]:
-            streams = cell["load_value"] if cell["load_kind"] in {"concurrency", "adaptive"} else 0
+        for cell in manifest.cells:
+            streams = cell.load_value if cell.load_kind in {"concurrency", "adaptive"} else 0
             if streams > trusted:
-                key = (str(manifest["run_id"]), str(cell["cell_id"]))
+                key = (str(manifest.run_id), str(cell.cell_id))
                 found[key] = (
                     f"{streams:g} in flight, and this machine's figures can be trusted up to {trusted}"
                 )
@@ -157,23 +158,23 @@ def unexpected_cache_hits(runs: Runs) -> dict[tuple[str, str], str]:
             float(part["cached_input_tokens"].astype(np.float64).sum()),
             float(part["input_tokens"].astype(np.float64).sum()),
         )
-    for cell in runs.cells:
-        key_ = (str(cell["run_id"]), str(cell["cell_id"]))
-        if not cell.get("salt"):
+    for run_id, cell in runs.cells:
+        key_ = (run_id, cell.cell_id)
+        if not cell.salt:
             continue
-        cached, asked = sums.get(key_, (0.0, 0.0))
+        cached, total = sums.get(key_, (0.0, 0.0))
         where = "according to the replies"
         if cached <= 0:
-            cached, asked = _prefix_cache_counts(cell)
+            cached, total = _prefix_cache_counts(cell)
             where = "according to the server's counters"
-        if asked and cached / asked > CACHED_SHARE:
-            found[key_] = f"{cached / asked * 100:.0f} % of the input tokens came from a cache {where}"
+        if total and cached / total > CACHED_SHARE:
+            found[key_] = f"{cached / total * 100:.0f} % of the input tokens came from a cache {where}"
     return found
 
 
-def _prefix_cache_counts(cell: Mapping[str, Any]) -> tuple[float, float]:
+def _prefix_cache_counts(cell: CellEntry) -> tuple[float, float]:
     """Return hits and queries of the server's prefix cache during a cell, in tokens; (0, 0) if not counted."""
-    before, after = cell.get("counters_before") or {}, cell.get("counters_after") or {}
+    before, after = cell.counters_before or {}, cell.counters_after or {}
     names = ("vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total")
     if any(name not in counters for name in names for counters in (before, after)):
         return 0.0, 0.0

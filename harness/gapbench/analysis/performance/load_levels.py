@@ -25,7 +25,7 @@ def load_levels(runs: Runs | Sequence[Path]) -> CapacityResult | None:
         ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
-    levels = {(cell["model_id"], cell["load_kind"], cell["load_value"]) for cell in read_runs.cells}
+    levels = {(cell.model_id, cell.load_kind, cell.load_value) for _, cell in read_runs.cells}
     kinds = [
         (model_id, kind in {"rate", "search"})
         for model_id, kind, _ in levels
@@ -33,5 +33,5 @@ def load_levels(runs: Runs | Sequence[Path]) -> CapacityResult | None:
     ]
     if len(kinds) == len(set(kinds)):
         return None
-    searched = [search["slo"] for manifest in read_runs.manifests for search in manifest.get("searches", ())]
+    searched = [search.slo for manifest in read_runs.manifests for search in manifest.searches]
     return capacity(read_runs, Slo(**searched[0]) if searched else NO_SLO)

@@ -230,7 +230,9 @@ class _Battles:
         try:
             return bradley_terry(*codes, **options), []
         except ValueError:
-            warning = "a model never lost to another, or never won: its rating is held finite and says little"
+            warning = (
+                "a model never lost to another, or never won: its rating is kept finite but is unreliable"
+            )
             return bradley_terry(*codes, ridge=_RIDGE, **options), [warning]
 
 
@@ -278,8 +280,8 @@ def _fit(battles: pd.DataFrame, names: list[str], *, correct_style: bool) -> _Fi
     warnings = list(dict.fromkeys(warnings))
     if separating:
         warnings.append(
-            f"{' or '.join(separating)} alone tells the winners from the losers, so its effect cannot be told from "
-            "strength; the ratings are not corrected for it"
+            f"{' or '.join(separating)} alone separates the winners from the losers, so its effect cannot be separated "
+            "from strength; the ratings are not corrected for it"
         )
     elo = (strengths.effects * ELO_PER_LOGIT).tolist()
     return _Fit(names, coded, strengths, dict(zip(effects, elo, strict=True)), warnings)
@@ -313,7 +315,7 @@ def _rating_row(runs: Runs, name: str, place: int, fit: _Fit) -> dict[str, Any]:
     model = runs.model(name)
     return {
         "model_id": name,
-        "weights": model["weights"],
+        "weights": model.weights,
         "elo": float(strengths.elo[place]),
         "elo_low": float(strengths.elo_low[place]),
         "elo_high": float(strengths.elo_high[place]),
@@ -322,7 +324,7 @@ def _rating_row(runs: Runs, name: str, place: int, fit: _Fit) -> dict[str, Any]:
         "ties": int((won == 0.5).sum()),
         "losses": int((won == 0).sum()),
         "win_rate": float(won.mean()),
-        "simulated": bool(model.get("simulated")),
+        "simulated": model.simulated,
     }
 
 
@@ -330,7 +332,7 @@ def _gap(runs: Runs, fit: _Fit) -> dict[str, Any] | None:
     """Return the best closed model minus the best open one, or None if one side is missing."""
     elo, places = fit.strengths.elo, range(len(fit.names))
     closed, opened = (
-        [place for place in places if runs.model(fit.names[place])["weights"] == weights]
+        [place for place in places if runs.model(fit.names[place]).weights == weights]
         for weights in ("closed", "open")
     )
     if not closed or not opened:

@@ -208,9 +208,9 @@ def lag_by_category(
     released = {
         name: date.fromisoformat(str(day)[:10])
         for name in (*closed, *opened)
-        if (day := runs.model(name).get("released"))
+        if (day := runs.model(name).released)
     }
-    today = date.fromisoformat(str(runs.manifests[-1]["started_at"])[:10])
+    today = date.fromisoformat(str(runs.manifests[-1].started_at)[:10])
     rows: list[dict[str, Any]] = []
     for scope, code in scopes.items():
         value = {name: _scope_mean(models[name], code) for name in (*closed, *opened)}

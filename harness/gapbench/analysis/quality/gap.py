@@ -108,7 +108,8 @@ class GapTable:
         )
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
-            f"gap {row['gap_points']:+.1f} points, 95 % interval {row['ci_low']:+.1f} to {row['ci_high']:+.1f}, "
+            f"gap {formatting.format_gap('points', row['gap_points'])} points, "
+            f"95 % interval {formatting.format_interval('points', row['ci_low'], row['ci_high'])}, "
             f"over {row['n_pairs']} shared requests{more}."
         )
 
@@ -153,7 +154,7 @@ def gap(
     """
     read_runs = load_runs(runs, columns=_NEEDED)
     account = bill(read_runs) if billed is None else billed
-    margin = float(read_runs.manifests[-1]["margin_points"]) if margin_points is None else margin_points
+    margin = float(read_runs.manifests[-1].margin_points) if margin_points is None else margin_points
     requests, categories = requests_by_model(read_runs, account.usd)
     sides = _Sides(
         requests, *(_models_with_weights(read_runs, requests, kind) for kind in ("closed", "open"))
@@ -235,7 +236,7 @@ class _Compared:
 
 
 def _models_with_weights(runs: Runs, requests: Mapping[str, ModelRequests], weights: str) -> list[str]:
-    return [name for name in runs.models if name in requests and runs.model(name)["weights"] == weights]
+    return [name for name in runs.models if name in requests and runs.model(name).weights == weights]
 
 
 def _empty_table(runs: Runs, margin: float, missing: str) -> GapTable:
@@ -270,7 +271,7 @@ def _compare_models(
         for closed, other in choice.pairs:
             if (closed, other) not in compared.pairs:
                 compared.pairs[closed, other] = pair_requests(sides.requests[closed], sides.requests[other])
-            simulated = any(bool(runs.model(name).get("simulated")) for name in (closed, other))
+            simulated = any(runs.model(name).simulated for name in (closed, other))
             comparison = Comparison(scope, closed, other, simulated)
             pairs = compared.pairs[closed, other].in_category(code)
             compared.rows.extend(metric_rows(comparison, pairs, margin, choice.bias))

@@ -99,8 +99,8 @@ def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
         rows.append(
             {
                 "model_id": str(model_id),
-                "weights": model["weights"],
-                "simulated": bool(model.get("simulated")),
+                "weights": model.weights,
+                "simulated": model.simulated,
                 "category": str(category),
                 "task": str(task),
                 "samples": len(trials),

@@ -163,19 +163,19 @@ def _cells(runs: Runs) -> pd.DataFrame:
     done: dict[Any, Any] = steady_throughput(runs.frame, runs.folders).to_dict("index")
     nothing: dict[str, Any] = {"window_s": 0.0, "completed": 0, "input_tokens": 0.0, "output_tokens": 0.0}
     rows = []
-    for cell in runs.cells:
-        key = (str(cell["run_id"]), str(cell["cell_id"]))
+    for run_id, cell in runs.cells:
+        key = (run_id, cell.cell_id)
         rows.append(
             {
                 "run_id": key[0],
                 "cell_id": key[1],
-                "model_id": cell["model_id"],
-                "category": cell["category"],
-                "task": cell["task"],
+                "model_id": cell.model_id,
+                "category": cell.category,
+                "task": cell.task,
                 "load": load_of_cell(key[1]),
-                "load_kind": cell["load_kind"],
-                "planned": cell["planned"],
-                "wall_s": cell.get("wall_s"),
+                "load_kind": cell.load_kind,
+                "planned": cell.planned,
+                "wall_s": cell.wall_s,
                 **done.get(key, nothing),
                 "invalid": limits.get(key),
                 "unplanned_cache": hits.get(key),
@@ -218,7 +218,7 @@ def _window(planned: pd.DataFrame) -> dict[str, Any]:
 
 def _model_facts(runs: Runs, model_id: str) -> dict[str, Any]:
     model = runs.model(model_id)
-    return {"weights": model["weights"], "simulated": bool(model.get("simulated"))}
+    return {"weights": model.weights, "simulated": model.simulated}
 
 
 def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
@@ -254,8 +254,8 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     )
     row.update(_window(planned))
     cached = measured[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
-    asked = float(cached["input_tokens"])
-    row["cached_share"] = float(cached["cached_input_tokens"]) / asked if asked else None
+    total_tokens = float(cached["input_tokens"])
+    row["cached_share"] = float(cached["cached_input_tokens"]) / total_tokens if total_tokens else None
     for name in ("input_tokens", "output_tokens", "reasoning_tokens"):
         known = measured[name].dropna()
         row[name] = float(known.mean()) if len(known) else None
@@ -283,23 +283,21 @@ def _cost(table: CostTable, row: Mapping[str, Any]) -> dict[str, Any]:
     if row["level"] not in {"model", "category"}:
         return nothing
     frame = table.frame
-    mine = frame[frame["model_id"] == row["model_id"]]
-    category = row["category"] or (ALL if (mine["category"] == ALL).any() else None)
-    found = mine if category is None else mine[mine["category"] == category]
+    model_rows = frame[frame["model_id"] == row["model_id"]]
+    category = row["category"] or (ALL if (model_rows["category"] == ALL).any() else None)
+    found = model_rows if category is None else model_rows[model_rows["category"] == category]
     return {key: found[key].iloc[0] for key in nothing} if len(found) else nothing
 
 
 def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
     warnings: list[str] = []
     for manifest in runs.manifests:
-        if manifest["state"] != "complete":
-            why = manifest.get("reason") or manifest["state"]
+        if manifest.state != "complete":
+            why = manifest.reason or manifest.state
             warnings.append(
-                f"{manifest['run_id']} is not complete ({why}); the results cover only what was done"
+                f"{manifest.run_id} is not complete ({why}); the results cover only what was done"
             )
-        warnings += [
-            f"{failure['model_id']} failed: {failure['message']}" for failure in manifest.get("failures", [])
-        ]
+        warnings += [f"{failure.model_id} failed: {failure.message}" for failure in manifest.failures]
     marked = without_search_probes(cells)
     for name, words in (("invalid", CLIENT_LIMIT_TEXT), ("unplanned_cache", "unplanned cache hits")):
         found = marked[marked[name].notna()]

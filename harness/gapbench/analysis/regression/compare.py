@@ -113,9 +113,9 @@ def compare_runs(
     sides = RunRequests.from_runs(before), RunRequests.from_runs(after)
     rows: list[dict[str, Any]] = []
     missing = [
-        Unchecked("the new run", f"it is {manifest['state']}, not complete")
+        Unchecked("the new run", f"it is {manifest.state}, not complete")
         for manifest in after.manifests
-        if manifest["state"] != "complete"
+        if manifest.state != "complete"
     ]
     warnings = _setup_changes(before, after)
     for model_id in before.models:
@@ -123,9 +123,9 @@ def compare_runs(
         missing += pairs.missing_pairs
         warnings += pairs.warnings
         models = [runs.model(model_id) for runs in (before, after) if model_id in runs.models]
-        simulated = any(bool(model.get("simulated")) for model in models)
+        simulated = any(bool(model.simulated) for model in models)
         rows += [{**_check_rule(pairs, rule), "model_id": model_id, "simulated": simulated} for rule in rules]
-    ids = [", ".join(str(manifest["run_id"]) for manifest in runs.manifests) for runs in (before, after)]
+    ids = [", ".join(str(manifest.run_id) for manifest in runs.manifests) for runs in (before, after)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return Comparison(frame, ids[0], ids[1], before.simulated or after.simulated, missing, warnings)
 
@@ -134,14 +134,14 @@ def _setup_changes(before: Runs, after: Runs) -> list[str]:
     """Return warnings about what differs between the runs besides the models' answers."""
     warnings: list[str] = []
     for name in ("suite_sha256", "machine"):
-        old, now = (runs.manifests[-1].get(name) for runs in (before, after))
+        old, now = (getattr(runs.manifests[-1], name) for runs in (before, after))
         if old != now:
             warnings.append(
                 "the suites differ in content"
                 if name == "suite_sha256"
                 else "the runs were made on different machines: times may not be comparable"
             )
-    states = {str(manifest["state"]) for manifest in before.manifests} - {"complete"}
+    states = {str(manifest.state) for manifest in before.manifests} - {"complete"}
     if states:
         warnings.append(f"the baseline is {', '.join(sorted(states))}, not complete")
     warnings += [

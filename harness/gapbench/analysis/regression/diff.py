@@ -26,6 +26,7 @@ from gapbench.analysis.frames import Runs, as_floats, group_codes, load_of_cell,
 from gapbench.stats import Floats, paired_difference
 from gapbench.store import read_attempts
 from gapbench.store.json_records import to_json_value
+from gapbench.store.manifest import ModelEntry
 
 CAUSES = ("code", "model", "engine", "noise")
 _KEY = ["model_id", "task", "sample_id", "repeat", "load_kind", "load_value"]
@@ -110,12 +111,12 @@ def diff_runs(first: Sequence[Path], second: Sequence[Path]) -> RunDiff:
     usd = _usd(*runs, models)
     rows = []
     for name in models:
-        mine = (known["model_id"] == name).to_numpy()
+        mask = (known["model_id"] == name).to_numpy()
         noise = _noise_rate([table[table["model_id"] == name] for table in tables])
         rows.append(
-            {"model_id": name, **_row(known[mine], right[0][mine], right[1][mine], noise), **usd[name]}
+            {"model_id": name, **_row(known[mask], right[0][mask], right[1][mask], noise), **usd[name]}
         )
-    suites = [str(side.manifests[-1]["suite"]) for side in runs]
+    suites = [str(side.manifests[-1].suite) for side in runs]
     warnings = _unshared_models(*runs, models)
     if suites[0] != suites[1]:
         warnings.append(f"the runs are of two suites: {suites[0]} and {suites[1]}")
@@ -124,8 +125,8 @@ def diff_runs(first: Sequence[Path], second: Sequence[Path]) -> RunDiff:
     if unscored:
         warnings.append(f"{unscored} shared requests have no score on one side and are left out")
     return RunDiff(
-        [str(manifest["run_id"]) for manifest in runs[0].manifests],
-        [str(manifest["run_id"]) for manifest in runs[1].manifests],
+        [str(manifest.run_id) for manifest in runs[0].manifests],
+        [str(manifest.run_id) for manifest in runs[1].manifests],
         rows,
         flips.reindex(columns=list(FLIP_COLUMNS)).reset_index(drop=True),
         changes,
@@ -272,13 +273,13 @@ def _noise_rate(tables: Sequence[pd.DataFrame]) -> float | None:
 def _changes(first: Runs, second: Runs) -> Iterator[dict[str, Any]]:
     """Yield the differences between the newest manifests of both sides."""
     one, other = first.manifests[-1], second.manifests[-1]
-    for package in sorted({*one["versions"], *other["versions"]}):
-        values = one["versions"].get(package), other["versions"].get(package)
+    for package in sorted({*one.versions, *other.versions}):
+        values = one.versions.get(package), other.versions.get(package)
         if values[0] != values[1]:
             ours = package == "gapbench"
             what = package if ours else "package"
             yield _change("code" if ours else "engine", what, *(f"{package} {value}" for value in values))
-    tasks = [{task["name"]: task["sha256"] for task in run["tasks"]} for run in (one, other)]
+    tasks = [{task.name: task.sha256 for task in run.tasks} for run in (one, other)]
     for task in tasks[0]:
         if task in tasks[1] and tasks[0][task] != tasks[1][task]:
             yield _change("code", f"task {task}", tasks[0][task][:12], tasks[1][task][:12])
@@ -290,9 +291,11 @@ def _changes(first: Runs, second: Runs) -> Iterator[dict[str, Any]]:
 def _model_changes(first: Runs, second: Runs, model_id: str) -> Iterator[dict[str, Any]]:
     before, after = first.model(model_id), second.model(model_id)
     for kind, key in (("model", "name"), ("code", "params"), ("code", "options"), ("price", "cost")):
-        if before.get(key) != after.get(key):
-            yield _change(kind, f"{model_id} {key}", *_differing_keys(before.get(key), after.get(key)))
-    facts = [_stable_facts(model.get("facts") or {}) for model in (before, after)]
+        if getattr(before, key) != getattr(after, key):
+            yield _change(
+                kind, f"{model_id} {key}", *_differing_keys(getattr(before, key), getattr(after, key))
+            )
+    facts = [_stable_facts(model.facts) for model in (before, after)]
     if facts[0] != facts[1]:
         yield _change("engine", model_id, *_differing_keys(*facts))
     served = [_served(runs, model_id) for runs in (first, second)]
@@ -345,7 +348,7 @@ def _usd(first: Runs, second: Runs, models: Sequence[str]) -> dict[str, dict[str
     repriced = replace(
         first,
         manifests=tuple(
-            {**manifest, "models": [_priced_as(model, second) for model in manifest["models"]]}
+            manifest.model_copy(update={"models": [_priced_as(model, second) for model in manifest.models]})
             for manifest in first.manifests
         ),
         frame=first.frame.assign(started_at=second.frame["started_at"].max()),
@@ -363,8 +366,8 @@ def _usd(first: Runs, second: Runs, models: Sequence[str]) -> dict[str, dict[str
     return found
 
 
-def _priced_as(model: Mapping[str, Any], runs: Runs) -> Mapping[str, Any]:
-    return {**model, "cost": runs.model(model["id"]).get("cost")} if model["id"] in runs.models else model
+def _priced_as(model: ModelEntry, runs: Runs) -> ModelEntry:
+    return model.model_copy(update={"cost": runs.model(model.id).cost}) if model.id in runs.models else model
 
 
 def _per_task(runs: Runs) -> dict[str, float]:
@@ -375,8 +378,8 @@ def _per_task(runs: Runs) -> dict[str, float]:
     answered = measured & frame["final"].to_numpy() & (frame["outcome"] != "infra").to_numpy()
     found: dict[str, float] = {}
     for name in runs.models:
-        mine = (frame["model_id"] == name).to_numpy()
-        total, tasks = usd[mine & measured].sum(), int((mine & answered).sum())
+        mask = (frame["model_id"] == name).to_numpy()
+        total, tasks = usd[mask & measured].sum(), int((mask & answered).sum())
         if tasks and not np.isnan(total):
             found[name] = float(total) / tasks
     return found

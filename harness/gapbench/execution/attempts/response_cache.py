@@ -14,7 +14,7 @@ import dataclasses
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -45,21 +45,26 @@ class ResponseCache:
     """A folder of answers; any number of processes may use it at once.
 
     Args:
-        folder: Made when missing.
-
-    Raises:
-        ResultsError: It cannot be written.
+        folder: An existing directory; :meth:`open` creates it.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder."""
         self.folder = folder
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Return the cache in a directory, which is created if missing.
+
+        Raises:
+            ResultsError: The directory cannot be created.
+        """
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise ResultsError(
                 f"cannot write the cache {folder}: {exc.strerror}; choose another with --cache"
             ) from exc
+        return cls(folder)
 
     @staticmethod
     def is_cacheable(cell: Cell, planned: PlannedRequest) -> bool:
