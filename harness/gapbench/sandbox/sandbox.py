@@ -178,14 +178,17 @@ def find_working_sandbox(level: str = "") -> Sandbox:
     """
     # bubblewrap comes first: far more people use and review it than our own namespaces.
     problems: list[str] = []
-    for candidate in (level,) if level else ISOLATION_LEVELS:
-        program = shutil.which("bwrap")
+    program = shutil.which("bwrap")
+    for candidate in ISOLATION_LEVELS:
+        problem: str | None
+        if level not in {"", candidate}:
+            continue
         if sys.platform != "linux":
-            problem: str | None = f"it needs Linux and this is {sys.platform}"
+            problem = f"it needs Linux and this is {sys.platform}"
         elif candidate == "bubblewrap" and program is None:
             problem = "bwrap is not installed"
         else:
-            sandbox = Sandbox("bubblewrap", program) if candidate == "bubblewrap" else Sandbox("unshare")
+            sandbox = Sandbox(candidate, program if candidate == "bubblewrap" else None)
             problem = _probe_failure(sandbox)
             if problem is None:
                 return sandbox
