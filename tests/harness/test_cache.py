@@ -122,7 +122,7 @@ def test_the_address_that_the_runner_found_counts(
     tmp_path: Path, options: dict[str, Any], url: str, asked: int
 ) -> None:
     """The suite names no address; a server of our own is told by its settings, not by its port."""
-    given = model(options=options)
+    given = model(runner="vllm", options=options)
     go(tmp_path / "a", plan(given), {"m": at("http://127.0.0.1:8000/v1", given)}, settings(tmp_path))
     second = at(url, given)
     go(tmp_path / "b", plan(given), {"m": second}, settings(tmp_path))

@@ -14,7 +14,7 @@ from gapbench.commands.storage_paths import RunPath
 
 if TYPE_CHECKING:
     from gapbench.execution.setup import RunSetup
-    from gapbench.scoring.scorers.llm_judge import Judge
+    from gapbench.scoring.scorers.judge import Judge
 
 
 @click.command(
@@ -87,7 +87,7 @@ def judge_command(
 def _judge_scorers(setup: RunSetup, tasks: tuple[str, ...]) -> Mapping[str, Judge]:
     """Return the judge scorer of each task that has one; of the given tasks only, if any are given."""
     from gapbench import scoring
-    from gapbench.scoring.scorers.llm_judge import Judge
+    from gapbench.scoring.scorers.judge import Judge
 
     scorers = {
         task.name: scoring.make_scorer(task.scorer_name, task.scorer_options)

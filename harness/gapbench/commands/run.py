@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from gapbench.commands.storage_paths import RunPath
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gapbench.commands.report_process import ReportProcess
     from gapbench.commands.resume import ResumableRun
     from gapbench.execution.setup import RunSetup, Selection
     from gapbench.store import RunManifest
@@ -94,6 +95,13 @@ def run_command(
 
     Every finished attempt is stored at once. Ctrl-C stops the run, keeps all of them and prints how to resume.
     """
+    from gapbench.commands.report_process import start_report_process
+
+    # Before anything else: its imports take longer than those below.
+    reporter = None if dry_run else start_report_process()
+    if reporter is not None:
+        click.get_current_context().with_resource(reporter)
+
     from rich.console import Console
 
     from gapbench.commands.confirm import confirm_run
@@ -152,10 +160,11 @@ def run_command(
             calibration=calibration,
             metrics_port=metrics_port,
         )
-    # Free the plan before the report is made: in a long run both are large. Reference cycles of the event loop hold it.
-    del setup
-    gc.collect()
-    return print_results(manifest, folder, console, quiet=quiet)
+    if setup.plan.requests_total > LARGE_RUN:
+        # Free the plan before the report is made: both are large. Reference cycles of the event loop hold it.
+        del setup
+        gc.collect()
+    return print_results(manifest, folder, console, quiet=quiet, reporter=reporter)
 
 
 def _open_run_folder(
@@ -207,30 +216,35 @@ def _calibrate(console: Console) -> dict[str, Any]:
     return calibration.to_json()
 
 
-def print_results(manifest: RunManifest, folder: Path, console: Console, *, quiet: bool) -> int:
+def print_results(
+    manifest: RunManifest,
+    folder: Path,
+    console: Console,
+    *,
+    quiet: bool,
+    reporter: ReportProcess | None = None,
+) -> int:
     """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
     from gapbench import formatting
-    from gapbench.commands.report_gap_cost import print_tables
+    from gapbench.commands.report_process import ReportProcess
     from gapbench.commands.storage_paths import display_path, upload_run
     from gapbench.store import numbered_files, read_attempt_values, read_pending_answers
 
     incomplete = manifest.state != "complete"
     page = folder / "report.html"
     is_large = sum(cell.planned for cell in manifest.cells) > LARGE_RUN
-    # The page comes first: a terminal that has vanished ends the printing.
-    if is_large:
-        _print_in_subprocess(folder, page, quiet=quiet)
+    if reporter is None and is_large:
+        # In a new process the memory that sending left behind is not added to the report's.
+        with ReportProcess() as late:
+            unanswered = late.report_run(folder, quiet=quiet)
     else:
-        _write_page(folder, page)
-    if not quiet:
-        if not is_large:
-            print_tables([folder], console)
-        if any(task.scorer == "judge" for task in manifest.tasks):
-            console.print(
-                f"Answers wait for their judge:  bench judge {display_path(folder)}",
-                highlight=False,
-                soft_wrap=True,
-            )
+        unanswered = (reporter.report_run if reporter else report_run)(folder, quiet=quiet)
+    if not quiet and any(task.scorer == "judge" for task in manifest.tasks):
+        console.print(
+            f"Answers wait for their judge:  bench judge {display_path(folder)}",
+            highlight=False,
+            soft_wrap=True,
+        )
     if quiet:
         click.echo(str(folder))
     else:
@@ -244,9 +258,13 @@ def print_results(manifest: RunManifest, folder: Path, console: Console, *, quie
             highlight=False,
             soft_wrap=True,
         )
-    dead = _unanswered_models(folder)
-    for line in dead:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for model_id, kinds in unanswered.items():
+        console.print(
+            f"{model_id}: no request was answered ({kinds}); `bench report {folder} --errors` shows why",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     if incomplete:
         if numbered_files(folder, "waiting"):
             waits = len(read_pending_answers(folder, read_attempt_values(folder)))
@@ -265,26 +283,27 @@ def print_results(manifest: RunManifest, folder: Path, console: Console, *, quie
     upload_run(folder, quiet=quiet)
     if manifest.state == "interrupted":
         return 130
-    return 1 if incomplete or dead else 0
+    return 1 if incomplete or unanswered else 0
 
 
-def _print_in_subprocess(folder: Path, page: Path, *, quiet: bool) -> None:
-    """Show and write a large run in a process of its own: what the sending left in memory is not held beside it."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+def report_run(folder: Path, *, quiet: bool) -> Mapping[str, str]:
+    """Write the page of a run and print its tables, in this order: a terminal that has gone away ends the printing.
 
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pool.submit(_write_and_print, folder, page, quiet=quiet).result()
+    Args:
+        folder: The run folder.
+        quiet: Whether to print nothing.
 
-
-def _write_and_print(folder: Path, page: Path, *, quiet: bool) -> None:
+    Returns:
+        The models that answered no request, with the kinds of failure they had.
+    """
     from rich.console import Console
 
     from gapbench.commands.report_gap_cost import print_tables
 
-    _write_page(folder, page)
+    _write_page(folder, folder / "report.html")
     if not quiet:
         print_tables([folder], Console())
+    return _unanswered_models(folder)
 
 
 def _write_page(folder: Path, page: Path) -> None:
@@ -303,16 +322,13 @@ def _write_page(folder: Path, page: Path) -> None:
         ) from exc
 
 
-def _unanswered_models(folder: Path) -> Sequence[str]:
-    """Return a line for each model that answered nothing at all: its figures are no figures."""
+def _unanswered_models(folder: Path) -> dict[str, str]:
+    """Return each model that answered no request, with the kinds of failure it had."""
     from gapbench.store import read_attempts
 
     frame = read_attempts([folder], ["model_id", "final", "outcome", "failure_kind"])
-    lines = []
-    for model_id, rows in frame[frame["final"]].groupby("model_id", observed=True):
-        if len(rows) and (rows["outcome"] == "infra").all():
-            kinds = ", ".join(sorted({str(kind) for kind in rows["failure_kind"]}))
-            lines.append(
-                f"{model_id}: no request was answered ({kinds}); `bench report {folder} --errors` shows why"
-            )
-    return lines
+    return {
+        str(model_id): ", ".join(sorted({str(kind) for kind in rows["failure_kind"]}))
+        for model_id, rows in frame[frame["final"]].groupby("model_id", observed=True)
+        if len(rows) and (rows["outcome"] == "infra").all()
+    }

@@ -36,7 +36,8 @@ def serve_metrics_command(results: str, port: int, host: str) -> None:
     """
     from gapbench.commands.storage_paths import mirror_folder
     from gapbench.errors import InputError, ResultsError
-    from gapbench.execution.monitoring import MetricsServer, ResultsFollower
+    from gapbench.execution.monitoring.folder_exporter import ResultsFollower
+    from gapbench.execution.monitoring.http_server import MetricsServer
 
     mirror = mirror_folder(results)
     if mirror:

@@ -125,6 +125,8 @@ class Session:
         notify: Takes one line of progress ("starting vLLM: 12 s").
         transport: ``lean``: our own transport, which records kernel receive stamps; behind a proxy httpx2 is used all
             the same. ``httpx2``: httpx2's transport everywhere.
+        transport_factory: Makes the ``httpx2.AsyncBaseTransport`` for a base URL in place of ``transport``, as tests
+            with scripted servers do. None: ``transport`` decides.
     """
 
     log_dir: Path
@@ -134,6 +136,7 @@ class Session:
     truths: Callable[[], Iterable[GroundTruth]] = _no_truths
     notify: Callable[[str], None] = _ignore_message
     transport: Transport = "lean"
+    transport_factory: Callable[[str], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ import pandas as pd
 from gapbench.analysis.cost.energy import energy_kwh
 from gapbench.analysis.frames import Runs, as_floats, group_rows
 from gapbench.pricing import GpuPrice, Quote, TokenRates, UnitPrices, Unpriced, model_price
-from gapbench.runner import runner_info_or_default
 from gapbench.stats import Floats, Ints
 from gapbench.store.manifest import ModelEntry
 
@@ -133,7 +132,7 @@ def _quote(model: ModelEntry, served: str | None, tier: str | None, started: Any
     for name in dict.fromkeys([served or model.name, model.name]):
         quote = model_price(
             runner=model.runner,
-            provider=runner_info_or_default(model.runner).price_provider,
+            provider=model.known_price_provider,
             model=name,
             at=at,
             base_url=model.base_url,

@@ -259,29 +259,29 @@ def _intervals(part: pd.DataFrame, kind: str | None) -> dict[str, float | None]:
 
 
 def _api_row(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any]:
-    mine = lines[(lines["model_id"] == model_id) & ((category == ALL) | (lines["category"] == category))]
-    measured = mine[mine["phase"] == "measure"]
+    rows = lines[(lines["model_id"] == model_id) & ((category == ALL) | (lines["category"] == category))]
+    measured = rows[rows["phase"] == "measure"]
     return {
         "usd": _total(measured["usd"]),
         "usd_retries": _total(measured.loc[~measured["final"].astype(bool), "usd"]),
-        "usd_warmup": _total(mine.loc[mine["phase"] == "warmup", "usd"]),
-        "usd_judge": _total(mine.loc[mine["phase"] == "judge", "usd"]),
-        "usd_spent": _total(mine["usd"]),
+        "usd_warmup": _total(rows.loc[rows["phase"] == "warmup", "usd"]),
+        "usd_judge": _total(rows.loc[rows["phase"] == "judge", "usd"]),
+        "usd_spent": _total(rows["usd"]),
     }
 
 
 def _gpu_row(cells: pd.DataFrame, model_id: str, category: str, tasks: int) -> dict[str, Any]:
     if cells.empty:
         return {}
-    mine = cells[(cells["model_id"] == model_id) & ((category == ALL) | (cells["category"] == category))]
+    rows = cells[(cells["model_id"] == model_id) & ((category == ALL) | (cells["category"] == category))]
     return {
-        "usd": _total(mine["usd"]),
-        "usd_spent": _total(mine["usd"]),
-        "usd_busy_per_task": _usd_per_unit(_total(mine["usd_busy"]), tasks),
-        "usd_at_low_price": _total(mine["usd_low"]),
-        "usd_at_high_price": _total(mine["usd_high"]),
-        "gpu_hours": float(mine["gpu_hours"].sum()),
-        "energy_kwh": None if mine["energy_kwh"].isna().any() else float(mine["energy_kwh"].sum()),
+        "usd": _total(rows["usd"]),
+        "usd_spent": _total(rows["usd"]),
+        "usd_busy_per_task": _usd_per_unit(_total(rows["usd_busy"]), tasks),
+        "usd_at_low_price": _total(rows["usd_low"]),
+        "usd_at_high_price": _total(rows["usd_high"]),
+        "gpu_hours": float(rows["gpu_hours"].sum()),
+        "energy_kwh": None if rows["energy_kwh"].isna().any() else float(rows["energy_kwh"].sum()),
     }
 
 

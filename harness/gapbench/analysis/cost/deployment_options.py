@@ -54,23 +54,25 @@ def deployment_options(runs: Runs, costs: pd.DataFrame, account: Bill) -> pd.Dat
         account: The result of :func:`gapbench.analysis.cost.attempt_costs.bill`.
     """
     # The last row of a model covers all its categories.
-    whole = {str(row["model_id"]): row for row in records(costs)}
+    totals = {str(row["model_id"]): row for row in records(costs)}
     rows: list[dict[str, Any]] = []
     for model_id in runs.models:
         model, quote = runs.model(model_id), account.quotes.get(model_id)
         is_hosted = isinstance(quote, UnitPrices)
         if model.weights == "closed":
-            rows.append(_measured_row("closed", model_id, whole[model_id], account))
+            rows.append(_measured_row("closed", model_id, totals[model_id], account))
         elif is_hosted:
-            rows.append(_measured_row("hosted", model_id, whole[model_id], account))
+            rows.append(_measured_row("hosted", model_id, totals[model_id], account))
             rows.append(
                 _missing_row(
-                    "self", model_id, "the model was bought; run it on your own GPUs, or ask `bench tco`"
+                    "self",
+                    model_id,
+                    "a provider served the model; run it on your own GPUs, or use `bench tco`",
                 )
             )
         else:
             rows.append(
-                _measured_row("self", model_id, whole[model_id], account)
+                _measured_row("self", model_id, totals[model_id], account)
                 if isinstance(quote, GpuPrice)
                 else _missing_row(
                     "self", model_id, "no price per GPU-hour; give the model a cost in the suite"
@@ -119,7 +121,7 @@ def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
     if not offers:
         offers, dated = hosted_prices(weights, price_book_date()), f", price of {price_book_date()}"
     if not offers:
-        reason = f"the price book knows nobody who hosts {weights}; name it with cost: {{weights: …}}, or `bench prices show`"
+        reason = f"the price book has no provider of {weights}; set cost: {{weights: …}} of the model, or see `bench prices show`"
         return _missing_row("hosted", model_id, reason)
     offer = offers[0]
     mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()

@@ -162,13 +162,13 @@ def unexpected_cache_hits(runs: Runs) -> dict[tuple[str, str], str]:
         key_ = (run_id, cell.cell_id)
         if not cell.salt:
             continue
-        cached, asked = sums.get(key_, (0.0, 0.0))
+        cached, total = sums.get(key_, (0.0, 0.0))
         where = "according to the replies"
         if cached <= 0:
-            cached, asked = _prefix_cache_counts(cell)
+            cached, total = _prefix_cache_counts(cell)
             where = "according to the server's counters"
-        if asked and cached / asked > CACHED_SHARE:
-            found[key_] = f"{cached / asked * 100:.0f} % of the input tokens came from a cache {where}"
+        if total and cached / total > CACHED_SHARE:
+            found[key_] = f"{cached / total * 100:.0f} % of the input tokens came from a cache {where}"
     return found
 
 

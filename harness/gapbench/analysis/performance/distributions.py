@@ -31,9 +31,9 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
     answered = measured[measured["outcome"] != "infra"]
     rows: list[dict[str, Any]] = []
     for model_id in read_runs.models:
-        mine = answered[answered["model_id"] == model_id]
+        answers = answered[answered["model_id"] == model_id]
         for metric in ("ttft_s", "response_s"):
-            values = as_floats(mine[metric])
+            values = as_floats(answers[metric])
             values = values[~np.isnan(values)]
             if not len(values):
                 continue

@@ -110,10 +110,10 @@ def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFr
     if across.any():
         share[across] = _shares(frame[across], start_s[across], end_s[across], folders)
     written = np.where(answered & (share > 0), tokens * share, 0.0)
-    taken = answered & (first_s >= start_s) & (first_s < end_s)
+    is_prompt_read = answered & (first_s >= start_s) & (first_s < end_s)
     cell = group_codes(frame, ["run_id", "cell_id"])
     completed = answered & (done_s >= start_s) & (done_s < end_s)
-    prompts = np.where(taken, as_floats(frame["input_tokens"]), 0.0)
+    prompts = np.where(is_prompt_read, as_floats(frame["input_tokens"]), 0.0)
     cells, where = np.unique(cell, return_index=True)
     stretch, first_of = np.unique(code, return_index=True)
     length_s = np.nan_to_num(found.length_s)[stretch]

@@ -230,7 +230,9 @@ class _Battles:
         try:
             return bradley_terry(*codes, **options), []
         except ValueError:
-            warning = "a model never lost to another, or never won: its rating is held finite and says little"
+            warning = (
+                "a model never lost to another, or never won: its rating is kept finite but is unreliable"
+            )
             return bradley_terry(*codes, ridge=_RIDGE, **options), [warning]
 
 
@@ -278,8 +280,8 @@ def _fit(battles: pd.DataFrame, names: list[str], *, correct_style: bool) -> _Fi
     warnings = list(dict.fromkeys(warnings))
     if separating:
         warnings.append(
-            f"{' or '.join(separating)} alone tells the winners from the losers, so its effect cannot be told from "
-            "strength; the ratings are not corrected for it"
+            f"{' or '.join(separating)} alone separates the winners from the losers, so its effect cannot be separated "
+            "from strength; the ratings are not corrected for it"
         )
     elo = (strengths.effects * ELO_PER_LOGIT).tolist()
     return _Fit(names, coded, strengths, dict(zip(effects, elo, strict=True)), warnings)

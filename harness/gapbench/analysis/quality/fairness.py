@@ -12,6 +12,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.model_pairs import ModelPairs
+from gapbench.formatting import format_percent
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 _HASH_CHUNK = 100_000
@@ -52,14 +53,14 @@ def fairness_violations(runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs])
     frame = runs.frame[_NEEDED]
     measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
     parts = {name: frame[measured & (frame["model_id"] == name).to_numpy()] for name in models}
-    asked = {name: _requested_settings(part) for name, part in parts.items()}
+    requested = {name: _requested_settings(part) for name, part in parts.items()}
     violations: list[str] = []
     for name in models:
         violations += _changed_settings(name, parts[name])
         violations += _transports(name, parts[name])
     for (one, other), shared in pairs.items():
         violations += _different_prompts(one, other, shared)
-        violations += _different_settings(one, other, asked[one], asked[other])
+        violations += _different_settings(one, other, requested[one], requested[other])
         for compare in (
             _different_images,
             _different_reasoning,
@@ -238,10 +239,12 @@ def _different_outcome_shares(
     words = {"truncated": "ran into the token budget", "refused": "were refused", "infra": "got no answer"}
     for outcome, word in words.items():
         shares = [
-            float((part["outcome"] == outcome).mean()) * 100 if len(part) else 0.0 for part in (first, second)
+            float((part["outcome"] == outcome).mean()) if len(part) else 0.0 for part in (first, second)
         ]
-        if abs(shares[0] - shares[1]) > MAX_SHARE_DIFFERENCE_POINTS:
-            yield f"{shares[0]:.1f} % of requests to {one} {word}, {shares[1]:.1f} % to {other}."
+        if abs(shares[0] - shares[1]) * 100 > MAX_SHARE_DIFFERENCE_POINTS:
+            yield (
+                f"{format_percent(shares[0])} of requests to {one} {word}, {format_percent(shares[1])} to {other}."
+            )
 
 
 def _different_dates(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:

@@ -108,7 +108,8 @@ class GapTable:
         )
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
-            f"gap {row['gap_points']:+.1f} points, 95 % interval {row['ci_low']:+.1f} to {row['ci_high']:+.1f}, "
+            f"gap {formatting.format_gap('points', row['gap_points'])} points, "
+            f"95 % interval {formatting.format_interval('points', row['ci_low'], row['ci_high'])}, "
             f"over {row['n_pairs']} shared requests{more}."
         )
 

@@ -74,12 +74,14 @@ def remarks(row: Mapping[str, Any]) -> list[str]:
         row: A row of the gap table's frame.
     """
     few = row["verdict"] == NOT_DISTINGUISHABLE and row["n_clusters"] < MIN_CLUSTERS
-    missing = describe_pairs_needed(row) or ("too few sources to say how many pairs it needs" if few else "")
+    missing = describe_pairs_needed(row) or (
+        "too few sources to estimate how many pairs it needs" if few else ""
+    )
     return [note for note in (_conflicting_p_value(row), missing) if note]
 
 
 def _conflicting_p_value(row: Mapping[str, Any]) -> str:
-    """Return the p-value that explains why an interval without zero is no verdict; "" if there is no conflict."""
+    """Return the p-value that explains why the interval excludes zero and yet nothing is significant, or ""."""
     if row["verdict"] != NOT_DISTINGUISHABLE or not all(
         formatting.is_known(row[name]) for name in ("ci_low", "p_value")
     ):
@@ -87,9 +89,9 @@ def _conflicting_p_value(row: Mapping[str, Any]) -> str:
     if row["ci_low"] <= 0 <= row["ci_high"]:
         return ""
     if row["p_value_raw"] < ALPHA:
-        return f"p {row['p_value']:.3f} once corrected"
+        return f"p {formatting.format_p_value(row['p_value'])} once corrected"
     # An exact test can be coarser than the interval without any correction.
-    return f"p {row['p_value_raw']:.3f} by {row['test']}"
+    return f"p {formatting.format_p_value(row['p_value_raw'])} by {row['test']}"
 
 
 def _round_up(amount: float) -> str:

@@ -130,19 +130,19 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
     # One model at a time and straight from the table, so that no column is in memory twice.
     found: dict[str, ModelRequests] = {}
     for number, name in enumerate(names):
-        mine = np.flatnonzero(model == number)
-        mine = mine[np.argsort(item[mine])].astype(np.int32)
-        at = places[mine]
+        rows = np.flatnonzero(model == number)
+        rows = rows[np.argsort(item[rows])].astype(np.int32)
+        at = places[rows]
 
         def answered(values: Floats, at: Ints = at) -> Floats:
             return np.where(infra[at], np.nan, values[at])
 
         found[name] = ModelRequests(
-            item[mine],
-            prompt[mine],
-            cluster[mine],
-            sample[mine],
-            category[mine],
+            item[rows],
+            prompt[rows],
+            cluster[rows],
+            sample[rows],
+            category[rows],
             {
                 "score": np.where(scored[at], as_floats(frame["score"])[at], np.nan),
                 "correct": correct[at].astype(np.float64),
@@ -174,16 +174,16 @@ def pair_requests(closed: ModelRequests, other: ModelRequests) -> ModelPairs:
 
 def _unique_items(item: Ints, model: Ints) -> Ints:
     """Return item codes that are unique within each model: a further answer to an item gets a code of a new repeat."""
-    whole = dense_codes(item.astype(np.int64) + model.astype(np.int64) * (int(item.max(initial=0)) + 1))
-    if int(whole.max(initial=-1)) + 1 == len(whole):
+    codes = dense_codes(item.astype(np.int64) + model.astype(np.int64) * (int(item.max(initial=0)) + 1))
+    if int(codes.max(initial=-1)) + 1 == len(codes):
         return item
-    order = np.argsort(whole, kind="stable")
+    order = np.argsort(codes, kind="stable")
     first = np.ones(len(order), dtype=bool)
-    first[1:] = whole[order][1:] != whole[order][:-1]
+    first[1:] = codes[order][1:] != codes[order][:-1]
     starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
-    again = np.empty(len(order), dtype=np.int64)
-    again[order] = np.arange(len(order)) - starts
-    return dense_codes(item.astype(np.int64) * (int(again.max()) + 1) + again)
+    repeat = np.empty(len(order), dtype=np.int64)
+    repeat[order] = np.arange(len(order)) - starts
+    return dense_codes(item.astype(np.int64) * (int(repeat.max()) + 1) + repeat)
 
 
 def _factorize(column: pd.Series[Any]) -> tuple[Ints, list[str]]:

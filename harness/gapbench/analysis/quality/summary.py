@@ -254,8 +254,8 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     )
     row.update(_window(planned))
     cached = measured[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
-    asked = float(cached["input_tokens"])
-    row["cached_share"] = float(cached["cached_input_tokens"]) / asked if asked else None
+    total_tokens = float(cached["input_tokens"])
+    row["cached_share"] = float(cached["cached_input_tokens"]) / total_tokens if total_tokens else None
     for name in ("input_tokens", "output_tokens", "reasoning_tokens"):
         known = measured[name].dropna()
         row[name] = float(known.mean()) if len(known) else None
@@ -283,9 +283,9 @@ def _cost(table: CostTable, row: Mapping[str, Any]) -> dict[str, Any]:
     if row["level"] not in {"model", "category"}:
         return nothing
     frame = table.frame
-    mine = frame[frame["model_id"] == row["model_id"]]
-    category = row["category"] or (ALL if (mine["category"] == ALL).any() else None)
-    found = mine if category is None else mine[mine["category"] == category]
+    model_rows = frame[frame["model_id"] == row["model_id"]]
+    category = row["category"] or (ALL if (model_rows["category"] == ALL).any() else None)
+    found = model_rows if category is None else model_rows[model_rows["category"] == category]
     return {key: found[key].iloc[0] for key in nothing} if len(found) else nothing
 
 

@@ -111,10 +111,10 @@ def diff_runs(first: Sequence[Path], second: Sequence[Path]) -> RunDiff:
     usd = _usd(*runs, models)
     rows = []
     for name in models:
-        mine = (known["model_id"] == name).to_numpy()
+        mask = (known["model_id"] == name).to_numpy()
         noise = _noise_rate([table[table["model_id"] == name] for table in tables])
         rows.append(
-            {"model_id": name, **_row(known[mine], right[0][mine], right[1][mine], noise), **usd[name]}
+            {"model_id": name, **_row(known[mask], right[0][mask], right[1][mask], noise), **usd[name]}
         )
     suites = [str(side.manifests[-1].suite) for side in runs]
     warnings = _unshared_models(*runs, models)
@@ -378,8 +378,8 @@ def _per_task(runs: Runs) -> dict[str, float]:
     answered = measured & frame["final"].to_numpy() & (frame["outcome"] != "infra").to_numpy()
     found: dict[str, float] = {}
     for name in runs.models:
-        mine = (frame["model_id"] == name).to_numpy()
-        total, tasks = usd[mine & measured].sum(), int((mine & answered).sum())
+        mask = (frame["model_id"] == name).to_numpy()
+        total, tasks = usd[mask & measured].sum(), int((mask & answered).sum())
         if tasks and not np.isnan(total):
             found[name] = float(total) / tasks
     return found

@@ -61,9 +61,14 @@ def _points(base: Floats, new: Floats, clusters: Ints) -> dict[str, Any]:
         return {"reason": "no request is scored in both runs"}
     found = paired_difference(new, base, clusters)
     return {
-        "base": float(base.mean()), "new": float(new.mean()), "change": 100 * found.estimate,
-        "low": 100 * found.inner_low, "high": 100 * found.inner_high, "method": found.method, **_counts(clusters),
-    }  # fmt: skip
+        "base": float(base.mean()),
+        "new": float(new.mean()),
+        "change": 100 * found.estimate,
+        "low": 100 * found.inner_low,
+        "high": 100 * found.inner_high,
+        "method": found.method,
+        **_counts(clusters),
+    }
 
 
 def _quantiles(base: Floats, new: Floats, clusters: Ints, share: float) -> dict[str, Any]:
@@ -75,8 +80,10 @@ def _quantiles(base: Floats, new: Floats, clusters: Ints, share: float) -> dict[
     if here <= 0:
         return row | {"reason": "the baseline's time is 0, so a change in percent is undefined"}
     return row | {
-        "change": 100 * found.estimate / here, "low": 100 * found.inner_low / here, "high": 100 * found.inner_high / here,
-    }  # fmt: skip
+        "change": 100 * found.estimate / here,
+        "low": 100 * found.inner_low / here,
+        "high": 100 * found.inner_high / here,
+    }
 
 
 def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
@@ -98,11 +105,11 @@ def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
         return row | {"reason": f"a run has no {counted}, or costs nothing"}
     base, new = float(total[0] / total[1]), float(total[2] / total[3])
     row |= {"base": base, "new": new, "change": 100 * (new / base - 1)}
-    drawn = resample_sums(sums, RESAMPLES)
-    drawn = drawn[(drawn > 0).all(axis=1)]
-    if len(sums) < 2 or len(drawn) < 0.9 * RESAMPLES:
+    draws = resample_sums(sums, RESAMPLES)
+    draws = draws[(draws > 0).all(axis=1)]
+    if len(sums) < 2 or len(draws) < 0.9 * RESAMPLES:
         return row | {"reason": f"too few requests with a {counted} for bounds of their cost"}
-    ratios = (drawn[:, 2] / drawn[:, 3]) / (drawn[:, 0] / drawn[:, 1])
+    ratios = (draws[:, 2] / draws[:, 3]) / (draws[:, 0] / draws[:, 1])
     method = "paired bootstrap"
     if pairs.hosted:
         # All requests of a hosted cell share the cell's time, so its variation shows only between cells.

@@ -49,9 +49,9 @@ class RunRequests:
         account = bill(runs)
         usd = np.asarray(account.usd, dtype=np.float64)
         request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
-        whole = np.bincount(request, weights=usd)[request] if len(frame) else usd
+        request_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
         mask = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
-        rows = without_search_probes(frame[mask].assign(whole_usd=whole[mask]))
+        rows = without_search_probes(frame[mask].assign(whole_usd=request_usd[mask]))
         rows = rows.drop_duplicates(["model_id", *_REQUEST], keep="last")
         hosted = [model for model, quote in account.quotes.items() if isinstance(quote, GpuPrice)]
         by_model = {str(model): part for model, part in rows.groupby("model_id", observed=True)}
@@ -93,9 +93,11 @@ class RunPairs:
         n, columns = len(left), [*_REQUEST, "prompt_sha256"]
         both = pd.concat([side[columns].astype(object) for side in (left, right)], ignore_index=True)
         request, prompt = group_codes(both, _REQUEST), group_codes(both, ["prompt_sha256"])
-        _, here, there = np.intersect1d(request[:n], request[n:], assume_unique=True, return_indices=True)
-        same = prompt[here] == prompt[n + there]
-        one, other = left.iloc[here[same]], right.iloc[there[same]]
+        _, base_rows, new_rows = np.intersect1d(
+            request[:n], request[n:], assume_unique=True, return_indices=True
+        )
+        same = prompt[base_rows] == prompt[n + new_rows]
+        one, other = left.iloc[base_rows[same]], right.iloc[new_rows[same]]
         missing, warnings = _unpaired_requests(model_id, left, right, one)
         hosted = model_id in base.hosted | new.hosted
         clusters = group_codes(one, ["task", "cluster_id"])

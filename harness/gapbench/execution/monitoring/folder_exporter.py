@@ -11,7 +11,6 @@ from pathlib import Path
 from gapbench.errors import ResultsError
 from gapbench.execution.monitoring.counters import RUN_STATES, RunCounts
 from gapbench.pricing import Quote, make_attempt_pricer, model_price
-from gapbench.runner import runner_info_or_default
 from gapbench.store import RunFollower, RunManifest, read_manifest, runs_in
 from gapbench.values import Attempt
 
@@ -86,7 +85,7 @@ def _make_quote(manifest: RunManifest) -> Callable[[str, str | None], Quote]:
         model = models[model_id]
         return model_price(
             runner=model.runner,
-            provider=runner_info_or_default(model.runner).price_provider,
+            provider=model.known_price_provider,
             model=served or model.name,
             at=day,
             base_url=model.base_url,

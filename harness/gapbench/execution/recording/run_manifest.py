@@ -123,6 +123,7 @@ def _model_entry(model: Model, *, simulated: bool) -> ModelEntry:
         base_url=model.base_url,
         simulated=simulated,
         transport=model.transport,
+        price_provider=runner_info_or_default(model.runner).price_provider,
         params=model.params.as_json(),
         options=dict(model.options),
         cost=cast("CostEntry", dict(model.cost)) if model.cost else None,
