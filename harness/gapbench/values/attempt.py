@@ -1,4 +1,4 @@
-"""What is kept: a score, the attempt row, and the texts beside it."""
+"""The stored values: a score, the attempt row, and the payload row with its texts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Outcome = Literal["correct", "wrong", "unparsed", "truncated", "refused", "infra
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a scorer says of one answer.
+    """The score of one answer.
 
     Attributes:
-        value: 0 to 1. None: the scorer could not judge. Of code it is 1 or 0 unless the scorer's option
-            ``partial`` says otherwise, so that its mean is pass@1.
+        value: 0 to 1. None: the scorer could not score the answer. For code it is 1 or 0 unless the scorer's option
+            ``partial`` is set, so that its mean is pass@1.
         outcome: ``correct``, ``wrong``, ``unparsed`` or ``refused``; ``unscored`` without a scorer.
         answer: The answer as extracted. None: none was found.
         reason: One line a reader can check.
-        isolation: The sandbox level a code score was made at. None: no code was run.
-        partial: Share of the hidden tests that held, 0 to 1, kept apart from ``value``. None: there are none.
+        isolation: Sandbox level at which code was run. None: no code was run.
+        partial: Share of the hidden tests that passed, 0 to 1, stored separately from ``value``. None: no hidden tests.
     """
 
     value: float | None
@@ -119,14 +119,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One row of ``payload-*.parquet``: the texts of an attempt, kept out of the narrow table.
+    """One row of ``payload-*.parquet``: the texts of an attempt, stored apart from the narrow table.
 
     Attributes:
         messages: The prompt as :func:`messages_as_json` gives it, in JSON.
-        reply: The answer channel as received, whole.
+        reply: The complete answer channel as received.
         reasoning: The reasoning channel as received. None: none was disclosed.
-        target: The sample's target in JSON. None: no truth.
-        reason: Why the score is what it is.
+        target: The sample's target in JSON. None: no target.
+        reason: Explanation of the score.
         error: The failure's message. None: no failure.
     """
 
