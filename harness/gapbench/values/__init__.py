@@ -4,7 +4,7 @@ Unknown is None everywhere, never 0, NaN or "". Times are seconds on one monoton
 otherwise. A total that includes a part says so.
 """
 
-from gapbench.values.attempt import Attempt, Outcome, Payload, Phase, Score
+from gapbench.values.attempt import ATTEMPT_KEY, ATTEMPT_KEY_IN_RUN, Attempt, Outcome, Payload, Phase, Score
 from gapbench.values.messages import (
     Image,
     Message,
@@ -40,6 +40,8 @@ from gapbench.values.requests import (
 )
 
 __all__ = [
+    "ATTEMPT_KEY",
+    "ATTEMPT_KEY_IN_RUN",
     "Attempt",
     "Call",
     "Channel",

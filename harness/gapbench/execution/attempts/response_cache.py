@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import orjson
 
+from gapbench.atomic_write import replace_atomically
 from gapbench.errors import ResultsError
 from gapbench.runner import owns_server
 from gapbench.suite.plan import Cell, PlannedRequest
@@ -116,18 +117,14 @@ class ResponseCache:
         kept = {name: getattr(response, name) for name in _STORED_FIELDS}
         kept["usage"] = dataclasses.asdict(response.usage)
         path = self._path(key)
+        stored = orjson.dumps({"version": CACHE_VERSION, "sha256": _checksum(key, kept), "kept": kept})
         # Processes on other machines may share the directory and have the same process id.
-        partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+        suffix = f".{secrets.token_hex(4)}.tmp"
         # A cache that cannot be written costs money later, not this run.
         with contextlib.suppress(OSError):
             path.parent.mkdir(exist_ok=True)
-            try:
-                partial.write_bytes(
-                    orjson.dumps({"version": CACHE_VERSION, "sha256": _checksum(key, kept), "kept": kept})
-                )
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
+            with replace_atomically(path, temporary_suffix=suffix, durable=False) as file:
+                file.write(stored)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
