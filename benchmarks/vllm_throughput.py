@@ -157,7 +157,7 @@ def served(folder: Path, environment: Mapping[str, str], given: argparse.Namespa
     with asyncio.Runner() as loop:
         loop.run(owner.open(Session(folder)))
         try:
-            attached = owner.attached()
+            attached = owner.model_for_workers()
             assert attached is not None
             assert attached.base_url is not None
             model = {"model": str(MODEL), "base_url": attached.base_url}

@@ -8,6 +8,8 @@ on the repository's own site too, and a change of a help text shows up in review
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import inspect
 import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,7 +20,8 @@ import click
 from click.testing import CliRunner
 
 from gapbench.cli import bench
-from gapbench.commands.list_doctor import _rows
+from gapbench.commands.list import list_names
+from gapbench.scoring import find_scorer_class, scorer_descriptions
 from gapbench.store.schema import describe_columns
 from gapbench.suite.suite import suite_json_schema
 
@@ -37,8 +40,36 @@ def help_of(*arguments: str) -> str:
 
 def listed(kind: str) -> str:
     """Return what `bench list KIND` prints, as a table."""
-    rows = "".join(f"| `{name}` | {line} |\n" for name, line in _rows(kind, None))
+    rows = "".join(f"| `{name}` | {line} |\n" for name, line in list_names(kind))
     return f"| {kind.removesuffix('s')} | what it is |\n| --- | --- |\n{rows}"
+
+
+def scorer_options() -> str:
+    """Return the options of every built-in scorer, as their classes document them."""
+    rows = ""
+    for name in scorer_descriptions():
+        kind = find_scorer_class(name)
+        meanings = _documented_attributes(kind)
+        fields = [field for field in dataclasses.fields(kind) if field.init]
+        for field in fields:
+            if field.default is dataclasses.MISSING:
+                default = "required" if field.default_factory is dataclasses.MISSING else ""
+            else:
+                default = "" if field.default in (None, "") else f"`{field.default}`"
+            default = default.replace("True", "true").replace("False", "false")
+            rows += f"| `{name}` | `{field.name}` | {default} | {_cell(meanings[field.name])} |\n"
+        rows += "" if fields else f"| `{name}` | none | | |\n"
+    return f"| scorer | option | default | meaning |\n| --- | --- | --- | --- |\n{rows}"
+
+
+def _documented_attributes(kind: type) -> dict[str, str]:
+    """Return what the docstrings of a class and its bases state under ``Attributes:``."""
+    found: dict[str, str] = {}
+    for base in kind.__mro__[-2::-1]:
+        block = inspect.cleandoc(base.__doc__ or "").partition("Attributes:\n")[2].partition("\n\n")[0]
+        for name, text in re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", block, re.MULTILINE):
+            found[name] = " ".join(text.split())
+    return found
 
 
 def columns(kind: str) -> str:
@@ -195,6 +226,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "task-keys": task_keys,
     "runners": lambda: listed("runners"),
     "scorers": lambda: listed("scorers"),
+    "scorer-options": scorer_options,
     "suites": lambda: listed("suites"),
     "tasks": lambda: listed("tasks"),
     "attempts": lambda: columns("attempts"),

@@ -351,13 +351,16 @@ def test_later_scores_are_sent(store: fs.S3FileSystem) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["serve-metrics", AT], "`bench serve-metrics results/.remote/s3/bench/nightly` follows those"),
+        (
+            ["serve-metrics", AT],
+            "`bench serve-metrics results/.remote/s3/bench/nightly` follows the runs of this machine",
+        ),
         (
             ["runs", "verify", f"{AT}/one", "--repair"],
-            "copy results/.remote/s3/bench/nightly/one to a folder",
+            "copy results/.remote/s3/bench/nightly/one to another folder",
         ),
-        (["score", f"{AT}/one", "--undo"], "is removed there"),
-        (["baseline", "set", f"{AT}/one", "--out", AT], "baselines are kept on this disk"),
+        (["score", f"{AT}/one", "--undo"], "delete the scores at"),
+        (["baseline", "set", f"{AT}/one", "--out", AT], "baselines are stored on the local disk"),
     ],
     ids=["serve-metrics", "repair", "undo", "baseline"],
 )

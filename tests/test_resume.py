@@ -53,7 +53,7 @@ def test_a_copy_by_another_name_is_refused(run: Path, here: Path, capsys: pytest
     shutil.copytree(run, here / "copy")
     before = sorted(path.name for path in run.iterdir())
 
-    assert f"copy holds run '{run.name}' by another name" in command_output(
+    assert f"copy holds run '{run.name}' under another name" in command_output(
         capsys, "run", "--resume", "copy", "--yes", code=2
     )
     assert before == sorted(path.name for path in run.iterdir())
@@ -121,7 +121,7 @@ def test_a_run_that_does_not_say_its_suite_wants_one(run: Path, capsys: pytest.C
     del manifest["selection"]
     (run / "run.json").write_text(json.dumps(manifest))
 
-    assert "does not say which suite was run; name it" in command_output(
+    assert "does not say which suite was run; give the suite" in command_output(
         capsys, "run", "--resume", run.name, code=2
     )
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
+from gapbench.runner import Runner, RunnerInfo
 from gapbench.values import (
     Call,
     Channel,
@@ -26,7 +27,12 @@ from gapbench.values import (
 )
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, default_max_tokens, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
-from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
+from gapbench_runners.support.stream_errors import (
+    decode_event,
+    duplicate_event_error,
+    error_from_event,
+    status_error,
+)
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -47,14 +53,20 @@ FINISH: Mapping[str, FinishReason] = {
 }
 
 
-class AnthropicRunner:
+class AnthropicRunner(Runner):
     """A model behind Messages."""
 
-    simulated = False
+    info = RunnerInfo(
+        weights="closed",
+        price_provider="anthropic",
+        packages=("anthropic",),
+        key_variables=(DEFAULT_KEY_ENV,),
+    )
+    base_url: str
 
     def __init__(self, model: Model) -> None:
-        """Take the settings; nothing is opened and no key is needed yet."""
-        self.model = model
+        """Read the settings; opens nothing and needs no key yet."""
+        super().__init__(model)
         self.base_url = model.base_url or OFFICIAL_URL
         self.is_official_endpoint = urlsplit(self.base_url).hostname == urlsplit(OFFICIAL_URL).hostname
         self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.is_official_endpoint else None)
@@ -64,12 +76,12 @@ class AnthropicRunner:
         self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
 
-    def missing(self) -> str | None:
-        """Return what is missing before a call can be made; None: nothing."""
+    def missing_requirement(self) -> str | None:
+        """Return why there is no key, or None when there is one or none is needed."""
         return None if self.key_env is None else credentials.missing_key_reason(self.key_env)
 
     def endpoint(self) -> str | None:
-        """Return the address that somebody must listen at before the first request."""
+        """Return the address that must accept connections before the first request."""
         return self.base_url
 
     @property
@@ -82,30 +94,30 @@ class AnthropicRunner:
         return self._request_builder.build(request)
 
     def _map_params(self, params: Params) -> MappedParams:
-        asked = ParamMapper(params, self.rule)
-        if asked.max_tokens is None:
-            asked.max_tokens = default_max_tokens()
-            asked.changes.append(f"max_tokens {asked.max_tokens} added: Messages requires one")
-        asked.note_unsupported("seed", asked.seed, "Messages has none")
-        arguments: dict[str, Any] = {"max_tokens": asked.max_tokens}
+        mapper = ParamMapper(params, self.rule)
+        if mapper.max_tokens is None:
+            mapper.max_tokens = default_max_tokens()
+            mapper.changes.append(f"max_tokens {mapper.max_tokens} added: Messages requires one")
+        mapper.note_unsupported("seed", mapper.seed, "Messages has none")
+        arguments: dict[str, Any] = {"max_tokens": mapper.max_tokens}
         # Messages refuses a stop sequence without a visible character (HTTP 400).
-        stop = [word for word in asked.stop or () if word.strip()]
+        stop = [word for word in mapper.stop or () if word.strip()]
         if stop:
             arguments["stop_sequences"] = stop
-        if len(stop) < len(asked.stop or ()):
-            asked.changes.append("stop strings of blanks dropped: Messages refuses them")
-        arguments |= self._thinking_params(asked)
+        if len(stop) < len(mapper.stop or ()):
+            mapper.changes.append("stop strings of blanks dropped: Messages refuses them")
+        arguments |= self._thinking_params(mapper)
         # Since 2.13 messages.create has no argument for these; the wire still takes them.
         extra = {
             name: value
-            for name, value in (("temperature", asked.temperature), ("top_p", asked.top_p))
+            for name, value in (("temperature", mapper.temperature), ("top_p", mapper.top_p))
             if value is not None
         }
-        extra |= asked.extra
+        extra |= mapper.extra
         sent = arguments | extra
         if extra:
             arguments["extra_body"] = extra
-        return MappedParams(arguments, sent, tuple(asked.changes))
+        return MappedParams(arguments, sent, tuple(mapper.changes))
 
     def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
         system = "\n\n".join(message.text for message in messages if message.role == "system")
@@ -146,9 +158,9 @@ class AnthropicRunner:
 
     async def open(self, session: Session) -> None:
         """Make the client. Raises ``SetupError`` without a key."""
-        said = self.missing()
-        if said:
-            raise SetupError(said)
+        missing = self.missing_requirement()
+        if missing:
+            raise SetupError(missing)
         from anthropic import AsyncAnthropic  # noqa: PLC0415 - half a second of imports, due only now
 
         self._key = credentials.read_key(self.key_env) if self.key_env else None
@@ -179,10 +191,6 @@ class AnthropicRunner:
             "base_url": self.base_url,
             "rule": self.rule.model,
         }
-
-    async def counters(self) -> Mapping[str, float] | None:
-        """Return None: the provider has none."""
-        return None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -296,7 +304,7 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
         body = exc.body if isinstance(exc.body, dict) else {}
         error = body.get("error")
         said = error.get("message") if isinstance(error, dict) else None
-        return transport.status_failure(
+        return status_error(
             exc.status_code, transport.redact_secrets(said or exc.message, key), exc.response.headers
         )
     if isinstance(exc, anthropic.APIConnectionError):

@@ -9,10 +9,16 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
+from gapbench.runner import Runner, RunnerInfo, RunnerOption
 from gapbench.values import Call, Chunk, FinishReason, Image, Message, Model, Params, Request, Session, Usage
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
-from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
+from gapbench_runners.support.stream_errors import (
+    decode_event,
+    duplicate_event_error,
+    error_from_event,
+    status_error,
+)
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -33,14 +39,21 @@ FINISH: Mapping[str, FinishReason] = {
 }
 
 
-class GoogleRunner:
+class GoogleRunner(Runner):
     """A model behind generateContent."""
 
-    simulated = False
+    info = RunnerInfo(
+        weights="closed",
+        price_provider="google",
+        packages=("google-genai",),
+        key_variables=KEY_ENVS,
+        options={"api_version": RunnerOption(str, "route of the API; default: v1beta")},
+    )
+    base_url: str
 
     def __init__(self, model: Model) -> None:
-        """Take the settings; nothing is opened and no key is needed yet."""
-        self.model = model
+        """Read the settings; opens nothing and needs no key yet."""
+        super().__init__(model)
         self.base_url = model.base_url or OFFICIAL_URL
         self.is_official_endpoint = urlsplit(self.base_url).hostname == urlsplit(OFFICIAL_URL).hostname
         self.key_envs = (model.key_env,) if model.key_env else KEY_ENVS if self.is_official_endpoint else ()
@@ -53,13 +66,13 @@ class GoogleRunner:
         self._key: str | None = None
         self._http: Any = None
 
-    def missing(self) -> str | None:
-        """Return what is missing before a call can be made; None: nothing."""
+    def missing_requirement(self) -> str | None:
+        """Return why there is no key, or None when there is one or none is needed."""
         lacks = [credentials.missing_key_reason(name) for name in self.key_envs]
         return lacks[0] if lacks and all(lacks) else None
 
     def endpoint(self) -> str | None:
-        """Return the address that somebody must listen at before the first request."""
+        """Return the address that must accept connections before the first request."""
         return self.base_url
 
     @property
@@ -72,17 +85,17 @@ class GoogleRunner:
         return self._request_builder.build(request)
 
     def _map_params(self, params: Params) -> MappedParams:
-        asked = ParamMapper(params, self.rule)
+        mapper = ParamMapper(params, self.rule)
         config: dict[str, Any] = {
-            "max_output_tokens": asked.max_tokens,
-            "temperature": asked.temperature,
-            "top_p": asked.top_p,
-            "stop_sequences": asked.stop,
-            "seed": asked.seed,
-            "thinking_config": self._thinking_params(asked),
+            "max_output_tokens": mapper.max_tokens,
+            "temperature": mapper.temperature,
+            "top_p": mapper.top_p,
+            "stop_sequences": mapper.stop,
+            "seed": mapper.seed,
+            "thinking_config": self._thinking_params(mapper),
         }
-        sent = {name: value for name, value in config.items() if value is not None} | asked.extra
-        return MappedParams(sent, sent, tuple(asked.changes))
+        sent = {name: value for name, value in config.items() if value is not None} | mapper.extra
+        return MappedParams(sent, sent, tuple(mapper.changes))
 
     def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
         contents = [
@@ -106,9 +119,9 @@ class GoogleRunner:
 
     async def open(self, session: Session) -> None:
         """Make the client. Raises ``SetupError`` without a key."""
-        said = self.missing()
-        if said:
-            raise SetupError(said)
+        missing = self.missing_requirement()
+        if missing:
+            raise SetupError(missing)
         from google.genai import Client, types  # noqa: PLC0415 - a second of imports, due only now
 
         self._key = next((key for name in self.key_envs if (key := credentials.read_key(name))), None)
@@ -146,10 +159,6 @@ class GoogleRunner:
             "api_version": self.api_version,
             "rule": self.rule.model,
         }
-
-    async def counters(self) -> Mapping[str, float] | None:
-        """Return None: the provider has none."""
-        return None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -231,7 +240,7 @@ def google_usage(usage: Mapping[str, Any]) -> Usage:
 def _google_error(error: Any) -> RunnerError:
     if isinstance(error, dict) and isinstance(error.get("code"), int):
         said = str(error.get("message") or error) + _quota_ids({"error": error})
-        failure = transport.status_failure(error["code"], said, {})
+        failure = status_error(error["code"], said, {})
         return RunnerError(failure.kind, str(failure))
     return error_from_event(error)
 
@@ -247,7 +256,7 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
         said = transport.redact_secrets(
             f"{exc.status or ''} {exc.message or exc}".strip() + _quota_ids(exc.details), key
         )
-        return transport.status_failure(int(exc.code), said, headers)
+        return status_error(int(exc.code), said, headers)
     if isinstance(exc, (TypeError, ValueError)):
         return RunnerError(
             "bad_request",

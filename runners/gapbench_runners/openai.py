@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
+from gapbench.runner import Runner, RunnerInfo, RunnerOption
 from gapbench.values import (
     Call,
     Chunk,
@@ -30,7 +31,12 @@ from gapbench.values import (
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
 from gapbench_runners.support.responses_stream import read_responses_stream
-from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
+from gapbench_runners.support.stream_errors import (
+    decode_event,
+    duplicate_event_error,
+    error_from_event,
+    status_error,
+)
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -48,15 +54,24 @@ FINISH: Mapping[str, FinishReason] = {
 }
 
 
-class OpenAIRunner:
+class OpenAIRunner(Runner):
     """A model behind Chat Completions, or behind Responses with ``api: responses``."""
 
-    simulated = False
-    rules_name = "openai"
+    info = RunnerInfo(
+        weights="closed",
+        price_provider="openai",
+        packages=("openai",),
+        key_variables=(DEFAULT_KEY_ENV,),
+        options={
+            "api": RunnerOption(Literal["chat", "responses"], "which API; default: chat"),
+        },
+    )
+    base_url: str
+    rules_name: ClassVar[str] = "openai"
 
     def __init__(self, model: Model) -> None:
-        """Take the settings; nothing is opened and no key is needed yet."""
-        self.model = model
+        """Read the settings; opens nothing and needs no key yet."""
+        super().__init__(model)
         self.base_url = model.base_url or OFFICIAL_URL
         self.is_official_endpoint = urlsplit(self.base_url).hostname == urlsplit(OFFICIAL_URL).hostname
         self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.is_official_endpoint else None)
@@ -67,12 +82,12 @@ class OpenAIRunner:
         self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
 
-    def missing(self) -> str | None:
-        """Return what is missing before a call can be made; None: nothing."""
+    def missing_requirement(self) -> str | None:
+        """Return why there is no key, or None when there is one or none is needed."""
         return None if self.key_env is None else credentials.missing_key_reason(self.key_env)
 
     def endpoint(self) -> str | None:
-        """Return the address that somebody must listen at before the first request."""
+        """Return the address that must accept connections before the first request."""
         return self.base_url
 
     @property
@@ -85,13 +100,13 @@ class OpenAIRunner:
         return self._request_builder.build(request)
 
     def _map_params(self, params: Params) -> MappedParams:
-        asked = ParamMapper(params, self.rule)
-        arguments = self._responses_params(asked) if self.api == "responses" else self._chat_params(asked)
-        extra = dict(arguments.pop("extra_body", {})) | asked.extra
+        mapper = ParamMapper(params, self.rule)
+        arguments = self._responses_params(mapper) if self.api == "responses" else self._chat_params(mapper)
+        extra = dict(arguments.pop("extra_body", {})) | mapper.extra
         sent = arguments | extra
         if extra:
             arguments["extra_body"] = extra
-        return MappedParams(arguments, sent, tuple(asked.changes))
+        return MappedParams(arguments, sent, tuple(mapper.changes))
 
     def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
         if self.api == "responses":
@@ -153,9 +168,9 @@ class OpenAIRunner:
 
     async def open(self, session: Session) -> None:
         """Make the client. Raises ``SetupError`` without a key."""
-        said = self.missing()
-        if said:
-            raise SetupError(said)
+        missing = self.missing_requirement()
+        if missing:
+            raise SetupError(missing)
         from openai import AsyncOpenAI  # noqa: PLC0415 - half a second of imports, due only now
 
         self._key = credentials.read_key(self.key_env) if self.key_env else None
@@ -195,10 +210,6 @@ class OpenAIRunner:
             "api": self.api,
             "rule": self.rule.model,
         }
-
-    async def counters(self) -> Mapping[str, float] | None:
-        """Return None: the provider has none."""
-        return None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -329,9 +340,7 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
         body = exc.body if isinstance(exc.body, dict) else {}
         mark = body.get("code") or body.get("type") or ""  # some servers leave the code empty
         said = f"{mark} {body.get('message') or exc.message}".strip()
-        return transport.status_failure(
-            exc.status_code, transport.redact_secrets(said, key), exc.response.headers
-        )
+        return status_error(exc.status_code, transport.redact_secrets(said, key), exc.response.headers)
     if isinstance(exc, openai.APIConnectionError):
         return transport.transport_failure(exc.__cause__ or exc)
     if isinstance(exc, (TypeError, ValueError)):

@@ -17,7 +17,7 @@ from gapbench.execution.llm_judging import (
     to_stored_answers,
 )
 from gapbench.execution.rescoring import read_stored_answers
-from gapbench.scoring.scorers.llm_judge import Judge
+from gapbench.scoring.scorers.judge import Judge
 from gapbench.values import Image, Message, Model, Params, Text
 from tests.run_folders import make_attempt, write_run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -120,18 +121,28 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
         yield Host(file, server)
 
 
+@pytest.mark.parametrize(
+    "level",
+    [
+        pytest.param(
+            "bubblewrap",
+            marks=pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed"),
+        ),
+        "unshare",
+    ],
+)
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_program_scores_0_and_harms_nothing(name: str, host: Host) -> None:
-    """It scores 0, ends in time, leaves no process, no file and no word of the secret, and reaches nobody."""
+def test_hostile_program_scores_0_and_harms_nothing(name: str, level: str, host: Host) -> None:
+    """It scores 0, ends in time, leaves no process, no file and no part of the secret, and reaches no server."""
     program = HOSTILE[name].replace("@FILE@", str(host.file))
     program = program.replace("@PORT@", str(host.server.getsockname()[1]))
     sample = Sample("s", (), columns={"test": TESTS, "entry_point": "f"})
     before = {process.pid for process in psutil.Process().children(recursive=True)}
     started = time.monotonic()
 
-    score = Code(timeout_s=WALL_S)(f"```python\n{program}\n```", sample)
+    score = Code(timeout_s=WALL_S, sandbox=level)(f"```python\n{program}\n```", sample)
 
-    assert (score.value, score.outcome) == (0.0, "wrong")
+    assert (score.value, score.outcome, score.isolation) == (0.0, "wrong", level)
     assert time.monotonic() - started < WALL_S + 5
     assert {process.pid for process in psutil.Process().children(recursive=True)} <= before
     assert SECRET not in str(asdict(score))

@@ -1,4 +1,4 @@
-"""The ways to build walls: which is taken, what is refused, and what a container's client is told."""
+"""Isolation levels: which one is taken, what is refused, and which limits hold at each."""
 
 from __future__ import annotations
 
@@ -10,93 +10,99 @@ from pathlib import Path
 import pytest
 
 from gapbench.errors import InputError, SetupError
-from gapbench.sandbox import Sandbox, SandboxJob, SandboxLimits, SandboxResult, make_probe_job
-from gapbench.sandbox import sandbox as box
+from gapbench.sandbox import (
+    ISOLATION_LEVELS,
+    IsolationLevel,
+    Sandbox,
+    SandboxJob,
+    SandboxLimits,
+    SandboxResult,
+    make_probe_job,
+)
 from gapbench.sandbox.command_line import sandbox_command, supervisor_command
 from gapbench.sandbox.guest.seccomp import MACHINES, build_filter
+from gapbench.sandbox.sandbox import FIRST_UID, find_working_sandbox
 
 SQUARE = SandboxJob(("def f(x):\n    return x * x",), "assert f(2) == 4", "f")
-# Does what `docker run … IMAGE python3 …` does, without any wall: the image's files are this machine's.
-NO_CONTAINER = f"""#!{sys.executable}
+# Starts what bubblewrap would start, without isolation.
+NO_ISOLATION = f"""#!{sys.executable}
 import os, sys
-words = sys.argv[sys.argv.index("python3") + 1:]
-words[words.index("/bench")] = {str(Path(__file__).parents[2] / "harness")!r}
-os.execv(sys.executable, [sys.executable, *words])
+words = sys.argv[sys.argv.index("--") + 1:]
+os.execv(words[0], words)
 """
 
 
-def fake_client(folder: Path, text: str) -> str:
-    client = folder / "docker"
-    client.write_text(text)
-    client.chmod(0o755)
-    return str(client)
+def fake_bubblewrap(folder: Path, text: str) -> str:
+    program = folder / "bwrap"
+    program.write_text(text)
+    program.chmod(0o755)
+    return str(program)
 
 
-def test_without_walls_nothing_runs(tmp_path: Path) -> None:
-    """A client that runs the program on the host passes no probe: the planted file is seen."""
-    sandbox = Sandbox("docker", fake_client(tmp_path, NO_CONTAINER))
+@pytest.fixture(params=ISOLATION_LEVELS)
+def level(request: pytest.FixtureRequest) -> IsolationLevel:
+    """Each level that can be tested here."""
+    if request.param == "bubblewrap" and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    found: IsolationLevel = request.param
+    return found
+
+
+def test_a_level_passes_its_check_and_runs_a_program(level: IsolationLevel) -> None:
+    """The host is hidden and a program runs."""
+    sandbox = find_working_sandbox(level)
+    assert (level, SandboxResult("passed", 1, 1, "")) == (sandbox.level, sandbox.run(SQUARE))
+
+
+def test_bubblewrap_is_preferred() -> None:
+    """Without a selected level, the first is bubblewrap where it is installed."""
+    assert ("bubblewrap", "unshare") == ISOLATION_LEVELS
+    if shutil.which("bwrap") is not None:
+        assert find_working_sandbox().level == "bubblewrap"
+
+
+def test_a_sandbox_that_shows_the_host_is_refused(tmp_path: Path) -> None:
+    """A bubblewrap that isolates nothing runs a program, but does not pass the check: the planted file is visible."""
+    sandbox = Sandbox("bubblewrap", fake_bubblewrap(tmp_path, NO_ISOLATION))
     planted = tmp_path / "planted"
     planted.write_text("x")
-    assert sandbox.run(SQUARE) == SandboxResult("passed", 1, 1, "")
-    assert sandbox.run(make_probe_job("docker", str(planted))).state == "failed"
+    limits = SandboxLimits(tmp_files=10**12)  # the host's own /tmp
+    assert sandbox.run(SQUARE, limits) == SandboxResult("passed", 1, 1, "")
+    assert sandbox.run(make_probe_job(str(planted)), limits).state == "failed"
 
 
-def test_a_level_that_does_not_work_is_refused_with_its_reason(
+def test_a_bubblewrap_that_does_not_work_gives_way_to_our_own_namespaces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A daemon that does not answer is said in one line, with what would do, and no other level is taken."""
-    fake_client(tmp_path, "#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    """If no level is selected, the next is tried; a selected level is refused with its reason and a remedy."""
+    fake_bubblewrap(tmp_path, "#!/bin/sh\necho 'setting up uid map: Permission denied' >&2\nexit 1\n")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert find_working_sandbox().level == "unshare"
     with pytest.raises(
-        SetupError, match=r"works here \(docker: .*Cannot connect.*no code is run without walls"
+        SetupError, match=r"works here \(bubblewrap: .*uid map: Permission denied\); install bubblewrap, or"
     ):
-        box._find_working_sandbox.__wrapped__("docker")
+        find_working_sandbox("bubblewrap")
 
 
-def test_a_client_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A level whose program is missing says so."""
+def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A level whose program is missing reports it."""
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(SetupError, match="podman: podman is not installed"):
-        box._find_working_sandbox.__wrapped__("podman")
+    with pytest.raises(SetupError, match="bubblewrap: bwrap is not installed"):
+        find_working_sandbox("bubblewrap")
 
 
-def test_no_level_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The levels are listed; the environment's word is checked as the suite's is."""
-    with pytest.raises(InputError, match="'chroot'; it takes auto, unshare, bubblewrap, docker, podman"):
-        Sandbox.find("chroot")
+def test_an_unknown_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message lists the levels; the environment variable is checked as the suite is."""
+    with pytest.raises(InputError, match="'docker'; it takes auto, bubblewrap, unshare"):
+        Sandbox.find("docker")
     monkeypatch.setenv("BENCH_SANDBOX", "nsjail")
     with pytest.raises(InputError, match="'nsjail'"):
         Sandbox.find()
 
 
-@pytest.mark.parametrize("client", ["docker", "podman"])
-def test_containers_get_every_wall(client: str) -> None:
-    """No network, no capabilities, read-only, bounded, and no file of the host but the jail."""
-    words = sandbox_command(client, SandboxLimits(), program=client, name="bench-1", uid=7)  # type: ignore[arg-type]
-    joined = " ".join(words)
-    for wall in (
-        "--network none", "--read-only", "--cap-drop ALL", "--user 65534:65534", "no-new-privileges",
-        "--pids-limit 18", "--memory 1073741824", "--memory-swap 1073741824", "--pull never", "--ipc private",
-    ):  # fmt: skip
-        assert wall in joined
-    assert [word for word in words if "source=" in word] == [
-        f"type=bind,source={Path(box.__file__).parent / 'guest'},target=/bench/gapbench/sandbox/guest,readonly"
-    ]
-
-
-def test_bubblewrap_holds_the_same_program() -> None:
-    """Where bubblewrap is installed, its walls pass the probe and a program runs in them."""
-    bwrap = shutil.which("bwrap")
-    if bwrap is None:
-        pytest.skip("bubblewrap is not installed")
-    sandbox = Sandbox("bubblewrap", bwrap)
-    assert sandbox.run(make_probe_job()).state == "passed"
-    assert sandbox.run(SQUARE) == SandboxResult("passed", 1, 1, "")
-
-
-def test_the_job_is_no_word_of_the_command() -> None:
-    """Tests travel by a pipe: a command line can be read by every process of the machine."""
-    words = sandbox_command("unshare", SandboxLimits(), program="", name="n", uid=7)
+def test_the_command_line_does_not_contain_the_job(level: IsolationLevel) -> None:
+    """Tests are sent through a pipe, because every process of the machine can read a command line."""
+    words = sandbox_command(level, SandboxLimits(), program="bwrap", uid=7, proc_fd=3)
     assert not [word for word in words if "assert" in word]
     assert supervisor_command("python3", "/x", {"a": 1})[-2:] == ["/x", '{"a": 1}']
 
@@ -111,14 +117,41 @@ def test_the_filter_jumps_inside_itself(machine: str) -> None:
     assert len(lines) < 4096
 
 
-def test_memory_of_all_processes_is_weighed() -> None:
-    """A program within each process's limit and over the sum is killed, and the word says so."""
-    sandbox = Sandbox.find("unshare")
+def test_the_memory_of_all_processes_is_limited(level: IsolationLevel) -> None:
+    """A program within the limit of each process but over the total is killed, and the reason says so."""
     program = "import os, time\ndef f(x):\n    a = bytearray(b'x' * 60 * 2**20)\n    os.fork(); os.fork()\n    b = bytearray(b'x' * 60 * 2**20)\n    time.sleep(5)"
-    verdict = sandbox.run(
+    result = find_working_sandbox(level).run(
         SandboxJob((program,), "f(1)", "f"), SandboxLimits(wall_s=4.0, total_bytes=200 * 2**20)
     )
-    assert verdict == SandboxResult("crashed", 0, 0, "its processes took more than 209715200 bytes together")
+    assert result == SandboxResult("crashed", 0, 0, "its processes took more than 209715200 bytes together")
+
+
+def test_the_number_of_files_is_limited(level: IsolationLevel) -> None:
+    """The file system refuses more (unshare), or the supervisor ends the program (bubblewrap)."""
+    program = "def f(x):\n    for n in range(10 ** 9):\n        open(f'/tmp/{n}', 'w').close()"
+    result = find_working_sandbox(level).run(
+        SandboxJob((program,), "f(1)", "f"), SandboxLimits(wall_s=20.0, tmp_files=1000)
+    )
+    expected = {"unshare": "No space left on device", "bubblewrap": "it made more than 1000 files in /tmp"}
+    assert expected[level] in result.reason
+
+
+def test_the_program_cannot_start_more_processes_than_allowed(level: IsolationLevel) -> None:
+    """Nor does the limit depend on whether the harness runs as root."""
+    program = "import os, time\ndef f(x):\n    for n in range(100):\n        try:\n            if os.fork() == 0: time.sleep(60)\n        except OSError: return n"
+    result = find_working_sandbox(level).run(
+        SandboxJob((program,), "assert f(0) <= 16", "f"), SandboxLimits(processes=16)
+    )
+    assert result.state == "passed"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users")
+def test_under_root_the_program_is_another_user(level: IsolationLevel) -> None:
+    """It has a random user id of its own, so that the limit on processes applies and root's rights do not."""
+    result = find_working_sandbox(level).run(
+        SandboxJob(("import os\ndef f(x):\n    return os.getuid()",), f"assert f(0) >= {FIRST_UID}", "f")
+    )
+    assert result.state == "passed"
 
 
 def test_what_held_before_the_clock_ran_out_is_kept() -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from gapbench.cli import invoke
-from gapbench.execution.monitoring import ResultsFollower
 from gapbench.execution.monitoring.counters import RunCounts
+from gapbench.execution.monitoring.folder_exporter import ResultsFollower
 from gapbench.store import RunWriter
 from gapbench.values import Attempt
 from tests.makers import payload

@@ -18,7 +18,7 @@ import orjson
 import pandas as pd
 
 from gapbench.errors import InputError
-from gapbench.scoring.scorers.llm_judge import Judge
+from gapbench.scoring.scorers.judge import Judge
 from gapbench.store import read_attempts
 from gapbench.store.json_records import records
 from gapbench.suite.plan import Cell, Load, Plan

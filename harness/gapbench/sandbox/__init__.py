@@ -1,17 +1,17 @@
-"""Runs a model's program against hidden tests where it can harm nothing, and brings back a verdict.
+"""Runs a model's program against hidden tests in isolation, and returns a result that the program cannot forge.
 
-What a program meets: a root of its own with Python and the system's libraries, read-only; a private /tmp in
-memory; no /proc, /sys, home directories or other files of the host; no network, not even loopback; an
-environment of four fixed variables; a user of its own without capabilities; a filter of system calls; limits
-on CPU time, memory, file size, processes and open files; and a clock outside that kills all of it.
+A program gets a read-only root with Python and the system's libraries, and a private /tmp in memory. It has no /proc,
+/sys, home directories or other files of the host, no network (not even loopback), four fixed environment variables, and
+a user without capabilities. A filter refuses system calls. CPU time, memory, file size, processes and open files are
+limited, and a process outside the program kills all of it when the time is up.
 
-Why the verdict cannot be forged: tests and program are two processes. The program is forked before the
-tests are read, holds one socket over which its functions are called with plain values and answer with
-plain values, and is compared by the other process. Printing, exiting, patching ``builtins`` or returning
-objects that equal everything change nothing there (see :mod:`gapbench.sandbox.guest`).
+The result cannot be forged because tests and program are two processes. The program is forked before the tests are
+read. It has one socket, over which its functions are called with plain values and return plain values, and the other
+process compares them. Printing, exiting, patching ``builtins`` or returning objects that equal everything changes
+nothing there (see :mod:`gapbench.sandbox.guest`).
 
-``job`` is what is asked and what comes back, ``command`` how each level's walls are started, ``box`` the
-running. What the walls do not hold is in docs/sandbox.md.
+``job`` defines a job and its result, ``command_line`` starts the isolation of each level, ``sandbox`` runs jobs.
+docs/explanation/sandbox.md lists the limitations.
 """
 
 from gapbench.sandbox.command_line import ISOLATION_LEVELS, IsolationLevel

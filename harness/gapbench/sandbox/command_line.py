@@ -1,7 +1,7 @@
-"""How the walls of each level are started: the words of one command line.
+"""Builds the command lines that start the isolation of each level, with the test runner inside.
 
-``unshare`` and ``bubblewrap`` need no rights on most machines. ``docker`` and ``podman`` are options for
-those who have them and trust them more; their image needs Python 3.11 or newer and nothing else.
+``bubblewrap`` uses the program of that name; ``unshare`` makes the namespaces with our own code. Neither needs
+root on most machines.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import os
 import sys
 import sysconfig
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from gapbench.sandbox.job import SandboxLimits
 
-IsolationLevel = Literal["unshare", "bubblewrap", "docker", "podman"]
+IsolationLevel = Literal["bubblewrap", "unshare"]
 ISOLATION_LEVELS: tuple[IsolationLevel, ...] = get_args(IsolationLevel)
-CONTAINER_LEVELS = ("docker", "podman")
+"""The levels in the order in which they are tried."""
 
 SYSTEM_PATHS = (
     "/usr/lib",
@@ -35,84 +35,70 @@ SYSTEM_PATHS = (
 )
 GUEST_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}  # noqa: S108 - the private one
 GUEST_FOLDER = Path(__file__).resolve().parent / "guest"
-CONTAINER_IMAGE = "docker.io/library/python:3.12-slim"
-CONTAINER_CODE_PATH = "/bench"
-"""Where a container sees the jail's own code."""
 GUEST_START_CODE = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from gapbench.sandbox.guest.main import main; main()"
 )
-NOBODY_USER = "65534:65534"
-# Of a container's process count: its keeper and its judge.
-SUPERVISOR_PROCESSES = 2
 
 
 def sandbox_command(
-    level: IsolationLevel, limits: SandboxLimits, *, program: str, name: str, uid: int
+    level: IsolationLevel, limits: SandboxLimits, *, program: str, uid: int, proc_fd: int | None
 ) -> list[str]:
-    """Return the words that start the walls of ``level`` with the judge inside.
+    """Return the command line that starts the isolation of ``level`` with the test runner inside.
 
     Args:
-        level: How the walls are built.
+        level: How the program is isolated.
         limits: What the program may use.
-        program: Path of ``bwrap``, ``docker`` or ``podman``; "" for ``unshare``.
-        name: Name of the container, by which it can be killed.
-        uid: Number of the user that the judge becomes where it can; the program becomes the next one.
+        program: Path of ``bwrap``; "" for ``unshare``.
+        uid: User id that the test runner takes if it can; the program takes the next one.
+        proc_fd: Inherited descriptor of the host's /proc, for the memory watchdog. None: the supervisor opens it
+            (``unshare``), or the total memory is not limited (``bubblewrap``).
     """
-    readable = [*readable_paths(), str(GUEST_FOLDER)]
-    plan = {"walls": level, "limits": asdict(limits), "readable": readable, "user": uid}
-    if level == "unshare":
-        return supervisor_command(base_interpreter(), str(GUEST_FOLDER.parents[2]), plan)
-    if level == "bubblewrap":
-        return [
-            *_bubblewrap_command(program, limits),
-            *supervisor_command(base_interpreter(), str(GUEST_FOLDER.parents[2]), plan),
-        ]
-    # All containers' programs are one user of the host, whose processes the kernel would count together.
-    plan["limits"] = asdict(replace(limits, processes=0))
-    image = os.environ.get("BENCH_SANDBOX_IMAGE") or CONTAINER_IMAGE
-    return [
-        *_container_command(program, limits, name),
-        image,
-        *supervisor_command("python3", CONTAINER_CODE_PATH, plan),
-    ]
+    plan = {
+        "level": level,
+        "limits": asdict(limits),
+        "readable": [*readable_paths(), str(GUEST_FOLDER)],
+        "user": uid,
+        "proc_fd": proc_fd,
+    }
+    supervisor = supervisor_command(base_interpreter(), str(GUEST_FOLDER.parents[2]), plan)
+    return [*_bubblewrap_command(program, limits), *supervisor] if level == "bubblewrap" else supervisor
 
 
 def supervisor_command(interpreter: str, path: str, plan: dict[str, Any]) -> list[str]:
-    """Return the words that start the keeper."""
+    """Return the command line that starts the supervisor.
+
+    Args:
+        interpreter: Path of Python.
+        path: Folder from which the guest's modules are imported.
+        plan: What :func:`gapbench.sandbox.guest.main.main` reads.
+    """
     return [interpreter, "-s", "-S", "-P", "-c", GUEST_START_CODE, path, json.dumps(plan)]
 
 
 def _bubblewrap_command(bwrap: str, limits: SandboxLimits) -> list[str]:
-    words = [bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    # Its own first process could be ptraced by the program, and holds the pipe of the verdict.
+    words = [bwrap, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    if os.geteuid() == 0:
+        # No user namespace, and the right to become other users: no limit on processes applies to root, and
+        # test runner and program become two users (see guest/main.py).
+        words += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
+        words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        words += ["--unshare-all"]
+    # The program could ptrace bubblewrap's own first process, which has the pipe of the result.
     words += ["--as-pid-1"]
-    words += ["--size", str(limits.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - the private one
-    for path in readable_paths():
+    words += ["--perms", "1777", "--size", str(limits.tmp_bytes), "--tmpfs", "/tmp"]  # noqa: S108 - the private one
+    paths = [*readable_paths(), str(GUEST_FOLDER)]
+    parents = dict.fromkeys(parent for path in paths for parent in [*Path(path).parents][-2::-1])
+    for parent in parents:  # else bubblewrap would make them as private as the host's, such as /root
+        words += ["--perms", "0755", "--dir", str(parent)]
+    for path in paths:
         if Path(path).is_symlink() and not Path(path).readlink().is_absolute():
             words += ["--symlink", str(Path(path).readlink()), path]
         elif Path(path).exists():
             words += ["--ro-bind", path, path]
-    words += ["--ro-bind", str(GUEST_FOLDER), str(GUEST_FOLDER)]
     for device in ("null", "zero", "urandom"):
         words += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     return [*words, "--remount-ro", "/", "--chdir", "/tmp", "--"]  # noqa: S108 - the private one
-
-
-def _container_command(client: str, limits: SandboxLimits, name: str) -> list[str]:
-    words = [client, "run", "--rm", "--interactive", "--name", name, "--pull", "never"]
-    words += ["--network", "none", "--read-only", "--cap-drop", "ALL", "--user", NOBODY_USER]
-    words += ["--security-opt", "no-new-privileges", "--ipc", "private", "--shm-size", "1m", "--cpus", "1"]
-    words += ["--memory", str(limits.total_bytes), "--memory-swap", str(limits.total_bytes)]
-    words += ["--pids-limit", str(limits.processes + SUPERVISOR_PROCESSES)]
-    words += ["--tmpfs", f"/tmp:rw,noexec,nosuid,nodev,size={limits.tmp_bytes}", "--workdir", "/tmp"]  # noqa: S108 - the private one
-    words += [
-        "--mount",
-        f"type=bind,source={GUEST_FOLDER},target={CONTAINER_CODE_PATH}/gapbench/sandbox/guest,readonly",
-    ]
-    for key, value in GUEST_ENVIRONMENT.items():
-        if key != "PATH":  # the image's own Python is on the image's own path
-            words += ["--env", f"{key}={value}"]
-    return words
 
 
 def base_interpreter() -> str:
@@ -121,14 +107,14 @@ def base_interpreter() -> str:
 
 
 def readable_paths() -> Sequence[str]:
-    """Return what a program may read of this machine: system libraries and Python's own."""
-    own = [
+    """Return the host's paths that a program may read: system libraries and Python's own."""
+    python = [
         sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}),
         sysconfig.get_path(
             "platstdlib", vars={"installed_platbase": sys.base_exec_prefix, "platbase": sys.base_exec_prefix}
         ),
         f"{sys.base_prefix}/bin",
     ]
-    own += [str(path) for path in Path(sys.base_prefix, "lib").glob("libpython*.so*")]
-    own = [path for path in dict.fromkeys(own) if not path.startswith(SYSTEM_PATHS)]
-    return [*SYSTEM_PATHS, *own]
+    python += [str(path) for path in Path(sys.base_prefix, "lib").glob("libpython*.so*")]
+    python = [path for path in dict.fromkeys(python) if not path.startswith(SYSTEM_PATHS)]
+    return [*SYSTEM_PATHS, *python]

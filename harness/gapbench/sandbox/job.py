@@ -1,4 +1,4 @@
-"""What is asked of a sandbox and what comes back."""
+"""Defines a job for the sandbox, its limits and its result."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ class SandboxLimits:
     Attributes:
         wall_s: Seconds from the first test to the last.
         cpu_s: CPU seconds of each process.
-        memory_bytes: Address space of each process, the interpreter's own 30 MB included.
-        total_bytes: Memory of all its processes together; all are killed above it.
+        memory_bytes: Address space of each process, including the interpreter's own 30 MB.
+        total_bytes: Resident memory of all its processes together; above it, all are killed.
         file_bytes: Largest file.
         tmp_bytes: All files in /tmp together.
+        tmp_files: Files in /tmp.
         processes: Processes and threads at once.
         open_files: Descriptors of each process.
     """
@@ -29,20 +30,21 @@ class SandboxLimits:
     total_bytes: int = 1024 * 2**20
     file_bytes: int = 16 * 2**20
     tmp_bytes: int = 64 * 2**20
+    tmp_files: int = 4096
     processes: int = 16
     open_files: int = 64
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxJob:
-    """A program and the tests that it does not see.
+    """A program, and the tests that it does not see.
 
     Attributes:
-        programs: Texts of which the first that compiles is the program.
+        programs: Candidate texts; the first that compiles is the program.
         tests: Python: statements that call ``entry_point``, or a function ``check(candidate)``.
         entry_point: Name of the function under test.
-        prelude: Python that the tests may use, such as helpers of the prompt; ignored where it fails.
-        partial: Run on after a failed assertion and count.
+        prelude: Python that the tests may use, such as helpers from the prompt; ignored if it fails.
+        partial: Continue after a failed assertion and count all of them.
     """
 
     programs: tuple[str, ...]
@@ -54,13 +56,12 @@ class SandboxJob:
 
 @dataclass(frozen=True, slots=True)
 class SandboxResult:
-    """What became of a job.
+    """The result of a job.
 
     Attributes:
-        state: ``unrunnable``: the tests themselves cannot run here, which says nothing of the program.
-        passed: Assertions that held.
-        total: Assertions there are, as far as can be told: those reached, or those that the tests spell out
-            where more.
+        state: ``unrunnable`` means that the tests themselves cannot run here, so nothing is known of the program.
+        passed: Assertions that passed.
+        total: All assertions as far as known: those reached, or those written in the tests if these are more.
         reason: One line; "" for ``passed``.
     """
 

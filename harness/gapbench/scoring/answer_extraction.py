@@ -1,16 +1,17 @@
-"""Where replies state their answer: markers, boxes, fences; shared by the scorers."""
+"""Finds stated answers, boxes and fenced blocks in replies, and compares texts with targets. It scores nothing."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections import deque
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from gapbench.values import Sample
 
 MAX_REPLY_CHARS = 100_000
-"""Scorers look at the end of longer replies only, so that no reply can take long."""
+"""Scorers read only the end of a longer reply, so that no reply takes long to score."""
 
 MAX_BOX_CHARS = 1000
 MAX_STATEMENTS = 100
@@ -34,12 +35,12 @@ def reply_tail(reply: str) -> str:
 def stated_answers(reply: str, strip_chars: str = MARKUP_CHARS) -> list[str]:
     r"""Return what follows each ``answer is``, ``Answer:``, ``####`` and ``\boxed{``, in order.
 
-    Each is one line without markup; a box gives its content, and a box inside another statement counts
-    as the later of the two. Only the last hundred are looked at.
+    Each is one line without markup. A box gives its content; a box inside another statement is the later of
+    the two. Only the last :data:`MAX_STATEMENTS` markers are read.
 
     Args:
-        reply: The text to look through.
-        strip_chars: What is taken off both ends of each.
+        reply: The text to search.
+        strip_chars: Characters to strip from both ends of each answer.
     """
     found = []
     for match in deque(ANSWER_MARKER.finditer(reply), maxlen=MAX_STATEMENTS):
@@ -53,6 +54,42 @@ def stated_answers(reply: str, strip_chars: str = MARKUP_CHARS) -> list[str]:
     return found
 
 
+def candidate_answers(reply: str) -> list[str]:
+    """Return the texts that may be a short answer: the end of the reply, then its last stated answer, if any."""
+    text = reply_tail(reply)
+    return [text.strip(), *stated_answers(text)[-1:]]
+
+
+class ClosestMatch(NamedTuple):
+    """The pair of answer and target with the highest similarity.
+
+    Attributes:
+        similarity: 0 to 1.
+        answer: The candidate answer of the pair.
+        target: The target of the pair.
+    """
+
+    similarity: float
+    answer: str
+    target: str
+
+
+def closest_match(
+    answers: Sequence[str], targets: Sequence[str], similarity: Callable[[str, str], float]
+) -> ClosestMatch:
+    """Return the most similar pair of answer and target; the first of equals.
+
+    Args:
+        answers: Candidate answers; at least one.
+        targets: Accepted answers; at least one.
+        similarity: Function of an answer and a target that returns 0 to 1.
+    """
+    pairs = [
+        ClosestMatch(similarity(answer, target), answer, target) for answer in answers for target in targets
+    ]
+    return max(pairs, key=lambda pair: pair.similarity)
+
+
 def _text_in_braces(text: str, start: int) -> str:
     depth = 1
     for brace in BRACE.finditer(text, start, start + MAX_BOX_CHARS):
@@ -63,7 +100,7 @@ def _text_in_braces(text: str, start: int) -> str:
 
 
 def fenced_blocks(reply: str) -> list[tuple[str, str]]:
-    """Return the fenced blocks as (language, text), in order; a fence left open runs to the end."""
+    """Return the fenced blocks as (language, text), in order; a fence that is not closed runs to the end."""
     blocks = []
     opened: re.Match[str] | None = None
     for match in FENCE.finditer(reply):
@@ -78,12 +115,12 @@ def fenced_blocks(reply: str) -> list[tuple[str, str]]:
 
 
 def normalize_text(text: str, *, ignore_case: bool, punctuation: bool) -> str:
-    """Return ``text`` with one space for each run of white space, in Unicode's composed form.
+    """Return ``text`` in Unicode form NFKC, with one space for each run of white space.
 
     Args:
-        text: What to bring into this form.
+        text: The text to normalize.
         ignore_case: Fold case.
-        punctuation: Keep punctuation; otherwise it is dropped.
+        punctuation: Keep punctuation; False removes it.
     """
     text = unicodedata.normalize("NFKC", text)
     if ignore_case:
@@ -95,21 +132,21 @@ def normalize_text(text: str, *, ignore_case: bool, punctuation: bool) -> str:
 
 def target_texts(sample: Sample) -> list[str]:
     """Return the accepted answers as text: the target, or each of a list of targets."""
-    wanted: Any = sample.target
-    if wanted is None:
+    target: Any = sample.target
+    if target is None:
         return []
-    return [str(item) for item in wanted] if isinstance(wanted, (list, tuple)) else [str(wanted)]
+    return [str(item) for item in target] if isinstance(target, (list, tuple)) else [str(target)]
 
 
 def missing_target_reason(sample: Sample) -> str | None:
-    """Return that a sample has no target, or only empty ones; None: it has one."""
-    given = target_texts(sample)
-    if any(text.strip() for text in given):
+    """Return that a sample has no target or only empty ones, or None if it has one."""
+    targets = target_texts(sample)
+    if any(text.strip() for text in targets):
         return None
-    return "the target is empty" if given else "the sample has no target"
+    return "the target is empty" if targets else "the sample has no target"
 
 
 def shorten(text: str, max_chars: int = 80) -> str:
-    """Return ``text`` on one line of at most ``max_chars`` characters, for a reason."""
+    """Return ``text`` on one line of at most ``max_chars`` characters."""
     line = " ".join(text[: 4 * max_chars].split())
     return line if len(line) <= max_chars else line[: max_chars - 1] + "…"

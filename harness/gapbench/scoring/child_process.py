@@ -1,4 +1,4 @@
-"""A child process that answers JSON lines, ended when it takes too long: for work that nothing ends inside a thread."""
+"""Runs a child process that answers JSON lines, and kills it when it takes too long. A thread could not be stopped."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Any
 
 START_TIMEOUT_S = 60.0
-"""Longest wait for a child's first line: it imports a library first, on a machine that may be busy."""
+"""Longest wait for a child's first line: it first imports a library, and the machine may be busy."""
 
 
 class ScoringProcessError(Exception):
-    """The child gave no answer: too late, or it died."""
+    """The child gave no answer in time, or it ended."""
 
 
 class ScoringProcess:
-    """One child, started when first asked, started again after it was ended.
+    """One child process, started on the first request and again after it ended.
 
-    It runs with Python's isolated mode, without this process's environment, and answers one line a line.
+    It runs in Python's isolated mode, without this process's environment, and answers each line with one line.
+
+    Args:
+        script: The Python file to run.
+        timeout_s: Longest wait for an answer, in seconds.
     """
 
     def __init__(self, script: Path, timeout_s: float) -> None:
@@ -35,10 +39,10 @@ class ScoringProcess:
         self._lock = threading.Lock()
 
     def request(self, payload: Any) -> Any:
-        """Return the child's answer to a JSON value; callers in several threads wait for each other.
+        """Return the child's answer to a JSON value. Threads take turns.
 
         Raises:
-            WorkerError: No answer within the deadline, or none at all.
+            ScoringProcessError: No answer within the time limit, or the child ended.
         """
         line = json.dumps(payload).encode() + b"\n"
         with self._lock:
@@ -56,7 +60,7 @@ class ScoringProcess:
                 raise ScoringProcessError(f"no answer: {exc}") from exc
 
     def kill(self) -> None:
-        """Kill the child and wait for its end; the next question starts another."""
+        """Kill the child and wait for its end; the next request starts another."""
         child, self._child = self._child, None
         if child is not None:
             atexit.unregister(self.kill)
@@ -64,7 +68,7 @@ class ScoringProcess:
             child.wait()
             for pipe in (child.stdin, child.stdout):
                 if pipe is not None:
-                    with contextlib.suppress(OSError):  # what was not yet flushed
+                    with contextlib.suppress(OSError):  # data that was not flushed
                         pipe.close()
 
     def _start(self) -> None:
@@ -86,16 +90,16 @@ class ScoringProcess:
     @staticmethod
     def _read_line(child: subprocess.Popen[bytes], timeout_s: float) -> bytes:
         assert child.stdout is not None
-        read = child.stdout.fileno()
-        until_s = time.monotonic() + timeout_s
-        got = b""
-        while not got.endswith(b"\n"):
-            left_s = until_s - time.monotonic()
-            ready, _, _ = select.select([read], [], [], max(0.0, left_s))
+        pipe = child.stdout.fileno()
+        deadline_s = time.monotonic() + timeout_s
+        line = b""
+        while not line.endswith(b"\n"):
+            remaining_s = deadline_s - time.monotonic()
+            ready, _, _ = select.select([pipe], [], [], max(0.0, remaining_s))
             if not ready:
                 raise TimeoutError(f"no end after {timeout_s:g} s")
-            piece = os.read(read, 65_536)
+            piece = os.read(pipe, 65_536)
             if not piece:
                 raise BrokenPipeError("it ended before it answered")
-            got += piece
-        return got
+            line += piece
+        return line

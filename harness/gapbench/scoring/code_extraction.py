@@ -1,4 +1,4 @@
-"""From a reply to the Python programs that it may mean."""
+"""Extracts Python programs from replies: whole programs, functions, or only a function's body."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STARTS_A_MODULE = re.compile(r"(?:import|from|def|async|class|@|#)")
 
 
 def extract_program(reply: str, name: str) -> tuple[str, bool]:
-    """Return the program in ``reply`` and whether it stood in a fence.
+    """Return the program in ``reply`` and whether it was in a fence.
 
     It is the last fenced block that defines ``name``, else the last Python block, else the last block of
     any language, else the whole reply.
@@ -31,7 +31,7 @@ def extract_program(reply: str, name: str) -> tuple[str, bool]:
 
 
 def defines_name(code: str, name: str) -> bool:
-    """Say whether ``code`` has a definition of ``name`` that begins a line."""
+    """Return whether ``code`` has a definition of ``name`` at the start of a line; any definition if ``name`` is ""."""
     if not name:
         return bool(re.search(r"^\s*(?:async\s+def|def|class)\s", code, re.MULTILINE))
     name = re.escape(name)
@@ -43,7 +43,7 @@ def defines_name(code: str, name: str) -> bool:
 
 
 def unfinished_function(prelude: str, entry_point: str) -> tuple[str, str]:
-    """Return name and indentation of the function that ``prelude`` leaves unfinished: its last one."""
+    """Return name and indentation of the last function of ``prelude``, which the reply is to complete."""
     last = None
     for match in _DEFINITION.finditer(prelude):
         last = match
@@ -51,13 +51,13 @@ def unfinished_function(prelude: str, entry_point: str) -> tuple[str, str]:
 
 
 def candidate_programs(code: str, prelude: str, entry_point: str, suffix: str = "") -> tuple[str, ...]:
-    """Return the programs that ``code`` may mean, likeliest first; the first that compiles is run.
+    """Return the programs that ``code`` may stand for, the likeliest first; the first that compiles is run.
 
     Args:
         code: A whole program, a whole function, or only its body, at any indentation.
-        prelude: What comes before it, down to the signature and docstring that the body belongs to; "": nothing.
+        prelude: Code before it, which ends with the signature and docstring of the body; may be "".
         entry_point: Name of the function under test.
-        suffix: What comes after the function.
+        suffix: Code after the function; may be "".
     """
     if not prelude:
         return (f"{code}\n\n{suffix}" if suffix else code,)
@@ -82,13 +82,13 @@ def candidate_programs(code: str, prelude: str, entry_point: str, suffix: str = 
     first_only = f"{prelude}{joint}{inner}{flush}{after}"
     indented = f"{prelude}{joint}{textwrap.indent(textwrap.dedent(code), inner)}{after}"
     if flush[:1] not in {" ", "\t", ""} and not _STARTS_A_MODULE.match(flush):
-        # A body that lost its first indentation, or all of it.
+        # A body without its first indentation, or without any.
         return (first_only, indented, as_it_is)
     return (as_it_is, indented, first_only, f"{prelude}{code}{after}")
 
 
 def column_text(value: Any) -> str:
-    """Return a cell as program text: a list (or the JSON of one) is its lines, anything but text is ""."""
+    """Return a cell as program text: the lines of a list (or of a JSON list), a text, or "" for anything else."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             found = json.loads(value)

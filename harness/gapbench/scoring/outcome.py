@@ -1,24 +1,20 @@
-"""The outcome of a response: correct, wrong, truncated, refused and the rest."""
+"""Decides the outcome of a response: correct, wrong, truncated, refused and the rest."""
 
 from __future__ import annotations
 
-from gapbench.values import (
-    Outcome,
-    Response,
-    Score,
-)
+from gapbench.values import Outcome, Response, Score
 
 
 def outcome_of_response(response: Response, score: Score | None) -> tuple[Outcome, float | None]:
     """Return the outcome and the score of an attempt.
 
-    A failure is ``infra`` and has no score. A refusal scores 0. An answer that ran into the budget and
-    is not right is ``truncated``: a settings bug to be seen apart from a wrong answer. ``unscored`` means
-    that there is no scorer, or that it could not judge.
+    A failure is ``infra`` and has no score. A refusal scores 0. An answer that reached the token limit and
+    is not correct is ``truncated``, because the settings are at fault. ``unscored`` means that there is no
+    scorer, or that it could not score the reply.
 
     Args:
-        response: What came back.
-        score: What the scorer said. None: it was not asked.
+        response: The response.
+        score: The scorer's result, or None if it was not called.
     """
     if response.failure is not None:
         return "infra", None
@@ -29,8 +25,8 @@ def outcome_of_reply(finish_reason: str | None, score: Score | None) -> tuple[Ou
     """Return the outcome and the score of a complete reply; see :func:`outcome_of_response`.
 
     Args:
-        finish_reason: Why generation ended, in the harness's words.
-        score: What the scorer said. None: it was not asked.
+        finish_reason: Why generation ended, in the harness's terms.
+        score: The scorer's result, or None if it was not called.
     """
     if finish_reason == "refusal":
         return "refused", 0.0

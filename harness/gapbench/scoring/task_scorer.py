@@ -1,4 +1,4 @@
-"""Who judges a cell's replies as they come, and what a task's own judge makes of them all together."""
+"""Makes the scorer of a task, and finds samples that it cannot score."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from gapbench.values import Sample, Score
 
 
 def make_task_scorer(task: Task) -> Scorer | None:
-    """Return what judges one reply to a task alone. None: nothing does.
+    """Return the scorer of single replies to a task, or None if the task has none.
 
-    A judge that needs several replies to a document leaves one alone ``unscored``.
+    An external scorer that needs several replies to a document leaves a single one ``unscored``.
 
     Raises:
-        InputError: No such scorer or option, or it cannot be had on this machine; names the place.
+        InputError: No such scorer or option, with the place in the task's file.
+        SetupError: The scorer does not work on this machine.
     """
     if task.external_scorer is not None:
         return _SingleReplyScorer(task.external_scorer, task.name)
@@ -29,34 +30,33 @@ def make_task_scorer(task: Task) -> Scorer | None:
 
 
 def find_unscorable_samples(task: Task) -> tuple[int, str]:
-    """Return to how many samples no reply could be scored, by the scorer's own rule, and a sentence on the first."""
+    """Return the number of samples that the scorer cannot score, whatever the reply, and a sentence on the first."""
     scorer = make_task_scorer(task)
     if scorer is None:
         return 0, ""
-    faults = [
-        (row, sample.sample_id, said)
+    problems = [
+        (row, sample.sample_id, reason)
         for row, sample in enumerate(task.samples, 1)
-        if (said := scorer.unscorable_reason(sample))
+        if (reason := scorer.unscorable_reason(sample))
     ]
-    if not faults:
+    if not problems:
         return 0, ""
-    row, sample_id, said = faults[0]
-    return len(faults), (
-        f"{task.scorer_location}: scorer {task.scorer_name!r} cannot score {len(faults)} of {len(task.samples)} samples; "
-        f"the first is {sample_id!r}, row {row} of {task.origin}: {said}"
+    row, sample_id, reason = problems[0]
+    return len(problems), (
+        f"{task.scorer_location}: scorer {task.scorer_name!r} cannot score {len(problems)} of {len(task.samples)} samples; "
+        f"the first is {sample_id!r}, row {row} of {task.origin}: {reason}"
     )
 
 
 class _SingleReplyScorer:
-    """A task's own judge, asked about one reply at a time."""
+    """Calls a task's external scorer with one reply at a time."""
 
     def __init__(self, external_scorer: ExternalScorer, task: str) -> None:
-        """Judge a new cell for each reply."""
         self._external_scorer = external_scorer
         self._task = task
         self.is_slow = True
 
-    def unscorable_reason(self, sample: Sample) -> str | None:  # noqa: ARG002 - what it needs is its own affair
+    def unscorable_reason(self, sample: Sample) -> str | None:  # noqa: ARG002 - only the external scorer knows what it needs
         return None
 
     def __call__(self, reply: str, sample: Sample) -> Score:

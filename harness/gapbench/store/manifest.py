@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
+from gapbench.runner import runner_info_or_default
+
 JsonObject = dict[str, Any]
 
 _MAX_EXACT_INT = 2**53
@@ -114,6 +116,9 @@ class ModelEntry(_Entry):
         released: Day of its release. None: unknown.
         base_url: Address of its server. None: the runner's own.
         simulated: Whether its answers are simulated.
+        transport: Code that sent its requests: ``lean`` or ``httpx2``.
+        price_provider: Its provider in the price book, as its runner stated it. None: no provider. Absent in runs of
+            0.1 and for judges; use :attr:`known_price_provider`.
         params: Generation parameters, as the suite sets them.
         options: Options of its runner.
         cost: What it costs. None: its provider's list price.
@@ -127,10 +132,19 @@ class ModelEntry(_Entry):
     released: Day | None
     base_url: str | None
     simulated: bool
+    transport: str = "lean"
+    price_provider: str | None = None
     params: JsonObject
     options: JsonObject
     cost: CostEntry | None
     facts: JsonObject
+
+    @property
+    def known_price_provider(self) -> str | None:
+        """The recorded price provider or, without a record, that of the installed runner."""
+        if "price_provider" in self.model_fields_set:
+            return self.price_provider
+        return runner_info_or_default(self.runner).price_provider
 
 
 class TaskEntry(_Entry):

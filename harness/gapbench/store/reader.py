@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 
 from gapbench.errors import LostManifestError, ResultsError
 from gapbench.store import score_overlay
-from gapbench.store.frame_builder import FrameBuilder
 from gapbench.store.journal_rows import is_journal_row
 from gapbench.store.manifest import RunManifest
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
@@ -55,6 +54,8 @@ def read_attempts(
     Raises:
         ResultsError: A folder is no run, or was written by a newer schema.
     """
+    from gapbench.store.frame_builder import FrameBuilder  # noqa: PLC0415 - pandas, which writing a run does not need
+
     for run in runs:
         _read_unchecked_manifest(run)
     schema = ATTEMPT_SCHEMA

@@ -123,6 +123,9 @@ def new_client(base_url: str, session: Session) -> httpx2.AsyncClient:
 
 
 def _transport(base_url: str, session: Session) -> httpx2.AsyncBaseTransport:
+    if session.transport_factory is not None:
+        made: httpx2.AsyncBaseTransport = session.transport_factory(base_url)
+        return made
     proxy = proxy_for(base_url)
     if proxy is None and session.transport == "lean":
         return LeanTransport(session)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -59,17 +59,20 @@ def transport_failure(exc: BaseException) -> RunnerError:
     return RunnerError("runner", redact_and_truncate(f"{type(exc).__name__}: {exc}"))
 
 
-def status_failure(status: int, message: str, headers: Mapping[str, str]) -> RunnerError:
-    """Return the :class:`RunnerError` for a reply of ``status``, whoever sent it.
+def status_failure(
+    status: int, message: str, headers: Mapping[str, str], quota_phrases: Collection[str] = ()
+) -> RunnerError:
+    """Return the :class:`RunnerError` for a response with an HTTP error status.
 
     Args:
         status: HTTP status of the reply.
-        message: The provider's words.
-        headers: The reply's headers, for ``retry-after-ms`` and ``retry-after``.
+        message: The provider's message.
+        headers: Response headers, for ``retry-after-ms`` and ``retry-after``.
+        quota_phrases: Lower-case phrases that mean "no credit left" in a 400, 403 or 429. A 402 always does.
     """
     kind: FailureKind
     words = message.lower()
-    if status == 402 or (status in _MAY_MEAN_QUOTA and any(word in words for word in _QUOTA_WORDS)):
+    if status == 402 or (status in _MAY_MEAN_QUOTA and any(phrase in words for phrase in quota_phrases)):
         kind = "quota"
     elif status in _KIND_BY_STATUS:
         kind = _KIND_BY_STATUS[status]
@@ -83,17 +86,6 @@ def status_failure(status: int, message: str, headers: Mapping[str, str]) -> Run
 
 
 _MAY_MEAN_QUOTA = frozenset({400, 403, 429})
-"""Anthropic tells of an empty account with 400, the others with 429."""
-# Codes and whole phrases: the word "billing" alone stands in OpenAI's and Google's plain rate limits too.
-_QUOTA_WORDS = (
-    "insufficient_quota",  # OpenAI
-    "billing_hard_limit",  # OpenAI
-    "billing_not_active",  # OpenAI
-    "credit balance is too low",  # Anthropic
-    "reached your specified api usage limits",  # Anthropic
-    "credits are depleted",  # Google
-    "perday",  # Google's ids of daily quotas
-)
 _KIND_BY_STATUS: dict[int, FailureKind] = {
     401: "auth",
     403: "auth",

@@ -34,6 +34,7 @@ from gapbench.values.requests import (
     Response,
     Session,
     Timing,
+    Transport,
     Usage,
     Weights,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "Session",
     "Text",
     "Timing",
+    "Transport",
     "Usage",
     "Weights",
     "add_salt",

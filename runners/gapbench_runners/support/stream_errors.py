@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from gapbench import transport
 from gapbench.errors import RunnerError
+
+# Codes and whole phrases: the word "billing" alone also appears in plain rate limits of OpenAI and Google.
+# One list for all runners, because a gateway passes on the messages of other vendors. Anthropic reports an empty
+# account with HTTP 400, the others with 429.
+QUOTA_PHRASES = (
+    "insufficient_quota",  # OpenAI
+    "billing_hard_limit",  # OpenAI
+    "billing_not_active",  # OpenAI
+    "credit balance is too low",  # Anthropic
+    "reached your specified api usage limits",  # Anthropic
+    "credits are depleted",  # Google
+    "perday",  # Google's ids of daily quotas
+)
+
+
+def status_error(status: int, message: str, headers: Mapping[str, str]) -> RunnerError:
+    """Return the failure for a response with an HTTP error status, with every vendor's quota phrases."""
+    return transport.status_failure(status, message, headers, QUOTA_PHRASES)
 
 
 def decode_event(data: bytes) -> dict[str, Any]:

@@ -40,8 +40,8 @@ class InProcessEngine:
         self._request_numbers = itertools.count()
 
     @staticmethod
-    def missing() -> str | None:
-        """Return what is missing; None: nothing."""
+    def missing_requirement() -> str | None:
+        """Return why vLLM cannot be imported, or None when it can."""
         if importlib.util.find_spec("vllm") is None:
             return "vllm is not installed in this environment; pip install 'gapbench[vllm]', or use base_url or serve"
         return None
@@ -65,9 +65,9 @@ class InProcessEngine:
 
     async def open(self, session: Session) -> None:
         """Load the model. Raises ``SetupError``."""
-        said = self.missing()
-        if said:
-            raise SetupError(said)
+        missing = self.missing_requirement()
+        if missing:
+            raise SetupError(missing)
         _redirect_vllm_logs(session.log_dir)
         from vllm.engine.arg_utils import AsyncEngineArgs  # noqa: PLC0415 - ten seconds of imports
         from vllm.v1.engine.async_llm import AsyncLLM  # noqa: PLC0415

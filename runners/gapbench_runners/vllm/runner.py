@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from gapbench.errors import InputError, SetupError
+from gapbench.runner import Runner, RunnerInfo, RunnerOption, SetupCheck
 from gapbench.values import Call, Chunk, Model, Request, Session
 from gapbench_runners.support.server_process import ServerProcess
 from gapbench_runners.vllm.http_get import fetch_bytes
@@ -54,14 +55,25 @@ SERVER_COUNTERS = (
 )
 
 
-class VllmRunner:
+class VllmRunner(Runner):
     """A model on vLLM."""
 
-    simulated = False
+    info = RunnerInfo(
+        weights="open",
+        packages=("openai", "vllm"),
+        install_hint="needed to start a server or an engine: pip install 'gapbench[vllm]' on a GPU machine",
+        options={
+            "serve": RunnerOption(
+                dict[str, Any], "start and own a server (gpus, args, env, port)", starts_server=True
+            ),
+            "engine": RunnerOption(dict[str, Any], "run the engine in this process", starts_server=True),
+        },
+    )
+    base_url: str
 
     def __init__(self, model: Model) -> None:
-        """Check which of the three forms is meant; nothing is started."""
-        self.model = model
+        """Check that one of the three forms is given; starts nothing."""
+        super().__init__(model)
         self.serve: Mapping[str, Any] | None = model.options.get("serve")
         engine = model.options.get("engine")
         if sum(given is not None for given in (self.serve, engine, model.base_url)) > 1:
@@ -71,17 +83,14 @@ class VllmRunner:
         if self.serve is not None:
             self._check_serve(self.serve)
         self._engine = InProcessEngine(model, engine) if engine is not None else None
-        url = model.base_url or os.environ.get("VLLM_BASE_URL") or DEFAULT_URL
+        url = model.base_url or default_url()
         self._served_model = replace(model, name=_served_name(self.serve) or model.name)
         self._client = CompletionsRunner(replace(self._served_model, base_url=url))
+        # The address of the server, once one was started.
+        self.base_url = self._client.base_url
         self.metered = self._client.metered and self.serve is None and self._engine is None
-        self.weighs_prompts = self._engine is None
+        self.supports_logprobs = self._engine is None
         self._server: ServerProcess | None = None
-
-    @property
-    def base_url(self) -> str:
-        """Where requests go: the suite's address, the environment's, or that of the server that was started."""
-        return self._client.base_url
 
     @staticmethod
     def _check_serve(serve: Mapping[str, Any]) -> None:
@@ -95,29 +104,29 @@ class VllmRunner:
         if not isinstance(port, int) or not 1 <= port <= 65_535:
             raise InputError(f"serve.port: found {port!r}; expected a whole number from 1 to 65535")
 
-    def missing(self) -> str | None:
-        """Return what is missing before a call can be made; None: nothing."""
+    def missing_requirement(self) -> str | None:
+        """Return why vLLM cannot be started or no key is set, or None when a call can be made."""
         if self._engine is not None:
-            return self._engine.missing()
+            return self._engine.missing_requirement()
         if self.serve is not None:
             return (
                 None
                 if self._command(0)
                 else "vllm is not installed; pip install 'gapbench[vllm]', or name its python with serve.python"
             )
-        return self._client.missing()
+        return self._client.missing_requirement()
 
     def endpoint(self) -> str | None:
-        """Return the address of a server that others started. None: it is started here, or runs in this process."""
-        return self._client.base_url if self.serve is None and self._engine is None else None
+        """Return the address of a server that is already running. None: this runner starts it, or needs none."""
+        return self.base_url if self.serve is None and self._engine is None else None
 
-    def attached(self) -> Model | None:
-        """Return the model as another process reaches the server. None: the engine runs in this process."""
+    def model_for_workers(self) -> Model | None:
+        """Return the model with the server's address. None: the engine runs in this process."""
         if self._engine is not None:
             return None
         options = {key: value for key, value in self.model.options.items() if key != "serve"}
         key_env = None if self.serve is not None else self.model.key_env
-        return replace(self._served_model, base_url=self._client.base_url, options=options, key_env=key_env)
+        return replace(self._served_model, base_url=self.base_url, options=options, key_env=key_env)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body; the same for an attached and an owned server."""
@@ -131,6 +140,7 @@ class VllmRunner:
         if self.serve is not None:
             url = await self._start(self.serve, session)
             self._client = CompletionsRunner(replace(self._served_model, base_url=url, key_env=None))
+            self.base_url = self._client.base_url
         await self._client.open(session)
 
     async def _start(self, serve: Mapping[str, Any], session: Session) -> str:
@@ -147,7 +157,7 @@ class VllmRunner:
             )
         command = self._command(port)
         if not command:
-            raise SetupError(self.missing() or "vllm cannot be started")
+            raise SetupError(self.missing_requirement() or "vllm cannot be started")
         environment = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
         environment |= {str(key): str(value) for key, value in serve.get("env", {}).items()}
         log = session.log_dir / "vllm.log"
@@ -207,7 +217,7 @@ class VllmRunner:
         """Return version, model, arguments, dtype, GPU names and driver, as far as they are told."""
         if self._engine is not None:
             return await self._engine.facts()
-        root = self._client.base_url.removesuffix("/").removesuffix("/v1")
+        root = self.base_url.removesuffix("/").removesuffix("/v1")
         version = (await asyncio.to_thread(_get_json_or_none, f"{root}/version") or {}).get("version")
         models = (await asyncio.to_thread(_get_json_or_none, f"{root}/v1/models") or {}).get("data")
         listed = [entry for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []
@@ -237,8 +247,20 @@ class VllmRunner:
         return totals or None
 
     async def _metrics_text(self) -> str:
-        root = self._client.base_url.removesuffix("/").removesuffix("/v1")
+        root = self.base_url.removesuffix("/").removesuffix("/v1")
         return await asyncio.to_thread(_get_text_or_empty, f"{root}/metrics")
+
+    @classmethod
+    def check_setup(cls) -> Iterable[SetupCheck]:
+        """Yield whether a server answers at the default address, and which models it serves."""
+        url = default_url()
+        try:
+            listed = orjson.loads(fetch_bytes(f"{url}/models", 1.0))
+            names = ", ".join(str(model["id"]) for model in listed["data"])
+        except (OSError, ValueError, KeyError, TypeError):
+            yield SetupCheck("vLLM server", False, f"none at {url}; start one, or set VLLM_BASE_URL")
+        else:
+            yield SetupCheck("vLLM server", True, f"{url}: {names}; use --model vllm:NAME@{url}")
 
     async def close(self) -> None:
         """Close the client; stop an owned server and wait until its memory is free again."""
@@ -248,6 +270,11 @@ class VllmRunner:
         if self._server is not None:
             await self._server.stop()
             self._server = None
+
+
+def default_url() -> str:
+    """Return the address of a server that the suite does not name."""
+    return os.environ.get("VLLM_BASE_URL") or DEFAULT_URL
 
 
 def _served_name(serve: Mapping[str, Any] | None) -> str | None:

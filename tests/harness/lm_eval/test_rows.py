@@ -244,7 +244,7 @@ def test_stored_answers_are_not_scored_again_without_lm_eval(
     capsys.readouterr()
 
     assert 2 == invoke(["score", str(folder)])
-    assert "the suite gives no scorer for words; name one with --scorer" in capsys.readouterr().err
+    assert "the suite has no scorer for words; name one with --scorer" in capsys.readouterr().err
     assert 0 == invoke(["score", str(folder), "--scorer", "exact"])
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from gapbench.errors import InputError
 from gapbench.scoring import make_scorer
-from gapbench.scoring.scorers.llm_judge import Judge
+from gapbench.scoring.scorers.judge import Judge
 from gapbench.values import Sample
 
 SAMPLE = Sample("s", ())

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gapbench.errors import InputError
-from gapbench.scoring import make_scorer, scorer_descriptions
+from gapbench.scoring import find_scorer_class, make_scorer, scorer_descriptions
 from gapbench.scoring.scorers.none import Unscored
 from gapbench.scoring.scorers.regex import Regex
 from gapbench.values import Sample, Score
@@ -262,25 +262,25 @@ FAULTS: list[tuple[str, Any, dict[str, Any], str | None]] = [
     ("exact", "  ", {}, "the target is empty"),
     ("exact", ["", "UK"], {}, None),
     ("f1", [], {}, "the sample has no target"),
-    ("choice", "E", COLOURS, "target 'E' is no option, which are red; dark red; blue; green"),
-    ("choice", 4, COLOURS, "target '4' is no option, which are red; dark red; blue; green"),
-    ("choice", "pink", {}, "target 'pink' is no option, and column 'options' has none"),
+    ("choice", "E", COLOURS, "target 'E' is not an option; the options are red; dark red; blue; green"),
+    ("choice", 4, COLOURS, "target '4' is not an option; the options are red; dark red; blue; green"),
+    ("choice", "pink", {}, "target 'pink' is not an option; column 'options' has none"),
     ("choice", "blue", COLOURS, None),
     ("choice", 3, COLOURS, None),
-    ("numeric", "many", {}, "target 'many' is no number"),
-    ("numeric", float("nan"), {}, "target 'nan' is no number"),
+    ("numeric", "many", {}, "target 'many' is not a number"),
+    ("numeric", float("nan"), {}, "target 'nan' is not a number"),
     ("numeric", "#### 1,234", {}, None),
     ("math", "", {}, "target '' holds no answer"),
-    ("json", "[1]", {}, "target '[1]' is no JSON object with fields"),
+    ("json", "[1]", {}, "target '[1]' is not a JSON object with fields"),
     ("json_schema", None, {}, "the sample has no schema in column 'schema'"),
     ("json_schema", "no", {"schema": {}}, "the target 'no' is not JSON"),
     ("json_schema", None, {"schema": "{"}, "the schema '{' is not JSON"),
     ("json_schema", None, {"schema": {}}, None),
-    ("tool_call", "find(1)", {}, "the target is no call {name, arguments} and no list of them"),
+    ("tool_call", "find(1)", {}, "the target is not a call {name, arguments} or a list of calls"),
     ("constraints", None, {"constraints": [{"kind": "letter"}]}, "constraint 'letter': it needs 'letter'"),
     ("constraints", None, {"constraints": [{"kind": "words", "max": "3"}]}, "constraint 'words': 'max' is '3'; it takes a number"),
     ("sql", "SELECT 1", {}, "the sample has no database in column 'setup'"),
-    ("sql", 1, {"setup": "CREATE TABLE a (b)"}, "the target is no query"),
+    ("sql", 1, {"setup": "CREATE TABLE a (b)"}, "the target is not a query"),
     ("code", None, {}, "the sample has no tests in column 'test'"),
     ("patch", None, {"test": "x"}, "the sample has no repository, paths to texts, in column 'files'"),
     ("patch", None, {"files": {}}, "the sample has no tests in column 'test'"),
@@ -304,24 +304,19 @@ def test_a_sample_that_cannot_be_scored_is_known_before_any_reply(
     )
 
 
-def test_every_scorer_can_be_made() -> None:
-    """Each name has a line and a scorer that says whether it is slow."""
-    options = {
-        "regex": {"pattern": "a"},
-        "python": {"function": "os:fspath"},
-        "judge": {"model": "m", "rubric": "r"},
-    }
-    slow = {name: make_scorer(name, options.get(name, {})).is_slow for name in scorer_descriptions()}
-    assert {name for name, is_slow in slow.items() if is_slow} == {
-        "code",
-        "json_schema",
-        "math",
-        "patch",
-        "python",
-        "rouge",
-        "sql",
-    }
-    assert all(scorer_descriptions().values())
+def test_every_scorer_describes_itself() -> None:
+    """Each built-in class has its module's name, one line, and whether it is slow."""
+    for name, line in scorer_descriptions().items():
+        kind = find_scorer_class(name)
+        assert (name, line, True) == (kind.name, kind.description, isinstance(kind.is_slow, bool))
+        assert line
+        assert "\n" not in line
+
+
+def test_scorers_that_run_code_or_parse_grammars_are_slow() -> None:
+    """They belong in a thread; comparing two short texts does not."""
+    assert {True} == {find_scorer_class(name).is_slow for name in ("code", "sql", "patch", "math", "rouge")}
+    assert {False} == {find_scorer_class(name).is_slow for name in ("exact", "choice", "numeric", "none")}
 
 
 @pytest.mark.parametrize(

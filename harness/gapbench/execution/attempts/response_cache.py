@@ -14,12 +14,13 @@ import dataclasses
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
 from gapbench.atomic_write import replace_atomically
 from gapbench.errors import ResultsError
+from gapbench.runner import owns_server
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import (
     Call,
@@ -45,21 +46,26 @@ class ResponseCache:
     """A folder of answers; any number of processes may use it at once.
 
     Args:
-        folder: Made when missing.
-
-    Raises:
-        ResultsError: It cannot be written.
+        folder: An existing directory; :meth:`open` creates it.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder."""
         self.folder = folder
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Return the cache in a directory, which is created if missing.
+
+        Raises:
+            ResultsError: The directory cannot be created.
+        """
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise ResultsError(
                 f"cannot write the cache {folder}: {exc.strerror}; choose another with --cache"
             ) from exc
+        return cls(folder)
 
     @staticmethod
     def is_cacheable(cell: Cell, planned: PlannedRequest) -> bool:
@@ -79,7 +85,7 @@ class ResponseCache:
         messages = cell.messages(planned)
         model = cell.model
         # The port of a server of our own is one of the moment; what the server is stands in the options.
-        address = None if model.owns_server else (base_url or model.base_url or "").rstrip("/")
+        address = None if owns_server(model) else (base_url or model.base_url or "").rstrip("/")
         key_parts = [
             CACHE_VERSION, model.runner, address, model.name, model.options, prompt_sha256(messages),
             messages_as_json(messages), planned.sample.needs_logprobs, call.params_sent, planned.repeat,

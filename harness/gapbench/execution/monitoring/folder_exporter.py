@@ -85,6 +85,7 @@ def _make_quote(manifest: RunManifest) -> Callable[[str, str | None], Quote]:
         model = models[model_id]
         return model_price(
             runner=model.runner,
+            provider=model.known_price_provider,
             model=served or model.name,
             at=day,
             base_url=model.base_url,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from gapbench.errors import ResultsError
+from gapbench.runner import runner_info_or_default
 from gapbench.store import RunManifest
 from gapbench.store.manifest import CellEntry, CostEntry, JsonObject, ModelEntry, SearchEntry, TaskEntry
 from gapbench.store.provenance import format_utc, machine_info, package_versions
@@ -41,7 +42,9 @@ def initial_manifest(
         ended_at=None,
         state="running",
         reason=None,
-        versions=package_versions(),
+        versions=package_versions(
+            package for model in plan.models for package in runner_info_or_default(model.runner).packages
+        ),
         machine=machine_info(),
         calibration=None,
         models=[_model_entry(model, simulated=simulated[model.id]) for model in plan.models],
@@ -61,6 +64,24 @@ def initial_manifest(
         searches=[_search_entry(search) for search in plan.searches],
         failures=[],
     )
+
+
+def start_session(
+    manifest: RunManifest, selection: Mapping[str, Any], calibration: Mapping[str, Any] | None
+) -> None:
+    """Mark a run as running, whether it is new or resumed.
+
+    Args:
+        manifest: It is changed.
+        selection: What the command line picked. Empty: unknown; the stored one is kept.
+        calibration: What was just measured of this machine. None: nothing; an earlier one is kept.
+    """
+    manifest.state, manifest.ended_at, manifest.failures = "running", None, []
+    if selection:
+        # The stored one may be lost, or the suite may have moved.
+        manifest.selection = dict(selection)
+    if calibration is not None:
+        manifest.calibration = dict(calibration)
 
 
 def rebuild_from_rows(manifest: RunManifest, plan: Plan, rows: Sequence[Attempt]) -> RunManifest:
@@ -119,6 +140,8 @@ def _model_entry(model: Model, *, simulated: bool) -> ModelEntry:
         released=model.released.isoformat() if model.released else None,
         base_url=model.base_url,
         simulated=simulated,
+        transport=model.transport,
+        price_provider=runner_info_or_default(model.runner).price_provider,
         params=model.params.as_json(),
         options=dict(model.options),
         cost=cast("CostEntry", dict(model.cost)) if model.cost else None,

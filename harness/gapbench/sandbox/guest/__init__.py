@@ -1,5 +1,5 @@
-"""What runs inside the sandbox: standard library only, started by ``gapbench.sandbox``, never in the harness.
+"""Runs inside the sandbox: standard library only, started by ``gapbench.sandbox``, never imported by a run.
 
-``main`` is the order of steps, ``walls`` the kernel's part, ``bridge`` plain values over a socket,
-``judge`` the tests. Why it is built so: see :mod:`gapbench.sandbox`.
+``main`` has the order of steps, ``namespaces`` and ``seccomp`` the kernel's part, ``rpc`` the exchange of plain values
+over a socket, ``test_runner`` the tests. :mod:`gapbench.sandbox` explains the design.
 """

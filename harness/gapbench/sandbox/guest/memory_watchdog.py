@@ -1,7 +1,7 @@
-"""How much memory a program's processes hold together, as the keeper sees it.
+"""Measures the memory that all processes of a program take together, for the supervisor.
 
-Limits of the kernel are each process's own; without a control group of our own, which takes rights that a
-rootless sandbox does not have, the sum is looked up in the host's /proc, opened before the walls close.
+The kernel's limits apply to each process. Limiting the sum would take a control group, which a rootless sandbox cannot
+make. So the sum is read from the host's /proc, through a descriptor that was opened outside.
 """
 
 from __future__ import annotations
@@ -14,36 +14,57 @@ MAX_PROCESSES = 256
 
 
 def open_proc() -> int | None:
-    """Return a descriptor of /proc for :func:`resident_bytes`; None: this kernel tells no children."""
+    """Return a descriptor of this machine's /proc, or None if it cannot be opened."""
     try:
-        folder = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         return None
+
+
+def lists_children(proc_fd: int) -> bool:
+    """Return whether this kernel lists the children of a process, as :func:`resident_bytes` needs."""
     try:
-        _read_proc_file(folder, f"{os.getpid()}/task/{os.getpid()}/children")
-    except OSError:
-        os.close(folder)
-        return None
-    return folder
+        process = own_pid(proc_fd)
+        _read_proc_file(proc_fd, f"{process}/task/{process}/children")
+    except (OSError, ValueError):
+        return False
+    return True
 
 
-def resident_bytes(proc_fd: int, root_pid: int) -> int:
-    """Return the resident memory of process ``root_pid`` and all below it; pages that are shared count in each."""
-    total, seen, waiting = 0, 0, [root_pid]
-    while waiting and seen < MAX_PROCESSES:
+def own_pid(proc_fd: int) -> int:
+    """Return this process's id in the process namespace of ``proc_fd``, which is not that of ``os.getpid``."""
+    return int(os.readlink("self", dir_fd=proc_fd))
+
+
+def resident_bytes(proc_fd: int) -> int | None:
+    """Return the resident memory of all processes below this one; shared pages count in each.
+
+    Returns:
+        None if there are more than :data:`MAX_PROCESSES`.
+    """
+    total, seen, waiting = 0, 0, _child_processes(proc_fd, own_pid(proc_fd))
+    while waiting:
         process = waiting.pop()
         seen += 1
-        with contextlib.suppress(OSError, ValueError, IndexError):  # it may end while it is looked at
+        if seen > MAX_PROCESSES:
+            return None
+        with contextlib.suppress(OSError, ValueError, IndexError):  # it may end meanwhile
             total += int(_read_proc_file(proc_fd, f"{process}/statm").split()[1]) * PAGE_BYTES
-            tasks = os.open(f"{process}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=proc_fd)
-            try:
-                names = os.listdir(tasks)  # noqa: PTH208 - by descriptor, which pathlib cannot
-            finally:
-                os.close(tasks)
-            for task in names:
-                with contextlib.suppress(OSError, ValueError):
-                    waiting += map(int, _read_proc_file(proc_fd, f"{process}/task/{task}/children").split())
+            waiting += _child_processes(proc_fd, process)
     return total
+
+
+def _child_processes(proc_fd: int, process: int) -> list[int]:
+    tasks = os.open(f"{process}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=proc_fd)
+    try:
+        names = os.listdir(tasks)  # noqa: PTH208 - by descriptor, which pathlib cannot
+    finally:
+        os.close(tasks)
+    children: list[int] = []
+    for task in names:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread may end meanwhile
+            children += map(int, _read_proc_file(proc_fd, f"{process}/task/{task}/children").split())
+    return children
 
 
 def _read_proc_file(proc_fd: int, path: str) -> str:

@@ -1,7 +1,7 @@
-"""The kernel's part of the sandbox: namespaces, a small root, no privileges, limits.
+"""Isolates a process with what the kernel offers: namespaces, a small root, no privileges, limits.
 
-Linux only, through libc by ctypes, since ``os.unshare`` came with Python 3.12 and ``os.mount`` never did.
-Without ``pathlib``, which would take a tenth of the whole start.
+Linux only, through libc by ctypes, because ``os.unshare`` needs Python 3.12 and ``os.mount`` does not exist.
+It does not import ``pathlib``, which would be a tenth of the whole start.
 Constants are those of linux/sched.h, linux/mount.h, linux/prctl.h and linux/capability.h.
 """
 
@@ -38,7 +38,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def check_result(result: int, action: str) -> None:
-    """Raise ``OSError`` with what was being done, when a libc call failed."""
+    """Raise ``OSError`` with the name of the action if a libc call failed."""
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{action}: {os.strerror(number)}")
@@ -64,17 +64,17 @@ def prctl(option: int, value: int) -> None:
 
 def write_text(path: str, text: str) -> None:
     """Write a short file."""
-    with open(path, "w", encoding="ascii") as stream:
-        stream.write(text)
+    with open(path, "wb") as stream:  # a codec might have to be imported, and the new root may lack it
+        stream.write(text.encode())
 
 
 def die_with_parent() -> None:
-    """Be killed when the parent ends, so that nothing outlives a killed harness."""
+    """Ask the kernel to kill this process when its parent ends, so that nothing outlives a killed harness."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def hide_from_ptrace() -> None:
-    """Let no process without privileges attach to this one or read its memory, same user or not."""
+    """Prevent processes without privileges from tracing this one or reading its memory, even of the same user."""
     prctl(PR_SET_DUMPABLE, 0)
 
 
@@ -82,24 +82,24 @@ def enter_namespaces() -> bool:
     """Leave the host's mounts, processes, network, IPC and host name.
 
     Returns:
-        True when this process is root of the host or of its container and can later become any user;
-        False when it made a user namespace, in which only its own user exists.
+        True if this process is root of the host or of its container and can later become any user;
+        False if it made a user namespace, in which only its own user exists.
 
     Raises:
         OSError: The kernel or a policy (seccomp, AppArmor) refused.
     """
-    walls = NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET
+    kinds = NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET
     if os.geteuid() == 0:
-        # Without a user namespace: the limit on processes does not bind the kernel's uid 0, and inside a
+        # Without a user namespace: the limit on processes does not apply to the kernel's uid 0, and inside a
         # user namespace made by root every user is that uid.
-        if libc.unshare(walls) == 0:
+        if libc.unshare(kinds) == 0:
             return True
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
-        prctl(PR_SET_DUMPABLE, 1)  # changing user cleared it, and the id maps below would be root's
+        prctl(PR_SET_DUMPABLE, 1)  # changing the user cleared it, and root would own the id maps below
     user, group = os.getuid(), os.getgid()
-    check_result(libc.unshare(walls | NEWUSER), "unshare user, mount, pid, net, ipc and uts namespaces")
+    check_result(libc.unshare(kinds | NEWUSER), "unshare user, mount, pid, net, ipc and uts namespaces")
     write_text("/proc/self/setgroups", "deny")
     write_text("/proc/self/uid_map", f"{user} {user} 1")
     write_text("/proc/self/gid_map", f"{group} {group} 1")
@@ -107,16 +107,17 @@ def enter_namespaces() -> bool:
 
 
 def enter_pid_namespace() -> None:
-    """Put the children from now on where they cannot name any process but their own."""
+    """Put later children in a new process namespace, where only they and their own children have process ids."""
     check_result(libc.unshare(NEWPID), "unshare pid namespace")
 
 
-def build_root(readable: Sequence[str], tmp_bytes: int) -> None:
-    """Make a root of ``readable`` (read-only), three devices and a private /tmp; forget the host's.
+def build_root(readable: Sequence[str], tmp_bytes: int, tmp_files: int) -> None:
+    """Make a root of ``readable`` (read-only), three devices and a private /tmp, and detach the host's root.
 
     Args:
-        readable: Absolute paths that appear inside at the same place; those that do not exist are left out.
-        tmp_bytes: Size of /tmp, which lives in memory.
+        readable: Absolute paths, visible inside at the same place. Paths that do not exist are skipped.
+        tmp_bytes: Size of /tmp, which is in memory.
+        tmp_files: Files and folders that /tmp can have.
     """
     sources = {path: os.path.realpath(path) for path in readable if os.path.lexists(path)}
     links = {path: os.readlink(path) for path in readable if os.path.islink(path)}
@@ -132,10 +133,10 @@ def build_root(readable: Sequence[str], tmp_bytes: int) -> None:
     check_result(libc.pivot_root(stage.encode(), f"{stage}/host".encode()), "pivot_root")
     os.chdir("/")
     mount("tmpfs", "/root", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755")
-    # First of all, since this Python itself may live below the host's /tmp.
+    # Before the other mounts, because this Python itself may be below the host's /tmp.
     os.mkdir("/root/tmp")
     quiet = MS_NOSUID | MS_NODEV | MS_NOEXEC
-    mount("tmpfs", "/root/tmp", "tmpfs", quiet, f"size={tmp_bytes},nr_inodes=4096,mode=1777")
+    mount("tmpfs", "/root/tmp", "tmpfs", quiet, f"size={tmp_bytes},nr_inodes={tmp_files},mode=1777")
     for path, source in sources.items():
         if path in links and not links[path].startswith("/"):
             os.makedirs(os.path.dirname(f"/root{path}"), exist_ok=True)
@@ -146,8 +147,8 @@ def build_root(readable: Sequence[str], tmp_bytes: int) -> None:
         bind_read_only(f"/dev/{name}", f"/dev/{name}")
     check_result(libc.umount2(b"/host", MNT_DETACH), "umount the host's root")
     mount("none", "/root", None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
-    # The chroot inside the pivoted root is a second wall: the kernel refuses user namespaces, and so the
-    # way to any privilege, to a process that is chrooted (kernel/fork.c, create_user_ns).
+    # The chroot inside the pivoted root is a second barrier: the kernel refuses user namespaces, and so a way
+    # to gain privileges, to a process that is chrooted (kernel/user_namespace.c, create_user_ns).
     os.chroot("/root")
     os.chdir("/tmp")  # noqa: S108 - the private one
 
@@ -161,8 +162,8 @@ def bind_read_only(source: str, path: str) -> None:
         os.makedirs(os.path.dirname(here), exist_ok=True)
         write_text(here, "")
     mount(host, here, None, MS_BIND | MS_REC)
-    # In a user namespace the flags that the mount had are locked: dropping one would be refused. ST_* and
-    # MS_* agree for these.
+    # In a user namespace the mount's flags are locked: the kernel refuses to drop one. ST_* and MS_* have the
+    # same values for these.
     locked = os.statvfs(here).f_flag & (
         MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME
     )
@@ -170,13 +171,13 @@ def bind_read_only(source: str, path: str) -> None:
 
 
 def drop_privileges(uid: int | None) -> None:
-    """Become ``uid`` without groups or capabilities, for good. None: keep the user, drop the rest."""
+    """Become ``uid`` without groups or capabilities, irreversibly. None keeps the user and drops the rest."""
     if uid is not None:
         os.setgroups([])
         try:
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-        except OSError:  # a container that maps few users
+        except OSError:  # a container in which few user ids exist
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
@@ -185,7 +186,7 @@ def drop_privileges(uid: int | None) -> None:
 
 
 def set_limits(limits: Mapping[str, int]) -> None:
-    """Set the limits of this process and its children; keys as in ``sandbox.SandboxLimits``, 0: no limit."""
+    """Set the limits of this process and its children; keys as in ``gapbench.sandbox.SandboxLimits``."""
     for kind, value in (
         (resource.RLIMIT_CPU, limits["cpu_s"]),
         (resource.RLIMIT_AS, limits["memory_bytes"]),
@@ -194,14 +195,20 @@ def set_limits(limits: Mapping[str, int]) -> None:
         (resource.RLIMIT_NOFILE, limits["open_files"]),
         (resource.RLIMIT_CORE, 0),
     ):
-        if kind == resource.RLIMIT_NPROC and not value:
-            continue
         hard = resource.getrlimit(kind)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (bound, bound))
 
 
-def prefer_oom_kill() -> None:
-    """Ask the kernel to kill this process, and no one else's, when the machine runs out of memory."""
+def prefer_oom_kill(proc_fd: int) -> None:
+    """Ask the kernel to kill this process and its children first if the machine runs out of memory.
+
+    Args:
+        proc_fd: Descriptor of /proc.
+    """
     with contextlib.suppress(OSError):
-        write_text("/proc/self/oom_score_adj", "1000")
+        fd = os.open("self/oom_score_adj", os.O_WRONLY, dir_fd=proc_fd)
+        try:
+            os.write(fd, b"1000")
+        finally:
+            os.close(fd)

@@ -1,7 +1,4 @@
-"""Edits of a small repository: found in a reply, and applied and imported inside the sandbox.
-
-Two forms are understood: a unified diff, and whole files, each a fenced block under a line with its path.
-"""
+"""Parses unified diffs, and applies edits to a small repository that is imported inside the sandbox."""
 
 # ruff: noqa: PTH103, PTH118, PTH120, PTH123 - pathlib would be a tenth of the whole start
 
@@ -20,16 +17,16 @@ REPOSITORY_FOLDER = "/tmp/repo"  # noqa: S108 - the private one
 
 
 class EditError(ValueError):
-    """An edit does not fit the files."""
+    """An edit does not match the files."""
 
 
 class Hunk(NamedTuple):
     """One place of a change.
 
     Attributes:
-        start: Line at which the old text is said to begin, from 1.
-        old_lines: Lines there before, context included.
-        new_lines: Lines there afterwards.
+        start: Line number of the old text according to the diff, from 1.
+        old_lines: Lines before the change, with context.
+        new_lines: Lines after the change, with context.
     """
 
     start: int
@@ -38,12 +35,12 @@ class Hunk(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What becomes of one file.
+    """A change of one file.
 
     Attributes:
-        old_path: Path before; None: the file is new.
-        new_path: Path afterwards; None: the file goes.
-        text: The whole new text; None: ``hunks`` say what changes.
+        old_path: Path before. None: the file is new.
+        new_path: Path after. None: the file is deleted.
+        text: The whole new text. None: ``hunks`` has the changes.
         hunks: Changes in place.
     """
 
@@ -57,7 +54,7 @@ def apply_changes(files: Mapping[str, str], changes: Sequence[Change]) -> dict[s
     """Return the files after the changes.
 
     Raises:
-        EditError: A path leaves the repository, a file is not there, or a hunk fits nowhere.
+        EditError: A path is outside the repository, a file is missing, or a hunk matches nowhere.
     """
     result = dict(files)
     for change in changes:
@@ -78,7 +75,7 @@ def apply_changes(files: Mapping[str, str], changes: Sequence[Change]) -> dict[s
 
 
 def normalize_path(path: str | None, files: Mapping[str, str]) -> str | None:
-    """Return a diff's path as the repository has it: without a/ or b/, and never outside."""
+    """Return a diff's path as in the repository: without a/ or b/. Raises :class:`EditError` for one outside."""
     if path is None:
         return None
     if path not in files and path[:2] in {"a/", "b/"}:
@@ -90,7 +87,7 @@ def normalize_path(path: str | None, files: Mapping[str, str]) -> str | None:
 
 
 def apply_hunks(text: str, hunks: Sequence[Hunk], path: str) -> str:
-    """Return ``text`` with hunks applied, each where its old lines are, nearest to where it says."""
+    """Return ``text`` with hunks applied, each where its old lines match, closest to its line number."""
     lines = text.split("\n")
     shift = 0
     for number, hunk in enumerate(hunks, 1):
@@ -103,22 +100,22 @@ def apply_hunks(text: str, hunks: Sequence[Hunk], path: str) -> str:
 
 
 def find_hunk_position(lines: Sequence[str], hunk: Hunk, shift: int) -> int | None:
-    """Return the index of the old lines nearest to the place named; white space at line ends aside."""
+    """Return the index of the old lines closest to the hunk's line number; ignores white space at line ends."""
     size = len(hunk.old_lines)
-    said = max(0, hunk.start - 1 + shift)
+    expected = max(0, hunk.start - 1 + shift)
     if not size:
-        return min(said + 1, len(lines)) if hunk.start else 0
+        return min(expected + 1, len(lines)) if hunk.start else 0
     wanted = [line.rstrip() for line in hunk.old_lines]
     fits = [
         at
         for at in range(len(lines) - size + 1)
         if [line.rstrip() for line in lines[at : at + size]] == wanted
     ]
-    return min(fits, key=lambda at: abs(at - said), default=None)
+    return min(fits, key=lambda at: abs(at - expected), default=None)
 
 
 def parse_diff(text: str) -> list[Change]:
-    """Return the changes of a unified diff; lines that belong to none are passed over."""
+    """Return the changes of a unified diff; other lines are skipped."""
     changes: list[Change] = []
     lines = text.split("\n")
     at = 0
@@ -133,7 +130,7 @@ def parse_diff(text: str) -> list[Change]:
 
 
 def _parse_hunks(lines: Sequence[str], at: int) -> tuple[list[Hunk], int]:
-    """Return the hunks that begin at a line and the line behind them; counts in the headers are not trusted."""
+    """Return the hunks from a line on, and the index after them; counts in the headers are ignored."""
     hunks: list[Hunk] = []
     while at < len(lines):
         head = HUNK_HEADER.match(lines[at])
@@ -153,7 +150,7 @@ def _parse_hunks(lines: Sequence[str], at: int) -> tuple[list[Hunk], int]:
                 new.append(line[1:])
             at += 1
         while old and new and not old[-1] and not new[-1] and not lines[at - 1]:
-            old.pop()  # blank lines between a hunk and what follows are no context
+            old.pop()  # blank lines after a hunk are not context
             new.pop()
             at -= 1
         hunks.append(Hunk(start, old, new))
@@ -172,10 +169,10 @@ class Repository:
 
     Args:
         files: Path to text.
-        changes: What the model wants changed.
+        changes: The model's changes: old path, new path, text and hunks of each.
 
     Raises:
-        EditError: A change does not fit.
+        EditError: A change does not match.
     """
 
     def __init__(self, files: Mapping[str, str], changes: Sequence[Sequence[Any]]) -> None:
@@ -196,5 +193,5 @@ class Repository:
         return importlib.import_module(module)
 
     def read(self, path: str) -> str | None:
-        """Return a file's text; None: there is none."""
+        """Return a file's text, or None if it does not exist."""
         return self.files.get(path)

@@ -1,12 +1,11 @@
-"""Calls with plain values between the judge and the program under test, two processes with one socket.
+"""Calls functions with plain values between the test runner and the program under test, over one socket.
 
 Only plain values cross: numbers, text, bytes, None, lists, tuples, sets, dicts, dates, exact numbers. What a
-program returns is therefore compared as a value that the judge built, and no ``__eq__`` of the program's
-own takes part. Anything else stays where it is and crosses as a number (:class:`RemoteObject`), whose
-attributes and calls go back over the socket. The judge lets itself be called only through functions
-that a test passed as arguments.
+program returns is therefore compared as a value that the test runner built, without any ``__eq__`` of the
+program. Other objects stay where they are and cross as a number (:class:`RemoteObject`); their attributes and
+calls go back over the socket. The program can call only functions that a test passed to it as arguments.
 
-A message is four bytes of length and JSON; JSON objects are always ``{tag: value}``.
+A message is four bytes of length, then JSON. JSON objects are always ``{tag: value}``.
 """
 
 from __future__ import annotations
@@ -26,32 +25,32 @@ MAX_PLAIN_INT = 2**63
 
 
 class BrokenRpcError(Exception):
-    """The other process ended, or sent what is not the protocol."""
+    """The other process ended, or sent an invalid message."""
 
 
 class ProgramExitError(Exception):
-    """The program called ``exit`` or raised something that is no ``Exception``."""
+    """The program called ``exit`` or raised something other than an ``Exception``."""
 
 
 class RemoteObject:
-    """An object of the program under test, in the judge; or a test's function, in the program."""
+    """Stands for an object of the program in the test runner, or for a test's function in the program."""
 
     def __init__(self, peer: Peer, handle: int) -> None:
         self._peer = peer
         self._handle = handle
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it there; lists, dicts and sets among ``args`` are changed here as they were there."""
+        """Call it in the other process; changes of lists, dicts and sets in ``args`` are copied back."""
         return self._peer.call(self._handle, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        """Read an attribute there."""
+        """Read an attribute in the other process."""
         return self._peer.get_attribute(self._handle, name)
 
     def _special(self, name: str, *args: Any) -> Any:
         try:
             method = self._peer.get_attribute(self._handle, name)
-        except AttributeError as exc:  # as Python says of an object without the method
+        except AttributeError as exc:  # as Python reports an object without the method
             raise TypeError(str(exc)) from exc
         return method(*args)
 
@@ -80,18 +79,18 @@ class RemoteObject:
         return self._handle
 
     def __eq__(self, other: object) -> bool:
-        """Two objects of the program compare as the program says; with a plain value: never equal."""
+        """Compare two objects of the program in the program; with a plain value they are never equal."""
         if not isinstance(other, RemoteObject):
             return False
         return self._handle == other._handle or self._special("__eq__", other) is True
 
 
 class Peer:
-    """One end of the bridge.
+    """One end of the connection.
 
     Args:
         sock: Connected stream socket.
-        allows_attribute_access: True in the program under test, whose attributes may be read; False in the judge.
+        allows_attribute_access: True in the program, whose attributes may be read; False in the test runner.
     """
 
     def __init__(self, sock: socket.socket, *, allows_attribute_access: bool) -> None:
@@ -113,13 +112,13 @@ class Peer:
         """Wait for one message."""
         size = struct.unpack(">I", self._read_exactly(4))[0]
         if size > MAX_MESSAGE_BYTES:
-            raise BrokenRpcError("the program sent what is no message")
+            raise BrokenRpcError("the program sent an invalid message")
         try:
             message = json.loads(self._read_exactly(size))
         except (ValueError, RecursionError) as exc:
-            raise BrokenRpcError("the program sent what is no message") from exc
+            raise BrokenRpcError("the program sent an invalid message") from exc
         if not isinstance(message, list) or not message:
-            raise BrokenRpcError("the program sent what is no message")
+            raise BrokenRpcError("the program sent an invalid message")
         return message
 
     def _read_exactly(self, size: int) -> bytes:
@@ -141,7 +140,7 @@ class Peer:
         return self._wait_for_answer(())
 
     def call(self, handle: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Call the other side's object and bring back what it did to mutable arguments."""
+        """Call the other side's object and copy its changes of mutable arguments back."""
         self.send(["call", handle, [self.encode(a) for a in args], {"d": self.encode(dict(kwargs))}])
         return self._wait_for_answer(args)
 
@@ -156,15 +155,15 @@ class Peer:
                 if kind == "raise":
                     raise rebuild_exception(rest[0], rest[1])
                 if kind not in {"call", "get"}:
-                    raise BrokenRpcError("the program sent what is no message")
+                    raise BrokenRpcError("the program sent an invalid message")
             except (IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as exc:
                 if kind == "raise":
                     raise
-                raise BrokenRpcError("the program sent what is no value") from exc
+                raise BrokenRpcError("the program sent an invalid value") from exc
             self.handle_request(kind, rest)
 
     def handle_request(self, kind: str, rest: list[Any]) -> None:
-        """Do what the other side asked and send back the value or the exception."""
+        """Handle a request of the other side and send back the value or the exception."""
         try:
             if kind == "get":
                 answer: list[Any] = ["return", self.encode(self._read_attribute(*rest)), []]
@@ -179,7 +178,7 @@ class Peer:
             self.send(answer)
         except BrokenRpcError:
             raise
-        except BaseException as exc:  # noqa: BLE001 - whatever a program raises is its result
+        except BaseException as exc:  # noqa: BLE001 - any exception of a program is its result
             self.send(["raise", [c.__name__ for c in type(exc).__mro__], _short_message(exc)])
 
     def _read_attribute(self, handle: int, name: str) -> Any:
@@ -188,7 +187,7 @@ class Peer:
         return getattr(self.objects[handle], name)
 
     def encode(self, value: Any) -> Any:
-        """Return ``value`` in JSON values; what is not plain is kept here and named by its number."""
+        """Return ``value`` as JSON values; an object that is not plain is stored here and sent as its number."""
         if value is None or isinstance(value, (bool, str)):
             return value if type(value) in {bool, type(None)} else str.__str__(value)
         if isinstance(value, int):
@@ -196,7 +195,7 @@ class Peer:
             return number if abs(number) < MAX_PLAIN_INT else {"n": hex(number)}
         if isinstance(value, float):
             return float(value)
-        if isinstance(value, RemoteObject) and value._peer is self:  # noqa: SLF001 - going home
+        if isinstance(value, RemoteObject) and value._peer is self:  # noqa: SLF001 - it returns to its owner
             return {"home": value._handle}  # noqa: SLF001
         if isinstance(value, dict):
             return {"d": [[self.encode(k), self.encode(v)] for k, v in value.items()]}
@@ -223,7 +222,7 @@ class Peer:
         return {"there": len(self.objects) - 1}
 
     def decode(self, value: Any) -> Any:
-        """Return what :meth:`encode` was given."""
+        """Return the value that :meth:`encode` got."""
         if isinstance(value, list):
             return [self.decode(item) for item in value]
         if not isinstance(value, dict):
@@ -258,7 +257,7 @@ def _decode_leaf(tag: str, body: Any) -> Any:
     if tag == "timedelta":
         return timedelta(*body)
     if tag == "Decimal":
-        from decimal import Decimal  # noqa: PLC0415 - seldom needed, and start-up counts here
+        from decimal import Decimal  # noqa: PLC0415 - rarely needed, and it would slow every start
 
         return Decimal(body)
     if tag == "Fraction":
@@ -269,7 +268,7 @@ def _decode_leaf(tag: str, body: Any) -> Any:
 
 
 def _replace_content(old: Any, new: Any) -> None:
-    """Give a mutable argument its new content."""
+    """Replace the content of a mutable argument."""
     if isinstance(old, (list, bytearray)):
         old[:] = new
     elif isinstance(old, (dict, set)):
@@ -285,7 +284,7 @@ def _short_message(exc: BaseException) -> str:
 
 
 def rebuild_exception(names: list[str], message: str) -> Exception:
-    """Return the nearest built-in exception to one whose classes were ``names``, nearest first."""
+    """Return an exception of the first built-in class in ``names``, the classes of the original in their order."""
     for name in itertools.islice((n for n in names if isinstance(n, str)), 50):
         kind = getattr(builtins, name, None)
         if isinstance(kind, type) and issubclass(kind, Exception):

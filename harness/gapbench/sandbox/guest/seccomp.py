@@ -1,8 +1,7 @@
-"""The system calls that a program may not make: a seccomp filter, for x86-64 and 64-bit Arm.
+"""Refuses system calls by a seccomp filter, for x86-64 and 64-bit Arm.
 
-Namespaces hide files, processes and networks; the filter keeps the kernel's less trodden parts out of
-reach (tracing, mounting, namespaces, BPF, io_uring, keys, modules), memory that no limit counts
-(``memfd``, System V segments, message queues), and sockets that are no network's (vsock, netlink, packet,
+Namespaces hide files, processes and networks. The filter refuses rarely used parts of the kernel (tracing, mounting, namespaces, BPF, io_uring, keys, modules), memory that no limit includes
+(``memfd``, System V segments, message queues), and sockets other than Unix and IP (vsock, netlink, packet,
 crypto). A refused call gives EPERM; a call under another machine's numbering kills.
 
 Numbers are those of asm/unistd_64.h and asm-generic/unistd.h; the program is a classic BPF one
@@ -26,7 +25,7 @@ NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW*
 ALLOWED_SOCKET_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
 PR_SET_SECCOMP, MODE_FILTER = 22, 2
 
-# name: (x86-64, Arm); None: it has no such call
+# name: (x86-64, Arm); None: the machine does not have this call
 REFUSED_SYSCALLS: dict[str, tuple[int | None, int | None]] = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "kcmp": (312, 272), "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
@@ -64,7 +63,7 @@ def build_filter(machine: str) -> list[tuple[int, int, int, int]]:
         refused = numbers[column]
         if refused is not None:
             lines += [(EQUAL, 0, 1, refused), (RETURN, 0, 0, fail)]
-    # The flags of clone3 lie in memory, where no filter looks; told that there is none, libc takes clone.
+    # The flags of clone3 are in memory, which a filter cannot read. ENOSYS makes libc use clone instead.
     lines += [(EQUAL, 0, 1, clone3), (RETURN, 0, 0, FAIL | errno.ENOSYS)]
     lines += [(EQUAL, 0, 4, clone), (LOAD, 0, 0, FIRST_ARGUMENT), (ANY_BIT, 0, 1, NEW_NAMESPACES)]
     lines += [(RETURN, 0, 0, fail), (RETURN, 0, 0, ALLOW)]
@@ -77,9 +76,9 @@ def build_filter(machine: str) -> list[tuple[int, int, int, int]]:
 
 
 def install_filter() -> None:
-    """Put the filter on this process and its children, for good; privileges must be dropped already.
+    """Install the filter for this process and its children, irreversibly, after privileges were dropped.
 
-    On another machine than those two there is no filter; the other walls stand.
+    On other machines there is no filter; everything else still applies.
     """
     machine = platform.machine()
     if machine not in MACHINES:

@@ -1,4 +1,4 @@
-"""SQL on SQLite inside the sandbox: running a query, and saying whether two results are the same."""
+"""Runs SQL on SQLite inside the sandbox, and compares two results."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ SqlRow = tuple[Any, ...]
 
 
 def query_rows(setup: str, query: str) -> list[SqlRow]:
-    """Return the rows of the last statement of ``query`` on a database made by ``setup``.
+    """Return the rows of the last statement of ``query`` on a database created by ``setup``.
 
     Raises:
-        sqlite3.Error: SQLite refuses it.
-        ValueError: It gives no rows at all, or more than :data:`MAX_ROWS`.
+        sqlite3.Error: SQLite refuses the query.
+        ValueError: The last statement is not a query, or gives more rows than :data:`MAX_ROWS`.
     """
     with sqlite3.connect(":memory:") as database:
         database.executescript(setup)
@@ -24,7 +24,7 @@ def query_rows(setup: str, query: str) -> list[SqlRow]:
         for statement in split_statements(query):
             cursor = database.execute(statement)
         if cursor is None or cursor.description is None:
-            raise ValueError("the last statement is no query")
+            raise ValueError("the last statement is not a query")
         found = cursor.fetchmany(MAX_ROWS + 1)
     if len(found) > MAX_ROWS:
         raise ValueError(f"the query gives more than {MAX_ROWS} rows")
@@ -43,9 +43,9 @@ def split_statements(query: str) -> list[str]:
 
 
 def results_equal(found: Any, wanted: Sequence[SqlRow], *, ordered: bool) -> bool:
-    """Say whether two results are equal: the same rows as often, in the same order where that was asked.
+    """Return whether two results have the same rows equally often, and in the same order if ``ordered``.
 
-    Column names do not count, the order of columns does. Numbers are equal to one part in a million.
+    Column names do not count; the order of columns does. Numbers are equal to one part in a million.
     """
     if not isinstance(found, list) or not all(isinstance(row, tuple) for row in found):
         return False
@@ -57,7 +57,7 @@ def results_equal(found: Any, wanted: Sequence[SqlRow], *, ordered: bool) -> boo
 
 
 def _sort_key(row: SqlRow) -> list[tuple[int, Any]]:
-    """Return what sorts rows of mixed kinds; numbers that count as equal sort alike in all but odd cases."""
+    """Return a sort key for rows of mixed types; numbers that count as equal almost always sort the same."""
     return [_sort_rank(value) for value in row]
 
 

@@ -1,4 +1,4 @@
-"""Runs hidden tests against a program on the other side of a bridge, and counts what passed."""
+"""Runs hidden tests against a program in another process, and counts the assertions that pass."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StopTestsError(BaseException):
 
 
 class TimeLimitError(BaseException):
-    """The clock ran out; what was counted until then stands."""
+    """The time is up; assertions counted until then remain."""
 
 
 def set_alarm(wall_s: float) -> None:
@@ -34,7 +34,7 @@ def set_alarm(wall_s: float) -> None:
 
 
 class AssertionCounts:
-    """What the rewritten assertions report to."""
+    """Counts assertions; the rewritten tests report to it."""
 
     def __init__(self, *, stop_early: bool) -> None:
         self.passed = 0
@@ -44,11 +44,11 @@ class AssertionCounts:
         self.stop_early = stop_early
 
     def record_pass(self) -> None:
-        """Count one assertion that held."""
+        """Count one assertion that passed."""
         self.passed += 1
 
     def record_failure(self, source: str, exc: BaseException) -> None:
-        """Count one that did not; the first reason is kept."""
+        """Count one assertion that failed; the first reason is stored."""
         if isinstance(exc, BrokenRpcError):
             raise exc
         self.failed += 1
@@ -65,7 +65,7 @@ class AssertRewriter(ast.NodeTransformer):
     """Rewrites each ``assert`` so that it is counted.
 
     Args:
-        caught: Name of the exception class that an assertion may fail with and be only counted.
+        caught: Name of the exception class that counts as a failed assertion.
     """
 
     def __init__(self, caught: str) -> None:
@@ -88,13 +88,13 @@ class AssertRewriter(ast.NodeTransformer):
 
 
 def evaluate_program(peer: Peer, job: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the verdict on the program behind ``peer``.
+    """Return the result of the program behind ``peer``.
 
     Args:
-        peer: The bridge; the program is already running behind it.
+        peer: Connection to the program, which already runs.
         job: ``programs`` (texts, of which the first that compiles is the program), ``tests`` (Python: either
             statements, or a ``check(candidate)``), ``entry_point``, ``prelude`` (Python that the tests may
-            need, or ""), ``partial`` (run on after a failure).
+            need, or ""), ``partial`` (continue after a failure).
 
     Returns:
         ``state``: ``passed``, ``failed``, ``syntax`` (no program compiles) or ``unrunnable`` (the tests
@@ -103,7 +103,7 @@ def evaluate_program(peer: Peer, job: Mapping[str, Any]) -> dict[str, Any]:
     tally = AssertionCounts(stop_early=not job["partial"])
     space: dict[str, Any] = {"__name__": "tests"}
     if job["prelude"]:
-        with contextlib.suppress(Exception):  # a prompt in plain words is no Python
+        with contextlib.suppress(Exception):  # a prompt in prose is not Python
             exec(job["prelude"], space)  # noqa: S102 - the task's own text, in the sandbox
     try:
         tree = ast.parse(job["tests"])
@@ -111,7 +111,7 @@ def evaluate_program(peer: Peer, job: Mapping[str, Any]) -> dict[str, Any]:
         code = compile(counting.visit(tree), "tests", "exec")
         tally.asserts_in_source = counting.count
     except (SyntaxError, ValueError, RecursionError) as exc:
-        return _make_result("unrunnable", tally, f"the tests are no Python: {exc}")
+        return _make_result("unrunnable", tally, f"the tests are not Python: {exc}")
     try:
         return _load_and_test(peer, job, tally, space, tree, code)
     except TimeLimitError as exc:
@@ -126,7 +126,7 @@ def _load_and_test(
     tree: ast.AST,
     code: Any,
 ) -> dict[str, Any]:
-    """Have the program loaded, give the tests what they name of it, and run them."""
+    """Load the program, give the tests the names that they use of it, and run them."""
     try:
         peer.send(["load", job["programs"]])
         state, detail = peer.receive()[:2]
@@ -141,7 +141,7 @@ def _load_and_test(
         )
     except AttributeError:
         return _make_result("failed", tally, f"the program defines no {job['entry_point']!r}")
-    except Exception as exc:  # noqa: BLE001 - whatever a program does, it fails by it
+    except Exception as exc:  # noqa: BLE001 - any exception is a failure of the program
         return _make_result("failed", tally, _describe_exception(exc))
     if not isinstance(candidate, RemoteObject):
         return _make_result("failed", tally, f"{job['entry_point']!r} is not a function")
@@ -154,7 +154,7 @@ def _load_and_test(
 
 
 def run_tests(code: Any, namespace: dict[str, Any], tally: AssertionCounts) -> dict[str, Any]:
-    """Run the compiled tests and, where they define it, their ``check``."""
+    """Run the compiled tests and their ``check``, if they define it."""
     try:
         exec(code, namespace)  # noqa: S102 - the task's own tests, in the sandbox
         if callable(namespace.get("check")) and not isinstance(namespace["check"], RemoteObject):
@@ -172,12 +172,12 @@ def run_tests(code: Any, namespace: dict[str, Any], tally: AssertionCounts) -> d
         )
     if tally.failed:
         return _make_result("failed", tally, tally.reason)
-    tally.passed = max(tally.passed, 1)  # tests without a single assert passed by ending
+    tally.passed = max(tally.passed, 1)  # tests without any assert pass by ending
     return _make_result("passed", tally, "")
 
 
 def undefined_names(tree: ast.AST) -> set[str]:
-    """Return the names that the tests read and neither they nor Python define."""
+    """Return the names that the tests read and that neither they nor Python define."""
     read: set[str] = set()
     bound: set[str] = set(dir(builtins))
     for node in ast.walk(tree):

@@ -1,1 +1,1 @@
-"""One scorer per module."""
+"""The built-in scorers: one module for each, with the scorer's name."""

@@ -1,4 +1,4 @@
-"""The scorer ``choice``."""
+"""The scorer ``choice``: the letter of a multiple-choice answer, however it is given."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from gapbench.scoring.answer_extraction import (
     shorten,
     stated_answers,
 )
-from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
+from gapbench.scoring.scorer import ReplyScorer
 from gapbench.values import Sample, Score
 
 OPTION_LETTERS = "ABCDEFGHIJ"
 STATED_OPTION = re.compile(r"\b(?:option|choice)[*_ ]{0,3}(?:\bis\b|:)\s{0,3}([^\n]{0,300})", re.IGNORECASE)
-# A letter by itself: bare, bracketed, bold, followed by the end, punctuation or its option's text. A lower
-# case letter counts only where nothing else could be meant, since "a" is a word.
+# A letter alone: bare, bracketed or bold, followed by the end, punctuation or its option's text. A lower-case
+# letter counts only if nothing else can be meant, because "a" is a word.
 LEADING_LETTER = re.compile(
     r"^(?:(?:option|choice)\s+)?[(\[{*_`$]*([A-J])(?![A-Za-z0-9'])[)\]}*_`$.,:;]*", re.IGNORECASE
 )
@@ -32,57 +32,54 @@ SECOND_LETTER = re.compile(r"(?:\bor\b|\band\b|/|,|&)\s*(?:option\s+)?[(\[*_]*([
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(ReplyScorer):
     """Accepts the right letter, A to J, or the right option's full text.
 
-    The last statement ("Answer: B", a box) wins; then a reply that is or begins with a letter; then the
-    only letter that is bracketed or bold; then the only option whose text is there. Two letters in one
+    The last stated answer ("Answer: B", a box) has priority; then a reply that is a letter or begins with one;
+    then the only letter that is bracketed or bold; then the only option whose text occurs. Two letters in one
     place, or none anywhere, are unparsed.
 
     Attributes:
-        options: Column with the options' texts, a list or a mapping from letters; also ``choices``
-            where there is no such column. Without either only letters are understood.
+        options: Column with the options' texts, a list or a mapping from letters. Samples without it may have
+            the column ``choices``. Without either, only letters are understood.
     """
 
+    name: ClassVar[str] = "choice"
+    description: ClassVar[str] = "a letter of a multiple choice, however it is stated"
+
     options: str = "options"
-    is_slow: ClassVar[bool] = False
 
     def unscorable_reason(self, sample: Sample) -> str | None:
-        """Return why a sample cannot be scored: its target is none of its options."""
+        """Return that the target is missing or is not one of the options, or None."""
         if sample.target is None:
             return "the sample has no target"
         texts = self._option_texts(sample)
         if target_letter(sample.target, texts) is not None:
             return None
         there = (
-            f"which are {shorten('; '.join(texts.values()))}"
+            f"the options are {shorten('; '.join(texts.values()))}"
             if texts
-            else f"and column {self.options!r} has none"
+            else f"column {self.options!r} has none"
         )
-        return f"target {shorten(str(sample.target))!r} is no option, {there}"
+        return f"target {shorten(str(sample.target))!r} is not an option; {there}"
 
     def _option_texts(self, sample: Sample) -> dict[str, str]:
         return option_texts(sample.columns.get(self.options, sample.columns.get("choices")))
 
-    def __call__(self, reply: str, sample: Sample) -> Score:
+    def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is a letter."""
-        fault = self.unscorable_reason(sample)
-        if fault:
-            return make_unscored(fault)
-        if not reply.strip():
-            return EMPTY_REPLY
         texts = self._option_texts(sample)
         wanted = target_letter(sample.target, texts)
-        letter, why = extract_letter(reply_tail(reply), texts)
+        letter, reason = extract_letter(reply_tail(reply), texts)
         if letter is None:
-            return Score(0.0, "unparsed", reason=why)
+            return Score(0.0, "unparsed", reason=reason)
         if letter == wanted:
-            return Score(1.0, "correct", answer=letter, reason=why)
-        return Score(0.0, "wrong", answer=letter, reason=f"{why}; the target is {wanted}")
+            return Score(1.0, "correct", answer=letter, reason=reason)
+        return Score(0.0, "wrong", answer=letter, reason=f"{reason}; the target is {wanted}")
 
 
 def option_texts(column: Any) -> dict[str, str]:
-    """Return the options by letter; {} when the column is absent or of another kind."""
+    """Return the options by letter; {} if the column is missing or of another kind."""
     if isinstance(column, Mapping):
         if isinstance(column.get("label"), list) and isinstance(column.get("text"), list):  # ARC's form
             return {str(k).upper(): str(v) for k, v in zip(column["label"], column["text"], strict=False)}
@@ -93,7 +90,7 @@ def option_texts(column: Any) -> dict[str, str]:
 
 
 def target_letter(target: Any, texts: Mapping[str, str]) -> str | None:
-    """Return the target's letter, given as letter, as option text, or as index from 0; None: it is no option."""
+    """Return the target's letter, given as a letter, an option's text or an index from 0; None if it is not an option."""
     allowed = "".join(texts) or OPTION_LETTERS
     if isinstance(target, int) and not isinstance(target, bool):
         return allowed[target] if 0 <= target < len(allowed) else None
@@ -106,7 +103,7 @@ def target_letter(target: Any, texts: Mapping[str, str]) -> str | None:
 
 
 def extract_letter(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
-    """Return the letter that ``reply`` gives and how it says so; None and why not."""
+    """Return the letter that ``reply`` gives and the reason; None and the reason if it gives none."""
     allowed = "".join(texts) or OPTION_LETTERS
     stated = stated_answers(reply) or [text.strip(MARKUP_CHARS) for text in STATED_OPTION.findall(reply)]
     for statement in reversed(stated):
@@ -133,7 +130,7 @@ def extract_letter(reply: str, texts: Mapping[str, str]) -> tuple[str | None, st
 
 
 def leading_letter(text: str, allowed: str, texts: Mapping[str, str]) -> tuple[str | None, bool]:
-    """Return the letter that a statement begins with, and whether it names a second one."""
+    """Return the letter at the start of a statement, and whether the statement also names a second one."""
     alone = LETTER_ALONE.fullmatch(text)
     if alone and alone.group(1).upper() in allowed:
         return alone.group(1).upper(), False
@@ -163,11 +160,11 @@ def leading_letter(text: str, allowed: str, texts: Mapping[str, str]) -> tuple[s
 
 
 def named_options(reply: str, texts: Mapping[str, str]) -> list[str]:
-    """Return the options whose whole text is in the reply, without those inside a longer one's text."""
-    said = f" {normalize_text(reply, ignore_case=True, punctuation=False)} "
+    """Return the options whose whole text is in the reply, except those that are part of another such text."""
+    reply_words = f" {normalize_text(reply, ignore_case=True, punctuation=False)} "
     found = {}
     for letter, text in texts.items():
         words = normalize_text(text, ignore_case=True, punctuation=False)
-        if words and f" {words} " in said:
+        if words and f" {words} " in reply_words:
             found[letter] = words
     return [k for k, w in found.items() if not any(w != other and w in other for other in found.values())]

@@ -1,4 +1,4 @@
-"""The scorer ``constraints``."""
+"""The scorer ``constraints``: instructions that a program can check."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gapbench.scoring.answer_extraction import MAX_REPLY_CHARS, fenced_blocks, normalize_text, shorten
+from gapbench.scoring.scorer import ReplyScorer
 from gapbench.scoring.scorers.json_schema import find_json_value
-from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
 BULLET = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
@@ -21,30 +21,32 @@ WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 
 
 @dataclass(frozen=True)
-class Constraints:
-    """Accepts a reply that keeps every instruction that a program can check.
+class Constraints(ReplyScorer):
+    """Accepts a reply that follows every instruction that a program can check.
 
     The instructions are a list of mappings, each with a ``kind`` and its settings; ``min``, ``max`` and
     ``count`` bound a number:
 
     ``words`` ``sentences`` ``lines`` ``paragraphs`` ``bullets`` ``numbered`` ``headings`` ``chars``: how many.
     ``include`` and ``forbid``: ``words``, a list, whole and without case; ``include`` with a bound counts each.
-    ``letter``: how often ``letter`` stands there. ``case``: ``upper`` or ``lower`` as ``is``.
-    ``starts`` and ``ends``: with ``text``. ``json``: the whole reply is JSON, with ``keys`` where given.
+    ``letter``: how often ``letter`` occurs. ``case``: ``upper`` or ``lower`` as ``is``.
+    ``starts`` and ``ends``: with ``text``. ``json``: the whole reply is JSON, with exactly these ``keys`` if given.
     ``no_commas``, ``quoted`` (in double quotes), ``no_fence``, ``ordered`` (``words`` in this order),
     ``each_line_starts`` (with ``text``), ``max_word_chars`` (with ``max``).
 
     Attributes:
-        column: Column with the instructions; a target that is such a list does as well.
-        partial: The score is the share that is kept; otherwise all or nothing.
+        column: Column with the instructions. Without the column, the target is such a list.
+        partial: The score is the share of instructions followed; False scores all or nothing.
     """
+
+    name: ClassVar[str] = "constraints"
+    description: ClassVar[str] = "instructions that a program can check: counts, words, case, form"
 
     column: str = "constraints"
     partial: bool = False
-    is_slow: ClassVar[bool] = False
 
     def unscorable_reason(self, sample: Sample) -> str | None:
-        """Return why a sample cannot be scored: it has no constraints, or one that cannot be checked."""
+        """Return that the sample has no constraints or one that cannot be checked, or None."""
         wanted = self._constraints(sample)
         if not wanted or not all(isinstance(item, Mapping) for item in wanted):
             return f"the sample has no list of constraints in {self.column!r}"
@@ -52,9 +54,9 @@ class Constraints:
             kind = item.get("kind")
             if not isinstance(kind, str) or kind not in CONSTRAINT_CHECKS:
                 return f"no constraint {kind!r}; there are: {', '.join(CONSTRAINT_CHECKS)}"
-            said = _invalid_setting(item)
-            if said:
-                return f"constraint {kind!r}: {said}"
+            problem = _invalid_setting(item)
+            if problem:
+                return f"constraint {kind!r}: {problem}"
         return None
 
     def _constraints(self, sample: Sample) -> list[Any]:
@@ -65,16 +67,11 @@ class Constraints:
             return []
         return wanted if isinstance(wanted, list) else []
 
-    def __call__(self, reply: str, sample: Sample) -> Score:
-        """Return 1, 0 or, with ``partial``, the share kept; the answer is the reply."""
-        fault = self.unscorable_reason(sample)
-        if fault:
-            return make_unscored(fault)
-        if not reply.strip():
-            return EMPTY_REPLY
+    def score_reply(self, reply: str, sample: Sample) -> Score:
+        """Return 1, 0 or, with ``partial``, the share followed; the answer is the reply."""
         wanted = self._constraints(sample)
         text = reply[:MAX_REPLY_CHARS].strip()
-        broken = [said for item in wanted if (said := CONSTRAINT_CHECKS[item["kind"]](text, item))]
+        broken = [problem for item in wanted if (problem := CONSTRAINT_CHECKS[item["kind"]](text, item))]
         value = 1 - len(broken) / len(wanted)
         if not broken:
             return Score(1.0, "correct", shorten(reply, 500), f"all of {len(wanted)} constraints are kept")
@@ -93,11 +90,11 @@ _REQUIRED_SETTINGS: dict[str, tuple[str, ...]] = {
     "each_line_starts": ("text",),
     "max_word_chars": ("max",),
 }
-"""Constraint to the settings that it needs."""
+"""The settings that each constraint requires."""
 
 
 def _invalid_setting(item: Mapping[str, Any]) -> str | None:
-    """Return which setting a constraint lacks or misstates; None: none."""
+    """Return the first setting that a constraint lacks or that has a wrong value, or None."""
     lacking = [key for key in _REQUIRED_SETTINGS.get(item["kind"], ()) if item.get(key) is None]
     if lacking:
         return f"it needs {lacking[0]!r}"
@@ -141,9 +138,9 @@ def _check_include(text: str, item: Mapping[str, Any]) -> str:
     bound = {key: item[key] for key in ("min", "max", "count") if key in item} or {"min": 1}
     return next(
         (
-            said
+            problem
             for word in item["words"]
-            if (said := _check_bounds(f"times {word!r}", _count_occurrences(text, word), bound))
+            if (problem := _check_bounds(f"times {word!r}", _count_occurrences(text, word), bound))
         ),
         "",
     )
@@ -169,8 +166,8 @@ def _check_json(text: str, item: Mapping[str, Any]) -> str:
 
 
 def _check_order(text: str, item: Mapping[str, Any]) -> str:
-    said = normalize_text(text, ignore_case=True, punctuation=True)
-    places = [said.find(word.casefold()) for word in item["words"]]
+    normalized = normalize_text(text, ignore_case=True, punctuation=True)
+    places = [normalized.find(word.casefold()) for word in item["words"]]
     return (
         ""
         if -1 not in places and places == sorted(places)
@@ -220,4 +217,4 @@ CONSTRAINT_CHECKS: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
         "",
     ),
 }
-"""Constraint to what is said of a text that breaks it; "" where it is kept."""
+"""For each constraint, a function of a text and the settings; it returns what is wrong, or ""."""

@@ -1,53 +1,40 @@
-"""The scorer ``contains``."""
+"""The scorer ``contains``: the target occurs somewhere in the reply."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gapbench.scoring.answer_extraction import (
-    missing_target_reason,
-    normalize_text,
-    reply_tail,
-    shorten,
-    target_texts,
-)
-from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
+from gapbench.scoring.answer_extraction import normalize_text, reply_tail, shorten, target_texts
+from gapbench.scoring.scorer import ReplyScorer
 from gapbench.values import Sample, Score
 
 
 @dataclass(frozen=True)
-class Contains:
-    """Accepts a reply that holds the target.
+class Contains(ReplyScorer):
+    """Accepts a reply that contains the target.
 
     Attributes:
         ignore_case: Compare without case.
         whole_words: The target must not be part of a longer word.
-        all: With a list of targets: each must be there; otherwise one is enough.
+        all: With a list of targets, each must occur; False accepts any one of them.
     """
+
+    name: ClassVar[str] = "contains"
+    description: ClassVar[str] = "the target is somewhere in the reply"
 
     ignore_case: bool = True
     whole_words: bool = False
     all: bool = False
-    is_slow: ClassVar[bool] = False
 
-    def unscorable_reason(self, sample: Sample) -> str | None:
-        """Return why a sample cannot be scored: it has no target."""
-        return missing_target_reason(sample)
-
-    def __call__(self, reply: str, sample: Sample) -> Score:
-        """Return 1 or 0; the answer is what was found."""
-        fault = self.unscorable_reason(sample)
-        if fault:
-            return make_unscored(fault)
-        wanted = target_texts(sample)
-        if not reply.strip():
-            return EMPTY_REPLY
+    def score_reply(self, reply: str, sample: Sample) -> Score:
+        """Return 1 or 0; the answer is the first target found."""
+        targets = target_texts(sample)
         text = normalize_text(reply_tail(reply), ignore_case=self.ignore_case, punctuation=True)
-        found = [w for w in wanted if self._contains_target(text, w)]
-        if found and (not self.all or len(found) == len(wanted)):
+        found = [target for target in targets if self._contains_target(text, target)]
+        if found and (not self.all or len(found) == len(targets)):
             return Score(1.0, "correct", answer=shorten(found[0]), reason=f"holds {shorten(found[0])!r}")
-        missing = next(w for w in wanted if w not in found)
+        missing = next(target for target in targets if target not in found)
         return Score(0.0, "wrong", reason=f"does not hold {shorten(missing)!r}")
 
     def _contains_target(self, text: str, target: str) -> bool:

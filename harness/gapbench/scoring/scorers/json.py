@@ -1,4 +1,4 @@
-"""The scorer ``json``."""
+"""The scorer ``json``: a JSON object equal to the target, field by field."""
 
 from __future__ import annotations
 
@@ -8,54 +8,49 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gapbench.errors import InputError
 from gapbench.scoring.answer_extraction import fenced_blocks, normalize_text, reply_tail, shorten
-from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
+from gapbench.scoring.scorer import ReplyScorer, check_threshold
 from gapbench.values import Sample, Score
 
 MAX_PARSE_ATTEMPTS = 200
 MAX_UNORDERED_ITEMS = 200
-"""Longer lists are compared in order: every pair of items would be too many."""
+"""Longer lists are compared in order, because comparing every pair of items would take too long."""
 
 
 @dataclass(frozen=True)
-class Json:
-    """Accepts a JSON object with the target's fields; the value is the share of fields that are right.
+class Json(ReplyScorer):
+    """Accepts a JSON object with the target's fields; the value is the share of right fields.
 
     Attributes:
-        threshold: Least share of right fields that is correct.
-        extra: Whether fields that the target does not have are allowed; otherwise each counts as a wrong one.
+        threshold: Lowest share of right fields that is correct.
+        extra: Fields that the target does not have are ignored; False counts each as a wrong field.
         ignore_case: Compare text without case.
-        rel_tol: Difference of numbers that is still right, as a share of the target's.
+        rel_tol: Largest accepted difference of numbers, as a share of the larger.
     """
+
+    name: ClassVar[str] = "json"
+    description: ClassVar[str] = "a JSON object equal to the target, field by field"
 
     threshold: float = 1.0
     extra: bool = True
     ignore_case: bool = False
     rel_tol: float = 1e-9
-    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the threshold."""
-        if not 0 < self.threshold <= 1:
-            raise InputError(
-                f"scorer 'json': threshold is {self.threshold!r}; it takes more than 0, at most 1"
-            )
+        check_threshold(self.name, self.threshold)
 
     def unscorable_reason(self, sample: Sample) -> str | None:
-        """Return why a sample cannot be scored: its target is no object."""
+        """Return that the target is missing or is not an object with fields, or None."""
         if sample.target is None:
             return "the sample has no target"
         is_object = bool(_target_object(sample))
-        return None if is_object else f"target {shorten(str(sample.target))!r} is no JSON object with fields"
+        return (
+            None if is_object else f"target {shorten(str(sample.target))!r} is not a JSON object with fields"
+        )
 
-    def __call__(self, reply: str, sample: Sample) -> Score:
+    def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return the share of right fields; the answer is the object."""
-        fault = self.unscorable_reason(sample)
-        if fault:
-            return make_unscored(fault)
-        if not reply.strip():
-            return EMPTY_REPLY
         wanted = _target_object(sample)
         found = find_json_object(reply_tail(reply))
         if found is None:
@@ -88,14 +83,14 @@ def _target_object(sample: Sample) -> Mapping[str, Any]:
 def json_equal(
     found: Any, wanted: Any, rel_tol: float, *, ignore_case: bool = False, ignore_order: bool = False
 ) -> bool:
-    """Say whether two JSON values are equal.
+    """Return whether two JSON values are equal.
 
     Args:
-        found: What a reply holds.
-        wanted: What the target holds.
-        rel_tol: Difference of numbers that is still equal, as a share of the larger.
-        ignore_case: Compare text without case; runs of white space are one space either way.
-        ignore_order: Compare lists whatever the order of their items.
+        found: Value from the reply.
+        wanted: Value from the target.
+        rel_tol: Largest difference of equal numbers, as a share of the larger.
+        ignore_case: Compare text without case. A run of white space always equals one space.
+        ignore_order: Compare lists without regard to the order of their items.
     """
 
     def alike(a: Any, b: Any) -> bool:
@@ -129,7 +124,7 @@ def json_equal(
 
 
 def find_json_object(text: str) -> dict[str, Any] | None:
-    """Return the last JSON object of the last fenced block that holds one, else of the whole text."""
+    """Return the last JSON object of the last fenced block that has one, else of the whole text."""
     for block in (*(body for _, body in reversed(fenced_blocks(text))), text):
         found = _last_json_object(block)
         if found is not None:

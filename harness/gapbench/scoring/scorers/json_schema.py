@@ -1,4 +1,4 @@
-"""The scorer ``json_schema``."""
+"""The scorer ``json_schema``: JSON that a JSON Schema allows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from gapbench.errors import InputError
 from gapbench.scoring.answer_extraction import fenced_blocks, reply_tail, shorten
+from gapbench.scoring.scorer import EMPTY_REPLY, make_unscored
 from gapbench.scoring.scorers.json import Json, json_equal
-from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.scoring.scorers.regex import has_risky_pattern
 from gapbench.values import Sample, Score
 
@@ -19,29 +19,32 @@ MAX_PARSE_ATTEMPTS = 200
 
 @dataclass(frozen=True)
 class JsonSchema:
-    """Accepts JSON that a JSON Schema allows and, where there is a target, that equals it.
+    """Accepts JSON that a JSON Schema allows and that equals the target, if there is one.
 
-    The value is the last JSON object or array of the reply, in a fence or not. Drafts 4 to 2020-12 are
-    read as ``$schema`` says (none: 2020-12); references stay within the schema, nothing is fetched.
+    The JSON is the last object or array of the reply, in a fence or not. Drafts 4 to 2020-12 are
+    supported, as ``$schema`` states (default: 2020-12). References stay within the schema; nothing is fetched.
 
     Attributes:
-        schema: The schema, or the name of a column that holds it. Default: the column ``schema``.
-        only: The whole reply must be the JSON, in a fence at most.
-        compare: False: the schema is enough, whatever the target.
+        schema: The schema, or the name of the column that has it. Default: the column ``schema``.
+        only: The whole reply must be the JSON, optionally in a fence.
+        compare: False checks only the schema, whatever the target.
         ignore_case: Compare text with the target without case.
-        ignore_order: Compare lists with the target's as sets are.
+        ignore_order: Compare lists with the target's lists without regard to order.
     """
+
+    name: ClassVar[str] = "json_schema"
+    description: ClassVar[str] = "JSON that a JSON Schema allows, and equal to the target where there is one"
+    is_slow: ClassVar[bool] = True
 
     schema: str | dict = "schema"  # type: ignore[type-arg] # the type is checked at run time, and isinstance takes no arguments
     only: bool = False
     compare: bool = True
     ignore_case: bool = False
     ignore_order: bool = False
-    is_slow: ClassVar[bool] = True
     _validators: dict[str, Any] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check a schema that the task gives."""
+        """Check a schema that is given as an option."""
         if isinstance(self.schema, Mapping):
             try:
                 self._validator(self.schema)
@@ -49,7 +52,7 @@ class JsonSchema:
                 raise InputError(f"scorer 'json_schema': {exc}") from exc
 
     def unscorable_reason(self, sample: Sample) -> str | None:
-        """Return why a sample cannot be scored: it has no schema, a wrong one, or a target that is no JSON."""
+        """Return that the schema is missing or invalid, or that the target is not JSON, or None."""
         try:
             self._validator_and_target(sample)
         except ValueError as exc:
@@ -57,7 +60,7 @@ class JsonSchema:
         return None
 
     def _validator_and_target(self, sample: Sample) -> tuple[Any, Any]:
-        """Return the validator of a sample's schema and the value to compare with; raises ValueError."""
+        """Return the validator of a sample's schema and the target's value, or raise ``ValueError``."""
         is_given = isinstance(self.schema, Mapping)
         schema = self.schema if is_given else _parse_json(sample.columns.get(str(self.schema)), "the schema")
         if not isinstance(schema, Mapping):
@@ -93,7 +96,7 @@ class JsonSchema:
     def _validator(self, schema: Mapping[str, Any]) -> Any:
         key = json.dumps(schema, sort_keys=True, default=str)
         if key not in self._validators:
-            import jsonschema  # noqa: PLC0415 - a fifth of a second that other scorers need not pay
+            import jsonschema  # noqa: PLC0415 - takes a fifth of a second
             import referencing  # noqa: PLC0415
 
             if has_risky_pattern(schema):
@@ -117,11 +120,11 @@ def _parse_json(given: Any, what: str) -> Any:
 
 
 def find_json_value(text: str, *, only: bool) -> Any:
-    """Return the JSON object or array of a reply; None: there is none.
+    """Return the JSON object or array of a reply, or None if it has none.
 
     Args:
         text: The reply.
-        only: Take it only where it is the whole reply, in a fence or not.
+        only: The JSON must be the whole reply, in a fence or not.
     """
     blocks = fenced_blocks(text)
     if only:
@@ -161,4 +164,4 @@ def _next_opening(text: str, start: int) -> int:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")

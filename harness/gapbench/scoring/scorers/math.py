@@ -1,4 +1,4 @@
-r"""The scorer ``math``."""
+"""The scorer ``math``: mathematically equal expressions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from gapbench.scoring.answer_extraction import MARKUP_CHARS, reply_tail, shorten, stated_answers, target_texts
 from gapbench.scoring.child_process import ScoringProcess, ScoringProcessError
-from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
+from gapbench.scoring.scorer import ReplyScorer
 from gapbench.values import Sample, Score
 
 MAX_EXPRESSION_CHARS = 600
@@ -43,46 +43,45 @@ LATEX_REPLACEMENTS = (
 
 
 @dataclass(frozen=True)
-class Math:
+class Math(ReplyScorer):
     r"""Accepts an answer that is mathematically the target: numbers, LaTeX, fractions, intervals, sets, matrices.
 
     The answer is the last ``\boxed{…}``, ``#### …`` or "answer is …", else the last formula, else the last
     line. The target may be an answer, a whole solution with a ``\boxed{…}`` (MATH), or one that ends in
-    ``#### 72`` (GSM8K). Equal texts are equal; anything else is read by math-verify and compared by sympy
-    in a process of its own that is ended after six seconds. Order counts in tuples and matrices, not in
-    sets and lists; units and ``x =`` may be left out; a number's base may not be another.
+    ``#### 72`` (GSM8K). Equal texts are equal. Anything else is parsed by math-verify and compared by sympy
+    in a separate process, which is stopped after six seconds. Order counts in tuples and matrices, not in
+    sets and lists. Units and ``x =`` may be left out; the base of a number may not differ.
     """
 
+    name: ClassVar[str] = "math"
+    description: ClassVar[str] = "mathematically equal: LaTeX, fractions, intervals, sets, matrices"
     is_slow: ClassVar[bool] = True
 
     def unscorable_reason(self, sample: Sample) -> str | None:
-        """Return why a sample cannot be scored: its target holds no answer."""
+        """Return that the target is missing or holds no answer, or None."""
         if sample.target is None:
             return "the sample has no target"
         return (
             None if _target_expressions(sample) else f"target {shorten(str(sample.target))!r} holds no answer"
         )
 
-    def __call__(self, reply: str, sample: Sample) -> Score:
+    def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the expression as written."""
-        fault = self.unscorable_reason(sample)
-        if fault:
-            return make_unscored(fault)
-        if not reply.strip():
-            return EMPTY_REPLY
         wanted = _target_expressions(sample)
-        said, why = stated_expression(reply_tail(reply))
-        if said is None:
-            return Score(0.0, "unparsed", reason=why)
-        if len(said) > MAX_EXPRESSION_CHARS:
-            return Score(0.0, "unparsed", reason=f"states {len(said)} characters, too many for an answer")
-        answer, reasons = shorten(said), []
+        expression, place = stated_expression(reply_tail(reply))
+        if expression is None:
+            return Score(0.0, "unparsed", reason=place)
+        if len(expression) > MAX_EXPRESSION_CHARS:
+            return Score(
+                0.0, "unparsed", reason=f"states {len(expression)} characters, too many for an answer"
+            )
+        answer, reasons = shorten(expression), []
         for target in wanted:
-            is_equal, how = compare_expressions(target, said)
+            is_equal, reason = compare_expressions(target, expression)
             if is_equal:
-                return Score(1.0, "correct", answer=answer, reason=f"{why} {how}")
-            reasons.append(how)
-        return Score(0.0, "wrong", answer=answer, reason=f"{why} {reasons[0]}")
+                return Score(1.0, "correct", answer=answer, reason=f"{place} {reason}")
+            reasons.append(reason)
+        return Score(0.0, "wrong", answer=answer, reason=f"{place} {reasons[0]}")
 
 
 def _target_expressions(sample: Sample) -> list[str]:
@@ -91,7 +90,7 @@ def _target_expressions(sample: Sample) -> list[str]:
 
 
 def target_expression(target: Any) -> str | None:
-    r"""Return a target's answer: the last box or ``####`` of a solution, or else the whole of it."""
+    r"""Return a target's answer: the last box or ``####`` of a solution, or else the whole target."""
     text = str(target).strip()
     if r"\boxed" in text or r"\fbox" in text or "####" in text:
         return stated_expression(text)[0]
@@ -99,7 +98,7 @@ def target_expression(target: Any) -> str | None:
 
 
 def stated_expression(reply: str) -> tuple[str | None, str]:
-    """Return the expression that ``reply`` ends up with and where it stood; None and why not."""
+    """Return the final expression of ``reply`` and where it was found; None and the reason if there is none."""
     for statement in reversed(stated_answers(reply, EXPRESSION_MARKUP_CHARS)):
         found = expression_in(statement)
         if found:
@@ -110,7 +109,7 @@ def stated_expression(reply: str) -> tuple[str | None, str]:
     formulas = [text for groups in FORMULA.findall(reply) for text in groups if text]
     last_line = next(line.strip() for line in reversed(reply.splitlines()) if line.strip())
     if formulas:
-        # `$x$ = $5$` and `$a + b = 5$` state what stands behind the last sign.
+        # `$x$ = $5$` and `$a + b = 5$` state what follows the last equals sign.
         found = strip_markup(formulas[-1].rpartition("=")[2] or formulas[-1])
         return found, f"last writes {shorten(found)!r}"
     found = (
@@ -122,7 +121,7 @@ def stated_expression(reply: str) -> tuple[str | None, str]:
 
 
 def expression_in(statement: str) -> str:
-    """Return the expression of one statement: its only formula, or its text up to the end of the sentence."""
+    """Return the expression of one stated answer: its only formula, or its text up to the end of the sentence."""
     formulas = [text for groups in FORMULA.findall(statement) for text in groups if text]
     if len(formulas) == 1:
         return strip_markup(formulas[0])
@@ -143,7 +142,7 @@ def strip_markup(text: str) -> str:
 
 
 def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
-    """Return whether two expressions are equal, and how that was found."""
+    """Return whether two expressions are equal, and how that was decided."""
     a, b = normalize_latex(target), normalize_latex(answer)
     if a == b:
         return True, "as written in the target"
@@ -151,7 +150,7 @@ def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
         x, y = (Decimal(text.replace(",", "")) for text in (a, b))
         are_whole = x == int(x) and y == int(y)
         is_equal = x == y if are_whole else abs(x - y) <= abs(x) / 1_000_000
-        return is_equal, f"beside the target {shorten(target)!r}"
+        return is_equal, f"compared with the target {shorten(target)!r}"
     base_a, base_b = NUMBER_BASE.search(target.strip(" }")), NUMBER_BASE.search(answer.strip(" }"))
     if base_a and base_b and base_a[1] != base_b[1]:
         return False, f"to another base than the target {shorten(target)!r}"
@@ -161,14 +160,14 @@ def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
         found = EQUALITY_PROCESS.request([prepare_for_parser(target), prepare_for_parser(answer)])
     except ScoringProcessError as exc:
         return False, f"could not be compared with {shorten(target)!r}: {exc}"
-    if found["said"] is None:
+    if found["answer"] is None:
         return False, "cannot be read as mathematics"
     verb = "equals" if found["equal"] else "is not"
-    return found["equal"], f"read as {shorten(found['said'])}, {verb} {shorten(found['gold'] or target)}"
+    return found["equal"], f"read as {shorten(found['answer'])}, {verb} {shorten(found['target'] or target)}"
 
 
 def prepare_for_parser(text: str) -> str:
-    """Return an expression with words behind a number marked as words, and repeating decimals as fractions."""
+    """Return an expression with units marked as text, and repeating decimals as fractions."""
     counted = NUMBER_WITH_UNIT.fullmatch(text)
     if counted:
         text = rf"{counted[1]} \text{{{counted[2]}}}"
@@ -185,7 +184,7 @@ def _repeating_to_fraction(match: re.Match[str]) -> str:
 
 
 def normalize_latex(text: str) -> str:
-    """Return an expression's text without what does not change its meaning: spacing, sizes, fonts."""
+    """Return an expression's text without spacing, sizes and fonts, which do not change its meaning."""
     for pattern, instead in LATEX_REPLACEMENTS:
         text = pattern.sub(instead, text)
     return text.rstrip(".")

@@ -1,4 +1,4 @@
-"""The scorer ``numeric``."""
+"""The scorer ``numeric``: the final number, within a tolerance."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from gapbench.errors import InputError
 from gapbench.scoring.answer_extraction import reply_tail, shorten, stated_answers
-from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
+from gapbench.scoring.scorer import ReplyScorer
 from gapbench.values import Sample, Score
 
 DEFAULT_TOLERANCE = 1e-6
-MAX_EXACT_FLOAT = 2.0**53  # beyond it a float does not hold every whole number
+MAX_EXACT_FLOAT = 2.0**53  # above it, a float cannot represent every whole number
 RELAXED_TOLERANCE = 0.05  # ChartQA's relaxed accuracy, arXiv:2203.10244 section 5.1
 CHARACTER_REPLACEMENTS = {0xA0: " ", 0x2009: " ", 0x202F: " ", 0x2212: "-", 0x2013: "-", 0xFF05: "%"}
 NUMBER = re.compile(
@@ -56,12 +56,12 @@ BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 
 @dataclass(frozen=True)
 class ParsedNumber:
-    """A number as written.
+    """A number found in a text.
 
     Attributes:
-        value: As written, before a percent sign: 25 for ``25%``.
-        is_percent: Whether a percent sign followed.
-        text: The piece of text.
+        value: Its value without the percent sign: 25 for ``25%``.
+        is_percent: Whether a percent sign follows.
+        text: The number as written.
     """
 
     value: float
@@ -70,22 +70,25 @@ class ParsedNumber:
 
 
 @dataclass(frozen=True)
-class Numeric:
+class Numeric(ReplyScorer):
     """Accepts the right number: the last one stated as the answer, else the last one of the reply.
 
-    Units and currencies are skipped, thousands separators, fractions, percent and powers of ten read.
-    ``25%`` equals both 25 and 0.25, whichever the target is; ``0.25`` equals a target ``25%``.
+    Units and currencies are skipped. Thousands separators, fractions, percent signs and powers of ten are
+    understood. ``25%`` equals both 25 and 0.25, whichever the target is; ``0.25`` equals a target ``25%``.
 
     Attributes:
-        abs_tol: Difference that is still right.
-        rel_tol: The same as a share of the target. None: a millionth, and two whole numbers must be equal.
-        relaxed: ``rel_tol`` of 0.05, as is usual for values read off a chart.
+        abs_tol: Largest accepted difference.
+        rel_tol: Largest accepted difference as a share of the target. None: a millionth, and two whole numbers
+            must be equal.
+        relaxed: Use a ``rel_tol`` of 0.05, as is usual for values read off a chart.
     """
+
+    name: ClassVar[str] = "numeric"
+    description: ClassVar[str] = "the final number, within a tolerance"
 
     abs_tol: float = 1e-9
     rel_tol: float | None = None
     relaxed: bool = False
-    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the tolerances."""
@@ -95,25 +98,22 @@ class Numeric:
                 raise InputError(f"scorer 'numeric': {name} is {value!r}; it takes a number from 0")
 
     def unscorable_reason(self, sample: Sample) -> str | None:
-        """Return why a sample cannot be scored: its target is no number."""
+        """Return that the target is missing or is not a number, or None."""
         if sample.target is None:
             return "the sample has no target"
         is_number = target_number(sample.target) is not None
-        return None if is_number else f"target {shorten(str(sample.target))!r} is no number"
+        return None if is_number else f"target {shorten(str(sample.target))!r} is not a number"
 
-    def __call__(self, reply: str, sample: Sample) -> Score:
+    def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the number as written."""
         wanted = target_number(sample.target)
-        if wanted is None:
-            return make_unscored(self.unscorable_reason(sample) or "")
-        if not reply.strip():
-            return EMPTY_REPLY
-        found, why = final_number(reply_tail(reply))
+        assert wanted is not None, "unscorable_reason refuses such samples"
+        found, place = final_number(reply_tail(reply))
         if found is None:
-            return Score(0.0, "unparsed", reason=why)
+            return Score(0.0, "unparsed", reason=place)
         if any(self._is_close(a, b) for a, b in comparable_pairs(found, wanted)):
-            return Score(1.0, "correct", answer=found.text, reason=f"{why}, which is {wanted.text}")
-        return Score(0.0, "wrong", answer=found.text, reason=f"{why}, which is not {wanted.text}")
+            return Score(1.0, "correct", answer=found.text, reason=f"{place}, which is {wanted.text}")
+        return Score(0.0, "wrong", answer=found.text, reason=f"{place}, which is not {wanted.text}")
 
     def _is_close(self, found: float, wanted: float) -> bool:
         rel_tol = DEFAULT_TOLERANCE if self.rel_tol is None else self.rel_tol
@@ -125,7 +125,7 @@ class Numeric:
 
 
 def comparable_pairs(found: ParsedNumber, wanted: ParsedNumber) -> list[tuple[float, float]]:
-    """Return the pairs of values of which one must be equal."""
+    """Return the pairs of values to compare; one equal pair is enough."""
     if found.is_percent == wanted.is_percent:
         return [(found.value, wanted.value)]
     if found.is_percent:
@@ -149,7 +149,7 @@ def target_number(target: Any) -> ParsedNumber | None:
 
 
 def final_number(reply: str) -> tuple[ParsedNumber | None, str]:
-    """Return the number that ``reply`` ends up with and where it stood; None and why not."""
+    """Return the final number of ``reply`` and where it was found; None and the reason if there is none."""
     for statement in reversed(stated_answers(reply)):
         found = find_numbers(statement.rpartition("=")[2]) or find_numbers(statement)
         if len(found) > 1 and re.search(rf"{re.escape(found[0].text)}\W{{0,4}}\bor\b", statement):
@@ -202,7 +202,7 @@ def _number_value(match: re.Match[str]) -> float | None:
 
 
 def _normalize_digits(text: str) -> str:
-    """Return digits that ``float`` reads: without separators, a decimal comma as a point."""
+    """Return digits in the form that ``float`` takes: without separators, with a decimal point."""
     if re.fullmatch(r"\d+,\d+", text) and not re.fullmatch(r"[1-9]\d{0,2},\d{3}", text):
         return text.replace(",", ".")
     return re.sub(r"\{,\}|\\,|[,_\s]", "", text)

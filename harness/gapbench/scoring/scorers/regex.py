@@ -1,4 +1,4 @@
-"""The scorer ``regex``."""
+"""The scorer ``regex``: a pattern found in the reply."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from gapbench.errors import InputError
 from gapbench.scoring.answer_extraction import missing_target_reason, normalize_text, shorten, target_texts
-from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
+from gapbench.scoring.scorer import ReplyScorer
 from gapbench.values import Sample, Score
 
 MAX_SEARCHED_CHARS = 10_000
@@ -24,21 +24,23 @@ SEARCH_SCRIPT = (
 
 
 @dataclass(frozen=True)
-class Regex:
-    """Accepts a reply in which a pattern is found; with a target, the last match must equal it.
+class Regex(ReplyScorer):
+    """Accepts a reply in which a pattern is found; the last match must equal the target.
 
     Attributes:
         pattern: Python regular expression, searched in the last 10 000 characters of the reply.
-        group: Number or name of the group that is the answer. None: group 1 where there is one, else 0.
+        group: Number or name of the group that is the answer. None: group 1 if there is one, else the whole match.
         ignore_case: Search and compare without case.
-        compare: False: being found is enough, whatever the target.
+        compare: False accepts any match, whatever the target.
     """
+
+    name: ClassVar[str] = "regex"
+    description: ClassVar[str] = "a pattern found in the reply, or its group equal to the target"
 
     pattern: str
     group: int | str | None = None
     ignore_case: bool = True
     compare: bool = True
-    is_slow: ClassVar[bool] = False
     is_risky: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -63,45 +65,39 @@ class Regex:
         return re.MULTILINE | (re.IGNORECASE if self.ignore_case else 0)
 
     def unscorable_reason(self, sample: Sample) -> str | None:
-        """Return why a sample cannot be scored: it has no target to compare the match with."""
+        """Return that the sample has no target to compare the match with, or None."""
         return missing_target_reason(sample) if self.compare else None
 
-    def __call__(self, reply: str, sample: Sample) -> Score:
+    def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the group of the last match."""
-        fault = self.unscorable_reason(sample)
-        if fault:
-            return make_unscored(fault)
-        wanted = target_texts(sample)
-        if not reply.strip():
-            return EMPTY_REPLY
         try:
             found = self._find_last_match(reply[-MAX_SEARCHED_CHARS:])
+        except subprocess.TimeoutExpired:
+            return self._unparsed(f"no end after {SEARCH_TIMEOUT_S:g} s")
         except (subprocess.SubprocessError, OSError, ValueError) as exc:
-            why = (
-                f"no end after {SEARCH_TIMEOUT_S:g} s"
-                if isinstance(exc, subprocess.TimeoutExpired)
-                else str(exc)
-            )
-            return Score(0.0, "unparsed", reason=f"searching {shorten(self.pattern)!r}: {shorten(why)}")
+            return self._unparsed(str(exc))
         if not found or found[0] is None:
             return Score(0.0, "unparsed", reason=f"no match of {shorten(self.pattern)!r}")
+        answer = found[0]
         if not self.compare:
-            return Score(
-                1.0, "correct", answer=shorten(found[0]), reason=f"matches {shorten(self.pattern)!r}"
-            )
-        options = {"ignore_case": self.ignore_case, "punctuation": True}
-        if any(normalize_text(found[0], **options) == normalize_text(w, **options) for w in wanted):
-            return Score(1.0, "correct", answer=shorten(found[0]), reason="the match is the target")
-        return Score(
-            0.0, "wrong", answer=shorten(found[0]), reason=f"the match is not {shorten(wanted[0])!r}"
-        )
+            return Score(1.0, "correct", answer=shorten(answer), reason=f"matches {shorten(self.pattern)!r}")
+        targets = target_texts(sample)
+        if any(self._normalize(answer) == self._normalize(target) for target in targets):
+            return Score(1.0, "correct", answer=shorten(answer), reason="the match is the target")
+        return Score(0.0, "wrong", answer=shorten(answer), reason=f"the match is not {shorten(targets[0])!r}")
+
+    def _normalize(self, text: str) -> str:
+        return normalize_text(text, ignore_case=self.ignore_case, punctuation=True)
+
+    def _unparsed(self, problem: str) -> Score:
+        return Score(0.0, "unparsed", reason=f"searching {shorten(self.pattern)!r}: {shorten(problem)}")
 
     def _find_last_match(self, text: str) -> list[Any]:
         if not self.is_risky:
             return [m.group(self.group or 0) for m in re.compile(self.pattern, self._flags).finditer(text)][
                 -1:
             ]
-        # Repeats within repeats may backtrack for ever, and nothing ends a search inside this process.
+        # Nested repeats may backtrack forever, and a search cannot be stopped inside this process.
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", SEARCH_SCRIPT],
             input=json.dumps([self.pattern, self._flags, self.group, text]),
@@ -115,7 +111,7 @@ class Regex:
 
 
 def has_nested_repeats(tree: Any, *, inside: bool = False) -> bool:
-    """Say whether a parsed pattern repeats without bound something that itself repeats without bound."""
+    """Return whether a parsed pattern has an unbounded repeat inside an unbounded repeat."""
     for operation, argument in tree:
         name = str(operation)
         if name in {"MAX_REPEAT", "MIN_REPEAT"}:
@@ -133,7 +129,7 @@ def has_nested_repeats(tree: Any, *, inside: bool = False) -> bool:
 
 
 def has_risky_pattern(schema: Any) -> bool:
-    """Say whether a JSON Schema has a pattern that may never end, or that is none."""
+    """Return whether a JSON Schema has a pattern that may never end or cannot be parsed."""
     if isinstance(schema, list):
         return any(map(has_risky_pattern, schema))
     if not isinstance(schema, dict):

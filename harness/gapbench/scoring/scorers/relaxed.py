@@ -1,4 +1,4 @@
-"""The scorer ``relaxed``."""
+"""The scorer ``relaxed``: a number within five percent, or the same text."""
 
 from __future__ import annotations
 
@@ -7,57 +7,47 @@ from typing import ClassVar
 
 from gapbench.errors import InputError
 from gapbench.scoring.answer_extraction import (
-    missing_target_reason,
+    candidate_answers,
     normalize_text,
     reply_tail,
     shorten,
-    stated_answers,
     target_texts,
 )
-from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
+from gapbench.scoring.scorer import ReplyScorer
 from gapbench.scoring.scorers.numeric import RELAXED_TOLERANCE, comparable_pairs, final_number, find_numbers
 from gapbench.values import Sample, Score
 
 
 @dataclass(frozen=True)
-class Relaxed:
+class Relaxed(ReplyScorer):
     """Accepts a number within five percent, and any other answer as text: ChartQA's relaxed accuracy.
 
     As in arXiv:2203.10244 section 5.1: a target that is a number is compared as a number, anything else
-    as text. The answer is what the reply states as its answer, else the reply.
+    as text. The answer is the reply's last stated answer, or else the reply.
 
     Attributes:
-        rel_tol: Difference of numbers that is still right, as a share of the target.
+        rel_tol: Largest accepted difference of numbers, as a share of the target.
     """
 
+    name: ClassVar[str] = "relaxed"
+    description: ClassVar[str] = "a number within five percent, or the same text (ChartQA)"
+
     rel_tol: float = RELAXED_TOLERANCE
-    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the tolerance."""
         if not 0 <= self.rel_tol < 1:
             raise InputError(f"scorer 'relaxed': rel_tol is {self.rel_tol!r}; it takes 0 to less than 1")
 
-    def unscorable_reason(self, sample: Sample) -> str | None:
-        """Return why a sample cannot be scored: it has no target."""
-        return missing_target_reason(sample)
-
-    def __call__(self, reply: str, sample: Sample) -> Score:
+    def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the number or the text compared."""
-        fault = self.unscorable_reason(sample)
-        if fault:
-            return make_unscored(fault)
-        wanted = target_texts(sample)
-        if not reply.strip():
-            return EMPTY_REPLY
-        text = reply_tail(reply)
-        said = (stated_answers(text)[-1:] or [text.strip()])[0]
-        for target in wanted:
-            if self._matches_target(text, said, target):
+        targets, text, answer = target_texts(sample), reply_tail(reply), candidate_answers(reply)[-1]
+        for target in targets:
+            if self._matches_target(text, answer, target):
                 return Score(
-                    1.0, "correct", answer=shorten(said), reason=f"is {shorten(target)!r}, near enough"
+                    1.0, "correct", answer=shorten(answer), reason=f"is {shorten(target)!r}, near enough"
                 )
-        return Score(0.0, "wrong", answer=shorten(said), reason=f"is not {shorten(wanted[0])!r}")
+        return Score(0.0, "wrong", answer=shorten(answer), reason=f"is not {shorten(targets[0])!r}")
 
     def _matches_target(self, reply: str, answer: str, target: str) -> bool:
         found = find_numbers(target)

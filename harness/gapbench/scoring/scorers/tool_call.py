@@ -1,4 +1,4 @@
-"""The scorer ``tool_call``."""
+"""The scorer ``tool_call``: the right calls with the right arguments, as JSON."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gapbench.scoring.answer_extraction import reply_tail, shorten
+from gapbench.scoring.scorer import ReplyScorer
 from gapbench.scoring.scorers.json import json_equal
 from gapbench.scoring.scorers.json_schema import find_json_value
-from gapbench.scoring.scorers.none import EMPTY_REPLY, make_unscored
 from gapbench.values import Sample, Score
 
 NAME_FIELDS = ("name", "tool", "tool_name", "function", "function_name")
@@ -19,39 +19,38 @@ CALL_LIST_FIELDS = ("tool_calls", "calls", "tools", "function_calls")
 
 
 @dataclass(frozen=True)
-class ToolCall:
+class ToolCall(ReplyScorer):
     """Accepts the right calls with the right arguments, written as JSON.
 
-    A call is ``{"name": …, "arguments": {…}}``; the field names of the usual APIs are understood, arguments
-    may be JSON in a string, and several calls are a list. A target of no call (``[]``) wants an empty list.
+    A call is ``{"name": …, "arguments": {…}}``. The field names of the usual APIs are understood, arguments
+    may be JSON in a string, and several calls are a list. An empty target (``[]``) requires an empty list.
 
     Attributes:
-        order: Several calls must come in the target's order.
-        extra: Arguments that the target does not name are allowed, such as defaults written out.
+        order: The calls must be in the target's order.
+        extra: Arguments that the target does not have are allowed, such as explicit defaults.
         ignore_case: Compare text in arguments without case.
-        rel_tol: Difference of numbers in arguments that is still right, as a share of the target's.
+        rel_tol: Largest accepted difference of numbers in arguments, as a share of the larger.
     """
+
+    name: ClassVar[str] = "tool_call"
+    description: ClassVar[str] = "the right calls with the right arguments, as JSON"
 
     order: bool = False
     extra: bool = False
     ignore_case: bool = True
     rel_tol: float = 1e-9
-    is_slow: ClassVar[bool] = False
 
     def unscorable_reason(self, sample: Sample) -> str | None:
-        """Return why a sample cannot be scored: its target is no call."""
+        """Return that the target is missing or is not a call, or None."""
         if sample.target is None:
             return "the sample has no target"
         is_call = _target_calls(sample) is not None
-        return None if is_call else "the target is no call {name, arguments} and no list of them"
+        return None if is_call else "the target is not a call {name, arguments} or a list of calls"
 
-    def __call__(self, reply: str, sample: Sample) -> Score:
+    def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the calls."""
         wanted = _target_calls(sample)
-        if wanted is None:
-            return make_unscored(self.unscorable_reason(sample) or "")
-        if not reply.strip():
-            return EMPTY_REPLY
+        assert wanted is not None, "unscorable_reason refuses such samples"
         value = find_json_value(reply_tail(reply), only=False)
         found = None if value is None else find_calls(value)
         if found is None:
@@ -104,7 +103,7 @@ def _target_calls(sample: Sample) -> list[dict[str, Any]] | None:
 
 
 def find_calls(value: Any) -> list[dict[str, Any]] | None:
-    """Return the calls of a JSON value as ``{name, arguments}``; None: it is something else."""
+    """Return the calls of a JSON value as ``{name, arguments}``, or None if it is anything else."""
     if isinstance(value, list):
         calls = [_parse_call(item) for item in value]
         return None if any(call is None for call in calls) else [call for call in calls if call is not None]

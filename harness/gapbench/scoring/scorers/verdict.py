@@ -1,4 +1,4 @@
-"""The scorer ``verdict``: what a judge model said, a grade or a winner."""
+"""The scorer ``verdict``: the grade or the winner in a judge model's reply."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.scorers.none import EMPTY_REPLY
+from gapbench.scoring.scorer import ReplyScorer
 from gapbench.values import Sample, Score
 
 _GRADE_LINE = re.compile(r"^\W*grade\W*?\s*(-?\d+)\b", re.IGNORECASE | re.MULTILINE)
@@ -15,8 +15,8 @@ _WINNER_LINE = re.compile(r"^\W*winner\W*?\s*(first|second|tie)\b", re.IGNORECAS
 
 
 @dataclass(frozen=True)
-class JudgeReply:
-    """Reads the last line ``Grade: 4`` or ``Winner: first`` of a judge's reply; the answer is kept, and scores nothing itself.
+class JudgeReply(ReplyScorer):
+    """Reads the last line ``Grade: 4`` or ``Winner: first`` of a judge's reply as the answer, and gives no score.
 
     Attributes:
         kind: ``grade`` or ``winner``.
@@ -24,10 +24,12 @@ class JudgeReply:
         high: Highest grade.
     """
 
+    name: ClassVar[str] = "verdict"
+    description: ClassVar[str] = "a judge's grade or winner; used by bench judge and bench arena"
+
     kind: str = "grade"
     low: int = 1
     high: int = 5
-    is_slow: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -36,19 +38,17 @@ class JudgeReply:
         if self.low >= self.high:
             raise InputError(f"scorer 'verdict': low {self.low} must be below high {self.high}")
 
-    def unscorable_reason(self, sample: Sample) -> str | None:  # noqa: ARG002 - a verdict has no truth
-        """Return nothing: a verdict is read, and held against nothing."""
+    def unscorable_reason(self, sample: Sample) -> str | None:  # noqa: ARG002 - there is no target
+        """Return None: a judge's reply is read, not compared with a target."""
         return None
 
-    def __call__(self, reply: str, sample: Sample) -> Score:  # noqa: ARG002 - a verdict has no truth
-        """Return what was said, unscored; unparsed where nothing was."""
-        if not reply.strip():
-            return EMPTY_REPLY
-        said = (_GRADE_LINE if self.kind == "grade" else _WINNER_LINE).findall(reply)
-        if not said:
+    def score_reply(self, reply: str, sample: Sample) -> Score:  # noqa: ARG002 - there is no target
+        """Return the grade or winner, unscored; ``unparsed`` if there is none."""
+        matches = (_GRADE_LINE if self.kind == "grade" else _WINNER_LINE).findall(reply)
+        if not matches:
             wanted = "Grade: <number>" if self.kind == "grade" else "Winner: first, second or tie"
             return Score(0.0, "unparsed", reason=f"no line {wanted!r}")
-        last = said[-1].lower()
+        last = matches[-1].lower()
         if self.kind == "grade" and not self.low <= int(last) <= self.high:
             return Score(
                 0.0, "unparsed", answer=last, reason=f"grade {last} is not {self.low} to {self.high}"
