@@ -7,7 +7,6 @@ Every attempt is scored, written to the journal and only then reported to the ob
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
@@ -282,8 +281,7 @@ class _RunExecution:
         self.observer.cell_started(cell, len(cell.requests), already_done)
         if todo:
             entry = self.manifest.cell(cell.cell_id)
-            with contextlib.suppress(BenchError):  # a server that hides its counters still answers
-                entry.counters_before = _as_dict(await model_session.runner.counters())
+            await run_manifest.record_counters(entry, "counters_before", model_session.runner)
             await asyncio.to_thread(self._write_media, cell, todo)
             pool = await model_session.ensure_worker_pool(cell)
             clock = CellClock(scheduled_start_s() if pool else transport.now(), datetime.now(UTC))
@@ -325,8 +323,7 @@ class _RunExecution:
                 lags = [lag for lag in (entry.lag_p99_s, *(r.lag_p99_s for r in reports)) if lag is not None]
                 entry.lag_p99_s = max(lags, default=None)
                 entry.workers = [WorkerEntry(**dataclasses.asdict(report)) for report in reports]
-                with contextlib.suppress(BenchError):
-                    entry.counters_after = _as_dict(await model_session.runner.counters())
+                await run_manifest.record_counters(entry, "counters_after", model_session.runner)
                 await asyncio.to_thread(self.writer.sync)
                 self.writer.add_telemetry(samples)
                 self.writer.write_manifest(self.manifest)
@@ -396,7 +393,3 @@ def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
     return found
-
-
-def _as_dict(counters: Mapping[str, float] | None) -> dict[str, float] | None:
-    return None if counters is None else dict(counters)
