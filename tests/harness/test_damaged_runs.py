@@ -201,7 +201,7 @@ def test_copies_beside_the_parts_are_no_parts(run: Path) -> None:
 
     assert 20 == len(read_attempts([run])) == len(list(RunFollower(run).read_new()))
     assert [] == verify_run(run)
-    RunWriter(run).close()
+    RunWriter(run).open().close()
 
 
 @pytest.mark.parametrize("name", ["run.lock", "report.html", "attempts-00002.tmp", "logs", "media"])
@@ -213,7 +213,7 @@ def test_a_run_is_not_written_through_a_link(run: Path, tmp_path: Path, name: st
     (run / name).symlink_to(mine)
 
     with pytest.raises(ResultsError, match=f"{name} is a symbolic link"):
-        RunWriter(run)
+        RunWriter(run).open()
     assert "precious" == mine.read_text()
 
 
