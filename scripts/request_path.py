@@ -38,10 +38,10 @@ LAYOUTS = {
     "harness/gapbench": (
         ("harness", "runners"), "gapbench_runners.sim_server", "gapbench.cli",
         "gapbench.execution.attempts.request_sender:RequestSender.send",
-        "gapbench.execution.recording.recorder:AttemptRecorder.record",
+        "gapbench.store.writer:RunWriter.add",
     ),
     "harness/sender.py": (
-        (".",), "runners.sim_server", "harness.cli", "harness.sender:Sender.send", "harness.keeping:Keeper.keep",
+        (".",), "runners.sim_server", "harness.cli", "harness.sender:Sender.send", "harness.store.writing:RunWriter.add",
     ),
 }  # fmt: skip
 
@@ -52,7 +52,7 @@ class PathRecorder:
     Args:
         roots: Source roots; only files below them count.
         first: ``module:Class.method`` that starts an attempt.
-        last: The same of the method that records its row.
+        last: The same of the method that records its row; the price, the budget and the live view come after it.
     """
 
     def __init__(self, roots: list[Path], first: str, last: str) -> None:

@@ -19,7 +19,7 @@ from gapbench.execution.attempts.attempt_row import AttemptContext, CellClock
 from gapbench.execution.attempts.request_sender import CompletedAttempt
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording.cell_scorer import CellScorer
-from gapbench.execution.recording.recorder import AttemptRecorder, CellRecorder
+from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.execution.recording.scoring_queue import ScoringQueue
 from gapbench.execution.run import run
 from gapbench.store import RunWriter, read_attempts
@@ -212,7 +212,7 @@ def test_a_slow_score_that_cannot_be_kept_stops_the_asking(tmp_path: Path) -> No
     async def main() -> None:
         clock = CellClock(0.0, attempt().started_at)
         with ThreadPoolExecutor(1) as aside, Full(tmp_path) as writer:
-            shelf = CellRecorder(AttemptRecorder(writer, FAST, Watch(), StopSignal()), cell)
+            shelf = AttemptRecorder(writer, FAST, Watch(), StopSignal())
             marking = ScoringQueue("run", ("s", "h"), cell, clock, aside, shelf, scorer=slow, simulated=True)
             await marking.submit(sent)
             for last_word in (marking.wait_until_scored(), marking.submit(sent)):

@@ -10,8 +10,7 @@ import pytest
 
 from gapbench import transport
 from gapbench.errors import RunnerError
-from gapbench.execution.attempts.event_loop_lag import LagMeter
-from gapbench.execution.attempts.measure import measure
+from gapbench.execution.attempts.measure import LagMeter, measure
 from gapbench.values import Call, Chunk, Response, Usage
 from tests.makers import ScriptedRunner, model
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from gapbench import transport
-from gapbench.execution.attempts.event_loop_lag import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
+from gapbench.execution.attempts.measure import LagMeter
 from gapbench.execution.attempts.request_sender import Deliver, RequestSender
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import AdmissionControl

@@ -12,18 +12,16 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Self
 
-from gapbench import credentials, transport
+from gapbench import credentials
 from gapbench.errors import BenchError, ResultsError
-from gapbench.execution.attempts import gc_tuning
-from gapbench.execution.attempts.attempt_row import CellClock
+from gapbench.execution.cell_run import CellRun
 from gapbench.execution.earlier_sessions import (
     EarlierSessions,
     add_stretches_of_killed_sessions,
     read_earlier_rows,
 )
-from gapbench.execution.gpu_telemetry import GpuSampler
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.rate_limiter import RateLimiter
 from gapbench.execution.limits.retry import RetryBudget
@@ -33,14 +31,12 @@ from gapbench.execution.rate_search import RateBisection, TryTally
 from gapbench.execution.recording import run_manifest
 from gapbench.execution.recording.cell_scorer import task_metrics
 from gapbench.execution.recording.observer import AttemptPricer, RunObserver
-from gapbench.execution.recording.recorder import AttemptRecorder, CellRecorder
-from gapbench.execution.recording.scoring_queue import ScoringQueue, score_pending
+from gapbench.execution.recording.recorder import AttemptRecorder
+from gapbench.execution.recording.scoring_queue import score_pending
 from gapbench.execution.settings import RunSettings
-from gapbench.execution.workers.pool import scheduled_start_s
-from gapbench.execution.workers.protocol import WorkerReport
 from gapbench.runner import Runner, account_of
 from gapbench.store import RunManifest, RunWriter, provenance
-from gapbench.store.manifest import CellEntry, FailureEntry, SearchEntry, WorkerEntry
+from gapbench.store.manifest import CellEntry, FailureEntry, SearchEntry
 from gapbench.suite.plan import Cell, Plan, PlannedSearch
 from gapbench.values import Attempt, Model
 from gapbench.values.policies import RateLimits
@@ -121,6 +117,7 @@ class _RunExecution:
         self.rate_limiters: dict[tuple[str, RateLimits], RateLimiter] = {}
         # At least half the cores stay with the client: a busy machine makes late stamps.
         self.scoring_executor = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2))
+        self.cell_run = CellRun(plan, writer, settings, self.recorder, self.scoring_executor, manifest)
 
     @classmethod
     def open(
@@ -158,7 +155,7 @@ class _RunExecution:
             self.recorder.charge(row)
 
     async def run_all_models(self) -> None:
-        """Run every model that still has requests to send."""
+        """Run every model that has unfinished requests."""
         for line in self.writer.damage_found:
             self.observer.notify(line)
         if self.earlier.pending_answers:
@@ -187,7 +184,7 @@ class _RunExecution:
             await self._run_model(model, self.runners[model.id])
 
     def write_final_state(self) -> None:
-        """Write the manifest's last state; called however the run ends."""
+        """Write the final state to the manifest; called however the run ends."""
         self.scoring_executor.shutdown(cancel_futures=True)
         reason = self.stop_signal.reason
         state = "complete" if reason is None else "interrupted" if reason == "interrupted" else "stopped"
@@ -239,7 +236,7 @@ class _RunExecution:
         except ResultsError:
             raise
         except BenchError as exc:
-            # One model that cannot be had must not cost the others their night.
+            # One model that cannot be reached must not stop the others.
             message = credentials.redact(str(exc))
             self.manifest.failures.append(FailureEntry(model_id=model.id, message=message))
             self.observer.notify(f"{model.id}: {message}")
@@ -261,76 +258,36 @@ class _RunExecution:
         return self.rate_limiters.setdefault((account_of(model), limits), rate_limiter)
 
     def _record_task_metrics(self, model: Model) -> None:
-        """Keep what the tasks' own judges make of all replies of one model."""
+        """Store the aggregate metrics of tasks that bring their own scorer, for one model."""
         others = [row for row in self.manifest.graded if row["model_id"] != model.id]
         self.manifest.graded = others + task_metrics(self.plan.cells_of(model), self.writer.folder)
 
     async def _run_cell(
         self, cell: Cell, model_session: ModelSession, stop_signal: StopSignal, tally: TryTally | None = None
     ) -> None:
-        """Send what is left of a cell.
+        """Run what remains of a cell.
 
         Args:
             cell: The cell.
-            model_session: Where its model is open.
-            stop_signal: Stops it: the run's, or that of one try of a search.
-            tally: Counts its rows. None: it is no try of a search.
+            model_session: The open model.
+            stop_signal: Stops new sends: the run's signal, or that of one try of a search.
+            tally: Counts the rows of a search's try. None: the cell is not part of a search.
         """
         todo = self.earlier.remaining(cell)
-        already_done = len(cell.requests) - len(todo)
-        self.observer.cell_started(cell, len(cell.requests), already_done)
+        self.observer.cell_started(cell, len(cell.requests), len(cell.requests) - len(todo))
+
+        def update_tally(row: Attempt) -> None:
+            if tally is not None:
+                tally.record(row)
+                if tally.is_out_of_reach:
+                    stop_signal.set(OUT_OF_REACH)
+
         if todo:
-            entry = self.manifest.cell(cell.cell_id)
-            await run_manifest.record_counters(entry, "counters_before", model_session.runner)
-            await asyncio.to_thread(self._write_media, cell, todo)
-            pool = await model_session.ensure_worker_pool(cell)
-            clock = CellClock(scheduled_start_s() if pool else transport.now(), datetime.now(UTC))
-
-            def update_tally(row: Attempt) -> None:
-                if tally is not None:
-                    tally.record(row)
-                    if tally.is_out_of_reach:
-                        stop_signal.set(OUT_OF_REACH)
-
-            suite = (self.plan.suite, self.plan.suite_sha256)
-            scoring_queue = ScoringQueue(
-                self.manifest.run_id, suite, cell, clock, self.scoring_executor, CellRecorder(self.recorder, cell, update_tally),
-                scorer=self.settings.make_scorer(cell, self.writer.folder), simulated=model_session.runner.simulated,
-            )  # fmt: skip
-            samples: list[dict[str, Any]] = []
-            reports: list[WorkerReport] = []
-            try:
-                with (
-                    GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.start_s),
-                    gc_tuning.freeze_gc(),
-                ):
-                    reports = await model_session.run_cell(
-                        cell,
-                        pool,
-                        todo,
-                        scoring_queue.submit,
-                        stop_signal,
-                        seed=self.plan.seed,
-                        cell_start_s=clock.start_s,
-                    )
-            except BaseException:
-                scoring_queue.cancel()
-                raise
-            finally:
-                wall_s = transport.now() - clock.start_s
-                await scoring_queue.wait_until_scored()
-                run_manifest.add_stretch(entry, clock.started_at, wall_s)
-                lags = [lag for lag in (entry.lag_p99_s, *(r.lag_p99_s for r in reports)) if lag is not None]
-                entry.lag_p99_s = max(lags, default=None)
-                entry.workers = [WorkerEntry(**dataclasses.asdict(report)) for report in reports]
-                await run_manifest.record_counters(entry, "counters_after", model_session.runner)
-                await asyncio.to_thread(self.writer.sync)
-                self.writer.add_telemetry(samples)
-                self.writer.write_manifest(self.manifest)
+            await self.cell_run.run(cell, todo, model_session, stop_signal, update_tally)
         self.observer.cell_ended(cell)
 
     async def _run_search(self, planned: PlannedSearch, model_session: ModelSession) -> None:
-        """Try one rate after another; a resumed search goes by the rows that its tries have left."""
+        """Try one rate after another. A resumed search first counts the rows of its earlier tries."""
         search_entry = self._search_entry(planned)
         bisection = RateBisection(planned.search)
         while self.stop_signal.reason is None and (step := bisection.next_try()) is not None:
@@ -357,7 +314,7 @@ class _RunExecution:
     async def _run_try(
         self, cell: Cell, model_session: ModelSession, tally: TryTally, entry: CellEntry
     ) -> None:
-        """Send one try until it is done, or until its target is out of reach."""
+        """Run one try of a search until it is complete or its target is out of reach."""
         stop_signal = StopSignal()
         forward_stop = asyncio.create_task(self.stop_signal.wait())
         forward_stop.add_done_callback(
@@ -368,24 +325,13 @@ class _RunExecution:
         finally:
             forward_stop.cancel()
         if stop_signal.reason == OUT_OF_REACH:
-            # What was not sent any more is no part of the plan: nothing is left to resume.
+            # The requests that were not sent leave the plan: there is nothing to resume.
             entry.cut_short = True
             entry.planned = self.recorder.finished_by_cell[cell.cell_id]
             self.writer.write_manifest(self.manifest)
 
     def _search_entry(self, planned: PlannedSearch) -> SearchEntry:
         return next(entry for entry in self.manifest.searches if entry.search_id == planned.search_id)
-
-    def _write_media(self, cell: Cell, todo: Sequence[tuple[int, int]]) -> None:
-        """Put a cell's images on disk before it begins: its rows name them, and may not wait for them."""
-        images = {
-            image.sha256: image.data
-            for number, _ in todo
-            for message in cell.requests[number].sample.messages
-            for image in message.images
-        }
-        for digest, data in images.items():
-            self.writer.add_media(digest, data)
 
 
 def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:

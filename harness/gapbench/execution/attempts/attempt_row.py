@@ -111,7 +111,7 @@ def build_attempt_row(
         weights=cell.model.weights,
         simulated=simulated,
         prompt_sha256=prompt_sha256(planned.sample.messages),
-        params_asked=canonical_json(cell.params_of(planned).as_json()),
+        params_asked=cell.params_json_of(planned),
         params_sent=canonical_json(call.params_sent),
         params_changes=call.changes,
         image_count=len(images),

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from gapbench import transport
 from gapbench.execution.attempts.attempt_row import AttemptContext
-from gapbench.execution.attempts.event_loop_lag import LagMeter
 from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult
-from gapbench.execution.attempts.measure import measure
+from gapbench.execution.attempts.measure import LagMeter, measure
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import Admission
 from gapbench.runner import Runner

@@ -133,6 +133,8 @@ class AdmissionControl:
 
     def decide_retry(self, failure: Failure | None, session_attempts: int) -> tuple[bool, bool]:
         """Return whether an attempt is final for its request, and whether another one follows in this session."""
+        if failure is None:
+            return True, False
         return decide_retry(
             self._retries, self._retry_budget, self._model, failure, session_attempts, self.breaker.state
         )

@@ -48,11 +48,11 @@ def decide_retry(
     policy: RetryPolicy,
     budget: RetryBudget,
     model: Model,
-    failure: Failure | None,
+    failure: Failure,
     session_attempts: int,
     breaker_state: BreakerState,
 ) -> tuple[bool, bool]:
-    """Return whether an attempt is final for its request, and whether another one follows in this session.
+    """Return whether a failed attempt is final for its request, and whether another one follows in this session.
 
     Neither is true if the failure gave the model up: a dead endpoint is not an outcome of a request, so the request
     is left for ``--resume``.
@@ -61,12 +61,10 @@ def decide_retry(
         policy: When to retry.
         budget: The retries that are left; one is taken if another attempt follows.
         model: The model.
-        failure: How the attempt failed. None: it brought an answer.
+        failure: How the attempt failed.
         session_attempts: Attempts at the request in this session, including this one.
         breaker_state: State of the model's circuit breaker after this attempt.
     """
-    if failure is None:
-        return True, False
     traits = failure_traits(failure.kind)
     if traits.trips_breaker and breaker_state == "given_up":
         return False, False

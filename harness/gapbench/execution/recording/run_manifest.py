@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-from gapbench.errors import BenchError, ResultsError
-from gapbench.runner import Runner, runner_info_or_default
+from gapbench.errors import ResultsError
+from gapbench.runner import runner_info_or_default
 from gapbench.store import RunManifest
 from gapbench.store.manifest import CellEntry, CostEntry, JsonObject, ModelEntry, SearchEntry, TaskEntry
 from gapbench.store.provenance import format_utc, machine_info, package_versions
@@ -191,15 +190,6 @@ def add_stretch(entry: CellEntry, started_at: datetime, seconds: float, *, is_co
     # A run.json of an older gapbench has the sum alone.
     entry.wall_s = max(sum(stretches.values()), entry.wall_s or 0.0)
     entry.started_at = entry.started_at or start
-
-
-async def record_counters(
-    entry: CellEntry, key: Literal["counters_before", "counters_after"], runner: Runner
-) -> None:
-    """Store the server's counters in a cell's entry; a server that hides them still answers requests."""
-    with contextlib.suppress(BenchError):
-        counters = await runner.counters()
-        setattr(entry, key, None if counters is None else dict(counters))
 
 
 def _load_entry(load: Load) -> JsonObject:

@@ -20,8 +20,8 @@ from gapbench import runner as runners
 from gapbench import transport
 from gapbench.errors import BenchError
 from gapbench.execution.attempts import gc_tuning
-from gapbench.execution.attempts.event_loop_lag import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
+from gapbench.execution.attempts.measure import LagMeter
 from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.event_loop import run_on_event_loop

@@ -65,7 +65,7 @@ class SampleLog:
         metric: The metric that is the score. None: none is.
         params: Generation parameters, as far as the log has them.
         items: The replies.
-        aggregates: The harness's own figures, as :mod:`gapbench.report.lm_eval_metrics` shows them. None: it has none.
+        aggregates: The harness's own figures, as :mod:`gapbench.report.tables.lm_eval` shows them. None: it has none.
     """
 
     harness: str
