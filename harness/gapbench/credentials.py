@@ -151,6 +151,13 @@ def redact_file(path: Path) -> bool:
     return True
 
 
+def redact_files_in(folder: Path) -> None:
+    """Remove every known key from the files of a folder, such as the logs of a server; links are not followed."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            redact_file(path)
+
+
 def without_vendor_keys(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment without the vendors' keys, for a server that calls no vendor.
 

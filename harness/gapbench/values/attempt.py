@@ -66,10 +66,10 @@ class Attempt:
     task_sha256: Annotated[Label, "hash of the task's document and data"]
     category: Annotated[Label, "coding, reasoning, multimodal or the user's own word"]
     sample_id: Annotated[str, "item of the task, the same in every run"]
-    cluster_id: Annotated[str, "items that share a source; the sample's own id when it stands alone"]
+    cluster_id: Annotated[str, "items that share a source; the sample's own id if it shares none"]
     repeat: Annotated[Int32, "which repetition of the item, from 0"]
-    attempt: Annotated[Int32, "which try at this request, from 1; a retry is a row of its own"]
-    final: Annotated[bool, "the attempt that stands for the request; exactly one each"]
+    attempt: Annotated[Int32, "which try at this request, from 1; each retry is a separate row"]
+    final: Annotated[bool, "the last attempt of the request, which counts; exactly one each"]
     phase: Annotated[Phase, "warmup, measure or judge"]
     model_id: Annotated[Label, "the suite's name of the model"]
     runner: Annotated[Label, "the runner that spoke"]
@@ -106,7 +106,7 @@ class Attempt:
     last_token_s: Annotated[float | None, "last text of any channel"]
     done_s: Annotated[float | None, "reply complete, or failure known; null for an imported row"]
     chunk_s: Annotated[tuple[float, ...], "arrival of each chunk with text; a chunk is not a token"]
-    chunk_tokens: Annotated[tuple[int, ...] | None, "output tokens so far at each chunk, where told"]
+    chunk_tokens: Annotated[tuple[int, ...] | None, "output tokens so far at each chunk, where reported"]
     loop_lag_s: Annotated[float | None, "largest event-loop lag seen during the attempt"]
     in_flight: Annotated[
         Int32 | None, "requests of the cell in flight when this one was sent, itself included"
