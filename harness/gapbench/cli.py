@@ -68,8 +68,6 @@ SECTIONS: dict[str, dict[str, str]] = {
 COMMANDS: dict[str, str] = {name: line for section in SECTIONS.values() for name, line in section.items()}
 """The one-line description of each command."""
 
-_SHARED_MODULES = dict.fromkeys(("report", "gap", "cost"), "report_gap_cost")
-
 
 class Commands(click.Group):
     """A group that imports a command's module when the command is called."""
@@ -110,7 +108,7 @@ class Commands(click.Group):
 
 def _module_name(command: str) -> str:
     """Return the module of a command: its name, with an underscore if Python reserves it."""
-    return _SHARED_MODULES.get(command, f"{command}_" if keyword.iskeyword(command) else command)
+    return f"{command}_" if keyword.iskeyword(command) else command
 
 
 @click.command(

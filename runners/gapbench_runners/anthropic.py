@@ -1,4 +1,4 @@
-"""Anthropic's Messages, and every server that speaks them."""
+"""Anthropic's Messages, and every compatible server."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 OFFICIAL_URL = "https://api.anthropic.com"
 DEFAULT_KEY_ENV = "ANTHROPIC_API_KEY"
 MIN_BUDGET_TOKENS = 1_024
-"""The least thinking budget that Messages takes (docs.anthropic.com, extended thinking)."""
+"""The smallest thinking budget that Messages accepts (docs.anthropic.com, extended thinking)."""
 
 # docs.anthropic.com/en/api/handling-stop-reasons
 FINISH: Mapping[str, FinishReason] = {
@@ -86,7 +86,7 @@ class AnthropicRunner(Runner):
 
     @property
     def rule(self) -> ModelRule:
-        """What this model takes."""
+        """The rule for this model's parameters."""
         return rule_for("anthropic", self.model.name, is_official_endpoint=self.is_official_endpoint)
 
     def prepare(self, request: Request) -> Call:
@@ -107,7 +107,7 @@ class AnthropicRunner(Runner):
         if len(stop) < len(mapper.stop or ()):
             mapper.changes.append("stop strings of blanks dropped: Messages refuses them")
         arguments |= self._thinking_params(mapper)
-        # Since 2.13 messages.create has no argument for these; the wire still takes them.
+        # Since 2.13 messages.create has no argument for these; the API still accepts them.
         extra = {
             name: value
             for name, value in (("temperature", mapper.temperature), ("top_p", mapper.top_p))
@@ -130,7 +130,7 @@ class AnthropicRunner(Runner):
         }
 
     def _thinking_params(self, mapper: ParamMapper) -> dict[str, Any]:
-        """Return the thinking setting; thinking on excludes a temperature of our own."""
+        """Return the thinking setting. With thinking on, the API accepts no temperature."""
         if mapper.reasoning is None:
             return {}
         form = self.rule.reasoning
@@ -161,7 +161,7 @@ class AnthropicRunner(Runner):
         missing = self.missing_requirement()
         if missing:
             raise SetupError(missing)
-        from anthropic import AsyncAnthropic  # noqa: PLC0415 - half a second of imports, due only now
+        from anthropic import AsyncAnthropic  # noqa: PLC0415 - half a second of imports, needed only now
 
         self._key = credentials.read_key(self.key_env) if self.key_env else None
         self._client = AsyncAnthropic(
@@ -180,7 +180,7 @@ class AnthropicRunner(Runner):
         await self._client.messages.create(**body)
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
-        """Send the call and yield the reply as it comes."""
+        """Send the call and yield the response as it arrives."""
         assert self._templates is not None, "open comes before stream"
         return read_anthropic_stream(self._templates.event_batches(call), self.rule.disclosure)
 
@@ -200,7 +200,7 @@ class AnthropicRunner(Runner):
 
 
 def anthropic_message(message: Message) -> dict[str, Any]:
-    """Return a message in the form of Messages."""
+    """Return a message in the format of Messages."""
     if not message.images:
         return {"role": message.role, "content": message.text}
     blocks: list[dict[str, Any]] = []
@@ -221,7 +221,7 @@ async def read_anthropic_stream(
     """Read a Messages stream; it is complete at ``message_stop`` after a stop reason.
 
     Args:
-        batches: Events as they left the socket.
+        batches: Events, as the transport yields them.
         disclosure: How much of its thinking this model shows.
     """
     counts: dict[str, Any] = {}
@@ -279,7 +279,7 @@ def _without_none(usage: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def anthropic_usage(counts: Mapping[str, Any]) -> Usage:
-    """Return Messages' counts; its ``input_tokens`` leaves cache reads and writes out, ours does not."""
+    """Return Messages' token counts. Its ``input_tokens`` excludes cache reads and writes, ours includes them."""
     read, written = counts.get("cache_read_input_tokens"), counts.get("cache_creation_input_tokens")
     plain = counts.get("input_tokens")
     lasting = (counts.get("cache_creation") or {}).get("ephemeral_1h_input_tokens")
@@ -303,9 +303,9 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
     if isinstance(exc, anthropic.APIStatusError):
         body = exc.body if isinstance(exc.body, dict) else {}
         error = body.get("error")
-        said = error.get("message") if isinstance(error, dict) else None
+        message = error.get("message") if isinstance(error, dict) else None
         return status_error(
-            exc.status_code, transport.redact_secrets(said or exc.message, key), exc.response.headers
+            exc.status_code, transport.redact_secrets(message or exc.message, key), exc.response.headers
         )
     if isinstance(exc, anthropic.APIConnectionError):
         return transport.transport_failure(exc.__cause__ or exc)

@@ -1,4 +1,4 @@
-"""A simulated model: the sim server in a process of its own, spoken to through a vendor's real client."""
+"""A simulated model: the sim server in a separate process, called through a vendor's real runner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gapbench_runners.sim_server.persona import Persona
 from gapbench_runners.support.server_process import ServerProcess
 
 START_WAIT_S = 20.0
-# Names the address until the server has one; nothing listens on the discard port.
+# Used until the server has an address; nothing listens on the discard port.
 PLACEHOLDER_URL = "http://127.0.0.1:9"
 # protocol -> runner, path below the server's address, options of the runner
 PROTOCOLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
@@ -34,7 +34,7 @@ PROTOCOLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
 class SimRunner(Runner):
     """A persona behind one of the four protocols; ``sim: {protocol: …, …persona}`` in the suite.
 
-    With a ``base_url`` it speaks to a running ``bench sim``, whose persona is its own affair.
+    With a ``base_url`` it uses a running ``bench sim``, which has its own persona.
     """
 
     info = RunnerInfo(
@@ -46,7 +46,7 @@ class SimRunner(Runner):
     metered = False
 
     def __init__(self, model: Model) -> None:
-        """Check protocol and persona; nothing is started."""
+        """Check protocol and persona; starts nothing."""
         given = model.options.get("sim") or {}
         if not isinstance(given, Mapping):
             raise InputError(
@@ -58,8 +58,8 @@ class SimRunner(Runner):
             raise InputError(f"sim.protocol: found {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}")
         if model.base_url is not None and settings:
             raise InputError(
-                f"sim: found {', '.join(settings)} beside base_url {model.base_url!r}, where a server with a "
-                "persona of its own runs; leave one of the two out"
+                f"sim: found {', '.join(settings)} together with base_url {model.base_url!r}, whose "
+                "server has its own persona; remove one of the two"
             )
         self._settings = settings
         self.persona = Persona.from_mapping(settings)
@@ -88,14 +88,14 @@ class SimRunner(Runner):
         return self._inner.prepare(request)
 
     async def open(self, session: Session) -> None:
-        """Start the server with its answer book, unless the suite names a running one, and open the client."""
+        """Start the server with its answer book, unless the suite names a running one, and open the inner runner."""
         if self._url is None:
             self._url = await self._start(session)
             self._inner = self._make_client(self._url)
         await self._inner.open(session)
 
     async def _start(self, session: Session) -> str:
-        """Return the address of a server of our own."""
+        """Start the server and return its address."""
         folder = session.log_dir
         truth, persona, log = folder / "truth.jsonl", folder / "persona.json", folder / "server.log"
         truth.write_bytes(_answer_book_lines(session.truths()))
@@ -121,7 +121,7 @@ class SimRunner(Runner):
         inner = dict(await self._inner.facts())
         if self._server is not None:
             facts["persona"] = dataclasses.asdict(self.persona)
-            # A port of the moment, as a process id, is no fact of the run.
+            # The port changes with every run, so it is not recorded.
             inner.pop("base_url", None)
         if self._url is not None:
             facts["server_version"] = orjson.loads(await self._get("/version"))["version"]
@@ -135,7 +135,7 @@ class SimRunner(Runner):
         return {name: float(value) for name, value in rows}
 
     async def _get(self, path: str) -> bytes:
-        assert self._url is not None, "asked only with a server"
+        assert self._url is not None, "only called with a server"
         try:
             return await asyncio.to_thread(_http_get, self._url + path)
         except OSError as exc:

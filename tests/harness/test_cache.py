@@ -11,16 +11,16 @@ import pytest
 
 from gapbench.errors import ResultsError, RunnerError
 from gapbench.execution.attempts.response_cache import ResponseCache
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.run import RunSettings
 from gapbench.suite.plan import Load
 from gapbench.values import Call, Chunk, Model, Params
+from gapbench.values.policies import RetryPolicy, RunPolicies
 from tests.harness.test_run import ANSWERS, frame, go
 from tests.makers import ScriptedRunner, model, plan
 
 
 def settings(folder: Path) -> RunSettings:
-    return RunSettings(retries=RetryPolicy(max_attempts=1, max_wait_s=0.0), cache=folder / "cache")
+    return RunSettings(RunPolicies(RetryPolicy(max_attempts=1, max_wait_s=0.0), cache=folder / "cache"))
 
 
 def test_the_second_run_asks_nobody(tmp_path: Path) -> None:
@@ -175,4 +175,4 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ResultsError, match="choose another with --cache"):
-        ResponseCache(tmp_path / "file" / "cache")
+        ResponseCache.open(tmp_path / "file" / "cache")

@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from gapbench import runner as runners
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
 from gapbench.execution.workers.pool import worker_count
@@ -23,6 +22,7 @@ from gapbench.store import RunManifest, RunWriter, read_attempts, read_manifest
 from gapbench.suite.loads.load import Load, RateSearch
 from gapbench.suite.plan import Cell, Plan, build_plan
 from gapbench.values import Attempt, Model, Params
+from gapbench.values.policies import RetryPolicy, RunPolicies
 from gapbench.values.slo import Slo
 from tests.makers import message, sample, task
 
@@ -30,7 +30,7 @@ SIM = Model(
     "m", "sim", "m", "open",
     options={"sim": {"protocol": "openai", "skill": 1.0, "ttft_s": 0.02, "ttft_sigma": 0.0, "gap_s": 0.0}},
 )  # fmt: skip
-FAST = RunSettings(retries=RetryPolicy(max_attempts=3, max_wait_s=0.0))
+FAST = RunSettings(RunPolicies(RetryPolicy(max_attempts=3, max_wait_s=0.0)))
 
 
 class Watch:
@@ -154,7 +154,7 @@ def test_a_halt_reaches_the_workers(tmp_path: Path) -> None:
 def test_retries_are_made_in_the_worker(tmp_path: Path) -> None:
     """Every third request meets a server error at first: attempts of their own, one final row each."""
     faulty = replace(SIM, options={"sim": {**SIM.options["sim"], "faults": {"server_error": 0.3}}})
-    settings = replace(FAST, retries=RetryPolicy(max_attempts=20, max_wait_s=0.0))
+    settings = RunSettings(RunPolicies(RetryPolicy(max_attempts=20, max_wait_s=0.0)))
     go(tmp_path, plan(Load("concurrency", 8, workers=2), 40, model=faulty), Watch(), settings)
     rows = read_attempts([tmp_path])
 
@@ -167,7 +167,7 @@ def test_a_worker_that_cannot_start_is_said(tmp_path: Path) -> None:
     """A runner that no worker can load: one sentence in the manifest, no traceback."""
 
     class Lost(runners.load_runner_class("sim")):  # type: ignore[misc]  # the class is found at run time
-        def attached(self) -> Model:
+        def model_for_workers(self) -> Model:
             return Model("m", "nowhere", "m", "open")
 
     async def main() -> RunManifest:

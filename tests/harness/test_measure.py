@@ -10,8 +10,7 @@ import pytest
 
 from gapbench import transport
 from gapbench.errors import RunnerError
-from gapbench.execution.attempts.event_loop_lag import LagMeter
-from gapbench.execution.attempts.measure import measure
+from gapbench.execution.attempts.measure import LagMeter, measure
 from gapbench.values import Call, Chunk, Response, Usage
 from tests.makers import ScriptedRunner, model
 
@@ -144,7 +143,7 @@ def test_loop_lag_is_seen() -> None:
     """A loop blocked for 60 ms is at least 30 ms late."""
 
     async def main() -> float | None:
-        meter = LagMeter(asyncio.get_running_loop())
+        meter = LagMeter.start()
         began_s = transport.now()
         await asyncio.sleep(0.03)
         blocked_s = transport.now()

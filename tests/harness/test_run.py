@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 
 from gapbench.errors import RunnerError, SetupError
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunManifest, RunWriter, read_attempts, read_manifest, read_payload
 from gapbench.suite.plan import Cell, Load, Plan
 from gapbench.values import Attempt, Chunk, Image, Message, Model, Session, Text, Usage
+from gapbench.values.policies import RetryPolicy, RunPolicies
 from tests.makers import ScriptedRunner, model, plan, sample
 
-FAST = RunSettings(retries=RetryPolicy(max_attempts=3, max_wait_s=0.0))
+FAST = RunSettings(RunPolicies(RetryPolicy(max_attempts=3, max_wait_s=0.0)))
 ANSWERS = {f"What is {n} + 1?": [f"Answer: {n + 1}"] for n in range(100)}
 
 
@@ -167,7 +167,7 @@ def test_a_finished_run_resumed_sends_nothing(tmp_path: Path) -> None:
 
 def test_the_budget_stops_the_run_cleanly(tmp_path: Path) -> None:
     """A dollar a call, three dollars: at most the two in flight come on top, and the rest can be resumed."""
-    settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
+    settings = RunSettings(FAST.policies, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
     manifest, watch = go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings)
 
     assert "stopped" == manifest.state
@@ -177,7 +177,7 @@ def test_the_budget_stops_the_run_cleanly(tmp_path: Path) -> None:
 
 def test_the_budget_counts_earlier_sessions(tmp_path: Path) -> None:
     """A resumed run does not get a new budget."""
-    settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
+    settings = RunSettings(FAST.policies, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
     go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings)
     _, watch = go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings, resume=True)
 

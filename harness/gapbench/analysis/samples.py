@@ -11,8 +11,9 @@ import pandas as pd
 
 from gapbench.analysis.frames import Folders, Runs, group_codes, load_runs
 from gapbench.store import read_attempts, read_payload
+from gapbench.values import ATTEMPT_KEY
 
-_KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+_KEY = list(ATTEMPT_KEY)
 _ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
 _TEXTS = ["messages", "reply", "reasoning", "target", "reason", "error"]
 MAX_ITEMS = 20_000

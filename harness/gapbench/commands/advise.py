@@ -94,7 +94,7 @@ def _measured_inputs(
     from gapbench.analysis.economics.tiers import evaluate_tiers
     from gapbench.analysis.frames import load_runs
     from gapbench.analysis.quality.gap import gap
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.errors import ResultsError
 
     read_runs = load_runs(resolve_run_folders(runs))

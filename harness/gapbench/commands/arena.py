@@ -61,7 +61,7 @@ def arena_command(
     separate run in RUN/arena-ID. Repeat the command to resume after a stop.
     """
     from gapbench.analysis.quality.arena import rate_models
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.commands.storage_paths import upload_run
 
     folder = resolve_run_folders([run])[0]

@@ -29,7 +29,7 @@ def article_command(runs: tuple[Path, ...], book: Path | None, *, brief: bool, a
     """Compare the article's eight figures with published evidence and give each a verdict by a written rule."""
     from gapbench.analysis.article.article import check_article
     from gapbench.analysis.article.evidence import read_evidence
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
 
     comparison = check_article(resolve_run_folders(runs) if runs else (), read_evidence(book))
     if as_json:

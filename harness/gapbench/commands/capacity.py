@@ -69,7 +69,7 @@ def capacity_command(
     """
     from gapbench.analysis.frames import load_runs
     from gapbench.analysis.performance.capacity import capacity
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.errors import InputError
     from gapbench.values.slo import Slo
 

@@ -35,7 +35,7 @@ def diff_command(first: Path, second: Path, limit: int, *, as_json: bool) -> Non
     Changes are sorted into price, model, engine and our code.
     """
     from gapbench.analysis.regression.diff import diff_runs
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
 
     difference = diff_runs(resolve_run_folders((first,)), resolve_run_folders((second,)))
     if as_json:

@@ -47,7 +47,7 @@ def judge_command(
     RUN is read. Repeat the command to resume after a stop.
     """
     from gapbench.commands.judging import find_judge, load_run_setup, refuse_private_answers, run_judging
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.commands.storage_paths import upload_run
     from gapbench.errors import InputError, ResultsError
     from gapbench.execution.llm_judging import make_rating_tasks, read_judge_scores, to_stored_answers

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 
 class ReportProcess:
@@ -47,7 +47,7 @@ class ReportProcess:
         self._process.wait()
 
     def report_run(self, folder: Path, *, quiet: bool) -> Mapping[str, str]:
-        """Have the page written and the tables printed; see :func:`gapbench.commands.run.report_run`.
+        """Have the page written and the tables printed; see :func:`gapbench.commands.run_results.report_run`.
 
         Raises:
             BenchError: A file cannot be read or written.
@@ -56,12 +56,12 @@ class ReportProcess:
         sys.stdout.flush()
         try:
             self._connection.send((folder, quiet))
-            is_done, result = self._connection.recv()
+            unanswered: Mapping[str, str] | Exception = self._connection.recv()
         except (EOFError, OSError) as exc:
             raise RuntimeError("the process that makes the report was killed; see `bench report`") from exc
-        if is_done:
-            return result
-        raise result
+        if isinstance(unanswered, Exception):
+            raise unanswered
+        return unanswered
 
 
 def start_report_process() -> ReportProcess | None:
@@ -71,7 +71,7 @@ def start_report_process() -> ReportProcess | None:
     single core, or if pandas is imported already.
     """
     is_redirected = sys.stdout is not sys.__stdout__
-    if is_redirected or "pandas" in sys.modules or len(os.sched_getaffinity(0)) < 2:
+    if is_redirected or "pandas" in sys.modules or (os.cpu_count() or 1) < 2:
         return None
     return ReportProcess()
 
@@ -80,19 +80,21 @@ def main(descriptor: int) -> None:
     """Import the report's modules, wait for the parent's request, and answer it. Ends when the parent ends."""
     from multiprocessing.connection import Connection
 
+    from rich.console import Console
+
     import gapbench.report.html
     import gapbench.report.terminal  # noqa: F401 - only to have it imported
-    from gapbench.commands.run import report_run
+    from gapbench.commands.run_results import report_run
 
-    connection: Connection[tuple[bool, Any], tuple[Path, bool]] = Connection(descriptor)
+    connection: Connection[Mapping[str, str] | Exception, tuple[Path, bool]] = Connection(descriptor)
     try:
         folder, quiet = connection.recv()
     except EOFError:
         return
     try:
-        connection.send((True, report_run(folder, quiet=quiet)))
+        connection.send(report_run(folder, None if quiet else Console()))
     except Exception as exc:  # noqa: BLE001 - raised in the parent
-        connection.send((False, _picklable(exc)))
+        connection.send(_picklable(exc))
 
 
 def _picklable(error: Exception) -> Exception:

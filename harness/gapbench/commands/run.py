@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,13 +24,8 @@ from gapbench.commands.storage_paths import RunPath
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gapbench.commands.report_process import ReportProcess
     from gapbench.commands.resume import ResumableRun
     from gapbench.execution.setup import RunSetup, Selection
-    from gapbench.store import RunManifest
-
-LARGE_RUN = 50_000
-"""Requests above which the tables and the page are made in a process of their own."""
 
 
 @click.command(
@@ -107,6 +101,7 @@ def run_command(
     from gapbench.commands.confirm import confirm_run
     from gapbench.commands.resume import find_resumable_run
     from gapbench.commands.resume_changed import confirm_changes
+    from gapbench.commands.run_results import LARGE_RUN, print_results
     from gapbench.commands.storage_paths import check_results_writable
     from gapbench.errors import InputError
     from gapbench.execution.monitoring.live_view import open_view
@@ -214,121 +209,3 @@ def _calibrate(console: Console) -> dict[str, Any]:
     )
     console.print(describe_trusted_load(calibration), highlight=False, soft_wrap=True)
     return calibration.to_json()
-
-
-def print_results(
-    manifest: RunManifest,
-    folder: Path,
-    console: Console,
-    *,
-    quiet: bool,
-    reporter: ReportProcess | None = None,
-) -> int:
-    """Print the tables, where everything lies, and how to go on; send it where it belongs; return the exit code."""
-    from gapbench import formatting
-    from gapbench.commands.report_process import ReportProcess
-    from gapbench.commands.storage_paths import display_path, upload_run
-    from gapbench.store import numbered_files, read_attempt_values, read_pending_answers
-
-    incomplete = manifest.state != "complete"
-    page = folder / "report.html"
-    is_large = sum(cell.planned for cell in manifest.cells) > LARGE_RUN
-    if reporter is None and is_large:
-        # In a new process the memory that sending left behind is not added to the report's.
-        with ReportProcess() as late:
-            unanswered = late.report_run(folder, quiet=quiet)
-    else:
-        unanswered = (reporter.report_run if reporter else report_run)(folder, quiet=quiet)
-    if not quiet and any(task.scorer == "judge" for task in manifest.tasks):
-        console.print(
-            f"Answers wait for their judge:  bench judge {display_path(folder)}",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if quiet:
-        click.echo(str(folder))
-    else:
-        console.print(
-            f"Parquet  {folder}/attempts-*.parquet\nReport   {page}", highlight=False, soft_wrap=True
-        )
-    for failure in manifest.failures:
-        console.print(
-            f"{failure.model_id}: {formatting.escape_invisible(failure.message)}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    for model_id, kinds in unanswered.items():
-        console.print(
-            f"{model_id}: no request was answered ({kinds}); `bench report {folder} --errors` shows why",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    if incomplete:
-        if numbered_files(folder, "waiting"):
-            waits = len(read_pending_answers(folder, read_attempt_values(folder)))
-            console.print(
-                f"{waits} answers came and wait for their score; none is asked again.", highlight=False
-            )
-        console.print(
-            f"The run is not complete ({manifest.reason or manifest.state}). Go on with:\n"
-            f"  bench run --resume {folder.name}"
-            + ("" if folder.parent == Path("results") else f" --out {display_path(folder.parent)}")
-            + (" --allow-code" if manifest.selection.get("allow_code") else ""),
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    upload_run(folder, quiet=quiet)
-    if manifest.state == "interrupted":
-        return 130
-    return 1 if incomplete or unanswered else 0
-
-
-def report_run(folder: Path, *, quiet: bool) -> Mapping[str, str]:
-    """Write the page of a run and print its tables, in this order: a terminal that has gone away ends the printing.
-
-    Args:
-        folder: The run folder.
-        quiet: Whether to print nothing.
-
-    Returns:
-        The models that answered no request, with the kinds of failure they had.
-    """
-    from rich.console import Console
-
-    from gapbench.commands.report_gap_cost import print_tables
-
-    _write_page(folder, folder / "report.html")
-    if not quiet:
-        print_tables([folder], Console())
-    return _unanswered_models(folder)
-
-
-def _write_page(folder: Path, page: Path) -> None:
-    """Write the page into the run folder; what lies there by its name is replaced, not written to."""
-    from gapbench.errors import DiskError
-    from gapbench.report import html
-    from gapbench.store import replace_atomically
-
-    content = html.html_report([folder])
-    try:
-        with replace_atomically(page) as file:
-            file.write(content.encode())
-    except OSError as exc:
-        raise DiskError(
-            f"cannot write {page}: {exc.strerror}; every row is kept, see `bench report`"
-        ) from exc
-
-
-def _unanswered_models(folder: Path) -> dict[str, str]:
-    """Return each model that answered no request, with the kinds of failure it had."""
-    from gapbench.store import read_attempts
-
-    frame = read_attempts([folder], ["model_id", "final", "outcome", "failure_kind"])
-    return {
-        str(model_id): ", ".join(sorted({str(kind) for kind in rows["failure_kind"]}))
-        for model_id, rows in frame[frame["final"]].groupby("model_id", observed=True)
-        if len(rows) and (rows["outcome"] == "infra").all()
-    }

@@ -52,7 +52,7 @@ def score_command(
 
     The rows of the run are not changed. New scores go into a separate table, which `bench gap` and other commands apply on reading.
     """
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.commands.storage_paths import display_path, upload_run
     from gapbench.errors import ResultsError
     from gapbench.execution.rescoring import read_stored_answers, rescore, score_changes

@@ -169,7 +169,7 @@ def _measured_inputs(
         slo_of,
     )
     from gapbench.analysis.frames import load_runs
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.errors import InputError
 
     read_runs = load_runs(resolve_run_folders(runs))

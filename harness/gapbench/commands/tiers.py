@@ -44,7 +44,7 @@ def tiers_command(
 ) -> None:
     """Evaluate routers and cascades on tasks of RUNS that both models answered: quality, cost and calls saved."""
     from gapbench.analysis.economics.tiers import evaluate_tiers
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
 
     tiers = evaluate_tiers(
         resolve_run_folders(runs),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from gapbench.store import (
     read_pending_answers,
 )
 from gapbench.suite.plan import Plan
-from gapbench.values import Attempt, Payload, canonical_json, prompt_sha256
+from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload, canonical_json, prompt_sha256
 
 PlannedRequestKey = tuple[str, str, int]
+_key_of = attrgetter(*ATTEMPT_KEY_IN_RUN)
 _TIMING_FIELDS = ("started_at", "wall_s", "stretches_s", "counters_before", "counters_after")
 
 
@@ -96,14 +98,13 @@ def _rows_with_texts(run: Path) -> Iterator[tuple[Attempt, Payload]]:
     """Yield the attempts of a run with their texts."""
     names = list(Payload.__slots__)
     texts: Mapping[tuple[Any, ...], Payload] = {
-        (text.cell_id, text.sample_id, text.repeat, text.attempt): text
+        _key_of(text): text
         for values in read_payload([run], names).astype(object).itertuples(index=False)
         if (text := Payload(**dict(zip(names, (_none_if_nan(value) for value in values), strict=True))))
     }
     for row in read_attempt_values(run):
-        key = (row.cell_id, row.sample_id, row.repeat, row.attempt)
-        if key in texts:
-            yield row, texts[key]
+        if _key_of(row) in texts:
+            yield row, texts[_key_of(row)]
 
 
 def _none_if_nan(value: Any) -> Any:

@@ -1,16 +1,16 @@
-"""One model made ready for its cells: its open runner, and the workers that send to it once a cell needs some."""
+"""One model's open session: its runner, its admission control, and worker processes if a cell needs them."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
 
 from gapbench import transport
-from gapbench.execution.attempts.event_loop_lag import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
-from gapbench.execution.attempts.request_sender import AttemptPolicy, Deliver, RequestSender
+from gapbench.execution.attempts.measure import LagMeter
+from gapbench.execution.attempts.request_sender import Deliver, RequestSender
+from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.stop_signal import StopSignal
@@ -19,6 +19,7 @@ from gapbench.execution.workers.protocol import WorkerReport
 from gapbench.runner import Runner
 from gapbench.suite.plan import Cell
 from gapbench.values import Model, Session
+from gapbench.values.policies import RunPolicies
 
 
 class ModelSession:
@@ -26,11 +27,11 @@ class ModelSession:
 
     Args:
         model: The model.
-        runner: Its runner; closed by whoever made it.
-        session: What the runner was opened with.
-        policy: For every attempt.
-        admission: What its requests pass, whichever process sends them.
-        notify: Takes one line for the user.
+        runner: Its runner; the caller closes it.
+        session: What the runner is opened with.
+        policies: The run's policies.
+        admission: Admission control for all processes that send to the model.
+        notify: Receives one line for the user.
     """
 
     def __init__(
@@ -38,25 +39,24 @@ class ModelSession:
         model: Model,
         runner: Runner,
         session: Session,
-        policy: AttemptPolicy,
+        policies: RunPolicies,
         admission: AdmissionControl,
         notify: Callable[[str], None],
     ) -> None:
-        """Start without workers."""
         self.model = model
         self.runner = runner
         self._session = session
-        self._policy = policy
+        self._policies = policies
         self.admission = admission
         self._notify = notify
         self._pool: WorkerPool | None = None
         self._pool_size = 0
 
     async def open(self) -> None:
-        """Open the runner, once somebody listens at its address.
+        """Open the runner after checking that its address accepts connections.
 
         Raises:
-            SetupError: Nobody does, or the runner cannot be made ready.
+            SetupError: It does not, or the runner cannot be made ready.
         """
         address = self.runner.endpoint()
         if address is not None:
@@ -64,16 +64,16 @@ class ModelSession:
         await self.runner.open(self._session)
 
     async def ensure_worker_pool(self, cell: Cell) -> WorkerPool | None:
-        """Return workers for a cell, at least as many as it needs. None: this process sends."""
+        """Return at least as many workers as a cell needs. None: this process sends."""
         count = worker_count(cell.load, os.cpu_count() or 1)
-        # An engine in this process has no address that another process could reach.
+        # Other processes cannot reach an engine that runs in this process.
         model = self.runner.model_for_workers()
         if count == 1 or model is None:
             return None
         if self._pool_size < count:
             await self.close()
             self._notify(f"{self.model.id}: {count} worker processes send")
-            self._pool = await WorkerPool.open(count, model, self._session, self._policy)
+            self._pool = await WorkerPool.open(count, model, self._session, self._policies)
             self._pool_size = count
         return self._pool
 
@@ -88,19 +88,33 @@ class ModelSession:
         seed: int,
         cell_start_s: float,
     ) -> list[WorkerReport]:
-        """Send a cell's requests, from here or from the workers; returns how each process fared."""
-        policy, admission = self._policy.for_load(cell.load), self.admission
-        if policy is not self._policy:
+        """Send a cell's requests, from this process or from workers.
+
+        Args:
+            cell: The cell.
+            pool: The workers. None: this process sends.
+            remaining: Number of each request to send, and the attempts already made at it.
+            deliver: Receives each attempt.
+            stop_signal: Stops new sends.
+            seed: Seed of the back-off's jitter.
+            cell_start_s: The cell's start on :data:`gapbench.transport.now`.
+
+        Returns:
+            One report for each process that sent.
+        """
+        policies, admission = self._policies.for_load(cell.load.kind), self.admission
+        if policies is not self._policies:
             admission = AdmissionControl(
-                self.model, policy.retries, RetryBudget(), policy.breaker, None, stop_signal, self._notify
+                self.model, policies, RetryBudget(policies.retries), None, stop_signal, self._notify
             )
         if pool is not None:
             count = worker_count(cell.load, os.cpu_count() or 1)
             return await pool.run_cell(
                 cell, count, remaining, deliver, stop_signal, admission, seed=seed, cell_start_s=cell_start_s
             )
-        meter = LagMeter(asyncio.get_running_loop())
-        sender = RequestSender(cell, self.runner, policy, meter, deliver, admission)
+        cache = None if policies.cache is None else ResponseCache.open(policies.cache)
+        meter = LagMeter.start()
+        sender = RequestSender(cell, self.runner, policies.timeouts, meter, deliver, admission, cache=cache)
         cpu_s = time.process_time()
         requests = cell.requests
         try:
@@ -108,7 +122,7 @@ class ModelSession:
                 cell.load,
                 [(requests[number], made) for number, made in remaining],
                 sender.send,
-                retries=policy.retries,
+                retries=policies.retries,
                 stop_signal=stop_signal,
                 seed=seed,
                 cell_start_s=cell_start_s,
@@ -123,7 +137,7 @@ class ModelSession:
         ]
 
     async def close(self) -> None:
-        """Let the workers go."""
+        """Stop the workers."""
         if self._pool is not None:
             await self._pool.close()
             self._pool, self._pool_size = None, 0

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.execution.event_loop import run_on_event_loop
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.run import run
 from gapbench.execution.run_pricing import attempt_pricer
-from gapbench.execution.settings import RunSettings
+from gapbench.execution.settings import RunSettings, policies_from_suite
 from gapbench.execution.setup import RunSetup
 from gapbench.store import RunManifest, RunWriter, read_manifest
 from gapbench.store.lazy_pandas import defer_pandas_import
@@ -62,38 +61,17 @@ def execute_run(
         InputError: The metrics port cannot be used.
     """
     defer_pandas_import()
-    settings = _run_settings(setup, selection or {}, max_usd, cache, calibration)
+    settings = RunSettings(
+        policies=policies_from_suite(setup.suite, cache),
+        max_usd=None if max_usd is None else Decimal(str(max_usd)),
+        price_attempt=attempt_pricer(setup),
+        selection=selection or {},
+        calibration=calibration,
+    )
     with RunWriter(folder) as writer, _serve_metrics(observer, setup, folder, metrics_port) as watching:
         # Read the manifest under the folder's lock: another process may have written it a moment ago.
         resumed = read_manifest(folder) if is_resumed else None
         return _run_until_done(setup, writer, settings, watching, resumed, stop_signal or StopSignal())
-
-
-def _run_settings(
-    setup: RunSetup,
-    selection: Mapping[str, Any],
-    max_usd: float | None,
-    cache: Path | None,
-    calibration: Mapping[str, Any] | None,
-) -> RunSettings:
-    suite = setup.suite
-    return RunSettings(
-        retries=RetryPolicy(suite.retries.attempts, suite.retries.max_wait_s),
-        connect_timeout_s=suite.timeouts.connect_s,
-        first_token_s=suite.timeouts.first_token_s,
-        read_timeout_s=suite.timeouts.read_s,
-        total_s=suite.timeouts.total_s,
-        retries_per_run=suite.retries.per_run,
-        retries_per_model=suite.retries.per_model,
-        retries_per_provider=suite.retries.per_provider,
-        breaker=suite.breaker.value(),
-        limits={model.id: model.limits.to_rate_limits() for model in suite.models if model.limits},
-        max_usd=None if max_usd is None else Decimal(str(max_usd)),
-        price_attempt=attempt_pricer(setup),
-        selection=selection,
-        cache=cache or (suite.path.parent / suite.cache if suite.cache else None),
-        calibration=calibration,
-    )
 
 
 @contextlib.contextmanager

@@ -23,8 +23,8 @@ from gapbench.store import score_overlay
 from gapbench.store.journal_rows import is_journal_row
 from gapbench.store.manifest import RunManifest
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
-from gapbench.store.score_overlay import ATTEMPT_KEY, REPLACED_COLUMNS
-from gapbench.values import Attempt
+from gapbench.store.score_overlay import REPLACED_COLUMNS
+from gapbench.values import ATTEMPT_KEY, Attempt
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gapbench.errors import ResultsError
-from gapbench.store.atomic_files import write_table
+from gapbench.store.run_folder import write_table
 from gapbench.store.schema import SCORE_SCHEMA
+from gapbench.values import ATTEMPT_KEY
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ATTEMPT_KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
 REPLACED_COLUMNS = ("scorer", "outcome", "score", "answer", "isolation")
 """Columns of the attempt row that a later score replaces; of the payload it replaces ``reason``."""
 

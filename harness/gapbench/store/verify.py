@@ -30,8 +30,8 @@ from gapbench.store import (
 from gapbench.store.manifest import RunManifest
 from gapbench.store.provenance import format_utc
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
+from gapbench.values import ATTEMPT_KEY_IN_RUN
 
-ROW_KEY = ("cell_id", "sample_id", "repeat", "attempt")
 IssueKind = Literal["damage", "leftover"]
 
 
@@ -207,7 +207,7 @@ def _value_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _row_keys(table: pa.Table) -> set[tuple[Any, ...]]:
-    columns = [table.column(name).to_pylist() for name in ROW_KEY]
+    columns = [table.column(name).to_pylist() for name in ATTEMPT_KEY_IN_RUN]
     return set(zip(*columns, strict=True))
 
 
@@ -350,7 +350,7 @@ def _unmark_duplicate_finals(attempts: _PartSet) -> None:
 
 
 def _drop_rows(table: pa.Table, keys: set[tuple[Any, ...]]) -> pa.Table:
-    columns = [table.column(name).to_pylist() for name in ROW_KEY]
+    columns = [table.column(name).to_pylist() for name in ATTEMPT_KEY_IN_RUN]
     kept: Sequence[bool] = [key not in keys for key in zip(*columns, strict=True)]
     return table.filter(pa.array(kept, pa.bool_()))
 

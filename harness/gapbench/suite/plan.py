@@ -27,6 +27,7 @@ from gapbench.values import (
     Sample,
     Text,
     add_salt,
+    canonical_json,
     prompt_sha256,
     sha256,
 )
@@ -80,7 +81,7 @@ class Cell:
     repeats: int
     seed: int
 
-    @property
+    @cached_property
     def cell_id(self) -> str:
         """The cell's name in tables and keys."""
         return f"{self.model.id}|{self.task.name}|{self.load.label}"
@@ -144,6 +145,16 @@ class Cell:
         return (
             self.params if planned.max_tokens is None else replace(self.params, max_tokens=planned.max_tokens)
         )
+
+    def params_json_of(self, planned: PlannedRequest) -> str:
+        """Return :meth:`params_of` as canonical JSON, as the attempt row stores it."""
+        if planned.max_tokens is None:
+            return self._params_json
+        return canonical_json(self.params_of(planned).as_json())
+
+    @cached_property
+    def _params_json(self) -> str:
+        return canonical_json(self.params.as_json())
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from gapbench.suite.documents import StrictModel
-from gapbench.values.policies import BreakerPolicy, RateLimits
+from gapbench.values.policies import BreakerPolicy, RateLimits, RetryPolicy, Timeouts
 
 
 class RetriesDocument(StrictModel):
@@ -21,6 +21,16 @@ class RetriesDocument(StrictModel):
         description="most retries at all models of one runner, base_url and key_env; default: no bound",
     )
 
+    def to_policy(self) -> RetryPolicy:
+        """Return the frozen value that the run uses."""
+        return RetryPolicy(
+            max_attempts=self.attempts,
+            max_wait_s=self.max_wait_s,
+            per_run=self.per_run,
+            per_model=self.per_model,
+            per_provider=self.per_provider,
+        )
+
 
 class TimeoutsDocument(StrictModel):
     """Timeouts of one attempt."""
@@ -29,6 +39,10 @@ class TimeoutsDocument(StrictModel):
     first_token_s: float | None = Field(None, gt=0, description="for the first text; default: total_s")
     read_s: float = Field(120.0, gt=0, description="longest silence on an open stream")
     total_s: float = Field(600.0, gt=0, description="for the whole reply")
+
+    def to_policy(self) -> Timeouts:
+        """Return the frozen value that the run uses."""
+        return Timeouts(self.connect_s, self.first_token_s, self.read_s, self.total_s)
 
 
 class BreakerDocument(StrictModel):
@@ -42,8 +56,8 @@ class BreakerDocument(StrictModel):
         20.0, ge=0, description="wait before the first probe; each next one waits twice as long"
     )
 
-    def value(self) -> BreakerPolicy:
-        """Return the policy as it travels."""
+    def to_policy(self) -> BreakerPolicy:
+        """Return the frozen value that the run uses."""
         return BreakerPolicy(self.failures, self.probes, self.wait_s)
 
 
@@ -60,5 +74,5 @@ class LimitsDocument(StrictModel):
         return self
 
     def to_rate_limits(self) -> RateLimits:
-        """Return the limits as they travel."""
+        """Return the frozen value that the run uses."""
         return RateLimits(self.requests_per_min, self.tokens_per_min)

@@ -1,10 +1,10 @@
-"""The plain values that travel through the harness: frozen, slotted, standard library only.
+"""Plain values used throughout gapbench: frozen, slotted, standard library only.
 
-Unknown is None everywhere, never 0, NaN or "". Times are seconds on one monotonic clock unless the
-name says otherwise; a total that includes a part says so.
+Unknown is None everywhere, never 0, NaN or "". Times are seconds on one monotonic clock unless the name says
+otherwise. A total that includes a part says so.
 """
 
-from gapbench.values.attempt import Attempt, Outcome, Payload, Phase, Score
+from gapbench.values.attempt import ATTEMPT_KEY, ATTEMPT_KEY_IN_RUN, Attempt, Outcome, Payload, Phase, Score
 from gapbench.values.messages import (
     Image,
     Message,
@@ -40,6 +40,8 @@ from gapbench.values.requests import (
 )
 
 __all__ = [
+    "ATTEMPT_KEY",
+    "ATTEMPT_KEY_IN_RUN",
     "Attempt",
     "Call",
     "Channel",

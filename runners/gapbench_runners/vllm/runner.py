@@ -1,8 +1,8 @@
 """vLLM: attach to a running server, own one, or run the engine in this process.
 
-Which it is stands in the suite: ``base_url`` attaches; ``serve`` starts, health-checks, owns and stops a
-``vllm serve``; ``engine`` runs the engine here, for batch throughput. The first two speak through the OpenAI
-client; everything beside the requests (readiness, version, ``/metrics``) is asked over plain HTTP.
+The suite chooses: ``base_url`` attaches; ``serve`` starts, health-checks, owns and stops a ``vllm serve``; ``engine`` runs
+the engine in this process, for batch throughput. The first two send requests through the OpenAI SDK. Readiness, version
+and ``/metrics`` are read over plain HTTP.
 """
 
 from __future__ import annotations
@@ -147,13 +147,13 @@ class VllmRunner(Runner):
         """Start ``vllm serve`` and return its address once it answers.
 
         Raises:
-            SetupError: It is not installed, its port is taken, it ended, or it was not ready in time.
+            SetupError: vLLM is not installed, its port is in use, it ended, or it was not ready in time.
         """
         port = int(serve.get("port") or find_free_port())
         if not is_free(port):
             raise SetupError(
-                f"serve.port: something listens on 127.0.0.1:{port} already, and would be measured instead; "
-                "stop it, attach to it with base_url, or leave port out for one that is free"
+                f"serve.port: another process already listens on 127.0.0.1:{port} and would be measured instead; "
+                "stop it, attach to it with base_url, or remove port to use a free one"
             )
         command = self._command(port)
         if not command:
@@ -165,32 +165,32 @@ class VllmRunner(Runner):
         self._server = ServerProcess(command, log, environment, with_watchdog=True)
         await self._server.start()
         group = self._server.pid or 0
-        began_s, limit_s = time.monotonic(), float(serve.get("ready_timeout_s", READY_WAIT_S))
-        said_s = began_s
+        start_s, limit_s = time.monotonic(), float(serve.get("ready_timeout_s", READY_WAIT_S))
+        notified_s = start_s
         root = f"http://127.0.0.1:{port}"
         while True:
-            waited_s = time.monotonic() - began_s
+            waited_s = time.monotonic() - start_s
             if self._server.exit_code() is not None or waited_s > limit_s:
                 failure = self._server.startup_error(f"was not ready within {limit_s:g} s")
                 await self._server.stop()
                 raise failure
             if await asyncio.to_thread(_is_healthy, root) and self._server.exit_code() is None:
-                # A command of the user's own may start the server elsewhere, such as in a container.
+                # The user's command may start the server elsewhere, such as in a container.
                 if "command" not in serve and not is_owned_by_group(port, group):
                     await self._server.stop()
                     raise SetupError(
                         f"127.0.0.1:{port} is answered by another process than the vLLM started here; "
-                        "stop it, or leave serve.port out for a port that is free"
+                        "stop it, or remove serve.port to use a free one"
                     )
                 session.notify(f"{self.model.id}: vLLM is ready after {waited_s:.0f} s")
                 return f"{root}/v1"
-            if time.monotonic() - said_s > 15:
-                said_s = time.monotonic()
+            if time.monotonic() - notified_s > 15:
+                notified_s = time.monotonic()
                 session.notify(f"{self.model.id}: starting vLLM, {waited_s:.0f} s (log: {log})")
             await asyncio.sleep(POLL_S)
 
     def _command(self, port: int) -> list[str]:
-        """Return the command that starts the server; [] where vLLM is not installed."""
+        """Return the command that starts the server, or [] if vLLM is not installed."""
         serve = self.serve or {}
         if serve.get("command"):
             start = [str(part) for part in serve["command"]]
@@ -199,8 +199,8 @@ class VllmRunner(Runner):
             if not Path(serve["python"]).exists():
                 return []
         else:
-            beside = Path(sys.executable).with_name("vllm")
-            program = str(beside) if beside.exists() else shutil.which("vllm")
+            program_here = Path(sys.executable).with_name("vllm")
+            program = str(program_here) if program_here.exists() else shutil.which("vllm")
             if program is None:
                 return []
             start = [program, "serve"]
@@ -214,7 +214,7 @@ class VllmRunner(Runner):
         return self._engine.stream(call) if self._engine else self._client.stream(call)
 
     async def facts(self) -> Mapping[str, Any]:
-        """Return version, model, arguments, dtype, GPU names and driver, as far as they are told."""
+        """Return version, served models, arguments and cache settings, as far as the server reports them."""
         if self._engine is not None:
             return await self._engine.facts()
         root = self.base_url.removesuffix("/").removesuffix("/v1")
@@ -234,14 +234,14 @@ class VllmRunner(Runner):
         }
 
     async def counters(self) -> Mapping[str, float] | None:
-        """Return the server's counters, summed over their labels. None: it shows none."""
+        """Return the server's counters, summed over their labels. None: it has no counters."""
         if self._engine is not None:
             return await self._engine.counters()
         totals: dict[str, float] = {}
         for line in (await self._metrics_text()).splitlines():
             name = line.partition("{")[0].partition(" ")[0]
             if name in SERVER_COUNTERS:
-                # What stands there is the server's word: a line that is no metric counts nothing.
+                # A malformed line of the server is ignored.
                 with contextlib.suppress(ValueError):
                     totals[name] = totals.get(name, 0.0) + float(line.rpartition(" ")[2])
         return totals or None
@@ -278,7 +278,7 @@ def default_url() -> str:
 
 
 def _served_name(serve: Mapping[str, Any] | None) -> str | None:
-    """Return the name that an owned server is told to answer to; None: the model's own."""
+    """Return the served model name from the server's arguments, or None if it is the model's name."""
     args = [str(arg) for arg in (serve or {}).get("args", [])]
     return args[args.index("--served-model-name") + 1] if "--served-model-name" in args[:-1] else None
 
@@ -307,7 +307,7 @@ def _get_json_or_none(url: str) -> dict[str, Any] | None:
 
 
 def _metric_labels(metrics: str, name: str) -> dict[str, str]:
-    """Return the labels of an info metric: vLLM tells its cache settings that way."""
+    """Return the labels of an info metric, which vLLM uses for its cache settings."""
     line = next((line for line in metrics.splitlines() if line.startswith(name + "{")), "")
     inside = line.partition("{")[2].rpartition("}")[0]
     pairs = (pair.partition("=") for pair in inside.split('",'))

@@ -191,7 +191,9 @@ def test_the_figures_are_shown(
 
     assert 0 == invoke(["report", str(folder)])
     assert "exact_match,bare  0.6667 ± 0.2108" in capsys.readouterr().out
-    assert "exact_match,bare: 0.6667 ± 0.2108" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert "exact_match,bare" in page
+    assert "0.6667 ± 0.2108" in page
 
 
 def test_a_task_is_named_by_its_own_name_or_its_entrys(bench: Bench) -> None:

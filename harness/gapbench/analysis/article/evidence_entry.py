@@ -19,6 +19,7 @@ from gapbench.analysis.article.evidence import (
     read_evidence,
 )
 from gapbench.analysis.article.evidence_rules import ONE_SIDED, rule_violations
+from gapbench.atomic_write import write_atomically
 from gapbench.errors import DocumentError, InputError
 
 COLUMNS = tuple(field.name for field in fields(Figure) if field.name != "line")
@@ -104,9 +105,7 @@ def _write(book: Path, texts: Mapping[str, str]) -> None:
     try:
         book.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            partial = (book / name).with_suffix(".tmp")
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(book / name)
+            write_atomically(book / name, text.encode("utf-8"))
     except OSError as exc:
         raise InputError(f"cannot write {book}: {exc.strerror}; choose another --book") from exc
 

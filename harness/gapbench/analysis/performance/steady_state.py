@@ -23,8 +23,9 @@ import pandas as pd
 from gapbench.analysis.frames import as_floats, group_codes
 from gapbench.stats import Floats, Ints
 from gapbench.store import read_chunks_at_instants
+from gapbench.values import ATTEMPT_KEY
 
-_KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+_KEY = list(ATTEMPT_KEY)
 _NEEDED = [
     *_KEY, "started_at", "phase", "worker", "load_kind", "outcome", "scheduled_s", "first_token_s", "last_token_s",
     "done_s", "input_tokens", "output_tokens",

@@ -58,6 +58,7 @@ from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.stats import mean_interval, quantile_interval
 from gapbench.store import read_payload
 from gapbench.store.json_records import records
+from gapbench.values import ATTEMPT_KEY
 
 _NEEDED = [
     "model_id",
@@ -324,7 +325,7 @@ def failures(runs: Runs | Folders) -> pd.DataFrame:
     columns = ["model_id", "failure_kind", "http_status", "attempts", "final", "simulated", "example"]
     if failed.empty:
         return pd.DataFrame(columns=columns)
-    key = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+    key = list(ATTEMPT_KEY)
     texts = read_payload(read_runs.folders, [*key, "error"]).dropna(subset=["error"])
     for name in ("run_id", "cell_id"):
         texts[name] = texts[name].astype(str)

@@ -1,8 +1,12 @@
-"""One call through one runner to one response, timed. The only place where a failure becomes a value."""
+"""Time one call through one runner, and measure how late the event loop runs meanwhile.
+
+This is the only place where a failure becomes a value.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 from operator import attrgetter
 from typing import Any
@@ -21,16 +25,16 @@ async def measure(
     first_token_s: float | None = None,
     gap_s: float | None = None,
 ) -> Response:
-    """Send ``call`` and return what came back, complete or not. Never raises but for cancellation.
+    """Send ``call`` and return what came back, complete or not. Raises nothing except on cancellation.
 
     All instants are on :data:`gapbench.transport.now`. A chunk's instant is the moment its bytes left the
-    socket, as the wire stamped it; where a runner has no wire it is the moment the chunk arrived here.
+    socket, as the transport stamped it. For a runner without our transport it is the moment the chunk arrived here.
 
     Args:
         runner: An open runner.
         call: What ``runner.prepare`` returned.
         total_s: Deadline for the whole exchange.
-        first_token_s: Deadline for the first text of any channel. None: none of its own.
+        first_token_s: Deadline for the first text of any channel. None: only ``total_s`` applies.
         gap_s: Longest time between two texts, whatever else the server sends. None: no bound.
     """
     reply = _ReplyAccumulator()
@@ -51,7 +55,7 @@ async def measure(
                 exc.kind, credentials.redact(str(exc)), exc.http_status or record.status, exc.retry_after_s
             )
         except Exception as exc:  # noqa: BLE001 - a runner's bug must become a row, or the run is lost
-            # Once a reply is being read, a missing field or a number for a text is the server's doing.
+            # Once a reply is being read, a missing field or a number in place of a text is the server's fault.
             kind: FailureKind = (
                 "garbage" if record.status == 200 and isinstance(exc, _MALFORMED_REPLY_ERRORS) else "runner"
             )
@@ -60,13 +64,13 @@ async def measure(
             )
         finally:
             await record.aclose()
-        # A whole reply is done when its last byte came, not when it has been read.
+        # A complete reply is done when its last byte arrived, not when it was read.
         done_s = transport.now() if failure is not None or record.ended_s is None else record.ended_s
     return reply.build_response(record, began_s, done_s, failure)
 
 
 class _Deadlines:
-    """The deadlines of one exchange. One timer looks at the reply when the next of them could be past."""
+    """Enforces the deadlines of one exchange with one timer, set to the next deadline that could have passed."""
 
     def __init__(
         self,
@@ -93,7 +97,7 @@ class _Deadlines:
     def _check(self) -> None:
         is_text_due = self._first_token_s is not None or self._gap_s is not None
         if is_text_due and self._record.wake_reader():
-            # Something has come and is being read: look again when it has been.
+            # Bytes have arrived and are being read: check again afterwards.
             self._timer = self._loop.call_later(0.001, self._check)
             return
         due_s, message = self._began_s + self._total_s, self.message
@@ -120,7 +124,7 @@ class _Deadlines:
 
 
 class _ReplyAccumulator:
-    """What the chunks of one reply add up to."""
+    """Adds up the chunks of one reply."""
 
     def __init__(self) -> None:
         self.answer: list[str] = []
@@ -133,10 +137,10 @@ class _ReplyAccumulator:
         self.usage = Usage()
 
     def add_chunk(self, chunk: Chunk) -> None:
-        """Fold in one chunk: text is appended, facts are replaced.
+        """Add one chunk: text is appended, other fields replace earlier ones.
 
         Raises:
-            RunnerError: ``garbage`` for a text that is none, or a count that no column could hold.
+            RunnerError: ``garbage`` if a text is not a string, or a token count does not fit its column.
         """
         text, channel, received_s, usage, *_ = chunk
         if text:
@@ -168,7 +172,7 @@ class _ReplyAccumulator:
     def build_response(
         self, record: transport.ExchangeRecord, began_s: float, done_s: float, failure: Failure | None
     ) -> Response:
-        """Return the whole."""
+        """Return the response."""
         timing = Timing(
             sent_s=began_s if record.sent_s is None and record.transport is None else record.sent_s,
             first_byte_s=record.first_byte_s,
@@ -180,7 +184,7 @@ class _ReplyAccumulator:
             chunk_tokens=_all_or_none(self.chunk_tokens),
         )
         return Response(
-            # A server may send back what it was sent; nothing after this line sees a key.
+            # A server may echo what it was sent. No code after this line sees a key.
             answer=credentials.redact("".join(self.answer)),
             reasoning=credentials.redact("".join(self.reasoning)),
             timing=timing,
@@ -198,7 +202,7 @@ class _ReplyAccumulator:
         )
 
     def _disclosure(self) -> Disclosure:
-        """Say how much of the reasoning was shown: the runner's word, else what the reply gives away."""
+        """Return how much of the reasoning was shown: as the runner reports it, else as the reply implies."""
         if self.reasoning:
             return self.facts.disclosure or "unknown"
         if self.usage.reasoning_tokens is None:
@@ -213,7 +217,7 @@ _NO_FACTS = tuple.__getitem__(Chunk(), _FACT_FIELDS)
 
 _MALFORMED_REPLY_ERRORS = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 MAX_TOKEN_COUNT = 2**53
-"""Of one count: more is no count, and what reads JSON could not hold it."""
+"""Largest plausible token count; JSON readers cannot hold larger integers exactly."""
 
 
 def _garbage_error(expected: str, found: object) -> RunnerError:
@@ -224,7 +228,7 @@ _usage_counts = attrgetter(*Usage.__slots__)
 
 
 def _check_counts(usage: Usage) -> None:
-    # Google tells counts in every event, so this is as hot as the text.
+    # Google sends counts in every event, so this runs as often as the text is added.
     for count in _usage_counts(usage):
         if count is not None and (type(count) is not int or not 0 <= count <= MAX_TOKEN_COUNT):
             names = (name for name in Usage.__slots__ if getattr(usage, name) is count)
@@ -238,3 +242,59 @@ def _redact_if_given(text: str | None) -> str | None:
 def _all_or_none(counts: list[int | None]) -> tuple[int, ...] | None:
     known = tuple(count for count in counts if count is not None)
     return known if counts and len(known) == len(counts) else None
+
+
+LAG_TICK_S = 0.02
+
+
+MAX_LAG_TICKS = 65_536
+
+
+class LagMeter:
+    """Measures how late the event loop wakes up; a late loop makes late stamps.
+
+    Args:
+        loop: The loop to watch. :meth:`start` starts the ticks, :meth:`stop` ends them.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._at_s: list[float] = []
+        self._lag_s: list[float] = []
+        self._due_s = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def start(cls) -> LagMeter:
+        """Return a meter of the running event loop that has started to tick."""
+        meter = cls(asyncio.get_running_loop())
+        meter._schedule_tick(transport.now())
+        return meter
+
+    def _schedule_tick(self, at_s: float) -> None:
+        self._due_s = at_s + LAG_TICK_S
+        self._handle = self._loop.call_later(LAG_TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        at_s = transport.now()
+        self._at_s.append(at_s)
+        self._lag_s.append(max(0.0, at_s - self._due_s))
+        if len(self._at_s) > 2 * MAX_LAG_TICKS:
+            del self._at_s[:MAX_LAG_TICKS], self._lag_s[:MAX_LAG_TICKS]
+        self._schedule_tick(at_s)
+
+    def max_lag_s(self, since_s: float, until_s: float) -> float | None:
+        """Return the largest lag of the ticks in a window. None: no tick fell into it."""
+        low = bisect.bisect_left(self._at_s, since_s)
+        high = bisect.bisect_right(self._at_s, until_s + LAG_TICK_S)
+        return max(self._lag_s[low:high], default=None)
+
+    def lag_quantile_s(self, share: float) -> float | None:
+        """Return a quantile of all recorded ticks. None: before the first tick."""
+        ordered = sorted(self._lag_s)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+
+    def stop(self) -> None:
+        """Stop ticking."""
+        if self._handle is not None:
+            self._handle.cancel()

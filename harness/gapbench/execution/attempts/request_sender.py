@@ -1,72 +1,32 @@
-"""One cell's requests sent from one process: prepared, measured, and handed on to be scored and kept.
+"""Make the attempts of one cell from one process: prepare, admit, measure, deliver.
 
-The same in the run's own process and in a worker's, so what is measured does not depend on where.
+The parent process and the workers use the same code, so that measurements do not depend on the process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from gapbench import transport
 from gapbench.execution.attempts.attempt_row import AttemptContext
-from gapbench.execution.attempts.event_loop_lag import LagMeter
 from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult
-from gapbench.execution.attempts.measure import measure
+from gapbench.execution.attempts.measure import LagMeter, measure
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import Admission
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.runner import Runner
-from gapbench.suite.loads.load import Load
 from gapbench.suite.plan import Cell, PlannedRequest, count_prompt_chars
 from gapbench.values import Call, Request, Response
-from gapbench.values.policies import BreakerPolicy
-
-NEVER_TRIPPING_FAILURES = 2**31
-"""Failures in a row that no search makes."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptPolicy:
-    """What holds for every attempt of a run.
-
-    Attributes:
-        retries: When to try again.
-        total_s: Deadline for one attempt.
-        first_token_s: Deadline for the first text. None: none of its own.
-        gap_s: Longest time between two texts. None: no bound.
-        breaker: When a model is given up.
-        cache: Folder of kept answers. None: every request is sent.
-    """
-
-    retries: RetryPolicy = field(default_factory=RetryPolicy)
-    total_s: float = 600.0
-    first_token_s: float | None = None
-    gap_s: float | None = None
-    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
-    cache: Path | None = None
-
-    def for_load(self, load: Load) -> AttemptPolicy:
-        """Return what holds under a load.
-
-        A search overloads a server on purpose and counts what fails: another attempt would add to the load that it
-        offers, and a circuit breaker would end it where it begins to be of use.
-        """
-        if load.kind != "search":
-            return self
-        return replace(
-            self, retries=RetryPolicy(max_attempts=1), breaker=BreakerPolicy(failures=NEVER_TRIPPING_FAILURES)
-        )
+from gapbench.values.policies import Timeouts
 
 
 @dataclass(frozen=True, slots=True)
 class CompletedAttempt:
-    """One attempt that has ended, not yet scored.
+    """An attempt that has ended and is not scored yet.
 
     Attributes:
         planned: The request.
-        call: What was sent; without its body when it comes from a worker.
+        call: What was sent; without its body if a worker sent it.
         response: What came back.
         context: See :class:`gapbench.execution.attempts.attempt_row.AttemptContext`.
     """
@@ -78,19 +38,20 @@ class CompletedAttempt:
 
 
 Deliver = Callable[[CompletedAttempt], Awaitable[None]]
-"""Takes each attempt as it ends, and holds its sender while what takes it is behind."""
+"""Receives each attempt when it ends; makes its sender wait while the receiver is behind."""
 
 
 class RequestSender:
-    """Makes attempts at one cell's requests, and counts those in flight and those made.
+    """Makes the attempts of one cell, and counts those in flight and those made.
 
     Args:
         cell: The cell.
-        runner: Its model's open runner.
-        policy: See :class:`AttemptPolicy`.
-        meter: Of this process's event loop.
+        runner: The open runner of the cell's model.
+        timeouts: Deadlines of each attempt.
+        meter: Lag meter of this process's event loop.
         deliver: See :data:`Deliver`.
-        admission: What requests pass before and after they are sent.
+        admission: Called before and after each request.
+        cache: The response cache. None: every request is sent.
         worker: Number of this process.
     """
 
@@ -98,26 +59,27 @@ class RequestSender:
         self,
         cell: Cell,
         runner: Runner,
-        policy: AttemptPolicy,
+        timeouts: Timeouts,
         meter: LagMeter,
         deliver: Deliver,
         admission: Admission,
+        *,
+        cache: ResponseCache | None = None,
         worker: int = 0,
     ) -> None:
-        """Start with nothing in flight."""
         self.cell = cell
         self.runner = runner
-        self.policy = policy
+        self.timeouts = timeouts
         self.meter = meter
         self.deliver = deliver
         self.admission = admission
         self.worker = worker
-        self.cache = ResponseCache(policy.cache) if policy.cache is not None else None
+        self.cache = cache
         self.in_flight = 0
         self.attempts_made = 0
 
     def warm_up(self, planned: PlannedRequest) -> None:
-        """Prepare a request and drop it: what is made on first use is made before the clock starts."""
+        """Prepare a request and discard it, so that lazy initialization happens before the clock starts."""
         self.runner.prepare(self._request(planned))
 
     def _request(self, planned: PlannedRequest) -> Request:
@@ -127,7 +89,7 @@ class RequestSender:
         )
 
     async def send(self, attempt: AttemptRequest) -> AttemptResult:
-        """Make one attempt, unless its model has been given up: then the request is still to be done."""
+        """Make one attempt. If its model has been given up, nothing is sent and the request stays unfinished."""
         cell, planned = self.cell, attempt.planned
         if (
             self.cache is not None
@@ -144,10 +106,14 @@ class RequestSender:
         self.in_flight += 1
         in_flight = self.in_flight
         began_s = transport.now()
-        policy = self.policy
+        timeouts = self.timeouts
         try:
             response = await measure(
-                self.runner, call, policy.total_s, first_token_s=policy.first_token_s, gap_s=policy.gap_s
+                self.runner,
+                call,
+                timeouts.total_s,
+                first_token_s=timeouts.first_token_s,
+                gap_s=timeouts.read_s,
             )
         except BaseException:
             self.admission.cancel_request(permit)
@@ -157,7 +123,7 @@ class RequestSender:
         if self.cache is not None and self.cache.is_cacheable(cell, planned):
             self.cache.put(self._cache_key(planned, call), response)
         final, again = await self.admission.finish_request(permit, response, attempt.session_attempts)
-        # With so many in flight, a request is due when the provider's limits let it go.
+        # In a closed loop, a request is due when the rate limiter lets it pass.
         is_delayed_by_limits = permit.is_rate_limited and not cell.load.is_open_loop
         context = AttemptContext(
             number=attempt.number,
@@ -172,7 +138,7 @@ class RequestSender:
         return AttemptResult(response.failure, again)
 
     async def _deliver_from_cache(self, cache: ResponseCache, attempt: AttemptRequest) -> bool:
-        """Deliver a kept answer; returns whether there was one."""
+        """Deliver a cached answer; returns whether there was one."""
         planned = attempt.planned
         call = self.runner.prepare(self._request(planned))
         response = cache.get(self._cache_key(planned, call), transport.now())

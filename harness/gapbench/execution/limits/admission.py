@@ -1,4 +1,4 @@
-"""What one model's requests pass before and after they are sent: circuit, provider's limits, retries."""
+"""Admission control of one model: circuit breaker and rate limits before a request, retries after it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gapbench.execution.limits.circuit_breaker import (
-    GIVE_UP_AFTER,
-    TRIPPING_FAILURES,
-    BreakerDecision,
-    CircuitBreaker,
-)
+from gapbench.execution.limits.circuit_breaker import BreakerDecision, CircuitBreaker
 from gapbench.execution.limits.rate_limiter import RateLimiter
-from gapbench.execution.limits.retry import RetryBudget, RetryPolicy
+from gapbench.execution.limits.retry import RetryBudget, decide_retry
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.values import Failure, Model, Response, Usage
-from gapbench.values.policies import BreakerPolicy
+from gapbench.values.failure_kinds import failure_traits
+from gapbench.values.policies import RunPolicies
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A request let through.
+    """Permission to send one request.
 
     Attributes:
-        breaker_decision: What the breaker said.
-        reserved_tokens: Tokens taken for it from the provider's limit.
-        is_rate_limited: Whether limits were kept, so that it was due only now.
+        breaker_decision: The circuit breaker's decision.
+        reserved_tokens: Tokens reserved for it in the rate limiter.
+        is_rate_limited: Whether a rate limiter decided when it may be sent, so that it was due only then.
     """
 
     breaker_decision: BreakerDecision
@@ -35,54 +31,55 @@ class Permit:
 
 
 UNRESTRICTED_PERMIT = Permit("go", 0.0, is_rate_limited=False)
-"""Of a request that nothing held: the circuit is closed, and no limits are known."""
+"""The permit while the circuit is closed and there is no rate limiter."""
 
 
 class Admission(Protocol):
-    """What a sender asks before and after each request: the run's own :class:`AdmissionControl`, or a worker's way to it."""
+    """What a sender calls before and after each request: :class:`AdmissionControl`, or a worker's proxy of it."""
 
     async def acquire(self, input_chars: int, max_tokens: int | None) -> Permit | None:
-        """Wait until a request may be sent; None: it must not, and is still to be done."""
+        """Wait until a request may be sent. None: do not send it; it stays unfinished."""
 
     async def finish_request(
         self, permit: Permit, response: Response, session_attempts: int
     ) -> tuple[bool, bool]:
-        """Count how a request ended; returns whether it stands for its request, and whether another follows."""
+        """Count the result of an attempt.
+
+        Returns:
+            Whether the attempt is final for its request, and whether another attempt follows.
+        """
 
     def cancel_request(self, permit: Permit) -> None:
-        """Count a request that was let go of before it had ended."""
+        """Count a request that was abandoned before it ended."""
 
 
 class AdmissionControl:
-    """One model's gate, for all its cells of a session and all processes that send to it.
+    """Admission control of one model, shared by its cells and by all processes that send to it.
 
     Args:
         model: The model.
-        retries: When to try again.
-        retry_budget: Retries left to the run.
-        breaker: When the model is given up.
-        rate_limiter: Keeps the limits of its provider's account. None: nothing is known of them.
-        stop_signal: Of the run.
-        notify: Takes one line for the user.
+        policies: When to retry, and when the model is given up.
+        retry_budget: Retries that the run has left.
+        rate_limiter: Keeps the rate limits of the provider account. None: no limits are known.
+        stop_signal: The run's stop signal.
+        notify: Receives one line for the user.
     """
 
     def __init__(
         self,
         model: Model,
-        retries: RetryPolicy,
+        policies: RunPolicies,
         retry_budget: RetryBudget,
-        breaker: BreakerPolicy,
         rate_limiter: RateLimiter | None,
         stop_signal: StopSignal,
         notify: Callable[[str], None],
     ) -> None:
-        """Start with a closed circuit."""
         self._model = model
-        self._retries = retries
+        self._retries = policies.retries
         self._retry_budget = retry_budget
         self._stop_signal = stop_signal
         self.breaker = CircuitBreaker(
-            breaker,
+            policies.breaker,
             stop_signal.sleep,
             lambda: stop_signal.reason is not None,
             lambda line: notify(f"{model.id}: {line}"),
@@ -91,11 +88,11 @@ class AdmissionControl:
 
     @property
     def is_unrestricted(self) -> bool:
-        """Whether requests pass without being held."""
+        """Whether requests pass without waiting."""
         return self._rate_limiter is None and self.breaker.state == "closed"
 
     async def acquire(self, input_chars: int, max_tokens: int | None) -> Permit | None:
-        """Wait until a request may be sent; None: it must not, and is still to be done."""
+        """Wait until a request may be sent. None: do not send it; it stays unfinished."""
         if self.is_unrestricted:
             return UNRESTRICTED_PERMIT
         breaker_decision = await self.breaker.acquire()
@@ -108,7 +105,7 @@ class AdmissionControl:
         )
         permit = Permit(breaker_decision, reserved_tokens, is_rate_limited=True)
         if self._stop_signal.reason is not None:
-            # The halt ended the wait before the limits did.
+            # The stop ended the wait, not the limits.
             self.cancel_request(permit)
             return None
         return permit
@@ -116,39 +113,31 @@ class AdmissionControl:
     async def finish_request(
         self, permit: Permit, response: Response, session_attempts: int
     ) -> tuple[bool, bool]:
-        """Count how a request ended; returns :meth:`decide_retry`."""
+        """Count the result of an attempt; returns :meth:`decide_retry`."""
         self.record_result(permit, response.failure, response.usage)
         return self.decide_retry(response.failure, session_attempts)
 
     def cancel_request(self, permit: Permit) -> None:
-        """Count a request that was let go of before it had ended."""
+        """Count a request that was abandoned before it ended."""
         self.breaker.record_result("cancelled", permit.breaker_decision)
 
     def record_result(self, permit: Permit, failure: Failure | None, usage: Usage) -> None:
-        """Count how a request ended."""
+        """Count the result of an attempt."""
         self.breaker.record_result(failure.kind if failure else None, permit.breaker_decision)
         if self._rate_limiter is None:
             return
         has_usage = usage.input_tokens is not None and usage.output_tokens is not None
         used_tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0) if has_usage else None
         self._rate_limiter.release(permit.reserved_tokens, used_tokens, usage.output_tokens)
-        if failure is not None and failure.kind == "rate_limit" and failure.retry_after_s:
+        if failure is None or not failure.retry_after_s:
+            return
+        if failure_traits(failure.kind).load_signal == "too_fast":
             self._rate_limiter.pause(min(failure.retry_after_s, self._retries.max_wait_s))
 
     def decide_retry(self, failure: Failure | None, session_attempts: int) -> tuple[bool, bool]:
-        """Return whether an attempt stands for its request, and whether another follows in this session.
-
-        Neither holds for a failure that gave the model up, or while it is open: a dead endpoint is no
-        outcome of a request, which is then still to be done.
-        """
+        """Return whether an attempt is final for its request, and whether another one follows in this session."""
         if failure is None:
             return True, False
-        if failure.kind in TRIPPING_FAILURES and self.breaker.state == "given_up":
-            return False, False
-        should_retry = self._retries.should_retry(failure, session_attempts) or (
-            failure.kind in TRIPPING_FAILURES
-            # What no waiting cures is tried until it is sure: a wrong key is no outcome of the first requests.
-            and (self.breaker.state == "open" or session_attempts < GIVE_UP_AFTER.get(failure.kind, 0))
+        return decide_retry(
+            self._retries, self._retry_budget, self._model, failure, session_attempts, self.breaker.state
         )
-        should_retry = should_retry and self._retry_budget.try_acquire(self._model)
-        return not should_retry, should_retry

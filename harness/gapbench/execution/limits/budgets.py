@@ -1,34 +1,31 @@
-"""What a run has spent and how often it tried again, held against the bounds that the user set."""
+"""The spend budget of a run (``--max-usd``). Retry budgets are in :mod:`gapbench.execution.limits.retry`."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 from gapbench.values import Attempt
-
-BILLED_WITHOUT_USAGE: frozenset[str] = frozenset({"cut_stream", "timeout", "garbage", "cancelled"})
-"""Failures after which a provider may charge for tokens whose count never arrived."""
+from gapbench.values.failure_kinds import failure_traits
 
 
 class SpendBudget:
-    """US dollars of all attempts of all sessions of a run.
+    """Adds up the US dollars of all attempts in all sessions of a run.
 
-    A reply that broke off, or that came without its count of tokens, is billed all the same: it counts as the
-    dearest attempt of its model so far, so that the bound holds where the count is not known.
+    A reply that broke off, or that came without token counts, may be billed all the same. It counts as much as the
+    most expensive attempt of its model so far, so that the limit holds where the counts are unknown.
 
     Args:
-        max_usd: Spend at which the run stops. None: no bound.
+        max_usd: US dollars at which the run stops. None: no limit.
     """
 
     def __init__(self, max_usd: Decimal | None) -> None:
-        """Start at nothing."""
         self.max_usd = max_usd
         self.known_usd = Decimal(0)
         self.assumed_usd = Decimal(0)
         self._max_usd_by_model: dict[str, Decimal] = {}
 
     def charge(self, row: Attempt, usd: Decimal | None) -> str | None:
-        """Count an attempt; returns why the run must stop. None: it may go on.
+        """Count an attempt and return why the run must stop, or None if it may continue.
 
         Args:
             row: The attempt.
@@ -40,7 +37,7 @@ class SpendBudget:
             self.known_usd += usd
             self._max_usd_by_model[row.model_id] = max(usd, self._max_usd_by_model.get(row.model_id, usd))
         elif row.http_status == 200 and (
-            row.failure_kind is None or row.failure_kind in BILLED_WITHOUT_USAGE
+            row.failure_kind is None or failure_traits(row.failure_kind).may_be_billed
         ):
             self.assumed_usd += self._max_usd_by_model.get(row.model_id, Decimal(0))
         if self.max_usd is None or self.known_usd + self.assumed_usd < self.max_usd:

@@ -1,4 +1,4 @@
-"""A circuit breaker for one model: a dead endpoint is probed a few times and then left alone.
+"""A circuit breaker for one model: a dead endpoint is probed a few times and then given up.
 
 ::
 
@@ -6,53 +6,46 @@
                                    ^                |
                                    +---- failure ---+   after the last probe: given up
 
-A request that meets a circuit given up is not sent and gets no row: it is still to be done, and
-``bench run --resume`` does it. So is a request whose last attempt was among the failures that opened the
-circuit. What cannot heal by waiting (no key, no credit) gives the model up without a probe.
+Once a model is given up, its remaining requests are not sent and get no row; ``bench run --resume`` sends them.
+The same holds for requests whose last attempt was among the failures that opened the circuit. Failures that waiting
+does not cure (no key, no credit) give the model up without a probe.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
+from gapbench.values.failure_kinds import FailureTraits, failure_traits
 from gapbench.values.policies import BreakerPolicy
-
-TRIPPING_FAILURES: frozenset[str] = frozenset(
-    {"connect", "timeout", "cut_stream", "garbage", "server", "overloaded", "not_found", "auth", "quota"}
-)
-"""Failures that, many in a row and no answer between them, say that the endpoint is dead or hangs."""
-ALIVE_RESULTS: frozenset[str | None] = frozenset({None, "bad_request"})
-"""Ends that only a living endpoint can give. What is in neither set (a rate limit, a halt) says nothing."""
-GIVE_UP_AFTER: Mapping[str, int] = {"quota": 1, "auth": 3, "not_found": 3}
-"""Of them, those that no waiting cures, and how many in a row are enough."""
 
 BreakerState = Literal["closed", "open", "given_up"]
 BreakerDecision = Literal["go", "probe", "no"]
+
+_ANSWER = FailureTraits(proves_alive=True)
 
 
 class CircuitBreaker:
     """Counts failures in a row over all requests of a model.
 
     Args:
-        rule: When it opens, and how often it is tried before it is given up.
-        sleep: Waits; ends early when the run is halted.
-        is_stopped: Whether the run is.
-        notify: Takes one line for the user.
+        policy: When the circuit opens, and how many probes there are.
+        sleep: Sleeps; returns early when the run is stopped.
+        is_stopped: Returns whether the run is stopped.
+        notify: Receives one line for the user.
     """
 
     def __init__(
         self,
-        rule: BreakerPolicy,
+        policy: BreakerPolicy,
         sleep: Callable[[float], Awaitable[None]],
         is_stopped: Callable[[], bool],
         notify: Callable[[str], None],
     ) -> None:
-        """Start closed."""
         self._state: BreakerState = "closed"
         self.reason = ""
-        self._rule = rule
+        self._policy = policy
         self._sleep = sleep
         self._is_stopped = is_stopped
         self._notify = notify
@@ -62,19 +55,19 @@ class CircuitBreaker:
 
     @property
     def state(self) -> BreakerState:
-        """Whether requests go through; ``given_up`` is for good."""
+        """Whether requests pass; ``given_up`` is final."""
         return self._state
 
     async def acquire(self) -> BreakerDecision:
-        """Say whether a request may be sent; waits while the endpoint is being probed."""
+        """Return whether a request may be sent; waits while the endpoint is being probed."""
         if self.state == "closed":
             return "go"
-        # One request at a time tries an open circuit; it holds the lock until `record_result` has its end.
+        # One request at a time probes an open circuit. It holds the lock until `record_result` gets its result.
         await self._probe_lock.acquire()
         if self.state == "open" and not self._is_stopped():
-            wait_s = self._rule.wait_s * 2**self._probes
+            wait_s = self._policy.wait_s * 2**self._probes
             self._probes += 1
-            self._notify(f"{self.reason}; probe {self._probes} of {self._rule.probes} in {wait_s:g} s")
+            self._notify(f"{self.reason}; probe {self._probes} of {self._policy.probes} in {wait_s:g} s")
             try:
                 await self._sleep(wait_s)
             except BaseException:
@@ -86,32 +79,33 @@ class CircuitBreaker:
         return self._decision_after_probe()
 
     def _decision_after_probe(self) -> BreakerDecision:
-        """Return what those who waited for a probe may do."""
+        """Return the decision for the requests that waited for a probe."""
         return "go" if self.state == "closed" else "no"
 
     def record_result(self, failure_kind: str | None, decision: BreakerDecision) -> None:
-        """Count how an attempt ended.
+        """Count the result of an attempt.
 
         Args:
-            failure_kind: Failure kind. None: it brought an answer.
-            decision: What :meth:`acquire` said when it was sent.
+            failure_kind: How it failed. None: it brought an answer.
+            decision: What :meth:`acquire` returned for it.
         """
-        if failure_kind in TRIPPING_FAILURES:
+        traits = _ANSWER if failure_kind is None else failure_traits(failure_kind)
+        if traits.trips_breaker:
             self._consecutive_failures += 1
             self.reason = f"{self._consecutive_failures} failures in a row, the last {failure_kind}"
-            threshold = min(self._rule.failures, GIVE_UP_AFTER.get(str(failure_kind), self._rule.failures))
+            threshold = min(self._policy.failures, traits.gives_up_after or self._policy.failures)
             if self.state == "closed" and self._consecutive_failures >= threshold:
                 self._state = "open"
-                if failure_kind in GIVE_UP_AFTER or self._rule.probes == 0:
+                if traits.gives_up_after or self._policy.probes == 0:
                     self._give_up()
-        elif failure_kind in ALIVE_RESULTS:
+        elif traits.proves_alive:
             self._consecutive_failures = 0
             if self.state == "open":
                 self._notify("the endpoint answers again")
                 self._state, self._probes = "closed", 0
         if decision == "probe":
-            # However the last probe ended: one that met a rate limit would else be followed by another for ever.
-            if self.state == "open" and (failure_kind in GIVE_UP_AFTER or self._probes >= self._rule.probes):
+            # Count every probe whatever its result, or rate-limited probes would repeat forever.
+            if self.state == "open" and (traits.gives_up_after or self._probes >= self._policy.probes):
                 self._give_up()
             self._probe_lock.release()
 

@@ -11,17 +11,17 @@ from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.store import read_attempts, read_payload
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.suite.tasks.grader import ExternalScorer, StoredReply
-from gapbench.values import Score
+from gapbench.values import ATTEMPT_KEY_IN_RUN, Score
 
-ATTEMPT_KEY = ["cell_id", "sample_id", "repeat", "attempt"]
+_KEY = list(ATTEMPT_KEY_IN_RUN)
 
 
 @dataclass(frozen=True)
 class CellScorer:
-    """Judges one cell's replies: its scorer, or the task's own judge.
+    """Scores the replies of one cell, with a scorer or with the task's external scorer.
 
     Attributes:
-        score: Takes an answer and the request that it answers.
+        score: Returns the score of an answer to a request.
         is_slow: Whether a call takes more than a few milliseconds and may run in a thread.
     """
 
@@ -30,11 +30,11 @@ class CellScorer:
 
 
 def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
-    """Return who judges a cell's replies. None: nobody, they are only timed.
+    """Return the scorer of a cell. None: its replies are only timed.
 
     Args:
         cell: The cell.
-        run_folder: The run's folder; a judge that needs several replies finds there what an earlier session left.
+        run_folder: The run's folder; an external scorer that needs several replies reads those of earlier sessions there.
     """
     task = cell.task
     if task.external_scorer is not None:
@@ -54,22 +54,20 @@ def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
 
 
 def read_replies(run_folder: Path, cell_ids: Iterable[str]) -> dict[str, list[StoredReply]]:
-    """Return the answers that stand for measured requests, by cell id; [] for a cell without any."""
+    """Return the final answers to measured requests by cell id; [] for a cell without any."""
     found: dict[str, list[StoredReply]] = {cell_id: [] for cell_id in cell_ids}
-    rows = read_attempts([run_folder], [*ATTEMPT_KEY, "final", "phase", "outcome"])
+    rows = read_attempts([run_folder], [*_KEY, "final", "phase", "outcome"])
     rows = rows[rows["final"] & (rows["phase"] == "measure") & (rows["outcome"] != "infra")]
     rows = rows[rows["cell_id"].isin(list(found))]
     if len(rows):
-        texts = read_payload([run_folder], [*ATTEMPT_KEY, "reply"])
-        for row in (
-            rows.astype({"cell_id": str}).merge(texts.astype({"cell_id": str}), on=ATTEMPT_KEY).itertuples()
-        ):
+        texts = read_payload([run_folder], [*_KEY, "reply"])
+        for row in rows.astype({"cell_id": str}).merge(texts.astype({"cell_id": str}), on=_KEY).itertuples():
             found[str(row.cell_id)].append(StoredReply(str(row.sample_id), int(row.repeat), str(row.reply)))  # type: ignore[arg-type]  # pandas types no named tuple
     return found
 
 
 def task_metrics(cells: Iterable[Cell], run_folder: Path) -> list[dict[str, Any]]:
-    """Return the figures of every judge of one model's cells, each with the model and load it is of."""
+    """Return the aggregate metrics of the external scorers of one model's cells, with model id and load."""
     panels: dict[tuple[int, str], tuple[ExternalScorer, list[Cell]]] = {}
     for cell in cells:
         if cell.task.external_scorer is not None:

@@ -1,10 +1,9 @@
-"""Rows on their way: onto the disk, against the budget, and only then to the watcher."""
+"""Record attempts: write the row to disk, charge the budget, then notify the observer."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from decimal import Decimal
 
 from gapbench.execution.attempts.attempt_row import build_payload_row
@@ -19,25 +18,24 @@ from gapbench.values import Attempt, Score
 
 
 class AttemptRecorder:
-    """Keeps a run's rows.
+    """Records the rows of a run.
 
-    What an answer cost counts when it has come, before a slow scorer has looked at it: else a run would
-    go on spending for as long as its scorer is behind.
+    The cost of an answer counts when the answer arrives, before a slow scorer has scored it. Otherwise a run would
+    keep spending while its scorer is behind.
 
     Args:
         writer: The run folder, open for writing.
-        settings: What a row costs, and what the run may.
-        observer: Told of each row.
-        stop_signal: Set when the run has spent what it may.
+        settings: The price of a row and the budget of the run.
+        observer: Notified of each row.
+        stop_signal: Set when the budget is spent.
 
     Attributes:
-        finished_by_cell: By cell, requests that have their final row.
+        finished_by_cell: By cell id, the number of requests that have their final row.
     """
 
     def __init__(
         self, writer: RunWriter, settings: RunSettings, observer: RunObserver, stop_signal: StopSignal
     ) -> None:
-        """Start with nothing kept and nothing spent."""
         self.finished_by_cell: Counter[str] = Counter()
         self._writer = writer
         self._price_attempt = settings.price_attempt
@@ -47,7 +45,11 @@ class AttemptRecorder:
         self._catch_up_lock = asyncio.Lock()
 
     def charge(self, row: Attempt) -> Decimal | None:
-        """Count what an attempt cost, of this session or an earlier one, and stop at the limit; returns the cost."""
+        """Add the cost of an attempt, of this session or an earlier one, and stop the run at its limit.
+
+        Returns:
+            The cost in US dollars. None: unknown, or not billed by the call.
+        """
         usd = self._price_attempt(row)
         reason = self._spend_budget.charge(row, usd)
         if reason is not None and self._stop_signal.reason is None:
@@ -56,7 +58,10 @@ class AttemptRecorder:
         return usd
 
     async def add_pending(self, cell: Cell, row: Attempt, completed: CompletedAttempt) -> int:
-        """Put an answer on disk that waits for its score, and count its cost; returns what :meth:`record` wants.
+        """Write an answer without its score to disk, and charge its cost.
+
+        Returns:
+            The number to pass to :meth:`record` as ``pending_number``.
 
         Raises:
             DiskError: The disk is full or gone.
@@ -77,14 +82,15 @@ class AttemptRecorder:
         score: Score | None,
         pending_number: int | None = None,
     ) -> None:
-        """Put one attempt on disk and report it; holds its sender while the disk is behind.
+        """Write one attempt to disk and report it; makes its sender wait while the disk is behind.
 
         Args:
-            cell: Its cell.
+            cell: The cell.
             row: The attempt.
-            completed: What it was made of.
-            score: What the scorer said. None: it was not asked.
-            pending_number: What :meth:`add_pending` gave. None: it did not wait, and its cost is still to be counted.
+            completed: Call, response and context of the attempt.
+            score: The score. None: the attempt was not scored.
+            pending_number: What :meth:`add_pending` returned. None: the attempt was not pending, so its cost is charged
+                now.
 
         Raises:
             DiskError: The disk is full or gone.
@@ -100,36 +106,3 @@ class AttemptRecorder:
         if self._writer.is_behind:
             async with self._catch_up_lock:
                 await asyncio.to_thread(self._writer.catch_up)
-
-
-class CellRecorder:
-    """Where the rows of one cell go.
-
-    Args:
-        recorder: The run's.
-        cell: The cell.
-        on_recorded: Told of each row when it is on disk.
-    """
-
-    def __init__(
-        self, recorder: AttemptRecorder, cell: Cell, on_recorded: Callable[[Attempt], None] = lambda _: None
-    ) -> None:
-        """Start empty."""
-        self._recorder = recorder
-        self._cell = cell
-        self._on_recorded = on_recorded
-
-    async def add_pending(self, row: Attempt, completed: CompletedAttempt) -> int:
-        """See :meth:`AttemptRecorder.add_pending`."""
-        return await self._recorder.add_pending(self._cell, row, completed)
-
-    async def record(
-        self,
-        row: Attempt,
-        completed: CompletedAttempt,
-        score: Score | None,
-        pending_number: int | None = None,
-    ) -> None:
-        """See :meth:`AttemptRecorder.record`."""
-        await self._recorder.record(self._cell, row, completed, score, pending_number)
-        self._on_recorded(row)

@@ -1,43 +1,45 @@
-"""What has come back is scored beside the load and becomes a row."""
+"""Score responses while the load runs, and hand the rows to the recorder."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from pathlib import Path
 
 from gapbench import transport
 from gapbench.execution.attempts.attempt_row import CellClock, build_attempt_row, with_score
 from gapbench.execution.attempts.request_sender import CompletedAttempt
 from gapbench.execution.limits.stop_signal import StopSignal
-from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
+from gapbench.execution.recording.cell_scorer import CellScorer
 from gapbench.execution.recording.observer import RunObserver
-from gapbench.execution.recording.recorder import CellRecorder
+from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.store import RunWriter
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import Attempt, Payload, Score
 
 MAX_WAITING_ANSWERS = 1_000
-"""Answers that may wait for a slow scorer; with more, whoever sends waits too, or memory would grow with the run."""
+"""Answers that may wait for a slow scorer. With more, senders wait too, or memory would grow with the run."""
 
 SCORING_BATCH_SIZE = 8
-"""Answers of an earlier session that are scored before an interruption is looked for."""
+"""Answers of an earlier session that are scored between two checks for an interruption."""
 PROGRESS_INTERVAL_S = 5.0
 
 
 class ScoringQueue:
-    """One cell's attempts on their way to rows.
+    """Turns the attempts of one cell into scored rows.
 
     Args:
         run_id: The run.
         suite: The suite's name and hash.
         cell: The cell.
         clock: The cell's clock.
+        executor: Runs slow scorers, so that they do not block the event loop.
+        recorder: Receives each row, and each answer that waits for its score.
+        scorer: Scores the replies. None: the replies are only timed.
         simulated: Whether a simulated provider answers.
-        executor: Where slow scorers run, so that they do not hold up the event loop.
-        recorder: Takes each row, and each answer that waits for its score.
-        scorer: Judges the replies. None: nobody, they are only timed.
+        on_recorded: Called with each row once it is on disk.
     """
 
     def __init__(
@@ -47,12 +49,12 @@ class ScoringQueue:
         cell: Cell,
         clock: CellClock,
         executor: Executor,
-        recorder: CellRecorder,
+        recorder: AttemptRecorder,
         *,
         scorer: CellScorer | None,
         simulated: bool,
+        on_recorded: Callable[[Attempt], None] = lambda _: None,
     ) -> None:
-        """Start with nothing under way."""
         self._run_id = run_id
         self._suite = suite
         self._cell = cell
@@ -61,14 +63,15 @@ class ScoringQueue:
         self._executor = executor
         self._recorder = recorder
         self._scorer = scorer
+        self._on_recorded = on_recorded
         self._tasks: set[asyncio.Task[None]] = set()
         self._free_places = asyncio.Semaphore(MAX_WAITING_ANSWERS)
         self._error: BaseException | None = None
 
     async def submit(self, completed: CompletedAttempt) -> None:
-        """Score an attempt and keep its row: at once, or when a slow scorer is done with it.
+        """Score an attempt and record its row: now, or when a slow scorer has finished.
 
-        Raises what keeping an earlier row raised: nothing more is asked when its answer cannot be kept.
+        If recording an earlier row failed, its error is raised here: an answer that cannot be kept is not requested.
         """
         if self._error is not None:
             raise self._error
@@ -77,13 +80,13 @@ class ScoringQueue:
             completed.planned.is_scored and response.failure is None and response.finish_reason != "refusal"
         )
         if scorer is None or not needs_score:
-            await self._recorder.record(self._attempt_row(completed, None), completed, None)
+            await self._record(self._attempt_row(completed, None), completed, None)
         elif not scorer.is_slow:
             score = score_reply(scorer, response.answer, completed.planned)
-            await self._recorder.record(self._attempt_row(completed, score), completed, score)
+            await self._record(self._attempt_row(completed, score), completed, score)
         else:
             row = self._attempt_row(completed, None)
-            pending_number = await self._recorder.add_pending(row, completed)
+            pending_number = await self._recorder.add_pending(self._cell, row, completed)
             await self._free_places.acquire()
             task = asyncio.create_task(self._score_in_executor(scorer, completed, row, pending_number))
             self._tasks.add(task)
@@ -96,7 +99,17 @@ class ScoringQueue:
         score = await loop.run_in_executor(
             self._executor, score_reply, scorer, completed.response.answer, completed.planned
         )
-        await self._recorder.record(with_score(row, score), completed, score, pending_number)
+        await self._record(with_score(row, score), completed, score, pending_number)
+
+    async def _record(
+        self,
+        row: Attempt,
+        completed: CompletedAttempt,
+        score: Score | None,
+        pending_number: int | None = None,
+    ) -> None:
+        await self._recorder.record(self._cell, row, completed, score, pending_number)
+        self._on_recorded(row)
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -121,12 +134,12 @@ class ScoringQueue:
         )
 
     def cancel(self) -> None:
-        """Leave what waits for its score to the next session: its answers are on disk."""
+        """Leave unscored answers to the next session; they are on disk."""
         for task in self._tasks:
             task.cancel()
 
     async def wait_until_scored(self) -> None:
-        """Wait for the scores still under way; raises what keeping their rows raised."""
+        """Wait for all scores; raises the error of the first row that could not be recorded."""
         while self._tasks:
             await asyncio.wait(self._tasks)
         if self._error is not None:
@@ -140,18 +153,21 @@ async def score_pending(
     executor: Executor,
     observer: RunObserver,
     stop_signal: StopSignal,
+    make_scorer: Callable[[Cell, Path], CellScorer | None],
 ) -> None:
-    """Score the answers that a killed session left waiting and keep their rows; none is asked again.
+    """Score the answers that a killed session left unscored and record their rows; no request is sent again.
 
-    One whose cell the plan does not list (a try of a search) stays unscored. What an interruption leaves waits on.
+    An answer whose cell is not in the plan (a try of a search) stays unscored. After an interruption the remaining
+    answers stay pending.
 
     Args:
         pending: The answers.
         cells: The plan's cells.
         writer: The run folder, open for writing.
-        executor: Where slow scorers run.
-        observer: Told every few seconds how far it is.
-        stop_signal: An interruption ends it; a spent budget does not.
+        executor: Runs slow scorers.
+        observer: Notified of progress every few seconds.
+        stop_signal: An interruption stops the scoring; a spent budget does not.
+        make_scorer: Returns the scorer of a cell in a run folder.
 
     Raises:
         DiskError: The disk is full or gone.
@@ -161,7 +177,7 @@ async def score_pending(
     requests = {
         (cell.cell_id, planned.sample.sample_id, planned.repeat): (scorer, planned)
         for cell in cells
-        if cell.cell_id in cell_ids and (scorer := make_cell_scorer(cell, writer.folder)) is not None
+        if cell.cell_id in cell_ids and (scorer := make_scorer(cell, writer.folder)) is not None
         for planned in cell.requests
     }
 
@@ -189,7 +205,7 @@ async def score_pending(
 
 
 def score_reply(scorer: CellScorer, reply: str, planned: PlannedRequest) -> Score:
-    """Score one answer; a scorer's bug leaves the answer unscored and says so."""
+    """Score one answer; if the scorer raises, the answer is unscored and the error is the score's reason."""
     try:
         return scorer.score(reply, planned)
     except Exception as exc:  # noqa: BLE001 - an answer that was paid for must not be lost to a scorer's bug

@@ -1,7 +1,7 @@
-"""A worker: a process that sends its share of a cell and hands every attempt to the run's process.
+"""A worker process: sends its share of a cell and returns every attempt to the parent process.
 
-Started as ``python -m gapbench.execution.workers.worker DESCRIPTOR`` by :mod:`gapbench.execution.workers.pool`. It writes nothing and scores nothing; it
-ends when its socket does, so no worker outlives the run.
+Started as ``python -m gapbench.execution.workers.worker DESCRIPTOR`` by :mod:`gapbench.execution.workers.pool`. It writes nothing and scores nothing. It
+ends when its socket is closed, so no worker outlives the run.
 """
 
 from __future__ import annotations
@@ -20,27 +20,26 @@ from gapbench import runner as runners
 from gapbench import transport
 from gapbench.errors import BenchError
 from gapbench.execution.attempts import gc_tuning
-from gapbench.execution.attempts.event_loop_lag import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
+from gapbench.execution.attempts.measure import LagMeter
 from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender
+from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.workers import protocol
 from gapbench.execution.workers.remote_admission import AdmissionProxy
 from gapbench.runner import Runner
-from gapbench.values import Session
 
 FLUSH_INTERVAL_S = 0.05
-"""Attempts are handed on so often: rarely enough that few frames are made, often enough for the live view."""
+"""Seconds between two batches of attempts: long enough for few frames, short enough for the live view."""
 MAX_UNREAD_BYTES = 2**24
-"""What may wait for a run that is behind before a worker's senders wait too."""
+"""Bytes that may wait for a slow parent before the worker's senders wait too."""
 
 
 class WorkerProcess:
-    """One end of the pipe."""
+    """The worker's end of the socket."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Wait to be told what to open."""
         self._reader = reader
         self._writer = writer
         self._batch: protocol.AttemptBatch = []
@@ -48,22 +47,16 @@ class WorkerProcess:
         self._admission = AdmissionProxy(self._send_after_attempts, is_unrestricted=False)
 
     async def run(self) -> None:
-        """Do jobs until the other end goes."""
+        """Run jobs until the parent closes the socket."""
         opening = await protocol.read_message(self._reader)
         if not isinstance(opening, protocol.OpenRunner):
             return
         try:
             runner = runners.load_runner_class(opening.model.runner)(opening.model)
             await runner.open(
-                Session(
-                    log_dir=opening.log_dir,
-                    connections=opening.connections,
-                    connect_timeout_s=opening.connect_timeout_s,
-                    read_timeout_s=opening.read_timeout_s,
-                    transport=opening.model.transport,
-                )
+                opening.policies.make_session(opening.model, opening.log_dir, opening.connections)
             )
-        except Exception as exc:  # noqa: BLE001 - the run must learn why, whatever it is
+        except Exception as exc:  # noqa: BLE001 - the parent must learn why, whatever it is
             problem = str(exc) if isinstance(exc, BenchError) else f"{type(exc).__name__}: {exc}"
             self._send(protocol.RunnerReady(problem))
             await self._writer.drain()
@@ -114,9 +107,19 @@ class WorkerProcess:
             )
             await self._writer.drain()
 
-        meter = LagMeter(asyncio.get_running_loop())
-        policy = opening.policy.for_load(job.cell.load)
-        sender = RequestSender(job.cell, runner, policy, meter, deliver, self._admission, opening.worker)
+        policies = opening.policies.for_load(job.cell.load.kind)
+        cache = None if policies.cache is None else ResponseCache.open(policies.cache)
+        meter = LagMeter.start()
+        sender = RequestSender(
+            job.cell,
+            runner,
+            policies.timeouts,
+            meter,
+            deliver,
+            self._admission,
+            cache=cache,
+            worker=opening.worker,
+        )
         if job.remaining:
             sender.warm_up(requests[job.remaining[0][0]])
         began_s, cpu_s = transport.now(), time.process_time()
@@ -130,13 +133,13 @@ class WorkerProcess:
                     else job.cell.load,
                     [(requests[number], made) for number, made in job.remaining],
                     sender.send,
-                    retries=policy.retries,
+                    retries=policies.retries,
                     stop_signal=self._stop_signal,
                     seed=job.seed + opening.worker,
                     cell_start_s=job.cell_start_s,
                     first_due_s=job.first_due_s,
                 )
-        except Exception as exc:  # noqa: BLE001 - what was measured must still be handed on
+        except Exception as exc:  # noqa: BLE001 - what was measured must still be delivered
             problem = f"{type(exc).__name__}: {exc}"
         finally:
             flushing.cancel()
@@ -163,7 +166,7 @@ class WorkerProcess:
             self._batch = []
 
     def _send_after_attempts(self, message: object) -> None:
-        """Say something that counts after all attempts that have ended before it."""
+        """Send a message after all attempts that ended before it."""
         self._flush()
         self._send(message)
 
@@ -181,10 +184,10 @@ async def _main(descriptor: int) -> None:
 
 def main() -> None:
     """Serve the socket whose descriptor is the only argument."""
-    # Ctrl-C is the run's to handle: it tells its workers, and they finish what is in flight.
+    # The parent handles Ctrl-C: it tells its workers to stop, and they finish what is in flight.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     run_on_event_loop(_main(int(sys.argv[1])))
-    # Threads that a vendor's client left behind must not keep the process.
+    # Threads that a vendor's client left behind must not keep the process alive.
     os._exit(0)
 
 

@@ -1,0 +1,135 @@
+"""Run one cell of an open model: send its requests, score and record the answers, and note how the client fared."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from gapbench import transport
+from gapbench.errors import BenchError
+from gapbench.execution.attempts import gc_tuning
+from gapbench.execution.attempts.attempt_row import CellClock
+from gapbench.execution.gpu_telemetry import GpuSampler
+from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.model_session import ModelSession
+from gapbench.execution.recording import run_manifest
+from gapbench.execution.recording.recorder import AttemptRecorder
+from gapbench.execution.recording.scoring_queue import ScoringQueue
+from gapbench.execution.settings import RunSettings
+from gapbench.execution.workers.pool import scheduled_start_s
+from gapbench.execution.workers.protocol import WorkerReport
+from gapbench.runner import Runner
+from gapbench.store import RunManifest, RunWriter
+from gapbench.store.manifest import CellEntry, WorkerEntry
+from gapbench.suite.plan import Cell, Plan
+from gapbench.values import Attempt
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """What the cells of a run have in common.
+
+    Attributes:
+        plan: The plan.
+        writer: The run folder, open for writing.
+        settings: See :class:`RunSettings`.
+        recorder: Receives each attempt.
+        scoring_executor: Runs slow scorers.
+        manifest: The run's manifest; the cell's entry is updated and written.
+    """
+
+    plan: Plan
+    writer: RunWriter
+    settings: RunSettings
+    recorder: AttemptRecorder
+    scoring_executor: Executor
+    manifest: RunManifest
+
+    async def run(
+        self,
+        cell: Cell,
+        todo: Sequence[tuple[int, int]],
+        model_session: ModelSession,
+        stop_signal: StopSignal,
+        on_recorded: Callable[[Attempt], None],
+    ) -> None:
+        """Send the remaining requests of a cell and wait for their scores.
+
+        Args:
+            cell: The cell.
+            todo: Number of each remaining request, and the attempts already made at it.
+            model_session: The open model.
+            stop_signal: Stops new sends.
+            on_recorded: Called with each row once it is on disk.
+        """
+        entry = self.manifest.cell(cell.cell_id)
+        with contextlib.suppress(BenchError):  # a server that hides its counters still answers
+            entry.counters_before = await _read_counters(model_session.runner)
+        await asyncio.to_thread(self._write_media, cell, todo)
+        pool = await model_session.ensure_worker_pool(cell)
+        clock = CellClock(scheduled_start_s() if pool else transport.now(), datetime.now(UTC))
+        scoring_queue = ScoringQueue(
+            self.manifest.run_id,
+            (self.plan.suite, self.plan.suite_sha256),
+            cell,
+            clock,
+            self.scoring_executor,
+            self.recorder,
+            scorer=self.settings.make_scorer(cell, self.writer.folder),
+            simulated=model_session.runner.simulated,
+            on_recorded=on_recorded,
+        )
+        samples: list[dict[str, Any]] = []
+        reports: list[WorkerReport] = []
+        try:
+            with GpuSampler(samples.append, {"cell_id": cell.cell_id}, clock.start_s), gc_tuning.freeze_gc():
+                reports = await model_session.run_cell(
+                    cell,
+                    pool,
+                    todo,
+                    scoring_queue.submit,
+                    stop_signal,
+                    seed=self.plan.seed,
+                    cell_start_s=clock.start_s,
+                )
+        except BaseException:
+            scoring_queue.cancel()
+            raise
+        finally:
+            wall_s = transport.now() - clock.start_s
+            await scoring_queue.wait_until_scored()
+            run_manifest.add_stretch(entry, clock.started_at, wall_s)
+            _add_reports(entry, reports)
+            with contextlib.suppress(BenchError):
+                entry.counters_after = await _read_counters(model_session.runner)
+            await asyncio.to_thread(self.writer.sync)
+            self.writer.add_telemetry(samples)
+            self.writer.write_manifest(self.manifest)
+
+    def _write_media(self, cell: Cell, todo: Sequence[tuple[int, int]]) -> None:
+        """Write a cell's images to disk before it starts: its rows name them and must not wait for them."""
+        images = {
+            image.sha256: image.data
+            for number, _ in todo
+            for message in cell.requests[number].sample.messages
+            for image in message.images
+        }
+        for digest, data in images.items():
+            self.writer.add_media(digest, data)
+
+
+def _add_reports(entry: CellEntry, reports: Sequence[WorkerReport]) -> None:
+    lags = [lag for lag in (entry.lag_p99_s, *(report.lag_p99_s for report in reports)) if lag is not None]
+    entry.lag_p99_s = max(lags, default=None)
+    entry.workers = [WorkerEntry(**dataclasses.asdict(report)) for report in reports]
+
+
+async def _read_counters(runner: Runner) -> dict[str, float] | None:
+    counters: Mapping[str, float] | None = await runner.counters()
+    return None if counters is None else dict(counters)
