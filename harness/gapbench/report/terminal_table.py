@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from gapbench import formatting
+from gapbench.report.table import WIDER_HINT
 
 GAP = 2
 """Characters between two columns."""
-WIDER_HINT = "a wider terminal, `bench report --md FILE` or `--html FILE` has them"
 
 
 @dataclass(frozen=True, slots=True)
