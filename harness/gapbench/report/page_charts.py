@@ -113,8 +113,8 @@ def draw_scatter(
         # Held at the end that is beside the point: in another size it grows away from it.
         held, place = (" end", box[2]) if box[2] < cx else ("", box[0])
         parts.append(
-            Markup('<text class="name{}" x="{:.1f}" y="{:.1f}">{}</text>').format(
-                held, place, (box[1] + box[3]) / 2 + 5, name
+            Markup('<text class="name{} of-{}" x="{:.1f}" y="{:.1f}">{}</text>').format(
+                held, row["weights"], place, (box[1] + box[3]) / 2 + 5, name
             )
         )
     return Markup("").join([*parts, Markup("</svg>")])
@@ -201,8 +201,8 @@ def draw_load_levels(rows: Sequence[Row], x_column: str, label: str, limits: Map
             )
         cx, cy = places[-1]
         parts.append(
-            Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(
-                cx + 9, cy + 4, formatting.strip_controls(model_id)
+            Markup('<text class="name of-{}" x="{:.1f}" y="{:.1f}">{}</text>').format(
+                side, cx + 9, cy + 4, formatting.strip_controls(model_id)
             )
         )
     return Markup("").join([*parts, Markup("</svg>")])
