@@ -1,4 +1,4 @@
-"""Pictures of money: cost against volume, price against utilisation, quality against cost with the tiers."""
+"""Plots of cost against volume, price against utilisation, and quality against cost. Only files have them, not the page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STYLE: Any = {
 
 
 def save_cost_plots(tco: Tco, folder: Path, formats: tuple[str, ...] = ("svg", "png")) -> list[Path]:
-    """Write the pictures of a total cost and return the files.
+    """Write the plots of a total cost and return the files.
 
     Raises:
         ResultsError: Nothing can be written there.
@@ -57,7 +57,7 @@ def save_cost_plots(tco: Tco, folder: Path, formats: tuple[str, ...] = ("svg", "
 def write_plots(
     plots: Mapping[str, Callable[[], Figure]], folder: Path, formats: tuple[str, ...] = ("svg", "png")
 ) -> list[Path]:
-    """Write pictures by name in every format and return the files.
+    """Write plots by name in every format and return the files.
 
     Raises:
         ResultsError: Nothing can be written there.
@@ -198,7 +198,7 @@ def escape_label(text: Any) -> str:
 
 def empty_figure(width: float, height: float) -> tuple[Figure, Any]:
     """Return an empty figure and its axes, sizes in inches."""
-    # A Figure of its own: pyplot would keep it, and choose a window system.
+    # A Figure without pyplot, which would keep it and choose a window system.
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()

@@ -1,4 +1,4 @@
-"""Small drawings as inline SVG: positions only; colours and fonts are the page's own CSS classes."""
+"""Charts of gaps and outcomes as SVG; :mod:`gapbench.report.page_charts` says where their style comes from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 
 def axis_range(rows: Sequence[Row], margin: float) -> tuple[float, float]:
-    """Return the ends of an axis that holds every interval, zero and the margin."""
+    """Return the ends of an axis that has room for every interval, zero and the margin."""
     ends = [margin, -margin, 0.0]
     for row in rows:
         ends += [
@@ -126,16 +126,16 @@ def _interval_marks(row: Row, x: Axis, margin: float, top: float, height: float)
 
 
 def draw_outcome_bar(row: Row) -> Markup:
-    """Return one model's outcomes as a bar of a hundred percent."""
+    """Return one model's outcomes as a bar whose parts add up to 100 %."""
     total = int(row["n"])
     if not total:
         return Markup("")
-    said = ", ".join(f"{int(row[kind])} {kind}" for kind in OUTCOMES if row[kind])
+    text = ", ".join(f"{int(row[kind])} {kind}" for kind in OUTCOMES if row[kind])
     parts, x = (
         [
             Markup(
                 '<svg class="bar" viewBox="0 0 600 22" preserveAspectRatio="none" role="img" aria-label="{}">'
-            ).format(said)
+            ).format(text)
         ],
         0.0,
     )

@@ -36,7 +36,7 @@ class Column:
 
     Attributes:
         key: The column's name in JSON.
-        heading: What stands above it; it names the unit where the cells do not.
+        heading: The text above it. It names the unit if the cells do not.
         text: A row's cell. Lines after the first (``\n``) are an interval or a remark on the first.
         rank: Order in which a narrow terminal leaves columns out: the highest first, 0 never.
         is_text: Left-aligned, and wrapped where there is no room. Otherwise it holds figures.
@@ -87,7 +87,7 @@ class Sections:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table and what must be said with it.
+    """A table with its notes and warnings.
 
     Attributes:
         key: Its name in JSON and as an anchor on the page.
