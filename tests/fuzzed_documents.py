@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.errors import InputError
-from gapbench.store.importers.run_builder import read_logs
+from gapbench.store.importers.registry import read_logs
 from gapbench.suite.loads.trace import read_trace
 from gapbench.suite.suite import load_suite
 

@@ -276,7 +276,7 @@ def test_bad_input_is_one_line_and_exit_2(
 
 
 BAD_SUITES = [
-    ("runner: sim", "runner: smi", "model 'open': no runner 'smi' is installed; did you mean 'sim'? there are: anthropic"),
+    ("runner: sim", "runner: smi", "models[0].runner: no runner 'smi' is installed; did you mean 'sim'? there are: anthropic"),
     ("scorer: numeric", "scorer: numbers", "suite.yaml:6: tasks[0].scorer: no scorer 'numbers'; did you mean 'numeric'?"),
     ("scorer: numeric", "scorer: regex", "suite.yaml:6: tasks[0].scorer: scorer 'regex' needs pattern"),
     ("scorer: numeric", "scorer: {name: regex, pattern: '('}", "pattern"),

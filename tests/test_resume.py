@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from gapbench.cli import invoke
-from gapbench.store import RunWriter, read_attempts, read_manifest
+from gapbench.execution.run_suite import execute_run
+from gapbench.execution.setup import Selection, build_run_setup
+from gapbench.store import read_attempts, read_manifest
 from gapbench.store.verify import verify_run
+from tests.harness.test_run import Watch
 from tests.two_models import SUITE, command_output
 
 
@@ -126,19 +129,14 @@ def test_a_run_that_does_not_say_its_suite_wants_one(run: Path, capsys: pytest.C
     )
 
 
-def test_the_manifest_is_read_once_nobody_else_writes_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process left the run between the first look and the lock: what it wrote is not written back."""
+def test_the_manifest_is_read_under_the_lock(run: Path) -> None:
+    """Another process left the run after its setup was built: what it wrote is kept."""
     unfinished(run)
-    taken = RunWriter.__init__
+    setup = build_run_setup(Selection("suite.yaml", limit=2))
+    manifest = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**manifest, "another": "was here"}))
 
-    def after_another(self: RunWriter, folder: Path, *given: int) -> None:
-        manifest = json.loads((folder / "run.json").read_text())
-        (folder / "run.json").write_text(json.dumps({**manifest, "another": "was here"}))
-        taken(self, folder, *given)
-
-    monkeypatch.setattr(RunWriter, "__init__", after_another)
-    assert 0 == invoke(["run", "--resume", run.name, "--yes", "--quiet"])
-
+    assert "complete" == execute_run(setup, run, Watch(), is_resumed=True).state
     assert "was here" == read_manifest(run).as_json()["another"]
 
 

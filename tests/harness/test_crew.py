@@ -167,7 +167,7 @@ def test_a_worker_that_cannot_start_is_said(tmp_path: Path) -> None:
     """A runner that no worker can load: one sentence in the manifest, no traceback."""
 
     class Lost(runners.load_runner_class("sim")):  # type: ignore[misc]  # the class is found at run time
-        def attached(self) -> Model:
+        def model_for_workers(self) -> Model:
             return Model("m", "nowhere", "m", "open")
 
     async def main() -> RunManifest:

@@ -17,6 +17,7 @@ import pytest
 from gapbench.errors import LostManifestError, ResultsError
 from gapbench.execution.carry_over import carry_over_rows
 from gapbench.store import RunFollower, RunWriter, read_attempts, read_manifest, read_payload
+from gapbench.store.journal import JournalSettings
 from gapbench.store.schema import SCORE_SCHEMA
 from gapbench.store.score_overlay import write_scores
 from gapbench.store.verify import repair_run, verify_run
@@ -201,7 +202,7 @@ def test_copies_beside_the_parts_are_no_parts(run: Path) -> None:
 
     assert 20 == len(read_attempts([run])) == len(list(RunFollower(run).read_new()))
     assert [] == verify_run(run)
-    RunWriter(run).close()
+    RunWriter(run).open().close()
 
 
 @pytest.mark.parametrize("name", ["run.lock", "report.html", "attempts-00002.tmp", "logs", "media"])
@@ -213,7 +214,7 @@ def test_a_run_is_not_written_through_a_link(run: Path, tmp_path: Path, name: st
     (run / name).symlink_to(mine)
 
     with pytest.raises(ResultsError, match=f"{name} is a symbolic link"):
-        RunWriter(run)
+        RunWriter(run).open()
     assert "precious" == mine.read_text()
 
 
@@ -247,7 +248,7 @@ def test_a_new_name_is_on_the_disk_too(tmp_path: Path, monkeypatch: pytest.Monke
         synced.append(Path(os.readlink(f"/proc/self/fd/{number}")).name)  # noqa: PTH115 - no file of its own
         sync(number)
 
-    with RunWriter(tmp_path / "run") as writer:
+    with RunWriter(tmp_path / "run", journal_settings=JournalSettings(sync_file=seen)) as writer:
         monkeypatch.setattr(os, "fsync", seen)
         writer.write_manifest(empty_manifest())
         assert ["run.json.tmp", "run"] == synced

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
 import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.execution.recording.scoring_queue import ScoringQueue
 from gapbench.execution.run import run
 from gapbench.store import RunWriter, read_attempts
-from gapbench.store.journal import SYNC_ROWS, Journal
+from gapbench.store.journal import SYNC_ROWS, Journal, JournalSettings
 from gapbench.values import Attempt, Call, Image, Message, Payload, Response, Score, Text, Timing, Usage
 from tests.harness.test_run import ANSWERS, FAST, Watch, go
 from tests.makers import ScriptedRunner, attempt, model, payload, plan, sample
@@ -31,9 +31,7 @@ from tests.run_folders import empty_manifest
 
 
 class Disk:
-    """Stands for ``os`` in the journal: syncs only while it may, and counts."""
-
-    strerror = staticmethod(os.strerror)
+    """A disk that syncs only while it may, and counts."""
 
     def __init__(self) -> None:
         self.may = threading.Event()
@@ -42,7 +40,10 @@ class Disk:
         self.threads: set[int] = set()
         self.failure: OSError | None = None
 
-    def fsync(self, number: int) -> None:
+    def settings(self, **changes: Any) -> JournalSettings:
+        return JournalSettings(sync_file=self.sync, **changes)
+
+    def sync(self, number: int) -> None:
         self.threads.add(threading.get_ident())
         self.began.set()
         self.may.wait()
@@ -52,9 +53,8 @@ class Disk:
 
 
 @pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+def disk() -> Iterator[Disk]:
     made = Disk()
-    monkeypatch.setattr("gapbench.store.journal.os", made)
     yield made
     made.may.set()
 
@@ -67,7 +67,7 @@ def fill(writer: RunWriter, count: int) -> None:
 
 def test_a_disk_that_hangs_holds_up_no_row(tmp_path: Path, disk: Disk) -> None:
     """999 rows are written and read while the first sync does not return."""
-    with RunWriter(tmp_path) as writer:
+    with RunWriter(tmp_path, journal_settings=disk.settings()) as writer:
         writer.write_manifest(empty_manifest())
         fill(writer, 2 * SYNC_ROWS - 1)
         disk.began.wait()
@@ -79,7 +79,7 @@ def test_a_disk_that_hangs_holds_up_no_row(tmp_path: Path, disk: Disk) -> None:
 
 def test_two_batches_that_wait_are_too_many(tmp_path: Path, disk: Disk) -> None:
     """1,000 rows not on the disk: behind; once it has taken them, no more."""
-    with RunWriter(tmp_path) as writer:
+    with RunWriter(tmp_path, journal_settings=disk.settings()) as writer:
         fill(writer, 2 * SYNC_ROWS)
         behind = writer.is_behind
         disk.may.set()
@@ -92,7 +92,7 @@ def test_two_batches_that_wait_are_too_many(tmp_path: Path, disk: Disk) -> None:
 def test_a_sync_waits_for_every_row(tmp_path: Path, disk: Disk) -> None:
     """Three rows and no batch is full: they are synced all the same, once."""
     disk.may.set()
-    with RunWriter(tmp_path) as writer:
+    with RunWriter(tmp_path, journal_settings=disk.settings()) as writer:
         fill(writer, 3)
         writer.sync()
         assert 1 == disk.syncs
@@ -104,7 +104,7 @@ def test_a_sync_that_fails_is_said(tmp_path: Path, disk: Disk) -> None:
     """Rows that the disk did not take are no rows on disk; and nothing more is written."""
     disk.failure = OSError(errno.EIO, os.strerror(errno.EIO))
     disk.may.set()
-    writer = RunWriter(tmp_path)
+    writer = RunWriter(tmp_path, journal_settings=disk.settings()).open()
     fill(writer, 1)
 
     with pytest.raises(DiskError, match=os.strerror(errno.EIO)):
@@ -114,17 +114,20 @@ def test_a_sync_that_fails_is_said(tmp_path: Path, disk: Disk) -> None:
     writer.close()
 
 
+class HalfFullFile(io.FileIO):
+    """A file on a disk that, after one line, takes half of what it is given."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "ab")
+
+    def write(self, data: Any) -> int:
+        return super().write(data[: len(data) // 2] if self.tell() else data)
+
+
 def test_nothing_follows_half_a_line(tmp_path: Path) -> None:
     """A short line might fit where a long one did not, and would be lost with it."""
-
-    def half(data: bytes) -> int:
-        return journal_write(data[: len(data) // 2])
-
-    journal = Journal(tmp_path / "journal")
+    journal = Journal.open(tmp_path / "journal", JournalSettings(open_file=HalfFullFile))
     journal.add(b"[1]\n")
-    journal_write = journal._file.write
-    # A file that takes half of what it is given, and has no more to it than a journal uses.
-    journal._file = SimpleNamespace(write=half, fileno=journal._file.fileno, close=journal._file.close)  # type: ignore[assignment]  # as above
     for line in (b"[2, 2]\n", b"[3]\n"):
         with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
             journal.add(line)
@@ -145,20 +148,16 @@ def test_a_run_goes_on_while_its_journal_is_synced(tmp_path: Path, disk: Disk) -
 
     async def main() -> Freeing:
         watch = Freeing()
-        with RunWriter(tmp_path) as writer:
+        with RunWriter(tmp_path, journal_settings=disk.settings(sync_s=0)) as writer:
             fill(writer, 1)
-            writer._journal._is_sync_requested = True  # type: ignore[union-attr]  # every row is a batch
             await run(plan(), {"m": ScriptedRunner(model(), ANSWERS)}, writer, FAST, watch, StopSignal())
         return watch
 
     assert 4 == len(asyncio.run(main()).rows)
 
 
-def test_senders_wait_while_the_disk_is_behind(
-    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_senders_wait_while_the_disk_is_behind(tmp_path: Path, disk: Disk) -> None:
     """Two batches of two rows: of 20 requests, two at a time, five are written until the disk takes some."""
-    monkeypatch.setattr("gapbench.store.journal.SYNC_ROWS", 2)
     seen: list[int] = []
 
     class Letting(RunWriter):
@@ -170,7 +169,7 @@ def test_senders_wait_while_the_disk_is_behind(
     watch = Watch()
 
     async def main() -> None:
-        with Letting(tmp_path) as writer:
+        with Letting(tmp_path, journal_settings=disk.settings(sync_rows=2)) as writer:
             await run(
                 plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, writer, FAST, watch, StopSignal()
             )

@@ -14,15 +14,7 @@ from gapbench.values.attempt import Int32, Label
 
 def listing(kind: str, schema: pa.Schema) -> list[str]:
     return [
-        "\t".join(
-            (
-                kind,
-                field.name,
-                str(field.type),
-                "null" if field.nullable else "not null",
-                field.metadata[b"doc"].decode(),
-            )
-        )
+        "\t".join((kind, field.name, str(field.type), "null" if field.nullable else "not null"))
         for field in schema
     ]
 

@@ -16,7 +16,7 @@ import pytest
 
 from gapbench.errors import ResultsError
 from gapbench.store import RunWriter, read_attempt_values, read_attempts, read_manifest, read_payload, runs_in
-from gapbench.store.journal import Journal
+from gapbench.store.journal import JournalSettings
 from gapbench.values import Attempt
 from tests.makers import ATTEMPT, attempt, payload
 from tests.run_folders import empty_manifest
@@ -38,7 +38,7 @@ def test_a_row_comes_back_as_it_went(tmp_path: Path) -> None:
 
 def test_an_open_journal_is_read_too(tmp_path: Path) -> None:
     """A run can be looked at while it is under way; instants come back from JSON."""
-    writer = RunWriter(tmp_path / "run")
+    writer = RunWriter(tmp_path / "run").open()
     writer.write_manifest(empty_manifest())
     writer.add(ATTEMPT, payload(ATTEMPT))
     frame = read_attempts([tmp_path / "run"])
@@ -63,7 +63,7 @@ def test_sigkill_loses_no_finished_row(tmp_path: Path) -> None:
     code = (
         "import os, signal, sys; sys.path.insert(0, sys.argv[2])\n"
         "from tests.makers import attempt, payload\nfrom tests.run_folders import empty_manifest\nfrom gapbench.store import RunWriter\nfrom pathlib import Path\n"
-        "writer = RunWriter(Path(sys.argv[1]), 20)\nwriter.write_manifest(empty_manifest())\n"
+        "writer = RunWriter(Path(sys.argv[1]), 20).open()\nwriter.write_manifest(empty_manifest())\n"
         "for n in range(50):\n    row = attempt(sample_id=f's{n}')\n    writer.add(row, payload(row))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -93,7 +93,7 @@ def test_a_journal_whose_part_was_closed_counts_once(tmp_path: Path) -> None:
 def test_a_half_line_at_the_end_is_ignored(tmp_path: Path) -> None:
     """The torn tail of a journal does not hide the whole lines before it."""
     folder = tmp_path / "run"
-    writer = RunWriter(folder)
+    writer = RunWriter(folder).open()
     writer.write_manifest(empty_manifest())
     writer.add(ATTEMPT, payload(ATTEMPT))
     with (folder / "journal-00001.jsonl").open("ab") as file:
@@ -106,7 +106,7 @@ def test_a_half_line_at_the_end_is_ignored(tmp_path: Path) -> None:
 def test_a_second_writer_is_refused(tmp_path: Path) -> None:
     """Two processes on one run would each pay for the same requests."""
     with RunWriter(tmp_path / "run"), pytest.raises(ResultsError, match="being written by another process"):
-        RunWriter(tmp_path / "run")
+        RunWriter(tmp_path / "run").open()
 
 
 def test_an_unwritable_folder_is_said(tmp_path: Path) -> None:
@@ -114,16 +114,14 @@ def test_an_unwritable_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("")
 
     with pytest.raises(ResultsError, match=r"cannot write results to .*--out"):
-        RunWriter(tmp_path / "results" / "run")
+        RunWriter(tmp_path / "results" / "run").open()
 
 
 def test_a_full_disk_is_said_and_keeps_what_was_written(tmp_path: Path) -> None:
     """The journal goes to a device that is always full."""
-    writer = RunWriter(tmp_path / "run")
+    full = JournalSettings(open_file=lambda _: Path("/dev/full").open("wb", buffering=0))  # noqa: SIM115 - the journal closes it
+    writer = RunWriter(tmp_path / "run", journal_settings=full).open()
     writer.write_manifest(empty_manifest())
-    writer._journal = Journal(tmp_path / "run" / "journal-00001.jsonl")
-    writer._journal._file.close()
-    writer._journal._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the writer closes it
 
     with pytest.raises(ResultsError, match=os.strerror(errno.ENOSPC)):
         writer.add(ATTEMPT, payload(ATTEMPT))

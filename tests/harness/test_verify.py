@@ -42,7 +42,7 @@ def test_a_whole_run_has_no_findings(run: Path) -> None:
 def test_a_killed_runs_journal_is_a_leftover_and_is_closed(run: Path) -> None:
     """Nothing is lost; a torn last line was never reported as done."""
     row = make_answers("open-a", 1, 1, start=99)[0]
-    writer = RunWriter(run)
+    writer = RunWriter(run).open()
     writer.add(row, payload(row))
     assert writer._journal is not None
     writer._journal.add(b'[{"run_id": "ru')

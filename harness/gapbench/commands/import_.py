@@ -63,10 +63,10 @@ def import_command(
     Scores, prompts and token counts are taken from the logs. Times are not known and stay empty.
     """
     from gapbench.commands.storage_paths import check_results_writable, upload_run
-    from gapbench.store.importers import run_builder
+    from gapbench.store.importers import registry, run_builder
 
     by_model, default = _parse_weights(weights)
-    samples = [log for path in logs for log in run_builder.read_logs(path, model, metric)]
+    samples = [log for path in logs for log in registry.read_logs(path, model, metric)]
     known = run_builder.resolve_weights(samples, by_model, default)
     check_results_writable(out)
     run = run_builder.write_run(samples, out, known, category, name, margin)

@@ -12,7 +12,6 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Self
 
 from gapbench import credentials
@@ -134,14 +133,10 @@ class _RunExecution:
         """Read what earlier sessions left, count it, and write the manifest of this one."""
         credentials.remember_environment_keys()
         simulated = {model_id: runner.simulated for model_id, runner in runners.items()}
-        new_manifest = run_manifest.initial_manifest(plan, writer.folder.name, settings.selection, simulated)
-        manifest = new_manifest if resumed_manifest is None else resumed_manifest
-        manifest.state, manifest.ended_at, manifest.failures = "running", None, []
-        if settings.selection:
-            # The stored one may be lost, or the suite may have moved.
-            manifest.selection = dict(settings.selection)
-        if settings.calibration is not None:
-            manifest.calibration = dict(settings.calibration)
+        manifest = resumed_manifest
+        if manifest is None:
+            manifest = run_manifest.initial_manifest(plan, writer.folder.name, settings.selection, simulated)
+        run_manifest.start_session(manifest, settings.selection, settings.calibration)
         rows, pending = read_earlier_rows(writer.folder, is_resumed=bool(resumed_manifest))
         earlier = EarlierSessions.from_rows(rows, pending)
         execution = cls(plan, runners, writer, settings, observer, stop_signal, manifest, earlier)
@@ -250,7 +245,7 @@ class _RunExecution:
                 await model_session.close()
             finally:
                 await runner.close()
-                _redact_logs(log_dir)
+                credentials.redact_files_in(log_dir)  # no other file that we write can hold a key
 
     def _rate_limiter(self, model: Model) -> RateLimiter | None:
         """Return the rate limiter of a model, or None without limits. Models of one account share a limiter."""
@@ -344,10 +339,3 @@ def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
     return found
-
-
-def _redact_logs(folder: Path) -> None:
-    """Remove keys from the logs of servers that we started; no other file that we write holds any."""
-    for log in folder.rglob("*"):
-        if log.is_file() and not log.is_symlink():
-            credentials.redact_file(log)

@@ -1,7 +1,7 @@
-"""A journal: each line is written at once, and a thread of its own puts what was written on the disk.
+"""A journal: each line is written at once, and a background thread syncs the file to the disk.
 
-A line that was written survives the process; it survives the machine once it is synced, which is tried every
-``SYNC_S`` or ``SYNC_ROWS``. A disk may take long over that, and whoever times requests must not wait for it.
+A written line survives the process. It survives a loss of power once it is synced, after at most ``SYNC_S`` seconds or
+``SYNC_ROWS`` lines. A disk may take long to sync, and the event loop that times requests must not wait for it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from gapbench.atomic_write import fsync_folder
 
@@ -18,20 +20,46 @@ SYNC_ROWS = 500
 SYNC_S = 2.0
 
 
-class Journal:
-    """One file of lines, open for writing.
+def open_for_append(path: Path) -> IO[bytes]:
+    """Return a file whose lines are written without a buffer."""
+    return path.open("ab", buffering=0)
 
-    Args:
-        path: The file; lines are added to its end.
 
-    Raises:
-        OSError: It cannot be opened; also by every method once the disk has failed, and nothing is written after that.
+@dataclass(frozen=True)
+class JournalSettings:
+    """When a journal is synced, and the system calls it makes; tests replace them.
+
+    Attributes:
+        sync_rows: Lines after which the file is synced. With twice as many unsynced the journal is behind.
+        sync_s: Seconds after which the file is synced, however few lines are waiting.
+        open_file: Opens the file for appending, unbuffered.
+        sync_file: Puts the written bytes of a file descriptor on the disk; raises ``OSError``.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the file and start the thread."""
-        self._file = path.open("ab", buffering=0)
-        self._folder = path.parent
+    sync_rows: int = SYNC_ROWS
+    sync_s: float = SYNC_S
+    open_file: Callable[[Path], IO[bytes]] = open_for_append
+    sync_file: Callable[[int], None] = os.fsync
+
+
+DEFAULT_SETTINGS = JournalSettings()
+
+
+class Journal:
+    """One file of lines, open for writing. Use :meth:`open`; :meth:`close` stops its thread.
+
+    Every method raises ``OSError`` once the disk has failed, and nothing is written after that.
+
+    Args:
+        file: The open file.
+        folder: The folder that holds it.
+        settings: When it is synced, and how.
+    """
+
+    def __init__(self, file: IO[bytes], folder: Path, settings: JournalSettings = DEFAULT_SETTINGS) -> None:
+        self._file = file
+        self._folder = folder
+        self._settings = settings
         self._changed = threading.Condition()
         self._unsynced = 0
         self._syncing = 0
@@ -39,15 +67,25 @@ class Journal:
         self._is_closing = False
         self._failure: OSError | None = None
         self._thread = threading.Thread(target=self._sync_loop, name="journal", daemon=True)
-        self._thread.start()
+
+    @classmethod
+    def open(cls, path: Path, settings: JournalSettings = DEFAULT_SETTINGS) -> Self:
+        """Open a file, to whose end lines are added, and start the thread that syncs it.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        journal = cls(settings.open_file(path), path.parent, settings)
+        journal._thread.start()
+        return journal
 
     @property
     def is_behind(self) -> bool:
-        """Whether another batch is full while one is still being synced: a loss of power would cost both."""
-        return self._unsynced + self._syncing >= 2 * SYNC_ROWS
+        """Whether a second batch is full while one is still being synced: a loss of power would cost both."""
+        return self._unsynced + self._syncing >= 2 * self._settings.sync_rows
 
     def add(self, line: bytes) -> None:
-        """Write a line; it survives the process from here on."""
+        """Write a line; from here on it survives the process."""
         self._raise_failure()
         try:
             _write_all(self._file, line)
@@ -57,11 +95,11 @@ class Journal:
             raise
         with self._changed:
             self._unsynced += 1
-            if self._unsynced in {1, SYNC_ROWS}:
+            if self._unsynced in {1, self._settings.sync_rows}:
                 self._changed.notify_all()
 
     def catch_up(self) -> None:
-        """Wait until the disk is behind no more."""
+        """Wait until the journal is no longer behind."""
         with self._changed:
             self._changed.wait_for(lambda: self._failure or not self.is_behind)
         self._raise_failure()
@@ -76,7 +114,7 @@ class Journal:
         self._raise_failure()
 
     def close(self) -> None:
-        """Put the rest on the disk and close the file."""
+        """Sync the rest, stop the thread and close the file."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
@@ -86,27 +124,27 @@ class Journal:
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            # A new one: the same raised by hundreds of senders would carry the traceback of each.
+            # A new exception: one raised by hundreds of senders would carry the traceback of each.
             raise OSError(self._failure.errno, self._failure.strerror)
 
     def _is_due(self) -> bool:
-        return self._unsynced >= SYNC_ROWS or self._is_sync_requested or self._is_closing
+        return self._unsynced >= self._settings.sync_rows or self._is_sync_requested or self._is_closing
 
     def _sync_loop(self) -> None:
         try:
-            # The file's own name; whoever adds lines does not wait for it.
+            # The new file's name; adding lines does not wait for it.
             fsync_folder(self._folder)
         except OSError as exc:
             self._failure = exc
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._unsynced or self._is_closing)
-                self._changed.wait_for(self._is_due, SYNC_S)
+                self._changed.wait_for(self._is_due, self._settings.sync_s)
                 if not self._unsynced:
                     return
                 self._syncing, self._unsynced = self._unsynced, 0
             try:
-                os.fsync(self._file.fileno())
+                self._settings.sync_file(self._file.fileno())
             except OSError as exc:
                 self._failure = exc
             with self._changed:
@@ -117,6 +155,6 @@ class Journal:
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:
-    """Write all of ``data`` or raise: a disk that is nearly full takes a part of it without a word."""
+    """Write all of ``data`` or raise: a disk that is nearly full accepts a part of it without an error."""
     if file.write(data) < len(data):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

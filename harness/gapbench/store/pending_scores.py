@@ -18,7 +18,7 @@ from pathlib import Path
 
 import orjson
 
-from gapbench.store.journal import Journal
+from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings
 from gapbench.store.reader import attempt_from_row, numbered_files, parse_started_at, read_journal_rows
 from gapbench.store.run_folder import translate_disk_errors
 from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload
@@ -47,17 +47,25 @@ def read_pending_answers(folder: Path, rows: Iterable[Attempt]) -> list[tuple[At
 
 
 class PendingAnswers:
-    """The answers of one writer that wait. It must hold the run's lock.
+    """The answers of one writer that wait for their score. The writer must hold the run's lock.
+
+    Files of an earlier writer are left until :meth:`clear`.
 
     Args:
         folder: The run folder.
-        file_rows: Rows after which a file is followed by another.
+        file_rows: Rows after which a new file is started.
+        journal_settings: When the files are synced, and how.
     """
 
-    def __init__(self, folder: Path, file_rows: int = FILE_ROWS) -> None:
-        """Start with none; files of an earlier writer are left until :meth:`clear`."""
+    def __init__(
+        self,
+        folder: Path,
+        file_rows: int = FILE_ROWS,
+        journal_settings: JournalSettings = DEFAULT_SETTINGS,
+    ) -> None:
         self._folder = folder
         self._file_rows = file_rows
+        self._journal_settings = journal_settings
         self._file_number = max(numbered_files(folder, "waiting"), default=0)
         self._journal: Journal | None = None
         self._added_counts: Counter[int] = Counter()
@@ -68,11 +76,11 @@ class PendingAnswers:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the disk is so slow that more answers must wait for it."""
+        """Whether the disk is so slow that further answers must wait for it."""
         return self._journal is not None and self._journal.is_behind
 
     def add(self, attempt: Attempt, payload: Payload) -> int:
-        """Put an answer on disk; returns what :meth:`remove` wants.
+        """Write an answer; returns the number of its file, for :meth:`remove`.
 
         Raises:
             DiskError: The disk is full or gone.
@@ -88,13 +96,13 @@ class PendingAnswers:
         return self._file_number
 
     def remove(self, file_number: int) -> None:
-        """Let an answer go whose row is in the journal, score and all."""
+        """Forget an answer of a file whose scored row is in the journal."""
         self._pending_counts[file_number] -= 1
         if not self._pending_counts[file_number] and file_number != self._file_number:
             self._path(file_number).unlink(missing_ok=True)
 
     def catch_up(self) -> None:
-        """Wait until the disk is behind no more.
+        """Wait until the journal is no longer behind.
 
         Raises:
             DiskError: The disk is full or gone.
@@ -104,7 +112,7 @@ class PendingAnswers:
                 self._journal.catch_up()
 
     def clear(self) -> None:
-        """Delete every file, those of earlier writers too: the journal has all their answers."""
+        """Delete every file, those of earlier writers too: the journal holds all their answers."""
         self._close_journal()
         self._added_counts.clear()
         self._pending_counts.clear()
@@ -112,7 +120,7 @@ class PendingAnswers:
             path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the files; one stays while an answer in it has no score.
+        """Close the files; one is kept while an answer in it has no score.
 
         Raises:
             DiskError: The disk is full or gone.
@@ -131,7 +139,7 @@ class PendingAnswers:
     def _start_file(self) -> None:
         self._close_journal()
         self._file_number += 1
-        self._journal = Journal(self._path(self._file_number))
+        self._journal = Journal.open(self._path(self._file_number), self._journal_settings)
 
     def _close_journal(self) -> None:
         journal, self._journal = self._journal, None

@@ -27,7 +27,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import orjson
 import pyarrow as pa
@@ -35,7 +35,7 @@ import pyarrow as pa
 from gapbench import credentials
 from gapbench.atomic_write import write_atomically
 from gapbench.errors import ResultsError
-from gapbench.store.journal import Journal
+from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings
 from gapbench.store.manifest import RunManifest
 from gapbench.store.pending_scores import PendingAnswers
 from gapbench.store.reader import numbered_files, parse_journal_line, parse_started_at
@@ -55,47 +55,49 @@ MAX_CLOSING_PARTS = 2
 
 
 class RunWriter:
-    """The one writer of a run folder. Use as a context manager; leaving it closes the last part.
+    """The only writer of a run folder. Use it as a context manager, or call :meth:`open` and :meth:`close`.
 
     Args:
-        folder: The run folder; made when missing.
+        folder: The run folder; created if missing.
         part_rows: Rows after which a part is closed.
+        journal_settings: When journals are synced, and how.
 
     Attributes:
         pending: Answers that wait for a slow scorer.
-        damage_found: What was found damaged when it was opened, a line each.
-
-    Raises:
-        ResultsError: The folder cannot be written, or another process is writing it.
+        damage_found: Damage that was found on opening, one line each.
     """
 
-    def __init__(self, folder: Path, part_rows: int = PART_ROWS) -> None:
-        """Take the lock, recover what an interrupted writer left, and open a new journal."""
+    pending: PendingAnswers
+    _lock: IO[bytes]
+
+    def __init__(
+        self,
+        folder: Path,
+        part_rows: int = PART_ROWS,
+        *,
+        journal_settings: JournalSettings = DEFAULT_SETTINGS,
+    ) -> None:
         self.folder = folder
         self._part_rows = part_rows
+        self._journal_settings = journal_settings
         self._rows: list[tuple[Attempt, Payload]] = []
         # One thread turns a full part into Parquet, so that the loop goes on sending and stamping meanwhile.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
         self._closing_parts: deque[Future[None]] = deque()
         self._journal: Journal | None = None
         self.damage_found: list[str] = []
+        self._part = 1
+
+    def open(self) -> Self:
+        """Take the folder's lock and recover what an interrupted writer left.
+
+        Raises:
+            ResultsError: The folder cannot be written, or another process is writing it.
+        """
+        self._lock = _lock_folder(self.folder)
+        parts, journals = numbered_files(self.folder, "attempts"), numbered_files(self.folder, "journal")
         try:
-            ensure_folder(folder)
-            refuse_symlinks(folder)
-            # Added to, so that nothing is cut off where the name is somebody else's file.
-            self._lock = (folder / "run.lock").open("ab")
-        except OSError as exc:
-            msg = f"cannot write results to {folder}: {exc.strerror}; choose another folder with --out"
-            raise ResultsError(msg) from exc
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            self._lock.close()
-            msg = f"{folder} is being written by another process; wait for it or choose another --out"
-            raise ResultsError(msg) from exc
-        parts, journals = numbered_files(folder, "attempts"), numbered_files(folder, "journal")
-        try:
-            with translate_disk_errors(folder):
+            with translate_disk_errors(self.folder):
                 for number, path in journals.items():
                     if number not in parts:
                         self._recover(number, path)
@@ -103,11 +105,12 @@ class RunWriter:
         except ResultsError:
             self._lock.close()
             raise
-        self.pending = PendingAnswers(folder)
+        self.pending = PendingAnswers(self.folder, journal_settings=self._journal_settings)
         self._part = max([*parts, *journals], default=0) + 1
+        return self
 
     def __enter__(self) -> Self:
-        return self
+        return self.open()
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
@@ -125,7 +128,9 @@ class RunWriter:
         with translate_disk_errors(self.folder):
             self._raise_part_errors()
             if self._journal is None:
-                self._journal = Journal(self.folder / _file_name("journal", self._part))
+                self._journal = Journal.open(
+                    self.folder / _file_name("journal", self._part), self._journal_settings
+                )
             self._journal.add(line)
             self._rows.append(pair)
             if len(self._rows) >= self._part_rows:
@@ -283,6 +288,29 @@ class RunWriter:
                 ]
                 table = pa.Table.from_arrays(columns, schema=schema)
             write_table(self.folder / _file_name(kind, number), table)
+
+
+def _lock_folder(folder: Path) -> IO[bytes]:
+    """Return the lock of a run folder, held until it is closed; the folder is created if missing.
+
+    Raises:
+        ResultsError: The folder cannot be written, or another process is writing it.
+    """
+    try:
+        ensure_folder(folder)
+        refuse_symlinks(folder)
+        # Opened for appending: if the name is a file of the user's, nothing is cut off.
+        lock = (folder / "run.lock").open("ab")
+    except OSError as exc:
+        msg = f"cannot write results to {folder}: {exc.strerror}; choose another folder with --out"
+        raise ResultsError(msg) from exc
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        lock.close()
+        msg = f"{folder} is being written by another process; wait for it or choose another --out"
+        raise ResultsError(msg) from exc
+    return lock
 
 
 def _file_name(kind: str, number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any, Literal
@@ -65,7 +65,7 @@ class ModelDocument(StrictModel):
             declared = runner_info(value["runner"]).options
         except SetupError as exc:
             # Without the runner nobody knows which keys it takes.
-            raise ValueError(str(exc)) from exc
+            raise _validation_error([("runner", value["runner"], str(exc))]) from exc
         _refuse_misspelt_options(value, unknown_keys - declared.keys(), declared)
         named = {key: value[key] for key in value if key in unknown_keys and key in declared}
         checked = _runner_options_model(value["runner"]).model_validate(named)
@@ -122,15 +122,25 @@ def _refuse_misspelt_options(
     value: Mapping[str, Any], unknown_keys: Iterable[str], declared: Iterable[str]
 ) -> None:
     """Raise a validation error for keys close to one of the runner's; pydantic itself reports other unknown keys."""
-    faults: list[InitErrorDetails] = []
-    for key in unknown_keys:
-        near = difflib.get_close_matches(str(key), list(declared), 1, 0.7)
-        if near:
-            message = f"unknown key {key!r}; did you mean {near[0]!r}?"
-            error = PydanticCustomError("value_error", "{error}", {"error": message})
-            faults.append(InitErrorDetails(type=error, loc=(key,), input=value[key]))
+    near = {key: difflib.get_close_matches(str(key), list(declared), 1, 0.7) for key in unknown_keys}
+    faults = [
+        (key, value[key], f"unknown key {key!r}; did you mean {matches[0]!r}?")
+        for key, matches in near.items()
+        if matches
+    ]
     if faults:
-        raise ValidationError.from_exception_data("ModelDocument", faults)
+        raise _validation_error(faults)
+
+
+def _validation_error(faults: Sequence[tuple[str, Any, str]]) -> ValidationError:
+    """Return an error with a message for each key: (key, value, message)."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("value_error", "{error}", {"error": message}), loc=(key,), input=given
+        )
+        for key, given, message in faults
+    ]
+    return ValidationError.from_exception_data("ModelDocument", details)
 
 
 @lru_cache

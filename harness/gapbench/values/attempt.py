@@ -28,16 +28,16 @@ Int32 = Annotated[int, Packing.INT32]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a scorer says of one answer.
+    """The score of one answer.
 
     Attributes:
-        value: 0 to 1. None: the scorer could not judge. Of code it is 1 or 0 unless the scorer's option
-            ``partial`` says otherwise, so that its mean is pass@1.
+        value: 0 to 1. None: the scorer could not score the answer. For code it is 1 or 0 unless the scorer's option
+            ``partial`` is set, so that its mean is pass@1.
         outcome: ``correct``, ``wrong``, ``unparsed`` or ``refused``; ``unscored`` without a scorer.
         answer: The answer as extracted. None: none was found.
         reason: One line a reader can check.
-        isolation: The sandbox level a code score was made at. None: no code was run.
-        partial: Share of the hidden tests that held, 0 to 1, kept apart from ``value``. None: there are none.
+        isolation: Sandbox level at which code was run. None: no code was run.
+        partial: Share of the hidden tests that passed, 0 to 1, stored separately from ``value``. None: no hidden tests.
     """
 
     value: float | None
@@ -66,10 +66,10 @@ class Attempt:
     task_sha256: Annotated[Label, "hash of the task's document and data"]
     category: Annotated[Label, "coding, reasoning, multimodal or the user's own word"]
     sample_id: Annotated[str, "item of the task, the same in every run"]
-    cluster_id: Annotated[str, "items that share a source; the sample's own id when it stands alone"]
+    cluster_id: Annotated[str, "items that share a source; the sample's own id if it shares none"]
     repeat: Annotated[Int32, "which repetition of the item, from 0"]
-    attempt: Annotated[Int32, "which try at this request, from 1; a retry is a row of its own"]
-    final: Annotated[bool, "the attempt that stands for the request; exactly one each"]
+    attempt: Annotated[Int32, "which try at this request, from 1; each retry is a separate row"]
+    final: Annotated[bool, "the last attempt of the request, which counts; exactly one each"]
     phase: Annotated[Phase, "warmup, measure or judge"]
     model_id: Annotated[Label, "the suite's name of the model"]
     runner: Annotated[Label, "the runner that spoke"]
@@ -106,7 +106,7 @@ class Attempt:
     last_token_s: Annotated[float | None, "last text of any channel"]
     done_s: Annotated[float | None, "reply complete, or failure known; null for an imported row"]
     chunk_s: Annotated[tuple[float, ...], "arrival of each chunk with text; a chunk is not a token"]
-    chunk_tokens: Annotated[tuple[int, ...] | None, "output tokens so far at each chunk, where told"]
+    chunk_tokens: Annotated[tuple[int, ...] | None, "output tokens so far at each chunk, where reported"]
     loop_lag_s: Annotated[float | None, "largest event-loop lag seen during the attempt"]
     in_flight: Annotated[
         Int32 | None, "requests of the cell in flight when this one was sent, itself included"
@@ -147,7 +147,7 @@ ATTEMPT_KEY_IN_RUN = ATTEMPT_KEY[1:]
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One row of ``payload-*.parquet``: the texts of an attempt, kept out of the narrow table."""
+    """One row of ``payload-*.parquet``: the texts of an attempt, stored apart from the narrow table."""
 
     run_id: Annotated[Label, "as in the attempt row"]
     cell_id: Annotated[Label, "as in the attempt row"]

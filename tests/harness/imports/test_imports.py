@@ -203,8 +203,8 @@ def test_the_metric_can_be_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.json", b"{}", "is no log of lm-eval"),
-        ("a.json", b"{", "is no JSON"),
+        ("a.json", b"{}", "no importer knows this file; there are: helm"),
+        ("a.json", b"{", "is not JSON"),
         ("a.json", b'{"eval": {"task": "t", "model": "m"}}', "holds no samples, only a header"),
         ("a.json", b'[{"instance_id": 1, "stats": 5}]', "per_instance_stats.json: no run_spec.json"),
         (
@@ -215,9 +215,9 @@ def test_the_metric_can_be_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[
         ("samples_t_x.jsonl", b'{"a": 1}\n', "samples_t_x.jsonl:1: is no sample of lm-eval's"),
         ("samples_t_x.jsonl", b"", "is empty"),
         ("a.eval", b"PK", "is no finished Inspect log"),
-        ("a.txt", b"x", "is no JSON"),
-        ("a.json", b'{"eval": {"task": "t", "model": "m"}, "samples": [5]}', "not as its harness writes it"),
-        ("samples_t_x.jsonl", b'{"doc_id": 1, "resps": 5}\n', "not as its harness writes it"),
+        ("a.txt", b"x", "is not JSON"),
+        ("a.json", b'{"eval": {"task": "t", "model": "m"}, "samples": [5]}', "writes it: "),
+        ("samples_t_x.jsonl", b'{"doc_id": 1, "resps": 5}\n', "writes it: "),
     ],
 )
 def test_what_is_no_log_is_told(

@@ -66,6 +66,24 @@ def initial_manifest(
     )
 
 
+def start_session(
+    manifest: RunManifest, selection: Mapping[str, Any], calibration: Mapping[str, Any] | None
+) -> None:
+    """Mark a run as running, whether it is new or resumed.
+
+    Args:
+        manifest: It is changed.
+        selection: What the command line picked. Empty: unknown; the stored one is kept.
+        calibration: What was just measured of this machine. None: nothing; an earlier one is kept.
+    """
+    manifest.state, manifest.ended_at, manifest.failures = "running", None, []
+    if selection:
+        # The stored one may be lost, or the suite may have moved.
+        manifest.selection = dict(selection)
+    if calibration is not None:
+        manifest.calibration = dict(calibration)
+
+
 def rebuild_from_rows(manifest: RunManifest, plan: Plan, rows: Sequence[Attempt]) -> RunManifest:
     """Return the manifest of a run that lost its ``run.json``: the initial one, with the times that the rows give.
 

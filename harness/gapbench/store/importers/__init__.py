@@ -1,5 +1,7 @@
-"""Per-sample logs of other harnesses as scored rows: `bench import`, so that `bench gap` and `report` read them.
+"""Imports per-sample logs of other harnesses as scored rows, for ``bench import``.
 
-A reader of each format yields :class:`gapbench.store.importers.sample_log.SampleLog`; :mod:`gapbench.store.importers.run_builder` writes them as
-a run. What a log does not say is null: times always, tokens and prompts where the harness keeps none.
+Each format is one module in :mod:`gapbench.store.importers.formats` that yields
+:class:`gapbench.store.importers.sample_log.SampleLog`; packages register more in the entry-point group
+``bench.importers``. :mod:`gapbench.store.importers.run_builder` writes the logs as a run. What a log does not contain is
+null: times always, tokens and prompts where the harness does not keep them.
 """

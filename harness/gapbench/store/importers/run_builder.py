@@ -1,8 +1,8 @@
-"""Logs written as a run: a manifest, and an attempt row for each reply."""
+"""Writes imported logs as a run: a manifest, and an attempt row for each reply."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +10,7 @@ from typing import Any, Literal
 from gapbench.errors import InputError
 from gapbench.store import RunManifest, RunWriter
 from gapbench.store import provenance as manifests
-from gapbench.store.importers import helm, inspect_ai, lm_eval
-from gapbench.store.importers.sample_log import SampleLog, SampleResult, read_json_file
+from gapbench.store.importers.sample_log import SampleLog, SampleResult
 from gapbench.store.manifest import CellEntry, ModelEntry, TaskEntry
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.values import Attempt, Payload, canonical_json, messages_as_json, prompt_sha256, sha256
@@ -20,65 +19,13 @@ Weights = Literal["open", "closed"]
 LOAD_KIND = "imported"
 
 
-def read_logs(path: Path, model: str | None, metric: str | None) -> list[SampleLog]:
-    """Return the logs of a file or of a folder that a harness wrote.
-
-    Args:
-        path: See the readers; a folder stands for every log in it.
-        model: The model's name, over the log's own.
-        metric: The metric that is the score. None: the reader's choice.
-
-    Raises:
-        InputError: There is no log that a reader knows.
-    """
-    if path.is_dir():
-        inside = sorted(
-            file
-            for pattern in ("**/results_*.json", "**/*.eval", "**/per_instance_stats.json")
-            for file in path.glob(pattern)
-        )
-        if not inside:
-            raise InputError(f"{path}: holds no results_*.json, *.eval or per_instance_stats.json")
-        return [log for file in inside for log in read_logs(file, model, metric)]
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return list(_reader_for(path)(path, model, metric))
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as exc:
-        raise InputError(f"{path}: not as its harness writes it: {type(exc).__name__}: {exc}") from exc
-
-
-LogReader = Callable[[Path, str | None, str | None], Iterable[SampleLog]]
-
-
-def _reader_for(path: Path) -> LogReader:
-    """Return what reads a file, by its suffix or by what is in it."""
-    if path.suffix == ".jsonl":
-        return lm_eval.read_lm_eval_logs
-    if path.suffix == ".eval":
-        return inspect_ai.read_inspect_logs
-    value = read_json_file(path)
-    known: tuple[tuple[Callable[[Any], bool], LogReader], ...] = (
-        (lm_eval.is_lm_eval_results, lm_eval.read_lm_eval_logs),
-        (inspect_ai.is_inspect_log, inspect_ai.read_inspect_logs),
-        (helm.is_helm_stats, helm.read_helm_logs),
-    )
-    for is_one, reader in known:
-        if is_one(value):
-            return reader
-    raise InputError(
-        f"{path}: is no log of lm-eval (results_*.json, samples_*.jsonl), Inspect (.json, .eval) or HELM "
-        "(per_instance_stats.json)"
-    )
-
-
 def resolve_weights(
     logs: Sequence[SampleLog], by_model: Mapping[str, Weights], default: Weights | None
 ) -> dict[str, Weights]:
     """Return each model's weights.
 
     Raises:
-        InputError: One was not told: a log does not say, and a gap cannot be without.
+        InputError: They are unknown for a model: no log states them, and the gap table needs them.
     """
     models = list(dict.fromkeys(log.model for log in logs))
     unknown = [name for name in by_model if name not in models]
@@ -104,15 +51,15 @@ def write_run(
     """Write logs as one run and return its folder.
 
     Args:
-        logs: What to write; a model and task may stand in one only.
+        logs: What to write; a model and task may be in one of them only.
         out: The results folder.
         weights: By model.
         category: Row of the gap table.
-        name: Of the suite that stands for the logs.
-        margin_points: Gap that makes no difference.
+        name: Name of the suite in the run.
+        margin_points: Gap in percentage points that makes no difference.
 
     Raises:
-        InputError: A model and task stand in two logs.
+        InputError: A model and task are in two logs.
         ResultsError: The folder cannot be written.
     """
     seen: dict[str, Path] = {}
@@ -137,7 +84,7 @@ def write_run(
 def _attempt_row(
     log: SampleLog, item: SampleResult, run_id: str, suite: str, digest: str, weights: Weights, category: str
 ) -> Attempt:
-    told = item.usage.input_tokens is not None or item.usage.output_tokens is not None
+    has_usage = item.usage.input_tokens is not None or item.usage.output_tokens is not None
     return Attempt(
         run_id=run_id, cell_id=_cell_id(log), suite=suite, suite_sha256=digest, task=log.task,
         task_sha256=sha256(canonical_json([log.harness, log.task, log.version])), category=category,
@@ -152,7 +99,7 @@ def _attempt_row(
         input_tokens=item.usage.input_tokens, cached_input_tokens=item.usage.cached_input_tokens,
         cache_write_tokens=item.usage.cache_write_tokens, cache_write_1h_tokens=None,
         output_tokens=item.usage.output_tokens, reasoning_tokens=item.usage.reasoning_tokens,
-        usage_source="provider" if told else "none", reasoning_disclosure=item.disclosure,
+        usage_source="provider" if has_usage else "none", reasoning_disclosure=item.disclosure,
         input_chars=sum(len(message.text) for message in item.messages), output_chars=len(item.reply),
         reasoning_chars=0, outcome=item.outcome, failure_kind="runner" if item.outcome == "infra" else None,
         http_status=None, retry_after_s=None, finish_reason=item.finish[0] if item.finish else None,
@@ -179,14 +126,14 @@ def _payload_row(row: Attempt, item: SampleResult) -> Payload:
 
 
 def _prompt_hash(log: SampleLog, item: SampleResult) -> str:
-    """Return the prompt's hash; an unknown prompt is nobody else's, so that no pair counts as asked alike."""
+    """Return the prompt's hash; that of an unknown prompt is unique, so that no two count as the same prompt."""
     if item.messages:
         return prompt_sha256(item.messages)
     return sha256(canonical_json(["unknown", log.harness, log.model, log.task, item.sample_id]))
 
 
 def _created_at(log: SampleLog) -> datetime:
-    """Return when a log was made: what it says, else its file's time."""
+    """Return when a log was made: its own time, or else that of its file."""
     at = log.created_at or datetime.fromtimestamp(log.file.stat().st_mtime, UTC)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
@@ -230,7 +177,7 @@ def _manifest(
         state="complete",
         reason=None,
         versions=manifests.package_versions(),
-        # The machine that asked is not this one, and no log names it.
+        # The logs do not name the machine that sent the requests.
         machine={"platform": None, "cpu": None, "cores": None, "memory_bytes": None},
         models=[
             ModelEntry(

@@ -18,6 +18,7 @@ from typing import Any
 from gapbench.errors import InputError
 from gapbench.store.importers.sample_log import (
     MAX_BYTES,
+    LogImporter,
     SampleLog,
     SampleResult,
     message_of_turn,
@@ -41,7 +42,7 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
 
 
 def is_inspect_log(value: Any) -> bool:
-    """Say whether a JSON value is an Inspect log."""
+    """Return whether a JSON value is an Inspect log."""
     return isinstance(value, Mapping) and isinstance(value.get("eval"), Mapping) and "task" in value["eval"]
 
 
@@ -199,3 +200,13 @@ def _parse_instant(text: Any) -> datetime | None:
         return datetime.fromisoformat(str(text))
     except ValueError:
         return None
+
+
+IMPORTER = LogImporter(
+    name="inspect",
+    description="a log of Inspect, .eval or .json",
+    patterns=("*.eval",),
+    suffixes=(".eval",),
+    accepts=is_inspect_log,
+    read=read_inspect_logs,
+)

@@ -15,6 +15,7 @@ from typing import Any
 from gapbench.errors import InputError
 from gapbench.store.importers.sample_log import (
     MAX_BYTES,
+    LogImporter,
     SampleLog,
     SampleResult,
     message_of_turn,
@@ -28,7 +29,7 @@ INVALID_ANSWER = "[invalid]"
 
 
 def is_lm_eval_results(value: Any) -> bool:
-    """Say whether a JSON value is lm-eval's file of aggregated results."""
+    """Return whether a JSON value is lm-eval's file of aggregated results."""
     return isinstance(value, Mapping) and {"results", "configs", "n-shot"} <= value.keys()
 
 
@@ -181,3 +182,13 @@ def _file_timestamp(file: Path, prefix: str, suffix: str) -> str:
     if not (name.startswith(prefix) and name.endswith(suffix)):
         return ""
     return name.removesuffix(suffix).rsplit("_", 1)[-1]
+
+
+IMPORTER = LogImporter(
+    name="lm-eval",
+    description="results_*.json with samples_*.jsonl, or one samples_*.jsonl",
+    patterns=("results_*.json",),
+    suffixes=(".jsonl",),
+    accepts=is_lm_eval_results,
+    read=read_lm_eval_logs,
+)

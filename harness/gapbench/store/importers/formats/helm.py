@@ -13,6 +13,7 @@ from typing import Any
 
 from gapbench.errors import InputError
 from gapbench.store.importers.sample_log import (
+    LogImporter,
     SampleLog,
     SampleResult,
     message_of_turn,
@@ -34,7 +35,7 @@ FINISH_REASONS: Mapping[str, FinishReason] = {"length": "length", "endoftext": "
 
 
 def is_helm_stats(value: Any) -> bool:
-    """Say whether a JSON value is HELM's list of per-instance statistics."""
+    """Return whether a JSON value is HELM's list of per-instance statistics."""
     return (
         isinstance(value, list)
         and bool(value)
@@ -166,3 +167,13 @@ def _created_at(request_states: Mapping[Any, Mapping[str, Any]]) -> datetime | N
 def _read_sibling(file: Path, name: str) -> Any:
     other = file.with_name(name)
     return read_json_file(other) if other.is_file() else None
+
+
+IMPORTER = LogImporter(
+    name="helm",
+    description="per_instance_stats.json",
+    patterns=("per_instance_stats.json",),
+    suffixes=(),
+    accepts=is_helm_stats,
+    read=read_helm_logs,
+)
