@@ -360,10 +360,10 @@ def test_what_is_no_run_folder_is_told_what_it_is(
     monkeypatch.chdir(finished.parents[1])
     for given, word in (
         ("suite.yaml", "suite.yaml is a file; give a run folder such as results/RUN"),
-        (".", "bench: . is no run folder: it has no run.json"),
+        (".", "bench: . is not a run folder: it has no run.json"),
         (
             "results",
-            f"results is no run folder, it holds 1; give one of them, such as results/{finished.name}",
+            f"results is not a run folder, it holds 1; give one of them, such as results/{finished.name}",
         ),
     ):
         assert word in command_output(capsys, "gap", given, code=2)
