@@ -82,7 +82,7 @@ def test_junit_and_markdown_say_the_same(runs: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("new", "errors", "words"),
     [
-        ("stopped", 1, "Broken: the new run: it is stopped; only a complete run"),
+        ("stopped", 1, "Broken: the new run: it is stopped, not complete"),
         ("empty", 3, "Broken: the new run: it is failed, not complete (and 2 more)"),
         ("partial", 1, "Broken: open-a math/others c8: the new run has no request of this task and load"),
     ],

@@ -1,4 +1,4 @@
-"""The one clock of measurement: monotonic seconds."""
+"""The clock of all measurements: monotonic seconds."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ import time
 from collections.abc import Callable
 
 now: Callable[[], float] = time.perf_counter
-"""The clock of every stamp: monotonic, and on Linux the same for all processes of a machine."""
+"""Return the current time of the clock for all stamps: monotonic, and on Linux the same in all processes of a machine."""

@@ -1,7 +1,7 @@
-"""Keys: read from the environment or a file that it names, and kept out of every text.
+"""Read API keys from the environment or from files that it names, and remove them from all output.
 
-What was read is remembered for the life of the process, with every variable that looks like a key, so that
-:func:`redact` can stand at each door through which text leaves: rows, manifests, logs, the terminal.
+Keys that were read are remembered for the life of the process, together with every environment variable that looks
+like a key. :func:`redact` removes them from everything that is written: rows, manifests, logs, the terminal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gapbench.errors import SetupError
 REDACTED = "[redacted]"
 FILE_SUFFIX = "_FILE"
 MIN_KEY_CHARS = 8
-"""A shorter value is no key; taking it out would spoil answers that happen to hold it."""
+"""Shorter values are not treated as keys: removing them would spoil answers that contain them by chance."""
 
 MAX_KEY_FILE_BYTES = 64 * 2**10
 _KEY_VARIABLE = re.compile(r"(?i)(?:^|_)(?:api_?)?(?:key|token|secret|password|credentials?)(?:_file)?$")
@@ -32,7 +32,7 @@ def read_key(name: str) -> str | None:
     """Return the key in the variable ``name``, or in the file that ``name_FILE`` names. None: neither is set.
 
     Raises:
-        SetupError: The file cannot be read, is empty, or is no text of one line.
+        SetupError: The file cannot be read, is empty, or is not a single line of text.
     """
     value = os.environ.get(name)
     if not value:
@@ -43,7 +43,7 @@ def read_key(name: str) -> str | None:
 
 
 def missing_key_reason(name: str) -> str | None:
-    """Return in words why there is no key under ``name``; None: there is one."""
+    """Return why there is no key in ``name``, as text for the user. None: there is one."""
     try:
         if read_key(name):
             return None
@@ -60,8 +60,8 @@ def _read_key_file(variable: str) -> str | None:
         with Path(path).open("rb") as opened:
             value = opened.read(MAX_KEY_FILE_BYTES + 1).decode().strip()
     except (OSError, ValueError) as exc:
-        said = getattr(exc, "strerror", None) or type(exc).__name__
-        raise SetupError(f"{variable} names a file that cannot be read: {said}; check the path") from exc
+        reason = getattr(exc, "strerror", None) or type(exc).__name__
+        raise SetupError(f"{variable} names a file that cannot be read: {reason}; check the path") from exc
     if not value or len(value) > MAX_KEY_FILE_BYTES or not value.isprintable():
         raise SetupError(
             f"{variable} names a file that holds no key; it must hold the key alone, in one line"
@@ -70,17 +70,17 @@ def _read_key_file(variable: str) -> str | None:
 
 
 def remember_key(value: str) -> None:
-    """Keep a key out of every text from now on; shorter ones than :data:`MIN_KEY_CHARS` are no keys."""
+    """Remove a key from all output from now on; values shorter than :data:`MIN_KEY_CHARS` are ignored."""
     if value not in _known_keys and len(value) >= MIN_KEY_CHARS and value.lower() not in _PLACEHOLDERS:
         _known_keys.add(value)
         _secret_forms.cache_clear()
 
 
 def remember_environment_keys(environment: Mapping[str, str] | None = None) -> None:
-    """Remember the value of every variable whose name says that it holds a key, used by a runner or not.
+    """Remember the value of every variable whose name looks like that of a key, whether a runner uses it or not.
 
     Args:
-        environment: None: this process's own.
+        environment: The variables. None: those of this process.
     """
     for name, value in (os.environ if environment is None else environment).items():
         if _KEY_VARIABLE.search(name) and not name.upper().endswith(FILE_SUFFIX) and _looks_like_key(value):
@@ -88,7 +88,7 @@ def remember_environment_keys(environment: Mapping[str, str] | None = None) -> N
 
 
 def _looks_like_key(value: str) -> bool:
-    """Say whether a value reads as a key and not as a word or a path that answers may hold."""
+    """Return whether a value looks like a key, and not like a word or a path that answers may contain."""
     return (
         len(value) >= 16
         and not value.startswith(("/", "~", "."))
@@ -100,7 +100,7 @@ def _looks_like_key(value: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _secret_forms() -> tuple[str, ...]:
-    """Return each key as it is and as URLs, headers and JSON may carry it; longest first."""
+    """Return each key plain and as it appears in URLs, headers and JSON; longest first."""
     remember_environment_keys()
     found: set[str] = set()
     for key in _known_keys:
@@ -118,7 +118,7 @@ def redact(text: str) -> str:
     for needle in _secret_forms():
         if needle in text:
             text = text.replace(needle, REDACTED)
-        # A stream that was cut may end within a key.
+        # A stream that was cut may end in the middle of a key.
         at = text.rfind(needle[:MIN_KEY_CHARS], -len(needle))
         if at >= 0 and needle.startswith(text[at:]):
             text = text[:at] + REDACTED
@@ -126,7 +126,7 @@ def redact(text: str) -> str:
 
 
 def redact_tree(value: Any) -> Any:
-    """Return a value of dicts, lists and texts with every known key replaced, in names too."""
+    """Return a value of dicts, lists and strings with every known key replaced, also in dict keys."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
@@ -137,9 +137,9 @@ def redact_tree(value: Any) -> Any:
 
 
 def redact_file(path: Path) -> bool:
-    """Take every known key out of a text file, such as a server's log; returns whether there was one.
+    """Remove every known key from a text file, such as a server's log; returns whether there was one.
 
-    The file is written anew only where it held a key.
+    The file is rewritten only if it contained a key.
     """
     data = path.read_bytes()
     clean = data
@@ -159,9 +159,9 @@ def redact_files_in(folder: Path) -> None:
 
 
 def without_vendor_keys(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without the vendors' keys, for a server that calls none of them.
+    """Return an environment without the vendors' keys, for a server that calls no vendor.
 
-    What a model server itself needs stays: the hub's token, and its own key.
+    What a model server needs stays: the Hugging Face token, and the server's own key.
     """
     return {
         name: value

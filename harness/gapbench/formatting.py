@@ -1,4 +1,4 @@
-"""Numbers, dollars and scopes in words: three significant digits, and a dash where nothing is known."""
+"""Formats numbers, money, times and names for people: three significant digits, and a dash for an unknown value."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 NOTHING = "–"
 OVERALL = "overall"
-"""All categories together, as it is shown."""
+"""Name of all categories together, as it is shown."""
 ALL = "all"
-"""The same in the cost table's rows, as they are kept."""
+"""The same in the rows of the cost table."""
 
 
 def is_known(value: Any) -> bool:
-    """Return whether a cell of a table holds a number or text: not None, NA or NaN."""
+    """Return whether a value is a number or text, and not None, NA or NaN."""
     if value is None:
         return False
     try:
         return not math.isnan(value)
     except TypeError:
-        # pandas.NA compares to nothing and is no float; text is no number.
+        # pandas.NA is not a float; nor is text.
         return isinstance(value, str)
 
 
@@ -65,7 +65,7 @@ def format_short_usd(value: Any) -> str:
 
 SIMULATED = "SIMULATED"
 CLOCK_S = 5e-7
-"""Below half a microsecond a time is the rounding of a sum, and zero."""
+"""A time below half a microsecond is a rounding error and shown as zero."""
 METRICS: Mapping[str, str] = {
     "accuracy": "accuracy",
     "ttft_p50_s": "TTFT p50",
@@ -75,10 +75,10 @@ METRICS: Mapping[str, str] = {
     "usd_per_task": "$/task",
     "usd_per_correct": "$/correct",
 }
-"""A metric's one name on the terminal, in Markdown, on the page and in pictures."""
+"""The name of each metric, the same in every output."""
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.|"
-    # What has no width and what turns the direction; joiners stay, for scripts and emoji need them.
+    # Characters without width, and those that change the direction. Joiners stay: scripts and emoji need them.
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
 )
 
@@ -104,7 +104,7 @@ def format_seconds(value: Any) -> str:
 
 
 def format_seconds_range(low: Any, high: Any) -> str:
-    """Return the bounds of a time: ``180-210 ms``; too few values for a bound leave it open: ``180 ms-?``."""
+    """Return the bounds of a time: ``180-210 ms``. An unknown bound is a question mark: ``180 ms-?``."""
     if not is_known(low) or not is_known(high):
         return f"{'?' if not is_known(low) else format_seconds(low)}-{'?' if not is_known(high) else format_seconds(high)}"
     first, last = format_seconds(low), format_seconds(high)
@@ -114,7 +114,7 @@ def format_seconds_range(low: Any, high: Any) -> str:
 
 
 def format_metric(unit: Any, value: Any) -> str:
-    """Return a metric's value in its unit; accuracy is a ratio and its gap is in points."""
+    """Return a metric's value in its unit. Accuracy is a ratio, though the unit of its gap is points."""
     writers = {"points": format_percent, "s": format_seconds, "usd": format_usd}
     return writers.get(str(unit), format_number)(value)
 
@@ -140,19 +140,19 @@ def format_interval(unit: Any, low: Any, high: Any) -> str:
             first = first.removesuffix(ending)
             break
     if unit == "usd" and first[:2] == second[:2] in {"+$", "-$"}:
-        # A minus is said twice: "-$3 to 1" would hold zero.
+        # The minus is repeated: "-$3 to 1" would include zero.
         second = second[2:] if first[0] == "+" else f"-{second[2:]}"
     return f"{first} to {second}"
 
 
 def format_speed(row: Mapping[str, Any], name: str) -> str:
-    """Return a speed, over the word that it is no figure of the provider's where times are not."""
-    said = format_number(row[name])
-    return f"{said}\ninvalid" if is_known(row[name]) and is_known(row["invalid"]) else said
+    """Return a speed; a second line says ``invalid`` if this client was the limit."""
+    text = format_number(row[name])
+    return f"{text}\ninvalid" if is_known(row[name]) and is_known(row["invalid"]) else text
 
 
 def format_time(row: Mapping[str, Any], name: str) -> str:
-    """Return a time, over the word that it is no figure of the provider's or over its 95 % interval where it has one."""
+    """Return a time; a second line has its 95 % interval, or says ``invalid`` if this client was the limit."""
     shown = format_seconds(row[name])
     if is_known(row[name]) and is_known(row["invalid"]):
         return f"{shown}\ninvalid"
@@ -162,7 +162,7 @@ def format_time(row: Mapping[str, Any], name: str) -> str:
 
 
 def category_name(category: Any) -> str:
-    """Return a category's name; that of all together is everywhere the same."""
+    """Return a category's name; all categories together have one name in every output."""
     return OVERALL if category == ALL else strip_controls(category)
 
 
@@ -177,16 +177,16 @@ def format_accuracy(row: Mapping[str, Any]) -> str:
 
 
 def format_p_value(value: Any) -> str:
-    """Return a p-value; below a thousandth it is only said to be."""
+    """Return a p-value with three decimals, or ``<0.001``."""
     if not is_known(value):
         return NOTHING
     return "<0.001" if float(value) < 0.001 else f"{float(value):.3f}"
 
 
 def escape_invisible(text: Any) -> str:
-    """Return text for a terminal with every character that cannot be seen written out by its code.
+    """Return text for a terminal with every invisible character replaced by its escape code.
 
-    For text that is looked at itself; :func:`strip_controls` is for names and words in a table.
+    For text that a reader inspects. Names and words in a table go through :func:`strip_controls`.
     """
     return "".join(map(_visible, str(text)))
 
@@ -198,12 +198,12 @@ def _visible(char: str) -> str:
 
 
 def strip_controls(text: Any) -> str:
-    """Return text that cannot move a cursor, colour a terminal or turn its direction; unknown is a dash."""
+    """Return text that cannot move the cursor, set a colour or change the text direction. An unknown value is a dash."""
     return _CONTROL.sub("", str(text)) if is_known(text) else NOTHING
 
 
 def escape_csv_cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula."""
+    """Return a cell that a spreadsheet does not take for a formula."""
     if not isinstance(value, str):
         return value
     cleaned = _CONTROL.sub("", value)

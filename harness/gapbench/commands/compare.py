@@ -70,5 +70,5 @@ def compare_command(
     else:
         from rich.console import Console
 
-        Console().print(regression.comparison_table(comparison))
+        Console().print(regression.comparison_text(comparison))
     return {"pass": 0, "broken": 1, "regression": 3}[comparison.verdict]

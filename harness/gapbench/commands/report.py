@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gapbench.commands.options import json_option, runs_argument
+from gapbench.commands.output_file import write_output_file
 from gapbench.commands.run_folders import resolve_run_folders
 
 if TYPE_CHECKING:
@@ -89,12 +90,12 @@ def _write_files(
     if html is not None:
         from gapbench.report.html import html_report
 
-        _write_text(html, html_report(results))
+        write_output_file(html, html_report(results))
         written.append(html)
     if md is not None:
         from gapbench.report.markdown import markdown_report
 
-        _write_text(md, markdown_report(results))
+        write_output_file(md, markdown_report(results))
     if csv is not None or parquet is not None:
         from gapbench.report.export import write_csv, write_parquet
 
@@ -118,13 +119,3 @@ def _print_failures(results: ResultTables) -> None:
     from gapbench.report.terminal import render_table
 
     Console().print(render_table(failure_table(failures(results.runs))))
-
-
-def _write_text(path: Path, content: str) -> None:
-    from gapbench.errors import ResultsError
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-    except OSError as exc:
-        raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another place") from exc

@@ -1,8 +1,8 @@
-"""This machine's figures held against a truth: the harness measures a simulated server that knows what it wrote when.
+"""Calibrate this machine: measure a simulated server that logs what it wrote when, and compare.
 
-Each level sends at a rate that keeps so many streams open, through the same code as a run, rows and Parquet included.
-Every request has a prompt of its own, so each row is held against the very reply that the server logged, and the two
-processes read one clock. The error of a figure is its quantile here over the quantile of the truth, less one.
+Each level sends at a rate that keeps a number of streams open, through the same code as a run, including rows and
+Parquet. Every request has a unique prompt, so each row is compared with the reply that the server logged for it. Client
+and server read the same clock. The error of a figure is its measured quantile divided by the true quantile, minus one.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ DURATION_S = 6.0
 WARMUP_S = 1.0
 TRUSTED_ERROR = 0.02
 MAX_LATE_SHARE = 0.05
-"""Chunks that the server wrote late, above which a level that cannot be trusted may be the server's doing."""
+"""Share of chunks that the server wrote late. Above it, a level that cannot be trusted may be the server's fault."""
 REPLY_TOKENS = 64
 FIRST_TOKEN_S, FIRST_TOKEN_SIGMA, GAP_S = 0.2, 0.3, 0.01
 MEAN_REPLY_S = FIRST_TOKEN_S * float(np.exp(FIRST_TOKEN_SIGMA**2 / 2)) + (REPLY_TOKENS - 1) * GAP_S
-"""Mean length of a reply, so that a rate of N over it keeps N streams open."""
+"""Mean duration of a reply in seconds: a rate of N divided by it keeps N streams open."""
 MIN_TRUE_S = 0.001
-"""Of a true figure: below it an error is one of this, not of almost nothing."""
+"""Errors of true figures below this are relative to this value, not to the figure."""
 METRICS = ("first_token", "inter_chunk", "end_to_end")
 START_TIMEOUT_S = 20.0
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class MetricDeviation:
-    """How far one figure is from the truth.
+    """The error of one figure.
 
     Attributes:
         figure: ``first_token``, ``inter_chunk`` or ``end_to_end``.
-        true_p50_s: Median by the server's own log.
-        true_p99_s: 99th percentile by it.
-        p50: Median here over the true one, less 1.
-        p99: The same of the 99th percentile.
+        true_p50_s: Median according to the server's log, in seconds.
+        true_p99_s: 99th percentile according to the server's log, in seconds.
+        p50: Measured median divided by the true one, minus 1.
+        p99: The same for the 99th percentile.
     """
 
     figure: str
@@ -76,17 +76,17 @@ class MetricDeviation:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationLevel:
-    """One load and how well it was measured.
+    """One load and how accurately it was measured.
 
     Attributes:
-        streams: Replies open at once, on the mean.
+        streams: Mean number of replies open at once.
         rate_rps: Requests per second.
-        requests: Requests held against the server's log.
-        workers: Processes that sent.
-        cpu_cores: Cores that they used together.
-        lag_p99_s: Event-loop lag. None: not seen.
+        requests: Requests compared with the server's log.
+        workers: Processes that sent requests.
+        cpu_cores: CPU cores that they used together.
+        lag_p99_s: 99th percentile of the event-loop lag, in seconds. None: not measured.
         server_late: Share of chunks that the server wrote more than 5 ms after they were due. The truth is when they
-            were written, so this is no error; a server that is often late is also late to read requests.
+            were written, so this alone causes no error. But a server that is often late also reads requests late.
         errors: One for each figure.
     """
 
@@ -101,7 +101,7 @@ class CalibrationLevel:
 
     @property
     def worst_error(self) -> float:
-        """The largest error of any figure, without its sign."""
+        """The largest absolute error of any figure."""
         return max(max(abs(error.p50), abs(error.p99)) for error in self.errors)
 
     @property
@@ -111,17 +111,17 @@ class CalibrationLevel:
 
     @property
     def is_server_late(self) -> bool:
-        """Whether the server was late so often that a failed level says nothing of this client."""
+        """Whether the server was late so often that a failed level says nothing about this client."""
         return self.server_late > MAX_LATE_SHARE
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What this machine's figures are worth.
+    """The result of a calibration.
 
     Attributes:
-        at: When, UTC.
-        levels: By rising load.
+        at: When it was made, in UTC.
+        levels: In order of rising load.
     """
 
     at: datetime
@@ -129,7 +129,7 @@ class Calibration:
 
     @property
     def trusted_streams(self) -> int | None:
-        """Highest load at which every figure, and those of all loads below it, can be trusted. None: none can."""
+        """Highest load up to which all figures of all levels can be trusted. None: no level can."""
         trusted = None
         for level in self.levels:
             if not level.is_trusted:
@@ -144,7 +144,7 @@ class Calibration:
         return failed is not None and failed.is_server_late
 
     def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of ``bench calibrate --json``, which ``run.json`` keeps too."""
+        """Return the documented form of ``bench calibrate --json``, which is also stored in ``run.json``."""
         return {
             "schema": 1,
             "at": format_utc(self.at),
@@ -168,7 +168,7 @@ class Calibration:
 
 
 class _SilentObserver:
-    """Watches a run and says nothing."""
+    """Observer that ignores every event."""
 
     def model_opening(self, model: Model) -> None: ...
 
@@ -188,15 +188,15 @@ async def calibrate(
     workers: int | None = None,
     on_level: Callable[[CalibrationLevel], None] = lambda _: None,
 ) -> Calibration:
-    """Measure a simulated server of known truth at rising load and return how far the figures are from it.
+    """Measure a simulated server at rising load and return the errors of the measured figures.
 
-    Stops after the first load that cannot be trusted: a higher one would not be either.
+    Stops after the first level that cannot be trusted: a higher one could not be trusted either.
 
     Args:
-        levels: Streams open at once, rising.
-        duration_s: How long each level lasts, its first second not counted.
-        workers: Processes that send. None: as many as a run would take.
-        on_level: Takes each level as it is done.
+        levels: Streams open at once, in rising order.
+        duration_s: Duration of each level in seconds; the first second is not measured.
+        workers: Processes that send. None: as many as a run would use.
+        on_level: Receives each level when it is done.
 
     Raises:
         SetupError: The simulated server cannot be started, or answered nothing.
@@ -232,7 +232,7 @@ async def _measure_level(
 
 @contextlib.asynccontextmanager
 async def _run_simulated_server(log: Path) -> AsyncIterator[str]:
-    """Run the simulated server's lean mode in a process of its own; yields its address, and its log is whole after."""
+    """Run the simulated server's lean mode in another process; yields its address. The log is complete afterwards."""
     command = [
         sys.executable, "-m", "gapbench_runners.sim_server", "--lean", "--port", "0", "--parent", str(os.getpid()), "--log",
         str(log), "--tokens", str(REPLY_TOKENS), "--first-ms", f"{FIRST_TOKEN_S * 1e3:g}", "--sigma", f"{FIRST_TOKEN_SIGMA:g}",
@@ -262,7 +262,7 @@ async def _run_simulated_server(log: Path) -> AsyncIterator[str]:
 
 
 def _calibration_plan(model: Model, load: Load, count: int) -> Plan:
-    """Return one cell whose every request carries a mark of its own, which the server logs."""
+    """Return a plan of one cell in which every request carries a unique mark that the server logs."""
     samples = tuple(
         Sample(str(k), (Message("user", (Text(f"gapbench-id:{k} Say a word."),)),)) for k in range(count)
     )
@@ -281,7 +281,7 @@ def _calibration_plan(model: Model, load: Load, count: int) -> Plan:
 
 
 def _compare_with_server_log(run_folder: Path, log: Path, streams: int, rate: float) -> CalibrationLevel:
-    """Hold the rows of a level against the server's log."""
+    """Compare the rows of a level with the server's log."""
     columns = ["sample_id", "phase", "repeat", "outcome", "sent_s", "chunk_s"]
     rows = read_attempts([run_folder], columns)
     rows = rows[(rows["phase"] == "measure") & (rows["outcome"] != "infra") & (rows["repeat"] == 0)]
@@ -308,14 +308,14 @@ def _compare_with_server_log(run_folder: Path, log: Path, streams: int, rate: fl
 def measure_deviations(
     rows: pd.DataFrame, truths: Sequence[tuple[float, Sequence[float]]]
 ) -> tuple[MetricDeviation, ...]:
-    """Return how far rows are from what a server knows.
+    """Return the errors of measured rows against a server's log.
 
     Args:
-        rows: Answered attempts with their sending time and their chunks.
-        truths: Of each row, when the server had read the request and when it wrote each chunk, on its own clock.
+        rows: Answered attempts with ``sent_s`` and ``chunk_s``.
+        truths: For each row, when the server had read the request and when it wrote each chunk, on the server's clock.
     """
     measured = [np.asarray(times, dtype=np.float64) for times in rows["chunk_s"]]
-    # The last writes of a reply are its finish reason, counts and end mark, which hold no text.
+    # The last writes of a reply are finish reason, token counts and end mark, which contain no text.
     true = [
         np.asarray(writes, dtype=np.float64)[: len(times)]
         for (_, writes), times in zip(truths, measured, strict=True)
@@ -344,7 +344,7 @@ def _late_share(counters: Mapping[str, float]) -> float:
 
 
 def _deviation(figure: str, measured: Floats, true: Floats) -> MetricDeviation:
-    """Return the errors of one figure; a server that stalled and caught up wrote many chunks at once, a gap of 0."""
+    """Return the errors of one figure. A true gap can be 0: a server that stalled writes many chunks at once."""
     p50, p99 = (float(np.quantile(true, share)) for share in (0.5, 0.99))
     p50_deviation = (float(np.quantile(measured, 0.5)) - p50) / max(p50, MIN_TRUE_S)
     p99_deviation = (float(np.quantile(measured, 0.99)) - p99) / max(p99, MIN_TRUE_S)

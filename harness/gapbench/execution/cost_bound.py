@@ -1,4 +1,4 @@
-"""How many calls a plan makes and what they can cost at most, before the first one."""
+"""Estimate the calls of a plan and their maximum cost before the first call."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gapbench.values import Message
 CHARS_PER_TOKEN = 3.0
 """Low for English prose (about 4), so that the bound stays a bound for code and other languages."""
 TOKENS_PER_IMAGE = 1_600
-"""Anthropic's figure for the largest image it does not shrink; the others count less at default detail."""
+"""Anthropic's count for the largest image that it does not shrink; other providers count fewer at default detail."""
 UNBOUNDED_OUTPUT_TOKENS = 8_192
-"""Output assumed where nothing bounds it."""
+"""Assumed output tokens of a request without a token limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class CostBound:
-    """The calls of one model and what they can cost.
+    """The calls of one model and their maximum cost.
 
     Attributes:
         model_id: The model.

@@ -1,4 +1,4 @@
-"""What the GPU does beside a cell: NVML sampled in a thread of its own, where there is a GPU."""
+"""Sample GPU power, memory, utilization and clocks with NVML while a cell runs."""
 
 from __future__ import annotations
 
@@ -28,18 +28,17 @@ def driver_version() -> str | None:
 
 
 class GpuSampler:
-    """Samples power, memory, use and clocks of every GPU while it is open; does nothing without NVML.
+    """Context manager that samples every GPU; does nothing without NVML.
 
     Args:
-        on_sample: Takes one row per GPU and sample; called from the sampling thread.
-        labels: Put into each row, such as the cell's id.
-        cell_start_s: The cell's start on the wire's clock; ``at_s`` counts from it.
+        on_sample: Receives one row per GPU and sample; called from the sampling thread.
+        labels: Added to each row, such as the cell's id.
+        cell_start_s: The cell's start on :data:`gapbench.transport.now`; ``at_s`` counts from it.
     """
 
     def __init__(
         self, on_sample: Callable[[dict[str, Any]], None], labels: dict[str, str], cell_start_s: float
     ) -> None:
-        """Look for NVML."""
         self._on_sample = on_sample
         self._labels = labels
         self._cell_start_s = cell_start_s
@@ -82,7 +81,7 @@ class GpuSampler:
 
 
 def _load_nvml() -> Any:
-    """Return NVML, started; None where the package, the driver or a GPU is missing."""
+    """Return the initialized NVML module. None: the package, the driver or a GPU is missing."""
     try:
         import pynvml  # noqa: PLC0415 - an extra
     except ImportError:

@@ -1,8 +1,8 @@
-"""Answers of a finished run put to a judge model: graded against a rubric, or set against each other in pairs.
+"""Let a judge model rate the answers of a finished run against a rubric, or compare them in pairs.
 
-Judging is a run of its own, inside the folder of the run that is judged: its questions are samples, its judge is the model, and load,
-retries, journal, resume and prices are those of every run. Answers are hostile input: each stands between marker lines that it
-cannot know, and the judge is told that nothing in it is an instruction.
+Judging is a separate run, inside the folder of the judged run. Its questions are samples and its judge is the model;
+load, retries, journal, resume and prices work as in every run. Answers are hostile input: each is put between marker
+lines that it cannot predict, and the judge is instructed to treat it as data.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class StoredAnswer:
     Attributes:
         key: The attempt's key, in the order of :data:`ATTEMPT_KEY`.
         task: Name of the task.
-        model_id: Who answered.
-        names: Names of the model that answered: as asked and as served.
-        sample_id: What was asked.
-        repeat: Which repetition.
-        prompt: The prompt, images included where the run still has them.
+        model_id: The model that answered.
+        names: Names of that model: as requested and as served.
+        sample_id: The sample.
+        repeat: Number of the repetition.
+        prompt: The prompt, with its images if the run still has them.
         reply: The answer channel.
-        target: The sample's target in JSON. None: the task has no truth.
-        score: What it scored. None: unscored.
+        target: The sample's target in JSON. None: the task has no target.
+        score: The score. None: unscored.
     """
 
     key: tuple[Any, ...]
@@ -85,7 +85,7 @@ def to_stored_answers(run: Path, stored: pd.DataFrame) -> list[StoredAnswer]:
 
     Args:
         run: The run folder, for the images.
-        stored: What :func:`gapbench.execution.rescoring.read_stored_answers` gave.
+        stored: Result of :func:`gapbench.execution.rescoring.read_stored_answers`.
     """
     served = read_attempts([run], [*ATTEMPT_KEY, "model_served"]).astype({"run_id": str, "cell_id": str})
     rows = stored.merge(served, on=list(ATTEMPT_KEY), how="left")
@@ -110,12 +110,12 @@ def to_stored_answers(run: Path, stored: pd.DataFrame) -> list[StoredAnswer]:
 def make_rating_tasks(
     judge: Model, scorers: Mapping[str, Judge], answers: Sequence[StoredAnswer]
 ) -> list[Task]:
-    """Return the questions that have a judge grade answers, one task for each task judged.
+    """Return the questions by which a judge rates answers: one judging task for each judged task.
 
     Args:
         judge: The model that judges.
         scorers: The rubric of each task.
-        answers: What to grade; those of other tasks are left out.
+        answers: The answers to rate; those of other tasks are left out.
 
     Raises:
         InputError: The judge would grade its own answers.
@@ -132,7 +132,7 @@ def make_rating_tasks(
 
 
 def make_pairwise_task(judge: Model, rubric: str, answers: Sequence[StoredAnswer]) -> Task:
-    """Return the questions that set every two models' answers to one request against each other, in both orders.
+    """Return the questions that compare every two models' answers to the same request, in both orders.
 
     Raises:
         InputError: The judge would judge its own answers, or no two models answered the same request.
@@ -159,7 +159,7 @@ def make_pairwise_task(judge: Model, rubric: str, answers: Sequence[StoredAnswer
 
 
 def pair_answers(answers: Sequence[StoredAnswer]) -> Iterator[tuple[StoredAnswer, StoredAnswer]]:
-    """Yield every two answers of different models to the same request."""
+    """Yield every pair of answers of different models to the same request."""
     answers_by_request: dict[tuple[str, str, int], list[StoredAnswer]] = {}
     for answer in answers:
         answers_by_request.setdefault((answer.task, answer.sample_id, answer.repeat), []).append(answer)
@@ -174,10 +174,10 @@ def make_judging_plan(
 
     Args:
         judge: The model that judges.
-        tasks: Its questions.
-        judged_run_id: Id of the run that is judged.
+        tasks: The questions.
+        judged_run_id: Id of the judged run.
         params: Parameters of the judge's calls.
-        seed: Of the order.
+        seed: Seed of the order.
         concurrency: Questions in flight.
     """
     load = Load("concurrency", concurrency)
@@ -187,12 +187,12 @@ def make_judging_plan(
 
 
 def read_judge_scores(judging_run: Path, scorers: Mapping[str, Judge], judge: Model) -> list[dict[str, Any]]:
-    """Return the rows of a score table from what the judge said; an answer without a readable grade stays unscored.
+    """Return the rows of a score table from the judge's replies; an answer without a readable grade stays unscored.
 
     Args:
         judging_run: The folder of the judging run.
         scorers: The rubric of each task.
-        judge: The model that judged.
+        judge: The judge model.
     """
     columns = ["task", "task_sha256", "sample_id", "final", "outcome", "answer", "model_served"]
     judged_rows = read_attempts([judging_run], columns)
@@ -249,7 +249,7 @@ def _comparison_question(rubric: str, first: StoredAnswer, second: StoredAnswer)
 
 
 def _judge_prompt(instructions: str, prompt: tuple[Message, ...], after: str) -> tuple[Message, ...]:
-    """Return the judge's prompt: the task as it was put, its images, and what follows."""
+    """Return the judge's prompt: the original messages, their images, and ``after``."""
     parts: list[Part] = [Text("Task, as it was put:\n")]
     for message in prompt:
         parts.append(Text(f"[{message.role}]\n"))
@@ -259,13 +259,13 @@ def _judge_prompt(instructions: str, prompt: tuple[Message, ...], after: str) ->
 
 
 def _delimit(name: str, reply: str) -> str:
-    """Return an answer between marker lines that hold a hash of it, which no answer can contain."""
+    """Return an answer between marker lines that contain its own hash, which no answer can contain."""
     marker = sha256(reply)[:16]
     return f"[{name} {marker} begins]\n{reply}\n[{name} {marker} ends]"
 
 
 def _contains_target(answer: StoredAnswer) -> bool:
-    """Return whether an answer holds its target: what a simulated judge of skill 1 says."""
+    """Return whether an answer contains its target; a simulated judge of skill 1 decides by it."""
     if answer.score is not None:
         return answer.score >= 0.5
     return answer.target is not None and _target_text(answer.target).casefold() in answer.reply.casefold()
@@ -306,5 +306,5 @@ def _refuse_self_judging(judge: Model, answers: Sequence[StoredAnswer]) -> None:
 
 
 def _base_model_name(name: str) -> str:
-    """Return a model's name without its owner and its date, so that one model under two names is seen as one."""
+    """Return a model's name without owner and date, so that one model under two names is recognized."""
     return re.sub(r"-(\d{8}|\d{4}-\d{2}-\d{2})$", "", name.rsplit("/", 1)[-1].casefold())

@@ -1,4 +1,4 @@
-"""One model made ready for its cells: its open runner, and the workers that send to it once a cell needs some."""
+"""One model's open session: its runner, its admission control, and worker processes if a cell needs them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class ModelSession:
 
     Args:
         model: The model.
-        runner: Its runner; closed by whoever made it.
-        session: What the runner was opened with.
-        policies: Of the run.
-        admission: What its requests pass, whichever process sends them.
-        notify: Takes one line for the user.
+        runner: Its runner; the caller closes it.
+        session: What the runner is opened with.
+        policies: The run's policies.
+        admission: Admission control for all processes that send to the model.
+        notify: Receives one line for the user.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class ModelSession:
         self._pool_size = 0
 
     async def open(self) -> None:
-        """Open the runner, once somebody listens at its address.
+        """Open the runner after checking that its address accepts connections.
 
         Raises:
-            SetupError: Nobody does, or the runner cannot be made ready.
+            SetupError: It does not, or the runner cannot be made ready.
         """
         address = self.runner.endpoint()
         if address is not None:
@@ -64,9 +64,9 @@ class ModelSession:
         await self.runner.open(self._session)
 
     async def ensure_worker_pool(self, cell: Cell) -> WorkerPool | None:
-        """Return workers for a cell, at least as many as it needs. None: this process sends."""
+        """Return at least as many workers as a cell needs. None: this process sends."""
         count = worker_count(cell.load, os.cpu_count() or 1)
-        # An engine in this process has no address that another process could reach.
+        # Other processes cannot reach an engine that runs in this process.
         model = self.runner.model_for_workers()
         if count == 1 or model is None:
             return None
@@ -88,7 +88,20 @@ class ModelSession:
         seed: int,
         cell_start_s: float,
     ) -> list[WorkerReport]:
-        """Send a cell's requests, from here or from the workers; returns how each process fared."""
+        """Send a cell's requests, from this process or from workers.
+
+        Args:
+            cell: The cell.
+            pool: The workers. None: this process sends.
+            remaining: Number of each request to send, and the attempts already made at it.
+            deliver: Receives each attempt.
+            stop_signal: Stops new sends.
+            seed: Seed of the back-off's jitter.
+            cell_start_s: The cell's start on :data:`gapbench.transport.now`.
+
+        Returns:
+            One report for each process that sent.
+        """
         policies, admission = self._policies.for_load(cell.load.kind), self.admission
         if policies is not self._policies:
             admission = AdmissionControl(
@@ -124,7 +137,7 @@ class ModelSession:
         ]
 
     async def close(self) -> None:
-        """Let the workers go."""
+        """Stop the workers."""
         if self._pool is not None:
             await self._pool.close()
             self._pool, self._pool_size = None, 0

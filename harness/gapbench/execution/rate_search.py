@@ -1,8 +1,8 @@
-"""The search for the highest rate that keeps a service level: a bisection of levels, each tried until it is clear.
+"""Search for the highest request rate that meets a service level, by bisection over a list of rates.
 
-A level is tried again until its share of kept requests is surely above or surely below the target, or has been tried as
-often as it may; the two levels between which the rate lies are always tried in full. Failures, time-outs and requests
-without an answer are misses.
+A rate is tried again until its share of requests that met the level is clearly above or below the target, or until it
+has been tried the allowed number of times. The two rates around the result are always tried the full number of times.
+Failures, timeouts and requests without an answer count as missed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from gapbench.values.slo import Slo
 
 @dataclass
 class TryTally:
-    """One try as it happens.
+    """Counts the results of one try while it runs.
 
     Attributes:
         slo: The service level.
         total: Measured requests of the try.
-        met: Requests that kept every limit so far.
+        met: Requests that met every limit so far.
         sent: Measured requests that have ended so far.
     """
 
@@ -32,25 +32,25 @@ class TryTally:
     sent: int = 0
 
     def record(self, row: Attempt) -> None:
-        """Count a row; warm-up, and an attempt that another follows, do not count."""
+        """Count a row; warm-up requests and attempts that are retried do not count."""
         if row.final and row.phase == "measure":
             self.sent += 1
             self.met += self.slo.is_met_by(row)
 
     @property
     def is_out_of_reach(self) -> bool:
-        """Whether the target is out of reach, whatever the rest of the try does."""
+        """Whether the target cannot be met any more, even if all remaining requests meet the level."""
         allowed = self.total - self.slo.attainment * self.total
         return self.sent - self.met > allowed + 1e-9
 
 
 @dataclass
 class RateBisection:
-    """Which level to try next.
+    """Chooses the rate to try next.
 
     Attributes:
-        search: What is searched.
-        tries: By place in the levels, (met, sent) of each try.
+        search: The search.
+        tries: By index of the rate, (met, sent) of each try.
     """
 
     search: RateSearch
@@ -63,7 +63,7 @@ class RateBisection:
         if high - low > 1:
             place = (low + high) // 2
         else:
-            # The answer hangs on these two, so they are tried in full.
+            # The result depends on these two, so they are tried the full number of times.
             edge = [k for k in (low, high) if 0 <= k < len(levels) and not self._is_fully_tried(k)]
             if not edge:
                 return None
@@ -71,11 +71,14 @@ class RateBisection:
         return levels[place], len(self.tries.get(place, ())) + 1
 
     def record_try(self, rate_rps: float, met: int, sent: int) -> None:
-        """Keep how a try went; one in which nothing could be sent counts as missed."""
+        """Record the result of a try; a try in which nothing could be sent counts as missed."""
         self.tries.setdefault(self.search.rates_rps.index(rate_rps), []).append((met, max(sent, 1)))
 
     def _bounds(self) -> tuple[int, int]:
-        """Return the highest level known to pass and the lowest above it known to fail; -1 and the count when unknown."""
+        """Return the index of the highest rate known to pass and of the lowest above it known to fail.
+
+        Unknown: -1, and the number of rates.
+        """
         low, high = -1, len(self.search.rates_rps)
         for place in sorted(self.tries):
             passed = self._passes(place)
@@ -90,7 +93,7 @@ class RateBisection:
         return len(self.tries.get(place, ())) >= self.search.repeats
 
     def _passes(self, place: int) -> bool | None:
-        """Say whether a level passes; None: not clear yet."""
+        """Return whether a rate passes. None: not clear yet."""
         target = self.search.slo.attainment
         met, sent = (int(sum(counts)) for counts in zip(*self.tries[place], strict=True))
         if self._is_fully_tried(place):
@@ -103,7 +106,7 @@ class RateBisection:
         return False if bounds.high is not None and bounds.high < target else None
 
     def result(self) -> dict[str, Any]:
-        """Return what ``run.json`` keeps: every level tried, the rate, its lower bound, and both in words."""
+        """Return the search's entry in ``run.json``: every rate tried, the result, its lower bound, both in words."""
         levels: list[dict[str, Any]] = []
         from gapbench.stats import (  # noqa: PLC0415 - scipy, which other runs do not need
             TestedRate,

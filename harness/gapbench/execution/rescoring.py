@@ -1,4 +1,4 @@
-"""Stored answers scored again, without one call: a mended scorer needs no new run."""
+"""Score the stored answers of a run again, without calling a model."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from gapbench.values import ATTEMPT_KEY, Sample, Score
 
 _ATTEMPT_KEY = list(ATTEMPT_KEY)
 SamplesByTask = Mapping[tuple[str, str], Sample]
-"""By (task, sample_id)."""
+"""Samples by (task, sample_id)."""
 
 
 def read_stored_answers(run: Path, tasks: Sequence[str] = ()) -> pd.DataFrame:
-    """Return the final, measured, complete answers of a run, with the key, what they scored and their texts.
+    """Return the final, measured, complete answers of a run with their scores and texts.
 
     Columns: the key, ``task``, ``model_id``, ``model_asked``, ``finish_reason``, ``outcome``, ``score``, ``prompt_sha256``,
     ``messages``, ``reply``, ``target``.
@@ -33,7 +33,7 @@ def read_stored_answers(run: Path, tasks: Sequence[str] = ()) -> pd.DataFrame:
         tasks: Names of tasks; (): all.
 
     Raises:
-        ResultsError: The folder is no run.
+        ResultsError: The folder is not a run.
     """
     named = ["task", "model_id", "model_asked", "finish_reason", "outcome", "score", "prompt_sha256"]
     rows = read_attempts([run], [*_ATTEMPT_KEY, "final", "phase", *named])
@@ -53,9 +53,9 @@ def rescore(
     An answer whose sample the suite no longer has is scored against the target that was stored with it.
 
     Args:
-        answers: What :func:`read_stored_answers` gave.
+        answers: Result of :func:`read_stored_answers`.
         scorers: Name and scorer of each task; answers of other tasks are left out.
-        samples: The suite's samples as they are now.
+        samples: The current samples of the suite.
     """
     wanted = [row for row in records(answers) if row["task"] in scorers]
 
@@ -84,9 +84,9 @@ def rescore(
 def score_changes(
     answers: pd.DataFrame, rows: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[str, str, int, float, float, int]]:
-    """Yield what scoring again changed: model, task, answers, mean score before and after, answers whose outcome changed.
+    """Yield what changed: model, task, answers, mean score before and after, answers whose outcome changed.
 
-    A mean is over the answers that both scorings could judge; NaN where there is none.
+    The means are over answers with a score both before and after; NaN if there are none.
     """
     after = pd.DataFrame(rows, columns=[*_ATTEMPT_KEY, "outcome", "score"])
     both = answers.merge(after, on=_ATTEMPT_KEY, suffixes=("_before", "_after"))

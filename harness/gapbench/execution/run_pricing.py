@@ -1,4 +1,4 @@
-"""Prices for a run that is about to start or under way; finished runs are priced by the analysis."""
+"""Prices for a run that is about to start or is running; the analysis prices finished runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def model_quotes(setup: RunSetup) -> dict[str, Quote]:
 
 
 def unpriced_models(setup: RunSetup) -> dict[str, str]:
-    """Return why the price of a model is unknown that is somebody's API, by model id.
+    """Return, by model id, why the price of a third-party API is unknown.
 
     A gateway that asks for no key has its bill all the same; closed weights without an address run on this machine.
     """
@@ -49,7 +49,7 @@ def unpriced_models(setup: RunSetup) -> dict[str, str]:
 
 
 def attempt_pricer(setup: RunSetup) -> AttemptPricer:
-    """Return what prices one attempt while the run is under way."""
+    """Return a function that prices one attempt while the run is running."""
     models = {model.id: model for model in setup.plan.models}
     return pricing.make_attempt_pricer(lambda model_id, served: _price_of(setup, models[model_id], served))
 

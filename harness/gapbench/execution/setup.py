@@ -1,4 +1,4 @@
-"""What the command line asks for, put together: suite, tasks, plan, and runners not yet open."""
+"""Turn a selection into a run setup: suite, tasks, plan, and runners that are not open yet."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ AD_HOC_PATTERN = re.compile(r"(?P<runner>[a-z][a-z0-9_-]*):(?P<name>[^@\s]+)(?:@
 
 @dataclass(frozen=True)
 class Selection:
-    """What of a suite is to be run.
+    """The part of a suite to run.
 
     Attributes:
         suite: The suite's file, or the name of a built-in one.
         models: Model ids of the suite, or ``runner:model[@url]`` for one that is not in it. (): all.
         tasks: Task names. (): all.
         limit: First N samples of each task. None: as the suite says.
-        allow_code: Whether Python that the suite's tasks name may run in this process. Kept in ``run.json``
-            as a fact, and never taken from there.
+        allow_code: Whether Python that the suite's tasks name may run in this process. Stored in ``run.json``
+            for information, and never read from there.
     """
 
     suite: str
@@ -44,7 +44,7 @@ class Selection:
     allow_code: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """Return the form kept in ``run.json``."""
+        """Return the form that is stored in ``run.json``."""
         return {
             "suite": self.suite,
             "models": list(self.models),
@@ -58,11 +58,11 @@ class Selection:
         """Return the selection that a run was started with.
 
         Args:
-            value: What :meth:`as_json` gave.
-            allow_code: What this command line says: a run folder may be a stranger's, and its suite too.
+            value: Result of :meth:`as_json`.
+            allow_code: As given on this command line: run folder and suite may come from someone else.
 
         Raises:
-            InputError: The run does not say it, as one that was imported; or it is damaged.
+            InputError: The run does not contain a selection, for example because it was imported, or it is damaged.
         """
         given = value if isinstance(value, dict) else {}
         models, tasks, limit = given.get("models"), given.get("tasks"), given.get("limit")
@@ -88,10 +88,10 @@ class RunSetup:
 
 
 def build_run_setup(selection: Selection) -> RunSetup:
-    """Load and check everything that a selection names; opens nothing and calls nobody.
+    """Load and check everything that a selection names; opens no connection and calls no model.
 
     Raises:
-        InputError: Anything in the documents, the data, or the names picked.
+        InputError: A document, the data or a selected name is wrong.
     """
     suite = load_suite(Path(selection.suite))
     if not selection.allow_code:
@@ -137,10 +137,10 @@ def find_missing_requirements(setup: RunSetup) -> dict[str, str]:
 
 
 def enforce_data_policy(setup: RunSetup) -> None:
-    """Refuse a plan that would send a task marked ``data_policy: private`` to somebody else's API.
+    """Refuse a plan that would send a task marked ``data_policy: private`` to a third-party API.
 
     Raises:
-        InputError: It would; names task and model.
+        InputError: It would; the message names task and model.
     """
     for model in setup.plan.models:
         refuse_private_tasks(model, setup.runners[model.id], setup.plan.tasks, suite=setup.suite.path)
@@ -163,15 +163,15 @@ def _select_models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
 
 
 def resolve_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
-    """Return the model that a name means: one that is known by it, or ``runner:model[@url]``.
+    """Return the model with an id, or the model that ``runner:model[@url]`` describes.
 
     Args:
         name: As the user gave it.
         known: Models by id.
-        problem: What is wrong when it means none.
+        problem: Start of the error message if the name is neither.
 
     Raises:
-        InputError: It means none.
+        InputError: The name is neither.
     """
     ad_hoc = AD_HOC_PATTERN.fullmatch(name)
     if name in known:
@@ -233,10 +233,10 @@ def _select_tasks(suite: Suite, selection: Selection, closed_models: Sequence[st
 
 
 def build_runner(model: Model) -> Runner:
-    """Return a model's runner, not yet open.
+    """Return a model's runner, not open yet.
 
     Raises:
-        InputError: The runner is not there, or does not take the model's settings.
+        InputError: The runner is not installed, or does not accept the model's settings.
     """
     return runners.load_runner_class(model.runner)(model)
 

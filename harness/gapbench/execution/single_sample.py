@@ -1,4 +1,4 @@
-"""One sample all the way: its messages, one call, what the scorer takes for the answer, and why."""
+"""Run one sample end to end for `bench try`: messages, one call, extracted answer, score."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ SIMULATED_MODEL = Model(
     "open",
     options={"sim": {"protocol": "openai", "skill": 1.0, "ttft_s": 0.01, "gap_s": 0.0}},
 )
-"""The model that ``--model sim`` means: it answers rightly."""
+"""The model of ``--model sim``: it answers correctly."""
 
 
 @dataclass(frozen=True)
 class TrialTask:
-    """A task to try, and what the suite that names it adds.
+    """A task to try, with the settings of its suite.
 
     Attributes:
-        task: With all its samples.
-        models: Of the suite, by id; {} without a suite.
-        params: The suite's parameters, below the task's.
-        total_s: Deadline of one call.
+        task: The task with all its samples.
+        models: Models of the suite by id; {} without a suite.
+        params: The suite's parameters; the task's take precedence.
+        total_s: Deadline of one call in seconds.
     """
 
     task: Task
@@ -52,14 +52,14 @@ class TrialTask:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What one call brought and what it is worth.
+    """The response to one call, and its score.
 
     Attributes:
-        call: What was sent, by the provider's names.
+        call: What was sent, with the provider's parameter names.
         response: What came back.
-        outcome: As a run would store it.
-        value: The score, 0 to 1. None: there is none.
-        score: What the scorer said. None: it was not asked.
+        outcome: The outcome as a run would store it.
+        value: The score, 0 to 1. None: not scored.
+        score: What the scorer returned. None: the scorer was not called.
         simulated: Whether a simulated provider answered.
     """
 
@@ -72,15 +72,15 @@ class TrialResult:
 
 
 def find_trial_task(name: str, task: str | None, *, allow_code: bool) -> TrialTask:
-    """Return what is to be tried.
+    """Return the task to try.
 
     Args:
         name: A built-in task, the file of a task or of a suite, or a built-in suite.
-        task: Which of the suite's tasks. None: its first, or the only one.
+        task: Name of one of the suite's tasks. None: the first.
         allow_code: Whether Python that the task names may run.
 
     Raises:
-        InputError: There is no such thing, or it is wrong.
+        InputError: No task or suite has this name, or its document is invalid.
     """
     if name in builtin_tasks():
         return TrialTask(load_task(*read_task(find_builtin_task(name)), None, allow_code=allow_code))
@@ -113,10 +113,10 @@ def _trial_task_of_suite(suite: Suite, task: str | None, *, allow_code: bool) ->
 
 
 def find_trial_sample(task: Task, sample_id: str | None) -> Sample:
-    """Return a sample by its id; the first without one.
+    """Return the sample with an id, or the first sample if the id is None.
 
     Raises:
-        InputError: There is none; names the nearest.
+        InputError: No sample has this id; the message names similar ids.
     """
     if sample_id is None:
         return task.samples[0]
@@ -139,7 +139,7 @@ def find_trial_model(trial_task: TrialTask, name: str) -> Model:
     """Return a model: one of the suite, ``sim``, or ``runner:model[@url]``.
 
     Raises:
-        InputError: It is none of them.
+        InputError: The name is none of these.
     """
     ad_hoc = AD_HOC_PATTERN.fullmatch(name)
     if name in trial_task.models:
@@ -155,7 +155,7 @@ def find_trial_model(trial_task: TrialTask, name: str) -> Model:
 
 
 def score_sample(task: Task, sample: Sample, reply: str) -> tuple[Outcome, float | None, Score | None]:
-    """Return outcome, value and what the scorer says of a reply."""
+    """Return the outcome of a reply, its score from 0 to 1, and what the scorer returned."""
     scorer = make_task_scorer(task)
     if scorer is None:
         return "unscored", None, None
@@ -164,11 +164,11 @@ def score_sample(task: Task, sample: Sample, reply: str) -> tuple[Outcome, float
 
 
 async def run_trial(trial_task: TrialTask, sample: Sample, model: Model) -> TrialResult:
-    """Return what a model answers to one sample, once.
+    """Send one sample to a model once, and score the reply.
 
     Raises:
         SetupError: The model cannot be called.
-        InputError: The task is private and the model somebody else's API.
+        InputError: The task is private and the model is a third-party API.
     """
     task = replace(trial_task.task, samples=(sample,))
     runner = runners.load_runner_class(model.runner)(model)

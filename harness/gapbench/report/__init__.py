@@ -1,1 +1,1 @@
-"""Tables to text, Markdown, HTML, plots and files; no arithmetic of its own."""
+"""Reports: results as tables, a page, Markdown, plots and data files. The analyses are computed elsewhere."""

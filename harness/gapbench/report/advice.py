@@ -1,4 +1,4 @@
-"""Hybrid tiers and the recommendation, for the terminal."""
+"""Tables of hybrid tiers and the text of a recommendation, for the terminal."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def tiers_table(tiers: Tiers) -> RenderableType:
             formatting.format_count(row["n"]),
             *(f"{row[name] * 100:.1f}" for name in shares),
         )
-    said = [Text(formatting.strip_controls(tiers.headline()), "bold")]
+    lines = [Text(formatting.strip_controls(tiers.headline()), "bold")]
     if tiers.needed_acceptance is not None:
-        said.append(Text(
+        lines.append(Text(
             f"A cascade costs less than the closed model alone from {tiers.needed_acceptance:.0%} accepted open answers on; "
             f"only the open model solved {tiers.only_open_right:.1%} of the tasks."
         ))  # fmt: skip
-    return Group(table, by, *said, *dim_lines(tiers.warnings))
+    return Group(table, by, *lines, *dim_lines(tiers.warnings))
 
 
 def advice_lines(advice: Advice) -> RenderableType:

@@ -1,4 +1,4 @@
-"""The arena's ratings for the terminal."""
+"""Arena ratings, for the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STYLES = {"closed": "blue", "open": "green"}
 
 
 def arena_table(arena: ArenaRatings) -> RenderableType:
-    """Return ratings, the gap in Elo and as a win rate, and what was taken out."""
+    """Return the ratings, the gap as Elo and as a win rate, and the effects that were removed from the ratings."""
     how = (
         f"judged by {', '.join(map(formatting.strip_controls, arena.judges))}"
         if arena.preference == "judge"
@@ -32,10 +32,10 @@ def arena_table(arena: ArenaRatings) -> RenderableType:
             f"{row['win_rate'] * 100:.1f}",
             f"{row['wins']} / {row['ties']} / {row['losses']}",
         )
-    said: list[RenderableType] = [table]
+    parts: list[RenderableType] = [table]
     if arena.gap is not None:
         gap = arena.gap
-        said.append(
+        parts.append(
             Text(
                 f"{gap['closed']} (closed) against {gap['open']} (open): {gap['elo']:+.0f} Elo, 95 % interval "
                 f"{gap['elo_low']:+.0f} to {gap['elo_high']:+.0f}, a win rate of {formatting.format_percent(gap['win_rate'])}.",
@@ -43,22 +43,22 @@ def arena_table(arena: ArenaRatings) -> RenderableType:
             )
         )
     effects = (("being shown first", arena.first_elo), ("length", arena.length_elo))
-    taken_out = [f"{elo:+.0f} Elo for {name}" for name, elo in effects if elo is not None]
-    if taken_out:
-        said.append(Text(f"Taken out of the ratings: {', '.join(taken_out)}.", style="dim"))
+    removed = [f"{elo:+.0f} Elo for {name}" for name, elo in effects if elo is not None]
+    if removed:
+        parts.append(Text(f"Removed from the ratings: {', '.join(removed)}.", style="dim"))
     if arena.contradicted_share is not None:
-        said.append(
+        parts.append(
             Text(
                 f"The judge contradicted itself on {formatting.format_percent(arena.contradicted_share)} of the pairs when turned.",
                 style="dim",
             )
         )
     if arena.unreadable_verdicts:
-        said.append(
+        parts.append(
             Text(
                 f"{formatting.format_count(arena.unreadable_verdicts)} verdicts could not be read or never came.",
                 style="yellow",
             )
         )
-    said += [Text(f"Note: {warning}", style="dim") for warning in arena.warnings]
-    return Group(*said)
+    parts += [Text(f"Note: {warning}", style="dim") for warning in arena.warnings]
+    return Group(*parts)

@@ -1,4 +1,4 @@
-"""The article's table for the terminal: claim, what was published, one's own gap, and the verdict."""
+"""The article's claims, for the terminal: what was claimed, what was published, the gap of your run, and the verdict."""
 
 from __future__ import annotations
 
@@ -28,15 +28,14 @@ _COLUMNS = (
 
 
 class _ClaimTable:
-    """The eight figures; where a terminal is too narrow for it beside its median, a range goes under it."""
+    """The eight claims. On a narrow terminal the range goes below the median instead of to its right."""
 
     def __init__(self, article: Article) -> None:
-        """Keep what to draw."""
         self._article = article
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
-        beside = self._render(" ")
-        yield beside if beside.fits(options.max_width) else self._render("\n")
+        on_one_line = self._render(" ")
+        yield on_one_line if on_one_line.fits(options.max_width) else self._render("\n")
 
     def _render(self, separator: str) -> ResponsiveTable:
         table = ResponsiveTable(
@@ -53,7 +52,9 @@ class _ClaimTable:
 
 def article_table(article: Article) -> RenderableType:
     """Return the eight figures with medians, ranges and verdicts."""
-    lines = [Text(f"Snapshot matters: {said}", "dim") for said in map(_arena, article.rows) if said]
+    lines = [
+        Text(f"Snapshot matters: {line}", "dim") for line in map(_describe_snapshots, article.rows) if line
+    ]
     lines.append(
         Text("Green meets the claim, yellow is near it; a percentage of an Elo score has no meaning.", "dim")
     )
@@ -121,11 +122,11 @@ def _add_claim_row(table: ResponsiveTable, row: ArticleRow, separator: str) -> N
 def _format_range(reading: Reading | None, separator: str) -> Text:
     if reading is None:
         return Text("")
-    said = f"{reading.median:.1f}{separator}({reading.low:.1f}–{reading.high:.1f})"
-    return Text(said, "green" if reading.meets else "yellow" if reading.near else "")
+    text = f"{reading.median:.1f}{separator}({reading.low:.1f}–{reading.high:.1f})"
+    return Text(text, "green" if reading.meets else "yellow" if reading.near else "")
 
 
-def _arena(row: ArticleRow) -> str:
+def _describe_snapshots(row: ArticleRow) -> str:
     if row.arena is None:
         return ""
     low, high = row.arena["narrowest"], row.arena["widest"]

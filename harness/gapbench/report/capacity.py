@@ -1,4 +1,4 @@
-"""Load levels against a service level, for the terminal."""
+"""Load levels and whether each keeps a service level, for the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
 
 
 def capacity_table(capacity: CapacityResult) -> RenderableType:
-    """Return one line for each level, one for each rate found, and what a reader must know."""
+    """Return a line for each level, the highest rate that keeps the service level, and the warnings."""
     title = f"Capacity: {capacity.slo}"
     if capacity.simulated:
         title += f"  [{formatting.SIMULATED}: a simulated provider answered]"
@@ -21,7 +21,7 @@ def capacity_table(capacity: CapacityResult) -> RenderableType:
     for (model_id, task), levels in capacity.frame.groupby(["model_id", "task"], sort=False):
         rows = [{str(key): value for key, value in row.items()} for row in levels.to_dict("records")]
         parts.append(
-            _levels(f"{formatting.strip_controls(model_id)} on {formatting.strip_controls(task)}", rows)
+            _level_table(f"{formatting.strip_controls(model_id)} on {formatting.strip_controls(task)}", rows)
         )
         rate = capacity.rate_of(str(model_id), str(task))
         if rate is not None:
@@ -30,7 +30,7 @@ def capacity_table(capacity: CapacityResult) -> RenderableType:
     return Group(*parts, *notes)
 
 
-def _levels(title: str, rows: list[dict[str, Any]]) -> ResponsiveTable:
+def _level_table(title: str, rows: list[dict[str, Any]]) -> ResponsiveTable:
     heads = ("kept % (low)", "done/s", "tokens/s", "TTFT p95", "gap p95", "")
     table = ResponsiveTable(
         title, [TerminalColumn("load", is_text=True, min_width=14), *map(TerminalColumn, heads)]
@@ -41,7 +41,7 @@ def _levels(title: str, rows: list[dict[str, Any]]) -> ResponsiveTable:
             "invalid" if formatting.is_known(row["invalid"]) else "",
         ]
         table.add_row(
-            _level(row),
+            _format_level(row),
             f"{float(row['attainment']) * 100:.1f} ({float(row['attainment_low']) * 100:.1f})",
             formatting.format_number(row["completed_rps"]),
             formatting.format_number(row["output_tokens_per_s"]),
@@ -52,7 +52,7 @@ def _levels(title: str, rows: list[dict[str, Any]]) -> ResponsiveTable:
     return table
 
 
-def _level(row: dict[str, Any]) -> str:
+def _format_level(row: dict[str, Any]) -> str:
     if formatting.is_known(row["offered_rps"]):
         return f"{formatting.format_number(row['offered_rps'])}/s"
     if formatting.is_known(row["concurrency"]):

@@ -1,33 +1,45 @@
-"""Pictures of money: cost against volume, price against utilisation, quality against cost with the tiers."""
+"""Plots of cost against volume, price against utilisation, and quality against cost. Only files have them, not the page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from gapbench import formatting
 from gapbench.analysis.economics.break_even import format_mtok
 from gapbench.analysis.economics.scenario import api_usd_per_mtok
 from gapbench.analysis.economics.self_hosting_cost import floor_usd_per_mtok
 from gapbench.analysis.economics.tco import Tco
 from gapbench.errors import ResultsError
-from gapbench.report.plots import COLOURS, STYLE, add_watermark, empty_figure, escape_label
+from gapbench.report.chart_files import light_colours
 from gapbench.report.tables.cost import LEG_NAMES
 from gapbench.store.json_records import records
 
 if TYPE_CHECKING:
     from gapbench.analysis.economics.tiers import Tiers
 
+COLOURS: Mapping[str, str] = {name: light_colours()[name] for name in ("closed", "open", "even")}
 LEG_COLOURS: Mapping[str, str] = {"closed": COLOURS["closed"], "hosted": "#9a5b13", "self": COLOURS["open"]}
+STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#5b6574",
+    # Ids from a fixed salt: the same run gives the same file.
+    "svg.hashsalt": "gapbench",
+    "svg.fonttype": "none",
+}
 
 
 def save_cost_plots(tco: Tco, folder: Path, formats: tuple[str, ...] = ("svg", "png")) -> list[Path]:
-    """Write the pictures of a total cost and return the files.
+    """Write the plots of a total cost and return the files.
 
     Raises:
         ResultsError: Nothing can be written there.
@@ -45,7 +57,7 @@ def save_cost_plots(tco: Tco, folder: Path, formats: tuple[str, ...] = ("svg", "
 def write_plots(
     plots: Mapping[str, Callable[[], Figure]], folder: Path, formats: tuple[str, ...] = ("svg", "png")
 ) -> list[Path]:
-    """Write pictures by name in every format and return the files.
+    """Write plots by name in every format and return the files.
 
     Raises:
         ResultsError: Nothing can be written there.
@@ -177,3 +189,33 @@ def _format_dollars(value: float, _: int) -> str:
 
 def _leg(tco: Tco, leg: str) -> str:
     return escape_label(f"{LEG_NAMES[leg]}: {tco.scenario.labels.get(leg, '')}")
+
+
+def escape_label(text: Any) -> str:
+    """Return a name that matplotlib does not take for mathematics."""
+    return formatting.strip_controls(text).replace("$", r"\$")
+
+
+def empty_figure(width: float, height: float) -> tuple[Figure, Any]:
+    """Return an empty figure and its axes, sizes in inches."""
+    # A Figure without pyplot, which would keep it and choose a window system.
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def add_watermark(figure: Figure, *, simulated: bool) -> Figure:
+    """Return the figure, watermarked where a simulated provider answered."""
+    if simulated:
+        figure.text(
+            0.5,
+            0.5,
+            formatting.SIMULATED,
+            fontsize=44,
+            color="#a1163c",
+            alpha=0.13,
+            rotation=18,
+            ha="center",
+            va="center",
+        )
+    return figure

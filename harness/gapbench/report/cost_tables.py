@@ -1,4 +1,4 @@
-"""Tables of money for the terminal: prices, three legs, what-ifs, total cost, advice and tiers."""
+"""Tables of prices, what-if questions and total cost, for the terminal."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def price_table(rows: Sequence[ProviderPrice]) -> RenderableType:
 
 def disagreement_table(rows: Sequence[Disagreement], compared: int) -> RenderableType:
     """Return prices on which sources differ."""
-    said = Text(f"{compared} prices compared, {len(rows)} differ by over 1 %.", "bold")
+    summary = Text(f"{compared} prices compared, {len(rows)} differ by over 1 %.", "bold")
     if not rows:
-        return said
+        return summary
     heads = ("book", "genai-prices", "file", "spread")
     table = empty_table("Disagreements, USD per million tokens", ("provider, model", "class"), heads)
     for row in rows:
@@ -68,7 +68,7 @@ def disagreement_table(rows: Sequence[Disagreement], compared: int) -> Renderabl
             *(formatting.format_usd(value) for value in values),
             f"{spread:+.0%}" if spread < 1e6 else "from 0",
         )
-    return Group(table, said)
+    return Group(table, summary)
 
 
 def token_cost_lines(costs: Mapping[str, Mapping[str, float]]) -> list[Text]:
@@ -84,12 +84,12 @@ def token_cost_lines(costs: Mapping[str, Mapping[str, float]]) -> list[Text]:
 
 
 def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
-    """Return what bought tokens would have cost otherwise."""
+    """Return what the tokens that were bought would have cost under other conditions."""
     if frame.empty:
         return Text("What if: no model here is bought by the token.")
     heads = ("as it was", "then", "saving", "$/task then")
     table = empty_table("What if", ("model", "condition"), heads, simulated=simulated)
-    said: list[str] = []
+    notes: list[str] = []
     for row in records(frame):
         saving = row["saving_percent"]
         table.add_row(
@@ -101,16 +101,16 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
             formatting.format_usd(row["usd_per_task_what_if"]),
         )
         if row["note"]:
-            said.append(f"{row['model_id']}: {row['note']}")
-    return Group(table, *dim_lines(said))
+            notes.append(f"{row['model_id']}: {row['note']}")
+    return Group(table, *dim_lines(notes))
 
 
 def tco_table(tco: Tco) -> RenderableType:
-    """Return the legs at the asked volume, the break-evens and what moves them most."""
+    """Return the cost of each leg at the given volume, the break-evens, and the inputs that move them most."""
     title = f"A month at {format_mtok(tco.volume_mtok)} tokens"
     heads = ("USD a month", "5 to 95 %", "$/M tokens", "self cheaper")
     table = empty_table(title, ("",), heads, simulated=tco.simulated)
-    said: list[Text] = []
+    notes: list[Text] = []
     for row in records(tco.legs):
         chance = row["p_self_cheaper"]
         table.add_row(
@@ -120,13 +120,13 @@ def tco_table(tco: Tco) -> RenderableType:
             formatting.format_usd(row["usd_per_mtok"]),
             formatting.NOTHING if chance is None else f"{chance:.0%}",
         )
-        said.append(Text(f"{LEG_NAMES[row['leg']]}: {formatting.strip_controls(row['label'])}", "dim"))
+        notes.append(Text(f"{LEG_NAMES[row['leg']]}: {formatting.strip_controls(row['label'])}", "dim"))
     own = next(row for row in records(tco.legs) if row["leg"] == "self")
     size = f"{own['replicas']:,.0f} replicas, {own['utilisation']:.1%} used"
     even = formatting.format_usd(tco.needed_api_usd_per_mtok)
     return Group(
         table,
-        *said,
+        *notes,
         Text(tco.headline(), "bold"),
         Text(f"Self-hosting takes {size}; it would break even with an API at {even} per million."),
         *([_tornado(tco.tornado)] if len(tco.tornado) else []),
@@ -164,8 +164,8 @@ def _format_range(low: Any, high: Any, write: Callable[[Any], str] = formatting.
 def empty_table(
     title: str, left: Iterable[str], right: Iterable[str], *, simulated: bool = False
 ) -> ResponsiveTable:
-    """Return an empty table: columns of words on the left, of numbers on the right."""
-    words = [
+    """Return an empty table with columns of text on the left and of figures on the right."""
+    text_columns = [
         TerminalColumn(name, is_text=True, min_width=8 if place else 14) for place, name in enumerate(left)
     ]
-    return ResponsiveTable(title, [*words, *map(TerminalColumn, right)], simulated=simulated)
+    return ResponsiveTable(title, [*text_columns, *map(TerminalColumn, right)], simulated=simulated)

@@ -1,4 +1,4 @@
-"""Two runs side by side for the terminal."""
+"""The differences between two runs, for the terminal."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from gapbench.analysis.regression.diff import CAUSES, RunDiff
 from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
 
 _MAX_TEXT_CHARS = 60
-"""Characters of a value that are shown."""
+"""Longest excerpt of a value."""
 
 
 def diff_table(diff: RunDiff, limit: int = 20) -> RenderableType:
     """Return the change of each model, what changed between the runs, and the first ``limit`` flips."""
-    parts: list[RenderableType] = [_models(diff), *_drift(diff)]
+    parts: list[RenderableType] = [_change_table(diff), *_drift_lines(diff)]
     if diff.changes:
         parts.append(Text("Changed between the runs", "bold"))
-        parts += [Text(f"  {line}") for row in diff.changes for line in _change(row)]
+        parts += [Text(f"  {line}") for row in diff.changes for line in _change_lines(row)]
     elif any(row["n_pairs"] for row in diff.models):
         parts.append(Text("Nothing that is recorded changed between the runs."))
     if len(diff.flips):
-        parts.append(_flips(diff, limit))
+        parts.append(_flip_table(diff, limit))
     parts += [Text(f"Note: {formatting.strip_controls(line)}", "dim") for line in diff.warnings]
     return Group(*parts)
 
 
 _WORD = len("distinguishable")
 _WHOLE = 200
-"""A name is never folded."""
+"""A name is never wrapped."""
 _CHANGES = (
     TerminalColumn("model", is_text=True, min_width=_WHOLE), TerminalColumn("A %"), TerminalColumn("B %"), TerminalColumn("change"), TerminalColumn("95 %"), TerminalColumn("flips"), TerminalColumn("noise"),
     TerminalColumn("$/task A"), TerminalColumn("$/task B"), TerminalColumn("verdict", is_text=True, min_width=_WORD),
@@ -44,7 +44,7 @@ _FLIPS = (
 )  # fmt: skip
 
 
-def _models(diff: RunDiff) -> ResponsiveTable:
+def _change_table(diff: RunDiff) -> ResponsiveTable:
     title = formatting.strip_controls(f"{', '.join(diff.a)} -> {', '.join(diff.b)}")
     table = ResponsiveTable(f"{title}  [{formatting.SIMULATED}]" if diff.simulated else title, _CHANGES)
     for row in diff.models:
@@ -67,17 +67,17 @@ def _format_points(value: Any) -> str:
     return f"{value * 100:.1f}" if formatting.is_known(value) else formatting.NOTHING
 
 
-def _drift(diff: RunDiff) -> list[Text]:
+def _drift_lines(diff: RunDiff) -> list[Text]:
     lines = []
     for row in diff.models:
         name = formatting.strip_controls(row["model_id"])
         if row.get("drift_points"):
-            said = ", ".join(
+            causes = ", ".join(
                 f"{cause} {row['drift_points'][cause]:+.1f} ({row['drift_pairs'][cause]} pairs)"
                 for cause in CAUSES
                 if row["drift_pairs"][cause]
             )
-            lines.append(Text(f"{name}: points by what changed: {said}", "dim"))
+            lines.append(Text(f"{name}: points by what changed: {causes}", "dim"))
         if formatting.is_known(row["usd_price"]) and formatting.is_known(row["usd_usage"]):
             price, usage = (formatting.format_gap("usd", row[key]) for key in ("usd_price", "usd_usage"))
             lines.append(Text(f"{name}: dollars a task: price {price}, usage {usage}", "dim"))
@@ -86,7 +86,7 @@ def _drift(diff: RunDiff) -> list[Text]:
     return lines
 
 
-def _flips(diff: RunDiff, limit: int) -> ResponsiveTable:
+def _flip_table(diff: RunDiff, limit: int) -> ResponsiveTable:
     title = f"Flipped: {len(diff.flips)}" + (f", the first {limit}" if len(diff.flips) > limit else "")
     table = ResponsiveTable(title, _FLIPS)
     for row in diff.flips.head(limit).to_dict(orient="records"):
@@ -111,13 +111,13 @@ def _format_change(one: str, other: str) -> str:
     return one if one == other else f"{one} -> {other}"
 
 
-def _change(row: Mapping[str, Any]) -> list[str]:
+def _change_lines(row: Mapping[str, Any]) -> list[str]:
     """Return one line for each thing that changed, or for each key of it."""
-    said, before, after = f"{row['kind']}: {formatting.strip_controls(row['what'])}", row["a"], row["b"]
+    label, before, after = f"{row['kind']}: {formatting.strip_controls(row['what'])}", row["a"], row["b"]
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        return [f"{said}: {_difference_excerpts(before, after)}"]
+        return [f"{label}: {_difference_excerpts(before, after)}"]
     return [
-        f"{said} {formatting.strip_controls(key)}: {_difference_excerpts(before.get(key), after.get(key))}"
+        f"{label} {formatting.strip_controls(key)}: {_difference_excerpts(before.get(key), after.get(key))}"
         for key in {**before, **after}
     ]
 

@@ -1,4 +1,4 @@
-"""Quality held equal, in sentences: the cheapest open model that is no worse, and how long ago a closed one was as good."""
+"""Sentences about equal quality: the cheapest open model that is no worse, and how long ago a closed model was as good."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 
 def describe_equal_quality(row: Row) -> str:
     """Return one comparison at matched quality as a sentence."""
-    closed, found, untold = row["closed"], row["open"], row["untold"]
+    closed, found, undecided = row["closed"], row["open"], row["untold"]
     name = formatting.strip_controls(closed["model"])
     if not closed["value"]:
         return f"Matched quality: {name} has no right answer here, so there is no quality to match."
@@ -25,15 +25,17 @@ def describe_equal_quality(row: Row) -> str:
             else f"{formatting.format_usd(found['usd_per_task'])} a task against {formatting.format_usd(closed['usd_per_task'])} "
             f"({formatting.format_number(ratio)} times)"
         )
-        said = (
+        sentence = (
             f"Matched quality: the cheapest open model no worse than {name} (by {row['margin_points']:g} points or more) is "
             f"{formatting.strip_controls(found['model'])}: {row['verdict']}, {_format_gap(row)}, {price}."
         )
         return (
-            said if untold is None else f"{said} {_describe_undecided(untold, 'Cheaper, but not told yet:')}"
+            sentence
+            if undecided is None
+            else f"{sentence} {_describe_undecided(undecided, 'Cheaper, but undecided:')}"
         )
-    if untold is not None:
-        return f"Matched quality: whether an open model is no worse than {name} cannot be told yet. {_describe_undecided(untold, 'The cheapest that may be:')}"
+    if undecided is not None:
+        return f"Matched quality: whether an open model is no worse than {name} is undecided. {_describe_undecided(undecided, 'The cheapest that may be:')}"
     return f"Matched quality: no open model with a price is as good as {name}."
 
 
@@ -50,17 +52,17 @@ def _format_gap(row: Row) -> str:
 
 
 def describe_lag(row: Row) -> str:
-    """Return how long before, a closed model was as good, as a sentence."""
+    """Return how much earlier a closed model was as good, as a sentence."""
     months, name = row["lag_release_months"], formatting.strip_controls(row["open"]["model"])
-    said = ""
+    since_release = ""
     if months is not None:
         apart = (
             f"{abs(months):g} months {'before' if months > 0 else 'after'}"
             if months
             else "at the same time as"
         )
-        said = f" {apart} {name} and"
+        since_release = f" {apart} {name} and"
     return (
         f"Lag, {formatting.strip_controls(row['category'])}: {formatting.strip_controls(row['closed']['model'])} ({row['closed']['released']}) was the first closed "
-        f"model here at or above {name}; it came out{said} {row['lag_months']:g} months before this run."
+        f"model here at or above {name}; it came out{since_release} {row['lag_months']:g} months before this run."
     )

@@ -1,4 +1,4 @@
-"""Charts of the page as inline SVG: positions only; colours and fonts are the page's own CSS classes."""
+"""Charts as SVG. A chart has positions and classes; ``report.css`` gives the colours, and :mod:`gapbench.report.chart_files` styles files."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Row = Mapping[str, Any]
 Formatter = Callable[[float], str]
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 340, 58, 96, 16, 46
 LABEL_PX = (18, 13)
-"""The page's size of a label on a phone, and on a wide screen: there is room for both, or else for the second."""
+"""Font size of a label on a phone and on a wide screen. A label is placed with room for the first, else for the second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Values to places along one direction.
+    """Maps values to positions along one direction.
 
     Attributes:
         low: Value at ``start``.
         high: Value at ``end``.
-        start: Place of the lowest value.
-        end: Place of the highest value.
-        logarithmic: Equal steps are equal factors.
+        start: Position of the lowest value.
+        end: Position of the highest value.
+        logarithmic: Whether equal distances are equal factors.
     """
 
     low: float
@@ -38,14 +38,14 @@ class Axis:
     logarithmic: bool = False
 
     def position(self, value: float) -> float:
-        """Return the place of a value."""
+        """Return the position of a value."""
         low, high, here = (
             math.log10(number) if self.logarithmic else number for number in (self.low, self.high, value)
         )
         return self.start + (here - low) / ((high - low) or 1.0) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Return round values along it."""
+        """Return round values along the axis."""
         return _decades(self.low, self.high) if self.logarithmic else _ticks(self.low, self.high)
 
 
@@ -58,8 +58,8 @@ def draw_scatter(
         rows: Models of a summary.
         x_column: Column of the horizontal axis; rows without it are not drawn.
         front: For each row, whether it is on the Pareto front: such points are ringed and joined.
-        label: What the horizontal axis is.
-        format_value: A value of it in words.
+        label: Name of the horizontal axis.
+        format_value: Formats a value of the horizontal axis.
     """
     drawn = [
         (row, float(row[x_column]), on_front)
@@ -103,18 +103,18 @@ def draw_scatter(
         )
         if on_front:
             parts.append(Markup('<circle class="ring" cx="{:.1f}" cy="{:.1f}" r="10"/>').format(cx, cy))
-    # What a label must not cover: points, their bars, and the labels before it.
+    # A label must not cover a point, an interval or an earlier label.
     taken = [(cx - 11, min(cy - 11, high), cx + 11, max(cy + 11, low)) for cx, cy, low, high in places]
     for (row, _, _), (cx, cy, _, _) in zip(drawn, places, strict=True):
         name = formatting.strip_controls(row["model_id"])
         sizes = [(0.585 * px * len(name), 0.69 * px) for px in LABEL_PX]
         box = place_label(cx, cy, sizes, taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
         taken.append(box)
-        # Held at the end that is beside the point: in another size it grows away from it.
-        held, place = (" end", box[2]) if box[2] < cx else ("", box[0])
+        # Anchored at the end next to the point, so that in another font size it grows away from the point.
+        anchor, place = (" end", box[2]) if box[2] < cx else ("", box[0])
         parts.append(
-            Markup('<text class="name{}" x="{:.1f}" y="{:.1f}">{}</text>').format(
-                held, place, (box[1] + box[3]) / 2 + 5, name
+            Markup('<text class="name{} of-{}" x="{:.1f}" y="{:.1f}">{}</text>').format(
+                anchor, row["weights"], place, (box[1] + box[3]) / 2 + 5, name
             )
         )
     return Markup("").join([*parts, Markup("</svg>")])
@@ -125,7 +125,7 @@ def _percent(share: float) -> str:
 
 
 def _grid(x: Axis, y: Axis, format_x: Formatter, label: str, format_y: Formatter = _percent) -> list[Markup]:
-    """Return grid lines with their words, and the name of the horizontal axis."""
+    """Return grid lines with their labels, and the name of the horizontal axis."""
     down = [
         Markup(
             '<line class="grid" x1="{}" x2="{}" y1="{p:.1f}" y2="{p:.1f}"/><text class="tick end" x="{}" y="{:.1f}">{}</text>'
@@ -147,13 +147,13 @@ def _grid(x: Axis, y: Axis, format_x: Formatter, label: str, format_y: Formatter
 def draw_load_levels(rows: Sequence[Row], x_column: str, label: str, limits: Mapping[str, float]) -> Markup:
     """Return output tokens per second over the load, one line for each model; hollow where the service level was missed.
 
-    A level that this client held back is marked in the colour of a warning.
+    A level that this client limited is marked in the colour of a warning.
 
     Args:
         rows: Levels of a capacity table on one task, all known in ``x_column``.
         x_column: ``offered_rps`` or ``concurrency``.
-        label: What the horizontal axis is.
-        limits: By model, the rate up to which the service level is kept: a line down the chart. {}: no level was asked for.
+        label: Name of the horizontal axis.
+        limits: By model, the rate up to which the service level is kept: a line down the chart. {}: no service level was given.
     """
     drawn = [
         row
@@ -183,14 +183,14 @@ def draw_load_levels(rows: Sequence[Row], x_column: str, label: str, limits: Map
         line = " ".join(f"{cx:.1f},{cy:.1f}" for cx, cy in places)
         parts.append(Markup('<polyline class="line {}" points="{}"/>').format(side, line))
         for row, (cx, cy) in zip(mine, places, strict=True):
-            said = f"{formatting.strip_controls(model_id)}: {formatting.format_number(row['output_tokens_per_s'])} tokens/s at {formatting.format_number(row[x_column])}"
+            text = f"{formatting.strip_controls(model_id)}: {formatting.format_number(row['output_tokens_per_s'])} tokens/s at {formatting.format_number(row[x_column])}"
             hollow = " hollow" if limits and not row["passed"] else ""
             if formatting.is_known(row.get("invalid")):
-                hollow, said = " late", f"{said}; invalid: this client was the limit"
+                hollow, text = " late", f"{text}; invalid: this client was the limit"
             parts.append(
                 Markup(
                     '<circle class="{}{}" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'
-                ).format(side, hollow, cx, cy, said)
+                ).format(side, hollow, cx, cy, text)
             )
         if model_id in limits and x.low <= limits[model_id] <= x.high:
             at = x.position(limits[model_id])
@@ -201,15 +201,15 @@ def draw_load_levels(rows: Sequence[Row], x_column: str, label: str, limits: Map
             )
         cx, cy = places[-1]
         parts.append(
-            Markup('<text class="name" x="{:.1f}" y="{:.1f}">{}</text>').format(
-                cx + 9, cy + 4, formatting.strip_controls(model_id)
+            Markup('<text class="name of-{}" x="{:.1f}" y="{:.1f}">{}</text>').format(
+                side, cx + 9, cy + 4, formatting.strip_controls(model_id)
             )
         )
     return Markup("").join([*parts, Markup("</svg>")])
 
 
 def draw_distribution(quantiles: Mapping[float, float], longest: float, side: str) -> Markup:
-    """Return one distribution as a strip: line from 1st to 99th percentile, box of the middle half, median and 95th marked.
+    """Return one distribution as a strip: a line from 1st to 99th percentile, box of the middle half, median and 95th marked.
 
     Args:
         quantiles: Seconds by share, with 0.01, 0.25, 0.5, 0.75, 0.95 and 0.99.
@@ -220,15 +220,15 @@ def draw_distribution(quantiles: Mapping[float, float], longest: float, side: st
         return Markup("")
     x = Axis(0.0, longest, 3.0, 597.0)
     at = {share: x.position(min(value, longest)) for share, value in quantiles.items()}
-    said = f"median {formatting.format_seconds(quantiles[0.5])}, 95th percentile {formatting.format_seconds(quantiles[0.95])}"
+    text = f"median {formatting.format_seconds(quantiles[0.5])}, 95th percentile {formatting.format_seconds(quantiles[0.95])}"
     return Markup(
-        '<svg class="spread" viewBox="0 0 600 18" preserveAspectRatio="none" role="img" aria-label="{said}"><title>{said}</title>'
+        '<svg class="spread" viewBox="0 0 600 18" preserveAspectRatio="none" role="img" aria-label="{text}"><title>{text}</title>'
         '<rect class="{side} whisker" x="{low:.1f}" y="8" width="{whole:.1f}" height="2"/>'
         '<rect class="{side}" x="{first:.1f}" y="4" width="{half:.1f}" height="10"/>'
         '<rect class="median" x="{median:.1f}" y="1" width="3" height="16"/>'
         '<rect class="{side}" x="{late:.1f}" y="4" width="3" height="10"/></svg>'
     ).format(
-        said=said,
+        text=text,
         side=side,
         low=at[0.01],
         whole=max(2.0, at[0.99] - at[0.01]),
@@ -245,14 +245,14 @@ Box = tuple[float, float, float, float]
 def place_label(
     cx: float, cy: float, sizes: Sequence[tuple[float, float]], taken: Sequence[Box], frame: Box
 ) -> Box:
-    """Return the nearest free place for a label beside a point; to its right where none is free.
+    """Return the nearest free place for a label next to a point, or the place to its right if none is free.
 
     Args:
-        cx: Place of the point.
-        cy: Place of the point.
-        sizes: Width and half height of the label, the largest first; the first with a free place is taken.
-        taken: What the label must not cover.
-        frame: What it must not leave.
+        cx: Position of the point.
+        cy: Position of the point.
+        sizes: Width and half height of the label, the largest first; the first that has a free place is used.
+        taken: Boxes that the label must not cover.
+        frame: Box that the label must not leave.
     """
     shifts = sorted((k * 8 for k in range(-9, 10)), key=abs)
     for (width, half), shift in itertools.product(sizes, shifts):
@@ -278,7 +278,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _decades(low: float, high: float) -> list[float]:
-    """Return 1, 2 and 5 times the powers of ten between two ends; few powers keep all three."""
+    """Return 1, 2 and 5 times the powers of ten between two ends; with many powers only 1."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     factors = (1, 2, 5) if len(powers) <= 3 else (1,)
     return [

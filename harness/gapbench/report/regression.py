@@ -1,143 +1,27 @@
-"""A comparison with its baseline as text, Markdown and JUnit XML, for terminals and nightly jobs."""
+"""A comparison with its baseline, for terminals and nightly jobs: as text, Markdown and JUnit XML."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+import xml.etree.ElementTree as ET
 
-from rich.console import Group, RenderableType
-from rich.text import Text
+from rich.console import RenderableType
 
 from gapbench import formatting
 from gapbench.analysis.regression.compare import Comparison
-from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
+from gapbench.report import markdown_tables, terminal
+from gapbench.report.table import Column, Row, Sections, Span, Table, Tone
 from gapbench.store.json_records import records
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_WORDS = {"pass": "pass", "regression": "REGRESSION", "unknown": "not checked"}
-_STYLES = {"regression": "bold red", "unknown": "yellow"}
-_COLUMNS = (
-    TerminalColumn("model", is_text=True), TerminalColumn("rule", is_text=True, min_width=200), TerminalColumn("base", 1), TerminalColumn("new", 1), TerminalColumn("change"),
-    TerminalColumn("one-sided 95 %"), TerminalColumn("pairs"), TerminalColumn("verdict", is_text=True, min_width=12),
-)  # fmt: skip
-_MORE = "a wider terminal, `--md FILE` or `--json` has them"
-Row = Mapping[str, Any]
-
-
-def comparison_headline(comparison: Comparison) -> str:
-    """Return the verdict in one sentence, and which runs it is of."""
-    mark = f" ({formatting.SIMULATED})" if comparison.simulated else ""
-    faults = comparison.unchecked
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    said = "No regression"
-    if comparison.verdict == "regression":
-        named = ", ".join(f"{row['model_id']} {row['metric']}" for row in records(comparison.regressions))
-        said = f"Regression: {named}" + ("; not all could be checked" if faults else "")
-    elif faults:
-        said = f"Broken: {faults[0].where}: {faults[0].reason}{more}"
-    return formatting.strip_controls(f"{said}{mark}. {comparison.new} against {comparison.base}")
-
-
-def comparison_table(comparison: Comparison) -> RenderableType:
-    """Return the comparison for the terminal."""
-    shown = ResponsiveTable(comparison_headline(comparison), _COLUMNS[1:], wider_hint=_MORE)
-    last: str | None = None
-    for row in records(comparison.frame):
-        model, *cells = _cells(row)
-        if model != last:
-            shown.add_section(model)
-            last = model
-        *figures, verdict = (cell.replace(" (", "\n(") for cell in cells)
-        shown.add_row(*figures, Text(verdict, _STYLES.get(str(row["verdict"]), "")))
-    notes = [Text(f"- {line}", "yellow") for line in _not_checked(comparison)]
-    notes += [Text(f"- {formatting.strip_controls(line)}") for line in comparison.warnings]
-    return Group(shown, *notes)
-
-
-def comparison_markdown(comparison: Comparison) -> str:
-    """Return the comparison as Markdown, for a job summary."""
-    lines = [f"## {_escape_markdown(comparison_headline(comparison))}", ""]
-    lines.append("| " + " | ".join(column.heading for column in _COLUMNS) + " |")
-    lines.append("| " + " | ".join("---" if column.is_text else "---:" for column in _COLUMNS) + " |")
-    lines += [
-        "| " + " | ".join(_escape_markdown(cell) for cell in _cells(row)) + " |"
-        for row in records(comparison.frame)
-    ]
-    notes = [*_not_checked(comparison), *map(formatting.strip_controls, comparison.warnings)]
-    lines += ["", *(f"- {_escape_markdown(line)}" for line in notes)]
-    lines.append(
-        "\nA rule fails when the one-sided 95 % bound of the paired difference is beyond it, so a difference within the noise does not."
-    )
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def comparison_junit(comparison: Comparison) -> str:
-    """Return the comparison as JUnit XML: a test case for each model and rule, and for each hole in the new run."""
-    rows = records(comparison.frame)
-    failed = sum(row["verdict"] == "regression" for row in rows)
-    errors = sum(row["verdict"] == "unknown" for row in rows) + len(comparison.missing_pairs)
-    cases: list[str] = []
-    for row in rows:
-        sources = f" from {row['clusters']} sources" if _has_shared_sources(row) else ""
-        said = _escape_xml(
-            f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs{sources}"
-        )
-        inner = {
-            "regression": f"<failure message={_escape_attribute(said)}/>",
-            "unknown": f"<error message={_escape_attribute(str(row['reason']))}/>",
-        }.get(str(row["verdict"]), f"<system-out>{said}</system-out>")
-        cases.append(_case(str(row["model_id"]), str(row["rule"]), inner))
-    cases += [
-        _case("bench compare", hole.where, f"<error message={_escape_attribute(hole.reason)}/>")
-        for hole in comparison.missing_pairs
-    ]
-    name = _escape_attribute(f"bench compare {comparison.base} {comparison.new}")
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<testsuite name={name} tests="{len(cases)}" failures="{failed}" errors="{errors}">\n'
-        + "\n".join(cases)
-        + "\n</testsuite>\n"
-    )
-
-
-def _not_checked(comparison: Comparison) -> list[str]:
-    return [
-        formatting.strip_controls(f"{fault.where}: not checked: {fault.reason}")
-        for fault in comparison.unchecked
-    ]
-
-
-def _case(group: str, name: str, inner: str) -> str:
-    return (
-        f"  <testcase classname={_escape_attribute(group)} name={_escape_attribute(name)}>{inner}</testcase>"
-    )
-
-
-def _cells(row: Row) -> list[str]:
-    noise = row["verdict"] == "pass" and row["worse_in_sight"]
-    return [
-        formatting.strip_controls(row["model_id"]),
-        str(row["rule"]),
-        _value(row, "base"),
-        _value(row, "new"),
-        _change(row),
-        _bounds(row),
-        formatting.format_count(row["pairs"])
-        + (f" ({formatting.format_count(row['clusters'])} sources)" if _has_shared_sources(row) else ""),
-        _WORDS[str(row["verdict"])] + (" (beyond the rule, within the noise)" if noise else ""),
-    ]
-
-
-def _has_shared_sources(row: Row) -> bool:
-    """Return whether pairs share sources, so that they tell less than their number."""
-    return bool(row["clusters"] < row["pairs"])
+"""Characters that no XML document may hold, not even escaped (XML 1.0, section 2.2)."""
+_VERDICTS = {"pass": "pass", "regression": "REGRESSION", "unknown": "not checked"}
+_RULE_NOTE = "A rule fails when the one-sided 95 % bound of the paired difference is beyond it, so a difference within the noise does not."
 
 
 def _value(row: Row, side: str) -> str:
-    metric, value = str(row["metric"]), row[side]
-    if metric.startswith("cost"):
+    value = row[side]
+    if str(row["metric"]).startswith("cost"):
         return formatting.format_usd(value)
     return formatting.format_percent(value) if row["unit"] == "pp" else formatting.format_seconds(value)
 
@@ -151,13 +35,126 @@ def _bounds(row: Row) -> str:
     return formatting.NOTHING if row["low"] is None else f"{row['low']:+.1f} to {row['high']:+.1f}"
 
 
-def _escape_markdown(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>|])", r"\\\1", text).replace("\n", " ")
+def _has_shared_sources(row: Row) -> bool:
+    """Return whether several pairs come from one source, so that there is less evidence than their number says."""
+    return bool(row["clusters"] < row["pairs"])
 
 
-def _escape_xml(text: str) -> str:
-    return escape(_NOT_XML.sub("", text))
+def _pairs(row: Row) -> str:
+    pairs = formatting.format_count(row["pairs"])
+    return (
+        f"{pairs}\n({formatting.format_count(row['clusters'])} sources)"
+        if _has_shared_sources(row)
+        else pairs
+    )
 
 
-def _escape_attribute(text: str) -> str:
-    return quoteattr(_NOT_XML.sub("", text))
+def _verdict(row: Row) -> str:
+    within_noise = row["verdict"] == "pass" and row["worse_in_sight"]
+    return _VERDICTS[str(row["verdict"])] + ("\n(beyond the rule, within the noise)" if within_noise else "")
+
+
+def _verdict_tone(row: Row) -> Tone:
+    tones: dict[str, Tone] = {"regression": "bad", "unknown": "warning"}
+    return tones.get(str(row["verdict"]), "")
+
+
+_MODEL = Column("model_id", "model", lambda row: str(row["model_id"]), is_text=True)
+COLUMNS = (
+    Column("rule", "rule", lambda row: str(row["rule"]), is_text=True, min_width=200),
+    Column("base", "base", lambda row: _value(row, "base"), 1),
+    Column("new", "new", lambda row: _value(row, "new"), 1),
+    Column("change", "change", _change),
+    Column("bounds", "one-sided 95 %", _bounds),
+    Column("pairs", "pairs", _pairs),
+    Column("verdict", "verdict", _verdict, is_text=True, tone=_verdict_tone),
+)
+
+
+def comparison_headline(comparison: Comparison) -> str:
+    """Return the verdict in one sentence, and the two runs."""
+    mark = f" ({formatting.SIMULATED})" if comparison.simulated else ""
+    faults = comparison.unchecked
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    verdict = "No regression"
+    if comparison.verdict == "regression":
+        named = ", ".join(f"{row['model_id']} {row['metric']}" for row in records(comparison.regressions))
+        verdict = f"Regression: {named}" + ("; not all could be checked" if faults else "")
+    elif faults:
+        verdict = f"Broken: {faults[0].where}: {faults[0].reason}{more}"
+    return formatting.strip_controls(f"{verdict}{mark}. {comparison.new} against {comparison.base}")
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Return one row for each model and rule, and below it what could not be checked."""
+    headline = comparison_headline(comparison)
+    unchecked: list[Span] = [(f"- {line}", "warning") for line in _unchecked(comparison)]
+    others: list[Span] = [(f"- {line}", "") for line in comparison.warnings]
+    rows = records(comparison.frame)
+    return Table(
+        "comparison",
+        headline,
+        COLUMNS,
+        rows,
+        Sections(lambda row: row["model_id"], lambda row: ((str(row["model_id"]), "headline"),), (_MODEL,)),
+        notes=(*(() if rows else ((headline, "headline"),)), *unchecked, *others),
+        wider_hint="a wider terminal, `--md FILE` or `--json` has them",
+    )
+
+
+def comparison_text(comparison: Comparison) -> RenderableType:
+    """Return the comparison for the terminal."""
+    return terminal.render_table(comparison_table(comparison))
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Return the comparison as Markdown, for a job summary."""
+    escape = markdown_tables.escape
+    notes = [*_unchecked(comparison), *comparison.warnings]
+    parts = [
+        f"## {escape(comparison_headline(comparison))}",
+        markdown_tables.render_table(comparison_table(comparison)),
+        "\n".join(f"- {escape(line)}" for line in notes),
+        _RULE_NOTE,
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def comparison_junit(comparison: Comparison) -> str:
+    """Return the comparison as JUnit XML: a test case for each model and rule, and for each hole in the new run."""
+    rows = records(comparison.frame)
+    unknown = sum(row["verdict"] == "unknown" for row in rows)
+    suite = ET.Element(
+        "testsuite",
+        name=_xml_text(f"bench compare {comparison.base} {comparison.new}"),
+        tests=str(len(rows) + len(comparison.missing_pairs)),
+        failures=str(sum(row["verdict"] == "regression" for row in rows)),
+        errors=str(unknown + len(comparison.missing_pairs)),
+    )
+    for row in rows:
+        case = _add_case(suite, str(row["model_id"]), str(row["rule"]))
+        sources = f" from {row['clusters']} sources" if _has_shared_sources(row) else ""
+        result = f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs{sources}"
+        if row["verdict"] == "regression":
+            ET.SubElement(case, "failure", message=_xml_text(result))
+        elif row["verdict"] == "unknown":
+            ET.SubElement(case, "error", message=_xml_text(str(row["reason"])))
+        else:
+            ET.SubElement(case, "system-out").text = _xml_text(result)
+    for hole in comparison.missing_pairs:
+        case = _add_case(suite, "bench compare", hole.where)
+        ET.SubElement(case, "error", message=_xml_text(hole.reason))
+    ET.indent(suite)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suite, encoding="unicode")}\n'
+
+
+def _add_case(suite: ET.Element, group: str, name: str) -> ET.Element:
+    return ET.SubElement(suite, "testcase", classname=_xml_text(group), name=_xml_text(name))
+
+
+def _xml_text(text: str) -> str:
+    return _NOT_XML.sub("", text)
+
+
+def _unchecked(comparison: Comparison) -> list[str]:
+    return [f"{fault.where}: not checked: {fault.reason}" for fault in comparison.unchecked]

@@ -1,7 +1,7 @@
-"""The sample browser's data, packed for a page that fetches nothing: an index, and texts in blocks opened on demand.
+"""Packs samples for the page, which loads nothing: an index, and the texts in blocks that are unpacked on demand.
 
-Each block is JSON, gzipped, in base64: answers are hostile input, and base64 closes no tag. The page's script unpacks a block
-with the browser's own decompressor when a reader comes to it, so that a page of 20,000 requests opens at once.
+Each block is gzipped JSON in base64: answers are hostile input, and base64 cannot close a tag. The page's script unpacks a
+block with the browser's decompressor when a reader gets to it, so a page of 20,000 requests opens at once.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ MAX_MEDIA_BYTES = 24 * 2**20
 
 @dataclass(frozen=True)
 class PackedSamples:
-    """What the page embeds.
+    """Samples as the page embeds them.
 
     Attributes:
-        index: Models, tasks, categories, and for each request where it belongs and how each model did.
-        blocks: Texts of so many requests each, in order.
+        index: Models, tasks and categories, and for each request its place in them and the outcome of each model.
+        blocks: The texts, a fixed number of requests in each block, in order.
         media: Image bytes in base64, by hash.
         shown: Requests in the browser.
         total: Requests in the runs.
-        media_left_out: Images that did not fit into the page.
+        media_left_out: Number of images that did not fit into the page.
     """
 
     index: str
@@ -53,9 +53,9 @@ def pack_samples(samples: Samples, folders: Sequence[Path], block_items: int = B
     """Return samples packed for the page.
 
     Args:
-        samples: What to show.
+        samples: The samples to show.
         folders: Run folders, whose ``media/`` holds the images.
-        block_items: Requests whose texts are unpacked together.
+        block_items: Requests in a block.
     """
     tasks = list(dict.fromkeys(samples.items["task"].astype(str)))
     categories = list(dict.fromkeys(samples.items["category"].astype(str)))
@@ -104,13 +104,13 @@ def pack_samples(samples: Samples, folders: Sequence[Path], block_items: int = B
 
 @cache
 def page_script() -> str:
-    """Return the page's only script."""
+    """Return the text of the page's only script."""
     return (files("gapbench.report") / "templates" / "browser.js").read_text(encoding="utf-8")
 
 
 @cache
 def page_script_hash() -> str:
-    """Return the hash by which the page's content policy lets its script run, and no other."""
+    """Return the hash with which the page's content security policy allows this script and no other."""
     return "sha256-" + base64.b64encode(hashlib.sha256(page_script().encode()).digest()).decode()
 
 
@@ -122,8 +122,8 @@ def _group_by_item(answers: pd.DataFrame) -> dict[int, list[dict[str, Any]]]:
 
 
 def _answer(row: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what one model answered, without what is unknown; its prompt only where it was another."""
-    said = {
+    """Return one model's answer without unknown fields; its prompt only if it differs from that of the first model."""
+    fields = {
         "r": _shorten(row["reply"]),
         "k": _shorten(row["reasoning"]),
         "x": _shorten(row["answer"]),
@@ -133,21 +133,21 @@ def _answer(row: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
         "n": _facts(row),
         "m": None if row["messages"] == item["messages"] else _messages(row["messages"]),
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _facts(row: Mapping[str, Any]) -> str:
-    """Return time and tokens in words."""
-    said = []
+    """Return time and tokens as text."""
+    facts = []
     if formatting.is_known(row["response_s"]):
-        said.append(f"answer {formatting.format_seconds(row['response_s'])}")
+        facts.append(f"answer {formatting.format_seconds(row['response_s'])}")
     if formatting.is_known(row["ttft_s"]):
-        said.append(f"first token {formatting.format_seconds(row['ttft_s'])}")
+        facts.append(f"first token {formatting.format_seconds(row['ttft_s'])}")
     if formatting.is_known(row["input_tokens"]) and formatting.is_known(row["output_tokens"]):
-        said.append(
+        facts.append(
             f"{formatting.format_count(row['input_tokens'])} tokens in, {formatting.format_count(row['output_tokens'])} out"
         )
-    return ", ".join(said)
+    return ", ".join(facts)
 
 
 def _messages(stored: Any) -> list[dict[str, Any]]:
@@ -167,18 +167,18 @@ def _parts(parts: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:
 
 
 def _shorten(text: Any) -> str | None:
-    """Return text without control characters, its middle left out where it is long; None: there is none."""
+    """Return text without control characters, and without its middle if it is too long. None: there is no text."""
     if not isinstance(text, str):
         return None
-    said = formatting.strip_controls(text)
-    if len(said) <= MAX_TEXT_CHARS:
-        return said
+    clean = formatting.strip_controls(text)
+    if len(clean) <= MAX_TEXT_CHARS:
+        return clean
     half = MAX_TEXT_CHARS // 2
-    return f"{said[:half]}\n[… {len(said) - 2 * half:,} characters left out of the page …]\n{said[-half:]}"
+    return f"{clean[:half]}\n[… {len(clean) - 2 * half:,} characters left out of the page …]\n{clean[-half:]}"
 
 
 def _media(hashes: Mapping[str, None], folders: Sequence[Path]) -> tuple[dict[str, str], int]:
-    """Return images that fit, in order of use, and how many did not fit or are gone."""
+    """Return the images that fit, in order of use, and how many do not fit or are missing."""
     found: dict[str, str] = {}
     room, left_out = MAX_MEDIA_BYTES, 0
     for digest in hashes:
@@ -195,5 +195,5 @@ def _media(hashes: Mapping[str, None], folders: Sequence[Path]) -> tuple[dict[st
 
 
 def _compress(value: Any) -> str:
-    # No time in the header: the same run gives the same page.
+    # Without a time in the header, so that the same run gives the same page.
     return base64.b64encode(gzip.compress(orjson.dumps(value), 6, mtime=0)).decode()

@@ -19,6 +19,8 @@ Tone = Literal["", "closed", "open", "good", "warning", "bad", "dim", "headline"
 """What a text means for the reader; each output chooses its own colour for it."""
 ALL_OUTPUTS: frozenset[Output] = frozenset(("terminal", "markdown", "page", "json"))
 
+WIDER_HINT = "a wider terminal, `bench report --md FILE` or `--html FILE` has them"
+
 
 def _no_tone(_: Row) -> Tone:
     return ""
@@ -34,7 +36,7 @@ class Column:
 
     Attributes:
         key: The column's name in JSON.
-        heading: What stands above it; it names the unit where the cells do not.
+        heading: The text above it. It names the unit if the cells do not.
         text: A row's cell. Lines after the first (``\n``) are an interval or a remark on the first.
         rank: Order in which a narrow terminal leaves columns out: the highest first, 0 never.
         is_text: Left-aligned, and wrapped where there is no room. Otherwise it holds figures.
@@ -85,7 +87,7 @@ class Sections:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table and what must be said with it.
+    """A table with its notes and warnings.
 
     Attributes:
         key: Its name in JSON and as an anchor on the page.
@@ -99,6 +101,7 @@ class Table:
         lead: A sentence above the table on the page.
         fits_phone: On a phone each row becomes a card. Otherwise the table scrolls sideways, its first column in place.
         outputs: The outputs of a report that have this table.
+        wider_hint: Where a reader finds the columns that a narrow terminal leaves out.
     """
 
     key: str
@@ -112,6 +115,7 @@ class Table:
     lead: str = ""
     fits_phone: bool = True
     outputs: frozenset[Output] = ALL_OUTPUTS
+    wider_hint: str = WIDER_HINT
 
     def columns_in(self, output: Output, *, details: bool = True) -> list[Column]:
         """Return the columns of one output, with or without those of long text."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gapbench import formatting
-from gapbench.report.results import ResultTables
 from gapbench.report.table import Column, Row, Span, Table, Tone, cell_lines
 from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
+
+if TYPE_CHECKING:
+    from gapbench.report.results import ResultTables
 
 _STYLES: Mapping[Tone, str] = {
     "": "",
@@ -58,6 +61,7 @@ def _grid(table: Table) -> ResponsiveTable:
         table.title,
         [TerminalColumn(column.heading, column.rank, column.is_text, column.min_width) for column in columns],
         simulated=table.simulated,
+        wider_hint=table.wider_hint,
     )
     for rows in table.row_groups():
         if heading := table.heading(rows[0]):

@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from gapbench import formatting
+from gapbench.report.table import WIDER_HINT
 
 GAP = 2
 """Characters between two columns."""
-WIDER_HINT = "a wider terminal, `bench report --md FILE` or `--html FILE` has them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class TerminalColumn:
     """A column of a terminal table.
 
     Attributes:
-        heading: What stands above it.
+        heading: The text above it.
         rank: Order in which a narrow terminal leaves columns out: the highest first, 0 never.
         is_text: Left-aligned, and wrapped where there is no room. Otherwise it holds figures.
         min_width: Width in characters down to which text may be wrapped.
@@ -144,9 +144,9 @@ class ResponsiveTable:
     def _render_rows(self, widths: dict[int, int], rows: Iterable[Sequence[Text]]) -> Table:
         table = Table(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
         for place, width in widths.items():
-            words = self._columns[place].is_text
+            is_text = self._columns[place].is_text
             table.add_column(
-                justify="left" if words else "right", overflow="fold", min_width=width, max_width=width
+                justify="left" if is_text else "right", overflow="fold", min_width=width, max_width=width
             )
         for cells in rows:
             table.add_row(*cells)
@@ -160,20 +160,20 @@ class ResponsiveTable:
             for first, *cells in section.rows:
                 if first.plain:
                     yield first
-                said = [
+                parts = [
                     Text.assemble((f"{column.heading} " if column.heading else "", "dim"), _join_lines(cell))
                     for column, cell in zip(self._columns[1:], cells, strict=True)
                     if cell.plain.strip()
                 ]
-                yield Padding(Text(", ").join(said), (0, 0, 0, 4))
+                yield Padding(Text(", ").join(parts), (0, 0, 0, 4))
             yield ""
 
 
 def _join_lines(cell: Text) -> Text:
     """Return a cell as one line, its further lines in brackets."""
     first, *more = cell.split("\n")
-    said = [
+    parts = [
         Text.assemble(" (", line, ")") if not line.plain.startswith("(") else Text(" ") + line
         for line in more
     ]
-    return Text.assemble(first, *said)
+    return Text.assemble(first, *parts)

@@ -28,16 +28,16 @@ Int32 = Annotated[int, Packing.INT32]
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a scorer says of one answer.
+    """The score of one answer.
 
     Attributes:
-        value: 0 to 1. None: the scorer could not judge. Of code it is 1 or 0 unless the scorer's option
-            ``partial`` says otherwise, so that its mean is pass@1.
+        value: 0 to 1. None: the scorer could not score the answer. For code it is 1 or 0 unless the scorer's option
+            ``partial`` is set, so that its mean is pass@1.
         outcome: ``correct``, ``wrong``, ``unparsed`` or ``refused``; ``unscored`` without a scorer.
         answer: The answer as extracted. None: none was found.
         reason: One line a reader can check.
-        isolation: The sandbox level a code score was made at. None: no code was run.
-        partial: Share of the hidden tests that held, 0 to 1, kept apart from ``value``. None: there are none.
+        isolation: Sandbox level at which code was run. None: no code was run.
+        partial: Share of the hidden tests that passed, 0 to 1, stored separately from ``value``. None: no hidden tests.
     """
 
     value: float | None
@@ -147,7 +147,7 @@ ATTEMPT_KEY_IN_RUN = ATTEMPT_KEY[1:]
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One row of ``payload-*.parquet``: the texts of an attempt, kept out of the narrow table."""
+    """One row of ``payload-*.parquet``: the texts of an attempt, stored apart from the narrow table."""
 
     run_id: Annotated[Label, "as in the attempt row"]
     cell_id: Annotated[Label, "as in the attempt row"]

@@ -1,4 +1,4 @@
-"""What is asked: text, images, messages, and the hash by which two models were asked the same."""
+"""Prompts: text, images, messages, samples, and the hash that shows that two models got the same prompt."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image in a message, as the very bytes that every provider is sent.
+    """An image in a message, as the bytes that every provider is sent.
 
     Attributes:
         media_type: Such as ``image/png``.
@@ -61,7 +61,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The text parts, joined by nothing."""
+        """The text parts, concatenated."""
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
     @property
@@ -73,7 +73,7 @@ class Message:
 def messages_as_json(messages: Iterable[Message]) -> list[dict[str, Any]]:
     """Return messages as plain JSON values with images by hash: the form that is hashed and stored.
 
-    Adjacent text parts are joined, since providers differ in whether they keep the seam.
+    Adjacent text parts are joined, since providers differ in whether they keep them apart.
     """
     out: list[dict[str, Any]] = []
     for message in messages:
@@ -90,7 +90,7 @@ def messages_as_json(messages: Iterable[Message]) -> list[dict[str, Any]]:
 
 
 def prompt_sha256(messages: Iterable[Message]) -> str:
-    """Return the hash by which two models are known to have been asked the same thing."""
+    """Return the hash of a prompt; equal hashes mean that two models got the same prompt."""
     return sha256(canonical_json(messages_as_json(messages)))
 
 
@@ -98,7 +98,7 @@ _SALT = re.compile(r"\[#[0-9a-f]{8}\] ")
 
 
 def add_salt(messages: tuple[Message, ...], nonce: str) -> tuple[Message, ...]:
-    """Return a prompt that begins with a short word, so that no cache has seen its beginning.
+    """Return a prompt that starts with a short word, so that no prompt cache has seen its start.
 
     The word stands at the very start of the first message, since prefix caches compare from there. A prompt's hash is
     taken without it, so that two models are still known to have been asked the same.
@@ -112,7 +112,7 @@ def add_salt(messages: tuple[Message, ...], nonce: str) -> tuple[Message, ...]:
 
 
 def remove_salt(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """Return a prompt without the word that :func:`add_salt` put before it; one that has none as it is."""
+    """Return a prompt without the word that :func:`add_salt` added; a prompt without one is returned unchanged."""
     first = messages[0] if messages else None
     if first is None or not first.parts or not isinstance(first.parts[0], Text):
         return messages
@@ -132,7 +132,7 @@ class Sample:
     Attributes:
         sample_id: Stable within the task.
         messages: The prompt, the same for every model.
-        target: What the scorer compares with. None: the task has no truth.
+        target: What the scorer compares with. None: the task has no target.
         cluster_id: Samples that share a source, for clustered intervals. None: its own cluster.
         tags: Free labels, for slicing.
         columns: The source row, for scorers that need more than the target.

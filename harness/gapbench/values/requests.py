@@ -1,4 +1,4 @@
-"""What goes to a runner and what comes back."""
+"""The values that a runner receives and returns: model, session, request, call, chunk, response."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ FinishReason = Literal["stop", "length", "refusal", "tool", "other"]
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Generation parameters as asked, before any provider's rules.
+    """Generation parameters as requested, before any provider's rules.
 
     Attributes:
-        max_tokens: Budget of output tokens, reasoning included. None: the provider's own.
+        max_tokens: Limit of output tokens, including reasoning. None: the provider's default.
         temperature: None: not sent.
         top_p: None: not sent.
         stop: Stop strings; empty: none.
         seed: None: not sent.
         reasoning: ``off``, ``minimal``, ``low``, ``medium``, ``high``, ``max``, or a token budget.
-            None: the model's own default.
-        extra: Provider parameters passed on as they are, merged into the body last.
+            None: the model's default.
+        extra: Provider parameters that are passed on unchanged, merged into the body last.
     """
 
     max_tokens: int | None = None
@@ -43,7 +43,7 @@ class Params:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Return only what was asked for."""
+        """Return only the parameters that are set."""
         named = {
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,
@@ -58,19 +58,19 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model of a suite, as its runner gets it.
+    """One model of a suite, as its runner receives it.
 
     Attributes:
         id: The name in tables.
         runner: Entry point name, such as ``openai``.
         name: What the provider calls the model.
-        weights: ``open`` when the weights can be downloaded, whatever serves them.
+        weights: ``open`` if the weights can be downloaded, regardless of who serves them.
         released: Day of release. None: not given.
-        base_url: Endpoint. None: the provider's own, or a server that the runner starts.
-        key_env: Name of the environment variable that holds the key. None: the runner's default.
+        base_url: Endpoint. None: the provider's default, or a server that the runner starts.
+        key_env: Name of the environment variable with the API key. None: the runner's default.
         params: Overrides of the suite's parameters for this model.
         options: Runner settings as given in the suite (``serve``, ``sim``, ``api`` …).
-        cost: Pricing inputs as given in the suite; the harness only stores them.
+        cost: Pricing inputs as given in the suite; stored, and used only for prices.
         transport: Which code sends this model's HTTP requests; see :class:`Session`.
     """
 
@@ -89,11 +89,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """What a simulated provider must know to answer with a set skill; real runners never see it.
+    """What a simulated provider needs to answer with a given skill; real runners never see it.
 
     Attributes:
         prompt_sha256: See :func:`prompt_sha256`.
-        category: Picks the persona's skill.
+        category: Selects the persona's skill.
         reference: The reply that scores 1.
         decoy: The reply that scores 0.
     """
@@ -114,15 +114,15 @@ def _ignore_message(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a runner is given when it opens, before its first request.
+    """What a runner receives when it opens, before its first request.
 
     Attributes:
-        log_dir: Folder for server logs; exists.
+        log_dir: Existing folder for server logs.
         connections: Most requests that will be in flight at once.
         connect_timeout_s: Deadline for a connection.
         read_timeout_s: Longest silence on an open stream.
         truths: Called only by simulated runners.
-        notify: Takes one line of progress ("starting vLLM: 12 s").
+        notify: Receives one line of progress ("starting vLLM: 12 s").
         transport: ``lean``: our own transport, which records kernel receive stamps; behind a proxy httpx2 is used all
             the same. ``httpx2``: httpx2's transport everywhere.
         transport_factory: Makes the ``httpx2.AsyncBaseTransport`` for a base URL in place of ``transport``, as tests
@@ -144,8 +144,8 @@ class Request:
     """One prompt to one model.
 
     Attributes:
-        needs_logprobs: True: the last message is not asked for but weighed: how likely is it, as plain text,
-            after the text before it? The answer is then :meth:`Likelihood.to_answer`.
+        needs_logprobs: True: nothing is generated. The runner returns how likely the last message is, as plain text,
+            after the text before it; the answer is then :meth:`Likelihood.to_answer`.
     """
 
     model: Model
@@ -156,39 +156,39 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """How likely a model finds a given text.
+    """The likelihood that a model gives to a text.
 
     Attributes:
         logprob: Natural logarithm of the text's probability after its context, summed over its tokens.
-        greedy: Whether each of its tokens is the likeliest one at its place.
+        greedy: Whether each of its tokens is the most likely one at its position.
     """
 
     logprob: float
     greedy: bool
 
     def to_answer(self) -> str:
-        """Return it as the text that is stored as the answer; digits are kept to the last one."""
+        """Return the text that is stored as the answer, in full precision."""
         return json.dumps({"logprob": self.logprob, "greedy": self.greedy})
 
     @classmethod
     def from_answer(cls, answer: str) -> Likelihood:
-        """Return what :meth:`to_answer` wrote."""
+        """Return the value that :meth:`to_answer` wrote."""
         found = json.loads(answer)
         return cls(float(found["logprob"]), bool(found["greedy"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request after the provider's rules: ready to send, not yet sent.
+    """A request after the provider's rules: ready to send.
 
     Attributes:
         body: Keyword arguments or body for the provider's client; only the runner reads it.
         params_sent: The parameters in the body under the provider's names, without the prompt.
         changes: One short line per parameter that was dropped, renamed or changed, such as
-            ``temperature dropped: reasoning model``. Empty: sent as asked.
-        texts: The prompt's texts in their order.
-        template_key: Equal for calls of one runner whose bodies differ in ``texts`` alone. None: not comparable.
-        body_with_texts: Returns ``body`` with other texts. None: where ``template_key`` is.
+            ``temperature dropped: reasoning model``. Empty: sent as requested.
+        texts: The prompt's texts in order.
+        template_key: Equal for calls of one runner whose bodies differ only in ``texts``. None: not comparable.
+        body_with_texts: Returns ``body`` with other texts. None if ``template_key`` is None.
     """
 
     body: Mapping[str, Any]
@@ -201,14 +201,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts, made alike across providers.
+    """Token counts, normalized across providers.
 
     Attributes:
-        input_tokens: All prompt tokens, cache reads and writes included.
+        input_tokens: All prompt tokens, including cache reads and writes.
         cached_input_tokens: The part of ``input_tokens`` read from a cache.
         cache_write_tokens: The part of ``input_tokens`` written to a cache, any lifetime.
         cache_write_1h_tokens: The part of ``cache_write_tokens`` kept for an hour.
-        output_tokens: All generated tokens, reasoning included.
+        output_tokens: All generated tokens, including reasoning.
         reasoning_tokens: The part of ``output_tokens`` spent on reasoning.
     """
 
@@ -223,20 +223,20 @@ class Usage:
 class Chunk(NamedTuple):
     """One piece of a reply as a runner yields it. Every field may be absent; the last value wins.
 
-    A named tuple, since one is made for each token: a frozen dataclass costs five times as much.
+    A named tuple, because one is created for each token and a frozen dataclass costs five times as much.
 
     Attributes:
         text: New text of ``channel``; "" for a chunk that only carries facts.
         channel: Whether ``text`` is answer or reasoning.
-        received_s: When its bytes left the socket. None: the harness stamps it on arrival.
-        usage: Token counts so far or in the end.
-        finish_reason: Why generation ended, in the harness's words.
-        finish_raw: The same in the provider's words.
+        received_s: When its bytes were read from the socket. None: it is stamped when it arrives.
+        usage: Token counts so far or at the end.
+        finish_reason: Why generation ended, normalized.
+        finish_raw: The same as the provider wrote it.
         disclosure: How much of the reasoning the provider shows.
         model_served: The model id in the reply.
         response_id: The provider's id of this reply.
-        system_fingerprint: The provider's mark of the serving configuration.
-        service_tier: The tier that the provider says it used, such as ``default`` or ``flex``.
+        system_fingerprint: The provider's fingerprint of the serving configuration.
+        service_tier: The tier that the provider reports, such as ``default`` or ``flex``.
     """
 
     text: str = ""
@@ -257,14 +257,14 @@ class Timing:
     """The instants of one attempt, in seconds on the run's monotonic clock. None: did not happen.
 
     Attributes:
-        sent_s: The request's first byte was handed to the socket.
+        sent_s: The request's first byte was written to the socket.
         first_byte_s: The first byte of the reply arrived.
         first_token_s: The first text of any channel arrived.
         first_answer_s: The first text of the answer channel arrived.
         last_token_s: The last text of any channel arrived.
         done_s: The reply was complete, or the failure was known.
         chunk_s: When each chunk with text arrived.
-        chunk_tokens: Cumulative output tokens at each of ``chunk_s``. None: the server did not say.
+        chunk_tokens: Cumulative output tokens at each of ``chunk_s``. None: the server did not report them.
     """
 
     sent_s: float | None
@@ -289,13 +289,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Everything that one attempt brought back.
+    """Everything that one attempt returned.
 
     Attributes:
-        answer: Text of the answer channel; partial when ``failure`` is set.
-        reasoning: Text of the reasoning channel as far as it was disclosed.
+        answer: Text of the answer channel; partial if ``failure`` is set.
+        reasoning: Text of the reasoning channel as far as the provider disclosed it.
         failure: None for a complete reply.
-        transport: Which code moved the bytes (``lean``, ``httpx2``, ``in-process``).
+        transport: Which code sent and received the bytes (``lean``, ``httpx2``, ``in-process``).
     """
 
     answer: str

@@ -1,7 +1,6 @@
-"""A service level: what a request must keep to count as good, and how many must.
+"""A service level objective: limits on one request, and the share of requests that must meet them.
 
-One rule for the search that probes a server and for the tables that read its rows, so that the two cannot
-disagree about what was met.
+The rate search and the result tables use the same code, so that they cannot disagree about what was met.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ LIMIT_FIELDS = ("ttft_s", "answer_ttft_s", "inter_chunk_s", "response_s")
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """Limits on one request, and the share of requests that must keep them all.
+    """Limits on one request, and the share of requests that must meet all of them.
 
-    Times count from the schedule, as a user waits: a request that this client sent late has waited too.
+    Times count from the schedule, as a user waits: the delay of a request that the client sent late counts too.
 
     Attributes:
         ttft_s: Longest time to the first text of any channel. None: no limit.
         answer_ttft_s: Longest time to the first text of the answer channel. None: no limit.
         inter_chunk_s: Longest gap between two chunks, at ``percentile`` of the request's own gaps. None: no limit.
         response_s: Longest time to the complete reply. None: no limit.
-        percentile: Which of a request's own gaps must keep ``inter_chunk_s``: 0.95 lets one gap in twenty be longer.
-        attainment: Share of all requests sent that must keep every limit. A failure, a time-out and a request that
+        percentile: Percentile of a request's gaps that must meet ``inter_chunk_s``: 0.95 lets one gap in twenty be longer.
+        attainment: Share of all requests sent that must meet every limit. A failure, a time-out and a request that
             needed another attempt are misses.
     """
 
@@ -40,7 +39,7 @@ class Slo:
     attainment: float = 0.95
 
     def is_met_by(self, row: Attempt) -> bool:
-        """Say whether a request's final attempt kept every limit; one that was not the first has missed."""
+        """Return whether the final attempt met every limit. Retried requests always miss."""
         if row.outcome == "infra" or row.attempt > 1:
             return False
         instants = (
@@ -79,7 +78,7 @@ class Slo:
 
 
 def gap_quantile_s(times: Sequence[float], quantile: float) -> float:
-    """Return a percentile of one reply's gaps, interpolated linearly; 0 where it has none: one piece cannot stall."""
+    """Return a quantile of one reply's gaps, interpolated linearly; 0 if the reply came in one piece."""
     gaps = sorted(after - before for before, after in pairwise(times))
     if not gaps:
         return 0.0

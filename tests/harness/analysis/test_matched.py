@@ -49,7 +49,7 @@ def test_not_told_apart_is_not_no_worse(make_run: Make, answers: Answers) -> Non
     assert found["untold"]["model"] == "open-b"
     assert found["untold"]["items_needed"] > 200
     said = describe_equal_quality(found)
-    assert "whether an open model is no worse than closed-a cannot be told yet" in said
+    assert "whether an open model is no worse than closed-a is undecided" in said
     assert "open-b, gap +1.0 " in said
     assert "needs about" in said
 
@@ -61,7 +61,7 @@ def test_a_cheaper_one_that_is_not_told_yet_is_said_beside_the_one_that_is(
     found = matched(make_run, answers, closed_a=180, open_b=180, open_c=178)
 
     assert (found["open"]["model"], found["untold"]["model"]) == ("open-b", "open-c")
-    assert "Cheaper, but not told yet: open-c" in describe_equal_quality(found)
+    assert "Cheaper, but undecided: open-c" in describe_equal_quality(found)
 
 
 def test_behind_by_less_than_the_margin_is_no_worse(make_run: Make, answers: Answers) -> None:

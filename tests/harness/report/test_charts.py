@@ -23,7 +23,7 @@ def test_a_label_left_of_its_point_is_held_at_the_end_beside_it() -> None:
     ]
     drawn = page_charts.draw_scatter(rows, "usd_per_task", [False, False], "$/task", formatting.format_usd)
     points = [float(x) for x in re.findall(r'<circle class="open" cx="([\d.]+)"', drawn)]
-    labels = re.findall(r'<text class="(name(?: end)?)" x="([\d.]+)"', drawn)
+    labels = re.findall(r'<text class="(name(?: end)?) of-open" x="([\d.]+)"', drawn)
 
     assert [kind for kind, _ in labels] == ["name", "name end"]
     assert float(labels[0][1]) > points[0]

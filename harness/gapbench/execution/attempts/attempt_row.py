@@ -1,4 +1,4 @@
-"""One response and its score to the row and the payload that are kept."""
+"""Build the attempt row and the payload row from a response and its score."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from gapbench.values import (
 
 @dataclass(frozen=True, slots=True)
 class AttemptContext:
-    """What the harness knows of an attempt beside its response.
+    """What the client knows about an attempt besides its response.
 
     Attributes:
-        number: Which attempt, from 1.
-        final: Whether it stands for its request.
-        scheduled_s: When it was meant to be sent, on the wire's clock.
-        loop_lag_s: Largest event-loop lag while it ran. None: not seen.
-        in_flight: Requests of the cell in flight when it was sent, itself included.
-        worker: Worker process.
-        from_cache: Whether our own cache answered.
+        number: Number of the attempt, from 1.
+        final: Whether it is the final attempt of its request.
+        scheduled_s: When it was due, on :data:`gapbench.transport.now`.
+        loop_lag_s: Largest event-loop lag while it ran. None: not measured.
+        in_flight: Requests of the cell in flight when it was sent, including itself.
+        worker: Number of the worker process.
+        from_cache: Whether the response cache answered.
     """
 
     number: int
@@ -44,10 +44,10 @@ class AttemptContext:
 
 @dataclass(frozen=True, slots=True)
 class CellClock:
-    """Where a cell's times count from.
+    """The start of a cell, from which its times count.
 
     Attributes:
-        start_s: The cell's start on the wire's clock.
+        start_s: The cell's start on :data:`gapbench.transport.now`.
         started_at: The same instant in UTC.
     """
 
@@ -55,7 +55,7 @@ class CellClock:
     started_at: datetime
 
     def since_start_s(self, instant_s: float | None) -> float | None:
-        """Return an instant of the wire's clock as seconds since the cell's start."""
+        """Return an instant as seconds since the cell's start."""
         return None if instant_s is None else instant_s - self.start_s
 
 
@@ -76,12 +76,12 @@ def build_attempt_row(
 
     Args:
         run_id: The run.
-        suite: Its name and hash.
+        suite: The suite's name and hash.
         cell: The cell.
         planned: The request.
         call: What was sent.
         response: What came back.
-        score: What the scorer said. None: it was not asked.
+        score: The score. None: the attempt was not scored.
         context: See :class:`AttemptContext`.
         clock: The cell's clock.
         simulated: Whether a simulated provider answered.
@@ -163,7 +163,7 @@ def build_attempt_row(
 
 
 def with_score(row: Attempt, score: Score) -> Attempt:
-    """Return the row of a complete reply with the score that it waited for."""
+    """Return the row of a complete reply with its score added."""
     outcome, value = outcome_of_reply(row.finish_reason, score)
     return replace(
         row,
@@ -178,7 +178,7 @@ def with_score(row: Attempt, score: Score) -> Attempt:
 def build_payload_row(
     row: Attempt, cell: Cell, planned: PlannedRequest, response: Response, score: Score | None
 ) -> Payload:
-    """Return the texts of one attempt, the prompt as it was sent."""
+    """Return the texts of one attempt; the prompt is the one that was sent."""
     sample = planned.sample
     return Payload(
         run_id=row.run_id,

@@ -1,6 +1,6 @@
-"""When to send: a number in flight or a schedule; retries and back-off as attempts of their own.
+"""Send requests by a load's rule: a number in flight, or a schedule. Each retry is a separate attempt.
 
-Nothing here knows what a request is: ``send`` does one attempt and says how it ended.
+This module does not know what a request is: ``send`` makes one attempt and returns how it ended.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from gapbench.values import Failure
 from gapbench.values.policies import RetryPolicy
 
 TIMER_RESOLUTION_S = 0.001
-"""uvloop's timers tick in milliseconds and may come one early; no request leaves before it is due."""
+"""uvloop's timers have millisecond resolution and may fire 1 ms early; no request may be sent before it is due."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRequest:
-    """One attempt to be made.
+    """One attempt to make.
 
     Attributes:
         planned: The request.
-        number: Which attempt, from 1.
-        scheduled_s: When it is meant to be sent, on :data:`gapbench.transport.now`.
-        session_attempts: The same, counted in this session alone.
+        number: Number of the attempt over all sessions, from 1.
+        scheduled_s: When it is due, on :data:`gapbench.transport.now`.
+        session_attempts: Number of the attempt in this session, from 1.
     """
 
     planned: PlannedRequest
@@ -43,8 +43,8 @@ class AttemptResult(NamedTuple):
     """How an attempt ended.
 
     Attributes:
-        failure: None: it brought an answer, or was not made.
-        should_retry: Whether another attempt is to follow.
+        failure: How it failed. None: it brought an answer, or was not made.
+        should_retry: Whether another attempt should follow.
     """
 
     failure: Failure | None
@@ -52,7 +52,7 @@ class AttemptResult(NamedTuple):
 
 
 Send = Callable[[AttemptRequest], Awaitable[AttemptResult]]
-"""Makes one attempt, records it, and says how it ended."""
+"""Makes one attempt, records it, and returns how it ended."""
 
 
 async def run_load(
@@ -66,21 +66,21 @@ async def run_load(
     cell_start_s: float,
     first_due_s: float | None = None,
 ) -> None:
-    """Send every request by the load's rule until each has its final attempt, or until halted.
+    """Send every request by the load's rule until each has its final attempt, or until stopped.
 
     Args:
-        load: The rule.
-        requests: Each request with the number of attempts already made at it in an earlier session.
+        load: The load.
+        requests: Each request with the number of attempts that earlier sessions made.
         send: Makes one attempt.
         retries: How long to wait before another attempt.
         stop_signal: Stops new sends.
-        seed: Of the back-off's jitter.
+        seed: Seed of the back-off's jitter.
         cell_start_s: The cell's start on :data:`gapbench.transport.now`; schedules count from it.
-        first_due_s: Which second of the schedule falls on ``cell_start_s``. None: that of the first of ``requests``, so that
-            a resumed cell does not wait for what is done.
+        first_due_s: Second of the schedule that falls on ``cell_start_s``. None: the due time of the first of
+            ``requests``, so that a resumed cell does not wait for requests that are finished.
     """
     rng = random.Random(seed)  # noqa: S311 - jitter, not a secret
-    limiter = AdaptiveLimiter(int(load.value)) if load.kind == "adaptive" else None
+    limiter = AdaptiveLimiter(int(load.value)) if load.is_adaptive else None
 
     async def send_until_final(planned: PlannedRequest, attempts_made: int, scheduled_s: float) -> None:
         session_attempts = 0
@@ -103,7 +103,7 @@ async def run_load(
     if load.is_open_loop:
         await _send_open_loop(requests, send_until_final, stop_signal, cell_start_s, first_due_s)
     else:
-        # With room to be found, few of the places begin at once.
+        # With adaptive concurrency only a few senders start at once.
         await _send_closed_loop(
             int(load.value),
             iter(requests),
@@ -121,7 +121,7 @@ async def _send_within_limit(
     session_attempts: int,
     stop_signal: StopSignal,
 ) -> AttemptResult:
-    """Make one attempt when there is room for it; a request is due the moment it has a place."""
+    """Make one attempt when the limiter allows it; the request is due at that moment."""
     request_number = await limiter.acquire()
     try:
         if stop_signal.reason is not None:
@@ -144,7 +144,7 @@ async def _send_closed_loop(
     *,
     yield_between_starts: bool,
 ) -> None:
-    """Keep ``concurrency`` requests in flight; a request is due the moment a place is free."""
+    """Keep ``concurrency`` requests in flight; a request is due the moment a sender is free."""
 
     async def send_in_turn() -> None:
         for planned, attempts_made in remaining:
@@ -156,7 +156,7 @@ async def _send_closed_loop(
         for _ in range(concurrency):
             group.create_task(send_in_turn())
             if yield_between_starts:
-                # The first replies must not wait unread until the last first request is built.
+                # The first replies must not wait unread until the request of the last sender is built.
                 await asyncio.sleep(0)
 
 
@@ -167,7 +167,7 @@ async def _send_open_loop(
     cell_start_s: float,
     first_due_s: float | None,
 ) -> None:
-    """Send each request when it is due, however many are in flight."""
+    """Send each request when it is due, regardless of how many are in flight."""
     if not requests:
         return
     offset_s = (requests[0][0].due_s or 0.0) if first_due_s is None else first_due_s

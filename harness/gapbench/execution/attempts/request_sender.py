@@ -1,6 +1,6 @@
-"""One cell's requests sent from one process: prepared, measured, and handed on to be scored and kept.
+"""Make the attempts of one cell from one process: prepare, admit, measure, deliver.
 
-The same in the run's own process and in a worker's, so what is measured does not depend on where.
+The parent process and the workers use the same code, so that measurements do not depend on the process.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from gapbench.values.policies import Timeouts
 
 @dataclass(frozen=True, slots=True)
 class CompletedAttempt:
-    """One attempt that has ended, not yet scored.
+    """An attempt that has ended and is not scored yet.
 
     Attributes:
         planned: The request.
-        call: What was sent; without its body when it comes from a worker.
+        call: What was sent; without its body if a worker sent it.
         response: What came back.
         context: See :class:`gapbench.execution.attempts.attempt_row.AttemptContext`.
     """
@@ -38,19 +38,19 @@ class CompletedAttempt:
 
 
 Deliver = Callable[[CompletedAttempt], Awaitable[None]]
-"""Takes each attempt as it ends, and holds its sender while what takes it is behind."""
+"""Receives each attempt when it ends; makes its sender wait while the receiver is behind."""
 
 
 class RequestSender:
-    """Makes attempts at one cell's requests, and counts those in flight and those made.
+    """Makes the attempts of one cell, and counts those in flight and those made.
 
     Args:
         cell: The cell.
-        runner: Its model's open runner.
+        runner: The open runner of the cell's model.
         timeouts: Deadlines of each attempt.
-        meter: Of this process's event loop.
+        meter: Lag meter of this process's event loop.
         deliver: See :data:`Deliver`.
-        admission: What requests pass before and after they are sent.
+        admission: Called before and after each request.
         cache: The response cache. None: every request is sent.
         worker: Number of this process.
     """
@@ -79,7 +79,7 @@ class RequestSender:
         self.attempts_made = 0
 
     def warm_up(self, planned: PlannedRequest) -> None:
-        """Prepare a request and drop it: what is made on first use is made before the clock starts."""
+        """Prepare a request and discard it, so that lazy initialization happens before the clock starts."""
         self.runner.prepare(self._request(planned))
 
     def _request(self, planned: PlannedRequest) -> Request:
@@ -89,7 +89,7 @@ class RequestSender:
         )
 
     async def send(self, attempt: AttemptRequest) -> AttemptResult:
-        """Make one attempt, unless its model has been given up: then the request is still to be done."""
+        """Make one attempt. If its model has been given up, nothing is sent and the request stays unfinished."""
         cell, planned = self.cell, attempt.planned
         if (
             self.cache is not None
@@ -123,7 +123,7 @@ class RequestSender:
         if self.cache is not None and self.cache.is_cacheable(cell, planned):
             self.cache.put(self._cache_key(planned, call), response)
         final, again = await self.admission.finish_request(permit, response, attempt.session_attempts)
-        # With so many in flight, a request is due when the provider's limits let it go.
+        # In a closed loop, a request is due when the rate limiter lets it pass.
         is_delayed_by_limits = permit.is_rate_limited and not cell.load.is_open_loop
         context = AttemptContext(
             number=attempt.number,
@@ -138,7 +138,7 @@ class RequestSender:
         return AttemptResult(response.failure, again)
 
     async def _deliver_from_cache(self, cache: ResponseCache, attempt: AttemptRequest) -> bool:
-        """Deliver a kept answer; returns whether there was one."""
+        """Deliver a cached answer; returns whether there was one."""
         planned = attempt.planned
         call = self.runner.prepare(self._request(planned))
         response = cache.get(self._cache_key(planned, call), transport.now())

@@ -1,10 +1,10 @@
-"""Answers kept by what was asked, for accuracy runs: asked again, they cost nothing and are no measurement.
+"""Response cache for accuracy runs. Cached answers carry no timing and no cost.
 
-The key is all that an answer depends on and that this side knows: runner, model, the address that was found for it,
-its settings (``serve``, ``engine``, ``sim``, ``options``), messages with image hashes, whether they are asked or
-weighed, parameters as sent, and the repeat, so that repeats of a sampled answer stay draws of their own. What a server
-at the same address is started with by others is not known here. Only whole replies are kept. A hit has no instants,
-and its row says ``from_cache``, by which analysis leaves it out of every time and every price.
+The key is everything that an answer depends on and that the client knows: runner, model, resolved address, model
+settings (``serve``, ``engine``, ``sim``, ``options``), messages with image hashes, whether the request is for
+log-probabilities, parameters as sent, and the number of the repeat, so that repeats of a sampled answer stay
+independent draws. How others configure a server at the same address is not known to the client. Only complete replies
+are stored. The row of a hit has ``from_cache`` set, and the analysis excludes it from all times and prices.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from gapbench.values import (
 )
 
 CACHE_VERSION = 2
-"""Of the entry and of the key; another one is a miss."""
+"""Version of entry and key; an entry of another version is a miss."""
 
 _STORED_FIELDS = (
     "answer", "reasoning", "finish_reason", "finish_raw", "disclosure", "model_served", "response_id",
@@ -43,7 +43,7 @@ _STORED_FIELDS = (
 
 
 class ResponseCache:
-    """A folder of answers; any number of processes may use it at once.
+    """A directory of cached responses; any number of processes may use it at once.
 
     Args:
         folder: An existing directory; :meth:`open` creates it.
@@ -69,12 +69,12 @@ class ResponseCache:
 
     @staticmethod
     def is_cacheable(cell: Cell, planned: PlannedRequest) -> bool:
-        """Say whether a request may be answered from here: never one whose time is what is measured."""
+        """Return whether a request may be answered from the cache: not if its timing is measured."""
         return planned.phase == "measure" and not cell.load.is_open_loop
 
     @staticmethod
     def make_key(cell: Cell, planned: PlannedRequest, call: Call, base_url: str | None) -> str:
-        """Return the hash of all that an answer depends on.
+        """Return the hash of everything that an answer depends on.
 
         Args:
             cell: The request's cell.
@@ -84,7 +84,7 @@ class ResponseCache:
         """
         messages = cell.messages(planned)
         model = cell.model
-        # The port of a server of our own is one of the moment; what the server is stands in the options.
+        # The port of a server that we start changes from run to run; the options describe the server.
         address = None if owns_server(model) else (base_url or model.base_url or "").rstrip("/")
         key_parts = [
             CACHE_VERSION, model.runner, address, model.name, model.options, prompt_sha256(messages),
@@ -93,11 +93,11 @@ class ResponseCache:
         return sha256(canonical_json(key_parts))
 
     def get(self, key: str, now_s: float) -> Response | None:
-        """Return a kept answer; None: there is none, or its entry is damaged.
+        """Return a cached response. None: there is none, or the entry is damaged.
 
         Args:
             key: See :meth:`make_key`.
-            now_s: The instant at which it counts as done.
+            now_s: Instant at which the response counts as done, on :data:`gapbench.transport.now`.
         """
         try:
             entry = orjson.loads(self._path(key).read_bytes())
@@ -111,14 +111,14 @@ class ResponseCache:
             return None
 
     def put(self, key: str, response: Response) -> None:
-        """Keep a whole reply; one that failed, was refused or ran into the budget is asked again."""
+        """Store a complete response. Failed, refused and truncated ones are not stored, so they are requested again."""
         if response.failure is not None or response.finish_reason not in {"stop", "tool"}:
             return
         kept = {name: getattr(response, name) for name in _STORED_FIELDS}
         kept["usage"] = dataclasses.asdict(response.usage)
         path = self._path(key)
         stored = orjson.dumps({"version": CACHE_VERSION, "sha256": _checksum(key, kept), "kept": kept})
-        # Processes of other machines may share the folder, and with it our process id.
+        # Processes on other machines may share the directory and have the same process id.
         suffix = f".{secrets.token_hex(4)}.tmp"
         # A cache that cannot be written costs money later, not this run.
         with contextlib.suppress(OSError):
@@ -131,5 +131,5 @@ class ResponseCache:
 
 
 def _checksum(key: str, kept: Mapping[str, Any]) -> str:
-    """Return the hash by which an entry shows that it is whole, and that it is this key's."""
+    """Return the hash that shows that an entry is complete and belongs to its key."""
     return sha256(canonical_json([key, kept]))

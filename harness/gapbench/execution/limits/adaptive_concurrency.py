@@ -1,13 +1,15 @@
-"""As many requests in flight as a provider takes without refusing any: for accuracy runs, never for timed ones.
+"""Find the number of requests in flight that a provider accepts; for accuracy runs, never for timed runs.
 
-Additive increase, multiplicative decrease (Chiu and Jain, Comput. Netw. ISDN Syst. 17 (1989) 1), begun by doubling:
+Additive increase, multiplicative decrease (Chiu and Jain, Comput. Netw. ISDN Syst. 17 (1989) 1), after a start that
+doubles:
 
-- an answer without trouble opens a little more room: one place for each answer until the first refusal, then one place
-  for each round of answers;
-- only a refusal of the rate (429) cuts: to half, once for all refusals of requests that were sent before the cut;
-- a server in trouble (5xx, overload, time-out, lost connection) pauses growth until as many answers as are in flight have
-  come without trouble: fewer requests would not have healed it;
-- what says nothing of the load (a wrong key, a bad request) changes nothing.
+- each answer raises the limit: by one until the first rate-limit reply, then by one per round of answers;
+- only a rate-limit reply (429) lowers the limit: to half, once for all requests that were sent before the cut;
+- a server in trouble (5xx, overload, timeout, lost connection) pauses growth until as many answers have arrived as
+  requests were in flight: fewer requests would not have helped it;
+- failures that say nothing about the load (a wrong key, a bad request) change nothing.
+
+:mod:`gapbench.values.failure_kinds` says which failure is which.
 """
 
 from __future__ import annotations
@@ -21,18 +23,17 @@ INITIAL_LIMIT = 4
 
 
 class AdaptiveLimiter:
-    """How many requests may be in flight.
+    """Limits the number of requests in flight.
 
     Args:
-        max_limit: Never more than this.
+        max_limit: Upper bound of the limit.
 
     Attributes:
-        limit: How many now.
-        in_flight: How many there are.
+        limit: How many may be in flight now.
+        in_flight: How many are in flight.
     """
 
     def __init__(self, max_limit: int) -> None:
-        """Begin with a few places."""
         self.max_limit = max_limit
         self.limit = float(min(INITIAL_LIMIT, max_limit))
         self.in_flight = 0
@@ -43,7 +44,7 @@ class AdaptiveLimiter:
         self._changed = asyncio.Event()
 
     async def acquire(self) -> int:
-        """Wait for a place and take it; returns the number of the request, for :meth:`release`."""
+        """Wait until a request may start; returns its number, for :meth:`record_result`."""
         while self.in_flight >= int(self.limit):
             self._changed.clear()
             await self._changed.wait()
@@ -52,12 +53,12 @@ class AdaptiveLimiter:
         return self._request_count
 
     def release(self) -> None:
-        """Give a place back."""
+        """Count a request as no longer in flight."""
         self.in_flight -= 1
         self._changed.set()
 
     def record_result(self, request_number: int, failure: Failure | None) -> None:
-        """Learn from how an attempt ended.
+        """Adjust the limit to the result of an attempt.
 
         Args:
             request_number: What :meth:`acquire` returned for it.
@@ -74,7 +75,7 @@ class AdaptiveLimiter:
             return
         load_signal = failure_traits(failure.kind).load_signal
         if load_signal == "too_fast":
-            # Requests sent before the last cut tell of a rate that is already mended.
+            # Requests sent before the last cut report a rate that has already been lowered.
             if request_number > self._last_cut_request:
                 self.limit = max(1.0, self.limit / 2)
                 self._last_cut_request = self._request_count

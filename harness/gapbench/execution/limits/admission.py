@@ -1,4 +1,4 @@
-"""What one model's requests pass before and after they are sent: circuit, provider's limits, retries."""
+"""Admission control of one model: circuit breaker and rate limits before a request, retries after it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from gapbench.values.policies import RunPolicies
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """A request let through.
+    """Permission to send one request.
 
     Attributes:
-        breaker_decision: What the breaker said.
-        reserved_tokens: Tokens taken for it from the provider's limit.
-        is_rate_limited: Whether limits were kept, so that it was due only now.
+        breaker_decision: The circuit breaker's decision.
+        reserved_tokens: Tokens reserved for it in the rate limiter.
+        is_rate_limited: Whether a rate limiter decided when it may be sent, so that it was due only then.
     """
 
     breaker_decision: BreakerDecision
@@ -31,34 +31,38 @@ class Permit:
 
 
 UNRESTRICTED_PERMIT = Permit("go", 0.0, is_rate_limited=False)
-"""Of a request that nothing held: the circuit is closed, and no limits are known."""
+"""The permit while the circuit is closed and there is no rate limiter."""
 
 
 class Admission(Protocol):
-    """What a sender asks before and after each request: the run's own :class:`AdmissionControl`, or a worker's way to it."""
+    """What a sender calls before and after each request: :class:`AdmissionControl`, or a worker's proxy of it."""
 
     async def acquire(self, input_chars: int, max_tokens: int | None) -> Permit | None:
-        """Wait until a request may be sent; None: it must not, and is still to be done."""
+        """Wait until a request may be sent. None: do not send it; it stays unfinished."""
 
     async def finish_request(
         self, permit: Permit, response: Response, session_attempts: int
     ) -> tuple[bool, bool]:
-        """Count how a request ended; returns whether it stands for its request, and whether another follows."""
+        """Count the result of an attempt.
+
+        Returns:
+            Whether the attempt is final for its request, and whether another attempt follows.
+        """
 
     def cancel_request(self, permit: Permit) -> None:
-        """Count a request that was let go of before it had ended."""
+        """Count a request that was abandoned before it ended."""
 
 
 class AdmissionControl:
-    """One model's gate, for all its cells of a session and all processes that send to it.
+    """Admission control of one model, shared by its cells and by all processes that send to it.
 
     Args:
         model: The model.
         policies: When to retry, and when the model is given up.
         retry_budget: Retries that the run has left.
-        rate_limiter: Keeps the limits of its provider's account. None: nothing is known of them.
-        stop_signal: Of the run.
-        notify: Takes one line for the user.
+        rate_limiter: Keeps the rate limits of the provider account. None: no limits are known.
+        stop_signal: The run's stop signal.
+        notify: Receives one line for the user.
     """
 
     def __init__(
@@ -70,7 +74,6 @@ class AdmissionControl:
         stop_signal: StopSignal,
         notify: Callable[[str], None],
     ) -> None:
-        """Start with a closed circuit."""
         self._model = model
         self._retries = policies.retries
         self._retry_budget = retry_budget
@@ -85,11 +88,11 @@ class AdmissionControl:
 
     @property
     def is_unrestricted(self) -> bool:
-        """Whether requests pass without being held."""
+        """Whether requests pass without waiting."""
         return self._rate_limiter is None and self.breaker.state == "closed"
 
     async def acquire(self, input_chars: int, max_tokens: int | None) -> Permit | None:
-        """Wait until a request may be sent; None: it must not, and is still to be done."""
+        """Wait until a request may be sent. None: do not send it; it stays unfinished."""
         if self.is_unrestricted:
             return UNRESTRICTED_PERMIT
         breaker_decision = await self.breaker.acquire()
@@ -102,7 +105,7 @@ class AdmissionControl:
         )
         permit = Permit(breaker_decision, reserved_tokens, is_rate_limited=True)
         if self._stop_signal.reason is not None:
-            # The halt ended the wait before the limits did.
+            # The stop ended the wait, not the limits.
             self.cancel_request(permit)
             return None
         return permit
@@ -110,16 +113,16 @@ class AdmissionControl:
     async def finish_request(
         self, permit: Permit, response: Response, session_attempts: int
     ) -> tuple[bool, bool]:
-        """Count how a request ended; returns :meth:`decide_retry`."""
+        """Count the result of an attempt; returns :meth:`decide_retry`."""
         self.record_result(permit, response.failure, response.usage)
         return self.decide_retry(response.failure, session_attempts)
 
     def cancel_request(self, permit: Permit) -> None:
-        """Count a request that was let go of before it had ended."""
+        """Count a request that was abandoned before it ended."""
         self.breaker.record_result("cancelled", permit.breaker_decision)
 
     def record_result(self, permit: Permit, failure: Failure | None, usage: Usage) -> None:
-        """Count how a request ended."""
+        """Count the result of an attempt."""
         self.breaker.record_result(failure.kind if failure else None, permit.breaker_decision)
         if self._rate_limiter is None:
             return

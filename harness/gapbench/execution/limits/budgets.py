@@ -1,4 +1,4 @@
-"""What a run has spent and how often it tried again, held against the bounds that the user set."""
+"""The spend budget of a run (``--max-usd``). Retry budgets are in :mod:`gapbench.execution.limits.retry`."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from gapbench.values.failure_kinds import failure_traits
 
 
 class SpendBudget:
-    """US dollars of all attempts of all sessions of a run.
+    """Adds up the US dollars of all attempts in all sessions of a run.
 
-    A reply that broke off, or that came without its count of tokens, is billed all the same: it counts as the
-    dearest attempt of its model so far, so that the bound holds where the count is not known.
+    A reply that broke off, or that came without token counts, may be billed all the same. It counts as much as the
+    most expensive attempt of its model so far, so that the limit holds where the counts are unknown.
 
     Args:
-        max_usd: Spend at which the run stops. None: no bound.
+        max_usd: US dollars at which the run stops. None: no limit.
     """
 
     def __init__(self, max_usd: Decimal | None) -> None:
-        """Start at nothing."""
         self.max_usd = max_usd
         self.known_usd = Decimal(0)
         self.assumed_usd = Decimal(0)
         self._max_usd_by_model: dict[str, Decimal] = {}
 
     def charge(self, row: Attempt, usd: Decimal | None) -> str | None:
-        """Count an attempt; returns why the run must stop. None: it may go on.
+        """Count an attempt and return why the run must stop, or None if it may continue.
 
         Args:
             row: The attempt.

@@ -1,4 +1,4 @@
-"""A circuit breaker for one model: a dead endpoint is probed a few times and then left alone.
+"""A circuit breaker for one model: a dead endpoint is probed a few times and then given up.
 
 ::
 
@@ -6,9 +6,9 @@
                                    ^                |
                                    +---- failure ---+   after the last probe: given up
 
-A request that meets a circuit given up is not sent and gets no row: it is still to be done, and
-``bench run --resume`` does it. So is a request whose last attempt was among the failures that opened the
-circuit. What cannot heal by waiting (no key, no credit) gives the model up without a probe.
+Once a model is given up, its remaining requests are not sent and get no row; ``bench run --resume`` sends them.
+The same holds for requests whose last attempt was among the failures that opened the circuit. Failures that waiting
+does not cure (no key, no credit) give the model up without a probe.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class CircuitBreaker:
     """Counts failures in a row over all requests of a model.
 
     Args:
-        policy: When it opens, and how often it is tried before it is given up.
-        sleep: Waits; ends early when the run is halted.
-        is_stopped: Whether the run is.
-        notify: Takes one line for the user.
+        policy: When the circuit opens, and how many probes there are.
+        sleep: Sleeps; returns early when the run is stopped.
+        is_stopped: Returns whether the run is stopped.
+        notify: Receives one line for the user.
     """
 
     def __init__(
@@ -43,7 +43,6 @@ class CircuitBreaker:
         is_stopped: Callable[[], bool],
         notify: Callable[[str], None],
     ) -> None:
-        """Start closed."""
         self._state: BreakerState = "closed"
         self.reason = ""
         self._policy = policy
@@ -56,14 +55,14 @@ class CircuitBreaker:
 
     @property
     def state(self) -> BreakerState:
-        """Whether requests go through; ``given_up`` is for good."""
+        """Whether requests pass; ``given_up`` is final."""
         return self._state
 
     async def acquire(self) -> BreakerDecision:
-        """Say whether a request may be sent; waits while the endpoint is being probed."""
+        """Return whether a request may be sent; waits while the endpoint is being probed."""
         if self.state == "closed":
             return "go"
-        # One request at a time tries an open circuit; it holds the lock until `record_result` has its end.
+        # One request at a time probes an open circuit. It holds the lock until `record_result` gets its result.
         await self._probe_lock.acquire()
         if self.state == "open" and not self._is_stopped():
             wait_s = self._policy.wait_s * 2**self._probes
@@ -80,15 +79,15 @@ class CircuitBreaker:
         return self._decision_after_probe()
 
     def _decision_after_probe(self) -> BreakerDecision:
-        """Return what those who waited for a probe may do."""
+        """Return the decision for the requests that waited for a probe."""
         return "go" if self.state == "closed" else "no"
 
     def record_result(self, failure_kind: str | None, decision: BreakerDecision) -> None:
-        """Count how an attempt ended.
+        """Count the result of an attempt.
 
         Args:
-            failure_kind: Failure kind. None: it brought an answer.
-            decision: What :meth:`acquire` said when it was sent.
+            failure_kind: How it failed. None: it brought an answer.
+            decision: What :meth:`acquire` returned for it.
         """
         traits = _ANSWER if failure_kind is None else failure_traits(failure_kind)
         if traits.trips_breaker:
@@ -105,7 +104,7 @@ class CircuitBreaker:
                 self._notify("the endpoint answers again")
                 self._state, self._probes = "closed", 0
         if decision == "probe":
-            # However the last probe ended: one that met a rate limit would else be followed by another for ever.
+            # Count every probe whatever its result, or rate-limited probes would repeat forever.
             if self.state == "open" and (traits.gives_up_after or self._probes >= self._policy.probes):
                 self._give_up()
             self._probe_lock.release()

@@ -1,4 +1,4 @@
-"""A provider's limits kept from this side: token buckets that a request passes before it is sent."""
+"""Keep a provider's rate limits: every request passes token buckets before it is sent."""
 
 from __future__ import annotations
 
@@ -9,40 +9,39 @@ from gapbench import transport
 from gapbench.values.policies import RateLimits
 
 BURST_SHARE = 0.1
-"""Of a minute's allowance that may go out at once; the rest flows in evenly.
+"""Share of a minute's allowance that may be sent at once; the rest is added evenly over the minute.
 
 The bucket starts full, so a minute can see at most its size and a minute's flow: 0.1 + 0.9 of the limit.
 """
 INITIAL_REPLY_TOKENS = 256
-"""Output that a request is thought to bring before any has come back and where no budget is set."""
+"""Assumed output tokens of a request while no reply has come back and no token limit is set."""
 
 MIN_WAIT_S = 1e-6
-"""Less than this is rounding: a clock need not move by it."""
+"""A shorter wait is a rounding error: the clock may not move by it."""
 
 
 class TokenBucket:
-    """A token bucket that may be overdrawn once: a request larger than the bucket still passes alone.
+    """A token bucket that may go below zero: a request larger than the bucket passes once the bucket is full.
 
     Args:
-        per_min: What may flow in a minute.
+        per_min: Amount that may pass in a minute.
         at_s: Now.
     """
 
     def __init__(self, per_min: float, at_s: float) -> None:
-        """Start full."""
         self.capacity = max(1.0, per_min * BURST_SHARE)
         self.refill_per_s = max(per_min - self.capacity, per_min * 0.5) / 60.0
         self._level = self.capacity
         self._at_s = at_s
 
     def wait_s(self, amount: float, at_s: float) -> float:
-        """Return the seconds until ``amount`` may pass; 0 when it may now."""
+        """Return the seconds until ``amount`` may pass; 0 if it may pass now."""
         self._refill(at_s)
         shortfall = min(amount, self.capacity) - self._level
         return max(0.0, shortfall / self.refill_per_s)
 
     def consume(self, amount: float, at_s: float) -> None:
-        """Let ``amount`` pass; a negative one gives back what was taken too much."""
+        """Remove ``amount`` from the bucket; a negative amount is put back."""
         self._refill(at_s)
         self._level = min(self.capacity, self._level - amount)
 
@@ -52,13 +51,13 @@ class TokenBucket:
 
 
 class RateLimiter:
-    """Lets requests to one provider pass in order, none before its limits allow.
+    """Lets requests to one provider account pass in order, when its limits allow.
 
     Args:
         limits: See :class:`gapbench.values.policies.RateLimits`.
-        sleep: Waits; ends early when the run is halted.
-        clock: Now, in seconds.
-        is_stopped: Whether the run is.
+        sleep: Sleeps; returns early when the run is stopped.
+        clock: Returns the current time in seconds.
+        is_stopped: Returns whether the run is stopped.
     """
 
     def __init__(
@@ -69,7 +68,6 @@ class RateLimiter:
         *,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Start with full buckets."""
         self._sleep = sleep
         self._clock = clock
         self._is_stopped = is_stopped
@@ -82,7 +80,7 @@ class RateLimiter:
         self._replies_seen = 0
 
     def estimate_tokens(self, input_chars: int, max_tokens: int | None) -> float:
-        """Return the tokens that a request is thought to use: a quarter of its characters, and a mean reply."""
+        """Return the tokens that a request may use: a quarter of its characters, plus a mean reply."""
         reply = (
             self._output_tokens_seen / self._replies_seen
             if self._replies_seen
@@ -91,7 +89,11 @@ class RateLimiter:
         return input_chars / 4 + reply
 
     async def acquire(self, tokens: float) -> float:
-        """Wait until a request of about ``tokens`` may go; returns the tokens taken for it, 0 once the run is halted."""
+        """Wait until a request of about ``tokens`` may be sent.
+
+        Returns:
+            The tokens reserved for it; 0 if the run was stopped.
+        """
         async with self._lock:
             while not self._is_stopped() and (wait_s := self._wait_s(tokens)) > MIN_WAIT_S:
                 await self._sleep(wait_s)
@@ -118,7 +120,7 @@ class RateLimiter:
 
         Args:
             reserved_tokens: What :meth:`acquire` took.
-            used_tokens: Input and output tokens by the provider's count. None: not told; the guess stands.
+            used_tokens: Input and output tokens by the provider's count. None: not reported; the estimate is kept.
             output_tokens: The output's part, for the next guesses.
         """
         if used_tokens is not None and self._tokens is not None:
@@ -128,5 +130,5 @@ class RateLimiter:
             self._output_tokens_seen += output_tokens
 
     def pause(self, seconds: float) -> None:
-        """Let nothing pass for as long as the provider asked."""
+        """Let no request pass for ``seconds``, as the provider asked."""
         self._paused_until_s = max(self._paused_until_s, self._clock() + seconds)

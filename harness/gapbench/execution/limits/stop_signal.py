@@ -7,20 +7,19 @@ from contextlib import suppress
 
 
 class StopSignal:
-    """Asks a load to send nothing new; what is in flight is let finish.
+    """Tells a load to send nothing new; requests in flight are finished.
 
     Attributes:
-        reason: Why, for the user. None: not halted.
+        reason: Why, for the user. None: not set.
     """
 
     def __init__(self) -> None:
-        """Start unhalted."""
         self.reason: str | None = None
         self._event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def set(self, reason: str) -> None:
-        """Ask; the first reason stands."""
+        """Set the signal; the first reason is kept."""
         self.reason = self.reason or reason
         self._event.set()
 
@@ -37,10 +36,10 @@ class StopSignal:
             self._event.set()
 
     async def wait(self) -> None:
-        """Wait until asked."""
+        """Wait until the signal is set."""
         await self._event.wait()
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep, but wake when asked to halt."""
+        """Sleep, but wake when the signal is set."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._event.wait(), seconds)

@@ -1,4 +1,4 @@
-"""What is counted of a run, and the metric families that show it."""
+"""Counters of a run, and the Prometheus metric families made from them."""
 
 from __future__ import annotations
 
@@ -42,38 +42,36 @@ HISTOGRAMS = {
     "bench_response_seconds": "Scheduled to done.",
 }
 RUN_STATES = ("running", "complete", "interrupted", "stopped", "failed", "damaged")
-"""States of ``run.json``; ``damaged``: it or a part cannot be read, and `bench runs verify` says why."""
+"""States of ``run.json``. ``damaged``: it or a part cannot be read; `bench runs verify` shows why."""
 
 
 class DurationHistogram:
-    """A histogram of seconds: how many fell into each bucket, and their sum."""
+    """A histogram of durations in seconds."""
 
     def __init__(self) -> None:
-        """Start with none."""
         self.counts = [0] * (len(BUCKETS_S) + 1)
         self.sum_s = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count one; a time at a bound belongs below it."""
+        """Count one duration; a duration equal to a bound falls into the bucket below it."""
         self.counts[bisect.bisect_left(BUCKETS_S, seconds)] += 1
         self.sum_s += seconds
 
     def cumulative_buckets(self) -> list[tuple[str, float]]:
-        """Return each bound with how many lie at or below it, as Prometheus wants them."""
+        """Return each bound with the number of durations at or below it, as Prometheus expects."""
         bounds = [*map(str, BUCKETS_S), "+Inf"]
         return list(zip(bounds, itertools.accumulate(tuple(self.counts)), strict=True))
 
 
 class RunCounts:
-    """Counts of one run, by metric and by the values of the metric's labels.
+    """Counts of one run, by metric and label values.
 
     Args:
-        run: Name of its folder.
-        suite: Name of its suite.
+        run: Name of the run folder.
+        suite: Name of the suite.
     """
 
     def __init__(self, run: str, suite: str = "") -> None:
-        """Start with nothing, under way."""
         self.run = run
         self.suite = suite
         self.state = "running"
@@ -81,7 +79,7 @@ class RunCounts:
         self.times: defaultdict[tuple[str, str], DurationHistogram] = defaultdict(DurationHistogram)
 
     def set_total(self, cell_id: str, model: str, task: str, total: int) -> None:
-        """Set how many requests a cell has; none of them is done before the first row comes."""
+        """Set the number of requests of a cell."""
         cell = (model, task, _load_label(cell_id))
         self.values["bench_requests_planned", cell] = total
         self.values.setdefault(("bench_requests_done", cell), 0)
@@ -112,7 +110,7 @@ class RunCounts:
         else:
             values["bench_retries", (model,)] += 1
         if row.from_cache:
-            # It was asked and paid for in another run, and took no time in this one.
+            # Another run sent and paid for it; it took no time in this one.
             values["bench_cache_hits", (model,)] += 1
             return
         if usd is not None:
@@ -127,7 +125,7 @@ class RunCounts:
 
 
 def _load_label(cell_id: str) -> str:
-    """Return the label of a cell's load: the last part of its name."""
+    """Return the label of a cell's load: the last part of the cell id."""
     return cell_id.rpartition("|")[2]
 
 
@@ -145,11 +143,11 @@ def metric_families(runs: Iterable[RunCounts]) -> Iterator[Metric]:
         name: HistogramMetricFamily(name, text, labels=(*RUN_LABELS, "model"))
         for name, text in HISTOGRAMS.items()
     }
-    states = StateSetMetricFamily("bench_run_state", "How the run stands.", labels=RUN_LABELS)
+    states = StateSetMetricFamily("bench_run_state", "State of the run.", labels=RUN_LABELS)
     for counts in runs:
         run = (counts.run, counts.suite)
         states.add_metric(run, {state: state == counts.state for state in RUN_STATES})
-        # Copied in one step each: the run's own thread may add to them meanwhile, and waits for no lock of ours.
+        # Each is copied in one step: the run's thread may add entries meanwhile, and takes no lock.
         for (name, labels), value in tuple(counts.values.items()):
             (gauges if name in gauges else counters)[name].add_metric((*run, *labels), value)
         for (name, model), times in tuple(counts.times.items()):

@@ -1,4 +1,4 @@
-"""Every run in a results folder, counted from what its own process writes."""
+"""Count every run in a results folder from the files that its process writes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from gapbench.values import Attempt
 
 
 class ResultsFollower:
-    """A results folder, followed: each look reads only what was written since the last one.
+    """Follows a results folder: each update reads only what was written since the last one.
 
     Args:
         folder: The results folder.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Follow no run yet."""
         self._folder = folder
         self._followed: dict[Path, _FollowedRun] = {}
         # Two scrapes at once would count a row twice.
@@ -39,7 +38,7 @@ class ResultsFollower:
 
 
 class _FollowedRun:
-    """One run, and how far it has been counted."""
+    """One run and the position up to which it has been counted."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -50,7 +49,7 @@ class _FollowedRun:
         self._price: Callable[[Attempt], Decimal | None] = lambda _: None
 
     def update(self) -> RunCounts:
-        """Count what is new; a run that cannot be read is said to be damaged and hides no other."""
+        """Count new rows. A run that cannot be read gets the state ``damaged``; other runs are not affected."""
         try:
             self._read_manifest()
             for row in self._follower.read_new():
@@ -62,7 +61,7 @@ class _FollowedRun:
         return self._counts
 
     def _read_manifest(self) -> None:
-        """Take state, plan and prices from ``run.json`` where it has changed: a cell of a search comes late."""
+        """Read state, plan and prices from ``run.json`` if it has changed: a search adds cells while it runs."""
         stat = (self._folder / "run.json").stat()
         stamp = (stat.st_ino, stat.st_mtime_ns)
         if stamp == self._stamp:
@@ -77,7 +76,7 @@ class _FollowedRun:
 
 
 def _make_quote(manifest: RunManifest) -> Callable[[str, str | None], Quote]:
-    """Return what prices a model of a run, as the id served or as the one asked, on the day it began."""
+    """Return a function that gives the price of a model on the day the run started, by served or requested name."""
     models = {model.id: model for model in manifest.models}
     day = datetime.fromisoformat(manifest.started_at).date()
 

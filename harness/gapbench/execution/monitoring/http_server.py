@@ -1,4 +1,4 @@
-"""Counts of runs on an HTTP port, in Prometheus' format."""
+"""Serve the counts of runs over HTTP in Prometheus format."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gapbench.errors import SetupError
 from gapbench.execution.monitoring.counters import RunCounts, metric_families
 
 GetRunCounts = Callable[[], Iterable[RunCounts]]
-"""Returns the runs as they are now; called on each scrape, from the server's threads."""
+"""Returns the current counts; called on each scrape, from the server's threads."""
 
 
 class HttpServer(Protocol):
-    """What is needed of the HTTP server."""
+    """The part of prometheus_client's HTTP server that is used here."""
 
     server_port: int
 
@@ -26,38 +26,36 @@ class HttpServer(Protocol):
         """Stop serving."""
 
     def server_close(self) -> None:
-        """Let the port go."""
+        """Close the listening socket."""
 
 
 class RunsCollector(Collector):
-    """What prometheus_client asks on each scrape."""
+    """Gives prometheus_client the current metrics on each scrape."""
 
     def __init__(self, get_run_counts: GetRunCounts) -> None:
-        """Keep whom to ask."""
         self._get_run_counts = get_run_counts
 
     def collect(self) -> Iterable[Metric]:
-        """Return the families as the runs are now."""
+        """Return the current metric families."""
         return metric_families(self._get_run_counts())
 
 
 class MetricsServer:
-    """Serves runs while the context lasts.
+    """Context manager that serves the metrics of runs.
 
     Args:
-        get_run_counts: Returns them.
-        port: Port to serve on; 0: any that is free.
+        get_run_counts: Returns the current counts.
+        port: Port to serve on; 0: any free port.
         address: Interface to serve on.
-        option: The option that the user set the port with, for the message when it cannot be had.
+        option: Command-line option that set the port, for error messages.
 
     Raises:
-        SetupError: The port cannot be had.
+        SetupError: The port cannot be used.
     """
 
     def __init__(
         self, get_run_counts: GetRunCounts, port: int, address: str = "127.0.0.1", option: str = "--port"
     ) -> None:
-        """Keep what to serve; nothing is served yet."""
         self._registry = CollectorRegistry()
         self._registry.register(RunsCollector(get_run_counts))
         self._port = port
@@ -69,9 +67,9 @@ class MetricsServer:
         try:
             server, _ = start_http_server(self._port, addr=self._address, registry=self._registry)
         except (OSError, OverflowError) as exc:
-            said = getattr(exc, "strerror", None) or exc
+            reason = getattr(exc, "strerror", None) or exc
             raise SetupError(
-                f"{self._option} {self._port} at {self._address}: {said}; choose another port"
+                f"{self._option} {self._port} at {self._address}: {reason}; choose another port"
             ) from exc
         self._server = server
         return self
@@ -85,6 +83,6 @@ class MetricsServer:
 
     @property
     def url(self) -> str:
-        """Where the metrics are served."""
+        """URL of the metrics."""
         assert self._server is not None, "known once it serves"
         return f"http://{self._address}:{self._server.server_port}/metrics"

@@ -1,4 +1,4 @@
-"""The run as it happens: a table that redraws itself in a terminal, plain lines elsewhere."""
+"""Show a running run: a table that redraws itself in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ MISSING = "–"
 
 
 class QuietView:
-    """Says nothing but what the user must know."""
+    """Prints only what the user must know."""
 
     def __init__(self, console: Console) -> None:
-        """Keep the console for :meth:`notify`."""
         self.console = console
 
     def __enter__(self) -> Self:
@@ -55,20 +54,19 @@ class QuietView:
 
 
 class PlainView(QuietView):
-    """One line when a cell starts, ends, and every few seconds between: for logs and pipes."""
+    """Prints a line when a model opens and a cell ends, and every few seconds in between; for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
-        """Start with no cell."""
         super().__init__(console)
         self.cells: dict[str, CellProgress] = {}
         self._last_printed_s = 0.0
 
     def model_opening(self, model: Model) -> None:
-        """Say which model is next."""
+        """Print which model is being opened."""
         self.notify(f"{model.id}: opening ({model.runner}, {model.weights} weights)")
 
     def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
-        """Begin counting a cell."""
+        """Start counting a cell."""
         self.cells[cell.cell_id] = CellProgress(total, already_done, time.monotonic())
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
@@ -96,7 +94,6 @@ class LiveView(PlainView):
     """A table that redraws itself four times a second."""
 
     def __init__(self, console: Console) -> None:
-        """Start the table empty."""
         super().__init__(console)
         self._opening = ""
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
@@ -113,11 +110,11 @@ class LiveView(PlainView):
             self.console.print(self._table())
 
     def model_opening(self, model: Model) -> None:
-        """Show which model is being made ready."""
+        """Show which model is being opened."""
         self._opening = f"opening {model.id} ({model.runner})"
 
     def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
-        """Add the cell's line."""
+        """Add a line for the cell."""
         self._opening = ""
         super().cell_started(cell, total, already_done)
 
@@ -126,7 +123,7 @@ class LiveView(PlainView):
         self.cells[cell.cell_id].record(row, usd)
 
     def cell_ended(self, cell: Cell) -> None:
-        """Leave the cell's line as it stands."""
+        """Nothing: the line of the cell stays."""
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, caption=self._opening or None, caption_justify="left")
@@ -156,7 +153,7 @@ def open_view(console: Console, *, quiet: bool) -> QuietView:
 
 
 def format_progress(progress: CellProgress) -> dict[str, str]:
-    """Return a cell's running figures as they are shown, unknown ones as a dash."""
+    """Return the figures of a cell as text by column name; unknown ones as a dash."""
     at_s = time.monotonic()
     rate = progress.rate_rps(at_s)
     eta_s = progress.eta_s(at_s)
@@ -174,7 +171,7 @@ def format_progress(progress: CellProgress) -> dict[str, str]:
 
 
 def _format_accuracy(progress: CellProgress) -> str:
-    """Return the accuracy, and of how many answers where ``done`` counts others too."""
+    """Return the accuracy, with the number of answers if ``done`` counts answers of earlier sessions too."""
     if progress.accuracy is None:
         return MISSING
     return f"{progress.accuracy:.1%}" + (f" of {progress.scored} new" if progress.already_done else "")

@@ -1,4 +1,4 @@
-"""What the live view shows of a cell: counted as rows come, so that no pass over them is needed."""
+"""Progress of a cell for the live view, updated row by row."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from decimal import Decimal
 from gapbench.values import Attempt
 
 _LOG_BUCKET_WIDTH = math.log(1.02)
-"""Width of the classes that first-token times are counted in: the median shown is within 1 % of the true one, and a
-run of a million requests keeps no million of times."""
+"""Width of the buckets for first-token times. The median shown is within 1 % of the true one, and memory does not grow
+with the number of requests."""
 
 
 @dataclass
@@ -20,13 +20,13 @@ class CellProgress:
 
     Attributes:
         total: Requests of the cell.
-        already_done: Requests that an earlier session finished; they count as done but not into the rate.
-        started_s: When this session began the cell.
-        done: Requests with their final attempt, ``already_done`` included.
+        already_done: Requests that an earlier session finished; they count as done but not towards the rate.
+        started_s: When this session started the cell.
+        done: Requests with their final attempt, including ``already_done``.
         retried: Attempts that were followed by another.
         infra: Final attempts that brought no answer.
         scored: Measured answers of this session that have a score.
-        usd: Spent in this session; None while nothing had a price.
+        usd: US dollars spent in this session. None: no attempt had a price so far.
     """
 
     total: int
@@ -41,7 +41,7 @@ class CellProgress:
     _first_token_buckets: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        """Count what an earlier session finished."""
+        """Start from what an earlier session finished."""
         self.done = self.already_done
 
     def record(self, row: Attempt, usd: Decimal | None) -> None:
@@ -84,6 +84,6 @@ class CellProgress:
         return new / elapsed_s if new and elapsed_s > 0 else None
 
     def eta_s(self, at_s: float) -> float | None:
-        """Return seconds until the cell is done at the present rate; None while the rate is unknown."""
+        """Return the seconds until the cell is done at the current rate. None: the rate is unknown."""
         rate = self.rate_rps(at_s)
         return None if rate is None else (self.total - self.done) / rate

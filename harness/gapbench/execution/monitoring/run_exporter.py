@@ -1,4 +1,4 @@
-"""Counts what a run under way tells, and tells the live view on."""
+"""Count the events of a running run for Prometheus and forward them to another observer."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from gapbench.values import Attempt, Model
 
 
 class MetricsObserver:
-    """A watcher between the run and its live view.
+    """Observer that counts and forwards every event.
 
     Args:
-        inner: The live view.
+        inner: The observer to forward to, such as the live view.
         suite: Name of the suite.
         run: Name of the run's folder.
     """
 
     def __init__(self, inner: RunObserver, suite: str, run: str) -> None:
-        """Start with nothing counted."""
         self._inner = inner
         self.counts = RunCounts(run, suite)
 
     def run_counts(self) -> list[RunCounts]:
-        """Return the one run that is counted."""
+        """Return the counts of the run, as a list of one."""
         return [self.counts]
 
     def model_opening(self, model: Model) -> None:
-        """Tell on."""
+        """Forward."""
         self._inner.model_opening(model)
 
     def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
-        """Set what is planned, and what an earlier session has done of it."""
+        """Set the number of planned requests, and of those that an earlier session finished."""
         self.counts.set_total(cell.cell_id, cell.model.id, cell.task.name, total)
         self.counts.set_already_done(cell.cell_id, cell.model.id, cell.task.name, already_done)
         self._inner.cell_started(cell, total, already_done)
@@ -44,9 +43,9 @@ class MetricsObserver:
         self._inner.attempt_done(cell, row, usd)
 
     def cell_ended(self, cell: Cell) -> None:
-        """Tell on."""
+        """Forward."""
         self._inner.cell_ended(cell)
 
     def notify(self, line: str) -> None:
-        """Tell on."""
+        """Forward."""
         self._inner.notify(line)

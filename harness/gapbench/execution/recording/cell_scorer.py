@@ -18,10 +18,10 @@ _KEY = list(ATTEMPT_KEY_IN_RUN)
 
 @dataclass(frozen=True)
 class CellScorer:
-    """Judges one cell's replies: its scorer, or the task's own judge.
+    """Scores the replies of one cell, with a scorer or with the task's external scorer.
 
     Attributes:
-        score: Takes an answer and the request that it answers.
+        score: Returns the score of an answer to a request.
         is_slow: Whether a call takes more than a few milliseconds and may run in a thread.
     """
 
@@ -30,11 +30,11 @@ class CellScorer:
 
 
 def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
-    """Return who judges a cell's replies. None: nobody, they are only timed.
+    """Return the scorer of a cell. None: its replies are only timed.
 
     Args:
         cell: The cell.
-        run_folder: The run's folder; a judge that needs several replies finds there what an earlier session left.
+        run_folder: The run's folder; an external scorer that needs several replies reads those of earlier sessions there.
     """
     task = cell.task
     if task.external_scorer is not None:
@@ -54,7 +54,7 @@ def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
 
 
 def read_replies(run_folder: Path, cell_ids: Iterable[str]) -> dict[str, list[StoredReply]]:
-    """Return the answers that stand for measured requests, by cell id; [] for a cell without any."""
+    """Return the final answers to measured requests by cell id; [] for a cell without any."""
     found: dict[str, list[StoredReply]] = {cell_id: [] for cell_id in cell_ids}
     rows = read_attempts([run_folder], [*_KEY, "final", "phase", "outcome"])
     rows = rows[rows["final"] & (rows["phase"] == "measure") & (rows["outcome"] != "infra")]
@@ -67,7 +67,7 @@ def read_replies(run_folder: Path, cell_ids: Iterable[str]) -> dict[str, list[St
 
 
 def task_metrics(cells: Iterable[Cell], run_folder: Path) -> list[dict[str, Any]]:
-    """Return the figures of every judge of one model's cells, each with the model and load it is of."""
+    """Return the aggregate metrics of the external scorers of one model's cells, with model id and load."""
     panels: dict[tuple[int, str], tuple[ExternalScorer, list[Cell]]] = {}
     for cell in cells:
         if cell.task.external_scorer is not None:

@@ -1,4 +1,4 @@
-"""What an observer of a run is told: attempts, cells and prices."""
+"""The observer interface: what a run reports while it runs."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
 
 AttemptPricer = Callable[[Attempt], Decimal | None]
-"""US dollars that one attempt cost; None: unknown, or not billed by the call."""
+"""Returns the US dollars that one attempt cost. None: unknown, or not billed by the call."""
 
 
 class RunObserver(Protocol):
-    """Told of progress as it happens; must return at once."""
+    """Receives progress while a run runs; every method must return at once."""
 
     def model_opening(self, model: Model) -> None:
-        """A model's server or client is being made ready."""
+        """A model's server or client is being opened."""
 
     def cell_started(self, cell: Cell, total: int, already_done: int) -> None:
-        """A cell begins; ``already_done`` of its requests were finished in an earlier session."""
+        """A cell starts; ``already_done`` of its ``total`` requests were finished in earlier sessions."""
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
-        """An attempt is on disk."""
+        """An attempt is on disk; ``usd`` is its price, or None if unknown or not billed by the call."""
 
     def cell_ended(self, cell: Cell) -> None:
-        """A cell has its last row."""
+        """All rows of a cell are on disk, or the cell was stopped."""
 
     def notify(self, line: str) -> None:
-        """One line for the user."""
+        """Show one line to the user."""

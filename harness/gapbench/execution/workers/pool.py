@@ -1,9 +1,9 @@
-"""Worker processes for one model: when one event loop is not enough, several send on one clock and one schedule.
+"""Worker processes for one model, for loads that one event loop cannot send on time.
 
-``perf_counter`` is the same clock for all processes of a machine (CLOCK_MONOTONIC on Linux), so a cell has one zero
-and one schedule, dealt to the workers in turn. They hand every attempt to this process, which alone scores, prices,
-writes and halts. A worker that dies costs what it had in flight and not yet handed on: its cell is left incomplete,
-and ``--resume`` sends those requests again.
+``perf_counter`` is the same clock in all processes of a machine (CLOCK_MONOTONIC on Linux), so a cell has one start and
+one schedule, whose requests are dealt to the workers in turn. Workers send every attempt to the parent process, which
+alone scores, prices, writes and stops. If a worker dies, its requests in flight are lost: the cell stays incomplete, and
+``--resume`` sends those requests again.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from gapbench.values import Call, Model, Session
 from gapbench.values.policies import RunPolicies
 
 START_LEAD_S = 0.25
-"""Between handing out a cell and its zero, so that every worker has expanded its share when the clock starts."""
+"""Seconds between handing out a cell and its start, so that every worker has prepared its share by then."""
 STREAMS_PER_WORKER = 256
 REQUESTS_PER_S_PER_WORKER = 300
-"""What is sent from one event loop before a second is started. `bench calibrate` at 200 streams and 238 requests/s (15,000
-chunks/s) takes a fifth of a core, so this is about a third: below it few chunks wait for the one before them."""
+"""Load of one event loop; above it another worker is started. `bench calibrate` at 200 streams and 238 requests/s (15,000
+chunks/s) takes a fifth of a core, so this is about a third of a core. Below it, few chunks wait for the one before."""
 READY_TIMEOUT_S = 60.0
 CLOSE_TIMEOUT_S = 5.0
 
 
 def worker_count(load: Load, cores: int) -> int:
-    """Return how many processes a load is sent from; adaptive concurrency has one budget and so one process."""
-    if load.kind == "adaptive":
+    """Return the number of processes that send a load. Adaptive concurrency has one limiter, so one process."""
+    if load.is_adaptive:
         return 1
     if load.workers is not None:
         return load.workers if load.is_open_loop else min(load.workers, int(load.value))
@@ -55,7 +55,7 @@ def worker_count(load: Load, cores: int) -> int:
 
 @dataclass
 class _WorkerHandle:
-    """One worker process, seen from here."""
+    """The parent's end of one worker process."""
 
     number: int
     process: asyncio.subprocess.Process
@@ -63,16 +63,15 @@ class _WorkerHandle:
     writer: asyncio.StreamWriter
 
     def send(self, message: object) -> None:
-        # A member that has died is found out by its reader.
+        # If the worker has died, its reader notices.
         with contextlib.suppress(ConnectionError, RuntimeError):
             self.writer.write(protocol.encode_message(message))
 
 
 class WorkerPool:
-    """The workers of one model. Use :meth:`open`, then :meth:`run_cell` for each cell, then :meth:`close`."""
+    """The workers of one model: :meth:`open`, then :meth:`run_cell` for each cell, then :meth:`close`."""
 
     def __init__(self, workers: list[_WorkerHandle]) -> None:
-        """Take workers that are ready."""
         self._workers = workers
 
     @classmethod
@@ -80,13 +79,13 @@ class WorkerPool:
         """Start ``count`` workers and wait until each has its runner open.
 
         Args:
-            count: How many.
-            model: As a worker must name it to reach the same server.
+            count: Number of workers.
+            model: The model as a worker must name it to reach the same server.
             session: What the run's own runner was opened with: its log directory and number of connections.
-            policies: Of the run.
+            policies: The run's policies.
 
         Raises:
-            BenchError: One of them cannot start; the others are let go.
+            BenchError: One of them cannot start; the others are stopped.
         """
         pool = cls([])
         try:
@@ -117,25 +116,27 @@ class WorkerPool:
         seed: int,
         cell_start_s: float,
     ) -> list[protocol.WorkerReport]:
-        """Have a cell sent and hand on every attempt; returns how each worker fared.
+        """Let workers send a cell, and deliver every attempt in this process.
 
         Args:
             cell: The cell.
-            count: Workers to send from, at most as many as there are.
-            remaining: Number of each request that is still to be sent, and the attempts made at it.
-            deliver: Called here with each attempt.
+            count: Number of workers to use, at most as many as there are.
+            remaining: Number of each request to send, and the attempts already made at it.
+            deliver: Receives each attempt, in this process.
             stop_signal: Stops new sends.
-            admission: What the requests of all workers pass.
-            seed: Of the back-off's jitter.
-            cell_start_s: The cell's start; ahead of now by ``START_LEAD_S``.
+            admission: Admission control for the requests of all workers.
+            seed: Seed of the back-off's jitter.
+            cell_start_s: The cell's start; ``START_LEAD_S`` from now.
+
+        Returns:
+            One report for each worker.
 
         Raises:
-            BenchError: A worker died or broke; what it had handed on is kept, the others finished what was in flight.
+            BenchError: A worker died or failed. Attempts that it delivered are kept; the other workers finished theirs.
         """
         requests = cell.requests
         first_due_s = requests[remaining[0][0]].due_s or 0.0
-        # Expanded requests need not travel: the worker expands the same ones.
-        # Nor does what judges: replies are scored in the run's process alone.
+        # Neither the expanded requests nor the grader are sent: workers expand the same requests, and the parent scores.
         cell_without_grader = replace(cell, task=replace(cell.task, external_scorer=None))
         workers = self._workers[:count]
         for worker in workers:
@@ -208,7 +209,7 @@ class WorkerPool:
         broadcast(protocol.StopSending(stop_signal.reason or "halted"))
 
     async def close(self) -> None:
-        """End the workers: their socket first, then the processes that do not go by themselves."""
+        """Stop the workers: close their sockets, then kill the processes that do not end by themselves."""
         workers, self._workers = self._workers, []
         for worker in workers:
             worker.writer.close()
@@ -223,7 +224,7 @@ class WorkerPool:
 
 async def _start_worker(number: int, session: Session) -> _WorkerHandle:
     ours, theirs = socket.socketpair()
-    # The child finds this very code, wherever it was imported from, and nothing from the folder it happens to be in.
+    # The child imports the same code as the parent, and nothing from the current directory.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with theirs, (session.log_dir / f"worker-{number}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -238,7 +239,7 @@ async def _wait_until_ready(worker: _WorkerHandle, session: Session) -> None:
     """Wait for a worker's runner to be open.
 
     Raises:
-        BenchError: It is not, or not in time.
+        BenchError: It could not be opened, or not in time.
     """
     try:
         ready = await asyncio.wait_for(protocol.read_message(worker.reader), READY_TIMEOUT_S)
@@ -250,12 +251,12 @@ async def _wait_until_ready(worker: _WorkerHandle, session: Session) -> None:
 
 
 def _last_log_line(worker: _WorkerHandle, session: Session) -> str:
-    """Return the last line that a worker wrote before it went."""
+    """Return the last line that a worker logged before it ended."""
     log = session.log_dir / f"worker-{worker.number}.log"
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else "it ended without a word"
 
 
 def scheduled_start_s() -> float:
-    """Return the start of a cell that is about to be handed to workers."""
+    """Return the start time of a cell that is about to be handed to workers."""
     return transport.now() + START_LEAD_S

@@ -1,7 +1,7 @@
-"""What the run's process and its workers say to each other: frames over a socket pair, pickled.
+"""Messages between the parent process and its workers: pickled frames over a socket pair.
 
-Both ends are this very code on this machine, and nobody else holds the socket, so a pickle is safe here; what a model
-answered travels inside as plain strings.
+Both ends run the same code on the same machine and no other process has the socket, so pickle is safe here. Model
+answers are carried as plain strings.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ READ_BUFFER_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class OpenRunner:
-    """Parent to worker, once: get a runner ready.
+    """Parent to worker, once: open a runner.
 
     Attributes:
-        worker: Its number.
-        model: As the worker must name it, with the address of a server that the parent owns.
-        log_dir: For the runner.
+        worker: Number of the worker.
+        model: The model as the worker must name it, with the address of a server that the parent owns.
+        log_dir: Log directory of the runner.
         connections: Most requests that this worker will have in flight.
-        policies: Of the run.
+        policies: The run's policies.
     """
 
     worker: int
@@ -44,7 +44,7 @@ class OpenRunner:
 
 @dataclass(frozen=True, slots=True)
 class RunnerReady:
-    """Worker to parent: the runner is open, or why it is not."""
+    """Worker to parent: the runner is open, or ``problem`` says why it is not."""
 
     problem: str | None = None
 
@@ -54,13 +54,13 @@ class CellJob:
     """Parent to worker: its share of a cell.
 
     Attributes:
-        cell: The cell; its requests are expanded here again, to the same ones.
-        concurrency: Requests to keep in flight, of the cell's number. Of no matter under a schedule.
+        cell: The cell; the worker expands it to the same requests.
+        concurrency: Requests that this worker keeps in flight. Unused if the load has a schedule.
         remaining: Number of each request in the cell, and the attempts already made at it.
-        cell_start_s: When the cell begins, on the clock that all processes of a machine share.
-        first_due_s: Where in the schedule it begins; above 0 for a resumed cell.
-        seed: Of the back-off's jitter.
-        is_unrestricted: Whether requests pass the gate without asking.
+        cell_start_s: When the cell starts, on the clock that all processes of a machine share.
+        first_due_s: Second of the schedule at which it starts; above 0 for a resumed cell.
+        seed: Seed of the back-off's jitter.
+        is_unrestricted: Whether requests may be sent without asking the parent.
     """
 
     cell: Cell
@@ -81,7 +81,7 @@ class StopSending:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionChanged:
-    """Parent to worker: whether requests pass the gate without asking has changed."""
+    """Parent to worker: whether requests may be sent without asking has changed."""
 
     is_unrestricted: bool
 
@@ -97,13 +97,13 @@ class AcquireRequest:
 
 @dataclass(frozen=True, slots=True)
 class FinishRequest:
-    """Worker to parent: this is how a request ended; what follows?
+    """Worker to parent: a request has ended; is it retried?
 
     Attributes:
-        number: Of the question. None: no answer is waited for.
-        permit: With which it was sent.
+        number: Number of the question. None: no reply is expected.
+        permit: The permit with which it was sent.
         failure: How it failed. None: it brought an answer.
-        usage: Tokens by the provider's count.
+        usage: Token counts by the provider.
         session_attempts: Attempts at it in this session.
     """
 
@@ -116,11 +116,12 @@ class FinishRequest:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionReply:
-    """Parent to worker: what the question of this number has brought.
+    """Parent to worker: the reply to a question.
 
     Attributes:
-        number: Of the question.
-        value: To :class:`AcquireRequest` an entry, or None; to :class:`FinishRequest` whether it stands, and whether another follows.
+        number: Number of the question.
+        value: For :class:`AcquireRequest` a permit or None; for :class:`FinishRequest` whether the attempt is final, and
+            whether another follows.
     """
 
     number: int
@@ -129,7 +130,7 @@ class AdmissionReply:
 
 @dataclass(frozen=True, slots=True)
 class AttemptMessage:
-    """Worker to parent: one attempt. The request goes by its number, the call without its body."""
+    """Worker to parent: one attempt. The request is given by its number, the call without its body."""
 
     number: int
     params_sent: Mapping[str, Any]
@@ -140,13 +141,13 @@ class AttemptMessage:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """How a worker fared in a cell.
+    """Client-side figures of one worker in a cell.
 
     Attributes:
-        worker: Its number.
+        worker: Number of the worker.
         requests: Attempts it made.
-        cpu_share: Processor time over wall time: 1 is a whole core.
-        lag_p99_s: Event-loop lag. None: the cell was too short to see any.
+        cpu_share: CPU time divided by wall time: 1 is a whole core.
+        lag_p99_s: 99th percentile of the event-loop lag. None: the cell was too short to measure it.
     """
 
     worker: int
@@ -157,7 +158,7 @@ class WorkerReport:
 
 @dataclass(frozen=True, slots=True)
 class CellDone:
-    """Worker to parent: the job is done; or it broke, and the report is of what came before."""
+    """Worker to parent: the job is done. With a ``problem`` it failed, and the report covers what came before."""
 
     report: WorkerReport
     problem: str | None = None
@@ -167,13 +168,13 @@ AttemptBatch = list[AttemptMessage]
 
 
 def encode_message(message: object) -> bytes:
-    """Return a message as it goes through the pipe."""
+    """Return a message as bytes for the socket."""
     body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     return len(body).to_bytes(_LENGTH_PREFIX_BYTES) + body
 
 
 async def read_message(reader: asyncio.StreamReader) -> Any:
-    """Return the next message. None: the other end has gone."""
+    """Return the next message. None: the other end has closed the socket."""
     try:
         size = int.from_bytes(await reader.readexactly(_LENGTH_PREFIX_BYTES))
         return pickle.loads(await reader.readexactly(size))  # noqa: S301 - see the module: both ends are ours

@@ -1,7 +1,7 @@
-"""One gate for all processes that send to a model: each worker asks the run's process, which holds it.
+"""Admission control across processes: workers ask the parent process, which decides for all of them.
 
-A worker asks only where there is something to decide: before a request while the circuit is open or limits are kept,
-and after a failure. What passes freely and brings an answer costs no word but its row.
+A worker asks only when there is something to decide: before a request while the circuit is open or rate limits apply,
+and after a failure. A request that needs neither costs no message besides its row.
 """
 
 from __future__ import annotations
@@ -15,26 +15,25 @@ from gapbench.execution.workers import protocol
 from gapbench.values import Response
 
 SendMessage = Callable[[object], None]
-"""Puts a message into the pipe."""
+"""Sends a message to the other process."""
 
 
 class AdmissionProxy:
-    """A worker's end.
+    """The worker's end.
 
     Args:
-        is_unrestricted: Whether requests pass without asking; the other end says when that changes.
-        send: To the run's process, after all attempts that have ended.
+        send: Sends a message to the parent, after all attempts that have ended.
+        is_unrestricted: Whether requests may be sent without asking; the parent announces changes.
     """
 
     def __init__(self, send: SendMessage, *, is_unrestricted: bool) -> None:
-        """Start with nothing asked."""
         self.is_unrestricted = is_unrestricted
         self._send = send
         self._last_number = 0
         self._pending: dict[int, asyncio.Future[Any]] = {}
 
     async def acquire(self, input_chars: int, max_tokens: int | None) -> Permit | None:
-        """Wait until a request may be sent; None: it must not, and is still to be done."""
+        """Wait until a request may be sent. None: do not send it; it stays unfinished."""
         if self.is_unrestricted:
             return UNRESTRICTED_PERMIT
         permit: Permit | None = await self._ask(
@@ -45,7 +44,7 @@ class AdmissionProxy:
     async def finish_request(
         self, permit: Permit, response: Response, session_attempts: int
     ) -> tuple[bool, bool]:
-        """Count how a request ended; returns whether it stands for its request, and whether another follows."""
+        """Count the result of an attempt; returns whether it is final, and whether another follows."""
         failure, usage = response.failure, response.usage
         if failure is None:
             if permit != UNRESTRICTED_PERMIT:
@@ -57,12 +56,12 @@ class AdmissionProxy:
         return final, should_retry
 
     def cancel_request(self, permit: Permit) -> None:
-        """Say nothing: a worker lets go of requests only when the other end has gone, or the cell has broken."""
+        """Do nothing: a worker abandons requests only if the parent has gone or the cell has failed."""
 
     def receive_reply(self, reply: protocol.AdmissionReply) -> None:
-        """Hand an answer to whoever asked."""
+        """Give a reply to the coroutine that asked."""
         future = self._pending.pop(reply.number)
-        if not future.done():  # whoever asked may have been cancelled
+        if not future.done():  # the coroutine may have been cancelled
             future.set_result(reply.value)
 
     async def _ask(self, make_request: Callable[[int], object]) -> Any:
@@ -75,15 +74,14 @@ class AdmissionProxy:
 
 
 class AdmissionServer:
-    """The run's end: the gate of one cell, for the workers that send it.
+    """The parent's end: admission control of one cell for its workers.
 
     Args:
-        admission: The gate.
-        broadcast: Puts a message into the pipes of all workers.
+        admission: The model's admission control.
+        broadcast: Sends a message to all workers.
     """
 
     def __init__(self, admission: AdmissionControl, broadcast: SendMessage) -> None:
-        """Start with nobody waiting."""
         self._admission = admission
         self._broadcast = broadcast
         self._was_unrestricted = admission.is_unrestricted
@@ -95,8 +93,8 @@ class AdmissionServer:
         """Answer a worker: at once, or when its request may be sent.
 
         Args:
-            message: What it asked.
-            send: Puts a message into its pipe.
+            message: The worker's question.
+            send: Sends a message to the worker.
         """
         if isinstance(message, protocol.AcquireRequest):
             task = asyncio.create_task(self._acquire(message, send))
@@ -113,12 +111,12 @@ class AdmissionServer:
             )
 
     def record_success(self) -> None:
-        """Count a row that holds an answer: the endpoint lives."""
+        """Count an attempt with an answer: the endpoint is alive."""
         self._admission.breaker.record_result(None, "go")
         self._broadcast_change()
 
     def close(self) -> None:
-        """Let nobody in any more: who waits is told so."""
+        """Admit no further requests and answer pending ones with a refusal."""
         for task in self._acquire_tasks:
             task.cancel()
 

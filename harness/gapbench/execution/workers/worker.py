@@ -1,7 +1,7 @@
-"""A worker: a process that sends its share of a cell and hands every attempt to the run's process.
+"""A worker process: sends its share of a cell and returns every attempt to the parent process.
 
-Started as ``python -m gapbench.execution.workers.worker DESCRIPTOR`` by :mod:`gapbench.execution.workers.pool`. It writes nothing and scores nothing; it
-ends when its socket does, so no worker outlives the run.
+Started as ``python -m gapbench.execution.workers.worker DESCRIPTOR`` by :mod:`gapbench.execution.workers.pool`. It writes nothing and scores nothing. It
+ends when its socket is closed, so no worker outlives the run.
 """
 
 from __future__ import annotations
@@ -31,16 +31,15 @@ from gapbench.execution.workers.remote_admission import AdmissionProxy
 from gapbench.runner import Runner
 
 FLUSH_INTERVAL_S = 0.05
-"""Attempts are handed on so often: rarely enough that few frames are made, often enough for the live view."""
+"""Seconds between two batches of attempts: long enough for few frames, short enough for the live view."""
 MAX_UNREAD_BYTES = 2**24
-"""What may wait for a run that is behind before a worker's senders wait too."""
+"""Bytes that may wait for a slow parent before the worker's senders wait too."""
 
 
 class WorkerProcess:
-    """One end of the pipe."""
+    """The worker's end of the socket."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Wait to be told what to open."""
         self._reader = reader
         self._writer = writer
         self._batch: protocol.AttemptBatch = []
@@ -48,7 +47,7 @@ class WorkerProcess:
         self._admission = AdmissionProxy(self._send_after_attempts, is_unrestricted=False)
 
     async def run(self) -> None:
-        """Do jobs until the other end goes."""
+        """Run jobs until the parent closes the socket."""
         opening = await protocol.read_message(self._reader)
         if not isinstance(opening, protocol.OpenRunner):
             return
@@ -57,7 +56,7 @@ class WorkerProcess:
             await runner.open(
                 opening.policies.make_session(opening.model, opening.log_dir, opening.connections)
             )
-        except Exception as exc:  # noqa: BLE001 - the run must learn why, whatever it is
+        except Exception as exc:  # noqa: BLE001 - the parent must learn why, whatever it is
             problem = str(exc) if isinstance(exc, BenchError) else f"{type(exc).__name__}: {exc}"
             self._send(protocol.RunnerReady(problem))
             await self._writer.drain()
@@ -140,7 +139,7 @@ class WorkerProcess:
                     cell_start_s=job.cell_start_s,
                     first_due_s=job.first_due_s,
                 )
-        except Exception as exc:  # noqa: BLE001 - what was measured must still be handed on
+        except Exception as exc:  # noqa: BLE001 - what was measured must still be delivered
             problem = f"{type(exc).__name__}: {exc}"
         finally:
             flushing.cancel()
@@ -167,7 +166,7 @@ class WorkerProcess:
             self._batch = []
 
     def _send_after_attempts(self, message: object) -> None:
-        """Say something that counts after all attempts that have ended before it."""
+        """Send a message after all attempts that ended before it."""
         self._flush()
         self._send(message)
 
@@ -185,10 +184,10 @@ async def _main(descriptor: int) -> None:
 
 def main() -> None:
     """Serve the socket whose descriptor is the only argument."""
-    # Ctrl-C is the run's to handle: it tells its workers, and they finish what is in flight.
+    # The parent handles Ctrl-C: it tells its workers to stop, and they finish what is in flight.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     run_on_event_loop(_main(int(sys.argv[1])))
-    # Threads that a vendor's client left behind must not keep the process.
+    # Threads that a vendor's client left behind must not keep the process alive.
     os._exit(0)
 
 

@@ -70,7 +70,7 @@ COLUMNS = (
 
 
 def gap_table(gap: GapTable) -> Table:
-    """Return every metric of every pair, the verdict in words, and whether the comparison is fair."""
+    """Return every metric of every pair, with the verdict as a sentence and the violations of fairness."""
     headline: Span = (gap.headline(), "headline")
     if gap.frame.empty:
         return Table("gap", TITLE, COLUMNS, (), simulated=gap.simulated, notes=(headline,))

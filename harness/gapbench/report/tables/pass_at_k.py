@@ -49,7 +49,7 @@ def _heading(row: Row) -> tuple[Span, ...]:
 def pass_at_k_note(pass_at_k: PassAtK) -> str:
     """Return what the columns mean; hidden tests are named only where a task has some."""
     meaning = "pass@k: chance that at least one of k answers is right (unbiased, Chen et al. 2021)"
-    tail = "; partial: mean share of hidden tests that held." if pass_at_k.has_hidden_tests else "."
+    tail = "; partial: mean share of hidden tests that passed." if pass_at_k.has_hidden_tests else "."
     return meaning + tail
 
 
