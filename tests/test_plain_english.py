@@ -24,6 +24,7 @@ DOCUMENTS = [
 ]
 ALLOWED: dict[tuple[str, str], str] = {
     ("docs/reference/built-in.md", "beside"): "one task's subject: one shape beside another",
+    ("docs/reference/built-in.md", "stands"): "a task's description, which is part of the task's hash",
 }
 """(file or command, the phrase as found, in lower case): why it may stay."""
 
@@ -82,7 +83,13 @@ def test_a_document_is_plain_english(document: Path) -> None:
 def test_the_help_texts_are_plain_english() -> None:
     """Of every command and every option."""
     pages = commands(
-        bench, click.Context(bench, info_name="bench", terminal_width=10_000, max_content_width=10_000)
+        # With the command's own settings: click keeps the help option that it makes first.
+        bench,
+        click.Context(
+            bench,
+            info_name="bench",
+            **{**bench.context_settings, "terminal_width": 10_000, "max_content_width": 10_000},
+        ),
     )
     found = [fault for name, text in pages for fault in faults(name, text)]
 

@@ -30,7 +30,7 @@ class Python(ReplyScorer):
     """
 
     name: ClassVar[str] = "python"
-    description: ClassVar[str] = "a function of yours, by module:function; needs --allow-code"
+    description: ClassVar[str] = "your function, as module:function; needs --allow-code"
     is_slow: ClassVar[bool] = True
 
     function: str

@@ -87,7 +87,7 @@ class TaskDocument(StrictModel):
     license: str | None = Field(None, description="of the data")
     description: str = Field("", description="for readers")
     data: str | HuggingFaceData | GeneratedData = Field(
-        description="a .jsonl, .json, .csv, .tsv or .parquet beside this file, {hf: name}, or {generator: file.py}"
+        description="a .jsonl, .json, .csv, .tsv or .parquet next to this file, {hf: name}, or {generator: file.py}"
     )
     id: str | None = Field(None, description="template of the sample's id; default: the row number")
     system: str | None = Field(None, description="template of a system prompt")
@@ -119,7 +119,7 @@ class TaskDocument(StrictModel):
     limit: int | None = Field(None, ge=1, description="first N samples")
     data_policy: Literal["public", "private"] = Field(
         "public",
-        description="private: never sent to somebody else's API, which is one that is paid by the token or serves closed weights",
+        description="private: never sent to an API that is paid by the token or serves closed weights",
     )
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ class Task:
         scorer_name: None: answers are not scored.
         scorer_options: The scorer's own settings.
         params: The task's parameters, over the suite's.
-        data_policy: ``private`` is never sent to somebody else's API.
+        data_policy: ``private`` is never sent to an API that is paid by the token or serves closed weights.
         license: Of the data. None: not said.
         source: The file that says it.
         scorer_location: Where in that file its scorer stands, with line and key.
