@@ -140,10 +140,9 @@ def test_a_bound_in_dollars_needs_a_price(
 
 
 def test_a_server_that_never_answered_costs_its_model_and_no_wait(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Address and reason at once, no row, and the other model is asked all the same."""
-    monkeypatch.setattr("gapbench.transport.reachability.PAUSE_S", 0.0)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{bound.getsockname()[1]}"
