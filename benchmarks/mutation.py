@@ -161,23 +161,23 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield f"{name} to {CALLS[name]}", changed_name
 
 
+def _smaller_call(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
+    """Yield a call without its function, without one keyword, and without its method."""
+    has_one_argument = len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred)
+    if isinstance(node.func, ast.Name) and has_one_argument:
+        yield f"{node.func.id} left out", node.args[0]
+    for at, keyword in enumerate(node.keywords):
+        changed = copy.deepcopy(node)
+        del changed.keywords[at]
+        yield f"{keyword.arg} left out", changed
+    if isinstance(node.func, ast.Attribute) and not node.args:
+        yield f"{node.func.attr} left out", node.func.value
+
+
 def _smaller(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     """Yield changes that leave something out."""
-    if (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and len(node.args) == 1
-        and not node.keywords
-        and not isinstance(node.args[0], ast.Starred)
-    ):
-        yield f"{node.func.id} left out", node.args[0]
     if isinstance(node, ast.Call):
-        for at, keyword in enumerate(node.keywords):
-            changed = copy.deepcopy(node)
-            del changed.keywords[at]
-            yield f"{keyword.arg} left out", changed
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args:
-        yield f"{node.func.attr} left out", node.func.value
+        yield from _smaller_call(node)
     if isinstance(node, ast.FunctionDef) and node.args.args:
         changed_body = copy.deepcopy(node)
         changed_body.body = [ast.Return(ast.Name(node.args.args[-1].arg, ast.Load()))]

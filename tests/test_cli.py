@@ -140,10 +140,9 @@ def test_a_bound_in_dollars_needs_a_price(
 
 
 def test_a_server_that_never_answered_costs_its_model_and_no_wait(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Address and reason at once, no row, and the other model is asked all the same."""
-    monkeypatch.setattr("gapbench.transport.reachability.PAUSE_S", 0.0)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{bound.getsockname()[1]}"
@@ -360,10 +359,10 @@ def test_what_is_no_run_folder_is_told_what_it_is(
     monkeypatch.chdir(finished.parents[1])
     for given, word in (
         ("suite.yaml", "suite.yaml is a file; give a run folder such as results/RUN"),
-        (".", "bench: . is no run folder: it has no run.json"),
+        (".", "bench: . is not a run folder: it has no run.json"),
         (
             "results",
-            f"results is no run folder, it holds 1; give one of them, such as results/{finished.name}",
+            f"results is not a run folder, it holds 1; give one of them, such as results/{finished.name}",
         ),
     ):
         assert word in command_output(capsys, "gap", given, code=2)

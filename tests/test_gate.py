@@ -182,7 +182,7 @@ def test_a_damaged_baseline_file_is_said(runs: Path, capsys: pytest.CaptureFixtu
 
     for arguments in (("compare", "nightly", "good"), ("baseline", "set", "good")):
         told = said(capsys, *arguments, code=2)
-        assert "baselines.json is damaged (it is no list of names, each with a run and a suite)" in told
+        assert "baselines.json is damaged (expected names, each with a run and a suite)" in told
         assert "remove it and set its baselines again" in told
 
 

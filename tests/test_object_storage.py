@@ -304,7 +304,7 @@ def test_a_run_that_was_never_sent_is_told_from_none(
     assert 2 == invoke(["report", f"{AT}/one"])
     assert f"was never sent whole: `bench run --resume one --out {AT}` sends it" in capsys.readouterr().err
     assert 2 == invoke(["report", f"{AT}/none"])
-    assert "is no run: it has no run.json" in capsys.readouterr().err
+    assert "is not a run: it has no run.json" in capsys.readouterr().err
 
 
 def test_every_reader_takes_an_address(

@@ -82,7 +82,7 @@ def test_a_lost_manifest_is_made_anew_from_suite_and_rows(
     (run / "run.json").unlink()
     if not is_gone:
         (run / "run.json").write_text("{half")
-    assert f"`bench run SUITE --resume results/{run.name}` writes it anew" in command_output(
+    assert f"`bench run SUITE --resume results/{run.name}` rebuilds it" in command_output(
         capsys, "run", "--resume", run.name, "--yes", code=2
     )
     assert 0 == invoke(["run", "suite.yaml", "--resume", run.name, "--limit", "2", "--yes", "--quiet"])

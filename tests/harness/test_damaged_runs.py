@@ -89,7 +89,7 @@ def test_what_is_given_in_place_of_a_run_is_said(run: Path) -> None:
     """A file, a folder of runs, and nothing at all."""
     for given, said in (
         (run / "run.json", "is a file; give a run folder"),
-        (run.parent, r"is no run folder, it holds 1; give one of them, such as .*results/run"),
+        (run.parent, r"is not a run folder, it holds 1; give one of them, such as .*results/run"),
         (run / ("long" * 100), "there is no run folder"),
         (run / "nothing", "there is no run folder .*nothing; `bench runs list`"),
     ):
@@ -138,14 +138,14 @@ def test_who_goes_on_with_a_damaged_journal_is_told(interrupted: Path) -> None:
         said = writer.damage_found
 
     assert [
-        "journal-00002.jsonl has lines that are no rows: they lie in damaged/journal-00002.jsonl, and are asked again"
+        "journal-00002.jsonl has lines that are not rows: they are kept in damaged/journal-00002.jsonl, and their requests are repeated"
     ] == said
 
 
 def test_lines_that_are_no_rows_are_damage_and_are_kept(interrupted: Path) -> None:
     """The next writer, of a repair or of --resume, moves them to damaged/ as they were."""
     found = {row.said: row.kind for row in verify_run(interrupted) if row.file.startswith("journal")}
-    assert "damage" == found["8 of 9 lines are no rows"]
+    assert "damage" == found["8 of 9 lines are not rows"]
 
     repair_run(interrupted)
     assert 21 == len(read_attempts([interrupted]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -55,7 +56,7 @@ def test_a_budget_counts_answers_that_wait(tmp_path: Path) -> None:
             stopped.set()
 
     def score(answer: str, planned: PlannedRequest) -> Score:
-        stopped.wait(10)
+        stopped.wait(120)
         return RIGHT
 
     runner = ScriptedRunner(model(), ANSWERS)
@@ -220,46 +221,35 @@ def test_a_changed_suites_run_takes_up_what_waits(tmp_path: Path) -> None:
     assert {"new"} == set(rows["run_id"])
 
 
-def test_a_full_disk_is_told_before_the_backlog_is_scored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first score cannot be kept: of twenty that wait, those not begun are left to the next session."""
+def test_a_full_disk_is_told_before_the_backlog_is_scored(tmp_path: Path) -> None:
+    """The first score cannot be kept: of twenty that wait, the others are left to the next session."""
     count = 20
-    all_wait, cancelled = threading.Event(), threading.Event()
-    paid: list[Attempt] = []
-    begun: list[str] = []
-
-    def price(row: Attempt) -> None:
-        paid.append(row)
-        if len(paid) == count:
-            all_wait.set()
-
-    def score(answer: str, planned: PlannedRequest) -> Score:
-        begun.append(answer)
-        (all_wait if len(begun) == 1 else cancelled).wait(60)
-        return RIGHT
-
-    class Telling(FullDisk):
-        def add(self, attempt: Attempt, payload: Payload) -> None:
-            # The queue hears of the failure a few turns of the event loop later, and cancels what has not begun.
-            after_turns(10, cancelled.set)
-            super().add(attempt, payload)
-
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
-    runner = ScriptedRunner(model(), ANSWERS)
-    settings = replace(slow(score), price_attempt=price)
+    runner, backlog = ScriptedRunner(model(), ANSWERS), Backlog(count)
+    settings = replace(slow(lambda answer, planned: RIGHT), make_scoring_executor=lambda: backlog)
     made = plan(count=count, load=Load("concurrency", count))
-    with pytest.raises(DiskError), Telling(tmp_path) as writer:
+    with pytest.raises(DiskError), FullDisk(tmp_path) as writer:
         asyncio.run(run(made, {"m": runner}, writer, settings, Watch(), StopSignal()))
 
-    assert len(begun) <= 2
+    assert [False] + [True] * (count - 1) == [future.cancelled() for future in backlog.futures]
     assert count == len(runner.calls) == len(read_pending_answers(tmp_path, ()))
 
 
-def after_turns(turns: int, act: Callable[[], None]) -> None:
-    """Call ``act`` after so many turns of the event loop."""
-    loop = asyncio.get_running_loop()
-    loop.call_soon(act if turns == 0 else partial(after_turns, turns - 1, act))
+class Backlog(Executor):
+    """Runs nothing until so many calls wait, and then the first of them alone."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._first: Callable[[], Any] = lambda: None
+        self.futures: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if not self.futures:
+            self._first = partial(fn, *args, **kwargs)
+        future: Future[Any] = Future()
+        self.futures.append(future)
+        if len(self.futures) == self._count:
+            self.futures[0].set_result(self._first())
+        return future
 
 
 def test_an_interruption_ends_the_scoring_of_what_was_left(tmp_path: Path) -> None:

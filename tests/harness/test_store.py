@@ -130,7 +130,7 @@ def test_a_full_disk_is_said_and_keeps_what_was_written(tmp_path: Path) -> None:
 
 def test_a_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
     """The word says what a run folder is."""
-    with pytest.raises(ResultsError, match=r"no run folder: it has no run\.json"):
+    with pytest.raises(ResultsError, match=r"not a run folder: it has no run\.json"):
         read_manifest(tmp_path)
 
 

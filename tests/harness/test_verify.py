@@ -51,7 +51,7 @@ def test_a_killed_runs_journal_is_a_leftover_and_is_closed(run: Path) -> None:
     found = verify_run(run)
 
     assert [("leftover", "journal-00003.jsonl")] == [(row.kind, row.file) for row in found]
-    assert "1 rows of an interrupted writer, and a torn line" in found[0].said
+    assert "1 rows of an interrupted writer, and an incomplete line" in found[0].said
     repair_run(run)
     assert [] == verify_run(run)
     assert 21 == len(read_attempts([run]))

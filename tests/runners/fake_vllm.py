@@ -34,6 +34,7 @@ def main() -> None:
     mode = os.environ.get("FAKE_VLLM")
     if mode == "deaf":
         # A server that is slow to bind, while another answers.
+        Path(os.environ["FAKE_VLLM_PIDS"]).write_text(str(os.getpid()))
         signal.pause()
     worker = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"])
     with http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:

@@ -38,7 +38,6 @@ URL = "http://127.0.0.1:9/v1"
 DEADLINE_S = 30.0
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 ENDINGS = tuple(Ending)
-TOKENS = CompletionsRunner._tokens
 # The row's columns that hold what a server says.
 SAID = ("model_served", "response_id", "system_fingerprint", "service_tier", "finish_reason", "finish_raw")
 
@@ -83,6 +82,15 @@ BESIDE = (
     b'{"tokens":[1,2,3],"count":3,"max_model_len":4096}',
     b'{"bos_token":"<s>","eos_token":null}',
 )
+
+
+class FixedTokensRunner(CompletionsRunner):
+    """Weighs the same tokens, whatever the text; no server is asked for them."""
+
+    def split_tokens(self, context: str | None, continuation: str) -> tuple[list[int], list[int]]:
+        return [1], [2, 3]
+
+
 CHAT, MESSAGES, GENERATE = (_transcripts(name) for name in ("chat", "messages", "generate"))
 VLLM = Model("m", "vllm", "qwen-x", "open", base_url=URL)
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
@@ -100,7 +108,7 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "google": (Protocol(GENERATE, GoogleRunner, Model("m", "google", "gemini-2.5-x", "closed", base_url=URL)),),
     "vllm": (
         Protocol(CHAT, VllmRunner, VLLM),
-        Protocol([WEIGHED], VllmRunner, VLLM, likelihood=True),
+        Protocol([WEIGHED], FixedTokensRunner, VLLM, likelihood=True),
         Protocol(BESIDE, VllmRunner, VLLM, beside=True),
     ),
 }  # fmt: skip
@@ -298,7 +306,7 @@ class Reader:
     def _response(self, door: Door, scripts: list[Script]) -> Response:
         self.exchanges += 1
         door.transport.scripts = scripts
-        with _without_threads() if door.protocol.likelihood else contextlib.nullcontext():
+        with _here_instead_of_a_thread() if door.protocol.likelihood else contextlib.nullcontext():
             return self.loop.run_until_complete(measure(door.runner, door.call, DEADLINE_S))
 
     def read(self, data: bytes) -> Response | None:
@@ -347,7 +355,7 @@ class Reader:
     @staticmethod
     async def _encoded() -> None:
         _tokenize.cache_clear()
-        TOKENS(CompletionsRunner(VLLM), None, "text")
+        CompletionsRunner(VLLM).split_tokens(None, "text")
 
     def close(self) -> None:
         """Close the runners and the loop."""
@@ -357,19 +365,13 @@ class Reader:
         self.loop.close()
 
 
-@contextlib.contextmanager
-def _without_threads() -> Iterator[None]:
-    """Weigh fixed tokens, and in this thread: another one would cost more than the reading."""
-    with patch("asyncio.to_thread", _here), patch.object(CompletionsRunner, "_tokens", _tokens):
-        yield
+def _here_instead_of_a_thread() -> contextlib.AbstractContextManager[object]:
+    """Return a context without threads: another one would cost more than the reading."""
+    return patch("asyncio.to_thread", _here)
 
 
 async def _here(call: Callable[..., Any], *args: Any) -> Any:
     return call(*args)
-
-
-def _tokens(*_: Any) -> tuple[list[int], list[int]]:
-    return [1], [2, 3]
 
 
 def _said(response: Response) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.server
 import os
 import select
@@ -17,14 +18,13 @@ import pytest
 
 from gapbench.errors import InputError, SetupError
 from gapbench.values import Model, Session
-from gapbench_runners.vllm import runner as vllm
 from gapbench_runners.vllm.ports import find_free_port, is_free, is_owned_by_group
 from gapbench_runners.vllm.runner import VllmRunner
 from tests.runners.fake_vllm import Handler
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 ROOT = Path(__file__).parents[2]
-END_S = 30.0
+END_S = 120.0
 OWNER = """\
 import asyncio, sys
 from pathlib import Path
@@ -54,10 +54,18 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def another() -> Iterator[int]:
     """The port of a server that is not ours to measure."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, serving_in_a_thread(server):
         yield server.server_port
+
+
+@contextlib.contextmanager
+def serving_in_a_thread(server: http.server.HTTPServer) -> Iterator[None]:
+    """Answer requests until the block ends."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
         server.shutdown()
         thread.join()
 
@@ -149,14 +157,25 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(
 
 
 def test_an_answer_of_another_process_does_not_make_it_ready(
-    tmp_path: Path, program: Path, another: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two runs with one fixed port see it free while both are starting."""
-    monkeypatch.setattr(vllm, "is_free", lambda _: True)
     monkeypatch.setenv("FAKE_VLLM", "deaf")
 
-    with pytest.raises(SetupError, match=f"127.0.0.1:{another} is answered by another process"):
-        asyncio.run(owned(program, port=another).open(Session(tmp_path)))
+    async def main(rival: http.server.ThreadingHTTPServer) -> None:
+        opening = asyncio.create_task(owned(program, port=rival.server_port).open(Session(tmp_path)))
+        async with asyncio.timeout(END_S):
+            while not (tmp_path / "pids").exists() and not opening.done():  # noqa: ASYNC110 - it is a process that is waited for
+                await asyncio.sleep(0.01)
+        rival.server_activate()
+        with serving_in_a_thread(rival):
+            await opening
+
+    # Bound and not yet listening, the port still looks free.
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False) as rival:
+        rival.server_bind()
+        with pytest.raises(SetupError, match=f"127.0.0.1:{rival.server_port} is answered by another process"):
+            asyncio.run(main(rival))
 
 
 @pytest.mark.parametrize("port", ["8000", 0, 65_536, 1.5])

@@ -1,8 +1,8 @@
-"""A changed suite's new run, begun with the rows of the old one whose question is still the same.
+"""Starts a run for an edited suite with the rows of the old run whose request is unchanged.
 
-The old run stays as it is. A request is the same when cell, sample, repeat, prompt (by hash), parameters, target and
-all that says who answers (runner, model, base_url, serve, engine, options) are; whatever else changed, its answer
-would be asked for in the same words and held against the same truth. It keeps its score: ``bench score`` scores anew where a scorer's options changed.
+The old run is not changed. A request is the same if its cell, sample, repeat, prompt (by hash), parameters and target
+are, and everything that decides which server answers (runner, model, base_url, serve, engine, options). Rows keep their
+score; if a scorer's options changed, ``bench score`` scores them again.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _TIMING_FIELDS = ("started_at", "wall_s", "stretches_s", "counters_before", "cou
 
 
 def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: RunManifest) -> int:
-    """Copy what still holds into a new run, and return how many requests need not be asked again.
+    """Copy the rows that are still valid into a new run, and return the number of requests that they answer.
 
     Args:
-        old: The run that was begun with another suite.
-        plan: What is to be run now.
+        old: The run that was started with the other suite.
+        plan: The plan of the new run.
         writer: The new run.
-        manifest: Of the new run; the times of the cells that go on are put into it.
+        manifest: The manifest of the new run; the times of continued cells are added to it.
 
     Raises:
         ResultsError: The old run cannot be read, or the new one not written.
@@ -64,7 +64,7 @@ def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: RunManif
                 setattr(cell, name, getattr(entries[cell.cell_id], name))
     manifest.continues = old.name
     for image in (old / "media").glob("*"):
-        if image.is_symlink():  # A folder of somebody else's could name any file of ours.
+        if image.is_symlink():  # In a stranger's folder it could point to any file of this machine.
             continue
         writer.add_media(image.name, image.read_bytes())
     return carried

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Self
 
@@ -115,8 +113,7 @@ class _RunExecution:
         self.recorder = AttemptRecorder(writer, settings, observer, stop_signal)
         self.retry_budget = RetryBudget(settings.policies.retries)
         self.rate_limiters: dict[tuple[str, RateLimits], RateLimiter] = {}
-        # At least half the cores stay with the client: a busy machine makes late stamps.
-        self.scoring_executor = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2))
+        self.scoring_executor = settings.make_scoring_executor()
         self.cell_run = CellRun(plan, writer, settings, self.recorder, self.scoring_executor, manifest)
 
     @classmethod

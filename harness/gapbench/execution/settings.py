@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +15,11 @@ from gapbench.execution.recording.observer import AttemptPricer
 from gapbench.suite.plan import Cell
 from gapbench.suite.suite import Suite
 from gapbench.values.policies import RunPolicies
+
+
+def make_scoring_executor() -> Executor:
+    """Return the threads for slow scorers. At least half the cores stay with the client: a busy machine makes late stamps."""
+    return ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) // 2))
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class RunSettings:
         selection: Stored in the manifest for ``--resume``.
         calibration: Result of `bench calibrate` just before the run, for the manifest. None: there was none.
         make_scorer: Returns the scorer of a cell in a run folder, or None if its answers are only timed.
+        make_scoring_executor: Returns what runs slow scorers; the run shuts it down.
     """
 
     policies: RunPolicies = field(default_factory=RunPolicies)
@@ -34,6 +42,7 @@ class RunSettings:
     selection: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] | None = None
     make_scorer: Callable[[Cell, Path], CellScorer | None] = make_cell_scorer
+    make_scoring_executor: Callable[[], Executor] = make_scoring_executor
 
 
 def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:

@@ -1,4 +1,4 @@
-"""A run on disk: crash-safe writing, reading, and later scores. With the schema, all that knows Arrow."""
+"""Stores runs on disk: crash-safe writing, reading, and later scores. No other package reads or writes Arrow."""
 
 from gapbench.store.chunk_reader import read_chunks_at_instants
 from gapbench.store.follower import RunFollower

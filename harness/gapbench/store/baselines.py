@@ -1,4 +1,4 @@
-"""Baselines: names for the runs that later ones are held against, in a file that can be kept in a repository."""
+"""Baselines: named runs that later runs are compared with, in a file that can be kept in a repository."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def read_baselines(results: Path) -> dict[str, dict[str, Any]]:
     except OSError as exc:
         raise ResultsError(f"cannot read {path}: {exc.strerror}") from exc
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
-        why = exc if isinstance(exc, ValueError) else "it is no list of names, each with a run and a suite"
+        why = exc if isinstance(exc, ValueError) else "expected names, each with a run and a suite"
         raise ResultsError(
-            f"{path} is damaged ({why}); mend it, or remove it and set its baselines again with `bench baseline set`"
+            f"{path} is damaged ({why}); repair it, or remove it and set its baselines again with `bench baseline set`"
         ) from exc
 
 
@@ -58,7 +58,7 @@ def set_baseline(results: Path, name: str, run: Path, suite: str) -> None:
 
 @contextmanager
 def _lock_folder(folder: Path) -> Iterator[None]:
-    """Hold the folder's own lock, so that of two processes that set a baseline none loses the other's."""
+    """Lock the folder, so that two processes that set a baseline do not lose each other's."""
     import fcntl  # noqa: PLC0415 - not on every platform, and reading a run needs none
 
     held = os.open(folder, os.O_RDONLY)
@@ -70,10 +70,10 @@ def _lock_folder(folder: Path) -> Iterator[None]:
 
 
 def find_baseline(results: Path, name: str) -> Path:
-    """Return the run folder of the baseline called ``name``; one at an address is fetched.
+    """Return the run folder of the baseline called ``name``; a run at an address is downloaded.
 
     Raises:
-        ResultsError: There is none of that name, or it cannot be fetched.
+        ResultsError: No baseline has this name, or its run cannot be downloaded.
     """
     known = read_baselines(results)
     if name not in known:

@@ -1,4 +1,4 @@
-"""The chunks of the few requests whose text was arriving at an instant that matters, found part by part."""
+"""Reads the chunks of the few requests whose text was arriving at given instants, part by part."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _SPAN_COLUMNS = ["run_id", "cell_id", "first_token_s", "last_token_s"]
 _CHUNK_COLUMNS = [*ATTEMPT_KEY, "chunk_s", "chunk_tokens"]
 Instants = Mapping[tuple[str, str], Sequence[float]]
-"""By (run_id, cell_id), seconds on the cell's clock."""
+"""Seconds on the cell's clock, by (run_id, cell_id)."""
 
 
 def read_chunks_at_instants(runs: Sequence[Path], instants: Instants) -> pd.DataFrame:
     """Return keys and chunks of the attempts whose text was arriving at one of their cell's instants.
 
-    A part's lists of chunks are opened only where it holds such an attempt, and only these rows are kept, so that the
-    chunks of a large run are never held at once.
+    A part's lists of chunks are read only if it holds such an attempt, and only these rows are kept, so that the chunks
+    of a large run are never in memory at once.
 
     Args:
         runs: Run folders.

@@ -1,4 +1,4 @@
-"""A run that another process writes, followed: each look takes the attempts that were added since the last."""
+"""Follows a run that another process writes: each call reads the attempts added since the last one."""
 
 from __future__ import annotations
 
@@ -24,25 +24,23 @@ _COLUMNS = pa.schema([field for field in ATTEMPT_SCHEMA if not pa.types.is_list(
 
 
 class RunFollower:
-    """Reads a run's attempts as they come, each once: an open journal line by line, a part that closed unseen.
+    """Reads a run's attempts as they are written, each once: open journals line by line, and parts closed since.
 
-    A part holds its journal's rows in the journal's order, so what was taken from the one is skipped in the
-    other. A part's lists, such as chunk stamps, are most of its bytes and are left empty. Scores laid over a run
-    later are not followed.
+    A part holds its journal's rows in the same order, so rows already read from the journal are skipped in the part.
+    A part's lists, such as chunk times, are most of its bytes and are left empty. Later scores are not followed.
 
     Args:
         folder: The run folder.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Start before the first row."""
         self._folder = folder
         self._rows_read: Counter[int] = Counter()
         self._closed_parts: set[int] = set()
         self._offsets: Counter[int] = Counter()
 
     def read_new(self) -> Iterator[Attempt]:
-        """Yield the attempts that were written since the last look.
+        """Yield the attempts written since the last call.
 
         Raises:
             ResultsError: A part cannot be read.
@@ -53,7 +51,7 @@ class RunFollower:
             if number not in self._closed_parts:
                 yield from self._read_part(path)
         for number, path in journals.items():
-            # One that was closed since the folder was listed is a part by the next look.
+            # A journal closed since the folder was listed is a part in the next call.
             with suppress(FileNotFoundError):
                 if number not in self._closed_parts:
                     yield from self._read_journal(path)
@@ -71,7 +69,7 @@ class RunFollower:
         with path.open("rb") as file:
             file.seek(self._offsets[number])
             for line in file:
-                # Its writer is still at it, or died at it.
+                # Incomplete line: it is still being written, or the writer crashed.
                 if not line.endswith(b"\n"):
                     return
                 self._offsets[number] += len(line)

@@ -1,4 +1,4 @@
-"""Columns filled part by part, so that a run is held once: not in Arrow and in pandas, and not in parts and whole."""
+"""Builds a data frame part by part, so that a run is in memory once: not in both Arrow and pandas, nor in parts and whole."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ _Array = np.ndarray[tuple[int], np.dtype[Any]]
 
 
 class _ColumnBuilder(Protocol):
-    """One column on its way to pandas."""
+    """Collects one column for pandas."""
 
     def add(self, chunk: pa.ChunkedArray) -> None:
-        """Take the column's values of the next part."""
+        """Add the column's values of the next part."""
         ...
 
     def finish(self) -> Any:
-        """Return all values as pandas takes them."""
+        """Return all values in the form that pandas takes."""
         ...
 
 
 class FrameBuilder:
-    """The columns of a table whose parts come one after the other.
+    """Collects the columns of a table whose parts come one after the other.
 
     Args:
         schema: Names and types. A dictionary becomes a category.
         texts: Dictionaries with nearly as many entries as rows.
-        rows: How many are expected; more is no fault, only slower.
+        rows: Rows expected; more are accepted, but slower.
     """
 
     def __init__(self, schema: pa.Schema, texts: set[str], rows: int) -> None:
         self._builders = {field.name: _column_builder(field, texts, rows) for field in schema}
 
     def add(self, table: pa.Table) -> None:
-        """Take the next part, in the columns and types of the schema."""
+        """Add the next part, in the columns and types of the schema."""
         for name, column in zip(self._builders, table.columns, strict=True):
             self._builders[name].add(column)
 
     def build(self) -> pd.DataFrame:
-        """Return the whole table. The columns are let go one by one, so this can be asked once."""
+        """Return the whole table. The columns are released one by one, so this can be called once."""
         names = list(self._builders)
-        # Arrow numbers texts without holding the interpreter.
+        # Arrow encodes texts without holding the interpreter lock.
         with ThreadPoolExecutor(_THREADS) as pool:
             made = pool.map(lambda name: self._builders.pop(name).finish(), names)
             frame = pd.DataFrame(dict(zip(names, made, strict=True)), copy=False)
-        # Arrow keeps the room of the parts for more of them, which do not come.
+        # Arrow keeps the memory of the parts for more of them; none follow.
         pa.default_memory_pool().release_unused()
         return frame
 

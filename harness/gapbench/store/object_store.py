@@ -4,7 +4,7 @@ An object store has neither append nor rename. So ``s3://BUCKET/PREFIX`` stands 
 ``results/.remote/s3/BUCKET/PREFIX``, and all other code works on that folder. An upload writes the run's files,
 ``run.json`` after them, and last a listing with the hash of every file. The mirror keeps a copy of the listing that it
 was last in step with. That is the one conflict check: a listing there that differs from the copy here shows that
-another machine has uploaded since. Then nothing is uploaded, and a mirror with changes of its own is not overwritten.
+another machine has uploaded since. Then nothing is uploaded, and a mirror that has changed as well is not overwritten.
 Change a run at its address with ``bench`` only: other tools do not write the listing.
 """
 
@@ -148,7 +148,7 @@ def pull_manifests(results: Path, into: Path) -> None:
 
 def _check_local_only(run: Path, place: str, *, allow_local_only: bool) -> None:
     if not (run / "run.json").exists():
-        raise ResultsError(f"s3://{place} is no run: it has no run.json; name bucket, prefix and run id")
+        raise ResultsError(f"s3://{place} is not a run: it has no run.json; name bucket, prefix and run id")
     if not allow_local_only:
         raise ResultsError(
             f"s3://{place} was never sent whole: `bench run --resume {run.name} --out {address_of(run.parent)}` "
@@ -169,7 +169,7 @@ def _refuse_conflict(run: Path, place: str, here: _Listing, there: _Listing, kno
         raise ResultsError(
             f"s3://{place} and its copy {run} have both changed since they were last the same "
             f"(here {changed[0]}): nothing is copied. `bench report {run}` shows what is here; "
-            "move that folder away to go on with what is there"
+            "move that folder away to continue with what is there"
         )
 
 
@@ -245,7 +245,7 @@ def _open_store(folder: Path, action: str, kept_note: str = "") -> Iterator[tupl
     """Give the store of a mirror's address and the place in it; credentials and region are AWS's own variables.
 
     Raises:
-        ResultsError: What the store said, in one line.
+        ResultsError: The store's error, in one line.
     """
     address = address_of(folder)
     assert address is not None, "asked only of a mirror"
@@ -256,9 +256,9 @@ def _open_store(folder: Path, action: str, kept_note: str = "") -> Iterator[tupl
     try:
         yield fs.S3FileSystem(**options), address.removeprefix("s3://")
     except (OSError, ValueError, pa.ArrowException) as exc:
-        said = (str(exc).strip() or type(exc).__name__).splitlines()[0][:300]
+        problem = (str(exc).strip() or type(exc).__name__).splitlines()[0][:300]
         advice = kept_note or "; check the address, the credentials and AWS_ENDPOINT_URL"
-        raise ResultsError(f"{action} {address}: {said}{advice}") from exc
+        raise ResultsError(f"{action} {address}: {problem}{advice}") from exc
 
 
 def _endpoint_options() -> dict[str, str]:

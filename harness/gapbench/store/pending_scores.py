@@ -1,11 +1,11 @@
-"""Answers that wait for a slow scorer, on disk before they are scored: what was paid for is not lost with the process.
+"""Stores answers that wait for a slow scorer, so that a killed process does not lose what was paid for.
 
 ::
 
-    <run>/waiting-00001.jsonl   lines as a journal's, their attempts still without a score
+    <run>/waiting-00001.jsonl   lines as in a journal; their attempts have no score yet
 
-A file is deleted when the journal has all its rows with their scores. One that is left was left by a writer
-that was killed: the next one takes its answers up, and none of them is asked again.
+A file is deleted when the journal has all its rows with their scores. A remaining file was left by a killed writer:
+the next one scores its answers, and none of their requests is repeated.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def read_pending_answers(folder: Path, rows: Iterable[Attempt]) -> list[tuple[At
 
     Args:
         folder: The run folder.
-        rows: The run's attempts: what is among them has its score.
+        rows: The run's attempts; answers among them have their score.
     """
     files = numbered_files(folder, "waiting").values()
     if not files:

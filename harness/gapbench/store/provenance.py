@@ -1,4 +1,4 @@
-"""``run.json``: what was run, by what, on what. Holds no key and no prompt."""
+"""Facts for ``run.json``: run ids, package versions and this machine's hardware. No keys, no prompts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a run: attempts and payloads of closed parts and of open journals, later scores laid over them."""
+"""Reads a run: attempts and payloads from closed parts and open journals, with later scores applied."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_attempts(
             columns must have ``sample_id``. None: all.
 
     Raises:
-        ResultsError: A folder is no run, or was written by a newer schema.
+        ResultsError: A folder is not a run, or was written with a newer schema.
     """
     from gapbench.store.frame_builder import FrameBuilder  # noqa: PLC0415 - pandas, which writing a run does not need
 
@@ -72,7 +72,7 @@ def read_attempts(
 def read_payload(
     runs: Sequence[Path], columns: Sequence[str] | None = None, sample_ids: Collection[str] | None = None
 ) -> pd.DataFrame:
-    """Return the payloads of ``runs``, one row for each attempt. See :func:`read_attempts`."""
+    """Return the payloads of ``runs``, one row for each attempt; see :func:`read_attempts`."""
     for run in runs:
         _read_unchecked_manifest(run)
     frame: pd.DataFrame = _read_table(runs, "payload", PAYLOAD_SCHEMA, columns, sample_ids).to_pandas()
@@ -88,15 +88,15 @@ def read_telemetry(run: Path) -> pd.DataFrame:
 
 
 def read_attempt_values(run: Path) -> list[Attempt]:
-    """Return every attempt of a run as a value, in the order written: what a resumed run goes on from.
+    """Return every attempt of a run as a value, in the order written; a resumed run continues from them.
 
-    It needs no ``run.json``, which is made anew from these rows where it was lost.
+    ``run.json`` is not read: a lost one is rebuilt from these rows.
     """
     return [attempt_from_row(row) for row in _read_table([run], "attempts", ATTEMPT_SCHEMA, None).to_pylist()]
 
 
 def attempt_from_row(row: Mapping[str, Any]) -> Attempt:
-    """Return an attempt as a value, of a row as Arrow or a journal gives it; what an older one lacks is null."""
+    """Return the attempt of a row from Arrow or a journal; columns that an older row lacks are None."""
     given: dict[str, Any] = {name: row.get(name) for name in _ATTEMPT_FIELDS}
     for name in ("params_changes", "chunk_s", "chunk_tokens"):
         if given[name] is not None:
@@ -118,19 +118,19 @@ def read_manifest(run: Path) -> RunManifest:
 
 
 def _read_unchecked_manifest(run: Path) -> dict[str, Any]:
-    """Return ``run.json`` as it is, of a schema that this gapbench reads."""
+    """Return the JSON of ``run.json``, after a check of its schema version only."""
     path = run / "run.json"
     try:
         manifest: dict[str, Any] = orjson.loads(path.read_bytes())
         version = int(manifest["schema"])
     except OSError as exc:
         if is_run(run):
-            said = "is gone" if isinstance(exc, FileNotFoundError) else f"cannot be read: {exc.strerror}"
-            raise LostManifestError(_lost_message(run, said)) from exc
+            problem = "is gone" if isinstance(exc, FileNotFoundError) else f"cannot be read: {exc.strerror}"
+            raise LostManifestError(_lost_message(run, problem)) from exc
         raise ResultsError(_not_a_run_message(run)) from exc
     except (ValueError, KeyError, TypeError) as exc:
-        said = "schema: is missing" if isinstance(exc, KeyError) else str(exc)
-        raise LostManifestError(_lost_message(run, f"cannot be read: {said}")) from exc
+        problem = "schema: is missing" if isinstance(exc, KeyError) else str(exc)
+        raise LostManifestError(_lost_message(run, f"cannot be read: {problem}")) from exc
     if version > SCHEMA_VERSION:
         msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer gapbench"
         raise ResultsError(msg)
@@ -138,11 +138,11 @@ def _read_unchecked_manifest(run: Path) -> dict[str, Any]:
 
 
 def _lost_message(run: Path, problem: str) -> str:
-    return f"{run / 'run.json'} {problem}; its rows may be whole: `bench run SUITE --resume {run}` writes it anew from them"
+    return f"{run / 'run.json'} {problem}; its rows may be whole: `bench run SUITE --resume {run}` rebuilds it from them"
 
 
 def _not_a_run_message(folder: Path) -> str:
-    """Say what was given in place of a run folder, and what would do."""
+    """Return the error message for a folder that is not a run: what it is, and what to give instead."""
     # Path.is_file raises on a name that is too long.
     if os.path.isfile(folder):  # noqa: PTH113 - Path.is_file raises on a name that is too long
         return f"{folder} is a file; give a run folder such as results/RUN (`bench runs list` shows them)"
@@ -150,12 +150,12 @@ def _not_a_run_message(folder: Path) -> str:
         return f"there is no run folder {folder}; `bench runs list` shows those in results/, and `bench run` makes one"
     inside = [path.name for path in runs_in(folder)]
     if inside:
-        return f"{folder} is no run folder, it holds {len(inside)}; give one of them, such as {folder / inside[-1]}"
-    return f"{folder} is no run folder: it has no run.json; `bench run` makes one, `bench runs list` shows those in results/"
+        return f"{folder} is not a run folder, it holds {len(inside)}; give one of them, such as {folder / inside[-1]}"
+    return f"{folder} is not a run folder: it has no run.json; `bench run` makes one, `bench runs list` shows those in results/"
 
 
 def _filter_samples(table: pa.Table, ids: pa.Array | None) -> pa.Table:
-    """Return the rows of some samples; all for None."""
+    """Return the rows of some samples, or all if ``ids`` is None."""
     if ids is None:
         return table
     return table.filter(pc.is_in(table["sample_id"].cast(pa.string()), value_set=ids))
@@ -182,12 +182,12 @@ def _iter_parts(
 ) -> Iterator[pa.Table]:
     """Yield each part in the wanted columns and types, in the order written."""
     ids = None if sample_ids is None else pa.array(sorted(sample_ids), pa.string())
-    # Many small parts: a thread for each is three times as quick as Arrow's own threads within each.
+    # With many small parts, one thread for each part is three times as fast as Arrow's threads within a part.
     with ThreadPoolExecutor(_READER_THREADS) as pool:
         under_way: deque[Future[pa.Table]] = deque()
         for read in part_readers(runs, kind, schema, wanted.names):
             under_way.append(pool.submit(_read_wanted, read, wanted, ids))
-            # Only a few ahead of whoever takes them, so that they do not pile up.
+            # Read only a few parts ahead of the consumer, to bound the memory.
             if len(under_way) > _MAX_QUEUED_PARTS:
                 yield under_way.popleft().result()
         while under_way:
@@ -195,7 +195,7 @@ def _iter_parts(
 
 
 def _categorical_texts(schema: pa.Schema) -> set[str]:
-    """Return the plain texts that are wanted as categories: Parquet's own dictionaries spare a pass over them."""
+    """Return the plain texts that are wanted as categories; Parquet's own dictionaries save a pass over them."""
     return {
         stored.name
         for stored, field in zip(ATTEMPT_SCHEMA, schema, strict=True)
@@ -208,14 +208,14 @@ def _read_wanted(read: Callable[[], pa.Table], wanted: pa.Schema, ids: pa.Array 
 
 
 def _max_rows(runs: Sequence[Path]) -> int:
-    """Return at most how many attempts lie in closed parts, from what each file says of itself."""
+    """Return an upper bound of the attempts in closed parts, from the metadata of each file."""
     paths = [path for run in runs for path in numbered_files(run, "attempts").values()]
     with ThreadPoolExecutor(_READER_THREADS) as pool:
         return sum(pool.map(_rows_in, paths))
 
 
 def _rows_in(path: Path) -> int:
-    """Return the rows of a part; 0 for one that cannot be read, which the reading itself will say."""
+    """Return the rows of a part; 0 if it cannot be read, which reading it reports later."""
     try:
         return int(pq.read_metadata(path.absolute()).num_rows)
     except (pa.ArrowInvalid, OSError):
@@ -233,7 +233,7 @@ def _cast(table: pa.Table, wanted: pa.Schema) -> pa.Table:
 def part_readers(
     runs: Sequence[Path], kind: str, schema: pa.Schema, columns: Sequence[str]
 ) -> Iterator[Callable[[], pa.Table]]:
-    """Yield what reads each part and each open journal, later scores laid over it."""
+    """Yield a function for each part and each open journal that reads it with later scores applied."""
     texts = _categorical_texts(schema) if kind == "attempts" else set()
     for run in runs:
         later = REPLACED_COLUMNS if kind == "attempts" else ("reason",)
@@ -309,13 +309,13 @@ def _open_parquet(path: Path, categorical: Sequence[str]) -> pq.ParquetFile:
 
 
 def read_journal_rows(path: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Return the rows of a journal; a torn last line was never reported as done."""
+    """Return the rows of a journal, without an incomplete last line: it was never reported as done."""
     with path.open("rb") as file:
         return list(parse_journal_lines(file))
 
 
 def parse_journal_lines(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield the attempts and payloads that a journal's lines hold, without those that are torn or damaged."""
+    """Yield the attempts and payloads that a journal's lines hold, without incomplete or damaged lines."""
     for line in lines:
         pair = parse_journal_line(line)
         if pair is not None:
@@ -323,7 +323,7 @@ def parse_journal_lines(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, Any]
 
 
 def parse_journal_line(line: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Return the attempt and the payload of a journal's line; None: it is torn or damaged."""
+    """Return the attempt and the payload of a journal's line, or None if it is incomplete or damaged."""
     try:
         pair = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -332,7 +332,7 @@ def parse_journal_line(line: bytes) -> tuple[dict[str, Any], dict[str, Any]] | N
 
 
 def parse_started_at(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a row read back from a journal its instant again; rows still in memory have it."""
+    """Return a journal's row with its time parsed; rows still in memory have it as a datetime."""
     started = row.get("started_at")
     if isinstance(started, str):
         return {**row, "started_at": datetime.fromisoformat(started).astimezone(UTC)}
@@ -345,14 +345,14 @@ def part_number(path: Path) -> int:
 
 
 def numbered_files(run: Path, kind: str) -> dict[int, Path]:
-    """Return a run's parts of one kind, or its journals, by their number, oldest first; copies by other names are none."""
+    """Return a run's parts of one kind, or its journals, by their number, oldest first; copies with other names are ignored."""
     suffix = "jsonl" if kind in {"journal", "waiting"} else "parquet"
     found = [path for path in run.glob(f"{kind}-*.{suffix}") if _NUMBERED_NAME.fullmatch(path.stem)]
     return {part_number(path): path for path in sorted(found, key=part_number)}
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a folder holds a run, though its ``run.json`` may be damaged or gone."""
+    """Return whether a folder holds a run, even if its ``run.json`` is damaged or missing."""
     try:
         return (folder / "run.json").exists() or any(
             numbered_files(folder, kind) for kind in ("attempts", "journal", "waiting")
@@ -362,10 +362,10 @@ def is_run(folder: Path) -> bool:
 
 
 def find_run(run_or_id: Path, results: Path) -> Path:
-    """Return the run folder that is meant: the path itself, or a run's id below a results folder.
+    """Return the run folder of a path, or of a run's id in a results folder.
 
     Raises:
-        ResultsError: It is none, or cannot be read.
+        ResultsError: It is not a run, or cannot be read.
     """
     folder = next((path for path in (run_or_id, results / run_or_id) if is_run(path)), run_or_id)
     read_manifest(folder)

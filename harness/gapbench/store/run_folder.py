@@ -21,7 +21,7 @@ from gapbench.store.schema import SCHEMA_VERSION
 
 @contextmanager
 def translate_disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what the disk says while a run is written into :class:`DiskError`.
+    """Turn an ``OSError`` while a run is written into :class:`DiskError`.
 
     Args:
         folder: The run folder.
@@ -31,7 +31,7 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
     except OSError as exc:
         msg = (
             f"cannot write to {folder}: {exc.strerror or exc}; what was finished before is kept, "
-            f"make room and go on with --resume {folder.name}"
+            f"make room and continue with --resume {folder.name}"
         )
         raise DiskError(msg) from exc
 
@@ -48,7 +48,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 
 def ensure_folder(folder: Path) -> None:
-    """Make a folder that survives a loss of power; one that is there is left as it is."""
+    """Create a folder that survives a loss of power; an existing one is left as it is."""
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         fsync_folder(folder.parent)
@@ -65,19 +65,19 @@ def refuse_symlinks(folder: Path) -> None:
             if entry.is_symlink():
                 raise ResultsError(
                     f"{entry.path} is a symbolic link, and a run is not written through one; "
-                    "put what it points to in its place, or remove it"
+                    "replace it by what it points to, or remove it"
                 )
             if entry.is_dir():
                 refuse_symlinks(Path(entry.path))
 
 
 def quarantine(run: Path, name: str, data: bytes | None = None) -> Path:
-    """Keep what is damaged in ``damaged/`` of its run, beside what lies there already, and return where it is.
+    """Keep a damaged file in ``damaged/`` of its run under a new name, and return its path.
 
     Args:
         run: The run folder.
-        name: Of the file, within the run folder.
-        data: Its damaged part, to be kept alone. None: the file itself is moved.
+        name: Name of the file within the run folder.
+        data: Its damaged part, if only that is kept. None: the file itself is moved.
 
     Raises:
         OSError: It cannot be moved or written.

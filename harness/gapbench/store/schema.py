@@ -98,7 +98,7 @@ SCORE_SCHEMA = pa.schema(
         _column("judge_sha256", _label, "hash of the judge's instructions and rubric", null=True),
     ]
 )
-"""A score given after the run: laid over the attempt's own when it is read. The newest stands."""
+"""A score given after the run. Reading applies the newest one in place of the attempt's own."""
 
 
 def describe_columns(kind: str) -> list[tuple[str, str, bool, str]]:

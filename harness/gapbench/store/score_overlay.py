@@ -1,7 +1,7 @@
-"""Scores given after a run, beside its rows: ``scores-00001.parquet``, laid over the attempts when they are read.
+"""Scores given after a run: they are stored next to its rows and applied when the rows are read.
 
-Attempt rows are facts and are never rewritten. Scoring stored answers again, or having them judged, writes a table of its own;
-a reader sees the newest score of each attempt, and deleting the file brings the old ones back.
+Attempt rows are facts and are never rewritten. Scoring stored answers again, or having them judged, writes a separate table such as
+``scores-00001.parquet``. A reader sees the newest score of each attempt; deleting the table restores the older ones.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ REPLACED_COLUMNS = ("scorer", "outcome", "score", "answer", "isolation")
 
 
 def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
-    """Write one more table of scores and return it; None: they are what is read already, so none is written.
+    """Write one more table of scores and return its path, or None if every score is already the current one.
 
-    A copy would be what taking back the newest table takes back.
+    A table of equal scores would make ``bench score --undo`` undo nothing.
 
     Args:
         run: The run folder.
@@ -38,8 +38,8 @@ def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
         ResultsError: It cannot be written, or an older table cannot be read.
     """
     table = pa.Table.from_pylist(list(rows), schema=SCORE_SCHEMA)
-    stands = pa.Table.from_pandas(read_scores(run), schema=SCORE_SCHEMA, preserve_index=False)
-    known = _rows_by_key(stands)
+    current = pa.Table.from_pandas(read_scores(run), schema=SCORE_SCHEMA, preserve_index=False)
+    known = _rows_by_key(current)
     if all(known.get(key) == row for key, row in _rows_by_key(table).items()):
         return None
     number = max((int(path.stem.rsplit("-", 1)[1]) for path in score_tables(run)), default=0) + 1
@@ -86,12 +86,12 @@ def read_scores(run: Path) -> pd.DataFrame:
 def read_with_later_scores(
     read: Callable[[], pa.Table], run: Path, replaced: Sequence[str], columns: Sequence[str]
 ) -> pa.Table:
-    """Return what ``read`` gives with later scores in ``replaced``, in ``columns`` alone."""
+    """Return the table that ``read`` returns, with later scores in ``replaced``, reduced to ``columns``."""
     return apply_later_scores(read(), run, replaced).select(list(columns))
 
 
 def apply_later_scores(table: pa.Table, run: Path, columns: Sequence[str]) -> pa.Table:
-    """Return attempts or payloads with later scores in place of their own.
+    """Return attempts or payloads with later scores in place of the original ones.
 
     Args:
         table: Rows of one run, with the key columns.

@@ -1,8 +1,8 @@
-"""Whether a run folder is whole: parts, journals, manifest, keys, final rows and media; and its repair.
+"""Checks and repairs a run folder: parts, journals, manifest, keys, final rows and media.
 
-A run that was killed is whole: what its journal holds is read, and the next writer closes it. Damage is what
-a disk, a copy or a hand has done. Repair never throws rows away: a file that cannot be read is moved to
-``damaged/``, and its requests are unfinished again, so that ``bench run --resume`` makes them.
+A killed run is not damaged: its journal is read, and the next writer closes it. Damage comes from a disk, a copy or an
+edit. A repair never deletes rows: a file that cannot be read is moved to ``damaged/``, and its requests count as
+unfinished, so that ``bench run --resume`` repeats them.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ IssueKind = Literal["damage", "leftover"]
 
 @dataclass(frozen=True, slots=True)
 class IntegrityIssue:
-    """One thing that is not as a finished run has it.
+    """One difference from a finished, undamaged run.
 
     Attributes:
-        kind: ``damage``: something is lost or wrong; ``leftover``: of an interrupted writer, nothing is lost.
+        kind: ``damage``: something is lost or wrong. ``leftover``: an interrupted writer left it; nothing is lost.
         file: Name within the run folder.
         said: What was found.
         repair: What a repair does, or did.
@@ -53,10 +53,10 @@ class IntegrityIssue:
 
 
 def verify_run(run: Path) -> list[IntegrityIssue]:
-    """Return what is not as it should be; [] for a whole run.
+    """Return the issues of a run; [] if there are none.
 
     Raises:
-        ResultsError: The folder is no run, or its manifest is damaged.
+        ResultsError: The folder is not a run, or its manifest is damaged.
     """
     manifest = read_manifest(run)
     attempts, payload, findings = _PartSet(run, "attempts"), _PartSet(run, "payload"), []
@@ -73,17 +73,20 @@ def verify_run(run: Path) -> list[IntegrityIssue]:
     if manifest.state == "running" and not is_locked(run):
         findings.append(
             IntegrityIssue(
-                "leftover", "run.json", "says running, and nobody writes it", "it says interrupted"
+                "leftover",
+                "run.json",
+                "its state is running, but no process writes the run",
+                "the state becomes interrupted",
             )
         )
     return findings
 
 
 def repair_run(run: Path) -> list[IntegrityIssue]:
-    """Repair what can be, and return what was found before.
+    """Repair the run as far as possible, and return the issues found before.
 
     Raises:
-        ResultsError: The folder is no run, another process is writing it, or it cannot be written.
+        ResultsError: The folder is not a run, another process is writing it, or it cannot be written.
     """
     findings = verify_run(run)
     with (
@@ -120,7 +123,7 @@ def repair_run(run: Path) -> list[IntegrityIssue]:
 
 @contextmanager
 def _translate_disk_errors(run: Path) -> Iterator[None]:
-    """Say what the disk said in one line."""
+    """Turn an ``OSError`` into a :class:`DiskError` of one line."""
     try:
         yield
     except OSError as exc:
@@ -132,7 +135,7 @@ def is_locked(run: Path) -> bool:
     import fcntl  # noqa: PLC0415 - not on every platform, and reading a run needs none
 
     try:
-        # What somebody else's folder has by that name may be a link, or a pipe that would be waited for.
+        # In a stranger's folder this may be a link, or a pipe, on which opening would wait.
         lock = os.open(run / "run.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return False
@@ -148,7 +151,7 @@ def is_locked(run: Path) -> bool:
 
 
 class _PartSet:
-    """The closed parts of one kind, read as far as they can be."""
+    """The closed parts of one kind, as far as they can be read."""
 
     def __init__(self, run: Path, kind: str) -> None:
         self.paths = numbered_files(run, kind)
@@ -162,24 +165,24 @@ class _PartSet:
                 )
             except (pa.ArrowException, OSError, ValueError) as exc:
                 self.unreadable.append(path)
-                said = (str(exc) or type(exc).__name__).splitlines()[0][:200]
+                problem = (str(exc) or type(exc).__name__).splitlines()[0][:200]
                 self.issues.append(
                     IntegrityIssue(
                         "damage",
                         path.name,
-                        f"cannot be read: {said}",
+                        f"cannot be read: {problem}",
                         "it is moved to damaged/; --resume repeats its requests",
                     )
                 )
 
 
 def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a part whose pages, columns and values are what they should be.
+    """Read a part and check its pages, columns and values.
 
     Raises:
-        OSError: It cannot be read, or a page is not what its checksum says.
-        ArrowException: It is no Parquet.
-        ValueError: A column is not as the schema has it.
+        OSError: It cannot be read, or a page does not match its checksum.
+        ArrowException: It is not Parquet.
+        ValueError: A column differs from the schema.
     """
     table = pq.ParquetFile(path.absolute(), page_checksum_verification=True).read()
     table.validate(full=True)
@@ -189,7 +192,7 @@ def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:
         raise ValueError("a column is there twice")
     for field in schema:
         if field.name not in there:
-            # An older part lacks columns, and a newer one has others: one that does both has a broken name.
+            # An older part lacks columns and a newer one has others; if both are true, a name is damaged.
             if unknown or not field.nullable:
                 named = f", and has {unknown[0]!r}" if unknown else ""
                 raise ValueError(f"it lacks column {field.name!r}{named}")
@@ -212,13 +215,13 @@ def _row_keys(table: pa.Table) -> set[tuple[Any, ...]]:
 
 
 def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterator[IntegrityIssue]:
-    """Yield parts whose rows are not the same on both sides."""
+    """Yield parts whose attempts and payloads have different keys."""
     journals = numbered_files(run, "journal")
     for number, table in attempts.tables.items():
         name = attempts.paths[number].name
         if number not in payload.paths:
             yield IntegrityIssue(
-                "damage", name, "has no payload part beside it", "none: its texts are gone, its figures stand"
+                "damage", name, "has no payload part", "none: its texts are lost, its figures are kept"
             )
         elif number in payload.tables:
             rows, texts = _row_keys(table), _row_keys(payload.tables[number])
@@ -238,8 +241,8 @@ def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterato
                 )
     for number in payload.paths.keys() - attempts.paths.keys():
         kind: IssueKind = "leftover" if number in journals else "damage"
-        yield IntegrityIssue(kind, payload.paths[number].name, "has no attempts part beside it",
-                      "its journal is closed anew" if number in journals else "it is moved to damaged/")  # fmt: skip
+        yield IntegrityIssue(kind, payload.paths[number].name, "has no attempts part",
+                      "its journal is closed again" if number in journals else "it is moved to damaged/")  # fmt: skip
 
 
 def _journal_issues(run: Path, attempts: _PartSet) -> Iterator[IntegrityIssue]:
@@ -251,13 +254,13 @@ def _journal_issues(run: Path, attempts: _PartSet) -> Iterator[IntegrityIssue]:
             yield IntegrityIssue(
                 "damage",
                 path.name,
-                f"{bad} of {len(lines)} lines are no rows",
+                f"{bad} of {len(lines)} lines are not rows",
                 "they are moved to damaged/; --resume repeats them",
             )
         if number in attempts.paths:
             yield IntegrityIssue("leftover", path.name, "its rows are in a part already", "it is removed")
         elif not is_locked(run):
-            tail = ", and a torn line that was never reported as done" if torn else ""
+            tail = ", and an incomplete line that was never reported as done" if torn else ""
             yield IntegrityIssue(
                 "leftover",
                 path.name,
@@ -273,7 +276,10 @@ def _pending_issues(run: Path) -> Iterator[IntegrityIssue]:
         bad = sum(parse_journal_line(line) is None for line in lines)
         if bad:
             yield IntegrityIssue(
-                "damage", path.name, f"{bad} of {len(lines)} lines are no rows", "none: --resume repeats them"
+                "damage",
+                path.name,
+                f"{bad} of {len(lines)} lines are not rows",
+                "none: --resume repeats them",
             )
         yield IntegrityIssue(
             "leftover",
@@ -313,13 +319,13 @@ def _final_row_issues(manifest: RunManifest, attempts: _PartSet) -> Iterator[Int
                 "damage",
                 cell,
                 f"{rows - requests[cell]} requests have two final rows",
-                "the first stands, the others are no longer final",
+                "the first stays final, the others do not",
             )
         if cell not in planned:
             yield IntegrityIssue(
                 "damage",
                 cell,
-                "has rows, and run.json does not know it",
+                "has rows, but is not in run.json",
                 "none: they are not read into a cell",
             )
     for cell, due in planned.items():
@@ -366,7 +372,7 @@ def _bad_media(run: Path) -> list[Path]:
 def _media_issues(run: Path) -> Iterator[IntegrityIssue]:
     for path in _bad_media(run):
         yield IntegrityIssue(
-            "damage", f"media/{path.name}", "its content is not what its name says", "it is moved to damaged/"
+            "damage", f"media/{path.name}", "its content does not match its name", "it is moved to damaged/"
         )
 
 

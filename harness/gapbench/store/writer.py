@@ -1,4 +1,4 @@
-"""Writing a run: journal, crash-safe parts, media and manifest.
+"""Writes a run: journal, crash-safe parts, media and manifest.
 
 ::
 
@@ -10,10 +10,10 @@
     <run>/media/<sha256>          images, once each
     <run>/run.lock                held by the process that writes
 
-An attempt is first a line of the journal. A part is written beside its final name and renamed, and
-only then is its journal deleted; so after any crash every finished attempt is in a part or in a
-journal, and where both hold it the part wins. Lines of a journal that are no rows go to ``damaged/``. Whoever adds rows waits for no disk: syncing and parts are
-the work of threads, and :attr:`RunWriter.is_behind` says when they must be let catch up.
+An attempt is first a line of the journal. A part is written under a temporary name and renamed, and only then its
+journal is deleted. So after any crash every finished attempt is in a part or in a journal; if both hold it, the part
+wins. Lines of a journal that are not rows go to ``damaged/``. Adding a row does not wait for the disk: threads sync the
+journal and write parts, and :attr:`RunWriter.is_behind` tells when the caller must wait for them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from gapbench.values import Attempt, Payload
 
 PART_ROWS = 5_000
 MAX_CLOSING_PARTS = 2
-"""Full parts that may wait to become Parquet; their rows are in memory."""
+"""Full parts that may wait to be written as Parquet; their rows are in memory."""
 
 
 class RunWriter:
@@ -81,7 +81,7 @@ class RunWriter:
         self._part_rows = part_rows
         self._journal_settings = journal_settings
         self._rows: list[tuple[Attempt, Payload]] = []
-        # One thread turns a full part into Parquet, so that the loop goes on sending and stamping meanwhile.
+        # One thread writes full parts as Parquet, so that the event loop keeps sending and taking times.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parquet")
         self._closing_parts: deque[Future[None]] = deque()
         self._journal: Journal | None = None
@@ -138,7 +138,7 @@ class RunWriter:
 
     @property
     def is_behind(self) -> bool:
-        """Whether the disk is so slow that more rows must wait for it."""
+        """Whether the disk is so slow that further rows must wait for it."""
         return len(self._closing_parts) >= MAX_CLOSING_PARTS or (
             self._journal is not None and self._journal.is_behind
         )
@@ -167,7 +167,7 @@ class RunWriter:
                 self._journal.sync()
 
     def add_media(self, digest: str, data: bytes) -> None:
-        """Keep one image under its hash, once; it is on the disk when this returns.
+        """Store an image under its hash, once; it is on the disk when this returns.
 
         Raises:
             ResultsError: The disk is full or gone.
@@ -179,7 +179,7 @@ class RunWriter:
                 write_atomically(path, data)
 
     def add_telemetry(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write GPU samples as a part of their own; [] writes nothing.
+        """Write GPU samples as a new part; [] writes nothing.
 
         Raises:
             ResultsError: The disk is full or gone.
@@ -212,7 +212,7 @@ class RunWriter:
             quarantine(self.folder, name)
 
     def close(self) -> None:
-        """Close the last part and let the folder go."""
+        """Close the last part and release the folder's lock."""
         try:
             with translate_disk_errors(self.folder):
                 self._close_part()
@@ -223,7 +223,7 @@ class RunWriter:
             self._lock.close()
 
     def _close_part(self) -> None:
-        """Hand the rows so far to the thread; the next one begins a new journal."""
+        """Hand the rows so far to the thread; the next row starts a new journal."""
         if self._journal is None:
             return
         journal, self._journal = self._journal, None
@@ -233,10 +233,10 @@ class RunWriter:
         self._raise_part_errors(max_pending=MAX_CLOSING_PARTS)
 
     def _raise_part_errors(self, max_pending: int | None = None) -> None:
-        """Raise what went wrong with parts that were to be closed.
+        """Raise the error of a part that could not be closed.
 
         Args:
-            max_pending: Parts that may be left waiting. None: any number; only those that are done are looked at.
+            max_pending: Parts that may still be waiting afterwards. None: any number; only finished parts are checked.
         """
         while self._closing_parts and (
             self._closing_parts[0].done()
@@ -245,7 +245,7 @@ class RunWriter:
             self._closing_parts.popleft().result()
 
     def _close_journal(self, number: int, rows: Sequence[tuple[Attempt, Payload]], journal: Journal) -> None:
-        # Where the journal could not be synced, its rows are still here and may fit into a part, which is smaller.
+        # If the journal could not be synced, its rows are still in memory and may fit into a part, which is smaller.
         with suppress(OSError):
             journal.close()
         if rows:
@@ -253,7 +253,7 @@ class RunWriter:
         (self.folder / _file_name("journal", number)).unlink(missing_ok=True)
 
     def _recover(self, number: int, path: Path) -> None:
-        """Close a journal that an interrupted writer left; its lines that are no rows are kept in ``damaged/``."""
+        """Close a journal that an interrupted writer left; lines that are not rows are kept in ``damaged/``."""
         with path.open("rb") as file:
             lines = list(file)
         pairs = [parse_journal_line(line) for line in lines]
@@ -263,17 +263,18 @@ class RunWriter:
         if bad:
             kept = quarantine(self.folder, path.name, bad)
             self.damage_found.append(
-                f"{path.name} has lines that are no rows: they lie in damaged/{kept.name}, and are asked again"
+                f"{path.name} has lines that are not rows: they are kept in damaged/{kept.name}, "
+                "and their requests are repeated"
             )
         rows = [pair for pair in pairs if pair is not None]
         if rows:
             self._write_part(number, rows)
 
     def _write_part(self, number: int, rows: Sequence[tuple[Any, Any]]) -> None:
-        """Write payload first: a part counts as closed when its attempts file has its name.
+        """Write a part, payload first: it counts as closed once its attempts file has its final name.
 
         Args:
-            number: Of the part.
+            number: Number of the part.
             rows: Attempts with their payloads, as values or as a journal's objects.
         """
         for kind, schema, index in (("payload", PAYLOAD_SCHEMA, 1), ("attempts", ATTEMPT_SCHEMA, 0)):
@@ -281,7 +282,7 @@ class RunWriter:
                 table = pa.Table.from_pylist([parse_started_at(pair[index]) for pair in rows], schema=schema)
             else:
                 values = [pair[index] for pair in rows]
-                # Column by column: the interpreter's lock is free for the loop between two of them.
+                # Column by column, so that the event loop can take the interpreter lock in between.
                 columns = [
                     pa.array([getattr(value, field.name) for value in values], type=field.type)
                     for field in schema
@@ -318,7 +319,7 @@ def _file_name(kind: str, number: int) -> str:
 
 
 def check_folder_writable(folder: Path) -> None:
-    """Make a results folder, so that a run does not find out after its first question.
+    """Create a results folder, to learn before the first request whether it can be written.
 
     Raises:
         ResultsError: It cannot be written.

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from gapbench.errors import SetupError
@@ -17,46 +18,7 @@ PAUSE_S = 1.0
 _PORTS = {"http": 80, "https": 443}
 
 
-async def check_reachable(base_url: str, session: Session) -> None:
-    """Connect to an endpoint, or to its proxy, and close the connection.
-
-    A server that was never reachable is not started or misspelt; this reports it at once instead of after the retries
-    of a circuit breaker.
-
-    Args:
-        base_url: The endpoint.
-        session: Has the deadline for a connection, and takes messages.
-
-    Raises:
-        SetupError: The name cannot be resolved, or nothing accepts a connection; names host, port and reason.
-    """
-    proxy = proxy_for(base_url)
-    url = urlsplit(proxy or base_url)
-    host, port = url.hostname or "", url.port or _PORTS.get(url.scheme, 80)
-    # Only host and port of a proxy are shown, because its address may contain a password.
-    place = f"{host}:{port}, the proxy for {base_url}," if proxy else f"{host}:{port}"
-    remedy = "start the server, or correct base_url"
-    for is_last in (False, True):
-        try:
-            async with asyncio.timeout(session.connect_timeout_s):
-                await _connect(host, port)
-        except TimeoutError:
-            reason = f"no connection within {session.connect_timeout_s:g} s"
-        except socket.gaierror as exc:
-            reason = f"cannot resolve {host!r}: {exc.strerror}"
-            remedy = "check the name, the network and HTTPS_PROXY"
-        except OSError as exc:
-            reason = _describe_os_error(exc)
-            if not is_last:
-                session.notify(f"{place} cannot be reached ({reason}); trying again in {PAUSE_S:g} s")
-                await asyncio.sleep(PAUSE_S)
-                continue
-        else:
-            return
-        raise SetupError(f"{place} cannot be reached: {reason}; {remedy}")
-
-
-async def _connect(host: str, port: int) -> None:
+async def connect_once(host: str, port: int) -> None:
     """Connect to one of a host's addresses; raises the error of the last one."""
     loop = asyncio.get_running_loop()
     failure: OSError | None = None
@@ -71,6 +33,53 @@ async def _connect(host: str, port: int) -> None:
             return
     if failure is not None:
         raise failure
+
+
+async def check_reachable(
+    base_url: str,
+    session: Session,
+    *,
+    connect: Callable[[str, int], Awaitable[None]] = connect_once,
+    pause_s: float = PAUSE_S,
+) -> None:
+    """Connect to an endpoint, or to its proxy, and close the connection.
+
+    A server that was never reachable is not started or misspelt; this reports it at once instead of after the retries
+    of a circuit breaker.
+
+    Args:
+        base_url: The endpoint.
+        session: Has the deadline for a connection, and takes messages.
+        connect: Connects to a host and port, and closes the connection.
+        pause_s: Pause before the second try.
+
+    Raises:
+        SetupError: The name cannot be resolved, or nothing accepts a connection; names host, port and reason.
+    """
+    proxy = proxy_for(base_url)
+    url = urlsplit(proxy or base_url)
+    host, port = url.hostname or "", url.port or _PORTS.get(url.scheme, 80)
+    # Only host and port of a proxy are shown, because its address may contain a password.
+    place = f"{host}:{port}, the proxy for {base_url}," if proxy else f"{host}:{port}"
+    remedy = "start the server, or correct base_url"
+    for is_last in (False, True):
+        try:
+            async with asyncio.timeout(session.connect_timeout_s):
+                await connect(host, port)
+        except TimeoutError:
+            reason = f"no connection within {session.connect_timeout_s:g} s"
+        except socket.gaierror as exc:
+            reason = f"cannot resolve {host!r}: {exc.strerror}"
+            remedy = "check the name, the network and HTTPS_PROXY"
+        except OSError as exc:
+            reason = _describe_os_error(exc)
+            if not is_last:
+                session.notify(f"{place} cannot be reached ({reason}); trying again in {pause_s:g} s")
+                await asyncio.sleep(pause_s)
+                continue
+        else:
+            return
+        raise SetupError(f"{place} cannot be reached: {reason}; {remedy}")
 
 
 def _describe_os_error(exc: OSError) -> str:

@@ -49,7 +49,7 @@ class CompletionsRunner(OpenAIRunner):
             return
         assert self._client is not None, "open comes before stream"
         context, continuation = await asyncio.to_thread(
-            self._tokens, call.body["context"], call.body["continuation"]
+            self.split_tokens, call.body["context"], call.body["continuation"]
         )
         try:
             await self._client.completions.create(
@@ -96,7 +96,7 @@ class CompletionsRunner(OpenAIRunner):
             system_fingerprint=last.system_fingerprint,
         )
 
-    def _tokens(self, context: str | None, continuation: str) -> tuple[list[int], list[int]]:
+    def split_tokens(self, context: str | None, continuation: str) -> tuple[list[int], list[int]]:
         """Return the tokens of the context, and the tokens to score."""
         if not context:
             tokens = self._encode(continuation)

@@ -210,7 +210,7 @@ def test_the_metric_can_be_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[
         (
             "results_x.json",
             b'{"results": {}, "configs": {}, "n-shot": {}}',
-            "there are no samples_*_x.jsonl beside it",
+            "there are no samples_*_x.jsonl in its folder",
         ),
         ("samples_t_x.jsonl", b'{"a": 1}\n', "samples_t_x.jsonl:1: is no sample of lm-eval's"),
         ("samples_t_x.jsonl", b"", "is empty"),

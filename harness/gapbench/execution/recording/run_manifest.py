@@ -193,7 +193,7 @@ def add_stretch(entry: CellEntry, started_at: datetime, seconds: float, *, is_co
 
 
 def _load_entry(load: Load) -> JsonObject:
-    """Return the settings of a load that are set, without the trace that it replays."""
+    """Return the settings of a load that differ from their defaults, without the trace that it replays."""
     defaults = Load(load.kind, load.value)
     names = (field.name for field in dataclasses.fields(Load) if field.name not in {"kind", "value", "trace"})
     return {name: value for name in names if (value := getattr(load, name)) != getattr(defaults, name)}
@@ -219,7 +219,7 @@ def _search_entry(planned: PlannedSearch) -> SearchEntry:
 
 
 def describe_changes(manifest: RunManifest, plan: Plan) -> list[str]:
-    """Return in words what differs between a run and the plan that would go on with it; [] for nothing."""
+    """Return what differs between a run and the plan that would continue it, one phrase each; [] for nothing."""
     is_other_suite = manifest.suite_sha256 != plan.suite_sha256
     differences: list[str] = []
     if is_other_suite:
@@ -251,17 +251,17 @@ def describe_changes(manifest: RunManifest, plan: Plan) -> list[str]:
 
 
 def changed_tasks(manifest: RunManifest, plan: Plan) -> list[str]:
-    """Return the names of the tasks whose document, data or scorer's code is not what it was in a run."""
+    """Return the names of the tasks whose document, data or scorer's code has changed since a run."""
     before = {task.name: task.sha256 for task in manifest.tasks}
     return [task.name for task in plan.tasks if before.get(task.name, task.sha256) != task.sha256]
 
 
 _IDENTITY_KEYS = ("runner", "name", "weights", "base_url", "params", "options")
-"""What of a model decides who answers, and how it is asked."""
+"""The fields of a model that decide which server answers, and how it is asked."""
 
 
 def changed_model_keys(manifest: RunManifest, model: Model) -> list[str]:
-    """Return the suite's keys that a model has otherwise than in a run; [] for none, or where the run has no such model."""
+    """Return the suite's keys whose value for a model differs from a run; [] if none, or if the run has no such model."""
     before = manifest.find_model(model.id)
     if before is None:
         return []
@@ -277,7 +277,7 @@ def changed_model_keys(manifest: RunManifest, model: Model) -> list[str]:
 
 
 def _json_roundtrip(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping as it comes back from ``run.json``."""
+    """Return a mapping as it is after writing it to ``run.json`` and reading it."""
     found: dict[str, Any] = json.loads(json.dumps(value, default=str))
     return found
 

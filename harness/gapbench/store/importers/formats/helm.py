@@ -1,4 +1,4 @@
-"""HELM's ``per_instance_stats.json``, with ``run_spec.json`` and ``scenario_state.json`` beside it.
+"""Reads HELM's ``per_instance_stats.json``, with ``run_spec.json`` and ``scenario_state.json`` in the same folder.
 
 The format is what ``src/helm/benchmark/runner.py`` writes (stanford-crfm/helm): a list of instance, trial and
 ``Stat`` objects, a stat's ``mean`` being its value for that instance. Perturbed copies are left out.
@@ -53,7 +53,7 @@ def read_helm_logs(file: Path, model: str | None, metric: str | None) -> Iterato
         metric: The statistic that is the score. None: the first of ``SCORE_METRICS`` that is there.
 
     Raises:
-        InputError: It is none, the model's name is nowhere, or no statistic is a score.
+        InputError: It is not a log, the model's name is missing, or no statistic is a score.
     """
     rows = [row for row in read_json_file(file) if row.get("perturbation") is None]
     spec = _read_sibling(file, "run_spec.json") or {}
@@ -61,7 +61,7 @@ def read_helm_logs(file: Path, model: str | None, metric: str | None) -> Iterato
     adapter = spec.get("adapter_spec") or state.get("adapter_spec") or {}
     name = model or adapter.get("model")
     if not name:
-        raise InputError(f"{file}: no run_spec.json beside it says which model it was; name it with --model")
+        raise InputError(f"{file}: no run_spec.json in its folder names the model; name it with --model")
     stats: dict[tuple[str, int], dict[str, float]] = {}
     for row in rows:
         key = (str(row["instance_id"]), int(row.get("train_trial_index") or 0))
@@ -141,7 +141,7 @@ def _instance_key(request_state: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _targets(request_state: Mapping[str, Any]) -> list[str] | None:
-    """Return the texts of the references marked correct. None: not told."""
+    """Return the texts of the references marked correct. None: unknown."""
     references = (request_state.get("instance") or {}).get("references") or []
     right = [one for one in references if "correct" in (one.get("tags") or [])]
     return [str((one.get("output") or {}).get("text", one.get("output"))) for one in right] or None

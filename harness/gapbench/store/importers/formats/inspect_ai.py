@@ -1,4 +1,4 @@
-"""Inspect's logs: ``.json``, and ``.eval``, a zip of ``header.json`` and ``samples/*.json``.
+"""Reads Inspect's logs: ``.json``, and ``.eval``, a zip of ``header.json`` and ``samples/*.json``.
 
 The format is Inspect's ``EvalLog`` (UKGovernmentBEIS/inspect_ai, ``src/inspect_ai/log/_log.py``; its
 documentation, "Log Files"). A sample's first score is its score, or the one that ``--metric`` names.
@@ -55,7 +55,7 @@ def read_inspect_logs(file: Path, model: str | None, metric: str | None) -> Iter
         metric: The scorer whose score counts. None: a sample's first.
 
     Raises:
-        InputError: It is none, or holds no samples.
+        InputError: It is not a log, or holds no samples.
     """
     header, samples = _read_eval_archive(file) if file.suffix == ".eval" else _read_json_log(file)
     if not samples:

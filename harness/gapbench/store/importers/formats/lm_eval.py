@@ -1,4 +1,4 @@
-"""lm-eval's ``results_*.json`` and ``samples_TASK_*.jsonl`` (``lm_eval run --log_samples --output_path``).
+"""Reads lm-eval's ``results_*.json`` and ``samples_TASK_*.jsonl`` (``lm_eval run --log_samples --output_path``).
 
 The format is what ``lm_eval/loggers/evaluation_tracker.py`` writes (EleutherAI/lm-evaluation-harness 0.4.13):
 one line for each document and filter, with the metrics' values under their names.
@@ -34,20 +34,20 @@ def is_lm_eval_results(value: Any) -> bool:
 
 
 def read_lm_eval_logs(file: Path, model: str | None, metric: str | None) -> Iterator[SampleLog]:
-    """Yield the logs that a results file, or one file of samples, stands for.
+    """Yield the logs of a results file, or of one file of samples.
 
     Args:
-        file: Either; samples are looked for beside their results, and results beside their samples.
+        file: Either; samples and results are looked for in the same folder.
         model: The model's name, over the file's own.
         metric: The metric that is the score. None: the first in each document that is a share.
 
     Raises:
-        InputError: No samples were logged, a line is none, or the model's name is nowhere.
+        InputError: No samples were logged, a line is not one, or the model's name is missing.
     """
     if file.suffix == ".jsonl":
         stamp = _file_timestamp(file, "samples_", ".jsonl")
-        beside = file.with_name(f"results_{stamp}.json")
-        aggregated = read_json_file(beside) if stamp and beside.is_file() else {}
+        results = file.with_name(f"results_{stamp}.json")
+        aggregated = read_json_file(results) if stamp and results.is_file() else {}
         parts = [file]
     else:
         aggregated = read_json_file(file)
@@ -55,14 +55,14 @@ def read_lm_eval_logs(file: Path, model: str | None, metric: str | None) -> Iter
         parts = sorted(file.parent.glob(f"samples_*_{stamp}.jsonl")) if stamp else []
         if not parts:
             raise InputError(
-                f"{file}: there are no samples_*_{stamp}.jsonl beside it; run lm_eval again with --log_samples"
+                f"{file}: there are no samples_*_{stamp}.jsonl in its folder; run lm_eval again with --log_samples"
             )
     config = aggregated.get("config") or {}
     arguments = config.get("model_args")
-    told = aggregated.get("model_name") or (arguments.get("model") if isinstance(arguments, dict) else None)
-    name = model or told or aggregated.get("model_source") or config.get("model")
+    stated = aggregated.get("model_name") or (arguments.get("model") if isinstance(arguments, dict) else None)
+    name = model or stated or aggregated.get("model_source") or config.get("model")
     if not name:
-        raise InputError(f"{file}: no results file beside it says which model it was; name it with --model")
+        raise InputError(f"{file}: no results file in its folder names the model; name it with --model")
     for part in parts:
         yield _read_log(part, str(name), metric, aggregated, stamp)
 
@@ -76,7 +76,7 @@ def _read_log(
     items: list[SampleResult] = []
     chosen: str | None = metric
     for line in lines:
-        # One document stands once for each filter; the first filter's verdict is the score.
+        # A document has one line for each filter; the first filter's value is the score.
         if line.get("filter") != first:
             continue
         values = {key: unit_score(line.get(key)) for key in line.get("metrics") or _metric_names(line)}
@@ -177,7 +177,7 @@ def _first_leaf(value: Any) -> Any:
 
 
 def _file_timestamp(file: Path, prefix: str, suffix: str) -> str:
-    """Return the time in a file's name, which a run's files share; "" where there is none."""
+    """Return the time in a file's name, which a run's files share; "" if there is none."""
     name = file.name
     if not (name.startswith(prefix) and name.endswith(suffix)):
         return ""
