@@ -52,7 +52,7 @@ class FaultServer:
         self.echo = echo
         self.counts: Counter[str] = Counter()
         self._draw = random.Random(seed)
-        self._client = httpx2.AsyncClient(timeout=30, limits=httpx2.Limits(max_connections=None))
+        self._client = httpx2.AsyncClient(timeout=120, limits=httpx2.Limits(max_connections=None))
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
         self._echoed = b""

@@ -24,7 +24,7 @@ MetricSample = tuple[str, dict[str, str], float]
 
 def samples(url: str) -> list[MetricSample]:
     """Return name, labels and value of each sample of a page, by Prometheus' own parser."""
-    with urllib.request.urlopen(url, timeout=5) as reply:
+    with urllib.request.urlopen(url, timeout=120) as reply:
         text = reply.read().decode()
     return [
         (sample.name, sample.labels, sample.value)
@@ -70,7 +70,7 @@ def run_prometheus(url: str, folder: Path) -> Iterator[Callable[[str], dict[str,
 
 def _run_query(server: str, query: str) -> dict[str, str]:
     url = f"{server}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     found: dict[str, str] = {}
     while not found and time.monotonic() < until:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as reply:

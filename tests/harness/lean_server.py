@@ -61,7 +61,9 @@ async def request_of(reader: asyncio.StreamReader) -> bytes:
 
 
 def session(**changes: Any) -> Session:
-    return Session(Path(), **{"connections": 4, "connect_timeout_s": 5.0, "read_timeout_s": 5.0, **changes})
+    return Session(
+        Path(), **{"connections": 4, "connect_timeout_s": 120.0, "read_timeout_s": 120.0, **changes}
+    )
 
 
 async def heard(client: httpx2.AsyncClient, url: str) -> tuple[list[bytes], transport.ExchangeRecord]:

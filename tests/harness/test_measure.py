@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from gapbench.values import Call, Chunk, Response, Usage
 from tests.makers import ScriptedRunner, model
 
 
-def heard(*turn: Any, total_s: float = 5.0) -> Response:
+def heard(*turn: Any, total_s: float = 120.0) -> Response:
     runner = ScriptedRunner(model(), {"*": [list(turn)]})
     return asyncio.run(measure(runner, Call({"text": "x"}, {}), total_s))
 
@@ -115,7 +116,7 @@ def test_cancelling_is_no_failure() -> None:
             await asyncio.Event().wait()
 
     async def main() -> None:
-        task = asyncio.create_task(measure(Silent(model()), Call({}, {}), 5))
+        task = asyncio.create_task(measure(Silent(model()), Call({}, {}), 120))
         await asyncio.sleep(0)
         task.cancel()
         await task
@@ -139,21 +140,31 @@ def test_disclosure(chunks: list[Chunk], expected: str) -> None:
     assert expected == heard(*chunks).disclosure
 
 
+class FakeLoop(asyncio.SelectorEventLoop):
+    """A loop whose timers fire when the test says so, and its clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+        self.timers: list[Callable[[], object]] = []
+
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        self.timers.append(callback)
+        return asyncio.TimerHandle(self.now_s + delay, callback, args, self)
+
+    def tick_at(self, now_s: float) -> None:
+        self.now_s = now_s
+        self.timers.pop()()
+
+
 def test_loop_lag_is_seen() -> None:
-    """A loop blocked for 60 ms is at least 30 ms late."""
-
-    async def main() -> float | None:
-        meter = LagMeter.start()
-        began_s = transport.now()
-        await asyncio.sleep(0.03)
-        blocked_s = transport.now()
-        while transport.now() - blocked_s < 0.06:
-            pass
-        await asyncio.sleep(0.03)
+    """A tick due every 20 ms: one in time, one 60 ms late, one in time."""
+    with contextlib.closing(FakeLoop()) as loop:
+        meter = LagMeter.start(loop, lambda: loop.now_s)
+        for at_s in (0.02, 0.10, 0.12):
+            loop.tick_at(at_s)
         meter.stop()
-        return meter.max_lag_s(began_s, transport.now())
 
-    lag_s = asyncio.run(main())
-
-    assert lag_s is not None
-    assert lag_s >= 0.03
+    assert pytest.approx(0.06) == meter.max_lag_s(0.0, 0.12)
+    assert pytest.approx(0.0) == meter.max_lag_s(0.11, 0.12)
+    assert meter.max_lag_s(0.2, 0.3) is None

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from gapbench import transport
 from gapbench.errors import RunnerError, SetupError
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
@@ -226,10 +227,12 @@ def test_counters_are_read_before_and_after_each_cell(tmp_path: Path) -> None:
 
 def test_times_count_from_the_cells_start(tmp_path: Path) -> None:
     """Every instant of a cell that has just begun is small and in order."""
+    before_s = transport.now()
     go(tmp_path, plan(), {"m": ScriptedRunner(model(), ANSWERS)})
+    took_s = transport.now() - before_s
     rows = frame(tmp_path)
 
-    assert ((rows["scheduled_s"] >= 0) & (rows["done_s"] < 60)).all()
+    assert ((rows["scheduled_s"] >= 0) & (rows["done_s"] <= took_s)).all()
     assert (rows["done_s"] >= rows["first_token_s"]).all()
 
 

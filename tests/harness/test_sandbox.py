@@ -13,7 +13,7 @@ import pytest
 
 from gapbench.sandbox import Sandbox, SandboxJob, SandboxLimits, SandboxResult, make_probe_job
 
-SHORT = SandboxLimits(wall_s=3.0, cpu_s=2, memory_bytes=256 * 2**20)
+SHORT = SandboxLimits(wall_s=120.0, cpu_s=2, memory_bytes=256 * 2**20)
 
 
 def run(

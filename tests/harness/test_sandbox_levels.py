@@ -119,9 +119,9 @@ def test_the_filter_jumps_inside_itself(machine: str) -> None:
 
 def test_the_memory_of_all_processes_is_limited(level: IsolationLevel) -> None:
     """A program within the limit of each process but over the total is killed, and the reason says so."""
-    program = "import os, time\ndef f(x):\n    a = bytearray(b'x' * 60 * 2**20)\n    os.fork(); os.fork()\n    b = bytearray(b'x' * 60 * 2**20)\n    time.sleep(5)"
+    program = "import os, time\ndef f(x):\n    a = bytearray(b'x' * 60 * 2**20)\n    os.fork(); os.fork()\n    b = bytearray(b'x' * 60 * 2**20)\n    time.sleep(99999)"
     result = find_working_sandbox(level).run(
-        SandboxJob((program,), "f(1)", "f"), SandboxLimits(wall_s=4.0, total_bytes=200 * 2**20)
+        SandboxJob((program,), "f(1)", "f"), SandboxLimits(wall_s=120.0, total_bytes=200 * 2**20)
     )
     assert result == SandboxResult("crashed", 0, 0, "its processes took more than 209715200 bytes together")
 
@@ -130,7 +130,7 @@ def test_the_number_of_files_is_limited(level: IsolationLevel) -> None:
     """The file system refuses more (unshare), or the supervisor ends the program (bubblewrap)."""
     program = "def f(x):\n    for n in range(10 ** 9):\n        open(f'/tmp/{n}', 'w').close()"
     result = find_working_sandbox(level).run(
-        SandboxJob((program,), "f(1)", "f"), SandboxLimits(wall_s=20.0, tmp_files=1000)
+        SandboxJob((program,), "f(1)", "f"), SandboxLimits(wall_s=120.0, tmp_files=1000)
     )
     expected = {"unshare": "No space left on device", "bubblewrap": "it made more than 1000 files in /tmp"}
     assert expected[level] in result.reason
@@ -140,7 +140,7 @@ def test_the_program_cannot_start_more_processes_than_allowed(level: IsolationLe
     """Nor does the limit depend on whether the harness runs as root."""
     program = "import os, time\ndef f(x):\n    for n in range(100):\n        try:\n            if os.fork() == 0: time.sleep(60)\n        except OSError: return n"
     result = find_working_sandbox(level).run(
-        SandboxJob((program,), "assert f(0) <= 16", "f"), SandboxLimits(processes=16)
+        SandboxJob((program,), "assert f(0) <= 16", "f"), SandboxLimits(wall_s=120.0, processes=16)
     )
     assert result.state == "passed"
 
@@ -158,5 +158,5 @@ def test_what_held_before_the_clock_ran_out_is_kept() -> None:
     """Two of three assertions spelled out held; the third never ended."""
     program = "def f(x):\n    while x > 2: pass\n    return x"
     tests = "assert f(1) == 1\nassert f(2) == 2\nassert f(3) == 3"
-    verdict = Sandbox.find().run(SandboxJob((program,), tests, "f", partial=True), SandboxLimits(wall_s=0.5))
-    assert verdict == SandboxResult("timeout", 2, 3, "not done after 0.5 s")
+    verdict = Sandbox.find().run(SandboxJob((program,), tests, "f", partial=True), SandboxLimits(wall_s=5.0))
+    assert verdict == SandboxResult("timeout", 2, 3, "not done after 5 s")

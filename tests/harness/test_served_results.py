@@ -168,7 +168,7 @@ def test_the_command_serves_what_other_processes_write(tmp_path: Path) -> None:
         write_run(tmp_path / "second", rows(1), closed_a=PRICED)
         after = samples(url)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
 
     assert pytest.approx(0.4) == total(before, "bench_spend_usd_total")
     assert pytest.approx(0.6) == total(after, "bench_spend_usd_total")

@@ -251,22 +251,3 @@ def test_who_waits_is_let_go_when_the_cell_breaks() -> None:
         return [first is not None, await second]
 
     assert [True, None] == asyncio.run(main())
-
-
-def test_a_breaker_left_while_it_waits_lets_the_next_one_probe() -> None:
-    """Whoever was to probe was cancelled; the place is free again."""
-
-    async def main() -> object:
-        ends = Ends(1, Clock(), failures=1, wait_s=0)
-        ends.gate.breaker.record_result("server", "go")
-        hold = asyncio.Event()
-        breaker = ends.gate.breaker
-        breaker._sleep = lambda _: hold.wait()  # type: ignore[assignment, return-value]  # never ends by itself
-        waiting = asyncio.create_task(breaker.acquire())
-        await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        hold.set()
-        return await breaker.acquire()
-
-    assert "probe" == asyncio.run(main())

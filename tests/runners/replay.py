@@ -105,7 +105,7 @@ def ask(
     async def main() -> Response:
         async with replay.serving() as url:
             runner = kind(_at(model, url + path))
-            await runner.open(Session(Path(), connect_timeout_s=5, read_timeout_s=5))
+            await runner.open(Session(Path(), connect_timeout_s=120, read_timeout_s=120))
             try:
                 request = Request(runner.model, messages or prompt(), params or Params(max_tokens=16))
                 return await measure(runner, runner.prepare(request), 10)

@@ -104,7 +104,7 @@ class ScriptedTransport(LeanTransport):
 
 def opened(runner: Any, loop: asyncio.AbstractEventLoop) -> ScriptedTransport:
     """Open a runner on a scripted transport and return that."""
-    session = Session(Path(), connect_timeout_s=5.0, read_timeout_s=30.0)
+    session = Session(Path(), connect_timeout_s=120.0, read_timeout_s=120.0)
     transport = ScriptedTransport(session)
     loop.run_until_complete(runner.open(replace(session, transport_factory=lambda _url: transport)))
     return transport

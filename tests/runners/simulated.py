@@ -58,7 +58,7 @@ async def talking(**minds: SimModel) -> AsyncIterator[tuple[httpx2.AsyncClient, 
     """Serve, with a plain HTTP client."""
     async with (
         served(key=None, **minds) as (url, simulation),
-        httpx2.AsyncClient(base_url=url, timeout=10) as client,
+        httpx2.AsyncClient(base_url=url, timeout=120) as client,
     ):
         yield client, simulation
 

@@ -56,7 +56,7 @@ def asked(
         await runner.open(Session(folder, truths=lambda: [BOOK]))
         try:
             call = runner.prepare(Request(given, PROMPT, params or Params(max_tokens=64)))
-            return [await measure(runner, call, 10) for _ in range(times)]
+            return [await measure(runner, call, 120) for _ in range(times)]
         finally:
             await runner.close()
 
@@ -175,7 +175,7 @@ def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
     parent.wait()
     import select
 
-    assert [watch] == select.select([watch], [], [], 10)[0]
+    assert [watch] == select.select([watch], [], [], 120)[0]
     os.close(watch)
     parent.stdout.close()
     assert parent.stdin is not None
@@ -270,8 +270,8 @@ def test_a_bad_request_is_answered(server: str, path: str, body: bytes, status: 
     """A line of JSON, and the server lives on."""
     headers = {"authorization": "Bearer right"}
 
-    assert status == httpx2.post(server + path, content=body, headers=headers).status_code
-    assert 200 == httpx2.get(f"{server}/health").status_code
+    assert status == httpx2.post(server + path, content=body, headers=headers, timeout=120).status_code
+    assert 200 == httpx2.get(f"{server}/health", timeout=120).status_code
 
 
 def test_skill_is_the_share_of_right_answers() -> None:

@@ -34,7 +34,7 @@ async def serving(
     server = await asyncio.get_running_loop().create_server(lambda: LeanConnection(pacer, {}), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
             yield client, pacer
     finally:
         server.close()
@@ -89,7 +89,7 @@ def test_a_client_that_leaves_ends_its_stream() -> None:
         async with serving(Schedule(1_000, 0.0, 0.0, 0.005)) as (client, pacer):
             async with client.stream("POST", ROUTES[0], content=b"{}") as reply:
                 await anext(reply.aiter_raw())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(120):
                 while b"num_requests_running 0" not in (await client.get("/metrics")).content:
                     pass
             return pacer.active_streams

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -152,30 +154,52 @@ def test_beyond_its_streams_requests_wait_in_line() -> None:
         assert before["last_write_s"] <= after["begun_s"]
 
 
+@asynccontextmanager
+async def held_stream(client: httpx2.AsyncClient, body: dict[str, Any]) -> AsyncIterator[None]:
+    """Stream a reply whose second token comes in an hour, and leave it at the end of the block."""
+    async with client.stream("POST", "/v1/chat/completions", json=body) as reply:
+        pieces = reply.aiter_raw()  # its end would close the connection
+        await anext(pieces)
+        yield
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that happens within the event loop."""
+    async with asyncio.timeout(120):
+        while not condition():  # noqa: ASYNC110 - the server offers no event
+            await asyncio.sleep(0.001)
+
+
 @pytest.mark.parametrize(("path", "status"), [("/v1/chat/completions", 503), ("/v1/messages", 529)])
 def test_beyond_the_queue_requests_are_refused(path: str, status: int) -> None:
     """One written, one waits, the third is turned away at once while both are under way."""
 
-    async def main() -> tuple[list[int], int]:
-        narrow = mind(ttft_s=0.2, ttft_sigma=0, capacity={"streams": 1, "queue": 1})
+    async def main() -> tuple[int, int, int]:
+        narrow = mind(gap_s=3_600, capacity={"streams": 1, "queue": 1})
         async with talking(m=narrow) as (client, simulation):
-            replies = await asyncio.gather(*(client.post(path, json=MESSAGES) for _ in range(3)))
-            return sorted(reply.status_code for reply in replies), simulation.counts["refused_queue"]
+            async with held_stream(client, STREAMED):
+                waiting = asyncio.create_task(client.post(path, json={**MESSAGES, "max_tokens": 1}))
+                await until(lambda: len(simulation.slots["m"].waiting) == 1)
+                refused = await client.post(path, json=MESSAGES)
+            second = await waiting
+            return second.status_code, refused.status_code, simulation.counts["refused_queue"]
 
-    assert asyncio.run(main()) == ([200, 200, status], 1)
+    assert asyncio.run(main()) == (200, status, 1)
 
 
 def test_two_personas_have_places_of_their_own() -> None:
     """A full model does not hold up its neighbour."""
 
     async def main() -> list[str]:
-        slow, quick = mind(ttft_s=0.2, ttft_sigma=0, capacity={"streams": 1}), mind(capacity={"streams": 1})
-        async with talking(slow=slow, quick=quick) as (client, simulation):
-            bodies = [{**CHAT, "model": name} for name in ("slow", "slow", "quick")]
-            await asyncio.gather(*(client.post("/v1/chat/completions", json=body) for body in bodies))
+        slow, quick = mind(gap_s=3_600, capacity={"streams": 1}), mind(capacity={"streams": 1})
+        async with (
+            talking(slow=slow, quick=quick) as (client, simulation),
+            held_stream(client, {**STREAMED, "model": "slow"}),
+        ):
+            await client.post("/v1/chat/completions", json={**CHAT, "model": "quick"})
             return [entry["model"] for entry in logged(simulation)]
 
-    assert asyncio.run(main()) == ["quick", "slow", "slow"]
+    assert asyncio.run(main()) == ["quick"]
 
 
 def test_reading_the_prompt_takes_its_time() -> None:
@@ -195,11 +219,11 @@ def test_a_client_that_leaves_frees_its_place() -> None:
     """The next in line begins, and the one who left is logged as such."""
 
     async def main() -> list[str | None]:
-        narrow = mind(ttft_s=0.3, ttft_sigma=0, capacity={"streams": 1})
+        narrow = mind(gap_s=3_600, capacity={"streams": 1})
         async with talking(m=narrow) as (client, simulation):
-            with pytest.raises(httpx2.ReadTimeout):
-                await client.post("/v1/chat/completions", json=STREAMED, timeout=0.05)
-            await client.post("/v1/chat/completions", json=STREAMED)
+            async with held_stream(client, STREAMED):
+                pass
+            await client.post("/v1/chat/completions", json={**STREAMED, "max_tokens": 1})
             assert simulation.slots["m"].running == 0
             return [entry["fault"] for entry in logged(simulation)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import contextlib
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
@@ -255,20 +256,24 @@ class LagMeter:
 
     Args:
         loop: The loop to watch. :meth:`start` starts the ticks, :meth:`stop` ends them.
+        clock: Returns the time in seconds.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = transport.now) -> None:
         self._loop = loop
+        self._clock = clock
         self._at_s: list[float] = []
         self._lag_s: list[float] = []
         self._due_s = 0.0
         self._handle: asyncio.TimerHandle | None = None
 
     @classmethod
-    def start(cls) -> LagMeter:
-        """Return a meter of the running event loop that has started to tick."""
-        meter = cls(asyncio.get_running_loop())
-        meter._schedule_tick(transport.now())
+    def start(
+        cls, loop: asyncio.AbstractEventLoop | None = None, clock: Callable[[], float] = transport.now
+    ) -> LagMeter:
+        """Return a meter that has started to tick. ``loop`` None: it watches the running event loop."""
+        meter = cls(loop or asyncio.get_running_loop(), clock)
+        meter._schedule_tick(clock())
         return meter
 
     def _schedule_tick(self, at_s: float) -> None:
@@ -276,7 +281,7 @@ class LagMeter:
         self._handle = self._loop.call_later(LAG_TICK_S, self._tick)
 
     def _tick(self) -> None:
-        at_s = transport.now()
+        at_s = self._clock()
         self._at_s.append(at_s)
         self._lag_s.append(max(0.0, at_s - self._due_s))
         if len(self._at_s) > 2 * MAX_LAG_TICKS:
