@@ -29,7 +29,7 @@ demo: .venv/.run-stamp ## run the quickstart suite against simulated models (no 
 	@$(BIN)/bench run tasks/suites/quickstart.yaml --yes
 	@$(BIN)/bench article --brief
 
-test: lint types tests ## lint, types, and every test that needs no server of another's
+test: lint types tests ## lint, types, and every test that needs no third-party server
 
 lint: setup ## ruff
 	@$(BIN)/ruff check .
@@ -67,7 +67,7 @@ bench: setup ## time the harness against itself, a server of known truth and ins
 notebooks: setup ## execute the notebooks on the reference run
 	@$(BIN)/python scripts/run_notebooks.py
 
-docs: setup ## write the generated parts of README.md and docs/design.md anew
+docs: setup ## write the generated parts of the reference pages
 	@$(BIN)/python scripts/generate_docs.py
 
 docs-site: setup ## build the documentation site into site/; a broken link or a missing page fails it
@@ -76,10 +76,10 @@ docs-site: setup ## build the documentation site into site/; a broken link or a 
 pictures: setup ## draw the README's pictures from the reference run (the page needs Chromium)
 	@$(BIN)/python scripts/make_pictures.py
 
-lock: setup ## resolve the requirements anew (needs a package index)
+lock: setup ## resolve the requirements again (needs a package index)
 	@scripts/lock.sh
 
-audit: ## look every locked package up among the known holes (needs the network)
+audit: ## check every locked package for known vulnerabilities (needs the network)
 	@PYTHON=$(PYTHON) scripts/audit.sh
 
 wheel: setup ## build the wheel

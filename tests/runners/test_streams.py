@@ -1,7 +1,7 @@
 """Each vendor's stream, as its documentation shapes it, gives the same harness values.
 
 The transcripts in ``transcripts/`` were written for this project after the vendors' documentation and the
-servers of docs/design.md; every one of them tells the same counts: 100 tokens in, 64 of them cached, 30 out,
+servers; each of them reports the same counts: 100 tokens in, 64 of them cached, 30 out,
 12 of them reasoning.
 """
 

@@ -119,7 +119,7 @@ def read_tco_block(suite: Path) -> TcoDocument:
 
     document = read_document(suite)
     if not isinstance(document.value.get("tco"), dict):
-        raise document.error((), "there is no tco: block; docs/economics.md shows one")
+        raise document.error((), "there is no tco: block; docs/explanation/economics.md shows one")
     return validate_document(document, TcoDocument, document.value["tco"], ("tco",))
 
 

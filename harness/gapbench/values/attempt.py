@@ -50,7 +50,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One row of ``attempts-*.parquet``: one attempt at one request. Frozen; see docs/design.md.
+    """One row of ``attempts-*.parquet``: one attempt at one request.
 
     Each field states its meaning, and :mod:`gapbench.store.schema` derives the Arrow column from it. A new field goes
     to the end, with a default. Fields ending in ``_s`` are seconds; times count from the start of the cell

@@ -58,7 +58,7 @@ def verdict(claim: float, found: list[PublishedGap], moments: tuple[Moment, ...]
 
 
 def test_the_verdicts_on_the_article(table: Article) -> None:
-    """What the rule says of each figure; docs/article.md explains them."""
+    """What the rule says of each figure; docs/explanation/article.md explains them."""
     found = {(row.claim.category, row.claim.year): row.verdict for row in table.rows}
 
     assert found == {
