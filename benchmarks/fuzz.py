@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests import fuzzed_documents as documents  # noqa: E402 - after the path
-from tests.runners.fuzzed import KEPT, PROTOCOLS, kept, seeds  # noqa: E402 - after the path
+from tests.gapbench_runners.fuzzed import KEPT, PROTOCOLS, kept, seeds  # noqa: E402 - after the path
 
 ONE = ROOT / "benchmarks" / "fuzz_reader.py"
 MOST_FINDINGS = 10

@@ -17,9 +17,9 @@ from gapbench.suite.plan import Load
 from gapbench.values import GroundTruth, Model, prompt_sha256
 from gapbench.values.policies import BreakerPolicy, RetryPolicy, RunPolicies, Timeouts
 from tests.fault_server import FAULTS, FaultServer
-from tests.harness.test_run import Watch
+from tests.gapbench.execution.test_run import Watch
+from tests.gapbench_runners.simulated import mind, served
 from tests.makers import plan, sample
-from tests.runners.simulated import mind, served
 
 COUNT = 60
 IN_FLIGHT = 8

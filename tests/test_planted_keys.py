@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.fault_server import FaultServer
-from tests.runners.simulated import mind, served
+from tests.gapbench_runners.simulated import mind, served
 
 PLANTED = {
     "OPENAI_API_KEY": "sk-planted-openai-0123456789abcdef",

@@ -295,7 +295,7 @@ def anthropic_usage(counts: Mapping[str, Any]) -> Usage:
 
 
 def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
-    """Translate the SDK's errors; see the table in tests/runners/test_anthropic.py."""
+    """Translate the SDK's errors; see the table in tests/gapbench_runners/test_requests.py."""
     import anthropic  # noqa: PLC0415
 
     if isinstance(exc, RunnerError):

@@ -246,7 +246,7 @@ def _google_error(error: Any) -> RunnerError:
 
 
 def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
-    """Translate the SDK's errors; see the table in tests/runners/test_google.py."""
+    """Translate the SDK's errors; see the table in tests/gapbench_runners/test_requests.py."""
     from google.genai import errors  # noqa: PLC0415
 
     if isinstance(exc, RunnerError):

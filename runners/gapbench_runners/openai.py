@@ -335,7 +335,7 @@ def chat_usage(usage: Mapping[str, Any]) -> Usage:
 
 
 def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
-    """Translate the SDK's errors; see the table in tests/runners/test_openai.py."""
+    """Translate the SDK's errors; see the table in tests/gapbench_runners/test_requests.py."""
     import openai  # noqa: PLC0415
 
     if isinstance(exc, RunnerError):

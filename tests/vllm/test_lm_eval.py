@@ -9,8 +9,8 @@ import pytest
 
 from gapbench.cli import invoke
 from gapbench.store import read_manifest
-from tests.harness.lm_eval.conftest import TASKS
-from tests.harness.lm_eval.test_same_metric import by_lm_eval, numbers
+from tests.gapbench.suite.lm_eval.conftest import TASKS
+from tests.gapbench.suite.lm_eval.test_same_metric import by_lm_eval, numbers
 
 pytestmark = pytest.mark.vllm
 

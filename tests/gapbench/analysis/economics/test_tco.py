@@ -1,0 +1,388 @@
+"""Total cost of ownership: the notes' re-run by hand, every crossing of the staircase, and ranges."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from gapbench.analysis.economics.break_even import break_even, format_mtok
+from gapbench.analysis.economics.demand import demand_of_shape
+from gapbench.analysis.economics.quantity import Quantity, parse_quantity, parse_setting, parse_token_count
+from gapbench.analysis.economics.scenario import UNITS, Scenario, api_usd_per_mtok, self_usd_per_month
+from gapbench.analysis.economics.scenario_inputs import build_scenario
+from gapbench.analysis.economics.sensitivity import monte_carlo, tornado
+from gapbench.analysis.economics.sizing import SECONDS_PER_MONTH
+from gapbench.analysis.economics.tco import tco
+from gapbench.errors import DocumentError, InputError
+from gapbench.pricing.price_book import row_price
+from gapbench.suite.cost_fields import GpuCost
+from gapbench.suite.suite import load_suite
+from gapbench.suite.tco_fields import (
+    CapacityDocument,
+    DemandDocument,
+    LegDocument,
+    OwnDocument,
+    Ranged,
+    TcoDocument,
+)
+
+DAY = date(2026, 11, 24)
+PLAIN = {
+    "input_tokens": 1000, "output_tokens": 1000, "headroom": 1, "overhead": 0.25, "engineers": 0.5,
+    "usd_per_engineer_year": 300_000, "updates_per_year": 0, "days_per_update": 0, "usd_per_day": 0,
+    "storage_usd_per_month": 0, "licence_usd_per_month": 0, "egress_usd_per_mtok": 0,
+    "peak_over_average": 3, "gpus_per_replica": 8, "usd_per_gpu_hour": 3.5,
+    "replica_requests_per_s": 13.016 / 2, "closed_usd_per_mtok": 10,
+}  # fmt: skip
+
+
+def plain(
+    *, availability_target: float = 0.999, autoscale: bool = False, shape: str = "day", **changed: Any
+) -> Scenario:
+    """Return the notes' realistic re-run of R1 on 8 H200, with ``changed`` inputs."""
+    values = {**PLAIN, **changed}
+    inputs = {
+        name: value if isinstance(value, Quantity) else Quantity(float(value), UNITS[name])
+        for name, value in values.items()
+        if value is not None
+    }
+    course = demand_of_shape(shape, inputs["peak_over_average"].value, autoscale=autoscale)
+    return Scenario(inputs, course, availability_target=availability_target)
+
+
+def test_the_smallest_deployment_of_the_notes() -> None:
+    """2 x $28 x 730.5 h x 1.25 + $12,500 = $63.6 K; over 50 M, 1 B and 10 B: 1,273, 63.6 and 6.36."""
+    usd, replicas = self_usd_per_month(plain(), plain().point_values, np.array([50.0, 1_000.0, 10_000.0]))
+
+    assert [63_635] * 3 == pytest.approx(list(usd), abs=1)
+    assert [2, 2, 2] == list(replicas)
+    assert [1_273, 63.6, 6.36] == pytest.approx(list(usd / [50, 1_000, 10_000]), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("usd_per_gpu_hour", "tokens_per_s", "price", "expected_btok"),
+    [
+        (3.5, 26_032, 10.0, 6.4),
+        (3.5, 26_032, 4.8125, 18.7),
+        (2.95, 35_344, 10.0, 5.6),
+        (2.95, 35_344, 4.8125, 11.6),
+        # The notes' coarser scan saw 38; the staircase is crossed nineteen times from 35.7 to 61.6.
+        (2.95, 5_838, 10.0, 35.7),
+        (3.5, 26_032, 1.25, None),
+        (2.95, 35_344, 0.88, None),
+        (2.95, 5_838, 4.8125, None),
+    ],
+)
+def test_the_break_evens_of_the_notes(
+    usd_per_gpu_hour: float, tokens_per_s: float, price: float, expected_btok: float | None
+) -> None:
+    """R1, 70B and 405B on a node at half their highest throughput, against Opus, GPT-5.2 and hosted prices."""
+    given = plain(
+        usd_per_gpu_hour=usd_per_gpu_hour,
+        replica_requests_per_s=tokens_per_s * 0.5 / 2_000,
+        closed_usd_per_mtok=price,
+    )
+    found = break_even(given, "closed", 200_000.0)
+
+    assert found is not None
+    if expected_btok is None:
+        assert found.last_mtok is None
+    else:
+        assert found.first_mtok is not None
+        assert expected_btok == pytest.approx(found.first_mtok / 1000, rel=0.02)
+
+
+def test_one_replica_has_a_closed_form() -> None:
+    """Within one step V* = F / (p - c): here $63,635 over $10 less $0.50 of egress."""
+    found = break_even(plain(egress_usd_per_mtok=0.5), "closed", 1e6)
+
+    assert found is not None
+    assert found.first_mtok == pytest.approx((2 * 28 * 730.5 * 1.25 + 12_500) / 9.5, rel=1e-9)
+
+
+@pytest.mark.parametrize("autoscale", [False, True])
+@pytest.mark.parametrize("price", [2.0, 2.35, 3.0, 4.8])
+def test_every_crossing_is_found(price: float, *, autoscale: bool) -> None:
+    """A grid of a million volumes changes sides exactly where the crossings are."""
+    given = plain(closed_usd_per_mtok=price, autoscale=autoscale)
+    top = 200_000.0
+    volumes = np.linspace(top / 1e6, top, 1_000_000)
+    dearer = self_usd_per_month(given, given.point_values, volumes)[0] > price * volumes
+    changes = volumes[1:][dearer[1:] != dearer[:-1]]
+    found = break_even(given, "closed", top)
+
+    assert found is not None
+    assert list(changes) == pytest.approx(list(found.crossings), rel=2e-2, abs=2 * top / 1e6)
+    assert (found.last_mtok is None) == bool(dearer[-1])
+
+
+def test_the_next_replica_takes_the_advantage_back() -> None:
+    """A staircase is cheaper, dearer and cheaper again: first and last break-even differ."""
+    found = break_even(plain(closed_usd_per_mtok=3.1), "closed", 200_000.0)
+
+    assert found is not None
+    assert found.first_mtok is not None
+    assert found.last_mtok is not None
+    assert found.first_mtok < found.last_mtok
+    assert 1 == len(found.crossings) % 2
+    assert "for good from" in found.description
+
+
+def test_a_price_below_the_marginal_cost_never_breaks_even() -> None:
+    """Egress alone costs more than the API."""
+    found = break_even(plain(egress_usd_per_mtok=11), "closed", 1e5)
+
+    assert found is not None
+    assert () == found.crossings
+    assert "none up to 100B tokens a month" == found.description
+
+
+def test_without_a_price_there_is_no_break_even() -> None:
+    """Unknown is None, never 0."""
+    assert break_even(plain(closed_usd_per_mtok=None), "closed", 1e5) is None
+
+
+def test_autoscaling_saves_idle_hours() -> None:
+    """Office hours: 40 of 168 hours need replicas for the load, the others one."""
+    volume = np.array([20_000.0])
+    fixed = plain(shape="business", peak_over_average=4.2, availability_target=0)
+    scaled = plain(shape="business", peak_over_average=4.2, availability_target=0, autoscale=True)
+    usd, replicas = self_usd_per_month(scaled, scaled.point_values, volume)
+    at_peak = np.ceil(20_000e6 / 2_000 / SECONDS_PER_MONTH * 4.2 / (13.016 / 2))
+    hours = (40 * at_peak + 128) / 168
+
+    assert [at_peak] == list(replicas)
+    assert usd[0] == pytest.approx(hours * 28 * 730.5 * 1.25 + 12_500)
+    assert usd[0] < self_usd_per_month(fixed, fixed.point_values, volume)[0][0]
+
+
+def test_an_api_price_of_cache_and_batch() -> None:
+    """3,000 in of which half cached, 1,000 out, 40 % in batches at half price, 1.1 attempts."""
+    values = {
+        "input_tokens": 3000.0, "output_tokens": 1000.0, "cached_share": 0.5, "batch_share": 0.4,
+        "attempts": 1.1, "closed_input_usd_per_mtok": 5.0, "closed_cached_usd_per_mtok": 0.5,
+        "closed_output_usd_per_mtok": 25.0, "closed_batch_factor": 0.5,
+    }  # fmt: skip
+    by_hand = (1500 * 5 + 1500 * 0.5 + 1000 * 25) / 4000 * (0.6 + 0.4 * 0.5) * 1.1
+
+    assert by_hand == pytest.approx(api_usd_per_mtok("closed", values))
+
+
+def test_nothing_to_draw_gives_certainty() -> None:
+    """Without ranges every draw is the point, and the chance is 0 or 1."""
+    drawn = monte_carlo(plain(), np.array([1_000.0, 20_000.0]), draws=100)
+    closed = drawn.frame[drawn.frame["leg"] == "closed"]
+
+    assert [0.0, 1.0] == closed["p_self_cheaper"].tolist()
+    assert closed["usd_p05"].tolist() == closed["usd_p95"].tolist() == [10_000.0, 200_000.0]
+
+
+def test_chance_of_being_cheaper_is_the_share_of_a_triangle() -> None:
+    """Price 5 to 15 around 10: at F / V = 6.36 the chance is 1 - (6.3635 - 5)^2 / (10 x 5)."""
+    price = Quantity(10.0, "USD/Mtok", 5.0, 15.0)
+    drawn = monte_carlo(plain(closed_usd_per_mtok=price), np.array([10_000.0]), draws=40_000)
+    chance = drawn.frame.set_index("leg").loc["closed", "p_self_cheaper"]
+
+    assert 1 - (6.3635 - 5) ** 2 / 50 == pytest.approx(chance, abs=0.005)
+
+
+def test_draws_repeat_with_their_seed() -> None:
+    """The same seed gives the same table."""
+    given = plain(usd_per_gpu_hour=Quantity(3.5, "USD/GPU-hour", 2.5, 7.0), autoscale=True)
+    one, two = (monte_carlo(given, np.array([30_000.0]), draws=500, seed=3).frame for _ in range(2))
+
+    assert one.equals(two)
+
+
+def test_a_peak_with_a_range_under_autoscaling() -> None:
+    """Days of other peaks are drawn anew: the spread is there, and the middle near the point's cost."""
+    given = plain(peak_over_average=Quantity(3.0, "ratio", 2.0, 5.0), autoscale=True)
+    drawn = monte_carlo(given, np.array([30_000.0]), draws=2_000).frame.set_index("leg").loc["self"]
+    point = float(self_usd_per_month(given, given.point_values, np.array([30_000.0]))[0][0])
+
+    assert drawn["usd_p05"] < drawn["usd_p95"]
+    assert point == pytest.approx(drawn["usd_p50"], rel=0.15)
+
+
+def test_a_tornado_by_hand() -> None:
+    """GPU-hours at 2.5 and 7 instead of 3.5, two nodes of eight: 16 x 730.5 x 1.25 times the difference."""
+    given = plain(
+        usd_per_gpu_hour=Quantity(3.5, "USD/GPU-hour", 2.5, 7.0),
+        engineers=Quantity(0.5, "engineers", 0.4, 0.6),
+    )
+    rows = tornado(given, 1_000.0, 1e5)
+
+    assert ["usd_per_gpu_hour", "engineers"] == rows["input"].tolist()
+    assert 16 * 730.5 * 1.25 * 4.5 == pytest.approx(rows["swing_usd"].iloc[0])
+    assert 5_000 == pytest.approx(rows["swing_usd"].iloc[1])
+    assert rows["break_even_mtok_at_low"].iloc[0] < rows["break_even_mtok_at_high"].iloc[0]
+
+
+def test_the_answer_has_three_legs_at_the_volume() -> None:
+    """Savings, needed price and needed utilisation by hand."""
+    table = tco(plain(), 1_000.0, draws=200)
+    rows = table.legs.set_index("leg")
+    fixed = 2 * 28 * 730.5 * 1.25 + 12_500
+
+    assert ["closed", "hosted", "self"] == table.legs["leg"].tolist()
+    assert 12 * (10_000 - fixed) == pytest.approx(rows.loc["closed", "saving_usd_per_year"])
+    assert rows["usd"].isna()["hosted"]
+    assert fixed / 1_000 == pytest.approx(table.needed_api_usd_per_mtok)
+    assert fixed * 1e6 / (10 * 2 * 13_016 * SECONDS_PER_MONTH) == pytest.approx(
+        rows.loc["closed", "needed_utilisation"]
+    )
+    assert 1_000e6 / (2 * 13_016 * SECONDS_PER_MONTH) == pytest.approx(rows.loc["self", "utilisation"])
+
+
+def test_the_json_holds_no_nan() -> None:
+    """Unknown is null; every input says how it is known."""
+    document = json.loads(json.dumps(tco(build_scenario(at=DAY), 50.0, draws=100).to_json(), allow_nan=False))
+
+    assert 1 == document["schema"]
+    assert {"closed", "hosted"} == {row["leg"] for row in document["break_even"]}
+    assert {"published", "assumed"} == {given["kind"] for given in document["inputs"].values()}
+    assert any("not measured" in line for line in document["warnings"])
+
+
+def test_the_block_of_a_suite() -> None:
+    """Own prices, a capacity with a range, bought servers: as given, each with its range."""
+    block = TcoDocument(
+        closed=LegDocument(input_usd_per_mtok=5, output_usd_per_mtok=25),
+        capacity=CapacityDocument(requests_per_s=Ranged(value=4, low=3, high=5)),
+        own=OwnDocument(capex_usd=300_000, power_kw=10.2),
+        demand=DemandDocument(shape="flat"),
+        gpus=8,
+        engineers=0,
+    )
+    given = build_scenario(block, at=DAY)
+
+    assert (4, 3, 5) == tuple(
+        getattr(given.inputs["replica_requests_per_s"], name) for name in ("value", "low", "high")
+    )
+    assert given.owned
+    assert "usd_per_gpu_hour" not in given.inputs
+    assert 15.0 == api_usd_per_mtok("closed", given.point_values)
+    assert 1.0 == given.point_values["peak_over_average"]
+
+
+def test_bought_servers_pay_back() -> None:
+    """Capex over what the API costs beyond the running costs."""
+    block = TcoDocument(
+        closed=LegDocument(input_usd_per_mtok=10, output_usd_per_mtok=10),
+        capacity=CapacityDocument(requests_per_s=100),
+        own=OwnDocument(capex_usd=100_000, power_kw=10, pue=1, usd_per_kwh=0.1),
+        overhead=0, engineers=0, updates_per_year=0, storage_usd_per_month=0, availability_target=0,
+        demand=DemandDocument(shape="flat"),
+    )  # fmt: skip
+    row = tco(build_scenario(block, at=DAY), 2_000.0, draws=50).legs.set_index("leg").loc["closed"]
+
+    assert 100_000 / (20_000 - 10 * 730.5 * 0.1) == pytest.approx(row["payback_months"])
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        TcoDocument(closed=LegDocument(provider="openai")),
+        TcoDocument(closed=LegDocument(input_usd_per_mtok=1)),
+        TcoDocument(capacity=CapacityDocument(published="no-such")),
+        TcoDocument(gpu="TPU-9"),
+        TcoDocument(headroom=0),
+        TcoDocument(input_tokens=0, output_tokens=0),
+        TcoDocument(output_tokens=0, capacity=CapacityDocument(output_tokens_per_s=100)),
+        TcoDocument(availability=0),
+        TcoDocument(availability_target=1),
+        TcoDocument(demand=DemandDocument(peak_over_average=0.5)),
+        TcoDocument(headroom=1.5),
+        TcoDocument(demand=DemandDocument(shape="night")),
+        TcoDocument(usd_per_gpu_hour=Ranged(value=9, low=1, high=2)),
+        TcoDocument(usd_per_gpu_hour=Ranged(value=9, low=1)),
+    ],
+)
+def test_a_block_that_cannot_be(block: TcoDocument) -> None:
+    """Half a leg, unknown names, a share above one, a value outside its range."""
+    with pytest.raises(InputError):
+        build_scenario(block, at=DAY)
+
+
+def test_a_peak_goes_with_a_day() -> None:
+    """Office hours have a peak of their own: another one is refused, not mixed."""
+    office = build_scenario(TcoDocument(demand=DemandDocument(shape="business")), at=DAY)
+
+    assert 4.2 == pytest.approx(office.point_values["peak_over_average"])
+    with pytest.raises(InputError, match=r"has its own, 4\.2"):
+        office.with_inputs(peak_over_average=Quantity(3.0, "ratio"))
+
+
+def test_a_free_api_is_never_beaten() -> None:
+    """A price of 0: no break-even, no needed utilisation, no division by it."""
+    table = tco(plain(closed_usd_per_mtok=0), 1_000.0, draws=50)
+
+    assert "none up to" in table.headline()
+    assert table.legs["needed_utilisation"].isna().all()
+
+
+def test_ranges_that_reach_beyond_all_replicas_have_no_percentiles() -> None:
+    """The point is priced, the draws are not, and a note says so."""
+    wild = plain(replica_requests_per_s=Quantity(6.5, "requests/s", 0.5, 7.0))
+    table = tco(wild, 2.2e8, draws=200)
+
+    assert table.legs["usd"].notna().sum() == 2
+    assert table.legs["usd_p50"].isna().all()
+    assert any("no percentiles" in line for line in table.warnings)
+    assert "draws" not in table.headline()
+
+
+def test_the_block_and_the_row_of_the_document() -> None:
+    """docs/explanation/economics.md shows what is read: a row of the book, a model's cost, a tco: block."""
+    text = (Path(__file__).parents[4] / "docs" / "explanation" / "economics.md").read_text(encoding="utf-8")
+    row, model, block = (yaml.safe_load(part) for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+    found = TcoDocument(**{**block["tco"], "usd_per_gpu_hour": Ranged(**block["tco"]["usd_per_gpu_hour"])})
+
+    assert 0.003 == float(row_price(row[0], "").rates.image or 0)
+    assert 2.35 == GpuCost(**{**model["models"][0]["cost"], "as_of": "2026-05-20"}).usd_per_gpu_hour
+    assert build_scenario(found, at=DAY).demand.autoscale
+
+
+def test_a_suite_may_hold_the_block(tmp_path: Path) -> None:
+    """Checked with the suite; a slip names its line."""
+    file = tmp_path / "suite.yaml"
+    text = "name: s\nmodels: [{id: m, runner: sim, weights: open}]\ntasks: [reasoning/arithmetic]\ntco:\n  volume: 2B\n"
+    file.write_text(text)
+
+    assert TcoDocument(volume="2B") == load_suite(file).tco
+    file.write_text(text + "  enginers: 1\n")
+    with pytest.raises(DocumentError, match=r"suite.yaml:6.*enginers"):
+        load_suite(file)
+
+
+def test_a_volume_beyond_all_replicas_is_refused() -> None:
+    """More replicas than are counted: what was found, and the most that would do."""
+    with pytest.raises(InputError, match="at most"):
+        tco(plain(replica_requests_per_s=0.001), 1e6)
+
+
+def test_volumes_in_words() -> None:
+    """50M, 1.5B and 20k are tokens; words go back."""
+    assert [50e6, 1.5e9, 20e3, 7.0] == [parse_token_count(text) for text in ("50M", "1.5B", "20k", 7)]
+    assert ["50M", "6.36B", "1T", "20k"] == [format_mtok(mtok) for mtok in (50, 6363.5, 1e6, 0.02)]
+    for text in ("", "-5M", "0", "5X", "M"):
+        with pytest.raises(InputError):
+            parse_token_count(text)
+
+
+def test_settings_from_the_command_line() -> None:
+    """A value, or a range around it."""
+    assert ("a", 2.0, None, None) == parse_setting("a=2")
+    assert ("a", 2.0, 1.0, 3.0) == parse_setting("a=1..2..3")
+    for text in ("a", "a=", "a=x", "a=3..2..1", "=2", "a=1..2"):
+        with pytest.raises(InputError):
+            parse_setting(text)
+    with pytest.raises(InputError):
+        parse_quantity(None, "USD")
