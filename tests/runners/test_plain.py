@@ -54,7 +54,7 @@ def test_tokens_that_are_none_are_garbage(tokens: bytes) -> None:
     """The tokenizer names no beginning either."""
     _tokenize.cache_clear()
     with saying(tokens.replace(b"{", b'{"bos_token": "s", ')), pytest.raises(RunnerError) as raised:
-        CompletionsRunner(MODEL)._tokens("", "text")
+        CompletionsRunner(MODEL).split_tokens("", "text")
 
     assert "garbage" == raised.value.kind
 
