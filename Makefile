@@ -31,9 +31,10 @@ demo: .venv/.run-stamp ## run the quickstart suite against simulated models (no 
 
 test: lint types tests ## lint, types, and every test that needs no third-party server
 
-lint: setup ## ruff
+lint: setup ## ruff, and import-linter for the layers of packages
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 
 types: setup ## mypy --strict
 	@$(BIN)/mypy

@@ -148,7 +148,9 @@ class FakeLoop(asyncio.SelectorEventLoop):
         self.now_s = 0.0
         self.timers: list[Callable[[], object]] = []
 
-    def call_later(self, delay: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override]  # the callback's arguments are not typed
+    def call_later(  # type: ignore[override] # no test needs the typed arguments
+        self, delay: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
         self.timers.append(callback)
         return asyncio.TimerHandle(self.now_s + delay, callback, args, self)
 
