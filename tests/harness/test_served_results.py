@@ -201,7 +201,7 @@ def test_a_folder_that_is_not_there_is_bad_input(tmp_path: Path, capsys: pytest.
 def test_a_run_folder_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It is one run, not a folder of them; the line names its parent."""
     assert 2 == invoke(["serve-metrics", str(write_run(tmp_path / "night", rows(1)))])
-    assert f"name the folder that holds it: {tmp_path}\n" in capsys.readouterr().err
+    assert f"give its results folder: {tmp_path}\n" in capsys.readouterr().err
 
 
 def test_a_taken_port_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from gapbench import transport as wire
 from gapbench.transport.connection import READ_AHEAD_LIMIT_BYTES, Origin
 from gapbench.transport.connection_pool import LeanTransport
-from gapbench.transport.kernel_timestamps import KernelClock
+from gapbench.transport.sockets import KernelClock
 from tests.harness.lean_server import HEAD, WHOLE, always, heard, request_of, served, session, talk
 
 

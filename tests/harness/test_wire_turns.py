@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gapbench.transport.fair_wakeup import FairWakeQueue
+from gapbench.transport.connection import FairWakeQueue
 
 
 async def woken(cancel: int | None = None) -> list[tuple[int, int]]:

@@ -16,10 +16,8 @@ What the engine uses: :func:`record_exchange`, :func:`check_reachable` and :func
 
 Modules, from the socket up::
 
-    kernel_timestamps   the kernel's receive stamps on our clock
     sockets             plain sockets and TLS
     http_parser         one HTTP/1.1 response
-    fair_wakeup         wake waiting tasks one at a time
     connection          one request and its response on one connection
     connection_pool     the transport: a pool of connections
     sse                 bytes to server-sent events
@@ -45,7 +43,6 @@ from gapbench.transport.error_mapping import (
     redact_secrets,
     retry_after_s,
     status_failure,
-    translate_errors,
     transport_failure,
 )
 from gapbench.transport.reachability import check_reachable
@@ -73,6 +70,5 @@ __all__ = [
     "redact_secrets",
     "retry_after_s",
     "status_failure",
-    "translate_errors",
     "transport_failure",
 ]

@@ -12,7 +12,12 @@ import httpx2
 
 from gapbench.clock import now
 from gapbench.errors import RunnerError
-from gapbench.transport.error_mapping import ERROR_CHARS, redact_and_truncate, translate_errors
+from gapbench.transport.error_mapping import (
+    ERROR_CHARS,
+    TRANSPORT_ERRORS,
+    redact_and_truncate,
+    transport_failure,
+)
 from gapbench.transport.sse import Event, EventParser, is_single_data_event
 
 MAX_BODY_BYTES = 256 * 2**20
@@ -97,7 +102,7 @@ class ExchangeRecord:
             raise RunnerError("garbage", "the provider's client returned without a response")
         parser = EventParser()
         total = 0
-        with translate_errors():
+        try:
             try:
                 if "text/event-stream" not in self.headers.get("content-type", ""):
                     await self._raise_not_event_stream(body)
@@ -124,6 +129,8 @@ class ExchangeRecord:
                     self.ended_s = body.ended_s
             finally:
                 await self.aclose()
+        except TRANSPORT_ERRORS as exc:
+            raise transport_failure(exc) from exc
 
     def wake_reader(self) -> bool:
         """Deliver what has arrived now; return whether there is anything.

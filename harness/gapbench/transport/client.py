@@ -12,8 +12,7 @@ import httpx2
 
 from gapbench.clock import now
 from gapbench.transport.capture import EmptyStream, ExchangeRecord, current_record_or_none
-from gapbench.transport.connection import Origin
-from gapbench.transport.connection_pool import LeanTransport, origin_of, serialize_request, to_httpx_response
+from gapbench.transport.connection_pool import LeanTransport, origin_of, serialize_request
 from gapbench.values import Session
 
 
@@ -41,11 +40,11 @@ class StampedTransport(httpx2.AsyncBaseTransport):
         # Compressed events would get the time of decompression, not of arrival.
         request.headers["accept-encoding"] = "identity"
         if record.captured_requests is not None:
-            request.extensions = {**request.extensions, "transport": self}
+            request.extensions = {**request.extensions, "transport": self.lean}
             record.captured_requests.append(request)
             return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=EmptyStream())
         if self.lean is not None and record.error_response is None:
-            await self.send_serialized(
+            await self.lean.send_recorded(
                 origin_of(request.url), await serialize_request(request), record, eager=True
             )
             if record.error_response is None:
@@ -55,34 +54,6 @@ class StampedTransport(httpx2.AsyncBaseTransport):
             return response
         response = await self._send_traced(request, record)
         return record.detach_body(response) if response.status_code == httpx2.codes.OK else response
-
-    async def send_serialized(
-        self, origin: Origin, data: bytes, record: ExchangeRecord, *, eager: bool
-    ) -> None:
-        """Send the bytes of a request over our own transport.
-
-        A 200 response goes to the record; any other response is stored in ``record.error_response``.
-
-        Args:
-            origin: Where to.
-            data: Head and body.
-            record: Gets times, status and body.
-            eager: Return at the response's head; else when the response is complete or long.
-
-        Raises:
-            httpx2.TransportError: No connection, or no response.
-        """
-        assert self.lean is not None, "only our own transport sends bytes"
-        record.transport = "lean"
-        exchange = await self.lean.send(origin, data, record, eager=eager)
-        response = exchange.response
-        assert response.status is not None, "send returns after the head"
-        record.first_byte_s = response.first_byte_s
-        if response.status == httpx2.codes.OK:
-            record.set_response(response.status, response.headers, exchange)
-        else:
-            record.status, record.headers = response.status, response.headers
-            record.error_response = to_httpx_response(exchange)
 
     async def _send_traced(self, request: httpx2.Request, record: ExchangeRecord) -> httpx2.Response:
         """Send over httpx2's transport, with times from its trace events."""

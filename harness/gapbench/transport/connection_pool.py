@@ -11,8 +11,7 @@ from collections import deque
 import httpx2
 
 from gapbench.transport.capture import ExchangeRecord
-from gapbench.transport.connection import Connection, Exchange, Origin
-from gapbench.transport.fair_wakeup import FairWakeQueue
+from gapbench.transport.connection import Connection, Exchange, FairWakeQueue, Origin
 from gapbench.transport.sockets import ByteStream, SocketStream, TlsStream
 from gapbench.values import Session
 
@@ -79,6 +78,33 @@ class LeanTransport(httpx2.AsyncBaseTransport):
                 assert exchange.error is not None, "woken without a head only by an error"
                 raise exchange.error
             connection = await self._open_connection(origin)
+
+    async def send_recorded(
+        self, origin: Origin, data: bytes, record: ExchangeRecord, *, eager: bool
+    ) -> None:
+        """Send one request and put its response into a record.
+
+        A 200 response goes to the record; any other response is stored in ``record.error_response``.
+
+        Args:
+            origin: Where to.
+            data: Head and body.
+            record: Gets times, status and body.
+            eager: Return at the response's head; else when the response is complete or long.
+
+        Raises:
+            httpx2.TransportError: No connection, or no response.
+        """
+        record.transport = "lean"
+        exchange = await self.send(origin, data, record, eager=eager)
+        response = exchange.response
+        assert response.status is not None, "send returns after the head"
+        record.first_byte_s = response.first_byte_s
+        if response.status == httpx2.codes.OK:
+            record.set_response(response.status, response.headers, exchange)
+        else:
+            record.status, record.headers = response.status, response.headers
+            record.error_response = to_httpx_response(exchange)
 
     def _pop_idle(self, origin: Origin) -> Connection | None:
         idle = self._idle.get(origin)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import ssl
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -34,15 +34,8 @@ TRANSPORT_FAILURES: tuple[tuple[type[BaseException], FailureKind], ...] = (
 )
 
 
-@contextlib.contextmanager
-def translate_errors() -> Iterator[None]:
-    """Turn errors of the transport into :class:`RunnerError`; a :class:`RunnerError` passes through."""
-    try:
-        yield
-    except RunnerError:
-        raise
-    except tuple(kind for kind, _ in TRANSPORT_FAILURES) as exc:
-        raise transport_failure(exc) from exc
+TRANSPORT_ERRORS = tuple(error for error, _ in TRANSPORT_FAILURES)
+"""Every exception class that :func:`transport_failure` maps to a failure kind."""
 
 
 def transport_failure(exc: BaseException) -> RunnerError:

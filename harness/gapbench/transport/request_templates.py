@@ -23,9 +23,8 @@ import orjson
 
 from gapbench.errors import RunnerError
 from gapbench.transport.capture import current_record
-from gapbench.transport.client import StampedTransport
 from gapbench.transport.connection import Origin
-from gapbench.transport.connection_pool import origin_of, serialize_head
+from gapbench.transport.connection_pool import LeanTransport, origin_of, serialize_head
 from gapbench.transport.sse import Event
 from gapbench.values import Call
 
@@ -47,7 +46,7 @@ class RequestTemplate:
         text_order: Index of the text after each segment but the last.
     """
 
-    transport: StampedTransport
+    transport: LeanTransport
     origin: Origin
     head: bytes
     body_segments: tuple[bytes, ...]
@@ -105,7 +104,7 @@ class RequestTemplates:
             await self._create(call.body)
             return
         record = current_record()
-        await template.transport.send_serialized(template.origin, data, record, eager=False)
+        await template.transport.send_recorded(template.origin, data, record, eager=False)
         if record.error_response is not None:
             await self._create(call.body)
 
@@ -137,8 +136,8 @@ class RequestTemplates:
         )
         if marked is None or real is None:
             return None
-        transport = marked.extensions["transport"]
-        if transport.lean is None:
+        transport: LeanTransport | None = marked.extensions["transport"]
+        if transport is None:
             return None
         try:
             head = serialize_head(marked, 0).removesuffix(b"Content-Length: 0\r\n\r\n")

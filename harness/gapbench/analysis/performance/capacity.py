@@ -47,10 +47,9 @@ from gapbench.analysis.performance.client_limits import client_limits
 from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.stats import Floats, TestedRate, attainment_crossing, attainment_low_bound
 from gapbench.store.json_records import records
+from gapbench.suite.loads.load import CLOSED_LOOP_KINDS, CONSTANT_RATE_KINDS
 from gapbench.values.slo import Slo
 
-OPEN_LOOP = ("rate", "search")
-"""Load kinds whose value is a steady rate. Ramps and replays have no steady rate."""
 _QUANTILES = (0.5, 0.95, 0.99)
 
 
@@ -143,14 +142,14 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
         names = part[["run_id", "cell_id"]].astype(str).drop_duplicates()
         cells = [tuple(name) for name in names.itertuples(index=False, name=None)]
         value = float(part["load_value"].iloc[0])
-        rate = value if kind in OPEN_LOOP else None
+        rate = value if kind in CONSTANT_RATE_KINDS else None
         rows.append(
             {
                 "model_id": str(model_id),
                 "task": str(task),
                 "kind": str(kind),
                 "offered_rps": rate,
-                "concurrency": value if kind in {"concurrency", "adaptive"} else None,
+                "concurrency": value if kind in CLOSED_LOOP_KINDS else None,
                 "cells": len(cells),
                 **_attainment(part, slo, rate),
                 **_throughput(done.loc[cells]),

@@ -15,6 +15,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import Runs, as_floats, load_of_cell
 from gapbench.store.manifest import CellEntry
+from gapbench.suite.loads.load import CLOSED_LOOP_KINDS
 
 LIMIT_COLUMNS = ("run_id", "cell_id", "attempt", "load_kind", "queue_s", "ttft_s")
 """Columns of the runs' frame that :func:`client_limits` uses."""
@@ -115,7 +116,7 @@ def _above_calibration(runs: Runs) -> dict[tuple[str, str], str]:
         if trusted is None or all(level["is_trusted"] for level in calibration["levels"]):
             continue
         for cell in manifest.cells:
-            streams = cell.load_value if cell.load_kind in {"concurrency", "adaptive"} else 0
+            streams = cell.load_value if cell.load_kind in CLOSED_LOOP_KINDS else 0
             if streams > trusted:
                 key = (str(manifest.run_id), str(cell.cell_id))
                 found[key] = (
@@ -126,7 +127,7 @@ def _above_calibration(runs: Runs) -> dict[tuple[str, str], str]:
 
 def _late_s(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
     """Return the 99th percentile of the delay of first attempts, for cells with a schedule."""
-    scheduled = (frame["attempt"] == 1) & ~frame["load_kind"].isin(["concurrency", "adaptive"])
+    scheduled = (frame["attempt"] == 1) & ~frame["load_kind"].isin(CLOSED_LOOP_KINDS)
     planned = frame[["run_id", "cell_id", "queue_s"]][scheduled]
     return _by_cell(planned, as_floats(planned["queue_s"]), 0.99)
 

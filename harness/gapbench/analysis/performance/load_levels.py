@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.performance.capacity import CapacityResult, capacity
+from gapbench.suite.loads.load import CONSTANT_CONCURRENCY_KINDS, CONSTANT_RATE_KINDS
 from gapbench.values.slo import Slo
 
 NO_SLO = Slo()
@@ -27,9 +28,9 @@ def load_levels(runs: Runs | Sequence[Path]) -> CapacityResult | None:
     read_runs = load_runs(runs)
     levels = {(cell.model_id, cell.load_kind, cell.load_value) for _, cell in read_runs.cells}
     kinds = [
-        (model_id, kind in {"rate", "search"})
+        (model_id, kind in CONSTANT_RATE_KINDS)
         for model_id, kind, _ in levels
-        if kind in {"rate", "search", "concurrency"}
+        if kind in CONSTANT_RATE_KINDS + CONSTANT_CONCURRENCY_KINDS
     ]
     if len(kinds) == len(set(kinds)):
         return None

@@ -23,6 +23,7 @@ import pandas as pd
 from gapbench.analysis.frames import as_floats, group_codes
 from gapbench.stats import Floats, Ints
 from gapbench.store import read_chunks_at_instants
+from gapbench.suite.loads.load import CLOSED_LOOP_KINDS
 from gapbench.values import ATTEMPT_KEY
 
 _KEY = list(ATTEMPT_KEY)
@@ -66,7 +67,7 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     slot = code * (int(workers.max()) + 1 if len(workers) else 1) + workers
     last_s = np.full(int(slot.max()) + 1 if len(slot) else 0, -np.inf)
     np.maximum.at(last_s, slot[measured], scheduled[measured])
-    concurrent = frame["load_kind"].isin(["concurrency", "adaptive"]).to_numpy()
+    concurrent = frame["load_kind"].isin(CLOSED_LOOP_KINDS).to_numpy()
     # The window ends with the last request under a rate, and with the first worker without work under concurrency.
     end_s = np.full(count, -np.inf)
     np.maximum.at(end_s, code[measured], scheduled[measured])

@@ -80,7 +80,7 @@ async def run_load(
             ``requests``, so that a resumed cell does not wait for requests that are finished.
     """
     rng = random.Random(seed)  # noqa: S311 - jitter, not a secret
-    limiter = AdaptiveLimiter(int(load.value)) if load.kind == "adaptive" else None
+    limiter = AdaptiveLimiter(int(load.value)) if load.is_adaptive else None
 
     async def send_until_final(planned: PlannedRequest, attempts_made: int, scheduled_s: float) -> None:
         session_attempts = 0

@@ -42,7 +42,7 @@ CLOSE_TIMEOUT_S = 5.0
 
 def worker_count(load: Load, cores: int) -> int:
     """Return the number of processes that send a load. Adaptive concurrency has one limiter, so one process."""
-    if load.kind == "adaptive":
+    if load.is_adaptive:
         return 1
     if load.workers is not None:
         return load.workers if load.is_open_loop else min(load.workers, int(load.value))

@@ -27,27 +27,31 @@ class LoadShape:
     Attributes:
         is_open_loop: Requests are sent on a schedule, however long the replies take. False: the number of requests in
             flight is fixed or limited, and a slow reply delays the next request.
-        has_constant_rate: All requests of the cell are sent at one rate, so the cell is one point of a capacity curve.
-        is_search: The cell is one try of a search for the highest rate.
+        is_constant: The rate, or the number in flight, is the same throughout the cell, so the cell is one point of a
+            capacity curve.
+        is_adaptive: The number in flight follows the provider's rate limiting. Its limiter is in one process.
     """
 
     is_open_loop: bool
-    has_constant_rate: bool = False
-    is_search: bool = False
+    is_constant: bool = False
+    is_adaptive: bool = False
 
 
 LOAD_SHAPES: Mapping[LoadKind, LoadShape] = {
-    "concurrency": LoadShape(is_open_loop=False),
-    "adaptive": LoadShape(is_open_loop=False),
-    "rate": LoadShape(is_open_loop=True, has_constant_rate=True),
+    "concurrency": LoadShape(is_open_loop=False, is_constant=True),
+    "adaptive": LoadShape(is_open_loop=False, is_adaptive=True),
+    "rate": LoadShape(is_open_loop=True, is_constant=True),
     "ramp": LoadShape(is_open_loop=True),
     "replay": LoadShape(is_open_loop=True),
-    "search": LoadShape(is_open_loop=True, has_constant_rate=True, is_search=True),
+    "search": LoadShape(is_open_loop=True, is_constant=True),
 }
-"""Every kind of load."""
+"""Every kind of load. Stored rows may have others: ``imported``, and kinds of other versions."""
 
 CLOSED_LOOP_KINDS = tuple(kind for kind, shape in LOAD_SHAPES.items() if not shape.is_open_loop)
-CONSTANT_RATE_KINDS = tuple(kind for kind, shape in LOAD_SHAPES.items() if shape.has_constant_rate)
+CONSTANT_CONCURRENCY_KINDS = tuple(kind for kind in CLOSED_LOOP_KINDS if LOAD_SHAPES[kind].is_constant)
+CONSTANT_RATE_KINDS = tuple(
+    kind for kind, shape in LOAD_SHAPES.items() if shape.is_open_loop and shape.is_constant
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Load:
     @property
     def description(self) -> str:
         """The load in words, as ``bench plan`` shows it: ``concurrency 16``, ``ramp 1-20``."""
-        if self.kind in {"concurrency", "rate", "adaptive"}:
+        if not self.is_open_loop or self.kind == "rate":
             return f"{self.kind} {self.value:g}"
         return f"{self.kind} {self.label.removeprefix(self.kind).lstrip('-')}"
 
@@ -116,6 +120,11 @@ class Load:
     def is_open_loop(self) -> bool:
         """Whether requests are sent on a schedule."""
         return LOAD_SHAPES[self.kind].is_open_loop
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether the number in flight follows the provider's rate limiting."""
+        return LOAD_SHAPES[self.kind].is_adaptive
 
     @property
     def peak_rps(self) -> float | None:
