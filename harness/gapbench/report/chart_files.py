@@ -27,7 +27,7 @@ PIXELS_PER_INCH = 100
 """Units of a chart to an inch; a PNG has twice as many pixels."""
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_STYLES: Mapping[str, Mapping[str, str]] = {
+STYLES: Mapping[str, Mapping[str, str]] = {
     "text": {"fill": "ink", "font-size": "13"},
     "text.tick": {"fill": "soft", "font-size": "12"},
     "text.middle": {"text-anchor": "middle"},
@@ -105,7 +105,7 @@ def _set_style(element: ET.Element) -> None:
     classes = element.attrib.pop("class", "").split()
     selectors = {element.tag, *(f"{element.tag}.{name}" for name in classes)}
     colours = light_colours()
-    for selector, attributes in _STYLES.items():
+    for selector, attributes in STYLES.items():
         if selector in selectors:
             element.attrib |= {name: colours.get(value, value) for name, value in attributes.items()}
 
