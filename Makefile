@@ -8,7 +8,7 @@ BIN := .venv/bin
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: .venv/.stamp ## make .venv from the locked requirements, with all that the tests need
+setup: .venv/.stamp ## create .venv with all development packages, from the locked requirements
 
 .venv/.stamp: requirements/uv.txt requirements/build.txt requirements/dev.txt pyproject.toml scripts/install.sh
 	@PYTHON=$(PYTHON) scripts/install.sh dev

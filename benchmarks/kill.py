@@ -154,7 +154,7 @@ def main(requests: int, kills: int, seed: int, scorer: str) -> dict[str, Any]:
             "kills": made,
             "exit_code": process.returncode,
             "stderr": error,
-            "state": read_manifest(run)["state"],
+            "state": read_manifest(run).state,
             "final_rows": len(finals),
             "requests_with_two_final_rows": int(finals.duplicated(["cell_id", "sample_id", "repeat"]).sum()),
             "finished_before_the_last_kill": len(finished),

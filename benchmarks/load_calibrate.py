@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.calibration import (
     FIRST_TOKEN_S,
     FIRST_TOKEN_SIGMA,
@@ -32,6 +31,7 @@ from gapbench.execution.calibration import (
     calibrate,
     measure_deviations,
 )
+from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.store import read_attempts
 from gapbench.store.provenance import machine_info
 

@@ -26,7 +26,6 @@ from typing import Any
 
 from gapbench import runner as runners
 from gapbench.analysis.performance.capacity import capacity
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunWriter
@@ -35,6 +34,7 @@ from gapbench.suite.loads.load import Load, RateSearch
 from gapbench.suite.plan import Cell, build_plan
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Attempt, Message, Model, Params, Sample, Text
+from gapbench.values.policies import RetryPolicy, RunPolicies
 from gapbench.values.slo import Slo
 
 STREAMS, FIRST_S, TOKENS, GAP_S = 24, 0.8, 21, 0.02
@@ -99,12 +99,12 @@ def search_once(seed: int, duration_s: float, warmup_s: float) -> dict[str, Any]
     async def main(folder: Path) -> dict[str, Any]:
         with RunWriter(folder) as writer:
             opened = {MODEL.id: runners.load_runner_class(MODEL.runner)(MODEL)}
-            settings = RunSettings(retries=RetryPolicy(max_attempts=1))
+            settings = RunSettings(RunPolicies(retries=RetryPolicy(max_attempts=1)))
             return await run(plan, opened, writer, settings, Silent(), StopSignal())
 
     with tempfile.TemporaryDirectory(prefix="gapbench-knee-") as name:
         manifest = asyncio.run(main(Path(name)))
-        found = dict(manifest["searches"][0])
+        found = dict(manifest.searches[0])
         log = [json.loads(line) for line in (Path(name) / "logs/knee/times.jsonl").read_bytes().splitlines()]
         took_s = [entry["last_write_s"] - entry["begun_s"] for entry in log if entry["fault"] is None]
         found["reply_s"] = statistics.fmean(took_s)

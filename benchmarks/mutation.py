@@ -137,9 +137,9 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     elif isinstance(node, (ast.BinOp, ast.AugAssign)):
         other_operator = ARITHMETIC.get(type(node.op))
         if other_operator is not None:
-            changed = copy.deepcopy(node)
-            changed.op = other_operator()
-            yield f"{type(node.op).__name__} to {other_operator.__name__}", changed
+            changed_arithmetic = copy.deepcopy(node)
+            changed_arithmetic.op = other_operator()
+            yield f"{type(node.op).__name__} to {other_operator.__name__}", changed_arithmetic
     elif isinstance(node, ast.BoolOp):
         changed_bool = copy.deepcopy(node)
         changed_bool.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
@@ -163,8 +163,13 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 def _smaller(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     """Yield changes that leave something out."""
-    is_named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    if is_named and len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred):
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and len(node.args) == 1
+        and not node.keywords
+        and not isinstance(node.args[0], ast.Starred)
+    ):
         yield f"{node.func.id} left out", node.args[0]
     if isinstance(node, ast.Call):
         for at, keyword in enumerate(node.keywords):

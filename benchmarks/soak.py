@@ -123,7 +123,7 @@ def main(minutes: float, streams: int) -> dict[str, Any]:
             "minutes": minutes,
             "streams": streams,
             "exit_code": code,
-            "state": read_manifest(run)["state"],
+            "state": read_manifest(run).state,
             "rows": len(rows),
             "final_rows": int(rows["final"].sum()),
             "processes": {name: _figures(seen) for name, seen in samples.items()},

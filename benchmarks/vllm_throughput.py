@@ -88,7 +88,7 @@ def rates(
     (folder / "suite.json").write_text(json.dumps(document))
     run = [*command, "run", "suite.json", "--yes", "--quiet", "--out", "results"]
     run_folder = folder / said(run, folder, environment).strip().splitlines()[-1]
-    assert read_manifest(run_folder)["state"] == "complete"
+    assert read_manifest(run_folder).state == "complete"
     rows = read_attempts([run_folder], ["cell_id", "sent_s", "done_s", "output_tokens", "outcome"])
     assert (rows["outcome"] != "infra").all()
     found = []
@@ -157,7 +157,7 @@ def served(folder: Path, environment: Mapping[str, str], given: argparse.Namespa
     with asyncio.Runner() as loop:
         loop.run(owner.open(Session(folder)))
         try:
-            attached = owner.attached()
+            attached = owner.model_for_workers()
             assert attached is not None
             assert attached.base_url is not None
             model = {"model": str(MODEL), "base_url": attached.base_url}

@@ -20,7 +20,7 @@ import click
 from click.testing import CliRunner
 
 from gapbench.cli import bench
-from gapbench.commands.list_doctor import _rows
+from gapbench.commands.list import list_names
 from gapbench.scoring import find_scorer_class, scorer_descriptions
 from gapbench.store.schema import describe_columns
 from gapbench.suite.suite import suite_json_schema
@@ -40,7 +40,7 @@ def help_of(*arguments: str) -> str:
 
 def listed(kind: str) -> str:
     """Return what `bench list KIND` prints, as a table."""
-    rows = "".join(f"| `{name}` | {line} |\n" for name, line in _rows(kind, None))
+    rows = "".join(f"| `{name}` | {line} |\n" for name, line in list_names(kind))
     return f"| {kind.removesuffix('s')} | what it is |\n| --- | --- |\n{rows}"
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes .venv, or brings it up to date, from locked requirements: uv installs them, and pip where uv is not to be had.
+# Makes .venv, or updates it, from locked requirements. uv installs the packages; pip does it where uv does not work.
 #   scripts/install.sh run    what `pip install gapbench` needs (`make demo`)
-#   scripts/install.sh dev    all that `make test` needs, which holds the former
-# Environment: PYTHON (python3), the Python that .venv is made with. The package index, certificates and wheel folders are pip's own
-# settings (pip.conf, PIP_*), told to uv too; what UV_* says comes first. Nothing is installed whose hash is not in requirements/.
+#   scripts/install.sh dev    what `make test` needs; contains all of run
+# Environment: PYTHON (python3) is the Python to use. Package index, certificates and wheel folders come from pip's own settings
+# (pip.conf, PIP_*) and are passed to uv; a UV_* variable that is already set wins. Only packages whose hash is in requirements/ are installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 what=${1:-dev}
@@ -14,21 +14,21 @@ version_of() { # python
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null
 }
 
-found=$(version_of "$python") || { echo "no Python at ${python@Q}: make PYTHON=python3.12 …" >&2; exit 1; }
+found=$(version_of "$python") || { echo "cannot start ${python@Q}; name a Python: make PYTHON=python3.12 …" >&2; exit 1; }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     { echo "Python $found found; gapbench needs 3.11 or newer: make PYTHON=python3.12 …" >&2; exit 1; }
-if [ "$(version_of .venv/bin/python)" != "$found" ] || ! .venv/bin/python -m pip --version > /dev/null 2>&1; then
-    echo "1/3  .venv, of Python $found"
-    "$python" -m venv --clear .venv
+if [ "$(version_of .venv/bin/python)" = "$found" ] && .venv/bin/python -m pip --version > /dev/null 2>&1; then
+    echo "1/3  .venv exists, with Python $found"
 else
-    echo "1/3  .venv is there, of Python $found"
+    echo "1/3  creating .venv with Python $found"
+    "$python" -m venv --clear .venv
 fi
 
 pip() { # arguments...
     .venv/bin/python -m pip --disable-pip-version-check "$@"
 }
 
-setting() { # name of one of pip's settings; prints its values, parted by spaces
+setting() { # name of a pip setting; prints its values, separated by spaces
     local variable="PIP_${1^^}"
     variable=${variable//-/_}
     if [ -n "${!variable:-}" ]; then
@@ -38,34 +38,40 @@ setting() { # name of one of pip's settings; prints its values, parted by spaces
     fi | tr '\n' ' ' | sed 's/^ *//; s/ *$//'
 }
 
-told() { # variable of uv's, value: sets it where the user has not, and there is a value
+pass() { # uv variable, value: exports it unless it is set already or the value is empty
     [ -z "$2" ] || [ -n "${!1:-}" ] || export "$1=$2"
 }
 
-echo "2/3  uv, which installs the rest"
-if pip install --quiet --require-hashes --no-deps --only-binary :all: -r requirements/uv.txt; then
-    [ -n "${UV_INDEX_URL:-}" ] || told UV_DEFAULT_INDEX "$(setting index-url)"
-    told UV_INDEX "$(setting extra-index-url)"
-    # As pip does it: all indexes are equal, and the hash decides.
-    told UV_INDEX_STRATEGY unsafe-best-match
-    told UV_FIND_LINKS "$(setting find-links | tr ' ' ',')"
-    told SSL_CERT_FILE "$(setting cert)"
-    install() { # arguments...
+has_uv=
+install() { # arguments...
+    if [ -n "$has_uv" ]; then
         if [ -t 2 ]; then
-            .venv/bin/uv pip install --python .venv/bin/python "$@"
+            .venv/bin/uv pip install --python .venv/bin/python "$@" && return
         else
-            # A log has no use for the bar, nor for a line about each package; all else is said.
-            .venv/bin/uv pip install --python .venv/bin/python --no-progress "$@" 2>&1 | sed -E '/^ [+~-] /d; s/^/     /'
+            # A log needs neither the progress bar nor a line for each package.
+            .venv/bin/uv pip install --python .venv/bin/python --no-progress "$@" 2>&1 | sed -E '/^ [+~-] /d; s/^/     /' && return
         fi
-    }
+        echo "     uv failed (see above); pip tries the same, which takes a few minutes"
+        has_uv=
+    fi
+    pip install --progress-bar off "$@" | sed -nE 's/^(Collecting|Building wheel for|Installing collected packages).*/     &/p' | cut -c-100
+}
+
+echo "2/3  installing uv"
+if pip install --quiet --require-hashes --no-deps --only-binary :all: -r requirements/uv.txt; then
+    has_uv=1
+    [ -n "${UV_INDEX_URL:-}" ] || pass UV_DEFAULT_INDEX "$(setting index-url)"
+    pass UV_INDEX "$(setting extra-index-url)"
+    # As in pip, every index counts the same, and the hash decides.
+    pass UV_INDEX_STRATEGY unsafe-best-match
+    pass UV_FIND_LINKS "$(setting find-links | tr ' ' ',')"
+    pass UV_INSECURE_HOST "$(setting trusted-host)"
+    pass SSL_CERT_FILE "$(setting cert)"
 else
-    echo "     uv could not be installed (see above); pip does it too, in three minutes instead of half a one"
-    install() { # arguments...
-        pip install --quiet "$@"
-    }
+    echo "     uv cannot be installed here (see above); pip does its work, which takes a few minutes"
 fi
 
-echo "3/3  $(grep -cE '^[A-Za-z0-9]' "requirements/$what.txt") packages of requirements/$what.txt, and gapbench itself"
+echo "3/3  installing $(grep -cE '^[A-Za-z0-9]' "requirements/$what.txt") packages from requirements/$what.txt, then gapbench itself"
 install --require-hashes --no-deps -r requirements/build.txt -r "requirements/$what.txt"
 install --no-build-isolation --no-deps -e .
 touch .venv/.run-stamp

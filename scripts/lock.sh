@@ -6,7 +6,7 @@ plain=(--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --
 links=()
 for place in ${PIP_FIND_LINKS:-}; do links+=(--find-links "$place"); done
 .venv/bin/uv pip compile pyproject.toml --extra dev --universal "${plain[@]}" --upgrade -o requirements/dev.txt
-# These three are parts of it, so that one environment can begin as the first and become the whole.
+# The next three are subsets of dev.txt with the same versions, so that `make test` can extend the environment of `make demo`.
 part=(--constraint requirements/dev.txt --universal "${plain[@]}" --upgrade)
 .venv/bin/uv pip compile pyproject.toml "${part[@]}" -o requirements/run.txt
 .venv/bin/uv pip compile requirements/build.in "${part[@]}" -o requirements/build.txt

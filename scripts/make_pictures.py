@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 
 from gapbench.analysis.quality.gap import gap
-from gapbench.report import html, terminal
+from gapbench.report import html
+from gapbench.report.tables.gap import gap_table
+from gapbench.report.terminal import render_table
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
@@ -31,7 +33,7 @@ def runs() -> list[Path]:
 def table() -> Path:
     """Write the gap table as SVG, its font the reader's own: nothing is loaded from elsewhere."""
     console = Console(record=True, width=92, file=io.StringIO(), force_terminal=True)
-    console.print(terminal.gap_table(gap(runs())))
+    console.print(render_table(gap_table(gap(runs()))))
     drawn = console.export_svg(title="bench gap", theme=DIMMED_MONOKAI)
     drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
     path = PICTURES / "gap-table.svg"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from gapbench.runner import Runner
 from gapbench.suite.plan import Load, Plan, build_plan
 from gapbench.suite.tasks.task import Task
 from gapbench.values import (
@@ -89,14 +90,14 @@ def payload(row: Attempt, **changes: Any) -> Payload:
     return replace(given, **changes)
 
 
-class ScriptedRunner:
+class ScriptedRunner(Runner):
     """A runner whose replies are written down: a text, an error, or a list of chunks per prompt."""
 
     simulated = True
     metered = False
 
     def __init__(self, given: Model, script: Mapping[str, list[Any]] | None = None) -> None:
-        self.model = given
+        super().__init__(given)
         self.script = script or {}
         self.calls: list[str] = []
         self.open_count = 0

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gapbench.store import RunWriter
+from gapbench.store import RunManifest, RunWriter
 from gapbench.values import Attempt, Payload
 
 STARTED = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -97,14 +97,14 @@ def make_attempt(**given: Any) -> Attempt:
     return Attempt(**{**values, **given})
 
 
-def manifest(rows: Iterable[Attempt], **models: dict[str, Any]) -> dict[str, Any]:
+def manifest(rows: Iterable[Attempt], **models: dict[str, Any]) -> RunManifest:
     """Return a ``run.json`` for rows; ``models`` gives changes by id, with ``_`` for ``-``."""
     listed = list(rows)
     cells = dict.fromkeys(
         (row.cell_id, row.model_id, row.task, row.category, row.load_kind, row.load_value) for row in listed
     )
     first = {row.model_id: row for row in reversed(listed)}
-    return {
+    value = {
         "schema": 1,
         "run_id": listed[0].run_id,
         "suite": "unit",
@@ -164,6 +164,12 @@ def manifest(rows: Iterable[Attempt], **models: dict[str, Any]) -> dict[str, Any
         ],
         "failures": [],
     }
+    return RunManifest.from_json(value)
+
+
+def empty_manifest() -> RunManifest:
+    """Return the ``run.json`` of a run without models, tasks and cells."""
+    return manifest([make_attempt()]).model_copy(update={"models": [], "tasks": [], "cells": []})
 
 
 def write_run(folder: Path, rows: Iterable[Attempt], text: str = "4", /, **models: dict[str, Any]) -> Path:

@@ -61,7 +61,7 @@ def test_what_changed_is_said_and_nothing_is_done(old: Path, capsys: pytest.Capt
     write(25)
 
     assert 2 == invoke(["run", "--resume", old.name, "--yes"])
-    assert "task sums changed since it began" in capsys.readouterr().err
+    assert "task sums changed since it started" in capsys.readouterr().err
     assert [old] == list(old.parent.iterdir())
 
 
@@ -75,7 +75,7 @@ def test_rows_that_still_hold_are_not_asked_again(old: Path) -> None:
     assert 8 == asked(new)
     assert 25 == rows["final"].sum() == rows["sample_id"].nunique() == len(read_payload([new]))
     assert {new.name} == set(rows["run_id"])
-    assert ("complete", old.name) == (read_manifest(new)["state"], read_manifest(new)["continues"])
+    assert ("complete", old.name) == (read_manifest(new).state, read_manifest(new).continues)
     assert [] == verify_run(new)
     assert 20 == len(read_attempts([old]))
 
@@ -94,7 +94,7 @@ def test_a_model_that_is_served_otherwise_is_asked_anew(
     """Rows of two servers are not one model's; the keys that changed are named."""
     write(20, replaced=("skill", "seed: 3, skill"))
     assert 2 == invoke(["run", "--resume", old.name, "--yes"])
-    assert "model open (sim) changed since it began" in capsys.readouterr().err
+    assert "model open (sim) changed since it started" in capsys.readouterr().err
 
     assert 0 == invoke(["run", "--resume", old.name, "--accept-changes", "--yes", "--quiet"])
     assert 20 == asked(newest(old)) == len(read_attempts([newest(old)]))
@@ -115,7 +115,7 @@ def test_a_changed_load_is_named(old: Path, capsys: pytest.CaptureFixture[str]) 
     write(20, replaced=("params", "loads: [{concurrency: 8, warmup_requests: 1}]\nparams"))
 
     assert 2 == invoke(["run", "--resume", old.name, "--yes"])
-    assert "the settings of load c8 changed since it began" in capsys.readouterr().err
+    assert "the settings of load c8 changed since it started" in capsys.readouterr().err
 
 
 def test_options_hold_for_the_new_run_too(
@@ -144,11 +144,11 @@ def test_the_code_of_a_scorer_is_part_of_its_task(
     capsys.readouterr()
 
     assert 2 == invoke(["run", "--resume", run.name, "--yes", "--allow-code"])
-    assert "task sums changed since it began" in capsys.readouterr().err
+    assert "task sums changed since it started" in capsys.readouterr().err
     assert 0 == invoke(["run", "--resume", run.name, "--accept-changes", "--yes", "--allow-code"])
     said = capsys.readouterr().out
     assert (
-        f"rows that still hold keep their score; score them anew with\n  bench score results/{newest(run).name}"
+        f"kept rows have their old scores; score them again with\n  bench score results/{newest(run).name}"
         in said
     )
     assert 0 == asked(newest(run))

@@ -46,7 +46,7 @@ def test_a_run_prints_its_tables_and_where_things_lie(here: Path, capsys: pytest
     assert "attempts-*.parquet" in output
     assert str(run.relative_to(here) / "report.html") in output
     assert 60 == len(read_attempts([run]))
-    assert "complete" == read_manifest(run)["state"]
+    assert "complete" == read_manifest(run).state
     assert "SIMULATED" in (run / "report.html").read_text().upper()
 
 
@@ -134,7 +134,7 @@ def test_a_bound_in_dollars_needs_a_price(
         capsys, "run", "suite.yaml", "--model", "openai:gpt-unheard-of", "--max-usd", "3", "--yes", code=2
     )
 
-    assert "no price is known of model 'gpt-unheard-of'" in line
+    assert "the price of model 'gpt-unheard-of' is unknown" in line
     assert "input_usd_per_mtok" in line
     assert not (here / "results").exists()
 
@@ -161,7 +161,7 @@ def test_a_gateway_without_a_key_has_its_bill_too(here: Path, capsys: pytest.Cap
     gateway = "- {id: closed, runner: openai, weights: closed, base_url: 'http://127.0.0.1:1/v1'}"
     Path("suite.yaml").write_text(re.sub(r"- \{id: closed.*", gateway, SUITE))
 
-    assert "no price is known of model 'closed'" in command_output(
+    assert "the price of model 'closed' is unknown" in command_output(
         capsys, "run", "suite.yaml", "--max-usd", "3", code=2
     )
 
@@ -176,8 +176,8 @@ def test_a_plan_without_a_price_names_no_bound(
     assert 2 == invoke(["run", "suite.yaml", "--model", "openai:gpt-unheard-of"])
     output = capsys.readouterr()
     assert "$" not in output.out
-    assert "no bound is known for gpt-unheard-of" in output.out
-    assert "no terminal to ask 'Go on?'; add --yes" in output.err
+    assert "cost bound unknown for gpt-unheard-of" in output.out
+    assert "no terminal to ask 'Start the run?'; add --yes" in output.err
 
 
 @pytest.mark.parametrize("command", ["run", "judge", "arena"])
@@ -241,7 +241,7 @@ def test_answers_that_could_not_be_judged_are_in_the_headline(
 
 
 BAD = [
-    (["run"], "no suite; give a file"),
+    (["run"], "no suite given; name a file"),
     (["run", "none.yaml"], "none.yaml: no such file"),
     (["run", "suite.yaml", "--model", "nobody"], "--model 'nobody' is not in suite.yaml; it has: open, closed"),
     (["run", "suite.yaml", "--model", "nobody:x"], "no runner 'nobody' is installed"),
@@ -260,7 +260,7 @@ BAD = [
     (["gap"], "there is no run in results/"),
     (["cost", "nothing"], "no run folder"),
     (["validate", "none.yaml"], "none.yaml: no such file"),
-    (["init", "suite.yaml"], "suite.yaml exists"),
+    (["init", "suite.yaml"], "suite.yaml already exists"),
     (["init", "new.yaml", "--from", "none.jsonl"], "none.jsonl: cannot be read"),
     (["rum"], "no command 'rum'; did you mean 'run'?"),
     (["list", "colours"], "colours"),
@@ -387,7 +387,7 @@ def test_a_changed_suite_cannot_go_on(here: Path, capsys: pytest.CaptureFixture[
     capsys.readouterr()
     Path("suite.yaml").write_text(SUITE + "seed: 9\n")
 
-    assert "seed (was 0) changed since it began" in command_output(
+    assert "seed (was 0) changed since it started" in command_output(
         capsys, "run", "--resume", run.name, "--yes", code=2
     )
 

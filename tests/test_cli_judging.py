@@ -110,4 +110,4 @@ def test_answers_are_scored_again_and_back(folder: Path, capsys: pytest.CaptureF
     assert before == read_attempts([folder], ["scorer"])["scorer"].tolist()
     said = capsys.readouterr().out
     assert "strong  capitals: 12 answers, 100.0 % to 100.0 %, 0 outcomes changed" in said
-    assert 1 == said.count("nothing new: these scores are read over the run already")
+    assert 1 == said.count("nothing new: the run already has these scores")

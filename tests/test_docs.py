@@ -13,7 +13,8 @@ from typing import get_args
 import pytest
 
 from gapbench.cli import invoke
-from gapbench.errors import RETRYABLE_FAILURES, FailureKind
+from gapbench.errors import FailureKind
+from gapbench.values.failure_kinds import FAILURE_KINDS
 from gapbench_runners.sim_server.persona import Persona
 from gapbench_runners.vllm.runner import SERVE_KEYS
 
@@ -109,11 +110,16 @@ def test_every_runner_setting_is_documented() -> None:
 
 
 def test_every_failure_kind_is_documented() -> None:
-    """With whether it is retried."""
+    """With whether it is retried and whether it counts towards the circuit breaker."""
     rows = rows_of("failures.md", "Failure kinds")
 
     assert set(get_args(FailureKind)) == {row[0] for row in rows}
-    assert set(RETRYABLE_FAILURES) == {row[0] for row in rows if row[2] == "yes"}
+    assert {kind for kind, traits in FAILURE_KINDS.items() if traits.is_retryable} == {
+        row[0] for row in rows if row[2] == "yes"
+    }
+    assert {kind for kind, traits in FAILURE_KINDS.items() if traits.trips_breaker} == {
+        row[0] for row in rows if row[3].startswith("yes")
+    }
 
 
 def test_the_readme_tries_a_sample_of_its_own_suite(

@@ -9,14 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
 from gapbench.runner import load_runner_class as load_runner
 from gapbench.store import RunWriter, read_attempts, read_manifest
 from gapbench.suite.plan import Load
 from gapbench.values import GroundTruth, Model, prompt_sha256
-from gapbench.values.policies import BreakerPolicy
+from gapbench.values.policies import BreakerPolicy, RetryPolicy, RunPolicies, Timeouts
 from tests.fault_server import FAULTS, FaultServer
 from tests.harness.test_run import Watch
 from tests.makers import plan, sample
@@ -71,12 +70,12 @@ def go(
 @pytest.mark.parametrize("protocol", ["openai", "responses", "anthropic", "google"])
 def test_a_run_through_faults_ends_with_the_answers_of_one_without(tmp_path: Path, protocol: str) -> None:
     """Each of 60 requests has one final row; accuracy is that of the fault-free run, answer by answer."""
-    settings = RunSettings(retries=PATIENT, total_s=1.0)
+    settings = RunSettings(RunPolicies(PATIENT, Timeouts(total_s=1.0)))
     plain, _ = go(tmp_path / "plain", protocol, 0.0, settings)
     spoilt, server = go(tmp_path / "spoilt", protocol, 0.2, settings)
     finals = spoilt[spoilt["final"]]
 
-    assert "complete" == read_manifest(tmp_path / "spoilt")["state"]
+    assert "complete" == read_manifest(tmp_path / "spoilt").state
     assert server.counts["requests"] > COUNT
     assert COUNT == len(plain) == len(finals) == finals["sample_id"].nunique()
     assert dict(zip(plain["sample_id"], plain["answer"], strict=True)) == dict(
@@ -91,9 +90,11 @@ def test_a_run_through_faults_ends_with_the_answers_of_one_without(tmp_path: Pat
 def test_a_spoilt_reply_is_infra_whatever_was_spoilt(tmp_path: Path, protocol: str, fault: str) -> None:
     """All replies are spoilt in one way: no row has a score, and each says why."""
     settings = RunSettings(
-        retries=RetryPolicy(1),
-        total_s=0.5 if fault == "drip" else 20.0,
-        breaker=BreakerPolicy(failures=1_000),
+        RunPolicies(
+            RetryPolicy(1),
+            Timeouts(total_s=0.5 if fault == "drip" else 20.0),
+            BreakerPolicy(failures=1_000),
+        )
     )
     rows, _ = go(tmp_path, protocol, 1.0, settings, (fault,), 2 if fault == "oversized" else 10)
     kinds = set(rows["failure_kind"])
@@ -113,13 +114,12 @@ def test_spend_stays_under_the_bound_and_what_was_in_flight(tmp_path: Path) -> N
     """A cent a reply that was generated, 20 cents at most, 8 in flight: at most 27 replies."""
     cent = Decimal("0.01")
     settings = RunSettings(
-        retries=PATIENT,
-        total_s=1.0,
+        RunPolicies(PATIENT, Timeouts(total_s=1.0)),
         max_usd=20 * cent,
         price_attempt=lambda row: cent if row.output_tokens is not None and row.outcome != "infra" else None,
     )
     rows, server = go(tmp_path, "openai", 0.2, settings)
 
-    assert read_manifest(tmp_path)["reason"].startswith("--max-usd 0.20 reached")
+    assert str(read_manifest(tmp_path).reason).startswith("--max-usd 0.20 reached")
     assert len(rows[rows["final"]]) < COUNT
     assert server.counts["sent_on"] <= 20 + IN_FLIGHT - 1 + server.counts["reset_mid"] + server.counts["cut"]

@@ -71,7 +71,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path: Path, load: str
     after = read_attempts([run])
     assert 60 == after["final"].sum() == after["sample_id"].nunique()
     assert len(after) <= 60 + in_flight  # the rows that the disk refused were in flight
-    assert "complete" == read_manifest(run)["state"]
+    assert "complete" == read_manifest(run).state
     assert [] == verify_run(run)
 
 

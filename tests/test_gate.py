@@ -60,7 +60,7 @@ def test_bad_input_is_exit_2_and_one_line(runs: Path, capsys: pytest.CaptureFixt
     """A rule that is none, and a run that is not there."""
     assert "write a metric" in said(capsys, "compare", "good", "again", "--fail-on", "worse", code=2)
     output = said(capsys, "compare", "good", "nowhere", code=2)
-    assert "'nowhere' is no run folder" in output
+    assert "'nowhere' is neither a run folder nor a run id" in output
     assert 1 == len(output.strip().splitlines())
 
 
@@ -82,7 +82,7 @@ def test_junit_and_markdown_say_the_same(runs: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("new", "errors", "words"),
     [
-        ("stopped", 1, "Broken: the new run: it is stopped, not complete"),
+        ("stopped", 1, "Broken: the new run: it is stopped; only a complete run"),
         ("empty", 3, "Broken: the new run: it is failed, not complete (and 2 more)"),
         ("partial", 1, "Broken: open-a math/others c8: the new run has no request of this task and load"),
     ],
@@ -161,8 +161,8 @@ def test_a_baseline_is_set_shown_and_compared_with(runs: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("baseline", "set", "stopped"), "is stopped, not complete"),
-        (("baseline", "set"), "needs a RUN"),
+        (("baseline", "set", "stopped"), "is stopped; only a complete run"),
+        (("baseline", "set"), "Missing argument 'RUN'"),
         (("baseline", "show", "--name", "none"), "no baseline 'none'"),
         (("baseline", "show", "none"), "no baseline 'none'"),
         (("baseline", "show", "one", "--name", "other"), "two names, 'one' and --name 'other'"),

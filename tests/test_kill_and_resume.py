@@ -66,7 +66,7 @@ def test_the_quickstart_killed_half_way_and_resumed(tmp_path: Path, signal_numbe
 
     after = read_attempts([run])
     finals = after[after["final"]]
-    planned = sum(cell["planned"] for cell in read_manifest(run)["cells"])
+    planned = sum(cell.planned for cell in read_manifest(run).cells)
     assert 5 * 3 * 20 == planned == len(finals)
     assert not finals.duplicated(["cell_id", "sample_id", "repeat"]).any()
     # What was finished before is there unchanged, and no provider was asked for it again.

@@ -80,7 +80,7 @@ def test_capacity_from_a_sweep(here: Path, capsys: pytest.CaptureFixture[str]) -
         == found["inputs"]["closed_usd_per_mtok"]["kind"]
     )
     assert 2.95 == found["inputs"]["usd_per_gpu_hour"]["value"]
-    assert "no service level" in command_output(capsys, "tco", "--run", str(run), code=2)
+    assert "did not search for a service level" in command_output(capsys, "tco", "--run", str(run), code=2)
 
 
 def test_tiers_and_advice_of_a_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

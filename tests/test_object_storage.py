@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from pyarrow import fs
 from gapbench.cli import invoke
 from gapbench.errors import InputError, ResultsError
 from gapbench.store import read_attempts
-from gapbench.store.object_store import PROBE_NAME, address_of, mirror_of, pull_run, push_run
+from gapbench.store.object_store import LISTING_NAME, PROBE_NAME, address_of, mirror_of, pull_run, push_run
 from tests.run_folders import make_attempt, manifest
 
 SUITE = """\
@@ -106,7 +106,7 @@ def names(store: fs.S3FileSystem) -> list[str]:
     """Return what lies below the address, by run and name."""
     found = store.get_file_info(fs.FileSelector("bench/nightly", recursive=True, allow_not_found=True))
     files = [info.path.removeprefix("bench/nightly/") for info in found if info.type == fs.FileType.File]
-    return sorted(name for name in files if name != PROBE_NAME)
+    return sorted(name for name in files if name != PROBE_NAME and not name.endswith(LISTING_NAME))
 
 
 def only_run(store: fs.S3FileSystem) -> str:
@@ -206,24 +206,56 @@ def text(store: fs.S3FileSystem, name: str) -> str:
         return str(stream.read().decode())
 
 
-def put(store: fs.S3FileSystem, name: str, content: str) -> None:
-    with store.open_output_stream(f"bench/nightly/one/{name}") as stream:
-        stream.write(content.encode())
+Elsewhere = Callable[[dict[str, str | None]], None]
 
 
-def test_the_side_that_changed_is_copied(store: fs.S3FileSystem, sent: Path) -> None:
-    """Also under the same size."""
+@pytest.fixture
+def elsewhere(sent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
+    """Fetch the run on another machine, change files there (None deletes one), and send it."""
+
+    def change(files: dict[str, str | None]) -> None:
+        with monkeypatch.context() as there:
+            (tmp_path / "another machine").mkdir(exist_ok=True)
+            there.chdir(tmp_path / "another machine")
+            pull_run(sent)
+            for name, content in files.items():
+                if content is None:
+                    (sent / name).unlink()
+                else:
+                    (sent / name).write_text(content)
+            push_run(sent)
+
+    return change
+
+
+def test_the_side_that_changed_is_copied(store: fs.S3FileSystem, sent: Path, elsewhere: Elsewhere) -> None:
+    """Also under the same size; a side without news of its own never overwrites the other."""
     (sent / "run.json").write_text("RUN.json")
     push_run(sent)
     assert "RUN.json" == text(store, "run.json")
-    put(store, "run.json", "run.json of another machine")
+    elsewhere({"run.json": "run.JSON"})
+    push_run(sent)
+    assert "run.JSON" == text(store, "run.json")
     pull_run(sent)
-    assert "run.json of another machine" == (sent / "run.json").read_text()
+    assert "run.JSON" == (sent / "run.json").read_text()
 
 
-def test_a_copy_that_was_not_remembered_is_no_conflict(store: fs.S3FileSystem, sent: Path) -> None:
-    """A call that died between the copy and its note, or a note that is damaged."""
-    (sent / ".synced.json").write_text('{"run.json": ["x", [], 1]}')
+def test_an_upload_that_died_is_no_conflict(store: fs.S3FileSystem, sent: Path) -> None:
+    """Some files were sent, and neither listing was written."""
+    (sent / "attempts-00002.parquet").write_text("rows")
+    (sent / "run.json").write_text("newer")
+    with store.open_output_stream("bench/nightly/one/run.json") as stream:
+        stream.write(b"newer")
+    pull_run(sent)
+    push_run(sent)
+
+    assert ("newer", "rows") == (text(store, "run.json"), text(store, "attempts-00002.parquet"))
+
+
+def test_a_run_without_a_listing_is_read_to_make_one(store: fs.S3FileSystem, sent: Path) -> None:
+    """As an older gapbench sent it; the copy here is the same."""
+    store.delete_file(f"bench/nightly/one/{LISTING_NAME}")
+    (sent / LISTING_NAME).write_text("{half")
     pull_run(sent)
     (sent / "run.json").write_text("newer")
     push_run(sent)
@@ -232,7 +264,7 @@ def test_a_copy_that_was_not_remembered_is_no_conflict(store: fs.S3FileSystem, s
 
 
 def test_reading_does_not_forget_what_is_still_to_be_sent(store: fs.S3FileSystem, sent: Path) -> None:
-    """A run whose sending failed is read by its address, twice, and sent."""
+    """A run whose upload failed is read by its address, twice, and sent."""
     (sent / "run.json").write_text("newer")
     pull_run(sent)
     pull_run(sent)
@@ -242,9 +274,11 @@ def test_reading_does_not_forget_what_is_still_to_be_sent(store: fs.S3FileSystem
 
 
 @pytest.mark.parametrize("name", ["run.json", "journal-00002.jsonl"])
-def test_both_sides_changed_copies_nothing(store: fs.S3FileSystem, sent: Path, name: str) -> None:
+def test_both_sides_changed_copies_nothing(
+    store: fs.S3FileSystem, sent: Path, elsewhere: Elsewhere, name: str
+) -> None:
     """Neither way; rows that are still in a journal count."""
-    put(store, "run.json", "theirs")
+    elsewhere({"run.json": "theirs"})
     (sent / name).write_text("ours")
     for copy in (pull_run, push_run):
         with pytest.raises(ResultsError, match="have both changed"):
@@ -254,8 +288,9 @@ def test_both_sides_changed_copies_nothing(store: fs.S3FileSystem, sent: Path, n
 
 
 def test_a_file_lost_here_is_fetched_again(store: fs.S3FileSystem, sent: Path) -> None:
-    """A mirror is a copy."""
+    """A mirror is a copy; an upload deletes nothing there either."""
     (sent / "payload-00001.parquet").unlink()
+    push_run(sent)
     pull_run(sent)
 
     assert "payload-00001.parquet" == (sent / "payload-00001.parquet").read_text()
@@ -316,13 +351,16 @@ def test_later_scores_are_sent(store: fs.S3FileSystem) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (["serve-metrics", AT], "`bench serve-metrics results/.remote/s3/bench/nightly` follows those"),
+        (
+            ["serve-metrics", AT],
+            "`bench serve-metrics results/.remote/s3/bench/nightly` follows the runs of this machine",
+        ),
         (
             ["runs", "verify", f"{AT}/one", "--repair"],
-            "copy results/.remote/s3/bench/nightly/one to a folder",
+            "copy results/.remote/s3/bench/nightly/one to another folder",
         ),
-        (["score", f"{AT}/one", "--undo"], "is removed there"),
-        (["baseline", "set", f"{AT}/one", "--out", AT], "baselines are kept on this disk"),
+        (["score", f"{AT}/one", "--undo"], "delete the scores at"),
+        (["baseline", "set", f"{AT}/one", "--out", AT], "baselines are stored on the local disk"),
     ],
     ids=["serve-metrics", "repair", "undo", "baseline"],
 )
@@ -330,7 +368,7 @@ def test_what_an_address_cannot_do_is_one_line(
     sent: Path, command: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says what would."""
-    (sent / "run.json").write_text(json.dumps(manifest([make_attempt()]), default=str))
+    (sent / "run.json").write_text(json.dumps(manifest([make_attempt()]).as_json()))
     push_run(sent)
 
     assert 2 == invoke(command)
@@ -433,39 +471,16 @@ def test_results_may_lie_in_a_folder_with_a_colon(at: pytest.MonkeyPatch) -> Non
 
 
 def test_answers_that_wait_for_their_score_go_along(
-    sent: Path, store: fs.S3FileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sent: Path, store: fs.S3FileSystem, elsewhere: Elsewhere
 ) -> None:
-    """Whoever goes on elsewhere scores them; then they wait on neither side."""
+    """The machine that resumes the run scores them; then they wait on neither side."""
     (sent / "waiting-00001.jsonl").write_text("answers")
     push_run(sent)
     assert "answers" == text(store, "waiting-00001.jsonl")
 
-    elsewhere = tmp_path / "another machine"
-    elsewhere.mkdir()
-    with monkeypatch.context() as there:
-        there.chdir(elsewhere)
-        pull_run(sent)
-        (sent / "waiting-00001.jsonl").unlink()
-        (sent / "attempts-00002.parquet").write_text("their rows")
-        push_run(sent)
+    elsewhere({"waiting-00001.jsonl": None, "attempts-00002.parquet": "their rows"})
     pull_run(sent)
 
     assert not (sent / "waiting-00001.jsonl").exists()
     assert "their rows" == (sent / "attempts-00002.parquet").read_text()
-    assert "waiting-00001.jsonl" not in {
-        info.base_name for info in store.get_file_info(fs.FileSelector("bench/nightly/one"))
-    }
-
-
-def test_another_file_of_waiting_answers_by_the_same_name_is_kept(sent: Path, store: fs.S3FileSystem) -> None:
-    """The first was scored and sent; a later session left others under its number."""
-    waiting = sent / "waiting-00001.jsonl"
-    waiting.write_text("answers")
-    push_run(sent)
-    waiting.unlink()
-    push_run(sent)
-    waiting.write_text("others")
-    pull_run(sent)
-    push_run(sent)
-
-    assert "others" == waiting.read_text() == text(store, "waiting-00001.jsonl")
+    assert "one/waiting-00001.jsonl" not in names(store)

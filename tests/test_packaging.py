@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -16,41 +18,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NAME_AND_VERSION = f"gapbench-{version('gapbench')}.dist-info"
 LOCKS = sorted(path for path in (ROOT / "requirements").glob("*.txt") if "overrides" not in path.name)
-PLUGIN = '''
-from collections.abc import AsyncIterator
-from gapbench.values import Call, Chunk, Usage
-
-class EchoRunner:
-    """Says what it was asked."""
-
-    simulated = True
-    metered = False
-
-    def __init__(self, model):
-        self.model = model
-
-    def prepare(self, request):
-        return Call({"text": request.messages[-1].text}, {})
-
-    async def open(self, session):
-        return None
-
-    async def stream(self, call):
-        yield Chunk(f"Answer: {call.body['text'].split()[2]}")
-        yield Chunk(finish_reason="stop", usage=Usage(3, output_tokens=2))
-
-    async def facts(self):
-        return {"echo": 1}
-
-    async def counters(self):
-        return None
-
-    async def close(self):
-        return None
-'''
+EXAMPLE = ROOT / "docs" / "extending" / "examples" / "bench-echo"
 SUITE = """\
 name: strange
-models: [{id: echo, runner: echo, weights: open}]
+models: [{id: echo, runner: echo, weights: closed, word: 2}]
 tasks:
   - {name: sums, category: reasoning, data: q.jsonl, prompt: "{question}", target: "{answer}", scorer: numeric}
 """
@@ -75,12 +46,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("outside")
     venv.create(folder / "venv", with_pip=False, symlinks=True)
     packages = next((folder / "venv" / "lib").glob("python*/site-packages"))
-    for name, content in {
-        "pyproject.toml": '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "bench-echo"\nversion = "1"\n[project.entry-points."bench.runners"]\necho = "bench_echo:EchoRunner"\n',
-        "bench_echo.py": PLUGIN,
-    }.items():
-        (folder / name).write_text(content)
+    plug_in = shutil.copytree(EXAMPLE, folder / "bench-echo")
     python = folder / "venv" / "bin" / "python"
     install = [
         sys.executable,
@@ -97,11 +63,11 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*install, str(wheel)], check=True, capture_output=True)
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
-        cwd=folder,
+        cwd=plug_in,
         check=True,
         capture_output=True,
     )
-    subprocess.run([*install, str(next((folder / "dist").glob("*.whl")))], check=True, capture_output=True)
+    subprocess.run([*install, str(next((plug_in / "dist").glob("*.whl")))], check=True, capture_output=True)
     # The dependencies are this environment's: what is tested is ours, and nothing is downloaded.
     ours = next(path for path in sys.path if path.endswith("site-packages"))
     (packages / "dependencies.pth").write_text(ours + "\n")
@@ -171,15 +137,38 @@ def test_the_command_finds_the_built_in_suites_outside_the_checkout(environment:
 
 
 def test_a_third_partys_runner_is_found_and_runs(environment: Path) -> None:
-    """Installed as a package with an entry point, it stands beside the built-in ones."""
+    """One module and an entry point: it is listed, checked by the doctor, run, and its version recorded."""
     (environment / "q.jsonl").write_text('{"question": "What is 5 ?", "answer": 5}\n')
     (environment / "strange.yaml").write_text(SUITE)
     listed = outside(environment, "list", "runners")
-    ran = outside(environment, "run", "strange.yaml", "--yes")
+    checked = outside(environment, "doctor")
+    ran = outside(environment, "run", "strange.yaml", "--yes", "--out", "echoes")
+    manifest = json.loads(next((environment / "echoes").glob("*/run.json")).read_text())
 
     assert "bench_echo:EchoRunner  (bench-echo)" in listed.stdout
+    assert re.search(r"^yes  bench-echo +1$", checked.stdout, re.MULTILINE), checked.stdout
     assert 0 == ran.returncode, ran.stdout + ran.stderr
     assert "100.0" in ran.stdout
+    assert "1" == manifest["versions"]["bench-echo"]
+
+
+def test_a_third_partys_closed_model_on_the_command_line_is_closed(environment: Path) -> None:
+    """Its runner says so; no list in the engine knows the vendor."""
+    (environment / "q.jsonl").write_text('{"question": "What is 5 ?", "answer": 5}\n')
+    (environment / "strange.yaml").write_text(SUITE)
+    ran = outside(environment, "run", "strange.yaml", "--model", "echo:other", "--yes", "--out", "others")
+    manifest = json.loads(next((environment / "others").glob("*/run.json")).read_text())
+
+    assert 0 == ran.returncode, ran.stdout + ran.stderr
+    assert [("other", "closed")] == [(model["id"], model["weights"]) for model in manifest["models"]]
+
+
+def test_the_page_shows_the_package_that_is_built_here() -> None:
+    """Every file of the example is in docs/extending/runner.md as it is."""
+    page = (EXAMPLE.parents[1] / "runner.md").read_text()
+
+    for file in EXAMPLE.glob("*.*"):
+        assert f"\n{file.read_text()}```\n" in page, file.name
 
 
 def test_simulated_providers_start_outside_the_checkout(environment: Path) -> None:

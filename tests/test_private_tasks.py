@@ -121,6 +121,6 @@ def test_a_task_that_the_suite_has_lost_is_not_shown(
     suite = judged.parents[1] / "suite.yaml"
     suite.write_text(PRIVATE.replace("name: sums,", "name: renamed,"))
 
-    assert "task 'sums' of the run is no longer there" in refused(
+    assert "task 'sums' of the run is no longer in the suite" in refused(
         capsys, "arena", str(judged), "--judge", "jury", "--yes"
     )

@@ -53,7 +53,7 @@ def test_a_copy_by_another_name_is_refused(run: Path, here: Path, capsys: pytest
     shutil.copytree(run, here / "copy")
     before = sorted(path.name for path in run.iterdir())
 
-    assert f"copy holds run '{run.name}' by another name" in command_output(
+    assert f"copy holds run '{run.name}' under another name" in command_output(
         capsys, "run", "--resume", "copy", "--yes", code=2
     )
     assert before == sorted(path.name for path in run.iterdir())
@@ -85,11 +85,11 @@ def test_a_lost_manifest_is_made_anew_from_suite_and_rows(
     assert 0 == invoke(["run", "suite.yaml", "--resume", run.name, "--limit", "2", "--yes", "--quiet"])
     after = read_manifest(run)
 
-    assert "complete" == after["state"]
-    assert before["models"][0]["options"] == after["models"][0]["options"]
-    for then, now in zip(before["cells"], after["cells"], strict=True):
-        assert (then["cell_id"], then["planned"]) == (now["cell_id"], now["planned"])
-        assert now["wall_s"] == pytest.approx(then["wall_s"], abs=0.2)
+    assert "complete" == after.state
+    assert before.models[0].options == after.models[0].options
+    for then, now in zip(before.cells, after.cells, strict=True):
+        assert (then.cell_id, then.planned) == (now.cell_id, now.planned)
+        assert now.wall_s == pytest.approx(then.wall_s, abs=0.2)
     assert 4 == len(read_attempts([run]))
     assert [] == verify_run(run)
     assert is_gone != (run / "damaged" / "run.json").exists()
@@ -121,7 +121,7 @@ def test_a_run_that_does_not_say_its_suite_wants_one(run: Path, capsys: pytest.C
     del manifest["selection"]
     (run / "run.json").write_text(json.dumps(manifest))
 
-    assert "does not say which suite was run; name it" in command_output(
+    assert "does not say which suite was run; give the suite" in command_output(
         capsys, "run", "--resume", run.name, code=2
     )
 
@@ -139,7 +139,7 @@ def test_the_manifest_is_read_once_nobody_else_writes_it(run: Path, monkeypatch:
     monkeypatch.setattr(RunWriter, "__init__", after_another)
     assert 0 == invoke(["run", "--resume", run.name, "--yes", "--quiet"])
 
-    assert "was here" == read_manifest(run)["another"]
+    assert "was here" == read_manifest(run).as_json()["another"]
 
 
 def test_a_run_whose_suite_moved_keeps_the_one_that_is_given(here: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_run_whose_suite_moved_keeps_the_one_that_is_given(here: Path) -> None
     again = ["run", "suite.yaml", "--resume", run.name, "--yes", "--quiet", "--max-usd", "0.000001"]
 
     assert 1 == invoke(again)
-    assert "suite.yaml" == read_manifest(run)["selection"]["suite"]
+    assert "suite.yaml" == read_manifest(run).selection["suite"]
 
 
 def test_a_run_that_lost_its_selection_stops_in_good_order(here: Path) -> None:
@@ -170,4 +170,4 @@ def test_a_run_that_lost_its_selection_stops_in_good_order(here: Path) -> None:
     assert 1 == invoke(
         ["run", "suite.yaml", "--resume", run.name, "--yes", "--quiet", "--max-usd", "0.000001"]
     )
-    assert "suite.yaml" == read_manifest(run)["selection"]["suite"]
+    assert "suite.yaml" == read_manifest(run).selection["suite"]

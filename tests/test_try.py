@@ -52,7 +52,7 @@ def test_a_sample_is_shown_without_a_call(capsys: pytest.CaptureFixture[str]) ->
 
     assert "What is 3 + 1?" in output
     assert "--- target ---\n4" in output
-    assert "No call was made" in output
+    assert "No request was sent" in output
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_reasoning_is_shown_apart(capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 == invoke(["try", "suite.yaml", "--model", "good"])
     output = capsys.readouterr().out
 
-    assert "--- reasoning, which the scorer does not see ---\nLet me see" in output
+    assert "--- reasoning, not passed to the scorer ---\nLet me see" in output
     assert "--- sent to good (SIMULATED) ---" in output
     assert "score    1, correct, by numeric" in output
 
@@ -151,7 +151,7 @@ def test_a_dead_endpoint_is_infra_and_exit_1(capsys: pytest.CaptureFixture[str])
         (["suite.yaml", "--model", "gpt"], "the suite has: good, bad. Write sim"),
         (["reasoning/logik"], "did you mean 'reasoning/logic'?"),
         (["none.yaml"], "none.yaml"),
-        (["suite.yaml", "--model", "good", "--answer", "1"], "give one of them"),
+        (["suite.yaml", "--model", "good", "--answer", "1"], "use only one of them"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_line(

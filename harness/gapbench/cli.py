@@ -1,14 +1,15 @@
-"""The `bench` command: the only printer and the only exit code.
+"""The `bench` command: the only module that prints errors and sets exit codes.
 
-Exit codes: 0 done, 1 the run broke or is incomplete, 2 bad input, 3 a regression, 130 interrupted.
-Commands live in :mod:`gapbench.commands` and are imported when called, so that `bench --help` costs
-no more than click.
+Exit codes: 0 done, 1 the run failed or is incomplete, 2 bad input, 3 a regression, 130 interrupted.
+Each command is a module of :mod:`gapbench.commands`, named after it and imported when the command is called.
+So `bench --help` imports nothing but click.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
+import keyword
 import os
 import sys
 from typing import Any
@@ -17,86 +18,84 @@ import click
 
 from gapbench.execution.attempts import gc_tuning
 
-# name -> (module, one line for `bench --help`); a test holds the lines against the commands.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("gapbench.commands.run", "Run a suite and print its gap table."),
-    "plan": (
-        "gapbench.commands.plan_validate",
-        "Show the cells, calls and cost bound of a suite; call nobody.",
-    ),
-    "validate": ("gapbench.commands.plan_validate", "Check a suite, its tasks and their data."),
-    "try": ("gapbench.commands.try_sample", "One sample all the way: messages, answer, score and why."),
-    "report": (
-        "gapbench.commands.report_gap_cost",
-        "Summary of finished runs, as text, HTML, Markdown, CSV or plots.",
-    ),
-    "gap": ("gapbench.commands.report_gap_cost", "Open-versus-closed table with intervals and a verdict."),
-    "cost": (
-        "gapbench.commands.report_gap_cost",
-        "Cost per task and per correct task, API dollars beside GPU hours.",
-    ),
-    "diff": ("gapbench.commands.diff", "What flipped and drifted from one run to the next."),
-    "capacity": ("gapbench.commands.capacity", "The highest rate that keeps a service level."),
-    "article": ("gapbench.commands.article", "The article's figures against published evidence."),
-    "evidence": ("gapbench.commands.article", "Check published figures and their sources, or add one."),
-    "judge": ("gapbench.commands.judge_arena", "Have stored answers graded by a judge model."),
-    "arena": (
-        "gapbench.commands.judge_arena",
-        "Set models' answers against each other: ratings with intervals.",
-    ),
-    "score": ("gapbench.commands.score", "Score stored answers again, without one call."),
-    "prices": ("gapbench.commands.prices", "What the price book knows, and where sources disagree."),
-    "tco": (
-        "gapbench.commands.tco",
-        "Closed API, hosted and self-hosted over volume, and where they break even.",
-    ),
-    "tiers": ("gapbench.commands.tiers", "Routers and cascades between an open and a closed model."),
-    "advise": ("gapbench.commands.advise", "A recommendation with its numbers, and what would change it."),
-    "compare": ("gapbench.commands.compare", "Hold a run against a baseline; exit 3 on a regression."),
-    "baseline": ("gapbench.commands.compare", "Keep a run as a baseline, or show those kept."),
-    "import": ("gapbench.commands.import_logs", "Read logs of lm-eval, Inspect or HELM into a run."),
-    "runs": ("gapbench.commands.runs", "List runs, or check and repair them."),
-    "serve-metrics": (
-        "gapbench.commands.serve_metrics",
-        "Serve every run of a results folder as Prometheus metrics.",
-    ),
-    "list": ("gapbench.commands.list_doctor", "List runners, tasks, suites, models, scorers or runs."),
-    "schema": ("gapbench.commands.list_doctor", "The Parquet columns; the JSON Schema of the suite."),
-    "doctor": ("gapbench.commands.list_doctor", "What is there on this machine, and what is missing."),
-    "init": ("gapbench.commands.init_sim", "Write a commented suite to start from."),
-    "calibrate": (
-        "gapbench.commands.calibrate",
-        "Hold this machine's figures against a simulated server of known truth.",
-    ),
-    "sim": ("gapbench.commands.init_sim", "Start the simulated providers alone."),
+# The one-line descriptions are here and not in the commands, so that `bench --help` need not import them.
+SECTIONS: dict[str, dict[str, str]] = {
+    "Run": {
+        "run": "Run a suite and print its gap table.",
+        "plan": "Show a suite's cells and cost bound without sending a request.",
+        "validate": "Check a suite, its tasks and their data.",
+        "try": "Run one sample end to end and show every step.",
+        "init": "Write a commented suite to start from.",
+    },
+    "Read results": {
+        "report": "Summarize runs as text, HTML, Markdown, CSV or plots.",
+        "gap": "Compare open and closed models: intervals and a verdict.",
+        "capacity": "Find the highest request rate that meets a service level.",
+        "runs": "List runs, or check and repair them.",
+        "list": "List runners, tasks, suites, models, scorers or runs.",
+        "schema": "Show the Parquet columns, or the JSON Schema of a suite.",
+    },
+    "Score answers": {
+        "score": "Score stored answers again without sending a request.",
+        "judge": "Have a judge model grade stored answers.",
+        "arena": "Rate models by comparing their answers in pairs.",
+    },
+    "Money": {
+        "cost": "Show the cost per task and per correct task.",
+        "prices": "Show known prices, and compare price sources.",
+        "tco": "Compare a closed API, hosting and self-hosting by volume.",
+        "tiers": "Evaluate routers and cascades between two models.",
+        "advise": "Recommend an API, hosting or a mix, and show the numbers.",
+    },
+    "Compare": {
+        "diff": "Show what changed from one run to another.",
+        "compare": "Compare a run with a baseline; exit 3 on a regression.",
+        "baseline": "Name a run as a baseline, or list the baselines.",
+    },
+    "Data": {
+        "import": "Import logs of lm-eval, Inspect or HELM as a run.",
+        "article": "Compare the article's figures with published evidence.",
+        "evidence": "Check published figures and their sources, or add one.",
+    },
+    "Machine": {
+        "doctor": "Check this machine's setup.",
+        "calibrate": "Measure how accurate this machine's timings are under load.",
+        "sim": "Start the simulated providers as a server.",
+        "serve-metrics": "Serve the runs of a results folder as Prometheus metrics.",
+    },
 }
+
+COMMANDS: dict[str, str] = {name: line for section in SECTIONS.values() for name, line in section.items()}
+"""The one-line description of each command."""
 
 
 class Commands(click.Group):
-    """Imports a command's module when it is called for."""
+    """A group that imports a command's module when the command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in the order of the work."""
+        """Return the names, section by section."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(
-            importlib.import_module(COMMANDS[cmd_name][0]), f"{cmd_name.replace('-', '_')}_command"
-        )
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"gapbench.commands.{_module_name(name)}")
+        command: click.Command = getattr(module, f"{name}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        """Write the table of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        """Write a table for each section, without importing the commands."""
+        width = max(map(len, COMMANDS))
+        for section, commands in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name.ljust(width), line) for name, line in commands.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the nearest command when there is none of that name."""
+        """Suggest the nearest name when there is no such command."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             import difflib
@@ -107,6 +106,11 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _module_name(command: str) -> str:
+    """Return the module of a command: its name, with an underscore if Python reserves it."""
+    return f"{command}_" if keyword.iskeyword(command) else command
+
+
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -115,7 +119,7 @@ Examples:
   bench run quickstart --yes                   simulated models, no key needed
   bench init my-suite.yaml --from data.jsonl   a suite over your own data
   bench run my-suite.yaml --max-usd 5          asks before the first paid call
-  bench gap results/RUN --json                 for a script
+  bench gap results/RUN --json                 for scripts
 
 Completion: eval "$(_BENCH_COMPLETE=bash_source bench)"  (zsh_source, fish_source)""",
 )
@@ -125,20 +129,17 @@ def bench() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit; the console script's entry point."""
-    # A short run is mostly imports: what they make stays, and looking it over for garbage again and again finds none.
+    """Run the command line and exit; the entry point of the console script."""
+    # A short run mostly imports modules, which stay alive: collecting garbage often costs time and finds nothing.
     gc.set_threshold(*gc_tuning.GC_THRESHOLDS)
     sys.exit(invoke(arguments))
 
 
 def invoke(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; every foreseen error is one line on stderr."""
+    """Run the command line and return its exit code; every expected error is one line on stderr."""
     try:
         result: Any = bench.main(args=arguments, prog_name="bench", standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("interrupted", err=True)
-        return 130
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 130
     except click.UsageError as exc:
@@ -149,24 +150,29 @@ def invoke(arguments: list[str] | None = None) -> int:
         click.echo(exc.format_message(), err=True)
         return 2
     except BrokenPipeError:
-        # `bench ... | head`: the reader has seen enough. Point stdout away so that exit stays silent.
+        # The reader of a pipe such as `bench ... | head` has closed it. Redirect stdout so that the exit stays silent.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as exc:  # noqa: BLE001 - Python's own traceback would print a key that stands in a message
-        from gapbench import credentials
-        from gapbench.errors import BenchError
-
-        credentials.remember_environment_keys()
-        if not isinstance(exc, BenchError) or os.environ.get("BENCH_TRACEBACK"):
-            import traceback
-
-            click.echo(credentials.redact(traceback.format_exc()), err=True)
-            return 1
-        from gapbench.formatting import escape_invisible
-
-        click.echo(f"bench: {escape_invisible(credentials.redact(str(exc)))}", err=True)
-        return exc.exit_code
+    except Exception as exc:  # noqa: BLE001 - Python's own traceback would print a key contained in a message
+        return _print_error(exc)
     return result if isinstance(result, int) else 0
+
+
+def _print_error(error: Exception) -> int:
+    """Print an error without API keys, with a traceback if it is unexpected, and return the exit code."""
+    from gapbench import credentials
+    from gapbench.errors import BenchError
+
+    credentials.remember_environment_keys()
+    if not isinstance(error, BenchError) or os.environ.get("BENCH_TRACEBACK"):
+        import traceback
+
+        click.echo(credentials.redact("".join(traceback.format_exception(error))), err=True)
+        return 1
+    from gapbench.formatting import escape_invisible
+
+    click.echo(f"bench: {escape_invisible(credentials.redact(str(error)))}", err=True)
+    return error.exit_code
 
 
 if __name__ == "__main__":

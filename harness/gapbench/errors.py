@@ -35,11 +35,6 @@ FailureKind = Literal[
     "runner",  # the runner itself broke: a bug, ours or a plug-in's
 ]
 
-RETRYABLE_FAILURES: frozenset[str] = frozenset(
-    {"connect", "timeout", "cut_stream", "garbage", "rate_limit", "overloaded", "server"}
-)
-"""Failure kinds that another attempt may cure."""
-
 
 class BenchError(Exception):
     """Root of everything that gapbench raises on purpose."""

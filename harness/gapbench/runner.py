@@ -1,79 +1,176 @@
-"""The runner seam: what a vendor must offer, and how one is found.
+"""The runner interface: what a vendor brings, and how the engine finds it.
 
-A runner turns one request into a stream of chunks and knows nothing of tasks, scores, prices or
-clocks. Runners are found through the entry point group ``bench.runners``; the built-in ones come in
-through the same door as anybody's package, so what they can do a plug-in can do.
+A runner turns one request into a stream of chunks. It knows nothing of tasks, scores, prices or clocks. Packages
+register runners in the entry-point group ``bench.runners``; the built-in ones are registered in the same way.
+``docs/extending/runner.md`` shows a complete plug-in.
+
+The engine imports a runner's module only when a suite, a command or a report needs that runner. The module must not
+import its vendor's SDK at the top; import it in :meth:`Runner.open`.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import AsyncIterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple
 
 from gapbench.errors import SetupError
-from gapbench.values import Call, Chunk, Model, Request, Session
+from gapbench.values import Call, Chunk, Model, Request, Session, Weights
 
 ENTRY_POINT_GROUP = "bench.runners"
 
 
-@runtime_checkable
-class Runner(Protocol):
-    """One model behind one provider. Built as ``Runner(model)``, which must not touch the network.
+@dataclass(frozen=True, slots=True)
+class RunnerOption:
+    """One key that a runner adds to a model in the suite.
 
-    Three more methods are optional: ``missing() -> str | None`` says what is missing before a call can be made,
-    ``endpoint() -> str | None`` at which address somebody must listen by then, and ``attached() -> Model | None`` how
-    another process must name the model to reach the server that an open runner holds (None: it cannot; without the
-    method: the model as it stands). An attribute ``base_url`` is optional too: where its requests go, whatever named
-    that address; kept answers (``--cache``) are told apart by it.
-
-    Class attributes:
-        simulated: True when answers are made up; every row then says so.
-        metered: True when calls cost money per token, so that the user is asked first.
+    Attributes:
+        annotation: Type of the value, as pydantic reads it: ``dict[str, Any]``, ``Literal["chat", "responses"]``.
+        description: One line for the suite's JSON Schema.
+        starts_server: Whether a model with this option and without ``base_url`` gets a server or an engine that the
+            runner starts and stops. Such a model shares no rate limits or retries with others.
     """
 
-    simulated: bool
-    metered: bool
+    annotation: Any
+    description: str
+    starts_server: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerInfo:
+    """What the engine must know of a vendor before it builds a runner. Plain data, no I/O.
+
+    Attributes:
+        weights: Whether a model of this vendor counts as open or closed when only the command line names it
+            (``--model runner:name``). None: the vendor offers both, so the command line is refused and the user
+            must put the model into a suite with ``weights:``.
+        price_provider: Provider in the price book whose list prices apply at the vendor's own address. None: there
+            is no list price.
+        packages: Distributions whose versions ``run.json`` records and ``bench doctor`` checks.
+        install_hint: How to get ``packages``, for ``bench doctor``. "": they come with the runner's own package.
+        key_variables: Environment variables that may hold the API key, in the order they are tried.
+        options: Keys that a suite may give to a model of this runner, by name.
+    """
+
+    weights: Weights | None = None
+    price_provider: str | None = None
+    packages: tuple[str, ...] = ()
+    install_hint: str = ""
+    key_variables: tuple[str, ...] = ()
+    options: Mapping[str, RunnerOption] = field(default_factory=dict)
+
+
+class SetupCheck(NamedTuple):
+    """One line of ``bench doctor``.
+
+    Attributes:
+        name: What was checked.
+        found: Whether it is there.
+        detail: What was found, or how to get it.
+    """
+
+    name: str
+    found: bool
+    detail: str
+
+
+class Runner(ABC):
+    """One model behind one provider.
+
+    A subclass must define :meth:`prepare` and :meth:`stream`. Everything else has the default given here.
+
+    Attributes:
+        info: What the vendor brings besides its protocol.
+        model: The model that this runner calls.
+        simulated: True when replies are made up; every row and every report then says so.
+        metered: True when calls cost money per token. The user is then asked before a run, and tasks marked
+            ``data_policy: private`` are refused.
+        supports_logprobs: Whether the runner answers requests with ``needs_logprobs``.
+        base_url: Address that requests go to, wherever it was configured. It is part of the key of cached answers.
+            None: the runner has no address.
+    """
+
+    info: ClassVar[RunnerInfo] = RunnerInfo()
+    simulated: bool = False
+    metered: bool = True
+    supports_logprobs: bool = False
+    base_url: str | None = None
 
     def __init__(self, model: Model) -> None:
-        """Check the settings; raises ``SetupError`` for a missing key or package."""
+        """Check the settings. Must not touch the network or need a key.
 
+        Raises:
+            InputError: The model's settings do not fit.
+        """
+        self.model = model
+
+    def missing_requirement(self) -> str | None:
+        """Return what is missing before a call can be made, such as a key, and how to get it. None: nothing."""
+        return None
+
+    def endpoint(self) -> str | None:
+        """Return the address that must accept connections before :meth:`open`. None: there is none to check."""
+        return None
+
+    def model_for_workers(self) -> Model | None:
+        """Return the model as another process must name it to reach the server of this open runner.
+
+        None: no other process can reach it, so this process sends all requests.
+        """
+        return self.model
+
+    @abstractmethod
     def prepare(self, request: Request) -> Call:
-        """Apply the provider's rules to a request. Pure: no I/O, so a plan can show the result."""
+        """Apply the provider's rules to a request. Pure: no I/O, so that a plan can show the result."""
 
-    async def open(self, session: Session) -> None:
-        """Get ready: make clients, start or find the server. Raises ``SetupError``."""
+    async def open(self, session: Session) -> None:  # noqa: B027 - the default does nothing
+        """Make clients, or start or find the server.
 
+        Raises:
+            SetupError: The runner cannot be made ready.
+        """
+
+    @abstractmethod
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
-        """Send the call and yield the reply as it comes.
+        """Send the call and yield the reply as it arrives.
 
         Raises:
             RunnerError: The reply failed or ended early; chunks yielded before it are kept.
         """
 
     async def facts(self) -> Mapping[str, Any]:
-        """Versions, arguments and hardware for ``run.json``; {} when nothing is known."""
+        """Return versions, arguments and hardware for ``run.json``."""
+        return {}
 
     async def counters(self) -> Mapping[str, float] | None:
-        """Server counters, read before and after each cell. None: the server has none."""
+        """Return server counters, read before and after each cell. None: the server has none."""
+        return None
 
-    async def close(self) -> None:
-        """Let go of everything ``open`` took. Called once, also after a failed ``open``."""
+    async def close(self) -> None:  # noqa: B027 - the default does nothing
+        """Release everything that :meth:`open` took. Called once, also after a failed ``open``."""
+
+    @classmethod
+    def check_setup(cls) -> Iterable[SetupCheck]:
+        """Yield lines for ``bench doctor`` beyond packages and key variables. May take a second of I/O."""
+        return ()
 
 
 def installed_runners() -> dict[str, EntryPoint]:
-    """Return the installed runners by name, built-in and third-party alike."""
+    """Return the installed runners by name, built-in and third-party, without importing them."""
     return {
         point.name: point for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name)
     }
 
 
 def load_runner_class(name: str) -> type[Runner]:
-    """Return the runner class called ``name``.
+    """Import a runner's module and return its class.
 
     Raises:
-        SetupError: No such runner is installed, or its module cannot be imported.
+        SetupError: No such runner is installed, its module cannot be imported, or it is not a :class:`Runner`.
     """
     points = installed_runners()
     if name not in points:
@@ -82,8 +179,52 @@ def load_runner_class(name: str) -> type[Runner]:
         msg = f"no runner {name!r} is installed; {hint}there are: {', '.join(points) or 'none'}"
         raise SetupError(msg)
     try:
-        found: type[Runner] = points[name].load()
-    except ImportError as exc:
+        loaded = points[name].load()
+    except (ImportError, AttributeError) as exc:
         msg = f"runner {name!r} ({points[name].value}) cannot be imported: {exc}"
         raise SetupError(msg) from exc
-    return found
+    if not (isinstance(loaded, type) and issubclass(loaded, Runner)):
+        msg = (
+            f"runner {name!r}: {points[name].value} is not a subclass of gapbench.runner.Runner; make it one"
+        )
+        raise SetupError(msg)
+    return loaded
+
+
+@lru_cache
+def runner_info(name: str) -> RunnerInfo:
+    """Return what a runner says of its vendor.
+
+    Raises:
+        SetupError: The runner cannot be loaded.
+    """
+    return load_runner_class(name).info
+
+
+def runner_info_or_default(name: str) -> RunnerInfo:
+    """Return what a runner says of its vendor, or an empty :class:`RunnerInfo` when it is not installed.
+
+    For results, which may come from another machine or from an import.
+    """
+    try:
+        return runner_info(name)
+    except SetupError:
+        return RunnerInfo()
+
+
+def owns_server(model: Model) -> bool:
+    """Return whether the model's server or engine is started for the run and ends with it."""
+    if model.base_url is not None:
+        return False
+    options = runner_info_or_default(model.runner).options
+    return any(options[key].starts_server for key in model.options if key in options)
+
+
+def account_of(model: Model) -> str:
+    """Return the account whose limits and retries a model's requests count against.
+
+    Models of one runner, address and key share an account. A model whose server is started for the run has its own.
+    """
+    if owns_server(model):
+        return model.id
+    return f"{model.runner} {(model.base_url or '').rstrip('/')} {model.key_env or ''}".rstrip()

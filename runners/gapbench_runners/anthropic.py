@@ -1,4 +1,4 @@
-"""Anthropic's Messages, and every server that speaks them."""
+"""Anthropic's Messages, and every compatible server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
+from gapbench.runner import Runner, RunnerInfo
 from gapbench.values import (
     Call,
     Channel,
@@ -26,7 +27,12 @@ from gapbench.values import (
 )
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, default_max_tokens, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
-from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
+from gapbench_runners.support.stream_errors import (
+    decode_event,
+    duplicate_event_error,
+    error_from_event,
+    status_error,
+)
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -34,7 +40,7 @@ if TYPE_CHECKING:
 OFFICIAL_URL = "https://api.anthropic.com"
 DEFAULT_KEY_ENV = "ANTHROPIC_API_KEY"
 MIN_BUDGET_TOKENS = 1_024
-"""The least thinking budget that Messages takes (docs.anthropic.com, extended thinking)."""
+"""The smallest thinking budget that Messages accepts (docs.anthropic.com, extended thinking)."""
 
 # docs.anthropic.com/en/api/handling-stop-reasons
 FINISH: Mapping[str, FinishReason] = {
@@ -47,14 +53,20 @@ FINISH: Mapping[str, FinishReason] = {
 }
 
 
-class AnthropicRunner:
+class AnthropicRunner(Runner):
     """A model behind Messages."""
 
-    simulated = False
+    info = RunnerInfo(
+        weights="closed",
+        price_provider="anthropic",
+        packages=("anthropic",),
+        key_variables=(DEFAULT_KEY_ENV,),
+    )
+    base_url: str
 
     def __init__(self, model: Model) -> None:
-        """Take the settings; nothing is opened and no key is needed yet."""
-        self.model = model
+        """Read the settings; opens nothing and needs no key yet."""
+        super().__init__(model)
         self.base_url = model.base_url or OFFICIAL_URL
         self.is_official_endpoint = urlsplit(self.base_url).hostname == urlsplit(OFFICIAL_URL).hostname
         self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.is_official_endpoint else None)
@@ -64,17 +76,17 @@ class AnthropicRunner:
         self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
 
-    def missing(self) -> str | None:
-        """Return what is missing before a call can be made; None: nothing."""
+    def missing_requirement(self) -> str | None:
+        """Return why there is no key, or None when there is one or none is needed."""
         return None if self.key_env is None else credentials.missing_key_reason(self.key_env)
 
     def endpoint(self) -> str | None:
-        """Return the address that somebody must listen at before the first request."""
+        """Return the address that must accept connections before the first request."""
         return self.base_url
 
     @property
     def rule(self) -> ModelRule:
-        """What this model takes."""
+        """The rule for this model's parameters."""
         return rule_for("anthropic", self.model.name, is_official_endpoint=self.is_official_endpoint)
 
     def prepare(self, request: Request) -> Call:
@@ -82,30 +94,30 @@ class AnthropicRunner:
         return self._request_builder.build(request)
 
     def _map_params(self, params: Params) -> MappedParams:
-        asked = ParamMapper(params, self.rule)
-        if asked.max_tokens is None:
-            asked.max_tokens = default_max_tokens()
-            asked.changes.append(f"max_tokens {asked.max_tokens} added: Messages requires one")
-        asked.note_unsupported("seed", asked.seed, "Messages has none")
-        arguments: dict[str, Any] = {"max_tokens": asked.max_tokens}
+        mapper = ParamMapper(params, self.rule)
+        if mapper.max_tokens is None:
+            mapper.max_tokens = default_max_tokens()
+            mapper.changes.append(f"max_tokens {mapper.max_tokens} added: Messages requires one")
+        mapper.note_unsupported("seed", mapper.seed, "Messages has none")
+        arguments: dict[str, Any] = {"max_tokens": mapper.max_tokens}
         # Messages refuses a stop sequence without a visible character (HTTP 400).
-        stop = [word for word in asked.stop or () if word.strip()]
+        stop = [word for word in mapper.stop or () if word.strip()]
         if stop:
             arguments["stop_sequences"] = stop
-        if len(stop) < len(asked.stop or ()):
-            asked.changes.append("stop strings of blanks dropped: Messages refuses them")
-        arguments |= self._thinking_params(asked)
-        # Since 2.13 messages.create has no argument for these; the wire still takes them.
+        if len(stop) < len(mapper.stop or ()):
+            mapper.changes.append("stop strings of blanks dropped: Messages refuses them")
+        arguments |= self._thinking_params(mapper)
+        # Since 2.13 messages.create has no argument for these; the API still accepts them.
         extra = {
             name: value
-            for name, value in (("temperature", asked.temperature), ("top_p", asked.top_p))
+            for name, value in (("temperature", mapper.temperature), ("top_p", mapper.top_p))
             if value is not None
         }
-        extra |= asked.extra
+        extra |= mapper.extra
         sent = arguments | extra
         if extra:
             arguments["extra_body"] = extra
-        return MappedParams(arguments, sent, tuple(asked.changes))
+        return MappedParams(arguments, sent, tuple(mapper.changes))
 
     def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
         system = "\n\n".join(message.text for message in messages if message.role == "system")
@@ -118,7 +130,7 @@ class AnthropicRunner:
         }
 
     def _thinking_params(self, mapper: ParamMapper) -> dict[str, Any]:
-        """Return the thinking setting; thinking on excludes a temperature of our own."""
+        """Return the thinking setting. With thinking on, the API accepts no temperature."""
         if mapper.reasoning is None:
             return {}
         form = self.rule.reasoning
@@ -146,10 +158,10 @@ class AnthropicRunner:
 
     async def open(self, session: Session) -> None:
         """Make the client. Raises ``SetupError`` without a key."""
-        said = self.missing()
-        if said:
-            raise SetupError(said)
-        from anthropic import AsyncAnthropic  # noqa: PLC0415 - half a second of imports, due only now
+        missing = self.missing_requirement()
+        if missing:
+            raise SetupError(missing)
+        from anthropic import AsyncAnthropic  # noqa: PLC0415 - half a second of imports, needed only now
 
         self._key = credentials.read_key(self.key_env) if self.key_env else None
         self._client = AsyncAnthropic(
@@ -168,7 +180,7 @@ class AnthropicRunner:
         await self._client.messages.create(**body)
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
-        """Send the call and yield the reply as it comes."""
+        """Send the call and yield the response as it arrives."""
         assert self._templates is not None, "open comes before stream"
         return read_anthropic_stream(self._templates.event_batches(call), self.rule.disclosure)
 
@@ -180,10 +192,6 @@ class AnthropicRunner:
             "rule": self.rule.model,
         }
 
-    async def counters(self) -> Mapping[str, float] | None:
-        """Return None: the provider has none."""
-        return None
-
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
@@ -192,7 +200,7 @@ class AnthropicRunner:
 
 
 def anthropic_message(message: Message) -> dict[str, Any]:
-    """Return a message in the form of Messages."""
+    """Return a message in the format of Messages."""
     if not message.images:
         return {"role": message.role, "content": message.text}
     blocks: list[dict[str, Any]] = []
@@ -213,7 +221,7 @@ async def read_anthropic_stream(
     """Read a Messages stream; it is complete at ``message_stop`` after a stop reason.
 
     Args:
-        batches: Events as they left the socket.
+        batches: Events, as the transport yields them.
         disclosure: How much of its thinking this model shows.
     """
     counts: dict[str, Any] = {}
@@ -271,7 +279,7 @@ def _without_none(usage: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def anthropic_usage(counts: Mapping[str, Any]) -> Usage:
-    """Return Messages' counts; its ``input_tokens`` leaves cache reads and writes out, ours does not."""
+    """Return Messages' token counts. Its ``input_tokens`` excludes cache reads and writes, ours includes them."""
     read, written = counts.get("cache_read_input_tokens"), counts.get("cache_creation_input_tokens")
     plain = counts.get("input_tokens")
     lasting = (counts.get("cache_creation") or {}).get("ephemeral_1h_input_tokens")
@@ -295,9 +303,9 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
     if isinstance(exc, anthropic.APIStatusError):
         body = exc.body if isinstance(exc.body, dict) else {}
         error = body.get("error")
-        said = error.get("message") if isinstance(error, dict) else None
-        return transport.status_failure(
-            exc.status_code, transport.redact_secrets(said or exc.message, key), exc.response.headers
+        message = error.get("message") if isinstance(error, dict) else None
+        return status_error(
+            exc.status_code, transport.redact_secrets(message or exc.message, key), exc.response.headers
         )
     if isinstance(exc, anthropic.APIConnectionError):
         return transport.transport_failure(exc.__cause__ or exc)

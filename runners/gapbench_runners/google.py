@@ -1,4 +1,4 @@
-"""Google's generateContent through google-genai, and every server that speaks it."""
+"""Google's generateContent through google-genai, and every compatible server."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
+from gapbench.runner import Runner, RunnerInfo, RunnerOption
 from gapbench.values import Call, Chunk, FinishReason, Image, Message, Model, Params, Request, Session, Usage
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
-from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
+from gapbench_runners.support.stream_errors import (
+    decode_event,
+    duplicate_event_error,
+    error_from_event,
+    status_error,
+)
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -33,19 +39,26 @@ FINISH: Mapping[str, FinishReason] = {
 }
 
 
-class GoogleRunner:
+class GoogleRunner(Runner):
     """A model behind generateContent."""
 
-    simulated = False
+    info = RunnerInfo(
+        weights="closed",
+        price_provider="google",
+        packages=("google-genai",),
+        key_variables=KEY_ENVS,
+        options={"api_version": RunnerOption(str, "route of the API; default: v1beta")},
+    )
+    base_url: str
 
     def __init__(self, model: Model) -> None:
-        """Take the settings; nothing is opened and no key is needed yet."""
-        self.model = model
+        """Read the settings; opens nothing and needs no key yet."""
+        super().__init__(model)
         self.base_url = model.base_url or OFFICIAL_URL
         self.is_official_endpoint = urlsplit(self.base_url).hostname == urlsplit(OFFICIAL_URL).hostname
         self.key_envs = (model.key_env,) if model.key_env else KEY_ENVS if self.is_official_endpoint else ()
         self.metered = bool(self.key_envs)
-        # google-genai 3 asks the `v1` route by default; system prompts and thinking are on `v1beta`.
+        # google-genai 3 uses the `v1` route by default; system prompts and thinking need `v1beta`.
         self.api_version = str(model.options.get("api_version", "v1beta"))
         self._request_builder = RequestBuilder(self._map_params, self._build_body)
         self._client: Client | None = None
@@ -53,36 +66,36 @@ class GoogleRunner:
         self._key: str | None = None
         self._http: Any = None
 
-    def missing(self) -> str | None:
-        """Return what is missing before a call can be made; None: nothing."""
-        lacks = [credentials.missing_key_reason(name) for name in self.key_envs]
-        return lacks[0] if lacks and all(lacks) else None
+    def missing_requirement(self) -> str | None:
+        """Return why there is no key, or None when there is one or none is needed."""
+        reasons = [credentials.missing_key_reason(name) for name in self.key_envs]
+        return reasons[0] if reasons and all(reasons) else None
 
     def endpoint(self) -> str | None:
-        """Return the address that somebody must listen at before the first request."""
+        """Return the address that must accept connections before the first request."""
         return self.base_url
 
     @property
     def rule(self) -> ModelRule:
-        """What this model takes."""
+        """The rule for this model's parameters."""
         return rule_for("google", self.model.name, is_official_endpoint=self.is_official_endpoint)
 
     def prepare(self, request: Request) -> Call:
-        """Return the request's body under the model's rule, in the wire's own names."""
+        """Return the request's body under the model's rule, with the API's names."""
         return self._request_builder.build(request)
 
     def _map_params(self, params: Params) -> MappedParams:
-        asked = ParamMapper(params, self.rule)
+        mapper = ParamMapper(params, self.rule)
         config: dict[str, Any] = {
-            "max_output_tokens": asked.max_tokens,
-            "temperature": asked.temperature,
-            "top_p": asked.top_p,
-            "stop_sequences": asked.stop,
-            "seed": asked.seed,
-            "thinking_config": self._thinking_params(asked),
+            "max_output_tokens": mapper.max_tokens,
+            "temperature": mapper.temperature,
+            "top_p": mapper.top_p,
+            "stop_sequences": mapper.stop,
+            "seed": mapper.seed,
+            "thinking_config": self._thinking_params(mapper),
         }
-        sent = {name: value for name, value in config.items() if value is not None} | asked.extra
-        return MappedParams(sent, sent, tuple(asked.changes))
+        sent = {name: value for name, value in config.items() if value is not None} | mapper.extra
+        return MappedParams(sent, sent, tuple(mapper.changes))
 
     def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
         contents = [
@@ -106,10 +119,10 @@ class GoogleRunner:
 
     async def open(self, session: Session) -> None:
         """Make the client. Raises ``SetupError`` without a key."""
-        said = self.missing()
-        if said:
-            raise SetupError(said)
-        from google.genai import Client, types  # noqa: PLC0415 - a second of imports, due only now
+        missing = self.missing_requirement()
+        if missing:
+            raise SetupError(missing)
+        from google.genai import Client, types  # noqa: PLC0415 - a second of imports, needed only now
 
         self._key = next((key for name in self.key_envs if (key := credentials.read_key(name))), None)
         self._http = transport.new_client(self.base_url, session)
@@ -129,12 +142,12 @@ class GoogleRunner:
 
     async def _create(self, body: Mapping[str, Any]) -> None:
         assert self._client is not None, "open comes before stream"
-        # The SDK finds no body: the wire has taken it. Its empty loop only sends the request.
+        # The SDK gets an empty body, because the record has the real one. The loop only sends the request.
         async for _ in await self._client.aio.models.generate_content_stream(**body):
             pass
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
-        """Send the call and yield the reply as it comes."""
+        """Send the call and yield the response as it arrives."""
         assert self._templates is not None, "open comes before stream"
         return read_google_stream(self._templates.event_batches(call))
 
@@ -146,10 +159,6 @@ class GoogleRunner:
             "api_version": self.api_version,
             "rule": self.rule.model,
         }
-
-    async def counters(self) -> Mapping[str, float] | None:
-        """Return None: the provider has none."""
-        return None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -174,19 +183,19 @@ def google_parts(message: Message) -> list[dict[str, Any]]:
 async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
     """Read a streamGenerateContent stream; it is complete after a finish reason or a blocked prompt."""
     finished = False
-    told: tuple[Any, ...] | None = None
-    before = b""
+    last_facts: tuple[Any, ...] | None = None
+    last_data = b""
     async for batch in batches:
         for received_s, _, data in batch:
-            # Older models give a finish reason in every event, but never the very same event twice.
-            if finished and data == before:
+            # Older models give a finish reason in every event, but never the same event twice.
+            if finished and data == last_data:
                 raise duplicate_event_error("its last event")
-            before = data
+            last_data = data
             body = decode_event(data)
             if "error" in body:
                 raise _google_error(body["error"])
             counts = body.get("usageMetadata")
-            usage = untold = google_usage(counts) if counts else None
+            usage = unsent_usage = google_usage(counts) if counts else None
             blocked = (body.get("promptFeedback") or {}).get("blockReason")
             if blocked:
                 finished = True
@@ -196,7 +205,7 @@ async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> A
                     text = part.get("text")
                     if not text:
                         continue
-                    untold = None
+                    unsent_usage = None
                     if part.get("thought"):
                         yield Chunk(text, "reasoning", received_s, usage=usage, disclosure="summary")
                     else:
@@ -206,16 +215,16 @@ async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> A
                     finished = True
                     yield Chunk(finish_reason=FINISH.get(raw, "other"), finish_raw=raw)
             facts = (body.get("modelVersion"), body.get("responseId"))
-            # Every event repeats them; they are told again only when they change. Counts went with the text.
-            if untold is not None or facts != told:
-                told = facts
-                yield Chunk(usage=untold, model_served=facts[0], response_id=facts[1])
+            # Every event repeats these facts; yield them only when they change. A text already carried the counts.
+            if unsent_usage is not None or facts != last_facts:
+                last_facts = facts
+                yield Chunk(usage=unsent_usage, model_served=facts[0], response_id=facts[1])
     if not finished:
         raise RunnerError("cut_stream", "the stream ended without a finish reason")
 
 
 def google_usage(usage: Mapping[str, Any]) -> Usage:
-    """Return generateContent's counts; thoughts stand beside candidates, so output is their sum."""
+    """Return generateContent's token counts. Thoughts are not part of candidates, so the output is their sum."""
     answer, thoughts = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
     total = None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
     tools = usage.get("toolUsePromptTokenCount")
@@ -230,8 +239,8 @@ def google_usage(usage: Mapping[str, Any]) -> Usage:
 
 def _google_error(error: Any) -> RunnerError:
     if isinstance(error, dict) and isinstance(error.get("code"), int):
-        said = str(error.get("message") or error) + _quota_ids({"error": error})
-        failure = transport.status_failure(error["code"], said, {})
+        message = str(error.get("message") or error) + _quota_ids({"error": error})
+        failure = status_error(error["code"], message, {})
         return RunnerError(failure.kind, str(failure))
     return error_from_event(error)
 
@@ -244,10 +253,10 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
         return exc
     if isinstance(exc, errors.APIError):
         headers = getattr(exc.response, "headers", None) or {}
-        said = transport.redact_secrets(
+        message = transport.redact_secrets(
             f"{exc.status or ''} {exc.message or exc}".strip() + _quota_ids(exc.details), key
         )
-        return transport.status_failure(int(exc.code), said, headers)
+        return status_error(int(exc.code), message, headers)
     if isinstance(exc, (TypeError, ValueError)):
         return RunnerError(
             "bad_request",
@@ -257,7 +266,7 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
 
 
 def _quota_ids(details: Any) -> str:
-    """Return the quota ids of a 429, since only they tell a daily quota from a rate."""
+    """Return the quota ids of a 429. Only they distinguish a daily quota from a rate limit."""
     error = details.get("error") if isinstance(details, dict) else None
     listed = error.get("details") if isinstance(error, dict) else None
     found: list[str] = []

@@ -1,7 +1,7 @@
-"""OpenAI's Chat Completions and Responses, and every server that speaks them.
+"""OpenAI's Chat Completions and Responses, and every compatible server.
 
-The SDK builds the request, holds the key and knows the error classes; the reply's events are read from
-the wire as they left the socket, so the SDK's chunk models are never built.
+The SDK builds the request, holds the key and knows the error classes. The response's events are read from the transport,
+so the SDK's objects for each chunk are never built.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
+from gapbench.runner import Runner, RunnerInfo, RunnerOption
 from gapbench.values import (
     Call,
     Chunk,
@@ -30,7 +31,12 @@ from gapbench.values import (
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
 from gapbench_runners.support.responses_stream import read_responses_stream
-from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
+from gapbench_runners.support.stream_errors import (
+    decode_event,
+    duplicate_event_error,
+    error_from_event,
+    status_error,
+)
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -48,15 +54,24 @@ FINISH: Mapping[str, FinishReason] = {
 }
 
 
-class OpenAIRunner:
+class OpenAIRunner(Runner):
     """A model behind Chat Completions, or behind Responses with ``api: responses``."""
 
-    simulated = False
-    rules_name = "openai"
+    info = RunnerInfo(
+        weights="closed",
+        price_provider="openai",
+        packages=("openai",),
+        key_variables=(DEFAULT_KEY_ENV,),
+        options={
+            "api": RunnerOption(Literal["chat", "responses"], "which API; default: chat"),
+        },
+    )
+    base_url: str
+    rules_name: ClassVar[str] = "openai"
 
     def __init__(self, model: Model) -> None:
-        """Take the settings; nothing is opened and no key is needed yet."""
-        self.model = model
+        """Read the settings; opens nothing and needs no key yet."""
+        super().__init__(model)
         self.base_url = model.base_url or OFFICIAL_URL
         self.is_official_endpoint = urlsplit(self.base_url).hostname == urlsplit(OFFICIAL_URL).hostname
         self.key_env = model.key_env or (DEFAULT_KEY_ENV if self.is_official_endpoint else None)
@@ -67,17 +82,17 @@ class OpenAIRunner:
         self._templates: transport.RequestTemplates | None = None
         self._key: str | None = None
 
-    def missing(self) -> str | None:
-        """Return what is missing before a call can be made; None: nothing."""
+    def missing_requirement(self) -> str | None:
+        """Return why there is no key, or None when there is one or none is needed."""
         return None if self.key_env is None else credentials.missing_key_reason(self.key_env)
 
     def endpoint(self) -> str | None:
-        """Return the address that somebody must listen at before the first request."""
+        """Return the address that must accept connections before the first request."""
         return self.base_url
 
     @property
     def rule(self) -> ModelRule:
-        """What this model takes."""
+        """The rule for this model's parameters."""
         return rule_for(self.rules_name, self.model.name, is_official_endpoint=self.is_official_endpoint)
 
     def prepare(self, request: Request) -> Call:
@@ -85,13 +100,13 @@ class OpenAIRunner:
         return self._request_builder.build(request)
 
     def _map_params(self, params: Params) -> MappedParams:
-        asked = ParamMapper(params, self.rule)
-        arguments = self._responses_params(asked) if self.api == "responses" else self._chat_params(asked)
-        extra = dict(arguments.pop("extra_body", {})) | asked.extra
+        mapper = ParamMapper(params, self.rule)
+        arguments = self._responses_params(mapper) if self.api == "responses" else self._chat_params(mapper)
+        extra = dict(arguments.pop("extra_body", {})) | mapper.extra
         sent = arguments | extra
         if extra:
             arguments["extra_body"] = extra
-        return MappedParams(arguments, sent, tuple(asked.changes))
+        return MappedParams(arguments, sent, tuple(mapper.changes))
 
     def _build_body(self, messages: Sequence[Message], mapped: MappedParams) -> dict[str, Any]:
         if self.api == "responses":
@@ -124,7 +139,7 @@ class OpenAIRunner:
 
     @staticmethod
     def _template_reasoning(mapper: ParamMapper) -> dict[str, Any]:
-        """Return the reasoning setting for a compatible server: the chat template's own switch."""
+        """Return the reasoning setting for a compatible server: the switch of its chat template."""
         settings: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": mapper.reasoning != "off"}}
         if mapper.reasoning in {"low", "medium", "high"}:
             settings["reasoning_effort"] = mapper.reasoning
@@ -139,7 +154,7 @@ class OpenAIRunner:
             "max_output_tokens": mapper.max_tokens,
             "temperature": mapper.temperature,
             "top_p": mapper.top_p,
-            # A benchmark's prompts need not stay on the provider's disks.
+            # The provider need not keep a benchmark's prompts.
             "store": False,
         }
         mapper.note_unsupported("stop", mapper.stop, "the Responses API has none")
@@ -153,10 +168,10 @@ class OpenAIRunner:
 
     async def open(self, session: Session) -> None:
         """Make the client. Raises ``SetupError`` without a key."""
-        said = self.missing()
-        if said:
-            raise SetupError(said)
-        from openai import AsyncOpenAI  # noqa: PLC0415 - half a second of imports, due only now
+        missing = self.missing_requirement()
+        if missing:
+            raise SetupError(missing)
+        from openai import AsyncOpenAI  # noqa: PLC0415 - half a second of imports, needed only now
 
         self._key = credentials.read_key(self.key_env) if self.key_env else None
         self._client = AsyncOpenAI(
@@ -178,12 +193,12 @@ class OpenAIRunner:
             await self._client.chat.completions.create(**body)
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
-        """Send the call and yield the reply as it comes."""
+        """Send the call and yield the response as it arrives."""
         assert self._templates is not None, "open comes before stream"
         batches = self._templates.event_batches(call)
         if self.api == "responses":
             return read_responses_stream(batches)
-        # A provider that hides reasoning and still sends some sends a summary of it.
+        # If a provider that hides reasoning sends some, it is a summary.
         disclosure = self.rule.disclosure
         return read_chat_stream(batches, "summary" if disclosure == "hidden" else disclosure)
 
@@ -196,10 +211,6 @@ class OpenAIRunner:
             "rule": self.rule.model,
         }
 
-    async def counters(self) -> Mapping[str, float] | None:
-        """Return None: the provider has none."""
-        return None
-
     async def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
@@ -208,7 +219,7 @@ class OpenAIRunner:
 
 
 def chat_message(message: Message) -> dict[str, Any]:
-    """Return a message in the form of Chat Completions."""
+    """Return a message in the format of Chat Completions."""
     if not message.images:
         return {"role": message.role, "content": message.text}
     parts: list[dict[str, Any]] = []
@@ -224,7 +235,7 @@ def chat_message(message: Message) -> dict[str, Any]:
 
 
 def responses_message(message: Message) -> dict[str, Any]:
-    """Return a message in the form of Responses."""
+    """Return a message in the format of Responses."""
     kind = "output_text" if message.role == "assistant" else "input_text"
     parts: list[dict[str, Any]] = []
     for part in message.parts:
@@ -248,11 +259,11 @@ async def read_chat_stream(
     """Read a Chat Completions stream; it is complete at ``[DONE]`` after a finish reason.
 
     Args:
-        batches: Events as they left the socket.
+        batches: Events, as the transport yields them.
         disclosure: How much of its reasoning this model shows.
     """
     finished = done = False
-    told: tuple[Any, ...] | None = None
+    last_facts: tuple[Any, ...] | None = None
     async for batch in batches:
         for received_s, _, data in batch:
             if data == b"[DONE]":
@@ -261,16 +272,16 @@ async def read_chat_stream(
                 done = True
                 continue
             body = decode_event(data)
-            said = body.get
-            if said("error"):
+            get = body.get
+            if get("error"):
                 raise error_from_event(body["error"])
-            usage = chat_usage(body["usage"]) if said("usage") else None
-            for choice in said("choices") or ():
+            usage = chat_usage(body["usage"]) if get("usage") else None
+            for choice in get("choices") or ():
                 delta = choice.get("delta") or {}
                 raw = choice.get("finish_reason")
                 text = delta.get("content")
                 if text and not raw and len(delta) == 1:
-                    # By far the most common event: a piece of the answer and nothing else.
+                    # By far the most common event: only a piece of the answer.
                     yield Chunk(text, "answer", received_s, usage)
                     continue
                 reasoning = delta.get("reasoning") or delta.get("reasoning_content")
@@ -281,18 +292,16 @@ async def read_chat_stream(
                 refusal = delta.get("refusal")
                 if refusal:
                     yield Chunk(refusal, "answer", received_s, usage=usage)
-                for tool in delta.get("tool_calls") or ():
-                    text = (tool.get("function") or {}).get("arguments")
-                    if text:
-                        yield Chunk(text, "answer", received_s, usage=usage)
+                for arguments in _tool_arguments(delta):
+                    yield Chunk(arguments, "answer", received_s, usage=usage)
                 if raw:
                     finished = True
                     reason = "refusal" if refusal else FINISH.get(raw, "other")
                     yield Chunk(finish_reason=reason, finish_raw=raw)
-            facts = (said("model"), said("id"), said("system_fingerprint"), said("service_tier"))
-            # Every event repeats them; they are told again only when they change.
-            if facts != told or usage is not None:
-                told = facts
+            facts = (get("model"), get("id"), get("system_fingerprint"), get("service_tier"))
+            # Every event repeats these facts; yield them only when they change.
+            if facts != last_facts or usage is not None:
+                last_facts = facts
                 yield Chunk(
                     usage=usage,
                     model_served=facts[0],
@@ -306,8 +315,14 @@ async def read_chat_stream(
         )
 
 
+def _tool_arguments(delta: Mapping[str, Any]) -> list[str]:
+    """Return the pieces of tool-call arguments in an event that are not empty."""
+    pieces = ((tool.get("function") or {}).get("arguments") for tool in delta.get("tool_calls") or ())
+    return [piece for piece in pieces if piece]
+
+
 def chat_usage(usage: Mapping[str, Any]) -> Usage:
-    """Return Chat Completions' counts; its prompt count includes cache reads, its completion count reasoning."""
+    """Return Chat Completions' token counts. Prompt tokens include cache reads, completion tokens include reasoning."""
     prompt = usage.get("prompt_tokens_details") or {}
     completion = usage.get("completion_tokens_details") or {}
     return Usage(
@@ -327,11 +342,9 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
         return exc
     if isinstance(exc, openai.APIStatusError):
         body = exc.body if isinstance(exc.body, dict) else {}
-        mark = body.get("code") or body.get("type") or ""  # some servers leave the code empty
-        said = f"{mark} {body.get('message') or exc.message}".strip()
-        return transport.status_failure(
-            exc.status_code, transport.redact_secrets(said, key), exc.response.headers
-        )
+        code = body.get("code") or body.get("type") or ""  # some servers leave the code empty
+        message = f"{code} {body.get('message') or exc.message}".strip()
+        return status_error(exc.status_code, transport.redact_secrets(message, key), exc.response.headers)
     if isinstance(exc, openai.APIConnectionError):
         return transport.transport_failure(exc.__cause__ or exc)
     if isinstance(exc, (TypeError, ValueError)):

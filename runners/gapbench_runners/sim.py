@@ -1,4 +1,4 @@
-"""A simulated model: the sim server in a process of its own, spoken to through a vendor's real client."""
+"""A simulated model: the sim server in a separate process, called through a vendor's real runner."""
 
 from __future__ import annotations
 
@@ -8,40 +8,45 @@ import os
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterable, Mapping
-from importlib import import_module
 from typing import Any
 
 import orjson
 
 from gapbench.errors import InputError, SetupError
+from gapbench.runner import Runner, RunnerInfo, RunnerOption, load_runner_class
 from gapbench.values import Call, Chunk, GroundTruth, Model, Request, Session
 from gapbench_runners.sim_server.persona import Persona
 from gapbench_runners.support.server_process import ServerProcess
 
 START_WAIT_S = 20.0
-# Names the address until the server has one; nothing listens on the discard port.
+# Used until the server has an address; nothing listens on the discard port.
 PLACEHOLDER_URL = "http://127.0.0.1:9"
-# protocol -> runner, path below the server's address, options
+# protocol -> runner, path below the server's address, options of the runner
 PROTOCOLS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
-    "openai": ("gapbench_runners.openai:OpenAIRunner", "/v1", {}),
-    "responses": ("gapbench_runners.openai:OpenAIRunner", "/v1", {"api": "responses"}),
-    "anthropic": ("gapbench_runners.anthropic:AnthropicRunner", "", {}),
-    "google": ("gapbench_runners.google:GoogleRunner", "", {}),
-    "vllm": ("gapbench_runners.vllm.runner:VllmRunner", "/v1", {}),
+    "openai": ("openai", "/v1", {}),
+    "responses": ("openai", "/v1", {"api": "responses"}),
+    "anthropic": ("anthropic", "", {}),
+    "google": ("google", "", {}),
+    "vllm": ("vllm", "/v1", {}),
 }
 
 
-class SimRunner:
+class SimRunner(Runner):
     """A persona behind one of the four protocols; ``sim: {protocol: …, …persona}`` in the suite.
 
-    With a ``base_url`` it speaks to a running ``bench sim``, whose persona is its own affair.
+    With a ``base_url`` it uses a running ``bench sim``, which has its own persona.
     """
 
+    info = RunnerInfo(
+        weights="open",
+        packages=("openai", "anthropic", "google-genai"),
+        options={"sim": RunnerOption(dict[str, Any], "protocol and persona", starts_server=True)},
+    )
     simulated = True
     metered = False
 
     def __init__(self, model: Model) -> None:
-        """Check protocol and persona; nothing is started."""
+        """Check protocol and persona; starts nothing."""
         given = model.options.get("sim") or {}
         if not isinstance(given, Mapping):
             raise InputError(
@@ -53,47 +58,44 @@ class SimRunner:
             raise InputError(f"sim.protocol: found {self.protocol!r}; expected one of {', '.join(PROTOCOLS)}")
         if model.base_url is not None and settings:
             raise InputError(
-                f"sim: found {', '.join(settings)} beside base_url {model.base_url!r}, where a server with a "
-                "persona of its own runs; leave one of the two out"
+                f"sim: found {', '.join(settings)} together with base_url {model.base_url!r}, whose "
+                "server has its own persona; remove one of the two"
             )
         self._settings = settings
         self.persona = Persona.from_mapping(settings)
-        self.model = model
+        super().__init__(model)
         self._url = model.base_url.rstrip("/") if model.base_url else None
         self._inner = self._make_client(self._url or PLACEHOLDER_URL)
         self._server: ServerProcess | None = None
 
-    def _make_client(self, url: str) -> Any:
-        where, path, options = PROTOCOLS[self.protocol]
-        module, _, name = where.partition(":")
+    def _make_client(self, url: str) -> Runner:
+        name, path, options = PROTOCOLS[self.protocol]
         rest = {key: value for key, value in self.model.options.items() if key != "sim"}
         model = dataclasses.replace(self.model, base_url=url + path, options={**options, **rest})
-        return getattr(import_module(module), name)(model)
+        return load_runner_class(name)(model)
 
-    def missing(self) -> str | None:
-        """Return what is missing before a call can be made; None: nothing, unless a key is named."""
-        said: str | None = self._inner.missing()
-        return said
+    def missing_requirement(self) -> str | None:
+        """Return why there is no key where the suite names one with ``key_env``, else None."""
+        return self._inner.missing_requirement()
 
-    def attached(self) -> Model:
-        """Return the model as another process reaches the server of this one."""
+    def model_for_workers(self) -> Model:
+        """Return the model with the address of the server that this runner started."""
         options = {**self.model.options, "sim": {"protocol": self.protocol}}
         return dataclasses.replace(self.model, base_url=self._url, options=options)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body as the vendor's runner makes it."""
-        call: Call = self._inner.prepare(request)
-        return call
+        return self._inner.prepare(request)
 
     async def open(self, session: Session) -> None:
-        """Start the server with its answer book, unless the suite names a running one, and open the client."""
+        """Start the server with its answer book, unless the suite names a running one, and open the inner runner."""
         if self._url is None:
             self._url = await self._start(session)
             self._inner = self._make_client(self._url)
         await self._inner.open(session)
 
     async def _start(self, session: Session) -> str:
-        """Return the address of a server of our own."""
+        """Start the server and return its address."""
         folder = session.log_dir
         truth, persona, log = folder / "truth.jsonl", folder / "persona.json", folder / "server.log"
         truth.write_bytes(_answer_book_lines(session.truths()))
@@ -111,8 +113,7 @@ class SimRunner:
 
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call through the vendor's client."""
-        chunks: AsyncIterator[Chunk] = self._inner.stream(call)
-        return chunks
+        return self._inner.stream(call)
 
     async def facts(self) -> Mapping[str, Any]:
         """Return protocol, persona, server and the client's own facts."""
@@ -120,7 +121,7 @@ class SimRunner:
         inner = dict(await self._inner.facts())
         if self._server is not None:
             facts["persona"] = dataclasses.asdict(self.persona)
-            # A port of the moment, as a process id, is no fact of the run.
+            # The port changes with every run, so it is not recorded.
             inner.pop("base_url", None)
         if self._url is not None:
             facts["server_version"] = orjson.loads(await self._get("/version"))["version"]
@@ -134,7 +135,7 @@ class SimRunner:
         return {name: float(value) for name, value in rows}
 
     async def _get(self, path: str) -> bytes:
-        assert self._url is not None, "asked only with a server"
+        assert self._url is not None, "only called with a server"
         try:
             return await asyncio.to_thread(_http_get, self._url + path)
         except OSError as exc:
@@ -159,8 +160,5 @@ def _http_get(url: str) -> bytes:
 def _answer_book_lines(answer_book: Iterable[GroundTruth]) -> bytes:
     """Return an answer book as JSON lines."""
     return b"".join(
-        orjson.dumps(
-            {name: getattr(truth, name) for name in GroundTruth.__slots__}, option=orjson.OPT_APPEND_NEWLINE
-        )
-        for truth in answer_book
+        orjson.dumps(dataclasses.asdict(truth), option=orjson.OPT_APPEND_NEWLINE) for truth in answer_book
     )

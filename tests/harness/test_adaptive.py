@@ -10,10 +10,10 @@ from gapbench import transport
 from gapbench.errors import FailureKind
 from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult, run_load
 from gapbench.execution.limits.adaptive_concurrency import INITIAL_LIMIT, AdaptiveLimiter
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.suite.plan import Load, PlannedRequest
 from gapbench.values import Failure
+from gapbench.values.policies import RetryPolicy
 from tests.makers import sample
 
 

@@ -8,11 +8,13 @@ import pytest
 
 from gapbench.execution.limits.admission import UNRESTRICTED_PERMIT, AdmissionControl
 from gapbench.execution.limits.circuit_breaker import CircuitBreaker
-from gapbench.execution.limits.retry import RetryBudget, RetryPolicy
+from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.values import Failure, Usage
-from gapbench.values.policies import BreakerPolicy
+from gapbench.values.policies import BreakerPolicy, RetryPolicy, RunPolicies
 from tests.makers import model
+
+ONE_ATTEMPT = RunPolicies(retries=RetryPolicy(max_attempts=1))
 
 
 def breaker(said: list[str] | None = None, waits: list[float] | None = None, **rule: int) -> CircuitBreaker:
@@ -158,9 +160,8 @@ def test_a_wrong_key_is_no_outcome_of_the_first_requests() -> None:
     """Four at once are refused: each is to be tried again until it is sure, and then none stands."""
     gate = AdmissionControl(
         model(),
-        RetryPolicy(max_attempts=1),
-        RetryBudget(),
-        BreakerPolicy(),
+        ONE_ATTEMPT,
+        RetryBudget(ONE_ATTEMPT.retries),
         None,
         StopSignal(),
         lambda _: None,
@@ -178,9 +179,8 @@ def test_a_request_that_alone_is_forbidden_ends() -> None:
     """Others are answered, so the key is right: after three tries its failure stands."""
     gate = AdmissionControl(
         model(),
-        RetryPolicy(max_attempts=1),
-        RetryBudget(),
-        BreakerPolicy(),
+        ONE_ATTEMPT,
+        RetryBudget(ONE_ATTEMPT.retries),
         None,
         StopSignal(),
         lambda _: None,

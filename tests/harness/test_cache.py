@@ -11,16 +11,16 @@ import pytest
 
 from gapbench.errors import ResultsError, RunnerError
 from gapbench.execution.attempts.response_cache import ResponseCache
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.run import RunSettings
 from gapbench.suite.plan import Load
 from gapbench.values import Call, Chunk, Model, Params
+from gapbench.values.policies import RetryPolicy, RunPolicies
 from tests.harness.test_run import ANSWERS, frame, go
 from tests.makers import ScriptedRunner, model, plan
 
 
 def settings(folder: Path) -> RunSettings:
-    return RunSettings(retries=RetryPolicy(max_attempts=1, max_wait_s=0.0), cache=folder / "cache")
+    return RunSettings(RunPolicies(RetryPolicy(max_attempts=1, max_wait_s=0.0), cache=folder / "cache"))
 
 
 def test_the_second_run_asks_nobody(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_only_a_whole_answer_is_kept(tmp_path: Path, turn: Any) -> None:
 def at(url: str, given: Model) -> ScriptedRunner:
     """Return a runner that found its address outside the suite, as vllm does in VLLM_BASE_URL."""
     runner = ScriptedRunner(given, ANSWERS)
-    runner.base_url = url  # type: ignore[attr-defined]
+    runner.base_url = url
     return runner
 
 
@@ -122,7 +122,7 @@ def test_the_address_that_the_runner_found_counts(
     tmp_path: Path, options: dict[str, Any], url: str, asked: int
 ) -> None:
     """The suite names no address; a server of our own is told by its settings, not by its port."""
-    given = model(options=options)
+    given = model(runner="vllm", options=options)
     go(tmp_path / "a", plan(given), {"m": at("http://127.0.0.1:8000/v1", given)}, settings(tmp_path))
     second = at(url, given)
     go(tmp_path / "b", plan(given), {"m": second}, settings(tmp_path))
@@ -175,4 +175,4 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ResultsError, match="choose another with --cache"):
-        ResponseCache(tmp_path / "file" / "cache")
+        ResponseCache.open(tmp_path / "file" / "cache")

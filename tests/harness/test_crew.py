@@ -9,21 +9,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import psutil
 import pytest
 
 from gapbench import runner as runners
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
 from gapbench.execution.workers.pool import worker_count
-from gapbench.store import RunWriter, read_attempts, read_manifest
+from gapbench.store import RunManifest, RunWriter, read_attempts, read_manifest
 from gapbench.suite.loads.load import Load, RateSearch
 from gapbench.suite.plan import Cell, Plan, build_plan
 from gapbench.values import Attempt, Model, Params
+from gapbench.values.policies import RetryPolicy, RunPolicies
 from gapbench.values.slo import Slo
 from tests.makers import message, sample, task
 
@@ -31,7 +30,7 @@ SIM = Model(
     "m", "sim", "m", "open",
     options={"sim": {"protocol": "openai", "skill": 1.0, "ttft_s": 0.02, "ttft_sigma": 0.0, "gap_s": 0.0}},
 )  # fmt: skip
-FAST = RunSettings(retries=RetryPolicy(max_attempts=3, max_wait_s=0.0))
+FAST = RunSettings(RunPolicies(RetryPolicy(max_attempts=3, max_wait_s=0.0)))
 
 
 class Watch:
@@ -70,10 +69,10 @@ def plan(load: Load, count: int, *, model: Model = SIM, searches: tuple[RateSear
 
 def go(
     folder: Path, made: Plan, watch: Watch, settings: RunSettings = FAST, *, halt: StopSignal | None = None
-) -> dict[str, Any]:
+) -> RunManifest:
     """Run a plan, on from what is in the folder."""
 
-    async def main() -> dict[str, Any]:
+    async def main() -> RunManifest:
         resumed = read_manifest(folder) if (folder / "run.json").exists() else None
         opened = {model.id: runners.load_runner_class(model.runner)(model) for model in made.models}
         with RunWriter(folder) as writer:
@@ -101,12 +100,12 @@ def test_two_workers_share_a_cell(tmp_path: Path) -> None:
     manifest = go(tmp_path, plan(Load("concurrency", 8, workers=2), 40), Watch())
     rows = read_attempts([tmp_path])
 
-    assert "complete" == manifest["state"]
+    assert "complete" == manifest.state
     assert one_of_each(rows, 40)
     assert {0: 20, 1: 20} == rows.groupby("worker").size().to_dict()
     assert rows["in_flight"].max() <= 4
     assert {"correct"} == set(rows["outcome"])
-    assert [0, 1] == [report["worker"] for report in manifest["cells"][0]["workers"]]
+    assert [0, 1] == [report.worker for report in manifest.cells[0].workers or ()]
     assert [] == workers()
 
 
@@ -128,8 +127,8 @@ def test_a_worker_that_dies_loses_nothing(tmp_path: Path) -> None:
     manifest = go(tmp_path, made, Watch(10, lambda: os.kill(workers()[0].pid, signal.SIGKILL)))
     before = read_attempts([tmp_path])
 
-    assert "failed" == manifest["state"]
-    assert "ended with code -9" in manifest["failures"][0]["message"]
+    assert "failed" == manifest.state
+    assert "ended with code -9" in manifest.failures[0].message
     assert 10 <= len(before) < 60
 
     manifest = go(tmp_path, made, Watch())
@@ -147,7 +146,7 @@ def test_a_halt_reaches_the_workers(tmp_path: Path) -> None:
     manifest = go(tmp_path, plan(Load("concurrency", 4, workers=2), 200, model=slow), Watch(), settings)
     rows = read_attempts([tmp_path])
 
-    assert "stopped" == manifest["state"]
+    assert "stopped" == manifest.state
     assert 5 <= len(rows) < 50
     assert [] == workers()
 
@@ -155,7 +154,7 @@ def test_a_halt_reaches_the_workers(tmp_path: Path) -> None:
 def test_retries_are_made_in_the_worker(tmp_path: Path) -> None:
     """Every third request meets a server error at first: attempts of their own, one final row each."""
     faulty = replace(SIM, options={"sim": {**SIM.options["sim"], "faults": {"server_error": 0.3}}})
-    settings = replace(FAST, retries=RetryPolicy(max_attempts=20, max_wait_s=0.0))
+    settings = RunSettings(RunPolicies(RetryPolicy(max_attempts=20, max_wait_s=0.0)))
     go(tmp_path, plan(Load("concurrency", 8, workers=2), 40, model=faulty), Watch(), settings)
     rows = read_attempts([tmp_path])
 
@@ -171,14 +170,14 @@ def test_a_worker_that_cannot_start_is_said(tmp_path: Path) -> None:
         def attached(self) -> Model:
             return Model("m", "nowhere", "m", "open")
 
-    async def main() -> dict[str, Any]:
+    async def main() -> RunManifest:
         made = plan(Load("concurrency", 8, workers=2), 10)
         with RunWriter(tmp_path) as writer:
             return await run(made, {"m": Lost(SIM)}, writer, FAST, Watch(), StopSignal())
 
-    failures = asyncio.run(main())["failures"]
+    failures = asyncio.run(main()).failures
 
-    assert "worker 0 cannot start: no runner 'nowhere' is installed" in failures[0]["message"]
+    assert "worker 0 cannot start: no runner 'nowhere' is installed" in failures[0].message
 
 
 def test_a_search_keeps_its_tries_and_its_result(tmp_path: Path) -> None:
@@ -188,18 +187,18 @@ def test_a_search_keeps_its_tries_and_its_result(tmp_path: Path) -> None:
     search = RateSearch(Slo(ttft_s=0.3, attainment=0.9), 5.0, 80.0, 3.0, 1, load)
     made = plan(load, 40, model=capped, searches=(search,))
     manifest = go(tmp_path, made, Watch())
-    found = manifest["searches"][0]
+    found = manifest.searches[0]
 
     assert [5.0, 20.0, 80.0] == list(search.rates_rps)
-    assert found["is_done"]
-    assert (5.0 <= found["rate_rps"] <= 80.0) if found["rate_rps"] else "highest" in found["words"]
-    assert manifest["cells"][-1]["load_kind"] == "search"
+    assert found.is_done
+    assert (5.0 <= found.rate_rps <= 80.0) if found.rate_rps else "highest" in found.words
+    assert manifest.cells[-1].load_kind == "search"
     sent = len(read_attempts([tmp_path]))
 
     again = Watch()
     manifest = go(tmp_path, made, again)
 
-    assert ("complete", [], sent) == (manifest["state"], again.rows, len(read_attempts([tmp_path])))
+    assert ("complete", [], sent) == (manifest.state, again.rows, len(read_attempts([tmp_path])))
 
 
 def test_a_search_goes_on_where_a_breaker_would_give_up(tmp_path: Path) -> None:
@@ -213,8 +212,8 @@ def test_a_search_goes_on_where_a_breaker_would_give_up(tmp_path: Path) -> None:
     manifest = go(tmp_path, plan(load, 40, model=full, searches=(search,)), Watch())
     rows = read_attempts([tmp_path])
 
-    assert "complete" == manifest["state"]
-    assert "< 30/s, the lowest tested" == manifest["searches"][0]["words"]
+    assert "complete" == manifest.state
+    assert "< 30/s, the lowest tested" == manifest.searches[0].words
     assert rows["final"].all()
     assert (rows["outcome"] == "infra").sum() > 10
 
@@ -224,7 +223,7 @@ def test_a_calibration_is_kept_in_the_manifest(tmp_path: Path) -> None:
     made = plan(Load("concurrency", 2), 4)
     go(tmp_path, made, Watch(), replace(FAST, calibration={"trusted_streams": 10}))
 
-    assert {"trusted_streams": 10} == go(tmp_path, made, Watch())["calibration"]
+    assert {"trusted_streams": 10} == go(tmp_path, made, Watch()).calibration
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
     file = tmp_path / "big.yaml"
     file.write_bytes(b"#" * (MAX_BYTES + 1))
 
-    with pytest.raises(DocumentError, match="put data into a file of its own"):
+    with pytest.raises(DocumentError, match="put data into a separate file"):
         read_document(file)
 
 

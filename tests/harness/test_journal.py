@@ -27,6 +27,7 @@ from gapbench.store.journal import SYNC_ROWS, Journal
 from gapbench.values import Attempt, Call, Image, Message, Payload, Response, Score, Text, Timing, Usage
 from tests.harness.test_run import ANSWERS, FAST, Watch, go
 from tests.makers import ScriptedRunner, attempt, model, payload, plan, sample
+from tests.run_folders import empty_manifest
 
 
 class Disk:
@@ -67,7 +68,7 @@ def fill(writer: RunWriter, count: int) -> None:
 def test_a_disk_that_hangs_holds_up_no_row(tmp_path: Path, disk: Disk) -> None:
     """999 rows are written and read while the first sync does not return."""
     with RunWriter(tmp_path) as writer:
-        writer.write_manifest({"schema": 1})
+        writer.write_manifest(empty_manifest())
         fill(writer, 2 * SYNC_ROWS - 1)
         disk.began.wait()
 

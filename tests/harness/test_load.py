@@ -9,12 +9,13 @@ from collections.abc import Callable
 import pytest
 
 from gapbench import transport
-from gapbench.errors import RETRYABLE_FAILURES, FailureKind
+from gapbench.errors import FailureKind
 from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptResult, run_load
-from gapbench.execution.limits.retry import BACKOFF_BASE_S, RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.suite.plan import Load, PlannedRequest
 from gapbench.values import Failure
+from gapbench.values.failure_kinds import FAILURE_KINDS
+from gapbench.values.policies import RetryPolicy
 from tests.makers import sample
 
 NOW = RetryPolicy(max_attempts=3, max_wait_s=0.0)
@@ -123,11 +124,11 @@ def test_attempts_end_when_the_sender_calls_it_settled() -> None:
 @pytest.mark.parametrize("kind", ["auth", "bad_request", "not_found", "quota", "runner", "cancelled"])
 def test_what_waiting_does_not_cure_is_not_retried(kind: FailureKind) -> None:
     """One attempt."""
-    assert kind not in RETRYABLE_FAILURES
+    assert not FAILURE_KINDS[kind].is_retryable
     assert not RetryPolicy().should_retry(Failure(kind, "no"), 1)
 
 
-@pytest.mark.parametrize("kind", sorted(RETRYABLE_FAILURES))
+@pytest.mark.parametrize("kind", [kind for kind, traits in FAILURE_KINDS.items() if traits.is_retryable])
 def test_what_waiting_may_cure_is_retried(kind: FailureKind) -> None:
     """Until the attempts are used up."""
     assert RetryPolicy(3).should_retry(Failure(kind, "no"), 2)
@@ -145,7 +146,7 @@ def test_retry_after_is_honoured_and_jittered() -> None:
         RetryPolicy().backoff_s(Failure("rate_limit", "no", 429, 2.0), 1, random.Random(n)) for n in range(50)
     ]
 
-    assert all(2.0 <= wait <= 2.0 + BACKOFF_BASE_S for wait in waits)
+    assert all(2.0 <= wait <= 2.0 + RetryPolicy().backoff_base_s for wait in waits)
     assert len(set(waits)) == 50
 
 

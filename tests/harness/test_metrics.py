@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gapbench.errors import SetupError
-from gapbench.execution.monitoring import MetricsObserver, MetricsServer
+from gapbench.execution.monitoring.http_server import MetricsServer
+from gapbench.execution.monitoring.run_exporter import MetricsObserver
 from tests.harness.test_run import Watch
 from tests.makers import attempt, plan
 from tests.prometheus import needs_prometheus, run_prometheus, samples, total

@@ -309,7 +309,7 @@ def test_the_suites_own_cost_comes_first() -> None:
         "cached_input_usd_per_mtok": 0.1,
         "source": "contract",
     }
-    priced = model_price(runner="openai", model="gpt-5.2", at=DAY, cost=cost)
+    priced = model_price(runner="openai", provider="openai", model="gpt-5.2", at=DAY, cost=cost)
 
     assert isinstance(priced, UnitPrices)
     assert (priced.rates.input, priced.rates.output, priced.rates.cached_input) == (
@@ -324,7 +324,12 @@ def test_a_suite_may_name_a_line_of_the_book() -> None:
     """An open model bought from a provider behind the openai runner."""
     cost = {"provider": "groq", "model": "llama-3.3-70b-versatile"}
     priced = model_price(
-        runner="openai", model="x", at=date(2026, 11, 24), base_url="https://a.example/v1", cost=cost
+        runner="openai",
+        provider="openai",
+        model="x",
+        at=date(2026, 11, 24),
+        base_url="https://a.example/v1",
+        cost=cost,
     )
 
     assert isinstance(priced, UnitPrices)
@@ -333,7 +338,9 @@ def test_a_suite_may_name_a_line_of_the_book() -> None:
 
 def test_another_address_has_no_list_price() -> None:
     """gpt-5.2 at one's own address is not OpenAI's gpt-5.2."""
-    unknown = model_price(runner="openai", model="gpt-5.2", at=DAY, base_url="http://127.0.0.1:8000/v1")
+    unknown = model_price(
+        runner="openai", provider="openai", model="gpt-5.2", at=DAY, base_url="http://127.0.0.1:8000/v1"
+    )
 
     assert isinstance(unknown, Unpriced)
     assert "usd_per_gpu_hour" in unknown.reason
@@ -341,13 +348,15 @@ def test_another_address_has_no_list_price() -> None:
 
 def test_a_simulated_provider_has_no_list_price() -> None:
     """Simulated rows must not look as if they had cost money."""
-    assert isinstance(model_price(runner="openai", model="gpt-5.2", at=DAY, simulated=True), Unpriced)
+    assert isinstance(
+        model_price(runner="openai", provider="openai", model="gpt-5.2", at=DAY, simulated=True), Unpriced
+    )
 
 
 def test_gpu_hours_from_the_suite() -> None:
     """Four GPUs at $2.95 an hour are 4 x 2.95 / 3600 dollars a second."""
     cost = {"gpu": "H100-80GB", "gpus": 4, "usd_per_gpu_hour": 2.95}
-    priced = model_price(runner="vllm", model="x", at=DAY, cost=cost)
+    priced = model_price(runner="vllm", provider=None, model="x", at=DAY, cost=cost)
 
     assert isinstance(priced, GpuPrice)
     assert priced.usd_per_s * 3600 == Decimal("11.80")
@@ -355,8 +364,8 @@ def test_gpu_hours_from_the_suite() -> None:
 
 def test_gpu_hours_from_the_book() -> None:
     """A GPU without a price takes the book's, with its range; an unknown one takes none."""
-    known = model_price(runner="vllm", model="x", at=DAY, cost={"gpu": "H100-80GB", "gpus": 2})
-    unknown = model_price(runner="vllm", model="x", at=DAY, cost={"gpu": "TPU-9"})
+    known = model_price(runner="vllm", provider=None, model="x", at=DAY, cost={"gpu": "H100-80GB", "gpus": 2})
+    unknown = model_price(runner="vllm", provider=None, model="x", at=DAY, cost={"gpu": "TPU-9"})
 
     assert isinstance(known, GpuPrice)
     assert "1.99 to 6.88" in known.source
@@ -366,7 +375,9 @@ def test_gpu_hours_from_the_book() -> None:
 
 def test_half_a_price_is_none() -> None:
     """Input without output is refused with what would do."""
-    unknown = model_price(runner="openai", model="x", at=DAY, cost={"input_usd_per_mtok": 1})
+    unknown = model_price(
+        runner="openai", provider="openai", model="x", at=DAY, cost={"input_usd_per_mtok": 1}
+    )
 
     assert isinstance(unknown, Unpriced)
     assert "output_usd_per_mtok" in unknown.reason

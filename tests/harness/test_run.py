@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 
 from gapbench.errors import RunnerError, SetupError
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
-from gapbench.store import RunWriter, read_attempts, read_manifest, read_payload
+from gapbench.store import RunManifest, RunWriter, read_attempts, read_manifest, read_payload
 from gapbench.suite.plan import Cell, Load, Plan
 from gapbench.values import Attempt, Chunk, Image, Message, Model, Session, Text, Usage
+from gapbench.values.policies import RetryPolicy, RunPolicies
 from tests.makers import ScriptedRunner, model, plan, sample
 
-FAST = RunSettings(retries=RetryPolicy(max_attempts=3, max_wait_s=0.0))
+FAST = RunSettings(RunPolicies(RetryPolicy(max_attempts=3, max_wait_s=0.0)))
 ANSWERS = {f"What is {n} + 1?": [f"Answer: {n + 1}"] for n in range(100)}
 
 
@@ -57,10 +57,10 @@ def go(
     *,
     halt_after: int | None = None,
     resume: bool = False,
-) -> tuple[dict[str, Any], Watch]:
+) -> tuple[RunManifest, Watch]:
     """Run a plan and return its manifest and what the watcher saw."""
 
-    async def main() -> tuple[dict[str, Any], Watch]:
+    async def main() -> tuple[RunManifest, Watch]:
         halt = StopSignal()
         watch = Watch(halt, halt_after)
         resumed = read_manifest(folder) if resume else None
@@ -79,7 +79,7 @@ def test_a_run_is_scored_row_by_row(tmp_path: Path) -> None:
     manifest, _ = go(tmp_path, plan(), {"m": ScriptedRunner(model(), ANSWERS)})
     rows = frame(tmp_path)
 
-    assert "complete" == manifest["state"]
+    assert "complete" == manifest.state
     assert ["correct"] * 4 == list(rows["outcome"])
     assert {"1", "2", "3", "4"} == set(rows["answer"])
     assert 4 == rows["prompt_sha256"].nunique()
@@ -145,12 +145,12 @@ def test_a_stopped_run_goes_on_where_it_stopped(tmp_path: Path, stop_after: int)
     made = plan(count=12)
     first, second = ScriptedRunner(model(), ANSWERS), ScriptedRunner(model(), ANSWERS)
     manifest, _ = go(tmp_path, made, {"m": first}, halt_after=stop_after)
-    assert "interrupted" == manifest["state"]
+    assert "interrupted" == manifest.state
     done = len(frame(tmp_path))
     manifest, watch = go(tmp_path, made, {"m": second}, resume=True)
     rows = frame(tmp_path)
 
-    assert "complete" == manifest["state"]
+    assert "complete" == manifest.state
     assert 12 == len(rows) == rows["sample_id"].nunique() == rows["final"].sum()
     assert not set(first.calls) & set(second.calls)
     assert {"m|sums|c2": done} == watch.kept
@@ -162,22 +162,22 @@ def test_a_finished_run_resumed_sends_nothing(tmp_path: Path) -> None:
     again = ScriptedRunner(model(), ANSWERS)
     manifest, _ = go(tmp_path, plan(), {"m": again}, resume=True)
 
-    assert ("complete", [], 0) == (manifest["state"], again.calls, again.open_count)
+    assert ("complete", [], 0) == (manifest.state, again.calls, again.open_count)
 
 
 def test_the_budget_stops_the_run_cleanly(tmp_path: Path) -> None:
     """A dollar a call, three dollars: at most the two in flight come on top, and the rest can be resumed."""
-    settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
+    settings = RunSettings(FAST.policies, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
     manifest, watch = go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings)
 
-    assert "stopped" == manifest["state"]
-    assert "--max-usd 3 reached" in manifest["reason"]
+    assert "stopped" == manifest.state
+    assert "--max-usd 3 reached" in str(manifest.reason)
     assert 3 <= len(watch.rows) <= 3 + 1
 
 
 def test_the_budget_counts_earlier_sessions(tmp_path: Path) -> None:
     """A resumed run does not get a new budget."""
-    settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
+    settings = RunSettings(FAST.policies, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
     go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings)
     _, watch = go(tmp_path, plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)}, settings, resume=True)
 
@@ -194,9 +194,9 @@ def test_a_model_that_cannot_be_had_does_not_cost_the_others(tmp_path: Path) -> 
     made = plan(model("dead"), model("m"))
     manifest, watch = go(tmp_path, made, {"dead": Dead(model("dead")), "m": ScriptedRunner(model(), ANSWERS)})
 
-    assert ("failed", [{"model_id": "dead", "message": "no GPU"}]) == (
-        manifest["state"],
-        manifest["failures"],
+    assert ("failed", [("dead", "no GPU")]) == (
+        manifest.state,
+        [(failure.model_id, failure.message) for failure in manifest.failures],
     )
     assert ["dead: no GPU"] == watch.lines
     assert {"m"} == set(frame(tmp_path)["model_id"])
@@ -218,10 +218,10 @@ def test_a_runner_is_closed_even_when_it_did_not_open(tmp_path: Path) -> None:
 def test_counters_are_read_before_and_after_each_cell(tmp_path: Path) -> None:
     """The scripted server counts its calls: 0 and 4."""
     manifest, _ = go(tmp_path, plan(), {"m": ScriptedRunner(model(), ANSWERS)})
-    cell = manifest["cells"][0]
+    cell = manifest.cells[0]
 
-    assert ({"requests": 0.0}, {"requests": 4.0}) == (cell["counters_before"], cell["counters_after"])
-    assert cell["wall_s"] > 0
+    assert ({"requests": 0.0}, {"requests": 4.0}) == (cell.counters_before, cell.counters_after)
+    assert (cell.wall_s or 0) > 0
 
 
 def test_times_count_from_the_cells_start(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from gapbench.cli import invoke
-from gapbench.execution.monitoring import ResultsFollower
 from gapbench.execution.monitoring.counters import RunCounts
+from gapbench.execution.monitoring.folder_exporter import ResultsFollower
 from gapbench.store import RunWriter
 from gapbench.values import Attempt
 from tests.makers import payload
@@ -38,7 +38,7 @@ def rows(count: int) -> list[Attempt]:
 def under_way(folder: Path, planned: list[Attempt], part_rows: int = 100) -> Iterator[RunWriter]:
     """A run that is being written, with nothing done yet of what is planned."""
     with RunWriter(folder, part_rows) as writer:
-        writer.write_manifest({**manifest(planned), "state": "running", "ended_at": None})
+        writer.write_manifest(manifest(planned).model_copy(update={"state": "running", "ended_at": None}))
         yield writer
 
 

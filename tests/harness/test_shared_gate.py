@@ -12,7 +12,7 @@ import pytest
 
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.rate_limiter import RateLimiter
-from gapbench.execution.limits.retry import RetryBudget, RetryPolicy
+from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
 from gapbench.execution.workers import protocol
@@ -22,7 +22,7 @@ from gapbench.runner import load_runner_class as load_runner
 from gapbench.store import RunWriter, read_attempts, read_manifest
 from gapbench.suite.plan import Load, Plan
 from gapbench.values import Model
-from gapbench.values.policies import BreakerPolicy, RateLimits
+from gapbench.values.policies import BreakerPolicy, RateLimits, RetryPolicy, RunPolicies
 from tests.fault_server import FaultServer
 from tests.harness.test_crew import Watch
 from tests.harness.test_pacing import Clock, most_in_a_minute
@@ -77,7 +77,7 @@ def rows(folder: Path) -> pd.DataFrame:
 def test_a_retry_budget_is_of_all_workers(tmp_path: Path) -> None:
     """40 requests, all fail, each might be tried three times: 40 and the run's 5 retries."""
     settings = RunSettings(
-        retries=RetryPolicy(max_attempts=3, max_wait_s=0.0), retries_per_run=5, breaker=PATIENT
+        RunPolicies(RetryPolicy(max_attempts=3, max_wait_s=0.0, per_run=5), breaker=PATIENT)
     )
     server = go(tmp_path, settings, 40)
 
@@ -88,7 +88,7 @@ def test_a_retry_budget_is_of_all_workers(tmp_path: Path) -> None:
 def test_a_retry_budget_is_of_all_models_of_an_account(tmp_path: Path) -> None:
     """Two models at one address, four requests each, three retries between them."""
     settings = RunSettings(
-        retries=RetryPolicy(max_attempts=3, max_wait_s=0.0), retries_per_provider=3, breaker=PATIENT
+        RunPolicies(RetryPolicy(max_attempts=3, max_wait_s=0.0, per_provider=3), breaker=PATIENT)
     )
     server = go(tmp_path, settings, 4, Load("concurrency", 2), names=("a", "b"))
 
@@ -97,18 +97,20 @@ def test_a_retry_budget_is_of_all_models_of_an_account(tmp_path: Path) -> None:
 
 def test_a_dead_endpoint_is_found_dead_by_all_workers_together(tmp_path: Path) -> None:
     """Ten failures open the circuit, three more were in flight, two probes give it up; each worker alone would take 12."""
-    settings = RunSettings(retries=NO_RETRY, breaker=BreakerPolicy(failures=10, probes=2, wait_s=0))
+    settings = RunSettings(RunPolicies(NO_RETRY, breaker=BreakerPolicy(failures=10, probes=2, wait_s=0)))
     server = go(tmp_path, settings, 200)
     manifest = read_manifest(tmp_path)
 
     assert 10 + 2 <= server.counts["requests"] <= 10 + 3 + 2
-    assert "failed" == manifest["state"]
-    assert "given up after" in manifest["failures"][0]["message"]
+    assert "failed" == manifest.state
+    assert "given up after" in manifest.failures[0].message
 
 
 def test_no_credit_stops_every_worker(tmp_path: Path) -> None:
     """Told apart from a limit of the rate: the first 402 gives the model up, three more were in flight."""
-    server = go(tmp_path, RunSettings(retries=RetryPolicy(max_attempts=3, max_wait_s=0.0)), 200, fault="402")
+    server = go(
+        tmp_path, RunSettings(RunPolicies(RetryPolicy(max_attempts=3, max_wait_s=0.0))), 200, fault="402"
+    )
 
     assert server.counts["requests"] <= 4
     assert {"quota"} == set(rows(tmp_path)["failure_kind"])
@@ -120,18 +122,18 @@ def test_the_probe_of_one_worker_opens_the_way_for_all(tmp_path: Path) -> None:
     def heal(server: FaultServer, halt: StopSignal) -> None:
         server.share = 0.0
 
-    settings = RunSettings(retries=NO_RETRY, breaker=BreakerPolicy(failures=8, probes=50, wait_s=0))
+    settings = RunSettings(RunPolicies(NO_RETRY, breaker=BreakerPolicy(failures=8, probes=50, wait_s=0)))
     go(tmp_path, settings, 60, after=8, act=heal)
     answered = rows(tmp_path).query("failure_kind.isna()")
 
-    assert "complete" == read_manifest(tmp_path)["state"]
+    assert "complete" == read_manifest(tmp_path).state
     assert {0, 1} == set(answered["worker"])
     assert 60 - 8 <= len(answered)
 
 
 def test_a_limit_is_of_all_workers(tmp_path: Path) -> None:
     """60 a minute: six at once and then 0.9 a second, so the seventh leaves 1 / 0.9 s after the cell was handed out."""
-    settings = RunSettings(retries=NO_RETRY, limits={"m": RateLimits(requests_per_min=60)})
+    settings = RunSettings(RunPolicies(NO_RETRY, limits={"m": RateLimits(requests_per_min=60)}))
     go(tmp_path, settings, 7, Load("concurrency", 7, workers=2), share=0.0)
 
     assert {0: 4, 1: 3} == rows(tmp_path).groupby("worker").size().to_dict()
@@ -141,7 +143,7 @@ def test_a_limit_is_of_all_workers(tmp_path: Path) -> None:
 def test_a_limit_is_of_all_models_of_an_account(tmp_path: Path) -> None:
     """Six of the first model empty the bucket: the second waits for 1 / 0.9 s from the first one's start."""
     limits = RateLimits(requests_per_min=60)
-    settings = RunSettings(retries=NO_RETRY, limits={"a": limits, "b": limits})
+    settings = RunSettings(RunPolicies(NO_RETRY, limits={"a": limits, "b": limits}))
     go(tmp_path, settings, 6, Load("concurrency", 6), share=0.0, names=("a", "b"), after=7,
        act=lambda _, halt: halt.set("enough"))  # fmt: skip
     found = rows(tmp_path)
@@ -154,7 +156,7 @@ def test_a_limit_is_of_all_models_of_an_account(tmp_path: Path) -> None:
 
 def test_a_halt_sends_none_of_those_that_wait_for_the_limit(tmp_path: Path) -> None:
     """Six of 20 may go at once; the other fourteen are still to be done."""
-    settings = RunSettings(retries=NO_RETRY, limits={"m": RateLimits(requests_per_min=60)})
+    settings = RunSettings(RunPolicies(NO_RETRY, limits={"m": RateLimits(requests_per_min=60)}))
     server = go(tmp_path, settings, 20, Load("concurrency", 20), share=0.0, after=1,
                 act=lambda _, halt: halt.set("enough"))  # fmt: skip
 
@@ -167,7 +169,12 @@ class Ends:
     def __init__(self, workers: int, clock: Clock, limits: RateLimits | None = None, **rule: Any) -> None:
         pacer = RateLimiter(limits, clock.sleep, clock) if limits else None
         self.gate = AdmissionControl(
-            model(), NO_RETRY, RetryBudget(), BreakerPolicy(**rule), pacer, StopSignal(), lambda _: None
+            model(),
+            RunPolicies(NO_RETRY, breaker=BreakerPolicy(**rule)),
+            RetryBudget(NO_RETRY),
+            pacer,
+            StopSignal(),
+            lambda _: None,
         )
         self.server = AdmissionServer(self.gate, self._tell_all)
         self.proxies = [

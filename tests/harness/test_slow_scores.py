@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from gapbench.execution.carry_over import _rows_with_texts as pairs_of
 from gapbench.execution.carry_over import carry_over_rows
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording.cell_scorer import CellScorer
-from gapbench.execution.recording.run_manifest import add_stretch, initial_manifest
+from gapbench.execution.recording.run_manifest import add_stretch, cell_entry, initial_manifest
 from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunWriter, numbered_files, read_attempt_values, read_manifest, read_pending_answers
 from gapbench.store.pending_scores import PendingAnswers
@@ -27,18 +29,23 @@ from gapbench.values import Attempt, Payload, Score
 from tests.harness.test_run import ANSWERS, FAST, Watch, frame, go
 from tests.makers import ScriptedRunner, attempt, model, payload, plan
 
+THREE_DOLLARS = replace(FAST, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
 RIGHT = Score(1.0, "correct", answer="1", reason="is right", isolation="jail", partial=0.5)
 
 
-def slow(monkeypatch: pytest.MonkeyPatch, score: Any) -> None:
-    """Judge every answer with a slow scorer."""
-    for module in ("run", "recording.scoring_queue"):
-        monkeypatch.setattr(
-            f"gapbench.execution.{module}.make_cell_scorer", lambda cell, run: CellScorer(score, is_slow=True)
-        )
+class FullDisk(RunWriter):
+    """A run folder that takes answers without a score, and no row."""
+
+    def add(self, attempt: Attempt, payload: Payload) -> None:
+        raise DiskError("full")
 
 
-def test_a_budget_counts_answers_that_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def slow(score: Any, settings: RunSettings = FAST) -> RunSettings:
+    """Return settings by which a slow scorer judges every answer."""
+    return replace(settings, make_scorer=lambda cell, folder: CellScorer(score, is_slow=True))
+
+
+def test_a_budget_counts_answers_that_wait(tmp_path: Path) -> None:
     """A dollar a call, three dollars, and a scorer that is done with nothing until the run has stopped."""
     stopped = threading.Event()
 
@@ -51,9 +58,8 @@ def test_a_budget_counts_answers_that_wait(tmp_path: Path, monkeypatch: pytest.M
         stopped.wait(10)
         return RIGHT
 
-    slow(monkeypatch, score)
     runner = ScriptedRunner(model(), ANSWERS)
-    settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
+    settings = slow(score, THREE_DOLLARS)
 
     async def main() -> None:
         with RunWriter(tmp_path) as writer:
@@ -65,34 +71,24 @@ def test_a_budget_counts_answers_that_wait(tmp_path: Path, monkeypatch: pytest.M
     assert len(runner.calls) == len(frame(tmp_path))
 
 
-def test_an_answer_that_could_not_be_kept_is_scored_by_the_next_session(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_that_could_not_be_kept_is_scored_by_the_next_session(tmp_path: Path) -> None:
     """The disk was full when the scores came. Nothing is asked again, and nothing is left waiting."""
-    slow(monkeypatch, lambda answer, planned: RIGHT)
+    settings = slow(lambda answer, planned: RIGHT)
     first, second = ScriptedRunner(model(), ANSWERS), ScriptedRunner(model(), ANSWERS)
-    with monkeypatch.context() as full:
-
-        def add(self: RunWriter, row: Attempt, texts: Payload) -> None:
-            raise DiskError("full")
-
-        full.setattr(RunWriter, "add", add)
-        with pytest.raises(DiskError):
-            go(tmp_path, plan(count=2), {"m": first})
+    with pytest.raises(DiskError), FullDisk(tmp_path) as writer:
+        asyncio.run(run(plan(count=2), {"m": first}, writer, settings, Watch(), StopSignal()))
     assert 2 == len(read_pending_answers(tmp_path, ()))
-    manifest, _ = go(tmp_path, plan(count=2), {"m": second}, resume=True)
+    manifest, _ = go(tmp_path, plan(count=2), {"m": second}, settings, resume=True)
     rows = frame(tmp_path)
 
-    assert ("complete", 2, []) == (manifest["state"], len(first.calls), second.calls)
+    assert ("complete", 2, []) == (manifest.state, len(first.calls), second.calls)
     assert [("correct", 1.0, "1", "jail", 0.5)] * 2 == list(
         zip(rows["outcome"], rows["score"], rows["answer"], rows["isolation"], rows["partial"], strict=True)
     )
     assert {} == numbered_files(tmp_path, "waiting")
 
 
-def test_what_waited_counts_against_the_budget_of_the_next_session(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_waited_counts_against_the_budget_of_the_next_session(tmp_path: Path) -> None:
     """Three dollars were spent on answers without a row: nothing is sent."""
     with RunWriter(tmp_path) as writer:
         for number in range(3):
@@ -101,12 +97,11 @@ def test_what_waited_counts_against_the_budget_of_the_next_session(
         writer.write_manifest(
             go(tmp_path / "other", plan(count=20), {"m": ScriptedRunner(model(), ANSWERS)})[0]
         )
-    slow(monkeypatch, lambda answer, planned: RIGHT)
     runner = ScriptedRunner(model(), ANSWERS)
-    settings = RunSettings(retries=FAST.retries, max_usd=Decimal(3), price_attempt=lambda _: Decimal(1))
+    settings = slow(lambda answer, planned: RIGHT, THREE_DOLLARS)
     manifest, _ = go(tmp_path, plan(count=20), {"m": runner}, settings, resume=True)
 
-    assert ([], "stopped") == (runner.calls, manifest["state"])
+    assert ([], "stopped") == (runner.calls, manifest.state)
     assert ["correct"] * 3 == list(frame(tmp_path)["outcome"])
 
 
@@ -155,37 +150,39 @@ def test_the_time_of_a_killed_session_is_the_rows(tmp_path: Path) -> None:
     made = plan(count=12)
     go(tmp_path, made, {"m": ScriptedRunner(model(), ANSWERS)}, halt_after=5)
     killed = read_manifest(tmp_path)
-    killed["cells"][0].update(wall_s=None, started_at=None, stretches_s={})
-    killed["state"] = "running"
+    cell = killed.cells[0]
+    cell.wall_s, cell.started_at, cell.stretches_s = None, None, {}
+    killed.state = "running"
     with RunWriter(tmp_path) as writer:
         writer.write_manifest(killed)
     until_s = frame(tmp_path)["done_s"].max()
     manifest, _ = go(tmp_path, made, {"m": ScriptedRunner(model(), ANSWERS)}, resume=True)
-    cell = manifest["cells"][0]
+    cell = manifest.cells[0]
 
-    assert 2 == len(cell["stretches_s"])
-    assert until_s == cell["stretches_s"][min(cell["stretches_s"])]
-    assert sum(cell["stretches_s"].values()) == cell["wall_s"] > until_s
+    assert 2 == len(cell.stretches_s or {})
+    assert until_s == (cell.stretches_s or {})[min(cell.stretches_s or {})]
+    assert sum((cell.stretches_s or {}).values()) == (cell.wall_s or 0.0) > until_s
 
 
 def test_stretches_add_up() -> None:
     """10 s, then a killed session of 3 s, then 5 s; what the rows tell of the first is no news."""
-    entry: dict[str, Any] = {"wall_s": None, "started_at": None, "stretches_s": {}}
+    entry = cell_entry(plan().cells[0])
     begun = datetime(2026, 11, 27, tzinfo=UTC)
     add_stretch(entry, begun, 10.0)
     add_stretch(entry, begun, 9.5, is_complete=False)
     add_stretch(entry, begun + timedelta(minutes=1), 3.0, is_complete=False)
     add_stretch(entry, begun + timedelta(minutes=2), 5.0)
 
-    assert (18.0, "2026-11-27T00:00:00.000Z") == (entry["wall_s"], entry["started_at"])
+    assert (18.0, "2026-11-27T00:00:00.000Z") == (entry.wall_s, entry.started_at)
 
 
 def test_time_of_an_older_run_is_not_lost() -> None:
     """Its run.json has the sum alone."""
-    entry: dict[str, Any] = {"wall_s": 100.0, "started_at": "x"}
+    entry = cell_entry(plan().cells[0])
+    entry.wall_s, entry.stretches_s = 100.0, None
     add_stretch(entry, datetime(2026, 11, 27, tzinfo=UTC), 9.5, is_complete=False)
 
-    assert 100.0 == entry["wall_s"]
+    assert 100.0 == entry.wall_s
 
 
 def test_verify_tells_of_answers_that_wait(tmp_path: Path) -> None:
@@ -227,29 +224,45 @@ def test_a_full_disk_is_told_before_the_backlog_is_scored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first score cannot be kept: of twenty that wait, those not begun are left to the next session."""
+    count = 20
+    all_wait, cancelled = threading.Event(), threading.Event()
+    paid: list[Attempt] = []
     begun: list[str] = []
+
+    def price(row: Attempt) -> None:
+        paid.append(row)
+        if len(paid) == count:
+            all_wait.set()
 
     def score(answer: str, planned: PlannedRequest) -> Score:
         begun.append(answer)
+        (all_wait if len(begun) == 1 else cancelled).wait(60)
         return RIGHT
 
-    def add(self: RunWriter, row: Attempt, texts: Payload) -> None:
-        raise DiskError("full")
+    class Telling(FullDisk):
+        def add(self, attempt: Attempt, payload: Payload) -> None:
+            # The queue hears of the failure a few turns of the event loop later, and cancels what has not begun.
+            after_turns(10, cancelled.set)
+            super().add(attempt, payload)
 
-    slow(monkeypatch, score)
-    monkeypatch.setattr(RunWriter, "add", add)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     runner = ScriptedRunner(model(), ANSWERS)
-    with pytest.raises(DiskError):
-        go(tmp_path, plan(count=20, load=Load("concurrency", 20)), {"m": runner})
+    settings = replace(slow(score), price_attempt=price)
+    made = plan(count=count, load=Load("concurrency", count))
+    with pytest.raises(DiskError), Telling(tmp_path) as writer:
+        asyncio.run(run(made, {"m": runner}, writer, settings, Watch(), StopSignal()))
 
-    assert len(begun) < 20
-    assert len(runner.calls) == len(read_pending_answers(tmp_path, ()))
+    assert len(begun) <= 2
+    assert count == len(runner.calls) == len(read_pending_answers(tmp_path, ()))
 
 
-def test_an_interruption_ends_the_scoring_of_what_was_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def after_turns(turns: int, act: Callable[[], None]) -> None:
+    """Call ``act`` after so many turns of the event loop."""
+    loop = asyncio.get_running_loop()
+    loop.call_soon(act if turns == 0 else partial(after_turns, turns - 1, act))
+
+
+def test_an_interruption_ends_the_scoring_of_what_was_left(tmp_path: Path) -> None:
     """Halted at the first score: eight are scored together, the others wait on."""
     made = plan(count=20)
     with RunWriter(tmp_path) as writer:
@@ -263,13 +276,11 @@ def test_an_interruption_ends_the_scoring_of_what_was_left(
         halt.set("interrupted")
         return RIGHT
 
-    slow(monkeypatch, score)
-
     async def main() -> None:
         with RunWriter(tmp_path) as writer:
             resumed = read_manifest(tmp_path)
             runner = ScriptedRunner(model(), ANSWERS)
-            await run(made, {"m": runner}, writer, FAST, Watch(), halt, resumed_manifest=resumed)
+            await run(made, {"m": runner}, writer, slow(score), Watch(), halt, resumed_manifest=resumed)
 
     asyncio.run(main())
 

@@ -9,7 +9,9 @@ import pytest
 
 from gapbench.execution.limits.budgets import SpendBudget
 from gapbench.execution.limits.retry import RetryBudget
+from gapbench.runner import account_of
 from gapbench.values import Model
+from gapbench.values.policies import RetryPolicy
 from tests.makers import attempt
 
 CENT = Decimal("0.01")
@@ -62,21 +64,21 @@ ELSEWHERE = Model("c", "openai", "c", "open", base_url="http://127.0.0.1:8000/v1
 
 def test_retries_are_bounded_by_run_and_by_model() -> None:
     """Two of one model, three of all."""
-    budget = RetryBudget(per_run=3, per_model=2)
+    budget = RetryBudget(RetryPolicy(per_run=3, per_model=2))
 
     assert [True, True, False, True, False] == [budget.try_acquire(model) for model in (A, A, A, B, B)]
 
 
 def test_retries_are_bounded_by_provider() -> None:
     """Two at one account, whichever of its models; another address is another account."""
-    budget = RetryBudget(per_provider=2)
+    budget = RetryBudget(RetryPolicy(per_provider=2))
 
     assert [True, True, False, True] == [budget.try_acquire(model) for model in (A, B, A, ELSEWHERE)]
 
 
 def test_a_retry_of_an_earlier_session_is_counted() -> None:
     """One of two was made before the run was resumed."""
-    budget = RetryBudget(per_run=2)
+    budget = RetryBudget(RetryPolicy(per_run=2))
     budget.record_retry(A)
 
     assert [True, False] == [budget.try_acquire(A), budget.try_acquire(A)]
@@ -84,7 +86,9 @@ def test_a_retry_of_an_earlier_session_is_counted() -> None:
 
 def test_without_a_bound_every_retry_is_granted() -> None:
     """The number of attempts at one request bounds them still."""
-    assert all(RetryBudget().try_acquire(A) for _ in range(1_000))
+    budget = RetryBudget(RetryPolicy())
+
+    assert all(budget.try_acquire(A) for _ in range(1_000))
 
 
 @pytest.mark.parametrize(
@@ -94,9 +98,13 @@ def test_without_a_bound_every_retry_is_granted() -> None:
         (A, replace(B, key_env="SECOND_KEY"), False),
         (A, replace(B, runner="anthropic"), False),
         (ELSEWHERE, replace(B, base_url="http://127.0.0.1:8000/v1/"), True),
-        (replace(A, options={"serve": {}}), replace(B, options={"serve": {}}), False),
+        (
+            replace(A, runner="vllm", options={"serve": {}}),
+            replace(B, runner="vllm", options={"serve": {}}),
+            False,
+        ),
     ],
 )
 def test_who_shares_an_account(one: Model, other: Model, *, shared: bool) -> None:
     """One runner, one address, one key; a server of our own is nobody's account."""
-    assert shared == (one.account == other.account)
+    assert shared == (account_of(one) == account_of(other))

@@ -19,13 +19,12 @@ from gapbench.store import RunWriter, read_attempt_values, read_attempts, read_m
 from gapbench.store.journal import Journal
 from gapbench.values import Attempt
 from tests.makers import ATTEMPT, attempt, payload
-
-MANIFEST = {"schema": 1, "run_id": "run"}
+from tests.run_folders import empty_manifest
 
 
 def write(folder: Path, rows: list[Attempt], part_rows: int = 5_000) -> None:
     with RunWriter(folder, part_rows) as writer:
-        writer.write_manifest(MANIFEST)
+        writer.write_manifest(empty_manifest())
         for row in rows:
             writer.add(row, payload(row))
 
@@ -40,7 +39,7 @@ def test_a_row_comes_back_as_it_went(tmp_path: Path) -> None:
 def test_an_open_journal_is_read_too(tmp_path: Path) -> None:
     """A run can be looked at while it is under way; instants come back from JSON."""
     writer = RunWriter(tmp_path / "run")
-    writer.write_manifest(MANIFEST)
+    writer.write_manifest(empty_manifest())
     writer.add(ATTEMPT, payload(ATTEMPT))
     frame = read_attempts([tmp_path / "run"])
     writer.close()
@@ -63,8 +62,8 @@ def test_sigkill_loses_no_finished_row(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     code = (
         "import os, signal, sys; sys.path.insert(0, sys.argv[2])\n"
-        "from tests.makers import attempt, payload\nfrom gapbench.store import RunWriter\nfrom pathlib import Path\n"
-        "writer = RunWriter(Path(sys.argv[1]), 20)\nwriter.write_manifest({'schema': 1})\n"
+        "from tests.makers import attempt, payload\nfrom tests.run_folders import empty_manifest\nfrom gapbench.store import RunWriter\nfrom pathlib import Path\n"
+        "writer = RunWriter(Path(sys.argv[1]), 20)\nwriter.write_manifest(empty_manifest())\n"
         "for n in range(50):\n    row = attempt(sample_id=f's{n}')\n    writer.add(row, payload(row))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -95,7 +94,7 @@ def test_a_half_line_at_the_end_is_ignored(tmp_path: Path) -> None:
     """The torn tail of a journal does not hide the whole lines before it."""
     folder = tmp_path / "run"
     writer = RunWriter(folder)
-    writer.write_manifest(MANIFEST)
+    writer.write_manifest(empty_manifest())
     writer.add(ATTEMPT, payload(ATTEMPT))
     with (folder / "journal-00001.jsonl").open("ab") as file:
         file.write(b'[{"run_id": "ru')
@@ -121,7 +120,7 @@ def test_an_unwritable_folder_is_said(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_and_keeps_what_was_written(tmp_path: Path) -> None:
     """The journal goes to a device that is always full."""
     writer = RunWriter(tmp_path / "run")
-    writer.write_manifest(MANIFEST)
+    writer.write_manifest(empty_manifest())
     writer._journal = Journal(tmp_path / "run" / "journal-00001.jsonl")
     writer._journal._file.close()
     writer._journal._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the writer closes it

@@ -77,15 +77,15 @@ FAULTS = [
     ("name: mine", "nam: mine", "suite.yaml:1: nam: unknown key 'nam'; did you mean 'name'?"),
     ("    weights: closed", "    weights: shut", "suite.yaml:10: models[1].weights: found 'shut'; expected one of 'open' or 'closed'"),
     ("    runner: openai\n", "", "suite.yaml:7: models[1].runner: missing"),
-    ("  - id: closed", "  - id: open", "suite.yaml:7: models[1].id: id 'open' is there twice, also as models[0]"),
+    ("  - id: closed", "  - id: open", "suite.yaml:7: models[1].id: id 'open' is listed twice, also as models[0]"),
     ("max_tokens: 99", "max_tokens: many", "suite.yaml:12: models[1].params.max_tokens: found 'many'; expected a whole number"),
     ("max_tokens: 99", "max_tokens: 0", "suite.yaml:12: models[1].params.max_tokens: found 0; expected at least 1"),
     ("max_tokens: 99", "temperature: 3", "expected at most 2"),
     ("max_tokens: 99", "max_token: 3", "models[1].params.max_token: unknown key 'max_token'; did you mean 'max_tokens'?"),
     ("reasoning: off", "reasoning: lots", "models[1].params.reasoning"),
     ("reasoning: off", "reasoning: -5", "models[1].params.reasoning: found -5; expected at least 1"),
-    ("key_env: OPENAI_API_KEY", "key_env: sk-abcdef0123456789abcdef01", "this looks like a real key, which must not stand in a file"),
-    ("key_env: OPENAI_API_KEY", "api_key: hunter2", "a key must not stand in a suite"),
+    ("key_env: OPENAI_API_KEY", "key_env: sk-abcdef0123456789abcdef01", "this looks like a real key, which must not bend in a file"),
+    ("key_env: OPENAI_API_KEY", "api_key: hunter2", "a key must not bend in a suite"),
     ("    weights: open\n", "    weights: open\n    base_url: localhost:8000\n", "models[0].base_url: found 'localhost:8000'; expected an address"),
     ("    weights: open\n", "    weights: open\n    base_url: http://a:b@h/v1\n", "must not hold a user or password"),
     ("    weights: open\n", "    weights: open\n    cost: {gpu: H100, price: 3}\n", "models[0].cost.price: unknown key 'price'; known: gpu, gpus, usd_per_gpu_hour"),
@@ -103,7 +103,7 @@ FAULTS = [
     ("tasks:\n", "loads: [{concurrency: 1, rate_rps: 2}]\ntasks:\n", "give exactly one of concurrency, rate_rps, ramp, replay and search; found concurrency and rate_rps"),
     ("tasks:\n", "loads: [{rate_rps: 2}]\ntasks:\n", "rate_rps needs duration_s"),
     ("tasks:\n", "loads: [{rate_rps: 2, duration_s: 5, warmup_s: 5}]\ntasks:\n", "warmup_s must be shorter"),
-    ("tasks:\n", "loads: [{concurrency: 2}, {concurrency: 2}]\ntasks:\n", "load 'c2' is there twice"),
+    ("tasks:\n", "loads: [{concurrency: 2}, {concurrency: 2}]\ntasks:\n", "load 'c2' is listed twice"),
     ("tasks:\n", "repeats: 0\ntasks:\n", "repeats: found 0; expected at least 1"),
     ("tasks:\n", "seed: x\ntasks:\n", "seed: found 'x'; expected a whole number"),
     ("name: mine", "name: mine\nname: again", "suite.yaml:2: name: this key is given twice"),
@@ -157,7 +157,7 @@ def test_two_tasks_of_one_name_are_refused(tmp_path: Path) -> None:
     """Their rows could not be told apart."""
     twice = SUITE + SUITE[SUITE.index("  - name: sums") :]
 
-    assert "tasks[1]: task 'sums' is there twice, also as tasks[0]" in refused(tmp_path, twice)
+    assert "tasks[1]: task 'sums' is listed twice, also as tasks[0]" in refused(tmp_path, twice)
 
 
 def test_an_entry_for_lm_eval_takes_its_own_keys_alone(tmp_path: Path) -> None:

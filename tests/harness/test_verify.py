@@ -67,7 +67,7 @@ def test_an_unreadable_part_is_set_aside_and_its_requests_are_to_be_done(run: Pa
     repair_run(run)
     assert [] == verify_run(run)
     assert 8 == finals(run)
-    assert "interrupted" == read_manifest(run)["state"]
+    assert "interrupted" == read_manifest(run).state
     assert {"attempts-00001.parquet", "payload-00001.parquet"} == {
         path.name for path in (run / "damaged").iterdir()
     }
@@ -107,7 +107,7 @@ def test_leftovers_of_a_crash_are_removed(run: Path) -> None:
     assert {"attempts-00003.tmp", "run.json"} == {row.file for row in verify_run(run)}
     repair_run(run)
     assert [] == verify_run(run)
-    assert "interrupted" == read_manifest(run)["state"]
+    assert "interrupted" == read_manifest(run).state
 
 
 def test_an_image_that_changed_is_found(run: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gapbench import transport as wire
 from gapbench.errors import RunnerError
+from gapbench_runners.support.stream_errors import status_error
 
 STREAM = (
     b': comment\r\nevent: message_start\r\ndata: {"a": 1}\r\n\r\n'
@@ -105,9 +106,18 @@ def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
 )
 def test_a_status_has_its_kind(status: int, message: str, kind: str) -> None:
     """An exhausted quota is no rate limit: waiting does not cure it."""
-    failure = wire.status_failure(status, message, {})
+    failure = status_error(status, message, {})
 
     assert (kind, status) == (failure.kind, failure.http_status)
+
+
+def test_quota_phrases_come_from_the_runner() -> None:
+    """The transport knows no vendor's words: without phrases a 429 is a rate limit, a 402 is still a quota."""
+    message = "insufficient_quota"
+
+    assert "rate_limit" == wire.status_failure(429, message, {}).kind
+    assert "quota" == wire.status_failure(429, message, {}, ["insufficient_quota"]).kind
+    assert "quota" == wire.status_failure(402, message, {}).kind
 
 
 @pytest.mark.parametrize(

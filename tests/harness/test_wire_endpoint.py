@@ -62,7 +62,7 @@ def test_a_server_that_comes_up_meanwhile_is_reached(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("failure", "words"),
     [
-        (socket.gaierror(-2, "Name or service not known"), "no address is known of 'gpu-7': Name or service not known"),
+        (socket.gaierror(-2, "Name or service not known"), "cannot resolve 'gpu-7': Name or service not known"),
         (TimeoutError(), "no connection within 5 s"),
     ],
 )  # fmt: skip

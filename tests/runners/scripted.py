@@ -8,11 +8,10 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import httpx2
 
@@ -107,8 +106,7 @@ def opened(runner: Any, loop: asyncio.AbstractEventLoop) -> ScriptedTransport:
     """Open a runner on a scripted transport and return that."""
     session = Session(Path(), connect_timeout_s=5.0, read_timeout_s=30.0)
     transport = ScriptedTransport(session)
-    with patch("gapbench.transport.new_client._transport", lambda _url, _session: transport):
-        loop.run_until_complete(runner.open(session))
+    loop.run_until_complete(runner.open(replace(session, transport_factory=lambda _url: transport)))
     return transport
 
 

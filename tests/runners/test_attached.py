@@ -19,7 +19,7 @@ def test_a_simulated_model_is_reached_by_the_address_of_its_server(tmp_path: Pat
         runner = SimRunner(Model("m", "sim", "m", "open", options={"sim": {"protocol": "vllm", "skill": 1}}))
         await runner.open(Session(log_dir=tmp_path))
         try:
-            return runner.attached(), runner._url
+            return runner.model_for_workers(), runner._url
         finally:
             await runner.close()
 
@@ -33,7 +33,7 @@ def test_an_owned_vllm_is_attached_to_under_the_name_it_answers_to() -> None:
     """Not started a second time, and without a key."""
     serve = {"args": ["--served-model-name", "short"]}
     model = Model("m", "vllm", "org/long", "open", options={"serve": serve, "continuous_usage": True})
-    attached = VllmRunner(model).attached()
+    attached = VllmRunner(model).model_for_workers()
 
     assert attached is not None
     assert ("short", {"continuous_usage": True}, None) == (attached.name, attached.options, attached.key_env)
@@ -43,7 +43,7 @@ def test_an_owned_vllm_is_attached_to_under_the_name_it_answers_to() -> None:
 def test_an_attached_vllm_keeps_its_key() -> None:
     """The worker reads it from the same environment."""
     model = Model("m", "vllm", "m", "open", base_url="http://127.0.0.1:9/v1", key_env="SOME_KEY")
-    attached = VllmRunner(model).attached()
+    attached = VllmRunner(model).model_for_workers()
 
     assert attached is not None
     assert ("SOME_KEY", "http://127.0.0.1:9/v1") == (attached.key_env, attached.base_url)
@@ -51,7 +51,7 @@ def test_an_attached_vllm_keeps_its_key() -> None:
 
 def test_an_engine_in_this_process_cannot_be_reached() -> None:
     """None: this process sends."""
-    assert VllmRunner(Model("m", "vllm", "m", "open", options={"engine": {}})).attached() is None
+    assert VllmRunner(Model("m", "vllm", "m", "open", options={"engine": {}})).model_for_workers() is None
 
 
 def test_where_an_attached_vllm_is_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,7 +141,7 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(
     tmp_path: Path, program: Path, another: int
 ) -> None:
     """An orphan of an earlier run, say: it would answer and be measured."""
-    with pytest.raises(SetupError, match=rf"serve.port: something listens on 127.0.0.1:{another} already"):
+    with pytest.raises(SetupError, match=rf"serve.port: another process already listens on 127.0.0.1:{another}"):
         asyncio.run(owned(program, port=another).open(Session(tmp_path)))
     assert not (tmp_path / "vllm.log").exists()
 

@@ -212,7 +212,7 @@ def test_a_missing_key_is_named_before_any_call(kind: Any, variable: str) -> Non
     runner = kind(Model("m", "x", "m", "closed"))
 
     assert runner.metered
-    assert f"{variable} is not set" in runner.missing()
+    assert f"{variable} is not set" in runner.missing_requirement()
     with pytest.raises(SetupError, match=variable):
         asyncio.run(runner.open(Session(Path())))
 
@@ -222,7 +222,7 @@ def test_an_own_server_needs_no_key(kind: Any) -> None:
     """A base_url without key_env is somebody's own."""
     runner = kind(Model("m", "x", "m", "open", base_url="http://127.0.0.1:8000/v1"))
 
-    assert runner.missing() is None
+    assert runner.missing_requirement() is None
     assert not runner.metered
 
 

@@ -97,13 +97,13 @@ def test_the_client_builds_three_requests_of_a_shape_and_no_more(name: str) -> N
         async with replay.serving() as url:
             runner = kind(dataclasses.replace(model, base_url=url + path))
             await runner.open(Session(Path()))
-            create, built = runner._drafts._create, []
+            create, built = runner._templates._create, []
 
             async def counted(body: Any) -> None:
                 built.append(body)
                 await create(body)
 
-            runner._drafts._create = counted
+            runner._templates._create = counted
             params = Params(max_tokens=16)
             for number in range(10):
                 call = runner.prepare(Request(runner.model, say(f"question {number}"), params))
@@ -143,7 +143,7 @@ def test_a_later_error_is_still_the_vendors(name: str, status: int) -> None:
                     replay.status, replay.kind = status, "application/json"
                 if number == 3:
                     # No draft for any shape: the fourth call goes through the client whole.
-                    runner._drafts._drafts = dict.fromkeys(runner._drafts._drafts)
+                    runner._templates._templates = dict.fromkeys(runner._templates._templates)
                 call = runner.prepare(Request(runner.model, say(f"question {number}"), params))
                 responses.append(await measure(runner, call, 10))
             await runner.close()

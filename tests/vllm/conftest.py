@@ -66,7 +66,7 @@ def vision_url(vision_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     with asyncio.Runner() as loop:
         loop.run(owner.open(Session(tmp_path_factory.mktemp("vision-log"))))
         try:
-            attached = owner.attached()
+            attached = owner.model_for_workers()
             assert attached is not None
             assert attached.base_url is not None
             yield attached.base_url.removesuffix("/v1")

@@ -122,11 +122,11 @@ def test_each_chunk_tells_how_many_tokens_there_were(runs: dict[str, Path]) -> N
 
 def test_the_manifest_tells_of_the_engine(runs: dict[str, Path]) -> None:
     """Version, arguments and the way it was run stand in run.json."""
-    (model,) = read_manifest(runs["text-engine"])["models"]
+    (model,) = read_manifest(runs["text-engine"]).models
 
-    assert model["facts"]["in_process"] is True
-    assert model["facts"]["vllm"][0].isdigit()
-    assert {"max_model_len": 512, **ENGINE} == model["facts"]["args"]
+    assert model.facts["in_process"] is True
+    assert model.facts["vllm"][0].isdigit()
+    assert {"max_model_len": 512, **ENGINE} == model.facts["args"]
 
 
 def test_its_log_is_kept_with_the_run(runs: dict[str, Path]) -> None:

@@ -141,10 +141,9 @@ def test_token_counts_agree_between_clients(attempts: pd.DataFrame, column: str)
 
 def test_token_counts_agree_with_the_servers_own(attempts: pd.DataFrame, run_folder: Path) -> None:
     """The owned server's counters grew by what the rows say."""
-    cell = next(cell for cell in read_manifest(run_folder)["cells"] if cell["model_id"] == "owned")
-    grown = {
-        name: cell["counters_after"][name] - cell["counters_before"][name] for name in cell["counters_after"]
-    }
+    cell = next(cell for cell in read_manifest(run_folder).cells if cell.model_id == "owned")
+    before, after = cell.counters_before or {}, cell.counters_after or {}
+    grown = {name: after[name] - before[name] for name in after}
     owned = attempts[attempts["model_id"] == "owned"]
 
     assert owned["input_tokens"].sum() == grown["vllm:prompt_tokens_total"]
@@ -160,15 +159,15 @@ def test_times_are_in_order(attempts: pd.DataFrame) -> None:
 
 def test_the_owned_server_is_told_in_the_manifest(run_folder: Path) -> None:
     """Version, arguments and command of the owned server stand in run.json."""
-    model = next(model for model in read_manifest(run_folder)["models"] if model["id"] == "owned")
+    model = next(model for model in read_manifest(run_folder).models if model.id == "owned")
 
-    assert model["facts"]["vllm"]
-    assert "--served-model-name" in model["facts"]["owned"]["command"]
-    assert model["facts"]["max_model_len"] == 512
+    assert model.facts["vllm"]
+    assert "--served-model-name" in model.facts["owned"]["command"]
+    assert model.facts["max_model_len"] == 512
 
 
 def test_the_owned_server_is_gone(run_folder: Path) -> None:
     """No process of the owned server outlives the run."""
-    model = next(model for model in read_manifest(run_folder)["models"] if model["id"] == "owned")
+    model = next(model for model in read_manifest(run_folder).models if model.id == "owned")
 
-    assert not Path(f"/proc/{model['facts']['owned']['pid']}").exists()
+    assert not Path(f"/proc/{model.facts['owned']['pid']}").exists()

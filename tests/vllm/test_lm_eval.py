@@ -29,7 +29,7 @@ def test_real_log_probabilities_give_the_same_figures(
 
     assert 0 == invoke(["run", str(suite), "--yes", "--quiet", "--out", str(tmp_path / "results")])
     (folder,) = (path.parent for path in (tmp_path / "results").glob("*/run.json"))
-    (graded,) = read_manifest(folder)["graded"]
+    (graded,) = read_manifest(folder).graded
     monkeypatch.chdir(TASKS)
     theirs = by_lm_eval(name, vllm_url, chat=False, model="tiny")
 

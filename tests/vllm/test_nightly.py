@@ -34,8 +34,8 @@ def test_the_nightly_script_runs_on_a_cpu(tmp_path: Path) -> None:
     scores = read_attempts([run], ["score"])["score"]
 
     assert 0 == done.returncode, done.stdout + done.stderr
-    assert "complete" == manifest["state"]
+    assert "complete" == manifest.state
     assert (120, True) == (len(scores), 0.6 < scores.mean() < 0.95)
     assert "The gate says no" in (ROOT / "nightly" / "summary.md").read_text()
-    assert "vllm" in json.dumps(manifest["models"][0]["facts"])
+    assert "vllm" in json.dumps(manifest.models[0].facts)
     assert "nightly-cpu" in json.loads((tmp_path / "baselines.json").read_text())

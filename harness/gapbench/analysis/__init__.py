@@ -1,5 +1,5 @@
-"""Rows in, tables out: summary, gap and cost as tidy pandas frames with documented columns and units.
+"""Analysis of stored runs: summary, gap, cost and more as tidy pandas frames with documented columns and units.
 
-Reads results only: no keys, no vendors, no clock. ``frames.load_runs(runs)`` reads once; every function here
-takes run folders or what it returned.
+It only reads results and needs no keys, no vendors and no clock. ``frames.load_runs(runs)`` reads runs once; all
+functions take either run folders or the value it returns.
 """

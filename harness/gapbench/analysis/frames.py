@@ -1,17 +1,17 @@
-"""Runs as one table: the attempt row, with what is derived from it on reading.
+"""Runs as one pandas frame: the stored attempt rows plus derived columns.
 
-Derived columns, all in seconds unless named otherwise; NaN where an instant did not happen:
+Derived columns, in seconds unless the name says otherwise. NaN means that one of the instants did not happen:
 
 =================== =====================================================================================
 ``queue_s``          sent minus scheduled: waiting in this client
 ``ttft_s``           first text of any channel minus sent
 ``answer_ttft_s``    first text of the answer channel minus sent
 ``latency_s``        done minus sent
-``response_s``       done minus scheduled: what a user waits, client queue included
-``answer_chars_per_s`` answer characters over latency: a speed that no tokenizer and no chunking bends
-``tpot_s``           time per output token, only where the server counted tokens at each chunk
-``load``             as the cell's name ends: ``c16`` (in flight), ``r4`` (per second), or the load's own name
-``scored``           whether the score counts: final, measured, neither ``infra`` nor ``unscored``
+``response_s``       done minus scheduled: what a user waits, including the client's queue
+``answer_chars_per_s`` answer characters over latency: a speed that does not depend on tokenizer or chunk size
+``tpot_s``           time per output token, known only if the server counted tokens at each chunk
+``load``             last part of the cell's name: ``c16`` (in flight), ``r4`` (per second), or the load's name
+``scored``           whether the score counts: final, measured, and neither ``infra`` nor ``unscored``
 =================== =====================================================================================
 """
 
@@ -29,6 +29,7 @@ import pandas as pd
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.store import read_attempts, read_manifest, runs_in
+from gapbench.store.manifest import CellEntry, ModelEntry, RunManifest
 
 COLUMNS = (
     "run_id",
@@ -57,6 +58,7 @@ COLUMNS = (
     "load_kind",
     "load_value",
     "worker",
+    "transport",
     "service_tier",
     "started_at",
     "scheduled_s",
@@ -80,7 +82,7 @@ COLUMNS = (
     "score",
     "partial",
 )
-"""What the tables need: every column but texts, ids of replies, and the lists of chunks."""
+"""Columns that the tables need: all except texts, reply ids and the lists of chunks."""
 _CHUNKS = ("chunk_s", "chunk_tokens")
 _CODED = ("sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes")
 
@@ -97,13 +99,13 @@ class Runs:
         folders: The run folders.
         manifests: ``run.json`` of each.
         frame: One row for each attempt, with the derived columns. Calls of judges have phase ``judge``.
-        judgings: ``run.json`` of each judging run inside them; their models are compared with nobody.
+        judgings: ``run.json`` of each judging run inside these runs. Their models (the judges) are not compared.
     """
 
     folders: tuple[Path, ...]
-    manifests: tuple[Mapping[str, Any], ...]
+    manifests: tuple[RunManifest, ...]
     frame: pd.DataFrame
-    judgings: tuple[Mapping[str, Any], ...] = ()
+    judgings: tuple[RunManifest, ...] = ()
 
     @cached_property
     def measured_attempts(self) -> pd.DataFrame:
@@ -113,65 +115,76 @@ class Runs:
 
     @property
     def simulated(self) -> bool:
-        """Whether any row or model was simulated."""
-        told = any(model.get("simulated") for manifest in self.manifests for model in manifest["models"])
-        return bool(told or self.frame["simulated"].any())
+        """Whether any row or model is simulated."""
+        declared = any(model.simulated for manifest in self.manifests for model in manifest.models)
+        return bool(declared or self.frame["simulated"].any())
 
     @property
     def models(self) -> list[str]:
         """Model ids, in the order of the suites."""
-        ids = [model["id"] for manifest in self.manifests for model in manifest["models"]]
+        ids = [model.id for manifest in self.manifests for model in manifest.models]
         return list(dict.fromkeys(ids))
 
-    def model(self, model_id: str) -> Mapping[str, Any]:
-        """Return what the newest manifest says of a model."""
+    def model(self, model_id: str) -> ModelEntry:
+        """Return a model's entry in the newest manifest that has it.
+
+        Raises:
+            ResultsError: No run has the model.
+        """
         for manifest in (*reversed(self.manifests), *self.judgings):
-            for model in manifest["models"]:
-                if model["id"] == model_id:
-                    found: Mapping[str, Any] = model
-                    return found
+            for model in manifest.models:
+                if model.id == model_id:
+                    return model
         msg = f"no run here has a model {model_id!r}; they have: {', '.join(self.models)}"
         raise ResultsError(msg)
 
     @property
     def categories(self) -> list[str]:
         """Categories, in the order of the suites."""
-        return list(dict.fromkeys(cell["category"] for cell in self.cells))
+        return list(dict.fromkeys(cell.category for _, cell in self.cells))
 
     @property
-    def cells(self) -> list[Mapping[str, Any]]:
-        """The cells of all manifests, each with its ``run_id``."""
-        return [
-            {**cell, "run_id": manifest["run_id"]}
-            for manifest in self.manifests
-            for cell in manifest["cells"]
-        ]
+    def cells(self) -> list[tuple[str, CellEntry]]:
+        """The cells of all manifests, each after its run's id."""
+        return [(manifest.run_id, cell) for manifest in self.manifests for cell in manifest.cells]
 
 
 def load_runs(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str] | None = None) -> Runs:
-    """Return runs as one table; what was read already comes back as it is.
+    """Return runs as one frame. Runs that are already loaded are returned unchanged.
 
     Args:
         runs: A run folder, a folder that holds runs (oldest first), or several of either.
-        chunks: Also read when each chunk came, for ``tpot_s``; several times the memory.
-        columns: The columns that will be used, derived ones too; over millions of rows each takes its second. None: all.
+        chunks: Also read the arrival time of each chunk, for ``tpot_s``. Takes several times the memory.
+        columns: Columns that will be used, derived ones included. With millions of rows each costs about a second.
+            None means all.
 
     Raises:
-        ResultsError: There is no run, a folder is none, or a newer gapbench wrote it.
+        ResultsError: There is no run, a folder is not a run, or a newer gapbench wrote it.
     """
     if isinstance(runs, Runs):
         return runs
-    named = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
-    folders = [folder for run in named for folder in _find_runs(run)]
-    if not folders:
-        raise ResultsError("no run was named; `bench list runs` shows those in results/")
+    folders = _run_folders(runs)
     manifests = tuple(read_manifest(folder) for folder in folders)
     judging = [folder for run in folders for folder in judging_runs(run)]
     wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
     if chunks:
         wanted |= {*_CHUNKS, "tpot_s"}
-    made = {name: how for name, how in DERIVED.items() if name in wanted}
-    sources = wanted.union(*(how.sources for how in made.values()))
+    frame = _read_frame(folders, judging, wanted)
+    return Runs(tuple(folders), manifests, frame, tuple(read_manifest(folder) for folder in judging))
+
+
+def _run_folders(runs: Folders) -> list[Path]:
+    named = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
+    folders = [folder for run in named for folder in _find_runs(run)]
+    if not folders:
+        raise ResultsError("no run was named; `bench list runs` shows those in results/")
+    return folders
+
+
+def _read_frame(folders: Sequence[Path], judging: Sequence[Path], wanted: Collection[str]) -> pd.DataFrame:
+    """Return the wanted columns of all attempts, the stored ones and the derived ones."""
+    derived = {name: column for name, column in DERIVED.items() if name in wanted}
+    sources = set(wanted).union(*(column.sources for column in derived.values()))
     stored = [name for name in (*COLUMNS, *_CHUNKS) if name in sources]
     frame = read_attempts(
         [*folders, *judging], stored, categorical=[name for name in _CODED if name in stored]
@@ -179,17 +192,16 @@ def load_runs(runs: Runs | Folders, *, chunks: bool = False, columns: Collection
     if judging:
         of_judges = frame["run_id"].isin([folder.name for folder in judging])
         frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
-    frame = frame.assign(**{name: how.compute(frame) for name, how in made.items()})
-    # What was read for the derived columns alone is let go.
-    frame = frame.drop(columns=[name for name in stored if name not in wanted])
-    return Runs(tuple(folders), manifests, frame, tuple(read_manifest(folder) for folder in judging))
+    frame = frame.assign(**{name: column.compute(frame) for name, column in derived.items()})
+    # Free the columns that were read only for the derived ones.
+    return frame.drop(columns=[name for name in stored if name not in wanted])
 
 
 def shared_models(first: Runs, second: Runs) -> list[str]:
-    """Return the model ids that both have, in the order of the first.
+    """Return the model ids that both runs have, in the order of the first.
 
     Raises:
-        ResultsError: There is none.
+        ResultsError: They have no model in common.
     """
     shared = [name for name in first.models if name in second.models]
     if not shared:
@@ -201,18 +213,18 @@ def shared_models(first: Runs, second: Runs) -> list[str]:
 
 
 def _find_runs(folder: Path) -> list[Path]:
-    """Return the run at a folder, or the runs in it; what is neither comes back, so that reading it says why."""
+    """Return the run at a folder or the runs inside it. Any other folder is returned so that reading it fails."""
     return [folder] if (folder / "run.json").exists() else list(runs_in(folder)) or [folder]
 
 
 def judging_runs(run: Path, kinds: Sequence[str] = ("judge", "arena")) -> list[Path]:
-    """Return the runs inside a run folder in which a judge was asked about its answers."""
+    """Return the runs inside a run folder in which a judge rated its answers."""
     return sorted(path.parent for kind in kinds for path in run.glob(f"{kind}-*/run.json"))
 
 
 def _latency_s(frame: pd.DataFrame) -> Floats:
     latency = as_floats(frame["done_s"]) - as_floats(frame["sent_s"])
-    # Our own cache answers in no time that a provider could be told by.
+    # A reply from our own cache says nothing about the provider's speed.
     latency[frame["from_cache"].to_numpy(dtype=bool)] = np.nan
     return latency
 
@@ -231,7 +243,7 @@ def _chars_per_s(frame: pd.DataFrame) -> Floats:
 
 
 class _Derived(NamedTuple):
-    """A derived column: how it is made, and what of."""
+    """A derived column: the function that computes it, and the columns that the function reads."""
 
     compute: Callable[[pd.DataFrame], Any]
     sources: tuple[str, ...]
@@ -242,23 +254,23 @@ def _between(start: str, end: str) -> _Derived:
 
 
 def without_search_probes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that a comparison is made of: without the tries of a search, unless there is nothing else.
+    """Return the rows to compare: without the probes of a load search, unless there are no other rows.
 
-    A search overloads a server on purpose, and each model at rates of its own.
+    A search overloads the server on purpose, and does so at different rates for each model.
     """
-    tries = (frame["load_kind"] == "search").to_numpy()
-    return frame[~tries] if tries.any() and not tries.all() else frame
+    probes = (frame["load_kind"] == "search").to_numpy()
+    return frame[~probes] if probes.any() and not probes.all() else frame
 
 
 def _load_column(frame: pd.DataFrame) -> pd.Series[Any]:
-    """Return each row's load as its cell's name ends; cells are few, so each is split once."""
+    """Return each row's load. There are few cells, so each cell's name is split only once."""
     ends = {cell_id: load_of_cell(str(cell_id)) for cell_id in frame["cell_id"].unique()}
     labels: pd.Series[Any] = frame["cell_id"].map(ends).astype("category")
     return labels
 
 
 def load_of_cell(cell_id: str) -> str:
-    """Return the load in a cell's name: ``c16`` of ``model|task|c16``."""
+    """Return the load in a cell's name: ``c16`` for ``model|task|c16``."""
     return cell_id.rsplit("|", 1)[-1]
 
 
@@ -296,7 +308,7 @@ DERIVED: Mapping[str, _Derived] = {
     "scored": _Derived(_is_scored, ("final", "phase", "outcome", "score")),
     "tpot_s": _Derived(_tpot_s, _CHUNKS),
 }
-"""The derived columns; see the module's docstring. ``tpot_s`` only where the chunks are read."""
+"""The derived columns; see the module's docstring. ``tpot_s`` is computed only if the chunks are read."""
 
 
 def group_codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
@@ -305,7 +317,7 @@ def group_codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
     for column in columns:
         code, kinds = pd.factorize(frame[column])
         if len(kinds) == 1 and code.min() == 0:
-            continue  # The same everywhere tells no rows apart.
+            continue  # A constant column does not distinguish rows.
         wide = combined.astype(np.int64)
         wide *= len(kinds) + 1
         wide += code
@@ -314,13 +326,13 @@ def group_codes(frame: pd.DataFrame, columns: Sequence[str]) -> Ints:
 
 
 def as_floats(series: pd.Series[Any]) -> Floats:
-    """Return a column as 64-bit floats, unknown as NaN."""
+    """Return a column as 64-bit floats, with NaN for unknown values."""
     values: Floats = series.to_numpy(dtype=np.float64, na_value=np.nan)
     return values
 
 
 def group_rows(frame: pd.DataFrame, columns: Sequence[str]) -> list[Ints]:
-    """Return the row numbers of each distinct combination of ``columns``, unknown values included."""
+    """Return the row numbers of each distinct combination of ``columns``. Unknown values form groups too."""
     if frame.empty:
         return []
     code = group_codes(frame, columns)

@@ -1,23 +1,24 @@
-"""Answers that their scorer could not judge: where they are most, an accuracy is of the form and not of the model."""
+"""A warning about answers that could not be scored.
+
+If most answers of a model are unscorable, its accuracy measures the answer format and not the model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from gapbench.analysis.frames import Runs
+from gapbench.store.manifest import RunManifest, TaskEntry
 
 UNSCORABLE_COLUMNS = ("task", "model_id", "outcome", "final", "phase", "attempt")
 """Columns of the runs' frame that :func:`unscorable_warning` uses."""
 UNSCORABLE_SHARE = 0.5
-"""Of a model's answers to a task: above this the headline says so."""
+"""Share of a model's answers to a task above which the headline warns."""
 _UNSCORABLE = {"unparsed", "unscored"}
 _SCORES_LATER = {None, "none", "judge", "verdict"}
 
 
 def unscorable_warning(runs: Runs) -> str:
-    """Return the sentence on the model and task of whose answers most could not be judged; "" where there is none."""
-    tasks = {task["name"]: manifest for manifest in runs.manifests for task in _tasks_scored_in_run(manifest)}
+    """Return a sentence on the model and task with the most unscorable answers, or "" if no pair is above the limit."""
+    tasks = {task.name: manifest for manifest in runs.manifests for task in _tasks_scored_in_run(manifest)}
     frame = runs.measured_attempts[["task", "model_id", "outcome"]]
     frame = frame[frame["task"].isin(list(tasks)) & ~frame["outcome"].isin(["infra", "refused", "truncated"])]
     counts = (
@@ -30,13 +31,14 @@ def unscorable_warning(runs: Runs) -> str:
         return ""
     counts = counts.sort_values("sum", ascending=False, kind="stable")
     (task, model_id), (found, answers) = counts.index[0], counts.iloc[0]
-    more = f", nor could most of {len(counts) - 1} more pairs of model and task" if len(counts) > 1 else ""
-    suite = tasks[task].get("selection", {}).get("suite") or "SUITE"
+    others = len(counts) - 1
+    more = f", and so for {others} more pair{'s' if others > 1 else ''} of model and task" if others else ""
+    suite = tasks[task].selection.get("suite") or "SUITE"
     return (
         f"{found} of {answers} answers of {model_id} to {task} could not be judged (unparsed or unscored){more}; "
         f"look at one with `bench try {suite} --task {task} --model {model_id}`."
     )
 
 
-def _tasks_scored_in_run(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [task for task in manifest.get("tasks", []) if task.get("scorer") not in _SCORES_LATER]
+def _tasks_scored_in_run(manifest: RunManifest) -> list[TaskEntry]:
+    return [task for task in manifest.tasks if task.scorer not in _SCORES_LATER]

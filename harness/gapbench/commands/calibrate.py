@@ -1,4 +1,4 @@
-"""`bench calibrate`: what this machine's figures are worth."""
+"""`bench calibrate`: measure how accurate this machine's timings are at rising load."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Examples:
     default="10,50,100,200,400",
     show_default=True,
     metavar="N,N",
-    help="Replies open at once, rising.",
+    help="Numbers of concurrent streams to try, in rising order.",
 )
 @click.option(
     "--duration",
@@ -37,14 +37,16 @@ Examples:
     default=6.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long each level lasts; its first second is not counted.",
+    help="Duration of each level; its first second is discarded.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Processes that send.  [default: as a run would]")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Number of sending processes.  [default: as for a run]"
+)
 @json_option
 def calibrate_command(levels: str, duration_s: float, workers: int | None, *, as_json: bool) -> None:
-    """Hold this machine's figures against a simulated server that knows what it wrote when.
+    """Compare this machine's timings with those of a simulated server that records when it sent each chunk.
 
-    Prints the error of each figure at rising load, and the highest load at which all of them are within 2 %.
+    Prints the error of each metric at rising load, and the highest load at which every metric is within 2 %.
     """
     from gapbench.errors import InputError
 
@@ -56,26 +58,33 @@ def calibrate_command(levels: str, duration_s: float, workers: int | None, *, as
         raise InputError(f"--levels: found {levels!r}; expected rising numbers of at least 1")
     if not as_json:
         click.echo(TABLE_HEADER)
-    found = run_calibration(
+    calibration = run_calibration(
         streams, duration_s, workers, lambda level: None if as_json else click.echo(format_level(level))
     )
     if as_json:
-        click.echo(json.dumps(found.to_json()))
+        click.echo(json.dumps(calibration.to_json()))
     else:
-        click.echo(describe_trusted_load(found))
+        click.echo(describe_trusted_load(calibration))
 
 
 def run_calibration(
     streams: list[int], duration_s: float, workers: int | None, report_level: Any
 ) -> Calibration:
-    """Calibrate on the event loop that a run uses."""
+    """Calibrate on the event loop that a run uses.
+
+    Args:
+        streams: Numbers of concurrent streams, in rising order.
+        duration_s: Duration of each level in seconds.
+        workers: Number of sending processes. None: as for a run.
+        report_level: Called with each level when it is done.
+    """
     from gapbench.execution.calibration import calibrate
     from gapbench.execution.event_loop import run_on_event_loop
 
-    found: Calibration = run_on_event_loop(
+    calibration: Calibration = run_on_event_loop(
         calibrate(streams, duration_s=duration_s, workers=workers, on_level=report_level)
     )
-    return found
+    return calibration
 
 
 TABLE_HEADER = (
@@ -85,7 +94,7 @@ TABLE_HEADER = (
 
 
 def format_level(level: CalibrationLevel) -> str:
-    """Return one level as a line of the table."""
+    """Return one level as a row of the table."""
     shown = "  ".join(f"{f'{error.p50 * 100:+.2f} / {error.p99 * 100:+.2f}':<16}" for error in level.errors)
     return (
         f"{level.streams:>7}  {level.rate_rps:>5.0f}  {level.workers:>7}  {level.cpu_cores:>5.2f}  {shown}  "
@@ -94,7 +103,7 @@ def format_level(level: CalibrationLevel) -> str:
 
 
 def describe_trusted_load(calibration: Calibration) -> str:
-    """Return in a sentence up to which load this machine's figures can be trusted."""
+    """Return a sentence that states up to which load this machine's timings can be trusted."""
     last = calibration.levels[-1]
     trusted = calibration.trusted_streams
     if last.is_trusted:

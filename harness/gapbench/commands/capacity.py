@@ -1,4 +1,4 @@
-"""`bench capacity`: the highest rate that keeps a service level, from finished runs."""
+"""`bench capacity`: find the highest request rate of finished runs that still met a service level."""
 
 from __future__ import annotations
 
@@ -7,45 +7,49 @@ from pathlib import Path
 
 import click
 
-from gapbench.commands.options import POSITIVE, Finite, json_option, runs_argument
+from gapbench.commands.options import (
+    POSITIVE,
+    Finite,
+    inter_chunk_option,
+    json_option,
+    response_option,
+    runs_argument,
+    ttft_option,
+)
 
 
 @click.command(
     "capacity",
     epilog="""\b
 Examples:
-  bench capacity                              the newest run, by the service level that it searched for
+  bench capacity                              the newest run, with the service level that it searched for
   bench capacity results/RUN --ttft 0.5 --inter-chunk 0.05 --attainment 0.99
   bench capacity results/A results/B --response 3 --json""",
 )
 @runs_argument
-@click.option("--ttft", "ttft_s", type=POSITIVE, metavar="SECONDS", help="Longest time to the first text.")
+@ttft_option
 @click.option(
     "--answer-ttft",
     "answer_ttft_s",
     type=POSITIVE,
     metavar="SECONDS",
-    help="Longest time to the first answer text.",
+    help="Limit on the time to the first answer text, after any reasoning.",
 )
-@click.option(
-    "--inter-chunk", "inter_chunk_s", type=POSITIVE, metavar="SECONDS", help="Longest gap between chunks."
-)
-@click.option(
-    "--response", "response_s", type=POSITIVE, metavar="SECONDS", help="Longest time to the complete reply."
-)
+@inter_chunk_option
+@response_option
 @click.option(
     "--percentile",
     type=Finite(0, 1, min_open=True),
     default=0.95,
     show_default=True,
-    help="Which of a request's own gaps must keep --inter-chunk.",
+    help="Share of a request's gaps between chunks that must be within --inter-chunk.",
 )
 @click.option(
     "--attainment",
     type=Finite(0, 1, min_open=True, max_open=True),
     default=0.95,
     show_default=True,
-    help="Share of all requests sent that must keep every limit.",
+    help="Share of all requests that must meet every limit.",
 )
 @json_option
 def capacity_command(
@@ -59,13 +63,13 @@ def capacity_command(
     *,
     as_json: bool,
 ) -> None:
-    """Hold each load level of RUNS against a service level, and say at which rate it is no longer kept.
+    """Find the highest load of RUNS that meets a service level.
 
-    Times count from the schedule; failures, time-outs and retried requests are misses.
+    Times count from the scheduled send time. Failures, time-outs and retried requests count as misses.
     """
     from gapbench.analysis.frames import load_runs
     from gapbench.analysis.performance.capacity import capacity
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.errors import InputError
     from gapbench.values.slo import Slo
 
@@ -74,20 +78,18 @@ def capacity_command(
     if any(limit is not None for limit in limits):
         slo = Slo(*limits, percentile=percentile, attainment=attainment)
     else:
-        searched = [
-            search["slo"] for manifest in read_runs.manifests for search in manifest.get("searches", ())
-        ]
+        searched = [search.slo for manifest in read_runs.manifests for search in manifest.searches]
         if not searched:
             raise InputError(
-                "no limit was given, and these runs searched for none; give one, such as --ttft 0.5"
+                "no limit was given, and these runs did not search for one; give one, such as --ttft 0.5"
             )
         slo = Slo.from_json(searched[-1])
-    found = capacity(read_runs, slo)
+    result = capacity(read_runs, slo)
     if as_json:
-        click.echo(json.dumps(found.to_json()))
+        click.echo(json.dumps(result.to_json()))
         return
     from rich.console import Console
 
     from gapbench.report.capacity import capacity_table
 
-    Console().print(capacity_table(found))
+    Console().print(capacity_table(result))

@@ -1,4 +1,4 @@
-"""`bench diff`: what became of a suite from one run to the next."""
+"""`bench diff`: show which answers, scores and settings changed from one run to the next."""
 
 from __future__ import annotations
 
@@ -21,19 +21,28 @@ Examples:
 )
 @click.argument("first", type=RunPath(), metavar="A")
 @click.argument("second", type=RunPath(), metavar="B")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Flips to list.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="List at most N flipped samples.",
+)
 @json_option
 def diff_command(first: Path, second: Path, limit: int, *, as_json: bool) -> None:
-    """Items that flipped from run A to run B, how much is noise, and drift by price, model, engine, our code."""
-    from gapbench.analysis.regression.diff import diff_runs
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    """List samples whose result flipped from run A to run B, how many flips are noise, and what changed.
 
-    found = diff_runs(resolve_run_folders((first,)), resolve_run_folders((second,)))
+    Changes are sorted into price, model, engine and our code.
+    """
+    from gapbench.analysis.regression.diff import diff_runs
+    from gapbench.commands.run_folders import resolve_run_folders
+
+    difference = diff_runs(resolve_run_folders((first,)), resolve_run_folders((second,)))
     if as_json:
-        click.echo(json.dumps(found.to_json()))
+        click.echo(json.dumps(difference.to_json()))
         return
     from rich.console import Console
 
-    from gapbench.report import diff as drawn
+    from gapbench.report import diff as diff_report
 
-    Console().print(drawn.diff_table(found, limit), highlight=False)
+    Console().print(diff_report.diff_table(difference, limit), highlight=False)

@@ -1,4 +1,4 @@
-"""Options that several commands share, said once."""
+"""Options and arguments that several commands share, so that each has one name and one help text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gapbench.commands.storage_paths import ResultsPath, RunPath
 
 
 class Finite(click.FloatRange):
-    """A number of an option, within bounds: ``nan`` lies between any two, and is refused, as is infinity."""
+    """A finite number within bounds; ``nan`` and infinities are refused."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number."""
@@ -29,18 +29,58 @@ model_option = click.option(
     "models",
     multiple=True,
     metavar="ID",
-    help="Only this model of the suite, or runner:model[@url] for another. Repeatable.",
+    help="Run only this model of the suite, or another one given as runner:model[@url]. Repeatable.",
 )
 task_option = click.option("--task", "tasks", multiple=True, metavar="ID", help="Only this task. Repeatable.")
 limit_option = click.option("--limit", type=click.IntRange(min=1), help="First N samples of each task.")
 allow_code_option = click.option(
     "--allow-code",
     is_flag=True,
-    help="Let code that the suite names (scorers, generators, serve.command) run as you.",
+    help="Allow the suite to run its code (scorers, generators, serve.command) with your permissions.",
 )
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results only.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print results only, no progress.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+max_usd_option = click.option(
+    "--max-usd", type=POSITIVE, help="Stop cleanly at this spend in US dollars; the run can be resumed."
+)
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask before paid calls.")
 out_option = click.option(
-    "--out", type=ResultsPath(), default=Path("results"), help="Results folder, or s3://BUCKET/PREFIX."
+    "--out",
+    type=ResultsPath(),
+    default=Path("results"),
+    show_default=True,
+    help="Results folder, or s3://BUCKET/PREFIX.",
+)
+plots_option = click.option(
+    "--plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write each plot as SVG and PNG to this folder.",
+)
+book_option = click.option(
+    "--book",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with evidence.csv and evidence_sources.csv.  [default: the packaged files]",
+)
+volume_option = click.option(
+    "--volume",
+    metavar="TOKENS",
+    help="Tokens per month, such as 50M or 1.5B.  [default: from the tco: block, else 1B]",
+)
+ttft_option = click.option(
+    "--ttft", "ttft_s", type=POSITIVE, metavar="SECONDS", help="Limit on the time to the first text."
+)
+inter_chunk_option = click.option(
+    "--inter-chunk",
+    "inter_chunk_s",
+    type=POSITIVE,
+    metavar="SECONDS",
+    help="Limit on the time between two chunks of a reply.",
+)
+response_option = click.option(
+    "--response",
+    "response_s",
+    type=POSITIVE,
+    metavar="SECONDS",
+    help="Limit on the time to the complete reply.",
 )
 runs_argument = click.argument("runs", nargs=-1, type=RunPath(), metavar="[RUN]...")

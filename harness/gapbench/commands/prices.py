@@ -1,4 +1,4 @@
-"""`bench prices`: what the price book knows of a model, and where it disagrees with others."""
+"""`bench prices`: show the known prices of a model, and compare price sources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from gapbench.commands.options import json_option
 
 day_option = click.option(
-    "--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="Prices of that day.  [default: today]"
+    "--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="Prices on this date.  [default: today]"
 )
 
 
@@ -20,11 +20,11 @@ day_option = click.option(
     epilog="""\b
 Examples:
   bench prices show claude-opus-4-6
-  bench prices show meta-llama/Llama-3.3-70B-Instruct      who hosts these weights
+  bench prices show meta-llama/Llama-3.3-70B-Instruct      which providers host these weights
   bench prices check --against model_prices_and_context_window.json""",
 )
 def prices_command() -> None:
-    """Prices: the dated book, genai-prices below it, and where sources disagree."""
+    """Show the known prices of a model, or compare price sources."""
 
 
 @prices_command.command("show", epilog="Example: bench prices show gpt-5.2 --on 2026-02-12")
@@ -32,14 +32,14 @@ def prices_command() -> None:
 @day_option
 @json_option
 def show_command(model: str, day: datetime | None, *, as_json: bool) -> None:
-    """Every price known of MODEL: by provider, of the book and genai-prices, and who hosts its weights."""
+    """Show every known price of MODEL, from the price book and from genai-prices, by provider."""
     from gapbench.errors import InputError
     from gapbench.pricing.listing import list_prices
 
     rows = list_prices(model, _day(day))
     if not rows:
         raise InputError(
-            f"no price is known of {model!r}; `bench list models` names the book's, or give the model a cost in the suite"
+            f"the price of {model!r} is unknown; `bench list models` lists known models, or set cost: in the suite"
         )
     if as_json:
         click.echo(json.dumps([row.to_json() for row in rows]))
@@ -55,23 +55,23 @@ def show_command(model: str, day: datetime | None, *, as_json: bool) -> None:
 @click.option(
     "--against",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A price file in LiteLLM's format to compare with, too.",
+    help="Also compare with this price file in LiteLLM's format.",
 )
 @day_option
 @json_option
 def check_command(against: Path | None, day: datetime | None, *, as_json: bool) -> None:
-    """List the book's prices on which genai-prices, or a file, differ by over 1 %."""
+    """List prices of the book that differ by more than 1 % from genai-prices or from a file."""
     from gapbench.pricing.cross_check import find_disagreements
 
-    found, compared = find_disagreements(_day(day).date(), against)
+    disagreements, compared = find_disagreements(_day(day).date(), against)
     if as_json:
-        click.echo(json.dumps({"compared": compared, "rows": [row.to_json() for row in found]}))
+        click.echo(json.dumps({"compared": compared, "rows": [row.to_json() for row in disagreements]}))
         return
     from rich.console import Console
 
     from gapbench.report import cost_tables
 
-    Console().print(cost_tables.disagreement_table(found, compared))
+    Console().print(cost_tables.disagreement_table(disagreements, compared))
 
 
 def _day(given: datetime | None) -> datetime:

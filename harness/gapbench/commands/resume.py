@@ -1,46 +1,48 @@
-"""`bench run --resume`: the run that is meant, where it lies, and what it had picked."""
+"""`bench run --resume`: find the run to resume and what it ran."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gapbench.execution.setup import RunSetup, Selection
+    from gapbench.store import RunManifest
 
 
 @dataclass(frozen=True)
 class ResumableRun:
-    """A run to go on with.
+    """A run to resume.
 
     Attributes:
-        folder: Where it lies; it goes on there.
-        manifest: Its ``run.json``. None: lost, to be made anew from the suite and the rows.
-        selection: What of which suite it runs.
+        folder: Its folder, where it continues.
+        manifest: Its ``run.json``. None: the file is lost and must be rebuilt from the suite and the rows.
+        selection: Which part of which suite it runs.
     """
 
     folder: Path
-    manifest: dict[str, Any] | None
+    manifest: RunManifest | None
     selection: Selection
 
 
 def find_resumable_run(
     results: Path, resume: Path, given: Selection | None, *, allow_code: bool, has_filters: bool
 ) -> ResumableRun:
-    """Return the run that ``--resume`` means.
+    """Return the run that ``--resume`` names.
 
     Args:
-        results: Where runs lie that are given by their id.
-        resume: An id or a path.
-        given: What the command line names beside it. None: no suite.
-        allow_code: What this command line says; a run folder may be a stranger's.
+        results: Folder in which run ids are looked up.
+        resume: A run id or a path.
+        given: The selection on the command line. None: no suite was given.
+        allow_code: The option of this command line. The value in the run folder is not trusted, because the folder
+            may come from someone else.
         has_filters: Whether ``given`` has models, tasks or a limit.
 
     Raises:
-        ResultsError: There is no such run, or it lies in a folder of another name.
-        LostError: Its ``run.json`` is lost, and no suite is named to make it anew from.
-        InputError: It is to go on with other models, tasks or samples.
+        ResultsError: There is no such run, or its folder has another name than the run.
+        LostManifestError: Its ``run.json`` is lost, and no suite is given to rebuild it from.
+        InputError: Models, tasks or a limit were given.
     """
     from gapbench.errors import InputError, LostManifestError
     from gapbench.execution.setup import Selection
@@ -53,21 +55,23 @@ def find_resumable_run(
         if given is None:
             raise
         return ResumableRun(_check_folder_name(folder, folder.resolve().name), None, given)
-    folder = _check_folder_name(folder, manifest["run_id"])
+    folder = _check_folder_name(folder, manifest.run_id)
     if has_filters:
-        raise InputError("--resume goes on with what the run had picked; drop --model, --task and --limit")
+        raise InputError(
+            "--resume keeps the run's models, tasks and limit; remove --model, --task and --limit"
+        )
     try:
-        before = Selection.from_json(manifest.get("selection"), allow_code=allow_code)
+        selection = Selection.from_json(manifest.selection, allow_code=allow_code)
     except InputError as exc:
         if given is None:
-            raise InputError(f"{folder}/{exc}; name it: `bench run SUITE --resume {folder}`") from exc
-        before = given
-    suite = before.suite if given is None else given.suite
-    return ResumableRun(folder, manifest, replace(before, suite=suite))
+            raise InputError(f"{folder}/{exc}; give the suite: `bench run SUITE --resume {folder}`") from exc
+        selection = given
+    suite = selection.suite if given is None else given.suite
+    return ResumableRun(folder, manifest, replace(selection, suite=suite))
 
 
 def _find_run_folder(results: Path, resume: Path) -> Path:
-    """Return the run folder named by an id or by a path."""
+    """Return the folder of a run given by an id or by a path. Raises ``ResultsError`` if there is no such run."""
     from gapbench.commands.storage_paths import display_path, find_run_folder
     from gapbench.errors import ResultsError
     from gapbench.store import runs_in
@@ -76,27 +80,27 @@ def _find_run_folder(results: Path, resume: Path) -> Path:
     if folder is not None:
         return folder
     known = [path.name for path in runs_in(results)][-5:]
-    hint = f"the newest there: {', '.join(known)}" if known else "there is none yet"
+    hint = f"the newest runs are: {', '.join(known)}" if known else "it has no runs"
     raise ResultsError(f"no run {str(resume)!r} in {display_path(results)}; {hint}")
 
 
 def _check_folder_name(folder: Path, run_id: str) -> Path:
-    """Return the folder by the run's own name: rows name their run, and every reader tells runs by it."""
+    """Return the folder, requiring its name to equal the run id stored in the rows. Symbolic links are resolved if needed."""
     from gapbench.errors import ResultsError
 
     for known in (folder, folder.resolve()):
         if known.name == run_id:
             return known
     raise ResultsError(
-        f"{folder} holds run {run_id!r} by another name, as a copy does; rename it to {run_id} to go on with it there"
+        f"{folder} holds run {run_id!r} under another name, as a copy does; rename the folder to {run_id} to resume it there"
     )
 
 
 def rebuild_manifest(setup: RunSetup, selection: Selection, folder: Path) -> None:
-    """Write the ``run.json`` that a run lost, from its suite and its rows; what was left of it goes to ``damaged/``.
+    """Rebuild a lost ``run.json`` from the suite and the rows; a damaged one is moved to ``damaged/``.
 
     Raises:
-        ResultsError: The rows are not of this suite, or the folder cannot be written.
+        ResultsError: The rows do not belong to this suite, or the folder cannot be written.
     """
     from gapbench.execution.recording.run_manifest import initial_manifest, rebuild_from_rows
     from gapbench.store import RunWriter, read_attempt_values

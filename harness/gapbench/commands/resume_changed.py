@@ -1,18 +1,29 @@
-"""`bench run --resume` of a run whose suite has changed since it began."""
+"""`bench run --resume` of a run whose suite has changed since it started."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gapbench.execution.setup import RunSetup, Selection
+    from gapbench.store import RunManifest
 
 
-def confirm_changes(setup: RunSetup, resumed: dict[str, Any] | None, *, accept: bool, ask: bool) -> list[str]:
-    """Return what changed since a run began, once it is accepted; [] for nothing."""
+def confirm_changes(setup: RunSetup, resumed: RunManifest | None, *, accept: bool, ask: bool) -> list[str]:
+    """Return what changed in the suite since a run started, if the user accepts it; [] if nothing changed.
+
+    Args:
+        setup: The setup with the suite as it is now.
+        resumed: The ``run.json`` of the run to resume. None: no run is resumed, or the file is lost.
+        accept: Whether changes were accepted on the command line.
+        ask: Whether to ask.
+
+    Raises:
+        ResultsError: Something changed and was not accepted.
+    """
     from gapbench.commands.confirm import confirm
     from gapbench.errors import ResultsError
     from gapbench.execution.recording.run_manifest import describe_changes
@@ -20,21 +31,22 @@ def confirm_changes(setup: RunSetup, resumed: dict[str, Any] | None, *, accept: 
     differences = [] if resumed is None else describe_changes(resumed, setup.plan)
     if not differences or resumed is None or accept:
         return differences
-    said = f"{', '.join(differences)} changed since it began"
+    changes = f"{', '.join(differences)} changed since it started"
     if ask and confirm(
-        f"{resumed['run_id']}: {said}. Begin a new run with the rows that still hold?", "add --accept-changes"
+        f"{resumed.run_id}: {changes}. Start a new run that keeps the rows still valid?",
+        "add --accept-changes",
     ):
         return differences
     raise ResultsError(
-        f"run {resumed['run_id']} cannot go on: {said}; put back what changed, or give --accept-changes "
-        "for a new run that begins with the rows whose prompt, parameters, target and model (its server too) are the same"
+        f"run {resumed.run_id} cannot be resumed: {changes}; undo the changes, or give --accept-changes to start "
+        "a new run that keeps the rows whose prompt, parameters, target, model and server are unchanged"
     )
 
 
 def start_changed_run(
     setup: RunSetup, selection: Selection, old: Path, folder: Path, console: Console
 ) -> None:
-    """Begin a new run with what still holds of an old one."""
+    """Start a new run that keeps the rows of an old one that are still valid."""
     from gapbench.execution.carry_over import carry_over_rows
     from gapbench.execution.recording.run_manifest import changed_tasks, initial_manifest
     from gapbench.store import RunWriter, read_manifest
@@ -46,13 +58,13 @@ def start_changed_run(
         kept = carry_over_rows(old, setup.plan, writer, manifest)
         writer.write_manifest(manifest)
     console.print(
-        f"{kept} of {setup.plan.requests_total} requests still hold; new run {folder.name}",
+        f"{kept} of {setup.plan.requests_total} requests are still valid; new run {folder.name}",
         highlight=False,
     )
     tasks = changed_tasks(read_manifest(old), setup.plan) if kept else []
     if tasks:
         console.print(
-            f"{', '.join(tasks)} changed: rows that still hold keep their score; score them anew with\n  bench score {folder}",
+            f"{', '.join(tasks)} changed: kept rows have their old scores; score them again with\n  bench score {folder}",
             markup=False,
             highlight=False,
             soft_wrap=True,

@@ -1,47 +1,59 @@
-"""`bench runs`: what lies in the results folder, and whether it is whole."""
+"""`bench runs`: list the runs of a results folder, or check and repair them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gapbench.commands.options import json_option, out_option
-from gapbench.commands.storage_paths import RunPath
+from gapbench.commands.options import json_option, out_option, runs_argument
+
+if TYPE_CHECKING:
+    from gapbench.store.verify import IntegrityIssue
 
 
-@click.command(
+@click.group(
     "runs",
     epilog="""\b
 Examples:
   bench runs list
   bench runs verify results/RUN
-  bench runs verify RUN --repair    what cannot be read is moved to damaged/, and --resume repeats it""",
+  bench runs verify RUN --repair    moves unreadable files to damaged/; --resume repeats their requests""",
 )
-@click.argument("action", type=click.Choice(("list", "verify")))
-@click.argument("names", nargs=-1, type=RunPath(), metavar="[RUN]...")
+def runs_command() -> None:
+    """List the runs of a results folder, or check and repair them."""
+
+
+@runs_command.command("list", epilog="Example: bench runs list --json")
 @out_option
-@click.option("--repair", is_flag=True, help="Repair what can be; no row is thrown away.")
 @json_option
-def runs_command(action: str, names: tuple[Path, ...], out: Path, *, repair: bool, as_json: bool) -> int:
-    """List runs, or check and repair them.
+def list_command(out: Path, *, as_json: bool) -> None:
+    """List the runs of a results folder with their state."""
+    from gapbench.commands.storage_paths import open_manifests
 
-    verify exits 1 where it finds damage that is not repaired; what an interrupted run leaves is no damage.
+    with open_manifests(out) as folder:
+        _print_runs(list(_run_states(folder, out)), as_json=as_json)
+
+
+@runs_command.command("verify", epilog="Examples: bench runs verify; bench runs verify results/RUN --repair")
+@runs_argument
+@out_option
+@click.option("--repair", is_flag=True, help="Repair the damage found; no row is deleted.")
+@json_option
+def verify_command(runs: tuple[Path, ...], out: Path, *, repair: bool, as_json: bool) -> int:
+    """Check that RUNS, or all runs of the results folder, can be read completely.
+
+    Exits 1 if it finds damage and --repair is not given. The traces of an interruption do not count as damage.
     """
-    from gapbench.commands.storage_paths import display_path, fetch_all_runs, open_manifests
+    from gapbench.commands.storage_paths import display_path, fetch_all_runs
     from gapbench.errors import InputError, ResultsError
+    from gapbench.store import verify as verification
 
-    if action == "list":
-        if names or repair:
-            raise InputError("bench runs list takes neither a run nor --repair")
-        with open_manifests(out) as folder:
-            _print_runs(list(_run_states(folder, out)), as_json=as_json)
-        return 0
-    folders = [_find_run_folder(out, name) for name in names] or fetch_all_runs(out)
+    folders = [_find_run_folder(out, name) for name in runs] or fetch_all_runs(out)
     if not folders:
         raise ResultsError(
             f"there is no run in {display_path(out)}; `bench run quickstart` makes one, or name a run folder"
@@ -49,29 +61,36 @@ def runs_command(action: str, names: tuple[Path, ...], out: Path, *, repair: boo
     mirrored = next((folder for folder in folders if repair and display_path(folder) != str(folder)), None)
     if mirrored:
         raise InputError(
-            f"--repair mends a run of this disk alone: copy {mirrored} to a folder of its own and name that"
+            f"--repair works on local runs only: copy {mirrored} to another folder and give that one"
         )
-    from gapbench.store import verify as verifying
+    check = verification.repair_run if repair else verification.verify_run
+    findings = {folder: check(folder) for folder in folders}
+    _print_findings(findings, repaired=repair, as_json=as_json)
+    damaged = any(row.kind == "damage" for rows in findings.values() for row in rows)
+    return 1 if damaged and not repair else 0
 
-    found = {folder: (verifying.repair_run if repair else verifying.verify_run)(folder) for folder in folders}
+
+def _print_findings(
+    findings: Mapping[Path, Sequence[IntegrityIssue]], *, repaired: bool, as_json: bool
+) -> None:
+    from gapbench.commands.storage_paths import display_path
+
     if as_json:
         rows = [
             {
                 "run": display_path(folder),
-                "repaired": repair,
-                "findings": [dataclasses.asdict(row) for row in findings],
+                "repaired": repaired,
+                "findings": [dataclasses.asdict(row) for row in found],
             }
-            for folder, findings in found.items()
+            for folder, found in findings.items()
         ]
         click.echo(json.dumps(rows))
-    else:
-        for folder, findings in found.items():
-            click.echo(f"{display_path(folder)}: {'whole' if not findings else f'{len(findings)} findings'}")
-            for row in findings:
-                done = "done" if repair else "with --repair"
-                click.echo(f"  {row.kind}: {row.file}: {row.said}; {done}: {row.repair}")
-    damaged = any(row.kind == "damage" for findings in found.values() for row in findings)
-    return 1 if damaged and not repair else 0
+        return
+    for folder, found in findings.items():
+        click.echo(f"{display_path(folder)}: {'whole' if not found else f'{len(found)} findings'}")
+        for row in found:
+            done = "done" if repaired else "with --repair"
+            click.echo(f"  {row.kind}: {row.file}: {row.said}; {done}: {row.repair}")
 
 
 def _find_run_folder(results: Path, name: Path) -> Path:
@@ -82,11 +101,11 @@ def _find_run_folder(results: Path, name: Path) -> Path:
 
 
 def _run_states(known: Path, results: Path) -> Iterator[dict[str, Any]]:
-    """Yield how each run stands.
+    """Yield the state of each run.
 
     Args:
         known: A folder with the manifests.
-        results: Where the runs lie.
+        results: The folder or mirror of the runs.
     """
     from gapbench.commands.storage_paths import display_path
     from gapbench.errors import ResultsError
@@ -101,12 +120,12 @@ def _run_states(known: Path, results: Path) -> Iterator[dict[str, Any]]:
             continue
         yield {
             "run": run,
-            "state": manifest["state"],
-            "reason": manifest["reason"],
-            "suite": manifest["suite"],
-            "started_at": manifest["started_at"],
-            "models": len(manifest["models"]),
-            "planned": sum(cell["planned"] for cell in manifest["cells"]),
+            "state": manifest.state,
+            "reason": manifest.reason,
+            "suite": manifest.suite,
+            "started_at": manifest.started_at,
+            "models": len(manifest.models),
+            "planned": sum(cell.planned for cell in manifest.cells),
         }
 
 

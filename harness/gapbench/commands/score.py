@@ -1,4 +1,4 @@
-"""`bench score`: stored answers scored again, without one call."""
+"""`bench score`: score stored answers again without sending a request."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ if TYPE_CHECKING:
     "score",
     epilog="""\b
 Examples:
-  bench score RUN                                  with the suite's scorers as they are now
+  bench score RUN                                  with the current scorers of the suite
   bench score RUN --task tickets --scorer regex --option pattern='queue ([A-E])'
-  bench score RUN --undo                           back to the scores that the run gave""",
+  bench score RUN --undo                           remove the newest scores""",
 )
 @click.argument("run", type=RunPath())
 @task_option
-@click.option("--scorer", metavar="NAME", help="Another scorer than the suite's.  (`bench list scorers`)")
 @click.option(
-    "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of --scorer; YAML. Repeatable."
+    "--scorer", metavar="NAME", help="Use this scorer instead of the suite's; see `bench list scorers`."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
-@click.option("--undo", is_flag=True, help="Take back the newest scoring.")
+@click.option(
+    "--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of --scorer, as YAML. Repeatable."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change without writing it.")
+@click.option("--undo", is_flag=True, help="Remove the newest scores that this command wrote.")
 @allow_code_option
 @json_option
 def score_command(
@@ -46,11 +48,11 @@ def score_command(
     allow_code: bool,
     as_json: bool,
 ) -> None:
-    """Score the stored answers of RUN again, with the suite's scorers as they are now, or with another one.
+    """Score the stored answers of RUN again, with the suite's current scorers or with another one.
 
-    The rows of the run stay as they are: the new scores are a table of their own that `bench gap` and the others read over them.
+    The rows of the run are not changed. New scores go into a separate table, which `bench gap` and other commands apply on reading.
     """
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.commands.storage_paths import display_path, upload_run
     from gapbench.errors import ResultsError
     from gapbench.execution.rescoring import read_stored_answers, rescore, score_changes
@@ -60,18 +62,18 @@ def score_command(
     if undo:
         if display_path(folder) != str(folder):
             raise ResultsError(
-                f"--undo works on this disk alone; what lies at {display_path(folder)} is removed there"
+                f"--undo works on local runs only; delete the scores at {display_path(folder)} there"
             )
         written = score_tables(folder)
         if not written:
-            raise ResultsError(f"{folder} has no later scores; it reads as it was run")
+            raise ResultsError(f"{folder} has no scores by `bench score` or `bench judge` to remove")
         written[-1].unlink()
         click.echo(f"{written[-1]} removed")
         return
     answers = read_stored_answers(folder, tasks)
     if answers.empty:
         raise ResultsError(
-            f"{folder} holds no complete answer{' of ' + ', '.join(tasks) if tasks else ''} to score"
+            f"{folder} has no complete answer{' of ' + ', '.join(tasks) if tasks else ''} to score"
         )
     samples, scorers = _load_suite_scorers(folder, allow_code=allow_code)
     names = list(dict.fromkeys(answers["task"].astype(str)))
@@ -96,14 +98,14 @@ def score_command(
     if not dry_run:
         written_to = write_scores(folder, rows)
         if not as_json:
-            click.echo(str(written_to or "nothing new: these scores are read over the run already"))
+            click.echo(str(written_to or "nothing new: the run already has these scores"))
         upload_run(folder, quiet=as_json)
 
 
 def _load_suite_scorers(
     folder: Path, *, allow_code: bool
 ) -> tuple[Mapping[tuple[str, str], Sample], Mapping[str, tuple[str, Scorer]]]:
-    """Return the suite's samples and scorers as they are now; nothing where the suite is gone."""
+    """Return the current samples and scorers of the suite; both empty if the suite cannot be read."""
     from gapbench import scoring
     from gapbench.errors import InputError
     from gapbench.execution.setup import Selection, build_run_setup
@@ -111,10 +113,10 @@ def _load_suite_scorers(
 
     manifest = read_manifest(folder)
     try:
-        selection = Selection.from_json(manifest.get("selection"), allow_code=allow_code)
+        selection = Selection.from_json(manifest.selection, allow_code=allow_code)
         plan = build_run_setup(selection).plan
     except InputError as exc:
-        click.echo(f"the suite cannot be read as it is now, so the stored targets are used: {exc}", err=True)
+        click.echo(f"the suite cannot be read, so the stored targets are used: {exc}", err=True)
         return {}, {}
     samples = {(task.name, sample.sample_id): sample for task in plan.tasks for sample in task.samples}
     scorers = {
@@ -133,10 +135,10 @@ def _choose_scorers(
 
     if scorer is None:
         if options:
-            raise InputError("--option goes with --scorer; without it the suite's own options hold")
+            raise InputError("--option needs --scorer; without it the options of the suite apply")
         missing = [name for name in names if name not in scorers]
         if missing:
-            raise InputError(f"the suite gives no scorer for {', '.join(missing)}; name one with --scorer")
+            raise InputError(f"the suite has no scorer for {', '.join(missing)}; name one with --scorer")
         return {name: scorers[name] for name in names}
     made = scoring.make_scorer(scorer, dict(map(_parse_option, options)))
     return dict.fromkeys(names, (scorer, made))
@@ -149,11 +151,11 @@ def _parse_option(given: str) -> tuple[str, Any]:
 
     key, sign, value = given.partition("=")
     if not (key and sign):
-        raise InputError(f"--option {given!r} is no KEY=VALUE")
+        raise InputError(f"--option: found {given!r}; expected KEY=VALUE")
     try:
         return key, yaml.safe_load(value)
     except yaml.YAMLError as exc:
-        raise InputError(f"--option {key}: {value!r} is no YAML value; put text in quotes") from exc
+        raise InputError(f"--option {key}: {value!r} is not valid YAML; put text in quotes") from exc
 
 
 def _format_mean(value: float) -> str:

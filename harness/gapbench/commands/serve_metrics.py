@@ -1,4 +1,4 @@
-"""`bench serve-metrics`: a results folder's runs as Prometheus metrics, until Ctrl-C."""
+"""`bench serve-metrics`: serve the runs of a results folder as Prometheus metrics until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 PORT = 9464
-"""The port that OpenTelemetry gives to a Prometheus exporter."""
+"""Default port of OpenTelemetry's Prometheus exporter."""
 
 
 @click.command(
@@ -21,35 +21,40 @@ Examples:
 )
 @click.argument("results", type=click.Path())
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True, help="0: any that is free."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=PORT,
+    show_default=True,
+    help="Port to serve on; 0 picks a free one.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Interface to serve on.")
 def serve_metrics_command(results: str, port: int, host: str) -> None:
-    """Serve every run in the folder RESULTS, finished or under way in another process, until Ctrl-C.
+    """Serve metrics of every run in the folder RESULTS, finished or running in another process, until Ctrl-C.
 
-    The metrics are those of `bench run --metrics-port`, so one port shows a night on which several runs share a machine.
-    They hold no prompt, no answer and no key.
+    The metrics are those of `bench run --metrics-port`, for all runs on one port.
+    They contain no prompts, answers or keys.
     """
     from gapbench.commands.storage_paths import mirror_folder
     from gapbench.errors import InputError, ResultsError
-    from gapbench.execution.monitoring import MetricsServer, ResultsFollower
+    from gapbench.execution.monitoring.folder_exporter import ResultsFollower
+    from gapbench.execution.monitoring.http_server import MetricsServer
 
     mirror = mirror_folder(results)
     if mirror:
         raise InputError(
-            f"{results}: a run lies there only once it has ended, so it cannot be followed there; "
-            f"`bench serve-metrics {mirror}` follows those that this machine runs"
+            f"{results}: runs are uploaded there only when they end, so they cannot be followed there; "
+            f"`bench serve-metrics {mirror}` follows the runs of this machine"
         )
     folder = Path(results)
     if (folder / "run.json").exists():
-        raise ResultsError(f"{results} is one run; name the folder that holds it: {folder.parent}")
+        raise ResultsError(f"{results} is a single run; give its results folder: {folder.parent}")
     if not folder.is_dir():
         raise ResultsError(f"there is no results folder {results}; `bench run --out {results}` makes one")
-    # A shell that starts it in the background has it ignore Ctrl-C, and whoever stops a service says SIGTERM.
+    # A shell makes background processes ignore SIGINT, and service managers stop a process with SIGTERM.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    followed = ResultsFollower(folder)
-    with MetricsServer(followed.run_counts, port, host) as serving:
-        # Read once before the first scrape, which has a deadline.
-        click.echo(f"{len(followed.run_counts())} runs of {results} at {serving.url}; Ctrl-C ends it")
+    follower = ResultsFollower(folder)
+    with MetricsServer(follower.run_counts, port, host) as server:
+        # The first read can take longer than a scrape may.
+        click.echo(f"{len(follower.run_counts())} runs of {results} at {server.url}; stop with Ctrl-C")
         threading.Event().wait()

@@ -1,4 +1,7 @@
-"""Where a results folder or a run lies on object storage: an address becomes a folder of this disk here, nowhere else."""
+"""Paths of results folders and runs as the user gives them: local paths, run ids, or addresses on object storage.
+
+Below this module every path is a local folder: an address is replaced by its local mirror here and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,9 @@ import click
 
 
 class ResultsPath(click.Path):
-    """A results folder; an address becomes its mirror, and nothing is fetched."""
+    """Type of an option that takes a results folder; an address becomes its mirror, and nothing is downloaded."""
 
     def __init__(self) -> None:
-        """Take any path."""
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -23,10 +25,10 @@ class ResultsPath(click.Path):
 
 
 class RunPath(ResultsPath):
-    """A run's folder or id; a run at an address is fetched into its mirror first."""
+    """Type of an option that takes a run's folder or id; a run at an address is downloaded into its mirror first."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the folder. Raises ``ResultsError`` where there is no such run."""
+        """Return the folder. Raises ``ResultsError`` if there is no run at an address."""
         folder = super().convert(value, param, ctx)
         if mirror_folder(value):
             from gapbench.store.object_store import pull_run
@@ -36,8 +38,12 @@ class RunPath(ResultsPath):
 
 
 def mirror_folder(value: Any) -> Path | None:
-    """Return the folder that stands for an address. None: it is none. Raises ``InputError`` for one that cannot be."""
-    if ":" not in str(value):  # what Arrow takes to import is saved where it can be
+    """Return the local mirror of an address, or None if the value is not an address.
+
+    Raises:
+        InputError: The address is of an unknown kind or incomplete.
+    """
+    if ":" not in str(value):  # Save the import of Arrow, which the object store needs.
         return None
     from gapbench.store.object_store import mirror_of
 
@@ -45,17 +51,17 @@ def mirror_folder(value: Any) -> Path | None:
 
 
 def display_path(folder: Path) -> str:
-    """Return how a results folder or a run is named to the user: by its address where it has one."""
+    """Return how to name a results folder or a run to the user: its address if it has one, else its path."""
     return _address(folder) or str(folder)
 
 
 def find_run_folder(results: Path, given: Path, *, or_here: bool = False) -> Path | None:
-    """Return a run given by its folder or by its id in a results folder; None: there is none.
+    """Return the folder of a run given by its path or by its id, or None if there is no such run.
 
     Args:
-        results: The results folder. A run below a mirror is fetched.
+        results: The results folder. A run in a mirror is downloaded.
         given: What the user wrote.
-        or_here: Whether one that was never sent to its address will do.
+        or_here: Whether to accept a run in the mirror that was never uploaded.
     """
     from gapbench.store import is_run
     from gapbench.store.object_store import pull_run
@@ -66,9 +72,29 @@ def find_run_folder(results: Path, given: Path, *, or_here: bool = False) -> Pat
     return folder if is_run(folder) else None
 
 
+def find_run_or_baseline(results: Path, given: Path) -> Path:
+    """Return the folder of a run given by its path, by its id, or by the name of a baseline.
+
+    Raises:
+        ResultsError: There is no such run and no such baseline.
+    """
+    from gapbench.errors import ResultsError
+    from gapbench.store.baselines import find_baseline
+
+    folder = find_run_folder(results, given)
+    if folder is not None:
+        return folder
+    try:
+        return find_baseline(results, str(given))
+    except ResultsError as exc:
+        raise ResultsError(
+            f"{str(given)!r} is neither a run folder nor a run id in {display_path(results)}: {exc}"
+        ) from exc
+
+
 @contextmanager
 def open_manifests(results: Path) -> Iterator[Path]:
-    """Give a folder with the ``run.json`` of every run: the results folder itself, or a copy of what its address has."""
+    """Yield a folder with the ``run.json`` of every run: the results folder, or a temporary copy of what its address has."""
     if not _address(results):
         yield results
         return
@@ -82,7 +108,7 @@ def open_manifests(results: Path) -> Iterator[Path]:
 
 
 def fetch_all_runs(results: Path) -> list[Path]:
-    """Return every run of a results folder; those at an address are fetched."""
+    """Return the folder of every run in a results folder; runs at an address are downloaded."""
     from gapbench.store import runs_in
     from gapbench.store.object_store import pull_run
 
@@ -95,7 +121,7 @@ def fetch_all_runs(results: Path) -> list[Path]:
 
 
 def check_results_writable(results: Path) -> None:
-    """Find out before the first request whether results can be kept there. Raises ``ResultsError``."""
+    """Check before the first request that results can be stored. Raises ``ResultsError`` if they cannot."""
     from gapbench import store
     from gapbench.store import object_store
 
@@ -105,7 +131,7 @@ def check_results_writable(results: Path) -> None:
 
 
 def upload_run(run: Path, *, quiet: bool = True) -> None:
-    """Send what was written into a mirrored run to its address, and say so; on standard error where others print there."""
+    """Upload a run in a mirror to its address and print where it is; on standard error if ``quiet``."""
     if _address(run):
         from gapbench.store.object_store import push_run
 

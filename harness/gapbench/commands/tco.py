@@ -1,4 +1,4 @@
-"""`bench tco`: closed API, hosted open model and self-hosting over volume, and where they cross."""
+"""`bench tco`: compare the monthly cost of a closed API, a hosted open model and self-hosting, by volume."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gapbench.commands.options import POSITIVE, Finite, json_option
+from gapbench.commands.options import (
+    Finite,
+    inter_chunk_option,
+    json_option,
+    plots_option,
+    response_option,
+    ttft_option,
+    volume_option,
+)
 from gapbench.commands.storage_paths import RunPath
 
 if TYPE_CHECKING:
@@ -29,30 +37,22 @@ Examples:
   bench tco --set engineers=0 --set usd_per_gpu_hour=2..2.5..3.5""",
 )
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
-@click.option("--run", "runs", multiple=True, type=RunPath(), metavar="SWEEP",
-              help="Capacity, request sizes and the closed price as measured. Repeatable.")  # fmt: skip
-@click.option(
-    "--volume", metavar="TOKENS", help="Tokens a month, such as 50M or 1.5B.  [default: the block's, else 1B]"
-)
-@click.option("--v-max", metavar="TOKENS", help="Largest volume looked at.  [default: 1T]")
-@click.option("--model", "model_id", metavar="ID", help="Which model of the sweep is self-hosted.")
-@click.option("--task", metavar="ID", help="Which task of the sweep.")
-@click.option("--ttft", "ttft_s", type=POSITIVE, metavar="S", help="Limit: seconds to the first token.")
-@click.option(
-    "--inter-chunk", "inter_chunk_s", type=POSITIVE, metavar="S", help="Limit: seconds between chunks."
-)
-@click.option(
-    "--response", "response_s", type=POSITIVE, metavar="S", help="Limit: seconds to the whole answer."
-)
+@click.option("--run", "runs", multiple=True, type=RunPath(), metavar="RUN",
+              help="Use the capacity, request sizes and closed price measured by this sweep of rates. Repeatable.")  # fmt: skip
+@volume_option
+@click.option("--v-max", metavar="TOKENS", help="Largest volume to consider.  [default: 1T]")
+@click.option("--model", "model_id", metavar="ID", help="The model of the run to self-host.")
+@click.option("--task", metavar="ID", help="The task of the run to use.")
+@ttft_option
+@inter_chunk_option
+@response_option
 @click.option("--attainment", type=Finite(0, 1, min_open=True), default=0.95, show_default=True,
-              help="Share of requests within the limits.")  # fmt: skip
+              help="Share of all requests that must meet every limit.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
-              help="Any input, or its range as low..value..high. Repeatable.")  # fmt: skip
+              help="Set an input, or its range as low..value..high. Repeatable.")  # fmt: skip
 @click.option("--draws", type=click.IntRange(100, 1_000_000), default=10_000, show_default=True,
-              help="Monte Carlo draws.")  # fmt: skip
-@click.option(
-    "--plots", type=click.Path(path_type=Path, file_okay=False), help="Write pictures as SVG and PNG here."
-)
+              help="Number of Monte Carlo draws.")  # fmt: skip
+@plots_option
 @json_option
 def tco_command(
     suite: Path | None,
@@ -71,10 +71,10 @@ def tco_command(
     *,
     as_json: bool,
 ) -> None:
-    """What a month costs: closed API, the same open model hosted by a provider, and self-hosted.
+    """Compare the monthly cost of a closed API, an open model hosted by a provider, and the same model self-hosted.
 
-    SUITE is a file with a tco: block. Without it and without --run, capacity is a published figure and the rest is
-    list prices and assumptions, each of which is named.
+    SUITE is a file with a tco: block. Without SUITE and --run, capacity is a published figure, and the other inputs
+    are list prices and assumptions, each of which is listed.
     """
     from gapbench.analysis.economics.quantity import parse_token_count
     from gapbench.analysis.economics.tco import tco
@@ -86,9 +86,9 @@ def tco_command(
     if (ttft_s, inter_chunk_s, response_s) != (None, None, None):
         slo = Slo(ttft_s=ttft_s, inter_chunk_s=inter_chunk_s, response_s=response_s, attainment=attainment)
     folder = Path() if suite is None else suite.parent
-    asked = scenario_from_options(block, folder, runs, slo, model_id, task, settings)
+    scenario = scenario_from_options(block, folder, runs, slo, model_id, task, settings)
     answer = tco(
-        asked,
+        scenario,
         parse_token_count(volume or block.volume) / 1e6,
         v_max_mtok=parse_token_count(v_max or block.v_max) / 1e6,
         draws=draws,
@@ -109,7 +109,7 @@ def tco_command(
 
 
 def read_tco_block(suite: Path) -> TcoDocument:
-    """Return the ``tco:`` block of a file, whether or not a whole suite stands around it.
+    """Return the ``tco:`` block of a file, which need not be a complete suite.
 
     Raises:
         DocumentError: The file is missing, wrong, or has no such block.
@@ -133,21 +133,29 @@ def scenario_from_options(
     settings: tuple[str, ...] = (),
     closed: tuple[str, Quote] | None = None,
 ) -> Scenario:
-    """Return the scenario of a block, of what runs measured, and of settings from the command line.
+    """Return the scenario given by a ``tco:`` block, by measurements of runs, and by settings of the command line.
 
-    ``closed`` is the id and price of the closed model whose answers were measured.
+    Args:
+        block: The ``tco:`` block.
+        folder: Folder for relative paths in the block.
+        runs: Runs to take measurements from.
+        slo: Service level for the capacity. None: the one that the runs searched for.
+        model_id: Model of the runs to self-host. None: the only one.
+        task: Task of the runs to use. None: the only one.
+        settings: Inputs as NAME=VALUE, which override the others.
+        closed: Id and price of the closed model whose answers were measured.
     """
     from gapbench.analysis.economics.quantity import Quantity, parse_setting
     from gapbench.analysis.economics.scenario import UNITS
     from gapbench.analysis.economics.scenario_inputs import build_scenario
 
     given: dict[str, Any] = {} if not runs else _measured_inputs(runs, slo, model_id, task)
-    found = build_scenario(block, at=datetime.now(UTC).date(), closed=closed, folder=folder, **given)
+    scenario = build_scenario(block, at=datetime.now(UTC).date(), closed=closed, folder=folder, **given)
     changed = {}
     for setting in settings:
         name, value, low, high = parse_setting(setting)
         changed[name] = Quantity(value, UNITS.get(name, ""), low, high, "given")
-    return found.with_inputs(**changed)
+    return scenario.with_inputs(**changed)
 
 
 def _measured_inputs(
@@ -161,14 +169,14 @@ def _measured_inputs(
         slo_of,
     )
     from gapbench.analysis.frames import load_runs
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
     from gapbench.errors import InputError
 
     read_runs = load_runs(resolve_run_folders(runs))
     limits = slo or slo_of(read_runs)
     if limits is None:
         raise InputError(
-            "the run searched for no service level; give limits such as --ttft 1 --inter-chunk 0.08"
+            "the run did not search for a service level; give limits such as --ttft 1 --inter-chunk 0.08"
         )
     throughput = measured_throughput(read_runs, limits, model_id=model_id, task=task)
     inputs, labels = {}, {}

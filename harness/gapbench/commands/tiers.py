@@ -1,4 +1,4 @@
-"""`bench tiers`: what routers and cascades between two models would have come to."""
+"""`bench tiers`: compute what routers and cascades between two models would have scored and cost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gapbench.commands.options import Finite, json_option, runs_argument
+from gapbench.commands.options import Finite, json_option, plots_option, runs_argument
 
 
 @click.command(
@@ -19,17 +19,18 @@ Examples:
   bench tiers results/RUN --verifier-usd 0.0002 --target 0.9""",
 )
 @runs_argument
-@click.option("--open", "open_model", metavar="ID", help="The cheap model.  [default: the best open one]")
+@click.option("--open", "open_model", metavar="ID", help="The cheaper model.  [default: the best open model]")
 @click.option(
-    "--closed", "closed_model", metavar="ID", help="The dear model.  [default: the best closed one]"
+    "--closed",
+    "closed_model",
+    metavar="ID",
+    help="The more expensive model.  [default: the best closed model]",
 )
 @click.option("--verifier-usd", type=Finite(min=0), default=0.0, show_default=True,
-              help="What a look at one open answer costs a cascade.")  # fmt: skip
+              help="Cost in US dollars of verifying one answer of the open model.")  # fmt: skip
 @click.option("--target", type=Finite(0, 1), default=0.8, show_default=True,
-              help="Share of the gap to recover at the least cost.")  # fmt: skip
-@click.option(
-    "--plots", type=click.Path(path_type=Path, file_okay=False), help="Write the picture as SVG and PNG here."
-)
+              help="Share of the quality gap to close at the lowest cost.")  # fmt: skip
+@plots_option
 @json_option
 def tiers_command(
     runs: tuple[Path, ...],
@@ -41,11 +42,11 @@ def tiers_command(
     *,
     as_json: bool,
 ) -> None:
-    """Routers and cascades over the tasks of RUNS that both models answered: quality, cost, calls saved."""
+    """Evaluate routers and cascades on tasks of RUNS that both models answered: quality, cost and calls saved."""
     from gapbench.analysis.economics.tiers import evaluate_tiers
-    from gapbench.commands.report_gap_cost import resolve_run_folders
+    from gapbench.commands.run_folders import resolve_run_folders
 
-    found = evaluate_tiers(
+    tiers = evaluate_tiers(
         resolve_run_folders(runs),
         open_model=open_model,
         closed_model=closed_model,
@@ -56,14 +57,14 @@ def tiers_command(
         from gapbench.report import cost_plots
 
         for path in cost_plots.write_plots(
-            {"quality_cost": lambda: cost_plots.plot_quality_cost(found)}, plots
+            {"quality_cost": lambda: cost_plots.plot_quality_cost(tiers)}, plots
         ):
             click.echo(str(path), err=as_json)
     if as_json:
-        click.echo(json.dumps(found.to_json()))
+        click.echo(json.dumps(tiers.to_json()))
         return
     from rich.console import Console
 
     from gapbench.report import advice
 
-    Console().print(advice.tiers_table(found))
+    Console().print(advice.tiers_table(tiers))

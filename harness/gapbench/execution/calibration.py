@@ -25,7 +25,6 @@ import numpy.typing as npt
 
 from gapbench import runner as runners
 from gapbench.errors import SetupError
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.run import RunSettings, run
 from gapbench.store import RunWriter, read_attempts, read_manifest
@@ -34,6 +33,7 @@ from gapbench.suite.loads.load import Load
 from gapbench.suite.plan import Cell, Plan, build_plan
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Attempt, Message, Model, Params, Sample, Text
+from gapbench.values.policies import RetryPolicy, RunPolicies
 
 LEVELS = (10, 50, 100, 200, 400)
 DURATION_S = 6.0
@@ -163,7 +163,7 @@ class Calibration:
                 for level in self.levels
             ],
             "machine": machine_info(),
-            "versions": package_versions(),
+            "versions": package_versions(runners.runner_info("sim").packages),
         }
 
 
@@ -222,11 +222,11 @@ async def _measure_level(
         model = Model("truth", "sim", "lean", "open", base_url=url, options={"sim": {"protocol": "openai"}})
         plan = _calibration_plan(model, load, int(rate * duration_s * 1.5) + 60)
         with RunWriter(folder / "run") as writer:
-            settings = RunSettings(retries=RetryPolicy(max_attempts=1))
+            settings = RunSettings(RunPolicies(retries=RetryPolicy(max_attempts=1)))
             runners_by_model = {model.id: runners.load_runner_class(model.runner)(model)}
             manifest = await run(plan, runners_by_model, writer, settings, _SilentObserver(), StopSignal())
-    if manifest["failures"]:
-        raise SetupError(f"cannot calibrate: {manifest['failures'][0]['message']}")
+    if manifest.failures:
+        raise SetupError(f"cannot calibrate: {manifest.failures[0].message}")
     return _compare_with_server_log(folder / "run", log, streams, rate)
 
 
@@ -291,16 +291,16 @@ def _compare_with_server_log(run_folder: Path, log: Path, streams: int, rate: fl
         raise SetupError("cannot calibrate: the simulated server answered nothing")
     true_times = [truth[sample_id] for sample_id in rows["sample_id"]]
     errors = measure_deviations(rows, [(entry["received_s"], entry["write_s"]) for entry in true_times])
-    cell = read_manifest(run_folder)["cells"][0]
-    worker_reports = cell["workers"] or []
+    cell = read_manifest(run_folder).cells[0]
+    worker_reports = cell.workers or []
     return CalibrationLevel(
         streams=streams,
         rate_rps=rate,
         requests=len(rows),
         workers=max(1, len(worker_reports)),
-        cpu_cores=sum(worker["cpu_share"] for worker in worker_reports),
-        lag_p99_s=cell["lag_p99_s"],
-        server_late=_late_share(cell["counters_after"] or {}),
+        cpu_cores=sum(worker.cpu_share for worker in worker_reports),
+        lag_p99_s=cell.lag_p99_s,
+        server_late=_late_share(cell.counters_after or {}),
         errors=errors,
     )
 

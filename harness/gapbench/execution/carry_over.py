@@ -9,19 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from gapbench.execution.recording.run_manifest import changed_model_keys
-from gapbench.store import RunWriter, read_attempt_values, read_manifest, read_payload, read_pending_answers
+from gapbench.store import (
+    RunManifest,
+    RunWriter,
+    read_attempt_values,
+    read_manifest,
+    read_payload,
+    read_pending_answers,
+)
 from gapbench.suite.plan import Plan
-from gapbench.values import Attempt, Payload, canonical_json, prompt_sha256
+from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload, canonical_json, prompt_sha256
 
 PlannedRequestKey = tuple[str, str, int]
-_STRETCH_KEYS = ("started_at", "wall_s", "stretches_s", "counters_before", "counters_after")
+_key_of = attrgetter(*ATTEMPT_KEY_IN_RUN)
+_TIMING_FIELDS = ("started_at", "wall_s", "stretches_s", "counters_before", "counters_after")
 
 
-def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str, Any]) -> int:
+def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: RunManifest) -> int:
     """Copy what still holds into a new run, and return how many requests need not be asked again.
 
     Args:
@@ -48,11 +57,12 @@ def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: dict[str
         run_id = writer.folder.name
         new_row = replace(row, run_id=run_id, suite=plan.suite, suite_sha256=plan.suite_sha256)
         (writer.add if index < len(rows) else writer.pending.add)(new_row, replace(texts, run_id=run_id))
-    entries = {cell["cell_id"]: cell for cell in old_manifest["cells"]}
-    for cell in manifest["cells"]:
-        if cell["cell_id"] in cells:
-            cell.update({name: entries[cell["cell_id"]].get(name) for name in _STRETCH_KEYS})
-    manifest["continues"] = old.name
+    entries = {cell.cell_id: cell for cell in old_manifest.cells}
+    for cell in manifest.cells:
+        if cell.cell_id in cells:
+            for name in _TIMING_FIELDS:
+                setattr(cell, name, getattr(entries[cell.cell_id], name))
+    manifest.continues = old.name
     for image in (old / "media").glob("*"):
         if image.is_symlink():  # A folder of somebody else's could name any file of ours.
             continue
@@ -88,14 +98,13 @@ def _rows_with_texts(run: Path) -> Iterator[tuple[Attempt, Payload]]:
     """Yield the attempts of a run with their texts."""
     names = list(Payload.__slots__)
     texts: Mapping[tuple[Any, ...], Payload] = {
-        (text.cell_id, text.sample_id, text.repeat, text.attempt): text
+        _key_of(text): text
         for values in read_payload([run], names).astype(object).itertuples(index=False)
         if (text := Payload(**dict(zip(names, (_none_if_nan(value) for value in values), strict=True))))
     }
     for row in read_attempt_values(run):
-        key = (row.cell_id, row.sample_id, row.repeat, row.attempt)
-        if key in texts:
-            yield row, texts[key]
+        if _key_of(row) in texts:
+            yield row, texts[_key_of(row)]
 
 
 def _none_if_nan(value: Any) -> Any:

@@ -23,9 +23,19 @@ from gapbench.store import read_attempts
 from gapbench.store.json_records import records
 from gapbench.suite.plan import Cell, Load, Plan
 from gapbench.suite.tasks.task import Task
-from gapbench.values import Image, Message, Model, Params, Part, Sample, Text, canonical_json, sha256
+from gapbench.values import (
+    ATTEMPT_KEY,
+    Image,
+    Message,
+    Model,
+    Params,
+    Part,
+    Sample,
+    Text,
+    canonical_json,
+    sha256,
+)
 
-ATTEMPT_KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
 PAIRWISE_TASK = "arena"
 DEFAULT_RUBRIC = (
     "The better answer is right, follows the instructions, and is as short as the question allows."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +9,8 @@ from collections.abc import Callable, Sequence
 from gapbench import transport
 from gapbench.execution.attempts.event_loop_lag import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
-from gapbench.execution.attempts.request_sender import AttemptPolicy, Deliver, RequestSender
+from gapbench.execution.attempts.request_sender import Deliver, RequestSender
+from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.retry import RetryBudget
 from gapbench.execution.limits.stop_signal import StopSignal
@@ -19,6 +19,7 @@ from gapbench.execution.workers.protocol import WorkerReport
 from gapbench.runner import Runner
 from gapbench.suite.plan import Cell
 from gapbench.values import Model, Session
+from gapbench.values.policies import RunPolicies
 
 
 class ModelSession:
@@ -28,7 +29,7 @@ class ModelSession:
         model: The model.
         runner: Its runner; closed by whoever made it.
         session: What the runner was opened with.
-        policy: For every attempt.
+        policies: Of the run.
         admission: What its requests pass, whichever process sends them.
         notify: Takes one line for the user.
     """
@@ -38,15 +39,14 @@ class ModelSession:
         model: Model,
         runner: Runner,
         session: Session,
-        policy: AttemptPolicy,
+        policies: RunPolicies,
         admission: AdmissionControl,
         notify: Callable[[str], None],
     ) -> None:
-        """Start without workers."""
         self.model = model
         self.runner = runner
         self._session = session
-        self._policy = policy
+        self._policies = policies
         self.admission = admission
         self._notify = notify
         self._pool: WorkerPool | None = None
@@ -58,7 +58,7 @@ class ModelSession:
         Raises:
             SetupError: Nobody does, or the runner cannot be made ready.
         """
-        address = getattr(self.runner, "endpoint", lambda: None)()
+        address = self.runner.endpoint()
         if address is not None:
             await transport.check_reachable(address, self._session)
         await self.runner.open(self._session)
@@ -67,13 +67,13 @@ class ModelSession:
         """Return workers for a cell, at least as many as it needs. None: this process sends."""
         count = worker_count(cell.load, os.cpu_count() or 1)
         # An engine in this process has no address that another process could reach.
-        model = getattr(self.runner, "attached", lambda: self.model)()
+        model = self.runner.model_for_workers()
         if count == 1 or model is None:
             return None
         if self._pool_size < count:
             await self.close()
             self._notify(f"{self.model.id}: {count} worker processes send")
-            self._pool = await WorkerPool.open(count, model, self._session, self._policy)
+            self._pool = await WorkerPool.open(count, model, self._session, self._policies)
             self._pool_size = count
         return self._pool
 
@@ -89,18 +89,19 @@ class ModelSession:
         cell_start_s: float,
     ) -> list[WorkerReport]:
         """Send a cell's requests, from here or from the workers; returns how each process fared."""
-        policy, admission = self._policy.for_load(cell.load), self.admission
-        if policy is not self._policy:
+        policies, admission = self._policies.for_load(cell.load.kind), self.admission
+        if policies is not self._policies:
             admission = AdmissionControl(
-                self.model, policy.retries, RetryBudget(), policy.breaker, None, stop_signal, self._notify
+                self.model, policies, RetryBudget(policies.retries), None, stop_signal, self._notify
             )
         if pool is not None:
             count = worker_count(cell.load, os.cpu_count() or 1)
             return await pool.run_cell(
                 cell, count, remaining, deliver, stop_signal, admission, seed=seed, cell_start_s=cell_start_s
             )
-        meter = LagMeter(asyncio.get_running_loop())
-        sender = RequestSender(cell, self.runner, policy, meter, deliver, admission)
+        cache = None if policies.cache is None else ResponseCache.open(policies.cache)
+        meter = LagMeter.start()
+        sender = RequestSender(cell, self.runner, policies.timeouts, meter, deliver, admission, cache=cache)
         cpu_s = time.process_time()
         requests = cell.requests
         try:
@@ -108,7 +109,7 @@ class ModelSession:
                 cell.load,
                 [(requests[number], made) for number, made in remaining],
                 sender.send,
-                retries=policy.retries,
+                retries=policies.retries,
                 stop_signal=stop_signal,
                 seed=seed,
                 cell_start_s=cell_start_s,

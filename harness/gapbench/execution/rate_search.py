@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from gapbench.stats import TestedRate, attainment_crossing, attainment_low_bound, wilson
 from gapbench.suite.loads.load import RateSearch
 from gapbench.values import Attempt
 from gapbench.values.slo import Slo
@@ -96,6 +95,8 @@ class RateBisection:
         met, sent = (int(sum(counts)) for counts in zip(*self.tries[place], strict=True))
         if self._is_fully_tried(place):
             return bool(met / sent >= target)
+        from gapbench.stats import wilson  # noqa: PLC0415 - scipy, which other runs do not need
+
         bounds = wilson(met / sent, sent)
         if bounds.low is not None and bounds.low >= target:
             return True
@@ -104,6 +105,12 @@ class RateBisection:
     def result(self) -> dict[str, Any]:
         """Return what ``run.json`` keeps: every level tried, the rate, its lower bound, and both in words."""
         levels: list[dict[str, Any]] = []
+        from gapbench.stats import (  # noqa: PLC0415 - scipy, which other runs do not need
+            TestedRate,
+            attainment_crossing,
+            attainment_low_bound,
+        )
+
         tried: list[TestedRate] = []
         for place in sorted(self.tries):
             counts = self.tries[place]

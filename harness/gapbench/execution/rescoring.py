@@ -15,9 +15,9 @@ from gapbench.scoring import Scorer
 from gapbench.scoring.outcome import outcome_of_reply
 from gapbench.store import read_attempts, read_payload
 from gapbench.store.json_records import records
-from gapbench.values import Sample, Score
+from gapbench.values import ATTEMPT_KEY, Sample, Score
 
-_ATTEMPT_KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+_ATTEMPT_KEY = list(ATTEMPT_KEY)
 SamplesByTask = Mapping[tuple[str, str], Sample]
 """By (task, sample_id)."""
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gapbench import pricing
+from gapbench.execution.cost_bound import CostBound, estimate_cost_bounds
 from gapbench.execution.setup import RunSetup
-from gapbench.pricing import Quote, Unpriced, model_price
+from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, model_price
 from gapbench.suite.data_policy import is_third_party_api
 from gapbench.values import Model
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def _price_of(setup: RunSetup, model: Model, served: str | None = None) -> Quote:
     return model_price(
         runner=model.runner,
+        provider=setup.runners[model.id].info.price_provider,
         model=served or model.name,
         at=datetime.now(UTC).date(),
         base_url=model.base_url,
@@ -50,3 +52,14 @@ def attempt_pricer(setup: RunSetup) -> AttemptPricer:
     """Return what prices one attempt while the run is under way."""
     models = {model.id: model for model in setup.plan.models}
     return pricing.make_attempt_pricer(lambda model_id, served: _price_of(setup, models[model_id], served))
+
+
+def cost_bounds(setup: RunSetup) -> list[CostBound]:
+    """Return the most that each model can cost; a model priced by GPU hour is not billed per call."""
+    metered = {model_id: runner.metered for model_id, runner in setup.runners.items()}
+    if not any(metered.values()):
+        return estimate_cost_bounds(setup.plan, metered, {})
+    quotes = model_quotes(setup)
+    metered = {key: billed and not isinstance(quotes[key], GpuPrice) for key, billed in metered.items()}
+    units = {key: quote if isinstance(quote, UnitPrices) else None for key, quote in quotes.items()}
+    return estimate_cost_bounds(setup.plan, metered, units)

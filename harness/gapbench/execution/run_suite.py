@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.execution.event_loop import run_on_event_loop
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.run import run
 from gapbench.execution.run_pricing import attempt_pricer
-from gapbench.execution.settings import RunSettings
+from gapbench.execution.settings import RunSettings, policies_from_suite
 from gapbench.execution.setup import RunSetup
-from gapbench.store import RunWriter, read_manifest
+from gapbench.store import RunManifest, RunWriter, read_manifest
+from gapbench.store.lazy_pandas import defer_pandas_import
 
 
 def execute_run(
@@ -36,7 +36,8 @@ def execute_run(
     cache: Path | None = None,
     calibration: Mapping[str, Any] | None = None,
     metrics_port: int | None = None,
-) -> dict[str, Any]:
+    stop_signal: StopSignal | None = None,
+) -> RunManifest:
     """Run a suite into a folder and return the final content of ``run.json``.
 
     In the main thread, the first Ctrl-C, SIGTERM or SIGHUP stops sending; the second abandons what is in flight.
@@ -52,43 +53,25 @@ def execute_run(
         cache: Response cache directory. None: the one that the suite names, if any.
         calibration: Result of a calibration just before the run; stored in ``run.json``. None: there was none.
         metrics_port: Port for Prometheus metrics on the loopback address. None: no metrics are served.
+        stop_signal: Stops the run when it is set; only ``set_from_thread`` may be called, from another thread. None:
+            only signals stop it.
 
     Raises:
         ResultsError: The folder is locked by another process, damaged, or cannot be written; finished rows are kept.
         InputError: The metrics port cannot be used.
     """
-    settings = _run_settings(setup, selection or {}, max_usd, cache, calibration)
+    defer_pandas_import()
+    settings = RunSettings(
+        policies=policies_from_suite(setup.suite, cache),
+        max_usd=None if max_usd is None else Decimal(str(max_usd)),
+        price_attempt=attempt_pricer(setup),
+        selection=selection or {},
+        calibration=calibration,
+    )
     with RunWriter(folder) as writer, _serve_metrics(observer, setup, folder, metrics_port) as watching:
         # Read the manifest under the folder's lock: another process may have written it a moment ago.
         resumed = read_manifest(folder) if is_resumed else None
-        return _run_until_done(setup, writer, settings, watching, resumed)
-
-
-def _run_settings(
-    setup: RunSetup,
-    selection: Mapping[str, Any],
-    max_usd: float | None,
-    cache: Path | None,
-    calibration: Mapping[str, Any] | None,
-) -> RunSettings:
-    suite = setup.suite
-    return RunSettings(
-        retries=RetryPolicy(suite.retries.attempts, suite.retries.max_wait_s),
-        connect_timeout_s=suite.timeouts.connect_s,
-        first_token_s=suite.timeouts.first_token_s,
-        read_timeout_s=suite.timeouts.read_s,
-        total_s=suite.timeouts.total_s,
-        retries_per_run=suite.retries.per_run,
-        retries_per_model=suite.retries.per_model,
-        retries_per_provider=suite.retries.per_provider,
-        breaker=suite.breaker.value(),
-        limits={model.id: model.limits.to_rate_limits() for model in suite.models if model.limits},
-        max_usd=None if max_usd is None else Decimal(str(max_usd)),
-        price_attempt=attempt_pricer(setup),
-        selection=selection,
-        cache=cache or (suite.path.parent / suite.cache if suite.cache else None),
-        calibration=calibration,
-    )
+        return _run_until_done(setup, writer, settings, watching, resumed, stop_signal or StopSignal())
 
 
 @contextlib.contextmanager
@@ -99,7 +82,8 @@ def _serve_metrics(
     if port is None:
         yield observer
         return
-    from gapbench.execution.monitoring import MetricsObserver, MetricsServer  # noqa: PLC0415 - rarely needed
+    from gapbench.execution.monitoring.http_server import MetricsServer  # noqa: PLC0415 - rarely needed
+    from gapbench.execution.monitoring.run_exporter import MetricsObserver  # noqa: PLC0415 - rarely needed
 
     counting = MetricsObserver(observer, setup.suite.name, folder.name)
     with MetricsServer(counting.run_counts, port, option="--metrics-port") as server:
@@ -112,12 +96,13 @@ def _run_until_done(
     writer: RunWriter,
     settings: RunSettings,
     observer: RunObserver,
-    resumed: Mapping[str, Any] | None,
-) -> dict[str, Any]:
+    resumed: RunManifest | None,
+    stop_signal: StopSignal,
+) -> RunManifest:
     """Run the event loop until the run ends or is interrupted."""
 
-    async def main() -> dict[str, Any]:
-        stop_signal = StopSignal()
+    async def main() -> RunManifest:
+        stop_signal.attach()
         _stop_on_signals(stop_signal, observer)
         return await run(
             setup.plan, setup.runners, writer, settings, observer, stop_signal, resumed_manifest=resumed

@@ -1,17 +1,18 @@
-"""How a plan is run, and who is told: what :mod:`gapbench.execution.run` is given."""
+"""The settings of one run: its policies, its budget, and what it needs from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from gapbench.execution.attempts.request_sender import AttemptPolicy
-from gapbench.execution.limits.retry import RetryPolicy
+from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
 from gapbench.execution.recording.observer import AttemptPricer
-from gapbench.values.policies import BreakerPolicy, RateLimits
+from gapbench.suite.plan import Cell
+from gapbench.suite.suite import Suite
+from gapbench.values.policies import RunPolicies
 
 
 @dataclass(frozen=True)
@@ -19,42 +20,34 @@ class RunSettings:
     """How to run a plan.
 
     Attributes:
-        retries: When to try again.
-        connect_timeout_s: Deadline for a connection.
-        first_token_s: Deadline for the first text. None: none of its own.
-        read_timeout_s: Longest silence on an open stream.
-        total_s: Deadline for one attempt.
-        retries_per_run: Most retries of the run. None: no bound.
-        retries_per_model: Most retries at each model. None: no bound.
-        retries_per_provider: Most retries at all models of one account. None: no bound.
-        breaker: When a model is given up.
-        limits: What a model's provider allows, by model id.
-        max_usd: Spend at which the run stops. None: no limit.
-        price_attempt: Prices one attempt, for the watcher and for ``max_usd``.
-        selection: Kept in the manifest for ``--resume``.
-        cache: Folder of kept answers. None: every request is sent.
-        calibration: What `bench calibrate` found just before, for the manifest. None: it was not asked for.
+        policies: How every request is treated.
+        max_usd: US dollars at which the run stops. None: no limit.
+        price_attempt: Prices one attempt, for the observer and for ``max_usd``.
+        selection: Stored in the manifest for ``--resume``.
+        calibration: Result of `bench calibrate` just before the run, for the manifest. None: there was none.
+        make_scorer: Returns the scorer of a cell in a run folder, or None if its answers are only timed.
     """
 
-    retries: RetryPolicy = field(default_factory=RetryPolicy)
-    connect_timeout_s: float = 10.0
-    first_token_s: float | None = None
-    read_timeout_s: float = 120.0
-    total_s: float = 600.0
-    retries_per_run: int | None = None
-    retries_per_model: int | None = None
-    retries_per_provider: int | None = None
-    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
-    limits: Mapping[str, RateLimits] = field(default_factory=dict)
+    policies: RunPolicies = field(default_factory=RunPolicies)
     max_usd: Decimal | None = None
     price_attempt: AttemptPricer = lambda _: None
     selection: Mapping[str, Any] = field(default_factory=dict)
-    cache: Path | None = None
     calibration: Mapping[str, Any] | None = None
+    make_scorer: Callable[[Cell, Path], CellScorer | None] = make_cell_scorer
 
-    @property
-    def attempt_policy(self) -> AttemptPolicy:
-        """What holds for every attempt."""
-        return AttemptPolicy(
-            self.retries, self.total_s, self.first_token_s, self.read_timeout_s, self.breaker, self.cache
-        )
+
+def policies_from_suite(suite: Suite, cache: Path | None = None) -> RunPolicies:
+    """Return the policies that a suite asks for.
+
+    Args:
+        suite: The suite.
+        cache: Response cache directory, overrides the suite's. None: as the suite says.
+    """
+    suite_cache = suite.path.parent / suite.cache if suite.cache else None
+    return RunPolicies(
+        retries=suite.retries.to_policy(),
+        timeouts=suite.timeouts.to_policy(),
+        breaker=suite.breaker.to_policy(),
+        limits={model.id: model.limits.to_rate_limits() for model in suite.models if model.limits},
+        cache=cache or suite_cache,
+    )

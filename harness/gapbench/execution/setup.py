@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,6 @@ from gapbench.suite.tasks.task import Task
 from gapbench.values import Model
 
 AD_HOC_PATTERN = re.compile(r"(?P<runner>[a-z][a-z0-9_-]*):(?P<name>[^@\s]+)(?:@(?P<url>https?://\S+))?")
-CLOSED_RUNNERS = {"openai", "anthropic", "google"}
 
 
 @dataclass(frozen=True)
@@ -119,33 +119,21 @@ def build_run_setup(selection: Selection) -> RunSetup:
 
 
 def _refuse_missing_logprobs(suite: Suite, plan: Plan, runners_by_model: Mapping[str, Runner]) -> None:
-    """Refuse a cell that needs log-probabilities of a runner that gives none.
-
-    A runner that does says so through an optional attribute ``weighs_prompts``.
-    """
+    """Refuse a cell that needs log-probabilities from a runner that does not give them."""
     for cell in plan.cells:
-        if cell.task.samples[0].needs_logprobs and not getattr(
-            runners_by_model[cell.model.id], "weighs_prompts", False
-        ):
+        if cell.task.samples[0].needs_logprobs and not runners_by_model[cell.model.id].supports_logprobs:
             msg = (
                 f"{suite.model_location(cell.model.id)}: model {cell.model.id!r}: task {cell.task.name!r} needs log-probabilities "
-                f"of the prompt, which runner {cell.model.runner!r} does not ask for; use runner: vllm with base_url "
-                "or serve, or leave one of the two out"
+                f"of the prompt, which runner {cell.model.runner!r} does not ask for; use a runner that does, such as "
+                "vllm with base_url or serve, or leave one of the two out"
             )
             raise InputError(msg)
 
 
 def find_missing_requirements(setup: RunSetup) -> dict[str, str]:
-    """Return what each model lacks to be called, by model id; {} when all can be.
-
-    A runner says so through an optional method ``find_missing_requirements() -> str | None``.
-    """
-    missing_by_model: dict[str, str] = {}
-    for model_id, runner in setup.runners.items():
-        reason = getattr(runner, "missing", lambda: None)()
-        if reason:
-            missing_by_model[model_id] = reason
-    return missing_by_model
+    """Return what each model lacks to be called, by model id; {} when all can be called."""
+    reasons = {model_id: runner.missing_requirement() for model_id, runner in setup.runners.items()}
+    return {model_id: reason for model_id, reason in reasons.items() if reason}
 
 
 def enforce_data_policy(setup: RunSetup) -> None:
@@ -159,12 +147,14 @@ def enforce_data_policy(setup: RunSetup) -> None:
 
 
 def _select_models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
-    known = {document.id: document.to_model() for document in suite.models}
+    known = suite.models_by_id()
     if not wanted:
         return list(known.values())
     selected: dict[str, Model] = {}
     for name in wanted:
         model = resolve_model(name, known, f"--model {name!r} is not in {suite.path}")
+        if name not in known:
+            model = dataclasses.replace(model, transport=suite.transport)
         if selected.setdefault(model.id, model) != model:
             raise InputError(
                 f"--model {name!r}: another is called {model.id!r} too; put both into a suite under ids of their own"
@@ -202,20 +192,24 @@ def resolve_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
 def make_ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     """Return a model that only the command line names.
 
-    A vendor's protocol counts as closed weights, at whatever address: nobody has said what stands behind it.
+    Its weights are what its runner says of its vendor. This holds at any address, because the command line does not
+    say what is behind it.
+
+    Raises:
+        InputError: The address is wrong, the runner is not installed, or it does not say whether weights are open.
     """
     if url is not None:
         try:
             validate_address(url)
         except ValueError as exc:
             raise InputError(f"--model {runner}:{name}: {exc}") from exc
-    return Model(
-        id=name.rsplit("/", 1)[-1],
-        runner=runner,
-        name=name,
-        weights="closed" if runner in CLOSED_RUNNERS else "open",
-        base_url=url,
-    )
+    weights = runners.runner_info(runner).weights
+    if weights is None:
+        raise InputError(
+            f"--model {runner}:{name}: runner {runner!r} does not say whether this model's weights are open; "
+            "put the model into a suite with weights: open or weights: closed"
+        )
+    return Model(id=name.rsplit("/", 1)[-1], runner=runner, name=name, weights=weights, base_url=url)
 
 
 def _select_tasks(suite: Suite, selection: Selection, closed_models: Sequence[str]) -> list[Task]:

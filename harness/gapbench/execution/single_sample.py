@@ -108,7 +108,7 @@ def _trial_task_of_suite(suite: Suite, task: str | None, *, allow_code: bool) ->
     if wanted not in names:
         raise InputError(f"--task {wanted!r} is not in {suite.path}; it has: {', '.join(names)}")
     found = suite.load_tasks(only=[wanted], allow_code=allow_code)[0]
-    models = {document.id: document.to_model() for document in suite.models}
+    models = suite.models_by_id()
     return TrialTask(found, models, suite.params.to_params(), suite.timeouts.total_s)
 
 
@@ -173,14 +173,16 @@ async def run_trial(trial_task: TrialTask, sample: Sample, model: Model) -> Tria
     task = replace(trial_task.task, samples=(sample,))
     runner = runners.load_runner_class(model.runner)(model)
     refuse_private_tasks(model, runner, [task])
-    missing = getattr(runner, "missing", lambda: None)()
+    missing = runner.missing_requirement()
     if missing:
         raise SetupError(f"model {model.id!r}: {missing}")
     plan = _build_trial_plan(trial_task, task, model)
     call = runner.prepare(Request(model, sample.messages, plan.cells[0].params, sample.needs_logprobs))
     with tempfile.TemporaryDirectory() as folder:
         try:
-            await runner.open(Session(log_dir=Path(folder), connections=1, truths=plan.truths))
+            await runner.open(
+                Session(log_dir=Path(folder), connections=1, truths=plan.truths, transport=model.transport)
+            )
             response = await measure(runner, call, trial_task.total_s)
         finally:
             await runner.close()

@@ -14,10 +14,9 @@ from gapbench.pricing.price_book import (
     price_book_version,
 )
 from gapbench.pricing.rates import GpuPrice, Quote, RequestCost, TokenRates, UnitPrices, Unpriced
-from gapbench.pricing.resolve import PROVIDER_BY_RUNNER, find_price, model_price, request_price
+from gapbench.pricing.resolve import find_price, model_price, request_price
 
 __all__ = [
-    "PROVIDER_BY_RUNNER",
     "GpuPrice",
     "Quote",
     "RequestCost",

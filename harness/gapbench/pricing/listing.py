@@ -8,7 +8,7 @@ from typing import Any
 
 from gapbench.pricing.price_book import hosted_prices, load_price_book
 from gapbench.pricing.rates import UnitPrices
-from gapbench.pricing.resolve import PROVIDER_BY_RUNNER, find_price
+from gapbench.pricing.resolve import find_price
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ def list_prices(model: str, at: datetime) -> list[ProviderPrice]:
         at: The day.
     """
     provider, _, name = model.partition("/")
-    known = {row["provider"] for row in load_price_book()["prices"]}
-    asked = [(provider, name)] if provider in known and name else []
-    asked += [(seller, model) for seller in dict.fromkeys([*PROVIDER_BY_RUNNER.values(), *sorted(known)])]
-    found = [price for pair in asked if isinstance(price := find_price(*pair, at), UnitPrices)]
+    known = list(dict.fromkeys(row["provider"] for row in load_price_book()["prices"]))
+    candidates = [(provider, name)] if provider in known and name else []
+    candidates += [(seller, model) for seller in known]
+    found = [price for pair in candidates if isinstance(price := find_price(*pair, at), UnitPrices)]
     found += hosted_prices(model, at.date())
     once = {(price.provider, price.model): price for price in found}
     return [ProviderPrice(price, _batch_factor(price, at.date())) for price in once.values()]

@@ -12,8 +12,6 @@ from gapbench.pricing.price_book import book_price, gpu_price
 from gapbench.pricing.rates import GpuPrice, RequestCost, TokenRates, UnitPrices, Unpriced, to_decimal
 from gapbench.values import Usage
 
-PROVIDER_BY_RUNNER: Mapping[str, str] = {"openai": "openai", "anthropic": "anthropic", "google": "google"}
-"""Whose prices a runner's calls are billed at, where they go to the vendor's own address."""
 _ALIAS = re.compile(r"(^|[-_.:/])latest$")
 
 
@@ -42,6 +40,7 @@ def request_price(usage: Usage, provider: str, model: str, at: date) -> RequestC
 def model_price(
     *,
     runner: str,
+    provider: str | None,
     model: str,
     at: date,
     base_url: str | None = None,
@@ -52,7 +51,8 @@ def model_price(
     """Return how a model of a suite is priced.
 
     Args:
-        runner: Its runner.
+        runner: Its runner, for messages.
+        provider: Provider whose list prices apply where calls go to the vendor's own address. None: none.
         model: The model id that was served, or asked where the reply did not say.
         at: Day of the request.
         base_url: Its endpoint. None: the vendor's own.
@@ -65,7 +65,7 @@ def model_price(
     if cost and "input_usd_per_mtok" in cost:
         return _suite_price(cost, model)
     if cost and ("provider" in cost or "model" in cost):
-        provider = cost.get("provider") or PROVIDER_BY_RUNNER.get(runner)
+        provider = cost.get("provider") or provider
         if provider is None:
             return Unpriced(
                 f"cost names the model {cost['model']!r} and no provider; add cost: {{provider: …}}"
@@ -73,13 +73,13 @@ def model_price(
         return find_price(str(provider), str(cost.get("model") or model), at, service_tier)
     if simulated:
         return Unpriced("a simulated provider has no price; give the model a cost in the suite")
-    if runner not in PROVIDER_BY_RUNNER or base_url is not None:
+    if provider is None or base_url is not None:
         where = base_url or f"the {runner} runner"
         return Unpriced(
             f"{where} has no list price; give the model cost: {{gpu, gpus, usd_per_gpu_hour}} in the suite "
             "where you host it, or cost: {provider, model} where you buy it"
         )
-    return find_price(PROVIDER_BY_RUNNER[runner], model, at, service_tier)
+    return find_price(provider, model, at, service_tier)
 
 
 def find_price(provider: str, model: str, at: date, service_tier: str | None = None) -> UnitPrices | Unpriced:

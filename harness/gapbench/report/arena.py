@@ -7,7 +7,7 @@ from rich.text import Text
 
 from gapbench import formatting
 from gapbench.analysis.quality.arena import ArenaRatings
-from gapbench.report.terminal_table import Column, ResponsiveTable
+from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
 
 _STYLES = {"closed": "blue", "open": "green"}
 
@@ -20,8 +20,8 @@ def arena_table(arena: ArenaRatings) -> RenderableType:
         else "the higher score wins"
     )
     heads = [
-        Column("model", is_text=True, min_width=16),
-        *map(Column, ("Elo", "95 %", "won %", "won / tied / lost")),
+        TerminalColumn("model", is_text=True, min_width=16),
+        *map(TerminalColumn, ("Elo", "95 %", "won %", "won / tied / lost")),
     ]
     table = ResponsiveTable(f"Arena: {how}", heads, simulated=arena.simulated)
     for row in arena.frame.to_dict(orient="records"):

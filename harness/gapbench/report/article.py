@@ -12,7 +12,7 @@ from rich.text import Text
 from gapbench import formatting
 from gapbench.analysis.article.article import RULE, Article, ArticleRow, Reading
 from gapbench.analysis.article.published_gaps import PublishedGap
-from gapbench.report.terminal_table import Column, ResponsiveTable
+from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
 
 _STYLE = {
     "supported": "bold green",
@@ -22,8 +22,8 @@ _STYLE = {
 }
 _SHORT = {"not distinguishable": "not told apart"}
 _COLUMNS = (
-    Column("figure", is_text=True, min_width=10), Column("claim"), Column("at", is_text=True, min_width=11), Column("n"),
-    Column("points (range)"), Column("% of closed"), Column("verdict", is_text=True, min_width=14),
+    TerminalColumn("figure", is_text=True, min_width=10), TerminalColumn("claim"), TerminalColumn("at", is_text=True, min_width=11), TerminalColumn("n"),
+    TerminalColumn("points (range)"), TerminalColumn("% of closed"), TerminalColumn("verdict", is_text=True, min_width=14),
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gapbench import formatting
 from gapbench.analysis.performance.capacity import CapacityResult
-from gapbench.report.terminal_table import Column, ResponsiveTable
+from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
 
 
 def capacity_table(capacity: CapacityResult) -> RenderableType:
@@ -32,7 +32,9 @@ def capacity_table(capacity: CapacityResult) -> RenderableType:
 
 def _levels(title: str, rows: list[dict[str, Any]]) -> ResponsiveTable:
     heads = ("kept % (low)", "done/s", "tokens/s", "TTFT p95", "gap p95", "")
-    table = ResponsiveTable(title, [Column("load", is_text=True, min_width=14), *map(Column, heads)])
+    table = ResponsiveTable(
+        title, [TerminalColumn("load", is_text=True, min_width=14), *map(TerminalColumn, heads)]
+    )
     for row in rows:
         marks = [
             "fails" if not row["passed"] else "" if row["certain"] else "unsure",

@@ -16,8 +16,8 @@ from gapbench.analysis.economics.scenario import api_usd_per_mtok
 from gapbench.analysis.economics.self_hosting_cost import floor_usd_per_mtok
 from gapbench.analysis.economics.tco import Tco
 from gapbench.errors import ResultsError
-from gapbench.report.cost_tables import LEG_NAMES
 from gapbench.report.plots import COLOURS, STYLE, add_watermark, empty_figure, escape_label
+from gapbench.report.tables.cost import LEG_NAMES
 from gapbench.store.json_records import records
 
 if TYPE_CHECKING:

@@ -12,19 +12,14 @@ from rich.text import Text
 from gapbench import formatting
 from gapbench.analysis.economics.break_even import format_mtok
 from gapbench.formatting import format_short_usd
-from gapbench.report.terminal_table import Column, ResponsiveTable
+from gapbench.report.tables.cost import LEG_NAMES
+from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
 from gapbench.store.json_records import records
 
 if TYPE_CHECKING:
     from gapbench.analysis.economics.tco import Tco
     from gapbench.pricing.cross_check import Disagreement
     from gapbench.pricing.listing import ProviderPrice
-
-LEG_NAMES: Mapping[str, str] = {
-    "closed": "closed API",
-    "hosted": "hosted open model",
-    "self": "self-hosted open model",
-}
 
 
 def price_table(rows: Sequence[ProviderPrice]) -> RenderableType:
@@ -74,36 +69,6 @@ def disagreement_table(rows: Sequence[Disagreement], compared: int) -> Renderabl
             f"{spread:+.0%}" if spread < 1e6 else "from 0",
         )
     return Group(table, said)
-
-
-def legs_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
-    """Return the three legs side by side, and under them who is paid for what, or why a leg is missing."""
-    heads = ("$/task", "95 %", "$/correct", "$/M tokens")
-    table = empty_table("Three ways to the same tasks", ("",), heads, simulated=simulated)
-    said: list[Text] = []
-    for row in records(frame):
-        name = LEG_NAMES[row["leg"]] + (
-            f", {formatting.strip_controls(row['model_id'])}" if row["model_id"] else ""
-        )
-        table.add_row(
-            name,
-            formatting.format_usd(row["usd_per_task"]),
-            format_leg_range(row),
-            formatting.format_usd(row["usd_per_correct"]),
-            formatting.format_usd(row["usd_per_mtok"]),
-        )
-        said.append(Text(f"{name}: {describe_leg(row)}", "dim"))
-    return Group(table, *said)
-
-
-def format_leg_range(row: Mapping[str, Any]) -> str:
-    """Return the interval of a leg's cost per task."""
-    return _format_range(row["usd_per_task_low"], row["usd_per_task_high"], _format_brief_usd)
-
-
-def describe_leg(row: Mapping[str, Any]) -> str:
-    """Return who is paid for what, or why the leg is missing."""
-    return formatting.strip_controls(row["reason"] if row["usd_per_task"] is None else row["label"])
 
 
 def token_cost_lines(costs: Mapping[str, Mapping[str, float]]) -> list[Text]:
@@ -188,10 +153,6 @@ def dim_lines(lines: Iterable[str]) -> list[Text]:
     return [Text(f"Note: {formatting.strip_controls(line)}", "dim") for line in dict.fromkeys(lines)]
 
 
-def _format_brief_usd(value: Any) -> str:
-    return formatting.format_usd(value, 2)
-
-
 def _format_range(low: Any, high: Any, write: Callable[[Any], str] = formatting.format_usd) -> str:
     return (
         f"{write(low)} to {write(high)}"
@@ -204,5 +165,7 @@ def empty_table(
     title: str, left: Iterable[str], right: Iterable[str], *, simulated: bool = False
 ) -> ResponsiveTable:
     """Return an empty table: columns of words on the left, of numbers on the right."""
-    words = [Column(name, is_text=True, min_width=8 if place else 14) for place, name in enumerate(left)]
-    return ResponsiveTable(title, [*words, *map(Column, right)], simulated=simulated)
+    words = [
+        TerminalColumn(name, is_text=True, min_width=8 if place else 14) for place, name in enumerate(left)
+    ]
+    return ResponsiveTable(title, [*words, *map(TerminalColumn, right)], simulated=simulated)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from gapbench import formatting
 from gapbench.analysis.regression.diff import CAUSES, RunDiff
-from gapbench.report.terminal_table import Column, ResponsiveTable
+from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
 
 _MAX_TEXT_CHARS = 60
 """Characters of a value that are shown."""
@@ -34,13 +34,13 @@ _WORD = len("distinguishable")
 _WHOLE = 200
 """A name is never folded."""
 _CHANGES = (
-    Column("model", is_text=True, min_width=_WHOLE), Column("A %"), Column("B %"), Column("change"), Column("95 %"), Column("flips"), Column("noise"),
-    Column("$/task A"), Column("$/task B"), Column("verdict", is_text=True, min_width=_WORD),
+    TerminalColumn("model", is_text=True, min_width=_WHOLE), TerminalColumn("A %"), TerminalColumn("B %"), TerminalColumn("change"), TerminalColumn("95 %"), TerminalColumn("flips"), TerminalColumn("noise"),
+    TerminalColumn("$/task A"), TerminalColumn("$/task B"), TerminalColumn("verdict", is_text=True, min_width=_WORD),
 )  # fmt: skip
 _FLIPS = (
-    Column("model", is_text=True, min_width=_WHOLE), Column("task", is_text=True, min_width=_WHOLE), Column("sample", is_text=True, min_width=_WHOLE), Column("A", is_text=True, min_width=_WHOLE),
-    Column("B", is_text=True, min_width=_WHOLE), Column("prompt", is_text=True, min_width=_WHOLE), Column("parameters", 1, is_text=True, min_width=_WHOLE), Column("finish", 1, is_text=True, min_width=_WHOLE),
-    Column("cause", is_text=True, min_width=_WHOLE),
+    TerminalColumn("model", is_text=True, min_width=_WHOLE), TerminalColumn("task", is_text=True, min_width=_WHOLE), TerminalColumn("sample", is_text=True, min_width=_WHOLE), TerminalColumn("A", is_text=True, min_width=_WHOLE),
+    TerminalColumn("B", is_text=True, min_width=_WHOLE), TerminalColumn("prompt", is_text=True, min_width=_WHOLE), TerminalColumn("parameters", 1, is_text=True, min_width=_WHOLE), TerminalColumn("finish", 1, is_text=True, min_width=_WHOLE),
+    TerminalColumn("cause", is_text=True, min_width=_WHOLE),
 )  # fmt: skip
 
 

@@ -6,29 +6,28 @@ from pathlib import Path
 
 import pandas as pd
 
-from gapbench.analysis.frames import Folders, Runs
-from gapbench.analysis.quality.summary import summarize
 from gapbench.errors import ResultsError
 from gapbench.formatting import escape_csv_cell
+from gapbench.report.results import Results, load_results
 
 
-def write_csv(runs: Runs | Folders, path: Path) -> Path:
+def write_csv(runs: Results, path: Path) -> Path:
     """Write the summary as CSV: unknown is empty, and no cell can act as a spreadsheet formula.
 
     Raises:
         ResultsError: A folder is no run, or the file cannot be written.
     """
-    frame = summarize(runs).frame.map(escape_csv_cell)
+    frame = load_results(runs).summary.frame.map(escape_csv_cell)
     return _write(path, lambda: frame.to_csv(path, index=False))
 
 
-def write_parquet(runs: Runs | Folders, path: Path) -> Path:
+def write_parquet(runs: Results, path: Path) -> Path:
     """Write the summary as Parquet.
 
     Raises:
         ResultsError: A folder is no run, or the file cannot be written.
     """
-    frame = _typed(summarize(runs).frame)
+    frame = _typed(load_results(runs).summary.frame)
     return _write(path, lambda: frame.to_parquet(path, index=False))
 
 

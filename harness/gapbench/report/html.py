@@ -1,71 +1,51 @@
-"""One self-contained page that a lead reads in a minute: no network, light and dark; its one script is the sample browser."""
+"""A report as one self-contained page: it loads nothing, is light or dark, and its one script is the sample browser."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
 from gapbench import formatting
-from gapbench.analysis.cost.attempt_costs import bill
-from gapbench.analysis.cost.cost import CostTable, cost
-from gapbench.analysis.frames import Folders, Runs, load_runs
+from gapbench.analysis.frames import Runs
 from gapbench.analysis.performance.distributions import latency_quantiles, pareto_front
 from gapbench.analysis.performance.load_levels import NO_SLO, load_levels
-from gapbench.analysis.quality.gap import OVERALL, GapTable, gap
-from gapbench.analysis.quality.gap_metrics import remarks
-from gapbench.analysis.quality.pass_at_k import PassAtK, summarize_pass_at_k
-from gapbench.analysis.quality.summary import Summary, summarize
+from gapbench.analysis.quality.gap import OVERALL, GapTable
 from gapbench.analysis.samples import MAX_ITEMS, collect_samples
-from gapbench.pricing import price_book_version
-from gapbench.report import cost_tables, page_charts, page_sparklines, sample_browser
-from gapbench.report import pass_at_k as pass_cells
-from gapbench.report.columns import COST_COLUMNS, SUMMARY_COLUMNS, describe_outcomes
-from gapbench.report.equal_quality import describe_equal_quality, describe_lag
-from gapbench.report.lm_eval_metrics import lm_eval_metrics
+from gapbench.report import page_charts, page_sparklines, sample_browser
+from gapbench.report.page_tables import render_table
+from gapbench.report.results import Results, ResultTables, load_results
+from gapbench.report.tables.gap import accuracy_gap_table, equal_quality_lines, time_cost_gap_table
+from gapbench.report.tables.summary import describe_outcomes
+from gapbench.store import RunManifest
 from gapbench.store.json_records import records
 
+_PLACED = frozenset(("summary", "passes", "gap", "cost", "ways"))
+"""The tables whose place on the page is fixed; any other comes after them."""
 
-def html_report(runs: Runs | Folders, most_samples: int = MAX_ITEMS) -> str:
+
+def html_report(runs: Results, most_samples: int = MAX_ITEMS) -> str:
     """Return the page of runs.
 
     Args:
-        runs: Run folders, or what was read from them.
-        most_samples: Requests in the sample browser; 0 leaves it out.
+        runs: Run folders, what was read from them, or their results.
+        most_samples: Requests in the sample browser; 0 leaves it out, and with it the page's script.
 
     Raises:
         ResultsError: A folder is no run.
     """
-    read_runs = load_runs(runs)
-    billed = bill(read_runs)
-    costs = cost(read_runs, billed)
-    looked = collect_samples(read_runs, most_samples) if most_samples else None
-    packed = (
-        sample_browser.pack_samples(looked, read_runs.folders)
-        if looked is not None and looked.total
-        else None
-    )
-    return render_page(
-        read_runs,
-        summarize(read_runs, costs),
-        gap(read_runs, billed=billed),
-        costs,
-        summarize_pass_at_k(read_runs),
-        packed,
-    )
+    results = load_results(runs).compute()
+    samples = collect_samples(results.runs, most_samples) if most_samples else None
+    packed = sample_browser.pack_samples(samples, results.runs.folders) if samples and samples.total else None
+    return _environment().get_template("report.html.j2").render(_view(results, packed))
 
 
-def render_page(
-    runs: Runs,
-    summary: Summary,
-    gaps: GapTable,
-    costs: CostTable,
-    pass_at_k: PassAtK,
-    packed: sample_browser.PackedSamples | None = None,
-) -> str:
-    """Return the page of tables at hand; without ``packed`` it has no sample browser and no script."""
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("gapbench.report"),
         autoescape=True,
@@ -77,103 +57,104 @@ def render_page(
     environment.filters.update(
         clean=formatting.strip_controls,
         count=formatting.format_count,
-        number=formatting.format_number,
-        percent=formatting.format_percent,
         seconds=formatting.format_seconds,
-        usd=formatting.format_usd,
-        p=formatting.format_p_value,
     )
-    models, categories = records(summary.level("model")), records(summary.level("category"))
-    rows = records(gaps.frame)
-    accuracy = [row for row in rows if row["metric"] == "accuracy"]
-    axis = page_sparklines.axis_range(accuracy, gaps.margin_points)
-    spreads = _time_quantiles(runs)
-    longest = max((found["response_s"][0.99] for found in spreads.values()), default=0.0)
-    by_model = summary.level("model")
-    # A time that this client made is no reason to choose or to leave a model.
-    timed = by_model[by_model["invalid"].isna()].reset_index(drop=True)
-    return environment.get_template(
-        "report.html.j2"
-    ).render(
-        title=", ".join(dict.fromkeys(str(manifest["suite"]) for manifest in runs.manifests)),
-        simulated=summary.simulated,
-        headline=gaps.headline(),
-        tone=_tone(accuracy),
-        margin=gaps.margin_points,
-        accuracy=[
-            {**row, "drawn": page_sparklines.draw_gap_interval(row, axis, gaps.margin_points)}
-            for row in accuracy
-        ],
-        others=[row for row in rows if row["metric"] != "accuracy"],
-        axis_words=(formatting.format_gap("points", axis[0]), formatting.format_gap("points", axis[1])),
-        metrics=formatting.METRICS,
-        value=formatting.format_metric,
-        gap_value=formatting.format_gap,
-        interval=formatting.format_interval,
-        remarks=remarks,
-        held=[*map(describe_equal_quality, gaps.matched), *map(describe_lag, gaps.lag)],
-        invalid=any(row["invalid"] for row in models),
-        share=formatting.format_accuracy,
-        fairness=gaps.fairness,
-        warnings=list(dict.fromkeys([*summary.warnings, *gaps.warnings])),
-        models=[
-            {
-                **row,
-                "bar": page_sparklines.draw_outcome_bar(row),
-                "first": page_charts.draw_distribution(
-                    spreads.get(row["model_id"], {}).get("ttft_s", {}), longest, "ttft"
-                ),
-                "whole": page_charts.draw_distribution(
-                    spreads.get(row["model_id"], {}).get("response_s", {}), longest, str(row["weights"])
-                ),
-            }
-            for row in models
-        ],
-        blocks=_blocks(categories, models),
-        longest=longest,
-        otherwise=describe_outcomes(models),
-        outcomes=[kind for kind in page_sparklines.OUTCOMES if any(row[kind] for row in models)],
-        by_cost=page_charts.draw_scatter(
-            models,
+    environment.globals["result_table"] = render_table
+    environment.globals["css"] = Markup(_page_css())  # noqa: S704 - our own file
+    return environment
+
+
+def _page_css() -> str:
+    return (files("gapbench.report") / "templates" / "report.css").read_text(encoding="utf-8")
+
+
+def _view(results: ResultTables, packed: sample_browser.PackedSamples | None) -> dict[str, Any]:
+    """Return what the template shows, one entry for each part of the page."""
+    manifests = results.runs.manifests
+    tables = {key: table for key, table in results.tables.items() if "page" in table.outputs}
+    return {
+        "title": ", ".join(dict.fromkeys(str(manifest.suite) for manifest in manifests)),
+        "simulated": results.summary.simulated,
+        "warnings": results.warnings,
+        "gap": _gap_view(results.gap),
+        "charts": _chart_view(results),
+        "models": _model_view(results),
+        "tables": tables,
+        "other_tables": [table for key, table in tables.items() if key not in _PLACED],
+        "samples": _sample_view(packed),
+        "runs": [_run_facts(manifest) for manifest in manifests],
+    }
+
+
+def _gap_view(gap: GapTable) -> dict[str, Any]:
+    accuracy = accuracy_gap_table(gap)
+    return {
+        "headline": gap.headline(),
+        "side": _leading_side(accuracy.rows),
+        "accuracy": accuracy,
+        "time_cost": time_cost_gap_table(gap),
+        "fairness": gap.fairness,
+        "equal_quality": equal_quality_lines(gap),
+    }
+
+
+def _leading_side(accuracy: Sequence[Mapping[str, Any]]) -> str:
+    """Return the side whose colour the headline has: the winner overall, or ``even``."""
+    overall = [row for row in accuracy if row["category"] == OVERALL] or list(accuracy)
+    verdict = str(overall[0]["verdict"]) if overall else ""
+    return {"closed ahead": "closed", "open ahead": "open"}.get(verdict, "even")
+
+
+def _chart_view(results: ResultTables) -> dict[str, Any]:
+    models = results.summary.level("model")
+    # Times that this client delayed are no reason to choose a model or to drop it.
+    timed = models[models["invalid"].isna()].reset_index(drop=True)
+    return {
+        "by_cost": page_charts.draw_scatter(
+            records(models),
             "usd_per_correct",
-            pareto_front(by_model, "usd_per_correct"),
+            pareto_front(models, "usd_per_correct"),
             formatting.METRICS["usd_per_correct"],
             formatting.format_usd,
         ),
-        by_time=page_charts.draw_scatter(
+        "by_time": page_charts.draw_scatter(
             records(timed),
             "response_p95_s",
             pareto_front(timed, "response_p95_s"),
             formatting.METRICS["response_p95_s"],
             formatting.format_seconds,
         ),
-        under_load=_load_charts(runs),
-        packed=packed,
-        script=Markup(sample_browser.page_script()) if packed else "",  # noqa: S704 - our own file, of a known hash
-        script_hash=sample_browser.page_script_hash(),
-        passed=records(pass_at_k.frame),
-        ks=pass_at_k.ks,
-        pass_share=pass_cells.format_pass_at_k,
-        pass_note=pass_cells.pass_at_k_note(pass_at_k),
-        tested=pass_at_k.has_hidden_tests,
-        costs=_cost_rows(costs),
-        summary_columns=SUMMARY_COLUMNS[1:],
-        cost_columns=COST_COLUMNS,
-        scope=formatting.category_name,
-        legs=records(costs.legs),
-        leg_names=cost_tables.LEG_NAMES,
-        leg_range=cost_tables.format_leg_range,
-        leg_words=cost_tables.describe_leg,
-        price_book=price_book_version(),
-        runs=[_run_facts(manifest) for manifest in runs.manifests],
-    )
+        "under_load": _load_charts(results.runs),
+    }
 
 
-def _cost_rows(costs: CostTable) -> list[dict[str, Any]]:
-    """Return the rows of the cost table, each with the place of its model among the models."""
-    rows = records(costs.frame)
-    order = list(dict.fromkeys(row["model_id"] for row in rows))
-    return [{**row, "place": order.index(row["model_id"])} for row in rows]
+def _model_view(results: ResultTables) -> dict[str, Any]:
+    """Return the bars and strips of each model: outcomes and times."""
+    models = records(results.summary.level("model"))
+    quantiles = _time_quantiles(results.runs)
+    longest = max((found["response_s"][0.99] for found in quantiles.values()), default=0.0)
+    for model in models:
+        times = quantiles.get(model["model_id"], {})
+        model["outcome_bar"] = page_sparklines.draw_outcome_bar(model)
+        model["ttft_strip"] = page_charts.draw_distribution(times.get("ttft_s", {}), longest, "ttft")
+        model["response_strip"] = page_charts.draw_distribution(
+            times.get("response_s", {}), longest, str(model["weights"])
+        )
+    return {
+        "rows": models,
+        "any_invalid": any(model["invalid"] for model in models),
+        "longest_s": longest,
+        "outcomes": [kind for kind in page_sparklines.OUTCOMES if any(model[kind] for model in models)],
+        "outcome_lines": describe_outcomes(models),
+    }
+
+
+def _sample_view(packed: sample_browser.PackedSamples | None) -> dict[str, Any]:
+    return {
+        "packed": packed,
+        "script": Markup(sample_browser.page_script()) if packed else "",  # noqa: S704 - our own file, of a known hash
+        "script_hash": sample_browser.page_script_hash(),
+    }
 
 
 def _load_charts(runs: Runs) -> list[dict[str, Any]]:
@@ -181,76 +162,56 @@ def _load_charts(runs: Runs) -> list[dict[str, Any]]:
     found = load_levels(runs)
     if found is None:
         return []
-    rows = [{**row, "weights": runs.model(row["model_id"])["weights"]} for row in records(found.frame)]
-    drawn: list[dict[str, Any]] = []
+    rows = [{**row, "weights": runs.model(row["model_id"]).weights} for row in records(found.frame)]
+    charts: list[dict[str, Any]] = []
     for task in dict.fromkeys(str(row["task"]) for row in rows):
-        mine = [row for row in rows if row["task"] == task]
+        of_task = [row for row in rows if row["task"] == task]
         limits = {rate.model_id: rate.rate_rps for rate in found.rates if rate.task == task and rate.rate_rps}
         level = "" if found.slo == NO_SLO else str(found.slo)
-        for across, label in (
+        for x_column, label in (
             ("offered_rps", "requests offered per second"),
             ("concurrency", "requests in flight"),
         ):
-            by_rate = limits if level and across == "offered_rps" else {}
-            chart = page_charts.draw_load_levels(mine, across, f"{label}, logarithmic", by_rate)
+            by_rate = limits if level and x_column == "offered_rps" else {}
+            chart = page_charts.draw_load_levels(of_task, x_column, f"{label}, logarithmic", by_rate)
             if chart:
-                late = any(row["invalid"] for row in mine)
-                drawn.append({"task": task, "label": label, "level": level, "chart": chart, "late": late})
-    return drawn
+                late = any(row["invalid"] for row in of_task)
+                charts.append({"task": task, "label": label, "level": level, "chart": chart, "late": late})
+    return charts
 
 
 def _time_quantiles(runs: Runs) -> dict[str, dict[str, dict[float, float]]]:
-    """Return each model's quantiles of each time."""
+    """Return each model's quantiles of each time, in seconds, by model, metric and share."""
     found: dict[str, dict[str, dict[float, float]]] = {}
     for row in records(latency_quantiles(runs)):
         found.setdefault(row["model_id"], {}).setdefault(row["metric"], {})[row["share"]] = row["value_s"]
     return {name: metrics for name, metrics in found.items() if "response_s" in metrics}
 
 
-def _tone(accuracy: Sequence[Mapping[str, Any]]) -> str:
-    """Return which side the verdict sentence is coloured for."""
-    overall = [row for row in accuracy if row["category"] == OVERALL] or list(accuracy)
-    verdict = str(overall[0]["verdict"]) if overall else ""
-    return {"closed ahead": "closed", "open ahead": "open"}.get(verdict, "even")
-
-
-def _blocks(
-    categories: Sequence[Mapping[str, Any]], models: Sequence[Mapping[str, Any]]
-) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """Return the summary's rows under each category, and under all of them when there are several."""
-    names = list(dict.fromkeys(str(row["category"]) for row in categories))
-    blocks = [(name, [row for row in categories if row["category"] == name]) for name in names]
-    return [*blocks, (OVERALL, list(models))] if len(names) > 1 else blocks
-
-
-def _run_facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def _run_facts(manifest: RunManifest) -> dict[str, Any]:
     """Return what a reader needs to repeat a run."""
-    machine = manifest["machine"]
+    machine = manifest.machine
     return {
-        "run_id": manifest["run_id"],
-        "state": manifest["state"],
+        "run_id": manifest.run_id,
+        "state": manifest.state,
         "facts": [
-            ("suite", f"{manifest['suite']} ({str(manifest['suite_sha256'])[:12]})"),
-            ("began", manifest["started_at"]),
-            ("ended", manifest["ended_at"]),
-            ("seed and repeats", f"{manifest['seed']}, {manifest['repeats']}"),
+            ("suite", f"{manifest.suite} ({str(manifest.suite_sha256)[:12]})"),
+            ("began", manifest.started_at),
+            ("ended", manifest.ended_at),
+            ("seed and repeats", f"{manifest.seed}, {manifest.repeats}"),
             ("machine", f"{machine.get('platform')}; {machine.get('cpu')}; {machine.get('cores')} cores"),
-            ("versions", ", ".join(f"{name} {number}" for name, number in manifest["versions"].items())),
+            ("versions", ", ".join(f"{name} {number}" for name, number in manifest.versions.items())),
             (
                 "models",
                 "; ".join(
-                    f"{model['id']}: {model['name']} through {model['runner']}, {model['weights']} weights"
-                    + (" (SIMULATED)" if model.get("simulated") else "")
-                    for model in manifest["models"]
+                    f"{model.id}: {model.name} through {model.runner}, {model.weights} weights"
+                    + (" (SIMULATED)" if model.simulated else "")
+                    for model in manifest.models
                 ),
             ),
             (
                 "tasks",
-                "; ".join(f"{task['name']} ({task['samples']} samples)" for task in manifest["tasks"]),
-            ),
-            *(
-                (formatting.strip_controls(f"lm-eval: {task}, {who}"), f"{metric}: {value}")
-                for who, task, metric, value in lm_eval_metrics([manifest])
+                "; ".join(f"{task.name} ({task.samples} samples)" for task in manifest.tasks),
             ),
         ],
     }

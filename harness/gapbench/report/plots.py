@@ -11,13 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from gapbench import formatting
-from gapbench.analysis.cost.attempt_costs import bill
-from gapbench.analysis.cost.cost import cost
-from gapbench.analysis.frames import Folders, Runs, load_runs
-from gapbench.analysis.quality.gap import GapTable, gap
-from gapbench.analysis.quality.summary import Summary, summarize
+from gapbench.analysis.quality.gap import GapTable
+from gapbench.analysis.quality.summary import Summary
 from gapbench.errors import InputError, ResultsError
 from gapbench.report import page_charts
+from gapbench.report.results import Results, load_results
 from gapbench.store.json_records import records
 
 FORMATS = ("svg", "png", "pdf")
@@ -33,11 +31,11 @@ STYLE: Any = {
 }
 
 
-def save_plots(runs: Runs | Folders, folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[Path]:
+def save_plots(runs: Results, folder: Path, formats: Sequence[str] = ("svg", "png")) -> list[Path]:
     """Write every plot in every format and return the files.
 
     Args:
-        runs: Run folders, or what was read from them.
+        runs: Run folders, the runs read from them, or their results.
         folder: Where to; made when missing.
         formats: Of ``svg``, ``png``, ``pdf``.
 
@@ -48,13 +46,10 @@ def save_plots(runs: Runs | Folders, folder: Path, formats: Sequence[str] = ("sv
     for name in formats:
         if name not in FORMATS:
             raise InputError(f"found plot format {name!r}; expected one of {', '.join(FORMATS)}")
-    read_runs = load_runs(runs)
-    billed = bill(read_runs)
-    gaps = gap(read_runs, billed=billed)
-    summary = summarize(read_runs, cost(read_runs, billed))
+    results = load_results(runs)
     drawn: dict[str, Callable[[], Figure]] = {
-        "gap": lambda: plot_gap_intervals(gaps),
-        "accuracy_cost": lambda: plot_accuracy_cost(summary),
+        "gap": lambda: plot_gap_intervals(results.gap),
+        "accuracy_cost": lambda: plot_accuracy_cost(results.summary),
     }
     written: list[Path] = []
     try:

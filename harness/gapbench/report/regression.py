@@ -12,15 +12,15 @@ from rich.text import Text
 
 from gapbench import formatting
 from gapbench.analysis.regression.compare import Comparison
-from gapbench.report.terminal_table import Column, ResponsiveTable
+from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
 from gapbench.store.json_records import records
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WORDS = {"pass": "pass", "regression": "REGRESSION", "unknown": "not checked"}
 _STYLES = {"regression": "bold red", "unknown": "yellow"}
 _COLUMNS = (
-    Column("model", is_text=True), Column("rule", is_text=True, min_width=200), Column("base", 1), Column("new", 1), Column("change"),
-    Column("one-sided 95 %"), Column("pairs"), Column("verdict", is_text=True, min_width=12),
+    TerminalColumn("model", is_text=True), TerminalColumn("rule", is_text=True, min_width=200), TerminalColumn("base", 1), TerminalColumn("new", 1), TerminalColumn("change"),
+    TerminalColumn("one-sided 95 %"), TerminalColumn("pairs"), TerminalColumn("verdict", is_text=True, min_width=12),
 )  # fmt: skip
 _MORE = "a wider terminal, `--md FILE` or `--json` has them"
 Row = Mapping[str, Any]
@@ -59,7 +59,7 @@ def comparison_table(comparison: Comparison) -> RenderableType:
 def comparison_markdown(comparison: Comparison) -> str:
     """Return the comparison as Markdown, for a job summary."""
     lines = [f"## {_escape_markdown(comparison_headline(comparison))}", ""]
-    lines.append("| " + " | ".join(column.name for column in _COLUMNS) + " |")
+    lines.append("| " + " | ".join(column.heading for column in _COLUMNS) + " |")
     lines.append("| " + " | ".join("---" if column.is_text else "---:" for column in _COLUMNS) + " |")
     lines += [
         "| " + " | ".join(_escape_markdown(cell) for cell in _cells(row)) + " |"

@@ -1,6 +1,7 @@
-"""A terminal table that fits: columns left out by rank and named, or one block a row; never a figure cut.
+"""A table that fits the terminal. Columns that do not fit are left out by rank and named below; no figure is cut.
 
-Rich crops what does not fit from the right and says nothing. Here every column's width is measured first.
+Rich crops what does not fit and does not mention it, so the width of every column is measured first. Where even the columns
+of rank 0 do not fit, each row becomes a block of lines.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from rich.text import Text
 from gapbench import formatting
 
 GAP = 2
-"""Columns of the terminal between two columns of the table."""
+"""Characters between two columns."""
 WIDER_HINT = "a wider terminal, `bench report --md FILE` or `--html FILE` has them"
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table.
+class TerminalColumn:
+    """A column of a terminal table.
 
     Attributes:
-        name: Its head.
-        rank: 0 is never left out; of the others the highest goes first.
-        is_text: Left-aligned, and folded where there is no room; a column of figures is neither.
-        min_width: Width down to which words may be folded.
+        heading: What stands above it.
+        rank: Order in which a narrow terminal leaves columns out: the highest first, 0 never.
+        is_text: Left-aligned, and wrapped where there is no room. Otherwise it holds figures.
+        min_width: Width in characters down to which text may be wrapped.
     """
 
-    name: str
+    heading: str
     rank: int = 0
     is_text: bool = False
     min_width: int = 12
@@ -44,27 +45,32 @@ class _Section:
 
 
 class ResponsiveTable:
-    """Rows under their columns in as many columns as fit; where not even the first do, one block a row."""
+    """Rows in as many columns as fit the terminal, or one block for each row where too few do."""
 
     def __init__(
-        self, title: str, columns: Sequence[Column], *, simulated: bool = False, wider_hint: str = WIDER_HINT
+        self,
+        title: str,
+        columns: Sequence[TerminalColumn],
+        *,
+        simulated: bool = False,
+        wider_hint: str = WIDER_HINT,
     ) -> None:
-        """Keep what to draw.
+        """Start an empty table.
 
         Args:
-            title: Said above the table.
+            title: One line above the table.
             columns: The first tells the rows apart.
-            simulated: Whether a simulated provider is behind a figure: the title says so.
-            wider_hint: Where the columns are that are left out.
+            simulated: Whether a simulated provider is behind a figure; the title then says so.
+            wider_hint: Where to find the columns that are left out.
         """
-        said = f"{title}  [{formatting.SIMULATED}: a simulated provider answered]" if simulated else title
-        self._title = Text(said, "bold red" if simulated else "bold")
+        marked = f"{title}  [{formatting.SIMULATED}: a simulated provider answered]" if simulated else title
+        self._title = Text(marked, "bold red" if simulated else "bold")
         self._columns = columns
-        self._more = wider_hint
+        self._wider_hint = wider_hint
         self._sections: list[_Section] = []
 
     def add_section(self, heading: str | Text | None = None) -> None:
-        """Begin a group of rows, under a line of its own where there is a heading."""
+        """Start a section of rows, below its heading if it has one."""
         self._sections.append(_Section(Text(heading, "bold") if isinstance(heading, str) else heading))
 
     def add_row(self, *cells: str | Text) -> None:
@@ -76,7 +82,7 @@ class ResponsiveTable:
         )
 
     def fits(self, max_width: int) -> bool:
-        """Return whether so many columns of a terminal hold every column."""
+        """Return whether every column fits into so many characters."""
         return len(self._fit_widths(max_width) or ()) == len(self._columns)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[RenderableType]:
@@ -86,7 +92,7 @@ class ResponsiveTable:
         if widths is None:
             yield from self._blocks()
             return
-        heads = [Text(self._columns[place].name, "dim") for place in widths]
+        heads = [Text(self._columns[place].heading, "dim") for place in widths]
         yield self._render_rows(widths, [heads])
         yield Text("─" * (sum(widths.values()) + GAP * (len(widths) - 1)), "dim")
         for number, section in enumerate(self._sections):
@@ -98,20 +104,20 @@ class ResponsiveTable:
                 yield self._render_rows(
                     widths, [[cells[place] for place in widths] for cells in section.rows]
                 )
-        left_out = [column.name for place, column in enumerate(self._columns) if place not in widths]
+        left_out = [column.heading for place, column in enumerate(self._columns) if place not in widths]
         if left_out:
             yield Text(
-                f"Left out at {options.max_width} columns: {', '.join(left_out)}; {self._more}.", "dim"
+                f"Left out at {options.max_width} columns: {', '.join(left_out)}; {self._wider_hint}.", "dim"
             )
         yield ""
 
     def _natural_width(self, place: int) -> int:
         cells = [cells[place] for section in self._sections for cells in section.rows]
         lines = [line.cell_len for cell in cells for line in cell.split("\n")]
-        return max([Text(self._columns[place].name).cell_len, *lines])
+        return max([Text(self._columns[place].heading).cell_len, *lines])
 
     def _fit_widths(self, max_width: int) -> dict[int, int] | None:
-        """Return the width of each column that is shown, by place. None: the least of them do not fit."""
+        """Return the width of each column that is shown, by its index. None: even the columns of rank 0 do not fit."""
         widest = [self._natural_width(place) for place in range(len(self._columns))]
         shown = list(range(len(self._columns)))
         while True:
@@ -127,7 +133,7 @@ class ResponsiveTable:
             last = max(self._columns[place].rank for place in shown)
             if not last:
                 return None
-            # Of one rank all or none: a closed value without the open one says nothing.
+            # Columns of one rank go together: a closed value without the open one means nothing.
             shown = [place for place in shown if self._columns[place].rank < last]
         for place in shown:
             more = min(spare, widest[place] - widths[place])
@@ -147,7 +153,7 @@ class ResponsiveTable:
         return table
 
     def _blocks(self) -> Iterable[RenderableType]:
-        """Yield a block for each row: what it is of, and every figure with its name."""
+        """Yield a block for each row: its name, then each figure with its heading."""
         for section in self._sections:
             if section.heading is not None:
                 yield section.heading
@@ -155,7 +161,7 @@ class ResponsiveTable:
                 if first.plain:
                     yield first
                 said = [
-                    Text.assemble((f"{column.name} " if column.name else "", "dim"), _join_lines(cell))
+                    Text.assemble((f"{column.heading} " if column.heading else "", "dim"), _join_lines(cell))
                     for column, cell in zip(self._columns[1:], cells, strict=True)
                     if cell.plain.strip()
                 ]
@@ -164,7 +170,7 @@ class ResponsiveTable:
 
 
 def _join_lines(cell: Text) -> Text:
-    """Return a cell whose further lines stand in brackets."""
+    """Return a cell as one line, its further lines in brackets."""
     first, *more = cell.split("\n")
     said = [
         Text.assemble(" (", line, ")") if not line.plain.startswith("(") else Text(" ") + line

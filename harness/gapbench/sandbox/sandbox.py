@@ -178,22 +178,24 @@ def find_working_sandbox(level: str = "") -> Sandbox:
     """
     # bubblewrap comes first: far more people use and review it than our own namespaces.
     problems: list[str] = []
-    program = shutil.which("bwrap")
     for candidate in ISOLATION_LEVELS:
-        problem: str | None
-        if level not in {"", candidate}:
-            continue
-        if sys.platform != "linux":
-            problem = f"it needs Linux and this is {sys.platform}"
-        elif candidate == "bubblewrap" and program is None:
-            problem = "bwrap is not installed"
-        else:
-            sandbox = Sandbox(candidate, program if candidate == "bubblewrap" else None)
-            problem = _probe_failure(sandbox)
-            if problem is None:
-                return sandbox
-        problems.append(f"{candidate}: {problem}")
+        if level in {"", candidate}:
+            found = _try_level(candidate)
+            if isinstance(found, Sandbox):
+                return found
+            problems.append(f"{candidate}: {found}")
     raise SetupError(f"no sandbox for a model's code works here ({'; '.join(problems)}); {SETUP_HINT}")
+
+
+def _try_level(level: IsolationLevel) -> Sandbox | str:
+    """Return a sandbox of one level, or why it does not work here."""
+    if sys.platform != "linux":
+        return f"it needs Linux and this is {sys.platform}"
+    program = shutil.which("bwrap") if level == "bubblewrap" else None
+    if level == "bubblewrap" and program is None:
+        return "bwrap is not installed"
+    sandbox = Sandbox(level, program)
+    return _probe_failure(sandbox) or sandbox
 
 
 _find_once = cache(find_working_sandbox)

@@ -1,7 +1,7 @@
-"""Numbers in, intervals out: what an observed share, difference, quantile or ratio can be said to show.
+"""Statistics: intervals and tests for shares, paired differences, quantiles and ratios.
 
-numpy and scipy only; no tables, no models, no files. Every random draw takes a seed, so a report repeats.
-Ratios are 0 to 1. A p-value is two-sided. ``clusters`` are integer codes of items that share a source
+It uses only numpy and scipy and does not know tables, models or files. Every random draw takes a seed, so results are
+reproducible. Shares are 0 to 1. P-values are two-sided. ``clusters`` are integer codes of items that share a source
 (the same document, the same sample asked again); items of one cluster are resampled together.
 """
 

@@ -1,4 +1,4 @@
-"""Draws with replacement, and what is read off them."""
+"""Bootstrap: sums of resampled rows, quotients of totals, and selection bias."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ SEED = 20_260_226
 _CHUNK_DRAWS = 4_000_000
 _FEW_KINDS = 512
 MANY_ROWS = 20_000
-"""From this many rows the sums of draws are drawn from their limit, where the rows are not too skewed."""
+"""From this many rows on, sums of draws come from their limiting normal distribution, unless rows are too skewed."""
 _SKEW = 0.05
 
 
 def resample_sums(columns: Floats, resamples: int, seed: int = SEED) -> Floats:
     """Return column sums of ``resamples`` draws of rows with replacement, shape (resamples, columns).
 
-    Rows that are alike are drawn as one multinomial count, which for 0/1 scores is all of them: the same
-    distribution, for a thousandth of the work. From 20,000 rows that are mostly unlike, the sums are drawn
-    from the normal distribution they tend to, as long as no column's skewness over the square root of the
-    rows is above 0.05 (Edgeworth's first term, Hall, The Bootstrap and Edgeworth Expansion (1992), 2.2).
+    Identical rows are drawn as one multinomial count. For 0/1 scores this covers all rows, and gives the same
+    distribution for a thousandth of the work. From 20,000 mostly distinct rows on, the sums are drawn from their
+    limiting normal distribution, provided that no column's skewness over the square root of the number of rows is above
+    0.05 (Edgeworth's first term, Hall, The Bootstrap and Edgeworth Expansion (1992), 2.2).
     """
     rows, width = columns.shape
-    # SFC64 is the quickest of numpy's generators, and the draws are most of the work.
+    # SFC64 is the fastest of numpy's generators, and the draws are most of the work.
     rng = np.random.Generator(np.random.SFC64(seed))
     kinds, counts = _kinds(columns)
     if len(kinds) <= _FEW_KINDS:
-        drawn = rng.multinomial(rows, counts / rows, size=resamples)
-        return np.asarray(drawn @ kinds, dtype=np.float64)
+        draws = rng.multinomial(rows, counts / rows, size=resamples)
+        return np.asarray(draws @ kinds, dtype=np.float64)
     if rows >= MANY_ROWS and _skewness(columns) <= _SKEW * math.sqrt(rows):
         centred = columns - columns.mean(axis=0)
         scale = np.maximum(np.sqrt(np.square(centred).mean(axis=0)), 1e-300)
@@ -44,7 +44,7 @@ def resample_sums(columns: Floats, resamples: int, seed: int = SEED) -> Floats:
     small = np.uint16 if rows <= np.iinfo(np.uint16).max else np.uint32
     constant = columns.min(axis=0) == columns.max(axis=0)
     out[:, constant] = columns[0, constant] * rows
-    # Centred first, so that single precision loses nothing of the spread.
+    # Center first, so that single precision does not lose the spread.
     middle = columns.mean(axis=0)
     narrow = (columns - middle).astype(np.float32)
     step = max(1, _CHUNK_DRAWS // rows)
@@ -58,10 +58,10 @@ def resample_sums(columns: Floats, resamples: int, seed: int = SEED) -> Floats:
 
 
 def _kinds(columns: Floats) -> tuple[Floats, Ints]:
-    """Return the distinct rows and how often each is there; where they are many, too many is all that is told."""
+    """Return the distinct rows and their counts. If a sample shows that there are too many, return all rows."""
     rows = len(columns)
     if rows > 4 * _FEW_KINDS:
-        # A few thousand rows tell whether rows repeat, without sorting a million of them.
+        # A few thousand rows show whether rows repeat, without sorting a million of them.
         sample = columns[:: max(1, rows // (4 * _FEW_KINDS))]
         if len(np.unique(sample, axis=0)) > _FEW_KINDS:
             return columns, np.ones(rows, dtype=np.int64)
@@ -70,7 +70,7 @@ def _kinds(columns: Floats) -> tuple[Floats, Ints]:
 
 
 def _keys(columns: Floats) -> Ints:
-    """Return one code for each distinct row."""
+    """Return an integer code for each row; equal rows have equal codes."""
     key = np.zeros(len(columns), dtype=np.int64)
     for column in columns.T:
         values, code = np.unique(column, return_inverse=True)
@@ -81,7 +81,7 @@ def _keys(columns: Floats) -> Ints:
 
 
 def _skewness(columns: Floats) -> float:
-    """Return the largest absolute skewness of a column; constant columns have none."""
+    """Return the largest absolute skewness of the columns; constant columns count as 0."""
     centred = columns - columns.mean(axis=0)
     spread = np.sqrt(np.square(centred).mean(axis=0))
     third = np.abs((centred**3).mean(axis=0))
@@ -89,17 +89,17 @@ def _skewness(columns: Floats) -> float:
 
 
 def _square_root(covariance: Floats) -> Floats:
-    """Return a matrix whose product with its transpose is a covariance, singular ones too."""
+    """Return a matrix whose product with its transpose is the covariance, which may be singular."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 class Quotients(NamedTuple):
-    """Two quotients of totals over the same items, such as dollars per correct task. None: not known.
+    """Two quotients of totals over the same items, such as dollars per correct task. None means unknown.
 
     Attributes:
-        first: Total over total of the first.
-        second: The same of the second.
+        first: Quotient of the first.
+        second: Quotient of the second.
         ratio: First over second.
         ratio_low: Lower bound of the ratio's 95 % interval.
         ratio_high: Upper bound.
@@ -121,55 +121,55 @@ class Quotients(NamedTuple):
 def compare_quotients(
     first: tuple[Floats, Floats], second: tuple[Floats, Floats], clusters: Ints, *, seed: int = SEED
 ) -> Quotients:
-    """Return two quotients of totals and how they differ, resampled together by clusters.
+    """Return two quotients of totals and their difference, with intervals from a paired cluster bootstrap.
 
     Args:
-        first: What is summed above and below the line, item by item: dollars and scores.
-        second: The same of the other model.
-        clusters: Codes of the items.
-        seed: Of the draws.
+        first: Numerator and denominator of each item, such as dollars and scores.
+        second: The same for the other model.
+        clusters: Cluster code of each item.
+        seed: Seed of the draws.
     """
     columns = np.stack([cluster_sums(part, clusters)[0] for part in (*first, *second)], axis=1)
     totals = columns.sum(axis=0)
-    here_first, here_second = (
+    observed_first, observed_second = (
         float(totals[k] / totals[k + 1]) if totals[k + 1] > 0 else None for k in (0, 2)
     )
     if (totals <= 0).any() or len(columns) < 2:
-        return Quotients(here_first, here_second)
-    drawn = resample_sums(columns, RESAMPLES, seed)
-    drawn = drawn[(drawn > 0).all(axis=1)]
+        return Quotients(observed_first, observed_second)
+    draws = resample_sums(columns, RESAMPLES, seed)
+    draws = draws[(draws > 0).all(axis=1)]
     ratio = float(totals[0] / totals[1] / (totals[2] / totals[3]))
-    if len(drawn) < RESAMPLES * 0.9:
-        # One in ten draws without a correct task: nothing can be said of dollars per correct task.
-        return Quotients(here_first, here_second, ratio)
-    one, other = drawn[:, 0] / drawn[:, 1], drawn[:, 2] / drawn[:, 3]
+    if len(draws) < RESAMPLES * 0.9:
+        # More than one in ten draws has no correct task, so dollars per correct task has no meaningful interval.
+        return Quotients(observed_first, observed_second, ratio)
+    one, other = draws[:, 0] / draws[:, 1], draws[:, 2] / draws[:, 3]
     tails = [0.025, 0.975]
     ratio_low, ratio_high = (float(bound) for bound in np.quantile(one / other, tails))
     low, high = (float(bound) for bound in np.quantile(one - other, tails))
     side = min(int((one <= other).sum()), int((one >= other).sum()))
-    p = min(1.0, 2 * (side + 1) / (len(drawn) + 1))
-    return Quotients(here_first, here_second, ratio, ratio_low, ratio_high, low, high, p)
+    p = min(1.0, 2 * (side + 1) / (len(draws) + 1))
+    return Quotients(observed_first, observed_second, ratio, ratio_low, ratio_high, low, high, p)
 
 
 def selection_bias(candidates: Floats, clusters: Ints, *, resamples: int = 2_000, seed: int = SEED) -> float:
-    """Return by how much the best of several models is flattered by being picked on the same items.
+    """Return how much choosing the best of several models on the same items inflates its mean score.
 
-    In each resample the best is picked anew; its excess there over its score here is what picking adds
-    (Efron's bootstrap estimate of bias, J. Am. Stat. Assoc. 109 (2014) 991). 0 for one candidate.
+    Each resample chooses its own best model. The mean excess of that model's score in the resample over its score in
+    the data is the bias (Efron's bootstrap estimate, J. Am. Stat. Assoc. 109 (2014) 991). 0 for one candidate.
 
     Args:
         candidates: Scores, one row for each item and one column for each model.
-        clusters: Codes of the items.
+        clusters: Cluster code of each item.
         resamples: Bootstrap draws.
-        seed: Of the draws.
+        seed: Seed of the draws.
     """
     items, models = candidates.shape
     if models < 2 or items == 0:
         return 0.0
     sums = [cluster_sums(candidates[:, k], clusters) for k in range(models)]
     columns = np.stack([*(part for part, _ in sums), sums[0][1]], axis=1)
-    drawn = resample_sums(columns, resamples, seed)
-    means = drawn[:, :models] / drawn[:, models:]
+    draws = resample_sums(columns, resamples, seed)
+    means = draws[:, :models] / draws[:, models:]
     best = means.argmax(axis=1)
-    here = candidates.mean(axis=0)
-    return max(0.0, float((means[np.arange(len(best)), best] - here[best]).mean()))
+    observed = candidates.mean(axis=0)
+    return max(0.0, float((means[np.arange(len(best)), best] - observed[best]).mean()))

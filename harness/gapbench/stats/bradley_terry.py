@@ -1,8 +1,8 @@
-"""Strengths from comparisons: Bradley-Terry by maximum likelihood, on the Elo scale, with style taken out.
+"""Bradley-Terry strengths from comparisons by maximum likelihood, on the Elo scale and corrected for covariates.
 
 Bradley and Terry, Biometrika 39 (1952) 324: the log-odds that one player beats another is the difference of
-their strengths. Covariates of a comparison (how much longer one answer was) enter as further terms of
-the same logistic regression, so that strengths are read at equal style (Chiang and others, arXiv 2403.04132).
+their strengths. Covariates of a comparison (how much longer one answer was) are further terms of the same logistic
+regression, so that strengths apply at equal style (Chiang and others, arXiv 2403.04132).
 """
 
 from __future__ import annotations
@@ -18,28 +18,27 @@ from gapbench.stats.bootstrap import SEED
 from gapbench.stats.proportions import Floats, Ints
 
 ELO_PER_LOGIT = 400 / math.log(10)
-"""Elo points of one unit of log-odds, so that 400 points are odds of ten to one."""
+"""Elo points per unit of log-odds: 400 points are odds of ten to one."""
 ELO_CENTRE = 1_000.0
 _STEPS = 100
 _TOLERANCE = 1e-12
 _RESAMPLE_RIDGE = 1e-3
-"""Where a resample has a player who never loses, or a covariate that tells every winner, this keeps its estimate
-large instead of infinite."""
+"""Keeps the estimates of a resample finite if a player never loses in it, or a covariate predicts every winner."""
 
 
 class Strengths(NamedTuple):
-    """Fitted strengths, one for each player, and the weight of each covariate.
+    """Fitted strengths, one for each player, and the effect of each covariate.
 
     Attributes:
         logits: Strengths in log-odds; their mean is zero.
-        elo: The same on the Elo scale; their mean is 1,000. Differences mean something, levels do not.
-        elo_low: Lower bounds of the 95 % intervals of ``elo``. None: no resamples were asked for.
+        elo: Strengths on the Elo scale; their mean is 1,000. Only differences are meaningful, levels are not.
+        elo_low: Lower bounds of the 95 % intervals of ``elo``. None without resamples.
         elo_high: Upper bounds.
-        standard_errors: Of ``logits``, from the information matrix: right for independent comparisons only.
+        standard_errors: Of ``logits``, from the information matrix. Valid only for independent comparisons.
         effects: Log-odds for one unit of each covariate.
-        effects_low: Lower bounds of the 95 % intervals of ``effects``. None: no resamples.
+        effects_low: Lower bounds of the 95 % intervals of ``effects``. None without resamples.
         effects_high: Upper bounds.
-        draws: Resampled ``elo``, shape (resamples, players): intervals of differences are read off them.
+        draws: Resampled ``elo``, shape (resamples, players), for intervals of differences. None without resamples.
     """
 
     logits: Floats
@@ -57,7 +56,7 @@ class Strengths(NamedTuple):
         return elo_win_rate(float(self.elo[first] - self.elo[second]))
 
     def gap_interval(self, first: int, second: int) -> tuple[float, float] | None:
-        """Return the 95 % interval of ``first`` minus ``second`` in Elo; None without resamples."""
+        """Return the 95 % interval of ``first`` minus ``second`` in Elo, or None without resamples."""
         if self.draws is None:
             return None
         low, high = np.quantile(self.draws[:, first] - self.draws[:, second], [0.025, 0.975])
@@ -84,34 +83,35 @@ def bradley_terry(
     resamples: int = 0,
     seed: int = SEED,
 ) -> Strengths:
-    """Return the strengths that make the outcomes most likely.
+    """Return the maximum likelihood strengths.
 
     Args:
-        first: Code of the player shown first, one for each comparison, 0 to ``players`` - 1.
-        second: Code of the other.
-        outcome: 1 where the first won, 0 where the second did, 0.5 for a tie (half a win each).
-        players: How many players there are.
-        covariates: First minus second, one row for each comparison. None: none. A constant column of
-            ones is the advantage of being shown first.
-        clusters: Codes of comparisons that are resampled together, as those over one prompt. None: each alone.
-        ridge: Penalty on squared strengths; above 0 there is always an answer, pulled towards equality.
-        resamples: Bootstrap draws for the intervals; 0: none are made.
-        seed: Of the draws.
+        first: Code of the player shown first in each comparison, 0 to ``players`` - 1.
+        second: Code of the other player.
+        outcome: 1 if the first won, 0 if the second won, 0.5 for a tie (half a win each).
+        players: Number of players.
+        covariates: First minus second, one row for each comparison. A constant column of ones is the advantage of being
+            shown first. None means no covariates.
+        clusters: Cluster code of each comparison; comparisons of one cluster, such as those over one prompt, are
+            resampled together. None means that each is its own cluster.
+        ridge: Penalty on squared strengths. Above 0 a finite solution always exists, pulled towards equal strengths.
+        resamples: Bootstrap draws for the intervals. 0 means no intervals.
+        seed: Seed of the draws.
 
     Raises:
-        ValueError: The arrays differ in length, or no finite maximum exists: some players never lost to,
-            or never met, the others (Ford, Am. Math. Mon. 64 (1957) 28).
+        ValueError: The arrays differ in length, or no finite maximum exists because some players never lost to, or
+            never met, the others (Ford, Am. Math. Mon. 64 (1957) 28).
     """
     n = len(first)
     extra = np.empty((n, 0)) if covariates is None else np.asarray(covariates, dtype=np.float64)
     if n == 0 or len(second) != n or len(outcome) != n or len(extra) != n:
-        msg = f"comparisons need as many of each: {n} first, {len(second)} second, {len(outcome)} outcomes"
+        msg = f"comparisons need arrays of equal length: {n} first, {len(second)} second, {len(outcome)} outcomes"
         raise ValueError(msg)
     if ridge <= 0:
-        apart = _unbounded(first, second, outcome, players)
-        if apart:
+        unconnected = _unconnected_players(first, second, outcome, players)
+        if unconnected:
             msg = (
-                f"players {apart} never lost to, or never met, the others, so their strengths have no "
+                f"players {unconnected} never lost to, or never met, the others, so their strengths have no "
                 "finite value; add comparisons, or a ridge above 0"
             )
             raise ValueError(msg)
@@ -131,21 +131,21 @@ def bradley_terry(
     elo = ELO_CENTRE + ELO_PER_LOGIT * logits
     if resamples <= 0:
         return Strengths(logits, elo, None, None, errors, effects, None, None, None)
-    kept_finite = np.maximum(penalty, _RESAMPLE_RIDGE)
-    drawn = _resampled(x, y, of_kind, clusters, players, kept_finite, found, resamples, seed)
-    draws = ELO_CENTRE + ELO_PER_LOGIT * drawn[:, :players]
+    resample_penalty = np.maximum(penalty, _RESAMPLE_RIDGE)
+    estimates = _resample_fits(x, y, of_kind, clusters, players, resample_penalty, found, resamples, seed)
+    draws = ELO_CENTRE + ELO_PER_LOGIT * estimates[:, :players]
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
-    effects_low, effects_high = np.quantile(drawn[:, players:], [0.025, 0.975], axis=0)
+    effects_low, effects_high = np.quantile(estimates[:, players:], [0.025, 0.975], axis=0)
     return Strengths(logits, elo, low, high, errors, effects, effects_low, effects_high, draws)
 
 
 def _fit(
     x: Floats, y: Floats, weights: Floats, players: int, penalty: Floats, start: Floats | None = None
 ) -> tuple[Floats, Floats]:
-    """Return the estimates, strengths summing to zero, and their covariance; Newton's method, halved steps."""
+    """Return the estimates (strengths sum to zero) and their covariance, by Newton's method with step halving."""
     width = x.shape[1]
     beta = np.zeros(width) if start is None else start.copy()
-    # Strengths are known up to a constant: fix their sum by a term that is zero at the solution.
+    # Strengths are determined up to a constant. Fix their sum with a term that is zero at the solution.
     level = np.zeros((width, width))
     level[:players, :players] = weights.sum() / players**2
 
@@ -154,40 +154,40 @@ def _fit(
         fit = float((weights * (np.logaddexp(0, eta) - y * eta)).sum())
         return fit + float((penalty * at * at).sum() / 2 + at @ level @ at / 2)
 
-    here = loss(beta)
+    old_loss = loss(beta)
     for _ in range(_STEPS):
         p = special.expit(x @ beta)
         gradient = x.T @ (weights * (p - y)) + penalty * beta + level @ beta
         hessian = (x.T * (weights * p * (1 - p))) @ x + np.diag(penalty) + level
         step = _solve(hessian, gradient)
         size = 1.0
-        there = loss(beta - step)
-        while there > here + 1e-12 * abs(here) and size > 1e-6:
+        new_loss = loss(beta - step)
+        while new_loss > old_loss + 1e-12 * abs(old_loss) and size > 1e-6:
             size /= 2
-            there = loss(beta - size * step)
+            new_loss = loss(beta - size * step)
         beta = beta - size * step
-        here = there
+        old_loss = new_loss
         if np.abs(step).max() * size < _TOLERANCE:
             break
     p = special.expit(x @ beta)
     hessian = (x.T * (weights * p * (1 - p))) @ x + np.diag(penalty) + level
     beta[:players] -= beta[:players].mean()
     covariance = np.linalg.pinv(hessian)
-    # The constant that was fixed adds no spread to strengths whose mean is zero.
+    # The fixed constant must not add to the variance of strengths whose mean is zero.
     centre = np.eye(width)
     centre[:players, :players] -= 1 / players
     return beta, centre @ covariance @ centre.T
 
 
 def _solve(hessian: Floats, gradient: Floats) -> Floats:
-    """Return the Newton step, by least squares where a covariate never varies."""
+    """Return the Newton step, by least squares if the Hessian is singular because a covariate never varies."""
     try:
         return np.asarray(np.linalg.solve(hessian, gradient))
     except np.linalg.LinAlgError:
         return np.asarray(np.linalg.lstsq(hessian, gradient, rcond=None)[0])
 
 
-def _resampled(
+def _resample_fits(
     x: Floats,
     y: Floats,
     of_kind: Ints,
@@ -204,20 +204,20 @@ def _resampled(
     out = np.empty((resamples, x.shape[1]))
     if clusters is None:
         counts = np.bincount(of_kind, minlength=kinds)
-        drawn = rng.multinomial(n, counts / n, size=resamples).astype(np.float64)
+        draw_weights = rng.multinomial(n, counts / n, size=resamples).astype(np.float64)
     else:
         _, codes = np.unique(clusters, return_inverse=True)
         groups = int(codes.max()) + 1
         times = rng.multinomial(groups, np.full(groups, 1 / groups), size=resamples)
-        drawn = np.stack([np.bincount(of_kind, weights=row[codes], minlength=kinds) for row in times])
-    for number, weights in enumerate(drawn):
-        there = weights > 0
-        out[number] = _fit(x[there], y[there], weights[there], players, penalty, start)[0]
+        draw_weights = np.stack([np.bincount(of_kind, weights=row[codes], minlength=kinds) for row in times])
+    for number, weights in enumerate(draw_weights):
+        used = weights > 0
+        out[number] = _fit(x[used], y[used], weights[used], players, penalty, start)[0]
     return out
 
 
-def _unbounded(first: Ints, second: Ints, outcome: Floats, players: int) -> Sequence[int]:
-    """Return the players outside the largest group in which each can be reached from each by wins; [] for none."""
+def _unconnected_players(first: Ints, second: Ints, outcome: Floats, players: int) -> Sequence[int]:
+    """Return the players outside the largest group in which every player is connected to every other by wins."""
     wins = np.zeros((players, players), dtype=bool)
     wins[first[outcome > 0], second[outcome > 0]] = True
     wins[second[outcome < 1], first[outcome < 1]] = True

@@ -1,4 +1,4 @@
-"""Paired differences of scores and what they settle."""
+"""Paired differences of scores: intervals, p-values, equivalence tests and sample sizes."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ from gapbench.stats.proportions import (
 )
 
 FEW_DISCORDANT = 30
-"""Below this many clusters that tell two models apart, a resampled spread is no guide to the true one."""
+"""With fewer clusters in which the models differ, the bootstrap does not estimate the spread reliably."""
 INNER = 0.93
-"""Confidence of the inner interval: each one-sided test of equivalence is made at 3.5 %, so that its false verdicts
-stay below 5 % also where scores are near 0 or 1 and clusters are few (benchmarks/coverage.py)."""
+"""Confidence of the inner interval. Each one-sided equivalence test is made at 3.5 %, so that its error rate stays below
+5 % even if scores are near 0 or 1 and there are few clusters (benchmarks/coverage.py)."""
 FEW_FLIPS = 11
-"""From so many clusters that tell, the least p-value of the exact test, 2 / 2^11, is below 0.001: low enough to be called
-ahead among many comparisons. Of five clusters it is 0.062, and no gap could ever be told; the score's is used there."""
+"""With this many differing clusters, the smallest p-value of the exact test, 2 / 2^11, is below 0.001: small enough to be
+significant among many comparisons. With five clusters it is 0.062, so no gap could be significant; below this limit the
+score test is used instead."""
 MIN_CLUSTERS = 5
-"""Of fewer, the spread is a guess: a cluster then counts as one pair, and no number of pairs is said to be enough."""
+"""With fewer clusters the spread is only a guess: a cluster then counts as one pair, and no sample size is given."""
 ROUNDS = 60
-"""Of halving the way to the number of clusters that asks for itself."""
+"""Iterations of the fixed-point search for the required number of clusters."""
 MIN_DESIGN_EFFECT = 0.5
-"""Below it, answers that happen to cancel within their clusters would leave next to no width."""
+"""Lower bound of the design effect. Without it, answers that cancel by chance within clusters would leave no width."""
 
 
 class Difference(NamedTuple):
@@ -46,13 +47,13 @@ class Difference(NamedTuple):
         high: Upper bound of the 95 % interval.
         inner_low: Lower bound of the inner interval, for the two one-sided tests of equivalence.
         inner_high: Upper bound of the inner interval.
-        p_value: Two-sided, of no difference.
-        standard_error: Cluster-robust. 0 where every cluster shows the same.
-        n_pairs: Pairs.
-        n_clusters: Clusters.
-        method: What made the interval: ``bootstrap-t``, ``score`` or ``quantile``.
-        test: What made the p-value: ``McNemar`` (exact, of 0/1 scores of unrelated items), ``sign-flip`` (exact
-            as well, of whole clusters), ``score`` (the interval's own, of few clusters), ``bootstrap-t`` or ``t``.
+        p_value: Two-sided p-value of the hypothesis of no difference.
+        standard_error: Cluster-robust. 0 if all clusters show the same difference.
+        n_pairs: Number of pairs.
+        n_clusters: Number of clusters.
+        method: Method of the interval: ``bootstrap-t``, ``score`` or ``quantile``.
+        test: Test of the p-value: ``McNemar`` (exact, for 0/1 scores of independent items), ``sign-flip`` (exact, for
+            clusters), ``score`` (the test of the score interval, for few clusters), ``bootstrap-t`` or ``t``.
     """
 
     estimate: float
@@ -73,52 +74,57 @@ def paired_difference(
 ) -> Difference:
     """Return the mean of ``first - second`` over pairs with its 95 % interval.
 
-    Studentised cluster bootstrap (Cameron, Gelbach and Miller, Rev. Econ. Stat. 90 (2008) 414) where
-    enough clusters tell the two apart; else Tango's score interval times the clusters' design effect,
-    which stays open when all pairs agree.
+    If the scores differ in enough clusters, the interval is a studentised cluster bootstrap (Cameron, Gelbach and
+    Miller, Rev. Econ. Stat. 90 (2008) 414). Otherwise it is Tango's score interval with the clusters' design effect,
+    which has positive width even if all pairs agree.
 
     Args:
         first: Scores in 0 to 1.
         second: Scores of the same items.
-        clusters: Codes; equal codes are resampled together.
+        clusters: Cluster code of each item; items of one cluster are resampled together.
         resamples: Bootstrap draws.
-        seed: Of the draws.
+        seed: Seed of the draws.
+
+    Raises:
+        ValueError: There are no scores, or the arrays differ in length.
     """
     n = len(first)
     if n == 0 or n != len(second) or n != len(clusters):
-        msg = f"a paired difference needs as many scores on both sides and at least one: {n}, {len(second)}"
+        msg = (
+            f"a paired difference needs at least one score and equally many on both sides: {n}, {len(second)}"
+        )
         raise ValueError(msg)
     difference = first - second
     sums, sizes = cluster_sums(difference, clusters)
     estimate = float(difference.mean())
     error = math.sqrt(robust_variance(sums - estimate * sizes, n))
     exact = _binary(first) and _binary(second)
-    telling = np.count_nonzero(np.abs(sums) > 1e-12)
-    if telling < FEW_DISCORDANT or error <= 1e-12:
+    differing = np.count_nonzero(np.abs(sums) > 1e-12)
+    if differing < FEW_DISCORDANT or error <= 1e-12:
         score = _Score.of(difference, sums, sizes)
-        if telling < FEW_FLIPS and score.design_effect is not None:
+        if differing < FEW_FLIPS and score.design_effect is not None:
             p, test = score.p_value(), "score"
         else:
             found = _exact_test(difference, sums, exact)
-            assert found is not None, "few clusters, or all alike, are counted at once"
+            assert found is not None, "with few clusters, or equal ones, the exact test is quick"
             p, test = found
         outer = score.interval(0.95)
-        # Of few clusters the design effect is a guess: equivalence is then tested with the interval itself.
+        # With few clusters the design effect is only a guess, so equivalence is tested with the outer interval.
         inner = score.interval(INNER) if len(sizes) == n else outer
         return Difference(estimate, *outer, *inner, p, error, n, len(sizes), "score", test)
     score_low, score_high = _Score.of(difference, sums, sizes).interval(INNER)
-    # Symmetric: the quantile of |t| corrects for skew about as well and keeps interval and p-value at one.
-    # Never below Student's own, which it falls short of where few clusters carry the sum.
+    # Symmetric: the quantile of |t| corrects for skew about as well and keeps interval and p-value consistent.
+    # Never below Student's t, which the bootstrap quantile falls short of if few clusters dominate the sum.
     free = len(sizes) - 1
-    drawn = _studentised(sums, sizes, estimate, resamples, seed)
-    size = np.sort(np.abs(drawn))
+    errors = _studentised(sums, sizes, estimate, resamples, seed)
+    size = np.sort(np.abs(errors))
     width, inner_width = (
         max(float(np.quantile(size, level)), float(special.stdtrit(free, 0.5 + level / 2)))
         for level in (0.95, INNER)
     )
-    # Each of the two one-sided tests has a tail of its own: skew makes one of them the longer, and near 0 and 1
-    # the score interval knows the bound that the draws do not.
-    lower, upper = (float(bound) for bound in np.quantile(drawn, [(1 - INNER) / 2, (1 + INNER) / 2]))
+    # Each of the two one-sided tests uses its own tail, since skew makes one longer than the other. Near 0 and 1
+    # the score interval respects the bound of the scores, which the draws do not.
+    lower, upper = (float(bound) for bound in np.quantile(errors, [(1 - INNER) / 2, (1 + INNER) / 2]))
     beyond = len(size) - int(np.searchsorted(size, abs(estimate) / error, side="left"))
     p = max((beyond + 1) / (len(size) + 1), float(2 * special.stdtr(free, -abs(estimate) / error)))
     p, test = (_exact_test(difference, sums, exact) if exact else None) or (p, "bootstrap-t")
@@ -154,14 +160,22 @@ def _studentised(sums: Floats, sizes: Floats, estimate: float, resamples: int, s
 
 
 class _Score(NamedTuple):
-    """Tango's score, its variance times what the clusters add to it.
+    """Tango's score test, with its variance multiplied by the clusters' design effect.
 
-    Variance and design effect are those at the gap that is tried, as in any score test. At the gap seen, the
-    design effect is least where by chance no cluster with a large gap was drawn, and the interval misses.
-    Partial credit enters as its mean gains and losses, which only widens the interval.
+    Variance and design effect are evaluated at the hypothesized gap, as in any score test. Evaluated at the observed
+    gap, the design effect would be smallest when by chance no cluster with a large gap was sampled, and the interval
+    would miss the true gap. Partial credit enters as mean gains and losses, which only widens the interval.
 
-    Sums of a few right and wrong answers are often the same in all of a few clusters. Student's t would then be without
-    bound, so its error is never less than :data:`MIN_DESIGN_EFFECT` leaves to pairs that know nothing of each other.
+    With few clusters, all cluster sums are often equal, and Student's t would be unbounded. Its standard error is
+    therefore at least that of independent pairs with a design effect of :data:`MIN_DESIGN_EFFECT`.
+
+    Attributes:
+        gains: Mean gain per pair: for 0/1 scores, the share of pairs where only the first is right.
+        losses: Mean loss per pair.
+        n: Number of pairs, or of clusters if there are too few of them.
+        groups: Number of clusters.
+        design_effect: Design effect at a hypothesized gap. None if every pair is its own cluster or clusters are few.
+        least_error: Lower bound of the standard error.
     """
 
     gains: float
@@ -173,11 +187,11 @@ class _Score(NamedTuple):
 
     @classmethod
     def of(cls, difference: Floats, sums: Floats, sizes: Floats) -> Self:
-        """Return that of differences, of their clusters' sums and of the clusters' sizes."""
+        """Return the score of paired differences, with the sums and the sizes of their clusters."""
         n, groups = len(difference), len(sizes)
         gains, losses = (float(np.maximum(sign * difference, 0).sum()) / n for sign in (1, -1))
         if groups == n or groups < MIN_CLUSTERS:
-            # Clusters as alike as they may be are worth one pair each. So few show by chance that they are not.
+            # Too few clusters to estimate how alike their pairs are: assume the worst case, one pair per cluster.
             return cls(gains, losses, groups, groups, None, 0.0)
         together = float(sums @ sums), float(sums @ sizes), float(sizes @ sizes)
         apart = float(difference @ difference), float(sums.sum()), float(n)
@@ -190,13 +204,13 @@ class _Score(NamedTuple):
         return cls(gains, losses, n, groups, design_effect, math.sqrt(within))
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Return the gaps whose score is not critical."""
+        """Return the smallest and largest gap that the score test does not reject."""
         if self.design_effect is None:
             if self.groups < MIN_CLUSTERS:
                 free = max(self.groups - 1, 1)
                 confidence = 2 * float(special.ndtr(special.stdtrit(free, 0.5 + confidence / 2))) - 1
             return tango(self.gains, self.losses, self.n, confidence)
-        # Student's t with its squares taken at the gap tried, not at the mean, has this for its critical value.
+        # The critical value of Student's t if its sum of squares is taken at the hypothesized gap, not at the mean.
         t = float(special.stdtrit(self.groups - 1, 0.5 + confidence / 2))
         critical = t * math.sqrt(self.groups / (self.groups - 1 + t * t))
         normal = 2 * float(special.ndtr(critical)) - 1
@@ -205,19 +219,22 @@ class _Score(NamedTuple):
         return max(-1.0, min(low, gap - width)), min(1.0, max(high, gap + width))
 
     def p_value(self) -> float:
-        """Return the two-sided p-value of no gap over clusters: below 5 % where the 95 % interval leaves zero out."""
+        """Return the two-sided p-value of no gap: below 5 % if the 95 % interval excludes zero."""
         squared = tango_score(self.gains, self.losses, self.n, 0.0, self.design_effect) ** 2
-        # The inverse of the critical value above; the square reaches the number of clusters where all sums are alike.
+        # The inverse of the critical value above. The square reaches the number of clusters if all sums are equal.
         t = math.sqrt(squared * (self.groups - 1) / max(self.groups - squared, 1e-9))
         if self.least_error <= 0:
-            # Every pair says the same: all that is known is that as many clusters point one way.
+            # All pairs show the same difference: the only evidence is how many clusters have the same sign.
             return float(max(2 * special.stdtr(self.groups - 1, -t), 0.5**self.groups))
         t = min(t, abs(self.gains - self.losses) / self.least_error)
         return 2 * float(special.stdtr(self.groups - 1, -t))
 
 
 def _exact_test(difference: Floats, sums: Floats, exact: bool) -> tuple[float, str] | None:
-    """Return the p-value of McNemar's test or, of clusters or partial credit, the sign-flip test; None: too long."""
+    """Return the p-value and name of an exact test: McNemar's, or the sign-flip test for clusters or partial credit.
+
+    None if the sign-flip test would take too long.
+    """
     if exact and len(sums) == len(difference):
         return mcnemar(int((difference > 0).sum()), int((difference < 0).sum())), "McNemar"
     p = sign_flip(sums)
@@ -225,9 +242,9 @@ def _exact_test(difference: Floats, sums: Floats, exact: bool) -> tuple[float, s
 
 
 def shift(difference: Difference, by: float) -> Difference:
-    """Return a difference moved by a known bias, its p-value with it; its spread stays.
+    """Return a difference shifted by a known bias. Estimate, bounds and p-value change; the standard error does not.
 
-    The p-value is read as a normal deviate and moved by as much as the estimate, in standard errors.
+    The p-value is converted to a normal deviate and shifted as much as the estimate, in standard errors.
     """
     if not by:
         return difference
@@ -250,7 +267,7 @@ def is_equivalent(difference: Difference, margin: float) -> bool:
 
     Args:
         difference: The difference.
-        margin: Half width of the region that makes no difference, in the difference's own unit.
+        margin: Half width of the region that counts as no difference, in the unit of the difference.
     """
     return -margin < difference.inner_low and difference.inner_high < margin
 
@@ -259,8 +276,8 @@ def is_non_inferior(difference: Difference, margin: float) -> bool:
     """Return whether the second is worse by less than ``margin``: one of the two tests of :func:`is_equivalent`.
 
     Args:
-        difference: First minus second, of scores of which the higher is better.
-        margin: What makes no difference, in the difference's own unit.
+        difference: First minus second, where higher scores are better.
+        margin: Largest difference that does not matter, in the unit of the difference.
     """
     return difference.inner_high < margin
 
@@ -273,18 +290,21 @@ def items_needed(
     alpha: float = 0.05,
     n_clusters: int | None = None,
 ) -> int | None:
-    """Return the pairs that would resolve the observed difference with ``power``.
+    """Return the number of pairs that would resolve the observed difference with ``power``.
 
-    Clusters are taken to be as large and as alike as those seen. None: the difference is zero, its spread is not known,
-    or the pairs at hand should have done: then the test in use is coarser than the formula, and the number is not known.
+    Further clusters are assumed to be as large and as alike as the observed ones.
 
     Args:
         estimate: The difference.
         standard_error: Its standard error at ``n_pairs``.
-        n_pairs: Pairs seen.
-        power: Chance of resolving a difference of this size.
-        alpha: Level of the two-sided test, after any correction for other tests.
-        n_clusters: Clusters seen. None: as many as pairs.
+        n_pairs: Observed pairs.
+        power: Probability of resolving a difference of this size.
+        alpha: Level of the two-sided test, after any correction for multiple tests.
+        n_clusters: Observed clusters. None means as many as pairs.
+
+    Returns:
+        None if the difference is zero, its spread is unknown, or the observed pairs should have been enough. In the
+        last case the test in use is coarser than the formula, and the number is unknown.
     """
     if abs(estimate) < 1e-12:
         return None
@@ -295,10 +315,10 @@ def items_needed(
 
 
 def _required_pairs(errors: float, n_pairs: int, n_clusters: int, level: float, power: float) -> int | None:
-    """Return the pairs from which a distance of ``errors`` standard errors is seen at ``level`` with ``power``.
+    """Return the pairs needed to detect a distance of ``errors`` standard errors at ``level`` with ``power``.
 
-    Student's t over the clusters that there would be then, found by going through their number: with few it is much
-    longer than the normal's.
+    The quantiles are those of Student's t with the required number of clusters, found by iteration; with few clusters
+    they are much larger than the normal ones.
     """
     if errors <= 0 or n_clusters < MIN_CLUSTERS:
         return None
@@ -320,21 +340,21 @@ def pairs_to_decide(
     *,
     one_sided: bool = False,
 ) -> int | None:
-    """Return the pairs that would settle a difference: resolve it, or put it within the margin.
+    """Return the number of pairs that would settle a difference: resolve it, or show that it is within the margin.
 
-    The smaller of the two where the difference seen is inside the margin; the second by Julious, Stat. Med.
-    23 (2004) 1921, section 4, with the power split over both sides at no difference.
+    If the observed difference is inside the margin, this is the smaller of the two numbers. The second follows Julious,
+    Stat. Med. 23 (2004) 1921, section 4, with the power split over both sides if there is no difference.
 
     Args:
-        difference: The difference seen.
-        alpha: Level of the two-sided test, after any correction for other tests.
-        margin: Half width of the region that makes no difference. None: none is given.
-        power: Chance of settling it.
-        one_sided: The margin's upper bound alone is asked for, as by :func:`is_non_inferior`.
+        difference: The observed difference.
+        alpha: Level of the two-sided test, after any correction for multiple tests.
+        margin: Half width of the region that counts as no difference. None means there is no margin.
+        power: Probability of settling it.
+        one_sided: Test only the upper bound of the margin, as in :func:`is_non_inferior`.
 
     Returns:
-        None: the spread is not known, or the difference is zero and there is no margin, or the pairs at hand should have
-        done (:func:`items_needed`).
+        None if the spread is unknown, if the difference is zero and there is no margin, or if the observed pairs should
+        have been enough (:func:`items_needed`).
     """
     n, groups, error = difference.n_pairs, difference.n_clusters, difference.standard_error
     needed = [items_needed(difference.estimate, error, n, power, alpha, groups)]
@@ -342,9 +362,9 @@ def pairs_to_decide(
         0.0 if margin is None else margin - (difference.estimate if one_sided else abs(difference.estimate))
     )
     if room > 0 and error > 0:
-        # At no difference either of the two tests may miss.
+        # If there is no difference, either of the two tests may miss.
         missed = (1 - power) / (1 if one_sided or abs(difference.estimate) >= 1e-12 else 2)
-        # Of few clusters equivalence is tested with the 95 % interval itself.
+        # With few clusters, equivalence is tested with the 95 % interval.
         inner = 0.95 if difference.inner_high == difference.high else INNER
         needed.append(_required_pairs(room / error, n, groups, 0.5 + inner / 2, 1 - missed))
     return min((count for count in needed if count is not None), default=None)

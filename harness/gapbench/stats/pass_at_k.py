@@ -1,4 +1,4 @@
-"""Samples asked several times: the chance that some of k answers is right, and what repeating adds to a spread."""
+"""Repeated samples: pass@k, and the variance that repeats contribute."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gapbench.stats.proportions import Floats, Ints, cluster_sums
 
 
 class Components(NamedTuple):
-    """The variance of a mean over items that were each asked several times.
+    """Variance components of a mean over items that were asked several times.
 
     Attributes:
-        repeats: Answers to one item, on average.
-        item_variance: Between items, of their true values.
-        repeat_variance: Between answers to one item.
+        repeats: Mean number of answers to one item.
+        item_variance: Variance of the items' true values.
+        repeat_variance: Variance of the answers to one item.
         repeat_sd: Standard deviation of the mean from one repetition of all items to the next.
-        share: Share of the mean's variance that is the answers' and would go away with endless repeats.
+        share: Share of the mean's variance that is due to the answers and would vanish with infinitely many repeats.
     """
 
     repeats: float
@@ -28,17 +28,17 @@ class Components(NamedTuple):
 
 
 def variance_components(values: Floats, items: Ints) -> Components | None:
-    """Return the two components of variance by the analysis of variance of a one-way random layout.
+    """Return the two variance components by analysis of variance of a one-way random layout.
 
-    Searle, Casella and McCulloch, Variance Components (1992), section 3.6, unequal numbers of repeats
-    included; a negative component between items is zero.
+    Searle, Casella and McCulloch, Variance Components (1992), section 3.6, which allows unequal numbers of repeats. A
+    negative component between items is set to zero.
 
     Args:
-        values: One for each answer.
-        items: Code of the item that each answers.
+        values: Value of each answer.
+        items: Code of each answer's item.
 
     Returns:
-        None where no item was asked twice, or there is only one.
+        None if no item was asked twice, or there is only one item.
     """
     sums, sizes = cluster_sums(values, items)
     n, groups = len(values), len(sums)
@@ -56,18 +56,18 @@ def variance_components(values: Floats, items: Ints) -> Components | None:
 
 
 def pass_at_k(n: int, correct: int, k: int) -> float | None:
-    """Return the unbiased estimate of the chance that at least one of ``k`` answers is right.
+    """Return the unbiased estimate of the probability that at least one of ``k`` answers is right.
 
     1 - C(n - c, k) / C(n, k); Chen et al., "Evaluating Large Language Models Trained on Code" (2021),
-    arXiv:2107.03374, equation 1, in their product form, which no binomial can overflow.
+    arXiv:2107.03374, equation 1, in the product form, in which no binomial can overflow.
 
     Args:
-        n: Answers that were judged.
-        correct: Those of them that are right, c.
-        k: Answers that may be tried, at least 1.
+        n: Number of judged answers.
+        correct: Number of right answers, c.
+        k: Number of answers drawn, at least 1.
 
     Returns:
-        0 to 1; None where fewer than ``k`` answers were judged.
+        0 to 1, or None if fewer than ``k`` answers were judged.
     """
     if k < 1 or n < k:
         return None

@@ -1,4 +1,4 @@
-"""Shares and counts: their intervals, and the exact tests between them."""
+"""Shares and counts: intervals, exact paired tests, and Holm's correction."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from scipy import special
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.signedinteger[Any]]
 _FINEST = 1_000
-"""Sums of clusters are counted in whole numbers up to this."""
+"""The sign-flip test counts cluster sums as whole numbers up to this size."""
 _MAX_STEPS = 100_000_000
 
 
 class Interval(NamedTuple):
-    """A two-sided interval. A bound is None where the data cannot give one."""
+    """A two-sided interval. A bound is None if the data do not determine it."""
 
     low: float | None
     high: float | None
@@ -27,11 +27,11 @@ class Interval(NamedTuple):
 def wilson(share: float, n: float, confidence: float = 0.95) -> Interval:
     """Return Wilson's score interval of a share.
 
-    Wilson, J. Am. Stat. Assoc. 22 (1927) 209. Never has zero width, also at 0 and 1.
+    Wilson, J. Am. Stat. Assoc. 22 (1927) 209. Its width is never zero, not even at 0 and 1.
 
     Args:
         share: Observed share.
-        n: Observations; an effective number may be fractional. Not above 0: both bounds are None.
+        n: Number of observations; an effective number may be fractional. If it is 0 or less, both bounds are None.
         confidence: Nominal coverage.
     """
     if n <= 0:
@@ -45,10 +45,10 @@ def wilson(share: float, n: float, confidence: float = 0.95) -> Interval:
 
 
 def mean_interval(values: Floats, clusters: Ints, confidence: float = 0.95) -> Interval:
-    """Return an interval of the mean of scores in 0 to 1: Wilson's, with the effective number of items.
+    """Return Wilson's interval of the mean of scores in 0 to 1, with the effective number of items.
 
-    The effective number is p(1-p) over the cluster-robust variance of the mean, never more than the
-    items there are; with all scores alike it is the number of clusters.
+    The effective number is p(1-p) over the cluster-robust variance of the mean, and at most the number of items. If all
+    scores are equal, it is the number of clusters.
     """
     n = len(values)
     if n == 0:
@@ -62,16 +62,16 @@ def mean_interval(values: Floats, clusters: Ints, confidence: float = 0.95) -> I
 
 
 def cluster_sums(values: Floats, clusters: Ints) -> tuple[Floats, Floats]:
-    """Return the sum of ``values`` and the number of items in each cluster, empty clusters left out."""
+    """Return the sum of ``values`` and the number of items in each cluster, in the order of the cluster codes."""
     codes = dense_codes(clusters)
     sizes = np.bincount(codes).astype(np.float64)
     return np.bincount(codes, weights=values).astype(np.float64), sizes
 
 
 def dense_codes(codes: Ints) -> Ints:
-    """Return codes in the same order without gaps: 0 for the least, then 1 for the next that is there.
+    """Return codes renumbered without gaps, in the same order: 0 for the smallest code, 1 for the next.
 
-    As ``numpy.unique`` gives its inverse, and without sorting where the codes are not much larger than they are many.
+    The result equals the inverse of ``numpy.unique``, but needs no sorting unless the range of codes is very large.
     """
     if not len(codes):
         return codes.astype(np.int32)
@@ -80,9 +80,9 @@ def dense_codes(codes: Ints) -> Ints:
     if reach > 4 * len(codes):
         return np.unique(codes, return_inverse=True)[1].astype(np.int32)
     places = codes - least if least else codes
-    there = np.zeros(reach, dtype=np.int32)
-    there[places] = 1
-    found: Ints = np.cumsum(there, out=there)[places]
+    present = np.zeros(reach, dtype=np.int32)
+    present[places] = 1
+    found: Ints = np.cumsum(present, out=present)[places]
     found -= 1
     return found
 
@@ -92,7 +92,7 @@ def robust_variance(centred_sums: Floats, n: float) -> float:
 
     Args:
         centred_sums: Sum of each cluster's deviations from the mean.
-        n: Items.
+        n: Number of items.
     """
     groups = len(centred_sums)
     if groups < 2:
@@ -109,14 +109,15 @@ def tango(
 ) -> tuple[float, float]:
     """Return Tango's score interval of a difference of paired shares.
 
-    Tango, Stat. Med. 17 (1998) 891. Open also when no pair is discordant.
+    Tango, Stat. Med. 17 (1998) 891. Its width is positive even if no pair is discordant.
 
     Args:
         gains: Share of pairs where only the first is right.
         losses: Share of pairs where only the second is right.
-        n: Pairs; an effective number may be fractional.
+        n: Number of pairs; an effective number may be fractional.
         confidence: Nominal coverage.
-        design_effect: What the variance is multiplied by at a difference (Rao and Scott, Biometrics 48 (1992) 577).
+        design_effect: Function of the difference; the variance is multiplied by it (Rao and Scott, Biometrics 48 (1992)
+            577). None means 1.
     """
     z = float(special.ndtri(0.5 + confidence / 2))
     point = gains - losses
@@ -141,7 +142,10 @@ def tango_score(
     difference: float,
     design_effect: Callable[[float], float] | None = None,
 ) -> float:
-    """Return how many standard errors, taken at a difference, the one seen lies above it; see :func:`tango`."""
+    """Return how many standard errors the observed difference lies above ``difference``; see :func:`tango`.
+
+    The standard error is taken at ``difference``.
+    """
     up, down = gains * n, losses * n
     b = -up - down + (2 * n - up + down) * difference
     c = -down * difference * (1 - difference)
@@ -159,28 +163,28 @@ def mcnemar(gains: int, losses: int) -> float:
     """Return the exact two-sided p-value of McNemar's test: a sign test over the discordant pairs.
 
     Args:
-        gains: Pairs where only the first is right.
-        losses: Pairs where only the second is right.
+        gains: Number of pairs where only the first is right.
+        losses: Number of pairs where only the second is right.
     """
     if gains + losses == 0:
         return 1.0
-    # Symmetric at one half: twice the smaller tail.
+    # Symmetric at one half, so this is twice the smaller tail.
     return min(1.0, 2 * float(special.bdtr(min(gains, losses), gains + losses, 0.5)))
 
 
 def sign_flip(sums: Floats) -> float | None:
-    """Return the exact two-sided p-value of the sign-flip test of clusters' sums of differences.
+    """Return the exact two-sided p-value of the sign-flip test of the clusters' sums of differences.
 
-    Were the two models alike, every sum could as well have had the other sign: the p-value is the share of
-    all flips whose total is at least as far from zero (Fisher, The Design of Experiments (1935), section 21).
-    For clusters of one pair it is McNemar's. It holds its level for any number of clusters; sums that are not
-    symmetric about zero keep it in the limit (Janssen, Stat. Probab. Lett. 36 (1997) 9).
+    If the two models were equal, every sum could equally have the other sign. The p-value is the share of all sign
+    flips whose total is at least as far from zero (Fisher, The Design of Experiments (1935), section 21). For clusters
+    of one pair it equals McNemar's. The test is valid for any number of clusters; if sums are not symmetric about zero,
+    it is valid in the limit (Janssen, Stat. Probab. Lett. 36 (1997) 9).
 
     Args:
-        sums: One for each cluster. Large or broken ones are counted in thousandths of the largest.
+        sums: One for each cluster. Large or fractional sums are rounded to thousandths of the largest.
 
     Returns:
-        None where counting the flips would take seconds.
+        None if counting the flips would take seconds.
     """
     largest = float(np.abs(sums).max())
     if largest <= 1e-12:
@@ -188,7 +192,7 @@ def sign_flip(sums: Floats) -> float | None:
     steps = sums if largest <= _FINEST and (np.rint(sums) == sums).all() else sums * (_FINEST / largest)
     whole = np.rint(steps).astype(np.int64)
     sizes = np.sort(np.abs(whole[whole != 0]))
-    # The total is the sum less twice what is flipped, so only so much may be flipped in the tail.
+    # The total is the sum minus twice the flipped part, which bounds the flipped part in the tail.
     tail = int(sizes.sum() - abs(whole.sum())) // 2
     if tail == 0:
         return float(2.0 ** (1 - len(sizes)))
@@ -203,7 +207,7 @@ def sign_flip(sums: Floats) -> float | None:
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return p-values corrected for their number by Holm's step-down rule; None stays None.
+    """Return p-values corrected for multiple tests by Holm's step-down method; None stays None.
 
     Holm, Scand. J. Stat. 6 (1979) 65.
     """

@@ -1,4 +1,4 @@
-"""A quotient of two totals over the same items, such as dollars per correct task."""
+"""Ratios of two totals over the same items, such as dollars per correct task."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from gapbench.stats.proportions import Floats, Interval, Ints, cluster_sums, rob
 
 
 def ratio_interval(above: Floats, below: Floats, clusters: Ints, confidence: float = 0.95) -> Interval:
-    """Return an interval of a total over a total, both summed over the same items.
+    """Return an interval of the ratio of two totals over the same items.
 
-    Linearised (delta method) on the logarithm, cluster-robust, with Student's t on one less than the clusters:
+    Delta method on the logarithm, cluster-robust, with Student's t with one degree of freedom less than clusters:
     Cochran, Sampling Techniques (1977), section 6.
 
     Args:
-        above: What is summed above the line, item by item.
-        below: The same below the line.
-        clusters: Codes; items of one cluster count together.
+        above: Numerator of each item.
+        below: Denominator of each item.
+        clusters: Cluster code of each item.
         confidence: Nominal coverage.
 
-    Both bounds are None where a total is not above 0 or there are fewer than two clusters.
+    Returns:
+        Both bounds are None if a total is not above 0 or there are fewer than two clusters.
     """
     total, over = float(np.sum(above)), float(np.sum(below))
     if total <= 0 or over <= 0:
@@ -40,25 +41,28 @@ def ratio_interval(above: Floats, below: Floats, clusters: Ints, confidence: flo
 def ratio_noise(
     first: Floats, second: Floats, *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> Floats | None:
-    """Return draws of the factor by which noise of the parts moves the ratio of two totals; None: fewer than two parts.
+    """Return draws of the factor by which the noise of the parts changes the ratio of two totals.
 
-    For parts that were measured once on each side, such as the time of a cell: the logarithms of their ratios are
-    taken to spread alike, and are weighted by the parts of the first total, with Student's t on one less than the parts.
-    A part that differs for a reason of its own widens the spread.
+    For parts that were measured once on each side, such as the time of a cell. The log-ratios of the parts are assumed
+    to have the same variance and are weighted by the parts of the first total, with Student's t with one degree of
+    freedom less than parts. A part that differs for a real reason widens the spread.
 
     Args:
         first: The parts of the first total.
-        second: The same parts of the second.
-        resamples: Draws.
-        seed: Of the draws.
+        second: The same parts of the second total.
+        resamples: Number of draws.
+        seed: Seed of the draws.
+
+    Returns:
+        Shape (resamples,), or None if there are fewer than two positive parts.
     """
-    there = (first > 0) & (second > 0)
-    parts = int(there.sum())
+    positive = (first > 0) & (second > 0)
+    parts = int(positive.sum())
     if parts < 2:
         return None
-    changes, weights = np.log(second[there] / first[there]), first[there] / first[there].sum()
+    changes, weights = np.log(second[positive] / first[positive]), first[positive] / first[positive].sum()
     error = float(changes.std(ddof=1)) * math.sqrt(float(np.square(weights).sum()))
     draws = np.random.default_rng(seed).standard_t(parts - 1, resamples)
-    # Of two parts the tails reach farther than a float does.
+    # With two parts the tails exceed the range of a float.
     noise: Floats = np.exp(np.clip(error * draws, -50, 50))
     return noise

@@ -1,4 +1,4 @@
-"""How many requests keep a service level, how sure that is, and at which rate the share falls through its target."""
+"""Service-level attainment: its lower bound, and the rate at which it falls below the target."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gapbench.stats.proportions import wilson
 
 
 def attainment_low_bound(met: Sequence[int], sent: Sequence[int]) -> float | None:
-    """Return a lower 95 % bound of the share met, over a level's repetitions. None: nothing was sent.
+    """Return a lower one-sided 95 % bound of attainment over a level's repetitions, or None if nothing was sent.
 
-    Wilson's bound on the pooled requests; where the repetitions spread more than independent requests would, Student's
-    on their mean, which is lower.
+    It is Wilson's bound on the pooled requests. If the repetitions vary more than independent requests would, Student's
+    bound on their mean is lower and is used instead.
 
     Args:
-        met: By repetition, requests that kept every limit.
-        sent: By repetition, requests.
+        met: Requests of each repetition that met every limit.
+        sent: Requests of each repetition.
     """
     total = sum(sent)
     if not total:
@@ -38,12 +38,12 @@ def attainment_low_bound(met: Sequence[int], sent: Sequence[int]) -> float | Non
 
 @dataclass(frozen=True, slots=True)
 class TestedRate:
-    """One rate that was tried.
+    """One tested rate.
 
     Attributes:
         rate_rps: The rate.
-        attainment: Share of requests that kept every limit.
-        low: Lower bound of it.
+        attainment: Share of requests that met every limit.
+        low: Lower bound of ``attainment``. None if unknown.
     """
 
     rate_rps: float
@@ -52,14 +52,15 @@ class TestedRate:
 
 
 class Crossing(NamedTuple):
-    """Where attainment falls through its target.
+    """Where attainment falls below its target.
 
     Attributes:
-        rate_rps: The rate; None: no level passed, or none failed.
-        low_rps: Highest level whose lower bound keeps the target, all below it passing too; None: none does.
-        below: Place of the last level that passed before the first that failed; None with ``rate_rps``.
-        part: How far from that level to the next the rate lies, 0 to 1.
-        description: For a table.
+        rate_rps: The rate. None if no level passed or none failed.
+        low_rps: Highest level whose lower bound reaches the target, with all levels below it passing too. None if there
+            is no such level.
+        below: Index of the last level that passed before the first that failed. None if ``rate_rps`` is None.
+        part: Position of the rate between that level and the next, 0 to 1.
+        description: Text for a table.
     """
 
     rate_rps: float | None
@@ -70,13 +71,13 @@ class Crossing(NamedTuple):
 
 
 def attainment_crossing(levels: Sequence[TestedRate], target: float) -> Crossing:
-    """Return the highest rate that keeps ``target``: between the last level that passed and the first that failed.
+    """Return the highest rate that reaches ``target``, interpolated between the last passed and the first failed level.
 
-    Linear in attainment over the logarithm of the rate. Where no level failed there is no number, only a bound.
+    Attainment is interpolated linearly over the logarithm of the rate. If no level failed, there is only a bound.
 
     Args:
-        levels: By rising rate; at least one.
-        target: Share of requests that must keep every limit.
+        levels: Tested rates in ascending order; at least one.
+        target: Share of requests that must meet every limit, 0 to 1.
     """
     failed = next((k for k, level in enumerate(levels) if level.attainment < target), len(levels))
     low_rps = next(
@@ -98,7 +99,7 @@ def attainment_crossing(levels: Sequence[TestedRate], target: float) -> Crossing
     if failed == 0:
         return Crossing(None, None, None, 0.0, f"< {levels[0].rate_rps:.4g}/s, the lowest tested")
     below, above = levels[failed - 1], levels[failed]
-    # The level above fell through the target that the one below reached, so the fall is above 0.
+    # The level above missed the target that the one below reached, so the difference is positive.
     part = (below.attainment - target) / (below.attainment - above.attainment)
     rate = below.rate_rps * (above.rate_rps / below.rate_rps) ** part
     return Crossing(rate, low_rps, failed - 1, part, f"{rate:.4g}/s{sure}")

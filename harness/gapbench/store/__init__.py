@@ -1,8 +1,8 @@
 """A run on disk: crash-safe writing, reading, and later scores. With the schema, all that knows Arrow."""
 
-from gapbench.store.atomic_files import quarantine, replace_atomically, write_table
 from gapbench.store.chunk_reader import read_chunks_at_instants
 from gapbench.store.follower import RunFollower
+from gapbench.store.manifest import RunManifest
 from gapbench.store.pending_scores import read_pending_answers
 from gapbench.store.reader import (
     find_run,
@@ -16,11 +16,13 @@ from gapbench.store.reader import (
     read_telemetry,
     runs_in,
 )
+from gapbench.store.run_folder import quarantine, write_table
 from gapbench.store.writer import PART_ROWS, RunWriter, check_folder_writable
 
 __all__ = [
     "PART_ROWS",
     "RunFollower",
+    "RunManifest",
     "RunWriter",
     "check_folder_writable",
     "find_run",
@@ -35,7 +37,6 @@ __all__ = [
     "read_payload",
     "read_pending_answers",
     "read_telemetry",
-    "replace_atomically",
     "runs_in",
     "write_table",
 ]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from gapbench.atomic_write import write_atomically
 from gapbench.errors import ResultsError
 from gapbench.store.object_store import address_of, mirror_of, pull_run
 
@@ -50,9 +51,7 @@ def set_baseline(results: Path, name: str, run: Path, suite: str) -> None:
         with _lock_folder(results):
             known = read_baselines(results)
             known[name] = {"run": address_of(run) or os.path.relpath(run, results), "suite": suite}
-            partial = path.with_suffix(".tmp")
-            partial.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-            partial.replace(path)
+            write_atomically(path, f"{json.dumps(known, indent=2, sort_keys=True)}\n".encode())
     except OSError as exc:
         raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another folder with --out") from exc
 

@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from gapbench.store.reader import part_readers
 from gapbench.store.schema import ATTEMPT_SCHEMA
+from gapbench.values import ATTEMPT_KEY
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SPAN_COLUMNS = ["run_id", "cell_id", "first_token_s", "last_token_s"]
-_CHUNK_COLUMNS = ["run_id", "cell_id", "sample_id", "repeat", "attempt", "chunk_s", "chunk_tokens"]
+_CHUNK_COLUMNS = [*ATTEMPT_KEY, "chunk_s", "chunk_tokens"]
 Instants = Mapping[tuple[str, str], Sequence[float]]
 """By (run_id, cell_id), seconds on the cell's clock."""
 

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from gapbench.store.atomic_files import fsync_folder
+from gapbench.atomic_write import fsync_folder
 
 SYNC_ROWS = 500
 SYNC_S = 2.0

@@ -1,9 +1,11 @@
-"""Results on object storage: a run is written here, and copied there when it ends; read there, it is copied here.
+"""Results on object storage: upload a run when it has ended, download it to read it or to resume it elsewhere.
 
-An object store has neither append nor rename, so ``s3://BUCKET/PREFIX`` stands for a folder of this disk, its mirror
-``results/.remote/s3/BUCKET/PREFIX``; whoever writes or reads a run works on that folder alone. ``run.json`` is copied
-last: a run that can be seen there is whole. A mirrored run remembers what each file was on both sides when they were
-last the same. So it is known which side has changed since; where both have, nothing is copied and no row is lost.
+An object store has neither append nor rename. So ``s3://BUCKET/PREFIX`` stands for a folder of this disk, its mirror
+``results/.remote/s3/BUCKET/PREFIX``, and all other code works on that folder. An upload writes the run's files,
+``run.json`` after them, and last a listing with the hash of every file. The mirror keeps a copy of the listing that it
+was last in step with. That is the one conflict check: a listing there that differs from the copy here shows that
+another machine has uploaded since. Then nothing is uploaded, and a mirror with changes of its own is not overwritten.
+Change a run at its address with ``bench`` only: other tools do not write the listing.
 """
 
 from __future__ import annotations
@@ -14,29 +16,30 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
+from gapbench.atomic_write import write_atomically
 from gapbench.errors import InputError, ResultsError
 
 MIRROR = Path("results/.remote/s3")
 PROBE_NAME = ".gapbench"
-"""Written beside the runs before one begins: a store that refuses is found out before anything is spent."""
-_SYNC_STATE_FILE = ".synced.json"
-_LOCAL_ONLY = re.compile(r"run\.lock|journal-.*|.*\.tmp|\.synced\.json")
-_ObjectStamp = tuple[int, int]
-"""Bytes of an object, and the instant at which it was written."""
+"""Written next to the runs before a run starts: a store that refuses is noticed before anything is spent."""
+LISTING_NAME = ".files.json"
+"""The hash of each file of an uploaded run; in the store it is written last."""
+_LOCAL_ONLY = re.compile(r"run\.lock|journal-.*|.*\.tmp|\.synced\.json|\.files\.json")
+_Listing = dict[str, str]
+"""SHA-256 of each file of a run, by its name within the run folder."""
 
 
 def mirror_of(address: str) -> Path | None:
-    """Return the folder of this disk that stands for an address. None: what was given is a path.
+    """Return the folder of this disk that stands for an address, or None if ``address`` is a path.
 
     Raises:
-        InputError: It is an address, and none of a bucket on S3.
+        InputError: It is an address, but not of a bucket on S3.
     """
     scheme, _, rest = address.partition(":")
     is_s3 = scheme.lower() == "s3" and rest != ""
@@ -53,7 +56,7 @@ def mirror_of(address: str) -> Path | None:
 
 
 def address_of(folder: Path) -> str | None:
-    """Return the address that a folder stands for. None: it is a folder and nothing more."""
+    """Return the address that a folder stands for, or None if it is an ordinary folder."""
     try:
         place = folder.absolute().relative_to(MIRROR.absolute()).as_posix()
     except ValueError:
@@ -62,54 +65,47 @@ def address_of(folder: Path) -> str | None:
 
 
 def check_store_writable(results: Path) -> None:
-    """Write a small object beside the runs, so that a run does not find out after its last answer.
+    """Write a small object next to the runs, to learn before the first request whether the store accepts one.
 
     Raises:
-        ResultsError: The store refuses, or is not there.
+        ResultsError: The store refuses or cannot be reached.
     """
     with _open_store(results, "cannot write results to") as (store, place):
         with store.open_output_stream(f"{place}/{PROBE_NAME}") as stream:
             stream.write(b"Runs of gapbench lie here.\n")
-        _list_objects(store, f"{place}/{PROBE_NAME}-none")  # sending a run asks what is there
+        _list_names(store, f"{place}/{PROBE_NAME}-none")  # uploading a run lists what is there
 
 
 def pull_run(run: Path, *, allow_local_only: bool = False) -> None:
-    """Bring a mirrored run up to what lies at its address.
+    """Download what changed at a run's address.
 
     Args:
         run: Its folder in the mirror.
-        allow_local_only: Whether one that is here and was never sent will do.
+        allow_local_only: Whether a run that is only in the mirror, because its upload failed, is accepted.
 
     Raises:
-        ResultsError: There is none, both sides have changed, or the store cannot be read.
+        ResultsError: There is no such run, both sides have changed, or the store cannot be read.
     """
     with _open_store(run, "cannot read") as (store, place):
-        sides = _plan_sync(store, place, run)
-        if "run.json" not in sides.remote:
-            if not (run / "run.json").exists():
-                raise ResultsError(
-                    f"s3://{place} is no run: it has no run.json; name bucket, prefix and run id"
-                )
-            if not allow_local_only:
-                raise ResultsError(
-                    f"s3://{place} was never sent whole: `bench run --resume {run.name} --out {address_of(run.parent)}` "
-                    f"sends it, `bench report {run}` reads what is here"
-                )
+        there = _read_remote_listing(store, place)
+        if "run.json" not in there:
+            _check_local_only(run, place, allow_local_only=allow_local_only)
             return
-        for name in sides.downloads:
-            path = run / name
-            if not path.resolve().is_relative_to(run.resolve()):
-                raise ResultsError(f"s3://{place}/{name} leaves its run's folder; it is not read")
-            data = _read_object(store, f"{place}/{name}")
-            _write_file(path, data)
-            sides.synced[name] = (hashlib.sha256(data).hexdigest(), sides.remote[name])
-        for name in sides.deletions:
-            (run / name).unlink(missing_ok=True)
-        _write_sync_state(run, sides)
+        here, known = _hash_files(run), _read_listing(run)
+        has_news = there != known
+        if has_news:
+            _refuse_conflict(run, place, here, there, known)
+        for name in sorted(there, key=_upload_order):
+            if name not in here or (has_news and here[name] != there[name]):
+                _download(store, place, run, name)
+        for name in known.keys() - there.keys():
+            if name.startswith("waiting-"):  # another machine has scored these answers
+                (run / name).unlink(missing_ok=True)
+        write_atomically(run / LISTING_NAME, json.dumps(there).encode())
 
 
 def push_run(run: Path) -> str:
-    """Copy what is new in a mirrored run to its address, and return that.
+    """Upload what changed in a mirrored run, and return its address.
 
     Raises:
         ResultsError: The store refuses, or both sides have changed; the run is kept here.
@@ -118,15 +114,19 @@ def push_run(run: Path) -> str:
         store,
         place,
     ):
-        sides = _plan_sync(store, place, run)
-        for name in sides.uploads:
-            with store.open_output_stream(f"{place}/{name}") as stream:
-                stream.write((run / name).read_bytes())
-        for name in set(sides.deletions) & sides.remote.keys():
+        there, here, known = _read_remote_listing(store, place), _hash_files(run), _read_listing(run)
+        if there not in ({}, known):
+            _refuse_conflict(run, place, here, there, known)
+            return f"s3://{place}"  # another machine has uploaded, and there is nothing new here
+        for name in sorted(here, key=_upload_order):
+            if there.get(name) != here[name]:
+                _upload(store, f"{place}/{name}", (run / name).read_bytes())
+        scored = {name for name in there.keys() - here.keys() if name.startswith("waiting-")}
+        for name in scored & _list_names(store, place):
             store.delete_file(f"{place}/{name}")
-        now = _list_objects(store, place)
-        sides.synced.update((name, (sides.local[name], now[name])) for name in sides.uploads if name in now)
-        _write_sync_state(run, sides)
+        listing = json.dumps({**{name: there[name] for name in there.keys() - scored}, **here}).encode()
+        _upload(store, f"{place}/{LISTING_NAME}", listing)
+        write_atomically(run / LISTING_NAME, listing)
     return f"s3://{place}"
 
 
@@ -141,121 +141,96 @@ def pull_manifests(results: Path, into: Path) -> None:
         folders = [info.path for info in below if info.type == fs.FileType.Directory]
         for info in store.get_file_info([f"{folder}/run.json" for folder in folders]):
             if info.type == fs.FileType.File:
-                _write_file(into / Path(info.path).parent.name / "run.json", _read_object(store, info.path))
+                folder = into / Path(info.path).parent.name
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "run.json").write_bytes(_read_object(store, info.path))
 
 
-@dataclass(frozen=True, slots=True)
-class _SyncPlan:
-    """A run's files here and there.
-
-    Attributes:
-        local: Their hashes.
-        remote: Their stamps.
-        synced: Hash and stamp of each when both sides were last the same.
-        uploads: Names to be copied there, in this order.
-        downloads: Names to be copied here, in this order.
-        deletions: Names of answers that waited for their score, on one side only now: that side has their rows.
-    """
-
-    local: dict[str, str]
-    remote: dict[str, _ObjectStamp]
-    synced: dict[str, tuple[str, _ObjectStamp]]
-    uploads: list[str]
-    downloads: list[str]
-    deletions: list[str]
+def _check_local_only(run: Path, place: str, *, allow_local_only: bool) -> None:
+    if not (run / "run.json").exists():
+        raise ResultsError(f"s3://{place} is no run: it has no run.json; name bucket, prefix and run id")
+    if not allow_local_only:
+        raise ResultsError(
+            f"s3://{place} was never sent whole: `bench run --resume {run.name} --out {address_of(run.parent)}` "
+            f"sends it, `bench report {run}` reads what is here"
+        )
 
 
-def _plan_sync(store: fs.FileSystem, prefix: str, run: Path) -> _SyncPlan:
-    """Return what is to be copied which way.
+def _refuse_conflict(run: Path, place: str, here: _Listing, there: _Listing, known: _Listing) -> None:
+    """Raise if a file in the mirror is neither as it was when both sides were last in step nor as it is there.
 
     Raises:
-        ResultsError: Both sides have changed since they were last the same.
+        ResultsError: The mirror has changed as well.
     """
-    here = {
+    changed = [name for name in sorted(here) if here[name] not in {known.get(name), there.get(name)}]
+    # Rows that are still in a journal have been paid for and are nowhere else.
+    changed += [path.name for path in run.glob("journal-*") if path.stat().st_size]
+    if changed:
+        raise ResultsError(
+            f"s3://{place} and its copy {run} have both changed since they were last the same "
+            f"(here {changed[0]}): nothing is copied. `bench report {run}` shows what is here; "
+            "move that folder away to go on with what is there"
+        )
+
+
+def _upload_order(name: str) -> tuple[bool, bool, str]:
+    """Sort a part's rows after the files that they need, and the manifest last."""
+    return name == "run.json", name.startswith("attempts-"), name
+
+
+def _hash_files(run: Path) -> _Listing:
+    """Return the listing of a mirrored run as it is now."""
+    return {
         path.relative_to(run).as_posix(): _file_sha256(path)
         for path in run.rglob("*")
         if path.is_file() and not _LOCAL_ONLY.fullmatch(path.name)
     }
-    there, known = _list_objects(store, prefix), _read_sync_state(run)
-    same, up, down, done = dict(known), [], [], []
-    # Rows that are still in a journal have been paid for and are nowhere else.
-    new_here, new_there = [path.name for path in run.glob("journal-*") if path.stat().st_size], []
-    for name in sorted({*here, *there}, key=_upload_order):
-        mine, theirs = here.get(name), there.get(name)
-        was_mine, was_theirs = known.get(name, (None, None))
-        is_new_here, is_new_there = mine not in {None, was_mine}, theirs not in {None, was_theirs}
-        if (
-            name.startswith("waiting-")
-            and name in known
-            and (mine is None or (theirs is None and mine == was_mine))
-        ):
-            # One side has scored its answers; another file may have the name later.
-            done.append(name)
-            del same[name]
-        elif mine is None:
-            down.append(name)
-        elif theirs is None:
-            up.append(name)
-        elif (
-            is_new_here
-            and is_new_there
-            and hashlib.sha256(_read_object(store, f"{prefix}/{name}")).hexdigest() == mine
-        ):
-            # Copied by a call that did not live to remember it.
-            is_new_here = is_new_there = False
-            same[name] = (mine, theirs)
-        elif is_new_here:
-            up.append(name)
-        elif is_new_there:
-            down.append(name)
-        new_here += [name] * is_new_here
-        new_there += [name] * is_new_there
-    if new_here and new_there:
-        raise ResultsError(
-            f"s3://{prefix} and its copy {run} have both changed since they were last the same (there {_join_few(new_there)}; "
-            f"here {_join_few(new_here)}): nothing is copied. `bench report {run}` shows what is here; move that folder away "
-            "to go on with what is there"
-        )
-    return _SyncPlan(here, there, same, up, down, done)
 
 
-def _upload_order(name: str) -> tuple[bool, bool, str]:
-    """Sort a part's rows after all they need, and the manifest last."""
-    return name == "run.json", name.startswith("attempts-"), name
-
-
-def _join_few(names: list[str]) -> str:
-    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
-
-
-def _read_sync_state(run: Path) -> dict[str, tuple[str, _ObjectStamp]]:
-    """Return the hash and the stamp of each file when both sides were last the same."""
+def _read_listing(run: Path) -> _Listing:
+    """Return the listing that the mirror was last in step with; {} if there is none."""
     try:
-        kept = json.loads((run / _SYNC_STATE_FILE).read_bytes())
-        return {name: (str(sha256), (int(size), int(at_ns))) for name, (sha256, size, at_ns) in kept.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return dict(json.loads((run / LISTING_NAME).read_bytes()))
+    except (OSError, ValueError, TypeError):
         return {}
 
 
-def _write_sync_state(run: Path, plan: _SyncPlan) -> None:
-    kept = {name: (sha256, *stamp) for name, (sha256, stamp) in plan.synced.items()}
-    _write_file(run / _SYNC_STATE_FILE, json.dumps(kept).encode())
+def _read_remote_listing(store: fs.FileSystem, place: str) -> _Listing:
+    """Return the listing of a run in the store; {} if no upload of it was completed.
+
+    A run that was uploaded without a listing is read to make one.
+    """
+    names = _list_names(store, place)
+    if LISTING_NAME in names:
+        return dict(json.loads(_read_object(store, f"{place}/{LISTING_NAME}")))
+    contents = {name: _read_object(store, f"{place}/{name}") for name in names if "run.json" in names}
+    return {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
 
 
-def _list_objects(store: fs.FileSystem, prefix: str) -> dict[str, _ObjectStamp]:
-    """Return the stamps of the files below a place, by name."""
+def _list_names(store: fs.FileSystem, place: str) -> set[str]:
+    """Return the names of the files below a place."""
     found: Iterable[fs.FileInfo] = store.get_file_info(
-        fs.FileSelector(prefix, recursive=True, allow_not_found=True)
+        fs.FileSelector(place, recursive=True, allow_not_found=True)
     )
-    return {
-        info.path.removeprefix(f"{prefix}/"): (info.size, info.mtime_ns)
-        for info in found
-        if info.type == fs.FileType.File and not _LOCAL_ONLY.fullmatch(info.base_name)
-    }
+    return {info.path.removeprefix(f"{place}/") for info in found if info.type == fs.FileType.File}
 
 
-def _read_object(store: fs.FileSystem, name: str) -> bytes:
-    with store.open_input_stream(name) as stream:
+def _download(store: fs.FileSystem, place: str, run: Path, name: str) -> None:
+    path = run / name
+    if not path.resolve().is_relative_to(run.resolve()):
+        raise ResultsError(f"s3://{place}/{name} leaves its run's folder; it is not read")
+    data = _read_object(store, f"{place}/{name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, data)
+
+
+def _upload(store: fs.FileSystem, path: str, data: bytes) -> None:
+    with store.open_output_stream(path) as stream:
+        stream.write(data)
+
+
+def _read_object(store: fs.FileSystem, path: str) -> bytes:
+    with store.open_input_stream(path) as stream:
         data: bytes = stream.read()
     return data
 
@@ -263,13 +238,6 @@ def _read_object(store: fs.FileSystem, name: str) -> bytes:
 def _file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_file(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.tmp")
-    partial.write_bytes(data)
-    partial.replace(path)
 
 
 @contextmanager
@@ -287,7 +255,7 @@ def _open_store(folder: Path, action: str, kept_note: str = "") -> Iterator[tupl
         options["region"] = region
     try:
         yield fs.S3FileSystem(**options), address.removeprefix("s3://")
-    except (OSError, pa.ArrowException) as exc:
+    except (OSError, ValueError, pa.ArrowException) as exc:
         said = (str(exc).strip() or type(exc).__name__).splitlines()[0][:300]
         advice = kept_note or "; check the address, the credentials and AWS_ENDPOINT_URL"
         raise ResultsError(f"{action} {address}: {said}{advice}") from exc

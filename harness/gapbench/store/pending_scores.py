@@ -13,14 +13,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from operator import attrgetter
 from pathlib import Path
 
 import orjson
 
-from gapbench.store.atomic_files import translate_disk_errors
 from gapbench.store.journal import Journal
 from gapbench.store.reader import attempt_from_row, numbered_files, parse_started_at, read_journal_rows
-from gapbench.values import Attempt, Payload
+from gapbench.store.run_folder import translate_disk_errors
+from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload
 
 FILE_ROWS = 5_000
 
@@ -35,17 +36,14 @@ def read_pending_answers(folder: Path, rows: Iterable[Attempt]) -> list[tuple[At
     files = numbered_files(folder, "waiting").values()
     if not files:
         return []
-    there = {_attempt_key(row) for row in rows}
+    key_of = attrgetter(*ATTEMPT_KEY_IN_RUN)
+    there = {key_of(row) for row in rows}
     found = (
         (attempt_from_row(parse_started_at(attempt)), Payload(**payload))
         for path in files
         for attempt, payload in read_journal_rows(path)
     )
-    return [pair for pair in found if _attempt_key(pair[0]) not in there]
-
-
-def _attempt_key(row: Attempt) -> tuple[str, str, int, int]:
-    return (row.cell_id, row.sample_id, row.repeat, row.attempt)
+    return [pair for pair in found if key_of(pair[0]) not in there]
 
 
 class PendingAnswers:

@@ -6,12 +6,14 @@ import contextlib
 import os
 import platform
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("gapbench", "openai", "anthropic", "google-genai", "httpx2", "uvloop", "genai-prices", "vllm")
+PACKAGES = ("gapbench", "httpx2", "uvloop", "genai-prices")
+"""What takes part in every measurement; runners add their own."""
 
 
 def new_run_id(suite: str, at: datetime) -> str:
@@ -19,10 +21,14 @@ def new_run_id(suite: str, at: datetime) -> str:
     return f"{suite}-{at.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def package_versions() -> dict[str, str]:
-    """Return the versions of what takes part in a measurement."""
+def package_versions(runner_packages: Iterable[str] = ()) -> dict[str, str]:
+    """Return the installed versions of Python, of :data:`PACKAGES` and of what the runners use.
+
+    Args:
+        runner_packages: See :class:`gapbench.runner.RunnerInfo`.
+    """
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in dict.fromkeys([*PACKAGES, *runner_packages]):
         with contextlib.suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

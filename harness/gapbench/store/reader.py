@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 
 from gapbench.errors import LostManifestError, ResultsError
 from gapbench.store import score_overlay
-from gapbench.store.frame_builder import FrameBuilder
-from gapbench.store.json_shapes import is_journal_row, manifest_error
+from gapbench.store.journal_rows import is_journal_row
+from gapbench.store.manifest import RunManifest
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, SCHEMA_VERSION, TELEMETRY_SCHEMA
-from gapbench.store.score_overlay import ATTEMPT_KEY, REPLACED_COLUMNS
-from gapbench.values import Attempt
+from gapbench.store.score_overlay import REPLACED_COLUMNS
+from gapbench.values import ATTEMPT_KEY, Attempt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +54,8 @@ def read_attempts(
     Raises:
         ResultsError: A folder is no run, or was written by a newer schema.
     """
+    from gapbench.store.frame_builder import FrameBuilder  # noqa: PLC0415 - pandas, which writing a run does not need
+
     for run in runs:
         _read_unchecked_manifest(run)
     schema = ATTEMPT_SCHEMA
@@ -102,18 +104,17 @@ def attempt_from_row(row: Mapping[str, Any]) -> Attempt:
     return Attempt(**given)
 
 
-def read_manifest(run: Path) -> dict[str, Any]:
-    """Return ``run.json``, with every key that a reader needs; see :mod:`gapbench.store.json_shapes`.
+def read_manifest(run: Path) -> RunManifest:
+    """Return the content of ``run.json``.
 
     Raises:
-        ResultsError: The folder is no run, or a newer gapbench wrote it.
-        LostError: The folder holds rows, and the file is damaged or gone.
+        ResultsError: The folder is not a run, or a newer gapbench wrote it.
+        LostManifestError: The folder holds rows, but the file is damaged or missing.
     """
-    manifest = _read_unchecked_manifest(run)
-    fault = manifest_error(manifest)
-    if fault is not None:
-        raise LostManifestError(_lost_message(run, f"is damaged: {fault}"))
-    return manifest
+    try:
+        return RunManifest.from_json(_read_unchecked_manifest(run))
+    except ValueError as exc:
+        raise LostManifestError(_lost_message(run, f"is damaged: {exc}")) from None
 
 
 def _read_unchecked_manifest(run: Path) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def _read_unchecked_manifest(run: Path) -> dict[str, Any]:
             raise LostManifestError(_lost_message(run, said)) from exc
         raise ResultsError(_not_a_run_message(run)) from exc
     except (ValueError, KeyError, TypeError) as exc:
-        said = "schema: is not there" if isinstance(exc, KeyError) else str(exc)
+        said = "schema: is missing" if isinstance(exc, KeyError) else str(exc)
         raise LostManifestError(_lost_message(run, f"cannot be read: {said}")) from exc
     if version > SCHEMA_VERSION:
         msg = f"{path} has schema {version}, this gapbench reads up to {SCHEMA_VERSION}; install a newer gapbench"

@@ -1,12 +1,20 @@
-"""The columns of a run's two tables in Arrow types: what is frozen, and what each column means.
+"""The Arrow schemas of the tables of a run.
 
-The dataclasses ``Attempt`` and ``Payload`` of :mod:`gapbench.values` are the same lists in Python types; a
-test holds the two together. ``bench schema`` prints this module.
+The columns of attempts and payloads are derived from the dataclasses ``Attempt`` and ``Payload`` of
+:mod:`gapbench.values`: name, type, nullability and meaning. ``bench schema`` prints them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
 import pyarrow as pa
+
+from gapbench.values import Attempt, Payload
+from gapbench.values.attempt import Packing
 
 SCHEMA_VERSION = 1
 """Version of the row and of ``run.json``; a column may be added under the same number, never changed."""
@@ -22,110 +30,41 @@ def _column(name: str, kind: pa.DataType, doc: str, *, null: bool = False) -> pa
     return pa.field(name, kind, nullable=null, metadata={"doc": doc})
 
 
-ATTEMPT_SCHEMA = pa.schema(
-    [
-        _column("run_id", _label, "the run's folder name"),
-        _column("cell_id", _label, "model, task and load: one line of the summary"),
-        _column("suite", _label, "name of the suite"),
-        _column("suite_sha256", _label, "hash of the suite's content"),
-        _column("task", _label, "name of the task"),
-        _column("task_sha256", _label, "hash of the task's document and data"),
-        _column("category", _label, "coding, reasoning, multimodal or the user's own word"),
-        _column("sample_id", _text, "item of the task, the same in every run"),
-        _column("cluster_id", _text, "items that share a source; the sample's own id when it stands alone"),
-        _column("repeat", pa.int32(), "which repetition of the item, from 0"),
-        _column("attempt", pa.int32(), "which try at this request, from 1; a retry is a row of its own"),
-        _column("final", pa.bool_(), "the attempt that stands for the request; exactly one each"),
-        _column("phase", _label, "warmup, measure or judge"),
-        _column("model_id", _label, "the suite's name of the model"),
-        _column("runner", _label, "the runner that spoke"),
-        _column("model_asked", _label, "the model id that was sent"),
-        _column("model_served", _label, "the model id in the reply", null=True),
-        _column("weights", _label, "open or closed"),
-        _column("simulated", pa.bool_(), "true when a simulated provider answered"),
-        _column("prompt_sha256", _text, "hash of the messages and image bytes, without salt"),
-        _column("params_asked", _label, "parameters of the suite, JSON"),
-        _column("params_sent", _label, "parameters as sent under the provider's names, JSON"),
-        _column("params_changes", pa.list_(pa.string()), "what the rules dropped, renamed or changed"),
-        _column("image_count", pa.int32(), "images in the prompt"),
-        _column("image_bytes", _count, "their encoded size"),
-        _column("image_detail", _label, "the fidelity setting asked for", null=True),
-        _column(
-            "load_kind",
-            _label,
-            "concurrency, adaptive, rate, ramp, replay or search; imported for rows of another harness",
-        ),
-        _column(
-            "load_value",
-            _float,
-            "requests in flight, or requests per second (of a ramp and a replay the mean); 0 for imported rows",
-        ),
-        _column("worker", pa.int32(), "the worker process, from 0"),
-        _column("transport", _label, "which code moved the bytes", null=True),
-        _column("response_id", _text, "the provider's id of the reply", null=True),
-        _column("system_fingerprint", _label, "the provider's mark of its serving configuration", null=True),
-        _column("service_tier", _label, "the tier the provider says it used", null=True),
-        _column("started_at", _instant, "UTC time at which the cell's clock read zero"),
-        _column("scheduled_s", _float, "when the load meant to send; null for an imported row", null=True),
-        _column("sent_s", _float, "first byte of the request to the socket", null=True),
-        _column("first_byte_s", _float, "first byte of the reply", null=True),
-        _column("first_token_s", _float, "first text of any channel", null=True),
-        _column("first_answer_s", _float, "first text of the answer channel", null=True),
-        _column("last_token_s", _float, "last text of any channel", null=True),
-        _column("done_s", _float, "reply complete, or failure known; null for an imported row", null=True),
-        _column("chunk_s", pa.list_(_float), "arrival of each chunk with text; a chunk is not a token"),
-        _column(
-            "chunk_tokens", pa.list_(_count), "output tokens so far at each chunk, where told", null=True
-        ),
-        _column("loop_lag_s", _float, "largest event-loop lag seen during the attempt", null=True),
-        _column(
-            "in_flight",
-            pa.int32(),
-            "requests of the cell in flight when this one was sent, itself included",
-            null=True,
-        ),
-        _column("input_tokens", _count, "prompt tokens, cache reads and writes included", null=True),
-        _column("cached_input_tokens", _count, "part of input_tokens read from a cache", null=True),
-        _column("cache_write_tokens", _count, "part of input_tokens written to a cache", null=True),
-        _column("cache_write_1h_tokens", _count, "part of cache_write_tokens kept for an hour", null=True),
-        _column("output_tokens", _count, "generated tokens, reasoning included", null=True),
-        _column("reasoning_tokens", _count, "part of output_tokens spent on reasoning", null=True),
-        _column("usage_source", _label, "provider, estimated or none"),
-        _column("reasoning_disclosure", _label, "verbatim, summary, hidden, none or unknown"),
-        _column("input_chars", _count, "characters of the prompt's text"),
-        _column("output_chars", _count, "characters of the answer"),
-        _column("reasoning_chars", _count, "characters of the disclosed reasoning"),
-        _column("outcome", _label, "correct, wrong, unparsed, truncated, refused, infra or unscored"),
-        _column("failure_kind", _label, "why there is no answer; null unless infra", null=True),
-        _column("http_status", pa.int32(), "status of the reply", null=True),
-        _column("retry_after_s", _float, "seconds the provider asked to wait", null=True),
-        _column("finish_reason", _label, "stop, length, refusal, tool or other", null=True),
-        _column("finish_raw", _label, "the same in the provider's words", null=True),
-        _column("from_cache", pa.bool_(), "answered by our own cache: no timing, no cost"),
-        _column("scorer", _label, "the scorer's name", null=True),
-        _column("score", _float, "0 to 1, partial credit included", null=True),
-        _column("answer", _text, "the answer as extracted", null=True),
-        _column("isolation", _label, "sandbox level of a code score", null=True),
-        _column("partial", _float, "share of the hidden tests that held, 0 to 1", null=True),
-    ]
-)
+def derive_schema(row: type) -> pa.Schema:
+    """Return the columns of a dataclass: one for each field, nullable where the field may be None.
+
+    Args:
+        row: A dataclass whose fields are all ``Annotated[type, meaning]``.
+    """
+    columns: list[pa.Field] = []
+    for name, hint in get_type_hints(row, include_extras=True).items():
+        # Annotated[Label, "…"] is flat: its arguments are str, Packing.LABEL and the meaning.
+        kind, *packing, doc = get_args(hint)
+        kinds = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
+        (stored,) = (part for part in kinds if part is not NoneType)
+        if get_origin(stored) is Annotated:
+            stored, *packing = get_args(stored)
+        columns.append(_column(name, _arrow_type(stored, packing), doc, null=NoneType in kinds))
+    return pa.schema(columns)
+
+
+def _arrow_type(kind: Any, packing: Sequence[Packing]) -> pa.DataType:
+    if packing:
+        return _PACKED_TYPES[packing[0]]
+    if get_origin(kind) is Literal:
+        return _label
+    if get_origin(kind) is tuple:
+        return pa.list_(_arrow_type(get_args(kind)[0], ()))
+    return _PLAIN_TYPES[kind]
+
+
+_PACKED_TYPES = {Packing.LABEL: _label, Packing.INT32: pa.int32()}
+_PLAIN_TYPES = {str: _text, float: _float, int: _count, bool: pa.bool_(), datetime: _instant}
+
+ATTEMPT_SCHEMA = derive_schema(Attempt)
 """The attempt row: the fields of :class:`gapbench.values.Attempt`, in order."""
 
-PAYLOAD_SCHEMA = pa.schema(
-    [
-        _column("run_id", _label, "as in the attempt row"),
-        _column("cell_id", _label, "as in the attempt row"),
-        _column("sample_id", _text, "as in the attempt row"),
-        _column("repeat", pa.int32(), "as in the attempt row"),
-        _column("attempt", pa.int32(), "as in the attempt row"),
-        _column("messages", _text, "the prompt, JSON; images by hash, see media/"),
-        _column("reply", _text, "the answer channel, whole; partial after a failure"),
-        _column("reasoning", _text, "the reasoning channel as disclosed", null=True),
-        _column("target", _text, "the sample's target, JSON", null=True),
-        _column("reason", _text, "why the score is what it is"),
-        _column("error", _text, "the failure's message", null=True),
-    ]
-)
+PAYLOAD_SCHEMA = derive_schema(Payload)
 """The payload row: the fields of :class:`gapbench.values.Payload`, in order."""
 
 TELEMETRY_SCHEMA = pa.schema(

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gapbench.errors import ResultsError
-from gapbench.store.atomic_files import write_table
+from gapbench.store.run_folder import write_table
 from gapbench.store.schema import SCORE_SCHEMA
+from gapbench.values import ATTEMPT_KEY
 
-ATTEMPT_KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
+if TYPE_CHECKING:
+    import pandas as pd
+
 REPLACED_COLUMNS = ("scorer", "outcome", "score", "answer", "isolation")
 """Columns of the attempt row that a later score replaces; of the payload it replaces ``reason``."""
 
@@ -64,6 +66,8 @@ def read_scores(run: Path) -> pd.DataFrame:
     Raises:
         ResultsError: A table cannot be read.
     """
+    import pandas as pd  # noqa: PLC0415 - half a second, which writing a run does not need
+
     frames: list[pd.DataFrame] = []
     for path in score_tables(run):
         try:
@@ -94,6 +98,8 @@ def apply_later_scores(table: pa.Table, run: Path, columns: Sequence[str]) -> pa
         run: The run folder.
         columns: Columns to replace, where the table has them.
     """
+    import pandas as pd  # noqa: PLC0415 - half a second, which writing a run does not need
+
     scores = read_scores(run)
     index = pd.MultiIndex.from_frame(
         table.select(list(ATTEMPT_KEY)).to_pandas().astype(dict.fromkeys(ATTEMPT_KEY, str))

@@ -27,10 +27,11 @@ from gapbench.store import (
     read_manifest,
     write_table,
 )
+from gapbench.store.manifest import RunManifest
 from gapbench.store.provenance import format_utc
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
+from gapbench.values import ATTEMPT_KEY_IN_RUN
 
-ROW_KEY = ("cell_id", "sample_id", "repeat", "attempt")
 IssueKind = Literal["damage", "leftover"]
 
 
@@ -69,7 +70,7 @@ def verify_run(run: Path) -> list[IntegrityIssue]:
         for path in sorted(run.glob("*.tmp"))
     ]
     findings += _media_issues(run)
-    if manifest["state"] == "running" and not is_locked(run):
+    if manifest.state == "running" and not is_locked(run):
         findings.append(
             IntegrityIssue(
                 "leftover", "run.json", "says running, and nobody writes it", "it says interrupted"
@@ -108,15 +109,12 @@ def repair_run(run: Path) -> list[IntegrityIssue]:
         for path in _bad_media(run):
             quarantine(run, f"media/{path.name}")
         manifest = read_manifest(run)
-        planned = {cell["cell_id"]: cell["planned"] for cell in manifest["cells"]}
+        planned = {cell.cell_id: cell.planned for cell in manifest.cells}
         done = sum(len(rows) for rows in _finished_requests(attempts).values())
-        if manifest["state"] == "running" or (
-            manifest["state"] == "complete" and done < sum(planned.values())
-        ):
-            ended = manifest["ended_at"] or format_utc(_last_modified(run))
-            writer.write_manifest(
-                {**manifest, "state": "interrupted", "reason": "repaired", "ended_at": ended}
-            )
+        if manifest.state == "running" or (manifest.state == "complete" and done < sum(planned.values())):
+            manifest.state, manifest.reason = "interrupted", "repaired"
+            manifest.ended_at = manifest.ended_at or format_utc(_last_modified(run))
+            writer.write_manifest(manifest)
     return findings
 
 
@@ -209,7 +207,7 @@ def _value_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _row_keys(table: pa.Table) -> set[tuple[Any, ...]]:
-    columns = [table.column(name).to_pylist() for name in ROW_KEY]
+    columns = [table.column(name).to_pylist() for name in ATTEMPT_KEY_IN_RUN]
     return set(zip(*columns, strict=True))
 
 
@@ -302,9 +300,9 @@ def _final_rows(attempts: _PartSet) -> Iterator[tuple[int, str, str, int, int]]:
                 yield number, cell, sample, repeat, row
 
 
-def _final_row_issues(manifest: dict[str, Any], attempts: _PartSet) -> Iterator[IntegrityIssue]:
+def _final_row_issues(manifest: RunManifest, attempts: _PartSet) -> Iterator[IntegrityIssue]:
     """Yield cells with two final rows for a request, with too many or too few requests, or unknown to the manifest."""
-    planned = {cell["cell_id"]: cell["planned"] for cell in manifest["cells"]}
+    planned = {cell.cell_id: cell.planned for cell in manifest.cells}
     count: dict[str, int] = {}
     for _, cell, _, _, _ in _final_rows(attempts):
         count[cell] = count.get(cell, 0) + 1
@@ -325,7 +323,7 @@ def _final_row_issues(manifest: dict[str, Any], attempts: _PartSet) -> Iterator[
                 "none: they are not read into a cell",
             )
     for cell, due in planned.items():
-        if manifest["state"] == "complete" and requests.get(cell, 0) < due:
+        if manifest.state == "complete" and requests.get(cell, 0) < due:
             yield IntegrityIssue(
                 "damage", cell, f"{due - requests.get(cell, 0)} of {due} requests have no final row, and run.json says complete",
                 "run.json says interrupted; --resume makes them",
@@ -352,7 +350,7 @@ def _unmark_duplicate_finals(attempts: _PartSet) -> None:
 
 
 def _drop_rows(table: pa.Table, keys: set[tuple[Any, ...]]) -> pa.Table:
-    columns = [table.column(name).to_pylist() for name in ROW_KEY]
+    columns = [table.column(name).to_pylist() for name in ATTEMPT_KEY_IN_RUN]
     kept: Sequence[bool] = [key not in keys for key in zip(*columns, strict=True)]
     return table.filter(pa.array(kept, pa.bool_()))
 

@@ -33,18 +33,19 @@ import orjson
 import pyarrow as pa
 
 from gapbench import credentials
+from gapbench.atomic_write import write_atomically
 from gapbench.errors import ResultsError
-from gapbench.store.atomic_files import (
+from gapbench.store.journal import Journal
+from gapbench.store.manifest import RunManifest
+from gapbench.store.pending_scores import PendingAnswers
+from gapbench.store.reader import numbered_files, parse_journal_line, parse_started_at
+from gapbench.store.run_folder import (
     ensure_folder,
     quarantine,
     refuse_symlinks,
-    replace_atomically,
     translate_disk_errors,
     write_table,
 )
-from gapbench.store.journal import Journal
-from gapbench.store.pending_scores import PendingAnswers
-from gapbench.store.reader import numbered_files, parse_journal_line, parse_started_at
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, TELEMETRY_SCHEMA
 from gapbench.values import Attempt, Payload
 
@@ -170,7 +171,7 @@ class RunWriter:
         with translate_disk_errors(self.folder):
             if not path.exists():
                 ensure_folder(path.parent)
-                _write_file(path, data)
+                write_atomically(path, data)
 
     def add_telemetry(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write GPU samples as a part of their own; [] writes nothing.
@@ -185,16 +186,16 @@ class RunWriter:
             with translate_disk_errors(self.folder):
                 write_table(path, pa.Table.from_pylist(list(rows), schema=TELEMETRY_SCHEMA))
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def write_manifest(self, manifest: RunManifest) -> None:
         """Write ``run.json`` by rename.
 
         Raises:
             ResultsError: The disk is full or gone.
         """
-        plain = credentials.redact_tree(manifest)
+        plain = credentials.redact_tree(manifest.as_json())
         data = orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str)
         with translate_disk_errors(self.folder):
-            _write_file(self.folder / "run.json", data + b"\n")
+            write_atomically(self.folder / "run.json", data + b"\n")
 
     def quarantine(self, name: str) -> None:
         """Move a damaged file of the run to ``damaged/``.
@@ -282,11 +283,6 @@ class RunWriter:
                 ]
                 table = pa.Table.from_arrays(columns, schema=schema)
             write_table(self.folder / _file_name(kind, number), table)
-
-
-def _write_file(path: Path, data: bytes) -> None:
-    with replace_atomically(path) as file:
-        file.write(data)
 
 
 def _file_name(kind: str, number: int) -> str:

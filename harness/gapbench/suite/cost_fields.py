@@ -1,4 +1,4 @@
-"""What a model of a suite costs: its GPUs, its tokens, or a line of the price book."""
+"""The ``cost:`` block of a model in a suite: GPUs, token prices, or an entry of the price book."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Amount = Annotated[int | float, Field(ge=0)]
 
 
 class GpuCost(StrictModel):
-    """What the GPUs that hold a model cost."""
+    """The price of the GPUs that serve a model."""
 
     gpu: str | None = Field(None, description="its name in the price book, such as H100-80GB")
     gpus: Annotated[int | float, Field(gt=0)] = Field(1, description="GPUs that the model occupies")
@@ -20,21 +20,21 @@ class GpuCost(StrictModel):
     usd_per_gpu_hour_low: Amount | None = Field(None, description="lower end of the price's range")
     usd_per_gpu_hour_high: Amount | None = Field(None, description="upper end of the price's range")
     as_of: str | None = Field(None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="day of the price")
-    source: str | None = Field(None, description="where the price is from, shown beside it")
+    source: str | None = Field(None, description="source of the price, shown with it")
     weights: str | None = Field(None, description="the model on Hugging Face, to find who hosts it")
 
 
 class TokenCost(StrictModel):
-    """What tokens cost."""
+    """Token prices."""
 
     input_usd_per_mtok: Amount = Field(description="dollars per million input tokens")
     output_usd_per_mtok: Amount = Field(description="dollars per million output tokens, reasoning included")
     cached_input_usd_per_mtok: Amount | None = Field(None, description="default: the input price")
-    source: str | None = Field(None, description="where the price is from, shown beside it")
+    source: str | None = Field(None, description="source of the price, shown with it")
 
 
 class BookCost(StrictModel):
-    """Whose price in the price book holds."""
+    """Which entry of the price book applies."""
 
     provider: str | None = Field(None, description="provider in the price book; default: the runner's")
     model: str | None = Field(None, description="model in the price book; default: the model's name")

@@ -1,4 +1,4 @@
-"""Where a task's texts may go: what is marked ``data_policy: private`` reaches nobody else's API."""
+"""Data policy: tasks marked ``data_policy: private`` are never sent to a third-party API."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from gapbench.values import Model
 
 
 def is_third_party_api(model: Model, runner: Runner) -> bool:
-    """Say whether a model is somebody else's API: paid by the token, or serving closed weights.
+    """Return whether a model is a third-party API: it is paid by the token, or its weights are closed.
 
-    At whatever address: a gateway on this machine passes prompts on. A simulated provider is none.
+    The address does not matter, because a gateway on this machine may forward prompts. A simulated provider is not a
+    third party.
     """
     return runner.metered or (model.weights == "closed" and not runner.simulated)
 
@@ -22,16 +23,16 @@ def is_third_party_api(model: Model, runner: Runner) -> bool:
 def refuse_private_tasks(
     model: Model, runner: Runner, tasks: Iterable[Task], *, suite: Path | str = ""
 ) -> None:
-    """Refuse to put a task marked ``data_policy: private`` to somebody else's API.
+    """Refuse to send a task marked ``data_policy: private`` to a third-party API.
 
     Args:
-        model: Who would be asked.
-        runner: The model's.
-        tasks: What it would be shown.
-        suite: Where the tasks stand, for the message.
+        model: The model that would receive the prompts.
+        runner: The model's runner.
+        tasks: The tasks it would receive.
+        suite: The suite's file, for the message.
 
     Raises:
-        InputError: One of the tasks is private and the model is another's.
+        InputError: One of the tasks is private and the model is a third-party API.
     """
     if not is_third_party_api(model, runner):
         return

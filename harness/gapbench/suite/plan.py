@@ -1,8 +1,8 @@
-"""Suite, tasks and seed to a fully expanded plan. No I/O and no clock: the same input gives the same plan.
+"""Expand a suite into a plan: every request of every cell. No I/O and no clock: the same input gives the same plan.
 
-A cell is model x task x load: one line of the summary. Every request of a cell is known before the
-first is sent, with its key (cell, sample, repeat) and, under a rate, the second it is due; so a run
-can be shown, priced, resumed and repeated.
+A cell is model x task x load: one row of the summary. Every request of a cell is known before the first is sent, with
+its key (cell, sample, repeat) and, for an open-loop load, the second at which it is due. So a run can be shown, priced,
+resumed and repeated.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
     "merge_params",
 ]  # fmt: skip
 DEFAULT_DECOY = "I am not sure."
-"""A simulated provider's wrong reply where the task gives none."""
+"""The wrong reply of a simulated provider for a task without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class PlannedRequest:
     """One request of a cell.
 
     Attributes:
-        sample: What is asked.
-        repeat: Which repetition of the sample, from 0; warm-up requests count down from -1.
+        sample: The sample to send.
+        repeat: Number of the repetition of the sample, from 0; warm-up requests count down from -1.
         phase: ``warmup`` or ``measure``.
-        due_s: Seconds after the cell's start at which it is to be sent. None: as soon as a place is free.
-        max_tokens: Budget that a trace gives this request. None: the cell's.
-        is_scored: Whether the reply is to be scored; a made-up prompt of a trace has no right answer.
+        due_s: Seconds after the cell's start at which to send it. None: as soon as the load allows.
+        max_tokens: Output limit that a trace sets for this request. None: the cell's.
+        is_scored: Whether to score the reply; a synthetic prompt of a trace has no right answer.
     """
 
     sample: Sample
@@ -126,13 +126,13 @@ class Cell:
             yield PlannedRequest(sample, repeat, phase, due_s, arrival.output_tokens, not is_made_up)
 
     def messages(self, planned: PlannedRequest) -> tuple[Message, ...]:
-        """Return the prompt of a request as it is to be sent: with its salt, where the load has one.
+        """Return the prompt of a request as sent, with the salt if the load has one.
 
-        The salt is the same for all models, so both sides of a comparison are sent the same bytes; it differs between
-        loads, repetitions of a load and repeats of a sample, so no cell is answered from a cache that another filled.
+        The salt is the same for all models, so both sides of a comparison get the same bytes. It differs between loads,
+        repetitions of a load and repeats of a sample, so no cell hits a prompt cache that another cell filled.
         """
         if self.load.salt is None or planned.sample.needs_logprobs:
-            # A text to be weighed is weighed as it stands.
+            # Log-probabilities are those of the text itself, so it gets no salt.
             return planned.sample.messages
         what: tuple[object, ...] = (self.seed, self.task.name, self.load.label, planned.repeat)
         if self.load.salt == "request":
@@ -140,7 +140,7 @@ class Cell:
         return add_salt(planned.sample.messages, sha256("\x1f".join(map(str, what)))[:8])
 
     def params_of(self, planned: PlannedRequest) -> Params:
-        """Return the parameters of a request: the cell's, with the budget that a trace gives it."""
+        """Return the parameters of a request: the cell's, with the output limit of a trace."""
         return (
             self.params if planned.max_tokens is None else replace(self.params, max_tokens=planned.max_tokens)
         )
@@ -148,7 +148,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class PlannedSearch:
-    """Model x task x search: its cells are made as they are tried, since each depends on how the last one went."""
+    """Model x task x search. Its cells are created one by one: each depends on the result of the one before."""
 
     model: Model
     task: Task
@@ -195,7 +195,7 @@ class Plan:
 
     @property
     def requests_total(self) -> int:
-        """Requests over all cells, warm-up included; those of searches are not known before."""
+        """Requests of all cells, warm-up included. Requests of searches are not known in advance."""
         return sum(len(cell.requests) for cell in self.cells)
 
     def cells_of(self, model: Model) -> tuple[Cell, ...]:
@@ -207,7 +207,7 @@ class Plan:
         return tuple(search for search in self.searches if search.model.id == model.id)
 
     def truths(self) -> Iterator[GroundTruth]:
-        """Yield what a simulated provider must know: one right and one wrong reply for each prompt."""
+        """Yield what a simulated provider needs: one right and one wrong reply for each prompt."""
         for task in self.tasks:
             for sample in task.samples:
                 right = sample.reference if sample.reference is not None else str(sample.target)
@@ -231,7 +231,7 @@ def build_plan(
 ) -> Plan:
     """Return the plan of a suite whose documents are already checked.
 
-    A task's own parameters stand above the suite's ``defaults``, a model's above both.
+    A task's parameters override the suite's ``defaults``; a model's override both.
     """
     pairs = [
         (model, task, merge_params(defaults, task.params, model.params)) for model in models for task in tasks
@@ -305,6 +305,6 @@ def describe_plan(plan: Plan) -> list[Mapping[str, Any]]:
 
 
 def max_search_requests(search: PlannedSearch) -> int:
-    """Return the most requests that a search can send: every try at the highest rate, and none of them cut short."""
+    """Return the maximum number of requests of a search: every try at the highest rate, for its full duration."""
     each = math.ceil(search.search.to_rps * (search.search.load.duration_s or 0.0)) + 1
     return search.search.max_tries * min(each, search.search.load.max_requests or each)

@@ -1,15 +1,15 @@
-"""How a suite asks to be run: retries, deadlines, limits of a provider, and when to give a model up."""
+"""The run policies of a suite: retries, timeouts, rate limits, and when to give up on a model."""
 
 from __future__ import annotations
 
 from pydantic import Field, model_validator
 
 from gapbench.suite.documents import StrictModel
-from gapbench.values.policies import BreakerPolicy, RateLimits
+from gapbench.values.policies import BreakerPolicy, RateLimits, RetryPolicy, Timeouts
 
 
 class RetriesDocument(StrictModel):
-    """How often and how patiently to try again."""
+    """How often to retry, and how long to wait."""
 
     attempts: int = Field(3, ge=1, le=100, description="most attempts at one request, the first included")
     max_wait_s: float = Field(60.0, ge=0, description="longest wait before another attempt")
@@ -21,18 +21,32 @@ class RetriesDocument(StrictModel):
         description="most retries at all models of one runner, base_url and key_env; default: no bound",
     )
 
+    def to_policy(self) -> RetryPolicy:
+        """Return the frozen value that the run uses."""
+        return RetryPolicy(
+            max_attempts=self.attempts,
+            max_wait_s=self.max_wait_s,
+            per_run=self.per_run,
+            per_model=self.per_model,
+            per_provider=self.per_provider,
+        )
+
 
 class TimeoutsDocument(StrictModel):
-    """Deadlines of one attempt."""
+    """Timeouts of one attempt."""
 
     connect_s: float = Field(10.0, gt=0, description="for a connection")
     first_token_s: float | None = Field(None, gt=0, description="for the first text; default: total_s")
     read_s: float = Field(120.0, gt=0, description="longest silence on an open stream")
     total_s: float = Field(600.0, gt=0, description="for the whole reply")
 
+    def to_policy(self) -> Timeouts:
+        """Return the frozen value that the run uses."""
+        return Timeouts(self.connect_s, self.first_token_s, self.read_s, self.total_s)
+
 
 class BreakerDocument(StrictModel):
-    """When a model is given up, so that a dead endpoint does not burn the night."""
+    """When to give up on a model, so that a dead endpoint does not use up the whole night."""
 
     failures: int = Field(10, ge=1, description="failures in a row, over all requests, that open the circuit")
     probes: int = Field(
@@ -42,13 +56,13 @@ class BreakerDocument(StrictModel):
         20.0, ge=0, description="wait before the first probe; each next one waits twice as long"
     )
 
-    def value(self) -> BreakerPolicy:
-        """Return the policy as it travels."""
+    def to_policy(self) -> BreakerPolicy:
+        """Return the frozen value that the run uses."""
         return BreakerPolicy(self.failures, self.probes, self.wait_s)
 
 
 class LimitsDocument(StrictModel):
-    """What a provider's account allows; the client stays below it and meets no 429."""
+    """The rate limits of a provider's account; the client stays below them and so gets no 429."""
 
     requests_per_min: float | None = Field(None, gt=0, description="requests started in any minute")
     tokens_per_min: float | None = Field(None, gt=0, description="input and output tokens in any minute")
@@ -60,5 +74,5 @@ class LimitsDocument(StrictModel):
         return self
 
     def to_rate_limits(self) -> RateLimits:
-        """Return the limits as they travel."""
+        """Return the frozen value that the run uses."""
         return RateLimits(self.requests_per_min, self.tokens_per_min)

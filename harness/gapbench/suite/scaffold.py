@@ -1,4 +1,4 @@
-"""The commented suite that `bench init` writes, over the user's own data where it is named."""
+"""The commented suite that `bench init` writes, for the user's data if it is given."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ tasks:
 BUILTIN_TASKS_SECTION = """\
   - coding/functions           # built in; `bench list tasks` shows them all
   - {task: reasoning/arithmetic, limit: 100}
-  # Your own data: a JSON, CSV or Parquet file beside this file; {column} is put in as it stands.
+  # Your own data: a JSON, CSV or Parquet file beside this file; {column} is replaced by the row's value.
   # `bench init NAME.yaml --from DATA` writes this part for your columns.
   # - name: tickets
   #   category: reasoning
@@ -72,13 +72,13 @@ BUILTIN_TASKS_SECTION = """\
 """
 
 FOOTER = """
-params: {temperature: 0, max_tokens: 1024}   # asked of every model; what a model refuses is dropped and said
+params: {temperature: 0, max_tokens: 1024}   # sent to every model; a parameter that a model refuses is dropped and reported
 
 loads:
   - {concurrency: 16}          # requests in flight
   # - {rate_rps: 4, arrivals: poisson, duration_s: 120, warmup_s: 15}
 
-repeats: 1                     # more repeats show how steady a model is
+repeats: 1                     # more repeats show how much answers vary
 """
 
 
@@ -86,8 +86,8 @@ def suite_scaffold(file: Path, data: Path | None) -> str:
     """Return a suite to start from.
 
     Args:
-        file: Where it will stand; the data's path is written relative to it.
-        data: JSON, CSV or Parquet whose columns are to be used. None: built-in tasks.
+        file: Path of the new suite; the path of the data is written relative to it.
+        data: JSON, CSV or Parquet file whose columns to use. None: built-in tasks.
 
     Raises:
         DocumentError: The data cannot be read, or no column looks like a prompt.
@@ -98,7 +98,7 @@ def suite_scaffold(file: Path, data: Path | None) -> str:
 
 
 def _user_task(file: Path, data: Path) -> str:
-    """Return the task's part: what each column is guessed to be, with comments to correct it by."""
+    """Return the task block: the guessed role of each column, with comments that help to correct it."""
     rows, _ = read_rows(data, MAX_INSPECTED_ROWS)
     every = list(dict.fromkeys(key for row in rows for key in row))
     # A template can name only some, and one that a row lacks would be an error.
@@ -121,7 +121,7 @@ def _user_task(file: Path, data: Path) -> str:
         f"  - name: {_quote_yaml(_name_from_file(data, 'own'))}",
         f"    category: {category}          # the row of the gap table; coding, reasoning, multimodal or your own word",
         f"    data: {_quote_yaml(os.path.relpath(data, file.parent))}",
-        "    data_policy: public          # private: never sent to somebody else's API",
+        "    data_policy: public          # private: never sent to a third-party API",
         f"    # The columns are: {format_names(every)}",
     ]
     identity = _pick_column(columns, _ID_NAMES, lambda name: _are_ids(rows, name))
@@ -143,7 +143,7 @@ def _user_task(file: Path, data: Path) -> str:
 
 def _prompt_yaml(column: str, options: str | None) -> str:
     if options is None:
-        return f'"{{{column}}}"       # add what you would tell a model: "Answer with one word. {{{column}}}"'
+        return f'"{{{column}}}"       # add instructions for the model: "Answer with one word. {{{column}}}"'
     return (
         f"|\n      {{{column}}}\n\n      Options, A first: {{{options}}}\n"
         "      Answer with the letter of the right option."
@@ -167,7 +167,7 @@ def _scoring_yaml(rows: Sequence[Row], target: str | None, *, is_code: bool, has
 
 
 def _quote_yaml(text: str) -> str:
-    """Return text as YAML reads it back, quoted where it must be."""
+    """Return text as YAML, quoted if necessary."""
     is_plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]*", text)
     words = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
     return text if is_plain and text.lower() not in words else json.dumps(text)
@@ -208,7 +208,7 @@ def _are_labels(rows: Sequence[Row], column: str) -> bool:
 
 
 def _guess_scorer(rows: Sequence[Row], column: str, *, has_options: bool) -> tuple[str, str]:
-    """Return the scorer that a column of targets looks made for, and what it looks like."""
+    """Return the scorer that fits a column of targets, and what the column looks like."""
     values = [row[column] for row in rows if row[column] not in ("", None)]
     texts = [value for value in values if isinstance(value, str)]
     all_text = bool(values) and len(texts) == len(values)

@@ -1,23 +1,19 @@
-"""The suite: what a user writes, checked at the door. ``bench schema suite`` prints its JSON Schema."""
+"""The suite: the user's YAML as a validated model. ``bench schema suite`` prints its JSON Schema."""
 
 from __future__ import annotations
 
 import difflib
 import os.path
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr
 
 from gapbench.errors import DocumentError
-from gapbench.suite.cost_fields import BookCost, GpuCost, TokenCost
 from gapbench.suite.documents import (
     NAME_PATTERN,
-    PATH_NAME_PATTERN,
     Document,
     KeyPath,
     StrictModel,
@@ -25,12 +21,12 @@ from gapbench.suite.documents import (
     refuse_secrets,
     validate_document,
 )
-from gapbench.suite.documents.addresses import validate_address
 from gapbench.suite.documents.code_scan import refuse_programs
 from gapbench.suite.lm_eval import entry as lm_eval
 from gapbench.suite.lm_eval import loading
 from gapbench.suite.loads.schema import LoadDocument
-from gapbench.suite.run_policies import BreakerDocument, LimitsDocument, RetriesDocument, TimeoutsDocument
+from gapbench.suite.model_schema import ModelDocument, add_runner_options
+from gapbench.suite.run_policies import BreakerDocument, RetriesDocument, TimeoutsDocument
 from gapbench.suite.tasks.builtin import builtin_folder
 from gapbench.suite.tasks.loader import find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.schema import ParamsDocument, TaskDocument
@@ -38,87 +34,9 @@ from gapbench.suite.tasks.task import Task
 from gapbench.suite.tco_fields import TcoDocument
 from gapbench.values import Model, canonical_json, sha256
 
-_KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
-_UNTYPED_FIELDS = {"sim", "engine", "options"}
-
-
-class ModelDocument(StrictModel):
-    """One model of the comparison."""
-
-    id: str = Field(pattern=PATH_NAME_PATTERN, description="the name in tables; unique")
-    runner: str = Field(
-        min_length=1, description="vllm, openai, anthropic, google, sim, or an installed plug-in's name"
-    )
-    model: str | None = Field(None, min_length=1, description="what the provider calls it; default: the id")
-    weights: Literal["open", "closed"] = Field(description="open when the weights can be downloaded")
-    released: date | None = Field(None, description="day of release, for the lag in months")
-    base_url: str | None = Field(None, description="endpoint; default: the provider's own")
-    key_env: str | None = Field(None, description="environment variable that holds the key")
-    params: ParamsDocument = Field(
-        default_factory=ParamsDocument, description="parameters for this model alone"
-    )
-    cost: GpuCost | TokenCost | BookCost | None = Field(
-        None, description="its GPUs, or its tokens' price, or its name in the price book"
-    )
-    serve: dict[str, Any] | None = Field(
-        None, description="vllm: start and own a server (gpus, args, env, port)"
-    )
-    sim: dict[str, Any] | None = Field(None, description="sim: protocol and persona")
-    api: Literal["chat", "responses"] | None = Field(None, description="openai: which API")
-    engine: dict[str, Any] | None = Field(None, description="vllm: run the engine in this process")
-    limits: LimitsDocument | None = Field(
-        None,
-        description="what the provider's account allows in a minute; models of one runner, base_url and key_env that name"
-        " the same limits share them",
-    )
-    options: dict[str, Any] = Field(default_factory=dict, description="anything else the runner takes")
-
-    @field_validator("released", mode="before")
-    @classmethod
-    def _parse_released(cls, value: Any) -> Any:
-        if value is None or isinstance(value, date):
-            return value
-        try:
-            # fromisoformat alone also takes weeks and days without dashes.
-            return date.fromisoformat(value if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else "")
-        except (TypeError, ValueError) as exc:
-            raise ValueError(f"found {value!r}; expected a day such as 2026-02-12") from exc
-
-    @field_validator("key_env")
-    @classmethod
-    def _check_variable_name(cls, value: str | None) -> str | None:
-        if value is not None and (
-            _KEY_LIKE.search(value) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)
-        ):
-            raise ValueError(
-                "this is no name of an environment variable (not shown, it may be a key); write such as OPENAI_API_KEY"
-            )
-        return value
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_address(cls, value: str | None) -> str | None:
-        return value if value is None else validate_address(value)
-
-    def to_model(self) -> Model:
-        """Return the model as a runner gets it; the suite's defaults are laid under it by the plan."""
-        named = {"serve": self.serve, "sim": self.sim, "api": self.api, "engine": self.engine}
-        return Model(
-            id=self.id,
-            runner=self.runner,
-            name=self.model or self.id,
-            weights=self.weights,
-            released=self.released,
-            base_url=self.base_url,
-            key_env=self.key_env,
-            params=self.params.to_params(),
-            options={**self.options, **{key: given for key, given in named.items() if given is not None}},
-            cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
-        )
-
 
 class TaskEntry(StrictModel):
-    """A task named by the suite, with changes of its own."""
+    """A task that the suite names, with settings that override the task's."""
 
     task: str = Field(
         min_length=1, description="category/name of a built-in task, or the path of a task.yaml"
@@ -128,7 +46,7 @@ class TaskEntry(StrictModel):
 
 
 class ArenaDocument(StrictModel):
-    """How answers are set against each other."""
+    """How the arena compares answers."""
 
     judge: str | None = Field(None, description="id of one of the judges; default: the higher score wins")
     rubric: str | None = Field(None, min_length=1, description="what makes an answer better")
@@ -137,13 +55,15 @@ class ArenaDocument(StrictModel):
 
 
 class Suite(StrictModel):
-    """Models, tasks and loads: everything that a run needs."""
+    """Everything that a run needs: models, tasks and loads."""
 
     name: str = Field(pattern=NAME_PATTERN, description="name of the suite and of its runs")
     description: str = Field("", description="for readers")
-    seed: int = Field(0, ge=-(2**63), lt=2**63, description="of the order of samples and of arrivals")
+    seed: int = Field(
+        0, ge=-(2**63), lt=2**63, description="seed of the sample order and of the arrival times"
+    )
     models: Annotated[list[ModelDocument], Field(min_length=1, description="the models to compare")]
-    tasks: Annotated[list[str | dict[str, Any]], Field(min_length=1, description="what to ask them")]
+    tasks: Annotated[list[str | dict[str, Any]], Field(min_length=1, description="the tasks to run")]
     loads: Annotated[
         list[LoadDocument],
         Field(
@@ -158,19 +78,28 @@ class Suite(StrictModel):
     timeouts: TimeoutsDocument = Field(
         default_factory=TimeoutsDocument, description="deadlines of one attempt"
     )
+    transport: Literal["lean", "httpx2"] = Field(
+        "lean",
+        description="which code sends requests: lean, gapbench's own, with kernel receive stamps; httpx2, without",
+    )
     tco: TcoDocument | None = Field(None, description="total cost of ownership, for `bench tco`")
     judges: list[ModelDocument] = Field(
         default_factory=list, description="models that judge answers and are not compared themselves"
     )
-    arena: ArenaDocument | None = Field(None, description="set answers against each other: bench arena")
+    arena: ArenaDocument | None = Field(None, description="compare answers pairwise: bench arena")
     cache: str | None = Field(
         None,
         min_length=1,
-        description="folder of kept answers, for accuracy runs; hits have no time and no price",
+        description="folder of the response cache, for accuracy runs; cached answers have no timing and no cost",
     )
-    breaker: BreakerDocument = Field(default_factory=BreakerDocument, description="when a model is given up")
+    breaker: BreakerDocument = Field(
+        default_factory=BreakerDocument, description="when to give up on a model"
+    )
     margin_points: float = Field(
-        1.7, gt=0, lt=100, description="gap that makes no difference to you, in points"
+        1.7,
+        gt=0,
+        lt=100,
+        description="largest gap that makes no practical difference to you, in percentage points",
     )
 
     _document: Document = PrivateAttr()
@@ -182,7 +111,7 @@ class Suite(StrictModel):
 
     @property
     def sha256(self) -> str:
-        """Hash of the content: comments and layout do not count."""
+        """Hash of the content; comments and layout do not affect it."""
         return sha256(canonical_json(self._document.value))
 
     def model_location(self, model_id: str) -> str:
@@ -190,8 +119,16 @@ class Suite(StrictModel):
         at = next((index for index, model in enumerate(self.models) if model.id == model_id), None)
         return str(self.path) if at is None else f"{self.path}:{self._document.line(('models', at))}"
 
+    def models_by_id(self) -> dict[str, Model]:
+        """Return the models to compare, by id."""
+        return {document.id: document.to_model(self.transport) for document in self.models}
+
+    def judges_by_id(self) -> dict[str, Model]:
+        """Return the judges, by id."""
+        return {document.id: document.to_model(self.transport) for document in self.judges}
+
     def refuse_programs(self) -> None:
-        """Refuse programs that it names to serve its models, unless gapbench ships it. Raises ``DocumentError``."""
+        """Refuse programs that the suite starts for its models, unless the suite is built in. Raises ``DocumentError``."""
         if not self.path.resolve().is_relative_to((builtin_folder() / "suites").resolve()):
             refuse_programs(self._document)
 
@@ -214,7 +151,7 @@ class Suite(StrictModel):
             only: Names to load; (): all.
             limit: First N samples of each, on top of the suite's own limits. None: no further limit.
             allow_code: Whether Python that a task names may run.
-            closed_models: Models with closed weights that will be asked; some of lm-eval's tasks cannot be.
+            closed_models: Models with closed weights in the run; some lm-eval tasks cannot run on them.
 
         Raises:
             DocumentError: A task's document or data is wrong.
@@ -226,7 +163,7 @@ class Suite(StrictModel):
             if document.name in seen:
                 raise self._document.error(
                     ("tasks", index),
-                    f"task {document.name!r} is there twice, also as tasks[{seen[document.name]}]",
+                    f"task {document.name!r} is listed twice, also as tasks[{seen[document.name]}]",
                 )
             seen[document.name] = index
         tasks: list[Task] = []
@@ -245,7 +182,7 @@ class Suite(StrictModel):
         )
 
     def _task_documents(self) -> list[tuple[int, tuple[TaskDocument, Document, int | None, KeyPath]]]:
-        """Return each task's document, where it stands, its limit here, and its place in that file."""
+        """Return each task's document, its file, its limit in this suite, and its place in that file."""
         return [
             (index, self._read_task_entry(index, entry))
             for index, entry in enumerate(self.tasks)
@@ -295,7 +232,7 @@ def load_suite(path: Path) -> Suite:
             if path.suffix
             else (builtin_folder() / "suites") / f"{path}.yaml"
         )
-        # An installed gapbench has no checkout around it: the README's paths name the packaged suites too.
+        # An installed gapbench has no checkout: the README's paths mean the packaged suites.
         if str(path.parent) in {".", "tasks/suites"} and os.path.isfile(builtin):  # noqa: PTH113 - as above
             path = builtin
         elif not os.path.exists(path) and (near := _closest_suite(path)):  # noqa: PTH110 - as above
@@ -319,7 +256,7 @@ def load_suite(path: Path) -> Suite:
 
 
 def _closest_suite(path: Path) -> str | None:
-    """Return the suite that a name comes nearest to: a built-in one, or a file beside it."""
+    """Return the closest match to a name: a built-in suite, or a file in the same folder."""
     builtin = (
         [file.stem for file in (builtin_folder() / "suites").glob("*.yaml")]
         if str(path.parent) == "."
@@ -338,7 +275,7 @@ def _refuse_duplicates(document: Document, section: str, noun: str, names: Seque
         if first < index:
             at = (section, index, noun) if noun == "id" else (section, index)
             raise document.error(
-                at, f"{noun} {name!r} is there twice, also as {section}[{first}]; each must be unique"
+                at, f"{noun} {name!r} is listed twice, also as {section}[{first}]; each must be unique"
             )
 
 
@@ -350,7 +287,7 @@ def _refuse_duplicate_loads(document: Document, loads: Sequence[LoadDocument]) -
             if label in seen:
                 raise document.error(
                     ("loads", index),
-                    f"load {label!r} is there twice, also as loads[{seen[label]}]; give one of them a name",
+                    f"load {label!r} is listed twice, also as loads[{seen[label]}]; give one of them a name",
                 )
             seen[label] = index
 
@@ -358,7 +295,12 @@ def _refuse_duplicate_loads(document: Document, loads: Sequence[LoadDocument]) -
 def _refuse_unquoted_booleans(document: Document) -> None:
     """Refuse `off` and the like where a runner or a provider takes any value: word or boolean, who knows."""
     for path in document.unquoted_booleans:
-        if (path[0] == "models" and len(path) > 2 and path[2] in _UNTYPED_FIELDS) or "extra" in path[:-1]:
+        is_runner_setting = (
+            path[0] == "models"
+            and len(path) > 2
+            and (path[2] == "options" or path[2] not in ModelDocument.model_fields)
+        )
+        if is_runner_setting or "extra" in path[:-1]:
             found: Any = document.value
             for step in path:
                 found = found[step]
@@ -393,5 +335,6 @@ def suite_json_schema() -> dict[str, Any]:
         schema["$defs"].update(member.pop("$defs", {}))
     schema["$defs"]["TaskDocument"] = task
     schema["properties"]["tasks"]["items"] = entry
+    add_runner_options(schema)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return schema

@@ -1,4 +1,4 @@
-"""The ``tco:`` block of a suite: what self-hosting is to be held against, and at which prices."""
+"""The ``tco:`` block of a suite: what to compare self-hosting with, and at which prices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Ranged(StrictModel):
     value: Number = Field(description="the figure")
     low: Number | None = Field(None, description="lower end of its range")
     high: Number | None = Field(None, description="upper end of its range")
-    source: str | None = Field(None, description="where it is from")
+    source: str | None = Field(None, description="its source")
     as_of: date | None = Field(None, description="day of the source")
     kind: Literal["measured", "published", "assumed"] = Field("assumed", description="how it is known")
 
@@ -33,7 +33,7 @@ Amount = Number | Ranged
 
 
 class LegDocument(StrictModel):
-    """An API to compare with: a line of the price book, or its own prices."""
+    """An API to compare with: an entry of the price book, or explicit prices."""
 
     provider: str | None = Field(None, description="provider in the price book")
     model: str | None = Field(None, description="model in the price book; or the name in tables")
@@ -44,7 +44,7 @@ class LegDocument(StrictModel):
 
 
 class DemandDocument(StrictModel):
-    """When requests come."""
+    """When requests arrive."""
 
     shape: str = Field("day", description="flat, day, business, or a CSV file of hourly rates")
     peak_over_average: Amount | None = Field(None, description="busiest hour over the mean; default 3")
@@ -53,7 +53,7 @@ class DemandDocument(StrictModel):
 
 
 class CapacityDocument(StrictModel):
-    """What one replica carries within the latency limits."""
+    """The capacity of one replica within the latency limits."""
 
     published: str | None = Field(None, description="a published throughput by its id")
     requests_per_s: Amount | None = Field(None, description="requests per second of one replica")
@@ -62,7 +62,7 @@ class CapacityDocument(StrictModel):
 
 
 class OwnDocument(StrictModel):
-    """Servers that are bought."""
+    """Servers that you buy."""
 
     capex_usd: Amount = Field(description="price of one replica's hardware")
     months: Annotated[int | float, Field(gt=0, le=600)] = Field(36, description="months of use")
@@ -79,7 +79,7 @@ class TcoDocument(StrictModel):
     """Total cost of ownership: closed API, the same open model hosted by a provider, self-hosted."""
 
     volume: str | Annotated[int | float, Field(gt=0)] = Field("1B", description="tokens a month, such as 50M")
-    v_max: str | Annotated[int | float, Field(gt=0)] = Field("1T", description="largest volume looked at")
+    v_max: str | Annotated[int | float, Field(gt=0)] = Field("1T", description="largest volume to consider")
     input_tokens: Amount | None = Field(None, description="of one request; default: the run's, else 1000")
     output_tokens: Amount | None = Field(None, description="of one request; default: the run's, else 1000")
     cached_share: Amount | None = Field(None, description="share of input tokens that a cache answers")
@@ -88,7 +88,7 @@ class TcoDocument(StrictModel):
     closed: LegDocument | None = Field(None, description="the closed API")
     hosted: LegDocument | None = Field(None, description="the same open model bought from a provider")
     weights: str | None = Field(None, description="the open model on Hugging Face, to find who hosts it")
-    capacity: CapacityDocument | None = Field(None, description="what one replica carries")
+    capacity: CapacityDocument | None = Field(None, description="capacity of one replica")
     headroom: Amount | None = Field(None, description="share of capacity that may be used; default 0.8")
     availability: Share = Field(0.99, description="share of the time that one replica is up")
     availability_target: Share = Field(
@@ -98,7 +98,7 @@ class TcoDocument(StrictModel):
     gpus: Amount | None = Field(None, description="GPUs of one replica")
     usd_per_gpu_hour: Amount | None = Field(None, description="default: the price book's, with its range")
     reserved_discount: Amount | None = Field(None, description="share taken off for a reservation")
-    own: OwnDocument | None = Field(None, description="bought servers; without it they are rented")
+    own: OwnDocument | None = Field(None, description="servers that you buy; without it they are rented")
     overhead: Amount | None = Field(None, description="share on top of the servers; default 0.25")
     engineers: Amount | None = Field(None, description="full-time engineers; default 0.5")
     usd_per_engineer_year: Amount | None = Field(None, description="all costs of one; default 300000")

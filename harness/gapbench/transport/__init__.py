@@ -1,30 +1,33 @@
-"""Bytes to stamped server-sent events: the one place where chunks meet the clock.
+"""HTTP with exact times: from bytes on a socket to timestamped server-sent events.
 
-The vendors' clients build the request, hold the key and know the error classes. How the bytes travel is
-ours: a transport below the clients sends them, stamps them where they leave and enter the socket, and lets
-a successful reply's body by the client and onto a :class:`ExchangeRecord`. So the same few lines time every provider,
-and the clients' per-chunk models, which cost most of the time, are never built.
+A vendor's SDK builds each request, holds the key and knows the vendor's error classes. This package moves the bytes:
+its httpx2 transport below the SDK timestamps them where they leave and enter the socket. It passes the body of a
+successful response not to the SDK but to an :class:`ExchangeRecord`. So every provider is timed by the same code, and the
+SDK's objects for each chunk, which cost most of the time, are never built.
 
-A runner's ``stream`` is then::
+What a runner uses:
 
-    drafts = wire.Drafts(lambda body: client.chat.completions.create(**body))   # once
-    await drafts.send(call)                          # the client's request, our bytes
-    async for event in wire.tape().events():
-        yield parse(event)
+- :func:`new_client` makes the HTTP client for the SDK; :func:`httpx_timeout` and :func:`proxy_for` go with it.
+- :class:`RequestTemplates` sends a call and yields its events; :func:`current_record` is the exchange in progress.
+- :func:`status_failure` and :func:`transport_failure` turn errors into :class:`gapbench.errors.RunnerError`;
+  :func:`redact_secrets` and :func:`redact_and_truncate` clean what a provider sent, up to :data:`ERROR_CHARS`.
 
-::
+What the engine uses: :func:`record_exchange`, :func:`check_reachable` and :func:`now`.
 
-    clock     now; the kernel's receive stamps
-    events    bytes to server-sent events
-    failures  errors of the wire in the harness's words
-    tape      what one exchange leaves behind
-    reply     one HTTP/1.1 reply
-    lines     plain sockets and TLS
-    exchange  one request and its reply on one connection
-    lean      the transport: a pool of connections
-    endpoint  whether anybody listens at an address
-    client    which transport, and the door to the tape
-    drafts    a request built once and sent with other texts
+Modules, from the socket up::
+
+    kernel_timestamps   the kernel's receive stamps on our clock
+    sockets             plain sockets and TLS
+    http_parser         one HTTP/1.1 response
+    fair_wakeup         wake waiting tasks one at a time
+    connection          one request and its response on one connection
+    connection_pool     the transport: a pool of connections
+    sse                 bytes to server-sent events
+    capture             what one exchange records
+    client              the httpx2 client for an SDK, and which transport it uses
+    request_templates   a request that the SDK builds once and that is sent with other texts
+    error_mapping       errors of transport and status as failure kinds
+    reachability        whether a server accepts connections
 """
 
 from gapbench.clock import now

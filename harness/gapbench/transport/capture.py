@@ -1,4 +1,4 @@
-"""What one exchange leaves behind, and the way from the transport to the runner's loop."""
+"""Record one exchange: its instants, status, headers and events. The transport fills the record, the runner reads it."""
 
 from __future__ import annotations
 
@@ -19,39 +19,40 @@ MAX_BODY_BYTES = 256 * 2**20
 
 
 class StampedStream(httpx2.AsyncByteStream):
-    """A body whose pieces know when they arrived."""
+    """A response body whose pieces carry the time they arrived."""
 
     @abstractmethod
     def stamped_batches(self) -> AsyncIterator[list[tuple[float, bytes]]]:
-        """Yield what has come since the last time, with its instants on :data:`gapbench.transport.now`."""
+        """Yield what arrived since the last batch: (seconds on :data:`gapbench.transport.now`, bytes)."""
 
     @property
     @abstractmethod
     def ended_s(self) -> float | None:
-        """When the body was whole. None: it is not."""
+        """When the body was complete. None: it is not yet."""
 
     @abstractmethod
     def wake_reader(self) -> bool:
-        """Hand on at once what has come; say whether there is anything."""
+        """Deliver what has arrived now; return whether there is anything."""
 
 
 class ExchangeRecord:
-    """What one exchange leaves behind: instants, status, headers, and the reply's events.
+    """One exchange: instants, status, headers, and the response's events.
 
     Attributes:
         sent_s: When the request's first byte went to the socket. None: it never did.
-        first_byte_s: When the reply's status line arrived. None: it never did.
-        ended_s: When the reply's last byte arrived. None: it did not, or its transport does not say.
-        status: HTTP status. None: no reply.
-        headers: The reply's headers, lower-case names.
-        transport: Which code moved the bytes.
-        captured_requests: Requests that a vendor's client built while nothing was to be sent. None: it is to be sent.
-        active_stream: The reply under way, from the moment its request is sent. None: its transport does not say.
-        error_response: A reply that has already come, for the client to turn into its error. None: there is none.
+        first_byte_s: When the response's status line arrived. None: it never did.
+        ended_s: When the response's last byte arrived. None: it did not, or the transport does not report it.
+        status: HTTP status. None: no response.
+        headers: Response headers, lower-case names.
+        transport: Which code moved the bytes: ``lean``, ``httpx2`` or ``in-process``.
+        captured_requests: Collects the requests that an SDK builds, without sending them. None: requests are sent.
+        active_stream: The response in progress, from the moment its request is sent. None: the transport does not
+            report it.
+        error_response: A response with an error status that the SDK will turn into its own error. None: there is none.
     """
 
     def __init__(self) -> None:
-        """Start empty; the transport fills it."""
+        """Start empty."""
         self.captured_requests: list[httpx2.Request] | None = None
         self.error_response: httpx2.Response | None = None
         self.active_stream: StampedStream | None = None
@@ -64,11 +65,11 @@ class ExchangeRecord:
         self._body: httpx2.AsyncByteStream | None = None
 
     def set_response(self, status: int, headers: Mapping[str, str], body: httpx2.AsyncByteStream) -> None:
-        """Keep a successful reply, for :meth:`events`."""
+        """Store a successful response for :meth:`events`."""
         self.status, self.headers, self._body = status, headers, body
 
     def detach_body(self, response: httpx2.Response) -> httpx2.Response:
-        """Keep a successful reply's body and return the reply without it."""
+        """Store a successful response's body and return the response without it."""
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         self.set_response(response.status_code, response.headers, response.stream)
         return httpx2.Response(
@@ -79,34 +80,34 @@ class ExchangeRecord:
         )
 
     async def events(self) -> AsyncIterator[Event]:
-        """Yield the reply's events, each stamped. See :meth:`event_batches`."""
+        """Yield the response's events, each with its time. See :meth:`event_batches`."""
         async for batch in self.event_batches():
             for event in batch:
                 yield event
 
     async def event_batches(self) -> AsyncIterator[list[Event]]:
-        """Yield the reply's events as they are handed on: all that have come since the last time.
+        """Yield the response's events in batches: all that arrived since the last batch.
 
         Raises:
-            RunnerError: ``garbage`` when the reply is no event stream, ``cut_stream`` or ``timeout``
-                when the connection ends badly.
+            RunnerError: ``garbage`` if the response is not an event stream, ``cut_stream`` or ``timeout``
+                if the connection ends early.
         """
         body = self._body
         if body is None:
-            raise RunnerError("garbage", "the provider's client returned without a reply to read")
+            raise RunnerError("garbage", "the provider's client returned without a response")
         parser = EventParser()
         total = 0
         with translate_errors():
             try:
                 if "text/event-stream" not in self.headers.get("content-type", ""):
                     await self._raise_not_event_stream(body)
-                unpacked = _decompressor(self.headers.get("content-encoding"))
-                pieces = body.stamped_batches() if isinstance(body, StampedStream) else _stamp_reads(body)
-                async for piece in pieces:
+                decompress = _decompressor(self.headers.get("content-encoding"))
+                batches = body.stamped_batches() if isinstance(body, StampedStream) else _stamp_reads(body)
+                async for batch in batches:
                     events: list[Event] = []
                     try:
-                        for received_s, packed in piece:
-                            for read in (packed,) if unpacked is None else unpacked(packed):
+                        for received_s, packed in batch:
+                            for read in (packed,) if decompress is None else decompress(packed):
                                 total += len(read)
                                 if total > MAX_BODY_BYTES:
                                     raise _too_large_error()
@@ -115,7 +116,7 @@ class ExchangeRecord:
                                 else:
                                     events += parser.feed(read, received_s)
                     except RunnerError:
-                        # What came before the fault is kept.
+                        # Events before the fault are kept.
                         yield events
                         raise
                     yield events
@@ -125,14 +126,14 @@ class ExchangeRecord:
                 await self.aclose()
 
     def wake_reader(self) -> bool:
-        """Ask that what has arrived be handed on now; say whether there is anything.
+        """Deliver what has arrived now; return whether there is anything.
 
-        A reply is handed on when it is whole or long. Whoever watches its progress nudges first.
+        Normally a response is delivered when it is complete or long. A deadline that watches progress calls this first.
         """
         return self.active_stream is not None and self.active_stream.wake_reader()
 
     async def aclose(self) -> None:
-        """Let the reply go, read or not; its connection is free then."""
+        """Release the response and its connection, read or not."""
         body, self._body = self._body, None
         if body is not None:
             await body.aclose()
@@ -150,69 +151,69 @@ class ExchangeRecord:
 
 
 class EmptyStream(httpx2.AsyncByteStream):
-    """The body that a vendor's client sees in place of the diverted one."""
+    """The empty body that the SDK sees instead of the real one."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         return
         yield b""
 
     async def aclose(self) -> None:
-        """Nothing to close: the tape owns the connection now."""
+        """Do nothing: the record owns the connection."""
 
 
 async def _stamp_reads(body: httpx2.AsyncByteStream) -> AsyncIterator[list[tuple[float, bytes]]]:
-    """Stamp the reads of a transport that does not."""
+    """Timestamp the reads of a transport that does not do so itself."""
     async for read in body:
         yield [(now(), read)]
 
 
 def _too_large_error() -> RunnerError:
-    return RunnerError("garbage", f"reply larger than {MAX_BODY_BYTES} bytes")
+    return RunnerError("garbage", f"response larger than {MAX_BODY_BYTES} bytes")
 
 
 def _decompressor(coding: str | None) -> Callable[[bytes], Iterator[bytes]] | None:
-    """Return what undoes a compression that we asked not to get; None: there is none."""
+    """Return a decompressor for a response that is compressed although we asked for identity. None: it is not."""
     if coding is None or coding.lower() == "identity":
         return None
     if coding.lower() not in {"gzip", "deflate"}:
-        raise RunnerError("garbage", f"the events are compressed with {coding!r}; asked for was identity")
-    # 32 added to the window's size: zlib tells gzip and deflate apart by their heads.
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        raise RunnerError("garbage", f"the events are compressed with {coding!r}; identity was requested")
+    # 32 added to the window size makes zlib detect gzip and deflate by their headers.
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)
 
-    def unpacked(read: bytes) -> Iterator[bytes]:
-        before = unpacker.copy()
+    def decompress(read: bytes) -> Iterator[bytes]:
+        before = decompressor.copy()
         try:
-            whole = unpacker.decompress(read, MAX_BODY_BYTES + 1)
+            whole = decompressor.decompress(read, MAX_BODY_BYTES + 1)
         except zlib.error as exc:
-            # What came before the fault is kept, however the reads were cut.
+            # Keep what is before the fault, wherever the reads were split.
             with contextlib.suppress(zlib.error):
                 for at in range(len(read)):
                     yield before.decompress(read[at : at + 1])
-            raise RunnerError("garbage", f"the events are no {coding}: {exc}") from exc
+            raise RunnerError("garbage", f"the events are not valid {coding}: {exc}") from exc
         yield whole
 
-    return unpacked
+    return decompress
 
 
-_CURRENT_RECORD: ContextVar[ExchangeRecord] = ContextVar("tape")
+_CURRENT_RECORD: ContextVar[ExchangeRecord] = ContextVar("exchange_record")
 
 
 def current_record() -> ExchangeRecord:
-    """Return the tape of the exchange under way in this task."""
+    """Return the record of the exchange in progress in this task."""
     return _CURRENT_RECORD.get()
 
 
 def current_record_or_none() -> ExchangeRecord | None:
-    """Return the tape of the exchange under way in this task; None outside of one."""
+    """Return the record of the exchange in progress in this task, or None outside of one."""
     return _CURRENT_RECORD.get(None)
 
 
 @contextlib.contextmanager
 def record_exchange() -> Iterator[ExchangeRecord]:
-    """Open a tape for one exchange; ``measure`` does this around every call of a runner."""
-    opened = ExchangeRecord()
-    token = _CURRENT_RECORD.set(opened)
+    """Open a record for one exchange; ``measure`` does this around every call of a runner."""
+    record = ExchangeRecord()
+    token = _CURRENT_RECORD.set(record)
     try:
-        yield opened
+        yield record
     finally:
         _CURRENT_RECORD.reset(token)

@@ -1,4 +1,4 @@
-"""The HTTP client that the vendors' SDKs are given: which transport, and how its exchanges reach the tape."""
+"""Make the HTTP client for a vendor's SDK: choose the transport, and record its exchanges."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from gapbench.values import Session
 
 
 class StampedTransport(httpx2.AsyncBaseTransport):
-    """An httpx2 transport that stamps an exchange onto the current tape.
+    """An httpx2 transport that timestamps each exchange into the current :class:`ExchangeRecord`.
 
-    Replies of 200 are diverted to the tape; any other status goes back to the vendor's client, which
-    raises its own error class with the body in it. Outside an exchange (health checks, model lists)
-    it is a plain transport.
+    The body of a 200 response goes to the record. A response with any other status goes to the SDK, which raises its own
+    error class. Outside an exchange (health checks, model lists) this is a plain transport.
     """
 
     def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
@@ -31,60 +30,62 @@ class StampedTransport(httpx2.AsyncBaseTransport):
 
     @property
     def lean(self) -> LeanTransport | None:
-        """The transport below where it is our own; None: another's."""
+        """The inner transport if it is ours, else None."""
         return self._inner if isinstance(self._inner, LeanTransport) else None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request; see the class."""
-        tape = current_record_or_none()
-        if tape is None:
+        record = current_record_or_none()
+        if record is None:
             return await self._inner.handle_async_request(request)
-        # Compressed events would be stamped when the decompressor lets them go, not when they came.
+        # Compressed events would get the time of decompression, not of arrival.
         request.headers["accept-encoding"] = "identity"
-        if tape.captured_requests is not None:
+        if record.captured_requests is not None:
             request.extensions = {**request.extensions, "transport": self}
-            tape.captured_requests.append(request)
+            record.captured_requests.append(request)
             return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=EmptyStream())
-        if self.lean is not None and tape.error_response is None:
+        if self.lean is not None and record.error_response is None:
             await self.send_serialized(
-                origin_of(request.url), await serialize_request(request), tape, eager=True
+                origin_of(request.url), await serialize_request(request), record, eager=True
             )
-            if tape.error_response is None:
-                return httpx2.Response(httpx2.codes.OK, headers=tape.headers, stream=EmptyStream())
-        if tape.error_response is not None:
-            response, tape.error_response = tape.error_response, None
+            if record.error_response is None:
+                return httpx2.Response(httpx2.codes.OK, headers=record.headers, stream=EmptyStream())
+        if record.error_response is not None:
+            response, record.error_response = record.error_response, None
             return response
-        response = await self._send_traced(request, tape)
-        return tape.detach_body(response) if response.status_code == httpx2.codes.OK else response
+        response = await self._send_traced(request, record)
+        return record.detach_body(response) if response.status_code == httpx2.codes.OK else response
 
     async def send_serialized(
         self, origin: Origin, data: bytes, record: ExchangeRecord, *, eager: bool
     ) -> None:
-        """Send a rendered request over the lean transport: 200 goes to the tape, else ``tape.replayed`` is set.
+        """Send the bytes of a request over our own transport.
+
+        A 200 response goes to the record; any other response is stored in ``record.error_response``.
 
         Args:
-            origin: To whom.
+            origin: Where to.
             data: Head and body.
-            record: Where it is stamped.
-            eager: Return at the reply's head; else when it is whole, or much of it has come.
+            record: Gets times, status and body.
+            eager: Return at the response's head; else when the response is complete or long.
 
         Raises:
-            httpx2.TransportError: No connection, or no reply.
+            httpx2.TransportError: No connection, or no response.
         """
-        assert self.lean is not None, "asked only of our own"
+        assert self.lean is not None, "only our own transport sends bytes"
         record.transport = "lean"
         exchange = await self.lean.send(origin, data, record, eager=eager)
-        reply = exchange.response
-        assert reply.status is not None, "sent means that the head is there"
-        record.first_byte_s = reply.first_byte_s
-        if reply.status == httpx2.codes.OK:
-            record.set_response(reply.status, reply.headers, exchange)
+        response = exchange.response
+        assert response.status is not None, "send returns after the head"
+        record.first_byte_s = response.first_byte_s
+        if response.status == httpx2.codes.OK:
+            record.set_response(response.status, response.headers, exchange)
         else:
-            record.status, record.headers = reply.status, reply.headers
+            record.status, record.headers = response.status, response.headers
             record.error_response = to_httpx_response(exchange)
 
     async def _send_traced(self, request: httpx2.Request, record: ExchangeRecord) -> httpx2.Response:
-        """Send over httpx2's own transport, stamped by its trace of events."""
+        """Send over httpx2's transport, with times from its trace events."""
 
         async def stamp(event: str, _info: Mapping[str, Any]) -> None:
             if event.endswith(".send_request_headers.started"):
@@ -114,8 +115,8 @@ def proxy_for(base_url: str) -> str | None:
 def new_client(base_url: str, session: Session) -> httpx2.AsyncClient:
     """Return the HTTP client to hand to a vendor's SDK for ``base_url``.
 
-    TLS roots come from SSL_CERT_FILE or SSL_CERT_DIR where they are set. Behind a proxy, or where the session
-    asks for it, httpx2's own transport moves the bytes; each row says which did.
+    TLS roots come from SSL_CERT_FILE or SSL_CERT_DIR if set. Behind a proxy, or with ``transport: httpx2``, httpx2's
+    own transport moves the bytes; the column ``transport`` records which one did.
     """
     return httpx2.AsyncClient(
         transport=StampedTransport(_transport(base_url, session)), timeout=httpx_timeout(session)
@@ -123,6 +124,9 @@ def new_client(base_url: str, session: Session) -> httpx2.AsyncClient:
 
 
 def _transport(base_url: str, session: Session) -> httpx2.AsyncBaseTransport:
+    if session.transport_factory is not None:
+        made: httpx2.AsyncBaseTransport = session.transport_factory(base_url)
+        return made
     proxy = proxy_for(base_url)
     if proxy is None and session.transport == "lean":
         return LeanTransport(session)
@@ -132,7 +136,7 @@ def _transport(base_url: str, session: Session) -> httpx2.AsyncBaseTransport:
 
 
 def httpx_timeout(session: Session) -> httpx2.Timeout:
-    """Return the deadlines of one exchange; the pool never waits, since loads bound what is in flight."""
+    """Return the deadlines of one exchange. The pool has none, because loads bound what is in flight."""
     return httpx2.Timeout(
         connect=session.connect_timeout_s,
         read=session.read_timeout_s,

@@ -1,8 +1,8 @@
-"""One request and its reply on one connection.
+"""Send one request and receive its response on one connection.
 
-The reply's body is not handed on read by read. It is kept with its stamps, and whoever waits for it is woken
-when it is whole or ``BATCH_BYTES`` ahead: no task is woken for a chunk. A deadline that passes meanwhile
-first hands on what came, then ends the reply.
+The body is not delivered read by read. It is stored with its timestamps, and the reading task wakes when the body is
+complete or ``BATCH_BYTES`` ahead, so that no task wakes for a single chunk. If a deadline passes in between, what has
+arrived is delivered first; then the response ends.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from gapbench.transport.http_parser import ResponseParser
 from gapbench.transport.sockets import ByteStream
 
 READ_AHEAD_LIMIT_BYTES = 2**20
-"""A body this far ahead of its reader is left in the kernel: the server then feels the back-pressure."""
+"""When a body is this far ahead of its reader, the rest stays in the kernel and slows the server down."""
 
 
 class Origin(NamedTuple):
-    """Where a connection leads."""
+    """Scheme, host and port of a server."""
 
     scheme: str
     host: str
@@ -32,20 +32,20 @@ class Origin(NamedTuple):
 
 
 class Exchange(StampedStream):
-    """One request under way on one connection; as a stream, the reply's body.
+    """One request in progress on one connection; as a stream, the response's body.
 
     Attributes:
-        response: What has come so far.
-        error: How it ended badly. None: it has not.
+        response: What has arrived so far.
+        error: Why it ended early. None: it did not.
     """
 
     def __init__(self, connection: Connection, read_timeout_s: float, *, eager: bool) -> None:
-        """Wait for the reply.
+        """Wait for the response.
 
         Args:
-            connection: Where it comes.
-            read_timeout_s: Longest silence.
-            eager: Wake at the head; else when there is a body worth it.
+            connection: The connection.
+            read_timeout_s: Longest time without a byte.
+            eager: Wake at the head; else when the body is complete or long.
         """
         self.response = ResponseParser()
         self.error: BaseException | None = None
@@ -60,17 +60,17 @@ class Exchange(StampedStream):
         self._timer = self._loop.call_later(read_timeout_s, self._check_read_timeout)
 
     def data_received(self, data: bytes, at_s: float) -> None:
-        """Take one read."""
+        """Process one read."""
         self._last_read_s = at_s
-        reply = self.response
+        response = self.response
         try:
-            news = reply.feed(data, at_s)
+            should_wake = response.feed(data, at_s)
         except httpx2.TransportError as exc:
             self.fail(exc)
             return
-        if news or (self._eager and reply.status is not None):
+        if should_wake or (self._eager and response.status is not None):
             if (
-                reply.unread_bytes >= READ_AHEAD_LIMIT_BYTES
+                response.unread_bytes >= READ_AHEAD_LIMIT_BYTES
                 and not self._is_paused
                 and self._connection is not None
             ):
@@ -79,13 +79,13 @@ class Exchange(StampedStream):
             self._wake_waiter()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Take the end of the connection."""
+        """Process the end of the connection."""
         try:
-            whole = self.response.feed_eof(now())
+            is_complete = self.response.feed_eof(now())
         except httpx2.TransportError as broken:
             self.fail(broken)
             return
-        if whole:
+        if is_complete:
             self._wake_waiter()
         elif exc is not None:
             self.fail(httpx2.ReadError(str(exc)))
@@ -97,19 +97,19 @@ class Exchange(StampedStream):
             self.fail(httpx2.RemoteProtocolError("server disconnected without sending a response"))
 
     def fail(self, exc: BaseException) -> None:
-        """End it badly; what came before stays readable."""
+        """End the exchange with an error; what arrived before stays readable."""
         if self.error is None and not self.response.is_complete:
             self.error = exc
         self._wake_waiter()
 
     @property
     def ended_s(self) -> float | None:
-        """When the reply was whole."""
+        """When the response was complete."""
         return self.response.ended_s
 
     @property
     def is_stale(self) -> bool:
-        """Whether a kept connection had died before the request reached anybody, so that another may be tried."""
+        """Whether an idle connection closed before the server answered, so that a new one may be tried."""
         return (
             isinstance(self.error, (httpx2.ReadError, httpx2.RemoteProtocolError))
             and not self.response.has_started
@@ -118,18 +118,19 @@ class Exchange(StampedStream):
         )
 
     async def wait_for_data(self) -> None:
-        """Wait for the head or for more of the body, its end, or an error.
+        """Wait for the head, more of the body, its end, or an error.
 
-        A cancellation that finds part of a reply becomes its error: :meth:`stamped_batches` hands on what came first.
+        If the task is cancelled in the middle of a response, the cancellation becomes its error, and
+        :meth:`stamped_batches` delivers what arrived first.
         """
-        reply = self.response
-        if reply.is_complete or self.error is not None or (self._eager and reply.status is not None):
+        response = self.response
+        if response.is_complete or self.error is not None or (self._eager and response.status is not None):
             return
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         except asyncio.CancelledError as exc:
-            if reply.status is None:
+            if response.status is None:
                 raise
             self.fail(exc)
         finally:
@@ -140,24 +141,24 @@ class Exchange(StampedStream):
             self._wake_queue.wake(self._waiter)
 
     def wake_reader(self) -> bool:
-        """Wake whoever waits, if anything has come that it has not seen."""
+        """Wake the reading task if there is unread data; return whether there is."""
         if self.response.status is None or not self.response.unread_bytes:
             return False
         self._wake_waiter()
         return True
 
     async def stamped_batches(self) -> AsyncIterator[list[tuple[float, bytes]]]:
-        """Yield the body's pieces with their stamps, as many at a time as have come.
+        """Yield the body in batches of (arrival time, bytes), each with all that has arrived.
 
         Raises:
-            httpx2.TransportError: The connection ended badly.
+            httpx2.TransportError: The connection ended early.
         """
         self._eager = False
         while True:
-            piece = self.response.pop_payloads()
-            if piece:
-                yield piece
-                # A fault of the reply's own is met before the connection's end: it came first.
+            batch = self.response.pop_payloads()
+            if batch:
+                yield batch
+                # Look for an error in the response before the end of the connection: it came first.
                 continue
             if self.response.is_complete:
                 return
@@ -170,13 +171,13 @@ class Exchange(StampedStream):
             await self.wait_for_data()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the body for whoever needs no stamps."""
-        async for piece in self.stamped_batches():
-            for _, payload in piece:
+        """Yield the body without timestamps."""
+        async for batch in self.stamped_batches():
+            for _, payload in batch:
                 yield payload
 
     async def aclose(self) -> None:
-        """Let the connection go: back to the pool when the reply is whole, else closed."""
+        """Return the connection to the pool if the response is complete, else close it."""
         self._timer.cancel()
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -185,7 +186,7 @@ class Exchange(StampedStream):
             )
 
     def _check_read_timeout(self) -> None:
-        """Fail after too long a silence, unless it is we who do not listen."""
+        """Fail after too long a silence, unless reading is paused."""
         silence_s = 0.0 if self._is_paused else now() - self._last_read_s
         if silence_s >= self._read_timeout_s:
             self.fail(httpx2.ReadTimeout(f"no byte for {self._read_timeout_s:g} s"))
@@ -194,20 +195,21 @@ class Exchange(StampedStream):
 
 
 class ConnectionPool(Protocol):
-    """What a connection needs of where it belongs."""
+    """What a connection needs from its pool. A protocol, because the pool imports this module."""
 
     def release(self, connection: Connection, *, reusable: bool) -> None:
-        """Take a connection whose exchange is over."""
+        """Take back a connection after its exchange."""
 
     def discard(self, connection: Connection) -> None:
-        """Drop a connection that is closed."""
+        """Forget a closed connection."""
 
 
 class Connection:
-    """One connection, lent to one exchange at a time.
+    """One connection; it serves one exchange at a time.
 
     Attributes:
-        request_count: How many it has carried.
+        stream: Its socket; set once it is connected.
+        request_count: Requests sent so far.
     """
 
     stream: ByteStream
@@ -215,7 +217,6 @@ class Connection:
     def __init__(
         self, pool: ConnectionPool, origin: Origin, loop: asyncio.AbstractEventLoop, wake_queue: FairWakeQueue
     ) -> None:
-        """Belong to a pool; the line is set once it is connected."""
         self.loop = loop
         self.wake_queue = wake_queue
         self.origin = origin
@@ -224,7 +225,7 @@ class Connection:
         self._exchange: Exchange | None = None
 
     def send_request(self, exchange: Exchange, data: bytes) -> float:
-        """Send one request; return when its first byte was handed to the socket."""
+        """Send one request; return the time at which its first byte was passed to the socket."""
         self.request_count += 1
         self._exchange = exchange
         sent_s = now()
@@ -232,7 +233,7 @@ class Connection:
         return sent_s
 
     def data_received(self, data: bytes, at_s: float) -> None:
-        """Hand a read to the exchange; what comes unasked ends the connection."""
+        """Pass a read to the exchange; data without an exchange closes the connection."""
         if self._exchange is not None:
             self._exchange.data_received(data, at_s)
         else:
@@ -240,13 +241,13 @@ class Connection:
             self._pool.discard(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Tell the exchange, and leave the pool."""
+        """Notify the exchange, and leave the pool."""
         self._pool.discard(self)
         if self._exchange is not None:
             self._exchange.connection_lost(exc)
 
     def finish_exchange(self, *, reusable: bool) -> None:
-        """Go back to the pool, or close."""
+        """Return to the pool, or close."""
         self._exchange = None
         if not reusable:
             self.stream.close()

@@ -1,4 +1,4 @@
-"""An httpx2 transport of our own: HTTP/1.1 over a bounded pool of connections, stamped at the socket."""
+"""Our httpx2 transport: HTTP/1.1 over a bounded pool of connections, with times taken at the socket."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ from gapbench.transport.sockets import ByteStream, SocketStream, TlsStream
 from gapbench.values import Session
 
 ADDRESS_TIMEOUT_S = 2.0
-"""Patience with one of several addresses of a host, before the next is tried."""
+"""Time for one of several addresses of a host before the next is tried."""
 
 
 class LeanTransport(httpx2.AsyncBaseTransport):
-    """Sends requests over connections of its own; plain or TLS, no proxies.
+    """Sends requests over its own pool of plain or TLS connections. It does not support proxies.
 
     Args:
-        session: Bounds and deadlines.
+        session: Number of connections and deadlines.
     """
 
     def __init__(self, session: Session) -> None:
-        """Open nothing yet."""
         self._session = session
         self._idle: dict[Origin, list[Connection]] = {}
         self._open_connections: set[Connection] = set()
@@ -38,27 +37,29 @@ class LeanTransport(httpx2.AsyncBaseTransport):
         self._wake_queue: FairWakeQueue | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request and return its reply as soon as the head is there."""
+        """Send one request and return its response as soon as the head has arrived."""
         if request.method == "HEAD":
-            raise httpx2.LocalProtocolError("the lean transport reads every reply's body; HEAD has none")
+            raise httpx2.LocalProtocolError(
+                "the lean transport cannot send HEAD: it expects a body in every response"
+            )
         exchange = await self.send(
             origin_of(request.url), await serialize_request(request), ExchangeRecord(), eager=True
         )
         return to_httpx_response(exchange)
 
     async def send(self, origin: Origin, data: bytes, record: ExchangeRecord, *, eager: bool) -> Exchange:
-        """Send one request; return the exchange with its reply begun.
+        """Send one request; return the exchange once its response has started.
 
-        Where a kept connection turns out to have died before a byte of the reply, a fresh one is tried, once.
+        If an idle connection turns out to be closed before the first byte of the response, a new one is tried once.
 
         Args:
-            origin: To whom.
+            origin: Where to.
             data: Head and body.
-            record: Told when the first byte was handed to the socket.
-            eager: Return at the reply's head; else when it is whole, or much of it has come.
+            record: Gets the time at which the first byte was passed to the socket.
+            eager: Return at the response's head; else when the response is complete or long.
 
         Raises:
-            httpx2.TransportError: No connection, or no reply.
+            httpx2.TransportError: No connection, or no response.
         """
         connection = self._pop_idle(origin) or await self._open_connection(origin)
         while True:
@@ -108,7 +109,7 @@ class LeanTransport(httpx2.AsyncBaseTransport):
         return connection
 
     async def _acquire_slot(self) -> None:
-        """Wait until another connection may be opened; an idle one to another host makes room."""
+        """Wait until another connection may be opened; close an idle one to another host to make room."""
         while len(self._open_connections) >= self._max_connections:
             idle = next((connections for connections in self._idle.values() if connections), None)
             if idle:
@@ -132,7 +133,7 @@ class LeanTransport(httpx2.AsyncBaseTransport):
             if origin.scheme == "http":
                 return SocketStream(loop, sock, connection)
             if self._tls is None:
-                # httpx2's own: SSL_CERT_FILE and SSL_CERT_DIR, else the roots it ships with.
+                # httpx2's context: SSL_CERT_FILE and SSL_CERT_DIR, else the roots that it ships with.
                 self._tls = httpx2.create_ssl_context()
                 self._tls.set_alpn_protocols(["http/1.1"])
             return await TlsStream.connect(loop, sock, connection, self._tls, origin.host)
@@ -141,7 +142,7 @@ class LeanTransport(httpx2.AsyncBaseTransport):
             raise
 
     def release(self, connection: Connection, *, reusable: bool) -> None:
-        """Take a connection whose exchange is over."""
+        """Take back a connection after its exchange."""
         if reusable and connection in self._open_connections:
             self._idle.setdefault(connection.origin, []).append(connection)
             self._wake_next_waiter()
@@ -149,7 +150,7 @@ class LeanTransport(httpx2.AsyncBaseTransport):
             self.discard(connection)
 
     def discard(self, connection: Connection) -> None:
-        """Drop a connection that is closed."""
+        """Forget a closed connection."""
         self._open_connections.discard(connection)
         idle = self._idle.get(connection.origin)
         if idle and connection in idle:
@@ -166,17 +167,17 @@ class LeanTransport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close every connection."""
         for connection in list(self._open_connections):
-            with contextlib.suppress(AttributeError):  # one that is still being made has no line yet
+            with contextlib.suppress(AttributeError):  # a connection that is still being made has no stream
                 connection.stream.close()
         self._open_connections.clear()
         self._idle.clear()
 
 
 def origin_of(url: httpx2.URL) -> Origin:
-    """Return where a request goes.
+    """Return the server that a URL names.
 
     Raises:
-        httpx2.UnsupportedProtocol: Neither http nor https.
+        httpx2.UnsupportedProtocol: The scheme is neither http nor https.
     """
     if url.scheme not in {"http", "https"}:
         raise httpx2.UnsupportedProtocol(f"found {url.scheme!r}; expected http:// or https://")
@@ -184,7 +185,7 @@ def origin_of(url: httpx2.URL) -> Origin:
 
 
 async def serialize_request(request: httpx2.Request) -> bytes:
-    """Return a request as it goes over the wire, its length known."""
+    """Return a request as bytes, with its content length."""
     body = await request.aread()
     return serialize_head(request, len(body)) + body
 
@@ -193,7 +194,7 @@ def serialize_head(request: httpx2.Request, length: int) -> bytes:
     """Return a request's head for a body of ``length`` bytes.
 
     Raises:
-        httpx2.LocalProtocolError: A header or the path holds what would end its line.
+        httpx2.LocalProtocolError: A header or the path contains a line break.
     """
     lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
     lines += [
@@ -204,29 +205,29 @@ def serialize_head(request: httpx2.Request, length: int) -> bytes:
     if length or request.method not in {"GET", "HEAD"}:
         lines.append(b"Content-Length: %d" % length)
     if any(b"\r" in line or b"\n" in line or b"\0" in line for line in lines):
-        raise httpx2.LocalProtocolError("a header or the path holds a line break")
+        raise httpx2.LocalProtocolError("a header or the path contains a line break")
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def to_httpx_response(exchange: Exchange) -> httpx2.Response:
-    """Return a begun reply as httpx2 wants it."""
-    reply = exchange.response
-    assert reply.status is not None, "a response is made of a head"
+    """Return a response that has started, as httpx2's type."""
+    response = exchange.response
+    assert response.status is not None, "the head has arrived"
     return httpx2.Response(
-        reply.status, headers=reply.headers, stream=exchange, extensions={"http_version": b"HTTP/1.1"}
+        response.status, headers=response.headers, stream=exchange, extensions={"http_version": b"HTTP/1.1"}
     )
 
 
 async def _connect_socket(loop: asyncio.AbstractEventLoop, origin: Origin) -> socket.socket:
-    """Return a connected socket: the host's addresses are tried in the resolver's order."""
-    found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+    """Return a connected socket; tries the host's addresses in the resolver's order."""
+    addresses = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
     refused: OSError | None = None
-    for number, (family, kind, protocol, _, address) in enumerate(found, 1):
+    for number, (family, kind, protocol, _, address) in enumerate(addresses, 1):
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            async with asyncio.timeout(None if number == len(found) else ADDRESS_TIMEOUT_S):
+            async with asyncio.timeout(None if number == len(addresses) else ADDRESS_TIMEOUT_S):
                 await loop.sock_connect(sock, address)
         except OSError as exc:  # TimeoutError is one
             refused = exc

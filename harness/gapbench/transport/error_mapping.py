@@ -1,4 +1,4 @@
-"""What went wrong on the wire, in the harness's words."""
+"""Map transport errors and HTTP statuses to failure kinds, without secrets in the messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -36,7 +36,7 @@ TRANSPORT_FAILURES: tuple[tuple[type[BaseException], FailureKind], ...] = (
 
 @contextlib.contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn the transport's errors into :class:`RunnerError`, ours pass through."""
+    """Turn errors of the transport into :class:`RunnerError`; a :class:`RunnerError` passes through."""
     try:
         yield
     except RunnerError:
@@ -46,30 +46,33 @@ def translate_errors() -> Iterator[None]:
 
 
 def transport_failure(exc: BaseException) -> RunnerError:
-    """Return the :class:`RunnerError` for an error of the transport, or for an SDK error around one."""
-    seen: BaseException | None = exc
-    while seen is not None:
-        if isinstance(seen, RunnerError):
-            return seen
+    """Return the :class:`RunnerError` for an error of the transport, or for an SDK error caused by one."""
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, RunnerError):
+            return cause
         for error, kind in TRANSPORT_FAILURES:
-            if isinstance(seen, error):
-                said = str(seen) or type(seen).__name__
-                return RunnerError(kind, redact_and_truncate(f"{type(seen).__name__}: {said}"))
-        seen = seen.__cause__ or seen.__context__
+            if isinstance(cause, error):
+                message = str(cause) or type(cause).__name__
+                return RunnerError(kind, redact_and_truncate(f"{type(cause).__name__}: {message}"))
+        cause = cause.__cause__ or cause.__context__
     return RunnerError("runner", redact_and_truncate(f"{type(exc).__name__}: {exc}"))
 
 
-def status_failure(status: int, message: str, headers: Mapping[str, str]) -> RunnerError:
-    """Return the :class:`RunnerError` for a reply of ``status``, whoever sent it.
+def status_failure(
+    status: int, message: str, headers: Mapping[str, str], quota_phrases: Collection[str] = ()
+) -> RunnerError:
+    """Return the :class:`RunnerError` for a response with an HTTP error status.
 
     Args:
         status: HTTP status of the reply.
-        message: The provider's words.
-        headers: The reply's headers, for ``retry-after-ms`` and ``retry-after``.
+        message: The provider's message.
+        headers: Response headers, for ``retry-after-ms`` and ``retry-after``.
+        quota_phrases: Lower-case phrases that mean "no credit left" in a 400, 403 or 429. A 402 always does.
     """
     kind: FailureKind
     words = message.lower()
-    if status == 402 or (status in _MAY_MEAN_QUOTA and any(word in words for word in _QUOTA_WORDS)):
+    if status == 402 or (status in _MAY_MEAN_QUOTA and any(phrase in words for phrase in quota_phrases)):
         kind = "quota"
     elif status in _KIND_BY_STATUS:
         kind = _KIND_BY_STATUS[status]
@@ -83,17 +86,6 @@ def status_failure(status: int, message: str, headers: Mapping[str, str]) -> Run
 
 
 _MAY_MEAN_QUOTA = frozenset({400, 403, 429})
-"""Anthropic tells of an empty account with 400, the others with 429."""
-# Codes and whole phrases: the word "billing" alone stands in OpenAI's and Google's plain rate limits too.
-_QUOTA_WORDS = (
-    "insufficient_quota",  # OpenAI
-    "billing_hard_limit",  # OpenAI
-    "billing_not_active",  # OpenAI
-    "credit balance is too low",  # Anthropic
-    "reached your specified api usage limits",  # Anthropic
-    "credits are depleted",  # Google
-    "perday",  # Google's ids of daily quotas
-)
 _KIND_BY_STATUS: dict[int, FailureKind] = {
     401: "auth",
     403: "auth",
@@ -106,10 +98,10 @@ _KIND_BY_STATUS: dict[int, FailureKind] = {
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a reply asks to wait. None: it does not say, or says nonsense.
+    """Return the seconds that a response asks to wait, or None if it has no valid value.
 
-    RFC 9110, section 10.2.3: a number of seconds or a date. A date is counted from the reply's own
-    ``date``, so that a wrong clock here does not matter; without one, from this machine's.
+    RFC 9110, section 10.2.3: a number of seconds or a date. A date is relative to the
+    response's own ``date`` header, so that a wrong local clock does not matter, or else to this machine's clock.
     """
     for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         with contextlib.suppress(KeyError, ValueError):
@@ -124,7 +116,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _parse_http_date(value: str | None) -> datetime | None:
-    """Return an HTTP date as an instant; None: it is none."""
+    """Return an HTTP date as an instant, or None if the value is not one."""
     if not value:
         return None
     try:
@@ -135,15 +127,16 @@ def _parse_http_date(value: str | None) -> datetime | None:
 
 
 def redact_and_truncate(text: str) -> str:
-    """Return a provider's words without keys, cut to :data:`ERROR_CHARS`; cut first, half a key would stay.
+    """Return a provider's message without keys, cut to :data:`ERROR_CHARS`.
 
-    Half a surrogate pair, which a client's JSON reader lets through, becomes a question mark: no file could hold it.
+    Keys are removed first, because a cut could leave half a key. Half a surrogate pair, which some JSON readers accept,
+    becomes a question mark, because no file can store it.
     """
     return credentials.redact(text)[:ERROR_CHARS].encode("utf-8", "replace").decode()
 
 
 def redact_secrets(text: str, *secrets: str | None) -> str:
-    """Return ``text`` with each secret replaced, for messages that echo what was sent."""
+    """Return ``text`` with each secret replaced, for messages that repeat what was sent."""
     for secret in secrets:
         if secret and len(secret) >= 4:
             text = text.replace(secret, credentials.REDACTED)

@@ -1,4 +1,4 @@
-"""Tasks woken one at a time, so that sockets are read between them."""
+"""Wake waiting tasks one at a time, so that the event loop reads its sockets in between."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from collections import deque
 
 
 class FairWakeQueue:
-    """The queue of those who wait for a turn of one event loop.
+    """A queue of tasks to wake, one per turn of the event loop.
 
-    Taking a reply apart and sending the next request costs some 0.4 ms. A loop that does so for as many as happen to end
-    together reads nothing meanwhile, and two tokens that wait in the kernel become one read with one stamp.
+    Parsing a response and sending the next request takes about 0.4 ms. If many responses end together, a loop that handles
+    them in a row reads no sockets in between, and two tokens that wait in the kernel become one read with one timestamp.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start with nobody waiting."""
         self._loop = loop
         self._queue: deque[asyncio.Future[None]] = deque()
         self._is_scheduled = False
 
     def wake(self, waiter: asyncio.Future[None]) -> None:
-        """Wake whoever awaits ``waiter`` when it is their turn: the loop polls its sockets between two turns."""
+        """Queue a waiter; it is woken in its turn. The loop polls its sockets between two turns."""
         self._queue.append(waiter)
         if not self._is_scheduled:
             self._is_scheduled = True

@@ -1,7 +1,7 @@
-"""One HTTP/1.1 reply as its bytes come (RFC 9112): the head at once, the body when it is wanted.
+"""Parse one HTTP/1.1 response incrementally (RFC 9112): the head at once, the body on demand.
 
-Reads are kept with their stamps and taken apart later in one go: between two reads of a stream nothing is
-done that could make the next stamp late.
+Reads are stored with their timestamps and parsed later in one pass, so that no work between two reads of a stream delays
+the next timestamp.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import httpx2
 
 MAX_HEAD_BYTES = 64 * 2**10
 BATCH_BYTES = 64 * 2**10
-"""A body this far ahead of its reader is worth waking it for."""
+"""When a body is this far ahead of its reader, the reader is woken."""
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n\0]*)?")
 _HEADER_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -23,7 +23,7 @@ _HEAD_END = b"\r\n\r\n"
 
 
 class Framing(Enum):
-    """How the end of a body is known."""
+    """How a response marks the end of its body."""
 
     CHUNKED = auto()
     LENGTH = auto()
@@ -31,17 +31,17 @@ class Framing(Enum):
 
 
 class ResponseParser:
-    """One reply under way.
+    """One response in progress.
 
     Attributes:
-        status: HTTP status. None: the head is not whole yet.
-        headers: Lower-case names; repeated ones joined by commas.
+        status: HTTP status. None: the head is not complete yet.
+        headers: Lower-case names; repeated headers are joined by commas.
         first_byte_s: When the read with the end of the head arrived.
-        is_complete: The body is whole.
-        is_reusable: The connection can carry another request.
-        has_started: At least one byte has come.
-        ended_s: When the read that completed it arrived. None: it has not ended.
-        unread_bytes: Bytes of the body that nobody has taken yet.
+        is_complete: Whether the body is complete.
+        is_reusable: Whether the connection can carry another request.
+        has_started: Whether at least one byte has arrived.
+        ended_s: When the read that completed the response arrived. None: it is not complete.
+        unread_bytes: Bytes of the body that were not taken yet.
     """
 
     __slots__ = (
@@ -65,7 +65,6 @@ class ResponseParser:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        """Wait for the head."""
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self.first_byte_s: float | None = None
@@ -82,14 +81,14 @@ class ResponseParser:
         self._chunk_left = 0
         self._body_left = 0
         self._trailing = -1
-        # Behind a fault nobody knows what the next byte is: what follows is never read, or it could make a reply whole.
+        # After a fault the meaning of the next byte is unknown. Nothing after it is read, or it could complete the response.
         self._fault: httpx2.RemoteProtocolError | None = None
 
     def feed(self, data: bytes, at_s: float) -> bool:
-        """Take one read; say whether it may be time to look: the end, or enough to be worth it.
+        """Add one read; return whether the reader should wake: at the end, or after ``BATCH_BYTES``.
 
         Raises:
-            httpx2.RemoteProtocolError: The bytes are no HTTP reply.
+            httpx2.RemoteProtocolError: The bytes are not an HTTP response.
         """
         if self._fault is not None:
             raise self._fault
@@ -104,7 +103,7 @@ class ResponseParser:
                 return False
         if data:
             if self.is_complete:
-                # Nobody asked for more: what follows cannot be told apart from the next reply.
+                # Unrequested bytes could be mistaken for the next response.
                 self.is_reusable = False
                 return True
             self._reads.append((at_s, data))
@@ -120,10 +119,10 @@ class ResponseParser:
         return self.unread_bytes >= BATCH_BYTES
 
     def pop_payloads(self) -> list[tuple[float, bytes]]:
-        """Return the body's pieces since the last call, each with the stamp of its read.
+        """Return the body since the last call, as (arrival time, bytes).
 
         Raises:
-            httpx2.RemoteProtocolError: The bytes are no HTTP reply; what came before the fault is returned first.
+            httpx2.RemoteProtocolError: The bytes are not an HTTP response; what is before the fault is returned first.
         """
         try:
             self._read_body()
@@ -135,7 +134,7 @@ class ResponseParser:
         return payloads
 
     def feed_eof(self, at_s: float) -> bool:
-        """Take the end of the connection; say whether the reply is whole."""
+        """Process the end of the connection; return whether the response is complete."""
         self.is_reusable = False
         if self.status is not None and not self.is_complete:
             self._read_body()
@@ -144,12 +143,12 @@ class ResponseParser:
         return self.is_complete
 
     def _read_head(self, data: bytes, at_s: float) -> bytes:
-        """Read heads until one is final; return what follows it."""
+        """Read heads, 1xx included, until the final one; return the bytes after it."""
         self._head += data
         while True:
             head, end, rest = self._head.partition(_HEAD_END)
             if len(head) > MAX_HEAD_BYTES:
-                msg = f"the reply's head is larger than {MAX_HEAD_BYTES} bytes"
+                msg = f"the response's head is larger than {MAX_HEAD_BYTES} bytes"
                 raise httpx2.RemoteProtocolError(msg)
             if not end:
                 _check_status_line_start(self._head)
@@ -206,7 +205,7 @@ class ResponseParser:
         elif self._framing is Framing.LENGTH:
             for at_s, data in reads:
                 if len(data) > self._body_left:
-                    data = data[: self._body_left]  # noqa: PLW2901 - the surplus is nobody's
+                    data = data[: self._body_left]  # noqa: PLW2901 - bytes after the body are ignored
                     self.is_reusable = False
                 self._body_left -= len(data)
                 self._payloads.append((at_s, data))
@@ -215,7 +214,7 @@ class ResponseParser:
             self._payloads += reads
 
     def _read_chunks(self, at_s: float, data: bytes) -> None:
-        """Read what one read holds of a chunked body (RFC 9112, section 7.1)."""
+        """Parse one read of a chunked body (RFC 9112, section 7.1)."""
         if self.is_complete:
             self.is_reusable = False
             return
@@ -259,7 +258,7 @@ class ResponseParser:
                 at = start
 
     def _read_chunk_rest(self, at_s: float, data: bytes, at: int) -> int:
-        """Read on in a chunk whose end an earlier read did not hold; return where it stops."""
+        """Continue a chunk that an earlier read did not complete; return the position after it."""
         left = self._chunk_left
         piece = data[at : at + left]
         self._chunk_left = left - len(piece)
@@ -273,7 +272,7 @@ class ResponseParser:
         return at + len(piece)
 
     def _read_trailers(self, data: bytes) -> None:
-        """Read past the trailers; an empty line ends the reply."""
+        """Skip the trailers; an empty line ends the response."""
         while True:
             line, eol, rest = data.partition(b"\r\n")
             if not eol:
@@ -291,7 +290,7 @@ class ResponseParser:
 
 
 def _check_status_line_start(head: bytes) -> None:
-    """Refuse at once what can become no status line, or a server of another protocol is waited for."""
+    """Reject bytes that cannot become a status line, instead of waiting for a server that speaks another protocol."""
     if not b"HTTP/1.".startswith(head[:7]):
         raise httpx2.RemoteProtocolError(f"illegal status line: {head[:80]!r}")
 

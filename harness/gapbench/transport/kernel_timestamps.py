@@ -1,4 +1,4 @@
-"""The clock of every stamp, and the kernel's receive stamps on it."""
+"""Convert the kernel's receive timestamps to the monotonic clock that everything else uses."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _CALIBRATION_SAMPLES = 20
 
 
 class KernelClock:
-    """Turns the kernel's receive stamps into instants on :data:`now`.
+    """Converts the kernel's receive timestamps to instants on :data:`now`.
 
-    The kernel stamps a packet on CLOCK_REALTIME (socket(7), SO_TIMESTAMP). NTP slews that clock and the
-    monotonic one alike, so their difference is a constant but for steps, which :meth:`recalibrate_if_stepped` finds.
+    The kernel uses CLOCK_REALTIME (socket(7), SO_TIMESTAMP). NTP slews that clock and the monotonic clock alike, so their
+    difference changes only when the clock is stepped, which :meth:`recalibrate_if_stepped` detects.
     """
 
     def __init__(self) -> None:
@@ -28,13 +28,13 @@ class KernelClock:
         self._calibrate()
 
     def recalibrate_if_stepped(self) -> None:
-        """Measure anew when the difference has moved; called once per request."""
+        """Measure the difference again if it has changed; called once per request."""
         low_s, high_s = _offset_bounds()
         if not low_s - _TOLERANCE_S <= self.offset_s <= high_s + _TOLERANCE_S:
             self._calibrate()
 
     def _calibrate(self) -> None:
-        # Preemption between the two clocks widens the bounds; the narrowest of a few is the truest.
+        # Preemption between the two clock reads widens the bounds; the narrowest of several is the most exact.
         best_low_s, best_high_s = _offset_bounds()
         for _ in range(_CALIBRATION_SAMPLES):
             low_s, high_s = _offset_bounds()
@@ -43,11 +43,11 @@ class KernelClock:
         self.offset_s = (best_low_s + best_high_s) / 2
 
     def to_monotonic_s(self, control_message: bytes, earliest_s: float, latest_s: float) -> float:
-        """Return a receive stamp as an instant on :data:`now`.
+        """Return a receive timestamp as an instant on :data:`now`.
 
         Args:
             control_message: The control message: a ``struct timespec``.
-            earliest_s: A stamp before this is a step of the clock; ``latest_s`` stands in for it.
+            earliest_s: An earlier timestamp means that the clock was stepped; ``latest_s`` is returned instead.
             latest_s: When the read was made.
         """
         seconds, nanoseconds = _TIMESPEC.unpack(control_message)
@@ -56,7 +56,7 @@ class KernelClock:
 
 
 def _offset_bounds() -> tuple[float, float]:
-    """Return the least and the largest that realtime minus :data:`now` can be."""
+    """Return the lowest and the highest possible value of realtime minus :data:`now`."""
     before_s = now()
     real_s = time.clock_gettime(time.CLOCK_REALTIME)
     after_s = now()

@@ -1,4 +1,4 @@
-"""Whether anybody listens at an address, asked once before a model's first request."""
+"""Check once, before a model's first request, whether a server accepts connections."""
 
 from __future__ import annotations
 
@@ -13,50 +13,51 @@ from gapbench.transport.client import proxy_for
 from gapbench.values import Session
 
 PAUSE_S = 1.0
-"""Before the second try: long enough for a server that is just starting, short enough to wait for."""
+"""Pause before the second try: enough for a server that is just starting."""
 _PORTS = {"http": 80, "https": 443}
 
 
 async def check_reachable(base_url: str, session: Session) -> None:
-    """Connect to an endpoint, or to the proxy before it, and hang up.
+    """Connect to an endpoint, or to its proxy, and close the connection.
 
-    A server that has never answered is not worth a circuit breaker's patience: it is started late, or misspelt.
+    A server that was never reachable is not started or misspelt; this reports it at once instead of after the retries
+    of a circuit breaker.
 
     Args:
         base_url: The endpoint.
-        session: Its deadline for a connection.
+        session: Has the deadline for a connection, and takes messages.
 
     Raises:
-        SetupError: The name has no address, or nothing takes a connection there; names host, port and reason.
+        SetupError: The name cannot be resolved, or nothing accepts a connection; names host, port and reason.
     """
     proxy = proxy_for(base_url)
     url = urlsplit(proxy or base_url)
     host, port = url.hostname or "", url.port or _PORTS.get(url.scheme, 80)
-    # Of a proxy only host and port are said: its address may hold a password.
+    # Only host and port of a proxy are shown, because its address may contain a password.
     place = f"{host}:{port}, the proxy for {base_url}," if proxy else f"{host}:{port}"
-    cure = "start the server, or mend base_url"
+    remedy = "start the server, or correct base_url"
     for is_last in (False, True):
         try:
             async with asyncio.timeout(session.connect_timeout_s):
                 await _connect(host, port)
         except TimeoutError:
-            why = f"no connection within {session.connect_timeout_s:g} s"
+            reason = f"no connection within {session.connect_timeout_s:g} s"
         except socket.gaierror as exc:
-            why = f"no address is known of {host!r}: {exc.strerror}"
-            cure = "check the name, the network and HTTPS_PROXY"
+            reason = f"cannot resolve {host!r}: {exc.strerror}"
+            remedy = "check the name, the network and HTTPS_PROXY"
         except OSError as exc:
-            why = _describe_os_error(exc)
+            reason = _describe_os_error(exc)
             if not is_last:
-                session.notify(f"{place} cannot be reached ({why}); once more in {PAUSE_S:g} s")
+                session.notify(f"{place} cannot be reached ({reason}); trying again in {PAUSE_S:g} s")
                 await asyncio.sleep(PAUSE_S)
                 continue
         else:
             return
-        raise SetupError(f"{place} cannot be reached: {why}; {cure}")
+        raise SetupError(f"{place} cannot be reached: {reason}; {remedy}")
 
 
 async def _connect(host: str, port: int) -> None:
-    """Connect to any of a host's addresses; raises the last one's error."""
+    """Connect to one of a host's addresses; raises the error of the last one."""
     loop = asyncio.get_running_loop()
     failure: OSError | None = None
     for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -73,6 +74,6 @@ async def _connect(host: str, port: int) -> None:
 
 
 def _describe_os_error(exc: OSError) -> str:
-    """Return the error's words and its name, such as ``Connection refused (ECONNREFUSED)``."""
+    """Return the error's message and its name, such as ``Connection refused (ECONNREFUSED)``."""
     number = exc.errno or 0
     return f"{os.strerror(number)} ({errno.errorcode[number]})" if number in errno.errorcode else str(exc)

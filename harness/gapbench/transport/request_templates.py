@@ -1,10 +1,12 @@
-"""A request that the vendor's client builds once, sent again and again with other texts.
+"""Send a request that the vendor's SDK builds once, with other texts each time.
 
-Building a request costs the SDKs a third to half a millisecond. The requests of a cell differ in their
-prompts alone, so the client is asked for one with marks in the texts' places; later requests are that one's
-bytes with the texts put in. URL, headers, auth and every parameter stay the client's. What it would not build
-alike (checked once per shape, on its second request) and what it must judge (every reply but 200) goes
-through the client whole.
+Building a request costs the SDKs a third to half a millisecond. The requests of a cell differ only in their prompts. So
+the SDK builds one request with markers in place of the texts, and later requests are its bytes with the texts inserted.
+URL, headers, auth and every parameter come from the SDK. Requests go through the SDK as usual if it would build them
+differently (checked once per shape, on its second request), and after every response other than 200.
+
+The head is built once per shape. Headers that the SDK would change later, such as a rotating token, are not updated;
+``transport: httpx2`` turns templates off.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from gapbench.values import Call
 MAX_TEMPLATES = 256
 
 CreateRequest = Callable[[Mapping[str, Any]], Awaitable[object]]
-"""Asks a vendor's client to send a body, by this one's tape."""
+"""Makes the vendor's SDK send a body within the current exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,11 @@ class RequestTemplate:
     """One shape of request, rendered.
 
     Attributes:
-        transport: Where it goes out.
-        origin: To whom.
-        head: All of the head but the length.
-        body_segments: The body between the texts.
-        text_order: Which text follows each piece but the last.
+        transport: What sends it.
+        origin: Where to.
+        head: The head without the content length.
+        body_segments: The parts of the body between the texts.
+        text_order: Index of the text after each segment but the last.
     """
 
     transport: StampedTransport
@@ -52,7 +54,7 @@ class RequestTemplate:
     text_order: tuple[int, ...]
 
     def fill(self, texts: Sequence[str]) -> bytes | None:
-        """Return the request with ``texts`` in it; None: a text that JSON cannot carry."""
+        """Return the request with ``texts`` in it, or None if JSON cannot encode a text."""
         try:
             inner = [orjson.dumps(text)[1:-1] for text in texts]
         except TypeError:  # a lone surrogate
@@ -64,14 +66,14 @@ class RequestTemplate:
 
 
 class RequestTemplates:
-    """Sends a runner's calls, each shape of them built once by the vendor's client."""
+    """Sends a runner's calls; the vendor's SDK builds each shape once."""
 
     def __init__(self, create: CreateRequest, to_runner_error: Callable[[Exception], RunnerError]) -> None:
-        """Start without drafts.
+        """Start without templates.
 
         Args:
-            create: Asks the client to send a call's body as a stream.
-            to_runner_error: Puts the client's errors into the harness's words.
+            create: Makes the SDK send a call's body as a stream.
+            to_runner_error: Translates the SDK's errors.
         """
         self._create = create
         self._to_runner_error = to_runner_error
@@ -79,10 +81,10 @@ class RequestTemplates:
         self._templates: dict[Hashable, RequestTemplate | None] = {}
 
     async def event_batches(self, call: Call) -> AsyncIterator[list[Event]]:
-        """Send a call and yield its reply's events; see :meth:`gapbench.transport.ExchangeRecord.event_batches`.
+        """Send a call and yield its response's events; see :meth:`gapbench.transport.ExchangeRecord.event_batches`.
 
         Raises:
-            RunnerError: The call failed, or the reply ended badly.
+            RunnerError: The call failed, or the response ended early.
         """
         try:
             await self.send(call)
@@ -92,19 +94,19 @@ class RequestTemplates:
             yield batch
 
     async def send(self, call: Call) -> None:
-        """Send a call; its events are on the tape then.
+        """Send a call; the current record then has its events.
 
         Raises:
             Exception: The vendor's own error, or httpx2's.
         """
-        draft = await self._template_for(call)
-        data = None if draft is None else draft.fill(call.texts)
-        if draft is None or data is None:
+        template = await self._template_for(call)
+        data = None if template is None else template.fill(call.texts)
+        if template is None or data is None:
             await self._create(call.body)
             return
-        exchange_tape = current_record()
-        await draft.transport.send_serialized(draft.origin, data, exchange_tape, eager=False)
-        if exchange_tape.error_response is not None:
+        record = current_record()
+        await template.transport.send_serialized(template.origin, data, record, eager=False)
+        if record.error_response is not None:
             await self._create(call.body)
 
     async def _template_for(self, call: Call) -> RequestTemplate | None:
@@ -113,13 +115,13 @@ class RequestTemplates:
         if call.template_key in self._templates:
             return self._templates[call.template_key]
         if call.template_key not in self._seen_shapes:
-            # A shape that is never met again is not worth a draft.
+            # A shape that occurs once is not worth a template.
             if len(self._seen_shapes) >= MAX_TEMPLATES:
                 self._seen_shapes.clear()
                 self._templates.clear()
             self._seen_shapes.add(call.template_key)
             return None
-        # Those that come while it is being made go through the client.
+        # Requests that come while the template is being built go through the SDK.
         self._templates[call.template_key] = None
         self._templates[call.template_key] = await self._build_template(call, call.body_with_texts)
         return self._templates[call.template_key]
@@ -128,9 +130,9 @@ class RequestTemplates:
         self, call: Call, body_with_texts: Callable[[Sequence[str]], Mapping[str, Any]]
     ) -> RequestTemplate | None:
         token = secrets.token_hex(8)
-        marks = [f"place-{place}-{token}" for place in range(len(call.texts))]
+        markers = [f"place-{place}-{token}" for place in range(len(call.texts))]
         marked, real = (
-            await self._capture_request(body_with_texts(marks)),
+            await self._capture_request(body_with_texts(markers)),
             await self._capture_request(call.body),
         )
         if marked is None or real is None:
@@ -140,26 +142,30 @@ class RequestTemplates:
             return None
         try:
             head = serialize_head(marked, 0).removesuffix(b"Content-Length: 0\r\n\r\n")
-            same = head == serialize_head(real, 0).removesuffix(b"Content-Length: 0\r\n\r\n")
+            is_same_head = head == serialize_head(real, 0).removesuffix(b"Content-Length: 0\r\n\r\n")
         except httpx2.LocalProtocolError:
             return None
-        cut = re.split(rb"place-(\d+)-" + token.encode(), await marked.aread())
-        draft = RequestTemplate(
-            transport, origin_of(marked.url), head, tuple(cut[::2]), tuple(int(place) for place in cut[1::2])
+        segments = re.split(rb"place-(\d+)-" + token.encode(), await marked.aread())
+        template = RequestTemplate(
+            transport,
+            origin_of(marked.url),
+            head,
+            tuple(segments[::2]),
+            tuple(int(place) for place in segments[1::2]),
         )
-        data = draft.fill(call.texts)
-        if not same or data is None:
+        data = template.fill(call.texts)
+        if not is_same_head or data is None:
             return None
         filled = data.partition(b"\r\n\r\n")[2]
-        return draft if json.loads(filled) == json.loads(await real.aread()) else None
+        return template if json.loads(filled) == json.loads(await real.aread()) else None
 
     async def _capture_request(self, body: Mapping[str, Any]) -> httpx2.Request | None:
-        """Return the request that the client would send; None: not exactly one."""
-        exchange_tape = current_record()
+        """Return the request that the SDK would send, or None if it sends none or several."""
+        record = current_record()
         captured: list[httpx2.Request] = []
-        exchange_tape.captured_requests = captured
+        record.captured_requests = captured
         try:
             await self._create(body)
         finally:
-            exchange_tape.captured_requests = None
+            record.captured_requests = None
         return captured[0] if len(captured) == 1 else None

@@ -1,8 +1,8 @@
-"""The two ways that bytes move: our own reads on a plain socket, and the loop's TLS.
+"""Read and write plain sockets ourselves, and TLS through the event loop.
 
-A plain socket is read with ``recvmsg``, which brings the kernel's receive stamp along: a loop that is busy
-for a millisecond then reads late but does not stamp late. Where the kernel gives no stamp (macOS, the first
-packet after start, TLS) the stamp is the instant at which the loop handed us the bytes.
+A plain socket is read with ``recvmsg``, which returns the kernel's receive timestamp. If the loop is busy for a
+millisecond, it then reads late but the timestamp is right. Where the kernel gives no timestamp (macOS, the first packet
+after the start, TLS), the time is when the loop gave us the bytes.
 """
 
 from __future__ import annotations
@@ -17,48 +17,48 @@ from gapbench.clock import now
 from gapbench.transport.kernel_timestamps import CONTROL_MESSAGE_BYTES, KernelClock
 
 READ_BYTES = 64 * 2**10
-# socket(7); Python's socket module has no name for it. The same on every Linux but parisc and sparc.
+# socket(7); Python's socket module has no name for it. It is the same on every Linux except parisc and sparc.
 _SO_TIMESTAMPNS = 35
 
 KERNEL_CLOCK = KernelClock()
 
 
 class ByteStreamOwner(Protocol):
-    """What a line tells of."""
+    """What a stream notifies."""
 
     def data_received(self, data: bytes, at_s: float) -> None:
-        """Bytes came."""
+        """Process bytes that arrived."""
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The line ended; None: the peer closed it."""
+        """Process the end of the stream. None: the peer closed it."""
 
 
 class ByteStream(Protocol):
-    """What a connection needs of the way its bytes go."""
+    """What a connection needs from a socket, plain or TLS."""
 
     def write(self, data: bytes) -> None:
-        """Hand bytes to the socket; what it does not take now follows."""
+        """Write bytes; what the socket does not take now is sent later."""
 
     def pause_reading(self) -> None:
-        """Read no more until :meth:`resume_reading`."""
+        """Stop reading until :meth:`resume_reading`."""
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Continue reading."""
 
     def close(self) -> None:
-        """End the line; its owner is not told."""
+        """Close the stream without notifying its owner."""
 
 
 class SocketStream:
-    """A connected plain socket, read by ourselves."""
+    """A connected plain socket that we read ourselves."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, owner: ByteStreamOwner) -> None:
         """Start reading.
 
         Args:
             loop: The running loop.
-            sock: Connected and non-blocking; the line closes it.
-            owner: Told of what comes.
+            sock: Connected and non-blocking; the stream closes it.
+            owner: Gets what arrives.
         """
         self._loop = loop
         self._sock = sock
@@ -73,7 +73,7 @@ class SocketStream:
 
     def _on_readable(self) -> None:
         try:
-            data, notes, _, _ = self._recvmsg(READ_BYTES, CONTROL_MESSAGE_BYTES)
+            data, control_messages, _, _ = self._recvmsg(READ_BYTES, CONTROL_MESSAGE_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as exc:
@@ -83,8 +83,8 @@ class SocketStream:
         if not data:
             self._close_and_notify(None)
             return
-        if notes:
-            at_s = KERNEL_CLOCK.to_monotonic_s(notes[0][2], self._earliest_s, at_s)
+        if control_messages:
+            at_s = KERNEL_CLOCK.to_monotonic_s(control_messages[0][2], self._earliest_s, at_s)
         self._owner.data_received(data, at_s)
 
     def write(self, data: bytes) -> None:
@@ -159,13 +159,13 @@ class TlsStream(asyncio.Protocol):
         tls: ssl.SSLContext,
         host: str,
     ) -> TlsStream:
-        """Return a line over ``sock`` once the handshake is done.
+        """Return a stream over ``sock`` once the handshake is done.
 
         Raises:
-            ssl.SSLError: No common ground, or a certificate that is not trusted.
+            ssl.SSLError: No common protocol or cipher, or a certificate that is not trusted.
         """
-        _, line = await loop.create_connection(lambda: cls(owner), sock=sock, ssl=tls, server_hostname=host)
-        return line
+        _, stream = await loop.create_connection(lambda: cls(owner), sock=sock, ssl=tls, server_hostname=host)
+        return stream
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -173,13 +173,13 @@ class TlsStream(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Stamp what was decrypted."""
+        """Timestamp decrypted bytes."""
         at_s = now()
         if self._is_open:
             self._owner.data_received(bytes(data), at_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell of the end."""
+        """Notify the owner of the end."""
         if self._is_open:
             self._is_open = False
             self._owner.connection_lost(exc)
@@ -203,5 +203,5 @@ class TlsStream(asyncio.Protocol):
         """See :class:`ByteStream`."""
         if self._is_open and self._transport is not None:
             self._is_open = False
-            # A reply that nobody wants any more must not hold the handshake's goodbye up.
+            # abort, not close: do not wait for the TLS shutdown of a response that is no longer needed.
             self._transport.abort()

@@ -1,4 +1,4 @@
-"""Bytes to server-sent events."""
+"""Parse server-sent events from bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Event(NamedTuple):
 
 
 def is_single_data_event(chunk: bytes) -> bool:
-    """Say whether a read is one whole ``data: …`` event and nothing else, as most providers send them."""
+    """Return whether a read is exactly one complete ``data: …`` event, as most providers send them."""
     return (
         chunk.startswith(b"data: ")
         and chunk.find(b"\n") == len(chunk) - 2
@@ -34,19 +34,18 @@ def is_single_data_event(chunk: bytes) -> bool:
 
 
 class EventParser:
-    """Incremental reader of the event-stream format (WHATWG HTML, section 9.2), any line ending.
+    """Incremental parser of the event-stream format (WHATWG HTML, section 9.2), with any line ending.
 
-    Feed it reads as they come; it returns the events that each read completed.
+    Feed it each read; it returns the events that the read completed.
     """
 
     def __init__(self) -> None:
-        """Start with nothing buffered."""
         self._partial: list[bytes] = []
         self._partial_bytes = 0
 
     @property
     def is_at_boundary(self) -> bool:
-        """Whether no event is half read."""
+        """Whether no event is incomplete."""
         return not self._partial
 
     def feed(self, chunk: bytes, received_s: float) -> list[Event]:
@@ -57,7 +56,7 @@ class EventParser:
         """
         if self._partial:
             if b"\n" not in chunk and b"\r" not in chunk and not self._partial[-1].endswith(b"\r"):
-                # The middle of a long line: joining it each time would cost its length squared.
+                # The middle of a long line: joining it each time would take quadratic time.
                 self._append_partial(chunk)
                 return []
             chunk = b"".join((*self._partial, chunk))
@@ -72,7 +71,7 @@ class EventParser:
             self._append_partial(rest + held)
         events: list[Event] = []
         for block in blocks:
-            # The two forms that providers send; all else is read line by line.
+            # The two forms that providers send; everything else is parsed line by line.
             if block.startswith(b"data: ") and b"\n" not in block:
                 events.append(Event(received_s, "", block[6:]))
                 continue
@@ -95,7 +94,7 @@ class EventParser:
 
 
 def _parse_block(block: bytes, received_s: float) -> Event | None:
-    """Read the lines between two blank ones; a block without data is no event."""
+    """Parse the lines between two blank lines. A block without data is not an event: None."""
     name = ""
     data: list[bytes] = []
     for line in block.split(b"\n"):

@@ -4,7 +4,7 @@ Unknown is None everywhere, never 0, NaN or "". Times are seconds on one monoton
 name says otherwise; a total that includes a part says so.
 """
 
-from gapbench.values.attempt import Attempt, Outcome, Payload, Phase, Score
+from gapbench.values.attempt import ATTEMPT_KEY, ATTEMPT_KEY_IN_RUN, Attempt, Outcome, Payload, Phase, Score
 from gapbench.values.messages import (
     Image,
     Message,
@@ -34,11 +34,14 @@ from gapbench.values.requests import (
     Response,
     Session,
     Timing,
+    Transport,
     Usage,
     Weights,
 )
 
 __all__ = [
+    "ATTEMPT_KEY",
+    "ATTEMPT_KEY_IN_RUN",
     "Attempt",
     "Call",
     "Channel",
@@ -64,6 +67,7 @@ __all__ = [
     "Session",
     "Text",
     "Timing",
+    "Transport",
     "Usage",
     "Weights",
     "add_salt",

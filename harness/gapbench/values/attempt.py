@@ -1,15 +1,29 @@
-"""What is kept: a score, the attempt row, and the texts beside it."""
+"""The stored values: a score, the attempt row and the texts of an attempt."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from enum import Enum
+from typing import Annotated, Literal
 
 from gapbench.values.requests import Disclosure, Weights
 
 Phase = Literal["warmup", "measure", "judge"]
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "refused", "infra", "unscored"]
+
+
+class Packing(Enum):
+    """How a column is stored where its Python type alone does not say it."""
+
+    LABEL = "label"
+    INT32 = "int32"
+
+
+Label = Annotated[str, Packing.LABEL]
+"""A text with few distinct values: the file holds each once, and the rows refer to it."""
+Int32 = Annotated[int, Packing.INT32]
+"""An integer that fits into 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,106 +52,111 @@ class Score:
 class Attempt:
     """One row of ``attempts-*.parquet``: one attempt at one request. Frozen; see docs/design.md.
 
-    ``gapbench.store.schema.ATTEMPT_SCHEMA`` is the same list in Arrow types, and a test holds the two together.
-    Times ending in ``_s`` count from the start of the cell (``started_at``), on one monotonic clock.
+    Each field states its meaning, and :mod:`gapbench.store.schema` derives the Arrow column from it. A new field goes
+    to the end, with a default. Fields ending in ``_s`` are seconds; times count from the start of the cell
+    (``started_at``), on one monotonic clock.
     """
 
     # who and what
-    run_id: str
-    cell_id: str
-    suite: str
-    suite_sha256: str
-    task: str
-    task_sha256: str
-    category: str
-    sample_id: str
-    cluster_id: str
-    repeat: int
-    attempt: int
-    final: bool
-    phase: Phase
-    model_id: str
-    runner: str
-    model_asked: str
-    model_served: str | None
-    weights: Weights
-    simulated: bool
-    prompt_sha256: str
-    params_asked: str
-    params_sent: str
-    params_changes: tuple[str, ...]
-    image_count: int
-    image_bytes: int
-    image_detail: str | None
-    load_kind: str
-    load_value: float
-    worker: int
-    transport: str | None
-    response_id: str | None
-    system_fingerprint: str | None
-    service_tier: str | None
+    run_id: Annotated[Label, "the run's folder name"]
+    cell_id: Annotated[Label, "model, task and load: one line of the summary"]
+    suite: Annotated[Label, "name of the suite"]
+    suite_sha256: Annotated[Label, "hash of the suite's content"]
+    task: Annotated[Label, "name of the task"]
+    task_sha256: Annotated[Label, "hash of the task's document and data"]
+    category: Annotated[Label, "coding, reasoning, multimodal or the user's own word"]
+    sample_id: Annotated[str, "item of the task, the same in every run"]
+    cluster_id: Annotated[str, "items that share a source; the sample's own id when it stands alone"]
+    repeat: Annotated[Int32, "which repetition of the item, from 0"]
+    attempt: Annotated[Int32, "which try at this request, from 1; a retry is a row of its own"]
+    final: Annotated[bool, "the attempt that stands for the request; exactly one each"]
+    phase: Annotated[Phase, "warmup, measure or judge"]
+    model_id: Annotated[Label, "the suite's name of the model"]
+    runner: Annotated[Label, "the runner that spoke"]
+    model_asked: Annotated[Label, "the model id that was sent"]
+    model_served: Annotated[Label | None, "the model id in the reply"]
+    weights: Annotated[Weights, "open or closed"]
+    simulated: Annotated[bool, "true when a simulated provider answered"]
+    prompt_sha256: Annotated[str, "hash of the messages and image bytes, without salt"]
+    params_asked: Annotated[Label, "parameters of the suite, JSON"]
+    params_sent: Annotated[Label, "parameters as sent under the provider's names, JSON"]
+    params_changes: Annotated[tuple[str, ...], "what the rules dropped, renamed or changed"]
+    image_count: Annotated[Int32, "images in the prompt"]
+    image_bytes: Annotated[int, "their encoded size"]
+    image_detail: Annotated[Label | None, "the fidelity setting asked for"]
+    load_kind: Annotated[
+        Label, "concurrency, adaptive, rate, ramp, replay or search; imported for rows of another harness"
+    ]
+    load_value: Annotated[
+        float,
+        "requests in flight, or requests per second (of a ramp and a replay the mean); 0 for imported rows",
+    ]
+    worker: Annotated[Int32, "the worker process, from 0"]
+    transport: Annotated[Label | None, "which code moved the bytes"]
+    response_id: Annotated[str | None, "the provider's id of the reply"]
+    system_fingerprint: Annotated[Label | None, "the provider's mark of its serving configuration"]
+    service_tier: Annotated[Label | None, "the tier the provider says it used"]
     # when
-    started_at: datetime
-    scheduled_s: float | None
-    sent_s: float | None
-    first_byte_s: float | None
-    first_token_s: float | None
-    first_answer_s: float | None
-    last_token_s: float | None
-    done_s: float | None
-    chunk_s: tuple[float, ...]
-    chunk_tokens: tuple[int, ...] | None
-    loop_lag_s: float | None
-    in_flight: int | None
+    started_at: Annotated[datetime, "UTC time at which the cell's clock read zero"]
+    scheduled_s: Annotated[float | None, "when the load meant to send; null for an imported row"]
+    sent_s: Annotated[float | None, "first byte of the request to the socket"]
+    first_byte_s: Annotated[float | None, "first byte of the reply"]
+    first_token_s: Annotated[float | None, "first text of any channel"]
+    first_answer_s: Annotated[float | None, "first text of the answer channel"]
+    last_token_s: Annotated[float | None, "last text of any channel"]
+    done_s: Annotated[float | None, "reply complete, or failure known; null for an imported row"]
+    chunk_s: Annotated[tuple[float, ...], "arrival of each chunk with text; a chunk is not a token"]
+    chunk_tokens: Annotated[tuple[int, ...] | None, "output tokens so far at each chunk, where told"]
+    loop_lag_s: Annotated[float | None, "largest event-loop lag seen during the attempt"]
+    in_flight: Annotated[
+        Int32 | None, "requests of the cell in flight when this one was sent, itself included"
+    ]
     # how much
-    input_tokens: int | None
-    cached_input_tokens: int | None
-    cache_write_tokens: int | None
-    cache_write_1h_tokens: int | None
-    output_tokens: int | None
-    reasoning_tokens: int | None
-    usage_source: Literal["provider", "estimated", "none"]
-    reasoning_disclosure: Disclosure
-    input_chars: int
-    output_chars: int
-    reasoning_chars: int
+    input_tokens: Annotated[int | None, "prompt tokens, cache reads and writes included"]
+    cached_input_tokens: Annotated[int | None, "part of input_tokens read from a cache"]
+    cache_write_tokens: Annotated[int | None, "part of input_tokens written to a cache"]
+    cache_write_1h_tokens: Annotated[int | None, "part of cache_write_tokens kept for an hour"]
+    output_tokens: Annotated[int | None, "generated tokens, reasoning included"]
+    reasoning_tokens: Annotated[int | None, "part of output_tokens spent on reasoning"]
+    usage_source: Annotated[Literal["provider", "estimated", "none"], "provider, estimated or none"]
+    reasoning_disclosure: Annotated[Disclosure, "verbatim, summary, hidden, none or unknown"]
+    input_chars: Annotated[int, "characters of the prompt's text"]
+    output_chars: Annotated[int, "characters of the answer"]
+    reasoning_chars: Annotated[int, "characters of the disclosed reasoning"]
     # how it ended
-    outcome: Outcome
-    failure_kind: str | None
-    http_status: int | None
-    retry_after_s: float | None
-    finish_reason: str | None
-    finish_raw: str | None
-    from_cache: bool
+    outcome: Annotated[Outcome, "correct, wrong, unparsed, truncated, refused, infra or unscored"]
+    failure_kind: Annotated[Label | None, "why there is no answer; null unless infra"]
+    http_status: Annotated[Int32 | None, "status of the reply"]
+    retry_after_s: Annotated[float | None, "seconds the provider asked to wait"]
+    finish_reason: Annotated[Label | None, "stop, length, refusal, tool or other"]
+    finish_raw: Annotated[Label | None, "the same in the provider's words"]
+    from_cache: Annotated[bool, "answered by our own cache: no timing, no cost"]
     # how good
-    scorer: str | None
-    score: float | None
-    answer: str | None
-    isolation: str | None
-    partial: float | None = None
+    scorer: Annotated[Label | None, "the scorer's name"]
+    score: Annotated[float | None, "0 to 1, partial credit included"]
+    answer: Annotated[str | None, "the answer as extracted"]
+    isolation: Annotated[Label | None, "sandbox level of a code score"]
+    partial: Annotated[float | None, "share of the hidden tests that held, 0 to 1"] = None
+
+
+ATTEMPT_KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")
+"""The fields that identify an attempt, in every table."""
+ATTEMPT_KEY_IN_RUN = ATTEMPT_KEY[1:]
+"""The fields that identify an attempt among those of one run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One row of ``payload-*.parquet``: the texts of an attempt, kept out of the narrow table.
+    """One row of ``payload-*.parquet``: the texts of an attempt, kept out of the narrow table."""
 
-    Attributes:
-        messages: The prompt as :func:`messages_as_json` gives it, in JSON.
-        reply: The answer channel as received, whole.
-        reasoning: The reasoning channel as received. None: none was disclosed.
-        target: The sample's target in JSON. None: no truth.
-        reason: Why the score is what it is.
-        error: The failure's message. None: no failure.
-    """
-
-    run_id: str
-    cell_id: str
-    sample_id: str
-    repeat: int
-    attempt: int
-    messages: str
-    reply: str
-    reasoning: str | None
-    target: str | None
-    reason: str
-    error: str | None
+    run_id: Annotated[Label, "as in the attempt row"]
+    cell_id: Annotated[Label, "as in the attempt row"]
+    sample_id: Annotated[str, "as in the attempt row"]
+    repeat: Annotated[Int32, "as in the attempt row"]
+    attempt: Annotated[Int32, "as in the attempt row"]
+    messages: Annotated[str, "the prompt, JSON; images by hash, see media/"]
+    reply: Annotated[str, "the answer channel, whole; partial after a failure"]
+    reasoning: Annotated[str | None, "the reasoning channel as disclosed"]
+    target: Annotated[str | None, "the sample's target, JSON"]
+    reason: Annotated[str, "why the score is what it is"]
+    error: Annotated[str | None, "the failure's message"]

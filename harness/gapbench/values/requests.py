@@ -14,6 +14,7 @@ from gapbench.values.messages import Message
 
 Channel = Literal["answer", "reasoning"]
 Weights = Literal["open", "closed"]
+Transport = Literal["lean", "httpx2"]
 Disclosure = Literal["verbatim", "summary", "hidden", "none", "unknown"]
 FinishReason = Literal["stop", "length", "refusal", "tool", "other"]
 
@@ -70,6 +71,7 @@ class Model:
         params: Overrides of the suite's parameters for this model.
         options: Runner settings as given in the suite (``serve``, ``sim``, ``api`` …).
         cost: Pricing inputs as given in the suite; the harness only stores them.
+        transport: Which code sends this model's HTTP requests; see :class:`Session`.
     """
 
     id: str
@@ -82,21 +84,7 @@ class Model:
     params: Params = field(default_factory=Params)
     options: Mapping[str, Any] = field(default_factory=dict)
     cost: Mapping[str, Any] | None = None
-
-    @property
-    def owns_server(self) -> bool:
-        """Whether its server or engine is started for the run and ends with it."""
-        return self.base_url is None and not self.options.keys().isdisjoint({"serve", "engine", "sim"})
-
-    @property
-    def account(self) -> str:
-        """Whose limits and retries its requests count against: all models of one runner, address and key share it.
-
-        A server or an engine of our own has no account with anybody, and stands alone.
-        """
-        if self.owns_server:
-            return self.id
-        return f"{self.runner} {(self.base_url or '').rstrip('/')} {self.key_env or ''}".rstrip()
+    transport: Transport = "lean"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +123,10 @@ class Session:
         read_timeout_s: Longest silence on an open stream.
         truths: Called only by simulated runners.
         notify: Takes one line of progress ("starting vLLM: 12 s").
-        transport: ``lean``, our own where it can go; ``httpx2``, the SDKs' own everywhere.
+        transport: ``lean``: our own transport, which records kernel receive stamps; behind a proxy httpx2 is used all
+            the same. ``httpx2``: httpx2's transport everywhere.
+        transport_factory: Makes the ``httpx2.AsyncBaseTransport`` for a base URL in place of ``transport``, as tests
+            with scripted servers do. None: ``transport`` decides.
     """
 
     log_dir: Path
@@ -144,7 +135,8 @@ class Session:
     read_timeout_s: float = 120.0
     truths: Callable[[], Iterable[GroundTruth]] = _no_truths
     notify: Callable[[str], None] = _ignore_message
-    transport: Literal["lean", "httpx2"] = "lean"
+    transport: Transport = "lean"
+    transport_factory: Callable[[str], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

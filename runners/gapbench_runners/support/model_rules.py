@@ -1,4 +1,4 @@
-"""What each model takes, read from ``rules.json``: which parameters, under which names, with what reasoning setting."""
+"""Apply each model's parameter rules, read from ``model_rules.json``: names, dropped parameters, reasoning settings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from gapbench.errors import SetupError
 from gapbench.values import Disclosure, Params
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRule:
-    """How one family of models is asked.
+    """How requests to one family of models must look.
 
     Attributes:
         model: Glob over the provider's model name.
@@ -23,11 +24,11 @@ class ModelRule:
         drop: Parameters that the provider refuses.
         reasoning: The form of the reasoning setting: ``none``, ``effort``, ``adaptive``, ``budget``, ``level``
             or ``template``.
-        efforts: Words that the setting takes, from least to most.
-        budgets: Tokens for each word, where the setting is a budget.
+        efforts: Values of an effort setting, from least to most.
+        budgets: Tokens for each effort, if the setting is a budget.
         disclosure: How much of its reasoning the provider shows.
-        why: Reason for what is dropped, for the user.
-        source: Where this was learnt.
+        why: Why parameters are dropped, for the user.
+        source: Source of this rule.
     """
 
     model: str
@@ -57,15 +58,23 @@ def rule_for(runner: str, model: str, *, is_official_endpoint: bool) -> ModelRul
         runner: The runner's name.
         model: What the provider calls the model; a path's last part counts.
         is_official_endpoint: Whether the address is the vendor's own.
+
+    Raises:
+        SetupError: No rule matches; every runner that uses these rules needs one for ``*``.
     """
     name = model.rsplit("/", 1)[-1]
     entry = next(
-        rule
-        for rule in _rules_document()["rules"]
-        if rule["runner"] == runner
-        and rule["own"] in {None, is_official_endpoint}
-        and fnmatchcase(name, rule["model"])
+        (
+            rule
+            for rule in _rules_document()["rules"]
+            if rule["runner"] == runner
+            and rule["own"] in {None, is_official_endpoint}
+            and fnmatchcase(name, rule["model"])
+        ),
+        None,
     )
+    if entry is None:
+        raise SetupError(f"model_rules.json has no rule for runner {runner!r}, model {model!r}; add one")
     return ModelRule(
         model=entry["model"],
         max_tokens=entry.get("max_tokens", "max_tokens"),
@@ -80,12 +89,12 @@ def rule_for(runner: str, model: str, *, is_official_endpoint: bool) -> ModelRul
 
 
 def default_max_tokens() -> int:
-    """Return the budget sent to Anthropic, which requires one, where the suite gives none."""
+    """Return the token budget for Anthropic, which requires one, if the suite gives none."""
     return int(_rules_document()["anthropic_max_tokens"])
 
 
 class ParamMapper:
-    """A request's parameters under one rule: what is left to send, and what was changed on the way."""
+    """A request's parameters under one rule: what remains to be sent, and what was changed."""
 
     def __init__(self, params: Params, rule: ModelRule) -> None:
         """Drop what the rule drops."""
@@ -106,31 +115,33 @@ class ParamMapper:
         return value
 
     def note_unsupported(self, name: str, value: Any, why: str) -> None:
-        """Note a parameter that this API has no place for."""
+        """Record that this API does not support a parameter."""
         if value is not None:
             self.changes.append(f"{name} dropped: {why}")
 
     def effort(self) -> str | None:
-        """Return the reasoning setting as one of the rule's words, the nearest one there is."""
-        asked = self.reasoning
-        if asked is None:
+        """Return the reasoning setting as the nearest of the rule's efforts."""
+        requested = self.reasoning
+        if requested is None:
             return None
-        if isinstance(asked, int):
-            word = next((name for name, tokens in self.rule.budgets.items() if asked <= tokens), "high")
+        if isinstance(requested, int):
+            word = next((name for name, tokens in self.rule.budgets.items() if requested <= tokens), "high")
         else:
-            word = str(asked)
+            word = str(requested)
         efforts = self.rule.efforts
         near = {"off": "none", "max": "xhigh"}.get(word, word)
         chosen = next((candidate for candidate in (word, near) if candidate in efforts), None)
         if chosen is None:
             chosen = efforts[0] if word in {"off", "minimal"} else efforts[-1]
-        if chosen not in {asked, near}:
-            self.changes.append(f"reasoning {asked} sent as {chosen}: the model takes {', '.join(efforts)}")
+        if chosen not in {requested, near}:
+            self.changes.append(
+                f"reasoning {requested} sent as {chosen}: the model takes {', '.join(efforts)}"
+            )
         return chosen
 
     def budget(self) -> int | None:
         """Return the reasoning setting in tokens; 0 for off."""
-        asked = self.reasoning
-        if asked is None or isinstance(asked, int):
-            return asked
-        return self.rule.budgets.get(str(asked), 0)
+        requested = self.reasoning
+        if requested is None or isinstance(requested, int):
+            return requested
+        return self.rule.budgets.get(str(requested), 0)

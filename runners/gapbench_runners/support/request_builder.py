@@ -1,4 +1,4 @@
-"""A request to a call: the parameters settled once, the prompt put in each time."""
+"""Build calls from requests: map the parameters once per cell, and insert each prompt."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ MAX_CACHED_PARAMS = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MappedParams:
-    """Parameters under a model's rule. Compared by identity: one object stands for one cell's.
+    """Parameters under a model's rule. Compared by identity: one object belongs to one cell.
 
     Attributes:
-        arguments: For the vendor's client, beside the prompt.
+        arguments: Arguments for the vendor's SDK, without the prompt.
         params_sent: See ``Call.params_sent``.
         changes: See ``Call.changes``.
     """
@@ -27,11 +27,11 @@ class MappedParams:
 
 
 class RequestBuilder:
-    """Makes a runner's calls.
+    """Builds a runner's calls.
 
     Args:
         map_params: Applies the model's rule to parameters.
-        build_body: Returns the client's arguments for a prompt.
+        build_body: Returns the SDK's arguments for a prompt.
     """
 
     def __init__(
@@ -39,36 +39,35 @@ class RequestBuilder:
         map_params: Callable[[Params], MappedParams],
         build_body: Callable[[Sequence[Message], MappedParams], dict[str, Any]],
     ) -> None:
-        """Settle nothing yet."""
         self._map_params = map_params
         self._build_body = build_body
         self._params_cache: dict[Hashable, MappedParams] = {}
 
     def build(self, request: Request) -> Call:
         """Return the call for a request."""
-        settings = self._cached_params(request.params)
+        mapped = self._cached_params(request.params)
         messages = request.messages
-        body = self._build_body(messages, settings)
+        body = self._build_body(messages, mapped)
         texts: list[str] = []
         for message in messages:
             for part in message.parts:
                 if not isinstance(part, Text) or not part.text:
-                    # Images travel once; an empty text may be left out by a client.
-                    return Call(body, settings.params_sent, settings.changes)
+                    # No template: images rarely repeat, and an SDK may omit an empty text.
+                    return Call(body, mapped.params_sent, mapped.changes)
                 texts.append(part.text)
 
-        def retexted(others: Sequence[str]) -> Mapping[str, Any]:
-            left = iter(others)
+        def body_with_texts(others: Sequence[str]) -> Mapping[str, Any]:
+            remaining = iter(others)
             return self._build_body(
                 [
-                    Message(message.role, tuple(Text(next(left)) for _ in message.parts))
+                    Message(message.role, tuple(Text(next(remaining)) for _ in message.parts))
                     for message in messages
                 ],
-                settings,
+                mapped,
             )
 
-        shape = (settings, *((message.role, len(message.parts)) for message in messages))
-        return Call(body, settings.params_sent, settings.changes, tuple(texts), shape, retexted)
+        shape = (mapped, *((message.role, len(message.parts)) for message in messages))
+        return Call(body, mapped.params_sent, mapped.changes, tuple(texts), shape, body_with_texts)
 
     def _cached_params(self, params: Params) -> MappedParams:
         key = (
@@ -80,9 +79,9 @@ class RequestBuilder:
             params.reasoning,
             canonical_json(params.extra) if params.extra else None,
         )
-        settings = self._params_cache.get(key)
-        if settings is None:
+        mapped = self._params_cache.get(key)
+        if mapped is None:
             if len(self._params_cache) >= MAX_CACHED_PARAMS:
                 self._params_cache.clear()
-            settings = self._params_cache[key] = self._map_params(params)
-        return settings
+            mapped = self._params_cache[key] = self._map_params(params)
+        return mapped

@@ -1,4 +1,4 @@
-"""The stream of OpenAI's Responses API, read into chunks."""
+"""Read a stream of OpenAI's Responses API into chunks."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _responses_finish_reason(why: str | None, *, refused: bool) -> FinishReason:
 
 
 def responses_usage(usage: Mapping[str, Any]) -> Usage:
-    """Return Responses' counts; input includes cache reads, output includes reasoning."""
+    """Return Responses' token counts. Input includes cache reads, output includes reasoning."""
     given = usage.get("input_tokens_details") or {}
     made = usage.get("output_tokens_details") or {}
     return Usage(

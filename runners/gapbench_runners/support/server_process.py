@@ -1,4 +1,4 @@
-"""A server that a runner starts, waits for, owns and stops: its log kept, its whole process group ended."""
+"""Start, await and stop a server process: keeps its log and ends its whole process group."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ LOG_TAIL_LINES = 15
 
 
 class ServerProcess:
-    """A child process in a group of its own.
+    """A child process in its own process group.
 
     Args:
         command: Program and arguments.
         log: Its output goes here.
-        environment: Added to this process's own, which goes on without the vendors' keys.
-        with_watchdog: A keeper ends the group when this process is gone; for a program that does not look for itself.
+        environment: Added to this process's environment, which is passed on without the vendors' keys.
+        with_watchdog: Start it under a watchdog that ends the group when this process is gone; for a program that does
+            not check this itself.
     """
 
     def __init__(
@@ -37,7 +38,6 @@ class ServerProcess:
         *,
         with_watchdog: bool = False,
     ) -> None:
-        """Keep what is to be started."""
         self.command = list(command)
         self._watchdog_command = (
             [sys.executable, "-I", "-S", server_watchdog.__file__, str(os.getpid())] if with_watchdog else []
@@ -47,10 +47,10 @@ class ServerProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start it.
+        """Start the process.
 
         Raises:
-            SetupError: The program is not there.
+            SetupError: The program does not exist.
         """
         try:
             with self.log.open("ab") as file:
@@ -63,18 +63,18 @@ class ServerProcess:
 
     @property
     def pid(self) -> int | None:
-        """The id of the process, or of its keeper, and of the group; None before the start."""
+        """The id of the process (or its watchdog) and of the group. None before the start."""
         return self._process.pid if self._process else None
 
     def exit_code(self) -> int | None:
-        """Return the exit code; None while it runs."""
+        """Return the exit code, or None while the process runs."""
         return self._process.returncode if self._process else None
 
     async def wait_for_log_line(self, prefix: str, timeout_s: float) -> str:
         """Wait for a line of the log that begins with ``prefix`` and return the rest of it.
 
         Raises:
-            SetupError: It ended or stayed silent; the log's last lines are in the message.
+            SetupError: The process ended or wrote no such line; the message has the last lines of the log.
         """
         until_s = time.monotonic() + timeout_s
         while time.monotonic() < until_s:
@@ -84,10 +84,10 @@ class ServerProcess:
             if self.exit_code() is not None:
                 break
             await asyncio.sleep(0.02)
-        raise self.startup_error(f"said nothing of {prefix!r} within {timeout_s:g} s")
+        raise self.startup_error(f"did not log {prefix!r} within {timeout_s:g} s")
 
     def startup_error(self, reason_if_running: str) -> SetupError:
-        """Return the error for a server that did not come up, with its log's end."""
+        """Return the error for a server that did not start, with the end of its log."""
         tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:]
         why = f"ended with code {self.exit_code()}" if self.exit_code() is not None else reason_if_running
         return SetupError(
@@ -96,7 +96,7 @@ class ServerProcess:
         )
 
     async def stop(self) -> None:
-        """End the whole group: asked first, killed after ``STOP_WAIT_S``."""
+        """End the whole group: SIGTERM first, SIGKILL after ``STOP_WAIT_S``."""
         process = self._process
         if process is None:
             return
@@ -105,7 +105,7 @@ class ServerProcess:
             self._signal_group(process.pid, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), STOP_WAIT_S)
-        # A server's workers outlive it when it dies badly, and hold the GPU.
+        # If a server crashes, its workers survive it and keep the GPU.
         self._signal_group(process.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             await process.wait()

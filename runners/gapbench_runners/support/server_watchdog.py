@@ -1,7 +1,7 @@
-"""Stands between bench and a server that it owns: when bench is gone, however it went, the server's whole group goes too.
+"""A watchdog between bench and a server that it started: when bench is gone for any reason, it ends the server's group.
 
-A SIGKILL leaves bench no time to stop anything, and what it had started would hold the GPU, and the port that a
-resumed run asks. Run as ``python keeper.py PARENT_PID PROGRAM ARGUMENT…`` in a session of its own; standard library only.
+After a SIGKILL, bench cannot stop anything itself, and the server would keep the GPU and the port that a resumed run needs.
+Run as ``python server_watchdog.py PARENT_PID PROGRAM ARGUMENT…`` in a new session. Uses the standard library only.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import time
 
 POLL_S = 0.5
 GRACE_S = 20.0
-"""From asking to killing, once bench is gone."""
+"""Time between SIGTERM and SIGKILL, once bench is gone."""
 
 
 def main() -> int:
-    """Run the program and end as it does."""
+    """Run the program and exit with its status."""
     parent, command = int(sys.argv[1]), sys.argv[2:]
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # Who asks, asks the whole group, the server too. A handler, unlike SIG_IGN, is not inherited by it.
+        # Signals go to the whole group, so the server gets them too. Unlike SIG_IGN, a handler is not inherited.
         signal.signal(number, lambda *_: None)
     try:
         server = subprocess.Popen(command)
@@ -31,7 +31,7 @@ def main() -> int:
         return 127
     threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
     code = server.wait()
-    # A server that dies badly leaves its workers behind.
+    # A server that crashes leaves its workers behind.
     os.killpg(0, signal.SIGTERM)
     if os.getppid() != parent:
         os.killpg(0, signal.SIGKILL)
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def _watch_parent(parent: int) -> None:
-    """Wait until the parent is gone, then end the whole group, this process included."""
+    """Wait until the parent is gone, then end the whole group, including this process."""
     while os.getppid() == parent:
         time.sleep(POLL_S)
     os.killpg(0, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Ports of this machine: one that is free, and whose a taken one is."""
+"""Find a free port, and check which processes listen on a port."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LOOPBACK_OR_ANY = {
     "0000000000000000FFFF00000100007F",
     "0" * 32,
 }
-"""Where a listener takes calls to 127.0.0.1, as /proc/net/tcp and tcp6 write it."""
+"""Addresses that accept connections to 127.0.0.1, as /proc/net/tcp and tcp6 write them."""
 
 
 def find_free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
+    """Return a loopback port that is free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -27,7 +27,7 @@ def find_free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Say whether a server could listen on a port of the loopback; what a closed one left behind does not count."""
+    """Return whether a server could listen on a loopback port. Connections in TIME_WAIT do not count."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -38,16 +38,17 @@ def is_free(port: int) -> bool:
 
 
 def is_owned_by_group(port: int, group: int) -> bool:
-    """Say whether every listener on a port of the loopback belongs to a process group.
+    """Return whether every listener on a loopback port belongs to a process group.
 
-    Two servers of one user can share a port (SO_REUSEPORT), and then either may answer. True as well where the system does not tell.
+    Two servers of one user can share a port (SO_REUSEPORT); then either may answer. Also True if the system does not
+    report listeners.
     """
     listening = _listener_inodes(port)
     return not listening or listening <= _socket_inodes(group)
 
 
 def _listener_inodes(port: int) -> set[str]:
-    """Return the inodes of the sockets that take calls to a port of 127.0.0.1; empty where there is no /proc."""
+    """Return the inodes of the sockets that accept connections to a port of 127.0.0.1; empty without /proc."""
     found: set[str] = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError):
@@ -60,15 +61,15 @@ def _listener_inodes(port: int) -> set[str]:
 
 
 def _socket_inodes(group: int) -> set[str]:
-    """Return the inodes of the sockets that the processes of a group hold."""
+    """Return the inodes of the sockets that a process group has open."""
     found: set[str] = set()
     for entry in Path("/proc").iterdir():
-        # A process may end while it is looked at.
+        # A process may end while it is inspected.
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and os.getpgid(int(entry.name)) == group:
                 for descriptor in (entry / "fd").iterdir():
                     with contextlib.suppress(OSError):
-                        name = os.readlink(descriptor)  # noqa: PTH115 - what it names is no path
+                        name = os.readlink(descriptor)  # noqa: PTH115 - the target is not a path
                         if name.startswith("socket:["):
                             found.add(name[8:-1])
     return found

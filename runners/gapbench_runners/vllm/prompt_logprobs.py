@@ -1,7 +1,7 @@
 """Log-probabilities of a given text from a server with ``/v1/completions`` and ``/tokenize``, such as vLLM.
 
 The text is sent as token ids with ``echo`` and ``logprobs``, as lm-eval's own ``local-completions`` model sends
-it: what is weighed is then the very tokens that the context leaves over. Borders and prefix follow
+it. Exactly the tokens after the context are then scored. Borders and prefix follow
 ``lm_eval.api.model.TemplateLM._encode_pair`` and ``loglikelihood`` (0.4.13), so that the sums agree to the last digit.
 """
 
@@ -30,10 +30,10 @@ LIKELIHOOD_PARAMS: dict[str, Any] = {"max_tokens": 1, "temperature": 0, "logprob
 
 
 class CompletionsRunner(OpenAIRunner):
-    """Chat Completions for what is asked, Completions for what is weighed."""
+    """Chat Completions for ordinary requests, Completions for log-probabilities of a given text."""
 
     def prepare(self, request: Request) -> Call:
-        """Return the request's body; of a text to be weighed its context and continuation."""
+        """Return the request's body; for log-probabilities, the context and the continuation."""
         if not request.needs_logprobs:
             return super().prepare(request)
         *before, last = request.messages
@@ -42,19 +42,19 @@ class CompletionsRunner(OpenAIRunner):
         return Call({"context": context, "continuation": last.text}, LIKELIHOOD_PARAMS, changes)
 
     async def stream(self, call: Call) -> AsyncIterator[Chunk]:
-        """Send the call and yield the reply as it comes; a weighed text's is one chunk."""
+        """Send the call and yield the response as it arrives; log-probabilities are one chunk."""
         if "continuation" not in call.body:
             async for chunk in super().stream(call):
                 yield chunk
             return
         assert self._client is not None, "open comes before stream"
-        before, weighed = await asyncio.to_thread(
+        context, continuation = await asyncio.to_thread(
             self._tokens, call.body["context"], call.body["continuation"]
         )
         try:
             await self._client.completions.create(
                 model=self.model.name,
-                prompt=[*before, *weighed],
+                prompt=[*context, *continuation],
                 stream=True,
                 stream_options={"include_usage": True},
                 **LIKELIHOOD_PARAMS,
@@ -85,7 +85,7 @@ class CompletionsRunner(OpenAIRunner):
             )
         if not done:
             raise RunnerError("cut_stream", "the stream ended without [DONE]")
-        found_all = _sum_logprobs(logprobs, tops, len(before), len(before) + len(weighed))
+        found_all = _sum_logprobs(logprobs, tops, len(context), len(context) + len(continuation))
         yield Chunk(
             found_all.to_answer(),
             received_s=last.received_s,
@@ -97,7 +97,7 @@ class CompletionsRunner(OpenAIRunner):
         )
 
     def _tokens(self, context: str | None, continuation: str) -> tuple[list[int], list[int]]:
-        """Return the tokens before the weighed ones, and these."""
+        """Return the tokens of the context, and the tokens to score."""
         if not context:
             tokens = self._encode(continuation)
             prefix = self._prefix_token()
@@ -113,16 +113,16 @@ class CompletionsRunner(OpenAIRunner):
         return _tokenize(self.base_url, self._key, self.model.name, text)
 
     def _prefix_token(self) -> int:
-        """Return the token that stands before a text without context: the first, or the end of text."""
+        """Return the token that precedes a text without context: begin of text, or else end of text."""
         info = _request_json(_server_root(self.base_url) + "/tokenizer_info", self._key, None)
         named = info.get("bos_token") or info.get("eos_token")
         if not named:
             raise RunnerError(
-                "bad_request", f"{self.base_url}: the tokenizer names no token to begin a text with"
+                "bad_request", f"{self.base_url}: the tokenizer has no begin-of-text or end-of-text token"
             )
         first = self._encode(str(named))[:1]
         if not first:
-            raise RunnerError("garbage", f"{self.base_url}: {str(named)[:80]!r} is no token")
+            raise RunnerError("garbage", f"{self.base_url}: {str(named)[:80]!r} is not a token")
         return first[0]
 
 
@@ -150,11 +150,11 @@ def _server_root(base_url: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _tokenize(base_url: str, key: str | None, model: str, text: str) -> list[int]:
-    """Return a text's tokens; the choices of one question share their context."""
+    """Return a text's tokens. Cached, because the choices of one question share their context."""
     body = {"model": model, "prompt": text, "add_special_tokens": False}
     tokens = _request_json(_server_root(base_url) + "/tokenize", key, body).get("tokens")
     if not isinstance(tokens, list) or not all(type(token) is int for token in tokens):
-        raise RunnerError("garbage", "the reply of /tokenize holds no tokens")
+        raise RunnerError("garbage", "the response of /tokenize has no tokens")
     return tokens
 
 
@@ -172,12 +172,14 @@ def _request_json(url: str, key: str | None, body: dict[str, Any] | None) -> dic
     try:
         found = orjson.loads(fetch_bytes(request, TOKENIZE_TIMEOUT_S))
     except urllib.error.HTTPError as exc:
-        said = f"{url}: HTTP {exc.code}; log-probabilities need vLLM's /tokenize"
+        message = f"{url}: HTTP {exc.code}; log-probabilities need vLLM's /tokenize"
         if url.endswith("tokenizer_info"):
-            said += ", and a text without context vLLM's --enable-tokenizer-info-endpoint"
-        raise RunnerError("not_found" if exc.code == 404 else "server", said, http_status=exc.code) from exc
+            message += ", and a text without context vLLM's --enable-tokenizer-info-endpoint"
+        raise RunnerError(
+            "not_found" if exc.code == 404 else "server", message, http_status=exc.code
+        ) from exc
     except orjson.JSONDecodeError as exc:
-        raise RunnerError("garbage", f"{url}: no JSON") from exc
+        raise RunnerError("garbage", f"{url}: the response is not JSON") from exc
     except OSError as exc:
         raise transport.transport_failure(exc) from exc
     return found if isinstance(found, dict) else {}

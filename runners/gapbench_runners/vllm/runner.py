@@ -1,8 +1,8 @@
 """vLLM: attach to a running server, own one, or run the engine in this process.
 
-Which it is stands in the suite: ``base_url`` attaches; ``serve`` starts, health-checks, owns and stops a
-``vllm serve``; ``engine`` runs the engine here, for batch throughput. The first two speak through the OpenAI
-client; everything beside the requests (readiness, version, ``/metrics``) is asked over plain HTTP.
+The suite chooses: ``base_url`` attaches; ``serve`` starts, health-checks, owns and stops a ``vllm serve``; ``engine`` runs
+the engine in this process, for batch throughput. The first two send requests through the OpenAI SDK. Readiness, version
+and ``/metrics`` are read over plain HTTP.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from gapbench.errors import InputError, SetupError
+from gapbench.runner import Runner, RunnerInfo, RunnerOption, SetupCheck
 from gapbench.values import Call, Chunk, Model, Request, Session
 from gapbench_runners.support.server_process import ServerProcess
 from gapbench_runners.vllm.http_get import fetch_bytes
@@ -54,14 +55,25 @@ SERVER_COUNTERS = (
 )
 
 
-class VllmRunner:
+class VllmRunner(Runner):
     """A model on vLLM."""
 
-    simulated = False
+    info = RunnerInfo(
+        weights="open",
+        packages=("openai", "vllm"),
+        install_hint="needed to start a server or an engine: pip install 'gapbench[vllm]' on a GPU machine",
+        options={
+            "serve": RunnerOption(
+                dict[str, Any], "start and own a server (gpus, args, env, port)", starts_server=True
+            ),
+            "engine": RunnerOption(dict[str, Any], "run the engine in this process", starts_server=True),
+        },
+    )
+    base_url: str
 
     def __init__(self, model: Model) -> None:
-        """Check which of the three forms is meant; nothing is started."""
-        self.model = model
+        """Check that one of the three forms is given; starts nothing."""
+        super().__init__(model)
         self.serve: Mapping[str, Any] | None = model.options.get("serve")
         engine = model.options.get("engine")
         if sum(given is not None for given in (self.serve, engine, model.base_url)) > 1:
@@ -71,17 +83,14 @@ class VllmRunner:
         if self.serve is not None:
             self._check_serve(self.serve)
         self._engine = InProcessEngine(model, engine) if engine is not None else None
-        url = model.base_url or os.environ.get("VLLM_BASE_URL") or DEFAULT_URL
+        url = model.base_url or default_url()
         self._served_model = replace(model, name=_served_name(self.serve) or model.name)
         self._client = CompletionsRunner(replace(self._served_model, base_url=url))
+        # The address of the server, once one was started.
+        self.base_url = self._client.base_url
         self.metered = self._client.metered and self.serve is None and self._engine is None
-        self.weighs_prompts = self._engine is None
+        self.supports_logprobs = self._engine is None
         self._server: ServerProcess | None = None
-
-    @property
-    def base_url(self) -> str:
-        """Where requests go: the suite's address, the environment's, or that of the server that was started."""
-        return self._client.base_url
 
     @staticmethod
     def _check_serve(serve: Mapping[str, Any]) -> None:
@@ -95,29 +104,29 @@ class VllmRunner:
         if not isinstance(port, int) or not 1 <= port <= 65_535:
             raise InputError(f"serve.port: found {port!r}; expected a whole number from 1 to 65535")
 
-    def missing(self) -> str | None:
-        """Return what is missing before a call can be made; None: nothing."""
+    def missing_requirement(self) -> str | None:
+        """Return why vLLM cannot be started or no key is set, or None when a call can be made."""
         if self._engine is not None:
-            return self._engine.missing()
+            return self._engine.missing_requirement()
         if self.serve is not None:
             return (
                 None
                 if self._command(0)
                 else "vllm is not installed; pip install 'gapbench[vllm]', or name its python with serve.python"
             )
-        return self._client.missing()
+        return self._client.missing_requirement()
 
     def endpoint(self) -> str | None:
-        """Return the address of a server that others started. None: it is started here, or runs in this process."""
-        return self._client.base_url if self.serve is None and self._engine is None else None
+        """Return the address of a server that is already running. None: this runner starts it, or needs none."""
+        return self.base_url if self.serve is None and self._engine is None else None
 
-    def attached(self) -> Model | None:
-        """Return the model as another process reaches the server. None: the engine runs in this process."""
+    def model_for_workers(self) -> Model | None:
+        """Return the model with the server's address. None: the engine runs in this process."""
         if self._engine is not None:
             return None
         options = {key: value for key, value in self.model.options.items() if key != "serve"}
         key_env = None if self.serve is not None else self.model.key_env
-        return replace(self._served_model, base_url=self._client.base_url, options=options, key_env=key_env)
+        return replace(self._served_model, base_url=self.base_url, options=options, key_env=key_env)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body; the same for an attached and an owned server."""
@@ -131,23 +140,24 @@ class VllmRunner:
         if self.serve is not None:
             url = await self._start(self.serve, session)
             self._client = CompletionsRunner(replace(self._served_model, base_url=url, key_env=None))
+            self.base_url = self._client.base_url
         await self._client.open(session)
 
     async def _start(self, serve: Mapping[str, Any], session: Session) -> str:
         """Start ``vllm serve`` and return its address once it answers.
 
         Raises:
-            SetupError: It is not installed, its port is taken, it ended, or it was not ready in time.
+            SetupError: vLLM is not installed, its port is in use, it ended, or it was not ready in time.
         """
         port = int(serve.get("port") or find_free_port())
         if not is_free(port):
             raise SetupError(
-                f"serve.port: something listens on 127.0.0.1:{port} already, and would be measured instead; "
-                "stop it, attach to it with base_url, or leave port out for one that is free"
+                f"serve.port: another process already listens on 127.0.0.1:{port} and would be measured instead; "
+                "stop it, attach to it with base_url, or remove port to use a free one"
             )
         command = self._command(port)
         if not command:
-            raise SetupError(self.missing() or "vllm cannot be started")
+            raise SetupError(self.missing_requirement() or "vllm cannot be started")
         environment = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
         environment |= {str(key): str(value) for key, value in serve.get("env", {}).items()}
         log = session.log_dir / "vllm.log"
@@ -155,32 +165,32 @@ class VllmRunner:
         self._server = ServerProcess(command, log, environment, with_watchdog=True)
         await self._server.start()
         group = self._server.pid or 0
-        began_s, limit_s = time.monotonic(), float(serve.get("ready_timeout_s", READY_WAIT_S))
-        said_s = began_s
+        start_s, limit_s = time.monotonic(), float(serve.get("ready_timeout_s", READY_WAIT_S))
+        notified_s = start_s
         root = f"http://127.0.0.1:{port}"
         while True:
-            waited_s = time.monotonic() - began_s
+            waited_s = time.monotonic() - start_s
             if self._server.exit_code() is not None or waited_s > limit_s:
                 failure = self._server.startup_error(f"was not ready within {limit_s:g} s")
                 await self._server.stop()
                 raise failure
             if await asyncio.to_thread(_is_healthy, root) and self._server.exit_code() is None:
-                # A command of the user's own may start the server elsewhere, such as in a container.
+                # The user's command may start the server elsewhere, such as in a container.
                 if "command" not in serve and not is_owned_by_group(port, group):
                     await self._server.stop()
                     raise SetupError(
                         f"127.0.0.1:{port} is answered by another process than the vLLM started here; "
-                        "stop it, or leave serve.port out for a port that is free"
+                        "stop it, or remove serve.port to use a free one"
                     )
                 session.notify(f"{self.model.id}: vLLM is ready after {waited_s:.0f} s")
                 return f"{root}/v1"
-            if time.monotonic() - said_s > 15:
-                said_s = time.monotonic()
+            if time.monotonic() - notified_s > 15:
+                notified_s = time.monotonic()
                 session.notify(f"{self.model.id}: starting vLLM, {waited_s:.0f} s (log: {log})")
             await asyncio.sleep(POLL_S)
 
     def _command(self, port: int) -> list[str]:
-        """Return the command that starts the server; [] where vLLM is not installed."""
+        """Return the command that starts the server, or [] if vLLM is not installed."""
         serve = self.serve or {}
         if serve.get("command"):
             start = [str(part) for part in serve["command"]]
@@ -189,8 +199,8 @@ class VllmRunner:
             if not Path(serve["python"]).exists():
                 return []
         else:
-            beside = Path(sys.executable).with_name("vllm")
-            program = str(beside) if beside.exists() else shutil.which("vllm")
+            program_here = Path(sys.executable).with_name("vllm")
+            program = str(program_here) if program_here.exists() else shutil.which("vllm")
             if program is None:
                 return []
             start = [program, "serve"]
@@ -204,10 +214,10 @@ class VllmRunner:
         return self._engine.stream(call) if self._engine else self._client.stream(call)
 
     async def facts(self) -> Mapping[str, Any]:
-        """Return version, model, arguments, dtype, GPU names and driver, as far as they are told."""
+        """Return version, served models, arguments and cache settings, as far as the server reports them."""
         if self._engine is not None:
             return await self._engine.facts()
-        root = self._client.base_url.removesuffix("/").removesuffix("/v1")
+        root = self.base_url.removesuffix("/").removesuffix("/v1")
         version = (await asyncio.to_thread(_get_json_or_none, f"{root}/version") or {}).get("version")
         models = (await asyncio.to_thread(_get_json_or_none, f"{root}/v1/models") or {}).get("data")
         listed = [entry for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []
@@ -224,21 +234,33 @@ class VllmRunner:
         }
 
     async def counters(self) -> Mapping[str, float] | None:
-        """Return the server's counters, summed over their labels. None: it shows none."""
+        """Return the server's counters, summed over their labels. None: it has no counters."""
         if self._engine is not None:
             return await self._engine.counters()
         totals: dict[str, float] = {}
         for line in (await self._metrics_text()).splitlines():
             name = line.partition("{")[0].partition(" ")[0]
             if name in SERVER_COUNTERS:
-                # What stands there is the server's word: a line that is no metric counts nothing.
+                # A malformed line of the server is ignored.
                 with contextlib.suppress(ValueError):
                     totals[name] = totals.get(name, 0.0) + float(line.rpartition(" ")[2])
         return totals or None
 
     async def _metrics_text(self) -> str:
-        root = self._client.base_url.removesuffix("/").removesuffix("/v1")
+        root = self.base_url.removesuffix("/").removesuffix("/v1")
         return await asyncio.to_thread(_get_text_or_empty, f"{root}/metrics")
+
+    @classmethod
+    def check_setup(cls) -> Iterable[SetupCheck]:
+        """Yield whether a server answers at the default address, and which models it serves."""
+        url = default_url()
+        try:
+            listed = orjson.loads(fetch_bytes(f"{url}/models", 1.0))
+            names = ", ".join(str(model["id"]) for model in listed["data"])
+        except (OSError, ValueError, KeyError, TypeError):
+            yield SetupCheck("vLLM server", False, f"none at {url}; start one, or set VLLM_BASE_URL")
+        else:
+            yield SetupCheck("vLLM server", True, f"{url}: {names}; use --model vllm:NAME@{url}")
 
     async def close(self) -> None:
         """Close the client; stop an owned server and wait until its memory is free again."""
@@ -250,8 +272,13 @@ class VllmRunner:
             self._server = None
 
 
+def default_url() -> str:
+    """Return the address of a server that the suite does not name."""
+    return os.environ.get("VLLM_BASE_URL") or DEFAULT_URL
+
+
 def _served_name(serve: Mapping[str, Any] | None) -> str | None:
-    """Return the name that an owned server is told to answer to; None: the model's own."""
+    """Return the served model name from the server's arguments, or None if it is the model's name."""
     args = [str(arg) for arg in (serve or {}).get("args", [])]
     return args[args.index("--served-model-name") + 1] if "--served-model-name" in args[:-1] else None
 
@@ -280,7 +307,7 @@ def _get_json_or_none(url: str) -> dict[str, Any] | None:
 
 
 def _metric_labels(metrics: str, name: str) -> dict[str, str]:
-    """Return the labels of an info metric: vLLM tells its cache settings that way."""
+    """Return the labels of an info metric, which vLLM uses for its cache settings."""
     line = next((line for line in metrics.splitlines() if line.startswith(name + "{")), "")
     inside = line.partition("{")[2].rpartition("}")[0]
     pairs = (pair.partition("=") for pair in inside.split('",'))

@@ -120,7 +120,7 @@ def test_being_first_that_tells_every_winner_is_one_note(run: Path) -> None:
     found = rate_models([run])
 
     assert found.first_elo is None
-    assert ["being shown first alone tells the winners from the losers"] == [
+    assert ["being shown first alone separates the winners from the losers"] == [
         said.split(",")[0] for said in found.warnings
     ]
 

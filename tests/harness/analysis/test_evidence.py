@@ -117,7 +117,7 @@ def test_a_book_of_other_columns_is_refused(tmp_path: Path) -> None:
 
 def test_a_book_that_is_not_there_is_named(tmp_path: Path) -> None:
     """The folder may be mistyped."""
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="does not exist"):
         read_evidence(tmp_path / "none")
 
 
@@ -149,8 +149,8 @@ def test_a_book_that_is_not_there_is_named(tmp_path: Path) -> None:
         ),
         ({}, {"unit": "elo", "score": "1400"}, {}, "mixes units elo, percent"),
         ({}, {"category": "reasoning"}, {}, "mixes categorys coding, reasoning"),
-        ({}, {"weights": "closed", "license": ""}, {}, "has one side only"),
-        ({}, {"model": "gpt-5.2"}, {}, "gpt-5.2 stands in this list already, at line 2"),
+        ({}, {"weights": "closed", "license": ""}, {}, "has only one side"),
+        ({}, {"model": "gpt-5.2"}, {}, "gpt-5.2 is already in this list, at line 2"),
     ],
 )
 def test_each_broken_rule_is_said(
@@ -177,7 +177,7 @@ def test_a_gap_of_two_snapshots_is_refused(write: Write) -> None:
         )
     )
 
-    assert any("has that date and no other" in line for line in rule_violations(read_evidence(book)))
+    assert any("as_of must be" in line for line in rule_violations(read_evidence(book)))
 
 
 def test_a_note_explains_a_corrected_flag(write: Write) -> None:
@@ -208,7 +208,7 @@ def test_a_figure_that_breaks_a_rule_is_not_added(tmp_path: Path) -> None:
     add_figures(tmp_path, cells())
     before = (tmp_path / FIGURES_FILE).read_text()
 
-    with pytest.raises(InputError, match=r"nothing was added: .*stands in this list already"):
+    with pytest.raises(InputError, match=r"nothing was added: .*is already in this list"):
         add_figures(tmp_path, cells())
     assert (tmp_path / FIGURES_FILE).read_text() == before
 

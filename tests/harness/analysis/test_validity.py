@@ -90,7 +90,7 @@ def test_hits_on_salted_prompts_are_flagged(make_run: Make, answers: Answers) ->
     run = changed(make_run(answers("closed-a", 5, 5, cached_input_tokens=500)), salt="cell")
 
     assert (
-        "50 % of the input tokens came from a cache by the replies' own counts"
+        "50 % of the input tokens came from a cache according to the replies"
         in unexpected_cache_hits(load_runs([run])).values()
     )
     assert "50 %" in summarize([run]).level("cell").iloc[0]["unplanned_cache"]
@@ -115,7 +115,7 @@ def test_the_servers_counters_are_asked_where_replies_do_not_say(make_run: Make,
     )
 
     assert (
-        "30 % of the input tokens came from a cache by the server's counters"
+        "30 % of the input tokens came from a cache according to the server's counters"
         in unexpected_cache_hits(load_runs([run])).values()
     )
 

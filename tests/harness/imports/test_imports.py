@@ -122,7 +122,7 @@ def test_inspects_log(suffix: str, tmp_path: Path) -> None:
     assert {2} == set(rows["reasoning_tokens"])
     assert ["system", "user"] == turns
     assert "2026-11-24T22:2" in rows["started_at"][0].isoformat()
-    assert "2" == read_manifest(folder)["tasks"][0]["version"]
+    assert "2" == read_manifest(folder).tasks[0].version
 
 
 def test_helms_log(tmp_path: Path) -> None:

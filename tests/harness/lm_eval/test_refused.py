@@ -124,7 +124,7 @@ def test_with_allow_code_it_runs(tmp_path: Path, bench: Bench) -> None:
     text = f"{GENERATE}process_results: !function code.judge\nmetric_list: [{{metric: acc, aggregation: mean, higher_is_better: true}}]\n"
     own(tmp_path, text, code_py=CODE)
     folder = bench("x", tasks=[{"lm_eval": "mine.yaml"}], options=("--allow-code",))
-    (graded,) = read_manifest(folder)["graded"]
+    (graded,) = read_manifest(folder).graded
 
     # Of paris!, Rome, Lima., The answer is Tokyo, Mombasa and ndjamena three hold the city as written.
     assert 3 / 6 == graded["results"]["mine"]["acc,none"]

@@ -67,7 +67,7 @@ def test_bench_and_lm_eval_give_the_same_figures(
     name: str, stub: Stub, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every metric and every filter, standard errors and group aggregates included, is the same number."""
-    (graded,) = read_manifest(bench(name))["graded"]
+    (graded,) = read_manifest(bench(name)).graded
     asked = [(body.get("messages"), body.get("prompt")) for body in stub.asked]
     stub.forget()
     monkeypatch.chdir(TASKS)  # lm-eval takes a relative data file from where it is started
@@ -84,7 +84,7 @@ def test_bench_and_lm_eval_give_the_same_figures(
 
 def test_a_group_has_its_aggregate(bench: Bench) -> None:
     """The group's figure is the mean of the tasks that have it, weighted by their documents: 9 and 6."""
-    (graded,) = read_manifest(bench("everything"))["graded"]
+    (graded,) = read_manifest(bench("everything")).graded
     drawn, targets = (graded["results"][name]["exact_match,none"] for name in ("drawn", "targets"))
 
     assert (9 * drawn + 6 * targets) / 15 == pytest.approx(graded["groups"]["everything"]["exact_match,none"])

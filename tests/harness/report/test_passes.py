@@ -6,12 +6,21 @@ from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from gapbench.analysis.quality.pass_at_k import summarize_pass_at_k
 from gapbench.report import html, markdown
-from gapbench.report.pass_at_k import pass_at_k_table
+from gapbench.report.results import load_results
+from gapbench.report.tables.pass_at_k import pass_at_k_table
+from gapbench.report.terminal import render_table
 from gapbench.values import Attempt
+
+
+def shown(runs: list[Path]) -> RenderableType:
+    """Return the table of runs for the terminal."""
+    table = pass_at_k_table(summarize_pass_at_k(runs))
+    assert table is not None
+    return render_table(table)
 
 
 def coding_run(make_run: Callable[..., Path], attempt: Callable[..., Attempt]) -> Path:
@@ -31,7 +40,7 @@ def test_the_table_says_pass_at_k_and_partial_credit(
 ) -> None:
     """1 of 2 is 50 % at one try and 100 % at two; partial credit is (1 + 0.25) / 2; simulated is said."""
     file = StringIO()
-    Console(file=file, width=140).print(pass_at_k_table(summarize_pass_at_k([coding_run(make_run, attempt)])))
+    Console(file=file, width=140).print(shown([coding_run(make_run, attempt)]))
     said = file.getvalue()
     assert "pass@1 %" in said
     assert "50.0 (" in said
@@ -46,7 +55,7 @@ def test_a_narrow_terminal_keeps_names_and_the_outer_k(
     """At 80 columns three repeats show pass@1 and pass@3, each whole, beside the model's name."""
     rows = [attempt(task="coding/functions", repeat=n, partial=1.0, outcome="correct") for n in range(3)]
     file = StringIO()
-    Console(file=file, width=80).print(pass_at_k_table(summarize_pass_at_k([make_run(rows)])))
+    Console(file=file, width=80).print(shown([make_run(rows)]))
     said = file.getvalue()
     assert "coding/functions" in said
     assert rows[0].model_id in said
@@ -63,7 +72,7 @@ def test_hidden_tests_are_named_only_where_there_are_some(
     """A numeric task asked twice has right answers, and no tests that an answer could pass."""
     run = make_run([attempt(repeat=n) for n in range(2)])
     file = StringIO()
-    Console(file=file, width=140).print(pass_at_k_table(summarize_pass_at_k([run])))
+    Console(file=file, width=140).print(shown([run]))
     for said in (file.getvalue(), markdown.markdown_report([run]), html.html_report([run])):
         assert "at least one of k answers is right" in said
         assert "hidden test" not in said
@@ -81,8 +90,8 @@ def test_the_page_has_the_same_shares(make_run: Callable[..., Path], attempt: Ca
     """1 of 2 is 50 % at one try and 100 % at two; partial credit is (1 + 0.25) / 2."""
     page = html.html_report([coding_run(make_run, attempt)])
     section = page.partition('<section id="passes">')[2].partition("</section>")[0]
-    assert 2 == section.count('data-l="pass@1">50.0<br>')
-    assert 2 == section.count('data-l="pass@2">100.0<br>')
+    assert 2 == section.count('data-l="pass@1 %">50.0<br>')
+    assert 2 == section.count('data-l="pass@2 %">100.0<br>')
     assert 2 == section.count('data-l="partial">62.5 %<')
     assert 'href="#passes"' in page
 
@@ -92,8 +101,6 @@ def test_nothing_is_printed_without_repeats(
 ) -> None:
     """A run without repeats and without hidden tests has no such table."""
     run = make_run([attempt()])
-    file = StringIO()
-    Console(file=file).print(pass_at_k_table(summarize_pass_at_k([run])))
-    assert file.getvalue().strip() == ""
+    assert "passes" not in load_results([run]).tables
     assert "pass@k" not in markdown.markdown_report([run])
     assert "pass@k" not in html.html_report([run])

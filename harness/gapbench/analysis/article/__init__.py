@@ -1,1 +1,4 @@
-"""The article: its claims, its evidence and the verdict on each."""
+"""Fact check of the article: its claims, the published evidence, and a verdict on each.
+
+No other part of the analysis depends on this package.
+"""

@@ -1,22 +1,19 @@
-"""The article's eight figures, held against published lists and against one's own run.
+"""The article's eight quality figures, compared with published lists and with one's own run.
 
-The rule, written down so that anyone gets the same verdict (:data:`RULE` prints it):
+The rule is written down so that everyone gets the same verdict (:data:`RULE` is its printed form):
 
-1. Evidence is a gap between the best closed and the best open model within one list on one date. For a
-   moment of the year (mid-2024, end of 2024, early 2026) each list gives its latest gap inside the window;
-   the Arena gives every snapshot there is.
-2. A percentage may be meant as points or as percent of the closed score, so both readings are tried; an Elo
-   claim is points only. Lists in another unit, and a vendor's table about its own model, are shown and do
-   not count.
-3. A claim *meets* a moment in a reading when claim and median of the counted gaps are within a factor of
-   1.5 of each other; it is *near* when they are within a factor of 2 and the claim lies between the smallest
-   and the largest of them.
-4. **supported**: in one and the same reading the claim meets every moment of its year, each over three gaps
-   or more. **partly**: it meets or is near some moment in some reading. **contradicted**: neither.
-   **not testable**: no gap counts.
+1. Evidence is a gap between the best closed and the best open model within one list on one date. For a moment of the
+   year (mid-2024, end of 2024, early 2026), each list contributes its latest gap inside the window; the Arena
+   contributes every snapshot.
+2. A percentage may mean points or percent of the closed score, so both readings are tried. An Elo claim is in points
+   only. Lists in another unit, and vendors' tables about their own models, are shown but do not count.
+3. A claim *meets* a moment in a reading if the claim and the median of the counted gaps are within a factor of 1.5 of
+   each other. It is *near* if they are within a factor of 2 and the claim lies between the smallest and the largest gap.
+4. **supported**: in one reading, the claim meets every moment of its year, each with three gaps or more. **partly**: it
+   meets or is near some moment in some reading. **contradicted**: neither. **not testable**: no gap counts.
 
-The two factors are a choice, and no verdict should hang on it: each is also taken at the factors 1.25/1.6
-and 2/3, and a verdict that changes says so (``verdict_strict``, ``verdict_loose``).
+The two factors are a choice, and no verdict should depend on it. Each verdict is therefore also computed with the
+factors 1.25/1.6 and 2/3 (``verdict_strict``, ``verdict_loose``).
 """
 
 from __future__ import annotations
@@ -54,28 +51,29 @@ RULE = (
 
 
 class Factors(NamedTuple):
-    """How far a claim may be from the median gap, as a factor either way.
+    """Largest ratio between a claim and the median gap, in either direction.
 
     Attributes:
-        meets: To meet it.
-        near: To be near it, when it also lies in the range.
+        meets: For the claim to meet the gap.
+        near: For the claim to be near the gap, if it also lies between the smallest and the largest one.
     """
 
     meets: float
     near: float
 
 
+READINGS = ("points", "percent of closed")
 WRITTEN, STRICT, LOOSE = Factors(1.5, 2.0), Factors(1.25, 1.6), Factors(2.0, 3.0)
 
 
 class GapClaim(NamedTuple):
-    """A figure of the article.
+    """A quality figure of the article.
 
     Attributes:
-        metric: Its name there.
-        category: The category of evidence and of a run's tasks.
-        year: The year it is said of.
-        claim: The gap, in ``unit``.
+        metric: Its name in the article.
+        category: Category of the evidence and of a run's tasks.
+        year: The year that the claim is about.
+        claim: The claimed gap, in ``unit``.
         unit: ``percent`` or ``elo``.
     """
 
@@ -87,7 +85,7 @@ class GapClaim(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A window of dates that stands for a part of a year."""
+    """A window of dates that represents a part of a year."""
 
     name: str
     year: int
@@ -96,12 +94,12 @@ class Moment(NamedTuple):
 
 
 class ArticleBook(NamedTuple):
-    """What ``harness/book/check_article.yaml`` says.
+    """The content of ``data/article.yaml``.
 
     Attributes:
         claims: The article's figures.
-        moments: The windows they are looked up in.
-        errors: What in the article is wrong: id, said, found, sources.
+        moments: The windows in which evidence is looked up.
+        errors: Factual errors of the article: id, said, found, sources.
     """
 
     claims: tuple[GapClaim, ...]
@@ -110,17 +108,17 @@ class ArticleBook(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A claim at one moment, read one way.
+    """A claim at one moment in one reading.
 
     Attributes:
-        moment: Its name.
+        moment: Name of the moment.
         reading: ``points`` or ``percent of closed``.
-        gaps: How many count.
-        median: Of the counted gaps.
-        low: The smallest.
-        high: The largest.
-        meets: Whether the claim meets the median; see the rule.
-        near: Whether it is near.
+        gaps: Number of counted gaps.
+        median: Median of the counted gaps.
+        low: Smallest counted gap.
+        high: Largest counted gap.
+        meets: Whether the claim meets the median; see the module's docstring.
+        near: Whether the claim is near the median.
     """
 
     moment: str
@@ -135,17 +133,19 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class ArticleRow:
-    """One figure of the article and what is known of it.
+    """One figure of the article with its evidence and verdict.
 
     Attributes:
         claim: The figure.
         evidence: Published gaps of its category inside the year's moments, by date.
         readings: The claim at each moment in each reading.
         verdict: ``supported``, ``partly``, ``contradicted`` or ``not testable``.
-        verdict_strict: The same with narrower factors.
-        verdict_loose: The same with wider factors.
-        arena: Number, range and extremes of the year's Arena snapshots. None: no Elo claim, or none that year.
-        measured: One's own gap. None: no run was given, it has no such category, or the year is not the newest.
+        verdict_strict: The verdict with narrower factors.
+        verdict_loose: The verdict with wider factors.
+        arena: Number, mean and extremes of the year's Arena snapshots. None for claims that are not in Elo, or if there
+            are no snapshots in the year.
+        measured: The gap of the given runs. None without runs, if they lack the category, or if the year is not the
+            newest.
     """
 
     claim: GapClaim
@@ -162,16 +162,16 @@ class ArticleRow:
         return gap.unit == self.claim.unit and not gap.vendor_table
 
     def lag_months(self) -> float | None:
-        """Return the median months from the first closed model that was as good to the open one's release.
+        """Return the median lag in months, from the first closed model that was as good to the open model's release.
 
-        Over the lists that count, each at its latest date. None: no list tells.
+        The median is over the counted lists, each at its latest date. None if no list has a known lag.
         """
         latest = {one.benchmark: one.lag_release_months for one in self.evidence if self.is_counted(one)}
         known = [months for months in latest.values() if months is not None]
         return round(statistics.median(known), 1) if known else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return a row of ``bench check_article --json``."""
+        """Return a row of ``bench article --json``."""
         return {
             "metric": self.claim.metric,
             "category": self.claim.category,
@@ -193,15 +193,15 @@ class ArticleRow:
 
 @dataclass(frozen=True)
 class Article:
-    """The whole table.
+    """The fact check of the whole article.
 
     Attributes:
-        rows: The eight figures.
+        rows: The eight quality figures.
         errors: Factual errors, with sources.
-        claims: Economic claims, as ``gapbench.analysis.article.claims_audit`` judges them; [] where it is not there.
-        gaps: Every published gap of the book, also those outside the moments.
+        claims: Economic claims with their verdicts from :mod:`gapbench.analysis.article.claims_audit`.
+        gaps: All published gaps of the evidence, including those outside the moments.
         simulated: Whether a measured gap is of simulated models.
-        warnings: One sentence for each thing that a reader must know.
+        warnings: One sentence for each caveat that readers need to know.
     """
 
     rows: tuple[ArticleRow, ...]
@@ -212,7 +212,7 @@ class Article:
     warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of ``bench check_article --json``."""
+        """Return the documented shape of ``bench article --json``."""
         return {
             "schema": SCHEMA,
             "rule": RULE,
@@ -226,14 +226,14 @@ class Article:
 
 
 def check_article(runs: Runs | Sequence[Path] = (), evidence: Evidence | None = None) -> Article:
-    """Return the article's table.
+    """Return the fact check of the article.
 
     Args:
-        runs: Runs whose gaps stand beside the newest year's figures, by category. (): none.
-        evidence: A book of evidence. None: the packaged one.
+        runs: Runs whose gaps are shown with the newest year's figures, by category.
+        evidence: The evidence. None means the packaged one.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     book, known = load_article_book(), read_evidence() if evidence is None else evidence
     gaps = sorted(published_gaps(known), key=lambda one: (one.category, one.benchmark, one.as_of))
@@ -271,27 +271,31 @@ def check_claim(
     evidence: Evidence,
     factors: Factors = WRITTEN,
 ) -> tuple[list[Reading], str]:
-    """Return how a claim stands at each moment in each reading, and the verdict by the written rule."""
+    """Return the readings of a claim at each moment, and the verdict by the rule in the module's docstring."""
     counted = [one for one in gaps if one.unit == claim.unit and not one.vendor_table]
     readings: list[Reading] = []
-    for kind in ("points",) if claim.unit == "elo" else ("points", "percent of closed"):
+    for kind in ("points",) if claim.unit == "elo" else READINGS:
         for moment in moments:
             values = _counted_gaps(claim, moment, counted, evidence, kind)
             if values:
                 readings.append(_reading(claim.claim, moment.name, kind, values, factors))
+    return readings, _verdict(readings, len(moments))
+
+
+def _verdict(readings: Sequence[Reading], moments: int) -> str:
     if not readings:
-        return readings, "not testable"
-    for kind in ("points", "percent of closed"):
-        mine = [one for one in readings if one.reading == kind]
-        if len(mine) == len(moments) and all(one.meets and one.gaps >= FEWEST for one in mine):
-            return readings, "supported"
-    return readings, "partly" if any(one.meets or one.near for one in readings) else "contradicted"
+        return "not testable"
+    for kind in READINGS:
+        of_kind = [one for one in readings if one.reading == kind]
+        if len(of_kind) == moments and all(one.meets and one.gaps >= FEWEST for one in of_kind):
+            return "supported"
+    return "partly" if any(one.meets or one.near for one in readings) else "contradicted"
 
 
 def _counted_gaps(
     claim: GapClaim, moment: Moment, gaps: Sequence[PublishedGap], evidence: Evidence, kind: str
 ) -> list[float]:
-    """Return the gaps that count at a moment: the latest of each list, every snapshot of the Arena."""
+    """Return the gaps that count at a moment: the latest of each list, and all snapshots of the Arena."""
     inside = [one for one in gaps if moment.start <= one.as_of <= moment.end]
     if claim.unit == "elo":
         by_day = {one.as_of: one.gap_points for one in inside}
@@ -309,7 +313,7 @@ def _counted_gaps(
 
 def _reading(claim: float, moment: str, kind: str, values: Sequence[float], factors: Factors) -> Reading:
     middle = statistics.median(values)
-    apart = max(claim / middle, middle / claim) if middle > 0 else float("inf")
+    ratio = max(claim / middle, middle / claim) if middle > 0 else float("inf")
     low, high = min(values), max(values)
     return Reading(
         moment,
@@ -318,8 +322,8 @@ def _reading(claim: float, moment: str, kind: str, values: Sequence[float], fact
         round(middle, 2),
         low,
         high,
-        apart <= factors.meets,
-        apart <= factors.near and low <= claim <= high,
+        ratio <= factors.meets,
+        ratio <= factors.near and low <= claim <= high,
     )
 
 
@@ -330,7 +334,7 @@ def _win_rate(claim: GapClaim) -> float | None:
 def _arena_snapshots(
     claim: GapClaim, evidence: Evidence, gaps: Sequence[PublishedGap]
 ) -> dict[str, Any] | None:
-    """Return how the Arena's text gap moved over the claim's year, from snapshot to snapshot."""
+    """Return statistics of the Arena's text gap over the claim's year, or None; see :attr:`ArticleRow.arena`."""
     if claim.unit != "elo":
         return None
     series = {one.date: one.gap for one in evidence.arena if one.board == "text"}
@@ -349,7 +353,7 @@ def _arena_snapshots(
 
 
 def _measured_gaps(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any]], bool, list[str]]:
-    """Return one's own accuracy gap by category."""
+    """Return the accuracy gap of the runs by category, whether it is simulated, and warnings."""
     if not isinstance(runs, Runs) and not runs:
         return {}, False, []
     known = load_runs(runs)
@@ -358,7 +362,7 @@ def _measured_gaps(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any
     names = ("gap_points", "gap_percent_of_closed", "ci_low", "ci_high", "p_value", "verdict", "n_pairs")
     found = {
         str(row["category"]): {
-            "runs": [str(manifest["run_id"]) for manifest in known.manifests],
+            "runs": [str(manifest.run_id) for manifest in known.manifests],
             "closed": {"model": row["closed_model"], "score": to_json_value(row["closed_value"])},
             "open": {"model": row["open_model"], "score": to_json_value(row["open_value"])},
             **{name: to_json_value(row[name]) for name in names},
@@ -370,17 +374,16 @@ def _measured_gaps(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any
 
 
 def _economic_claims() -> tuple[Mapping[str, Any], ...]:
-    """Return the article's economic claims with their verdicts."""
     return tuple(claim.to_json() for claim in audit_claims())
 
 
 @cache
 def load_article_book() -> ArticleBook:
-    """Return what the packaged ``check_article.yaml`` says."""
+    """Return the content of the packaged ``article.yaml``."""
     with files("gapbench.analysis.article.data").joinpath("article.yaml").open(encoding="utf-8") as file:
-        said = yaml.safe_load(file)
+        content = yaml.safe_load(file)
     return ArticleBook(
-        tuple(GapClaim(**{**row, "claim": float(row["claim"])}) for row in said["claims"]),
-        tuple(Moment(row["name"], row["year"], row["from"], row["to"]) for row in said["moments"]),
-        tuple(said["errors"]),
+        tuple(GapClaim(**{**row, "claim": float(row["claim"])}) for row in content["claims"]),
+        tuple(Moment(row["name"], row["year"], row["from"], row["to"]) for row in content["moments"]),
+        tuple(content["errors"]),
     )

@@ -1,4 +1,4 @@
-"""One audited claim, and the rule by which it is judged."""
+"""An audited economic claim, and the rule for its verdict."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ ClaimVerdict = Literal["holds", "holds in part", "contradicts itself", "impossib
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim and what comes of it.
+    """One claim and the result of its audit.
 
     Attributes:
         id: Row of the audit, such as ``2b``.
-        claim: In the article's sense.
-        formula: What is computed.
-        own: Result from the article's own inputs.
-        real: Result at real prices. "": prices play no part.
+        claim: The claim as the article means it.
+        formula: The formula that is computed.
+        own: Result from the article's own inputs, as a sentence.
+        real: Result at real prices, as a sentence. "" if prices do not matter.
         verdict: See :func:`claim_verdict`.
-        holds_when: Inputs at which it would hold.
-        checks: The conditions of the verdict and whether each is met.
-        numbers: What was computed, by name with its unit.
+        holds_when: Inputs for which the claim would hold.
+        checks: The conditions of the verdict, and whether each is met.
+        numbers: Computed numbers by name; the name contains the unit.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Claim:
 
     @property
     def result(self) -> str:
-        """Both results in one sentence each."""
+        """Both results, as sentences."""
         return f"{self.own} {self.real}".strip()
 
     def to_json(self) -> dict[str, str]:
@@ -53,13 +53,13 @@ class Claim:
 
 
 def claim_verdict(checks: Mapping[str, bool], *, impossible: bool = False) -> ClaimVerdict:
-    """Return the verdict of a claim that was put as conditions on its own inputs.
+    """Return the verdict of a claim from conditions on the article's own inputs.
 
-    All of them hold: ``holds``. Some: ``holds in part``. None: ``contradicts itself``.
+    ``holds`` if all conditions are met, ``holds in part`` if some are, ``contradicts itself`` if none is.
 
     Args:
         checks: The conditions in words, and whether each is met.
-        impossible: It is beyond a bound that no input can move, such as saving more than the whole bill.
+        impossible: Whether the claim exceeds a bound for any input, such as saving more than the whole bill.
     """
     if impossible:
         return "impossible"

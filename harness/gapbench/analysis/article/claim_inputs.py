@@ -1,4 +1,4 @@
-"""The numbers behind the audit: the article's own, published ones, and the price book's at its date."""
+"""Inputs of the audit: the article's own numbers, published ones, and the price book's prices at the article's date."""
 
 from __future__ import annotations
 
@@ -51,23 +51,23 @@ class Span:
         return Span(self.low + other.low, self.high + other.high)
 
     def contains(self, other: Span) -> bool:
-        """Return whether all of another range lies inside this one."""
+        """Return whether another range lies entirely inside this one."""
         return self.low <= other.low and other.high <= self.high
 
     def overlaps(self, other: Span) -> bool:
-        """Return whether the two have a number in common."""
+        """Return whether the two ranges overlap."""
         return self.low <= other.high and other.low <= self.high
 
     def named_bounds(self, name: str) -> dict[str, float]:
-        """Return both ends by name."""
+        """Return both ends as ``NAME_low`` and ``NAME_high``."""
         return {f"{name}_low": self.low, f"{name}_high": self.high}
 
     def format(self, unit: str) -> str:
-        """Return the range in words: ``50 to 83x``."""
+        """Return the range as text, such as ``50 to 83x``."""
         return f"{_format_significant(self.low)} to {_format_significant(self.high)}{unit}"
 
     def format_usd(self, places: int | None = None) -> str:
-        """Return the range in dollars; without ``places`` three significant digits."""
+        """Return the range in dollars, with ``places`` decimals or three significant digits."""
         low, high = (
             _format_significant(end) if places is None else f"{end:,.{places}f}"
             for end in (self.low, self.high)
@@ -85,12 +85,12 @@ def _format_significant(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A server of which a highest throughput is published.
+    """A server with a published peak throughput.
 
     Attributes:
-        label: In words.
-        usd_per_hour: Of all its GPUs.
-        tokens_per_s: Input and output tokens.
+        label: Its name for readers.
+        usd_per_hour: Price of all its GPUs.
+        tokens_per_s: Input and output tokens per second.
     """
 
     label: str
@@ -100,40 +100,42 @@ class Node:
 
 @dataclass(frozen=True)
 class ClaimInputs:
-    """What the claims are computed from; see ``harness/book/economics.yaml`` for sources.
+    """The numbers that the claims are computed from. ``data/economics.yaml`` of the economics package has their sources.
+
+    Unless noted otherwise, the attributes are claims of the article.
 
     Attributes:
-        closed: Price it gives closed models, USD per million tokens.
-        self_hosted: Price it gives self-hosting at a billion tokens a month.
-        self_hosted_range: The range it gives elsewhere.
-        cheaper_by: How many times cheaper.
-        cheaper_range: The range it gives elsewhere.
-        volume_mtok: Volume of its first claim, million tokens a month.
-        break_even_mtok: Its break-even.
-        saving_mtok: Volume of its saving.
-        saving: Its saving, USD a year.
+        closed: Price of closed models, USD per million tokens.
+        self_hosted: Price of self-hosting at a billion tokens a month, USD per million tokens.
+        self_hosted_range: The range given elsewhere in the article.
+        cheaper_by: How many times cheaper self-hosting is.
+        cheaper_range: The range given elsewhere in the article.
+        volume_mtok: Volume of the first claim, million tokens a month.
+        break_even_mtok: Break-even volume, million tokens a month.
+        saving_mtok: Volume of the claimed saving, million tokens a month.
+        saving: Saving, USD a year.
         infrastructure: Rented servers, USD a month.
         owned: Owned servers, USD a month.
         people: Staff, USD a month.
-        tco: All of self-hosting in its table, USD a month.
-        tco_api: The API in the same table.
-        api_low: Its API row at low volume, USD a month.
-        api_high: Its API row at high volume.
+        tco: Total of self-hosting in the TCO table, USD a month.
+        tco_api: The API in the same table, USD a month.
+        api_low: API row at low volume, USD a month.
+        api_high: API row at high volume, USD a month.
         engineer: One engineer, USD a year.
-        overhead: Share on top of the servers.
-        availability: Share of the time that it asks for.
-        api_optimal_mtok: Volume under which it finds the API best.
-        api_manageable_mtok: Volume under which it finds the API manageable.
-        gpus_per_node: GPUs of its node.
-        gpu_gb: Memory of one.
-        gpus_for_70b: GPUs it gives a 70B model.
+        overhead: Overhead as a share of the servers.
+        availability: Required share of the time.
+        api_optimal_mtok: Volume below which the API is called optimal.
+        api_manageable_mtok: Volume below which the API is called manageable.
+        gpus_per_node: GPUs of a node.
+        gpu_gb: Memory of one GPU.
+        gpus_for_70b: GPUs for a 70B model.
         storage_tb: Storage for each model.
-        prices: Its (input, output) prices by model.
-        nodes: Published servers by id.
-        real: Real (input, output) USD per million tokens of the models that it prices.
-        hosted: Blended 3:1 price of open models bought from a provider.
-        h100_usd_per_hour: The price book's H100.
-        h100_range: Its range.
+        prices: (input, output) USD per million tokens by model.
+        nodes: Published servers by id. Not from the article.
+        real: Real (input, output) USD per million tokens of the models that the article prices.
+        hosted: Real 3:1 blended price of open models from a provider.
+        h100_usd_per_hour: The price book's price of an H100.
+        h100_range: The price book's range of that price.
     """
 
     closed: float
@@ -170,7 +172,7 @@ class ClaimInputs:
 
     @property
     def highest_price(self) -> float:
-        """The article's dearest price of any token."""
+        """The article's highest price of any token."""
         return max(output for _, output in self.prices.values())
 
     @property
@@ -205,38 +207,42 @@ class ClaimInputs:
 
     @property
     def node_usd(self) -> float:
-        """A month of 8 H100 at the book's price."""
+        """Monthly USD of a node of 8 H100 at the price book's price."""
         return self.h100_usd_per_hour * self.gpus_per_node * HOURS_PER_MONTH
 
     @property
     def hyperscaler_usd_per_hour(self) -> float:
-        """An H100 at a hyperscaler, on demand."""
+        """On-demand price of an H100 at a hyperscaler."""
         return float(load_published_inputs()["hyperscaler_usd_per_gpu_hour"]["value"])
 
     @property
     def weights_gb(self) -> dict[str, float]:
-        """Size of weights by model."""
+        """Size of the weights by model, in GB."""
         return {name: float(row["value"]) for name, row in load_published_inputs()["weights_gb"].items()}
 
     @property
     def fleet_usd_per_day(self) -> float:
-        """DeepSeek's published day."""
+        """Cost of DeepSeek's fleet on the published day."""
         fleet = load_published_inputs()["fleet"]
         return float(fleet["nodes"] * fleet["gpus_per_node"] * 24 * fleet["usd_per_gpu_hour"])
 
     @property
     def fleet_usd_per_mtok(self) -> float:
-        """The same over its input and output tokens."""
+        """Cost of that day per million input and output tokens."""
         fleet = load_published_inputs()["fleet"]
         return self.fleet_usd_per_day * 1e6 / float(fleet["input_tokens"] + fleet["output_tokens"])
 
     def input_share_for(self, price: float) -> float:
-        """Return the largest share of input at which the article's mean reaches ``price``."""
+        """Return the largest share of input tokens at which the article's mean price reaches ``price``."""
         start, end = _mix_price(self.prices, 1.0), _mix_price(self.prices, 0.0)
         return (end - price) / (end - start)
 
     def with_hidden_costs(self, nodes: float | None = None) -> Span:
-        """Return servers with overhead and an engineer; ``nodes`` None: as many as its availability needs."""
+        """Return the monthly USD of servers with overhead and an engineer.
+
+        Args:
+            nodes: Number of servers. None means as many as the article's availability needs.
+        """
         count = float(replicas_with_spares(1, 0.99, self.availability)) if nodes is None else nodes
         servers, overhead, engineer = self.infrastructure, self.overhead, self.engineer
         return Span(
@@ -245,7 +251,7 @@ class ClaimInputs:
         )
 
     def smallest_usd(self) -> dict[str, float]:
-        """Return the month of the smallest deployment with a spare: 25 % overhead, half an engineer at $300K."""
+        """Return the monthly USD of the smallest deployment with a spare: 25 % overhead, half an engineer at $300K."""
         count = float(replicas_with_spares(1, 0.99, self.availability))
         return {
             name: count * node.usd_per_hour * HOURS_PER_MONTH * 1.25 + 0.5 * 300_000 / 12
@@ -253,14 +259,14 @@ class ClaimInputs:
         }
 
     def owned_recomputed(self) -> Span:
-        """Return the month of an owned node: written off, plus power at one end and colocation at the other."""
+        """Return the monthly USD of an owned node: depreciation, plus power (low end) or colocation (high end)."""
         node = load_published_inputs()["owned_node"]
-        (cheap, dear), (least, most) = node["capex_usd"], node["residual"]
+        (capex_low, capex_high), (residual_low, residual_high) = node["capex_usd"], node["residual"]
         power = float(power_usd_per_month(node["power_kw"], node["pue"], node["usd_per_kwh"]))
         colo = float(node["power_kw"] * node["colo_usd_per_kw_month"])
         return Span(
-            float(depreciation_usd_per_month(cheap, node["months"], most)) + power,
-            float(depreciation_usd_per_month(dear, node["months"], least)) + colo,
+            float(depreciation_usd_per_month(capex_low, node["months"], residual_high)) + power,
+            float(depreciation_usd_per_month(capex_high, node["months"], residual_low)) + colo,
         )
 
 
@@ -272,7 +278,7 @@ _NUMBERS = [
 
 
 def load_claim_inputs() -> ClaimInputs:
-    """Return the inputs of the audit, with real prices of the article's day."""
+    """Return the inputs of the audit, with real prices on the article's date."""
     known = load_published_inputs()
     day = known["article"]["date"]
     real: dict[str, tuple[float, float]] = {}

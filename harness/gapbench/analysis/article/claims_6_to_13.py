@@ -1,4 +1,4 @@
-"""Rows 6 to 13 of the audit: the saving, the TCO table, hidden costs, servers, thresholds and hardware."""
+"""Claims 6 to 13 of the audit: the saving, the TCO table, hidden costs, servers, thresholds and hardware."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def claim_6_saving(inputs: ClaimInputs) -> Claim:
         "6",
         f"from {mtok:g}M tokens a month it saves {claimed.divide(1e6).format('M')} USD a year",
         "12 (p V - F)",
-        f"The whole API bill at {mtok:g}M is ${bill:,.0f} a year, at most ${ceiling:,.0f} if all were its dearest output: "
-        f"the saving is {claimed.divide(ceiling).format('x')} the ceiling. On servers alone it loses {loss.format_usd(0)} a year.",
+        f"The whole API bill at {mtok:g}M is ${bill:,.0f} a year, at most ${ceiling:,.0f} if all tokens had its highest price: "
+        f"the saving is {claimed.divide(ceiling).format('x')} the ceiling. With servers alone it loses {loss.format_usd(0)} a year.",
         f"At real prices the bill is ${12 * mtok * inputs.real_3to1:,.0f} a year.",
         claim_verdict(checks, impossible=claimed.low > ceiling),
-        f"V is {infra.format('B')} a month on servers alone, {tco.format('B')} on its TCO; "
+        f"V is {infra.format('B')} a month with servers alone, {tco.format('B')} with its TCO; "
         f"{real.format('B')} and more servers at real prices",
         checks,
         {
@@ -56,13 +56,15 @@ def claim_7_table_api(inputs: ClaimInputs) -> Claim:
     off = Span(claimed.low / own.high, claimed.high / own.low)
     flip = Span(inputs.tco.low / own.high, inputs.tco.high / own.low)
     real_flip = Span(inputs.tco.low / real.high, inputs.tco.high / real.low)
-    checks = {"its blended prices give its row": own.high >= claimed.low,
-              "its dearest price gives its row": inputs.highest_price * mtok >= claimed.low}  # fmt: skip
+    checks = {
+        "its blended prices give its row": own.high >= claimed.low,
+        "its highest price gives its row": inputs.highest_price * mtok >= claimed.low,
+    }
     return Claim(
         "7",
         f"TCO table: the API costs {claimed.format_usd(0)} a month at {mtok:g}M tokens",
         "p V",
-        f"That is {per.format_usd(0)} per million, {per.divide(inputs.highest_price).format('x')} its dearest price; its prices give "
+        f"That is {per.format_usd(0)} per million, {per.divide(inputs.highest_price).format('x')} its highest price; its prices give "
         f"{own.format_usd(0)} (3:1), so the row is {off.format('x')} too high and the API wins by {flip.format('x')}.",
         f"At real prices {real.format_usd(0)}: the API wins by {real_flip.format('x')}.",
         claim_verdict(checks),
@@ -106,20 +108,27 @@ def claim_8_table_self_hosted(inputs: ClaimInputs) -> Claim:
     added = inputs.infrastructure.add(inputs.people)
     whole = inputs.with_hidden_costs()
     floors = inputs.smallest_usd()
-    checks = {"servers and people add up to its row": added == inputs.tco,
-              "its own hidden costs fit into its row": whole.high <= inputs.tco.high}  # fmt: skip
+    checks = {
+        "servers and people add up to its row": added == inputs.tco,
+        "its own hidden costs fit into its row": whole.high <= inputs.tco.high,
+    }
     return Claim(
         "8",
         f"TCO table: self-hosting costs {inputs.tco.format_usd(0)} a month",
         "servers + people",
-        f"{added.format_usd(0)}: it adds up, and leaves out the hidden costs that it names itself ({whole.format_usd(0)} with them).",
+        f"{added.format_usd(0)}: it adds up, but leaves out the hidden costs that it names itself ({whole.format_usd(0)} with them).",
         "The smallest N+1 deployment with 25 % overhead and half an engineer: "
-        + "; ".join(f"{inputs.nodes[name].label} ${usd:,.0f}" for name, usd in floors.items()) + ".",
+        + "; ".join(f"{inputs.nodes[name].label} ${usd:,.0f}" for name, usd in floors.items())
+        + ".",
         claim_verdict(checks),
-        "one server is enough, its failures do not matter and nothing of claim 9 comes on top",
+        "one server is enough, its failures do not matter and the hidden costs of claim 9 do not arise",
         checks,
-        {**added.named_bounds("usd"), **whole.named_bounds("with_hidden_usd"), **{f"{name}_usd": usd for name, usd in floors.items()}},
-    )  # fmt: skip
+        {
+            **added.named_bounds("usd"),
+            **whole.named_bounds("with_hidden_usd"),
+            **{f"{name}_usd": usd for name, usd in floors.items()},
+        },
+    )
 
 
 def claim_9_hidden_costs(inputs: ClaimInputs) -> Claim:
@@ -128,16 +137,18 @@ def claim_9_hidden_costs(inputs: ClaimInputs) -> Claim:
     nodes = float(replicas_with_spares(1, 0.99, inputs.availability))
     per_year = inputs.people.multiply(12)
     down_hours = (1 - inputs.availability) * HOURS_PER_MONTH
-    checks = {"its staff is its own staff cost": inputs.engineer.overlaps(per_year),
-              "its table contains these costs": two.high <= inputs.tco.high}  # fmt: skip
+    checks = {
+        "its staff is its own staff cost": inputs.engineer.overlaps(per_year),
+        "its table contains these costs": two.high <= inputs.tco.high,
+    }
     return Claim(
         "9",
         f"hidden costs: engineers {inputs.engineer.format_usd(0)} a year, {inputs.overhead.format_percent()} overhead, redundancy for "
         f"{inputs.availability:.1%}",
         "n servers (1 + overhead) + engineers",
-        f"{two.format_usd(0)} a month with {nodes:.0f} nodes ({one.format_usd(0)} with one): the inputs are plausible, its own table does "
+        f"{two.format_usd(0)} a month with {nodes:.0f} nodes ({one.format_usd(0)} with one): the inputs are plausible, but its own table does "
         f"not use them; its {inputs.people.format_usd(0)} a month for people are {per_year.format_usd(0)} a year, one engineer at its top rate.",
-        f"{inputs.availability:.1%} allows {down_hours:.2f} h down a month: one node that is up 99 % fails it, two give 99.99 %.",
+        f"{inputs.availability:.1%} allows {down_hours:.2f} h of downtime a month: one node that is up 99 % is not enough, two give 99.99 %.",
         claim_verdict(checks),
         f"the self-hosting row reads {two.format_usd(0)}",
         checks,
@@ -155,8 +166,10 @@ def claim_10_infrastructure(inputs: ClaimInputs) -> Claim:
     hour = inputs.infrastructure.divide(inputs.gpus_per_node * HOURS_PER_MONTH)
     owned = inputs.owned_recomputed()
     cloud = inputs.hyperscaler_usd_per_hour * inputs.gpus_per_node * HOURS_PER_MONTH
-    checks = {"the rent lies within the book's H100 range": hour.overlaps(inputs.h100_range),
-              "the owned range is that of a recomputed node": inputs.owned.overlaps(owned)}  # fmt: skip
+    checks = {
+        "the rent lies within the book's H100 range": hour.overlaps(inputs.h100_range),
+        "the owned range is that of a recomputed node": inputs.owned.overlaps(owned),
+    }
     return Claim(
         "10",
         f"servers cost {inputs.infrastructure.format_usd(0)} a month rented, {inputs.owned.format_usd(0)} owned",
@@ -182,8 +195,10 @@ def claim_11_thresholds(inputs: ClaimInputs) -> Claim:
     low = Span(
         inputs.infrastructure.low / inputs.closed / steps[2], inputs.tco.high / inputs.closed / steps[2]
     )
-    checks = {f"the API is cheaper below {steps[1]:g}M": bills[1] < inputs.infrastructure.low,
-              f"self-hosting is cheaper from {steps[2]:g}M": bills[2] >= inputs.infrastructure.low}  # fmt: skip
+    checks = {
+        f"the API is cheaper below {steps[1]:g}M": bills[1] < inputs.infrastructure.low,
+        f"self-hosting is cheaper from {steps[2]:g}M": bills[2] >= inputs.infrastructure.low,
+    }
     return Claim(
         "11",
         f"the API is best under {steps[0]:g}M, manageable under {steps[1]:g}M, self-hosting from {steps[2]:g}M tokens a month",
@@ -202,8 +217,10 @@ def claim_12_hardware(inputs: ClaimInputs) -> Claim:
     """Return row 12."""
     large, dense = inputs.weights_gb["deepseek-v3-fp8"], inputs.weights_gb["llama-3.3-70b-bf16"]
     node, four = inputs.gpus_per_node * inputs.gpu_gb, inputs.gpus_for_70b * inputs.gpu_gb
-    checks = {f"{large:g} GB of weights fit {node:g} GB": large < node,
-              f"{dense:g} GB of weights fit {four:g} GB": dense < four}  # fmt: skip
+    checks = {
+        f"{large:g} GB of weights fit {node:g} GB": large < node,
+        f"{dense:g} GB of weights fit {four:g} GB": dense < four,
+    }
     return Claim(
         "12",
         f"{inputs.gpus_per_node:g}x H100 for DeepSeek V3, {inputs.gpus_for_70b:g}x A100 for a 70B model",
@@ -226,7 +243,7 @@ def claim_13_storage(inputs: ClaimInputs) -> Claim:
         "13",
         f"{inputs.storage_tb:g} TB of storage for each model",
         "weights against storage",
-        f"The largest weights are {most:.3f} TB: generous, and no part of the cost that matters.",
+        f"The largest weights are {most:.3f} TB: the claim is generous, and storage is a negligible part of the cost.",
         "",
         claim_verdict(checks),
         "as stated",

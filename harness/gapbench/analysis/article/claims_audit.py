@@ -1,7 +1,7 @@
-"""The article's economic claims, recomputed: from its own inputs, and at real prices.
+"""The audit of the article's economic claims, recomputed from its own inputs and at real prices.
 
-Its numbers stand in ``harness/book/economics.yaml``; results and verdicts are computed, never typed. Ids
-are those of the audit in ``docs/economics.md``.
+The article's numbers are in ``data/economics.yaml`` of the economics package; results and verdicts are computed, never
+typed in. The ids are those of the audit in ``docs/explanation/economics.md``.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Published scores, each with its source, as a table that is read and checked like any other input.
+"""Published evidence: scores with their sources, read from CSV files and checked like any other input.
 
-A book of evidence is a folder with four files; the packaged one is ``harness/gapbench/pricing/data``:
+A book of evidence is a folder with four files. The packaged one is ``analysis/article/data``:
 
 ========================= ==============================================================================
-``evidence.csv``           one published score a row: :class:`Figure`
-``evidence_sources.csv``   where a score was read: id, kind, how, and a citation pinned to a commit
-``evidence_snapshots.csv`` the dates at which a list's gap is taken: :class:`Snapshot`
-``arena_series.csv``       best closed and best open of the Arena, snapshot by snapshot: :class:`ArenaGap`
+``evidence.csv``           one published score per row: :class:`Figure`
+``evidence_sources.csv``   the source of each score, with a citation pinned to a commit: :class:`Source`
+``evidence_snapshots.csv`` the dates at which a list's gap is computed: :class:`Snapshot`
+``arena_series.csv``       best closed and best open model of the Arena for each snapshot: :class:`ArenaGap`
 ========================= ==============================================================================
 
-Open means that the weights can be downloaded, under any licence; closed means API or app only.
+Open means that the weights can be downloaded, under any licence. Closed means API or app only.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KINDS = (
     "leaderboard (mostly vendor self-report)",
     "vendor_self_report",
 )
-"""Kinds of source, the nearest to a test of one's own first."""
+"""Kinds of source, from the most to the least independent."""
 FIGURES_FILE, SOURCES_FILE, SNAPSHOTS_FILE, ARENA_FILE = (
     "evidence.csv",
     "evidence_sources.csv",
@@ -50,27 +50,27 @@ class Figure:
 
     Attributes:
         category: ``arena``, ``coding``, ``reasoning`` or ``multimodal``.
-        benchmark: The list's name.
-        variant: Which of the list's settings.
-        snapshot: Date of the file that the score stands in.
-        model: The model as the list calls it, setting included.
-        model_key: The model without its setting: one entry of a top three.
-        organization: Who made the model.
+        benchmark: Name of the list.
+        variant: Setting of the list.
+        snapshot: Date of the file that contains the score.
+        model: The model's name in the list, including its setting.
+        model_key: The model without its setting; one model counts once in a top three.
+        organization: The organization that made the model.
         weights: ``open`` or ``closed``.
-        license: As the source says.
-        released: When the model came out. None: not known.
-        score: In ``unit``.
+        license: The license according to the source.
+        released: Release date of the model. None if not known.
+        score: The score, in ``unit``.
         unit: ``percent`` or ``elo``.
-        ci_low: Lower bound of the published 95 % interval. None: none was published.
+        ci_low: Lower bound of the published 95 % interval. None if none was published.
         ci_high: Upper bound.
-        stderr: Published standard error of the score. None: none was published.
-        n: Votes or items behind the score. None: not said.
-        n_kind: ``votes``, ``items``, or ``items (dataset size)``. None with ``n``.
-        cost_usd: What the list says the run cost. None: not said.
-        cost_basis: ``total run`` or ``average per instance``. None with ``cost_usd``.
+        stderr: Published standard error of the score. None if none was published.
+        n: Number of votes or items. None if not published.
+        n_kind: ``votes``, ``items``, or ``items (dataset size)``. None if ``n`` is None.
+        cost_usd: Published cost of the run. None if not published.
+        cost_basis: ``total run`` or ``average per instance``. None if ``cost_usd`` is None.
         source: Id in ``evidence_sources.csv``.
-        note: What a reader must know; "" for nothing.
-        line: Line of the file, the heading counted.
+        note: A caveat for readers, or "".
+        line: Line number in the file; the heading is line 1.
     """
 
     category: str
@@ -98,20 +98,20 @@ class Figure:
 
     @property
     def half_width(self) -> float | None:
-        """Half the published 95 % interval, from its bounds or its standard error; None: none was published."""
+        """Half the published 95 % interval, from its bounds or its standard error. None if neither was published."""
         if self.ci_low is not None and self.ci_high is not None:
             return (self.ci_high - self.ci_low) / 2
         return None if self.stderr is None else 1.959964 * self.stderr
 
 
 class Source(NamedTuple):
-    """Where a figure was read.
+    """The source of figures.
 
     Attributes:
         source: Short id.
         kind: One of :data:`KINDS`.
-        read_from: ``repository``, or ``search index`` where only an index of it could be read.
-        citation: Repository, path and commit, or a web address.
+        read_from: ``repository``, or ``search index`` if only a search index of it could be read.
+        citation: Repository, path and commit, or a URL.
     """
 
     source: str
@@ -121,16 +121,16 @@ class Source(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """A date at which the gap of a list is taken.
+    """A date at which the gap of a list is computed.
 
     Attributes:
-        benchmark: The list.
+        benchmark: Name of the list.
         snapshot: Date of the file.
-        as_of: The date meant.
-        dating: ``listed``: every model in the file; ``released``: those released up to ``as_of``, so that a
-            late evaluation counts.
-        listed_closed: Distinct closed models in the whole list. None: not counted.
-        listed_open: Distinct open models.
+        as_of: The date that the gap is for.
+        dating: ``listed`` for all models in the file, ``released`` for those released by ``as_of``, even if they were
+            evaluated later.
+        listed_closed: Number of distinct closed models in the whole list. None if not counted.
+        listed_open: Number of distinct open models. None if not counted.
     """
 
     benchmark: str
@@ -157,14 +157,14 @@ class ArenaGap(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A book of evidence, read.
+    """The content of a book of evidence.
 
     Attributes:
-        figures: Every score.
-        sources: By id.
-        snapshots: Dates at which gaps are taken.
+        figures: All scores.
+        sources: Sources by id.
+        snapshots: Dates at which gaps are computed.
         arena: The Arena's gap over time.
-        location: The folder it was read from, for messages.
+        location: The folder, for messages.
     """
 
     figures: tuple[Figure, ...]
@@ -178,8 +178,7 @@ def read_evidence(folder: Path | None = None) -> Evidence:
     """Return a book of evidence.
 
     Args:
-        folder: Where its files are; ``evidence.csv`` and ``evidence_sources.csv`` must be there. None: the
-            packaged book.
+        folder: Its folder, with at least ``evidence.csv`` and ``evidence_sources.csv``. None means the packaged book.
 
     Raises:
         InputError: A file is missing.
@@ -214,28 +213,33 @@ def read_csv_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[st
 
     Raises:
         InputError: The file is missing.
-        DocumentError: It is no CSV, or its columns are not ``columns``.
+        DocumentError: Its columns are not ``columns``, or a row has another number of cells.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             heads = tuple(reader.fieldnames or ())
             if heads != tuple(columns):
-                lacks = [name for name in columns if name not in heads]
-                more = [name for name in heads if name not in columns]
-                said = f"lacks {', '.join(lacks)}" if lacks else f"does not know {', '.join(more)}"
-                said += f"; its columns are, in this order: {','.join(columns)}"
-                raise DocumentError(said, file=path, line=1)
+                missing = [name for name in columns if name not in heads]
+                unknown = [name for name in heads if name not in columns]
+                if missing:
+                    problem = f"lacks {', '.join(missing)}"
+                elif unknown:
+                    problem = f"has the unknown columns {', '.join(unknown)}"
+                else:
+                    problem = "has its columns in another order"
+                expected = f"; the columns are, in this order: {','.join(columns)}"
+                raise DocumentError(problem + expected, file=path, line=1)
             rows = [(reader.line_num, row) for row in reader]
     except FileNotFoundError as exc:
         raise InputError(
-            f"{path} is not there; a book of evidence has {FIGURES_FILE} and {SOURCES_FILE}"
+            f"{path} does not exist; a book of evidence has {FIGURES_FILE} and {SOURCES_FILE}"
         ) from exc
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise InputError(f"{path} cannot be read as CSV: {exc}") from exc
     for line, row in rows:
         if None in row or None in row.values():
-            raise DocumentError(f"has not {len(columns)} cells", file=path, line=line)
+            raise DocumentError(f"expected {len(columns)} cells", file=path, line=line)
     return rows
 
 
@@ -270,14 +274,14 @@ def _number(cell: str) -> float:
     except ValueError:
         raise ValueError(f"is {cell!r}; it must be a number") from None
     if not math.isfinite(value):
-        raise ValueError(f"is {cell!r}; it must be a finite number, or empty where unknown")
+        raise ValueError(f"is {cell!r}; it must be a finite number, or empty if unknown")
     return value
 
 
 def _integer(cell: str) -> int:
     value = _number(cell)
     if value != int(value) or value < 0:
-        raise ValueError(f"is {cell!r}; it must be a whole number from 0")
+        raise ValueError(f"is {cell!r}; it must be a whole number of 0 or more")
     return int(value)
 
 

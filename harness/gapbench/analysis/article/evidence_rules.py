@@ -1,8 +1,8 @@
-"""What makes a book of evidence honest: rules that each figure and each list must keep.
+"""Rules that every figure and every list of a book of evidence must satisfy.
 
-Schema and types are held on reading. Here: a pinned source for each figure, no figure twice, intervals that
-hold their score, dates that can be, one unit and one category within a list, and the open or closed flag
-against the licence and against the traps that the sources themselves fall into.
+Reading already checks schema and types. The rules here: each figure has a pinned source, no figure occurs twice,
+intervals contain their score, dates are possible, a list has one unit and one category, and the open or closed flag
+agrees with the licence and with known errors of the sources.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _OPEN_LICENCE = re.compile(
     r"^(apache|mit\b|modified mit|open\b|gemma|llama|deepseek|mistral research|mrl\b|cc-by|nvidia open)",
     re.IGNORECASE,
 )
+ONE_SIDED = "has only one side, so it has no gap"
+"""End of the violation of a list without closed or without open models."""
 _SCALES: Mapping[str, tuple[float, float]] = {"percent": (0.0, 100.0), "elo": (500.0, 2_500.0)}
 
 
@@ -34,9 +36,9 @@ class KnownMislabel(NamedTuple):
     """A model that a source flags wrongly.
 
     Attributes:
-        model: Matched against ``model_key`` and ``model``, whole, case ignored.
-        weights: What is right. None: neither is; the note must say so.
-        why: What the sources do.
+        model: Pattern for the whole ``model_key`` or ``model``, ignoring case.
+        weights: The right flag. None if neither is right; the figure then needs a note.
+        why: What the sources say, and why it is wrong.
     """
 
     model: re.Pattern[str]
@@ -74,11 +76,11 @@ KNOWN_MISLABELS = (
 
 
 def rule_violations(evidence: Evidence) -> list[str]:
-    """Return one sentence for each rule that the book breaks, with file and line; [] when it is honest."""
+    """Return one sentence for each violated rule, with file and line; [] if there is none."""
     found = [*_source_violations(evidence), *_list_violations(evidence), *_snapshot_violations(evidence)]
     seen: dict[tuple[str, ...], int] = {}
     for one in evidence.figures:
-        found += [f"{FIGURES_FILE}:{one.line}: {said}" for said in _figure_violations(one)]
+        found += [f"{FIGURES_FILE}:{one.line}: {violation}" for violation in _figure_violations(one)]
         if one.source not in evidence.sources:
             found.append(
                 f"{FIGURES_FILE}:{one.line}: source {one.source!r} is not in {SOURCES_FILE}; add it there"
@@ -86,7 +88,7 @@ def rule_violations(evidence: Evidence) -> list[str]:
         key = (one.benchmark, one.variant, one.snapshot.isoformat(), one.model)
         if key in seen:
             found.append(
-                f"{FIGURES_FILE}:{one.line}: {one.model} stands in this list already, at line {seen[key]}"
+                f"{FIGURES_FILE}:{one.line}: {one.model} is already in this list, at line {seen[key]}"
             )
         seen.setdefault(key, one.line)
     return found
@@ -120,29 +122,29 @@ def _figure_violations(figure: Figure) -> Iterator[str]:
     ):
         yield f"{figure.model}: {figure.score:g} is outside its interval {figure.ci_low:g} to {figure.ci_high:g}"
     if figure.released is not None and figure.released > figure.snapshot and not figure.note:
-        yield f"{figure.model}: released {figure.released}, after its list of {figure.snapshot}; say why in note"
+        yield f"{figure.model}: released {figure.released}, after its list of {figure.snapshot}; explain it in note"
     yield from _flag_violations(figure)
 
 
 def _flag_violations(figure: Figure) -> Iterator[str]:
-    """Hold the open or closed flag against the licence and the known traps; a note may explain a licence."""
+    """Yield where the open or closed flag disagrees with the licence or a known mislabel. A note may explain a licence."""
     for trap in KNOWN_MISLABELS:
         if trap.model.fullmatch(figure.model_key) or trap.model.fullmatch(figure.model):
             if trap.weights is None:
                 if not figure.note:
-                    yield f"{figure.model}: {trap.why}; say so in note"
+                    yield f"{figure.model}: {trap.why}; state it in note"
             elif figure.weights != trap.weights:
                 yield f"{figure.model}: flagged {figure.weights}, is {trap.weights}: {trap.why}"
             return
     corrected = "flag" in figure.note
     if figure.weights == "open" and _CLOSED_LICENCE.match(figure.license) and not corrected:
-        yield f"{figure.model}: flagged open under licence {figure.license!r}; correct it, or say why in note"
+        yield f"{figure.model}: flagged open under licence {figure.license!r}; correct it, or explain it in note"
     if figure.weights == "closed" and _OPEN_LICENCE.match(figure.license) and not corrected:
-        yield f"{figure.model}: flagged closed under licence {figure.license!r}; correct it, or say why in note"
+        yield f"{figure.model}: flagged closed under licence {figure.license!r}; correct it, or explain it in note"
 
 
 def _list_violations(evidence: Evidence) -> Iterator[str]:
-    """A gap is taken within one list: it needs one unit and one category there, and one flag for each model."""
+    """Yield lists without one unit, one category, two sides and one flag for each model, which a gap needs."""
     lists: dict[tuple[str, date], list[Figure]] = {}
     flags: dict[str, Figure] = {}
     for one in evidence.figures:
@@ -151,7 +153,7 @@ def _list_violations(evidence: Evidence) -> Iterator[str]:
         if first.weights != one.weights and not (first.note or one.note):
             yield (
                 f"{FIGURES_FILE}:{one.line}: {one.model_key} is {one.weights} here and {first.weights} at line "
-                f"{first.line}; correct one, or say in note when its weights came out"
+                f"{first.line}; correct one, or state in note when its weights were released"
             )
     for (benchmark, day), figures in lists.items():
         for name in ("unit", "category"):
@@ -162,7 +164,7 @@ def _list_violations(evidence: Evidence) -> Iterator[str]:
                     "a gap is taken within one list"
                 )
         if len({one.weights for one in figures}) < 2:
-            yield f"{FIGURES_FILE}:{figures[0].line}: {benchmark} of {day} has one side only, so it has no gap"
+            yield f"{FIGURES_FILE}:{figures[0].line}: {benchmark} of {day} {ONE_SIDED}"
 
 
 def _snapshot_violations(evidence: Evidence) -> Iterator[str]:
@@ -172,7 +174,7 @@ def _snapshot_violations(evidence: Evidence) -> Iterator[str]:
         if (snapshot.benchmark, snapshot.snapshot) not in lists:
             yield f"{where}: there is no list of {snapshot.snapshot}; gaps are taken within one snapshot"
         if snapshot.dating == "listed" and snapshot.as_of != snapshot.snapshot:
-            yield f"{where}: a list as it stood on {snapshot.snapshot} has that date and no other"
+            yield f"{where}: with dating 'listed', as_of must be {snapshot.snapshot}, the date of the file"
         if snapshot.as_of > snapshot.snapshot:
             yield f"{where}: it is later than the file of {snapshot.snapshot}"
     for one in evidence.arena:

@@ -1,8 +1,9 @@
 """Gaps between the best closed and the best open model of published lists.
 
-A gap is taken within one list on one date only. Best: the highest score. Top three: the mean of the three
-best distinct models of each side, each at its best setting. Lag: months of 30.4375 days since the release
-of the first closed model of the same list that scored at or above the best open one.
+A gap is computed within one list on one date only. The best model is the one with the highest score. The top-three gap
+compares the means of the three best distinct models of each side, each at its best setting. The lag is in months of
+30.4375 days since the release of the first closed model of the same list that scored at least as high as the best open
+model.
 """
 
 from __future__ import annotations
@@ -18,35 +19,36 @@ from gapbench.stats import elo_win_rate
 
 DAYS_PER_MONTH = 30.4375
 THIN = 3
-"""Fewer distinct models than this on a side make a list thin: its best is the best of few."""
+"""With fewer distinct models on a side, a list is thin: its best model is the best of only a few."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedGap:
-    """Best closed against best open in one list on one date.
+    """The gap between the best closed and the best open model in one list on one date.
 
     Attributes:
         category: ``arena``, ``coding``, ``reasoning`` or ``multimodal``.
-        benchmark: The list.
-        as_of: The date meant.
+        benchmark: Name of the list.
+        as_of: The date that the gap is for.
         dating: ``listed`` or ``released``; see :class:`~gapbench.analysis.article.evidence.Snapshot`.
         snapshot: Date of the file.
         closed: The best closed model.
         open: The best open model.
         gap_points: Closed minus open, in points of percent or of Elo, two decimals.
-        gap_percent_of_closed: The same in percent of the closed score. For Elo it has no meaning.
-        ci_low: 95 % interval of ``gap_points``, the two published intervals taken as independent. None:
-            a side published none.
+        gap_percent_of_closed: The gap in percent of the closed score. Meaningless for Elo.
+        ci_low: Lower bound of the 95 % interval of ``gap_points``, treating the two published intervals as
+            independent. None if a side has no published interval.
         ci_high: Upper bound.
-        top3_gap_points: The gap between the means of the three best of each side.
+        top3_gap_points: The gap between the means of the three best models of each side.
         top3_gap_percent_of_closed: The same in percent of the closed mean.
-        win_rate_closed: Expected share of wins of closed over open, four decimals. None unless Elo.
-        lag_months: From the first closed model at or above the best open one to ``as_of``. None: none
-            was, or its date is not known.
-        lag_release_months: The same to the release of the best open model. None: its date is not known.
-        first_closed: That first closed model. None: there is none with a known date.
-        thin: Whether a side has fewer than three models. None: the list was not counted.
-        vendor_table: Whether one vendor published all of it about its own model.
+        win_rate_closed: Expected win rate of closed over open, four decimals. None unless the unit is Elo.
+        lag_months: Months from the release of ``first_closed`` to ``as_of``. None if ``first_closed`` is None.
+        lag_release_months: Months from the release of ``first_closed`` to that of the best open model. None if either
+            date is not known.
+        first_closed: First released closed model that scored at least as high as the best open one. None if there is
+            none with a known date.
+        thin: Whether a side has fewer than three models. None if the list was not counted.
+        vendor_table: Whether all scores are a vendor's own reports about its model.
         sources: Citations.
     """
 
@@ -120,7 +122,7 @@ def _model_entry(figure: Figure) -> dict[str, Any]:
 
 
 def published_gaps(evidence: Evidence) -> list[PublishedGap]:
-    """Return the gap of every list at each of its dates; one with a side missing is left out."""
+    """Return the gap of every list at each of its dates. Lists without both sides are left out."""
     lists: dict[tuple[str, date], list[Figure]] = {}
     for one in evidence.figures:
         lists.setdefault((one.benchmark, one.snapshot), []).append(one)
@@ -131,20 +133,24 @@ def _list_gaps(evidence: Evidence, lists: dict[tuple[str, date], list[Figure]]) 
     for (benchmark, day), figures in lists.items():
         dated = [one for one in evidence.snapshots if (one.benchmark, one.snapshot) == (benchmark, day)]
         for snapshot in dated or [Snapshot(benchmark, day, day, "listed", None, None)]:
-            here = figures
-            if snapshot.dating == "released":
-                here = [one for one in figures if one.released is not None and one.released <= snapshot.as_of]
-            closed = _rank_models([one for one in here if one.weights == "closed"])
-            opened = _rank_models([one for one in here if one.weights == "open"])
+            dated_figures = _figures_as_of(figures, snapshot)
+            closed, opened = (_rank_models(dated_figures, weights) for weights in ("closed", "open"))
             if closed and opened:
-                yield _gap(evidence, snapshot, here, closed, opened)
+                yield _gap(evidence, snapshot, dated_figures, closed, opened)
 
 
-def _rank_models(figures: Sequence[Figure]) -> list[Figure]:
-    """Return each distinct model at its best setting, best first; of equals the one listed first."""
+def _figures_as_of(figures: list[Figure], snapshot: Snapshot) -> list[Figure]:
+    if snapshot.dating != "released":
+        return figures
+    return [one for one in figures if one.released is not None and one.released <= snapshot.as_of]
+
+
+def _rank_models(figures: Sequence[Figure], weights: str) -> list[Figure]:
+    """Return each distinct model of one side at its best setting, best first. Ties keep the order of the list."""
     best: dict[str, Figure] = {}
     for one in sorted(figures, key=lambda figure: -figure.score):
-        best.setdefault(one.model_key, one)
+        if one.weights == weights:
+            best.setdefault(one.model_key, one)
     return list(best.values())
 
 
@@ -157,40 +163,61 @@ def _gap(
 ) -> PublishedGap:
     one, other = closed[0], opened[0]
     gap = one.score - other.score
-    means = [sum(figure.score for figure in side[:3]) / len(side[:3]) for side in (closed, opened)]
-    half = None
-    if one.half_width is not None and other.half_width is not None:
-        half = math.hypot(one.half_width, other.half_width)
+    ci_low, ci_high = _interval(one, other)
+    closed_mean, open_mean = (
+        sum(figure.score for figure in side[:3]) / len(side[:3]) for side in (closed, opened)
+    )
     first = _first_at_or_above(figures, other)
-    counts = (snapshot.listed_closed, snapshot.listed_open)
-    told = {evidence.sources[figure.source].kind for figure in figures if figure.source in evidence.sources}
-    cited = dict.fromkeys(figure.source for figure in (*closed[:3], *opened[:3]))
     return PublishedGap(
-        one.category,
-        snapshot.benchmark,
-        snapshot.as_of,
-        snapshot.dating,
-        snapshot.snapshot,
-        one,
-        other,
-        round(gap, 2),
-        round(gap / one.score * 100, 2),
-        None if half is None else round(gap - half, 2),
-        None if half is None else round(gap + half, 2),
-        round(means[0] - means[1], 2),
-        round((means[0] - means[1]) / means[0] * 100, 2),
-        round(elo_win_rate(gap), 4) if one.unit == "elo" else None,
-        None if first is None else _months(first.released, snapshot.as_of),
-        None if first is None else _months(first.released, other.released),
-        first,
-        None if None in counts else min(count for count in counts if count is not None) < THIN,
-        told == {"vendor_self_report"},
-        tuple(evidence.sources[name].citation for name in cited if name in evidence.sources),
+        category=one.category,
+        benchmark=snapshot.benchmark,
+        as_of=snapshot.as_of,
+        dating=snapshot.dating,
+        snapshot=snapshot.snapshot,
+        closed=one,
+        open=other,
+        gap_points=round(gap, 2),
+        gap_percent_of_closed=round(gap / one.score * 100, 2),
+        ci_low=ci_low,
+        ci_high=ci_high,
+        top3_gap_points=round(closed_mean - open_mean, 2),
+        top3_gap_percent_of_closed=round((closed_mean - open_mean) / closed_mean * 100, 2),
+        win_rate_closed=round(elo_win_rate(gap), 4) if one.unit == "elo" else None,
+        lag_months=None if first is None else _months(first.released, snapshot.as_of),
+        lag_release_months=None if first is None else _months(first.released, other.released),
+        first_closed=first,
+        thin=_is_thin(snapshot),
+        vendor_table=_is_vendor_table(evidence, figures),
+        sources=_citations(evidence, [*closed[:3], *opened[:3]]),
     )
 
 
+def _interval(closed: Figure, other: Figure) -> tuple[float | None, float | None]:
+    """Return the 95 % interval of the gap from two independent intervals, or (None, None) if one is not published."""
+    if closed.half_width is None or other.half_width is None:
+        return None, None
+    gap, half = closed.score - other.score, math.hypot(closed.half_width, other.half_width)
+    return round(gap - half, 2), round(gap + half, 2)
+
+
+def _is_thin(snapshot: Snapshot) -> bool | None:
+    if snapshot.listed_closed is None or snapshot.listed_open is None:
+        return None
+    return min(snapshot.listed_closed, snapshot.listed_open) < THIN
+
+
+def _is_vendor_table(evidence: Evidence, figures: Sequence[Figure]) -> bool:
+    kinds = {evidence.sources[figure.source].kind for figure in figures if figure.source in evidence.sources}
+    return kinds == {"vendor_self_report"}
+
+
+def _citations(evidence: Evidence, figures: Sequence[Figure]) -> tuple[str, ...]:
+    names = dict.fromkeys(figure.source for figure in figures)
+    return tuple(evidence.sources[name].citation for name in names if name in evidence.sources)
+
+
 def _first_at_or_above(figures: Sequence[Figure], other: Figure) -> Figure | None:
-    """Return the closed model that first reached the open one's score; of one date the lowest that does."""
+    """Return the first released closed model that reached the open one's score; on one date, the one with the lowest score."""
     reached = [
         figure
         for figure in figures

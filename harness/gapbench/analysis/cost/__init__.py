@@ -1,1 +1,1 @@
-"""What a run cost, and what a task costs."""
+"""Cost of runs and of tasks."""

@@ -1,7 +1,7 @@
-"""Prices laid over attempts on reading: token classes for what is bought, GPU-hours for what is hosted.
+"""Prices applied to stored attempts: token prices for APIs, GPU-hours for self-hosted models.
 
-Totals are Decimal, from exact token counts. The column ``usd`` is a float beside each attempt, for means
-and resampling only.
+Totals are Decimal and computed from exact token counts. The float cost of each attempt (:attr:`Bill.usd`) is only for
+means and resampling.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gapbench.analysis.cost.energy import energy_kwh
 from gapbench.analysis.frames import Runs, as_floats, group_rows
 from gapbench.pricing import GpuPrice, Quote, TokenRates, UnitPrices, Unpriced, model_price
 from gapbench.stats import Floats, Ints
+from gapbench.store.manifest import ModelEntry
 
 TOKENS = (
     "input_tokens",
@@ -28,7 +29,7 @@ TOKENS = (
     "cache_write_1h_tokens",
     "image_count",
 )
-"""What is billed by the piece; a provider that bills images as tokens has no price for ``image_count``."""
+"""Billed quantities. A provider that bills images as tokens has no price for ``image_count``."""
 _QUOTE_COLUMNS = ("run_id", "model_id", "runner", "model_asked", "model_served", "service_tier", "started_at")
 BILL_COLUMNS = (
     *_QUOTE_COLUMNS, *TOKENS, "cell_id", "category", "phase", "final", "outcome", "from_cache", "sent_s", "done_s",
@@ -38,17 +39,18 @@ BILL_COLUMNS = (
 
 @dataclass(frozen=True)
 class Bill:
-    """What attempts cost.
+    """The cost of attempts.
 
     Attributes:
-        usd: Beside each attempt of the runs' frame, float. NaN: unknown. A failed attempt without token
-            counts costs 0, since the vendors bill none; a self-hosted cell is split evenly over its requests.
-        lines: Exact: one row for each model, category, phase, final, source and price, with token sums and
-            ``usd`` (Decimal; None: unknown).
+        usd: Float cost of each attempt, in the order of the runs' frame. NaN means unknown. A failed attempt without
+            token counts costs 0, since vendors do not bill it. The cost of a self-hosted cell is split evenly over its
+            requests.
+        lines: Exact cost: one row for each model, category, phase, final, source and price, with token sums and
+            ``usd`` (Decimal; None if unknown).
         gpu: One row for each self-hosted cell: seconds reserved and busy, USD of both (Decimal), USD at both ends of
-            the price's range (None: it has none), GPU-hours, and kWh where power was sampled (None: it was not).
-        quotes: How each model is priced, newest last.
-        warnings: One sentence for each thing that a reader must know.
+            the price's range (None without a range), GPU-hours, and kWh (None if power was not sampled).
+        quotes: The price of each model.
+        warnings: One sentence for each caveat that readers need to know.
     """
 
     usd: Floats
@@ -59,11 +61,11 @@ class Bill:
 
 
 def bill(runs: Runs, service_tier: str | None = None) -> Bill:
-    """Return what every attempt of the runs cost.
+    """Return the cost of every attempt of the runs.
 
     Args:
         runs: The runs.
-        service_tier: Price all that is bought at this tier, such as ``batch``. None: at the tier of each reply.
+        service_tier: Service tier, such as ``batch``, to price all API calls at. None means the tier of each reply.
     """
     frame = runs.frame
     usd = np.full(len(frame), np.nan)
@@ -100,39 +102,43 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
     return Bill(usd, lines, pd.DataFrame(gpu_cells), quotes, list(dict.fromkeys(warnings)))
 
 
-def _model(runs: Runs, row: pd.Series[Any]) -> Mapping[str, Any]:
-    """Return what a row's run says of its model; a judge need not be one of the suite's."""
+def _model(runs: Runs, row: pd.Series[Any]) -> ModelEntry:
+    """Return the manifest entry of a row's model. A judge may be missing from the suite; it gets a minimal entry."""
     run_id, model_id = str(row["run_id"]), str(row["model_id"])
     for manifest in (*runs.manifests, *runs.judgings):
-        if manifest["run_id"] == run_id:
-            for model in manifest["models"]:
-                if model["id"] == model_id:
-                    found: Mapping[str, Any] = model
-                    return found
+        if manifest.run_id == run_id:
+            for model in manifest.models:
+                if model.id == model_id:
+                    return model
     if model_id in runs.models:
         return runs.model(model_id)
-    return {"id": model_id, "runner": str(row["runner"]), "name": str(row["model_asked"])}
+    # Only the price is asked of it, which does not depend on the weights.
+    return ModelEntry(
+        id=model_id, runner=str(row["runner"]), name=str(row["model_asked"]), weights="closed", released=None,
+        base_url=None, simulated=False, params={}, options={}, cost=None, facts={},
+    )  # fmt: skip
 
 
 def _text(value: Any) -> str | None:
     return None if value is None or pd.isna(value) else str(value)
 
 
-def _quote(model: Mapping[str, Any], served: str | None, tier: str | None, started: Any) -> Quote:
-    """Return the price of the model id served, or of the one asked where the served one has none."""
+def _quote(model: ModelEntry, served: str | None, tier: str | None, started: Any) -> Quote:
+    """Return the price of the model id that was served or, if that has none, of the requested one."""
     at = started.to_pydatetime() if isinstance(started, pd.Timestamp) else started
     if not isinstance(at, datetime):
         at = datetime.now(UTC)
     quote: Quote = Unpriced("no model id")
-    for name in dict.fromkeys([served or model["name"], model["name"]]):
+    for name in dict.fromkeys([served or model.name, model.name]):
         quote = model_price(
-            runner=model["runner"],
+            runner=model.runner,
+            provider=model.known_price_provider,
             model=name,
             at=at,
-            base_url=model.get("base_url"),
-            cost=model.get("cost"),
+            base_url=model.base_url,
+            cost=model.cost,
             service_tier=tier,
-            simulated=bool(model.get("simulated")),
+            simulated=model.simulated,
         )
         if not isinstance(quote, Unpriced):
             break
@@ -140,9 +146,9 @@ def _quote(model: Mapping[str, Any], served: str | None, tier: str | None, start
 
 
 def _tokens(frame: pd.DataFrame) -> dict[str, Floats]:
-    """Return what attempts are billed for; what our own cache answered costs nothing."""
+    """Return the billed quantities of attempts. Replies from our own cache are not billed."""
     tokens = {name: np.nan_to_num(as_floats(frame[name])) for name in TOKENS}
-    # What failed without a token count was not billed, its images neither.
+    # Failed attempts without token counts are not billed, and neither are their images.
     tokens["image_count"][np.isnan(as_floats(frame["input_tokens"]))] = 0
     cached = frame["from_cache"].to_numpy(dtype=bool)
     for name in TOKENS:
@@ -151,7 +157,7 @@ def _tokens(frame: pd.DataFrame) -> dict[str, Floats]:
 
 
 def _has_known_cost(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return where the cost follows from what is known: both totals there, or nothing to be billed."""
+    """Return for which attempts the cost is known: those with both token counts, and those that are not billed."""
     both = ~(np.isnan(as_floats(frame["input_tokens"])) | np.isnan(as_floats(frame["output_tokens"])))
     free = (frame["outcome"] == "infra").to_numpy() | frame["from_cache"].to_numpy(dtype=bool)
     return np.asarray(both | free)
@@ -164,11 +170,11 @@ def _lines(
     found: list[UnitPrices],
     usd: Floats,
 ) -> pd.DataFrame:
-    """Price each band of each quote; fill ``usd`` in place and return the exact lines."""
+    """Price each band of each quote. Fills ``usd`` in place and returns the exact lines."""
     known = _has_known_cost(frame)
     table = frame[["model_id", "category", "phase", "final"]].assign(quote=priced, band=band, known=known)
     rows_out: list[dict[str, Any]] = []
-    # One line's tokens at a time: of all attempts together they would be the largest thing held.
+    # Compute the tokens of one line at a time: for all attempts together they would take the most memory of all.
     counted = frame[[*TOKENS, "from_cache"]]
     bought = np.flatnonzero(priced >= 0)
     by = list(table.columns)
@@ -201,13 +207,13 @@ def _rates(quote: UnitPrices, band: int) -> TokenRates:
 
 
 def _bands(quote: UnitPrices, input_tokens: Floats) -> Ints:
-    """Return which of a quote's bands each prompt falls in: 0 up to its first threshold."""
+    """Return the price band of each prompt; 0 is up to the first threshold."""
     thresholds = np.array([threshold for threshold, _ in quote.above], dtype=np.float64)
     return np.minimum(np.searchsorted(thresholds, input_tokens, side="left"), len(thresholds))
 
 
 def _attempts_usd(rates: TokenRates, tokens: Mapping[str, Floats]) -> Floats:
-    """Return :meth:`TokenRates.usd` of many attempts at once: linear, so each class has one weight."""
+    """Return :meth:`TokenRates.usd` of many attempts at once. It is linear, so each token class has one weight."""
     zero = dict.fromkeys(TOKENS, 0)
     total = np.zeros(len(tokens["input_tokens"]))
     for name in TOKENS:
@@ -223,25 +229,25 @@ def _gpu_cells(
     usd: Floats,
     warnings: list[str],
 ) -> list[dict[str, Any]]:
-    """Return reserved and busy time of a model's cells, and put each cell's cost beside its requests."""
+    """Return a row for each cell of a self-hosted model, and fill in ``usd`` of its attempts in place."""
     frame = runs.frame
     cells: list[dict[str, Any]] = []
     needed = frame[["sent_s", "done_s", "final", "phase"]]
     kwh = {
-        str(manifest["run_id"]): energy_kwh(folder)
+        str(manifest.run_id): energy_kwh(folder)
         for folder, manifest in zip(runs.folders, runs.manifests, strict=True)
     }
-    for cell in runs.cells:
-        here = places.get((str(cell["run_id"]), str(cell["cell_id"])))
-        if cell["model_id"] != model_id or here is None:
+    for run_id, cell in runs.cells:
+        here = places.get((run_id, cell.cell_id))
+        if cell.model_id != model_id or here is None:
             continue
         part = needed.iloc[here]
         busy_s = busy_seconds(as_floats(part["sent_s"]), as_floats(part["done_s"]))
-        reserved_s = cell.get("wall_s")
+        reserved_s = cell.wall_s
         if reserved_s is None:
             reserved_s = float(np.nanmax(as_floats(part["done_s"])))
             warnings.append(
-                f"{cell['cell_id']}: the run did not finish this cell; its reserved time is up to its last reply"
+                f"{cell.cell_id}: the run did not finish this cell; its reserved time is up to its last reply"
             )
         reserved_usd = quote.usd_per_s * Decimal(str(reserved_s))
         finals = here[(part["final"] & (part["phase"] == "measure")).to_numpy()]
@@ -251,8 +257,8 @@ def _gpu_cells(
         cells.append(
             {
                 "model_id": model_id,
-                "category": cell["category"],
-                "cell_id": cell["cell_id"],
+                "category": cell.category,
+                "cell_id": cell.cell_id,
                 "reserved_s": float(reserved_s),
                 "busy_s": busy_s,
                 "usd": reserved_usd,
@@ -260,7 +266,7 @@ def _gpu_cells(
                 "usd_low": _price_at_end(quote, quote.low, reserved_usd),
                 "usd_high": _price_at_end(quote, quote.high, reserved_usd),
                 "gpu_hours": float(quote.gpus) * float(reserved_s) / 3600,
-                "energy_kwh": kwh.get(str(cell["run_id"]), {}).get(str(cell["cell_id"])),
+                "energy_kwh": kwh.get(run_id, {}).get(cell.cell_id),
             }
         )
     return cells
@@ -274,39 +280,39 @@ def _rows_by_cell(frame: pd.DataFrame) -> dict[tuple[str, ...], Ints]:
 
 
 def _price_at_end(quote: GpuPrice, end: Decimal | None, usd: Decimal) -> Decimal | None:
-    """Return a cost at one end of the price's range."""
+    """Return a cost at one end of the price's range, or None if there is no range."""
     return None if end is None or not quote.usd_per_gpu_hour else usd * end / quote.usd_per_gpu_hour
 
 
 def busy_seconds(sent: Floats, done: Floats) -> float:
-    """Return for how long at least one request was in flight."""
-    there = ~(np.isnan(sent) | np.isnan(done))
-    if not there.any():
+    """Return for how many seconds at least one request was in flight."""
+    known = ~(np.isnan(sent) | np.isnan(done))
+    if not known.any():
         return 0.0
-    order = np.argsort(sent[there])
-    start, end = sent[there][order], np.maximum.accumulate(done[there][order])
-    # A new stretch begins where a request is sent after all before it had ended.
-    fresh = np.flatnonzero(np.concatenate([[True], start[1:] > end[:-1]]))
-    ends = end[np.concatenate([fresh[1:] - 1, [len(end) - 1]])]
-    return float((ends - start[fresh]).sum())
+    order = np.argsort(sent[known])
+    start, end = sent[known][order], np.maximum.accumulate(done[known][order])
+    # A new busy period starts with a request that is sent after all earlier ones have ended.
+    first = np.flatnonzero(np.concatenate([[True], start[1:] > end[:-1]]))
+    ends = end[np.concatenate([first[1:] - 1, [len(end) - 1]])]
+    return float((ends - start[first]).sum())
 
 
 def price_attempts(frame: pd.DataFrame, quote: UnitPrices) -> Floats:
-    """Return what attempts would cost at a price, float USD beside each; NaN: its tokens are not known."""
+    """Return what each attempt would cost at a price, in USD. NaN if its tokens are unknown."""
     tokens = _tokens(frame)
     band = _bands(quote, tokens["input_tokens"])
     usd = np.empty(len(frame))
-    for step in np.unique(band):
-        here = band == step
-        usd[here] = _attempts_usd(
-            _rates(quote, int(step)), {name: values[here] for name, values in tokens.items()}
+    for number in np.unique(band):
+        mask = band == number
+        usd[mask] = _attempts_usd(
+            _rates(quote, int(number)), {name: values[mask] for name, values in tokens.items()}
         )
     usd[~_has_known_cost(frame)] = np.nan
     return usd
 
 
 def _uncounted_warnings(frame: pd.DataFrame, priced: Ints, usd: Floats) -> list[str]:
-    """Return a sentence for each model some of whose answers came without token counts."""
+    """Return a sentence for each model with answers that lack token counts."""
     missing = (priced >= 0) & np.isnan(usd)
     if not missing.any():
         return []

@@ -1,27 +1,27 @@
-"""What a task costs, and what a correct one costs: API dollars beside GPU-hours.
+"""The cost table: what a task and a correct task cost, in API dollars or GPU-hours.
 
-Columns of :attr:`CostTable.frame`, one row for each model and category (``all``: every category):
+Columns of :attr:`CostTable.frame`, one row for each model and category (``all`` stands for all categories):
 
 ===================== ===================================================================================
 ``model_id`` ``weights`` ``simulated`` ``category``
-``kind``              ``api`` (priced by tokens), ``gpu`` (priced by hours), null when no price is known
+``kind``              ``api`` (priced by tokens), ``gpu`` (priced by hours), null if no price is known
 ``tasks``             measured requests that got an answer
-``correct``           of them with outcome ``correct``
+``correct``           how many of these have outcome ``correct``
 ``attempts``          measured attempts, retries included
 ``usd``               measured attempts, retries included; for ``gpu`` the reserved time
-``usd_retries``       the part of ``usd`` that retries cost; null for ``gpu``, whose time holds them
-``usd_warmup``        warm-up attempts, not in ``usd``; null for ``gpu``, whose time holds them
-``usd_judge``         attempts of a judge model, not in ``usd``: what scoring cost, not what the task costs
-``usd_spent``         all of it: ``usd``, warm-up and judge
+``usd_retries``       the part of ``usd`` that retries cost; null for ``gpu``, whose time includes them
+``usd_warmup``        warm-up attempts, not in ``usd``; null for ``gpu``, whose time includes them
+``usd_judge``         attempts of a judge model, not in ``usd``: the cost of scoring
+``usd_spent``         total: ``usd``, warm-up and judge
 ``usd_per_task``      ``usd`` over ``tasks``
 ``usd_per_correct``   ``usd`` over ``correct``
-``usd_per_mtok``      ``usd`` over a million input and output tokens
-``usd_busy_per_task`` ``gpu``: only the time with a request in flight; the same as reserved when never idle
-``usd_per_task_low`` ``usd_per_task_high``  95 % interval over the tasks, clustered; null for ``gpu``, whose time is
-                      what it is. Likewise ``usd_per_correct_low/high`` and ``usd_per_mtok_low/high``
-``usd_at_low_price`` ``usd_at_high_price``  ``gpu``: ``usd`` at both ends of the hourly price's range
+``usd_per_mtok``      ``usd`` per million input and output tokens
+``usd_busy_per_task`` ``gpu`` only: counts only the time with a request in flight
+``usd_per_task_low`` ``usd_per_task_high``  95 % interval over the tasks, clustered; null for ``gpu``, whose total
+                      time is fixed. Likewise ``usd_per_correct_low/high`` and ``usd_per_mtok_low/high``
+``usd_at_low_price`` ``usd_at_high_price``  ``gpu`` only: ``usd`` at both ends of the hourly price's range
 ``gpu_hours``         reserved GPU-hours
-``energy_kwh``        of the GPUs, where power was sampled beside every cell
+``energy_kwh``        energy of the GPUs; null unless power was sampled in every cell
 ``input_tokens`` ``cached_input_tokens`` ``output_tokens`` ``reasoning_tokens``  sums over measured attempts
 ``price_source``      ``suite``, ``book``, ``genai-prices VERSION``, or the source of the GPU-hour
 ``price``             the unit prices in words
@@ -96,11 +96,11 @@ class CostTable:
     Attributes:
         frame: See the module's docstring.
         simulated: Whether any row is simulated.
-        warnings: One sentence for each thing that a reader must know.
-        legs: The three legs side by side, see :mod:`gapbench.analysis.cost.deployment_options`.
-        token_costs: By self-hosted model, what an input and an output token cost, fitted over the measured sizes of
-            request; only where there are enough of them.
-        exact_usd: ``usd`` of each model over all categories as Decimal. None: unknown.
+        warnings: One sentence for each caveat that readers need to know.
+        legs: The three deployment options; see :mod:`gapbench.analysis.cost.deployment_options`.
+        token_costs: Cost of an input and an output token by self-hosted model, fitted over the measured request sizes.
+            Models with too few sizes are left out.
+        exact_usd: ``usd`` of each model over all categories as Decimal. None if unknown.
     """
 
     frame: pd.DataFrame
@@ -124,14 +124,14 @@ class CostTable:
 
 
 def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
-    """Return what the runs cost.
+    """Return the cost of runs.
 
     Args:
-        runs: Run folders, or what was read from them.
-        billed: What :func:`bill` gave, when it is at hand.
+        runs: Run folders, or runs already loaded.
+        billed: Result of :func:`bill`, if it was already computed.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
     account = bill(read_runs) if billed is None else billed
@@ -139,8 +139,8 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     exact: dict[str, Decimal | None] = {}
     frame = read_runs.frame
     needed = ["model_id", "category", "final", "outcome", *_TOKENS]
-    beside = frame[needed].assign(billed_usd=account.usd, cluster=group_codes(frame, ["task", "cluster_id"]))
-    measured = beside[(frame["phase"] == "measure").to_numpy()]
+    priced = frame[needed].assign(billed_usd=account.usd, cluster=group_codes(frame, ["task", "cluster_id"]))
+    measured = priced[(frame["phase"] == "measure").to_numpy()]
     by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
     categories = read_runs.categories
     for model_id in _paid_models(read_runs):
@@ -155,19 +155,19 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
         rows += [*found, row] if len(categories) > 1 else [{**row, "category": categories[0]}]
     table = pd.DataFrame([_as_floats(row) for row in rows], columns=list(COLUMNS))
     table[_TOKENS] = table[_TOKENS].astype("Int64")
-    sides = deployment_options(read_runs, table, account)
+    legs = deployment_options(read_runs, table, account)
     return CostTable(
-        table, read_runs.simulated, account.warnings, exact, sides, _token_costs(read_runs, account)
+        table, read_runs.simulated, account.warnings, exact, legs, _token_costs(read_runs, account)
     )
 
 
 def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
-    """Return USD per million tokens by class, with the fit's shapes and worst error."""
+    """Return USD per million tokens by class, with the number of shapes and the worst error of the fit."""
     found: dict[str, dict[str, float]] = {}
     for model_id, quote in account.quotes.items():
         if not isinstance(quote, GpuPrice) or model_id not in runs.models:
             continue
-        if len({cell["task"] for cell in runs.cells if cell["model_id"] == model_id}) < MIN_SHAPES:
+        if len({cell.task for _, cell in runs.cells if cell.model_id == model_id}) < MIN_SHAPES:
             continue
         shapes = request_shapes(runs, model_id)
         with contextlib.suppress(InputError):
@@ -178,7 +178,7 @@ def _token_costs(runs: Runs, account: Bill) -> dict[str, dict[str, float]]:
 
 
 def _paid_models(runs: Runs) -> list[str]:
-    """Return the suite's models, then judges that are none of them."""
+    """Return the suite's models, followed by judges that are not among them."""
     return list(dict.fromkeys([*runs.models, *map(str, runs.frame["model_id"].unique())]))
 
 
@@ -188,7 +188,7 @@ def cost_json(runs: Runs | Sequence[Path]) -> dict[str, Any]:
 
 
 def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataFrame) -> dict[str, Any]:
-    model = runs.model(model_id) if model_id in runs.models else {"weights": None}
+    model = runs.model(model_id) if model_id in runs.models else None
     quote = account.quotes.get(model_id)
     finals = part[part["final"]]
     tasks = int((finals["outcome"] != "infra").sum())
@@ -197,8 +197,8 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row.update(
         model_id=model_id,
-        weights=model["weights"],
-        simulated=bool(model.get("simulated")),
+        weights=model.weights if model else None,
+        simulated=model is not None and model.simulated,
         category=category,
         tasks=tasks,
         correct=correct,
@@ -216,7 +216,7 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
         row["usd"] = None
         return row
     if isinstance(quote, UnitPrices):
-        # A mean over the tasks whose cost is known stands also where the total does not.
+        # The mean over the tasks with known cost is valid even if the total is unknown.
         known = part["billed_usd"].dropna()
         answered = tasks - (len(part) - len(known))
         row["usd_per_task"] = (
@@ -259,34 +259,34 @@ def _intervals(part: pd.DataFrame, kind: str | None) -> dict[str, float | None]:
 
 
 def _api_row(lines: pd.DataFrame, model_id: str, category: str) -> dict[str, Any]:
-    mine = lines[(lines["model_id"] == model_id) & ((category == ALL) | (lines["category"] == category))]
-    measured = mine[mine["phase"] == "measure"]
+    rows = lines[(lines["model_id"] == model_id) & ((category == ALL) | (lines["category"] == category))]
+    measured = rows[rows["phase"] == "measure"]
     return {
         "usd": _total(measured["usd"]),
         "usd_retries": _total(measured.loc[~measured["final"].astype(bool), "usd"]),
-        "usd_warmup": _total(mine.loc[mine["phase"] == "warmup", "usd"]),
-        "usd_judge": _total(mine.loc[mine["phase"] == "judge", "usd"]),
-        "usd_spent": _total(mine["usd"]),
+        "usd_warmup": _total(rows.loc[rows["phase"] == "warmup", "usd"]),
+        "usd_judge": _total(rows.loc[rows["phase"] == "judge", "usd"]),
+        "usd_spent": _total(rows["usd"]),
     }
 
 
 def _gpu_row(cells: pd.DataFrame, model_id: str, category: str, tasks: int) -> dict[str, Any]:
     if cells.empty:
         return {}
-    mine = cells[(cells["model_id"] == model_id) & ((category == ALL) | (cells["category"] == category))]
+    rows = cells[(cells["model_id"] == model_id) & ((category == ALL) | (cells["category"] == category))]
     return {
-        "usd": _total(mine["usd"]),
-        "usd_spent": _total(mine["usd"]),
-        "usd_busy_per_task": _usd_per_unit(_total(mine["usd_busy"]), tasks),
-        "usd_at_low_price": _total(mine["usd_low"]),
-        "usd_at_high_price": _total(mine["usd_high"]),
-        "gpu_hours": float(mine["gpu_hours"].sum()),
-        "energy_kwh": None if mine["energy_kwh"].isna().any() else float(mine["energy_kwh"].sum()),
+        "usd": _total(rows["usd"]),
+        "usd_spent": _total(rows["usd"]),
+        "usd_busy_per_task": _usd_per_unit(_total(rows["usd_busy"]), tasks),
+        "usd_at_low_price": _total(rows["usd_low"]),
+        "usd_at_high_price": _total(rows["usd_high"]),
+        "gpu_hours": float(rows["gpu_hours"].sum()),
+        "energy_kwh": None if rows["energy_kwh"].isna().any() else float(rows["energy_kwh"].sum()),
     }
 
 
 def _total(values: pd.Series[Any]) -> Decimal | None:
-    """Return a sum of Decimals; None when a part of it is unknown."""
+    """Return a sum of Decimals, or None if any part is unknown."""
     known = list(values)
     return None if any(value is None for value in known) else sum(known, Decimal(0))
 
@@ -296,7 +296,7 @@ def _usd_per_unit(usd: Decimal | float | None, count: float) -> float | None:
 
 
 def _token_sum(part: pd.DataFrame, column: str) -> int | None:
-    """Return the sum of a token column; None when no attempt reported it."""
+    """Return the sum of a token column, or None if no attempt reported it."""
     known = part[column].dropna()
     return int(known.sum()) if len(known) else None
 

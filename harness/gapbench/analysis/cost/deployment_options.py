@@ -1,15 +1,15 @@
-"""Three ways to have the same tasks done, side by side: closed API, open model bought, open model self-hosted.
+"""Three ways to run the same tasks: closed API, open model from a provider, open model self-hosted.
 
-Columns of :func:`deployment_options`, at least one row for each leg; what is not known is null and ``reason`` says why:
+Columns of :func:`deployment_options`, at least one row for each option; unknown values are null, explained in ``reason``:
 
 ======================= =================================================================================
 ``leg``                 ``closed``, ``hosted`` or ``self``
-``model_id``            whose answers and tokens were measured; null: no such model was run
-``label``               who is paid for what
+``model_id``            the model that was measured; null if no such model was run
+``label``               who is paid, and for what
 ``usd_per_task`` ``usd_per_task_low`` ``usd_per_task_high``  retries included; see :mod:`gapbench.analysis.cost.cost`
-``usd_per_correct``     the same over correct tasks; a provider is taken to answer as the measured model did
+``usd_per_correct``     the same over correct tasks; a provider is assumed to answer as the measured model did
 ``usd_per_mtok``        USD per million input and output tokens
-``measured``            whether this leg itself was run; else its price is laid over tokens measured elsewhere
+``measured``            whether this option itself was run; otherwise its price is applied to tokens measured elsewhere
 ``price_source`` ``reason``
 ======================= =================================================================================
 """
@@ -28,6 +28,7 @@ from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.pricing import GpuPrice, UnitPrices, hosted_prices, price_book_date
 from gapbench.stats import Floats, ratio_interval
 from gapbench.store.json_records import records
+from gapbench.store.manifest import ModelEntry
 
 COLUMNS = (
     "leg",
@@ -45,33 +46,34 @@ COLUMNS = (
 
 
 def deployment_options(runs: Runs, costs: pd.DataFrame, account: Bill) -> pd.DataFrame:
-    """Return the three legs. See the module's docstring.
+    """Return the three options. See the module's docstring.
 
     Args:
         runs: The runs.
         costs: The frame of :func:`gapbench.analysis.cost.cost.cost`.
-        account: What :func:`gapbench.analysis.cost.attempt_costs.bill` gave.
+        account: The result of :func:`gapbench.analysis.cost.attempt_costs.bill`.
     """
-    # The last row of a model is over all its categories.
-    whole = {str(row["model_id"]): row for row in records(costs)}
+    # The last row of a model covers all its categories.
+    totals = {str(row["model_id"]): row for row in records(costs)}
     rows: list[dict[str, Any]] = []
     for model_id in runs.models:
         model, quote = runs.model(model_id), account.quotes.get(model_id)
-        bought = isinstance(quote, UnitPrices)
-        if model["weights"] == "closed":
-            rows.append(_measured_row("closed", model_id, whole[model_id], account))
-        elif bought:
-            rows.append(_measured_row("hosted", model_id, whole[model_id], account))
+        is_hosted = isinstance(quote, UnitPrices)
+        if model.weights == "closed":
+            rows.append(_measured_row("closed", model_id, totals[model_id], account))
+        elif is_hosted:
+            rows.append(_measured_row("hosted", model_id, totals[model_id], account))
             rows.append(
                 _missing_row(
-                    "self", model_id, "the model was bought; run it on your own GPUs, or ask `bench tco`"
+                    "self",
+                    model_id,
+                    "a provider served the model; run it on your own GPUs, or use `bench tco`",
                 )
             )
         else:
-            own = isinstance(quote, GpuPrice)
             rows.append(
-                _measured_row("self", model_id, whole[model_id], account)
-                if own
+                _measured_row("self", model_id, totals[model_id], account)
+                if isinstance(quote, GpuPrice)
                 else _missing_row(
                     "self", model_id, "no price per GPU-hour; give the model a cost in the suite"
                 )
@@ -110,16 +112,16 @@ def _missing_row(leg: str, model_id: str | None, reason: str) -> dict[str, Any]:
     return {"leg": leg, "model_id": model_id, "measured": False, "reason": reason}
 
 
-def _hosted_row(runs: Runs, model_id: str, model: Any) -> dict[str, Any]:
-    """Return the cheapest known provider of an open model, on the tokens that the self-hosted one used."""
-    weights = str((model.get("cost") or {}).get("weights") or model["name"])
+def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
+    """Return the cost at the cheapest known provider of an open model, for the tokens that the self-hosted one used."""
+    weights = str((model.cost or {}).get("weights") or model.name)
     day = _run_day(runs)
     offers = hosted_prices(weights, day)
     dated = ""
     if not offers:
         offers, dated = hosted_prices(weights, price_book_date()), f", price of {price_book_date()}"
     if not offers:
-        reason = f"the price book knows nobody who hosts {weights}; name it with cost: {{weights: …}}, or `bench prices show`"
+        reason = f"the price book has no provider of {weights}; set cost: {{weights: …}} of the model, or see `bench prices show`"
         return _missing_row("hosted", model_id, reason)
     offer = offers[0]
     mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()

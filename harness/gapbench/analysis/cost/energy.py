@@ -1,4 +1,4 @@
-"""Energy of each cell, from the power that was sampled beside it."""
+"""Energy of each cell, from sampled GPU power."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gapbench.store import read_telemetry
 
 
 def energy_kwh(run: Path) -> dict[str, float]:
-    """Return kWh of all GPUs by cell of a run; a cell without samples is not in it.
+    """Return kWh of all GPUs by cell of a run. Cells without samples are left out.
 
-    The trapezoid over each GPU's samples of power; what was drawn before the first and after the last sample of a
-    cell, at most half a second each, is not counted.
+    The trapezoidal rule over each GPU's power samples. The time before a cell's first and after its last sample, at
+    most half a second each, is not counted.
     """
     frame = read_telemetry(run)
     found: dict[str, float] = {}

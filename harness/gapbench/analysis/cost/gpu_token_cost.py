@@ -1,10 +1,10 @@
-"""What an input and an output token of a self-hosted model cost: three coefficients fitted on measured shapes (M6).
+"""The cost of an input and an output token of a self-hosted model: three coefficients fitted on measured shapes (M6).
 
     t = a n_in (1 - hit) + b n_out + c n_out (n_in + n_out / 2)
 
-GPU-seconds of a request: reading the prompt, writing the answer, and for each written token a look back at what
-stands before it (on average the prompt and half the answer). Two coefficients alone miss five published shapes of
-one model by up to 44 %; with the third all are within 9 %.
+t is the GPU-seconds of a request: reading the prompt, writing the answer, and for each written token attending to the
+tokens before it (on average the prompt and half the answer). With only two coefficients the fit misses five published
+shapes of one model by up to 44 %; with the third, all are within 9 %.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _NEEDED = ("task", "run_id", "cell_id", "final", "outcome", "sent_s", "done_s", 
 
 @dataclass(frozen=True, slots=True)
 class RequestShape:
-    """Requests of one size, and what one of them took of a GPU at full load.
+    """Requests of one size, and the GPU time that one of them takes at full load.
 
     Attributes:
-        name: Such as the task.
-        input_tokens: Of a request.
-        output_tokens: Of a request.
-        gpu_s: GPU-seconds of a request: GPUs over completed requests per second.
-        cached_share: Share of the input that a cache answered.
+        name: Name of the shape, such as the task.
+        input_tokens: Mean per request.
+        output_tokens: Mean per request.
+        gpu_s: GPU-seconds per request: GPUs over completed requests per second.
+        cached_share: Share of the input served from a cache, 0 to 1.
     """
 
     name: str
@@ -47,15 +47,15 @@ class RequestShape:
 
 @dataclass(frozen=True)
 class TokenCostFit:
-    """The fit.
+    """Fitted GPU time per token.
 
     Attributes:
-        input_s: GPU-seconds of an input token that no cache answered (a).
-        output_s: Of an output token (b).
-        context_s: Of an output token for each token before it (c).
+        input_s: GPU-seconds per uncached input token (a).
+        output_s: GPU-seconds per output token (b).
+        context_s: GPU-seconds per output token and token before it (c).
         frame: One row for each shape: ``name`` ``input_tokens`` ``output_tokens`` ``gpu_s`` (measured)
-            ``fitted_gpu_s`` ``error`` (fitted over measured, less one).
-        worst_error: Largest error without its sign.
+            ``fitted_gpu_s`` ``error`` (fitted over measured, minus one).
+        worst_error: Largest absolute error.
     """
 
     input_s: float
@@ -70,7 +70,7 @@ class TokenCostFit:
         return float(np.dot(row, [self.input_s, self.output_s, self.context_s]))
 
     def usd_per_mtok(self, usd_per_gpu_hour: float) -> dict[str, float]:
-        """Return USD per million input and output tokens, and per million output tokens for each 1,000 of context."""
+        """Return USD per million input tokens, per million output tokens, and per million output tokens and 1,000 of context."""
         second = usd_per_gpu_hour / 3600 * 1e6
         return {
             "input": self.input_s * second,
@@ -80,24 +80,24 @@ class TokenCostFit:
 
 
 def fit_token_cost(shapes: Sequence[RequestShape], *, context: bool = True) -> TokenCostFit:
-    """Return the least squares fit on relative error, coefficients not below 0.
+    """Return the non-negative least squares fit on relative error.
 
     Args:
-        shapes: At least four, of sizes that differ.
-        context: Whether the third coefficient is fitted; without it the fit is linear in tokens.
+        shapes: At least four, of different sizes.
+        context: Whether to fit the third coefficient; without it the fit is linear in tokens.
 
     Raises:
-        InputError: Too few shapes, or they do not tell the coefficients apart.
+        InputError: There are too few shapes, or their sizes do not determine the coefficients.
     """
     if len(shapes) < MIN_SHAPES:
         raise InputError(
             f"found {len(shapes)} shapes; the three coefficients need at least {MIN_SHAPES} sizes of request"
         )
-    taken = np.array([shape.gpu_s for shape in shapes])
+    measured = np.array([shape.gpu_s for shape in shapes])
     terms = np.array([_row(shape.input_tokens, shape.output_tokens, shape.cached_share) for shape in shapes])
     terms = terms if context else terms[:, :2]
-    relative = terms / taken[:, np.newaxis]
-    # Columns to one size first: the third is thousands of times the others.
+    relative = terms / measured[:, np.newaxis]
+    # Normalize the columns first: the third is thousands of times larger than the others.
     size = np.linalg.norm(relative, axis=0)
     if (size == 0).any() or np.linalg.matrix_rank(relative / size, tol=1e-6) < terms.shape[1]:
         raise InputError("the shapes are multiples of each other; measure short and long prompts and answers")
@@ -106,13 +106,13 @@ def fit_token_cost(shapes: Sequence[RequestShape], *, context: bool = True) -> T
     scaled, _ = nnls(relative / size, np.ones(len(shapes)))
     found = scaled / size
     fitted: Floats = terms @ found
-    error = fitted / taken - 1
+    error = fitted / measured - 1
     frame = pd.DataFrame(
         {
             "name": [shape.name for shape in shapes],
             "input_tokens": [shape.input_tokens for shape in shapes],
             "output_tokens": [shape.output_tokens for shape in shapes],
-            "gpu_s": taken,
+            "gpu_s": measured,
             "fitted_gpu_s": fitted,
             "error": error,
         }
@@ -127,15 +127,15 @@ def _row(input_tokens: float, output_tokens: float, cached_share: float) -> list
 
 
 def request_shapes(runs: Runs, model_id: str) -> list[RequestShape]:
-    """Return a shape for each task of a self-hosted model, at the load with the most requests a second.
+    """Return a shape for each task of a self-hosted model, at the load with the most requests per second.
 
-    Only what saturates the server tells what a request takes of it: a lone request leaves most of a GPU idle.
+    Only a saturated server shows how much GPU time a request takes: a single request leaves most of a GPU idle.
 
     Args:
         runs: The runs.
         model_id: A model whose ``cost`` names its GPUs.
     """
-    cost: dict[str, Any] = dict(runs.model(model_id).get("cost") or {})
+    cost: dict[str, Any] = dict(runs.model(model_id).cost or {})
     gpus = float(cost.get("gpus", 1))
     mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()
     frame = runs.frame[list(_NEEDED)][mask]

@@ -1,8 +1,8 @@
-"""What the same attempts would have cost otherwise: in batches, with more or fewer cache hits.
+"""What the same attempts would have cost in batches, at another service tier, or with more or fewer cache hits.
 
-Columns of :func:`what_if`, one row for each model that is bought: ``model_id`` ``what_if`` ``usd`` (as it was)
-``usd_what_if`` (null: the price has no such tier, or is unknown) ``saving_usd`` ``saving_percent`` (of ``usd``;
-negative: dearer) ``usd_per_task_what_if`` ``note``.
+Columns of :func:`what_if`, one row for each model priced by tokens: ``model_id`` ``what_if`` ``usd`` (actual)
+``usd_what_if`` (null if the price has no such tier or is unknown) ``saving_usd`` ``saving_percent`` (of ``usd``;
+negative if more expensive) ``usd_per_task_what_if`` ``note``.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ TIERS = ("batch", "flex", "priority")
 
 
 def what_if(runs: Runs | Sequence[Path], question: str) -> pd.DataFrame:
-    """Return the runs re-priced under another condition. See the module's docstring.
+    """Return the cost of runs under another condition. See the module's docstring.
 
     Args:
-        runs: Run folders, or what was read from them.
-        question: ``batch``, ``flex`` or ``priority``: at that service tier; ``uncached``: without any cache hit;
-            ``cached=0.8``: with that share of all input tokens read from the cache and none written to it.
+        runs: Run folders, or runs already loaded.
+        question: ``batch``, ``flex`` or ``priority`` for that service tier; ``uncached`` for no cache hits;
+            ``cached=0.8`` for that share of all input tokens read from the cache and none written to it.
 
     Raises:
-        InputError: It is none of these.
-        ResultsError: A folder is no run.
+        InputError: The question is not one of these.
+        ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
     before_bill = bill(read_runs)
@@ -65,7 +65,7 @@ def what_if(runs: Runs | Sequence[Path], question: str) -> pd.DataFrame:
         elif tier and quote.note:
             found["note"] = f"no price for the {tier} tier of {quote.model}"
         elif tier is None and quote.rates.cached_input is None:
-            found["note"] = f"no price of its own for cached input of {quote.model}"
+            found["note"] = f"no separate price for cached input of {quote.model}"
         else:
             other = after[model_id]
             found["usd_what_if"] = other["usd"]
@@ -78,16 +78,16 @@ def what_if(runs: Runs | Sequence[Path], question: str) -> pd.DataFrame:
 
 
 def _totals(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the last row of each model, which is over all its categories."""
+    """Return the last row of each model, which covers all its categories."""
     return {row["model_id"]: row for row in records(frame)}
 
 
 def _with_cache_share(frame: pd.DataFrame, question: str) -> pd.DataFrame:
     share = 0.0
     if question != "uncached":
-        name, equals, said = question.partition("=")
+        name, equals, value = question.partition("=")
         try:
-            share = float(said) if name == "cached" and equals else -1.0
+            share = float(value) if name == "cached" and equals else -1.0
         except ValueError:
             share = -1.0
         if not 0 <= share <= 1:

@@ -1,1 +1,1 @@
-"""Total cost of ownership, routing tiers and advice."""
+"""Total cost of ownership, routing tiers and recommendations."""

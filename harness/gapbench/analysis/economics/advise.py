@@ -1,11 +1,15 @@
-"""A recommendation by written rules, the numbers behind it, and what would change it.
+"""A recommendation by fixed rules, with the numbers behind it and what would change it.
 
-The rules, in this order. (1) Where data may not leave, only self-hosting is left. (2) Where the open model was
-measured and is behind by more than the margin, the closed API is kept, or a tier in front of it where a router or
-cascade was measured to pay. (3) Where the open model must be changed (fine-tuned weights), it is hosted or
-self-hosted. (4) Else the cheapest leg at the volume; self-hosting only where it is the cheapest in at least nine
-draws of ten, and there are people to run it. (5) Nothing measured on one's own tasks, or a gap that is not
-distinguishable from none: the answer is provisional.
+The rules, in this order:
+
+1. If data must stay in house, only self-hosting remains.
+2. If the open model was measured and is behind by more than the margin, keep the closed API, or put an open tier in
+   front of it if a router or cascade was measured to pay off.
+3. If the open model must be changed (fine-tuned weights), it is hosted or self-hosted.
+4. Otherwise choose the cheapest option at the volume. Self-hosting counts as the cheapest only if it is so in at least
+   nine of ten draws and there are people to run it.
+5. If nothing was measured on the team's own tasks, or the gap is not distinguishable from zero, the recommendation is
+   provisional.
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ from gapbench.analysis.economics.tco import Tco
 from gapbench.analysis.economics.tiers import Tiers
 from gapbench.analysis.quality.gap import OVERALL, GapTable
 from gapbench.analysis.quality.gap_metrics import NO_RIGHT_ANSWER, describe_pairs_needed
-from gapbench.formatting import format_short_usd, format_usd
+from gapbench.analysis.quality.gap_row import NOT_DISTINGUISHABLE
+from gapbench.formatting import format_gap, format_interval, format_seconds, format_short_usd, format_usd
 from gapbench.pricing import price_book_version
 from gapbench.store.json_records import records
 
@@ -31,7 +36,7 @@ Choice = Literal[
 MIN_PROBABILITY = 0.9
 """Share of draws in which self-hosting must be the cheapest before it is recommended for its cost."""
 TTFT_S: dict[str, float] = {"relaxed": 10.0, "interactive": 2.0, "tight": 0.5}
-"""Longest time to the first text that each word stands for, 95th percentile."""
+"""Limit of the 95th percentile of the time to first text for each latency class, in seconds."""
 _LEG: dict[str, Choice] = {
     "closed": "closed API",
     "hosted": "hosted open model",
@@ -41,13 +46,13 @@ _LEG: dict[str, Choice] = {
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a team says of itself.
+    """The requirements and resources of a team.
 
     Attributes:
-        sensitivity: Of the data; from ``confidential`` on it may not leave.
-        customisation: What the model must allow.
-        engineers: People who can run GPU servers; may be a part of one.
-        latency: What users bear.
+        sensitivity: Sensitivity of the data. ``confidential`` and ``regulated`` data must stay in house.
+        customisation: Customisation that the model must allow.
+        engineers: Full-time engineers who can run GPU servers; may be a fraction.
+        latency: Latency that users accept; see :data:`TTFT_S`.
     """
 
     sensitivity: Sensitivity = "internal"
@@ -57,21 +62,21 @@ class Situation:
 
     @property
     def is_confined(self) -> bool:
-        """Whether data may not leave."""
+        """Whether data must stay in house."""
         return self.sensitivity in {"confidential", "regulated"}
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do.
+    """A recommendation.
 
     Attributes:
-        choice: The recommendation.
-        provisional: Whether nothing was measured on own tasks, or what was measured settles nothing.
+        choice: The recommended option.
+        provisional: Whether nothing was measured on the team's own tasks, or the measurement is inconclusive.
         because: The rules that led to it, with their numbers.
-        would_change: What would change it, with the numbers at which it would.
-        simulated: Whether a simulated provider is behind a number.
-        assumed: What was priced: model, host and prices of each leg, the price book, and what was not given.
+        would_change: What would change it, with the thresholds.
+        simulated: Whether any number comes from a simulated provider.
+        assumed: What was priced (model, host and prices of each option), the price book, and the assumed inputs.
     """
 
     choice: Choice
@@ -100,35 +105,28 @@ def advise(
     """Return a recommendation. See the module's docstring for its rules.
 
     Args:
-        situation: Of the team.
+        situation: The team's requirements and resources.
         tco: Total cost at the volume.
-        gaps: The gap on own tasks. None: nothing was measured.
-        hybrid: Tiers on own tasks. None: not asked.
+        gaps: The gap on the team's own tasks. None if nothing was measured.
+        hybrid: Tiers on the team's own tasks. None to leave them out.
     """
     because: list[str] = []
     change: list[str] = []
     choice = _advise_by_cost(situation, tco, because, change)
+    choice = _advise_by_customisation(choice, situation, tco, because, change)
     measured = None if gaps is None else accuracy_gap(gaps)
-    if situation.customisation == "fine-tuning" and choice == "closed API":
-        choice = "hosted open model" if _usd(tco, "hosted") is not None else "self-hosted open model"
-        because.append(
-            "fine-tuned weights rule out the closed API; a provider that serves own weights is the next cheapest"
-        )
-        change.append("a closed provider's own fine-tuning would do")
     if measured is None:
         because.append(
             "nothing was measured on your own tasks: whether the open model is good enough is not known"
         )
-        change.append(
-            "`bench run` on your own tasks, then `bench advise --run RUN`, puts the measured gap in"
-        )
+        change.append("`bench run` on your own tasks, then `bench advise --run RUN`, adds the measured gap")
     elif not situation.is_confined:
         choice = _advise_by_quality(choice, measured, gaps, hybrid, because, change)
     if situation.is_confined:
         choice = _advise_confined(situation, tco, measured, because, change)
     if gaps is not None:
         _advise_by_latency(situation, gaps, because)
-    unsettled = measured is not None and measured["verdict"] in {"not distinguishable", NO_RIGHT_ANSWER}
+    unsettled = measured is not None and measured["verdict"] in {NOT_DISTINGUISHABLE, NO_RIGHT_ANSWER}
     if unsettled and measured is not None and (more := describe_pairs_needed(measured)):
         change.append(f"certainty: settling the gap {more}")
     simulated = tco.simulated or (gaps is not None and gaps.simulated)
@@ -137,9 +135,21 @@ def advise(
     )
 
 
+def _advise_by_customisation(
+    choice: Choice, situation: Situation, tco: Tco, because: list[str], change: list[str]
+) -> Choice:
+    if situation.customisation != "fine-tuning" or choice != "closed API":
+        return choice
+    because.append(
+        "fine-tuned weights rule out the closed API; a provider that serves your weights is the next cheapest"
+    )
+    change.append("a closed provider's own fine-tuning would be enough")
+    return "hosted open model" if _usd(tco, "hosted") is not None else "self-hosted open model"
+
+
 def _describe_assumptions(tco: Tco) -> list[str]:
-    """Return what each leg stands for and costs, and what else the numbers rest on."""
-    said = []
+    """Return what each leg stands for and costs, and the other assumptions behind the numbers."""
+    lines = []
     for row in records(tco.legs):
         if row["usd"] is not None:
             prices = [
@@ -151,10 +161,10 @@ def _describe_assumptions(tco: Tco) -> list[str]:
                 if name in tco.scenario.point_values
             ]
             listed = f", {', '.join(prices)} per million tokens" if prices else ""
-            said.append(
+            lines.append(
                 f"{_LEG[row['leg']]}: {row['label'] or 'prices as given'}{listed}; {format_usd(row['usd_per_mtok'])} per million tokens at this volume"
             )
-    return [*said, price_book_version(), *tco.warnings]
+    return [*lines, price_book_version(), *tco.warnings]
 
 
 def _usd(tco: Tco, leg: str) -> float | None:
@@ -164,8 +174,8 @@ def _usd(tco: Tco, leg: str) -> float | None:
 
 def _advise_by_cost(situation: Situation, tco: Tco, because: list[str], change: list[str]) -> Choice:
     costs = {leg: cost for leg in _LEG if (cost := _usd(tco, leg)) is not None}
-    said = ", ".join(f"{_LEG[leg]} {format_short_usd(cost)}" for leg, cost in costs.items())
-    because.append(f"a month at {format_mtok(tco.volume_mtok)} tokens costs: {said}")
+    listed = ", ".join(f"{_LEG[leg]} {format_short_usd(cost)}" for leg, cost in costs.items())
+    because.append(f"a month at {format_mtok(tco.volume_mtok)} tokens costs: {listed}")
     chances = [row["p_self_cheaper"] for row in records(tco.legs) if row["p_self_cheaper"] is not None]
     chance = min(chances, default=None)
     for leg, found in tco.break_evens.items():
@@ -174,26 +184,26 @@ def _advise_by_cost(situation: Situation, tco: Tco, because: list[str], change: 
         f"price: self-hosting breaks even with an API at {format_usd(tco.needed_api_usd_per_mtok)} per million tokens"
     )
     cheapest = min(costs, key=lambda leg: costs[leg])
-    bought = min((leg for leg in costs if leg != "self"), key=lambda leg: costs[leg], default="self")
+    cheapest_api = min((leg for leg in costs if leg != "self"), key=lambda leg: costs[leg], default="self")
     if cheapest != "self":
         return _LEG[cheapest]
     if chance is not None and chance < MIN_PROBABILITY:
         because.append(
-            f"self-hosting is the cheapest in {chance:.0%} of draws only, less than {MIN_PROBABILITY:.0%}"
+            f"self-hosting is the cheapest in only {chance:.0%} of draws, less than {MIN_PROBABILITY:.0%}"
         )
-        return _LEG[bought]
+        return _LEG[cheapest_api]
     needed = tco.scenario.point_values["engineers"]
     if situation.engineers < needed:
         because.append(
-            f"self-hosting would be the cheapest, but takes {needed:g} engineers where there are {situation.engineers:g}"
+            f"self-hosting would be the cheapest, but needs {needed:g} engineers and there are {situation.engineers:g}"
         )
         change.append(f"{needed:g} engineers who can run GPU servers")
-        return _LEG[bought]
+        return _LEG[cheapest_api]
     return "self-hosted open model"
 
 
 def accuracy_gap(gaps: GapTable) -> dict[str, Any] | None:
-    """Return the row of accuracy that the advice rests on: over all tasks where there is one. None: none was measured."""
+    """Return the accuracy row that the advice uses: over all tasks if there is one, else the first; None without rows."""
     rows = [
         row for row in records(gaps.frame) if row["metric"] == "accuracy" and row["gap_points"] is not None
     ]
@@ -213,18 +223,21 @@ def _advise_by_quality(
     points, verdict = float(measured["gap_points"]), str(measured["verdict"])
     low, high = measured["ci_low"], measured["ci_high"]
     because.append(
-        f"measured gap: {measured['closed_model']} minus {measured['open_model']} is {points:+.1f} points ({low:+.1f} to {high:+.1f}), {verdict}"
+        f"measured gap: {measured['closed_model']} minus {measured['open_model']} is {format_gap('points', points)} points ({format_interval('points', low, high)}), {verdict}"
     )
     behind = verdict == "closed ahead" and points > margin
     if not behind:
-        change.append(f"quality: a gap above {margin:g} points, resolved, would keep the closed API")
+        change.append(f"quality: a resolved gap above {margin:g} points would keep the closed API")
         return choice
-    change.append(f"quality: a gap within {margin:g} points would open the way to the open model")
+    change.append(f"quality: a gap within {margin:g} points would allow the open model")
     if hybrid is not None and hybrid.is_resolved:
         paying = [
-            row for row in records(hybrid.frame)
-            if row["kind"] != "baseline" and row["delta_ibc_low"] is not None and float(row["delta_ibc_low"]) > 0
-        ]  # fmt: skip
+            row
+            for row in records(hybrid.frame)
+            if row["kind"] != "baseline"
+            and row["delta_ibc_low"] is not None
+            and float(row["delta_ibc_low"]) > 0
+        ]
         if paying:
             best = max(paying, key=lambda row: float(row["quality"]))
             because.append(
@@ -232,7 +245,7 @@ def _advise_by_quality(
                 f"{best['delta_ibc_percent']:+.0f} % benefit per dollar over a random mix"
             )
             return "open tier before the closed API"
-        because.append("tiers: no router or cascade on these rows beats a random mix for certain")
+        because.append("tiers: no router or cascade on these rows certainly beats a random mix")
     return "closed API"
 
 
@@ -243,19 +256,19 @@ def _advise_confined(
     because: list[str],
     change: list[str],
 ) -> Choice:
-    own = _usd(tco, "self")
+    self_usd = _usd(tco, "self")
     costs = [cost for leg in ("closed", "hosted") if (cost := _usd(tco, leg)) is not None]
-    because.append(f"{situation.sensitivity} data may not leave: only self-hosting is left")
-    if own is not None and costs:
+    because.append(f"{situation.sensitivity} data must stay in house: only self-hosting remains")
+    if self_usd is not None and costs:
         because.append(
-            f"this costs {format_short_usd(own)} a month where the cheapest API costs {format_short_usd(min(costs))}"
+            f"this costs {format_short_usd(self_usd)} a month; the cheapest API costs {format_short_usd(min(costs))}"
         )
     if situation.engineers < tco.scenario.point_values["engineers"]:
         because.append(
-            f"it takes {tco.scenario.point_values['engineers']:g} engineers where there are {situation.engineers:g}: hire first"
+            f"it needs {tco.scenario.point_values['engineers']:g} engineers and there are {situation.engineers:g}: hire first"
         )
     if measured is not None and measured["verdict"] == "closed ahead":
-        because.append(f"and gives up {float(measured['gap_points']):.1f} points of accuracy")
+        because.append(f"it loses {float(measured['gap_points']):.1f} points of accuracy")
     change.append("a contract, region or private endpoint under which the data may go to a provider")
     return "self-hosted open model"
 
@@ -265,8 +278,8 @@ def _advise_by_latency(situation: Situation, gaps: GapTable, because: list[str])
     for row in records(gaps.frame):
         if row["metric"] == "response_p95_s" and row["category"] == OVERALL and row["open_value"] is not None:
             because.append(
-                f"response p95: {row['open_model']} {row['open_value']:.2f} s, "
-                f"{row['closed_model']} {row['closed_value']:.2f} s; {situation.latency} use asks for first text within "
+                f"response p95: {row['open_model']} {format_seconds(row['open_value'])}, "
+                f"{row['closed_model']} {format_seconds(row['closed_value'])}; {situation.latency} use asks for first text within "
                 f"{limit:g} s, which `bench tco --run SWEEP --ttft {limit:g}` sizes for"
             )
             return

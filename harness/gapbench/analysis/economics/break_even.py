@@ -1,8 +1,8 @@
-"""Where self-hosting becomes cheaper than an API, and dearer again: every crossing of a staircase.
+"""Break-even volumes: where self-hosting becomes cheaper than an API, and where it becomes more expensive again.
 
-Self-hosting costs a step function of the volume plus what grows with it; an API costs a line. Within a step
-there is at most one crossing, and it has a closed form; at the edge of a step the next replica may take the
-advantage back. So all crossings up to a volume are found exactly, step by step, rather than by a grid.
+The cost of self-hosting is a step function of the volume plus a linear part; the cost of an API is linear. Within a step
+there is at most one crossing, and it has a closed form. At the edge of a step, the next replica may reverse it. So all
+crossings up to a volume are found exactly, step by step, and not on a grid.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ class BreakEven:
 
     Attributes:
         leg: ``closed`` or ``hosted``.
-        first_mtok: Smallest volume a month at which self-hosting costs no more. None: there is none.
-        last_mtok: Volume from which it stays cheaper up to ``v_max_mtok``. None: it does not.
-        crossings: Volumes at which the cheaper side changes, ascending; self-hosting is dearer before the first.
-        v_max_mtok: Largest volume looked at.
-        capped: Whether that is less than was asked, since more replicas than are counted would be needed.
+        first_mtok: Smallest monthly volume at which self-hosting costs no more. None if there is none.
+        last_mtok: Volume from which it stays cheaper up to ``v_max_mtok``. None if it does not.
+        crossings: Volumes at which the cheaper side changes, ascending. Before the first, self-hosting costs more.
+        v_max_mtok: Largest volume considered.
+        capped: Whether ``v_max_mtok`` is below the requested volume, because that would need more replicas than the
+            limit.
     """
 
     leg: str
@@ -57,7 +58,7 @@ class BreakEven:
         return f"first at {format_mtok(self.first_mtok)}, for good from {format_mtok(self.last_mtok)} tokens a month"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of a break-even; volumes in million tokens a month."""
+        """Return the documented JSON form of a break-even; volumes are in million tokens a month."""
         return {
             "leg": self.leg,
             "first_mtok": self.first_mtok,
@@ -72,13 +73,13 @@ class BreakEven:
 def break_even(
     scenario: Scenario, leg: str, v_max_mtok: float, values: Values | None = None
 ) -> BreakEven | None:
-    """Return every break-even of self-hosting against an API (B2). None: the leg has no price.
+    """Return all break-evens of self-hosting against an API (B2), or None if the leg has no price.
 
     Args:
-        scenario: The question.
+        scenario: The scenario.
         leg: ``closed`` or ``hosted``.
-        v_max_mtok: Largest volume to look at, million tokens a month.
-        values: Inputs by name as numbers, in place of the scenario's own.
+        v_max_mtok: Largest volume to consider, million tokens a month.
+        values: Inputs by name as numbers, replacing the scenario's own.
     """
     given = scenario.point_values if values is None else values
     price = api_usd_per_mtok(leg, given)
@@ -95,11 +96,11 @@ def break_even(
     slope = float(price) - egress
     above_at_start = flat - slope * starts > 0
     above_at_end = usd - price * ends > 0
-    # Up at an edge, where the next replica is one too many; down within a step, at F / (p - c).
+    # Self-hosting becomes more expensive at an edge, with the next replica, and cheaper within a step, at F / (p - c).
     up = np.flatnonzero(above_at_start[1:] & ~above_at_end[:-1]) + 1
     down = np.flatnonzero(above_at_start & ~above_at_end)
     falls = flat[down] / slope if slope > 0 else np.empty(0)
-    # A step may end cheaper and the next begin so: nothing changes. Nothing else can happen.
+    # If a step ends cheaper and the next begins cheaper, nothing changes. There are no other cases.
     found = np.sort(np.concatenate([falls, starts[up]]))
     cheaper_at_top = not bool(above_at_end[-1])
     return BreakEven(
@@ -113,21 +114,21 @@ def break_even(
 
 
 def volume_limit_mtok(values: Values) -> float:
-    """Return the volume at which as many replicas are needed as are counted; over draws, the lowest."""
+    """Return the volume that needs the maximum number of replicas. If the values are draws, return the smallest."""
     kappa = values["peak_over_average"]
     lowest = np.min(mtok_per_replica_load(values) * MAX_PEAK_REPLICAS / kappa)
     return float(lowest) * (1 - 1e-9)
 
 
 def _edges(scenario: Scenario, values: Values, v_max_mtok: float) -> Floats:
-    """Return the volumes after which another replica is needed, or switched on in another hour."""
+    """Return the volumes above which another replica is needed, or is switched on in another hour."""
     one = float(mtok_per_replica_load(values))
     kappa = float(values["peak_over_average"])
     found = build_fleet(scenario, v_max_mtok / one * kappa, kappa)
     edges = found.peak.breaks * one / kappa
     if found.up is not None:
         edges = np.union1d(edges, found.up.breaks * one)
-    # Two ways to the same edge may differ in the last digit.
+    # The same edge computed in two ways may differ in the last digit.
     return np.asarray(edges[np.append(True, np.diff(edges) > 1e-9 * edges[1:])])
 
 

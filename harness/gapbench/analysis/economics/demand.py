@@ -1,7 +1,7 @@
-"""When requests come over a month, as hourly rates relative to their mean, and the replicas they need.
+"""Demand over a month as hourly rates relative to their mean, and the number of replicas it needs.
 
-Shapes: ``flat``; ``day_profile``, a sine over 24 hours with a given peak over its mean; ``business``, the same rate
-from 9 to 17 h on five days of seven and none otherwise (peak over mean 168/40 = 4.2); or a user's own.
+Shapes: ``flat``; ``day``, a sine over 24 hours with a given peak over its mean; ``business``, a constant rate from 9 to
+17 h on five of seven days and zero otherwise (peak over mean 168/40 = 4.2); or a user's own hourly rates.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from gapbench.stats import Floats
 
 SHAPES = ("flat", "day", "business")
 MAX_PEAK_REPLICAS = 20_000
-"""Of one scenario; beyond it volumes are cut off, and the table says so."""
+"""Limit for one scenario. Larger volumes are cut off, with a warning."""
 _SLACK = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """The course of requests over time.
+    """The request rate over time.
 
     Attributes:
-        shape: Its name.
-        relative: Rate of each hour over the mean rate; the mean of them is 1.
-        autoscale: Whether replicas follow the demand hour by hour; else all stand ready all month.
-        replicas_min: Replicas that are kept at all times.
+        shape: Name of the shape.
+        relative: Rate of each hour over the mean rate; their mean is 1.
+        autoscale: Whether replicas follow the demand hour by hour. Otherwise all run all month.
+        replicas_min: Minimum number of replicas at all times.
     """
 
     shape: str
@@ -40,7 +40,7 @@ class Demand:
 
     @property
     def peak_over_average(self) -> float:
-        """The busiest hour over the mean: kappa."""
+        """The rate of the busiest hour over the mean rate, kappa."""
         return max(self.relative)
 
 
@@ -51,12 +51,12 @@ def demand_of_shape(
 
     Args:
         shape: One of :data:`SHAPES`.
-        peak_over_average: Of the ``day_profile``; the other shapes have their own.
+        peak_over_average: Peak of the ``day`` shape over its mean; the other shapes have a fixed one.
         autoscale: See :class:`Demand`.
         replicas_min: See :class:`Demand`.
 
     Raises:
-        InputError: There is no such shape, or the peak is below the mean.
+        InputError: There is no such shape, or :func:`day_profile` rejects the peak.
     """
     if shape == "flat":
         return Demand(shape, (1.0,), autoscale, replicas_min)
@@ -72,10 +72,10 @@ def demand_of_shape(
 def day_profile(peak_over_average: float) -> Floats:
     """Return 24 hourly rates with a mean of 1 and the given peak.
 
-    Up to a peak of 2 it is 1 + (k - 1) sin; above that a power of (1 + sin) / 2, which stays above zero.
+    Up to a peak of 2 it is 1 + (k - 1) sin; above that, a power of (1 + sin) / 2, which stays positive.
 
     Raises:
-        InputError: The peak is below the mean, or more than one hour of a day could hold.
+        InputError: The peak is not between 1 and 20.
     """
     if not 1 <= peak_over_average <= 20:
         raise InputError(f"found peak_over_average {peak_over_average:g}; a day has between 1 and 20")
@@ -92,10 +92,10 @@ def day_profile(peak_over_average: float) -> Floats:
 
 
 def demand_from_csv(file: Path, *, autoscale: bool = False, replicas_min: int = 1) -> Demand:
-    """Return a demand from a file with one rate a line, hour by hour, in any unit; a heading may stand first.
+    """Return a demand from a file with one hourly rate per line, in any unit. The first line may be a heading.
 
     Raises:
-        DocumentError: The file is missing, holds no numbers, or a negative one.
+        DocumentError: The file cannot be read, contains no positive rate, or contains a negative one.
     """
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -117,33 +117,32 @@ def demand_from_csv(file: Path, *, autoscale: bool = False, replicas_min: int = 
 
 @dataclass(frozen=True, slots=True)
 class Staircase:
-    """A staircase: mean replicas over the month as a function of the mean load in replicas.
+    """A step function: mean replicas over the month as a function of the mean load in replicas.
 
     Attributes:
-        breaks: Loads after which the next step begins, ascending.
-        values: Mean replicas of each step, one more than breaks.
+        breaks: Loads above which the next step begins, ascending.
+        values: Mean replicas of each step; one more than ``breaks``.
     """
 
     breaks: Floats
     values: Floats
 
     def __call__(self, load: Floats) -> Floats:
-        """Return the step at each load; on an edge it is the lower one."""
+        """Return the value at each load; on an edge, that of the lower step."""
         return np.asarray(self.values[np.searchsorted(self.breaks, load * (1 - _SLACK), side="left")])
 
 
 def replica_staircase(
     relative: Floats, top: float, *, availability: float, target: float, replicas_min: int = 1
 ) -> Staircase:
-    """Return the staircase of replicas that follow hourly rates (S2 to S4).
+    """Return the step function of replicas that follow hourly rates (S2 to S4).
 
     Args:
-        relative: Rates over their mean; a single 1.0 is a load that never moves, so that the load itself may be
-            given at the peak.
-        top: Largest mean load that will be asked for, in replicas.
-        availability: Of one replica.
-        target: Share of the time that enough must be up.
-        replicas_min: Kept at all times.
+        relative: Rates over their mean. A single 1.0 is a constant load; the load may then be given at the peak.
+        top: Largest mean load that will be looked up, in replicas.
+        availability: Share of the time that one replica is up.
+        target: Share of the time that enough replicas must be up.
+        replicas_min: Minimum number of replicas at all times.
     """
     rates, hours = np.unique(relative[relative > 0], return_counts=True)
     most = max(1, math.ceil(top * float(rates.max()))) + 1
@@ -154,7 +153,7 @@ def replica_staircase(
     rises: list[Floats] = []
     share = hours / len(relative)
     for rate, part in zip(rates, share, strict=True):
-        # After a load of k / rate this hour needs k + 1 replicas.
+        # Above a load of k / rate, this hour needs k + 1 replicas.
         k = np.arange(1, math.floor(top * rate) + 1)
         edges.append(k / rate)
         rises.append(part * (count[k + 1] - count[k]))

@@ -1,4 +1,4 @@
-"""What runs say about the inputs of a total cost: capacity within limits, request sizes, the closed API's price."""
+"""Inputs of the total cost that runs measure: capacity within limits, request sizes, the closed API's price."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from gapbench.values.slo import Slo
 def measured_throughput(
     runs: Runs, slo: Slo, *, model_id: str | None = None, task: str | None = None
 ) -> Throughput:
-    """Return what one replica carries within a service level, from a sweep of rates.
+    """Return the throughput of one replica within a service level, from a sweep of rates.
 
     Args:
         runs: The sweep.
         slo: The limits.
-        model_id: Which model. None: the only one that was sent at rates.
-        task: Which task. None: the only one.
+        model_id: The model. None means the only one that was measured at rates.
+        task: The task. None means the only one.
 
     Raises:
-        ResultsError: No rate was measured, or several and it is not said which, or none kept the limits.
+        ResultsError: No rate was measured, several were and the choice is ambiguous, or none met the limits.
     """
     found = capacity(runs, slo)
     rate = _choose_rate(found, model_id, task)
@@ -47,7 +47,7 @@ def measured_throughput(
     if tokens.isna().any():
         raise ResultsError(f"{rate.model_id} reported no token counts; capacity in tokens is not known")
     model = runs.model(rate.model_id)
-    cost: Mapping[str, Any] = model.get("cost") or {}
+    cost: Mapping[str, Any] = model.cost or {}
     at = rate.rate_rps if rate.rate_rps is not None else rate.low_rps
     assert at is not None
     low = rate.low_rps if rate.low_rps is not None and rate.low_rps < at else None
@@ -73,23 +73,23 @@ def _choose_rate(found: CapacityResult, model_id: str | None, task: str | None) 
             "no rate was measured in these runs; give the suite loads with rate_rps, or a sweep"
         )
     if len(rates) > 1:
-        said = ", ".join(f"{rate.model_id} on {rate.task}" for rate in rates)
-        raise ResultsError(f"rates were measured of {said}; choose with --model and --task")
+        measured = ", ".join(f"{rate.model_id} on {rate.task}" for rate in rates)
+        raise ResultsError(f"rates were measured for {measured}; choose with --model and --task")
     return rates[0]
 
 
 def slo_of(runs: Runs) -> Slo | None:
-    """Return the service level that a run itself searched for. None: it searched for none."""
+    """Return the service level of the first load search in the runs, or None if there was no search."""
     for manifest in runs.manifests:
-        for search in manifest.get("searches") or ():
-            return Slo.from_json(search["slo"])
+        for search in manifest.searches:
+            return Slo.from_json(search.slo)
     return None
 
 
 def gpu_price_of(runs: Runs, model_id: str | None) -> Quantity | None:
-    """Return the hourly price that the suite gave a model's GPUs, with its range. None: it gave none."""
+    """Return the hourly price of a model's GPUs from the suite, with its range, or None if the suite has none."""
     for name in runs.models if model_id is None else [model_id]:
-        cost: Mapping[str, Any] = runs.model(name).get("cost") or {}
+        cost: Mapping[str, Any] = runs.model(name).cost or {}
         if "usd_per_gpu_hour" in cost:
             low, high = cost.get("usd_per_gpu_hour_low"), cost.get("usd_per_gpu_hour_high")
             return Quantity(
@@ -103,9 +103,9 @@ def gpu_price_of(runs: Runs, model_id: str | None) -> Quantity | None:
 
 
 def closed_price(table: CostTable) -> tuple[Quantity, str] | None:
-    """Return the closed API's blended price over measured rows, retries included, and which model it is.
+    """Return the blended price of the cheapest closed model over its measured rows (with retries), and its id.
 
-    The cheapest closed model with a known price. None: there is none.
+    None if no closed model has a known price.
     """
     known = [
         row

@@ -1,4 +1,4 @@
-"""A number with its range, its unit and where it is from."""
+"""A number with its range, unit and source, and parsers for the texts that users write."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Quantity:
     """One input of a calculation.
 
     Attributes:
-        value: The figure.
-        unit: Such as ``USD/GPU-hour``.
-        low: Lower end of its range. None: no range is known, the value is taken as exact.
+        value: The number.
+        unit: Its unit, such as ``USD/GPU-hour``.
+        low: Lower end of its range. None means that no range is known; the value then counts as exact.
         high: Upper end.
-        source: Where it is from.
-        as_of: Day of the source. None: not given.
+        source: Where the number comes from.
+        as_of: Day of the source. None if not given.
         kind: ``measured`` by a run, ``published`` by others, or ``assumed``.
     """
 
@@ -42,7 +42,7 @@ class Quantity:
 
     @property
     def has_range(self) -> bool:
-        """Whether there is a range with room in it."""
+        """Whether there is a range of positive width."""
         return self.low is not None and self.high is not None and self.low < self.high
 
     def draw(self, draws: int, rng: np.random.Generator) -> Floats:
@@ -56,7 +56,7 @@ class Quantity:
         return replace(self, value=value, low=None, high=None)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of an input."""
+        """Return the documented JSON form of an input."""
         return {
             "value": self.value,
             "unit": self.unit,
@@ -72,12 +72,12 @@ def parse_quantity(given: Any, unit: str, default: Quantity | None = None) -> Qu
     """Return a quantity from a document's value: a number, or a mapping with value, low, high, source, as_of, kind.
 
     Args:
-        given: As in the document. None: the default.
+        given: The document's value. None means the default.
         unit: Its unit.
-        default: What stands where nothing is given.
+        default: Used if the document gives no value.
 
     Raises:
-        InputError: The value lies outside its range, or nothing is given and there is no default.
+        InputError: The value is outside its range, or there is neither a value nor a default.
     """
     if given is None:
         if default is None:
@@ -110,10 +110,10 @@ def parse_setting(text: str) -> tuple[str, float, float | None, float | None]:
     """Return name, value, low and high of ``name=value`` or ``name=low..value..high``.
 
     Raises:
-        InputError: It is neither.
+        InputError: The text has neither form, or the value is outside its range.
     """
-    name, equals, said = text.partition("=")
-    parts = said.split("..")
+    name, equals, value_text = text.partition("=")
+    parts = value_text.split("..")
     try:
         numbers = [float(part) for part in parts]
     except ValueError:
@@ -132,7 +132,7 @@ def parse_token_count(text: str | float) -> float:
     """Return a count written as ``50M``, ``1.5B``, ``20k`` or a plain number.
 
     Raises:
-        InputError: It is no count above zero.
+        InputError: It is not a count above zero.
     """
     match = _COUNT.fullmatch(text) if isinstance(text, str) else None
     count = float(match.group(1)) * _SUFFIX[match.group(2).lower()] if match else 0.0

@@ -1,4 +1,4 @@
-"""What one replica carries: measured by a sweep, or published by others and labelled so."""
+"""The throughput of one replica, measured by a sweep or published by others."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from gapbench.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """The rate of one replica within the latency limits, and the requests that it was found with.
+    """The rate of one replica within the latency limits, and the size of the requests it was measured with.
 
     Attributes:
         requests_per_s: Highest rate within the limits.
-        low: Lower end of its range. None: no range is known.
+        low: Lower end of its range. None if no range is known.
         high: Upper end.
-        input_tokens: Mean prompt of a request.
-        output_tokens: Mean answer of a request.
-        kind: ``measured``, ``published_throughput`` or ``assumed``.
-        source: Where it is from.
-        as_of: Day of the source. None: not given.
-        gpu: GPU's name in the price book. None: not known.
-        gpus: GPUs of the replica. None: not known.
+        input_tokens: Mean prompt length of a request.
+        output_tokens: Mean answer length of a request.
+        kind: ``measured``, ``published`` or ``assumed``.
+        source: Where the rate comes from.
+        as_of: Day of the source. None if not given.
+        gpu: Name of the GPU in the price book. None if not known.
+        gpus: Number of GPUs of the replica. None if not known.
         simulated: Whether a simulated provider was measured.
     """
 
@@ -42,13 +42,13 @@ class Throughput:
     simulated: bool = False
 
     def for_request_size(self, input_tokens: float, output_tokens: float) -> Quantity:
-        """Return the rate for requests of another size, scaled by their tokens where they differ.
+        """Return the rate for requests of another size, scaled by their tokens.
 
         Raises:
-            InputError: A request of no tokens.
+            InputError: The requests have no tokens.
         """
         if input_tokens + output_tokens <= 0:
-            raise InputError("found requests of no tokens; give input_tokens or output_tokens above 0")
+            raise InputError("found requests without tokens; give input_tokens or output_tokens above 0")
         scale = (self.input_tokens + self.output_tokens) / (input_tokens + output_tokens)
         low, high = (None if end is None else end * scale for end in (self.low, self.high))
         return Quantity(
@@ -60,27 +60,27 @@ def published_throughput(name: str, derate: float | None = None) -> Throughput:
     """Return a published throughput, derated from the highest rate to one within latency limits.
 
     Args:
-        name: Its id in ``harness/book/economics.yaml``.
-        derate: Share that is left within the limits. None: the book's, with its range.
+        name: Its id in ``data/economics.yaml``.
+        derate: Share of the highest rate that remains within the limits. None means the packaged value with its range.
 
     Raises:
-        InputError: There is none of that name.
+        InputError: There is no throughput with that id.
     """
     known: dict[str, dict[str, Any]] = {row["id"]: row for row in load_published_inputs()["throughputs"]}
     if name not in known:
         raise InputError(f"there is no published throughput {name!r}; there are: {', '.join(known)}")
     row = known[name]
-    most = row["output_tokens_per_s"] / row["output_tokens"]
-    left = row["derate"] if derate is None else {"value": derate, "low": None, "high": None}
-    low, high = (None if left[end] is None else most * left[end] for end in ("low", "high"))
+    highest = row["output_tokens_per_s"] / row["output_tokens"]
+    factor = row["derate"] if derate is None else {"value": derate, "low": None, "high": None}
+    low, high = (None if factor[end] is None else highest * factor[end] for end in ("low", "high"))
     return Throughput(
-        most * left["value"],
+        highest * factor["value"],
         low,
         high,
         row["input_tokens"],
         row["output_tokens"],
         "published",
-        f"{row['source']}; derated to {left['value']:g}",
+        f"{row['source']}; derated to {factor['value']:g}",
         row["as_of"],
         row["gpu"],
         row["gpus"],

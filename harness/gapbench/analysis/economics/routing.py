@@ -1,8 +1,8 @@
-"""Policies that send some tasks to the cheap model and some to the dear one, from answers of both to all tasks.
+"""Routing policies between a cheap open and an expensive closed model, evaluated on tasks that both answered.
 
-A router decides before the cheap model is called: a task costs one call. A cascade calls the cheap model first and
-the dear one when the answer looks bad: cost and time add up (FrugalGPT, arXiv 2305.05176). Scores are chosen so
-that the highest go to the closed model. Thresholds are always set on other folds than those they are reported on.
+A router decides before the open model is called, so a task costs one call. A cascade calls the open model first and then
+the closed one if the answer looks bad, so cost and time add up (FrugalGPT, arXiv 2305.05176). Tasks with the highest
+scores go to the closed model. Thresholds are always chosen on other folds than the ones they are reported on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gapbench.stats import Floats, Ints
 Kind = Literal["router", "cascade"]
 Bools = npt.NDArray[np.bool_]
 SHARES = np.linspace(0.0, 1.0, 21)
-"""Shares of tasks that go to the closed model, at which curves are drawn."""
+"""Shares of tasks sent to the closed model; the points of the curves."""
 FOLDS = 5
 
 
@@ -29,12 +29,12 @@ class RoutedTasks:
     Attributes:
         open_quality: Score of the open model, 0 to 1.
         closed_quality: Score of the closed model.
-        open_usd: Cost of the open model's answer, retries included. NaN: not known.
-        closed_usd: The same of the closed model.
-        open_s: Response time of the open model.
-        closed_s: Response time of the closed model.
+        open_usd: Cost of the open model's answer, retries included. NaN if not known.
+        closed_usd: The same for the closed model.
+        open_s: Response time of the open model, in seconds.
+        closed_s: Response time of the closed model, in seconds.
         category: Code of the category.
-        cluster: Codes; tasks of one cluster are kept together in folds and draws.
+        cluster: Cluster code; tasks of one cluster stay together in folds and draws.
     """
 
     open_quality: Floats
@@ -53,7 +53,7 @@ class RoutedTasks:
 
 @dataclass(frozen=True)
 class RoutingOutcome:
-    """What becomes of each task, at each of several thresholds.
+    """The outcome of each task at each of several thresholds.
 
     Attributes:
         quality: Shape (tasks, thresholds).
@@ -69,20 +69,23 @@ class RoutingOutcome:
 
 
 def assign_folds(cluster: Ints, seed: int, count: int = FOLDS) -> Ints:
-    """Return a fold for each task; a cluster lies in one fold."""
+    """Return the fold of each task. All tasks of a cluster are in the same fold."""
     names, place = np.unique(cluster, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(names))
     return np.asarray((order % min(count, max(len(names), 1)))[place], dtype=np.int64)
 
 
 def route_to_closed(score: Floats, fold: Ints, seed: int, shares: Floats = SHARES) -> Bools:
-    """Return which tasks go to the closed model at each share, thresholds from the other folds.
+    """Return which tasks go to the closed model at each share, with thresholds from the other folds.
 
     Args:
-        score: Higher goes first; alike scores are ordered at random, which mixes the two models.
-        fold: Of each task.
-        seed: Of that order.
-        shares: Of tasks to send.
+        score: Tasks with higher scores go first. Equal scores are ordered at random, which mixes the two models.
+        fold: Fold of each task.
+        seed: Seed of that order.
+        shares: Shares of tasks to send.
+
+    Returns:
+        Shape (tasks, shares).
     """
     order = np.random.default_rng(seed).random(len(score))
     ranked = np.argsort(np.lexsort((order, score))).astype(np.float64)
@@ -102,13 +105,13 @@ def route_to_closed(score: Floats, fold: Ints, seed: int, shares: Floats = SHARE
 def routing_outcome(
     items: RoutedTasks, chosen: Bools, kind: Kind, verifier_usd: float = 0.0
 ) -> RoutingOutcome:
-    """Return what decisions come to.
+    """Return quality, cost and time of routing decisions.
 
     Args:
         items: The tasks.
-        chosen: Where the closed model answers, shape (tasks, thresholds).
-        kind: A cascade has paid for the open answer, and waited for it, too.
-        verifier_usd: What a look at one open answer costs a cascade.
+        chosen: Whether the closed model answers, shape (tasks, thresholds).
+        kind: A cascade also pays and waits for the open answer.
+        verifier_usd: Cost to a cascade of checking one open answer.
     """
     open_usd, open_s = items.open_usd[:, np.newaxis], items.open_s[:, np.newaxis]
     closed_usd, closed_s = items.closed_usd[:, np.newaxis], items.closed_s[:, np.newaxis]
@@ -138,12 +141,12 @@ def category_scores(items: RoutedTasks, fold: Ints) -> Floats:
 
 
 def best_by_category(items: RoutedTasks, fold: Ints, usd_weight: float = 0.0) -> Bools:
-    """Return where the closed model is picked for a task's whole category, on the other folds' means.
+    """Return for which tasks the closed model is better in their category, by the means of the other folds.
 
     Args:
         items: The tasks.
-        fold: Of each task.
-        usd_weight: Quality that a dollar is worth; at equal worth the cheaper model is picked.
+        fold: Fold of each task.
+        usd_weight: Quality that a dollar is worth. If both models are worth the same, the cheaper one is chosen.
     """
     kinds = int(items.category.max(initial=0)) + 1
     chosen = np.zeros(len(items), dtype=bool)
@@ -152,10 +155,10 @@ def best_by_category(items: RoutedTasks, fold: Ints, usd_weight: float = 0.0) ->
         if not others.any():
             others = here
         gain = items.closed_quality - items.open_quality
-        dearer = items.closed_usd - items.open_usd
+        extra_usd = items.closed_usd - items.open_usd
         counts = np.maximum(np.bincount(items.category[others], minlength=kinds), 1)
         gains = np.bincount(items.category[others], weights=gain[others], minlength=kinds) / counts
-        costs = np.bincount(items.category[others], weights=dearer[others], minlength=kinds) / counts
+        costs = np.bincount(items.category[others], weights=extra_usd[others], minlength=kinds) / counts
         worth = gains - usd_weight * np.nan_to_num(costs)
         pick = (worth > 0) | ((worth == 0) & (costs < 0))
         chosen[here] = pick[items.category[here]]
@@ -163,7 +166,7 @@ def best_by_category(items: RoutedTasks, fold: Ints, usd_weight: float = 0.0) ->
 
 
 def oracle(items: RoutedTasks) -> Bools:
-    """Return where someone who knew the scores would take the closed model: better, or as good and cheaper."""
+    """Return for which tasks the closed model is the right choice: it scores higher, or the same and costs less."""
     better = items.closed_quality > items.open_quality
     cheaper = (items.closed_quality == items.open_quality) & (items.closed_usd < items.open_usd)
     return np.asarray(better | cheaper)
@@ -175,8 +178,8 @@ def apgr(share: Floats, quality: Floats, open_quality: Floats, closed_quality: F
     (AUC - Q_w) / (Q_s - Q_w), with AUC the trapezoid of quality over the share of closed calls.
 
     Args:
-        share: Realised shares, shape (draws, thresholds), ascending.
-        quality: The same shape.
+        share: Actual shares of closed calls, shape (draws, thresholds), ascending.
+        quality: Mean quality, the same shape.
         open_quality: Q_w, shape (draws,).
         closed_quality: Q_s, shape (draws,).
     """
@@ -187,14 +190,14 @@ def apgr(share: Floats, quality: Floats, open_quality: Floats, closed_quality: F
 
 
 def call_performance_threshold(spent: Floats, recovered: Floats, target: float) -> float | None:
-    """Return the least share (of calls or of spend) at which ``target`` of the gap is recovered. None: at none.
+    """Return the smallest share (of calls or of spend) at which ``target`` of the gap is recovered, or None.
 
-    The curve is its running maximum, since accuracy need not rise with every call; between points a straight line.
+    It uses the running maximum of the curve, since accuracy need not rise with every call, and interpolates linearly.
 
     Args:
-        spent: Ascending shares.
-        recovered: Performance gap recovered at each.
-        target: Such as 0.8.
+        spent: Shares, ascending.
+        recovered: Share of the performance gap recovered at each.
+        target: Share of the gap to recover, such as 0.8.
     """
     best = np.maximum.accumulate(recovered)
     reached = np.flatnonzero(best >= target)
@@ -213,15 +216,15 @@ def incremental_benefit(
     """Return AutoMix's delta IBC in percent (arXiv 2310.12963): above 0 beats mixing the two at random.
 
     Args:
-        quality: Of the policy.
-        usd: Of the policy.
+        quality: Quality of the policy.
+        usd: Cost of the policy.
         open_: Quality and cost of the open model.
-        closed: The same of the closed model.
+        closed: The same for the closed model.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        own = (quality - open_[0]) / (usd - open_[1])
-        base = (closed[0] - open_[0]) / (closed[1] - open_[1])
-        return np.asarray(100 * (own - base) / base)
+        policy_benefit = (quality - open_[0]) / (usd - open_[1])
+        mix_benefit = (closed[0] - open_[0]) / (closed[1] - open_[1])
+        return np.asarray(100 * (policy_benefit - mix_benefit) / mix_benefit)
 
 
 def needed_acceptance(open_usd: float, closed_usd: float, verifier_usd: float = 0.0) -> float:
@@ -232,10 +235,10 @@ def needed_acceptance(open_usd: float, closed_usd: float, verifier_usd: float = 
 def hybrid_volume_mtok(
     fixed_usd_per_month: float, accepted: float, closed_usd_per_mtok: float
 ) -> float | None:
-    """Return the volume from which a self-hosted first tier pays: F / (accepted x p). None: nothing is accepted.
+    """Return the volume from which a self-hosted first tier pays off, F / (accepted x p), or None if nothing is accepted.
 
     Args:
-        fixed_usd_per_month: Of the self-hosted tier.
+        fixed_usd_per_month: Fixed cost of the self-hosted tier.
         accepted: Share of tasks that need no closed call.
         closed_usd_per_mtok: Blended price of the closed tier.
     """

@@ -1,4 +1,4 @@
-"""Means of routing policies with their intervals, all on the same draws of clusters."""
+"""Metrics of routing policies, with intervals from the same draws of clusters for all policies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STEP = 64
 def draw_clusters(cluster: Ints, draws: int, seed: int) -> tuple[Ints, Counts]:
     """Return each task's cluster as a dense code, and how often each cluster is drawn, shape (draws, clusters).
 
-    Beyond 200,000 clusters there are fewer draws, so that the counts stay within 200 MB.
+    With many clusters there are fewer draws (but at least 100), so that the counts fit into 200 MB.
     """
     names, place = np.unique(cluster, return_inverse=True)
     rng = np.random.default_rng(seed)
@@ -36,20 +36,19 @@ def draw_clusters(cluster: Ints, draws: int, seed: int) -> tuple[Ints, Counts]:
 
 
 class PolicyEvaluator:
-    """Means of a policy with their intervals, on the same draws for all.
+    """Evaluates policies on the same draws of clusters.
 
     Args:
         items: The tasks.
-        fold: Of each task.
-        drawn: Codes of clusters, and their counts by draw.
+        fold: Fold of each task.
+        drawn: Result of :func:`draw_clusters`.
         target: Share of the gap to recover at the operating point.
-        resolved: Whether the closed model is ahead for certain.
+        resolved: Whether the closed model is certainly ahead. Otherwise measures of the gap are left out.
     """
 
     def __init__(
         self, items: RoutedTasks, fold: Ints, drawn: tuple[Ints, Counts], target: float, *, resolved: bool
     ) -> None:
-        """Draw both models alone once."""
         self._items, self._fold, self._target, self._resolved = items, fold, target, resolved
         self._place, self._counts = drawn
         self._sizes = self._draw(np.ones((len(items), 1)))
@@ -64,7 +63,7 @@ class PolicyEvaluator:
             ],
             axis=1,
         )
-        # A few draws at a time: the counts are bytes, and the product is of floats.
+        # In chunks of draws, since the counts are bytes and the product needs floats.
         parts = [
             self._counts[at : at + _STEP].astype(np.float64) @ sums
             for at in range(0, len(self._counts), _STEP)
@@ -78,11 +77,17 @@ class PolicyEvaluator:
 
     def evaluate_fixed(self, policy: str, result: RoutingOutcome) -> dict[str, Any]:
         """Return the row of a policy without a threshold."""
-        return self._row(policy, "baseline", result.quality[:, 0], result.usd[:, 0], result.response_s[:, 0],
-                         result.closed[:, 0])  # fmt: skip
+        return self._row(
+            policy,
+            "baseline",
+            result.quality[:, 0],
+            result.usd[:, 0],
+            result.response_s[:, 0],
+            result.closed[:, 0],
+        )
 
     def evaluate_sweep(self, policy: str, kind: Kind, result: RoutingOutcome) -> dict[str, Any]:
-        """Return the row of a policy at its operating point, with the measures of its whole curve."""
+        """Return the row of a policy with thresholds, at its operating point, with the measures of its whole curve."""
         at = self._operating_points(result)
         rows = np.arange(len(self._items))
         quality, usd = result.quality[rows, at], result.usd[rows, at]
@@ -101,11 +106,15 @@ class PolicyEvaluator:
         for level in (50, 80):
             row[f"cpt_{level}"] = call_performance_threshold(share, recovered, level / 100)
             if np.isfinite(extra) and extra > 0:
-                paid = (result.usd.mean(axis=0) - spent[0]) / extra
-                row[f"spend_cpt_{level}"] = call_performance_threshold(paid, recovered, level / 100)
+                spend = (result.usd.mean(axis=0) - spent[0]) / extra
+                row[f"spend_cpt_{level}"] = call_performance_threshold(spend, recovered, level / 100)
         if np.isfinite(extra) and extra > 0 and usd.mean() > spent[0]:
-            point = incremental_benefit(quality.mean(), usd.mean(), (np.array(ends[0]), np.array(spent[0])),
-                                        (np.array(ends[1]), np.array(spent[1])))  # fmt: skip
+            point = incremental_benefit(
+                quality.mean(),
+                usd.mean(),
+                (np.array(ends[0]), np.array(spent[0])),
+                (np.array(ends[1]), np.array(spent[1])),
+            )
             row["delta_ibc_percent"] = float(point)
             benefit = incremental_benefit(
                 self._means(quality),
@@ -117,7 +126,7 @@ class PolicyEvaluator:
         return row
 
     def _operating_points(self, result: RoutingOutcome) -> Ints:
-        """Return the threshold of each task: the cheapest that recovers the target on the other folds."""
+        """Return the threshold for each task: the cheapest that recovers the target on the other folds."""
         at = np.zeros(len(self._items), dtype=np.int64)
         for one in np.unique(self._fold):
             others = self._fold != one
@@ -125,7 +134,7 @@ class PolicyEvaluator:
                 others = ~others
             low, high = self._items.open_quality[others].mean(), self._items.closed_quality[others].mean()
             enough = result.quality[others].mean(axis=0) >= low + self._target * (high - low) - 1e-12
-            # Where prices are unknown the fewest closed calls stand for the least cost.
+            # If prices are unknown, use the number of closed calls as the cost.
             costs = result.usd[others].mean(axis=0)
             costs = costs if np.isfinite(costs).all() else result.closed[others].mean(axis=0)
             last = result.quality.shape[1] - 1
@@ -139,7 +148,7 @@ class PolicyEvaluator:
     ) -> dict[str, Any]:
         low, high = _interval_ends(self._means(quality))
         known = bool(np.isfinite(usd).all())
-        cheap, dear = _interval_ends(self._means(usd)) if known else (None, None)
+        usd_low, usd_high = _interval_ends(self._means(usd)) if known else (None, None)
         timed = response_s[np.isfinite(response_s)]
         return {
             "policy": policy,
@@ -148,8 +157,8 @@ class PolicyEvaluator:
             "quality_low": low,
             "quality_high": high,
             "usd_per_task": float(usd.mean()) if known else None,
-            "usd_per_task_low": cheap,
-            "usd_per_task_high": dear,
+            "usd_per_task_low": usd_low,
+            "usd_per_task_high": usd_high,
             "response_s": float(timed.mean()) if len(timed) else None,
             "closed_share": float(closed.mean()),
         }

@@ -1,4 +1,4 @@
-"""What could tell a hard task from an easy one without knowing the answer, taken from the rows themselves."""
+"""Routing signals: features of stored rows that predict hard tasks without knowing the right answer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _BAD_FORM = ("unparsed", "truncated", "refused")
 
 @dataclass(frozen=True)
 class Signal:
-    """A score for each task; the highest go to the closed model first.
+    """A score for each task. Tasks with the highest scores go to the closed model first.
 
     Attributes:
-        policy: Its name in tables.
-        kind: A router's score is known before the open model is called.
+        policy: Name of the policy in tables.
+        kind: ``router`` if the score is known before the open model is called, else ``cascade``.
         score: One for each task.
     """
 
@@ -32,28 +32,28 @@ class Signal:
 
 
 def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_model: str) -> pd.DataFrame:
-    """Return the tasks that both models were sent with the same prompt and answered, one row each.
+    """Return the tasks that both models answered with the same prompt, one row for each.
 
-    Columns: ``category``, ``cluster`` (code), ``row`` (place of the open model's attempt in the runs' frame), and by
-    side (``open_``, ``closed_``) ``score``, ``usd`` (retries included), ``response_s``.
+    Columns: ``category``, ``cluster`` (code), ``row`` (index of the open model's attempt in the runs' frame), and for
+    each side (``open_``, ``closed_``) ``score``, ``usd`` (retries included), ``response_s``.
 
     Args:
         runs: The runs.
-        usd: Cost beside each attempt of the runs' frame.
+        usd: Cost of each attempt, in the order of the runs' frame.
         open_model: The open model.
         closed_model: The closed model.
     """
     frame = runs.frame
     request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
-    whole = np.bincount(request, weights=usd)[request] if len(frame) else usd
+    request_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
     table = frame.assign(
-        usd=whole, row=np.arange(len(frame)), cluster=group_codes(frame, ["task", "cluster_id"])
+        usd=request_usd, row=np.arange(len(frame)), cluster=group_codes(frame, ["task", "cluster_id"])
     )
     table = table[table["scored"]]
     sides = {}
     for side, name in (("open", open_model), ("closed", closed_model)):
         part = table[table["model_id"] == name].copy()
-        # A model measured in several runs has its further answers to one item counted as further repeats.
+        # If a model was measured in several runs, its further answers to an item count as further repeats.
         part["again"] = part.groupby(_ITEM, observed=True).cumcount()
         sides[side] = part[
             [*_ITEM, "again", "prompt_sha256", "category", "cluster", "row", "score", "usd", "response_s"]
@@ -70,11 +70,11 @@ def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_mode
 
 
 def routing_signals(runs: Runs, table: pd.DataFrame) -> list[Signal]:
-    """Return the signals that the rows hold; one that is the same for every task is left out.
+    """Return the available signals, without those that are the same for every task.
 
     Args:
         runs: The runs.
-        table: What :func:`tasks_answered_by_both` gave.
+        table: Result of :func:`tasks_answered_by_both`.
     """
     rows = runs.frame.iloc[table["row"].to_numpy(np.int64)]
     found = [
@@ -84,14 +84,14 @@ def routing_signals(runs: Runs, table: pd.DataFrame) -> list[Signal]:
         ),
         Signal("cascade on answer length", "cascade", np.nan_to_num(as_floats(rows["output_chars"]))),
     ]
-    agreed = _disagreement(runs, table)
-    if agreed is not None:
-        found.append(Signal("cascade on disagreement", "cascade", agreed))
+    disagreement = _disagreement(runs, table)
+    if disagreement is not None:
+        found.append(Signal("cascade on disagreement", "cascade", disagreement))
     return [signal for signal in found if len(np.unique(signal.score)) > 1]
 
 
 def _disagreement(runs: Runs, table: pd.DataFrame) -> Floats | None:
-    """Return the share of a task's other repeats whose answer differs. None: nothing was asked twice."""
+    """Return the share of a task's other repeats with a different answer, or None if nothing was asked twice."""
     if not (table["repeat"] > 0).any():
         return None
     answers = read_attempts(runs.folders, ["answer"])["answer"].to_numpy()[table["row"].to_numpy(np.int64)]
@@ -99,5 +99,5 @@ def _disagreement(runs: Runs, table: pd.DataFrame) -> Floats | None:
     same = group_codes(
         pd.DataFrame({"item": item, "answer": pd.Series(answers, dtype="object")}), ["item", "answer"]
     )
-    asked, agreeing = np.bincount(item)[item], np.bincount(same)[same]
-    return np.asarray(1 - (agreeing - 1) / np.maximum(asked - 1, 1), dtype=np.float64)
+    answers_of_item, agreeing = np.bincount(item)[item], np.bincount(same)[same]
+    return np.asarray(1 - (agreeing - 1) / np.maximum(answers_of_item - 1, 1), dtype=np.float64)

@@ -1,8 +1,8 @@
-"""One question of money: a workload, three ways to serve it, and what each costs a month at any volume.
+"""A cost scenario: a workload, three ways to serve it, and the monthly cost of each at any volume.
 
-The legs are a closed API, the same open model bought from a provider, and the open model on own or rented
-GPUs. Inputs are quantities by name; :data:`UNITS` lists them. All that takes ``values`` takes numbers or
-arrays by name, so one call prices a whole grid of volumes times draws.
+The three legs are a closed API, the open model from a provider, and the open model on owned or rented GPUs. Inputs are
+quantities by name; :data:`UNITS` lists them. Functions with an argument ``values`` accept numbers or arrays by name, so
+one call prices a whole grid of volumes and draws.
 """
 
 from __future__ import annotations
@@ -74,27 +74,28 @@ UNITS: Mapping[str, str] = {
     "licence_usd_per_month": "USD/month",
     "egress_usd_per_mtok": "USD/Mtok",
 }
-"""Every input by name, with its unit. ``closed_usd_per_mtok`` and ``hosted_usd_per_mtok`` are blended prices,
-as measured over rows; where they are there, the leg's prices by class are not used."""
+"""Unit of every input by name. ``closed_usd_per_mtok`` and ``hosted_usd_per_mtok`` are blended prices measured over
+rows; if given, the leg's prices by token class are not used."""
 _ABOVE_ZERO = ("replica_requests_per_s", "headroom", "gpus_per_replica", "attempts")
+_AT_MOST_ONE = ("headroom", "cached_share", "batch_share", "residual", "reserved_discount")
 Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """The inputs of a question.
+    """The inputs of a scenario.
 
     Attributes:
         inputs: Quantities by the names of :data:`UNITS`.
-        demand: Course of requests over a month.
-        owned: Whether the servers are bought and written off; else rented.
-        months: Life of bought servers.
-        interest_per_month: Cost of capital of bought servers.
+        demand: Demand over a month.
+        owned: Whether the servers are bought and depreciated. Otherwise they are rented.
+        months: Useful life of bought servers, in months.
+        interest_per_month: Cost of capital of bought servers, 0 to 1.
         availability: Share of the time that one replica is up.
-        availability_target: Share of the time that enough are up; 0: no spares.
-        labels: What each leg is, in words, by leg.
+        availability_target: Share of the time that enough replicas are up. 0 means no spares.
+        labels: Description of each leg.
         simulated: Whether a measured input comes from a simulated provider.
-        notes: What a reader must know of the inputs.
+        notes: Caveats about the inputs.
     """
 
     inputs: Mapping[str, Quantity]
@@ -109,30 +110,22 @@ class Scenario:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check what no formula could make sense of.
+        """Reject inputs that the formulas cannot handle.
 
         Raises:
-            InputError: An input is unknown, not finite, negative, or zero where it divides.
+            InputError: An input is unknown, not finite, negative, or zero although something is divided by it.
         """
         for name, given in self.inputs.items():
-            if name not in UNITS:
-                raise InputError(f"there is no input {name!r}; there are: {', '.join(UNITS)}")
-            ends = [end for end in (given.value, given.low, given.high) if end is not None]
-            if not all(np.isfinite(ends)) or min(ends) < 0 or (name in _ABOVE_ZERO and min(ends) <= 0):
-                wanted = "above 0" if name in _ABOVE_ZERO else "0 or more"
-                raise InputError(f"found {name} {given.value:g}; expected {wanted}, its range too")
-        for name in ("headroom", "cached_share", "batch_share", "residual", "reserved_discount"):
-            if name in self.inputs and max(self.inputs[name].value, self.inputs[name].high or 0) > 1:
-                raise InputError(f"found {name} above 1; it is a share")
+            _check_input(name, given)
         sizes = [self.inputs[name] for name in ("input_tokens", "output_tokens")]
         if sum(size.value if size.low is None else size.low for size in sizes) <= 0:
-            raise InputError("found requests of no tokens; give input_tokens or output_tokens above 0")
+            raise InputError("found requests without tokens; give input_tokens or output_tokens above 0")
         self._check_demand()
 
     def _check_demand(self) -> None:
         peak = self.inputs["peak_over_average"]
         if self.demand.shape == "day":
-            # A day of the curve's own peak; the curve is drawn anew for others.
+            # Only checks that the peak is valid. The profile is computed again for each peak of the range.
             day_profile(peak.value)
         elif peak.has_range or not np.isclose(peak.value, self.demand.peak_over_average):
             raise InputError(
@@ -148,7 +141,7 @@ class Scenario:
 
     @property
     def point_values(self) -> dict[str, float]:
-        """The inputs' values by name, without their ranges."""
+        """The values of the inputs by name, without their ranges."""
         return {name: given.value for name, given in self.inputs.items()}
 
     def draw(self, draws: int, seed: int) -> dict[str, Floats]:
@@ -161,35 +154,48 @@ class Scenario:
         return replace(self, inputs={**self.inputs, **changed})
 
 
-def api_usd_per_mtok(leg: str, values: Values) -> Numbers | None:
-    """Return the blended price of an API leg (A1 to A3, A5), per million tokens of input and output.
+def _check_input(name: str, given: Quantity) -> None:
+    if name not in UNITS:
+        raise InputError(f"there is no input {name!r}; there are: {', '.join(UNITS)}")
+    ends = [end for end in (given.value, given.low, given.high) if end is not None]
+    if not all(np.isfinite(ends)) or min(ends) < 0 or (name in _ABOVE_ZERO and min(ends) <= 0):
+        wanted = "above 0" if name in _ABOVE_ZERO else "0 or more"
+        raise InputError(f"found {name} {given.value:g}; expected {wanted}, its range too")
+    if name in _AT_MOST_ONE and max(given.value, given.high or 0) > 1:
+        raise InputError(f"found {name} above 1; it is a share")
 
-    None: the leg has no price.
+
+def api_usd_per_mtok(leg: str, values: Values) -> Numbers | None:
+    """Return the blended price of an API leg in USD per million input and output tokens (A1 to A3, A5).
+
+    None if the leg has no price.
     """
     if f"{leg}_usd_per_mtok" in values:
         price: Numbers = values[f"{leg}_usd_per_mtok"]
         return price
     if f"{leg}_input_usd_per_mtok" not in values:
         return None
-    asked, written = values["input_tokens"], values["output_tokens"]
+    input_tokens, output_tokens = values["input_tokens"], values["output_tokens"]
     plain, out = values[f"{leg}_input_usd_per_mtok"], values[f"{leg}_output_usd_per_mtok"]
     hit, batch = values.get("cached_share", 0.0), values.get("batch_share", 0.0)
     cached = values.get(f"{leg}_cached_usd_per_mtok", plain)
-    usd = asked * (1 - hit) * plain + asked * hit * cached + written * out
+    usd = input_tokens * (1 - hit) * plain + input_tokens * hit * cached + output_tokens * out
     factor = values.get(f"{leg}_batch_factor", 1.0)
-    blended: Numbers = usd / (asked + written) * (1 - batch + batch * factor) * values.get("attempts", 1.0)
+    blended: Numbers = (
+        usd / (input_tokens + output_tokens) * (1 - batch + batch * factor) * values.get("attempts", 1.0)
+    )
     return blended
 
 
 def mtok_per_replica_load(values: Values) -> Numbers:
-    """Return million tokens a month at a mean load of one replica, headroom taken off."""
+    """Return the million tokens a month that one replica serves at full load, after headroom."""
     rate = values["replica_requests_per_s"] * values["headroom"]
     mtok: Numbers = rate * SECONDS_PER_MONTH * (values["input_tokens"] + values["output_tokens"]) / MTOK
     return mtok
 
 
 def replica_usd_per_month(scenario: Scenario, values: Values) -> tuple[Numbers, Numbers]:
-    """Return what one replica costs a month: (whatever it does, while it is switched on), overhead included."""
+    """Return the monthly USD of one replica, overhead included: (fixed, additional if switched on all month)."""
     overhead = 1 + values["overhead"]
     if not scenario.owned:
         rent = rent_usd_per_month(
@@ -212,22 +218,22 @@ def replica_usd_per_month(scenario: Scenario, values: Values) -> tuple[Numbers, 
 
 
 def fixed_usd_per_month(values: Values) -> Numbers:
-    """Return what a month costs beside the servers: people, updates, storage, licence (C4 to C6)."""
+    """Return the monthly USD of everything but the servers: people, updates, storage, licence (C4 to C6)."""
     people = people_usd_per_month(values["engineers"], values["usd_per_engineer_year"])
     updates = updates_usd_per_month(
         values["updates_per_year"], values["days_per_update"], values["usd_per_day"]
     )
-    standing: Numbers = people + updates + values["storage_usd_per_month"] + values["licence_usd_per_month"]
-    return standing
+    fixed: Numbers = people + updates + values["storage_usd_per_month"] + values["licence_usd_per_month"]
+    return fixed
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Staircases of replicas, valid up to a load.
+    """Step functions of replicas, valid up to a load.
 
     Attributes:
-        peak: Replicas in all, as a function of the peak load.
-        up: Mean replicas switched on, as a function of the mean load. None: all, always.
+        peak: Total replicas as a function of the peak load.
+        up: Mean replicas switched on as a function of the mean load. None if all are always on.
     """
 
     peak: Staircase
@@ -235,12 +241,16 @@ class Fleet:
 
 
 def build_fleet(scenario: Scenario, top_peak: float, peak_over_average: float) -> Fleet:
-    """Return the staircases up to a peak load of ``top_peak`` replicas."""
+    """Return the step functions up to a peak load of ``top_peak`` replicas.
+
+    Raises:
+        InputError: The peak load is above the limit.
+    """
     if top_peak > MAX_PEAK_REPLICAS:
         raise InputError(
             f"{top_peak:,.0f} replicas at the peak; at most {MAX_PEAK_REPLICAS:,} are counted: lower the volume"
         )
-    # Rounded up, so that near neighbours share one table.
+    # Rounded up, so that similar loads share a cached table.
     top = float(2 ** np.ceil(np.log2(max(top_peak, 1.0))))
     return _cached_fleet(
         scenario.demand,
@@ -253,26 +263,26 @@ def build_fleet(scenario: Scenario, top_peak: float, peak_over_average: float) -
 
 @lru_cache(maxsize=256)
 def _cached_fleet(demand: Demand, availability: float, target: float, top: float, peak: float) -> Fleet:
-    kept = partial(
+    staircase = partial(
         replica_staircase, availability=availability, target=target, replicas_min=demand.replicas_min
     )
-    whole = kept(np.array([1.0]), top)
+    total = staircase(np.array([1.0]), top)
     if not demand.autoscale:
-        return Fleet(whole, None)
+        return Fleet(total, None)
     relative = day_profile(peak) if demand.shape == "day" else np.array(demand.relative)
-    return Fleet(whole, kept(relative, top / float(relative.max())))
+    return Fleet(total, staircase(relative, top / float(relative.max())))
 
 
 def self_usd_per_month(scenario: Scenario, values: Values, volume_mtok: Floats) -> tuple[Floats, Floats]:
-    """Return (USD a month, replicas in all) of self-hosting (S1 to S4, C1 to C7).
+    """Return (USD a month, total replicas) of self-hosting (S1 to S4, C1 to C7).
 
     Args:
-        scenario: Its demand and sizing.
-        values: Inputs by name, of shapes that broadcast against ``volume_mtok``.
+        scenario: Scenario with demand and sizing.
+        values: Inputs by name, in shapes that broadcast with ``volume_mtok``.
         volume_mtok: Million tokens a month, above 0.
 
     Raises:
-        InputError: More replicas than are counted.
+        InputError: More replicas than the limit are needed.
     """
     load = np.asarray(volume_mtok / mtok_per_replica_load(values), dtype=np.float64)
     kappa = values["peak_over_average"]
@@ -286,7 +296,7 @@ def self_usd_per_month(scenario: Scenario, values: Values, volume_mtok: Floats) 
 
 
 def _mean_replicas_on(scenario: Scenario, load: Floats, kappa: Numbers) -> Floats:
-    """Return the mean replicas switched on; where the peak varies a day is drawn anew for 33 peaks."""
+    """Return the mean replicas switched on. If the peak varies, use day profiles of 33 different peaks."""
     low, high, top = float(np.min(kappa)), float(np.max(kappa)), float(load.max(initial=0.0))
     if low == high or scenario.demand.shape != "day":
         return _replicas_up(scenario, top * high, high)(load)
@@ -296,19 +306,19 @@ def _mean_replicas_on(scenario: Scenario, load: Floats, kappa: Numbers) -> Float
     )
     found = np.empty(load.shape)
     for level in np.unique(place):
-        here = place == level
-        found[here] = _replicas_up(scenario, top * levels[level], float(levels[level]))(load[here])
+        mask = place == level
+        found[mask] = _replicas_up(scenario, top * levels[level], float(levels[level]))(load[mask])
     return found
 
 
 def _replicas_up(scenario: Scenario, top_peak: float, peak_over_average: float) -> Staircase:
     up = build_fleet(scenario, top_peak, peak_over_average).up
-    assert up is not None, "only a demand that autoscales has one"
+    assert up is not None, "the demand autoscales"
     return up
 
 
 def legs_usd_per_month(scenario: Scenario, values: Values, volume_mtok: Floats) -> dict[str, Floats | None]:
-    """Return USD a month by leg. None: the leg has no price."""
+    """Return USD a month by leg; None for a leg without a price."""
     found: dict[str, Floats | None] = {}
     for leg in API_LEGS:
         price = api_usd_per_mtok(leg, values)

@@ -1,8 +1,9 @@
-"""From a ``tco:`` block to a scenario: what is given, what the price book knows, and what is assumed."""
+"""Builds a scenario from a suite's ``tco:`` block, measured inputs, the price book and assumptions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,11 @@ _ASSUMED: Mapping[str, tuple[float, float | None, float | None, str]] = {
     "licence_usd_per_month": (0.0, None, None, "weights under a free licence"),
     "egress_usd_per_mtok": (0.0, None, None, "text is small"),
 }
-"""(value, low, high, why) of what nobody gave."""
+"""(value, low, high, reason) of inputs that are not given."""
 
 
 def assumption(name: str) -> Quantity:
-    """Return the assumption that stands for an input that nobody gave."""
+    """Return the assumption for an input that is not given."""
     value, low, high, why = _ASSUMED[name]
     return Quantity(value, UNITS[name], low, high, f"assumed: {why}")
 
@@ -57,57 +58,65 @@ def build_scenario(
     """Return the scenario of a ``tco:`` block.
 
     Args:
-        document: The block. None: all published and assumed.
+        document: The block. None means only published and assumed inputs.
         at: Day of the prices.
-        throughput: A replica as measured; the block's own ``capacity`` stands above it.
-        measured: Inputs measured by a run, such as ``closed_usd_per_mtok``; the block's own stand above them.
-        labels: What the legs of ``measured`` are, by leg.
-        closed: Id and price of the closed model whose answers were measured; the block's own stands above it.
-        folder: What a demand's CSV file is relative to.
+        throughput: Measured throughput of a replica. The block's ``capacity`` takes precedence.
+        measured: Inputs measured by a run, such as ``closed_usd_per_mtok``. The block's inputs take precedence.
+        labels: Descriptions of the measured legs, by leg.
+        closed: Id and price of the measured closed model. The block's ``closed`` takes precedence.
+        folder: Folder that a demand's CSV file is relative to.
 
     Raises:
-        InputError: Something in it cannot be, or is not known.
+        InputError: A value is impossible, or a name is unknown.
     """
     given = document or TcoDocument()
     found: dict[str, Quantity] = dict(measured or {})
     names: dict[str, str] = dict(labels or {})
     notes: list[str] = []
-    for name in _ASSUMED:
-        if name != "peak_over_average":
-            stands = found.get(name) or assumption(name)
-            found[name] = parse_quantity(_amount(getattr(given, name)), UNITS[name], stands)
+    _add_given_or_assumed(given, found)
     base = _throughput(given, throughput)
     if throughput is not None and given.input_tokens is None and given.output_tokens is None:
         for name in ("input_tokens", "output_tokens"):
             found[name] = Quantity(getattr(base, name), UNITS[name], source=base.source, kind=base.kind)
-    _capacity(given, base, found, notes)
-    course = _demand(given.demand, folder)
-    found["peak_over_average"] = _peak(given.demand, course)
-    for leg, asked in (("closed", given.closed), ("hosted", given.hosted)):
-        if asked is None and f"{leg}_usd_per_mtok" in found:
+    _add_capacity(given, base, found, notes)
+    demand = _demand(given.demand, folder)
+    found["peak_over_average"] = _peak(given.demand, demand)
+    for leg, document_leg in (("closed", given.closed), ("hosted", given.hosted)):
+        # A blended price that was measured is used unless the block describes the leg.
+        if document_leg is None and f"{leg}_usd_per_mtok" in found:
             continue
         found.pop(f"{leg}_usd_per_mtok", None)
-        price, names[leg] = _leg_price(leg, asked, given.weights or DEFAULT_WEIGHTS, at, closed, notes)
-        _add_leg_prices(leg, asked, price, at, found)
+        price, names[leg] = _leg_price(leg, document_leg, given.weights or DEFAULT_WEIGHTS, at, closed, notes)
+        _add_leg_prices(leg, document_leg, price, at, found)
     _add_servers(given, base, found)
     names["self"] = _describe_self_hosting(base, found, owned=given.own is not None)
-    own = given.own
-    return Scenario(
+    scenario = Scenario(
         found,
-        course,
-        owned=own is not None,
-        months=36.0 if own is None else float(own.months),
-        interest_per_month=0.0 if own is None else float(own.interest_per_month),
+        demand,
+        owned=given.own is not None,
         availability=float(given.availability),
         availability_target=float(given.availability_target),
         labels=names,
         simulated=base.simulated,
         notes=tuple(notes),
     )
+    if given.own is None:
+        return scenario
+    return replace(
+        scenario, months=float(given.own.months), interest_per_month=float(given.own.interest_per_month)
+    )
+
+
+def _add_given_or_assumed(given: TcoDocument, inputs: dict[str, Quantity]) -> None:
+    """Add inputs from the document; those it lacks stay as measured or become the assumptions."""
+    for name in _ASSUMED:
+        if name != "peak_over_average":
+            default = inputs.get(name) or assumption(name)
+            inputs[name] = parse_quantity(_amount(getattr(given, name)), UNITS[name], default)
 
 
 def _amount(given: Any) -> Any:
-    """Return an amount of a document as a number or a mapping; None stays None."""
+    """Return an amount of a document as a number or a mapping, or None."""
     return given.model_dump() if hasattr(given, "model_dump") else given
 
 
@@ -118,7 +127,9 @@ def _throughput(given: TcoDocument, throughput: Throughput | None) -> Throughput
     return throughput or published_throughput(DEFAULT_THROUGHPUT)
 
 
-def _capacity(given: TcoDocument, base: Throughput, inputs: dict[str, Quantity], notes: list[str]) -> None:
+def _add_capacity(
+    given: TcoDocument, base: Throughput, inputs: dict[str, Quantity], notes: list[str]
+) -> None:
     asked, name = given.capacity, "replica_requests_per_s"
     read, written = inputs["input_tokens"].value, inputs["output_tokens"].value
     if asked is not None and asked.requests_per_s is not None:
@@ -137,7 +148,7 @@ def _capacity(given: TcoDocument, base: Throughput, inputs: dict[str, Quantity],
         if (read, written) != (base.input_tokens, base.output_tokens):
             notes.append(
                 f"capacity is {base.kind} at {base.input_tokens:g} input and {base.output_tokens:g} output tokens a request "
-                f"and scaled by tokens to {read:g} and {written:g}; a sweep of your own requests would tell"
+                f"and scaled by tokens to {read:g} and {written:g}; a sweep of your own requests would be more accurate"
             )
     if inputs[name].kind != "measured":
         notes.append(
@@ -170,7 +181,7 @@ def _peak(given: DemandDocument, demand: Demand) -> Quantity:
 def _add_leg_prices(
     leg: str, document: LegDocument | None, price: UnitPrices | None, at: date, inputs: dict[str, Quantity]
 ) -> None:
-    """Put the prices of an API leg into ``inputs``."""
+    """Add the prices of an API leg to ``inputs``."""
     if document is not None and document.input_usd_per_mtok is not None:
         for key, name in (("input", "input"), ("cached_input", "cached"), ("output", "output")):
             amount = _amount(getattr(document, f"{key}_usd_per_mtok"))
@@ -209,18 +220,18 @@ def _leg_price(
     closed: tuple[str, Quote] | None,
     notes: list[str],
 ) -> tuple[UnitPrices | None, str]:
-    """Return the listed price of an API leg and what it is in words; None where prices are given, or none is known."""
+    """Return the listed price of an API leg and its description. The price is None if the document gives it or none is known."""
     if document is not None and document.input_usd_per_mtok is not None:
         return None, document.model or "prices given"
     if leg == "closed" and document is None and closed is not None:
         model_id, quote = closed
         if isinstance(quote, UnitPrices):
-            at_whose = (
+            origin = (
                 "the suite's price"
                 if quote.provider is None
                 else f"the price of {quote.model} at {quote.provider}"
             )
-            return quote, f"{model_id} at {at_whose}"
+            return quote, f"{model_id} at {origin}"
         why = quote.reason if isinstance(quote, Unpriced) else "it is paid by the GPU-hour"
         notes.append(f"{model_id} was measured; the dollars are of {DEFAULT_CLOSED[1]} (default): {why}")
     price = _lookup_price(leg, document, weights, at)
@@ -244,13 +255,13 @@ def _lookup_price(leg: str, document: LegDocument | None, weights: str, at: date
         offers[0]
         if offers
         else Unpriced(
-            f"the price book knows nobody who hosts {weights}; give tco.hosted a provider and model, or prices"
+            f"the price book has no provider of {weights}; give tco.hosted a provider and model, or prices"
         )
     )
 
 
 def _add_servers(given: TcoDocument, base: Throughput, inputs: dict[str, Quantity]) -> None:
-    """Put GPUs and their price, or bought servers, into ``inputs``."""
+    """Add GPUs and their price, or bought servers, to ``inputs``."""
     gpus = Quantity(base.gpus or 1, UNITS["gpus_per_replica"], source=base.source, kind=base.kind)
     inputs["gpus_per_replica"] = parse_quantity(_amount(given.gpus), UNITS["gpus_per_replica"], gpus)
     if given.reserved_discount is not None:
@@ -299,5 +310,5 @@ def _add_owned_servers(document: OwnDocument, inputs: dict[str, Quantity]) -> No
 
 def _describe_self_hosting(base: Throughput, inputs: Mapping[str, Quantity], *, owned: bool) -> str:
     gpus = inputs["gpus_per_replica"].value
-    how = "owned" if owned else f"at ${inputs['usd_per_gpu_hour'].value:g} a GPU-hour"
-    return f"replicas of {gpus:g} x {base.gpu or 'GPU'} {how}"
+    terms = "owned" if owned else f"at ${inputs['usd_per_gpu_hour'].value:g} a GPU-hour"
+    return f"replicas of {gpus:g} x {base.gpu or 'GPU'} {terms}"

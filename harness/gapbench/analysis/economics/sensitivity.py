@@ -1,14 +1,15 @@
-"""What the ranges of the inputs do to the answer: one at a time (tornado), and all at once (Monte Carlo).
+"""Sensitivity to the ranges of the inputs: one at a time (tornado), and all at once (Monte Carlo).
 
-Monte Carlo draws each input with a range from a triangular distribution over it, independently.
+Monte Carlo draws each input with a range independently from a triangular distribution.
 
-Columns of :func:`tornado`, one row for each input with a range, widest first, those whose swing is not known before them:
-``input`` ``unit`` ``low`` ``value`` ``high``; ``usd_at_low`` ``usd_at_high`` (self-hosting minus the API, USD
-a month at the volume; null: more replicas than are counted), ``swing_usd``, ``break_even_mtok_at_low`` ``break_even_mtok_at_high`` (for good; null: none).
+Columns of :func:`tornado`, one row for each input with a range, sorted by swing, unknown swings first: ``input``
+``unit`` ``low`` ``value`` ``high``; ``usd_at_low`` ``usd_at_high`` (self-hosting minus the API, USD a month at the
+volume; null if more replicas than the limit are needed), ``swing_usd``, ``break_even_mtok_at_low``
+``break_even_mtok_at_high`` (volume from which self-hosting stays cheaper; null if there is none).
 
-Columns of :attr:`MonteCarloResult.frame`, one row for each volume and leg: ``volume_mtok`` ``leg`` ``usd_p05`` ``usd_p50``
-``usd_p95`` (USD a month; null: the leg has no price) ``p_self_cheaper`` (share of draws in which self-hosting
-costs less than this leg; null for ``self``).
+Columns of :attr:`MonteCarloResult.frame`, one row for each volume and leg: ``volume_mtok`` ``leg`` ``usd_p05``
+``usd_p50`` ``usd_p95`` (USD a month; null if the leg has no price) ``p_self_cheaper`` (share of draws in which
+self-hosting costs less than this leg; null for ``self``).
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ _TORNADO = (
 
 @dataclass(frozen=True)
 class MonteCarloResult:
-    """Monte Carlo over the ranges.
+    """Result of Monte Carlo over the ranges.
 
     Attributes:
         frame: See the module's docstring.
-        draws: How many.
-        volumes_mtok: The grid, as far as replicas are counted in every draw.
+        draws: Number of draws.
+        volumes_mtok: The grid, without volumes that need more replicas than the limit in some draw.
     """
 
     frame: pd.DataFrame
@@ -60,28 +61,28 @@ def monte_carlo(
     """Return quantiles of each leg's cost, and how often self-hosting is cheaper.
 
     Args:
-        scenario: The question.
-        volumes_mtok: Million tokens a month, ascending; volumes beyond what is counted are left out.
-        draws: Of all inputs.
-        seed: Of the draws.
+        scenario: The scenario.
+        volumes_mtok: Million tokens a month, ascending. Volumes that need more replicas than the limit are left out.
+        draws: Number of draws of all inputs.
+        seed: Seed of the draws.
     """
-    drawn = scenario.draw(draws, seed)
-    limit = volume_limit_mtok(drawn)
+    inputs = scenario.draw(draws, seed)
+    limit = volume_limit_mtok(inputs)
     grid = volumes_mtok[volumes_mtok <= limit]
     rows: list[dict[str, Any]] = []
     step = max(1, _CHUNK // draws)
     for start in range(0, len(grid), step):
         part = grid[start : start + step, np.newaxis]
-        costs = legs_usd_per_month(scenario, drawn, part)
-        own = costs["self"]
-        assert own is not None
+        costs = legs_usd_per_month(scenario, inputs, part)
+        self_usd = costs["self"]
+        assert self_usd is not None
         for leg in LEGS:
             usd = costs[leg]
             if usd is None:
                 rows += [{"volume_mtok": float(volume), "leg": leg} for volume in part[:, 0]]
                 continue
             low, middle, high = _quantiles(np.broadcast_to(usd, (len(part), draws)))
-            cheaper = (own < usd).mean(axis=1) if leg in API_LEGS else np.full(len(part), np.nan)
+            cheaper = (self_usd < usd).mean(axis=1) if leg in API_LEGS else np.full(len(part), np.nan)
             rows += [
                 {
                     "volume_mtok": float(part[k, 0]),
@@ -98,7 +99,7 @@ def monte_carlo(
 
 
 def _quantiles(usd: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the 5th, 50th and 95th percentile of each row, by partition: whole sorting is thrice the time."""
+    """Return the 5th, 50th and 95th percentile of each row, by partitioning, which is three times as fast as sorting."""
     last = usd.shape[1] - 1
     places = [round(share * last) for share in (0.05, 0.5, 0.95)]
     parted = np.partition(usd, places, axis=1)
@@ -107,13 +108,13 @@ def _quantiles(usd: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def tornado(scenario: Scenario, volume_mtok: float, v_max_mtok: float, leg: str = "closed") -> pd.DataFrame:
-    """Return what each input does alone, at both ends of its range. See the module's docstring.
+    """Return the effect of each input alone, at both ends of its range. See the module's docstring.
 
     Args:
-        scenario: The question.
+        scenario: The scenario.
         volume_mtok: Million tokens a month.
-        v_max_mtok: Largest volume looked at for the break-even.
-        leg: The API that self-hosting is held against.
+        v_max_mtok: Largest volume considered for the break-even.
+        leg: The API that self-hosting is compared with.
     """
     rows: list[dict[str, Any]] = []
     for name, given in scenario.inputs.items():
@@ -133,8 +134,10 @@ def tornado(scenario: Scenario, volume_mtok: float, v_max_mtok: float, leg: str 
             row[f"usd_at_{end}"] = None
             if volume_mtok <= volume_limit_mtok(values):
                 costs = legs_usd_per_month(scenario, values, np.array([volume_mtok]))
-                own, other = costs["self"], costs[leg]
-                row[f"usd_at_{end}"] = None if own is None or other is None else float(own[0] - other[0])
+                self_usd, api_usd = costs["self"], costs[leg]
+                row[f"usd_at_{end}"] = (
+                    None if self_usd is None or api_usd is None else float(self_usd[0] - api_usd[0])
+                )
         if row["usd_at_low"] is not None and row["usd_at_high"] is not None:
             row["swing_usd"] = abs(row["usd_at_high"] - row["usd_at_low"])
         rows.append(row)

@@ -1,16 +1,17 @@
-"""Total cost of ownership: three legs over volume, where they cross, and how sure that is.
+"""Total cost of ownership: the cost of three legs over volume, their break-evens, and the uncertainty.
 
-The formulas are those of ``docs/economics.md``. Columns of :attr:`Tco.frame`, one row for each volume and leg:
+The formulas are those of ``docs/explanation/economics.md``. Columns of :attr:`Tco.frame`, one row for each volume and
+leg:
 
 ================== =====================================================================================
 ``volume_mtok``     million tokens a month, input and output
-``leg``             ``closed`` (API), ``hosted`` (the same open model bought from a provider), ``self``
-``usd``             USD a month at the inputs' values; null: the leg has no price
+``leg``             ``closed`` (API), ``hosted`` (the open model from a provider), ``self``
+``usd``             USD a month at the inputs' values; null if the leg has no price
 ``usd_p05`` ``usd_p50`` ``usd_p95``  percentiles over the inputs' ranges
 ``usd_per_mtok``    ``usd`` over the volume
 ``p_self_cheaper``  share of draws in which self-hosting costs less than this leg; null for ``self``
-``replicas``        of ``self``: in all, spares included
-``utilisation``     of ``self``: served over what the replicas could serve within the limits
+``replicas``        ``self`` only: total, spares included
+``utilisation``     ``self`` only: volume as a share of what the replicas could serve within the limits
 ================== =====================================================================================
 """
 
@@ -23,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.economics.break_even import BreakEven, break_even, format_mtok, volume_limit_mtok
+from gapbench.analysis.economics.demand import MAX_PEAK_REPLICAS
 from gapbench.analysis.economics.scenario import (
     API_LEGS,
     LEGS,
@@ -55,19 +57,19 @@ _CURVE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Tco:
-    """The answer.
+    """Total cost of ownership of a scenario.
 
     Attributes:
-        scenario: The question.
-        volume_mtok: The volume asked about, million tokens a month.
+        scenario: The scenario.
+        volume_mtok: The requested volume, million tokens a month.
         frame: See the module's docstring.
-        legs: The rows of ``frame`` at ``volume_mtok``, with ``label``; ``saving_usd_per_year`` of self-hosting
-            over this leg (B5), ``needed_utilisation`` at which the two cost the same (B4; above 1: never with these
+        legs: The rows of ``frame`` at ``volume_mtok``, with ``label``; ``saving_usd_per_year`` of self-hosting compared
+            with this leg (B5), ``needed_utilisation`` at which the two cost the same (B4; above 1 means never with these
             replicas), ``payback_months`` of bought servers (B6).
-        break_evens: Against each API that has a price.
+        break_evens: Break-evens against each API that has a price.
         tornado: See :func:`gapbench.analysis.economics.sensitivity.tornado`.
-        draws: Monte Carlo draws.
-        warnings: One sentence for each thing that a reader must know.
+        draws: Number of Monte Carlo draws.
+        warnings: One sentence for each caveat that readers need to know.
     """
 
     scenario: Scenario
@@ -90,14 +92,14 @@ class Tco:
         return float(self.legs.loc[self.legs["leg"] == "self", "usd_per_mtok"].iloc[0])
 
     def headline(self) -> str:
-        """Return the finding in one sentence for each API."""
+        """Return the break-even in one sentence for each API."""
         parts = []
         chances = {row["leg"]: row["p_self_cheaper"] for row in records(self.legs)}
         for leg, found in self.break_evens.items():
-            chance, drawn = chances[leg], ""
+            chance, odds = chances[leg], ""
             if chance is not None:
-                drawn = f"; at {format_mtok(self.volume_mtok)} it is cheaper in {chance:.0%} of {self.draws:,} draws"
-            parts.append(f"Break-even of self-hosting against the {leg} API: {found.description}{drawn}.")
+                odds = f"; at {format_mtok(self.volume_mtok)} it is cheaper in {chance:.0%} of {self.draws:,} draws"
+            parts.append(f"Break-even of self-hosting against the {leg} API: {found.description}{odds}.")
         return " ".join(parts) or "No API has a known price; nothing can be compared."
 
     def to_json(self) -> dict[str, Any]:
@@ -126,17 +128,17 @@ def tco(
     draws: int = DRAWS,
     seed: int = SEED,
 ) -> Tco:
-    """Return what each leg costs a month over volumes, and where they cross.
+    """Return the monthly cost of each leg over volumes, and where they cross.
 
     Args:
-        scenario: The question.
-        volume_mtok: Million tokens a month that is asked about.
-        v_max_mtok: Largest volume looked at.
-        draws: Of Monte Carlo.
-        seed: Of the draws.
+        scenario: The scenario.
+        volume_mtok: The volume of interest, million tokens a month.
+        v_max_mtok: Largest volume considered, million tokens a month.
+        draws: Number of Monte Carlo draws.
+        seed: Seed of the draws.
 
     Raises:
-        InputError: The volume is no volume, or needs more replicas than are counted.
+        InputError: The volume is not above 0, or needs more replicas than the limit.
     """
     if not 0 < volume_mtok < float("inf"):
         raise InputError(f"found a volume of {volume_mtok:g} million tokens; give one above 0, such as 50M")
@@ -144,36 +146,39 @@ def tco(
     top = min(max(v_max_mtok, volume_mtok), volume_limit_mtok(point))
     if volume_mtok > top:
         raise InputError(
-            f"{format_mtok(volume_mtok)} tokens a month need more replicas than are counted; at most {format_mtok(top)} do not"
+            f"{format_mtok(volume_mtok)} tokens a month need more than {MAX_PEAK_REPLICAS:,} replicas; "
+            f"give at most {format_mtok(top)}"
         )
     crossed = {leg: found for leg in API_LEGS if (found := break_even(scenario, leg, top, point)) is not None}
     volumes = _volume_grid(volume_mtok, top, list(crossed.values()))
-    drawn = monte_carlo(scenario, volumes, draws=draws, seed=seed)
-    exact = _exact_costs(scenario, volumes).merge(drawn.frame, on=["volume_mtok", "leg"], how="left")
+    simulated_costs = monte_carlo(scenario, volumes, draws=draws, seed=seed)
+    exact = _exact_costs(scenario, volumes).merge(
+        simulated_costs.frame, on=["volume_mtok", "leg"], how="left"
+    )
     frame = exact[[*_CURVE_COLUMNS, "replicas", "utilisation"]]
-    here = frame[frame["volume_mtok"] == volume_mtok].reset_index(drop=True)
+    at_volume = frame[frame["volume_mtok"] == volume_mtok].reset_index(drop=True)
     against = next(iter(crossed), None)
     swings = tornado(scenario, volume_mtok, top, against) if against else tornado(scenario, volume_mtok, top)
     return Tco(
         scenario,
         volume_mtok,
         frame,
-        _compare_legs(scenario, here),
+        _compare_legs(scenario, at_volume),
         crossed,
         swings,
         draws,
-        _warnings(scenario, crossed, here),
+        _warnings(scenario, crossed, at_volume),
     )
 
 
 def _volume_grid(volume_mtok: float, top: float, crossed: list[BreakEven]) -> Floats:
-    """Return volumes on a logarithmic grid around the asked one and all break-evens, the asked one on it."""
+    """Return a logarithmic grid of volumes that covers all break-evens and contains ``volume_mtok``."""
     marks = [volume_mtok]
     for found in crossed:
         marks += [volume for volume in (found.first_mtok, found.last_mtok) if volume is not None]
     low, high = min(marks) / 50, min(top, max(marks) * 20)
     grid = np.geomspace(low, high, GRID)
-    # The asked volume replaces its nearest neighbour, so that it is priced exactly.
+    # The requested volume replaces its nearest neighbor, so that it is priced exactly.
     grid[np.abs(np.log(grid / volume_mtok)).argmin()] = volume_mtok
     return np.asarray(grid)
 
@@ -205,7 +210,7 @@ def _exact_costs(scenario: Scenario, volumes: Floats) -> pd.DataFrame:
 
 
 def _compare_legs(scenario: Scenario, legs: pd.DataFrame) -> pd.DataFrame:
-    """Return the legs at one volume, each held against self-hosting."""
+    """Return the legs at one volume, each compared with self-hosting."""
     point = scenario.point_values
     own = float(legs.loc[legs["leg"] == "self", "usd"].iloc[0])
     replicas = float(legs.loc[legs["leg"] == "self", "replicas"].iloc[0])
@@ -232,18 +237,20 @@ def _compare_legs(scenario: Scenario, legs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _warnings(scenario: Scenario, crossed: dict[str, BreakEven], legs: pd.DataFrame) -> list[str]:
-    said = list(scenario.notes)
+    warnings = list(scenario.notes)
     assumed = [name for name, given in scenario.inputs.items() if given.source.startswith("assumed")]
     if assumed:
-        said.append(f"assumed, not given: {', '.join(assumed)}")
-    said += [
-        f"looked for break-evens against the {leg} API up to {format_mtok(found.v_max_mtok)} only: beyond it more replicas "
-        "are needed than are counted"
+        warnings.append(f"assumed, not given: {', '.join(assumed)}")
+    warnings += [
+        f"break-evens against the {leg} API were searched only up to {format_mtok(found.v_max_mtok)}: larger volumes need "
+        f"more than {MAX_PEAK_REPLICAS:,} replicas"
         for leg, found in crossed.items()
         if found.capped
     ]
     if legs["usd_p50"].isna().all():
-        said.append("at this volume some draws need more replicas than are counted; there are no percentiles")
+        warnings.append(
+            f"at this volume some draws need more than {MAX_PEAK_REPLICAS:,} replicas; there are no percentiles"
+        )
     if scenario.simulated:
-        said.append("the capacity was measured on a simulated provider")
-    return said
+        warnings.append("the capacity was measured on a simulated provider")
+    return warnings

@@ -1,21 +1,21 @@
-"""Hybrid tiers: what routers and cascades between an open and a closed model would have come to.
+"""Hybrid tiers: the results that routers and cascades between an open and a closed model would have had.
 
-From rows of both models on the same tasks. Columns of :attr:`Tiers.frame`, one row for each policy; intervals are
-95 % over draws of clusters, the same draws for every policy:
+They are computed from stored answers of both models to the same tasks. Columns of :attr:`Tiers.frame`, one row for each
+policy; intervals are 95 % over draws of clusters, with the same draws for every policy:
 
 ===================== ===================================================================================
 ``policy`` ``kind``    ``baseline``, ``router`` or ``cascade``
 ``quality`` ``quality_low`` ``quality_high``  mean score, 0 to 1
-``usd_per_task`` ``usd_per_task_low`` ``usd_per_task_high``  null: a price is unknown
-``response_s``         mean response time; a cascade's times add up
-``closed_share``       share of tasks that the closed model was called for
+``usd_per_task`` ``usd_per_task_low`` ``usd_per_task_high``  null if a price is unknown
+``response_s``         mean response time; in a cascade the times of both models add up
+``closed_share``       share of tasks for which the closed model is called
 ``apgr`` ``apgr_low`` ``apgr_high``  average performance gap recovered; 0.5 for a random mix
 ``cpt_50`` ``cpt_80``  share of closed calls at which 50 and 80 % of the gap is recovered
 ``spend_cpt_50`` ``spend_cpt_80``  the same as share of the extra dollars from all-open to all-closed
-``delta_ibc_percent`` ``delta_ibc_low`` ``delta_ibc_high``  AutoMix: benefit per dollar over a random mix's
+``delta_ibc_percent`` ``delta_ibc_low`` ``delta_ibc_high``  AutoMix: benefit per dollar compared with a random mix
 ===================== ===================================================================================
 
-The gap's own measures are null where the gap between the models is not resolved. Columns of
+The measures of gap recovery are null unless the closed model is certainly ahead. Columns of
 :attr:`Tiers.curves`: ``policy`` ``kind`` ``closed_share`` ``quality`` ``usd_per_task`` ``response_s``. Columns of
 :attr:`Tiers.categories`: ``category`` ``n`` ``open_quality`` ``closed_quality`` ``only_open_right``
 ``only_closed_right`` (shares) ``open_usd_per_task`` ``closed_usd_per_task``.
@@ -47,13 +47,14 @@ from gapbench.analysis.economics.routing_policies import PolicyEvaluator, draw_c
 from gapbench.analysis.economics.routing_signals import Signal, routing_signals, tasks_answered_by_both
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.errors import ResultsError
+from gapbench.formatting import format_gap, format_interval
 from gapbench.stats import SEED, Difference, paired_difference
 from gapbench.store.json_records import records
 
 DRAWS = 1_000
 TARGET = 0.8
 MIN_TASKS = 20
-"""Tasks below which no threshold is worth choosing."""
+"""Minimum number of tasks for choosing a threshold."""
 COLUMNS = (
     "policy", "kind", "quality", "quality_low", "quality_high", "usd_per_task", "usd_per_task_low",
     "usd_per_task_high", "response_s", "closed_share", "apgr", "apgr_low", "apgr_high", "cpt_50", "cpt_80",
@@ -63,22 +64,22 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Tiers:
-    """Policies between two models.
+    """Routing policies between two models.
 
     Attributes:
-        open_model: The cheap one.
-        closed_model: The dear one.
-        frame: See the module's docstring; a swept policy stands at its operating point: the cheapest that recovers
-            ``target`` of the gap on the other folds.
-        curves: Every swept policy at every share.
+        open_model: The open (cheap) model.
+        closed_model: The closed (expensive) model.
+        frame: See the module's docstring. A policy with thresholds is shown at its operating point: the cheapest that
+            recovers ``target`` of the gap on the other folds.
+        curves: Every policy with thresholds, at every share of closed calls.
         categories: Both models by category.
-        gap: Closed minus open over the shared tasks.
-        n: Shared tasks.
-        needed_acceptance: Share of open answers a free verifier must accept for a cascade to cost less than
-            all-closed. None: a price is unknown.
-        only_open_right: Share of tasks that the open model alone solved: head-room above the closed model.
-        simulated: Whether either side is simulated.
-        warnings: One sentence for each thing that a reader must know.
+        gap: Closed minus open accuracy over the shared tasks.
+        n: Number of shared tasks.
+        needed_acceptance: Share of open answers that a verifier must accept for a cascade to cost less than all-closed.
+            None if a price is unknown.
+        only_open_right: Share of tasks on which only the open model scored higher: the headroom above the closed model.
+        simulated: Whether either model is simulated.
+        warnings: One sentence for each caveat that readers need to know.
     """
 
     open_model: str
@@ -95,34 +96,39 @@ class Tiers:
 
     @property
     def is_resolved(self) -> bool:
-        """Whether the interval of the gap leaves out zero."""
+        """Whether the interval of the gap excludes zero."""
         return self.gap.low > 0 or self.gap.high < 0
 
     def headline(self) -> str:
-        """Return the finding in one or two sentences."""
+        """Return the result in one or two sentences."""
         points = (
-            f"{self.gap.estimate * 100:+.1f} points ({self.gap.low * 100:+.1f} to {self.gap.high * 100:+.1f})"
+            f"{format_gap('points', self.gap.estimate * 100)} points "
+            f"({format_interval('points', self.gap.low * 100, self.gap.high * 100)})"
         )
         if not self.is_resolved:
             return f"Gap not resolved: {self.closed_model} minus {self.open_model} is {points} over {self.n} tasks."
         swept = [row for row in records(self.frame) if row["kind"] != "baseline" and row["apgr"] is not None]
-        said = f"{self.closed_model} is {points} against {self.open_model} over {self.n} tasks."
+        gap = f"{self.closed_model} is {points} ahead of {self.open_model} over {self.n} tasks."
         if not swept:
-            return said
+            return gap
         best = max(swept, key=lambda row: float(row["apgr"]))
         beats = best["apgr_low"] is not None and best["apgr_low"] > 0.5
         verdict = "better than" if beats else "not distinguishable from"
-        return f"{said} {best['policy']} recovers {best['apgr']:.2f} of the gap on average, {verdict} a random mix (0.50)."
+        return f"{gap} {best['policy']} recovers {best['apgr']:.2f} of the gap on average, {verdict} a random mix (0.50)."
 
     def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of ``bench evaluate_tiers --json``."""
+        """Return the documented shape of ``bench tiers --json``."""
         return {
             "schema": 1,
             "open": self.open_model,
             "closed": self.closed_model,
             "n": self.n,
-            "gap": {"points": self.gap.estimate * 100, "low": self.gap.low * 100, "high": self.gap.high * 100,
-                    "resolved": self.is_resolved},
+            "gap": {
+                "points": self.gap.estimate * 100,
+                "low": self.gap.low * 100,
+                "high": self.gap.high * 100,
+                "resolved": self.is_resolved,
+            },
             "only_open_right": self.only_open_right,
             "needed_acceptance": self.needed_acceptance,
             "policies": records(self.frame),
@@ -130,7 +136,7 @@ class Tiers:
             "categories": records(self.categories),
             "warnings": self.warnings,
             "simulated": self.simulated,
-        }  # fmt: skip
+        }
 
 
 def evaluate_tiers(
@@ -143,19 +149,19 @@ def evaluate_tiers(
     draws: int = DRAWS,
     seed: int = SEED,
 ) -> Tiers:
-    """Return what routers and cascades would have come to.
+    """Return the results that routers and cascades would have had.
 
     Args:
-        runs: Run folders, or what was read from them.
-        open_model: The cheap one. None: the open model that answered best.
-        closed_model: The dear one. None: the closed model that answered best.
-        verifier_usd: What a look at one open answer costs a cascade.
-        target: Share of the gap that the operating point is to recover.
-        draws: Of clusters.
-        seed: Of folds and draws.
+        runs: Run folders, or runs already loaded.
+        open_model: The open model. None means the one with the highest accuracy.
+        closed_model: The closed model. None means the one with the highest accuracy.
+        verifier_usd: Cost to a cascade of checking one open answer.
+        target: Share of the gap to recover at the operating point.
+        draws: Number of draws of clusters.
+        seed: Seed of folds and draws.
 
     Raises:
-        ResultsError: There is no such pair of models, or too few shared tasks.
+        ResultsError: There is no such pair of models, or they share too few tasks.
     """
     read_runs = load_runs(runs)
     account = bill(read_runs)
@@ -175,7 +181,7 @@ def evaluate_tiers(
         chosen = route_to_closed(signal.score, fold, seed)
         found.append((signal.policy, signal.kind, routing_outcome(items, chosen, signal.kind, verifier_usd)))
     gap = paired_difference(items.closed_quality, items.open_quality, items.cluster)
-    judged = PolicyEvaluator(
+    evaluator = PolicyEvaluator(
         items, fold, draw_clusters(items.cluster, draws, seed), target, resolved=gap.low > 0
     )
     fixed = {
@@ -185,10 +191,10 @@ def evaluate_tiers(
         "oracle": oracle(items),
     }
     rows = [
-        judged.evaluate_fixed(name, routing_outcome(items, chosen[:, np.newaxis], "router"))
+        evaluator.evaluate_fixed(name, routing_outcome(items, chosen[:, np.newaxis], "router"))
         for name, chosen in fixed.items()
     ]
-    rows += [judged.evaluate_sweep(name, kind, result) for name, kind, result in found]
+    rows += [evaluator.evaluate_sweep(name, kind, result) for name, kind, result in found]
     means = {side: float(np.mean(getattr(items, f"{side}_usd"))) for side in ("open", "closed")}
     acceptance = (
         needed_acceptance(means["open"], means["closed"], verifier_usd) if means["closed"] > 0 else None
@@ -196,7 +202,7 @@ def evaluate_tiers(
     known = acceptance is not None and np.isfinite(acceptance)
     warnings = [line for line in account.warnings if line.startswith((f"{left}:", f"{right}:"))]
     if gap.high < 0:
-        warnings.append(f"{left} is the better one: there is no gap to recover")
+        warnings.append(f"{left} scores higher: there is no gap to recover")
     warnings += _below_both(rows)
     if not known:
         warnings.append("a price is unknown; tiers are compared in calls only")
@@ -210,31 +216,35 @@ def evaluate_tiers(
         len(items),
         acceptance if known else None,
         float(np.mean(items.open_quality > items.closed_quality)),
-        any(bool(read_runs.model(name).get("simulated")) for name in (left, right)),
+        any(bool(read_runs.model(name).simulated) for name in (left, right)),
         warnings,
     )
 
 
 def _below_both(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return why choosing by category may come out below both models, where it did.
+    """Return a warning if choosing by category scores below both models, which is an artifact of the folds.
 
-    What lies in a fold is missing from the others: where two models are nearly equal in a category, the one that is
-    behind on the other folds is for that reason ahead on this one, and is not picked there.
+    The tasks of a fold are missing from the other folds. If two models are nearly equal in a category, the one that is
+    behind on the other folds is ahead on this fold for that very reason, and is not chosen for it.
     """
     quality = {row["policy"]: float(row["quality"]) for row in rows}
     if quality["best by category"] >= min(quality["all open"], quality["all closed"]) - 1e-12:
         return []
     return [
         (
-            "best by category is below both models only because each category's model is picked on the other folds: where two are nearly "
-            "equal, the pick is turned by the tasks that are left out; read it as no gain from choosing by category"
+            "best by category is below both models only because each category's model is chosen on the other folds: if two are nearly "
+            "equal, the tasks that are left out reverse the choice; read it as no gain from choosing by category"
         )
     ]
 
 
 def _pick_model(runs: Runs, weights: str, requested: str | None) -> str:
-    """Return the model asked for, or the best of its kind."""
-    known = [name for name in runs.models if runs.model(name)["weights"] == weights]
+    """Return the requested model, or the one with the highest accuracy among those with these weights.
+
+    Raises:
+        ResultsError: There is no such model.
+    """
+    known = [name for name in runs.models if runs.model(name).weights == weights]
     if requested is not None:
         if requested not in known:
             raise ResultsError(

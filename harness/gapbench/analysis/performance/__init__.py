@@ -1,1 +1,1 @@
-"""Latency, throughput and capacity."""
+"""Latency, throughput and capacity of stored runs."""

@@ -1,32 +1,33 @@
-"""What a server can take: each load level held against a service level, and the highest rate that keeps it.
+"""Capacity: each load level compared with a service level, and the highest rate that meets it.
 
-Works on any run with rates (a sweep, a search, single cells), so a plain sweep can be asked afterwards about any
-limits. Columns of :attr:`CapacityResult.frame`, one row for each model, task and level; NaN or null is unknown:
+It works on any run with rates (a sweep, a search, single cells), so limits can be chosen after a sweep. Columns of
+:attr:`CapacityResult.frame`, one row for each model, task and level; NaN or null means unknown:
 
 ======================= ===================================================================================
 ``model_id`` ``task``
 ``kind``                ``concurrency``, ``adaptive``, ``rate``, ``ramp``, ``replay`` or ``search``
 ``offered_rps``         requests per second of the schedule; null under concurrency
 ``concurrency``         requests kept in flight; null under a rate
-``cells``               cells pooled here: the level's repetitions
+``cells``               number of pooled cells: the level's repetitions
 ``requests``            measured requests sent
-``met``                 of these, how many kept every limit in their first attempt
+``met``                 how many of these met every limit in their first attempt
 ``attainment``          ``met`` / ``requests``
-``attainment_low``      lower bound of it: Wilson's one-sided 95 % bound, or that of the mean over the
-                        repetitions where these spread more than chance would have them
+``attainment_low``      lower bound of ``attainment``: Wilson's one-sided 95 % bound, or that of the mean over the
+                        repetitions if these vary more than chance would explain
 ``passed``              whether ``attainment`` reaches the service level's
 ``certain``             whether ``attainment_low`` does
 ``goodput_rps``         ``offered_rps`` x ``attainment``; null under concurrency
-``window_s``            seconds of steady window behind the next three, see :mod:`gapbench.analysis.performance.steady_state`
+``window_s``            seconds of steady window that the next three are computed over, see
+                        :mod:`gapbench.analysis.performance.steady_state`
 ``completed_rps``       answers completed per second of the window
-``input_tokens_per_s`` ``output_tokens_per_s``  tokens that were taken and written in the window, per second
-``ttft_p50_s`` ``ttft_p95_s`` ``ttft_p99_s``  from the schedule, failures left out
+``input_tokens_per_s`` ``output_tokens_per_s``  tokens read and written in the window, per second
+``ttft_p50_s`` ``ttft_p95_s`` ``ttft_p99_s``  from the schedule, without failures
 ``inter_chunk_p50_s`` ``inter_chunk_p95_s`` ``inter_chunk_p99_s``  over all gaps between chunks
 ``response_p50_s`` ``response_p95_s`` ``response_p99_s``  from the schedule
 ``input_tokens`` ``output_tokens``  means over answers that reported them
-``cached_share``        share of the input tokens that a cache answered; null: not reported
+``cached_share``        share of the input tokens served from a cache; null if not reported
 ``failures``            measured requests without an answer
-``invalid``             why the level's times are this client's and not the server's; null: they are not
+``invalid``             why the level's times measure this client and not the server; null if they are valid
 ======================= ===================================================================================
 """
 
@@ -49,25 +50,25 @@ from gapbench.store.json_records import records
 from gapbench.values.slo import Slo
 
 OPEN_LOOP = ("rate", "search")
-"""Kinds whose value is a steady rate; a ramp and a replay have none."""
+"""Load kinds whose value is a steady rate. Ramps and replays have no steady rate."""
 _QUANTILES = (0.5, 0.95, 0.99)
 
 
 @dataclass(frozen=True, slots=True)
 class SustainableRate:
-    """The highest rate of one model on one task that keeps the service level (M3 of the economics reference).
+    """The highest rate of one model on one task that meets the service level (M3 of the economics reference).
 
     Attributes:
         model_id: The model.
         task: The task.
-        rate_rps: Where attainment falls through its target, between the last level that passed and the first that
-            failed, on the logarithm of the rate. None: no level passed, or none failed.
-        low_rps: Highest level whose lower bound still keeps the target, all levels below it passing too. None: none
-            does.
+        rate_rps: Rate at which attainment falls below its target, interpolated between the last level that passed and
+            the first that failed, on the logarithm of the rate. None if no level passed or none failed.
+        low_rps: Highest level whose lower bound reaches the target, with all levels below it passing too. None if
+            there is no such level.
         tested_rps: Highest level tested.
-        output_tokens_per_s: At ``rate_rps``, between the same two levels (T* of the reference). None with it, or
-            where tokens were not reported.
-        input_tokens_per_s: The same of prompt tokens.
+        output_tokens_per_s: At ``rate_rps``, interpolated between the same two levels (T* of the reference). None if
+            ``rate_rps`` is None or tokens were not reported.
+        input_tokens_per_s: The same for prompt tokens.
         words: The rate for a table: ``12.3/s (at least 11.0/s)``, ``>= 64/s, the highest tested`` or
             ``< 1/s, the lowest tested``.
     """
@@ -84,14 +85,14 @@ class SustainableRate:
 
 @dataclass(frozen=True)
 class CapacityResult:
-    """Load levels and what they say about a service level.
+    """Load levels compared with a service level.
 
     Attributes:
-        slo: The limits held against.
-        frame: See the module's docstring; in the order of model, task and level.
-        rates: One for each model and task that has rates.
+        slo: The limits.
+        frame: See the module's docstring. Ordered by model, task and level.
+        rates: One for each model and task with rates.
         simulated: Whether any row is simulated.
-        warnings: One sentence for each thing that a reader must know.
+        warnings: One sentence for each caveat that readers need to know.
     """
 
     slo: Slo
@@ -101,7 +102,7 @@ class CapacityResult:
     warnings: list[str] = field(default_factory=list)
 
     def rate_of(self, model_id: str, task: str) -> SustainableRate | None:
-        """Return the rate of one model on one task; None: it was never sent at a rate."""
+        """Return the rate of a model on a task, or None if it was not measured at a rate."""
         return next((rate for rate in self.rates if (rate.model_id, rate.task) == (model_id, task)), None)
 
     def to_json(self) -> dict[str, Any]:
@@ -119,14 +120,14 @@ class CapacityResult:
 
 
 def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
-    """Return what runs say about the highest rate at which a service level is kept.
+    """Return the load levels of runs and the highest rates that meet a service level.
 
     Args:
-        runs: Run folders, or what was read from them.
+        runs: Run folders, or runs already loaded.
         slo: The limits.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
     if "chunk_s" not in read_runs.frame:
@@ -154,7 +155,7 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
                 **_attainment(part, slo, rate),
                 **_throughput(done.loc[cells]),
                 **_times(part),
-                "invalid": "; ".join(dict.fromkeys(said for cell in cells if (said := limits.get(cell))))
+                "invalid": "; ".join(dict.fromkeys(reason for cell in cells if (reason := limits.get(cell))))
                 or None,
             }
         )
@@ -168,25 +169,25 @@ def capacity(runs: Runs | Sequence[Path], slo: Slo) -> CapacityResult:
 
 
 def measured_requests(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each measured request, its times counted from the first attempt's place in the schedule."""
+    """Return one row for each measured request, with ``due_s``, when its first attempt was scheduled."""
     key = ["run_id", "cell_id", "sample_id", "repeat"]
     rows = frame[frame["phase"] == "measure"]
     finals = rows[rows["final"]]
     first = rows[rows["attempt"] == 1].set_index(key)["scheduled_s"]
-    again = (finals["attempt"] > 1).to_numpy()
+    retried = (finals["attempt"] > 1).to_numpy()
     due_s = finals["scheduled_s"].to_numpy(np.float64, copy=True)
-    if again.any():
-        due_s[again] = [
-            first.get(name, np.nan) for name in finals[again][key].itertuples(index=False, name=None)
+    if retried.any():
+        due_s[retried] = [
+            first.get(name, np.nan) for name in finals[retried][key].itertuples(index=False, name=None)
         ]
     return finals.assign(due_s=due_s)
 
 
 def meets_slo(requests: pd.DataFrame, slo: Slo) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which requests kept every limit.
+    """Return which requests met every limit in their first attempt.
 
     Args:
-        requests: As :func:`measured_requests` gives, with ``chunk_s`` where gaps are limited.
+        requests: Result of :func:`measured_requests`, with ``chunk_s`` if the limits include gaps between chunks.
         slo: The limits.
     """
     good = (requests["outcome"] != "infra").to_numpy() & (requests["attempt"] == 1).to_numpy()
@@ -198,7 +199,7 @@ def meets_slo(requests: pd.DataFrame, slo: Slo) -> np.ndarray[Any, np.dtype[np.b
     ):
         if limit_s is not None:
             with np.errstate(invalid="ignore"):
-                # An instant that never came is no number, and no number is within a limit.
+                # An instant that did not happen is NaN, and NaN meets no limit.
                 good = good & (as_floats(requests[name]) - due_s <= limit_s)
     if slo.inter_chunk_s is not None:
         slowest = np.array(
@@ -210,7 +211,7 @@ def meets_slo(requests: pd.DataFrame, slo: Slo) -> np.ndarray[Any, np.dtype[np.b
 
 
 def _chunk_gap_s(times: Any, share: float) -> float:
-    """Return a percentile of one request's gaps; 0 where it has none: a reply in one piece cannot stall."""
+    """Return a percentile of one request's gaps between chunks. 0 for a reply in one chunk, which cannot stall."""
     gaps = np.diff(np.asarray(times, dtype=np.float64))
     return float(np.quantile(gaps, share)) if len(gaps) else 0.0
 
@@ -282,7 +283,7 @@ def _rates(table: pd.DataFrame, slo: Slo) -> list[SustainableRate]:
 
 
 def _rate(model_id: str, task: str, levels: pd.DataFrame, slo: Slo) -> SustainableRate:
-    """Return the rate by M3: between the last level that passed and the first that failed."""
+    """Return the highest rate that meets the service level, by M3 of the economics reference."""
     tried = [
         TestedRate(*map(float, row))
         for row in levels[["offered_rps", "attainment", "attainment_low"]].itertuples(index=False, name=None)
@@ -312,7 +313,7 @@ def _between(below: pd.Series[Any], above: pd.Series[Any], name: str, part: floa
 def _warnings(table: pd.DataFrame) -> list[str]:
     if table.empty:
         return []
-    said: list[str] = []
+    warnings: list[str] = []
     for name, words in (
         ("invalid", "this client was the limit"),
         ("unsure", "too few requests to be sure of it"),
@@ -321,13 +322,13 @@ def _warnings(table: pd.DataFrame) -> list[str]:
         for (model_id, task), part in table[marked].groupby(["model_id", "task"], sort=False):
             rows = part.to_dict("records")
             why = f" ({_level_name(rows[0])}: {rows[0]['invalid']})" if name == "invalid" else ""
-            said.append(f"{model_id} on {task} at {', '.join(map(_level_name, rows))}: {words}{why}")
-    return said
+            warnings.append(f"{model_id} on {task} at {', '.join(map(_level_name, rows))}: {words}{why}")
+    return warnings
 
 
 def _level_name(row: Any) -> str:
     rate = row["offered_rps"]
     if rate is not None and not math.isnan(rate):
         return f"{rate:.3g}/s"
-    at_once = row["concurrency"]
-    return str(row["kind"]) if at_once is None or math.isnan(at_once) else f"{at_once:g} in flight"
+    in_flight = row["concurrency"]
+    return str(row["kind"]) if in_flight is None or math.isnan(in_flight) else f"{in_flight:g} in flight"

@@ -1,45 +1,46 @@
-"""Whether a cell's times are the server's or this client's.
+"""Checks whether a cell's times measure the server or this client.
 
-A client that is the limit measures itself. Each worker leaves in ``run.json`` how late its event loop was, how much
-of a core it used, and under a rate the rows tell how late requests were sent; a cell past these bounds has times that
-are not the provider's. Its accuracy stands: a late client gets the same answers.
+A client at its limit measures itself. Each worker records in ``run.json`` how late its event loop was and how much of a
+core it used; under a rate, the rows show how late requests were sent. If a cell exceeds these bounds, its times are not
+the provider's. Its accuracy is still valid, since a late client gets the same answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gapbench.analysis.frames import Runs, as_floats, load_of_cell
+from gapbench.store.manifest import CellEntry
 
 LIMIT_COLUMNS = ("run_id", "cell_id", "attempt", "load_kind", "queue_s", "ttft_s")
 """Columns of the runs' frame that :func:`client_limits` uses."""
 SHARE = 0.05
-"""Of the cell's median first-token time: lateness above this is more than a rounding of the figures."""
+"""Share of the cell's median first-token time; lateness above it affects the measured times noticeably."""
 LATE_S = 0.010
-"""Lateness below this is no reason, however fast the server: a timer tick of the loop is as long."""
+"""Lateness below this is always accepted, however fast the server: one timer tick of the loop takes as long."""
 CPU_SHARE = 0.95
-"""Of one core: a worker that uses more has no time left in which it could have been on time."""
+"""Share of one core above which a worker has no reserve to be on time."""
 CLIENT_LIMIT = "invalid: client was the limit"
-"""The verdict on times that a late client made."""
+"""The verdict on times that the client's own delays invalidate."""
 CLIENT_LIMIT_TEXT = "times are invalid, this client was the limit"
-"""The same in a note."""
+"""The same as a note."""
 CACHED_SHARE = 0.01
-"""Input tokens from a cache above which a cell with salted prompts did not measure what it was meant to."""
+"""Share of input tokens from a cache above which a cell with salted prompts did not measure uncached requests."""
 
 
 def client_limits(runs: Runs) -> dict[tuple[str, str], str]:
-    """Return why a cell's times are the client's, by (run_id, cell_id); cells that are sound are left out."""
+    """Return why a cell's times are not the server's, by (run_id, cell_id). Valid cells are left out."""
     frame = runs.frame
     found: dict[tuple[str, str], str] = {}
     late_s = _late_s(frame)
     first_s = _median(frame, "ttft_s")
     above = _above_calibration(runs)
-    for cell in runs.cells:
-        key = (str(cell["run_id"]), str(cell["cell_id"]))
+    for run_id, cell in runs.cells:
+        key = (run_id, cell.cell_id)
         bound_s = max(LATE_S, SHARE * first_s.get(key, 0.0))
         reasons = _reasons(cell, late_s.get(key), bound_s)
         if key in above:
@@ -49,88 +50,82 @@ def client_limits(runs: Runs) -> dict[tuple[str, str], str]:
     return found
 
 
-def mark_client_limits(
-    runs: Runs, rows: Iterable[dict[str, Any]], times: Collection[str], overall: str
-) -> list[str]:
-    """Take the verdict from gaps of times that a late client made; returns why, one sentence a cell.
+def limited_categories(runs: Runs, overall: str) -> tuple[set[tuple[str, str]], list[str]]:
+    """Return where the client's own delays invalidate times, and why.
 
     Args:
         runs: The runs.
-        rows: Of the gap table; their figures are kept.
-        times: The metrics that are times.
-        overall: The category that stands for all.
+        overall: Name of the category that stands for all categories.
+
+    Returns:
+        The affected (model, category) pairs, ``overall`` included, and one sentence for each affected model.
     """
     limits = client_limits(runs)
-    touched: set[tuple[str, str]] = set()
-    counted: dict[tuple[str, str], str] = {}
-    for cell in runs.cells:
-        key = (str(cell["run_id"]), str(cell["cell_id"]))
-        if key in limits and cell["load_kind"] != "search":
-            touched |= {(cell["model_id"], cell["category"]), (cell["model_id"], overall)}
-            counted[key] = limits[key]
-    for row in rows:
-        both = {(row[side], row["category"]) for side in ("closed_model", "open_model")}
-        if row["metric"] in times and both & touched:
-            # More pairs of this client would settle nothing.
-            row.update(verdict=CLIENT_LIMIT, items_needed=None)
-    return summarize_cells(runs, counted, CLIENT_LIMIT_TEXT)
+    limited: set[tuple[str, str]] = set()
+    reasons: dict[tuple[str, str], str] = {}
+    for run_id, cell in runs.cells:
+        key = (run_id, cell.cell_id)
+        if key in limits and cell.load_kind != "search":
+            limited |= {(cell.model_id, cell.category), (cell.model_id, overall)}
+            reasons[key] = limits[key]
+    return limited, summarize_cells(runs, reasons, CLIENT_LIMIT_TEXT)
 
 
 def summarize_cells(runs: Runs, reasons: Mapping[tuple[str, str], str], meaning: str) -> list[str]:
-    """Return what was found of cells, one sentence a model: its first cell, and how many more.
+    """Return one sentence for each affected model: its first affected cell, and how many more there are.
 
     Args:
         runs: The runs.
-        reasons: Why, by (run_id, cell_id).
-        meaning: What it means.
+        reasons: Reason of each affected cell, by (run_id, cell_id).
+        meaning: What the reasons imply.
     """
-    cells: dict[str, list[Mapping[str, Any]]] = {}
-    for cell in runs.cells:
-        if (str(cell["run_id"]), str(cell["cell_id"])) in reasons:
-            cells.setdefault(str(cell["model_id"]), []).append(cell)
-    said = []
-    for model_id, (first, *more) in cells.items():
-        why = reasons[str(first["run_id"]), str(first["cell_id"])]
+    cells: dict[str, list[tuple[str, CellEntry]]] = {}
+    for run_id, cell in runs.cells:
+        if (run_id, cell.cell_id) in reasons:
+            cells.setdefault(cell.model_id, []).append((run_id, cell))
+    sentences = []
+    for model_id, ((run_id, first), *more) in cells.items():
+        why = reasons[run_id, first.cell_id]
         rest = f"; and {len(more)} more of its cells" if more else ""
-        said.append(
-            f"{model_id} on {first['task']} at {load_of_cell(str(first['cell_id']))}: {meaning}: {why}{rest}"
+        sentences.append(
+            f"{model_id} on {first.task} at {load_of_cell(first.cell_id)}: {meaning}: {why}{rest}"
         )
-    return said
+    return sentences
 
 
-def _reasons(cell: Mapping[str, Any], late_s: float | None, bound_s: float) -> list[str]:
-    said: list[str] = []
-    lag_s = cell.get("lag_p99_s")
+def _reasons(cell: CellEntry, late_s: float | None, bound_s: float) -> list[str]:
+    reasons: list[str] = []
+    lag_s = cell.lag_p99_s
     if lag_s is not None and lag_s > bound_s:
-        said.append(f"the event loop was {lag_s * 1e3:.0f} ms late (p99; bound {bound_s * 1e3:.0f})")
+        reasons.append(f"the event loop was {lag_s * 1e3:.0f} ms late (p99; bound {bound_s * 1e3:.0f})")
     if late_s is not None and late_s > bound_s:
-        said.append(f"requests left {late_s * 1e3:.0f} ms late (p99; bound {bound_s * 1e3:.0f})")
-    busiest = max((worker["cpu_share"] for worker in cell.get("workers") or ()), default=0.0)
+        reasons.append(f"requests left {late_s * 1e3:.0f} ms late (p99; bound {bound_s * 1e3:.0f})")
+    busiest = max((worker.cpu_share for worker in cell.workers or ()), default=0.0)
     if busiest > CPU_SHARE:
-        said.append(f"a worker used {busiest * 100:.0f} % of a core")
-    return said
+        reasons.append(f"a worker used {busiest * 100:.0f} % of a core")
+    return reasons
 
 
 def _above_calibration(runs: Runs) -> dict[tuple[str, str], str]:
-    """Return the cells with more in flight than the load up to which the run's own calibration can be trusted."""
+    """Return the cells with more requests in flight than the run's calibration showed to be reliable."""
     found: dict[tuple[str, str], str] = {}
     for manifest in runs.manifests:
-        calibration = manifest.get("calibration") or {}
+        calibration = manifest.calibration or {}
         trusted = calibration.get("trusted_streams")
         if trusted is None or all(level["is_trusted"] for level in calibration["levels"]):
             continue
-        for cell in manifest["cells"]:
-            places = cell["load_value"] if cell["load_kind"] in {"concurrency", "adaptive"} else 0
-            if places > trusted:
-                key = (str(manifest["run_id"]), str(cell["cell_id"]))
+        for cell in manifest.cells:
+            streams = cell.load_value if cell.load_kind in {"concurrency", "adaptive"} else 0
+            if streams > trusted:
+                key = (str(manifest.run_id), str(cell.cell_id))
                 found[key] = (
-                    f"{places:g} in flight, and this machine's figures can be trusted up to {trusted}"
+                    f"{streams:g} in flight, and this machine's figures can be trusted up to {trusted}"
                 )
     return found
 
 
 def _late_s(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Return the 99th percentile of how late first attempts were sent, of the cells with a schedule."""
+    """Return the 99th percentile of the delay of first attempts, for cells with a schedule."""
     scheduled = (frame["attempt"] == 1) & ~frame["load_kind"].isin(["concurrency", "adaptive"])
     planned = frame[["run_id", "cell_id", "queue_s"]][scheduled]
     return _by_cell(planned, as_floats(planned["queue_s"]), 0.99)
@@ -149,10 +144,10 @@ def _by_cell(frame: pd.DataFrame, values: Any, share: float) -> dict[tuple[str, 
 
 
 def unexpected_cache_hits(runs: Runs) -> dict[tuple[str, str], str]:
-    """Return the cells whose salted prompts were answered from a cache all the same, with what was seen.
+    """Return the cells whose salted prompts were still served from a cache, with the share of cached tokens.
 
-    The replies' own counts are asked first, then the server's counters of the cell; salt that shares a system prompt
-    within the cell still hits it, and says so here.
+    The counts in the replies are used first, then the server's counters for the cell. A system prompt shared within the
+    cell hits the cache despite the salt; this is reported too.
     """
     found: dict[tuple[str, str], str] = {}
     frame = runs.frame
@@ -163,23 +158,23 @@ def unexpected_cache_hits(runs: Runs) -> dict[tuple[str, str], str]:
             float(part["cached_input_tokens"].astype(np.float64).sum()),
             float(part["input_tokens"].astype(np.float64).sum()),
         )
-    for cell in runs.cells:
-        key_ = (str(cell["run_id"]), str(cell["cell_id"]))
-        if not cell.get("salt"):
+    for run_id, cell in runs.cells:
+        key_ = (run_id, cell.cell_id)
+        if not cell.salt:
             continue
-        cached, asked = sums.get(key_, (0.0, 0.0))
-        where = "by the replies' own counts"
+        cached, total = sums.get(key_, (0.0, 0.0))
+        where = "according to the replies"
         if cached <= 0:
-            cached, asked = _prefix_cache_counts(cell)
-            where = "by the server's counters"
-        if asked and cached / asked > CACHED_SHARE:
-            found[key_] = f"{cached / asked * 100:.0f} % of the input tokens came from a cache {where}"
+            cached, total = _prefix_cache_counts(cell)
+            where = "according to the server's counters"
+        if total and cached / total > CACHED_SHARE:
+            found[key_] = f"{cached / total * 100:.0f} % of the input tokens came from a cache {where}"
     return found
 
 
-def _prefix_cache_counts(cell: Mapping[str, Any]) -> tuple[float, float]:
-    """Return hits and queries of the server's prefix cache during a cell, in tokens; (0, 0): not counted."""
-    before, after = cell.get("counters_before") or {}, cell.get("counters_after") or {}
+def _prefix_cache_counts(cell: CellEntry) -> tuple[float, float]:
+    """Return hits and queries of the server's prefix cache during a cell, in tokens; (0, 0) if not counted."""
+    before, after = cell.counters_before or {}, cell.counters_after or {}
     names = ("vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total")
     if any(name not in counters for name in names for counters in (before, after)):
         return 0.0, 0.0

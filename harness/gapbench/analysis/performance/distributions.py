@@ -1,4 +1,4 @@
-"""Shapes behind the single figures: how times are distributed, and which models no other one beats on both of two counts."""
+"""Latency distributions, and the Pareto front of two metrics."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
 def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) -> pd.DataFrame:
-    """Return quantiles of each model's times over its measured requests, all categories and loads together.
+    """Return quantiles of each model's times over its measured requests, pooled over categories and loads.
 
-    Columns: ``model_id``, ``weights``, ``metric`` (``ttft_s``: first text of any channel; ``response_s``: what a user waits),
-    ``share`` (0 to 1), ``value_s``, ``n`` (requests behind it). A model without a timed request has no row.
+    Columns: ``model_id``, ``weights``, ``metric`` (``ttft_s``: first text of any channel; ``response_s``: what a user
+    waits), ``share`` (0 to 1), ``value_s``, ``n`` (number of requests). A model without a timed request has no row.
 
     Args:
-        runs: Run folders, or what was read from them.
-        shares: Quantiles wanted.
+        runs: Run folders, or runs already loaded.
+        shares: Quantiles to compute, 0 to 1.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
     measured = read_runs.measured_attempts
     answered = measured[measured["outcome"] != "infra"]
     rows: list[dict[str, Any]] = []
     for model_id in read_runs.models:
-        mine = answered[answered["model_id"] == model_id]
+        answers = answered[answered["model_id"] == model_id]
         for metric in ("ttft_s", "response_s"):
-            values = as_floats(mine[metric])
+            values = as_floats(answers[metric])
             values = values[~np.isnan(values)]
             if not len(values):
                 continue
             rows += [
                 {
                     "model_id": model_id,
-                    "weights": read_runs.model(model_id)["weights"],
+                    "weights": read_runs.model(model_id).weights,
                     "metric": metric,
                     "share": share,
                     "value_s": value,
@@ -52,15 +52,15 @@ def latency_quantiles(runs: Runs | Folders, shares: Sequence[float] = SHARES) ->
 
 
 def pareto_front(summary: pd.DataFrame, lower: str, higher: str = "accuracy") -> list[bool]:
-    """Return for each row whether no other row is at least as good on both counts and better on one.
+    """Return for each row whether no other row is at least as good in both columns and better in one.
 
     Args:
         summary: Rows of one level of a summary.
-        lower: Column of which less is better, such as ``usd_per_correct`` or ``response_p95_s``.
-        higher: Column of which more is better.
+        lower: Column in which lower is better, such as ``usd_per_correct`` or ``response_p95_s``.
+        higher: Column in which higher is better.
 
     Returns:
-        One bool for each row; False where either figure is unknown.
+        One bool for each row. False if either value is unknown.
     """
     cost, quality = as_floats(summary[lower]), as_floats(summary[higher])
     known = ~(np.isnan(cost) | np.isnan(quality))

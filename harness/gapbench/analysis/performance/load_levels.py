@@ -1,4 +1,4 @@
-"""What a page shows of several loads: throughput at each, held against the service level that the suite searched for."""
+"""Load levels for the report: throughput at each load, compared with the service level that the suite searched for."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ NO_SLO = Slo()
 
 
 def load_levels(runs: Runs | Sequence[Path]) -> CapacityResult | None:
-    """Return the load levels of runs, against the first search's service level or none at all.
+    """Return the load levels of runs, compared with the service level of the first search (if there is one).
 
     Args:
-        runs: Run folders, or what was read from them.
+        runs: Run folders, or runs already loaded.
 
     Returns:
-        None where no model was asked at two levels of a rate or of a concurrency: there is no curve to draw.
+        None if no model was measured at two rates or two concurrencies, so that there is no curve to draw.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
-    levels = {(cell["model_id"], cell["load_kind"], cell["load_value"]) for cell in read_runs.cells}
+    levels = {(cell.model_id, cell.load_kind, cell.load_value) for _, cell in read_runs.cells}
     kinds = [
         (model_id, kind in {"rate", "search"})
         for model_id, kind, _ in levels
@@ -33,5 +33,5 @@ def load_levels(runs: Runs | Sequence[Path]) -> CapacityResult | None:
     ]
     if len(kinds) == len(set(kinds)):
         return None
-    searched = [search["slo"] for manifest in read_runs.manifests for search in manifest.get("searches", ())]
+    searched = [search.slo for manifest in read_runs.manifests for search in manifest.searches]
     return capacity(read_runs, Slo(**searched[0]) if searched else NO_SLO)

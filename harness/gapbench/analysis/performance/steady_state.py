@@ -1,13 +1,13 @@
-"""The steady window of each cell, and what was done in it: attributed by time, not by whole requests.
+"""The steady window of each cell, and its throughput, counted by events and not by whole requests.
 
-A request that began in the warm-up may write most of its tokens in the window, and one that began in the window
-may write them when the cell is already draining. So tokens count where their chunk arrived: the counts of
-:func:`steady_throughput` are of events whose instant lies in the window, whichever request they belong to.
+A request that starts in the warm-up may produce most of its tokens in the window, and one that starts in the window may
+produce them while the cell is draining. So tokens count at the time their chunk arrives: :func:`steady_throughput`
+counts the events in the window, whichever request they belong to.
 
-The window of a rate begins with the first measured request's place in the schedule and ends with the last one's.
-Under concurrency it begins when the first measured request is sent and ends when the first worker has none left to
-send, since fewer are in flight from then on. A window shorter than a reply takes holds no steady state and counts as
-none. A resumed cell has one window for each stretch.
+Under a rate, the window starts when the first measured request is scheduled and ends when the last one is. Under
+concurrency, it starts when the first measured request is sent and ends when the first worker has none left to send,
+since fewer requests are in flight after that. A window shorter than the mean reply contains no steady state and does
+not count. A resumed cell has one window for each stretch, that is, each time it was started or resumed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ import pandas as pd
 from gapbench.analysis.frames import as_floats, group_codes
 from gapbench.stats import Floats, Ints
 from gapbench.store import read_chunks_at_instants
+from gapbench.values import ATTEMPT_KEY
 
-_KEY = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+_KEY = list(ATTEMPT_KEY)
 _NEEDED = [
     *_KEY, "started_at", "phase", "worker", "load_kind", "outcome", "scheduled_s", "first_token_s", "last_token_s",
     "done_s", "input_tokens", "output_tokens",
@@ -36,9 +37,9 @@ class SteadyWindows:
     """The steady windows of a frame of attempts.
 
     Attributes:
-        code: Of each row, which stretch it belongs to.
-        start_s: By stretch, where its window begins, on the cell's clock. NaN: it has none.
-        end_s: By stretch, where it ends.
+        code: Code of the stretch that each row belongs to.
+        start_s: Start of each stretch's window, on the cell's clock. NaN if it has no window.
+        end_s: End of each stretch's window.
     """
 
     code: Ints
@@ -47,7 +48,7 @@ class SteadyWindows:
 
     @property
     def length_s(self) -> Floats:
-        """By stretch; NaN where it has no window."""
+        """Length of each stretch's window; NaN if it has none."""
         return self.end_s - self.start_s
 
 
@@ -57,7 +58,7 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     count = int(code.max()) + 1 if len(code) else 0
     scheduled = frame["scheduled_s"].to_numpy(np.float64)
     first = frame["attempt"].to_numpy() == 1
-    # An imported row has no place in any schedule.
+    # Imported rows have no schedule.
     measured = (frame["phase"] == "measure").to_numpy() & first & ~np.isnan(scheduled)
     start_s = np.full(count, np.inf)
     np.minimum.at(start_s, code[measured], scheduled[measured])
@@ -66,13 +67,13 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
     last_s = np.full(int(slot.max()) + 1 if len(slot) else 0, -np.inf)
     np.maximum.at(last_s, slot[measured], scheduled[measured])
     concurrent = frame["load_kind"].isin(["concurrency", "adaptive"]).to_numpy()
-    # Under a rate the last request of all ends the window; under concurrency the first worker that runs dry.
+    # The window ends with the last request under a rate, and with the first worker without work under concurrency.
     end_s = np.full(count, -np.inf)
     np.maximum.at(end_s, code[measured], scheduled[measured])
-    dry = np.full(count, np.inf)
+    first_idle_s = np.full(count, np.inf)
     chosen = measured & concurrent
-    np.minimum.at(dry, code[chosen], last_s[slot[chosen]])
-    end_s = np.minimum(end_s, dry)
+    np.minimum.at(first_idle_s, code[chosen], last_s[slot[chosen]])
+    end_s = np.minimum(end_s, first_idle_s)
     done = measured & (frame["outcome"] != "infra").to_numpy()
     took_s = frame["done_s"].to_numpy(np.float64) - scheduled
     replies = np.bincount(code[done], minlength=count)
@@ -84,17 +85,18 @@ def steady_windows(frame: pd.DataFrame) -> SteadyWindows:
 
 
 def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFrame:
-    """Return what each cell did in its steady window, indexed by ``run_id`` and ``cell_id``.
+    """Return the events in each cell's steady window, indexed by ``run_id`` and ``cell_id``.
 
-    Columns: ``window_s`` (0: none), ``completed`` (answers that became complete in it), ``input_tokens`` (of prompts
-    whose first token came in it), ``output_tokens`` (that arrived in it; a reply without counts at each chunk has its
-    tokens spread evenly over its chunks). NaN tokens: an answered request did not report its count.
+    Columns: ``window_s`` (0 if there is no window), ``completed`` (answers completed in it), ``input_tokens`` (of
+    prompts whose first token arrived in it), ``output_tokens`` (that arrived in it; if a reply has no counts for its
+    chunks, its tokens are spread evenly over them). NaN tokens mean that an answered request did not report its count.
 
     Args:
-        frame: Every attempt of the cells, warm-up and retries included, as :func:`gapbench.analysis.frames.load_runs` gives.
-        folders: Where the chunks of requests that straddle an edge are read from.
+        frame: Every attempt of the cells, including warm-up and retries, from
+            :func:`gapbench.analysis.frames.load_runs`.
+        folders: Run folders, to read the chunks of requests that straddle an edge of the window.
     """
-    # Calls of judges are no load on the model.
+    # Calls of judges are not load on the model.
     frame = frame[_NEEDED][(frame["phase"] != "judge").to_numpy()]
     found = steady_windows(frame)
     code = found.code
@@ -109,15 +111,15 @@ def steady_throughput(frame: pd.DataFrame, folders: Sequence[Path]) -> pd.DataFr
     if across.any():
         share[across] = _shares(frame[across], start_s[across], end_s[across], folders)
     written = np.where(answered & (share > 0), tokens * share, 0.0)
-    taken = answered & (first_s >= start_s) & (first_s < end_s)
+    is_prompt_read = answered & (first_s >= start_s) & (first_s < end_s)
     cell = group_codes(frame, ["run_id", "cell_id"])
     completed = answered & (done_s >= start_s) & (done_s < end_s)
-    prompts = np.where(taken, as_floats(frame["input_tokens"]), 0.0)
+    prompts = np.where(is_prompt_read, as_floats(frame["input_tokens"]), 0.0)
     cells, where = np.unique(cell, return_index=True)
     stretch, first_of = np.unique(code, return_index=True)
     length_s = np.nan_to_num(found.length_s)[stretch]
     names = [frame[name].iloc[where].astype(str).to_numpy() for name in ("run_id", "cell_id")]
-    # Plain sums, so that one unknown count makes the total unknown.
+    # Plain sums: one unknown count makes the total unknown.
     return pd.DataFrame(
         {
             "window_s": np.bincount(cell[first_of], length_s, len(cells)),
@@ -157,10 +159,10 @@ def token_share_within(times: Any, counts: Any, start_s: float, end_s: float) ->
     """Return the share of a reply's tokens that arrived from ``start_s`` until before ``end_s``.
 
     Args:
-        times: When each chunk came.
-        counts: Output tokens so far at each chunk; None or NaN: not told, each chunk counts alike.
-        start_s: Edge.
-        end_s: Edge.
+        times: Arrival time of each chunk, in seconds.
+        counts: Output tokens so far at each chunk. If None or NaN, all chunks count the same.
+        start_s: Start of the window.
+        end_s: End of the window.
     """
     at_s = np.asarray(times, dtype=np.float64)
     within = (at_s >= start_s) & (at_s < end_s)

@@ -1,1 +1,1 @@
-"""Accuracy, the gap between models, and what compares them."""
+"""Accuracy, and comparisons between models."""

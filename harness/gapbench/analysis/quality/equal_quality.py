@@ -1,20 +1,27 @@
-"""Quality held equal: the cheapest open model that is no worse, and how long ago a closed one was as good."""
+"""Comparisons at equal quality: the cheapest open model that is no worse, and the lag behind closed models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 
 from gapbench.analysis.frames import Runs
-from gapbench.analysis.quality.model_pairs import ModelPairs, ModelRequests, pair_requests
-from gapbench.stats import Floats, is_equivalent, is_non_inferior, paired_difference, pairs_to_decide
+from gapbench.analysis.quality.gap_row import ALPHA, NOT_DISTINGUISHABLE
+from gapbench.analysis.quality.model_pairs import ModelRequests, pair_requests
+from gapbench.stats import (
+    Difference,
+    Floats,
+    is_equivalent,
+    is_non_inferior,
+    paired_difference,
+    pairs_to_decide,
+)
 
-ALPHA = 0.05
 DAYS_PER_MONTH = 30.4375
-_OWN_MEANS = (("value", "score"), ("usd_per_task", "usd"))
 
 
 def cheapest_equal_quality(
@@ -22,42 +29,87 @@ def cheapest_equal_quality(
 ) -> list[dict[str, Any]]:
     """Return for each closed model the cheapest open configuration that is no worse.
 
-    No worse is a finding, not a lack of one: the test of non-inferiority puts the gap below ``margin``. A configuration is
-    a model of the suite: the same weights served in two ways are two. No correction is made for the number of open
-    models: each is asked about alone.
+    A model counts as no worse only if the non-inferiority test shows that the gap is below ``margin``; a gap that is not
+    significant is not enough. A configuration is a model of the suite, so the same weights served in two ways are two
+    configurations. Each open model is tested on its own, without a correction for the number of open models.
 
-    Fields: ``closed`` and ``open`` (``model``, ``value``: accuracy over their shared requests,
-    ``usd_per_task``), ``verdict``, ``gap_points`` with ``ci_low`` and ``ci_high``, ``n_pairs``,
-    ``cost_ratio`` (closed over open), ``passed`` and ``candidates`` (open models that are no worse, and
-    those with a price that share requests), ``margin_points``. ``open`` is null where none passed. ``untold``: the cheapest
-    of which it can't be told yet, unless one that passed is as cheap: ``model``, ``usd_per_task``, ``gap_points``,
-    ``ci_low``, ``ci_high``, ``n_pairs``, ``n_clusters``, and ``items_needed``, the pairs that would tell (null: not known).
+    Fields: ``closed`` and ``open`` (``model``, ``value``: accuracy over their shared requests, ``usd_per_task``),
+    ``verdict``, ``gap_points`` with ``ci_low`` and ``ci_high``, ``n_pairs``, ``cost_ratio`` (closed over open),
+    ``passed`` (open models that are no worse), ``candidates`` (open models with a price and shared requests) and
+    ``margin_points``. ``open`` is null if no model passed. ``untold`` is the cheapest open model for which the data do
+    not decide yet, unless a model that passed costs no more: ``model``, ``usd_per_task``, ``gap_points``, ``ci_low``,
+    ``ci_high``, ``n_pairs``, ``n_clusters``, and ``items_needed``, the pairs that would decide (null if not known).
 
     Args:
         models: Each model's requests.
         closed: Closed models.
         opened: Open models.
-        margin: Gap that makes no difference, in points.
+        margin: Gap that makes no difference, in points of accuracy.
     """
     return [_cheapest_match(models, name, opened, margin) for name in closed]
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A closed model compared with one open model on their shared requests.
+
+    Attributes:
+        closed: ``model``, ``value`` (accuracy) and ``usd_per_task``.
+        open: The same of the open model.
+        open_usd: Dollars per task of the open model.
+        is_no_worse: Whether the open model is no worse. None if the data do not show it either way.
+        verdict: In words.
+        difference: Closed minus open accuracy, 0 to 1.
+        items_needed: Pairs that would decide ``is_no_worse``. None if not known.
+        cost_ratio: Closed over open. None if the closed model has no price or the open one is free.
+    """
+
+    closed: dict[str, Any]
+    open: dict[str, Any]
+    open_usd: float
+    is_no_worse: bool | None
+    verdict: str
+    difference: Difference
+    items_needed: int | None
+    cost_ratio: float | None
+
+    def gap(self) -> dict[str, Any]:
+        """Return the gap in points with its interval, and the number of pairs."""
+        return {
+            "gap_points": self.difference.estimate * 100,
+            "ci_low": self.difference.low * 100,
+            "ci_high": self.difference.high * 100,
+            "n_pairs": self.difference.n_pairs,
+        }
 
 
 def _cheapest_match(
     models: Mapping[str, ModelRequests], name: str, opened: Sequence[str], margin: float
 ) -> dict[str, Any]:
-    found: list[dict[str, Any]] = []
-    for other in opened:
-        shared = pair_requests(*(models[side].select("score", "usd") for side in (name, other)))
-        usd = [
-            _mean(side.columns["usd"][~np.isnan(side.columns["score"])])
-            for side in (shared.closed, shared.open)
-        ]
-        shared = shared.with_known("score")
-        if len(shared.closed.item) and usd[1] is not None:
-            found.append(_compare_quality(shared, name, other, usd, margin))
-    passed = [one for one in found if one["told"] is True]
-    nothing = {
-        "closed": {"model": name, **{key: _mean(models[name].columns[column]) for key, column in _OWN_MEANS}},
+    matches = [match for other in opened if (match := _match(models, name, other, margin)) is not None]
+    passed = [match for match in matches if match.is_no_worse is True]
+    undecided = [match for match in matches if match.is_no_worse is None]
+    best = min(passed, key=_open_usd, default=None)
+    cheapest_undecided = min(undecided, key=_open_usd, default=None)
+    if cheapest_undecided and best and best.open_usd <= cheapest_undecided.open_usd:
+        cheapest_undecided = None
+    return {
+        **(_no_match(models[name], name) if best is None else _matched_row(best)),
+        "passed": len(passed),
+        "candidates": len(matches),
+        "margin_points": margin,
+        "untold": None if cheapest_undecided is None else _undecided_row(cheapest_undecided),
+    }
+
+
+def _open_usd(match: _Match) -> float:
+    return match.open_usd
+
+
+def _no_match(side: ModelRequests, name: str) -> dict[str, Any]:
+    means = {"value": _mean(side.columns["score"]), "usd_per_task": _mean(side.columns["usd"])}
+    return {
+        "closed": {"model": name, **means},
         "open": None,
         "verdict": None,
         "gap_points": None,
@@ -66,61 +118,65 @@ def _cheapest_match(
         "n_pairs": None,
         "cost_ratio": None,
     }
-    best = min(passed, key=_open_price, default=nothing)
-    untold = min((one for one in found if one["told"] is None), key=_open_price, default=None)
-    if untold is not None and passed and _open_price(untold) >= _open_price(best):
-        untold = None
-    shown = ("gap_points", "ci_low", "ci_high", "n_pairs", "n_clusters", "items_needed")
+
+
+def _matched_row(match: _Match) -> dict[str, Any]:
     return {
-        **{key: best[key] for key in nothing},
-        "passed": len(passed),
-        "candidates": len(found),
-        "margin_points": margin,
-        "untold": None
-        if untold is None
-        else {
-            **{key: untold["open"][key] for key in ("model", "usd_per_task")},
-            **{key: untold[key] for key in shown},
-        },
+        "closed": match.closed,
+        "open": match.open,
+        "verdict": match.verdict,
+        **match.gap(),
+        "cost_ratio": match.cost_ratio,
     }
 
 
-def _open_price(row: Mapping[str, Any]) -> float:
-    return float(row["open"]["usd_per_task"])
+def _undecided_row(match: _Match) -> dict[str, Any]:
+    return {
+        "model": match.open["model"],
+        "usd_per_task": match.open_usd,
+        **match.gap(),
+        "n_clusters": match.difference.n_clusters,
+        "items_needed": match.items_needed,
+    }
 
 
-def _compare_quality(
-    shared: ModelPairs, name: str, other: str, usd: Sequence[float | None], margin: float
-) -> dict[str, Any]:
+def _match(models: Mapping[str, ModelRequests], name: str, other: str, margin: float) -> _Match | None:
+    """Return two models compared, or None if they share no scored request or the open one has no price."""
+    shared = pair_requests(*(models[side].select("score", "usd") for side in (name, other)))
+    closed_usd, open_usd = (
+        _mean(side.columns["usd"][~np.isnan(side.columns["score"])]) for side in (shared.closed, shared.open)
+    )
+    shared = shared.with_known("score")
+    if not len(shared.closed.item) or open_usd is None:
+        return None
     first, second = shared.closed.columns["score"], shared.open.columns["score"]
-    seen = paired_difference(first, second, shared.closed.cluster)
-    # Whether it is no worse; None: the data do not tell.
-    told: bool | None = None
-    verdict = "not distinguishable"
-    if not first.any():
-        # Equal at nothing: no quality was shown that could be matched.
-        verdict = "no right answer"
-    elif is_equivalent(seen, margin / 100):
-        told, verdict = True, f"equivalent within {margin:g} points"
-    elif is_non_inferior(seen, margin / 100):
-        ahead = seen.estimate < 0 and seen.p_value < ALPHA
-        told, verdict = True, "open ahead" if ahead else f"no worse by {margin:g} points"
-    elif seen.p_value < ALPHA and seen.estimate > 0:
-        told, verdict = False, "closed ahead"
-    mine, theirs = usd
-    return {
-        "closed": {"model": name, "value": float(first.mean()), "usd_per_task": mine},
-        "open": {"model": other, "value": float(second.mean()), "usd_per_task": theirs},
-        "told": told,
-        "verdict": verdict,
-        "gap_points": seen.estimate * 100,
-        "ci_low": seen.low * 100,
-        "ci_high": seen.high * 100,
-        "n_pairs": seen.n_pairs,
-        "n_clusters": seen.n_clusters,
-        "items_needed": pairs_to_decide(seen, ALPHA, margin / 100, one_sided=True),
-        "cost_ratio": mine / theirs if mine is not None and theirs else None,
-    }
+    difference = paired_difference(first, second, shared.closed.cluster)
+    is_no_worse, verdict = _verdict(difference, margin, nothing_right=not first.any())
+    return _Match(
+        {"model": name, "value": float(first.mean()), "usd_per_task": closed_usd},
+        {"model": other, "value": float(second.mean()), "usd_per_task": open_usd},
+        open_usd,
+        is_no_worse,
+        verdict,
+        difference,
+        pairs_to_decide(difference, ALPHA, margin / 100, one_sided=True),
+        closed_usd / open_usd if closed_usd is not None and open_usd else None,
+    )
+
+
+def _verdict(difference: Difference, margin: float, *, nothing_right: bool) -> tuple[bool | None, str]:
+    """Return whether the open model is no worse (None: the data do not show it) and the verdict in words."""
+    if nothing_right:
+        # Both at zero: there is no quality to match.
+        return None, "no right answer"
+    if is_equivalent(difference, margin / 100):
+        return True, f"equivalent within {margin:g} points"
+    if is_non_inferior(difference, margin / 100):
+        open_ahead = difference.estimate < 0 and difference.p_value < ALPHA
+        return True, "open ahead" if open_ahead else f"no worse by {margin:g} points"
+    if difference.p_value < ALPHA and difference.estimate > 0:
+        return False, "closed ahead"
+    return None, NOT_DISTINGUISHABLE
 
 
 def _mean(values: Floats) -> float | None:
@@ -135,26 +191,26 @@ def lag_by_category(
     closed: Sequence[str],
     opened: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """Return by category how long before, a closed model first reached the best open model's accuracy.
+    """Return, for each category, how much earlier a closed model first reached the best open model's accuracy.
 
-    Fields: ``category``, ``open`` and ``closed`` (``model``, ``value``, ``released``), ``lag_months`` (from
-    the closed model's release to the day of the run) and ``lag_release_months`` (to the open model's
-    release; null where the suite does not give it). A category has a row where a closed model with a
-    release date is at or above the best open one.
+    Fields: ``category``, ``open`` and ``closed`` (``model``, ``value``, ``released``), ``lag_months`` (from the closed
+    model's release to the day of the run) and ``lag_release_months`` (to the open model's release; null if the suite
+    does not give it). A category has a row only if a closed model with a release date scores at least as high as the
+    best open model.
 
     Args:
-        runs: The runs, for release dates and the day.
+        runs: The runs, for release dates and the day of the run.
         models: Each model's requests.
-        scopes: Categories by name, with their codes; None: all.
+        scopes: Code of each category by name; None stands for all categories.
         closed: Closed models.
         opened: Open models.
     """
     released = {
         name: date.fromisoformat(str(day)[:10])
         for name in (*closed, *opened)
-        if (day := runs.model(name).get("released"))
+        if (day := runs.model(name).released)
     }
-    today = date.fromisoformat(str(runs.manifests[-1]["started_at"])[:10])
+    today = date.fromisoformat(str(runs.manifests[-1].started_at)[:10])
     rows: list[dict[str, Any]] = []
     for scope, code in scopes.items():
         value = {name: _scope_mean(models[name], code) for name in (*closed, *opened)}

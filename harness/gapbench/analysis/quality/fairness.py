@@ -1,4 +1,4 @@
-"""What differs between two sides beside the model: each broken condition as one plain sentence."""
+"""Fairness: what differs between two compared models besides the model itself, one sentence for each violation."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import pandas as pd
 
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.model_pairs import ModelPairs
+from gapbench.formatting import format_percent
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 _HASH_CHUNK = 100_000
 MAX_SHARE_DIFFERENCE_POINTS = 2.0
-"""Difference in truncation, refusal or failure that is named, in points."""
+"""A larger difference in the share of truncated, refused or failed requests is reported. In points."""
 _SETTINGS = ("max_tokens", "reasoning", "temperature", "top_p")
 _NEEDED = [
     "model_id",
@@ -34,46 +35,51 @@ _NEEDED = [
     "outcome",
     "started_at",
     "load",
+    "transport",
 ]
 FAIRNESS_COLUMNS = (*_NEEDED, "prompt_sha256")
-"""Columns of the runs' frame that are used here."""
+"""Columns of the runs' frame that this module uses."""
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
 def fairness_violations(runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs]) -> list[str]:
-    """Return the broken conditions of the compared pairs; [] when none is.
+    """Return one sentence for each violated condition of the compared pairs; [] if none is violated.
 
     Args:
         runs: The runs.
-        pairs: By (closed model, open model).
+        pairs: The compared requests by (closed model, open model).
     """
     models = list(dict.fromkeys(name for names in pairs for name in names))
     frame = runs.frame[_NEEDED]
     measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
     parts = {name: frame[measured & (frame["model_id"] == name).to_numpy()] for name in models}
-    asked = {name: _requested_settings(part) for name, part in parts.items()}
-    said: list[str] = []
+    requested = {name: _requested_settings(part) for name, part in parts.items()}
+    violations: list[str] = []
     for name in models:
-        said += _changes(name, parts[name])
+        violations += _changed_settings(name, parts[name])
+        violations += _transports(name, parts[name])
     for (one, other), shared in pairs.items():
-        said += _prompts(one, other, shared)
-        said += _settings(one, other, asked[one], asked[other])
-        said += _images(one, other, parts[one], parts[other])
-        said += _disclosure(one, other, parts[one], parts[other])
-        said += _shares(one, other, parts[one], parts[other])
-        said += _dates(one, other, parts[one], parts[other])
-        said += _loads(one, other, parts[one], parts[other])
-    return list(dict.fromkeys(said))
+        violations += _different_prompts(one, other, shared)
+        violations += _different_settings(one, other, requested[one], requested[other])
+        for compare in (
+            _different_images,
+            _different_reasoning,
+            _different_outcome_shares,
+            _different_dates,
+            _different_loads,
+        ):
+            violations += compare(one, other, parts[one], parts[other])
+    return list(dict.fromkeys(violations))
 
 
 def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what each model was asked under, so that a reader can compare for himself.
+    """Return the conditions under which each model was asked, so that readers can compare them.
 
-    Fields: ``model``, ``weights``, ``requests``, ``prompts`` (a fingerprint of all its prompts' hashes:
-    equal where two models were sent the same, as often), ``images`` (``count``, ``bytes`` on average,
-    ``detail``), ``asked`` (by setting, the values asked for), ``changed`` (what the provider's rules dropped
-    or changed), ``truncated`` ``refused`` ``infra`` (shares), ``reasoning`` (``disclosure``,
-    ``tokens_mean``), ``first_day`` and ``last_day``, ``loads``.
+    Fields: ``model``, ``weights``, ``requests``, ``prompts`` (a fingerprint of the hashes of all its prompts: equal
+    for two models that were sent the same prompts equally often), ``images`` (``count``, ``bytes_mean``, ``detail``),
+    ``asked`` (requested values of each setting), ``changed`` (settings that the provider's rules dropped or changed),
+    ``truncated`` ``refused`` ``infra`` (shares, 0 to 1), ``reasoning`` (``disclosure``, ``tokens_mean``),
+    ``first_day`` and ``last_day``, ``loads``.
     """
     frame = runs.frame[list(FAIRNESS_COLUMNS)]
     prompts = _hashes(frame["prompt_sha256"])
@@ -87,7 +93,7 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
         rows.append(
             {
                 "model": name,
-                "weights": runs.model(name)["weights"],
+                "weights": runs.model(name).weights,
                 "requests": len(part),
                 "prompts": _fingerprint(part["prompt_sha256"], prompts),
                 "images": {
@@ -101,7 +107,7 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
                     )
                     for key in _SETTINGS
                 },
-                "changed": list(_changes(name, part)),
+                "changed": list(_changed_settings(name, part)),
                 **{
                     outcome: float((part["outcome"] == outcome).mean()) if len(part) else None
                     for outcome in ("truncated", "refused", "infra")
@@ -119,9 +125,9 @@ def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]
 
 
 def _hashes(prompts: pd.Series[Any]) -> Hashes:
-    """Return 64 bits of each category."""
+    """Return a 64-bit hash of each category of the column."""
     texts = prompts.cat.categories
-    # A few at a time: as Python's own texts they take three times the room.
+    # In chunks, since Python strings take three times the memory.
     found = [
         pd.util.hash_array(texts[start : start + _HASH_CHUNK].to_numpy(object), categorize=False)
         for start in range(0, len(texts), _HASH_CHUNK)
@@ -130,15 +136,26 @@ def _hashes(prompts: pd.Series[Any]) -> Hashes:
 
 
 def _fingerprint(prompts: pd.Series[Any], hashes: Hashes) -> str:
-    """Return 64 bits of all prompts' hashes with how often each was sent, whatever their order."""
+    """Return a 64-bit fingerprint of all prompts and how often each was sent, independent of their order."""
     code = prompts.cat.codes.to_numpy()
     counts = np.bincount(code[code >= 0], minlength=len(hashes)).astype(np.uint64)
     with np.errstate(over="ignore"):
         return f"{int((hashes * counts).sum(dtype=np.uint64)):016x}"
 
 
-def _changes(name: str, part: pd.DataFrame) -> Iterator[str]:
-    """Name what the provider's rules dropped, renamed or changed; a rename alone is no difference."""
+def _transports(name: str, part: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence where httpx2 sent a model's requests: its times lack the kernel's receive stamps."""
+    share = float((part["transport"] == "httpx2").mean()) if len(part) else 0.0
+    if share > 0:
+        which = "all" if share == 1 else f"{100 * share:.0f} % of"
+        yield (
+            f"{name}: httpx2 sent {which} requests (transport: httpx2, or a proxy), so their times have no kernel "
+            "receive stamps and include delays of this client"
+        )
+
+
+def _changed_settings(name: str, part: pd.DataFrame) -> Iterator[str]:
+    """Yield what the provider's rules dropped or changed; a mere rename is not a difference."""
     kinds = part.drop_duplicates(["params_asked", "params_sent"])
     lines = dict.fromkeys(line for changes in kinds["params_changes"] for line in str(changes).splitlines())
     for line in lines:
@@ -146,7 +163,7 @@ def _changes(name: str, part: pd.DataFrame) -> Iterator[str]:
             yield f"{name}: {line}."
 
 
-def _prompts(one: str, other: str, shared: ModelPairs) -> Iterator[str]:
+def _different_prompts(one: str, other: str, shared: ModelPairs) -> Iterator[str]:
     total = len(shared.closed.item) + shared.unequal_prompts
     if shared.unequal_prompts:
         yield (
@@ -163,7 +180,7 @@ def _prompts(one: str, other: str, shared: ModelPairs) -> Iterator[str]:
 
 
 def _requested_settings(part: pd.DataFrame) -> dict[str, dict[str, set[str]]]:
-    """Return the settings asked for by task: max_tokens and reasoning, as text."""
+    """Return the requested values of each setting by task, as text."""
     found: dict[str, dict[str, set[str]]] = {}
     for row in part.drop_duplicates(["task", "params_asked"])[["task", "params_asked"]].to_dict("records"):
         params: dict[str, Any] = json.loads(str(row["params_asked"]))
@@ -173,7 +190,7 @@ def _requested_settings(part: pd.DataFrame) -> dict[str, dict[str, set[str]]]:
     return found
 
 
-def _settings(
+def _different_settings(
     one: str,
     other: str,
     first: Mapping[str, Mapping[str, set[str]]],
@@ -191,7 +208,7 @@ def _settings(
             )
 
 
-def _images(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+def _different_images(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
     with_images = [part[part["image_count"] > 0] for part in (first, second)]
     details = [
         {"the default" if pd.isna(value) else str(value) for value in part["image_detail"].unique()}
@@ -204,7 +221,7 @@ def _images(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> 
         yield f"image sizes differ: {one} {means[0]:.0f} bytes on average, {other} {means[1]:.0f}."
 
 
-def _disclosure(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+def _different_reasoning(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
     shown = [_most_common(part["reasoning_disclosure"]) for part in (first, second)]
     if "unknown" not in shown and shown[0] != shown[1]:
         yield f"reasoning is disclosed differently: {one} {shown[0]}, {other} {shown[1]}."
@@ -216,17 +233,21 @@ def _disclosure(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame)
         yield f"{thinker} reasons before it answers ({max(spent):.0f} tokens a request) and {silent} does not."
 
 
-def _shares(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+def _different_outcome_shares(
+    one: str, other: str, first: pd.DataFrame, second: pd.DataFrame
+) -> Iterator[str]:
     words = {"truncated": "ran into the token budget", "refused": "were refused", "infra": "got no answer"}
     for outcome, word in words.items():
         shares = [
-            float((part["outcome"] == outcome).mean()) * 100 if len(part) else 0.0 for part in (first, second)
+            float((part["outcome"] == outcome).mean()) if len(part) else 0.0 for part in (first, second)
         ]
-        if abs(shares[0] - shares[1]) > MAX_SHARE_DIFFERENCE_POINTS:
-            yield f"{shares[0]:.1f} % of requests to {one} {word}, {shares[1]:.1f} % to {other}."
+        if abs(shares[0] - shares[1]) * 100 > MAX_SHARE_DIFFERENCE_POINTS:
+            yield (
+                f"{format_percent(shares[0])} of requests to {one} {word}, {format_percent(shares[1])} to {other}."
+            )
 
 
-def _dates(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+def _different_dates(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
     days = [
         tuple(pd.to_datetime(part["started_at"].drop_duplicates(), utc=True).dt.date)
         for part in (first, second)
@@ -237,7 +258,7 @@ def _dates(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> I
             yield f"measured up to {apart} days apart: {one} on {max(days[0])}, {other} on {max(days[1])}."
 
 
-def _loads(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
+def _different_loads(one: str, other: str, first: pd.DataFrame, second: pd.DataFrame) -> Iterator[str]:
     loads = [set(part["load"].unique()) for part in (first, second)]
     if loads[0] != loads[1]:
         yield f"loads differ: {one} {_join(loads[0])}, {other} {_join(loads[1])}; times do not compare."

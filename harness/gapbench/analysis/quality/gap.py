@@ -1,6 +1,6 @@
-"""How big the gap between closed and open is, how sure that is, and whether the comparison is fair.
+"""The gap table: how large the gap between closed and open models is, how certain, and whether the comparison is fair.
 
-A gap is closed minus open, on the same requests with the same prompts. Columns of :attr:`GapTable.frame`:
+A gap is the closed model's value minus the open one's, on the same requests with the same prompts. Columns of :attr:`GapTable.frame`:
 
 ===================== ===================================================================================
 ``category``          a category, or ``overall`` (every pair counts once)
@@ -12,25 +12,25 @@ A gap is closed minus open, on the same requests with the same prompts. Columns 
 ``gap_points``        closed minus open: points of 100 for accuracy, else in ``unit``
 ``gap_percent_of_closed``  the same in percent of the closed value
 ``ci_low`` ``ci_high``     95 % interval of ``gap_points``, shifted by ``selection_points``
-``p_value``           two-sided, Holm-corrected over the table; ``p_value_raw`` before
-``verdict``           in words
+``p_value``           two-sided, Holm-corrected over the table; ``p_value_raw`` is uncorrected
+``verdict``           in words, such as ``closed ahead`` or ``not distinguishable``
 ``n_pairs`` ``n_clusters``
-``items_needed``      pairs that would settle it at 80 % power: resolve the observed gap, or put it within the
-                      margin, whichever takes fewer; null where it is settled
-``repeats``           answers to one item on each side, on average
+``items_needed``      pairs that would settle the row at 80 % power: resolve the observed gap, or place it within
+                      the margin, whichever takes fewer; null if the row is settled
+``repeats``           mean number of answers to one item on each side
 ``repeat_noise_points``  standard deviation of the gap from one repetition of all items to the next
-``repeat_variance_share``  share of the variance of ``gap_points`` that asking again would take away
-``selection_points``  what picking the best of several is estimated to have added to the gap
+``repeat_variance_share``  share of the variance of ``gap_points`` that more repeats would remove
+``selection_points``  estimate of what choosing the best of several models added to the gap
 ``ratio`` ``ratio_low`` ``ratio_high``  closed over open, for the two costs
-``method`` ``test``    what made the interval, and what the p-value
-``simulated``         whether either side is
+``method`` ``test``    how the interval and the p-value were computed
+``simulated``         whether either model is simulated
 ===================== ===================================================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,17 +39,11 @@ import pandas as pd
 from gapbench import formatting
 from gapbench.analysis.cost.attempt_costs import BILL_COLUMNS, Bill, bill
 from gapbench.analysis.frames import Folders, Runs, load_runs
-from gapbench.analysis.performance.client_limits import LIMIT_COLUMNS, mark_client_limits
+from gapbench.analysis.performance.client_limits import CLIENT_LIMIT, LIMIT_COLUMNS, limited_categories
 from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_by_category
 from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, fairness_violations, request_conditions
-from gapbench.analysis.quality.gap_metrics import (
-    ALPHA,
-    NOT_DISTINGUISHABLE,
-    TIMES,
-    describe_pairs_needed,
-    metric_rows,
-    remarks,
-)
+from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
+from gapbench.analysis.quality.gap_row import COLUMNS, Comparison, GapRow, decide
 from gapbench.analysis.quality.model_pairs import (
     PAIR_COLUMNS,
     ModelPairs,
@@ -58,41 +52,12 @@ from gapbench.analysis.quality.model_pairs import (
     requests_by_model,
 )
 from gapbench.analysis.unscorable_answers import UNSCORABLE_COLUMNS, unscorable_warning
-from gapbench.stats import Difference, holm, pairs_to_decide, selection_bias
+from gapbench.stats import selection_bias
 from gapbench.store.json_records import records
 
 OVERALL = formatting.OVERALL
-_SHAPE = ("category", "metric", "unit", "better")
 _NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS, *UNSCORABLE_COLUMNS}
-COLUMNS = (
-    *_SHAPE,
-    "closed_model",
-    "closed_value",
-    "closed_n",
-    "open_model",
-    "open_value",
-    "open_n",
-    "gap_points",
-    "gap_percent_of_closed",
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "p_value_raw",
-    "verdict",
-    "n_pairs",
-    "n_clusters",
-    "items_needed",
-    "repeats",
-    "repeat_noise_points",
-    "repeat_variance_share",
-    "selection_points",
-    "ratio",
-    "ratio_low",
-    "ratio_high",
-    "method",
-    "test",
-    "simulated",
-)
+_COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed"]
 
 
 @dataclass(frozen=True)
@@ -101,15 +66,16 @@ class GapTable:
 
     Attributes:
         frame: See the module's docstring.
-        fairness: One sentence for each condition of a fair comparison that is broken; [] for none.
+        fairness: One sentence for each violated condition of a fair comparison; [] if none is violated.
         margin_points: Gap that makes no difference, in points of accuracy.
         simulated: Whether any row is simulated.
-        warnings: One sentence for each thing that a reader must know.
-        conditions: What each compared model was asked under; see :func:`gapbench.analysis.quality.fairness.request_conditions`.
-        matched: For each closed model the cheapest open one that is no worse; see
+        warnings: One sentence for each caveat that readers need to know.
+        conditions: Under what conditions each compared model was asked; see :func:`gapbench.analysis.quality.fairness.request_conditions`.
+        matched: For each closed model, the cheapest open model that is no worse; see
             :func:`gapbench.analysis.quality.equal_quality.cheapest_equal_quality`.
-        lag: By category how long before, a closed model was as good; see :func:`gapbench.analysis.quality.equal_quality.lag_by_category`.
-        unscorable_warning: Whose answers could mostly not be judged, and how to see why; "" for nobody's.
+        lag: For each category, how much earlier a closed model was as good; see
+            :func:`gapbench.analysis.quality.equal_quality.lag_by_category`.
+        unscorable_warning: Sentence on the model whose answers mostly could not be scored; "" if there is none.
     """
 
     frame: pd.DataFrame
@@ -123,11 +89,13 @@ class GapTable:
     unscorable_warning: str = ""
 
     def headline(self) -> str:
-        """Return the verdict on accuracy in one sentence, and in a second whether most answers could not be judged."""
-        said = self._verdict()
-        return f"{said.removesuffix('.')}. {self.unscorable_warning}" if self.unscorable_warning else said
+        """Return the verdict on accuracy as a sentence, followed by ``unscorable_warning`` if there is one."""
+        verdict = self._accuracy_verdict()
+        return (
+            f"{verdict.removesuffix('.')}. {self.unscorable_warning}" if self.unscorable_warning else verdict
+        )
 
-    def _verdict(self) -> str:
+    def _accuracy_verdict(self) -> str:
         rows = self.frame[self.frame["metric"] == "accuracy"]
         if rows.empty:
             return self.warnings[0] if self.warnings else "There is nothing to compare."
@@ -135,12 +103,13 @@ class GapTable:
         if row["gap_points"] is None or pd.isna(row["gap_points"]):
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
         values = {str(name): value for name, value in row.items()}
-        more = "".join(f"; {said}" for said in remarks(values)) + (
+        more = "".join(f"; {note}" for note in remarks(values)) + (
             " to settle it" if describe_pairs_needed(values) else ""
         )
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
-            f"gap {row['gap_points']:+.1f} points, 95 % interval {row['ci_low']:+.1f} to {row['ci_high']:+.1f}, "
+            f"gap {formatting.format_gap('points', row['gap_points'])} points, "
+            f"95 % interval {formatting.format_interval('points', row['ci_low'], row['ci_high'])}, "
             f"over {row['n_pairs']} shared requests{more}."
         )
 
@@ -175,69 +144,41 @@ def gap(
     """Return the gap between closed and open models.
 
     Args:
-        runs: Run folders, or what was read from them.
-        margin_points: Gap that makes no difference. None: the suite's, of the newest run.
-        all_pairs: Every closed model against every open one, not the best against the best.
-        billed: What :func:`bill` gave, when it is at hand.
+        runs: Run folders, or runs already loaded.
+        margin_points: Gap that makes no difference, in points of accuracy. None: the margin of the newest run's suite.
+        all_pairs: Compare every closed model with every open one, not only the best of each.
+        billed: Result of :func:`bill`, if it was already computed.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs, columns=_NEEDED)
     account = bill(read_runs) if billed is None else billed
-    margin = float(read_runs.manifests[-1]["margin_points"]) if margin_points is None else margin_points
-    models, categories = requests_by_model(read_runs, account.usd)
-    closed = [name for name in read_runs.models if read_runs.model(name)["weights"] == "closed"]
-    opened = [name for name in read_runs.models if read_runs.model(name)["weights"] == "open"]
-    closed, opened = ([name for name in names if name in models] for names in (closed, opened))
-    if not closed or not opened:
-        lacks = "closed" if not closed else "open"
-        said = f"no {lacks} model has a measured request here, so there is no gap; add one, or name two runs"
-        empty = pd.DataFrame(columns=list(COLUMNS))
-        return GapTable(
-            empty, [], margin, read_runs.simulated, [said], unscorable_warning=unscorable_warning(read_runs)
-        )
-    rows: list[dict[str, Any]] = []
-    warnings: list[str] = []
-    named: dict[tuple[str, str], ModelPairs] = {}
-    scopes: dict[str, int | None] = {name: categories.get(name) for name in read_runs.categories}
-    scopes = {name: code for name, code in scopes.items() if code is not None}
-    if len(scopes) > 1:
-        scopes[OVERALL] = None
-    for scope, code in scopes.items():
-        chosen, bias = _choose_pairs(models, closed, opened, code, scope, warnings, all_pairs=all_pairs)
-        for one, other in chosen:
-            if (one, other) not in named:
-                named[one, other] = pair_requests(models[one], models[other])
-            shared = named[one, other].in_category(code)
-            base = {
-                "category": scope,
-                "closed_model": one,
-                "open_model": other,
-                "simulated": any(bool(read_runs.model(name).get("simulated")) for name in (one, other)),
-            }
-            rows += [{**base, **found} for found in metric_rows(shared, margin, bias)]
-    _correct_p_values(rows, margin)
-    warnings += mark_client_limits(read_runs, rows, {name for name, *_ in TIMES}, OVERALL)
-    if not all_pairs and (len(closed) > 1 or len(opened) > 1):
-        most = max(abs(row.get("selection_points") or 0.0) for row in rows)
-        warnings.append(
-            f"the best of {len(closed)} closed and {len(opened)} open models is picked on the items it is judged by; "
-            f"intervals and p-values of accuracy are corrected for that, by up to {most:.1f} points"
-        )
-    frame = pd.DataFrame([{name: row.get(name) for name in COLUMNS} for row in rows], columns=list(COLUMNS))
-    counted = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed"]
-    frame[counted] = frame[counted].astype("Int64")
+    margin = float(read_runs.manifests[-1].margin_points) if margin_points is None else margin_points
+    requests, categories = requests_by_model(read_runs, account.usd)
+    sides = _Sides(
+        requests, *(_models_with_weights(read_runs, requests, kind) for kind in ("closed", "open"))
+    )
+    if not sides.closed or not sides.open:
+        return _empty_table(read_runs, margin, missing="open" if sides.closed else "closed")
+    scopes = _scopes(read_runs, categories)
+    compared = _compare_models(read_runs, sides, scopes, margin, all_pairs=all_pairs)
+    rows, limit_warnings = _mark_client_limits(read_runs, decide(compared.rows, margin))
+    warnings = [*compared.warnings, *limit_warnings]
+    if not all_pairs:
+        warnings += _selection_warnings(sides, rows)
     return GapTable(
-        frame,
-        fairness_violations(read_runs, named),
-        margin,
-        read_runs.simulated,
-        [*warnings, *account.warnings],
-        request_conditions(read_runs, list(dict.fromkeys(name for names in named for name in names))),
-        cheapest_equal_quality(models, closed, opened, margin),
-        lag_by_category(read_runs, models, scopes, closed, opened),
-        unscorable_warning(read_runs),
+        frame=_frame_of(rows),
+        fairness=fairness_violations(read_runs, compared.pairs),
+        margin_points=margin,
+        simulated=read_runs.simulated,
+        warnings=[*warnings, *account.warnings],
+        conditions=request_conditions(
+            read_runs, list(dict.fromkeys(name for names in compared.pairs for name in names))
+        ),
+        matched=cheapest_equal_quality(requests, sides.closed, sides.open, margin),
+        lag=lag_by_category(read_runs, requests, scopes, sides.closed, sides.open),
+        unscorable_warning=unscorable_warning(read_runs),
     )
 
 
@@ -246,41 +187,127 @@ def gap_json(runs: Runs | Folders, margin_points: float | None = None) -> dict[s
     return gap(runs, margin_points).to_json()
 
 
-def _choose_pairs(
-    models: Mapping[str, ModelRequests],
-    closed: list[str],
-    opened: list[str],
-    code: int | None,
-    scope: str,
-    warnings: list[str],
-    *,
-    all_pairs: bool,
-) -> tuple[list[tuple[str, str]], float]:
-    """Return the pairs to compare in a scope, and what picking them has added to the gap."""
+@dataclass(frozen=True)
+class _Sides:
+    """The two sides of the comparison.
+
+    Attributes:
+        requests: Each model's measured requests.
+        closed: Closed models with measured requests, in the order of the suites.
+        open: Open models with measured requests.
+    """
+
+    requests: Mapping[str, ModelRequests]
+    closed: list[str]
+    open: list[str]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The models to compare in one scope.
+
+    Attributes:
+        pairs: (closed model, open model).
+        bias: Estimate of what choosing the best models added to the accuracy gap, 0 to 1.
+        warnings: Caveats about the choice.
+    """
+
+    pairs: list[tuple[str, str]]
+    bias: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The best model of one side in one scope, and how much being chosen flatters its score (0 to 1)."""
+
+    model: str
+    bias: float
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """All comparisons: rows without verdicts, pairs by (closed model, open model), and warnings."""
+
+    rows: list[GapRow]
+    pairs: dict[tuple[str, str], ModelPairs]
+    warnings: list[str]
+
+
+def _models_with_weights(runs: Runs, requests: Mapping[str, ModelRequests], weights: str) -> list[str]:
+    return [name for name in runs.models if name in requests and runs.model(name).weights == weights]
+
+
+def _empty_table(runs: Runs, margin: float, missing: str) -> GapTable:
+    warning = f"no {missing} model has a measured request here, so there is no gap; add one, or name two runs"
+    return GapTable(
+        _frame_of([]), [], margin, runs.simulated, [warning], unscorable_warning=unscorable_warning(runs)
+    )
+
+
+def _frame_of(rows: Sequence[GapRow]) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        [{name: getattr(row, name) for name in COLUMNS} for row in rows], columns=list(COLUMNS)
+    )
+    if rows:
+        frame[_COUNTS] = frame[_COUNTS].astype("Int64")
+    return frame
+
+
+def _scopes(runs: Runs, categories: Mapping[str, int]) -> dict[str, int | None]:
+    """Return the code of each category with requests, and None for ``overall`` if there are several."""
+    scopes: dict[str, int | None] = {name: categories[name] for name in runs.categories if name in categories}
+    return {**scopes, OVERALL: None} if len(scopes) > 1 else scopes
+
+
+def _compare_models(
+    runs: Runs, sides: _Sides, scopes: Mapping[str, int | None], margin: float, *, all_pairs: bool
+) -> _Compared:
+    compared = _Compared([], {}, [])
+    for scope, code in scopes.items():
+        choice = _choose_pairs(sides, scope, code, all_pairs=all_pairs)
+        compared.warnings.extend(choice.warnings)
+        for closed, other in choice.pairs:
+            if (closed, other) not in compared.pairs:
+                compared.pairs[closed, other] = pair_requests(sides.requests[closed], sides.requests[other])
+            simulated = any(runs.model(name).simulated for name in (closed, other))
+            comparison = Comparison(scope, closed, other, simulated)
+            pairs = compared.pairs[closed, other].in_category(code)
+            compared.rows.extend(metric_rows(comparison, pairs, margin, choice.bias))
+    return compared
+
+
+def _choose_pairs(sides: _Sides, scope: str, code: int | None, *, all_pairs: bool) -> _Choice:
     if all_pairs:
-        return [(one, other) for one in closed for other in opened], 0.0
-    best: list[str] = []
-    biases: list[float] = []
-    for names in (closed, opened):
-        scored = {name: _scored_requests(models[name], code) for name in names}
-        scored = {name: side for name, side in scored.items() if len(side.item)} or scored
-        counts = np.bincount(np.concatenate([side.item for side in scored.values()]))
-        shared = counts == len(scored)
-        common = bool(shared.any())
-        if len(scored) > 1 and not common:
-            warnings.append(
-                f"{scope}: {', '.join(scored)} share no request; the best is picked on their own requests, uncorrected"
-            )
-        picked = {name: side.filter(shared[side.item]) if common else side for name, side in scored.items()}
-        means = {
-            name: float(side.columns["score"].mean()) if len(side.item) else -1.0
-            for name, side in picked.items()
-        }
-        best.append(max(means, key=lambda name: means[name]))
-        table = np.stack([side.columns["score"] for side in picked.values()], axis=1) if common else None
-        clusters = next(iter(picked.values())).cluster
-        biases.append(0.0 if table is None else selection_bias(table, clusters))
-    return [(best[0], best[1])], biases[0] - biases[1]
+        return _Choice([(closed, other) for closed in sides.closed for other in sides.open])
+    closed, other = (_best_model(sides.requests, names, scope, code) for names in (sides.closed, sides.open))
+    return _Choice(
+        [(closed.model, other.model)], closed.bias - other.bias, [*closed.warnings, *other.warnings]
+    )
+
+
+def _best_model(
+    requests: Mapping[str, ModelRequests], names: Sequence[str], scope: str, code: int | None
+) -> _Best:
+    """Return the model with the highest accuracy, on the requests that all models of the side share."""
+    scored = {name: _scored_requests(requests[name], code) for name in names}
+    scored = {name: side for name, side in scored.items() if len(side.item)} or scored
+    shared = np.bincount(np.concatenate([side.item for side in scored.values()])) == len(scored)
+    if not shared.any():
+        warning = f"{scope}: {', '.join(scored)} share no request; the best is picked on their own requests, uncorrected"
+        return _Best(_highest_accuracy(scored), 0.0, [warning] if len(scored) > 1 else [])
+    on_shared = {name: side.filter(shared[side.item]) for name, side in scored.items()}
+    scores = np.stack([side.columns["score"] for side in on_shared.values()], axis=1)
+    clusters = next(iter(on_shared.values())).cluster
+    return _Best(_highest_accuracy(on_shared), selection_bias(scores, clusters), [])
+
+
+def _highest_accuracy(sides: Mapping[str, ModelRequests]) -> str:
+    means = {
+        name: float(side.columns["score"].mean()) if len(side.item) else -1.0 for name, side in sides.items()
+    }
+    return max(means, key=lambda name: means[name])
 
 
 def _scored_requests(side: ModelRequests, code: int | None) -> ModelRequests:
@@ -288,24 +315,27 @@ def _scored_requests(side: ModelRequests, code: int | None) -> ModelRequests:
     return side.select("score").filter(mask if code is None else mask & (side.category == code))
 
 
-def _correct_p_values(rows: list[dict[str, Any]], margin: float) -> None:
-    """Correct the p-values over the table and put the verdicts in words."""
-    for row, corrected in zip(rows, holm([row.get("p_value_raw") for row in rows]), strict=True):
-        row["p_value"] = corrected
-        if "verdict" in row:
-            continue
-        seen: Difference | None = row.pop("seen", None)
-        if row.pop("equivalent", False):
-            row["verdict"] = f"equivalent within {margin:g} points"
-        elif corrected is None or corrected >= ALPHA:
-            row["verdict"] = NOT_DISTINGUISHABLE
-            if seen is not None and corrected:
-                # The level that this row has to reach in a table of as many rows.
-                level = ALPHA * min(1.0, row["p_value_raw"] / corrected)
-                row["items_needed"] = pairs_to_decide(
-                    seen, alpha=level, margin=margin / 100 if row["metric"] == "accuracy" else None
-                )
-        else:
-            corrected_gap = row["gap_points"] - (row.get("selection_points") or 0.0)
-            closed_ahead = (corrected_gap > 0) == (row["better"] == "higher")
-            row["verdict"] = "closed ahead" if closed_ahead else "open ahead"
+def _mark_client_limits(runs: Runs, rows: Sequence[GapRow]) -> tuple[list[GapRow], list[str]]:
+    """Replace the verdict on times that the client's own delays invalidate; more pairs would not help there."""
+    limited, warnings = limited_categories(runs, OVERALL)
+    times = {name for name, *_ in TIMES}
+
+    def is_limited(row: GapRow) -> bool:
+        models = (row.closed_model, row.open_model)
+        return row.metric in times and any((model, row.category) in limited for model in models)
+
+    marked = [
+        replace(row, verdict=CLIENT_LIMIT, items_needed=None) if is_limited(row) else row for row in rows
+    ]
+    return marked, warnings
+
+
+def _selection_warnings(sides: _Sides, rows: Sequence[GapRow]) -> list[str]:
+    if len(sides.closed) == len(sides.open) == 1:
+        return []
+    most = max(abs(row.selection_points or 0.0) for row in rows)
+    warning = (
+        f"the best of {len(sides.closed)} closed and {len(sides.open)} open models is picked on the items it is judged by; "
+        f"intervals and p-values of accuracy are corrected for that, by up to {most:.1f} points"
+    )
+    return [warning]

@@ -1,4 +1,4 @@
-"""The same request put to two models: who was asked what, and what came of it, side by side."""
+"""Requests of two models, paired by item and prompt, as numpy columns."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class ModelRequests:
         item: Code of (task, sample, repeat, load), unique within a model, ascending.
         prompt: Code of the prompt's hash.
         cluster: Code of (task, cluster).
-        sample: Code of (task, sample, load): what is asked again in each repeat.
+        sample: Code of (task, sample, load), the same in each repeat.
         category: Code of the category.
-        columns: Columns by name; NaN: not known.
-        infra: Where no answer came.
+        columns: Columns by name. NaN means unknown.
+        infra: Whether the request got no answer.
     """
 
     item: Ints
@@ -43,11 +43,11 @@ class ModelRequests:
     infra: np.ndarray[Any, np.dtype[np.bool_]]
 
     def select(self, *names: str) -> ModelRequests:
-        """Return the side with the named columns alone."""
+        """Return the requests with only the named columns."""
         return replace(self, columns={name: self.columns[name] for name in names})
 
     def filter(self, mask: np.ndarray[Any, Any]) -> ModelRequests:
-        """Return the rows picked by a mask or by numbers."""
+        """Return the rows that a mask or an index array selects."""
         return ModelRequests(
             self.item[mask],
             self.prompt[mask],
@@ -61,14 +61,14 @@ class ModelRequests:
 
 @dataclass(frozen=True)
 class ModelPairs:
-    """Two models on the requests that both were sent with the same prompt.
+    """Two models on the requests that both received with the same prompt.
 
     Attributes:
         closed: Rows of the closed model.
         open: Rows of the open model, in the same order.
-        unequal_prompts: Shared requests left out because the prompts differed.
-        only_closed: Requests that only the closed model has.
-        only_open: Requests that only the open model has.
+        unequal_prompts: Number of shared requests left out because the prompts differed.
+        only_closed: Number of requests that only the closed model has.
+        only_open: Number of requests that only the open model has.
     """
 
     closed: ModelRequests
@@ -78,7 +78,7 @@ class ModelPairs:
     only_open: int
 
     def in_category(self, category: int | None) -> ModelPairs:
-        """Return the pairs of one category; None: all."""
+        """Return the pairs of one category, or all pairs for None."""
         if category is None:
             return self
         mask = self.closed.category == category
@@ -91,7 +91,7 @@ class ModelPairs:
         )
 
     def with_known(self, *names: str) -> ModelPairs:
-        """Return the pairs where both sides know every named column, with those columns alone."""
+        """Return the pairs in which both sides have a value in every named column, with only those columns."""
         known = np.ones(len(self.closed.item), dtype=bool)
         for name in names:
             known &= ~(np.isnan(self.closed.columns[name]) | np.isnan(self.open.columns[name]))
@@ -101,13 +101,13 @@ class ModelPairs:
 
 
 def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests], dict[str, int]]:
-    """Return each model's side, and the code of each category.
+    """Return the requests of each model, and the code of each category.
 
-    A model measured in several runs has its further answers to one item counted as further repeats.
+    If a model was measured in several runs, its further answers to an item count as further repeats.
 
     Args:
         runs: The runs.
-        usd: Cost beside each attempt of the runs' frame; a request's retries are added to it.
+        usd: Cost of each attempt, in the order of the runs' frame. A request's cost includes its retries.
     """
     frame = runs.frame
     request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
@@ -127,22 +127,22 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
     infra = (frame["outcome"] == "infra").to_numpy()
     correct = (frame["outcome"] == "correct").to_numpy()
     scored = frame["scored"].to_numpy()
-    # One model at a time and straight from the table, so that no column is held twice.
+    # One model at a time and straight from the table, so that no column is in memory twice.
     found: dict[str, ModelRequests] = {}
     for number, name in enumerate(names):
-        mine = np.flatnonzero(model == number)
-        mine = mine[np.argsort(item[mine])].astype(np.int32)
-        at = places[mine]
+        rows = np.flatnonzero(model == number)
+        rows = rows[np.argsort(item[rows])].astype(np.int32)
+        at = places[rows]
 
         def answered(values: Floats, at: Ints = at) -> Floats:
             return np.where(infra[at], np.nan, values[at])
 
         found[name] = ModelRequests(
-            item[mine],
-            prompt[mine],
-            cluster[mine],
-            sample[mine],
-            category[mine],
+            item[rows],
+            prompt[rows],
+            cluster[rows],
+            sample[rows],
+            category[rows],
             {
                 "score": np.where(scored[at], as_floats(frame["score"])[at], np.nan),
                 "correct": correct[at].astype(np.float64),
@@ -155,7 +155,7 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
 
 
 def pair_requests(closed: ModelRequests, other: ModelRequests) -> ModelPairs:
-    """Return the requests that both sides have, with the same prompt."""
+    """Return the requests that both models received with the same prompt."""
     reach = 1 + max(int(side.item.max(initial=-1)) for side in (closed, other))
     place = np.full(reach, -1, dtype=np.int32)
     place[other.item] = np.arange(len(other.item), dtype=np.int32)
@@ -173,17 +173,17 @@ def pair_requests(closed: ModelRequests, other: ModelRequests) -> ModelPairs:
 
 
 def _unique_items(item: Ints, model: Ints) -> Ints:
-    """Return item codes that are unique within a model: a further answer to one item is a further repeat."""
-    whole = dense_codes(item.astype(np.int64) + model.astype(np.int64) * (int(item.max(initial=0)) + 1))
-    if int(whole.max(initial=-1)) + 1 == len(whole):
+    """Return item codes that are unique within each model: a further answer to an item gets a code of a new repeat."""
+    codes = dense_codes(item.astype(np.int64) + model.astype(np.int64) * (int(item.max(initial=0)) + 1))
+    if int(codes.max(initial=-1)) + 1 == len(codes):
         return item
-    order = np.argsort(whole, kind="stable")
+    order = np.argsort(codes, kind="stable")
     first = np.ones(len(order), dtype=bool)
-    first[1:] = whole[order][1:] != whole[order][:-1]
+    first[1:] = codes[order][1:] != codes[order][:-1]
     starts = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
-    again = np.empty(len(order), dtype=np.int64)
-    again[order] = np.arange(len(order)) - starts
-    return dense_codes(item.astype(np.int64) * (int(again.max()) + 1) + again)
+    repeat = np.empty(len(order), dtype=np.int64)
+    repeat[order] = np.arange(len(order)) - starts
+    return dense_codes(item.astype(np.int64) * (int(repeat.max()) + 1) + repeat)
 
 
 def _factorize(column: pd.Series[Any]) -> tuple[Ints, list[str]]:

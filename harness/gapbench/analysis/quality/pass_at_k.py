@@ -1,15 +1,15 @@
-"""pass@k over repeats, and partial credit beside it: what accuracy alone does not say.
+"""pass@k over repeats, and partial credit from hidden tests.
 
-Columns of :attr:`PassAtK.frame`, one row for each model and task; null is unknown:
+Columns of :attr:`PassAtK.frame`, one row for each model and task; null means unknown:
 
 ================ ========================================================================================
 ``model_id`` ``weights`` ``simulated`` ``category`` ``task``
-``samples``      samples with a judged answer; infra and unscored answers are no trials
+``samples``      samples with a judged answer; infra and unscored answers do not count
 ``answers``      judged answers
 ``repeats``      fewest judged answers of a sample
-``partial``      mean share of the hidden tests that held, over answers that have one; null: no hidden tests
-``pass_at_1`` …  for each k of :data:`K_VALUES` up to the most repeats: mean over samples with at least k judged
-                 answers, each with ``_low``, ``_high`` (95 %, clustered Wilson) and ``_samples``
+``partial``      mean share of hidden tests passed, over answers to samples with such tests; null without hidden tests
+``pass_at_1`` …  for each k of :data:`K_VALUES` up to the largest number of repeats: mean over samples with at least k
+                 judged answers, each with ``_low``, ``_high`` (95 %, clustered Wilson) and ``_samples``
 ================ ========================================================================================
 """
 
@@ -33,7 +33,7 @@ class PassAtK:
     """pass@k and partial credit by model and task.
 
     Attributes:
-        frame: See the module's docstring. Empty: no task has hidden tests, and nothing was asked twice.
+        frame: See the module's docstring. Empty if no task has hidden tests and nothing was asked twice.
         simulated: Whether any row is simulated.
     """
 
@@ -42,12 +42,12 @@ class PassAtK:
 
     @property
     def ks(self) -> list[int]:
-        """The k of the columns, in order."""
+        """Values of k that have columns, ascending."""
         return [k for k in K_VALUES if f"pass_at_{k}" in self.frame]
 
     @property
     def has_hidden_tests(self) -> bool:
-        """Whether a task has hidden tests, and so partial credit."""
+        """Whether any task has hidden tests, and so partial credit."""
         return bool(len(self.frame) and self.frame["partial"].notna().any())
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -70,17 +70,17 @@ _NEEDED = [
 
 
 def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
-    """Return pass@k of the tasks that were asked more than once or have hidden tests, and under one load.
+    """Return pass@k of tasks that were run under a single load and were asked more than once or have hidden tests.
 
-    A task under several loads is a question about speed: how often a sample came round there is told by the load, and
-    answers under one load are no repeats of those under another.
+    Tasks under several loads are left out: they measure speed, the load determines how often each sample is asked,
+    and answers under one load are not repeats of answers under another.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
     table = read_runs.frame
-    # Scored rows are final and measured; the columns first, since a mask over all of them copies the table.
+    # Scored rows are final and measured. Select columns first, since masking all columns would copy the table.
     judged = table[_NEEDED][table["scored"].to_numpy()].assign(
         right=lambda frame: frame["outcome"] == "correct"
     )
@@ -99,8 +99,8 @@ def summarize_pass_at_k(runs: Runs | Folders) -> PassAtK:
         rows.append(
             {
                 "model_id": str(model_id),
-                "weights": model["weights"],
-                "simulated": bool(model.get("simulated")),
+                "weights": model.weights,
+                "simulated": model.simulated,
                 "category": str(category),
                 "task": str(task),
                 "samples": len(trials),

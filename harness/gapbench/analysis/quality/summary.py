@@ -1,26 +1,28 @@
-"""What each model did: accuracy with its interval, coverage, outcomes, times, tokens and cost.
+"""The summary: accuracy with its interval, coverage, outcomes, times, tokens and cost of each model.
 
-Columns of :attr:`Summary.frame`. ``level`` says what a row is about; NaN or null is unknown:
+Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or null means unknown:
 
 ===================== ===================================================================================
-``level``             ``cell`` (model, task, load), ``task``, ``category`` or ``model`` (over loads when several, the
-                      tries of a search left out unless there is nothing else)
+``level``             ``cell`` (model, task, load), ``task``, ``category`` or ``model`` (pooled over loads; the probes
+                      of a load search are left out unless there is nothing else)
 ``model_id`` ``weights`` ``simulated`` ``category`` ``task`` ``load``
-``planned`` ``done``  requests of the plan, and those with a final attempt; warm-up included
+``planned`` ``done``  planned requests, and those with a final attempt; both include warm-up
 ``n``                 measured requests
 ``coverage``          share of ``n`` that is not ``infra``
-``scored``            requests behind ``accuracy``
+``scored``            requests that ``accuracy`` is computed from
 ``accuracy``          mean score, 0 to 1, with ``accuracy_low`` and ``accuracy_high`` (95 %, clustered Wilson)
 ``correct`` ``wrong`` ``unparsed`` ``truncated`` ``refused`` ``infra`` ``unscored``  counts of ``n``
 ``ttft_p50_s`` ``ttft_p95_s`` ``response_p50_s`` ``response_p95_s``  with ``_low``, ``_high`` (order statistics)
 ``answer_ttft_p50_s`` ``queue_p95_s`` ``answer_chars_per_s_p50``
 ``rate_rps``          measured requests over the cells' wall time
-``window_s``          seconds of steady window (:mod:`gapbench.analysis.performance.steady_state`) behind the next three
-``completed_rps`` ``input_tokens_per_s`` ``output_tokens_per_s``  per second of the window, each event where it fell
-``cached_share``      share of input tokens that a cache answered, over answers that said so
-``invalid``           why times are this client's and not the server's (:mod:`gapbench.analysis.performance.client_limits`); null: sound
-``unplanned_cache``   what a cache answered of prompts that were salted to miss it; null: nothing
-``retries``           measured attempts that were followed by another
+``window_s``          seconds of steady window (:mod:`gapbench.analysis.performance.steady_state`) that the next three
+                      are computed over
+``completed_rps`` ``input_tokens_per_s`` ``output_tokens_per_s``  events in the window per second of the window
+``cached_share``      share of input tokens served from a cache, over answers that report it
+``invalid``           why the times measure this client and not the server
+                      (:mod:`gapbench.analysis.performance.client_limits`); null if they are valid
+``unplanned_cache``   cache hits on prompts that were salted to miss the cache; null if there were none
+``retries``           measured attempts that were retried
 ``input_tokens`` ``output_tokens`` ``reasoning_tokens``  means over requests that reported them
 ``usd_per_task`` ``usd_per_correct``  see :mod:`gapbench.analysis.cost.cost`; models and categories only
 ===================== ===================================================================================
@@ -56,6 +58,7 @@ from gapbench.analysis.performance.steady_state import steady_throughput
 from gapbench.stats import mean_interval, quantile_interval
 from gapbench.store import read_payload
 from gapbench.store.json_records import records
+from gapbench.values import ATTEMPT_KEY
 
 _NEEDED = [
     "model_id",
@@ -94,7 +97,7 @@ class Summary:
     Attributes:
         frame: See the module's docstring.
         simulated: Whether any row is simulated.
-        warnings: One sentence for each thing that a reader must know.
+        warnings: One sentence for each caveat that readers need to know.
     """
 
     frame: pd.DataFrame
@@ -119,11 +122,11 @@ def summarize(runs: Runs | Folders, costs: CostTable | None = None) -> Summary:
     """Return the summary of runs.
 
     Args:
-        runs: Run folders, or what was read from them.
-        costs: What :func:`cost` gave, when it is at hand.
+        runs: Run folders, or runs already loaded.
+        costs: Result of :func:`cost`, if it was already computed.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
     table = cost(read_runs) if costs is None else costs
@@ -156,24 +159,24 @@ def summarize(runs: Runs | Folders, costs: CostTable | None = None) -> Summary:
 
 
 def _cells(runs: Runs) -> pd.DataFrame:
-    """Return the planned cells, so that one that never began is a row too, with what each did in its window."""
+    """Return the planned cells with their steady-state counts; cells that never started have a row too."""
     limits, hits = client_limits(runs), unexpected_cache_hits(runs)
     done: dict[Any, Any] = steady_throughput(runs.frame, runs.folders).to_dict("index")
     nothing: dict[str, Any] = {"window_s": 0.0, "completed": 0, "input_tokens": 0.0, "output_tokens": 0.0}
     rows = []
-    for cell in runs.cells:
-        key = (str(cell["run_id"]), str(cell["cell_id"]))
+    for run_id, cell in runs.cells:
+        key = (run_id, cell.cell_id)
         rows.append(
             {
                 "run_id": key[0],
                 "cell_id": key[1],
-                "model_id": cell["model_id"],
-                "category": cell["category"],
-                "task": cell["task"],
+                "model_id": cell.model_id,
+                "category": cell.category,
+                "task": cell.task,
                 "load": load_of_cell(key[1]),
-                "load_kind": cell["load_kind"],
-                "planned": cell["planned"],
-                "wall_s": cell.get("wall_s"),
+                "load_kind": cell.load_kind,
+                "planned": cell.planned,
+                "wall_s": cell.wall_s,
                 **done.get(key, nothing),
                 "invalid": limits.get(key),
                 "unplanned_cache": hits.get(key),
@@ -195,28 +198,28 @@ def _cells(runs: Runs) -> pd.DataFrame:
 
 
 def _window(planned: pd.DataFrame) -> dict[str, Any]:
-    """Return the throughput over the windows of some cells, and what is said against them."""
+    """Return the throughput over the windows of some cells, and the reasons not to trust their times."""
     window_s = float(planned["window_s"].sum())
     row: dict[str, Any] = {"window_s": window_s or None}
     names = ("completed_rps", "input_tokens_per_s", "output_tokens_per_s")
     for name, column in zip(names, ("completed", "input_tokens", "output_tokens"), strict=True):
-        # A plain sum, so that one unknown count makes the whole unknown.
+        # A plain sum, so that one unknown count makes the total unknown.
         row[name] = float(planned[column].to_numpy(np.float64).sum()) / window_s if window_s else None
     for name in ("invalid", "unplanned_cache"):
-        said = planned[planned[name].notna()]
+        flagged = planned[planned[name].notna()]
         row[name] = None
-        if len(planned) == 1 and len(said):
-            row[name] = str(said[name].iloc[0])
-        elif len(said):
+        if len(planned) == 1 and len(flagged):
+            row[name] = str(flagged[name].iloc[0])
+        elif len(flagged):
             row[name] = "; ".join(
-                f"{one['load']}: {one[name]}" for one in said.drop_duplicates("load").to_dict("records")
+                f"{cell['load']}: {cell[name]}" for cell in flagged.drop_duplicates("load").to_dict("records")
             )
     return row
 
 
 def _model_facts(runs: Runs, model_id: str) -> dict[str, Any]:
     model = runs.model(model_id)
-    return {"weights": model["weights"], "simulated": bool(model.get("simulated"))}
+    return {"weights": model.weights, "simulated": model.simulated}
 
 
 def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
@@ -252,8 +255,8 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     )
     row.update(_window(planned))
     cached = measured[["cached_input_tokens", "input_tokens"]].dropna().astype(float).sum()
-    asked = float(cached["input_tokens"])
-    row["cached_share"] = float(cached["cached_input_tokens"]) / asked if asked else None
+    total_tokens = float(cached["input_tokens"])
+    row["cached_share"] = float(cached["cached_input_tokens"]) / total_tokens if total_tokens else None
     for name in ("input_tokens", "output_tokens", "reasoning_tokens"):
         known = measured[name].dropna()
         row[name] = float(known.mean()) if len(known) else None
@@ -276,45 +279,45 @@ def _quantile(values: np.ndarray[Any, np.dtype[np.float64]], share: float) -> fl
 
 
 def _cost(table: CostTable, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the cost of a model or category row; a task's and a cell's share are not kept apart."""
+    """Return the cost of a model or category row; the cost table has no rows for tasks and cells."""
     nothing = {"usd_per_task": None, "usd_per_correct": None}
     if row["level"] not in {"model", "category"}:
         return nothing
     frame = table.frame
-    mine = frame[frame["model_id"] == row["model_id"]]
-    category = row["category"] or (ALL if (mine["category"] == ALL).any() else None)
-    found = mine if category is None else mine[mine["category"] == category]
+    model_rows = frame[frame["model_id"] == row["model_id"]]
+    category = row["category"] or (ALL if (model_rows["category"] == ALL).any() else None)
+    found = model_rows if category is None else model_rows[model_rows["category"] == category]
     return {key: found[key].iloc[0] for key in nothing} if len(found) else nothing
 
 
 def _warnings(runs: Runs, cells: pd.DataFrame) -> list[str]:
-    said: list[str] = []
+    warnings: list[str] = []
     for manifest in runs.manifests:
-        if manifest["state"] != "complete":
-            why = manifest.get("reason") or manifest["state"]
-            said.append(f"{manifest['run_id']} is not complete ({why}); figures are of what was done")
-        said += [
-            f"{failure['model_id']} failed: {failure['message']}" for failure in manifest.get("failures", [])
-        ]
+        if manifest.state != "complete":
+            why = manifest.reason or manifest.state
+            warnings.append(
+                f"{manifest.run_id} is not complete ({why}); the results cover only what was done"
+            )
+        warnings += [f"{failure.model_id} failed: {failure.message}" for failure in manifest.failures]
     marked = without_search_probes(cells)
-    for name, words in (("invalid", CLIENT_LIMIT_TEXT), ("unplanned_cache", "cache not planned for")):
+    for name, words in (("invalid", CLIENT_LIMIT_TEXT), ("unplanned_cache", "unplanned cache hits")):
         found = marked[marked[name].notna()]
         keys = zip(found["run_id"], found["cell_id"], strict=True)
-        said += summarize_cells(runs, dict(zip(keys, found[name], strict=True)), words)
+        warnings += summarize_cells(runs, dict(zip(keys, found[name], strict=True)), words)
     loads = list(marked["load"].unique())
     if len(loads) > 1:
-        said.append(f"{len(loads)} loads ({', '.join(loads)}): times over several loads are pooled")
-    return said
+        warnings.append(f"{len(loads)} loads ({', '.join(loads)}): times over several loads are pooled")
+    return warnings
 
 
 def failures(runs: Runs | Folders) -> pd.DataFrame:
-    """Return failed attempts by model and kind, most frequent first, with one example of each.
+    """Return failed attempts by model and kind of failure, most frequent first, with one example of each.
 
-    Columns: ``model_id``, ``failure_kind``, ``http_status``, ``attempts``, ``final`` (requests lost to it),
-    ``simulated``, ``example`` (the failure's message; null where none was kept).
+    Columns: ``model_id``, ``failure_kind``, ``http_status``, ``attempts``, ``final`` (requests that failed for good
+    with it), ``simulated``, ``example`` (the failure's message; null if none was stored).
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     read_runs = load_runs(runs)
     frame = read_runs.frame
@@ -322,7 +325,7 @@ def failures(runs: Runs | Folders) -> pd.DataFrame:
     columns = ["model_id", "failure_kind", "http_status", "attempts", "final", "simulated", "example"]
     if failed.empty:
         return pd.DataFrame(columns=columns)
-    key = ["run_id", "cell_id", "sample_id", "repeat", "attempt"]
+    key = list(ATTEMPT_KEY)
     texts = read_payload(read_runs.folders, [*key, "error"]).dropna(subset=["error"])
     for name in ("run_id", "cell_id"):
         texts[name] = texts[name].astype(str)

@@ -1,1 +1,1 @@
-"""Runs compared with a baseline."""
+"""Comparison of a run with a baseline or an earlier run."""

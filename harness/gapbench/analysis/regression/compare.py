@@ -1,26 +1,26 @@
-"""A new run against a baseline: paired differences of the same requests, and what is a regression.
+"""The regression gate: compare a new run with a baseline on the same requests.
 
-A rule such as ``accuracy<-2pp`` names a metric, a direction, and how much worse is tolerated. It fails when
-the one-sided 95 % bound of the paired difference lies beyond that, that is when a test at 5 % rejects "no
-worse than tolerated"; a difference that noise explains fails nothing, however large it looks. What the
-baseline has and the new run lacks can be judged by no rule, which is said and is no pass.
+A rule such as ``accuracy<-2pp`` names a metric, a direction and a tolerance. It fails if the one-sided 95 % bound of the
+paired difference lies beyond the tolerance, that is, if a test at 5 % rejects "no worse than tolerated". A difference
+that noise can explain does not fail, however large it looks. Requests of the baseline that the new run lacks cannot be
+checked; they are reported and prevent a pass.
 
-Columns of :attr:`Comparison.frame`, one row for each model of the baseline and rule, values as the rule's unit has them:
+Columns of :attr:`Comparison.frame`, one row for each model of the baseline and each rule, in the rule's unit:
 
 ============ ==============================================================================================
-``model_id``  the model, by the name that both runs use
+``model_id``  the model's id, the same in both runs
 ``metric``    see :data:`gapbench.analysis.regression.threshold.METRICS`
-``rule``      as given
+``rule``      the rule as written
 ``base`` ``new``  the metric of both runs over the shared requests
 ``change``    new minus base: points for shares, percent of base for the others
 ``low`` ``high``  one-sided 95 % bounds of the change (a 90 % interval)
-``limit``     the change tolerated
-``verdict``   ``pass``, ``regression``, or ``unknown`` where a figure is missing, be it of one task and load
-``reason``    which, and why
-``worse_in_sight``  whether the change itself, noise aside, is beyond the limit
-``pairs`` ``clusters``  shared requests behind it, and the sources that they are of (items of one ``cluster_id``)
-``method``    how the bounds were made
-``simulated`` whether either side is
+``limit``     the tolerated change
+``verdict``   ``pass``, ``regression``, or ``unknown`` if a value is missing, even if only of one task and load
+``reason``    which value is missing, and why
+``worse_in_sight``  whether the point estimate of the change is beyond the limit
+``pairs`` ``clusters``  number of shared requests, and of their sources (items with one ``cluster_id``)
+``method``    how the bounds were computed
+``simulated`` whether either run is simulated
 ============ ==============================================================================================
 """
 
@@ -47,15 +47,15 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """A new run against a baseline.
+    """A new run compared with a baseline.
 
     Attributes:
         frame: See the module's docstring.
         base: Run id of the baseline.
         new: Run id of the new run.
         simulated: Whether any row is simulated.
-        missing_pairs: What the new run lacks of itself or of the baseline: its end, or the requests of a task and load.
-        warnings: One sentence for each thing that a reader must know.
+        missing_pairs: What the new run lacks: it is not complete, or requests of a task and load are missing.
+        warnings: One sentence for each caveat that readers need to know.
     """
 
     frame: pd.DataFrame
@@ -67,12 +67,12 @@ class Comparison:
 
     @property
     def regressions(self) -> pd.DataFrame:
-        """The rows that fail."""
+        """The rows that failed."""
         return self.frame[self.frame["verdict"] == "regression"]
 
     @property
     def unchecked(self) -> list[Unchecked]:
-        """All that could not be checked: the holes, then the rules without a figure."""
+        """Everything that could not be checked: first the missing pairs, then the rules without a value."""
         unknown = records(self.frame[self.frame["verdict"] == "unknown"])
         return [
             *self.missing_pairs,
@@ -81,13 +81,13 @@ class Comparison:
 
     @property
     def verdict(self) -> Literal["pass", "regression", "broken"]:
-        """``broken`` when no rule failed and something could not be checked, which is no pass."""
+        """``broken`` if no rule failed but something could not be checked. That does not count as a pass."""
         if len(self.regressions):
             return "regression"
         return "broken" if self.unchecked else "pass"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the shape of ``bench compare_runs --json``."""
+        """Return the shape of ``bench compare --json``."""
         return {
             "schema": 1,
             "base": self.base,
@@ -103,53 +103,53 @@ class Comparison:
 def compare_runs(
     base: Runs | Sequence[Path], new: Runs | Sequence[Path], rules: Sequence[RegressionRule]
 ) -> Comparison:
-    """Compare two runs model by model on the requests that both have, with the same prompt.
+    """Compare two runs, model by model, on the requests that both have with the same prompt.
 
     Raises:
-        ResultsError: They share no model.
+        ResultsError: The runs share no model.
     """
     before, after = load_runs(base), load_runs(new)
     shared_models(before, after)
     sides = RunRequests.from_runs(before), RunRequests.from_runs(after)
     rows: list[dict[str, Any]] = []
-    holes = [
-        Unchecked("the new run", f"it is {manifest['state']}, not complete")
+    missing = [
+        Unchecked("the new run", f"it is {manifest.state}, not complete")
         for manifest in after.manifests
-        if manifest["state"] != "complete"
+        if manifest.state != "complete"
     ]
     warnings = _setup_changes(before, after)
     for model_id in before.models:
         pairs = RunPairs.pair_requests(*sides, model_id)
-        holes += pairs.missing_pairs
+        missing += pairs.missing_pairs
         warnings += pairs.warnings
-        told = [runs.model(model_id) for runs in (before, after) if model_id in runs.models]
-        simulated = any(bool(model.get("simulated")) for model in told)
+        models = [runs.model(model_id) for runs in (before, after) if model_id in runs.models]
+        simulated = any(bool(model.simulated) for model in models)
         rows += [{**_check_rule(pairs, rule), "model_id": model_id, "simulated": simulated} for rule in rules]
-    ids = [", ".join(str(manifest["run_id"]) for manifest in runs.manifests) for runs in (before, after)]
+    ids = [", ".join(str(manifest.run_id) for manifest in runs.manifests) for runs in (before, after)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return Comparison(frame, ids[0], ids[1], before.simulated or after.simulated, holes, warnings)
+    return Comparison(frame, ids[0], ids[1], before.simulated or after.simulated, missing, warnings)
 
 
 def _setup_changes(before: Runs, after: Runs) -> list[str]:
-    """Return what differs beside the models' answers."""
-    said: list[str] = []
+    """Return warnings about what differs between the runs besides the models' answers."""
+    warnings: list[str] = []
     for name in ("suite_sha256", "machine"):
-        old, now = (runs.manifests[-1].get(name) for runs in (before, after))
+        old, now = (getattr(runs.manifests[-1], name) for runs in (before, after))
         if old != now:
-            said.append(
+            warnings.append(
                 "the suites differ in content"
                 if name == "suite_sha256"
-                else "the runs were made on different machines: times need not compare"
+                else "the runs were made on different machines: times may not be comparable"
             )
-    states = {str(manifest["state"]) for manifest in before.manifests} - {"complete"}
+    states = {str(manifest.state) for manifest in before.manifests} - {"complete"}
     if states:
-        said.append(f"the baseline is {', '.join(sorted(states))}, not complete")
-    said += [
+        warnings.append(f"the baseline is {', '.join(sorted(states))}, not complete")
+    warnings += [
         f"{model_id} is in the new run only and is not judged"
         for model_id in after.models
         if model_id not in before.models
     ]
-    return said
+    return warnings
 
 
 def _check_rule(pairs: RunPairs, rule: RegressionRule) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def _check_rule(pairs: RunPairs, rule: RegressionRule) -> dict[str, Any]:
     if not len(pairs.base):
         return row | {"reason": pairs.reason}
     row.update(metric_change(pairs, rule.metric))
-    # The bound nearest to "no worse": only when it too is beyond the limit has the test rejected.
+    # The test rejects only if even the bound nearest to "no worse" is beyond the limit.
     bound = row["high"] if rule.sign == "<" else row["low"]
     if row["change"] is not None:
         row["worse_in_sight"] = rule.is_broken_by(row["change"])

@@ -1,11 +1,11 @@
-"""Two runs of one suite, item by item: which answers flipped, how much of that is noise, and what changed between.
+"""Compare two runs of one suite item by item: which answers flipped, how much is noise, and what changed.
 
-A pair is the same sample, repeat and load of the same model in both runs. The change of accuracy is split by
-what changed for each pair, first of these:
+A pair is the same sample, repeat and load of the same model in both runs. The change of accuracy is split by cause. The
+cause of a pair is the first of these that applies:
 
-``code``    our side: prompt, parameters sent, or the task's content
-``model``   the provider's side: another model id served, or another system fingerprint
-``engine``  neither, and the server's own facts or a client library changed
+``code``    our side changed: prompt, parameters sent, or the task's content
+``model``   the provider's side changed: another model id was served, or another system fingerprint
+``engine``  the server's facts or a client library changed
 ``noise``   nothing that is recorded changed
 
 The cost of a task is split into price (the first run's tokens at the second run's prices) and usage.
@@ -13,7 +13,7 @@ The cost of a task is split into price (the first run's tokens at the second run
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from gapbench.analysis.frames import Runs, as_floats, group_codes, load_of_cell,
 from gapbench.stats import Floats, paired_difference
 from gapbench.store import read_attempts
 from gapbench.store.json_records import to_json_value
+from gapbench.store.manifest import ModelEntry
 
 CAUSES = ("code", "model", "engine", "noise")
 _KEY = ["model_id", "task", "sample_id", "repeat", "load_kind", "load_value"]
@@ -48,21 +49,21 @@ FLIP_COLUMNS = (
 
 @dataclass(frozen=True)
 class RunDiff:
-    """What became of a suite from run A to run B.
+    """The differences between run A and run B.
 
     Attributes:
-        a: Run ids of the first.
-        b: Run ids of the second.
+        a: Run ids of A.
+        b: Run ids of B.
         models: One row for each model that both have: ``model_id``, ``n_pairs``, ``accuracy_a`` and
             ``accuracy_b`` (0 to 1), ``change_points`` (B minus A) with ``ci_low``, ``ci_high`` and
             ``p_value``, ``flips`` and ``flip_rate``, ``noise_flip_rate`` (the chance that two answers to one
-            item of one run differ; null without repeats), ``drift_points`` by cause, ``usd_per_task_a`` and
-            ``_b``, ``usd_price`` and ``usd_usage`` (null: unknown), ``verdict``.
+            item within a run differ; null without repeats), ``drift_points`` and ``drift_pairs`` by cause,
+            ``usd_per_task_a`` and ``_b``, ``usd_price`` and ``usd_usage`` (null: unknown), ``verdict``.
         flips: One row for each pair that was right in one run and not in the other: :data:`FLIP_COLUMNS`.
-        changes: What differs in the manifests: ``kind`` (``price``, ``model``, ``engine``, ``code``),
-            ``what``, ``a``, ``b``; of mappings only the keys that differ.
-        simulated: Whether a model is simulated.
-        warnings: One sentence for each thing that a reader must know.
+        changes: Differences between the manifests: ``kind`` (``price``, ``model``, ``engine``, ``code``),
+            ``what``, ``a``, ``b``. For mappings, ``a`` and ``b`` hold only the keys that differ.
+        simulated: Whether any model is simulated.
+        warnings: One sentence for each caveat that readers need to know.
     """
 
     a: list[str]
@@ -74,7 +75,7 @@ class RunDiff:
     warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of ``bench diff_runs --json``."""
+        """Return the documented shape of ``bench diff --json``."""
         flips = self.flips.to_dict(orient="records")
         return {
             "schema": 1,
@@ -89,14 +90,14 @@ class RunDiff:
 
 
 def diff_runs(first: Sequence[Path], second: Sequence[Path]) -> RunDiff:
-    """Return what became of a suite from one run to another.
+    """Return the differences between two runs of a suite.
 
     Args:
         first: Run folders of A.
         second: Run folders of B.
 
     Raises:
-        ResultsError: A folder is no run, or the runs share no model.
+        ResultsError: A folder is not a run, or the runs share no model.
     """
     runs = load_runs(first), load_runs(second)
     models = shared_models(*runs)
@@ -110,31 +111,22 @@ def diff_runs(first: Sequence[Path], second: Sequence[Path]) -> RunDiff:
     usd = _usd(*runs, models)
     rows = []
     for name in models:
-        mine = (known["model_id"] == name).to_numpy()
+        mask = (known["model_id"] == name).to_numpy()
         noise = _noise_rate([table[table["model_id"] == name] for table in tables])
         rows.append(
-            {"model_id": name, **_row(known[mine], right[0][mine], right[1][mine], noise), **usd[name]}
+            {"model_id": name, **_row(known[mask], right[0][mask], right[1][mask], noise), **usd[name]}
         )
-    warnings = [
-        f"{name} is only in one of the two runs"
-        for name in dict.fromkeys([*runs[0].models, *runs[1].models])
-        if name not in models
-    ]
-    suites = [str(side.manifests[-1]["suite"]) for side in runs]
+    suites = [str(side.manifests[-1].suite) for side in runs]
+    warnings = _unshared_models(*runs, models)
     if suites[0] != suites[1]:
         warnings.append(f"the runs are of two suites: {suites[0]} and {suites[1]}")
-    paired = set(both["model_id"])
-    warnings += [
-        f"{name}: {_unpaired(*(table[table['model_id'] == name] for table in tables))}"
-        for name in models
-        if name not in paired
-    ]
+    warnings += _unpaired_models(tables, models, set(both["model_id"]))
     unscored = len(both) - len(known)
     if unscored:
         warnings.append(f"{unscored} shared requests have no score on one side and are left out")
     return RunDiff(
-        [str(manifest["run_id"]) for manifest in runs[0].manifests],
-        [str(manifest["run_id"]) for manifest in runs[1].manifests],
+        [str(manifest.run_id) for manifest in runs[0].manifests],
+        [str(manifest.run_id) for manifest in runs[1].manifests],
         rows,
         flips.reindex(columns=list(FLIP_COLUMNS)).reset_index(drop=True),
         changes,
@@ -144,7 +136,7 @@ def diff_runs(first: Sequence[Path], second: Sequence[Path]) -> RunDiff:
 
 
 def _answers(folders: Sequence[Path]) -> pd.DataFrame:
-    """Return the final measured attempts; of an item that several runs answered, the last."""
+    """Return the final measured attempts; if several runs answered an item, only the last answer."""
     columns = [
         *_KEY,
         "cell_id",
@@ -169,14 +161,32 @@ def _answers(folders: Sequence[Path]) -> pd.DataFrame:
         *_CODE_COLUMNS,
         *_MODEL_COLUMNS,
     ]
-    # Plain texts: categories of two runs do not compare.
+    # Plain strings, since categoricals of two runs are not comparable.
     frame = frame.astype(dict.fromkeys(texts, object))
     scored = ~frame["outcome"].isin(["infra", "unscored"]) & frame["score"].notna()
     return frame.assign(scored=scored).drop_duplicates(_KEY, keep="last").reset_index(drop=True)
 
 
-def _unpaired(one: pd.DataFrame, other: pd.DataFrame) -> str:
-    """Return why no request of a model is in both runs: the first part of a request of which they share nothing."""
+def _unshared_models(first: Runs, second: Runs, shared: Sequence[str]) -> list[str]:
+    return [
+        f"{name} is only in one of the two runs"
+        for name in dict.fromkeys([*first.models, *second.models])
+        if name not in shared
+    ]
+
+
+def _unpaired_models(
+    tables: Sequence[pd.DataFrame], models: Sequence[str], paired: Collection[str]
+) -> list[str]:
+    return [
+        f"{name}: {_no_pairs_reason(*(table[table['model_id'] == name] for table in tables))}"
+        for name in models
+        if name not in paired
+    ]
+
+
+def _no_pairs_reason(one: pd.DataFrame, other: pd.DataFrame) -> str:
+    """Return why no request of a model is in both runs: the first part of the request key that has no common value."""
     if one.empty or other.empty:
         return f"run {'A' if one.empty else 'B'} has no measured request of it"
     sides = [side.assign(load=side["cell_id"].map(load_of_cell)) for side in (one, other)]
@@ -197,7 +207,7 @@ def _join_first(names: Sequence[str], limit: int = 3) -> str:
 
 
 def _causes(known: pd.DataFrame, engines: set[str]) -> list[str]:
-    """Return for each pair the first thing that changed."""
+    """Return the cause of each pair; see the module's docstring."""
     ours, theirs = _differs(known, _CODE_COLUMNS), _differs(known, _MODEL_COLUMNS)
     shared = "package" in engines
     engine = np.array([shared or str(name) in engines for name in known["model_id"]], dtype=bool)
@@ -222,21 +232,21 @@ def _row(known: pd.DataFrame, right_a: Any, right_b: Any, noise: float | None) -
     if not n:
         return {**row, "flips": 0, "flip_rate": None, "verdict": "no shared scored requests"}
     before, after = as_floats(known["score_a"]), as_floats(known["score_b"])
-    seen = paired_difference(after, before, group_codes(known, ["task", "cluster_id_a"]))
+    difference = paired_difference(after, before, group_codes(known, ["task", "cluster_id_a"]))
     flips = int((right_a != right_b).sum())
     change = after - before
     cause = known["cause"].to_numpy()
     verdict = "not distinguishable"
-    if seen.p_value < 0.05:
-        verdict = "B is better" if seen.estimate > 0 else "B is worse"
+    if difference.p_value < 0.05:
+        verdict = "B is better" if difference.estimate > 0 else "B is worse"
     return {
         **row,
         "accuracy_a": float(before.mean()),
         "accuracy_b": float(after.mean()),
-        "change_points": seen.estimate * 100,
-        "ci_low": seen.low * 100,
-        "ci_high": seen.high * 100,
-        "p_value": seen.p_value,
+        "change_points": difference.estimate * 100,
+        "ci_low": difference.low * 100,
+        "ci_high": difference.high * 100,
+        "p_value": difference.p_value,
         "flips": flips,
         "flip_rate": flips / n,
         "drift_points": {name: float(change[cause == name].sum()) / n * 100 for name in CAUSES},
@@ -246,7 +256,7 @@ def _row(known: pd.DataFrame, right_a: Any, right_b: Any, noise: float | None) -
 
 
 def _noise_rate(tables: Sequence[pd.DataFrame]) -> float | None:
-    """Return the chance that two answers to one item of one run differ in being right; None without repeats."""
+    """Return the chance that of two answers to an item within a run only one is right. None without repeats."""
     differing = pairs = 0.0
     for table in tables:
         scored = table[table["scored"]]
@@ -261,31 +271,36 @@ def _noise_rate(tables: Sequence[pd.DataFrame]) -> float | None:
 
 
 def _changes(first: Runs, second: Runs) -> Iterator[dict[str, Any]]:
-    """Yield what the manifests say has changed, the newest of each side."""
+    """Yield the differences between the newest manifests of both sides."""
     one, other = first.manifests[-1], second.manifests[-1]
-    for package in sorted({*one["versions"], *other["versions"]}):
-        values = one["versions"].get(package), other["versions"].get(package)
+    for package in sorted({*one.versions, *other.versions}):
+        values = one.versions.get(package), other.versions.get(package)
         if values[0] != values[1]:
             ours = package == "gapbench"
             what = package if ours else "package"
             yield _change("code" if ours else "engine", what, *(f"{package} {value}" for value in values))
-    tasks = [{task["name"]: task["sha256"] for task in run["tasks"]} for run in (one, other)]
+    tasks = [{task.name: task.sha256 for task in run.tasks} for run in (one, other)]
     for task in tasks[0]:
         if task in tasks[1] and tasks[0][task] != tasks[1][task]:
             yield _change("code", f"task {task}", tasks[0][task][:12], tasks[1][task][:12])
     for model_id in first.models:
-        if model_id not in second.models:
-            continue
-        before, after = first.model(model_id), second.model(model_id)
-        for kind, key in (("model", "name"), ("code", "params"), ("code", "options"), ("price", "cost")):
-            if before.get(key) != after.get(key):
-                yield _change(kind, f"{model_id} {key}", *_differing_keys(before.get(key), after.get(key)))
-        facts = [_stable_facts(model.get("facts") or {}) for model in (before, after)]
-        if facts[0] != facts[1]:
-            yield _change("engine", model_id, *_differing_keys(*facts))
-        served = [_served(runs, model_id) for runs in (first, second)]
-        if served[0] != served[1]:
-            yield _change("model", f"{model_id} served as", *served)
+        if model_id in second.models:
+            yield from _model_changes(first, second, model_id)
+
+
+def _model_changes(first: Runs, second: Runs, model_id: str) -> Iterator[dict[str, Any]]:
+    before, after = first.model(model_id), second.model(model_id)
+    for kind, key in (("model", "name"), ("code", "params"), ("code", "options"), ("price", "cost")):
+        if getattr(before, key) != getattr(after, key):
+            yield _change(
+                kind, f"{model_id} {key}", *_differing_keys(getattr(before, key), getattr(after, key))
+            )
+    facts = [_stable_facts(model.facts) for model in (before, after)]
+    if facts[0] != facts[1]:
+        yield _change("engine", model_id, *_differing_keys(*facts))
+    served = [_served(runs, model_id) for runs in (first, second)]
+    if served[0] != served[1]:
+        yield _change("model", f"{model_id} served as", *served)
 
 
 def _change(kind: str, what: str, before: Any, after: Any) -> dict[str, Any]:
@@ -293,7 +308,7 @@ def _change(kind: str, what: str, before: Any, after: Any) -> dict[str, Any]:
 
 
 def _differing_keys(before: Any, after: Any) -> tuple[Any, Any]:
-    """Return of two mappings the keys that differ, inner ones as ``outer.inner``; other values as they are."""
+    """Reduce two mappings to the keys that differ, nested ones as ``outer.inner``. Return other values unchanged."""
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         return before, after
     one, other = dict(_flatten(before)), dict(_flatten(after))
@@ -310,7 +325,7 @@ def _flatten(value: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, 
 
 
 def _stable_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a server's facts without those of the moment: process ids, and the port that our own server was given."""
+    """Return a server's facts without those that change with each start: process ids, and our own server's port."""
     flat = {
         key: value for key, value in _flatten(facts) if key.rsplit(".", 1)[-1] not in {"pid", "server_pid"}
     }
@@ -329,11 +344,11 @@ def _served(runs: Runs, model_id: str) -> list[str]:
 
 
 def _usd(first: Runs, second: Runs, models: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the cost of a task in both runs, and how much of the change is price and how much usage."""
+    """Return dollars per task in both runs by model, and how much of the change is due to price and to usage."""
     repriced = replace(
         first,
         manifests=tuple(
-            {**manifest, "models": [_priced_as(model, second) for model in manifest["models"]]}
+            manifest.model_copy(update={"models": [_priced_as(model, second) for model in manifest.models]})
             for manifest in first.manifests
         ),
         frame=first.frame.assign(started_at=second.frame["started_at"].max()),
@@ -351,20 +366,20 @@ def _usd(first: Runs, second: Runs, models: Sequence[str]) -> dict[str, dict[str
     return found
 
 
-def _priced_as(model: Mapping[str, Any], runs: Runs) -> Mapping[str, Any]:
-    return {**model, "cost": runs.model(model["id"]).get("cost")} if model["id"] in runs.models else model
+def _priced_as(model: ModelEntry, runs: Runs) -> ModelEntry:
+    return model.model_copy(update={"cost": runs.model(model.id).cost}) if model.id in runs.models else model
 
 
 def _per_task(runs: Runs) -> dict[str, float]:
-    """Return dollars per answered request by model, retries included; a model with an unknown part is left out."""
+    """Return dollars per answered request by model, retries included. Models with unknown costs are left out."""
     usd: Floats = bill(runs).usd
     frame = runs.frame
     measured = (frame["phase"] == "measure").to_numpy()
     answered = measured & frame["final"].to_numpy() & (frame["outcome"] != "infra").to_numpy()
     found: dict[str, float] = {}
     for name in runs.models:
-        mine = (frame["model_id"] == name).to_numpy()
-        total, tasks = usd[mine & measured].sum(), int((mine & answered).sum())
+        mask = (frame["model_id"] == name).to_numpy()
+        total, tasks = usd[mask & measured].sum(), int((mask & answered).sum())
         if tasks and not np.isnan(total):
             found[name] = float(total) / tasks
     return found

@@ -1,4 +1,4 @@
-"""How much a metric changed over paired requests, with the bounds that a gate tests."""
+"""The change of a metric over paired requests, with the bounds that the regression gate tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,15 @@ from gapbench.stats import (
 
 
 def metric_change(pairs: RunPairs, metric: str) -> dict[str, Any]:
-    """Return ``base``, ``new``, ``change``, ``low``, ``high``, ``pairs``, ``clusters``, ``method``, and the ``reason`` if some cannot be told."""
+    """Return the change of a metric from baseline to new run.
+
+    Keys: ``base``, ``new``, ``change``, ``low``, ``high``, ``pairs``, ``clusters``, ``method``, and ``reason`` if one of
+    them is unknown. See :mod:`gapbench.analysis.regression.compare` for units.
+
+    Args:
+        pairs: A model's paired requests.
+        metric: See :data:`gapbench.analysis.regression.threshold.METRICS`.
+    """
     if metric == "coverage":
         base, new = (_ones(side["outcome"] != "infra") for side in (pairs.base, pairs.new))
         return _points(base, new, pairs.clusters)
@@ -53,9 +61,14 @@ def _points(base: Floats, new: Floats, clusters: Ints) -> dict[str, Any]:
         return {"reason": "no request is scored in both runs"}
     found = paired_difference(new, base, clusters)
     return {
-        "base": float(base.mean()), "new": float(new.mean()), "change": 100 * found.estimate,
-        "low": 100 * found.inner_low, "high": 100 * found.inner_high, "method": found.method, **_counts(clusters),
-    }  # fmt: skip
+        "base": float(base.mean()),
+        "new": float(new.mean()),
+        "change": 100 * found.estimate,
+        "low": 100 * found.inner_low,
+        "high": 100 * found.inner_high,
+        "method": found.method,
+        **_counts(clusters),
+    }
 
 
 def _quantiles(base: Floats, new: Floats, clusters: Ints, share: float) -> dict[str, Any]:
@@ -65,24 +78,26 @@ def _quantiles(base: Floats, new: Floats, clusters: Ints, share: float) -> dict[
     found = quantile_difference(new, base, clusters, share)
     row = {"base": here, "new": now, "method": "paired quantiles", **_counts(clusters)}
     if here <= 0:
-        return row | {"reason": "the baseline's time is 0, and nothing is a percentage of it"}
+        return row | {"reason": "the baseline's time is 0, so a change in percent is undefined"}
     return row | {
-        "change": 100 * found.estimate / here, "low": 100 * found.inner_low / here, "high": 100 * found.inner_high / here,
-    }  # fmt: skip
+        "change": 100 * found.estimate / here,
+        "low": 100 * found.inner_low / here,
+        "high": 100 * found.inner_high / here,
+    }
 
 
 def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
-    """Return dollars over answers, or over correct ones: a ratio of ratios, resampled by clusters."""
+    """Return the change of dollars per answer, or per correct answer: a ratio of ratios, resampled by clusters."""
     counted = "correct answer" if metric == "cost_per_correct" else "answer"
     columns: list[Floats] = []
     for side in (pairs.base, pairs.new):
         counts = side["outcome"] == "correct" if metric == "cost_per_correct" else side["outcome"] != "infra"
         columns += [as_floats(side["whole_usd"]), _ones(counts)]
     mask = pairs.known_mask(columns[0], columns[2])
-    lost = pairs.lost_cells_reason(columns[0], columns[2], "of known cost")
+    lost = pairs.lost_cells_reason(columns[0], columns[2], "priced")
     row: dict[str, Any] = {"reason": lost, **_counts(pairs.clusters[mask])}
     if not mask.any():
-        return row | {"reason": "no request is of known cost in both runs; `bench cost` says why"}
+        return row | {"reason": "no request has a known cost in both runs; `bench cost` shows why"}
     columns = [column[mask] for column in columns]
     sums = np.stack([cluster_sums(column, pairs.clusters[mask])[0] for column in columns], axis=1)
     total = sums.sum(axis=0)
@@ -90,20 +105,20 @@ def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
         return row | {"reason": f"a run has no {counted}, or costs nothing"}
     base, new = float(total[0] / total[1]), float(total[2] / total[3])
     row |= {"base": base, "new": new, "change": 100 * (new / base - 1)}
-    drawn = resample_sums(sums, RESAMPLES)
-    drawn = drawn[(drawn > 0).all(axis=1)]
-    if len(sums) < 2 or len(drawn) < 0.9 * RESAMPLES:
+    draws = resample_sums(sums, RESAMPLES)
+    draws = draws[(draws > 0).all(axis=1)]
+    if len(sums) < 2 or len(draws) < 0.9 * RESAMPLES:
         return row | {"reason": f"too few requests with a {counted} for bounds of their cost"}
-    ratios = (drawn[:, 2] / drawn[:, 3]) / (drawn[:, 0] / drawn[:, 1])
+    ratios = (draws[:, 2] / draws[:, 3]) / (draws[:, 0] / draws[:, 1])
     method = "paired bootstrap"
     if pairs.hosted:
-        # All requests of a hosted cell share its one time, so only cells can tell how much it varies.
+        # All requests of a hosted cell share the cell's time, so its variation shows only between cells.
         cells = group_codes(pairs.base[mask], ["task", "load"])
         noise = ratio_noise(cluster_sums(columns[0], cells)[0], cluster_sums(columns[2], cells)[0])
         if noise is None:
             return row | {
-                "reason": "a model paid by the hour costs its cells' time, and the noise of one cell's time is not known; "
-                "run two or more tasks or loads, or hold p50_response"
+                "reason": "the cost of a model paid by the hour is its cells' time, and one cell does not show its noise; "
+                "run two or more tasks or loads, or use a rule on p50_response"
             }
         ratios, method = ratios * noise[: len(ratios)], "paired bootstrap, t over cells' time"
     low, high = (float(100 * (bound - 1)) for bound in np.quantile(ratios, [0.05, 0.95]))

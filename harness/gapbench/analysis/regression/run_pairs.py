@@ -1,4 +1,4 @@
-"""The same requests of one model in two runs, and what only one of the runs has."""
+"""Requests of one model paired across two runs, and the requests that only one run has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Unchecked:
 
     Attributes:
         where: The new run, a model with a task and load, or a model and a rule.
-        reason: Why not.
+        reason: Why it could not be checked.
     """
 
     where: str
@@ -32,21 +32,26 @@ class Unchecked:
 
 @dataclass(frozen=True)
 class RunRequests:
-    """One run's measured requests by model, with the dollars of each, and the models that are paid by the hour."""
+    """One run's measured requests.
+
+    Attributes:
+        by_model: Requests by model, with the dollars of each (retries included) in ``whole_usd``.
+        hosted: Models that are paid by the hour.
+    """
 
     by_model: Mapping[str, pd.DataFrame]
     hosted: frozenset[str]
 
     @classmethod
     def from_runs(cls, runs: Runs) -> RunRequests:
-        """Return a run's side."""
+        """Return the requests of loaded runs."""
         frame = runs.frame
         account = bill(runs)
         usd = np.asarray(account.usd, dtype=np.float64)
         request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
-        whole = np.bincount(request, weights=usd)[request] if len(frame) else usd
+        request_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
         mask = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
-        rows = without_search_probes(frame[mask].assign(whole_usd=whole[mask]))
+        rows = without_search_probes(frame[mask].assign(whole_usd=request_usd[mask]))
         rows = rows.drop_duplicates(["model_id", *_REQUEST], keep="last")
         hosted = [model for model, quote in account.quotes.items() if isinstance(quote, GpuPrice)]
         by_model = {str(model): part for model, part in rows.groupby("model_id", observed=True)}
@@ -55,16 +60,16 @@ class RunRequests:
 
 @dataclass(frozen=True)
 class RunPairs:
-    """The same requests of a model in two runs, in one order.
+    """The requests of a model that both runs have, in the same order.
 
     Attributes:
-        base: The baseline's.
-        new: The new run's.
-        clusters: Codes of what is resampled together.
-        hosted: Whether a side is paid by the hour.
-        missing_pairs: Each task and load of the baseline of which there is no pair.
+        base: Rows of the baseline.
+        new: Rows of the new run.
+        clusters: Codes of the clusters, which are resampled as a whole.
+        hosted: Whether the model is paid by the hour in either run.
+        missing_pairs: Each task and load of the baseline that has no pair.
         warnings: What else was left out.
-        reason: Why there is no pair, where there is none.
+        reason: Why there is no pair, in case there is none.
     """
 
     base: pd.DataFrame
@@ -77,81 +82,83 @@ class RunPairs:
 
     @classmethod
     def pair_requests(cls, base: RunRequests, new: RunRequests, model_id: str) -> RunPairs:
-        """Return a model's pairs."""
+        """Return the pairs of a model."""
         left, right = base.by_model.get(model_id), new.by_model.get(model_id)
         if left is None or right is None:
             nothing = pd.DataFrame()
             side = "baseline" if left is None else "new run"
-            said = f"the {side} has no measured request of this model"
-            return cls(nothing, nothing, np.zeros(0, dtype=np.int64), False, [], [], said)
-        # Codes over both sides at once, of plain values: the categories of two runs do not compare.
+            reason = f"the {side} has no measured request of this model"
+            return cls(nothing, nothing, np.zeros(0, dtype=np.int64), False, [], [], reason)
+        # Code both runs together as plain values, since categoricals of two runs are not comparable.
         n, columns = len(left), [*_REQUEST, "prompt_sha256"]
         both = pd.concat([side[columns].astype(object) for side in (left, right)], ignore_index=True)
         request, prompt = group_codes(both, _REQUEST), group_codes(both, ["prompt_sha256"])
-        _, here, there = np.intersect1d(request[:n], request[n:], assume_unique=True, return_indices=True)
-        same = prompt[here] == prompt[n + there]
-        one, other = left.iloc[here[same]], right.iloc[there[same]]
-        holes, warnings = _unpaired(model_id, left, right, one)
+        _, base_rows, new_rows = np.intersect1d(
+            request[:n], request[n:], assume_unique=True, return_indices=True
+        )
+        same = prompt[base_rows] == prompt[n + new_rows]
+        one, other = left.iloc[base_rows[same]], right.iloc[new_rows[same]]
+        missing, warnings = _unpaired_requests(model_id, left, right, one)
         hosted = model_id in base.hosted | new.hosted
         clusters = group_codes(one, ["task", "cluster_id"])
         reason = "no request of the two runs is the same: task, load, sample, repeat and prompt"
-        return cls(one, other, clusters, hosted, holes, warnings, reason)
+        return cls(one, other, clusters, hosted, missing, warnings, reason)
 
     def known_mask(self, *columns: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Return where every column is known."""
+        """Return a mask of the rows in which every column is known (not NaN)."""
         mask = np.ones(len(self.base), dtype=bool)
         for column in columns:
             mask &= ~np.isnan(column)
         return mask
 
     def lost_cells_reason(self, base: Floats, new: Floats, state: str) -> str | None:
-        """Return the reason why a figure leaves out a task and load that the baseline has it for; None: it does not.
+        """Return which tasks and loads lost all pairs because values are unknown, or None if none did.
 
         Args:
-            base: The figure of each of the baseline's requests; NaN: it has none.
-            new: The same of the new run's.
-            state: What such a request is, such as ``scored``.
+            base: The value of each of the baseline's requests. NaN means unknown.
+            new: The same for the new run.
+            state: What a request with a value is called, such as ``scored``.
         """
         cells = group_codes(self.base, ["task", "load"])
         lost = np.setdiff1d(cells[~np.isnan(base)], cells[self.known_mask(base, new)])
         if not len(lost):
             return None
         names = list(_request_counts(self.base[np.isin(cells, lost)]))
-        said = ", ".join(f"{task} {load}" for task, _, load in names[:3])
+        cells_text = ", ".join(f"{task} {load}" for task, _, load in names[:3])
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return f"no request of {said}{more} is {state} in both runs"
+        return f"no request of {cells_text}{more} is {state} in both runs"
 
 
-def _unpaired(
+def _unpaired_requests(
     model_id: str, base: pd.DataFrame, new: pd.DataFrame, paired: pd.DataFrame
 ) -> tuple[list[Unchecked], list[str]]:
-    """Return the baseline's tasks and loads without a pair, and what else only one run has."""
+    """Return the baseline's tasks and loads without a pair, and warnings about other requests that only one run has."""
     before, after, both = (_request_counts(frame) for frame in (base, new, paired))
-    holes: list[Unchecked] = []
+    missing: list[Unchecked] = []
     warnings: list[str] = []
     left_out = 0
     for cell in dict.fromkeys([*before, *after]):
         task, kind, load = cell
         where = f"{model_id} {task} {load}"
         if cell in both or kind == "search":
-            # The rates that a search tries are not the same from run to run.
+            # A load search tries different rates in each run.
             left_out += before.get(cell, 0) + after.get(cell, 0) - 2 * both.get(cell, 0)
         elif cell not in before:
             warnings.append(f"{where} is in the new run only and is not judged")
         elif cell in after:
-            holes.append(
+            missing.append(
                 Unchecked(where, "no request of the two runs has the same sample, repeat and prompt")
             )
         else:
-            holes.append(Unchecked(where, "the new run has no request of this task and load"))
+            missing.append(Unchecked(where, "the new run has no request of this task and load"))
     if left_out:
         warnings.append(f"{model_id}: {left_out} requests are in one run only, or have another prompt")
-    # Where there is no pair at all, every rule says so.
-    return holes if len(paired) else [], warnings
+    # If there is no pair at all, every rule already reports it.
+    return missing if len(paired) else [], warnings
 
 
 def _request_counts(frame: pd.DataFrame) -> dict[tuple[str, str, str], int]:
-    """Return the requests of each task, kind of load and load."""
+    """Return the number of requests by task, kind of load and load."""
     by = ["task", "load_kind", "load"]
     sizes = frame.groupby(by, observed=True, sort=False).size().reset_index(name="n")
     names = sizes[by].astype(str).itertuples(index=False, name=None)

@@ -1,4 +1,4 @@
-"""A rule of the gate: how much worse than the baseline a metric may become, written such as ``accuracy<-2pp``."""
+"""Rules of the regression gate, such as ``accuracy<-2pp``: how much worse than the baseline a metric may become."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class RegressionRule:
 
     Attributes:
         metric: See :data:`METRICS`.
-        sign: ``<``: a fall below ``limit`` fails; ``>``: a rise above it.
-        limit: In the unit: points, or percent of the baseline.
+        sign: ``<`` fails if the change falls below ``limit``, ``>`` if it rises above.
+        limit: In ``unit``: points, or percent of the baseline.
         unit: ``pp`` for shares, ``%`` for the others.
-        text: As given.
+        text: The rule as written.
     """
 
     metric: str
@@ -46,10 +46,10 @@ class RegressionRule:
 
     @classmethod
     def parse(cls, text: str) -> RegressionRule:
-        """Return a rule written such as ``accuracy<-2pp`` or ``p95_response>+20%``.
+        """Return the rule for a text such as ``accuracy<-2pp`` or ``p95_response>+20%``.
 
         Raises:
-            InputError: It is none.
+            InputError: The text is not a rule.
         """
         found = _RULE.fullmatch(text)
         if not found:
@@ -59,10 +59,10 @@ class RegressionRule:
         metric, sign, limit, unit = found.groups()
         if metric not in METRICS:
             raise InputError(f"--fail-on {text!r}: no metric {metric!r}; there are: {', '.join(METRICS)}")
-        due = "pp" if metric in _SHARES else "%"
-        if unit != due:
+        expected = "pp" if metric in _SHARES else "%"
+        if unit != expected:
             raise InputError(
-                f"--fail-on {text!r}: {metric} changes in {due}, write {metric}{sign}{limit}{due}"
+                f"--fail-on {text!r}: {metric} changes in {expected}, write {metric}{sign}{limit}{expected}"
             )
         if (sign == "<") != (metric in _SHARES):
             better = "falls" if metric in _SHARES else "rises"
@@ -71,17 +71,17 @@ class RegressionRule:
             )
         if sign == "<" and limit[0] not in "+-" and float(limit):
             raise InputError(
-                f"--fail-on {text!r}: would fail what rises by less than {limit} {unit}; did you mean {metric}<-{limit}{unit}? "
-                f"(a rise that is due is written {metric}<+{limit}{unit})"
+                f"--fail-on {text!r}: would fail every rise of less than {limit} {unit}; did you mean {metric}<-{limit}{unit}? "
+                f"(to require a rise, write {metric}<+{limit}{unit})"
             )
         return cls(
             metric, "<" if sign == "<" else ">", float(limit), "pp" if unit == "pp" else "%", text.strip()
         )
 
     def is_broken_by(self, change: float) -> bool:
-        """Say whether a change is beyond the limit."""
+        """Return whether a change is beyond the limit."""
         return change < self.limit if self.sign == "<" else change > self.limit
 
 
 DEFAULT_RULES = ("accuracy<-2pp", "coverage<-1pp")
-"""Where the user names none; times and prices have no tolerance that fits everybody."""
+"""Rules used if the user names none. Times and prices have no tolerance that suits everyone."""

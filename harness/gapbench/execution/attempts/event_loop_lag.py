@@ -17,16 +17,26 @@ class LagMeter:
     """Measures how late the event loop is, since a late loop makes late stamps.
 
     Args:
-        loop: The loop to watch; ticks stop with :meth:`stop`.
+        loop: The loop to watch. :meth:`start` starts the ticks, :meth:`stop` ends them.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start ticking."""
         self._loop = loop
         self._at_s: list[float] = []
         self._lag_s: list[float] = []
-        self._due_s = transport.now() + LAG_TICK_S
-        self._handle = loop.call_later(LAG_TICK_S, self._tick)
+        self._due_s = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def start(cls) -> LagMeter:
+        """Return a meter of the running event loop that has started to tick."""
+        meter = cls(asyncio.get_running_loop())
+        meter._schedule_tick(transport.now())
+        return meter
+
+    def _schedule_tick(self, at_s: float) -> None:
+        self._due_s = at_s + LAG_TICK_S
+        self._handle = self._loop.call_later(LAG_TICK_S, self._tick)
 
     def _tick(self) -> None:
         at_s = transport.now()
@@ -34,8 +44,7 @@ class LagMeter:
         self._lag_s.append(max(0.0, at_s - self._due_s))
         if len(self._at_s) > 2 * MAX_LAG_TICKS:
             del self._at_s[:MAX_LAG_TICKS], self._lag_s[:MAX_LAG_TICKS]
-        self._due_s = at_s + LAG_TICK_S
-        self._handle = self._loop.call_later(LAG_TICK_S, self._tick)
+        self._schedule_tick(at_s)
 
     def max_lag_s(self, since_s: float, until_s: float) -> float | None:
         """Return the largest lag of the ticks in a window; None when none fell into it."""
@@ -50,4 +59,5 @@ class LagMeter:
 
     def stop(self) -> None:
         """Stop ticking."""
-        self._handle.cancel()
+        if self._handle is not None:
+            self._handle.cancel()

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from gapbench import transport
 from gapbench.execution.limits.adaptive_concurrency import AdaptiveLimiter
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.suite.plan import Load, PlannedRequest
 from gapbench.values import Failure
+from gapbench.values.policies import RetryPolicy
 
 TIMER_RESOLUTION_S = 0.001
 """uvloop's timers tick in milliseconds and may come one early; no request leaves before it is due."""

@@ -6,8 +6,7 @@ The same in the run's own process and in a worker's, so what is measured does no
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from gapbench import transport
 from gapbench.execution.attempts.attempt_row import AttemptContext
@@ -16,48 +15,10 @@ from gapbench.execution.attempts.load_generator import AttemptRequest, AttemptRe
 from gapbench.execution.attempts.measure import measure
 from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.limits.admission import Admission
-from gapbench.execution.limits.retry import RetryPolicy
 from gapbench.runner import Runner
-from gapbench.suite.loads.load import Load
 from gapbench.suite.plan import Cell, PlannedRequest, count_prompt_chars
 from gapbench.values import Call, Request, Response
-from gapbench.values.policies import BreakerPolicy
-
-NEVER_TRIPPING_FAILURES = 2**31
-"""Failures in a row that no search makes."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptPolicy:
-    """What holds for every attempt of a run.
-
-    Attributes:
-        retries: When to try again.
-        total_s: Deadline for one attempt.
-        first_token_s: Deadline for the first text. None: none of its own.
-        gap_s: Longest time between two texts. None: no bound.
-        breaker: When a model is given up.
-        cache: Folder of kept answers. None: every request is sent.
-    """
-
-    retries: RetryPolicy = field(default_factory=RetryPolicy)
-    total_s: float = 600.0
-    first_token_s: float | None = None
-    gap_s: float | None = None
-    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
-    cache: Path | None = None
-
-    def for_load(self, load: Load) -> AttemptPolicy:
-        """Return what holds under a load.
-
-        A search overloads a server on purpose and counts what fails: another attempt would add to the load that it
-        offers, and a circuit breaker would end it where it begins to be of use.
-        """
-        if load.kind != "search":
-            return self
-        return replace(
-            self, retries=RetryPolicy(max_attempts=1), breaker=BreakerPolicy(failures=NEVER_TRIPPING_FAILURES)
-        )
+from gapbench.values.policies import Timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +48,11 @@ class RequestSender:
     Args:
         cell: The cell.
         runner: Its model's open runner.
-        policy: See :class:`AttemptPolicy`.
+        timeouts: Deadlines of each attempt.
         meter: Of this process's event loop.
         deliver: See :data:`Deliver`.
         admission: What requests pass before and after they are sent.
+        cache: The response cache. None: every request is sent.
         worker: Number of this process.
     """
 
@@ -98,21 +60,22 @@ class RequestSender:
         self,
         cell: Cell,
         runner: Runner,
-        policy: AttemptPolicy,
+        timeouts: Timeouts,
         meter: LagMeter,
         deliver: Deliver,
         admission: Admission,
+        *,
+        cache: ResponseCache | None = None,
         worker: int = 0,
     ) -> None:
-        """Start with nothing in flight."""
         self.cell = cell
         self.runner = runner
-        self.policy = policy
+        self.timeouts = timeouts
         self.meter = meter
         self.deliver = deliver
         self.admission = admission
         self.worker = worker
-        self.cache = ResponseCache(policy.cache) if policy.cache is not None else None
+        self.cache = cache
         self.in_flight = 0
         self.attempts_made = 0
 
@@ -144,10 +107,14 @@ class RequestSender:
         self.in_flight += 1
         in_flight = self.in_flight
         began_s = transport.now()
-        policy = self.policy
+        timeouts = self.timeouts
         try:
             response = await measure(
-                self.runner, call, policy.total_s, first_token_s=policy.first_token_s, gap_s=policy.gap_s
+                self.runner,
+                call,
+                timeouts.total_s,
+                first_token_s=timeouts.first_token_s,
+                gap_s=timeouts.read_s,
             )
         except BaseException:
             self.admission.cancel_request(permit)
@@ -191,4 +158,4 @@ class RequestSender:
         return True
 
     def _cache_key(self, planned: PlannedRequest, call: Call) -> str:
-        return ResponseCache.make_key(self.cell, planned, call, getattr(self.runner, "base_url", None))
+        return ResponseCache.make_key(self.cell, planned, call, self.runner.base_url)

@@ -14,11 +14,13 @@ import dataclasses
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
+from gapbench.atomic_write import replace_atomically
 from gapbench.errors import ResultsError
+from gapbench.runner import owns_server
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import (
     Call,
@@ -44,21 +46,26 @@ class ResponseCache:
     """A folder of answers; any number of processes may use it at once.
 
     Args:
-        folder: Made when missing.
-
-    Raises:
-        ResultsError: It cannot be written.
+        folder: An existing directory; :meth:`open` creates it.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder."""
         self.folder = folder
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Return the cache in a directory, which is created if missing.
+
+        Raises:
+            ResultsError: The directory cannot be created.
+        """
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise ResultsError(
                 f"cannot write the cache {folder}: {exc.strerror}; choose another with --cache"
             ) from exc
+        return cls(folder)
 
     @staticmethod
     def is_cacheable(cell: Cell, planned: PlannedRequest) -> bool:
@@ -78,7 +85,7 @@ class ResponseCache:
         messages = cell.messages(planned)
         model = cell.model
         # The port of a server of our own is one of the moment; what the server is stands in the options.
-        address = None if model.owns_server else (base_url or model.base_url or "").rstrip("/")
+        address = None if owns_server(model) else (base_url or model.base_url or "").rstrip("/")
         key_parts = [
             CACHE_VERSION, model.runner, address, model.name, model.options, prompt_sha256(messages),
             messages_as_json(messages), planned.sample.needs_logprobs, call.params_sent, planned.repeat,
@@ -110,18 +117,14 @@ class ResponseCache:
         kept = {name: getattr(response, name) for name in _STORED_FIELDS}
         kept["usage"] = dataclasses.asdict(response.usage)
         path = self._path(key)
+        stored = orjson.dumps({"version": CACHE_VERSION, "sha256": _checksum(key, kept), "kept": kept})
         # Processes of other machines may share the folder, and with it our process id.
-        partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+        suffix = f".{secrets.token_hex(4)}.tmp"
         # A cache that cannot be written costs money later, not this run.
         with contextlib.suppress(OSError):
             path.parent.mkdir(exist_ok=True)
-            try:
-                partial.write_bytes(
-                    orjson.dumps({"version": CACHE_VERSION, "sha256": _checksum(key, kept), "kept": kept})
-                )
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
+            with replace_atomically(path, temporary_suffix=suffix, durable=False) as file:
+                file.write(stored)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

@@ -15,11 +15,9 @@ from __future__ import annotations
 import asyncio
 
 from gapbench.values import Failure
+from gapbench.values.failure_kinds import failure_traits
 
 INITIAL_LIMIT = 4
-OVERLOAD_FAILURES: frozenset[str] = frozenset(
-    {"server", "overloaded", "timeout", "connect", "cut_stream", "garbage"}
-)
 
 
 class AdaptiveLimiter:
@@ -72,12 +70,15 @@ class AdaptiveLimiter:
             self.limit = min(
                 float(self.max_limit), self.limit + (1 / self.limit if self._was_rate_limited else 1.0)
             )
-        elif failure.kind == "rate_limit":
+            self._changed.set()
+            return
+        load_signal = failure_traits(failure.kind).load_signal
+        if load_signal == "too_fast":
             # Requests sent before the last cut tell of a rate that is already mended.
             if request_number > self._last_cut_request:
                 self.limit = max(1.0, self.limit / 2)
                 self._last_cut_request = self._request_count
                 self._was_rate_limited = True
-        elif failure.kind in OVERLOAD_FAILURES:
+        elif load_signal == "in_trouble":
             self._growth_pause = max(1, self.in_flight)
         self._changed.set()

@@ -6,17 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gapbench.execution.limits.circuit_breaker import (
-    GIVE_UP_AFTER,
-    TRIPPING_FAILURES,
-    BreakerDecision,
-    CircuitBreaker,
-)
+from gapbench.execution.limits.circuit_breaker import BreakerDecision, CircuitBreaker
 from gapbench.execution.limits.rate_limiter import RateLimiter
-from gapbench.execution.limits.retry import RetryBudget, RetryPolicy
+from gapbench.execution.limits.retry import RetryBudget, decide_retry
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.values import Failure, Model, Response, Usage
-from gapbench.values.policies import BreakerPolicy
+from gapbench.values.failure_kinds import failure_traits
+from gapbench.values.policies import RunPolicies
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +54,8 @@ class AdmissionControl:
 
     Args:
         model: The model.
-        retries: When to try again.
-        retry_budget: Retries left to the run.
-        breaker: When the model is given up.
+        policies: When to retry, and when the model is given up.
+        retry_budget: Retries that the run has left.
         rate_limiter: Keeps the limits of its provider's account. None: nothing is known of them.
         stop_signal: Of the run.
         notify: Takes one line for the user.
@@ -69,20 +64,19 @@ class AdmissionControl:
     def __init__(
         self,
         model: Model,
-        retries: RetryPolicy,
+        policies: RunPolicies,
         retry_budget: RetryBudget,
-        breaker: BreakerPolicy,
         rate_limiter: RateLimiter | None,
         stop_signal: StopSignal,
         notify: Callable[[str], None],
     ) -> None:
         """Start with a closed circuit."""
         self._model = model
-        self._retries = retries
+        self._retries = policies.retries
         self._retry_budget = retry_budget
         self._stop_signal = stop_signal
         self.breaker = CircuitBreaker(
-            breaker,
+            policies.breaker,
             stop_signal.sleep,
             lambda: stop_signal.reason is not None,
             lambda line: notify(f"{model.id}: {line}"),
@@ -132,23 +126,13 @@ class AdmissionControl:
         has_usage = usage.input_tokens is not None and usage.output_tokens is not None
         used_tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0) if has_usage else None
         self._rate_limiter.release(permit.reserved_tokens, used_tokens, usage.output_tokens)
-        if failure is not None and failure.kind == "rate_limit" and failure.retry_after_s:
+        if failure is None or not failure.retry_after_s:
+            return
+        if failure_traits(failure.kind).load_signal == "too_fast":
             self._rate_limiter.pause(min(failure.retry_after_s, self._retries.max_wait_s))
 
     def decide_retry(self, failure: Failure | None, session_attempts: int) -> tuple[bool, bool]:
-        """Return whether an attempt stands for its request, and whether another follows in this session.
-
-        Neither holds for a failure that gave the model up, or while it is open: a dead endpoint is no
-        outcome of a request, which is then still to be done.
-        """
-        if failure is None:
-            return True, False
-        if failure.kind in TRIPPING_FAILURES and self.breaker.state == "given_up":
-            return False, False
-        should_retry = self._retries.should_retry(failure, session_attempts) or (
-            failure.kind in TRIPPING_FAILURES
-            # What no waiting cures is tried until it is sure: a wrong key is no outcome of the first requests.
-            and (self.breaker.state == "open" or session_attempts < GIVE_UP_AFTER.get(failure.kind, 0))
+        """Return whether an attempt is final for its request, and whether another one follows in this session."""
+        return decide_retry(
+            self._retries, self._retry_budget, self._model, failure, session_attempts, self.breaker.state
         )
-        should_retry = should_retry and self._retry_budget.try_acquire(self._model)
-        return not should_retry, should_retry

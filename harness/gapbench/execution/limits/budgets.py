@@ -5,9 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from gapbench.values import Attempt
-
-BILLED_WITHOUT_USAGE: frozenset[str] = frozenset({"cut_stream", "timeout", "garbage", "cancelled"})
-"""Failures after which a provider may charge for tokens whose count never arrived."""
+from gapbench.values.failure_kinds import failure_traits
 
 
 class SpendBudget:
@@ -40,7 +38,7 @@ class SpendBudget:
             self.known_usd += usd
             self._max_usd_by_model[row.model_id] = max(usd, self._max_usd_by_model.get(row.model_id, usd))
         elif row.http_status == 200 and (
-            row.failure_kind is None or row.failure_kind in BILLED_WITHOUT_USAGE
+            row.failure_kind is None or failure_traits(row.failure_kind).may_be_billed
         ):
             self.assumed_usd += self._max_usd_by_model.get(row.model_id, Decimal(0))
         if self.max_usd is None or self.known_usd + self.assumed_usd < self.max_usd:

@@ -14,29 +14,23 @@ circuit. What cannot heal by waiting (no key, no credit) gives the model up with
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
+from gapbench.values.failure_kinds import FailureTraits, failure_traits
 from gapbench.values.policies import BreakerPolicy
-
-TRIPPING_FAILURES: frozenset[str] = frozenset(
-    {"connect", "timeout", "cut_stream", "garbage", "server", "overloaded", "not_found", "auth", "quota"}
-)
-"""Failures that, many in a row and no answer between them, say that the endpoint is dead or hangs."""
-ALIVE_RESULTS: frozenset[str | None] = frozenset({None, "bad_request"})
-"""Ends that only a living endpoint can give. What is in neither set (a rate limit, a halt) says nothing."""
-GIVE_UP_AFTER: Mapping[str, int] = {"quota": 1, "auth": 3, "not_found": 3}
-"""Of them, those that no waiting cures, and how many in a row are enough."""
 
 BreakerState = Literal["closed", "open", "given_up"]
 BreakerDecision = Literal["go", "probe", "no"]
+
+_ANSWER = FailureTraits(proves_alive=True)
 
 
 class CircuitBreaker:
     """Counts failures in a row over all requests of a model.
 
     Args:
-        rule: When it opens, and how often it is tried before it is given up.
+        policy: When it opens, and how often it is tried before it is given up.
         sleep: Waits; ends early when the run is halted.
         is_stopped: Whether the run is.
         notify: Takes one line for the user.
@@ -44,7 +38,7 @@ class CircuitBreaker:
 
     def __init__(
         self,
-        rule: BreakerPolicy,
+        policy: BreakerPolicy,
         sleep: Callable[[float], Awaitable[None]],
         is_stopped: Callable[[], bool],
         notify: Callable[[str], None],
@@ -52,7 +46,7 @@ class CircuitBreaker:
         """Start closed."""
         self._state: BreakerState = "closed"
         self.reason = ""
-        self._rule = rule
+        self._policy = policy
         self._sleep = sleep
         self._is_stopped = is_stopped
         self._notify = notify
@@ -72,9 +66,9 @@ class CircuitBreaker:
         # One request at a time tries an open circuit; it holds the lock until `record_result` has its end.
         await self._probe_lock.acquire()
         if self.state == "open" and not self._is_stopped():
-            wait_s = self._rule.wait_s * 2**self._probes
+            wait_s = self._policy.wait_s * 2**self._probes
             self._probes += 1
-            self._notify(f"{self.reason}; probe {self._probes} of {self._rule.probes} in {wait_s:g} s")
+            self._notify(f"{self.reason}; probe {self._probes} of {self._policy.probes} in {wait_s:g} s")
             try:
                 await self._sleep(wait_s)
             except BaseException:
@@ -96,22 +90,23 @@ class CircuitBreaker:
             failure_kind: Failure kind. None: it brought an answer.
             decision: What :meth:`acquire` said when it was sent.
         """
-        if failure_kind in TRIPPING_FAILURES:
+        traits = _ANSWER if failure_kind is None else failure_traits(failure_kind)
+        if traits.trips_breaker:
             self._consecutive_failures += 1
             self.reason = f"{self._consecutive_failures} failures in a row, the last {failure_kind}"
-            threshold = min(self._rule.failures, GIVE_UP_AFTER.get(str(failure_kind), self._rule.failures))
+            threshold = min(self._policy.failures, traits.gives_up_after or self._policy.failures)
             if self.state == "closed" and self._consecutive_failures >= threshold:
                 self._state = "open"
-                if failure_kind in GIVE_UP_AFTER or self._rule.probes == 0:
+                if traits.gives_up_after or self._policy.probes == 0:
                     self._give_up()
-        elif failure_kind in ALIVE_RESULTS:
+        elif traits.proves_alive:
             self._consecutive_failures = 0
             if self.state == "open":
                 self._notify("the endpoint answers again")
                 self._state, self._probes = "closed", 0
         if decision == "probe":
             # However the last probe ended: one that met a rate limit would else be followed by another for ever.
-            if self.state == "open" and (failure_kind in GIVE_UP_AFTER or self._probes >= self._rule.probes):
+            if self.state == "open" and (traits.gives_up_after or self._probes >= self._policy.probes):
                 self._give_up()
             self._probe_lock.release()
 

@@ -1,11 +1,6 @@
-"""Runs as Prometheus metrics: the one under way, or every run in a results folder, for a screen elsewhere.
+"""Progress of a run: on the terminal, and as Prometheus metrics of one run or of every run in a results folder.
 
-``docs/grafana/bench.json`` is a dashboard over them. Served on loopback unless told otherwise; they hold no
-prompt, no answer and no key.
+Metrics are served on the loopback address unless configured otherwise. They contain no prompts, answers or keys.
+``docs/grafana/bench.json`` is a dashboard for them. Import from the modules: this package imports none of them, so that
+a run without metrics does not import the Prometheus client.
 """
-
-from gapbench.execution.monitoring.folder_exporter import ResultsFollower
-from gapbench.execution.monitoring.http_server import MetricsServer
-from gapbench.execution.monitoring.run_exporter import MetricsObserver
-
-__all__ = ["MetricsObserver", "MetricsServer", "ResultsFollower"]

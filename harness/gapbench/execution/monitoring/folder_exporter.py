@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from gapbench.errors import ResultsError
 from gapbench.execution.monitoring.counters import RUN_STATES, RunCounts
 from gapbench.pricing import Quote, make_attempt_pricer, model_price
-from gapbench.store import RunFollower, read_manifest, runs_in
+from gapbench.store import RunFollower, RunManifest, read_manifest, runs_in
 from gapbench.values import Attempt
 
 
@@ -69,28 +68,29 @@ class _FollowedRun:
         if stamp == self._stamp:
             return
         manifest = read_manifest(self._folder)
-        self._counts.suite = manifest["suite"]
-        self._state = manifest["state"] if manifest["state"] in RUN_STATES else "damaged"
-        for cell in manifest["cells"]:
-            self._counts.set_total(cell["cell_id"], cell["model_id"], cell["task"], cell["planned"])
+        self._counts.suite = manifest.suite
+        self._state = manifest.state if manifest.state in RUN_STATES else "damaged"
+        for cell in manifest.cells:
+            self._counts.set_total(cell.cell_id, cell.model_id, cell.task, cell.planned)
         self._price = make_attempt_pricer(_make_quote(manifest))
         self._stamp = stamp
 
 
-def _make_quote(manifest: Mapping[str, Any]) -> Callable[[str, str | None], Quote]:
+def _make_quote(manifest: RunManifest) -> Callable[[str, str | None], Quote]:
     """Return what prices a model of a run, as the id served or as the one asked, on the day it began."""
-    models = {model["id"]: model for model in manifest["models"]}
-    day = datetime.fromisoformat(manifest["started_at"]).date()
+    models = {model.id: model for model in manifest.models}
+    day = datetime.fromisoformat(manifest.started_at).date()
 
     def quote(model_id: str, served: str | None) -> Quote:
         model = models[model_id]
         return model_price(
-            runner=model["runner"],
-            model=served or model["name"],
+            runner=model.runner,
+            provider=model.known_price_provider,
+            model=served or model.name,
             at=day,
-            base_url=model["base_url"],
-            cost=model["cost"],
-            simulated=model["simulated"],
+            base_url=model.base_url,
+            cost=model.cost,
+            simulated=model.simulated,
         )
 
     return quote

@@ -11,9 +11,9 @@ from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.store import read_attempts, read_payload
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.suite.tasks.grader import ExternalScorer, StoredReply
-from gapbench.values import Score
+from gapbench.values import ATTEMPT_KEY_IN_RUN, Score
 
-ATTEMPT_KEY = ["cell_id", "sample_id", "repeat", "attempt"]
+_KEY = list(ATTEMPT_KEY_IN_RUN)
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,12 @@ def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
 def read_replies(run_folder: Path, cell_ids: Iterable[str]) -> dict[str, list[StoredReply]]:
     """Return the answers that stand for measured requests, by cell id; [] for a cell without any."""
     found: dict[str, list[StoredReply]] = {cell_id: [] for cell_id in cell_ids}
-    rows = read_attempts([run_folder], [*ATTEMPT_KEY, "final", "phase", "outcome"])
+    rows = read_attempts([run_folder], [*_KEY, "final", "phase", "outcome"])
     rows = rows[rows["final"] & (rows["phase"] == "measure") & (rows["outcome"] != "infra")]
     rows = rows[rows["cell_id"].isin(list(found))]
     if len(rows):
-        texts = read_payload([run_folder], [*ATTEMPT_KEY, "reply"])
-        for row in (
-            rows.astype({"cell_id": str}).merge(texts.astype({"cell_id": str}), on=ATTEMPT_KEY).itertuples()
-        ):
+        texts = read_payload([run_folder], [*_KEY, "reply"])
+        for row in rows.astype({"cell_id": str}).merge(texts.astype({"cell_id": str}), on=_KEY).itertuples():
             found[str(row.cell_id)].append(StoredReply(str(row.sample_id), int(row.repeat), str(row.reply)))  # type: ignore[arg-type]  # pandas types no named tuple
     return found
 

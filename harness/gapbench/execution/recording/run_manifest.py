@@ -6,9 +6,12 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from gapbench.errors import ResultsError
+from gapbench.runner import runner_info_or_default
+from gapbench.store import RunManifest
+from gapbench.store.manifest import CellEntry, CostEntry, JsonObject, ModelEntry, SearchEntry, TaskEntry
 from gapbench.store.provenance import format_utc, machine_info, package_versions
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.suite.plan import Cell, Load, Plan, PlannedSearch
@@ -17,7 +20,7 @@ from gapbench.values import Attempt, Model
 
 def initial_manifest(
     plan: Plan, run_id: str, selection: Mapping[str, Any], simulated: Mapping[str, bool]
-) -> dict[str, Any]:
+) -> RunManifest:
     """Return the manifest of a run that is about to start.
 
     Args:
@@ -26,55 +29,58 @@ def initial_manifest(
         selection: What the command line picked and where the suite is, for ``--resume``.
         simulated: By model id.
     """
-    return {
-        "schema": SCHEMA_VERSION,
-        "run_id": run_id,
-        "suite": plan.suite,
-        "suite_sha256": plan.suite_sha256,
-        "selection": dict(selection),
-        "seed": plan.seed,
-        "repeats": plan.repeats,
-        "margin_points": plan.margin_points,
-        "started_at": format_utc(datetime.now(UTC)),
-        "ended_at": None,
-        "state": "running",
-        "reason": None,
-        "versions": package_versions(),
-        "machine": machine_info(),
-        "calibration": None,
-        "models": [_model_entry(model, simulated=simulated[model.id]) for model in plan.models],
-        "tasks": [
-            {
-                "name": task.name,
-                "category": task.category,
-                "version": task.version,
-                "sha256": task.sha256,
-                "samples": len(task.samples),
-                "scorer": task.scorer_name,
-                "license": task.license,
-            }
+    return RunManifest(
+        schema=SCHEMA_VERSION,
+        run_id=run_id,
+        suite=plan.suite,
+        suite_sha256=plan.suite_sha256,
+        selection=dict(selection),
+        seed=plan.seed,
+        repeats=plan.repeats,
+        margin_points=plan.margin_points,
+        started_at=format_utc(datetime.now(UTC)),
+        ended_at=None,
+        state="running",
+        reason=None,
+        versions=package_versions(
+            package for model in plan.models for package in runner_info_or_default(model.runner).packages
+        ),
+        machine=machine_info(),
+        calibration=None,
+        models=[_model_entry(model, simulated=simulated[model.id]) for model in plan.models],
+        tasks=[
+            TaskEntry(
+                name=task.name,
+                category=task.category,
+                version=task.version,
+                sha256=task.sha256,
+                samples=len(task.samples),
+                scorer=task.scorer_name,
+                license=task.license,
+            )
             for task in plan.tasks
         ],
-        "cells": [cell_entry(cell) for cell in plan.cells],
-        "searches": [_search_entry(search) for search in plan.searches],
-        "failures": [],
-    }
+        cells=[cell_entry(cell) for cell in plan.cells],
+        searches=[_search_entry(search) for search in plan.searches],
+        failures=[],
+    )
 
 
-def rebuild_from_rows(manifest: Mapping[str, Any], plan: Plan, rows: Sequence[Attempt]) -> dict[str, Any]:
-    """Return the manifest of a run whose own was lost: as it opened, with what its rows say of the time since.
+def rebuild_from_rows(manifest: RunManifest, plan: Plan, rows: Sequence[Attempt]) -> RunManifest:
+    """Return the manifest of a run that lost its ``run.json``: the initial one, with the times that the rows give.
 
-    Versions and machine are those of now; ``remade_at`` says so. Counters and the order of a search's tries are gone.
+    Versions and machine are the current ones; ``remade_at`` records that. Counters and the order of a search's tries
+    are lost.
 
     Args:
-        manifest: As :func:`initial_manifest` gives it.
+        manifest: As :func:`initial_manifest` returns it; it is changed and returned.
         plan: The plan that it opens.
         rows: All that the run has.
 
     Raises:
         ResultsError: The rows are of another run, suite or selection.
     """
-    run_id = manifest["run_id"]
+    run_id = manifest.run_id
     planned = {
         (cell.cell_id, request.sample.sample_id, request.repeat)
         for cell in plan.cells
@@ -95,133 +101,127 @@ def rebuild_from_rows(manifest: Mapping[str, Any], plan: Plan, rows: Sequence[At
             )
         stretches = reached_s.setdefault(row.cell_id, {})
         stretches[row.started_at] = max(stretches.get(row.started_at, 0.0), row.done_s or 0.0)
-    cells = [dict(cell) for cell in manifest["cells"]]
-    for cell in cells:
-        stretches = reached_s.get(cell["cell_id"], {})
+    for cell in manifest.cells:
+        stretches = reached_s.get(cell.cell_id, {})
         if stretches:
-            # A cell's clock stops when its last row is there.
-            cell.update(started_at=format_utc(min(stretches)), wall_s=sum(stretches.values()))
-    began = min((at for stretches in reached_s.values() for at in stretches), default=datetime.now(UTC))
-    return {
-        **manifest, "cells": cells, "started_at": format_utc(began), "state": "interrupted",
-        "reason": "run.json was lost", "remade_at": format_utc(datetime.now(UTC)),
-    }  # fmt: skip
+            # A cell's clock stops with its last row.
+            cell.started_at, cell.wall_s = format_utc(min(stretches)), sum(stretches.values())
+    first = min((at for stretches in reached_s.values() for at in stretches), default=datetime.now(UTC))
+    manifest.started_at = format_utc(first)
+    manifest.state, manifest.reason = "interrupted", "run.json was lost"
+    manifest.remade_at = format_utc(datetime.now(UTC))
+    return manifest
 
 
-def _model_entry(model: Model, *, simulated: bool) -> dict[str, Any]:
-    return {
-        "id": model.id,
-        "runner": model.runner,
-        "name": model.name,
-        "weights": model.weights,
-        "released": model.released.isoformat() if model.released else None,
-        "base_url": model.base_url,
-        "simulated": simulated,
-        "params": model.params.as_json(),
-        "options": dict(model.options),
-        "cost": dict(model.cost) if model.cost else None,
-        "facts": {},
-    }
+def _model_entry(model: Model, *, simulated: bool) -> ModelEntry:
+    return ModelEntry(
+        id=model.id,
+        runner=model.runner,
+        name=model.name,
+        weights=model.weights,
+        released=model.released.isoformat() if model.released else None,
+        base_url=model.base_url,
+        simulated=simulated,
+        transport=model.transport,
+        price_provider=runner_info_or_default(model.runner).price_provider,
+        params=model.params.as_json(),
+        options=dict(model.options),
+        cost=cast("CostEntry", dict(model.cost)) if model.cost else None,
+        facts={},
+    )
 
 
-def cell_entry(cell: Cell) -> dict[str, Any]:
-    """Return what ``run.json`` says of a cell before it begins; one that a search tries is added when it is tried."""
-    return {
-        "cell_id": cell.cell_id,
-        "model_id": cell.model.id,
-        "task": cell.task.name,
-        "category": cell.task.category,
-        "load_kind": cell.load.kind,
-        "load_value": cell.load.value,
-        "load": _load_entry(cell.load),
-        "salt": cell.load.salt,
-        "planned": len(cell.requests),
-        "started_at": None,
-        "wall_s": None,
-        "stretches_s": {},
-        "counters_before": None,
-        "counters_after": None,
-        "lag_p99_s": None,
-        "workers": None,
-        "cut_short": False,
-    }
+def cell_entry(cell: Cell) -> CellEntry:
+    """Return the entry of a cell before it starts; a search's cells are added when they are tried."""
+    return CellEntry(
+        cell_id=cell.cell_id,
+        model_id=cell.model.id,
+        task=cell.task.name,
+        category=cell.task.category,
+        load_kind=cell.load.kind,
+        load_value=cell.load.value,
+        load=_load_entry(cell.load),
+        salt=cell.load.salt,
+        planned=len(cell.requests),
+        started_at=None,
+        wall_s=None,
+        stretches_s={},
+        counters_before=None,
+        counters_after=None,
+        lag_p99_s=None,
+        workers=None,
+        cut_short=False,
+    )
 
 
-def add_stretch(
-    entry: dict[str, Any], started_at: datetime, seconds: float, *, is_complete: bool = True
-) -> None:
-    """Count a stretch of time that a cell was sent in; a resumed cell has several, and its time is their sum.
+def add_stretch(entry: CellEntry, started_at: datetime, seconds: float, *, is_complete: bool = True) -> None:
+    """Add a session's time to a cell; the time of a resumed cell is the sum over its sessions.
 
     Args:
         entry: The cell in ``run.json``.
         started_at: When the stretch began.
         seconds: How long it took.
-        is_complete: False: only as long as the rows tell of a session that was killed; one that is counted stands.
+        is_complete: False: the session was killed and ``seconds`` is what its rows show; a recorded time is kept.
     """
-    stretches = entry["stretches_s"] = entry.get("stretches_s") or {}
-    begun = format_utc(started_at)
+    stretches = entry.stretches_s = entry.stretches_s or {}
+    start = format_utc(started_at)
     if is_complete:
-        stretches[begun] = seconds
+        stretches[start] = seconds
     else:
-        stretches.setdefault(begun, seconds)
+        stretches.setdefault(start, seconds)
     # A run.json of an older gapbench has the sum alone.
-    entry["wall_s"] = max(sum(stretches.values()), entry["wall_s"] or 0.0)
-    entry["started_at"] = entry["started_at"] or begun
+    entry.wall_s = max(sum(stretches.values()), entry.wall_s or 0.0)
+    entry.started_at = entry.started_at or start
 
 
-def _load_entry(load: Load) -> dict[str, Any]:
+def _load_entry(load: Load) -> JsonObject:
     """Return the settings of a load that are set, without the trace that it replays."""
     defaults = Load(load.kind, load.value)
     names = (field.name for field in dataclasses.fields(Load) if field.name not in {"kind", "value", "trace"})
     return {name: value for name in names if (value := getattr(load, name)) != getattr(defaults, name)}
 
 
-def _search_entry(planned: PlannedSearch) -> dict[str, Any]:
+def _search_entry(planned: PlannedSearch) -> SearchEntry:
     search = planned.search
-    return {
-        "search_id": planned.search_id,
-        "model_id": planned.model.id,
-        "task": planned.task.name,
-        "slo": search.slo.as_json(),
-        "from_rps": search.from_rps,
-        "to_rps": search.to_rps,
-        "tolerance": search.tolerance,
-        "repeats": search.repeats,
-        "levels": [],
-        "rate_rps": None,
-        "low_rps": None,
-        "words": None,
-        "is_done": False,
-    }
+    return SearchEntry(
+        search_id=planned.search_id,
+        model_id=planned.model.id,
+        task=planned.task.name,
+        slo=search.slo.as_json(),
+        from_rps=search.from_rps,
+        to_rps=search.to_rps,
+        tolerance=search.tolerance,
+        repeats=search.repeats,
+        levels=[],
+        rate_rps=None,
+        low_rps=None,
+        words=None,
+        is_done=False,
+    )
 
 
-def find_entry(rows: Sequence[dict[str, Any]], key: str, value: str) -> dict[str, Any]:
-    """Return the row of a manifest list whose ``key`` is ``value``."""
-    return next(row for row in rows if row[key] == value)
-
-
-def describe_changes(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
+def describe_changes(manifest: RunManifest, plan: Plan) -> list[str]:
     """Return in words what differs between a run and the plan that would go on with it; [] for nothing."""
-    is_other_suite = manifest["suite_sha256"] != plan.suite_sha256
+    is_other_suite = manifest.suite_sha256 != plan.suite_sha256
     differences: list[str] = []
     if is_other_suite:
         models = ((model, changed_model_keys(manifest, model)) for model in plan.models)
         differences += [f"model {model.id} ({', '.join(keys)})" for model, keys in models if keys]
         differences += [
-            f"{name} (was {manifest[name]})"
+            f"{name} (was {getattr(manifest, name)})"
             for name in ("seed", "repeats", "margin_points")
-            if manifest[name] not in {None, getattr(plan, name)}
+            if getattr(manifest, name) not in {None, getattr(plan, name)}
         ]
     differences += [f"task {name}" for name in changed_tasks(manifest, plan)]
     # The cells of a search are added as they are tried; the search itself is what was picked.
-    before = {cell["cell_id"]: cell for cell in manifest["cells"] if cell["load_kind"] != "search"}
-    searches_before = {search["search_id"] for search in manifest.get("searches", ())}
+    before = {cell.cell_id: cell for cell in manifest.cells if cell.load_kind != "search"}
+    searches_before = {search.search_id for search in manifest.searches}
     now = {cell.cell_id: cell for cell in plan.cells}
     ids = (before.keys() | searches_before) ^ (now.keys() | {search.search_id for search in plan.searches})
     if ids:
         differences.append(f"the models, tasks or loads picked ({_join_few(sorted(ids))})")
     for load, kept in {
-        cell.load: before[name].get("load") or {} for name, cell in now.items() if name in before
+        cell.load: before[name].load or {} for name, cell in now.items() if name in before
     }.items():
         if load.trace_sha256 is not None and kept.get("trace_sha256") != load.trace_sha256:
             differences.append(f"the trace of load {load.label}")
@@ -232,9 +232,9 @@ def describe_changes(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
     return differences
 
 
-def changed_tasks(manifest: Mapping[str, Any], plan: Plan) -> list[str]:
+def changed_tasks(manifest: RunManifest, plan: Plan) -> list[str]:
     """Return the names of the tasks whose document, data or scorer's code is not what it was in a run."""
-    before = {task["name"]: task["sha256"] for task in manifest["tasks"]}
+    before = {task.name: task.sha256 for task in manifest.tasks}
     return [task.name for task in plan.tasks if before.get(task.name, task.sha256) != task.sha256]
 
 
@@ -242,18 +242,18 @@ _IDENTITY_KEYS = ("runner", "name", "weights", "base_url", "params", "options")
 """What of a model decides who answers, and how it is asked."""
 
 
-def changed_model_keys(manifest: Mapping[str, Any], model: Model) -> list[str]:
+def changed_model_keys(manifest: RunManifest, model: Model) -> list[str]:
     """Return the suite's keys that a model has otherwise than in a run; [] for none, or where the run has no such model."""
-    before = next((known for known in manifest["models"] if known["id"] == model.id), None)
+    before = manifest.find_model(model.id)
     if before is None:
         return []
-    now = _json_roundtrip(_model_entry(model, simulated=False))
+    now = _json_roundtrip(_model_entry(model, simulated=False).as_json())
     keys: list[str] = []
     for name in _IDENTITY_KEYS:
         if name == "options":
-            options, given = before["options"], now["options"]
+            options, given = before.options, now["options"]
             keys += [key for key in sorted(options.keys() | given) if options.get(key) != given.get(key)]
-        elif before[name] != now[name]:
+        elif getattr(before, name) != now[name]:
             keys.append("model" if name == "name" else name)
     return keys
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from pathlib import Path
 
 from gapbench import transport
 from gapbench.execution.attempts.attempt_row import CellClock, build_attempt_row, with_score
 from gapbench.execution.attempts.request_sender import CompletedAttempt
 from gapbench.execution.limits.stop_signal import StopSignal
-from gapbench.execution.recording.cell_scorer import CellScorer, make_cell_scorer
+from gapbench.execution.recording.cell_scorer import CellScorer
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.recording.recorder import CellRecorder
 from gapbench.store import RunWriter
@@ -140,6 +141,7 @@ async def score_pending(
     executor: Executor,
     observer: RunObserver,
     stop_signal: StopSignal,
+    make_scorer: Callable[[Cell, Path], CellScorer | None],
 ) -> None:
     """Score the answers that a killed session left waiting and keep their rows; none is asked again.
 
@@ -152,6 +154,7 @@ async def score_pending(
         executor: Where slow scorers run.
         observer: Told every few seconds how far it is.
         stop_signal: An interruption ends it; a spent budget does not.
+        make_scorer: Returns the scorer of a cell in a run folder.
 
     Raises:
         DiskError: The disk is full or gone.
@@ -161,7 +164,7 @@ async def score_pending(
     requests = {
         (cell.cell_id, planned.sample.sample_id, planned.repeat): (scorer, planned)
         for cell in cells
-        if cell.cell_id in cell_ids and (scorer := make_cell_scorer(cell, writer.folder)) is not None
+        if cell.cell_id in cell_ids and (scorer := make_scorer(cell, writer.folder)) is not None
         for planned in cell.requests
     }
 

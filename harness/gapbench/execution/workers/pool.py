@@ -20,7 +20,7 @@ from typing import Self
 
 from gapbench import transport
 from gapbench.errors import BenchError
-from gapbench.execution.attempts.request_sender import AttemptPolicy, CompletedAttempt, Deliver
+from gapbench.execution.attempts.request_sender import CompletedAttempt, Deliver
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.workers import protocol
@@ -28,6 +28,7 @@ from gapbench.execution.workers.remote_admission import AdmissionServer, SendMes
 from gapbench.suite.loads.load import Load
 from gapbench.suite.plan import Cell
 from gapbench.values import Call, Model, Session
+from gapbench.values.policies import RunPolicies
 
 START_LEAD_S = 0.25
 """Between handing out a cell and its zero, so that every worker has expanded its share when the clock starts."""
@@ -75,14 +76,14 @@ class WorkerPool:
         self._workers = workers
 
     @classmethod
-    async def open(cls, count: int, model: Model, session: Session, policy: AttemptPolicy) -> Self:
+    async def open(cls, count: int, model: Model, session: Session, policies: RunPolicies) -> Self:
         """Start ``count`` workers and wait until each has its runner open.
 
         Args:
             count: How many.
             model: As a worker must name it to reach the same server.
-            session: Deadlines and places, as the run's own runner has them.
-            policy: For every attempt.
+            session: What the run's own runner was opened with: its log directory and number of connections.
+            policies: Of the run.
 
         Raises:
             BenchError: One of them cannot start; the others are let go.
@@ -94,8 +95,7 @@ class WorkerPool:
                 pool._workers.append(worker)
                 worker.send(
                     protocol.OpenRunner(
-                        number, model, session.log_dir, -(-session.connections // count),
-                        session.connect_timeout_s, session.read_timeout_s, policy,
+                        number, model, session.log_dir, -(-session.connections // count), policies
                     )
                 )  # fmt: skip
             for worker in pool._workers:

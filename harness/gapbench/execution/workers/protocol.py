@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.execution.attempts.attempt_row import AttemptContext
-from gapbench.execution.attempts.request_sender import AttemptPolicy
 from gapbench.execution.limits.admission import Permit
 from gapbench.suite.plan import Cell
 from gapbench.values import Failure, Model, Response, Usage
+from gapbench.values.policies import RunPolicies
 
 _LENGTH_PREFIX_BYTES = 4
 READ_BUFFER_BYTES = 2**20
@@ -32,18 +32,14 @@ class OpenRunner:
         model: As the worker must name it, with the address of a server that the parent owns.
         log_dir: For the runner.
         connections: Most requests that this worker will have in flight.
-        connect_timeout_s: Deadline for a connection.
-        read_timeout_s: Longest silence on an open stream.
-        policy: See :class:`gapbench.execution.attempts.request_sender.AttemptPolicy`.
+        policies: Of the run.
     """
 
     worker: int
     model: Model
     log_dir: Path
     connections: int
-    connect_timeout_s: float
-    read_timeout_s: float
-    policy: AttemptPolicy
+    policies: RunPolicies
 
 
 @dataclass(frozen=True, slots=True)

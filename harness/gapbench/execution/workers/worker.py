@@ -23,12 +23,12 @@ from gapbench.execution.attempts import gc_tuning
 from gapbench.execution.attempts.event_loop_lag import LagMeter
 from gapbench.execution.attempts.load_generator import run_load
 from gapbench.execution.attempts.request_sender import CompletedAttempt, RequestSender
+from gapbench.execution.attempts.response_cache import ResponseCache
 from gapbench.execution.event_loop import run_on_event_loop
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.workers import protocol
 from gapbench.execution.workers.remote_admission import AdmissionProxy
 from gapbench.runner import Runner
-from gapbench.values import Session
 
 FLUSH_INTERVAL_S = 0.05
 """Attempts are handed on so often: rarely enough that few frames are made, often enough for the live view."""
@@ -55,12 +55,7 @@ class WorkerProcess:
         try:
             runner = runners.load_runner_class(opening.model.runner)(opening.model)
             await runner.open(
-                Session(
-                    log_dir=opening.log_dir,
-                    connections=opening.connections,
-                    connect_timeout_s=opening.connect_timeout_s,
-                    read_timeout_s=opening.read_timeout_s,
-                )
+                opening.policies.make_session(opening.model, opening.log_dir, opening.connections)
             )
         except Exception as exc:  # noqa: BLE001 - the run must learn why, whatever it is
             problem = str(exc) if isinstance(exc, BenchError) else f"{type(exc).__name__}: {exc}"
@@ -113,9 +108,19 @@ class WorkerProcess:
             )
             await self._writer.drain()
 
-        meter = LagMeter(asyncio.get_running_loop())
-        policy = opening.policy.for_load(job.cell.load)
-        sender = RequestSender(job.cell, runner, policy, meter, deliver, self._admission, opening.worker)
+        policies = opening.policies.for_load(job.cell.load.kind)
+        cache = None if policies.cache is None else ResponseCache.open(policies.cache)
+        meter = LagMeter.start()
+        sender = RequestSender(
+            job.cell,
+            runner,
+            policies.timeouts,
+            meter,
+            deliver,
+            self._admission,
+            cache=cache,
+            worker=opening.worker,
+        )
         if job.remaining:
             sender.warm_up(requests[job.remaining[0][0]])
         began_s, cpu_s = transport.now(), time.process_time()
@@ -129,7 +134,7 @@ class WorkerProcess:
                     else job.cell.load,
                     [(requests[number], made) for number, made in job.remaining],
                     sender.send,
-                    retries=policy.retries,
+                    retries=policies.retries,
                     stop_signal=self._stop_signal,
                     seed=job.seed + opening.worker,
                     cell_start_s=job.cell_start_s,

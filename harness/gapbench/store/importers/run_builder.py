@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gapbench.errors import InputError
-from gapbench.store import RunWriter
+from gapbench.store import RunManifest, RunWriter
 from gapbench.store import provenance as manifests
 from gapbench.store.importers import helm, inspect_ai, lm_eval
 from gapbench.store.importers.sample_log import SampleLog, SampleResult, read_json_file
+from gapbench.store.manifest import CellEntry, ModelEntry, TaskEntry
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.values import Attempt, Payload, canonical_json, messages_as_json, prompt_sha256, sha256
 
@@ -211,44 +212,52 @@ def _manifest(
     weights: Mapping[str, Weights],
     category: str,
     margin: float,
-) -> dict[str, Any]:
+) -> RunManifest:
     tasks = {log.task: log for log in logs}
     models = {log.model: log for log in logs}
     now = manifests.format_utc(datetime.now(UTC))
-    return {
-        "schema": SCHEMA_VERSION, "run_id": run_id, "suite": name, "suite_sha256": digest,
-        "selection": {"imported": [log.file.name for log in logs]}, "seed": None, "repeats": None,
-        "margin_points": margin, "started_at": manifests.format_utc(min(_created_at(log) for log in logs)),
-        "ended_at": now, "state": "complete", "reason": None, "versions": manifests.package_versions(),
+    return RunManifest(
+        schema=SCHEMA_VERSION,
+        run_id=run_id,
+        suite=name,
+        suite_sha256=digest,
+        selection={"imported": [log.file.name for log in logs]},
+        seed=None,
+        repeats=None,
+        margin_points=margin,
+        started_at=manifests.format_utc(min(_created_at(log) for log in logs)),
+        ended_at=now,
+        state="complete",
+        reason=None,
+        versions=manifests.package_versions(),
         # The machine that asked is not this one, and no log names it.
-        "machine": {"platform": None, "cpu": None, "cores": None, "memory_bytes": None},
-        "models": [
-            {
-                "id": model, "runner": f"import:{log.harness}", "name": model, "weights": weights[model],
-                "released": None, "base_url": None, "simulated": False, "params": dict(log.params), "options": {},
-                "cost": None, "facts": {"imported_from": log.harness},
-            }
+        machine={"platform": None, "cpu": None, "cores": None, "memory_bytes": None},
+        models=[
+            ModelEntry(
+                id=model, runner=f"import:{log.harness}", name=model, weights=weights[model], released=None, base_url=None,
+                simulated=False, params=dict(log.params), options={}, cost=None, facts={"imported_from": log.harness},
+            )
             for model, log in models.items()
         ],
-        "tasks": [
-            {
-                "name": task, "category": category, "version": log.version,
-                "sha256": sha256(canonical_json([log.harness, log.task, log.version])),
-                "samples": len({item.sample_id for item in log.items}),
-                "scorer": f"{log.harness}: {log.metric}" if log.metric else None, "license": None,
-            }
+        tasks=[
+            TaskEntry(
+                name=task, category=category, version=log.version,
+                sha256=sha256(canonical_json([log.harness, log.task, log.version])),
+                samples=len({item.sample_id for item in log.items}),
+                scorer=f"{log.harness}: {log.metric}" if log.metric else None, license=None,
+            )
             for task, log in tasks.items()
         ],
-        "cells": [
-            {
-                "cell_id": _cell_id(log), "model_id": log.model, "task": log.task, "category": category,
-                "load_kind": LOAD_KIND, "load_value": 0.0, "planned": len(log.items), "started_at": None, "wall_s": None,
-                "counters_before": None, "counters_after": None, "lag_p99_s": None,
-            }
+        cells=[
+            CellEntry(
+                cell_id=_cell_id(log), model_id=log.model, task=log.task, category=category, load_kind=LOAD_KIND,
+                load_value=0.0, planned=len(log.items), started_at=None, wall_s=None, counters_before=None,
+                counters_after=None, lag_p99_s=None,
+            )
             for log in logs
         ],
-        "failures": [],
-        "graded": [
+        failures=[],
+        graded=[
             {
                 "model_id": log.model, "load": LOAD_KIND, "harness": log.harness, "version": None, "entry": log.task,
                 "pass": 0, "documents_without_reply": {}, **log.aggregates,
@@ -256,4 +265,4 @@ def _manifest(
             for log in logs
             if log.aggregates
         ],
-    }  # fmt: skip
+    )  # fmt: skip

@@ -65,7 +65,7 @@ class SampleLog:
         metric: The metric that is the score.
         params: Generation parameters as told.
         items: The replies.
-        aggregates: The other harness's own figures, as :mod:`gapbench.report.lm_eval_metrics` shows them. None: none.
+        aggregates: The other harness's own figures, as :mod:`gapbench.report.tables.lm_eval` shows them. None: none.
     """
 
     harness: str

@@ -1,4 +1,4 @@
-"""YAML documents at the door: read with line numbers, checked by pydantic, faults told in one line."""
+"""YAML documents: read with line numbers, validated by pydantic, errors reported in one line."""
 
 from __future__ import annotations
 

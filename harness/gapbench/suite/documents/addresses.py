@@ -1,4 +1,4 @@
-"""Addresses of endpoints: checked, and never shown where they could hold a key."""
+"""Check addresses of endpoints; an address that could hold a key is never shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def validate_address(value: str) -> str:
     """Return an endpoint's address.
 
     Raises:
-        ValueError: It is none, or could hold a key; it is not shown then.
+        ValueError: It is not an address, or it could hold a key; the value is not shown.
     """
     if "@" in value:
         raise ValueError("an address must not hold a user or password (not shown); use key_env")

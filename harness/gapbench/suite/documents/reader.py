@@ -1,7 +1,7 @@
-"""YAML to plain values, safe and bounded, with the line of every key and item.
+"""Read YAML into plain values, with size limits, and keep the line of every key and item.
 
-The file is composed to nodes first, so that a fault can name the line of the very value. Scalars are read
-as YAML 1.2 reads them: `off` is a word, `1e-3` a number, `12:30` and `010` no numbers.
+The file is parsed into nodes first, so that an error can name the line of the value. Scalars follow YAML 1.2: `off` is
+text, `1e-3` is a number, `12:30` and `010` are text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gapbench.errors import DocumentError
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 40
 MAX_NODES = 200_000
-"""Nodes after aliases are followed: ten aliases of ten aliases … make a small file vast."""
+"""Maximum number of nodes with aliases expanded: nested aliases can make a small file huge."""
 
 KeyPath = tuple[str | int, ...]
 _TAG = "tag:yaml.org,2002:"
@@ -30,12 +30,12 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Document:
-    """A YAML file as plain values, and the line on which each of them stands.
+    """A YAML file as plain values, with the line of each value.
 
     Attributes:
-        file: As the user named it.
+        file: Path as the user gave it.
         value: The top-level mapping.
-        unquoted_booleans: Where `yes`, `no`, `on` or `off` stands without quotes; older readers take them for booleans.
+        unquoted_booleans: Places of `yes`, `no`, `on` or `off` without quotes; YAML 1.1 readers take them for booleans.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Document:
         self._lines = lines
 
     def line(self, path: KeyPath) -> int | None:
-        """Return the line of a value, or of the nearest thing around it."""
+        """Return the line of a value, or of the closest parent that has one."""
         for length in range(len(path), -1, -1):
             if path[:length] in self._lines:
                 return self._lines[path[:length]]
@@ -63,7 +63,7 @@ class Document:
         return DocumentError(message, file=self.file, line=self.line(path), key=format_path(path) or None)
 
     def location(self, path: KeyPath) -> str:
-        """Return where a value stands, as its error would begin: file, line and key."""
+        """Return the place of a value as error messages state it: file, line and key."""
         return str(self.error(path, "")).removesuffix(": ")
 
 
@@ -84,7 +84,7 @@ def read_document(file: Path) -> Document:
     """Return a YAML file whose top level is a mapping.
 
     Raises:
-        DocumentError: Missing, too large, not YAML, not a mapping, a tag, or a key given twice.
+        DocumentError: The file is missing, too large, not YAML or not a mapping, or it has a tag or a duplicate key.
     """
     try:
         with file.open("rb") as opened:
@@ -99,7 +99,7 @@ def read_document(file: Path) -> Document:
         raise DocumentError(f"cannot be read: {said}; name a YAML file", file=file) from exc
     if len(data) > MAX_BYTES:
         raise DocumentError(
-            f"more than {MAX_BYTES} bytes, the most that a document may have; put data into a file of its own",
+            f"more than {MAX_BYTES} bytes, the most that a document may have; put data into a separate file",
             file=file,
         )
     return parse_document(data, file)
@@ -132,7 +132,7 @@ def parse_document(data: bytes | str, file: Path) -> Document:
 
 
 class _NodeConverter:
-    """Nodes to plain values, once."""
+    """Converts the nodes of one file to plain values."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -141,7 +141,7 @@ class _NodeConverter:
         self._node_count = 0
 
     def convert(self, node: yaml.Node, path: KeyPath) -> Any:
-        """Return the value of a node, and note its line and those of all within it."""
+        """Return the value of a node; record its line and the lines of everything in it."""
         self._node_count += 1
         line = node.start_mark.line + 1
         if self._node_count > MAX_NODES:
@@ -173,7 +173,7 @@ class _NodeConverter:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._error(
-                    "a key must be plain text; a template that begins with { stands in quotes", line, path
+                    "a key must be plain text; put a template that begins with { in quotes", line, path
                 )
             if key_node.tag == f"{_TAG}merge":
                 merged = {**self._convert_merge(value_node, path, line), **merged}
@@ -188,7 +188,7 @@ class _NodeConverter:
         return {**merged, **mapping}
 
     def _convert_merge(self, node: yaml.Node, path: KeyPath, line: int) -> dict[str, Any]:
-        """Return what `<<: *other` brings; keys given beside it stand above it, earlier mappings above later."""
+        """Return the keys merged by `<<: *other`. Keys of the mapping itself win, and earlier mappings win over later ones."""
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
         merged: dict[str, Any] = {}
         for source in sources:
@@ -198,7 +198,7 @@ class _NodeConverter:
             self._node_count = inner._node_count
             if not isinstance(value, dict):
                 raise self._error("`<<` takes a mapping, such as `<<: *common`", line, (*path, "<<"))
-            # A fault in what was merged is on the anchor's line, unless the mapping says the key itself.
+            # An error in a merged value is on the anchor's line, unless the mapping itself has the key.
             for at, found in inner.lines.items():
                 self.lines.setdefault(at, found)
             self.unquoted_booleans += inner.unquoted_booleans
@@ -256,7 +256,7 @@ _ADVICE = (
 
 
 def _describe_yaml_error(exc: Exception, data: bytes | str) -> tuple[int | None, str]:
-    """Return the line and the words of a YAML fault, with what would do."""
+    """Return the line and the message of a YAML error, with a suggestion."""
     mark = getattr(exc, "problem_mark", None)
     problem = getattr(exc, "problem", None) or str(exc).splitlines()[0]
     line = mark.line + 1 if mark else None

@@ -1,4 +1,4 @@
-"""Keys and passwords in a document: refused at the door, and never shown."""
+"""Refuse documents that hold API keys or passwords, and never show the value."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SECRET_PATTERN = re.compile(
     )""",
     re.VERBOSE,
 )
-"""What the vendors' keys look like, wherever they stand."""
+"""The form of vendors' API keys."""
 
 SECRET_NAME = re.compile(
     r"(?i)(?:.*[_-])?(?:api[_-]?key|(?:auth|access|hf|hub)[_-]?token|authorization|secret|password|passwd)"
     r"|key|token|bearer|(?-i:[A-Z0-9_]+_(?:KEY|TOKEN))"
 )
-"""Names under which a key stands; ``key_env`` and ``max_tokens`` are none of them."""
+"""Names of settings that hold a key; ``key_env`` and ``max_tokens`` are not among them."""
 
 _ARGUMENT = re.compile(
     r"(?<!\S)(?:--?(?P<flag>[A-Za-z][\w-]*)(?:=|\s+(?!-))|(?P<variable>[A-Za-z_]\w*)=)(?=\S)"
 )
-"""A flag with its value, or a variable that is set, in the words of a command."""
+"""In a command line: an option with its value, or a variable assignment."""
 
 _SECTIONS_WITH_NAME_CHECK = ("models", "judges")
 _REMEDY = "export it in the environment and name the variable with key_env (the value is not shown here)"
@@ -39,14 +39,14 @@ _REMEDY = "export it in the environment and name the variable with key_env (the 
 def refuse_secrets(document: Document) -> None:
     """Refuse a document that holds a key, without echoing it.
 
-    What looks like a vendor's key is refused wherever it stands. A mere name such as ``api_key`` or ``--api-key`` is
-    enough in models, judges and what requests are given on top; elsewhere a column or an option may be called so.
+    A value that looks like a vendor's key is refused everywhere. A name such as ``api_key`` or ``--api-key`` is enough
+    in models, judges and extra request parameters; elsewhere, a column or an option may have that name.
 
     Args:
-        document: What was read.
+        document: The document.
 
     Raises:
-        DocumentError: A key stands in it.
+        DocumentError: It holds a key.
     """
     before: tuple[KeyPath, Any] = ((), None)
     for path, value in _iterate_scalars(document.value, ()):
@@ -55,16 +55,14 @@ def refuse_secrets(document: Document) -> None:
             continue
         said = str(value)
         if SECRET_PATTERN.search(said):
-            raise document.error(
-                path, f"this looks like a real key, which must not stand in a file; {_REMEDY}"
-            )
+            raise document.error(path, f"this looks like a real key, which must not be in a file; {_REMEDY}")
         if path[0] not in _SECTIONS_WITH_NAME_CHECK and "extra" not in path[:-1]:
             continue
         follows = path[:-1] == earlier[:-1] and isinstance(path[-1], int) and isinstance(word, str)
         words = f"{word} {said}" if follows else said
         names = [found["flag"] or found["variable"] for found in _ARGUMENT.finditer(words)]
         if any(isinstance(name, str) and SECRET_NAME.fullmatch(name) for name in [path[-1], *names]):
-            raise document.error(path, f"a key must not stand in a suite; {_REMEDY}")
+            raise document.error(path, f"a key must not be in a suite; {_REMEDY}")
 
 
 def _iterate_scalars(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:

@@ -1,4 +1,4 @@
-"""What all documents share: no unknown keys, no silent conversions, and names of known form."""
+"""Base of all documents: no unknown keys, no silent conversions, restricted names."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PATTERN_DESCRIPTIONS = {
     PATH_NAME_PATTERN: "letters, digits, '.', '_', '-', ':' and '/', beginning with a letter or digit",
     WORD_PATTERN: "lower-case letters, digits, '_' and '-', beginning with a letter",
 }
-"""The patterns in plain words, for those who read an error."""
+"""The patterns in words, for error messages."""
 
 
 class StrictModel(BaseModel):
-    """A mapping whose every key is known and whose values have the type they are written in.
+    """A mapping without unknown keys, whose values are not converted to other types.
 
-    Strict, since YAML tells ``5`` from ``"5"`` and from ``true``: a conversion would hide a slip of the pen.
+    Strict, because YAML distinguishes ``5``, ``"5"`` and ``true``: a conversion would hide a typing error.
     """
 
     # Built on first use: a command that reads no suite need not pay for it at start.

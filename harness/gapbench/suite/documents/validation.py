@@ -1,4 +1,4 @@
-"""Pydantic's findings said again in the words of the document: what was found, where, what would do."""
+"""Translate pydantic's errors into the terms of the document: what was found, where, and what is allowed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 class FaultsError(DocumentError):
-    """A document with several faults: the line is the first one's.
+    """A document with several errors; its line is that of the first.
 
     Attributes:
-        others: The further faults, each as it would read alone.
+        others: The messages of the other errors.
     """
 
     def __init__(self, first: DocumentError, others: Sequence[DocumentError]) -> None:
-        """Say the first fault and how many more there are."""
+        """Return the first message and the number of the others."""
         more = f" (and {len(others)} more)"
         super().__init__(first.problem + more, file=first.file, line=first.line, key=first.key)
         self.others = tuple(others)
@@ -36,13 +36,13 @@ def validate_document(document: Document, model: type[_M], value: Any = None, pa
     """Return the document, or a part of it, as a checked model.
 
     Args:
-        document: Where the value stands.
-        model: What it must be.
-        value: The part; None: the whole.
-        path: Where the part stands.
+        document: The document.
+        model: The model to validate against.
+        value: A part of the document. None: all of it.
+        path: Path of the part.
 
     Raises:
-        DocumentError: The first fault; with others it is a :class:`FaultsError`.
+        DocumentError: The first error; a :class:`FaultsError` if there are several.
     """
     given = document.value if value is None else value
     try:
@@ -50,7 +50,7 @@ def validate_document(document: Document, model: type[_M], value: Any = None, pa
     except ValidationError as exc:
         found = [_Fault.from_pydantic(error, given) for error in exc.errors(include_url=False)]
         faults: dict[KeyPath, str] = {}
-        # A misspelt key is the likeliest cause of a missing one: say it first.
+        # A misspelled key is the most likely cause of a missing one: report it first.
         for fault in sorted(_resolve_unions(found), key=lambda fault: fault.kind != "extra_forbidden"):
             faults.setdefault(fault.path, _describe_fault(fault, model))
         first, *others = [document.error((*path, *at), message) for at, message in faults.items()]
@@ -58,14 +58,14 @@ def validate_document(document: Document, model: type[_M], value: Any = None, pa
 
 
 class _Fault(NamedTuple):
-    """One of pydantic's findings.
+    """One of pydantic's errors.
 
     Attributes:
-        location: Its location; steps that name a branch of a union and no key of the file are in tuples of one.
-        kind: Pydantic's name of the fault.
+        location: Its location; steps that name a branch of a union, not a key of the file, are in tuples of one.
+        kind: Pydantic's name of the error.
         given: The value.
-        expected: What would do, in words. "": the message says it.
-        message: Our own validator's message. "": none.
+        expected: What is allowed, in words. "": the message states it.
+        message: The message of our own validator. "": it was not ours.
     """
 
     location: tuple[str | int | tuple[str], ...]
@@ -76,7 +76,7 @@ class _Fault(NamedTuple):
 
     @classmethod
     def from_pydantic(cls, error: Any, document: Any) -> _Fault:
-        """Return a finding with the branches of unions told from keys, by walking the value itself."""
+        """Return an error whose location separates branches of unions from keys, by walking the value."""
         steps: list[str | int | tuple[str]] = []
         here, kind = document, error["type"]
         location = error["loc"]
@@ -101,7 +101,7 @@ class _Fault(NamedTuple):
 
 
 def _resolve_unions(found: Sequence[_Fault]) -> Iterator[_Fault]:
-    """Yield one finding for each union: that of the branch which was meant, or all that it would take."""
+    """Yield one error for each union: that of the branch the user most likely meant, or one that lists all of them."""
     unions: dict[tuple[Any, ...], dict[str, list[_Fault]]] = {}
     for fault in found:
         at = next((index for index, step in enumerate(fault.location) if isinstance(step, tuple)), None)
@@ -113,7 +113,7 @@ def _resolve_unions(found: Sequence[_Fault]) -> Iterator[_Fault]:
         rest = fault._replace(location=(*fault.location[:at], *fault.location[at + 1 :]))
         unions.setdefault(fault.location[:at], {}).setdefault(branch[0], []).append(rest)
     for prefix, branches in unions.items():
-        # The branch whose type fits has its faults further in, or of another kind than the type.
+        # The errors of the branch whose type fits are deeper in the value, or are not about the type.
         meant = [
             faults
             for faults in branches.values()
@@ -165,7 +165,7 @@ def _describe_expected(kind: str, context: Mapping[str, Any]) -> str:
 
 
 def _describe_fault(fault: _Fault, model: type[BaseModel]) -> str:
-    """Return what was found and what would do."""
+    """Return what was found and what is allowed."""
     if fault.kind == "extra_forbidden":
         return _describe_unknown_key(str(fault.path[-1]), list(_models_at(model, fault.path[:-1])))
     if fault.kind == "missing":
@@ -193,7 +193,7 @@ def _describe_unknown_key(key: str, models: Sequence[type[BaseModel]]) -> str:
 
 
 def _yaml_hint(fault: _Fault) -> str:
-    """Return the way out of a trap of YAML; "" where there is none."""
+    """Return a hint about YAML syntax; "" if there is none."""
     given, expected = fault.given, fault.expected
     if "text" in expected and isinstance(given, dict) and list(given.values()) == [None]:
         return f': put a template in quotes, "{{{next(iter(given))}}}"'
@@ -208,7 +208,7 @@ def _yaml_hint(fault: _Fault) -> str:
 
 
 def _models_at(model: type[BaseModel], path: KeyPath) -> Iterator[type[BaseModel]]:
-    """Yield the models that may stand at a path."""
+    """Yield the models that are allowed at a path."""
     kinds: list[Any] = [model]
     for step in path:
         kinds = [inner for kind in kinds for inner in _types_within(kind, step)]
@@ -217,7 +217,7 @@ def _models_at(model: type[BaseModel], path: KeyPath) -> Iterator[type[BaseModel
 
 
 def _alternatives(kind: Any) -> Iterator[Any]:
-    """Yield the types that ``X | Y`` and ``Annotated[X, …]`` are made of."""
+    """Yield the types in ``X | Y`` and ``Annotated[X, …]``."""
     origin = typing.get_origin(kind)
     if origin is typing.Annotated:
         yield from _alternatives(typing.get_args(kind)[0])
@@ -246,7 +246,7 @@ def _types_within(kind: Any, step: str | int) -> Iterator[Any]:
 
 
 def describe_value(value: Any) -> str:
-    """Return a value as a user would know it again, in one short line."""
+    """Return a short one-line form of a value that the user recognizes."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):

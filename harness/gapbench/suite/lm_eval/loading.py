@@ -48,7 +48,7 @@ def load_lm_eval_tasks(
         for task in expanded:
             if task.name in places:
                 raise document.error(
-                    at, f"task {task.name!r} is there twice, also in tasks[{places[task.name]}]"
+                    at, f"task {task.name!r} is listed twice, also in tasks[{places[task.name]}]"
                 )
             places[task.name] = int(at[1])
             if not only or {entry.lm_eval, task.name} & set(only):

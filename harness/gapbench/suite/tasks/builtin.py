@@ -5,12 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-import gapbench
-
 
 @lru_cache
 def builtin_folder() -> Path:
     """Return the folder of the built-in tasks; the suites are in its folder ``suites``."""
-    package = Path(gapbench.__file__).parent
+    package = Path(__file__).parents[2]
     packaged = package / "builtin_tasks"
     return packaged if packaged.is_dir() else package.parents[1] / "tasks"

@@ -1,4 +1,4 @@
-"""`bench plan` and `bench validate`: what a suite would do, without a call."""
+"""`bench plan`: show the cells, requests and cost bound of a suite without sending a request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from gapbench.commands.options import allow_code_option, json_option, limit_opti
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gapbench.execution.cost_bound import CostBound
     from gapbench.execution.setup import RunSetup
     from gapbench.suite.plan import Cell, PlannedSearch
 
@@ -33,7 +32,8 @@ def plan_command(
     allow_code: bool,
     as_json: bool,
 ) -> None:
-    """Show the cells of SUITE, the parameters each provider would be sent, and the cost bound."""
+    """Show the cells of SUITE, how its parameters change for each provider, and the cost bound. Sends no request."""
+    from gapbench.execution.run_pricing import cost_bounds
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
     setup = build_run_setup(Selection(suite, models, tasks, limit, allow_code))
@@ -62,9 +62,10 @@ def plan_command(
 
 
 def print_plan(setup: RunSetup, console: Console) -> None:
-    """Print the plan."""
+    """Print the cells of a plan, the parameters that providers change, the cost bounds and missing requirements."""
     from rich.table import Table
 
+    from gapbench.execution.run_pricing import cost_bounds
     from gapbench.execution.setup import find_missing_requirements
     from gapbench.suite.plan import describe_plan
     from gapbench.values import Request
@@ -85,8 +86,8 @@ def print_plan(setup: RunSetup, console: Console) -> None:
         cells.add_row(*(str(row[name]) for name in names), count)
     console.print(cells)
     changes: dict[str, list[str]] = {}
-    asked: list[Cell | PlannedSearch] = [*plan.cells, *plan.searches]
-    for cell in asked:
+    cells_and_searches: list[Cell | PlannedSearch] = [*plan.cells, *plan.searches]
+    for cell in cells_and_searches:
         first = cell.task.samples[0]
         request = Request(cell.model, first.messages, cell.params, first.needs_logprobs)
         for change in setup.runners[cell.model.id].prepare(request).changes:
@@ -98,56 +99,10 @@ def print_plan(setup: RunSetup, console: Console) -> None:
     for bound in cost_bounds(setup):
         if bound.metered:
             usd = (
-                "no bound is known: its price is unknown"
+                "cost bound unknown, because its price is unknown"
                 if bound.usd is None
                 else f"at most ${bound.usd:.2f}"
             )
             console.print(f"{bound.model_id}: {bound.calls} paid calls, {usd}", markup=False, highlight=False)
-    for model_id, said in find_missing_requirements(setup).items():
-        console.print(f"{model_id}: {said}", markup=False, highlight=False, soft_wrap=True)
-
-
-def cost_bounds(setup: RunSetup) -> list[CostBound]:
-    """Return what each model can cost at most; one on GPUs of your own is not billed by the call."""
-    from gapbench.execution.cost_bound import estimate_cost_bounds
-    from gapbench.execution.run_pricing import model_quotes
-    from gapbench.pricing import GpuPrice, UnitPrices
-
-    metered = {model_id: runner.metered for model_id, runner in setup.runners.items()}
-    if not any(metered.values()):
-        return estimate_cost_bounds(setup.plan, metered, {})
-    found = model_quotes(setup)
-    metered = {key: billed and not isinstance(found[key], GpuPrice) for key, billed in metered.items()}
-    units = {key: quote if isinstance(quote, UnitPrices) else None for key, quote in found.items()}
-    return estimate_cost_bounds(setup.plan, metered, units)
-
-
-@click.command("validate", epilog="Example: bench validate my-suite.yaml")
-@click.argument("suites", nargs=-1, required=True)
-@allow_code_option
-def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
-    """Check SUITES with their tasks, data, scorers, targets and runners; exit 2 at the first fault."""
-    from gapbench.errors import InputError
-    from gapbench.execution.setup import (
-        Selection,
-        build_run_setup,
-        enforce_data_policy,
-        find_missing_requirements,
-    )
-    from gapbench.scoring.task_scorer import find_unscorable_samples
-
-    for suite in suites:
-        setup = build_run_setup(Selection(suite, allow_code=allow_code))
-        enforce_data_policy(setup)
-        plan = setup.plan
-        for task in plan.tasks:
-            count, said = find_unscorable_samples(task)
-            if count:
-                raise InputError(f"{said}; mend the rows, the template of the target, or the scorer")
-        click.echo(
-            f"{suite}: good: {len(plan.models)} models, {len(plan.tasks)} tasks, "
-            f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"
-            + (f", {len(plan.searches)} searches" if plan.searches else "")
-        )
-        for model_id, said in find_missing_requirements(setup).items():
-            click.echo(f"  {model_id} cannot be called yet: {said}")
+    for model_id, problem in find_missing_requirements(setup).items():
+        console.print(f"{model_id}: {problem}", markup=False, highlight=False, soft_wrap=True)

@@ -1,20 +1,20 @@
-"""Files of a run put on the disk whole: written beside their name, synced, renamed, and their folder synced after them.
+"""Safe writing into a run folder: tables, damaged files, and error messages for a disk that is full or gone.
 
-A run folder may come from somebody else. Nothing is written through a symbolic link in it: the link could lead anywhere.
+A run folder may come from a stranger. Nothing is written through a symbolic link in it, because the link could lead
+anywhere.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gapbench.atomic_write import fsync_folder, replace_atomically, write_atomically
 from gapbench.errors import DiskError, ResultsError
 from gapbench.store.schema import SCHEMA_VERSION
 
@@ -36,29 +36,6 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
         raise DiskError(msg) from exc
 
 
-@contextmanager
-def replace_atomically(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file to write; it takes the place of ``path`` once it is on the disk, and is removed where that fails.
-
-    Raises:
-        OSError: The disk is full or gone.
-    """
-    partial = path.with_name(path.name + ".tmp")
-    partial.unlink(missing_ok=True)
-    try:
-        # Made anew: what lies there by that name, a link or a pipe, is never written to.
-        with partial.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
-    fsync_folder(path.parent)
-
-
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a table as Parquet with a checksum on every page, so that a flipped bit is found when it is read.
 
@@ -68,19 +45,6 @@ def write_table(path: Path, table: pa.Table) -> None:
     marked = table.replace_schema_metadata({"gapbench.schema": str(SCHEMA_VERSION)})
     with replace_atomically(path) as file:
         pq.write_table(marked, file, compression="zstd", write_page_checksum=True)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Put a folder's names on the disk: a file that was made or renamed survives a loss of power only then."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    except OSError as exc:
-        # Some network file systems have no such thing.
-        if exc.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(handle)
 
 
 def ensure_folder(folder: Path) -> None:
@@ -130,6 +94,5 @@ def quarantine(run: Path, name: str, data: bytes | None = None) -> Path:
         fsync_folder(run)
         fsync_folder(folder)
     else:
-        with replace_atomically(kept) as file:
-            file.write(data)
+        write_atomically(kept, data)
     return kept

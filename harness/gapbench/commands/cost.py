@@ -1,0 +1,58 @@
+"""`bench cost`: what finished runs cost, with the price book applied on reading."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from gapbench.commands.options import json_option, runs_argument
+from gapbench.commands.run_folders import resolve_run_folders
+
+
+@click.command(
+    "cost",
+    epilog="""\b
+Examples:
+  bench cost results/RUN --json
+  bench cost --what-if batch --what-if cached=0.8""",
+)
+@runs_argument
+@click.option(
+    "--what-if",
+    "questions",
+    multiple=True,
+    metavar="CONDITION",
+    help="Price it again: batch, flex, priority, uncached, or cached=SHARE. Repeatable.",
+)
+@json_option
+def cost_command(runs: tuple[Path, ...], questions: tuple[str, ...], *, as_json: bool) -> None:
+    """Cost per task and per correct task of RUNS, with the price book applied on reading."""
+    from gapbench.analysis.cost.what_if import what_if
+    from gapbench.report.results import load_results
+    from gapbench.store.json_records import records
+
+    results = load_results(resolve_run_folders(runs))
+    answers = [what_if(results.runs, question) for question in questions]
+    if as_json:
+        document = results.cost.to_json()
+        if answers:
+            document["what_if"] = [row for frame in answers for row in records(frame)]
+        click.echo(json.dumps(document))
+        return
+    import pandas as pd
+    from rich.console import Console
+
+    from gapbench.report import cost_tables
+    from gapbench.report.tables.cost import cost_table, legs_table
+    from gapbench.report.terminal import render_table
+
+    console = Console()
+    console.print(render_table(cost_table(results.cost)))
+    console.print(render_table(legs_table(results.cost)))
+    for line in cost_tables.token_cost_lines(results.cost.token_costs):
+        console.print(line)
+    if answers:
+        frame = pd.concat(answers, ignore_index=True)
+        console.print(cost_tables.what_if_table(frame, simulated=results.cost.simulated))

@@ -1,0 +1,38 @@
+"""`bench init`: write a commented suite to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    "init",
+    epilog="""\b
+Examples:
+  bench init my-suite.yaml
+  bench init tickets.yaml --from tickets.jsonl""",
+)
+@click.argument("suite", type=click.Path(path_type=Path), default=Path("suite.yaml"))
+@click.option(
+    "--from",
+    "data",
+    type=click.Path(path_type=Path),
+    help="Your data as JSON, JSONL, CSV or Parquet. The roles of its columns and the scorer are guessed.",
+)
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def init_command(suite: Path, data: Path | None, *, force: bool) -> None:
+    """Write a commented suite file to start from; with --from, over your own data."""
+    from gapbench.errors import InputError
+    from gapbench.suite.scaffold import suite_scaffold
+
+    if suite.exists() and not force:
+        raise InputError(f"{suite} already exists; choose another name, or overwrite it with --force")
+    content = suite_scaffold(suite, data)
+    try:
+        suite.parent.mkdir(parents=True, exist_ok=True)
+        suite.write_text(content, encoding="utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot write {suite}: {exc.strerror}; choose another place") from exc
+    click.echo(f"{suite} written; next: bench validate {suite} && bench plan {suite}")

@@ -1,0 +1,83 @@
+"""`bench list`: names of runners, tasks, suites, models, scorers and runs, with a line about each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from gapbench.commands.options import json_option
+
+KINDS = ("runners", "tasks", "suites", "models", "scorers", "runs")
+
+
+@click.command("list", epilog="Examples: bench list tasks; bench list models tasks/suites/quickstart.yaml")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("suite", required=False)
+@json_option
+def list_command(kind: str, suite: str | None, *, as_json: bool) -> None:
+    """List the names of one KIND, with a line about each.
+
+    `models` lists the models of SUITE or, without SUITE, those with a known price.
+    """
+    lines_by_name = dict(list_names(kind, suite))
+    if as_json:
+        click.echo(json.dumps(lines_by_name))
+        return
+    width = max((len(name) for name in lines_by_name), default=0)
+    for name, line in lines_by_name.items():
+        click.echo(f"{name.ljust(width)}  {line}".rstrip())
+
+
+def list_names(kind: str, suite: str | None = None) -> Iterator[tuple[str, str]]:
+    """Yield each name of a kind with a line about it.
+
+    Args:
+        kind: One of ``KINDS``.
+        suite: Suite file whose models are listed. None: the models of the price book. Ignored for other kinds.
+    """
+    if kind == "runners":
+        from gapbench.runner import installed_runners
+
+        for name, point in installed_runners().items():
+            package = point.dist.name if point.dist else "?"
+            yield name, f"{point.value}  ({package})"
+    elif kind == "tasks":
+        from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, read_task
+
+        for name in builtin_tasks():
+            document, _ = read_task(find_builtin_task(name))
+            yield name, document.description.strip().split(". ")[0].rstrip(".") or document.category
+    elif kind == "suites":
+        from gapbench.suite.suite import builtin_suites
+
+        yield from builtin_suites().items()
+    elif kind == "scorers":
+        from gapbench import scoring
+
+        yield from scoring.scorer_descriptions().items()
+    elif kind == "runs":
+        from gapbench.errors import ResultsError
+        from gapbench.store import read_manifest, runs_in
+
+        for folder in runs_in(Path("results")):
+            try:
+                manifest = read_manifest(folder)
+            except ResultsError as exc:
+                yield folder.name, f"damaged: {exc}"
+                continue
+            yield (
+                folder.name,
+                f"{manifest.state}, {manifest.started_at}, {len(manifest.models)} models",
+            )
+    elif suite is not None:
+        from gapbench.suite.suite import load_suite
+
+        for model in load_suite(Path(suite)).models:
+            yield model.id, f"{model.runner}, {model.weights} weights"
+    else:
+        from gapbench.pricing import price_book_models
+
+        yield from price_book_models().items()

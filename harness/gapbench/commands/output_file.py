@@ -1,0 +1,26 @@
+"""Write a file that the user named on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def write_output_file(path: Path, content: str, *, append: bool = False) -> None:
+    """Write text to a file, and create its folder if missing.
+
+    Args:
+        path: The file.
+        content: What to write, as UTF-8.
+        append: Whether to keep what the file already holds.
+
+    Raises:
+        ResultsError: The file cannot be written.
+    """
+    from gapbench.errors import ResultsError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a" if append else "w", encoding="utf-8") as file:
+            file.write(content)
+    except OSError as exc:
+        raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another place") from exc

@@ -1,0 +1,130 @@
+"""`bench report`: finished runs as tables, a page, Markdown, data files or plots. It needs no keys and calls no provider."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gapbench.commands.options import json_option, runs_argument
+from gapbench.commands.run_folders import resolve_run_folders
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gapbench.report.results import ResultTables
+
+
+@click.command(
+    "report",
+    epilog="""\b
+Examples:
+  bench report                          the newest run
+  bench report results/RUN --html page.html
+  bench report results/A results/B --md summary.md
+  bench report results/RUN --errors     what went wrong, by model and kind""",
+)
+@runs_argument
+@click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained page.")
+@click.option(
+    "--md", type=click.Path(path_type=Path), help="Write Markdown, for a pull request or job summary."
+)
+@click.option("--csv", type=click.Path(path_type=Path), help="Write the summary as CSV.")
+@click.option("--parquet", type=click.Path(path_type=Path), help="Write the summary as Parquet.")
+@click.option(
+    "--plots", type=click.Path(path_type=Path, file_okay=False), help="Write each plot as SVG and PNG here."
+)
+@click.option("--errors", is_flag=True, help="List failures by model and kind, with an example of each.")
+@json_option
+def report_command(
+    runs: tuple[Path, ...],
+    html: Path | None,
+    md: Path | None,
+    csv: Path | None,
+    parquet: Path | None,
+    plots: Path | None,
+    *,
+    errors: bool,
+    as_json: bool,
+) -> None:
+    """Summary, gap and cost of RUNS (folders or run ids; the newest run when none is given)."""
+    from gapbench.report.results import load_results
+
+    results = load_results(resolve_run_folders(runs))
+    if errors:
+        _print_failures(results)
+        return
+    written = _write_files(results, html=html, md=md, csv=csv, parquet=parquet, plots=plots)
+    for path in written:
+        click.echo(str(path))
+    if as_json:
+        click.echo(json.dumps(results.to_json()))
+    elif html is md is csv is parquet is plots is None:
+        from rich.console import Console
+
+        print_tables(results, Console())
+
+
+def print_tables(results: ResultTables, console: Console) -> None:
+    """Print the tables of a report."""
+    from gapbench.report.terminal import render_report
+
+    for renderable in render_report(results.compute()):
+        console.print(renderable)
+
+
+def _write_files(
+    results: ResultTables,
+    *,
+    html: Path | None,
+    md: Path | None,
+    csv: Path | None,
+    parquet: Path | None,
+    plots: Path | None,
+) -> list[Path]:
+    """Write every file that was asked for, and return those to name on the terminal."""
+    written: list[Path] = []
+    if html is not None:
+        from gapbench.report.html import html_report
+
+        _write_text(html, html_report(results))
+        written.append(html)
+    if md is not None:
+        from gapbench.report.markdown import markdown_report
+
+        _write_text(md, markdown_report(results))
+    if csv is not None or parquet is not None:
+        from gapbench.report.export import write_csv, write_parquet
+
+        written += [
+            write(results, path)
+            for path, write in ((csv, write_csv), (parquet, write_parquet))
+            if path is not None
+        ]
+    if plots is not None:
+        from gapbench.report.plots import save_plots
+
+        written += save_plots(results, plots, ("svg", "png"))
+    return written
+
+
+def _print_failures(results: ResultTables) -> None:
+    from rich.console import Console
+
+    from gapbench.analysis.quality.summary import failures
+    from gapbench.report.tables.failures import failure_table
+    from gapbench.report.terminal import render_table
+
+    Console().print(render_table(failure_table(failures(results.runs))))
+
+
+def _write_text(path: Path, content: str) -> None:
+    from gapbench.errors import ResultsError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    except OSError as exc:
+        raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another place") from exc

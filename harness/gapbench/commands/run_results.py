@@ -1,0 +1,133 @@
+"""What `bench run` shows and writes once the requests are done: page, tables, and how to resume."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gapbench.commands.report_process import ReportProcess
+    from gapbench.report.results import ResultTables
+    from gapbench.store import RunManifest
+
+LARGE_RUN = 50_000
+"""Requests above which a separate process makes the tables and the page."""
+
+
+def print_results(
+    manifest: RunManifest,
+    folder: Path,
+    console: Console,
+    *,
+    quiet: bool,
+    reporter: ReportProcess | None = None,
+) -> int:
+    """Write the page, print the tables and how to resume, upload the run, and return the exit code.
+
+    Args:
+        manifest: ``run.json`` as the run left it.
+        folder: The run folder.
+        console: Where to print.
+        quiet: Print only the folder, and what went wrong.
+        reporter: A process that was started early and makes the report. None: this process makes it, or, for a large
+            run, a new one.
+    """
+    from gapbench import formatting
+    from gapbench.commands.report_process import ReportProcess
+    from gapbench.commands.storage_paths import display_path, upload_run
+
+    incomplete = manifest.state != "complete"
+    if reporter is not None:
+        unanswered = reporter.report_run(folder, quiet=quiet)
+    elif sum(cell.planned for cell in manifest.cells) > LARGE_RUN:
+        # In a new process the memory that sending left behind is not added to the report's.
+        with ReportProcess() as late:
+            unanswered = late.report_run(folder, quiet=quiet)
+    else:
+        unanswered = report_run(folder, None if quiet else console)
+    if quiet:
+        click.echo(str(folder))
+    else:
+        if any(task.scorer == "judge" for task in manifest.tasks):
+            _print_line(console, f"Answers wait for their judge:  bench judge {display_path(folder)}")
+        _print_line(console, f"Parquet  {folder}/attempts-*.parquet\nReport   {_page_path(folder)}")
+    for failure in manifest.failures:
+        _print_line(console, f"{failure.model_id}: {formatting.escape_invisible(failure.message)}")
+    for model_id, kinds in unanswered.items():
+        _print_line(
+            console,
+            f"{model_id}: no request was answered ({kinds}); `bench report {folder} --errors` shows why",
+        )
+    if incomplete:
+        _print_how_to_resume(manifest, folder, console)
+    upload_run(folder, quiet=quiet)
+    if manifest.state == "interrupted":
+        return 130
+    return 1 if incomplete or unanswered else 0
+
+
+def report_run(folder: Path, console: Console | None) -> Mapping[str, str]:
+    """Write the page, print the tables, and return the models that answered nothing; the rows are read once.
+
+    Args:
+        folder: The run folder.
+        console: Where to print. None: print nothing.
+    """
+    from gapbench.commands.report import print_tables
+    from gapbench.report.results import load_results
+
+    results = load_results([folder]).compute()
+    # The page comes first: a terminal that has gone away ends the printing.
+    _write_page(results, folder)
+    if console is not None:
+        print_tables(results, console)
+    return results.unanswered_models()
+
+
+def _page_path(folder: Path) -> Path:
+    return folder / "report.html"
+
+
+def _write_page(results: ResultTables, folder: Path) -> None:
+    """Write the page into the run folder, replacing whatever has its name there."""
+    from gapbench.atomic_write import replace_atomically
+    from gapbench.errors import DiskError
+    from gapbench.report.html import html_report
+
+    page = _page_path(folder)
+    content = html_report(results)
+    try:
+        with replace_atomically(page) as file:
+            file.write(content.encode())
+    except OSError as exc:
+        raise DiskError(
+            f"cannot write {page}: {exc.strerror}; every row is kept, see `bench report`"
+        ) from exc
+
+
+def _print_how_to_resume(manifest: RunManifest, folder: Path, console: Console) -> None:
+    from gapbench.commands.storage_paths import display_path
+    from gapbench.store import numbered_files, read_attempt_values, read_pending_answers
+
+    if numbered_files(folder, "waiting"):
+        waits = len(read_pending_answers(folder, read_attempt_values(folder)))
+        _print_line(
+            console, f"{waits} answers arrived but are not scored yet; they will not be requested again."
+        )
+    _print_line(
+        console,
+        f"The run is not complete ({manifest.reason or manifest.state}). Resume it with:\n"
+        f"  bench run --resume {folder.name}"
+        + ("" if folder.parent == Path("results") else f" --out {display_path(folder.parent)}")
+        + (" --allow-code" if manifest.selection.get("allow_code") else ""),
+    )
+
+
+def _print_line(console: Console, text: str) -> None:
+    """Print text as it is: names and paths hold no markup, and no line is broken."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

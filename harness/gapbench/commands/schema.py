@@ -1,0 +1,36 @@
+"""`bench schema`: the columns of the Parquet tables, and the JSON Schema of a suite."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from gapbench.commands.options import json_option
+
+
+@click.command("schema", epilog="Examples: bench schema attempts; bench schema suite > suite.schema.json")
+@click.argument("kind", type=click.Choice(("attempts", "payload", "suite")), default="attempts")
+@json_option
+def schema_command(kind: str, *, as_json: bool) -> None:
+    """Print the columns of a Parquet table, or the JSON Schema of a suite for your editor."""
+    if kind == "suite":
+        from gapbench.suite.suite import suite_json_schema
+
+        click.echo(json.dumps(suite_json_schema(), indent=2))
+        return
+    from gapbench.store.schema import describe_columns
+
+    columns = [
+        {"column": name, "type": type_, "null": null, "meaning": doc}
+        for name, type_, null, doc in describe_columns(kind)
+    ]
+    if as_json:
+        click.echo(json.dumps(columns))
+        return
+    width = max(len(str(column["column"])) for column in columns)
+    for column in columns:
+        null = "?" if column["null"] else ""
+        click.echo(
+            f"{str(column['column']).ljust(width)}  {str(column['type']) + null:18}  {column['meaning']}"
+        )

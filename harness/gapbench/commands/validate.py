@@ -1,0 +1,38 @@
+"""`bench validate`: check suites without sending a request."""
+
+from __future__ import annotations
+
+import click
+
+from gapbench.commands.options import allow_code_option
+
+
+@click.command("validate", epilog="Example: bench validate my-suite.yaml")
+@click.argument("suites", nargs=-1, required=True)
+@allow_code_option
+def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
+    """Check SUITES with their tasks, data, scorers, targets and runners; exit 2 at the first error."""
+    from gapbench.errors import InputError
+    from gapbench.execution.setup import (
+        Selection,
+        build_run_setup,
+        enforce_data_policy,
+        find_missing_requirements,
+    )
+    from gapbench.scoring.task_scorer import find_unscorable_samples
+
+    for suite in suites:
+        setup = build_run_setup(Selection(suite, allow_code=allow_code))
+        enforce_data_policy(setup)
+        plan = setup.plan
+        for task in plan.tasks:
+            count, problem = find_unscorable_samples(task)
+            if count:
+                raise InputError(f"{problem}; fix the rows, the template of the target, or the scorer")
+        click.echo(
+            f"{suite}: good: {len(plan.models)} models, {len(plan.tasks)} tasks, "
+            f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"
+            + (f", {len(plan.searches)} searches" if plan.searches else "")
+        )
+        for model_id, problem in find_missing_requirements(setup).items():
+            click.echo(f"  {model_id} cannot be called yet: {problem}")

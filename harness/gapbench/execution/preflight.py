@@ -1,0 +1,59 @@
+"""Checks before the first request of a run, for mistakes that would waste money or give no scores."""
+
+from __future__ import annotations
+
+from gapbench.errors import InputError, SetupError
+from gapbench.execution.run_pricing import unpriced_models
+from gapbench.execution.setup import RunSetup, find_missing_requirements
+from gapbench.scoring.task_scorer import find_unscorable_samples
+
+
+def refuse_missing_requirements(setup: RunSetup) -> None:
+    """Refuse a run with a model that cannot be called, because a key, a package or a GPU is missing.
+
+    Raises:
+        SetupError: A model cannot be called.
+    """
+    problems = find_missing_requirements(setup)
+    if problems:
+        model_id, problem = next(iter(problems.items()))
+        more = f" (and {len(problems) - 1} more: `bench doctor`)" if len(problems) > 1 else ""
+        raise SetupError(f"{setup.suite.path}: model {model_id!r}: {problem}{more}")
+
+
+def refuse_unpriced(setup: RunSetup, max_usd: float | None) -> None:
+    """Refuse a spend limit for models whose price is unknown, because their calls would count as free.
+
+    Args:
+        setup: The run.
+        max_usd: The spend limit in US dollars. None: there is none, and nothing is refused.
+
+    Raises:
+        InputError: A model is a third-party API, and neither the suite nor the price book has its price.
+    """
+    for model_id, reason in unpriced_models(setup).items() if max_usd is not None else ():
+        raise InputError(
+            f"{setup.suite.model_location(model_id)}: --max-usd cannot be enforced: the price of model {model_id!r} is unknown "
+            f"({reason.partition(';')[0]}); set cost: {{input_usd_per_mtok: …, output_usd_per_mtok: …}} in the suite, or leave out --max-usd"
+        )
+
+
+def refuse_unscorable(setup: RunSetup) -> list[str]:
+    """Refuse a task if none of its samples can be scored, because every answer would be paid for in vain.
+
+    Returns:
+        A note for each task of which some samples cannot be scored.
+
+    Raises:
+        InputError: No sample of a task can be scored.
+    """
+    notes = []
+    for task in setup.plan.tasks:
+        count, problem = find_unscorable_samples(task)
+        if count == len(task.samples):
+            raise InputError(
+                f"{problem}; fix the rows, the template of the target, or the scorer; `scorer: none` measures times only"
+            )
+        if count:
+            notes.append(problem)
+    return notes

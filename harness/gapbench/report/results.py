@@ -1,0 +1,140 @@
+"""Everything that a report shows of some runs, computed once and shared by all outputs.
+
+:data:`TABLES` lists the tables of a report. To add one, declare it in a module of :mod:`gapbench.report.tables` and list it
+there; the terminal, Markdown, the page and JSON then have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from gapbench.analysis.cost.attempt_costs import Bill, bill
+from gapbench.analysis.cost.cost import CostTable, cost
+from gapbench.analysis.frames import Folders, Runs, load_runs
+from gapbench.analysis.quality.gap import GapTable, gap
+from gapbench.analysis.quality.pass_at_k import PassAtK, summarize_pass_at_k
+from gapbench.analysis.quality.summary import Summary, summarize
+from gapbench.report.table import Table
+from gapbench.report.tables.cost import cost_table, legs_table
+from gapbench.report.tables.gap import gap_table
+from gapbench.report.tables.lm_eval import lm_eval_table
+from gapbench.report.tables.pass_at_k import pass_at_k_table
+from gapbench.report.tables.summary import summary_table
+
+
+@dataclass(frozen=True)
+class ResultTables:
+    """The analyses of some runs. Each is computed when an output first asks for it, and kept.
+
+    Attributes:
+        runs: The rows and manifests, read once.
+        more_tables: Declarations of further tables, for programs that use gapbench as a library.
+    """
+
+    runs: Runs
+    more_tables: tuple[Declaration, ...] = ()
+
+    @cached_property
+    def billed(self) -> Bill:
+        """What each attempt cost."""
+        return bill(self.runs)
+
+    @cached_property
+    def cost(self) -> CostTable:
+        """Cost per task and per correct task."""
+        return cost(self.runs, self.billed)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Accuracy, coverage, times and cost of each model."""
+        return summarize(self.runs, self.cost)
+
+    @cached_property
+    def gap(self) -> GapTable:
+        """The gap between closed and open models."""
+        return gap(self.runs, billed=self.billed)
+
+    @cached_property
+    def pass_at_k(self) -> PassAtK:
+        """pass@k over repeats."""
+        return summarize_pass_at_k(self.runs)
+
+    @cached_property
+    def tables(self) -> Mapping[str, Table]:
+        """The tables of a report by key, in the order of the terminal."""
+        declared = (declare(self) for declare in (*TABLES, *self.more_tables))
+        return {table.key: table for table in declared if table is not None}
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """The warnings of the summary and of the gap, each once."""
+        return list(dict.fromkeys([*self.summary.warnings, *self.gap.warnings]))
+
+    def compute(self) -> ResultTables:
+        """Compute everything now, the gap in a second thread, and return ``self``.
+
+        Sorting and resampling release the interpreter lock, so over a million rows the gap adds no time of its own.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            pending = pool.submit(gap, self.runs, billed=self.billed)
+            _ = self.summary, self.pass_at_k
+            # What the property would store; computing it there instead could run it twice.
+            self.__dict__["gap"] = pending.result()
+        return self
+
+    def unanswered_models(self) -> dict[str, str]:
+        """Return each model that answered no request, with the kinds of failure it had instead."""
+        frame = self.runs.frame[["model_id", "phase", "final", "outcome", "failure_kind"]]
+        frame = frame[frame["final"] & (frame["phase"] != "judge")]
+        return {
+            str(model_id): ", ".join(sorted({str(kind) for kind in rows["failure_kind"]}))
+            for model_id, rows in frame.groupby("model_id", observed=True)
+            if len(rows) and (rows["outcome"] == "infra").all()
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document of ``bench report --json``."""
+        # The tables with a shape of their own: here, and in `bench gap --json` and `bench cost --json`.
+        own_shape = {"summary", "passes", "gap", "cost", "ways"}
+        tables = {
+            key: table.to_json()
+            for key, table in self.tables.items()
+            if key not in own_shape and "json" in table.outputs
+        }
+        return self.summary.to_json() | {"passes": self.pass_at_k.to_json(), "tables": tables}
+
+
+Declaration = Callable[[ResultTables], Table | None]
+"""Returns a table of some results. None: they have nothing to show in it."""
+TABLES: tuple[Declaration, ...] = (
+    lambda results: summary_table(results.summary),
+    lambda results: pass_at_k_table(results.pass_at_k),
+    lambda results: gap_table(results.gap),
+    lambda results: cost_table(results.cost),
+    lambda results: legs_table(results.cost),
+    lambda results: lm_eval_table(results.runs.manifests),
+)
+"""Every table of a report, in the order of the terminal."""
+
+
+Results = ResultTables | Runs | Folders
+"""Results, or what they can be computed from."""
+
+
+def load_results(runs: Results, *, more_tables: tuple[Declaration, ...] = ()) -> ResultTables:
+    """Return the results of runs; what has been read or computed already is used as it is.
+
+    Args:
+        runs: Run folders, what was read from them, or their results.
+        more_tables: See :class:`ResultTables`; not used where results are given.
+
+    Raises:
+        ResultsError: A folder is no run.
+    """
+    if isinstance(runs, ResultTables):
+        return runs
+    return ResultTables(load_runs(runs), more_tables)

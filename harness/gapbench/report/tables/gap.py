@@ -1,0 +1,152 @@
+"""The gap table: closed minus open, with intervals and verdicts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable
+
+from markupsafe import Markup
+
+from gapbench import formatting
+from gapbench.analysis.quality.gap import GapTable
+from gapbench.analysis.quality.gap_metrics import remarks
+from gapbench.report.equal_quality import describe_equal_quality, describe_lag
+from gapbench.report.page_sparklines import axis_range, draw_gap_interval
+from gapbench.report.table import Column, Row, Sections, Span, Table, Tone
+from gapbench.store.json_records import records
+
+TITLE = "Gap: closed minus open on shared requests, accuracy in points"
+NO_VIOLATION = "no broken condition found: same prompts, budgets, settings and images."
+
+
+def _gap(row: Row) -> str:
+    gap, percent = formatting.format_gap(row["unit"], row["gap_points"]), row["gap_percent_of_closed"]
+    # For accuracy alone; the other metrics have a ratio, on the page and in JSON.
+    shown = row["metric"] == "accuracy" and formatting.is_known(percent)
+    return f"{gap} ({float(percent):+.0f} %)" if shown else gap
+
+
+def _ratio(row: Row) -> str:
+    if not formatting.is_known(row["ratio"]):
+        return formatting.NOTHING
+    ratio = formatting.format_number(row["ratio"])
+    if not formatting.is_known(row["ratio_low"]):
+        return ratio
+    return f"{ratio} ({formatting.format_number(row['ratio_low'])}–{formatting.format_number(row['ratio_high'])})"
+
+
+def _verdict(row: Row) -> str:
+    return "\n".join([str(row["verdict"]), *(f"({remark})" for remark in remarks(row))])
+
+
+def _verdict_tone(row: Row) -> Tone:
+    verdict = str(row["verdict"])
+    tones: dict[str, Tone] = {"closed ahead": "closed", "open ahead": "open"}
+    return "good" if verdict.startswith("equivalent") else tones.get(verdict, "")
+
+
+def _is_accuracy(row: Row) -> bool:
+    return bool(row["metric"] == "accuracy")
+
+
+_CATEGORY = Column("category", "category", lambda row: str(row["category"]), is_text=True)
+COLUMNS = (
+    Column("metric", "metric", lambda row: formatting.METRICS.get(str(row["metric"]), str(row["metric"])), is_text=True),
+    Column(
+        "closed_value", "closed", lambda row: formatting.format_metric(row["unit"], row["closed_value"]), 1,
+        owner=lambda row: str(row["closed_model"]), tone=lambda _: "closed",
+    ),
+    Column(
+        "open_value", "open", lambda row: formatting.format_metric(row["unit"], row["open_value"]), 1,
+        owner=lambda row: str(row["open_model"]), tone=lambda _: "open",
+    ),
+    Column("gap_points", "gap", _gap, is_strong=_is_accuracy),
+    Column("interval", "95 % interval", lambda row: formatting.format_interval(row["unit"], row["ci_low"], row["ci_high"])),
+    Column("ratio", "closed / open", _ratio, on_phone=False, outputs=frozenset(("page", "json"))),
+    Column("p_value", "p (Holm)", lambda row: formatting.format_p_value(row["p_value"]), 3, on_phone=False),
+    Column("n_pairs", "pairs", lambda row: formatting.format_count(row["n_pairs"]), 2, on_phone=False),
+    Column("verdict", "verdict", _verdict, is_text=True, min_width=15, tone=_verdict_tone, is_strong=_is_accuracy),
+)  # fmt: skip
+
+
+def gap_table(gap: GapTable) -> Table:
+    """Return every metric of every pair, the verdict in words, and whether the comparison is fair."""
+    headline: Span = (gap.headline(), "headline")
+    if gap.frame.empty:
+        return Table("gap", TITLE, COLUMNS, (), simulated=gap.simulated, notes=(headline,))
+    tone: Tone = "warning" if gap.fairness else "good"
+    fairness: list[Span] = [(f"Fairness: {line}", tone) for line in gap.fairness or [NO_VIOLATION]]
+    return Table(
+        "gap",
+        TITLE,
+        COLUMNS,
+        records(gap.frame),
+        Sections(_pair, _heading, (_CATEGORY,)),
+        simulated=gap.simulated,
+        notes=(headline, *fairness, *((line, "") for line in equal_quality_lines(gap))),
+        warnings=tuple(gap.warnings),
+    )
+
+
+def accuracy_gap_table(gap: GapTable) -> Table:
+    """Return the accuracy gaps alone, one row for each category, each with its interval drawn: the page's first table."""
+    rows = [row for row in records(gap.frame) if row["metric"] == "accuracy"]
+    axis = axis_range(rows, gap.margin_points)
+
+    def draw(row: Row) -> Markup:
+        return draw_gap_interval(row, axis, gap.margin_points)
+
+    chart = Column(
+        "chart", "← open better · closed better →", lambda _: "", is_text=True, drawing=draw, outputs=frozenset(("page",))
+    )  # fmt: skip
+    _, closed, opened, points, interval, _, p_value, pairs, verdict = COLUMNS
+    columns = (
+        dataclasses.replace(_CATEGORY, is_strong=lambda _: True),
+        closed,
+        opened,
+        points,
+        chart,
+        interval,
+        p_value,
+        verdict,
+        pairs,
+    )
+    ends = " to ".join(formatting.format_gap("points", end) for end in axis)
+    lead = (
+        "Closed minus open, in points, on the same requests. Line: 95 % interval. "
+        f"Band: {formatting.format_number(gap.margin_points)} points either way, which make no difference to you. Axis from {ends}."
+    )
+    return Table("gap", "Gap in accuracy", columns, rows, simulated=gap.simulated, lead=lead)
+
+
+def time_cost_gap_table(gap: GapTable) -> Table:
+    """Return the gaps in time and cost alone, for the page."""
+    table = gap_table(gap)
+    return dataclasses.replace(
+        table,
+        key="gap-time-cost",
+        title="Gap in time and cost",
+        rows=[row for row in table.rows if row["metric"] != "accuracy"],
+        notes=(),
+        warnings=(),
+        lead="The same pairs. Response times are what a user waits, this client's queue included; costs include retries.",
+    )
+
+
+def equal_quality_lines(gap: GapTable) -> list[str]:
+    """Return what is known at equal quality: the cheapest open model that is no worse, and how far behind open models are."""
+    return [*map(describe_equal_quality, gap.matched), *map(describe_lag, gap.lag)]
+
+
+def _pair(row: Row) -> Hashable:
+    return row["category"], row["closed_model"], row["open_model"]
+
+
+def _heading(row: Row) -> tuple[Span, ...]:
+    return (
+        (str(row["category"]), "headline"),
+        (": ", ""),
+        (str(row["closed_model"]), "closed"),
+        (" minus ", ""),
+        (str(row["open_model"]), "open"),
+    )

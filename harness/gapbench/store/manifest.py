@@ -1,0 +1,400 @@
+"""The typed content of ``run.json``: :class:`RunManifest` and the entries of its lists.
+
+A file keeps the keys that it was written with: keys that a newer gapbench added are kept on rewriting, and optional
+keys that an older gapbench did not write stay absent. Documents that belong to another package (settings of a model,
+facts of a server, a calibration) are plain mappings here; this module does not interpret them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+from typing_extensions import TypedDict
+
+from gapbench.runner import runner_info_or_default
+
+JsonObject = dict[str, Any]
+
+_MAX_EXACT_INT = 2**53
+"""Up to this magnitude a float holds every integer."""
+
+
+def _expect(words: str, is_valid: Callable[[Any], bool]) -> PlainValidator:
+    """Return a check that keeps a valid value as it is, and otherwise fails with ``words``."""
+
+    def check(value: Any) -> Any:
+        if not is_valid(value):
+            raise PydanticCustomError("unexpected", "{words}", {"words": words})
+        return value
+
+    return PlainValidator(check)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a JSON value is a number that a float holds exactly enough."""
+    return type(value) is float or (type(value) is int and abs(value) <= _MAX_EXACT_INT)
+
+
+def is_instant(value: Any) -> bool:
+    """Return whether a JSON value is a time in ISO 8601."""
+    try:
+        datetime.fromisoformat(value).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        date.fromisoformat(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _is_plain_name(value: Any) -> bool:
+    return isinstance(value, str) and value not in {"", ".", ".."} and not {"/", "\0"} & set(value)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= _MAX_EXACT_INT
+
+
+PlainName = Annotated[str, _expect("a plain name without '/'", _is_plain_name)]
+UtcTime = Annotated[str, _expect("a time such as 2026-11-25T00:01:59.270Z", is_instant)]
+Day = Annotated[str, _expect("a day such as 2026-11-25", _is_day)]
+Count = Annotated[int, _expect("a whole number of 0 or more", _is_count)]
+Number = Annotated[float, _expect("a number", is_number)]
+
+
+class _Entry(BaseModel):
+    """A JSON object of ``run.json``: unknown keys are kept, and no value is converted to another type."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    def as_json(self) -> JsonObject:
+        """Return the object as it is stored: the keys that were read or set, without defaults."""
+        return self.model_dump(exclude_unset=True, by_alias=True, warnings=False)
+
+
+class CostEntry(TypedDict, total=False):
+    """What a model costs, as its suite states it: per token, or per hour of its GPUs. More keys may be there.
+
+    Attributes:
+        gpus: GPUs that serve the model.
+        usd_per_gpu_hour: USD for one GPU and hour. None: the price book's.
+        usd_per_gpu_hour_low: Lower end of that price's range. None: unknown.
+        usd_per_gpu_hour_high: Upper end of that price's range. None: unknown.
+        input_usd_per_mtok: USD per million input tokens.
+        output_usd_per_mtok: USD per million output tokens.
+        cached_input_usd_per_mtok: USD per million cached input tokens. None: the input price.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc] # how pydantic configures it
+
+    gpus: Number
+    usd_per_gpu_hour: Number | None
+    usd_per_gpu_hour_low: Number | None
+    usd_per_gpu_hour_high: Number | None
+    input_usd_per_mtok: Number
+    output_usd_per_mtok: Number
+    cached_input_usd_per_mtok: Number | None
+
+
+class ModelEntry(_Entry):
+    """A model of a run.
+
+    Attributes:
+        id: Its id in the run.
+        runner: The runner that asks it.
+        name: Its name for the provider.
+        weights: Whether its weights are open or closed.
+        released: Day of its release. None: unknown.
+        base_url: Address of its server. None: the runner's own.
+        simulated: Whether its answers are simulated.
+        transport: Code that sent its requests: ``lean`` or ``httpx2``.
+        price_provider: Its provider in the price book, as its runner stated it. None: no provider. Absent in runs of
+            0.1 and for judges; use :attr:`known_price_provider`.
+        params: Generation parameters, as the suite sets them.
+        options: Options of its runner.
+        cost: What it costs. None: its provider's list price.
+        facts: What the runner reported of the server; {} before it was opened.
+    """
+
+    id: str
+    runner: str
+    name: str
+    weights: Literal["open", "closed"]
+    released: Day | None
+    base_url: str | None
+    simulated: bool
+    transport: str = "lean"
+    price_provider: str | None = None
+    params: JsonObject
+    options: JsonObject
+    cost: CostEntry | None
+    facts: JsonObject
+
+    @property
+    def known_price_provider(self) -> str | None:
+        """The recorded price provider or, without a record, that of the installed runner."""
+        if "price_provider" in self.model_fields_set:
+            return self.price_provider
+        return runner_info_or_default(self.runner).price_provider
+
+
+class TaskEntry(_Entry):
+    """A task of a run.
+
+    Attributes:
+        name: Its name, ``category/name``.
+        category: Row of the gap table.
+        version: Version of its document. None: unknown.
+        sha256: Hash of its document, data and scorer's code.
+        samples: Number of samples that were picked.
+        scorer: Name of its scorer. None: it has none, or an older gapbench wrote the run.
+        license: Licence of its data. None: unknown.
+    """
+
+    name: str
+    category: str
+    version: Any = None
+    sha256: str
+    samples: Count
+    scorer: str | None = None
+    license: str | None = None
+
+
+class WorkerEntry(_Entry):
+    """What a process reported of a cell.
+
+    Attributes:
+        worker: Number of the process, from 0.
+        requests: Requests that it sent.
+        cpu_share: Its CPU time over the cell's time, 0-1.
+        lag_p99_s: 99th percentile of its event loop's lag, in seconds. None: not measured.
+    """
+
+    worker: int = 0
+    requests: int | None = None
+    cpu_share: Number
+    lag_p99_s: Number | None = None
+
+
+class CellEntry(_Entry):
+    """A cell of a run: one model, one task, one load.
+
+    Attributes:
+        cell_id: Its id.
+        model_id: Its model.
+        task: Name of its task.
+        category: Category of its task.
+        load_kind: Kind of its load, such as ``concurrency``.
+        load_value: Streams, or requests per second.
+        load: Further settings of the load. None: none, or an older gapbench wrote the run.
+        salt: What makes the prompts of this cell differ from another's. None: they are as the task has them.
+        planned: Requests planned.
+        started_at: When its first request was sent. None: not started.
+        wall_s: Seconds during which it was sent, over all sessions. None: not started.
+        stretches_s: Seconds of each session by the time it started; their sum is ``wall_s``. None: an older
+            gapbench wrote the run.
+        counters_before: Counters of the server before the cell. None: the server has none.
+        counters_after: Counters of the server after the cell.
+        lag_p99_s: 99th percentile of the event loop's lag, in seconds; of several processes the largest. None: not
+            measured.
+        workers: What each process reported. None: not started.
+        cut_short: Whether a search stopped it because its target was out of reach.
+    """
+
+    cell_id: str
+    model_id: str
+    task: str
+    category: str
+    load_kind: str
+    load_value: Number
+    load: JsonObject | None = None
+    salt: Any = None
+    planned: Count
+    started_at: UtcTime | None
+    wall_s: Number | None
+    stretches_s: dict[str, Number] | None = None
+    counters_before: JsonObject | None
+    counters_after: JsonObject | None
+    lag_p99_s: Number | None
+    workers: list[WorkerEntry] | None = None
+    cut_short: bool = False
+
+
+class SearchEntry(_Entry):
+    """A search for the highest rate that keeps a service level.
+
+    Attributes:
+        search_id: Its id.
+        model_id: Its model.
+        task: Name of its task.
+        slo: The service level, as :meth:`gapbench.values.slo.Slo.as_json` gives it.
+        from_rps: Lowest rate, in requests per second.
+        to_rps: Highest rate, in requests per second.
+        tolerance: Relative width at which the search ends.
+        repeats: Tries of each rate.
+        levels: The rates that were tried.
+        rate_rps: The rate found, in requests per second. None: not found yet.
+        low_rps: Lower bound of it. None: not found yet.
+        words: The result in words. None: not found yet.
+        is_done: Whether the search has ended.
+    """
+
+    search_id: str
+    model_id: str
+    task: Any = None
+    slo: Any = None
+    from_rps: Any = None
+    to_rps: Any = None
+    tolerance: Any = None
+    repeats: Any = None
+    levels: list[JsonObject] = Field(default_factory=list)
+    rate_rps: Any = None
+    low_rps: Any = None
+    words: Any = None
+    is_done: bool
+
+
+class FailureEntry(_Entry):
+    """A model that could not be run to its end.
+
+    Attributes:
+        model_id: The model.
+        message: What went wrong.
+    """
+
+    model_id: str
+    message: str
+
+
+class RunManifest(_Entry):
+    """The content of ``run.json``: what was run, by what, on what machine, and how it ended.
+
+    Attributes:
+        schema_version: Version of the layout; the key is ``schema``.
+        run_id: The run, and the name of its folder.
+        suite: Name of the suite.
+        suite_sha256: Hash of the suite's content.
+        selection: What the command line picked, for ``--resume``; {} where it is unknown.
+        seed: Seed of the plan. None: an imported run.
+        repeats: Repeats of each sample. None: an imported run.
+        margin_points: Gap in percentage points that makes no difference.
+        started_at: When the run started.
+        ended_at: When it ended. None: it is running, or was killed.
+        state: ``running``, ``complete``, ``stopped``, ``interrupted`` or ``failed``.
+        reason: Why it is not complete. None: it is complete, or running.
+        versions: Version of each package that takes part in a measurement.
+        machine: Hardware of the machine that sent the requests: ``platform``, ``cpu``, ``cores``, ``memory_bytes``.
+        calibration: What ``bench calibrate`` measured of the machine before. None: it was not run.
+        models: The models.
+        tasks: The tasks.
+        cells: The cells.
+        searches: The searches.
+        failures: The models that failed.
+        graded: What tasks with their own metrics made of all replies of a model.
+        continues: Id of the run whose rows were carried over. None: none.
+        remade_at: When the file was rebuilt from the rows. None: it was never lost.
+    """
+
+    schema_version: int = Field(alias="schema")
+    run_id: PlainName
+    suite: str
+    suite_sha256: str
+    selection: JsonObject = Field(default_factory=dict)
+    seed: int | None
+    repeats: Count | None
+    margin_points: Number
+    started_at: UtcTime
+    ended_at: UtcTime | None
+    state: str
+    reason: str | None
+    versions: JsonObject
+    machine: JsonObject
+    calibration: JsonObject | None = None
+    models: list[ModelEntry]
+    tasks: list[TaskEntry]
+    cells: list[CellEntry]
+    searches: list[SearchEntry] = Field(default_factory=list)
+    failures: list[FailureEntry]
+    graded: list[JsonObject] = Field(default_factory=list)
+    continues: str | None = None
+    remade_at: str | None = None
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Return the manifest that a JSON value holds.
+
+        Raises:
+            ValueError: A key is missing or has another type, or a cell names an unknown model or task. The message is
+                one line that names the key, what was found and what was expected.
+        """
+        try:
+            manifest = cls.model_validate(value)
+        except ValidationError as exc:
+            raise ValueError(_describe(exc.errors(include_url=False)[0])) from None
+        manifest.check_references()
+        return manifest
+
+    def check_references(self) -> None:
+        """Check that every cell and search names a model and a task of the run.
+
+        Raises:
+            ValueError: One does not; the message names its key.
+        """
+        models = {model.id for model in self.models}
+        tasks = {task.name for task in self.tasks}
+        for place, cell in enumerate(self.cells):
+            if cell.model_id not in models:
+                raise ValueError(f"cells[{place}].model_id: {cell.model_id!r} is not among the models")
+            if cell.task not in tasks:
+                raise ValueError(f"cells[{place}].task: {cell.task!r} is not among the tasks")
+        for place, search in enumerate(self.searches):
+            if search.model_id not in models:
+                raise ValueError(f"searches[{place}].model_id: {search.model_id!r} is not among the models")
+
+    def find_model(self, model_id: str) -> ModelEntry | None:
+        """Return a model's entry, or None if the run has no such model."""
+        return next((model for model in self.models if model.id == model_id), None)
+
+    def model(self, model_id: str) -> ModelEntry:
+        """Return the entry of a model that the run has."""
+        return next(model for model in self.models if model.id == model_id)
+
+    def cell(self, cell_id: str) -> CellEntry:
+        """Return the entry of a cell that the run has."""
+        return next(cell for cell in self.cells if cell.cell_id == cell_id)
+
+
+_EXPECTED = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "string_type": "a text",
+}
+"""What pydantic expected, by the type of its error, in the words of our other messages."""
+
+
+def _describe(error: ErrorDetails) -> str:
+    """Return one line: the key, what was found, and what was expected."""
+    key = ""
+    for part in error["loc"]:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else part
+    key = key or "the file"
+    if error["type"] == "missing":
+        return f"{key}: is missing"
+    if error["type"] == "literal_error":
+        expected = str(error["ctx"]["expected"])
+    else:
+        expected = _EXPECTED.get(error["type"], error["msg"])
+    found = repr(error["input"])
+    return f"{key}: found {found if len(found) <= 60 else f'{found[:57]}...'}; expected {expected}"

@@ -1,0 +1,154 @@
+"""One model of a suite: the keys that all runners share, and the keys that each runner adds."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import lru_cache
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, create_model, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from gapbench.errors import SetupError
+from gapbench.runner import installed_runners, runner_info, runner_info_or_default
+from gapbench.suite.cost_fields import BookCost, GpuCost, TokenCost
+from gapbench.suite.documents import PATH_NAME_PATTERN, StrictModel
+from gapbench.suite.documents.addresses import validate_address
+from gapbench.suite.run_policies import LimitsDocument
+from gapbench.suite.tasks.schema import ParamsDocument
+from gapbench.values import Model, Transport
+
+_KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
+
+
+class ModelDocument(StrictModel):
+    """One model of the comparison."""
+
+    id: str = Field(pattern=PATH_NAME_PATTERN, description="the name in tables; unique")
+    runner: str = Field(
+        min_length=1, description="name of an installed runner; `bench list runners` shows them"
+    )
+    model: str | None = Field(None, min_length=1, description="what the provider calls it; default: the id")
+    weights: Literal["open", "closed"] = Field(description="open when the weights can be downloaded")
+    released: date | None = Field(None, description="day of release, for the lag in months")
+    base_url: str | None = Field(None, description="endpoint; default: the provider's own")
+    key_env: str | None = Field(None, description="environment variable that holds the key")
+    params: ParamsDocument = Field(
+        default_factory=ParamsDocument, description="parameters for this model alone"
+    )
+    cost: GpuCost | TokenCost | BookCost | None = Field(
+        None, description="its GPUs, or its tokens' price, or its name in the price book"
+    )
+    limits: LimitsDocument | None = Field(
+        None,
+        description="what the provider's account allows in a minute; models of one runner, base_url and key_env that name"
+        " the same limits share them",
+    )
+    transport: Literal["lean", "httpx2"] | None = Field(
+        None, description="which code sends this model's requests; default: the suite's"
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="settings for the runner")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_runner_options(cls, value: Any) -> Any:
+        """Move the keys that the model's runner adds into ``options``. A key that is in both wins over ``options``."""
+        if not isinstance(value, dict) or not isinstance(value.get("runner"), str):
+            return value
+        unknown_keys = value.keys() - cls.model_fields.keys()
+        if not unknown_keys:
+            return value
+        try:
+            declared = runner_info(value["runner"]).options
+        except SetupError as exc:
+            # Without the runner nobody knows which keys it takes.
+            raise ValueError(str(exc)) from exc
+        _refuse_misspelt_options(value, unknown_keys - declared.keys(), declared)
+        named = {key: value[key] for key in value if key in unknown_keys and key in declared}
+        checked = _runner_options_model(value["runner"]).model_validate(named)
+        given = {key: setting for key, setting in checked.model_dump().items() if setting is not None}
+        rest = {key: setting for key, setting in value.items() if key not in named}
+        options = value.get("options", {})
+        return {**rest, "options": {**options, **given} if isinstance(options, dict) else options}
+
+    @field_validator("released", mode="before")
+    @classmethod
+    def _parse_released(cls, value: Any) -> Any:
+        if value is None or isinstance(value, date):
+            return value
+        try:
+            # fromisoformat alone also takes weeks and days without dashes.
+            return date.fromisoformat(value if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else "")
+        except (TypeError, ValueError) as exc:
+            raise ValueError(f"found {value!r}; expected a day such as 2026-02-12") from exc
+
+    @field_validator("key_env")
+    @classmethod
+    def _check_variable_name(cls, value: str | None) -> str | None:
+        if value is not None and (
+            _KEY_LIKE.search(value) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)
+        ):
+            raise ValueError(
+                "this is no name of an environment variable (not shown, it may be a key); write such as OPENAI_API_KEY"
+            )
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_address(cls, value: str | None) -> str | None:
+        return value if value is None else validate_address(value)
+
+    def to_model(self, default_transport: Transport = "lean") -> Model:
+        """Return the model as a runner gets it; the plan adds the suite's default parameters."""
+        return Model(
+            id=self.id,
+            runner=self.runner,
+            name=self.model or self.id,
+            weights=self.weights,
+            released=self.released,
+            base_url=self.base_url,
+            key_env=self.key_env,
+            params=self.params.to_params(),
+            options=dict(self.options),
+            cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
+            transport=self.transport or default_transport,
+        )
+
+
+def _refuse_misspelt_options(
+    value: Mapping[str, Any], unknown_keys: Iterable[str], declared: Iterable[str]
+) -> None:
+    """Raise a validation error for keys close to one of the runner's; pydantic itself reports other unknown keys."""
+    faults: list[InitErrorDetails] = []
+    for key in unknown_keys:
+        near = difflib.get_close_matches(str(key), list(declared), 1, 0.7)
+        if near:
+            message = f"unknown key {key!r}; did you mean {near[0]!r}?"
+            error = PydanticCustomError("value_error", "{error}", {"error": message})
+            faults.append(InitErrorDetails(type=error, loc=(key,), input=value[key]))
+    if faults:
+        raise ValidationError.from_exception_data("ModelDocument", faults)
+
+
+@lru_cache
+def _runner_options_model(runner: str) -> type[StrictModel]:
+    """Return a model of the keys that a runner adds to a model of the suite."""
+    fields: dict[str, Any] = {
+        name: (option.annotation | None, Field(None, description=f"{runner}: {option.description}"))
+        for name, option in runner_info(runner).options.items()
+    }
+    return create_model(f"{runner}_options", __base__=StrictModel, **fields)
+
+
+def add_runner_options(schema: dict[str, Any]) -> None:
+    """Add the keys of every installed runner to the schema of a model."""
+    properties = schema["$defs"]["ModelDocument"]["properties"]
+    for runner in installed_runners():
+        if runner_info_or_default(runner).options:
+            added = _runner_options_model(runner).model_json_schema()
+            schema["$defs"].update(added.get("$defs", {}))
+            for name, option in added["properties"].items():
+                properties.setdefault(name, option)

@@ -1,0 +1,66 @@
+"""What each kind of failure means for retries, the circuit breaker, concurrency and the bill: the only place that says so.
+
+Code that has to treat one failure differently from another asks for a property of its kind; it does not list kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from gapbench.errors import FailureKind
+
+LoadSignal = Literal["too_fast", "in_trouble"]
+"""What a failure says about the load: the provider refused the request rate, or the server is in trouble."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureTraits:
+    """The properties of one kind of failure.
+
+    Attributes:
+        is_retryable: Another attempt may succeed.
+        trips_breaker: Many in a row, with no answer in between, say that the endpoint is dead or hangs.
+        proves_alive: Only a working endpoint fails like this. A kind that neither trips the breaker nor proves the
+            endpoint alive (a rate limit, a cancellation) says nothing about it.
+        gives_up_after: Waiting does not help: this many in a row give the model up. None: waiting may help.
+        load_signal: ``too_fast`` halves adaptive concurrency, and its Retry-After pauses the rate limiter;
+            ``in_trouble`` pauses the growth of adaptive concurrency. None: says nothing about the load.
+        may_be_billed: After HTTP 200 the provider may charge for tokens whose count never arrived.
+    """
+
+    is_retryable: bool = False
+    trips_breaker: bool = False
+    proves_alive: bool = False
+    gives_up_after: int | None = None
+    load_signal: LoadSignal | None = None
+    may_be_billed: bool = False
+
+
+_NEUTRAL = FailureTraits()
+_IN_TROUBLE = FailureTraits(is_retryable=True, trips_breaker=True, load_signal="in_trouble")
+_IN_TROUBLE_BILLED = FailureTraits(
+    is_retryable=True, trips_breaker=True, load_signal="in_trouble", may_be_billed=True
+)
+
+FAILURE_KINDS: Mapping[FailureKind, FailureTraits] = {
+    "connect": _IN_TROUBLE,
+    "timeout": _IN_TROUBLE_BILLED,
+    "cut_stream": _IN_TROUBLE_BILLED,
+    "garbage": _IN_TROUBLE_BILLED,
+    "overloaded": _IN_TROUBLE,
+    "server": _IN_TROUBLE,
+    "rate_limit": FailureTraits(is_retryable=True, load_signal="too_fast"),
+    "quota": FailureTraits(trips_breaker=True, gives_up_after=1),
+    "auth": FailureTraits(trips_breaker=True, gives_up_after=3),
+    "not_found": FailureTraits(trips_breaker=True, gives_up_after=3),
+    "bad_request": FailureTraits(proves_alive=True),
+    "cancelled": FailureTraits(may_be_billed=True),
+    "runner": _NEUTRAL,
+}
+
+
+def failure_traits(kind: str) -> FailureTraits:
+    """Return the traits of a failure kind; a kind that this version does not know has none."""
+    return FAILURE_KINDS.get(cast("FailureKind", kind), _NEUTRAL)
