@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gapbench.store import read_attempts
+from gapbench.store import read_attempts, read_manifest
 from tests.vllm.real import ROOT, VLLM_PYTHON
 
 
@@ -30,7 +30,7 @@ def test_the_nightly_script_runs_on_a_cpu(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, timeout=580,
     )  # fmt: skip
     run = next(tmp_path.glob("nightly-cpu-*"))
-    manifest = json.loads((run / "run.json").read_text())
+    manifest = read_manifest(run)
     scores = read_attempts([run], ["score"])["score"]
 
     assert 0 == done.returncode, done.stdout + done.stderr
