@@ -93,7 +93,7 @@ def test_the_defaults_of_a_runner() -> None:
 
 
 def test_a_runners_keys_become_options(tmp_path: Path) -> None:
-    """``serve`` is vllm's, and stands beside the model's other keys or under ``options``."""
+    """A key of the runner, such as ``serve``, may be among the model's keys or under ``options``."""
     for line in (
         "{id: m, runner: vllm, weights: open, serve: {gpus: 2}}",
         "{id: m, runner: vllm, weights: open, options: {serve: {gpus: 2}}}",

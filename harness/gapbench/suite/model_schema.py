@@ -64,7 +64,7 @@ class ModelDocument(StrictModel):
         try:
             declared = runner_info(value["runner"]).options
         except SetupError as exc:
-            # Without the runner nobody knows which keys it takes.
+            # Which keys are allowed is unknown if the runner is not installed.
             raise _validation_error([("runner", value["runner"], str(exc))]) from exc
         _refuse_misspelt_options(value, unknown_keys - declared.keys(), declared)
         named = {key: value[key] for key in value if key in unknown_keys and key in declared}

@@ -172,6 +172,7 @@ def _request_json(url: str, key: str | None, body: dict[str, Any] | None) -> dic
     try:
         found = orjson.loads(fetch_bytes(request, TOKENIZE_TIMEOUT_S))
     except urllib.error.HTTPError as exc:
+        exc.close()  # it holds the response open
         message = f"{url}: HTTP {exc.code}; log-probabilities need vLLM's /tokenize"
         if url.endswith("tokenizer_info"):
             message += ", and a text without context vLLM's --enable-tokenizer-info-endpoint"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ HERE = Path(__file__).parent
 
 def query_columns(setup: str, query: str) -> list[str]:
     """Return the names of a query's columns."""
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         database.executescript(setup)
         return [column[0] for column in database.execute(query).description]
 

@@ -123,7 +123,7 @@ def test_no_run_is_an_error_that_says_what_would_do() -> None:
 def test_an_unknown_model_is_named(make_run: Make, attempt: Attempts) -> None:
     """The error lists the models there are."""
     with pytest.raises(ResultsError, match="closed-a"):
-        load_runs([make_run([attempt()])]).model("nobody")
+        load_runs([make_run([attempt()])]).model("unknown-model")
 
 
 def test_groups_keep_unknown_values_together(make_run: Make, attempt: Attempts) -> None:

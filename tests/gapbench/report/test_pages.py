@@ -334,7 +334,7 @@ def test_plots_are_written_and_repeat(run: Path, tmp_path: Path) -> None:
 
 def test_a_run_without_prices_has_plots(make_run: Make, attempt: Attempts, tmp_path: Path) -> None:
     """The cost chart says that there is no price; PDF is a format like the others."""
-    run = make_run([attempt(model_id="closed-x")], closed_x={"name": "nobody-sells-this"})
+    run = make_run([attempt(model_id="closed-x")], closed_x={"name": "model-without-a-price"})
     svg, pdf = plots.save_plots([run], tmp_path / "plots", ("svg", "pdf"))[2:]
 
     assert "no model has a known price" in svg.read_text()

@@ -54,11 +54,11 @@ def test_the_blank_before_a_continuation_is_weighed_with_it(ask: Ask) -> None:
     """lm-eval's border: blanks at the context's end belong to what follows."""
     with Stub({}) as stub:
         ended = ask(stub, "The sky is ", "blue")
-        begun = ask(stub, "The sky is", " blue")
+        started = ask(stub, "The sky is", " blue")
 
         assert ["The", " sky", " is", " blue"] == words(stub)
-    assert ended.answer == begun.answer
-    assert Likelihood.from_answer(begun.answer).logprob < 0
+    assert ended.answer == started.answer
+    assert Likelihood.from_answer(started.answer).logprob < 0
 
 
 def test_a_text_alone_stands_after_the_first_token(ask: Ask) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 MAX_ROWS = 20_000
@@ -18,7 +19,7 @@ def query_rows(setup: str, query: str) -> list[SqlRow]:
         sqlite3.Error: SQLite refuses the query.
         ValueError: The last statement is not a query, or gives more rows than :data:`MAX_ROWS`.
     """
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         database.executescript(setup)
         cursor = None
         for statement in split_statements(query):

@@ -166,13 +166,13 @@ def test_the_time_of_a_killed_session_is_the_rows(tmp_path: Path) -> None:
 
 
 def test_stretches_add_up() -> None:
-    """10 s, then a killed session of 3 s, then 5 s; what the rows tell of the first is no news."""
+    """10 s, then a killed session of 3 s, then 5 s; a shorter time of the first stretch changes nothing."""
     entry = cell_entry(plan().cells[0])
-    begun = datetime(2026, 11, 27, tzinfo=UTC)
-    add_stretch(entry, begun, 10.0)
-    add_stretch(entry, begun, 9.5, is_complete=False)
-    add_stretch(entry, begun + timedelta(minutes=1), 3.0, is_complete=False)
-    add_stretch(entry, begun + timedelta(minutes=2), 5.0)
+    started_at = datetime(2026, 11, 27, tzinfo=UTC)
+    add_stretch(entry, started_at, 10.0)
+    add_stretch(entry, started_at, 9.5, is_complete=False)
+    add_stretch(entry, started_at + timedelta(minutes=1), 3.0, is_complete=False)
+    add_stretch(entry, started_at + timedelta(minutes=2), 5.0)
 
     assert (18.0, "2026-11-27T00:00:00.000Z") == (entry.wall_s, entry.started_at)
 
