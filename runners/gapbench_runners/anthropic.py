@@ -28,7 +28,6 @@ from gapbench.values import (
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, default_max_tokens, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
 from gapbench_runners.support.stream_errors import (
-    decode_event,
     duplicate_event_error,
     error_from_event,
     status_error,
@@ -228,7 +227,7 @@ async def read_anthropic_stream(
     finished = stopped = False
     async for batch in batches:
         for received_s, name, data in batch:
-            body = decode_event(data)
+            body = transport.decode_event(data)
             kind = body.get("type", name)
             if kind == "content_block_delta":
                 delta = body["delta"]

@@ -14,7 +14,6 @@ from gapbench.values import Call, Chunk, FinishReason, Image, Message, Model, Pa
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
 from gapbench_runners.support.stream_errors import (
-    decode_event,
     duplicate_event_error,
     error_from_event,
     status_error,
@@ -191,7 +190,7 @@ async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> A
             if finished and data == last_data:
                 raise duplicate_event_error("its last event")
             last_data = data
-            body = decode_event(data)
+            body = transport.decode_event(data)
             if "error" in body:
                 raise _google_error(body["error"])
             counts = body.get("usageMetadata")

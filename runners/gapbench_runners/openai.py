@@ -32,7 +32,6 @@ from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_fo
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
 from gapbench_runners.support.responses_stream import read_responses_stream
 from gapbench_runners.support.stream_errors import (
-    decode_event,
     duplicate_event_error,
     error_from_event,
     status_error,
@@ -271,7 +270,7 @@ async def read_chat_stream(
                     raise duplicate_event_error("[DONE]")
                 done = True
                 continue
-            body = decode_event(data)
+            body = transport.decode_event(data)
             get = body.get
             if get("error"):
                 raise error_from_event(body["error"])

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from gapbench.execution.attempts.attempt_row import outcome_of_reply
 from gapbench.scoring import Scorer
-from gapbench.scoring.outcome import outcome_of_reply
 from gapbench.store import read_attempts, read_payload
 from gapbench.store.json_records import records
 from gapbench.values import ATTEMPT_KEY, Sample, Score

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from gapbench import runner as runners
 from gapbench.errors import DocumentError, InputError, SetupError
+from gapbench.execution.attempts.attempt_row import outcome_of_reply, outcome_of_response
 from gapbench.execution.attempts.measure import measure
 from gapbench.execution.setup import AD_HOC_PATTERN, make_ad_hoc_model
-from gapbench.scoring.outcome import outcome_of_reply, outcome_of_response
 from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.suite.data_policy import refuse_private_tasks
 from gapbench.suite.documents import read_document

@@ -9,15 +9,34 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
 from gapbench.atomic_write import fsync_folder
+from gapbench.errors import DiskError
 
 SYNC_ROWS = 500
 SYNC_S = 2.0
+
+
+@contextmanager
+def translate_disk_errors(folder: Path) -> Iterator[None]:
+    """Turn an ``OSError`` while a run is written into :class:`DiskError`.
+
+    Args:
+        folder: The run folder.
+    """
+    try:
+        yield
+    except OSError as exc:
+        msg = (
+            f"cannot write to {folder}: {exc.strerror or exc}; what was finished before is kept, "
+            f"make room and continue with --resume {folder.name}"
+        )
+        raise DiskError(msg) from exc
 
 
 def open_for_append(path: Path) -> IO[bytes]:

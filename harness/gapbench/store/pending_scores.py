@@ -18,9 +18,8 @@ from pathlib import Path
 
 import orjson
 
-from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings
+from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings, translate_disk_errors
 from gapbench.store.reader import attempt_from_row, numbered_files, parse_started_at, read_journal_rows
-from gapbench.store.run_folder import translate_disk_errors
 from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload
 
 FILE_ROWS = 5_000

@@ -1,4 +1,4 @@
-"""Safe writing into a run folder: tables, damaged files, and error messages for a disk that is full or gone.
+"""Safe writing into a run folder: tables, folders and damaged files.
 
 A run folder may come from a stranger. Nothing is written through a symbolic link in it, because the link could lead
 anywhere.
@@ -7,33 +7,14 @@ anywhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gapbench.atomic_write import fsync_folder, replace_atomically, write_atomically
-from gapbench.errors import DiskError, ResultsError
+from gapbench.errors import ResultsError
 from gapbench.store.schema import SCHEMA_VERSION
-
-
-@contextmanager
-def translate_disk_errors(folder: Path) -> Iterator[None]:
-    """Turn an ``OSError`` while a run is written into :class:`DiskError`.
-
-    Args:
-        folder: The run folder.
-    """
-    try:
-        yield
-    except OSError as exc:
-        msg = (
-            f"cannot write to {folder}: {exc.strerror or exc}; what was finished before is kept, "
-            f"make room and continue with --resume {folder.name}"
-        )
-        raise DiskError(msg) from exc
 
 
 def write_table(path: Path, table: pa.Table) -> None:

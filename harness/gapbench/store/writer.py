@@ -35,7 +35,7 @@ import pyarrow as pa
 from gapbench import credentials
 from gapbench.atomic_write import write_atomically
 from gapbench.errors import ResultsError
-from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings
+from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings, translate_disk_errors
 from gapbench.store.manifest import RunManifest
 from gapbench.store.pending_scores import PendingAnswers
 from gapbench.store.reader import numbered_files, parse_journal_line, parse_started_at
@@ -43,7 +43,6 @@ from gapbench.store.run_folder import (
     ensure_folder,
     quarantine,
     refuse_symlinks,
-    translate_disk_errors,
     write_table,
 )
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, TELEMETRY_SCHEMA

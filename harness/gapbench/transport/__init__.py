@@ -47,7 +47,7 @@ from gapbench.transport.error_mapping import (
 )
 from gapbench.transport.reachability import check_reachable
 from gapbench.transport.request_templates import RequestTemplates
-from gapbench.transport.sse import MAX_EVENT_BYTES, Event, EventParser
+from gapbench.transport.sse import MAX_EVENT_BYTES, Event, EventParser, decode_event
 
 __all__ = [
     "ERROR_CHARS",
@@ -61,6 +61,7 @@ __all__ = [
     "StampedTransport",
     "check_reachable",
     "current_record",
+    "decode_event",
     "httpx_timeout",
     "new_client",
     "now",

@@ -1,10 +1,13 @@
-"""Parse server-sent events from bytes."""
+"""Parse server-sent events from bytes, and the JSON in them."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
 
 from gapbench.errors import RunnerError
+from gapbench.transport.error_mapping import redact_and_truncate
 
 MAX_EVENT_BYTES = 16 * 2**20
 
@@ -31,6 +34,25 @@ def is_single_data_event(chunk: bytes) -> bool:
         and chunk.endswith(b"\n\n")
         and b"\r" not in chunk
     )
+
+
+def decode_event(data: bytes) -> dict[str, Any]:
+    """Return an event's JSON object.
+
+    Raises:
+        RunnerError: ``garbage`` if it is not one.
+    """
+    try:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError as exc:
+        raise RunnerError("garbage", f"an event is not JSON: {_excerpt(data)!r}") from exc
+    if not isinstance(body, dict):
+        raise RunnerError("garbage", f"an event is not a JSON object: {_excerpt(data)!r}")
+    return body
+
+
+def _excerpt(data: bytes) -> str:
+    return redact_and_truncate(data[:4_000].decode("utf-8", "replace"))[:80]
 
 
 class EventParser:

@@ -12,7 +12,7 @@ from gapbench.values import (
     FinishReason,
     Usage,
 )
-from gapbench_runners.support.stream_errors import decode_event, duplicate_event_error, error_from_event
+from gapbench_runners.support.stream_errors import duplicate_event_error, error_from_event
 
 
 async def read_responses_stream(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
@@ -22,7 +22,7 @@ async def read_responses_stream(batches: AsyncIterator[list[transport.Event]]) -
         for received_s, name, data in batch:
             if data == b"[DONE]":
                 continue
-            body = decode_event(data)
+            body = transport.decode_event(data)
             kind = body.get("type", name)
             if kind in {
                 "response.output_text.delta",

@@ -1,11 +1,9 @@
-"""Shared by the stream readers: decode an event's JSON, and map errors to failure kinds."""
+"""Shared by the stream readers: map errors to failure kinds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from gapbench import transport
 from gapbench.errors import RunnerError
@@ -29,21 +27,6 @@ def status_error(status: int, message: str, headers: Mapping[str, str]) -> Runne
     return transport.status_failure(status, message, headers, QUOTA_PHRASES)
 
 
-def decode_event(data: bytes) -> dict[str, Any]:
-    """Return an event's JSON object.
-
-    Raises:
-        RunnerError: ``garbage`` if it is not one.
-    """
-    try:
-        body = orjson.loads(data)
-    except orjson.JSONDecodeError as exc:
-        raise RunnerError("garbage", f"an event is not JSON: {_excerpt(data)!r}") from exc
-    if not isinstance(body, dict):
-        raise RunnerError("garbage", f"an event is not a JSON object: {_excerpt(data)!r}")
-    return body
-
-
 def error_from_event(error: Any) -> RunnerError:
     """Return the failure for an error sent within a stream; its type, code and message decide the kind."""
     message = str(error.get("message") or error) if isinstance(error, dict) else str(error)
@@ -56,10 +39,6 @@ def error_from_event(error: Any) -> RunnerError:
     if "rate_limit" in codes or "429" in codes or "exhausted" in codes:
         return RunnerError("rate_limit", message)
     return RunnerError("server", message)
-
-
-def _excerpt(data: bytes) -> str:
-    return transport.redact_and_truncate(data[:4_000].decode("utf-8", "replace"))[:80]
 
 
 def duplicate_event_error(event: str) -> RunnerError:

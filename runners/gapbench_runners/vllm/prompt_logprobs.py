@@ -21,7 +21,7 @@ from gapbench import transport
 from gapbench.errors import RunnerError
 from gapbench.values import Call, Chunk, Likelihood, Request
 from gapbench_runners.openai import OpenAIRunner, _to_runner_error, chat_usage
-from gapbench_runners.support.stream_errors import decode_event, error_from_event
+from gapbench_runners.support.stream_errors import error_from_event
 from gapbench_runners.vllm.http_get import fetch_bytes
 
 TOKENIZE_TIMEOUT_S = 30.0
@@ -69,7 +69,7 @@ class CompletionsRunner(OpenAIRunner):
             if data == b"[DONE]":
                 done = True
                 continue
-            body = decode_event(data)
+            body = transport.decode_event(data)
             if body.get("error"):
                 raise error_from_event(body["error"])
             for choice in body.get("choices") or ():

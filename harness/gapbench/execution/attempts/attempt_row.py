@@ -1,15 +1,15 @@
-"""Build the attempt row and the payload row from a response and its score."""
+"""Build the attempt row and the payload row from a response and its score, with the outcome that follows from them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gapbench.scoring.outcome import outcome_of_reply, outcome_of_response
 from gapbench.suite.plan import Cell, PlannedRequest, count_prompt_chars
 from gapbench.values import (
     Attempt,
     Call,
+    Outcome,
     Payload,
     Response,
     Score,
@@ -193,3 +193,36 @@ def build_payload_row(
         reason=score.reason if score else "",
         error=response.failure.message if response.failure else None,
     )
+
+
+def outcome_of_response(response: Response, score: Score | None) -> tuple[Outcome, float | None]:
+    """Return the outcome and the score of an attempt.
+
+    A failure is ``infra`` and has no score. A refusal scores 0. An answer that reached the token limit and
+    is not correct is ``truncated``, because the settings are at fault. ``unscored`` means that there is no
+    scorer, or that it could not score the reply.
+
+    Args:
+        response: The response.
+        score: The scorer's result, or None if it was not called.
+    """
+    if response.failure is not None:
+        return "infra", None
+    return outcome_of_reply(response.finish_reason, score)
+
+
+def outcome_of_reply(finish_reason: str | None, score: Score | None) -> tuple[Outcome, float | None]:
+    """Return the outcome and the score of a complete reply; see :func:`outcome_of_response`.
+
+    Args:
+        finish_reason: Why generation ended, in the harness's terms.
+        score: The scorer's result, or None if it was not called.
+    """
+    if finish_reason == "refusal":
+        return "refused", 0.0
+    if score is None or score.outcome == "unscored":
+        return "unscored", None
+    value = 0.0 if score.value is None else score.value
+    if finish_reason == "length" and score.outcome != "correct":
+        return "truncated", value
+    return score.outcome, value
