@@ -1,4 +1,4 @@
-"""Brings the characters and the LaTeX around numbers into one plain form: ``−2½`` and ``-2\\tfrac12`` become ``-2 1/2``."""
+r"""Brings the characters and the LaTeX around numbers into one plain form: ``−2½`` and ``-2\tfrac12`` become ``-2 1/2``."""
 
 from __future__ import annotations
 

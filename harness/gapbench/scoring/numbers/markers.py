@@ -37,8 +37,10 @@ ENGLISH_RESULT = re.compile(r"result\b[\s\"'*_`]{0,8}(?:[:=：→]|->|\b(?:is|ar
 OTHER_LANGUAGES = re.compile(
     rf"(?:{'|'.join(NOUNS.values())})(?!\w*[a-z])[\s\"'*_`»«]{{0,6}}(?:[:=：→]|\s[-–—]\s|(?:{VERBS})(?![a-zà-ÿ])[:：]?)"
 )
-MARKER_GAP = re.compile(r"(?:[\s:=*_`\"'’：]|\\[\[(]|\$\$)*")
-SMALL_REMARK = re.compile(r"[\s,;.&$*\\()]*(?:and|or|und|oder|et|ou)?[\s,;&$*\\()]*")
+MARKER_GAP = re.compile(r"(?:[\s:=*_`\"'’：]|(?:\\[\[(]|\$\$)\s*\n)*")
+SMALL_REMARK = re.compile(
+    r"[\s,;.&$*\\()]*(?:and|or|und|oder|et|ou)?[\s,;&$*\\()]*(?:[A-Za-z]\s?=\s?)?[$\\(]*"
+)
 
 
 class Statement(NamedTuple):
@@ -110,7 +112,7 @@ def _braced(text: str, start: int) -> tuple[str, int]:
 
 
 def boxes_beside(statements: list[Statement], reply: str) -> list[Statement]:
-    """Return the last statement, and the boxes directly before it if it is a box too: ``\\boxed{2} and \\boxed{3}``."""
+    r"""Return the last statement, and the boxes directly before it if it is a box too: ``\boxed{2} and \boxed{3}``."""
     group = statements[-1:]
     for statement in reversed(statements[:-1]):
         between = reply[statement.end : group[0].start]

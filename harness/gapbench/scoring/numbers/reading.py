@@ -153,7 +153,9 @@ def read_statement(text: str) -> Reading | None:
         if term.relation is not Relation.EQUALS:
             break
         members.append(term)
-    answer = next((term for term in members if term.number is not None), None) or _result_after(plain, terms, members)
+    answer = next((term for term in members if term.number is not None), None) or _result_after(
+        plain, terms, members
+    )
     if answer is None or answer.number is None:
         shown = shorten(plain[members[0].start : members[-1].end])
         return Reading(None, f"states {shown!r}, which is not a single number", shown)
@@ -322,6 +324,8 @@ def _are_equal(a: ParsedNumber, b: ParsedNumber) -> bool:
 
 def _read_without_marker(reply: str) -> Reading:
     lines = [line[-MAX_LINE_CHARS:] for line in reply.splitlines() if line.strip()][-MAX_LINES:]
+    if not lines:
+        return Reading(None, "names no number")
     first = lines[0]
     if (
         len(lines) > 1
@@ -360,10 +364,10 @@ def _read_line(line: str, *, is_last: bool) -> Reading | None:
     reason = REASON.search(shortened)
     shortened = shortened[: reason.start()] if reason else shortened
     terms = find_terms(shortened)
-    if not terms:
-        plain, terms = plain, find_terms(plain)
-    else:
+    if terms:
         plain = shortened
+    else:
+        terms = find_terms(plain)
     return _last_number(plain, terms, is_last=is_last) if terms else None
 
 
@@ -386,7 +390,7 @@ def _last_number(plain: str, terms: list[Term], *, is_last: bool) -> Reading:
 
 
 def _with_final_words(plain: str) -> str:
-    """Return a line with those number words as digits that may be its answer: ``That makes eight apples.``"""
+    """Return a line with those number words as digits that may be its answer, such as ``That makes eight apples``."""
     if SHORT_WORDS.fullmatch(plain):
         return words_to_digits(plain)
     return WORDS_AFTER_VERB.sub(
