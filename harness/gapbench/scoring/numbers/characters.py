@@ -28,8 +28,8 @@ SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 FRACTION_OF_RAISED = re.compile("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)[/⁄]([₀₁₂₃₄₅₆₇₈₉]+)")
 VULGAR_FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞↉])")
-UNSPACED_SCRIPT = re.compile(r"([\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff])(?=[-+(]?\d)")
-
+_SCRIPT = r"[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]"  # scripts without spaces between words
+UNSPACED_SCRIPT = re.compile(rf"(?<={_SCRIPT})(?=[-+($\dA-Za-z])|(?<=[\dA-Za-z%)])(?={_SCRIPT})")
 
 class _PlainCharacters(dict[int, str]):
     """Map from a character to its plain form, filled as characters occur."""
@@ -96,7 +96,7 @@ def _plain_characters(text: str) -> str:
     )
     text = RAISED.sub(lambda match: f"^{{{match[0].translate(SUPERSCRIPTS)}}}", text)
     text = VULGAR_FRACTION.sub(" ", text).translate(_PLAIN_CHARACTERS)
-    return UNSPACED_SCRIPT.sub(r"\1 ", text)
+    return UNSPACED_SCRIPT.sub(" ", text)
 
 
 def _plain_latex(match: re.Match[str]) -> str:

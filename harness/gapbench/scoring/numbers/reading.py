@@ -57,7 +57,7 @@ AND_PART = re.compile(
     re.IGNORECASE,
 )
 REMARK = re.compile(r"\s\((?=[^)]*[A-Za-z])[^)]*\)?|(?<=\S)\s?\[\d{1,2}\]|~~[^~]*~~")
-LIST_ITEM = re.compile(r"\s*(?:\d{1,2}[.)]|[-•*])\s+(?=.*[\d])")
+LIST_ITEM = re.compile(r"\A\s*(?:\d{1,2}[.)]|[-•*])\s+(?=.*[\d])")
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*|__([^_\n]{1,200})__")
 EXPLANATION = re.compile(
     r"\W*(?:explanation|reason(?:ing)?|because|since|this|here|to\s(?:get|see|find|solve)|we|i|check|proof|derivation|justification|"
@@ -73,7 +73,7 @@ SHORT_WORDS = re.compile(
     rf"[\W_]*(?:(?:minus|negative|about|approximately|exactly)\s)?(?:{SPAN.pattern})(?:\s[A-Za-z]+){{0,2}}[\W_]*",
     re.IGNORECASE,
 )
-BARE_LINE = re.compile(r"[^A-Za-z]*(?:[A-Za-z²³%°/]+\s?){0,3}[^A-Za-z\d]*")
+NUMBER_WORDS = re.compile(rf"{SPAN.pattern}|\b(?:minus|negative)\b", re.IGNORECASE)
 MAX_LINES = 300
 MAX_LINE_CHARS = 2000
 
@@ -197,7 +197,7 @@ def _statement_text(text: str) -> str:
         return plain
     head = HEAD.match(plain)
     is_head = head is not None and SPAN.match(plain, head.end()) is not None
-    if is_head or not any(map(str.isdigit, plain)):
+    if is_head or plain.lower().startswith("not ") or not any(map(str.isdigit, plain)):
         return words_to_digits(plain)
     return AND_PART.sub(lambda match: words_to_digits(match[0]), plain)
 
@@ -327,12 +327,7 @@ def _read_without_marker(reply: str) -> Reading:
     if not lines:
         return Reading(None, "names no number")
     first = lines[0]
-    if (
-        len(lines) > 1
-        and len(first) < 60
-        and EXPLANATION.match(lines[1])
-        and BARE_LINE.fullmatch(first.strip())
-    ):
+    if len(lines) > 1 and EXPLANATION.match(lines[1]) and _is_only_a_number(first):
         found = read_statement(first)
         if found is not None and found.number is not None:
             return Reading(found.number, f"begins with {found.number.text}")
@@ -347,6 +342,12 @@ def _read_without_marker(reply: str) -> Reading:
         if found is not None:
             return found
     return Reading(None, "names no number")
+
+
+def _is_only_a_number(line: str) -> bool:
+    """Return whether a line is short and has at most three words that are no number words."""
+    words = re.findall(r"[A-Za-z]{2,}", NUMBER_WORDS.sub("", plain_text(line)))
+    return len(line) < 120 and len(words) <= 3
 
 
 def _read_line(line: str, *, is_last: bool) -> Reading | None:

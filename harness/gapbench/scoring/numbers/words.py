@@ -31,7 +31,7 @@ NUMBER_WORD = re.compile(
     rf"\b(?:{'|'.join([*UNITS, *TENS, 'hundred', *SCALES, 'half', 'quarters?', 'thirds?'])})\b", re.IGNORECASE
 )
 SPAN = re.compile(
-    rf"(?<![\w'-])(?:{'|'.join(WORDS)})(?![\w'])(?:(?:\s+|-|,\s(?=(?:and\s)?(?:{'|'.join([*UNITS, *TENS])})\b))(?:{'|'.join(WORDS)})(?![\w']))*",
+    rf"(?<![\w'-])(?<!\d\s)(?:{'|'.join(WORDS)})(?![\w'])(?:(?:\s+|-|,\s(?=(?:and\s)?(?:{'|'.join([*UNITS, *TENS])})\b))(?:{'|'.join(WORDS)})(?![\w']))*",
     re.IGNORECASE,
 )
 WORD = re.compile(r"[a-z]+")
