@@ -28,8 +28,21 @@ SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 FRACTION_OF_RAISED = re.compile("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)[/⁄]([₀₁₂₃₄₅₆₇₈₉]+)")
 VULGAR_FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞↉])")
+UNIT_POWER = re.compile(
+    r"(?<![A-Za-z\\])((?:[kcdmn]?m|ft|in|yd|mi|s|sec|units?|feet|inch(?:es)?|met(?:er|re)s?|centimet(?:er|re)s?)\s?)"
+    r"\^\s?(?:\{\s?-?[23]\s?\}|-?[23](?!\d))"
+)
+"""The power of a unit, as in ``9.8 m/s^2``: no number of its own."""
+
 _SCRIPT = r"[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]"  # scripts without spaces between words
-UNSPACED_SCRIPT = re.compile(rf"(?<={_SCRIPT})(?=[-+($\dA-Za-z])|(?<=[\dA-Za-z%)])(?={_SCRIPT})")
+UNSPACEDUNIT_POWER = re.compile(
+    r"(?<![A-Za-z\\])((?:[kcdmn]?m|ft|in|yd|mi|s|sec|units?|feet|inch(?:es)?|met(?:er|re)s?|centimet(?:er|re)s?)\s?)"
+    r"\^\s?(?:\{\s?-?[23]\s?\}|-?[23](?!\d))"
+)
+"""The power of a unit, as in ``9.8 m/s^2``: no number of its own."""
+
+_SCRIPT = re.compile(rf"(?<={_SCRIPT})(?=[-+($\dA-Za-z])|(?<=[\dA-Za-z%)])(?={_SCRIPT})")
+
 
 class _PlainCharacters(dict[int, str]):
     """Map from a character to its plain form, filled as characters occur."""
@@ -87,7 +100,9 @@ def plain_text(text: str) -> str:
     """
     if not text.isascii():
         text = _plain_characters(text)
-    return LATEX.sub(_plain_latex, text) if "\\" in text or "{," in text or "{." in text else text
+    if "\\" in text or "{," in text or "{." in text:
+        text = LATEX.sub(_plain_latex, text)
+    return UNIT_POWER.sub(r"\1", text) if "^" in text else text
 
 
 def _plain_characters(text: str) -> str:

@@ -37,6 +37,7 @@ REASON = re.compile(
     r"[,;:]?\s\(?(?:because|since|given that|as(?=\s\d)|where|instead of|rather than|not(?=\s\S?\d))\b",
     re.IGNORECASE,
 )
+ASIDE = re.compile(rf"{REASON.pattern}|\s\(|;", re.IGNORECASE)
 NEGATED = re.compile(
     r"(?:\bnot|n't|\bnever|\binstead\sof|\brather\sthan)\s(?:equal\sto\s)?[(\s$€£*]*$", re.IGNORECASE
 )
@@ -57,7 +58,7 @@ AND_PART = re.compile(
     re.IGNORECASE,
 )
 REMARK = re.compile(r"\s\((?=[^)]*[A-Za-z])[^)]*\)?|(?<=\S)\s?\[\d{1,2}\]|~~[^~]*~~")
-LIST_ITEM = re.compile(r"\A\s*(?:\d{1,2}[.)]|[-•*])\s+(?=.*[\d])")
+LIST_ITEM = re.compile(r"\A\s*(?:\d{1,2}[.)]|[-•*>])\s+(?=.*[\d])")
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*|__([^_\n]{1,200})__")
 EXPLANATION = re.compile(
     r"\W*(?:explanation|reason(?:ing)?|because|since|this|here|to\s(?:get|see|find|solve)|we|i|check|proof|derivation|justification|"
@@ -226,7 +227,7 @@ def _answer_in_sentence(plain: str, terms: list[Term]) -> int:
     introduction = INTRODUCTION.match(plain)
     if introduction and terms[-1].start >= introduction.end():
         first = next(i for i, term in enumerate(terms) if term.start >= introduction.end())
-    reason = REASON.search(plain, terms[first].end)
+    reason = ASIDE.search(plain, terms[first].end)
     end = reason.start() if reason else len(plain)
     after_verb = [
         i
@@ -261,16 +262,16 @@ def _undecided(plain: str, terms: list[Term], answer: Term) -> str | None:
     if following.relation is Relation.OR:
         is_equal = following.number is not None and _are_equal(answer.number, following.number)
         return None if is_equal or _has_other_unit(plain, answer, following) else both
+    if following.number is not None and _are_equal(answer.number, following.number):
+        return None
     if following.relation is Relation.AND:
         return None if _with_cents(plain, terms, answer) else both
-    if following.relation is Relation.LIST and _is_list(plain, terms[at:]):
-        return both
-    return None
+    return both if following.relation is Relation.LIST and _is_list(plain, terms[at:]) else None
 
 
 def _is_list(plain: str, terms: list[Term]) -> bool:
     """Return whether terms are a list of numbers with nothing after it: ``3, 4`` or ``(3, 4)``."""
-    if any(term.relation not in (Relation.LIST, Relation.AND) for term in terms[1:]):
+    if any(term.relation not in (Relation.LIST, Relation.AND, Relation.OR) for term in terms[1:]):
         return False
     return re.fullmatch(r"[\s.)\]}*$!]*", plain[terms[-1].end :]) is not None
 
@@ -331,17 +332,25 @@ def _read_without_marker(reply: str) -> Reading:
         found = read_statement(first)
         if found is not None and found.number is not None:
             return Reading(found.number, f"begins with {found.number.text}")
-    last_line = lines[-1]
+    last_line = LIST_ITEM.sub("", lines[-1])
     for groups in reversed(BOLD.findall(last_line)):
         text = groups[0] or groups[1]
         found = None if text.rstrip().endswith(":") else read_statement(text)
-        if found is not None and found.number is not None:
-            return Reading(found.number, f"ends with {found.number.text}")
+        if found is not None and (found.number is not None or _is_only_a_number(text)):
+            return _at_end(found)
+    if _is_only_a_number(last_line):
+        found = read_statement(last_line)
+        if found is not None:
+            return _at_end(found)
     for at, line in enumerate(reversed(lines)):
         found = _read_line(line, is_last=at == 0)
         if found is not None:
             return found
     return Reading(None, "names no number")
+
+
+def _at_end(found: Reading) -> Reading:
+    return found if found.number is None else Reading(found.number, f"ends with {found.number.text}")
 
 
 def _is_only_a_number(line: str) -> bool:
@@ -379,6 +388,8 @@ def _last_number(plain: str, terms: list[Term], *, is_last: bool) -> Reading:
         return Reading(None, f"ends with {shown!r}, which is not a single number", shown)
     number, relation = terms[at].number, terms[at].relation
     assert number is not None
+    if is_last and len(terms) == 1 and NEGATED.search(plain, 0, terms[at].start):
+        return Reading(None, f"names only what the answer is not: {shorten(plain)!r}")
     if is_last and BOUND.search(plain, 0, terms[at].start):
         return Reading(None, f"names only a bound: {shorten(plain)!r}")
     if is_last and at and relation in (Relation.OR, Relation.RANGE):
