@@ -52,6 +52,7 @@ LATEX_REPLACEMENTS = (
     (re.compile(r"\\varnothing(?![a-zA-Z])"), r"\\emptyset"),
     (re.compile(r"\\(?:text|textbf|textrm|mathrm|mbox|textit|mathbf)\s?\{([^{}]{0,200})\}"), r"\1"),
     (re.compile(r"\{,\}"), ","),
+    (re.compile(r"_\{(\w)\}"), r"_\1"),
     (re.compile(r"[$~]+"), " "),
     (re.compile(r"(?<!\d)\s+|\s+(?!\d)"), ""),  # a space between two digits keeps two numbers apart
     (re.compile(r"\s+"), " "),
