@@ -139,9 +139,9 @@ def _role(name: str) -> str | None:
         [word for word in words if word in _GENERIC_WORDS],
     ):
         for word in reversed(part):
-            role = _role_of_word(word)
-            if role is not None:
-                return role
+            found = _role_of_word(word)
+            if found is not None:
+                return found
     return None
 
 

@@ -43,8 +43,10 @@ def plain_row(row: Mapping[Any, Any]) -> Row:
 
 
 def _plain(value: Any, place: str) -> Any:
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(inner, f"{place}.{key}") for key, inner in value.items()}
     if isinstance(value, AbstractSet):

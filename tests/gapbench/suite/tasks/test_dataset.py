@@ -239,3 +239,18 @@ def test_without_the_package_the_remedy_is_named() -> None:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "data set 'a/b': the package `datasets` is missing; pip install datasets" == shown.stdout.strip()
+
+
+def test_lists_of_images_of_a_data_set_are_bytes(tmp_path: Path) -> None:
+    """As stored and not decoded, alone and in a list, beside NaN and a class label."""
+    datasets = pytest.importorskip("datasets")
+    picture = {"bytes": b"\x89PNG\r\n\x1a\n...", "path": None}
+    features = datasets.Features(
+        {"q": datasets.Value("string"), "x": datasets.Value("float32"), "one": datasets.Image(), "many": datasets.List(datasets.Image()), "label": datasets.ClassLabel(names=["no", "yes"])}
+    )  # fmt: skip
+    rows = [{"q": "a", "x": float("nan"), "one": picture, "many": [picture, picture], "label": 1}]
+    datasets.Dataset.from_list(rows, features=features).to_parquet(tmp_path / "train.parquet")
+
+    found, _ = read_hugging_face({"hf": str(tmp_path), "split": "train"}, None)
+
+    assert [{**rows[0], "x": None}] == found
