@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.errors import DocumentError
-from gapbench.suite.tasks.dataset import Row
+from gapbench.suite.tasks.plain_values import Row, UnstorableValueError, plain_row
 from gapbench.values import canonical_json, sha256
 
 
@@ -39,7 +39,13 @@ def generate_rows(file: Path, arguments: Mapping[str, Any], limit: int | None) -
         ) from exc
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise DocumentError("rows(…) gives no rows, or something other than mappings", file=file)
-    return rows[:limit], sha256(canonical_json(rows))
+    plain = []
+    for number, row in enumerate(rows, 1):
+        try:
+            plain.append(plain_row(row))
+        except UnstorableValueError as exc:
+            raise DocumentError(f"row {number} of rows(…): {exc}", file=file) from exc
+    return plain[:limit], sha256(canonical_json(plain))
 
 
 def _format_arguments(arguments: Mapping[str, Any]) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gapbench.errors import DocumentError
 from gapbench.suite.documents import Document, KeyPath
-from gapbench.suite.tasks.dataset import ImageError, Row, read_image
+from gapbench.suite.tasks.image_reader import ImageError, list_images, read_image
+from gapbench.suite.tasks.plain_values import Row
 from gapbench.suite.tasks.template import (
-    MissingColumnError,
+    ColumnError,
     TemplateError,
     column_or_template_value,
     fill_template,
@@ -92,7 +92,7 @@ class Renderer:
 
     def _render_parts(self, key: str, text: str, images: Sequence[str], row: Row) -> tuple[Part, ...]:
         given = [self._fill_template("images", template, row, template_value) for template in images]
-        parts: list[Part] = [self._load_image(value) for value in given if value not in ("", None)]
+        parts: list[Part] = [self._load_image(image) for value in given for image in list_images(value)]
         filled_text = self._render_text(key, text, row)
         return (*parts, Text(filled_text)) if filled_text or not parts else tuple(parts)
 
@@ -102,12 +102,9 @@ class Renderer:
     def _fill_template(self, key: str, template: str, row: Row, fill: Callable[[str, Row], Any]) -> Any:
         try:
             return fill(template, row)
-        except MissingColumnError as exc:
-            near = difflib.get_close_matches(exc.column, list(row), 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise self._error(key, f"{exc}{hint} (row {self._row_number} of {self.origin})") from exc
         except TemplateError as exc:
-            raise self._error(key, str(exc)) from exc
+            where = f" (row {self._row_number} of {self.origin})" if isinstance(exc, ColumnError) else ""
+            raise self._error(key, f"{exc}{where}") from exc
 
     def _load_image(self, given: Any) -> Image:
         cached = self._images.get(given) if isinstance(given, str) else None
