@@ -61,6 +61,21 @@ FAILURE_KINDS: Mapping[FailureKind, FailureTraits] = {
 }
 
 
+def is_asked_again_on_resume(kind: str | None) -> bool:
+    """Return whether ``bench run --resume`` repeats a request that ended with this failure.
+
+    It does if another attempt may succeed later: the endpoint was in trouble or unreachable, a quota was used up, or the
+    key or the address may have been corrected. What the request itself or the runner caused would fail again.
+
+    Args:
+        kind: How the final attempt failed. None: it brought an answer.
+    """
+    if kind is None:
+        return False
+    traits = failure_traits(kind)
+    return traits.is_retryable or traits.trips_breaker
+
+
 def failure_traits(kind: str) -> FailureTraits:
     """Return the traits of a failure kind; a kind that this version does not know has none."""
     return FAILURE_KINDS.get(cast("FailureKind", kind), _NEUTRAL)
