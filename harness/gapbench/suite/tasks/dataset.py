@@ -9,8 +9,7 @@ import hashlib
 import json
 import logging
 import os.path
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from gapbench.suite.tasks.template import format_names
 from gapbench.values import canonical_json, sha256
 
 Row = dict[str, Any]
+Choose = Callable[[Iterable[Row]], Iterable[int]]
+"""Returns the positions of the rows to keep, from 0, given all rows."""
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 MAX_IMAGE_BYTES = 20 * 2**20
 MAX_CSV_FIELD_CHARS = 2**27
@@ -30,12 +31,12 @@ class ImageError(ValueError):
     """An image cannot be read, or is none."""
 
 
-def read_rows(file: Path, limit: int | None) -> tuple[list[Row], str]:
-    """Return the first ``limit`` rows of a file, in file order, and the hash of all its bytes.
+def read_rows(file: Path, choose: Choose | None) -> tuple[list[Row], str]:
+    """Return the chosen rows of a file, in file order, and the hash of all its bytes.
 
     Args:
         file: JSON lines or a JSON array, CSV or TSV with a header, or Parquet; all but an array is read row by row.
-        limit: None: all.
+        choose: See :data:`Choose`. The file is read a second time for the chosen rows. None: all rows.
 
     Raises:
         DocumentError: Missing, of another format, damaged, or without rows.
@@ -52,7 +53,11 @@ def read_rows(file: Path, limit: int | None) -> tuple[list[Row], str]:
     try:
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        rows = list(islice(reader(file), limit))
+        if choose is None:
+            rows = list(reader(file))
+        else:
+            chosen = set(choose(reader(file)))
+            rows = [row for place, row in enumerate(reader(file)) if place in chosen]
     except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
         said = getattr(exc, "strerror", None) or str(exc)
         raise DocumentError(f"cannot be read: {said}; check the path and its permissions", file=file) from exc
@@ -201,12 +206,16 @@ def _read_parquet(file: Path) -> Iterator[Row]:
         raise DocumentError(f"not Parquet: {_first_line(exc)}; write it anew", file=file) from exc
 
 
-def read_hugging_face(source: Mapping[str, Any], limit: int | None) -> tuple[list[Row], str]:
-    """Return the first rows of a Hugging Face data set and a hash of its name, revision and content mark.
+def read_hugging_face(
+    source: Mapping[str, Any], choose: Choose | None, columns: Collection[str] = ()
+) -> tuple[list[Row], str]:
+    """Return the chosen rows of a Hugging Face data set and a hash of its name, revision and content mark.
 
     Args:
         source: ``hf`` (name), and ``config``, ``split``, ``revision`` where given.
-        limit: None: all.
+        choose: See :data:`Choose`. It is given rows that have only ``columns``, so that no image is loaded for it. None:
+            all rows.
+        columns: The columns that ``choose`` needs.
 
     Raises:
         SetupError: It cannot be had: no network, no such set, no package, no rows.
@@ -227,8 +236,10 @@ def read_hugging_face(source: Mapping[str, Any], limit: int | None) -> tuple[lis
         for column, feature in dataset.features.items():
             if isinstance(feature, datasets.Image):  # the very bytes, not a decoded picture
                 dataset = dataset.cast_column(column, datasets.Image(decode=False))
-        count = len(dataset) if limit is None else min(limit, len(dataset))
-        rows = [dict(dataset[index]) for index in range(count)]
+        needed = [name for name in dataset.column_names if name in columns]
+        labels = dataset.select_columns(needed) if needed else ({} for _ in range(len(dataset)))
+        chosen = range(len(dataset)) if choose is None else sorted(choose(map(dict, labels)))
+        rows = [dict(dataset[index]) for index in chosen]
         mark = dataset._fingerprint  # noqa: SLF001 - the only content mark it has
     except Exception as exc:  # the hub's client raises over a dozen unrelated classes
         raise SetupError(
