@@ -15,10 +15,7 @@ ANSWER_END = "\ue001"
 MAX_BOX_CHARS = 1000
 MAX_JSON_STARTS = 50
 ANSWER_KEYS = frozenset(
-    """answer finalanswer answerletter answeroption answerchoice correctanswer correctoption correctchoice choice
-    option letter selected selectedoption selectedanswer selectedchoice selection chosenoption chosen label prediction
-    predictedanswer pick response result solution verdict conclusion ans antwort respuesta reponse réponse risposta
-    resposta ответ 答案 答え 정답""".split()
+    ["answer", "finalanswer", "answerletter", "answeroption", "answerchoice", "correctanswer", "correctoption", "correctchoice", "choice", "option", "letter", "selected", "selectedoption", "selectedanswer", "selectedchoice", "selection", "chosenoption", "chosen", "label", "prediction", "predictedanswer", "pick", "response", "result", "solution", "verdict", "conclusion", "ans", "antwort", "respuesta", "reponse", "réponse", "risposta", "resposta", "ответ", "答案", "答え", "정답"]
 )
 TAG_NAMES = r"(?:final|correct|my|your|selected)?[_\s-]?(?:answer|ans|choice|option|letter|selection|solution|result|response|output|verdict|conclusion)"
 ANSWER_TAG = re.compile(rf"<\s*(/?)\s*{TAG_NAMES}\b[^<>]{{0,80}}>|\[\s*(/?)\s*{TAG_NAMES}\s*\]", re.IGNORECASE)

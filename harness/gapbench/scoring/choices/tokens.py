@@ -138,7 +138,7 @@ class OptionNames:
         return self.labels[position] if 0 <= position < len(self.labels) else ""
 
 
-COMMON_WORDS = frozenset("true false yes no correct incorrect right wrong none all both neither either it this that one".split())
+COMMON_WORDS = frozenset(["true", "false", "yes", "no", "correct", "incorrect", "right", "wrong", "none", "all", "both", "neither", "either", "it", "this", "that", "one"])
 
 
 def _flexible(text: str) -> str:
@@ -169,9 +169,7 @@ def tokenize(text: str, names: OptionNames) -> Tokens:
             at, line_start = at + 1, True
         elif char in " \t\r*_`#":
             at = _letter_or_skip(text, at, names, items)
-        elif (end := _option_text(text, at, names, items)) or (end := _letter(text, at, names, items)):
-            at = end
-        elif (end := _native(text, at, names, items, native)) or (end := _words(text, at, items)):
+        elif (end := _option_text(text, at, names, items)) or (end := _letter(text, at, names, items)) or (end := _native(text, at, names, items, native)) or (end := _words(text, at, items)):
             at = end
         else:
             at = _mark(text, at, items)
