@@ -42,8 +42,40 @@ NUMBER_WITH_UNIT = re.compile(
     r"([-+]?\\?[$€£]?\s?\d[\d,]{0,60}(?:\.\d{1,60})?)\s+([A-Za-z]{2,}[A-Za-z .²³/]{0,60})"
 )
 MATH_WORDS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp sqrt pi mod gcd lcm max min and or det infinity inf dx dy "
-    "dt undefined dne".split()
+    [
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "log",
+        "ln",
+        "exp",
+        "sqrt",
+        "pi",
+        "mod",
+        "gcd",
+        "lcm",
+        "max",
+        "min",
+        "and",
+        "or",
+        "det",
+        "infinity",
+        "inf",
+        "dx",
+        "dy",
+        "dt",
+        "undefined",
+        "dne",
+    ]
 )
 
 

@@ -99,11 +99,6 @@ class Quantity:
     scale: int = 1
 
 
-def find_numbers(text: str) -> list[ParsedNumber]:
-    """Return the numbers in ``text``, in order; calculations are not carried out."""
-    return [q.number for q in find_quantities(plain_text(text)) if q.number is not None]
-
-
 def parse_number(text: str) -> ParsedNumber | None:
     """Return the number that is the whole of ``text``, with or without a currency, or None."""
     plain = plain_text(text).strip(" \t\n$.*_`")

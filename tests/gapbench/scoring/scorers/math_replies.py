@@ -28,11 +28,45 @@ def _whole(n: int) -> Gold:
     """Return a GSM8K target with the forms in which a model gives a whole number."""
     digits, grouped = str(n), f"{n:,}"
     right = (digits, grouped, f"{n}.00", rf"\${grouped}", f"{n} dollars", rf"{n}\text{{ km}}")
-    wrong = (str(n + 1), str(n * 10), f"-{n}", f"{n}.5", rf"\frac{{{n}}}{{3}}", f"{n} + 1", digits[::-1] if digits != digits[::-1] else str(n + 7))
+    wrong = (
+        str(n + 1),
+        str(n * 10),
+        f"-{n}",
+        f"{n}.5",
+        rf"\frac{{{n}}}{{3}}",
+        f"{n} + 1",
+        digits[::-1] if digits != digits[::-1] else str(n + 7),
+    )
     return Gold(f"He pays 3 * 2 = <<3*2=6>>6 first.\nIn all that is {grouped}.\n#### {grouped}", right, wrong)
 
 
-GSM8K_GOLDS = tuple(map(_whole, (18, 3, 70_000, 540, 20, 64, 260, 160, 45, 460, 366, 694, 13, 1_080, 1_234_567, 75, 7, 2_125, 230, 58_000)))
+GSM8K_GOLDS = tuple(
+    map(
+        _whole,
+        (
+            18,
+            3,
+            70_000,
+            540,
+            20,
+            64,
+            260,
+            160,
+            45,
+            460,
+            366,
+            694,
+            13,
+            1_080,
+            1_234_567,
+            75,
+            7,
+            2_125,
+            230,
+            58_000,
+        ),
+    )
+)
 MATH_GOLDS = (
     Gold(r"\frac{3}{4}", ("0.75", r"\dfrac34", "3/4", r"75\%", r"\frac{6}{8}"), (r"\frac43", "0.7", "34", r"\frac{3}{40}", "3")),
     Gold(r"-\frac{1}{2}", ("-0.5", r"\frac{-1}{2}", r"-\tfrac12", "-1/2"), ("0.5", r"\frac12", "-2", "-12")),
@@ -108,8 +142,13 @@ def math_replies() -> list[MathCase]:
     """Return each form of each gold in boxes and formulas, in turn, and whole numbers as money too."""
     found = []
     for at, gold in enumerate(math_golds()):
-        for k, (form, is_right) in enumerate([*((f, True) for f in gold.right), *((f, False) for f in gold.wrong)]):
-            sentences = [BOX_SENTENCES[(at + k) % len(BOX_SENTENCES)], FORMULA_SENTENCES[(at + k) % len(FORMULA_SENTENCES)]]
+        for k, (form, is_right) in enumerate(
+            [*((f, True) for f in gold.right), *((f, False) for f in gold.wrong)]
+        ):
+            sentences = [
+                BOX_SENTENCES[(at + k) % len(BOX_SENTENCES)],
+                FORMULA_SENTENCES[(at + k) % len(FORMULA_SENTENCES)],
+            ]
             if form.replace(",", "").isdigit():
                 sentences.append(DOLLAR_SENTENCES[(at + k) % len(DOLLAR_SENTENCES)])
             found += [MathCase(gold.target, sentence.format(a=form), is_right) for sentence in sentences]

@@ -7,7 +7,8 @@ from typing import Any
 
 from gapbench.scoring import make_scorer
 from gapbench.values import Sample
-from tests.gapbench.scoring.scorers.number_replies import OPEN, OPEN_SENTENCES, cases
+from tests.gapbench.scoring.scorers.number_replies import cases
+from tests.gapbench.scoring.scorers.open_replies import OPEN, OPEN_SENTENCES
 
 NUMERIC = make_scorer("numeric", {})
 
@@ -26,7 +27,9 @@ def test_the_stated_number_is_accepted_in_every_form_and_sentence() -> None:
     found = cases()
 
     assert len(found) >= 1500
-    assert [] == [(case.reply, str(case.value)) for case in found if not is_accepted(case.reply, target_of(case.value))]
+    assert [] == [
+        (case.reply, str(case.value)) for case in found if not is_accepted(case.reply, target_of(case.value))
+    ]
 
 
 def test_no_other_number_is_accepted() -> None:
@@ -46,4 +49,6 @@ def test_what_is_no_single_number_is_none_of_its_numbers() -> None:
     replies = [(sentence.format(n=text), numbers) for text, numbers in OPEN for sentence in OPEN_SENTENCES]
 
     assert len(replies) >= 300
-    assert [] == [(reply, number) for reply, numbers in replies for number in numbers if is_accepted(reply, number)]
+    assert [] == [
+        (reply, number) for reply, numbers in replies for number in numbers if is_accepted(reply, number)
+    ]
