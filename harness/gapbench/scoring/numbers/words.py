@@ -76,7 +76,8 @@ def words_to_digits(text: str) -> str:
 
 def _span_to_digits(match: re.Match[str]) -> str:
     words = WORD.findall(match[0].lower())
-    lead, tail = [], []
+    lead: list[str] = []
+    tail: list[str] = []
     while words and words[0] in ("and", "of", "point"):
         lead.append(words.pop(0))
     while words and words[-1] in ("and", "of", "point", "a", "an"):
@@ -107,10 +108,8 @@ def parse_words(words: list[str]) -> Exact | None:
             return None if part is None or whole is None or not is_scale else simplest(Fraction(part) * whole)
     if "point" in words:
         return _decimal(words)
-    at = next((i for i, word in enumerate(words) if word in PARTS), None)
-    if at is None:
-        return _cardinal(words)
-    return _fraction(words, at)
+    part_at = next((i for i, word in enumerate(words) if word in PARTS), None)
+    return _cardinal(words) if part_at is None else _fraction(words, part_at)
 
 
 def _decimal(words: list[str]) -> Exact | None:

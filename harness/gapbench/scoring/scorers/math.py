@@ -200,7 +200,9 @@ def _is_rounded(rounded: int | Fraction, written: ParsedNumber, exact: int | Fra
     if decimals is None or len(decimals[1]) < MIN_DECIMALS:
         return False
     digits = len(decimals[1])
-    return abs(rounded) * 10**digits >= 10 ** (MIN_DIGITS - 1) and is_rounding(rounded, digits, exact)
+    return abs(Fraction(rounded)) * 10**digits >= 10 ** (MIN_DIGITS - 1) and is_rounding(
+        rounded, digits, exact
+    )
 
 
 def _forms(text: str) -> list[str]:

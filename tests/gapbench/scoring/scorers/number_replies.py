@@ -119,7 +119,7 @@ def grouped(n: int, separator: str) -> str:
 def indian(n: int) -> str:
     """Return a whole number in lakh and crore groups: 12,34,567."""
     head, tail = str(n)[:-3], str(n)[-3:]
-    parts = []
+    parts: list[str] = []
     while head:
         parts.insert(0, head[-2:])
         head = head[:-2]
@@ -283,8 +283,8 @@ def written_numbers() -> list[Written]:
             for text in fraction_forms(top, bottom)
         ]
         found.append(Written(-Fraction(top, bottom), rf"\frac{{-{top}}}{{{bottom}}}"))
-    for whole, top, bottom in MIXED:
-        found += [Written(whole + Fraction(top, bottom), text) for text in mixed_forms(whole, top, bottom)]
+    for count, top, bottom in MIXED:
+        found += [Written(count + Fraction(top, bottom), text) for text in mixed_forms(count, top, bottom)]
     for percent in PERCENTS:
         for sign in ("%", " %", "％", r"\%", " percent", " per cent", "\u202f%", " pct"):
             found.append(Written(Fraction(percent) / 100, percent + sign))
