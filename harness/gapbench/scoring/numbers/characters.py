@@ -28,6 +28,7 @@ SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 FRACTION_OF_RAISED = re.compile("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)[/⁄]([₀₁₂₃₄₅₆₇₈₉]+)")
 VULGAR_FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞↉])")
+EM_DASH = re.compile(r"(?:^|(?<=[\s:=(\d]))—(?=[\d$€£])")
 UNIT_POWER = re.compile(
     r"(?<![A-Za-z\\])((?:[kcdmn]?m|ft|in|yd|mi|s|sec|units?|feet|inch(?:es)?|met(?:er|re)s?|centimet(?:er|re)s?)\s?)"
     r"\^\s?(?:\{\s?-?[23]\s?\}|-?[23](?!\d))"
@@ -104,6 +105,7 @@ def _plain_characters(text: str) -> str:
         lambda match: f" {match[1].translate(SUPERSCRIPTS)}/{match[2].translate(SUBSCRIPTS)}", text
     )
     text = RAISED.sub(lambda match: f"^{{{match[0].translate(SUPERSCRIPTS)}}}", text)
+    text = EM_DASH.sub("-", text) if "—" in text else text
     text = VULGAR_FRACTION.sub(" ", text).translate(_PLAIN_CHARACTERS)
     return UNSPACED_SCRIPT.sub(" ", text)
 

@@ -29,8 +29,8 @@ NUMBER = re.compile(
       | \s?/\s?(?P<under>\d+(?:,\d{3})*(?:\.\d+)?)(?!\s?/\s?\d|[\d^])
       | (?:[ ]|\sand\s)(?P<num>\d{1,9})\s?/\s?(?P<den>\d{1,9})(?!\s?/\s?\d|\d|\.\d|\^)
     )?
-    (?:\s?(?P<per>%|‰|(?:percent|per\s?cent|pct)\b))?
-    (?: (?P<scales>(?:[\s-]?(?:hundred|thousand|million|billion|trillion|quadrillion|lakh|lac|crore|dozen)s?\b)+)
+    (?:\s?(?P<per>%|‰|(?i:percent|per[\s-]?cent|pct)\b))?
+    (?: (?P<scales>(?:[\s-]?(?i:hundred|thousand|million|billion|trillion|quadrillion|lakh|lac|crore|dozen)s?\b)+)
       | (?P<space>\s?)(?P<letter>k|K|mn|mln|mm|bn|bln|tn|trn|[MmBbT])(?![\w²³^'-])
       | \s?(?P<cjk>[万萬億亿만억])
       | \s(?P<part>half|halves|thirds|fourths|fifths|sixths|sevenths|eighths|ninths|tenths|hundredths|thousandths)\b
@@ -40,11 +40,11 @@ NUMBER = re.compile(
     re.VERBOSE,
 )
 SIGN = re.compile(
-    rf"(?:^|(?P<before>.))(?P<sign>[-+])(?P<gap>\s?)(?:{CURRENCY}\s?)?(?P<inner>-?)$|{CURRENCY}\s?(?P<late>-)\s?$"
-    rf"|(?P<word>\b(?:minus|negative))\s(?:{CURRENCY}\s?)?$",
+    rf"(?:^|(?P<before>.))(?P<sign>[-+])(?P<gap>\s?)(?:{CURRENCY}\s?)?\(?(?P<inner>-?)$|{CURRENCY}\s?(?P<late>-)\s?$"
+    rf"|(?P<word>\b(?:minus|negative))\s+(?:{CURRENCY}\s?)?$",
     re.IGNORECASE | re.DOTALL,
 )
-SIGNS = frozenset("-+$€£¥₹₩√({")
+SIGNS = frozenset(" -+$€£¥₹₩√({")
 SIGN_WORDS = ("minus ", "egative ", "Minus ", "MINUS ", "EGATIVE ", "sqrt ")
 OPENING = frozenset(" \t\n([{=:,;~≈<>≤≥×*/^|\"'+-→$€£¥₹")
 BEFORE_SPACED_SIGN = re.compile(r"(?:^|[(\[{=:≈~→]|\b(?:is|are|be|ist|est|es|equals))\s*$")
@@ -151,7 +151,7 @@ def _complex_quantity(match: re.Match[str], plain: str, value: Exact | None) -> 
     others: tuple[Exact, ...] = ()
     scale = 1
     if value is not None and match["scales"]:
-        for word in SCALE_WORD.findall(match["scales"]):
+        for word in SCALE_WORD.findall(match["scales"].lower()):
             scale *= SCALES[word]
         value *= scale
     elif value is not None and match["letter"]:
