@@ -33,7 +33,7 @@ UNIT_POWER = re.compile(
     r"(?<![A-Za-z\\])((?:[kcdmn]?m|ft|in|yd|mi|s|sec|units?|feet|inch(?:es)?|met(?:er|re)s?|centimet(?:er|re)s?)\s?)"
     r"\^\s?(?:\{\s?-?[23]\s?\}|-?[23](?!\d))"
 )
-"""The power of a unit, as in ``9.8 m/s^2``: no number of its own."""
+"""The power of a unit, as in ``9.8 m/s^2``: not a number of its own."""
 
 _SCRIPT = r"[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]"  # scripts without spaces between words
 UNSPACED_SCRIPT = re.compile(rf"(?<={_SCRIPT})(?=[-+($\dA-Za-z])|(?<=[\dA-Za-z%)])(?={_SCRIPT})")

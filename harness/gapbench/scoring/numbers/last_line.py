@@ -75,7 +75,7 @@ def _at_end(found: Reading) -> Reading:
 
 
 def _is_only_a_number(line: str) -> bool:
-    """Return whether a line is short and has at most three words that are no number words."""
+    """Return whether a line is short and has at most three words other than number words."""
     return len(line) < 120 and count_other_words(plain_text(line)) <= 3
 
 

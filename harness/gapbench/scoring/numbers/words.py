@@ -68,7 +68,7 @@ def has_number_words(text: str) -> bool:
 
 
 def count_other_words(text: str) -> int:
-    """Return how many words of at least two letters in a text are no number words."""
+    """Return how many words of at least two letters in a text are not number words."""
     return sum(len(word) > 1 and word not in ALL_WORDS for word in WORD.findall(text.lower()))
 
 

@@ -26,7 +26,7 @@ COMPARISON_TIMEOUT_S = 6.0
 EQUALITY_PROCESS = ScoringProcess(Path(__file__).parents[1] / "math_child.py", COMPARISON_TIMEOUT_S)
 NUMBER_BASE = re.compile(r"(?<=[0-9A-Za-z])_\{?(?:\\text\{)?\s?([0-9]+|[a-z]+)\s?\}{0,2}\s*$")
 MIN_DECIMALS = 6
-"""A decimal with fewer decimals is no rounding of a fraction: 0.33 is not 1/3. math-verify rounds to six."""
+"""A decimal with fewer decimals is not a rounding of a fraction: 0.33 is not 1/3. math-verify rounds to six."""
 
 MIN_DIGITS = 3
 """Significant digits that a rounded decimal needs, so that two small numbers are not equal for being small."""
