@@ -28,6 +28,7 @@ SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 FRACTION_OF_RAISED = re.compile("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)[/⁄]([₀₁₂₃₄₅₆₇₈₉]+)")
 VULGAR_FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞↉])")
+DIGIT_TIE = re.compile(r"(?<=\d)~(?=\d)")  # LaTeX's space that is not broken
 EM_DASH = re.compile(r"(?:^|(?<=[\s:=(\d]))—(?=[\d$€£])")
 UNIT_POWER = re.compile(
     r"(?<![A-Za-z\\])((?:[kcdmn]?m|ft|in|yd|mi|s|sec|units?|feet|inch(?:es)?|met(?:er|re)s?|centimet(?:er|re)s?)\s?)"
@@ -95,6 +96,8 @@ def plain_text(text: str) -> str:
     """
     if not text.isascii():
         text = _plain_characters(text)
+    if "~" in text:
+        text = DIGIT_TIE.sub(" ", text)
     if "\\" in text or "{," in text or "{." in text:
         text = LATEX.sub(_plain_latex, text)
     return UNIT_POWER.sub(r"\1", text) if "^" in text else text

@@ -28,7 +28,7 @@ EXPLANATION = re.compile(
     re.IGNORECASE,
 )
 WORDS_AFTER_VERB = re.compile(
-    r"(?:\b(?:is|are|equals|makes|gives|was|so|thus|hence|has|have|had|totals?|gets?|costs?|earns?|needs?|leaves|be)|=|:)\s+"
+    r"(?:\b(?:is|are|comes?\sto|equal\sto|sums?\sto|equals|makes|gives|was|so|thus|hence|has|have|had|totals?|gets?|costs?|earns?|needs?|leaves|be)|=|:)\s+"
     rf"(?:(?:about|exactly|only|minus|negative)\s)*(?P<words>{SPAN.pattern})",
     re.IGNORECASE,
 )
