@@ -11,6 +11,10 @@ from gapbench.scoring.numbers import ParsedNumber, Reading, read_reply, read_sta
 from gapbench.scoring.numbers.markers import Statement, boxes_beside, find_statements
 from gapbench.scoring.numbers.words import has_number_words
 
+MAX_LINE_CHARS = 2000
+MAX_SEARCHED_CHARS = 20_000
+"""Formulas are searched for in the end of a longer reply without a stated answer."""
+
 MARKUP_CHARS = " \t\n*_`"
 FORMULA = re.compile(
     r"\$\$(.{1,1000}?)\$\$|(?<!\\)\$(?![\s$])([^$\n]{0,1000}?[^\s$\\])\$(?!\d)|(?<!\\)\$[ ]([^$\n]{1,200}?)[ ]\$(?!\d)"
@@ -150,7 +154,8 @@ def _content(formula: re.Match[str]) -> str:
 
 
 def _unstated(reply: str) -> Expression:
-    last_line = next(line.strip() for line in reversed(reply.splitlines()) if line.strip())
+    last_line = next(line.strip() for line in reversed(reply.splitlines()) if line.strip())[-MAX_LINE_CHARS:]
+    reply = reply[-MAX_SEARCHED_CHARS:]
     for bold in reversed(BOLD.findall(last_line)):
         text = strip_markup(bold)
         if text and not bold.rstrip().endswith(":") and not is_prose(text) and any(map(str.isalnum, text)):
