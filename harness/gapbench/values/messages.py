@@ -123,7 +123,7 @@ _SALT = re.compile(r"\[#[0-9a-f]{8}\] ")
 def add_salt(messages: tuple[Message, ...], nonce: str) -> tuple[Message, ...]:
     """Return a prompt that starts with a short word, so that no prompt cache has seen its start.
 
-    The word stands at the very start of the first message, since prefix caches compare from there. A prompt's hash is
+    The word is at the very start of the first message, since prefix caches compare from there. A prompt's hash is
     taken without it, so that two models are still known to have been asked the same.
 
     Args:

@@ -8,8 +8,7 @@ import hashlib
 import json
 import logging
 import os.path
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,20 @@ from gapbench.suite.tasks.plain_values import Row, UnstorableValueError, plain_r
 from gapbench.suite.tasks.template import find_column, format_names
 from gapbench.values import canonical_json, sha256
 
+Choose = Callable[[Iterable[Row]], Iterable[int]]
+"""Returns the positions of the rows to keep, from 0, given all rows."""
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 MAX_CSV_FIELD_CHARS = 2**27
 """Of a CSV field; the csv module's own bound of 131 072 is less than a long document."""
 _ROWS_AT_ONCE = 256
 
 
-def read_rows(file: Path, limit: int | None) -> tuple[list[Row], str]:
-    """Return the first ``limit`` rows of a file, in file order, and the hash of all its bytes.
+def read_rows(file: Path, choose: Choose | None) -> tuple[list[Row], str]:
+    """Return the chosen rows of a file, in file order, and the hash of all its bytes.
 
     Args:
         file: JSON lines or a JSON array, CSV or TSV with a header, or Parquet; all but an array is read row by row.
-        limit: None: all.
+        choose: See :data:`Choose`. The file is read a second time for the chosen rows. None: all rows.
 
     Raises:
         DocumentError: Missing, of another format, damaged, or without rows.
@@ -47,7 +48,11 @@ def read_rows(file: Path, limit: int | None) -> tuple[list[Row], str]:
     try:
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        rows = list(islice(reader(file), limit))
+        if choose is None:
+            rows = list(reader(file))
+        else:
+            chosen = set(choose(reader(file)))
+            rows = [row for place, row in enumerate(reader(file)) if place in chosen]
     except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
         said = getattr(exc, "strerror", None) or str(exc)
         raise DocumentError(f"cannot be read: {said}; check the path and its permissions", file=file) from exc
@@ -196,12 +201,16 @@ def _plain_row(row: Mapping[str, Any], number: int, file: Path) -> Row:
         raise DocumentError(f"row {number}: {exc}", file=file) from exc
 
 
-def read_hugging_face(source: Mapping[str, Any], limit: int | None) -> tuple[list[Row], str]:
-    """Return the first rows of a Hugging Face data set and a hash of its name, revision and content mark.
+def read_hugging_face(
+    source: Mapping[str, Any], choose: Choose | None, columns: Collection[str] = ()
+) -> tuple[list[Row], str]:
+    """Return the chosen rows of a Hugging Face data set and a hash of its name, revision and content mark.
 
     Args:
         source: ``hf`` (name), and ``config``, ``split``, ``revision`` where given.
-        limit: None: all.
+        choose: See :data:`Choose`. It is given rows that have only ``columns``, so that no image is loaded for it. None:
+            all rows.
+        columns: The columns that ``choose`` needs.
 
     Raises:
         SetupError: It cannot be had: no network, no such set, no package, no rows.
@@ -221,13 +230,15 @@ def read_hugging_face(source: Mapping[str, Any], limit: int | None) -> tuple[lis
         )
         from gapbench.suite.tasks.arrow_rows import batch_rows  # noqa: PLC0415 - imports pyarrow
 
-        count = len(dataset) if limit is None else min(limit, len(dataset))
+        needed = [name for name in dataset.column_names if name in columns]
+        labels = dataset.select_columns(needed) if needed else ({} for _ in range(len(dataset)))
+        chosen = range(len(dataset)) if choose is None else sorted(choose(map(dict, labels)))
         # As stored, so that images are bytes, also those in lists, and not decoded pictures.
         stored = dataset.with_format("arrow")
         found = [
             row
-            for start in range(0, count, _ROWS_AT_ONCE)
-            for batch in stored[start : min(start + _ROWS_AT_ONCE, count)].to_batches()
+            for start in range(0, len(chosen), _ROWS_AT_ONCE)
+            for batch in stored[list(chosen[start : start + _ROWS_AT_ONCE])].to_batches()
             for row in batch_rows(batch)
         ]
         mark = dataset._fingerprint  # noqa: SLF001 - the only content mark it has
