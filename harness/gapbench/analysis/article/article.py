@@ -21,14 +21,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from gapbench.analysis.article.article_book import GapClaim, Moment, load_article_book
 from gapbench.analysis.article.claims_audit import audit_claims
 from gapbench.analysis.article.evidence import Evidence, read_evidence
 from gapbench.analysis.article.published_gaps import PublishedGap, published_gaps
@@ -64,47 +60,6 @@ class Factors(NamedTuple):
 
 READINGS = ("points", "percent of closed")
 WRITTEN, STRICT, LOOSE = Factors(1.5, 2.0), Factors(1.25, 1.6), Factors(2.0, 3.0)
-
-
-class GapClaim(NamedTuple):
-    """A quality figure of the article.
-
-    Attributes:
-        metric: Its name in the article.
-        category: Category of the evidence and of a run's tasks.
-        year: The year that the claim is about.
-        claim: The claimed gap, in ``unit``.
-        unit: ``percent`` or ``elo``.
-    """
-
-    metric: str
-    category: str
-    year: int
-    claim: float
-    unit: str
-
-
-class Moment(NamedTuple):
-    """A window of dates that represents a part of a year."""
-
-    name: str
-    year: int
-    start: date
-    end: date
-
-
-class ArticleBook(NamedTuple):
-    """The content of ``data/article.yaml``.
-
-    Attributes:
-        claims: The article's figures.
-        moments: The windows in which evidence is looked up.
-        errors: Factual errors of the article: id, said, found, sources.
-    """
-
-    claims: tuple[GapClaim, ...]
-    moments: tuple[Moment, ...]
-    errors: tuple[Mapping[str, Any], ...]
 
 
 class Reading(NamedTuple):
@@ -375,15 +330,3 @@ def _measured_gaps(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any
 
 def _economic_claims() -> tuple[Mapping[str, Any], ...]:
     return tuple(claim.to_json() for claim in audit_claims())
-
-
-@cache
-def load_article_book() -> ArticleBook:
-    """Return the content of the packaged ``article.yaml``."""
-    with files("gapbench.analysis.article.data").joinpath("article.yaml").open(encoding="utf-8") as file:
-        content = yaml.safe_load(file)
-    return ArticleBook(
-        tuple(GapClaim(**{**row, "claim": float(row["claim"])}) for row in content["claims"]),
-        tuple(Moment(row["name"], row["year"], row["from"], row["to"]) for row in content["moments"]),
-        tuple(content["errors"]),
-    )
