@@ -94,7 +94,7 @@ def suite_scaffold(file: Path, data: Path | None) -> str:
 
 def _user_task(file: Path, data: Path) -> str:
     """Return the task block: the guessed role of each column, with comments that help to correct it."""
-    rows, _ = read_rows(data, MAX_INSPECTED_ROWS)
+    rows, _ = read_rows(data, lambda _: range(MAX_INSPECTED_ROWS))
     every = list(dict.fromkeys(key for row in rows for key in row))
     roles = guess_roles(rows, data.parent)
     if roles.prompt is None:

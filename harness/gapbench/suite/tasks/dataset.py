@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
+import itertools
 import json
 import logging
 import os.path
@@ -52,7 +53,8 @@ def read_rows(file: Path, choose: Choose | None) -> tuple[list[Row], str]:
             rows = list(reader(file))
         else:
             chosen = set(choose(reader(file)))
-            rows = [row for place, row in enumerate(reader(file)) if place in chosen]
+            needed = itertools.islice(reader(file), max(chosen, default=-1) + 1)
+            rows = [row for place, row in enumerate(needed) if place in chosen]
     except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
         said = getattr(exc, "strerror", None) or str(exc)
         raise DocumentError(f"cannot be read: {said}; check the path and its permissions", file=file) from exc
