@@ -98,6 +98,30 @@ def rule_violations(evidence: Evidence) -> list[str]:
     return found
 
 
+def unproven(evidence: Evidence) -> list[str]:
+    """Return one sentence for each thing that the book cannot show; [] if there is none. No rule is broken by it."""
+    found = [
+        f"{one.benchmark} as of {one.as_of} is rebuilt from a later file: entries that were removed or dated again are missing"
+        for one in evidence.snapshots
+        if one.dating == "rebuilt"
+    ]
+    sources = evidence.sources.values()
+    surveyed = sum(source.dated_by == "survey" for source in sources)
+    if surveyed:
+        found.append(
+            f"the date of the file is only the survey's word for {surveyed} of {len(sources)} sources"
+        )
+    once = sum(source.verified in {"", "once"} for source in sources)
+    if once:
+        found.append(f"figures were compared with {once} of {len(sources)} sources only once, or not at all")
+    found += [
+        f"{source.source}: a second reading did not find its figures: {source.remark}"
+        for source in sources
+        if source.verified == "not found"
+    ]
+    return found
+
+
 def _source_violations(evidence: Evidence) -> Iterator[str]:
     used = {one.source for one in evidence.figures}
     for source in evidence.sources.values():

@@ -17,7 +17,7 @@ from gapbench.analysis.article.evidence import (
     read_evidence,
 )
 from gapbench.analysis.article.evidence_entry import COLUMNS, add_figures, parse_entry
-from gapbench.analysis.article.evidence_rules import rule_violations
+from gapbench.analysis.article.evidence_rules import rule_violations, unproven
 from gapbench.errors import DocumentError, InputError
 
 SOURCE = {
@@ -263,6 +263,24 @@ def test_a_book_of_version_0_1_is_read_and_told_what_it_lacks(write: Write) -> N
 
     assert ["has no address" in found[0], "not known when it was read" in found[1]] == [True, True]
     assert len(found) == 2
+
+
+def test_what_the_packaged_book_cannot_show_is_said(packaged: Evidence) -> None:
+    """4 rebuilt lists, 27 files dated by the survey alone, 29 sources compared once."""
+    found = unproven(packaged)
+
+    assert 4 == sum("is rebuilt from a later file" in line for line in found)
+    assert [
+        "the date of the file is only the survey's word for 27 of 42 sources",
+        "figures were compared with 29 of 42 sources only once, or not at all",
+    ] == found[4:]
+
+
+def test_a_figure_that_was_not_found_again_is_said(write: Write) -> None:
+    """With what was found in its place."""
+    evidence = read_evidence(write(source={"verified": "not found", "remark": "the file has 79"}))
+
+    assert ["board@0a1b2c3: a second reading did not find its figures: the file has 79"] == unproven(evidence)
 
 
 def test_a_note_explains_a_corrected_flag(write: Write) -> None:
