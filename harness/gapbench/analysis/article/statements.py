@@ -21,6 +21,7 @@ from gapbench.pricing import UnitPrices, find_price
 
 TOPICS = ("quality", "models", "prices", "economics", "infrastructure", "advice")
 OWN_VERDICTS = ("holds", "holds in part", "contradicted", "not testable", "advice")
+_ECONOMIC_SOURCES = ("economics.yaml and prices.yaml, packaged",)
 _CLOSE = 1.05
 """A price within 5 % of the real one is right."""
 
@@ -101,9 +102,8 @@ def check_statements(
             found: tuple[str, str, Sequence[str], str] = row.describe(), row.verdict, row.sources, "figures"
         elif "economic" in entry:
             claim = by_claim[entry["economic"]]
-            sources = ("economics.yaml and prices.yaml, packaged",)
             verdict = entry.get("verdict", claim["verdict"])
-            found = claim["result"], verdict, sources, f"economic claim {claim['id']}"
+            found = claim["result"], verdict, _ECONOMIC_SOURCES, f"economic claim {claim['id']}"
         elif "error" in entry:
             error = by_error[entry["error"]]
             found = error["found"], entry["verdict"], error["sources"], "errors"
