@@ -63,12 +63,14 @@ def article_table(article: Article) -> RenderableType:
 
 
 def article_details(article: Article) -> RenderableType:
-    """Return each gap behind the table, the economic claims, the errors with their sources, and the rule."""
+    """Return each gap behind the table, the economic claims, every statement, the errors, and the rule."""
     parts: list[RenderableType] = []
     for row in article.rows:
         parts += [_evidence(row), Text("")]
     if article.claims:
         parts += [_claims(article), Text("")]
+    if article.statements:
+        parts += [_statements(article), Text("")]
     parts.append(Text("What the article gets wrong", "bold"))
     for error in article.errors:
         parts.append(Text.assemble(("  said: ", "dim"), formatting.strip_controls(error["said"])))
@@ -178,15 +180,33 @@ def _describe_origin(gap: PublishedGap) -> str:
 
 def _claims(article: Article) -> Table:
     table = _table("Economic claims")
-    for name in ("claim", "result", "verdict", "holds when"):
+    for name in ("id", "claim", "result", "verdict", "holds when"):
         table.add_column(name, overflow="fold")
     for claim in article.claims:
         verdict = formatting.strip_controls(claim["verdict"])
         table.add_row(
+            formatting.strip_controls(claim["id"]),
             formatting.strip_controls(claim["claim"]),
             formatting.strip_controls(claim["result"]),
             Text(verdict, _STYLE.get(verdict, "")),
             formatting.strip_controls(claim["holds_when"] or formatting.NOTHING),
+        )
+    return table
+
+
+def _statements(article: Article) -> Table:
+    """Return every statement with its verdict; the finding of those in another table is a reference to it."""
+    table = _table("Every statement of the article")
+    for name in ("statement", "finding", "verdict"):
+        table.add_column(name, overflow="fold")
+    last = None
+    for one in article.statements:
+        if one.topic != last:
+            table.add_row(Text(one.topic, "bold"), "", "")
+        last = one.topic
+        found = f"see {one.table}" if one.table else formatting.strip_controls(one.found)
+        table.add_row(
+            formatting.strip_controls(one.claim), found, Text(one.verdict, _STYLE.get(one.verdict, ""))
         )
     return table
 

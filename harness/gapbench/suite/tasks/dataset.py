@@ -143,7 +143,8 @@ def _read_csv(file: Path) -> Iterator[Row]:
     separator = _detect_separator(file)
     reader = csv.reader(_read_lines(file), delimiter=separator, strict=True)
     try:
-        header = next(reader, [])
+        # Blanks beside a separator are no part of a name; scorers look for columns by exact names.
+        header = [name.strip() for name in next(reader, [])]
         _check_header(header, file)
         for fields in reader:
             if not fields:

@@ -15,8 +15,9 @@ from gapbench.suite.documents import (
     validate_document,
 )
 from gapbench.suite.tasks.builtin import builtin_folder
-from gapbench.suite.tasks.dataset import Row, describe_folder_problem, read_hugging_face, read_rows
+from gapbench.suite.tasks.dataset import describe_folder_problem, read_hugging_face, read_rows
 from gapbench.suite.tasks.generated_rows import generate_rows
+from gapbench.suite.tasks.plain_values import Row
 from gapbench.suite.tasks.prompt_renderer import Renderer
 from gapbench.suite.tasks.sample_order import RowChoice, order_seed
 from gapbench.suite.tasks.schema import GeneratedData, TaskDocument
