@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -9,6 +11,7 @@ from gapbench import formatting
 from gapbench.analysis.economics.advise import Advice
 from gapbench.analysis.economics.tiers import Tiers
 from gapbench.report.cost_tables import dim_lines, empty_table
+from gapbench.report.tables.cost import LEG_NAMES
 from gapbench.store.json_records import records
 
 
@@ -57,10 +60,24 @@ def advice_lines(advice: Advice) -> RenderableType:
         if advice.simulated
         else head
     )
-    lines = [Text(marked, "bold red" if advice.simulated else "bold"), Text("Because", "bold")]
-    lines += [Text(f"  {formatting.strip_controls(line)}") for line in advice.because]
-    lines.append(Text("What would change it", "bold"))
-    lines += [Text(f"  {formatting.strip_controls(line)}") for line in advice.would_change]
-    lines.append(Text("What the numbers rest on", "bold"))
-    lines += [Text(f"  {formatting.strip_controls(line)}", "dim") for line in advice.assumed]
+    lines = [Text(marked, "bold red" if advice.simulated else "bold")]
+    questions = [
+        f"{question.question} ({question.priority}: {_legs(question.favours)}) {question.because}."
+        for question in advice.questions
+    ]
+    for title, texts, style in (
+        ("Because", advice.because, ""),
+        ("Before you follow it", advice.conditions, ""),
+        ("What would change it", advice.would_change, ""),
+        ("Questions of strategy, each with what it speaks for", questions, ""),
+        ("Pilot", advice.pilot, ""),
+        ("What the numbers rest on", advice.assumed, "dim"),
+    ):
+        if texts:
+            lines.append(Text(title, "bold"))
+            lines += [Text(f"  {formatting.strip_controls(line)}", style) for line in texts]
     return Group(*lines)
+
+
+def _legs(legs: Sequence[str]) -> str:
+    return ", ".join(LEG_NAMES[leg] for leg in legs)

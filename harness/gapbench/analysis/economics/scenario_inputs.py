@@ -207,7 +207,9 @@ def _add_capacity(
                 f"capacity is {base.kind} at {base.input_tokens:g} input and {base.output_tokens:g} output tokens a request "
                 f"and scaled by tokens to {read:g} and {written:g}; a sweep of your own requests would be more accurate"
             )
-    if inputs[name].kind != "measured":
+    if inputs[name].kind == "measured":
+        notes.append(f"capacity: {inputs[name].source}")
+    else:
         notes.append(
             "capacity is not measured: `bench tco --run SWEEP` takes it from a sweep of your own server"
         )

@@ -282,7 +282,12 @@ def _compare_legs(scenario: Scenario, legs: pd.DataFrame) -> pd.DataFrame:
 
 def _warnings(scenario: Scenario, crossed: dict[str, BreakEven], legs: pd.DataFrame) -> list[str]:
     warnings = list(scenario.notes)
-    assumed = [name for name, given in scenario.inputs.items() if given.source.startswith("assumed")]
+    assumed = [
+        name
+        for name, given in scenario.inputs.items()
+        if given.source.startswith("assumed")
+        and not (name == "cached_share" and "closed_cached_share" in scenario.inputs)
+    ]
     if assumed:
         warnings.append(f"assumed, not given: {', '.join(assumed)}")
     warnings += [
