@@ -43,13 +43,41 @@ def tiers_table(tiers: Tiers) -> RenderableType:
             formatting.format_count(row["n"]),
             *(f"{row[name] * 100:.1f}" for name in shares),
         )
+    third = [_purpose_built_table(tiers)] if len(tiers.purpose_built) else []
     lines = [Text(formatting.strip_controls(tiers.headline()), "bold")]
+    if not third:
+        lines.append(
+            Text(
+                "Tier 3 (purpose-built models) was not measured: --purpose-built ID adds a model of these runs.",
+                "dim",
+            )
+        )
     if tiers.needed_acceptance is not None:
         lines.append(Text(
             f"A cascade costs less than the closed model alone from {tiers.needed_acceptance:.0%} accepted open answers on; "
             f"only the open model solved {tiers.only_open_right:.1%} of the tasks."
         ))  # fmt: skip
-    return Group(table, by, *lines, *dim_lines(tiers.warnings))
+    return Group(table, by, *third, *lines, *dim_lines(tiers.warnings))
+
+
+def _purpose_built_table(tiers: Tiers) -> RenderableType:
+    table = empty_table(
+        "Tier 3: purpose-built models, by category",
+        ("category", "model"),
+        ("n", "its %", "best other %", "its $/task", "best other $/task", "gets"),
+    )
+    for row in records(tiers.purpose_built):
+        table.add_row(
+            formatting.strip_controls(row["category"]),
+            formatting.strip_controls(row["model_id"]),
+            formatting.format_count(row["n"]),
+            f"{row['quality'] * 100:.1f}",
+            f"{row['best_quality'] * 100:.1f}",
+            formatting.format_usd(row["usd_per_task"]),
+            formatting.format_usd(row["best_usd_per_task"]),
+            f"{row['chosen_share']:.0%}",
+        )
+    return table
 
 
 def advice_lines(advice: Advice) -> RenderableType:

@@ -284,7 +284,7 @@ def test_no_right_answer_on_either_side_shows_nothing(make_run: Make, answers: A
 
 def test_a_run_of_one_side_is_refused(make_run: Make, answers: Answers) -> None:
     """Nothing to choose between: which side is missing, and how to add it."""
-    with pytest.raises(ResultsError, match="no open model.*--run CLOSED --run OPEN"):
+    with pytest.raises(ResultsError, match=r"no open model.*--run CLOSED --run OPEN"):
         quality_of(make_run(answers("closed-a", 5, 10)))
 
 
