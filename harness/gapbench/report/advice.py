@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gapbench import formatting
-from gapbench.analysis.economics.advise import Advice
+from gapbench.analysis.economics.advice import Advice
 from gapbench.analysis.economics.tiers import Tiers
 from gapbench.report.cost_tables import dim_lines, empty_table
 from gapbench.report.tables.cost import LEG_NAMES

@@ -89,8 +89,9 @@ def measured_legs(
     """
     # The last row of a model covers all its categories.
     rows = {str(row["model_id"]): row for row in records(table.frame)}
-    sizes = {name: _sizes(rows[name]) for name in (closed_model, open_model) if name in rows}
-    closed_sizes, open_sizes = sizes.get(closed_model), sizes.get(open_model)
+    closed_sizes, open_sizes = (
+        _sizes(rows[name]) if name in rows else None for name in (closed_model, open_model)
+    )
     volume = closed_sizes or open_sizes
     made = MeasuredLegs(
         closed_model,
@@ -118,7 +119,7 @@ def measured_legs(
         else:
             made.missing["closed"] = f"{closed_model}: {_why_unpriced(quote)}"
     if open_model is None:
-        made.missing |= dict.fromkeys(("hosted", "self"), "no open model in these runs")
+        made.missing.update(dict.fromkeys(("hosted", "self"), "no open model in these runs"))
         return made
     return _add_open_legs(made, runs, table, account, open_model, open_sizes, throughput)
 

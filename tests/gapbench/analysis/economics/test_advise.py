@@ -12,11 +12,13 @@ import pytest
 
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.cost.cost import cost
-from gapbench.analysis.economics.advise import Advice, Situation, advise
+from gapbench.analysis.economics.advice import Advice
+from gapbench.analysis.economics.advise import advise
 from gapbench.analysis.economics.measured_inputs import advised_throughput
 from gapbench.analysis.economics.measured_legs import measured_legs
 from gapbench.analysis.economics.measured_quality import MeasuredQuality, measured_quality
 from gapbench.analysis.economics.scenario_inputs import build_scenario
+from gapbench.analysis.economics.situation import Situation
 from gapbench.analysis.economics.strategic_questions import PRIORITIES
 from gapbench.analysis.economics.tco import Tco, tco
 from gapbench.analysis.economics.tiers import evaluate_tiers
@@ -148,7 +150,12 @@ def test_a_dedicated_endpoint_of_unknown_size_has_no_price(make_run: Make, answe
 )
 def test_each_answer_of_the_team_changes_the_advice(changed: dict[str, Any], words: str | None) -> None:
     """At 500M tokens every setting says something of its own."""
-    other = {"sensitivity": "confidential", "engineers": 1.0, "latency": "interactive", "scale": "steady"}
+    other: dict[str, Any] = {
+        "sensitivity": "confidential",
+        "engineers": 1.0,
+        "latency": "interactive",
+        "scale": "steady",
+    }
     found = advise(Situation(**changed), answer(500.0), EQUAL)
     base = advise(Situation(**{name: other.get(name, "none") for name in changed}), answer(500.0), EQUAL)
 
@@ -170,7 +177,7 @@ def test_internal_data_have_a_price() -> None:
 
 def test_an_unpredictable_volume_is_paid_by_the_token() -> None:
     """Self-hosting pays at 30B tokens and not at a third of it."""
-    own = {"hosted_usd": 3.2, "availability_target": 0, "headroom": 1, "overhead": 0, "engineers": 0.5,
+    own: dict[str, Any] = {"hosted_usd": 3.2, "availability_target": 0, "headroom": 1, "overhead": 0, "engineers": 0.5,
            "usd_per_gpu_hour": 2.0, "usd_per_engineer_year": 300_000, "updates_per_year": 0,
            "days_per_update": 0, "usd_per_day": 0, "storage_usd_per_month": 0, "input_share": 0.75,
            "capacity": CapacityDocument(requests_per_s=10)}  # fmt: skip

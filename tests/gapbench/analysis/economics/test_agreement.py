@@ -113,13 +113,13 @@ def made_rows(
             if k < 2:
                 rows.append(make_attempt(**common, repeat=-1, phase="warmup", output_tokens=77))
             for attempt in range(1, retries + 2):
-                read = sizes.randint(200, 4000)
+                read, written = sizes.randint(200, 4000), sizes.randint(1, 2000)
                 tokens = {
                     "input_tokens": read,
                     "cached_input_tokens": sizes.choice([None, 0, read // 3]),
-                    "output_tokens": sizes.randint(1, 2000),
+                    "output_tokens": written,
+                    "reasoning_tokens": written // 2,
                 }
-                tokens["reasoning_tokens"] = tokens["output_tokens"] // 2
                 is_last = attempt == retries + 1
                 is_failure = fails or not is_last
                 is_billed = not is_failure or sizes.random() < 0.5
@@ -143,7 +143,7 @@ def total_row(frame: Any, model: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["hosted", "self"])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_four_commands_agree_on_generated_runs(make_run: Make, seed: int, kind: str) -> None:
     """$/task, $/M tokens, the hourly price and a month's cost, for requests with every kind of trouble."""
     given, rates = (HOSTED_COST, HOSTED) if kind == "hosted" else (SELF_COST, None)
