@@ -44,7 +44,7 @@ Examples:
               help="What serves the tasks today. It stays until another model is shown to be no worse.")  # fmt: skip
 @click.option("--priority", "priorities", multiple=True, type=click.Choice(
               ["speed-to-market", "cutting-edge", "support", "transparency", "predictable-cost"]),
-              help="What matters beside cost. Repeatable.")  # fmt: skip
+              help="What matters more than cost. Repeatable.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="Set an input of `bench tco`. Repeatable.")  # fmt: skip
 @json_option

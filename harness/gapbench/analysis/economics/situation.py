@@ -27,7 +27,7 @@ class Situation:
         latency: Latency that users accept; see :data:`TTFT_S`.
         scale: Whether the volume is known.
         in_use: What serves the tasks today.
-        priorities: What matters beside cost.
+        priorities: What matters more than cost.
     """
 
     sensitivity: Sensitivity = "internal"
