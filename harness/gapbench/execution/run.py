@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Self
@@ -19,6 +20,7 @@ from gapbench.execution.earlier_sessions import (
     EarlierSessions,
     add_stretches_of_killed_sessions,
     read_earlier_rows,
+    requests_to_repeat,
 )
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.rate_limiter import RateLimiter
@@ -36,7 +38,7 @@ from gapbench.runner import Runner, account_of
 from gapbench.store import RunManifest, RunWriter, provenance
 from gapbench.store.manifest import CellEntry, FailureEntry, SearchEntry
 from gapbench.suite.plan import Cell, Plan, PlannedSearch
-from gapbench.values import Attempt, Model
+from gapbench.values import Attempt, Failure, Model
 from gapbench.values.policies import RateLimits
 
 OPEN_LOOP_CONNECTIONS = 1024
@@ -135,6 +137,7 @@ class _RunExecution:
             manifest = run_manifest.initial_manifest(plan, writer.folder.name, settings.selection, simulated)
         run_manifest.start_session(manifest, settings.selection, settings.calibration)
         rows, pending = read_earlier_rows(writer.folder, is_resumed=bool(resumed_manifest))
+        rows = _reopen_failed_requests(rows, writer, observer)
         earlier = EarlierSessions.from_rows(rows, pending)
         execution = cls(plan, runners, writer, settings, observer, stop_signal, manifest, earlier)
         execution._count_earlier_rows(rows)
@@ -146,8 +149,17 @@ class _RunExecution:
         """Count what earlier sessions finished, retried and spent."""
         models = {model.id: model for model in self.plan.models}
         self.recorder.finished_by_cell.update(cell_id for cell_id, _, _ in self.earlier.finished)
+        retries = self.settings.policies.retries
+        # Repeating what a quota refused is not a retry, see decide_retry.
+        refused = {
+            (row.cell_id, row.sample_id, row.repeat, row.attempt)
+            for row in rows
+            if row.failure_kind is not None
+            and retries.is_quota_refusal(Failure(row.failure_kind, "", row.http_status, row.retry_after_s))
+        }
         for row in rows:
-            if row.attempt > 1 and row.model_id in models:
+            follows_refusal = (row.cell_id, row.sample_id, row.repeat, row.attempt - 1) in refused
+            if row.attempt > 1 and not follows_refusal and row.model_id in models:
                 self.retry_budget.record_retry(models[row.model_id])
             self.recorder.charge(row)
 
@@ -329,6 +341,25 @@ class _RunExecution:
 
     def _search_entry(self, planned: PlannedSearch) -> SearchEntry:
         return next(entry for entry in self.manifest.searches if entry.search_id == planned.search_id)
+
+
+def _reopen_failed_requests(
+    rows: Sequence[Attempt], writer: RunWriter, observer: RunObserver
+) -> list[Attempt]:
+    """Return the rows of earlier sessions, with requests that ended in a curable failure marked as not finished.
+
+    The rows in the folder are marked too, before any request is sent, so that a request never has two final rows.
+    """
+    reopened = {id(row) for row in requests_to_repeat(rows)}
+    if not reopened:
+        return list(rows)
+    failed = [row for row in rows if id(row) in reopened]
+    writer.mark_not_final(failed)
+    kinds = Counter(str(row.failure_kind) for row in failed)
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    noun = "request" if len(failed) == 1 else "requests"
+    observer.notify(f"sending {len(failed)} {noun} again that ended without an answer ({counts})")
+    return [dataclasses.replace(row, final=False) if id(row) in reopened else row for row in rows]
 
 
 def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -136,13 +136,17 @@ class Exchange(StampedStream):
         return self.response.ended_s
 
     @property
-    def is_stale(self) -> bool:
-        """Whether an idle connection closed before the server answered, so that a new one may be tried."""
+    def was_never_sent(self) -> bool:
+        """Whether a kept connection broke before a byte of the request left, so that nobody can have received it.
+
+        Once a byte has left, the server may have begun to work on the request. Then it must not be sent again without
+        a row of its own. Go's net/http draws the same line (``nothingWrittenError`` in transport.go).
+        """
         return (
             isinstance(self.error, (httpx2.ReadError, httpx2.RemoteProtocolError))
-            and not self.response.has_started
             and self._connection is not None
             and self._connection.request_count > 1
+            and not self._connection.stream.has_sent
         )
 
     async def wait_for_data(self) -> None:
