@@ -140,7 +140,7 @@ def _measure(runs: tuple[Path, ...]) -> _Measured:
         account,
         closed_model=quality.closed_model,
         open_model=quality.open_model,
-        throughput=advised_throughput(read_runs, quality.open_model),
+        throughput=advised_throughput(read_runs, account, quality.open_model),
     )
     try:
         hybrid = evaluate_tiers(read_runs, open_model=quality.open_model, closed_model=quality.closed_model)

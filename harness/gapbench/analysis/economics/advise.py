@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
 from gapbench.analysis.economics.advice import Advice, Choice
 from gapbench.analysis.economics.break_even import format_mtok
 from gapbench.analysis.economics.measured_quality import MeasuredQuality
@@ -173,9 +174,10 @@ def _excluded_by_requirement(case: _Case) -> dict[str, str]:
         )
         case.because.append(excluded["closed"])
         case.change.append("a contract, region or private endpoint under which the data may go to a provider")
-    if case.tco.scenario.misfit:
-        excluded["self"] = case.tco.scenario.misfit
-        case.because.append(case.tco.scenario.misfit)
+    memory = case.tco.scenario.memory
+    if memory is not None and not memory.fits:
+        excluded["self"] = memory.words
+        case.because.append(memory.words)
     return excluded | _excluded_by_latency(case)
 
 
@@ -188,16 +190,12 @@ def _excluded_by_latency(case: _Case) -> dict[str, str]:
         return {}
     times = ", ".join(f"{name} {format_seconds(value)}" for name, value in quality.first_text_s.items())
     case.because.append(f"first text at p95: {times}; {asked}")
-    served = {leg: cost.model_id for leg, cost in case.tco.scenario.measured.items()}
     excluded = {}
-    for leg in ("closed", "hosted", "self"):
-        name = served.get(leg)
+    for leg, cost in case.tco.scenario.measured.items():
+        wait = quality.first_text_s.get(cost.model_id, 0.0)
         # A host that was not called has no measured latency.
-        was_run = leg == "closed" or (leg == "self") == ("self" in served)
-        if name is not None and was_run and quality.first_text_s.get(name, 0.0) > limit:
-            excluded[leg] = (
-                f"{name}: first text after {format_seconds(quality.first_text_s[name])}, limit {limit:g} s"
-            )
+        if cost.was_run and wait > limit:
+            excluded[leg] = f"{cost.model_id}: first text after {format_seconds(wait)}, limit {limit:g} s"
     return excluded
 
 

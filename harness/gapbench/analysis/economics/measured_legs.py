@@ -15,9 +15,10 @@ import numpy as np
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.cost.deployment_options import hosted_offer, model_weights
+from gapbench.analysis.economics.measured_cost import MeasuredCost
 from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.replica_throughput import Throughput
-from gapbench.analysis.economics.scenario import UNITS, MeasuredCost
+from gapbench.analysis.economics.scenario import UNITS
 from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced
 from gapbench.stats import ratio_interval
@@ -157,9 +158,8 @@ def _add_open_legs(
             leg for leg in records(table.legs) if leg["leg"] == "hosted" and leg["model_id"] == open_model
         )
         made.labels["hosted"] = offer[1]
-        made.costs["hosted"] = _measured_cost(
-            {**row, "usd_per_task": leg["usd_per_task"], "usd_per_mtok": leg["usd_per_mtok"]}
-        )
+        prices = {name: leg[name] for name in ("usd_per_task", "usd_per_mtok")}
+        made.costs["hosted"] = replace(_measured_cost({**row, **prices}), was_run=False)
         _add_prices(made, "hosted", offer[0], leg["usd_per_mtok"], sizes)
     if isinstance(quote, GpuPrice):
         made.costs["self"] = _measured_cost(row)

@@ -62,7 +62,7 @@ def advice_of(
     quality = measured_quality(runs, gap(runs, billed=account), table)
     legs = measured_legs(
         runs, table, account, closed_model=quality.closed_model, open_model=quality.open_model,
-        throughput=advised_throughput(runs, quality.open_model),
+        throughput=advised_throughput(runs, account, quality.open_model),
     )  # fmt: skip
     return advise(
         situation or Situation(), tco(build_scenario(block, at=DAY, run=legs), volume, draws=200), quality

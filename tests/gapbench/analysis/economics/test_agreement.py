@@ -155,7 +155,7 @@ def test_four_commands_agree_on_generated_runs(make_run: Make, seed: int, kind: 
     quality = measured_quality(runs, gaps, table)
     legs = measured_legs(
         runs, table, account, closed_model=quality.closed_model, open_model=quality.open_model,
-        throughput=advised_throughput(runs, quality.open_model),
+        throughput=advised_throughput(runs, account, quality.open_model),
     )  # fmt: skip
     volume = 250.0
     answer = tco(build_scenario(at=DAY, run=legs), volume, draws=100)
