@@ -16,7 +16,7 @@ class ToolCallPiece(NamedTuple):
         arguments: Some more characters of the arguments, which are JSON.
     """
 
-    index: int | None = None
+    index: int | str | None = None
     id: str = ""
     name: str = ""
     arguments: str = ""
@@ -39,7 +39,7 @@ class ToolCallAccumulator:
     def __init__(self) -> None:
         """Start without calls."""
         self._calls: list[_Call] = []
-        self._by_index: dict[int | None, _Call] = {}
+        self._by_index: dict[int | str | None, _Call] = {}
 
     def add(self, piece: ToolCallPiece) -> None:
         """Add a piece to its call."""
