@@ -7,7 +7,7 @@ from typing import Any
 
 from gapbench import transport
 from gapbench.errors import RunnerError
-from gapbench.values import Chunk, FinishReason
+from gapbench.values import Chunk, Disclosure, FinishReason
 from gapbench_runners.support.finish_reasons import gave_up_error
 from gapbench_runners.support.stream_errors import (
     cut_stream_error,
@@ -22,7 +22,7 @@ from gapbench_runners.support.usage import responses_usage
 _END_EVENTS = frozenset(
     {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done"}
 )
-_REASONING = {
+_REASONING: Mapping[str, Disclosure] = {
     "response.reasoning_text.delta": "verbatim",
     "response.reasoning_summary_text.delta": "summary",
 }
@@ -71,8 +71,7 @@ class _Output:
             self._has_answer = True
             yield Chunk(body["delta"], "answer", received_s)
         elif kind in _REASONING:
-            shown = "summary" if "summary" in kind else "verbatim"
-            yield Chunk(body["delta"], "reasoning", received_s, disclosure=shown)
+            yield Chunk(body["delta"], "reasoning", received_s, disclosure=_REASONING[kind])
         elif kind in {"response.output_item.added", "response.output_item.done"}:
             item = body.get("item") or {}
             if item.get("type") == "function_call":
