@@ -32,7 +32,7 @@ class Selection:
         suite: The suite's file, or the name of a built-in one.
         models: Model ids of the suite, or ``runner:model[@url]`` for one that is not in it. (): all.
         tasks: Task names. (): all.
-        limit: First N samples of each task. None: as the suite says.
+        limit: N samples of each task, the first of its working order. None: as the suite says.
         allow_code: Whether Python that the suite's tasks name may run in this process. Stored in ``run.json``
             for information, and never read from there.
     """

@@ -41,7 +41,7 @@ class TaskEntry(StrictModel):
     task: str = Field(
         min_length=1, description="category/name of a built-in task, or the path of a task.yaml"
     )
-    limit: int | None = Field(None, ge=1, description="first N samples")
+    limit: int | None = Field(None, ge=1, description="N samples, spread over its tags and clusters")
     params: ParamsDocument | None = Field(None, description="parameters for this task alone")
 
 
@@ -149,7 +149,7 @@ class Suite(StrictModel):
 
         Args:
             only: Names to load; (): all.
-            limit: First N samples of each, on top of the suite's own limits. None: no further limit.
+            limit: N samples of each task, the first of its working order, on top of the suite's own limits. None: no further limit.
             allow_code: Whether Python that a task names may run.
             closed_models: Models with closed weights in the run; some lm-eval tasks cannot run on them.
 
@@ -171,7 +171,16 @@ class Suite(StrictModel):
             if wanted and document.name not in wanted:
                 continue
             limits = [bound for bound in (own_limit, limit, document.limit) if bound is not None]
-            tasks.append(load_task(document, source, min(limits, default=None), path, allow_code=allow_code))
+            tasks.append(
+                load_task(
+                    document,
+                    source,
+                    min(limits, default=None),
+                    path,
+                    seed=self.seed,
+                    allow_code=allow_code,
+                )
+            )
         return tasks + loading.load_lm_eval_tasks(
             self._document,
             wanted,

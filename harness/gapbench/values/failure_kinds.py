@@ -1,4 +1,4 @@
-"""What each kind of failure means for retries, the circuit breaker, concurrency and the bill: the only place that says so.
+"""What each kind of failure means for retries, the circuit breaker, concurrency and the bill: the only such table.
 
 Code that has to treat one failure differently from another asks for a property of its kind; it does not list kinds.
 """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.economics.routing import Kind
 from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.stats import Floats
@@ -35,7 +36,7 @@ def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_mode
     """Return the tasks that both models answered with the same prompt, one row for each.
 
     Columns: ``category``, ``cluster`` (code), ``row`` (index of the open model's attempt in the runs' frame), and for
-    each side (``open_``, ``closed_``) ``score``, ``usd`` (retries included), ``response_s``.
+    each side (``open_``, ``closed_``) ``score``, ``usd`` (see :func:`usd_per_answer`), ``response_s``.
 
     Args:
         runs: The runs.
@@ -44,10 +45,10 @@ def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_mode
         closed_model: The closed model.
     """
     frame = runs.frame
-    request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
-    request_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
     table = frame.assign(
-        usd=request_usd, row=np.arange(len(frame)), cluster=group_codes(frame, ["task", "cluster_id"])
+        usd=usd_per_answer(frame, usd),
+        row=np.arange(len(frame)),
+        cluster=group_codes(frame, ["task", "cluster_id"]),
     )
     table = table[table["scored"]]
     sides = {}

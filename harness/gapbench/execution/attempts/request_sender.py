@@ -114,6 +114,7 @@ class RequestSender:
                 timeouts.total_s,
                 first_token_s=timeouts.first_token_s,
                 gap_s=timeouts.read_s,
+                max_tokens=None if planned.sample.needs_logprobs else cell.params_of(planned).max_tokens,
             )
         except BaseException:
             self.admission.cancel_request(permit)

@@ -116,7 +116,7 @@ class TaskDocument(StrictModel):
         None, description="a name, {name: …, options}, or {python: module:function}"
     )
     params: ParamsDocument = Field(default_factory=ParamsDocument, description="parameters for this task")
-    limit: int | None = Field(None, ge=1, description="first N samples")
+    limit: int | None = Field(None, ge=1, description="N samples, spread over its tags and clusters")
     data_policy: Literal["public", "private"] = Field(
         "public",
         description="private: never sent to an API that is paid by the token or serves closed weights",

@@ -1,0 +1,133 @@
+"""Decides which option a reply chooses, from what it says about the options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from gapbench.scoring.choices.markup import plain_text
+from gapbench.scoring.choices.statements import Statement, StatementFinder
+from gapbench.scoring.choices.tokens import OptionNames, Tokens, tokenize
+
+NEXT_QUESTION = re.compile(r"\n\s*[*#_ ]{0,6}(?:question|q|human|user|problem|frage|pregunta|题目|问题|問題)\b[*_ ]{0,4}\d{0,4}[*_ ]{0,4}[:.：]", re.IGNORECASE)
+WORDING = {"answer": "states", "conclusion": "concludes", "claim": "says", "line": "gives", "mark": "marks", "weak": "leans to", "maybe": "considers", "text": "names"}  # fmt: skip
+
+
+def read_choice(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
+    """Return the label of the option that ``reply`` chooses and the reason; None and the reason if it chooses none.
+
+    A stated answer or a conclusion counts first; the last one if there are several. Then an option that is said to be
+    right, then one that the reply begins or ends with, then the only one in brackets or bold, then the only one whose
+    text occurs. Excluded options never count. Where a step finds two options, the reply is ambiguous.
+
+    Args:
+        reply: The reply.
+        texts: Options' texts by label; {} if they are not known, and then the labels are A to J.
+    """
+    names = OptionNames(texts)
+    text = plain_text(reply)
+    cut = NEXT_QUESTION.search(text)
+    if cut:
+        before = _decide(tokenize(text[: cut.start()], names))
+        if before[0]:
+            return before
+    return _decide(tokenize(text, names))
+
+
+def _decide(tokens: Tokens) -> tuple[str | None, str]:
+    lines = _lines(tokens)
+    statements = [found for found in StatementFinder(tokens).find() if not _is_option_text(found, lines)]
+    stated = _last_stated(statements, tokens)
+    if stated is not None:
+        return _named(stated.options, stated.kind)
+    excluded = {label for found in statements if found.kind == "out" for label in found.options}
+    steps: tuple[tuple[str, Iterable[str]], ...] = (
+        ("claim", _options(statements, "claim")),
+        ("line", _line_options(lines)),
+        ("mark", _marked_options(tokens)),
+        ("weak", _options(statements, "weak")),
+        ("maybe", _options(statements, "maybe")),
+        ("text", [token.option for token in tokens.items if token.by_text]),
+    )
+    for kind, found in steps:
+        options = frozenset(found) - excluded
+        if options:
+            return _named(options, kind)
+    return None, "names no option"
+
+
+def _named(options: frozenset[str], kind: str) -> tuple[str | None, str]:
+    if len(options) == 1:
+        (label,) = options
+        return label, f"{WORDING[kind]} {label}"
+    return None, f"names several options: {', '.join(sorted(options))}"
+
+
+def _options(statements: Iterable[Statement], kind: str) -> list[str]:
+    return [label for found in statements if found.kind == kind for label in found.options]
+
+
+def _last_stated(statements: list[Statement], tokens: Tokens) -> Statement | None:
+    """Return the last answer or conclusion that the reply does not take back."""
+    stated = [found for found in statements if found.kind in {"answer", "conclusion"}]
+    for found in reversed(stated):
+        correction = tokens.meanings.find("w", found.at)
+        if correction < 0 or not any(
+            later.kind == "out" and later.at > correction and later.options == found.options for later in statements
+        ):
+            return found
+    return None
+
+
+class _Line(NamedTuple):
+    """One line that is not empty: its first token, the token after its last, and the option that numbers it, or ""."""
+
+    start: int
+    end: int
+    option: str
+
+
+def _lines(tokens: Tokens) -> list[_Line]:
+    lines, at = [], 0
+    for line in tokens.meanings.split("N"):
+        start = at + len(line) - len(line.lstrip("ofFh("))
+        if line:
+            lines.append(_Line(start, at + len(line), _numbering_option(tokens, start, at + len(line))))
+        at += len(line) + 1
+    return lines
+
+
+def _numbering_option(tokens: Tokens, start: int, end: int) -> str:
+    following = tokens.meanings[start + 1 : end][:1]
+    if start >= end or tokens.meanings[start] != "L" or following in {"|", "&"}:
+        return ""
+    token = tokens.items[start]
+    return token.option if token.starts_line or token.is_marked or following in {",", ":", "."} else ""
+
+
+def _is_option_text(found: Statement, lines: list[_Line]) -> bool:
+    """Return whether a statement is in the text of the only numbered line, such as "C. both A and B are right"."""
+    numbered = [line for line in lines if line.option]
+    if len(numbered) != 1 or found.kind in {"answer", "conclusion", "line"}:
+        return False
+    (line,) = numbered
+    return line is lines[0] and line.start <= found.at < line.end
+
+
+def _line_options(lines: list[_Line]) -> list[str]:
+    """Return the options that number the first or the last line, if the lines beside them are no list of options.
+
+    Otherwise return all options that number lines, such as those of a list.
+    """
+    heads = [line.option for line in lines]
+    alone = []
+    if heads[:1] != [""] and heads[1:2] in ([], [""]):
+        alone += heads[:1]
+    if len(heads) > 1 and heads[-1] and not heads[-2]:
+        alone.append(heads[-1])
+    return alone or [head for head in heads if head]
+
+
+def _marked_options(tokens: Tokens) -> list[str]:
+    return [token.option for token in tokens.items if token.meaning == "L" and token.is_marked and not token.by_text]

@@ -1,0 +1,249 @@
+"""Finds what a reply says about its options: answers, conclusions, claims and exclusions.
+
+The patterns match the string of meanings of :mod:`gapbench.scoring.choices.words`, one character per word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gapbench.scoring.choices.tokens import Token, Tokens
+
+END = r"(?=[hlf]*(?:$|[.N,:)(?!rbsFwudt]|\"))"
+FILL = r"[fhipomscknd(\"agYjlO]"
+FORMAL_ANSWER = re.compile(rf"F[:N,]*(?P<fill>{FILL}{{0,12}}[=:Q]*{FILL}{{0,8}})(?P<negated>!?)[fo]*(?P<L>L)")
+STATED_ANSWER = re.compile(
+    rf"(?<![xO])(?P<noun>[no]|(?:^|(?<=[N.]))[fh]*[pc](?=[fo]*:(?!N)))[)]?(?P<gap>[^L.?NF:=Qq]{{0,10}}?)(?P<separator>[=:Q]+N*(?:[:M]+N*)*|N+(?=[fho:(]*L[hfp)]*(?:[.:]?N|[.:]?$|\.|:))|s)"
+    rf"(?P<fill>(?:{FILL}|!|=|:|[,w]){{0,12}}?)(?P<L>L)"
+)
+NOUN_THEN_OPTION = re.compile(rf"n[fhpd?:]*(?P<L>L)=?{END}")
+SUBJECT_START = r"(?:^|(?<=[N.?:,;bsruknhfotiwl&|()!FpY=a]))"
+GROUP = r"L(?:[)]?(?:,?[|&]|[,|])[!foh(]*L)*"
+PREDICATE = re.compile(
+    rf"{SUBJECT_START}(?P<group>{GROUP})(?P<aux>[)]?[oO]?[,:(fhdmj=il]*?)(?P<negated>!?)(?P<rest>[fhm=ailgjk(\"]*)(?P<value>[pxvyzR]|(?<=[=fhip])[no](?![=:ON]))(?P<more>[pvxnhfoid]{{0,3}})"
+)
+REVERSED_PREDICATE = re.compile(rf"(?P<value>[px])[nofO]*[:=][fo]*(?P<group>{GROUP})")
+NEGATED_GROUP = re.compile(r"(?:![fodhp=i]*|e[fod]*)(?P<group>L(?:[)]?[,|&!]+[!foh]*L)*)")
+CHOSEN = re.compile(r"(?P<negated>!?)[mfhj]*c[fohpinkd:=,!\"]*?(?P<L>L)")
+CONCLUDED = re.compile(rf"s[,:Ns]*(?P<fill>[fhiom=cknpd,a]{{0,10}})(?P<L>L)[o]?[:=]?{END}")
+CONCLUDED_TEXT = re.compile(r"s[^.NL?]{0,12}[=Q:](?P<L>L)(?=[.N,]|$)")
+OPTION_IT_IS = re.compile(rf"{SUBJECT_START}(?P<L>L)i={END}")
+IS_OPTION = re.compile(rf"(?:(?<=[N.:,;bsruwl(hkt])|^)[hfk]*(?P<subject>[ifad]*)(?P<modal>[mhj]*)=+[fhop:=]*(?P<L>L){END}")
+MUST_BE = re.compile(rf"m[hf]*=*[fhop]*(?P<L>L){END}|=[fd]*o(?P<L2>L){END}|v[fd]*o(?P<L3>L){END}")
+NOT_BUT = re.compile(rf"![fohip=m]*L[^L.?N]{{0,4}}[b,:.][fhiom=bswpnN:]*(?P<L>L){END}")
+POSTFIX_NOT_BUT = re.compile(r"Lf*z[,]?[fho]*(?P<L>L)")
+ALL_EXCEPT = re.compile(rf"(?P<quantifier>[aA!][^.NL]*?)q[fod]*(?P<L>L){END}")
+CORRECTED = re.compile(rf"w[^L.?N]{{0,8}}(?P<L>L){END}")
+NO_DOUBT_ABOVE = re.compile(r"![fmhj]*k[^,.N]*$|(?<!!)(?<!![fh])D[^,.N]*$")
+CLAUSE_BREAK = re.compile(r"[.?N;]")
+REVERSAL = re.compile(r"[bw]|,s|s")
+
+
+class Statement(NamedTuple):
+    """What a reply says about one or more options at one place.
+
+    Attributes:
+        at: Number of the token.
+        kind: ``answer`` and ``conclusion`` state the answer; ``claim`` says that an option is right, ``weak`` that it
+            may be, ``out`` that it is not the answer.
+        options: Labels; several for an answer such as "A or B".
+    """
+
+    at: int
+    kind: str
+    options: frozenset[str]
+
+
+class StatementFinder:
+    """Finds the statements in the tokens of one reply."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.items = tokens.items
+        self.text = tokens.meanings
+        self._corrections = [match.start() for match in re.finditer("w", self.text)]
+
+    def find(self) -> list[Statement]:
+        """Return the statements in the order of their places."""
+        finders = (
+            self._formal_answers, self._stated_answers, self._predicates, self._exclusions, self._choices, self._conclusions,
+            self._exceptions, self._lone_options,
+        )  # fmt: skip
+        return sorted({statement for finder in finders for statement in finder()}, key=lambda found: found.at)
+
+    def option(self, at: int) -> Token:
+        """Return the token of an option."""
+        return self.items[at]
+
+    def group_at(self, start: int) -> tuple[frozenset[str], bool]:
+        """Return the options joined by "or", "and" or commas from ``start``, and whether they begin another clause.
+
+        In "the answer is D, A and B are wrong" only D is joined.
+        """
+        labels, at = [self.items[start].option], start + 1
+        only_or = True
+        for match in re.compile(r"[)]?(?P<joint>,?[|&]|[,|]|(?=\())[fo(\"]*(?P<L>L)").finditer(self.text, at):
+            if match.start() != at or match["joint"] == "":
+                break
+            at = match.end()
+            labels.append(self.items[match.start("L")].option)
+            only_or = only_or and "|" in match["joint"]
+        follows = re.compile(r"[)]*[fh]*").match(self.text, at)
+        after = self.text[follows.end() : follows.end() + 1] if follows else ""
+        is_clause = after in set("=mjvx!RpzyW") and after != ""
+        if len(labels) > 1 and is_clause and not (only_or and after not in "=mjx!"):
+            return frozenset(labels[:1]), True
+        return frozenset(labels), False
+
+    def _sentence_before(self, at: int) -> str:
+        start = max((match.end() for match in CLAUSE_BREAK.finditer(self.text, max(0, at - 60), at)), default=max(0, at - 60))
+        return self.text[start:at]
+
+    def _is_hypothetical(self, at: int) -> bool:
+        """Return whether a word before ``at`` in its sentence makes it a hypothesis or a first impression."""
+        before = self._sentence_before(at)
+        last = max((before.rfind(char) for char in "tj"), default=-1)
+        return last >= 0 and not REVERSAL.search(before, last + 1)
+
+    def _is_question(self, at: int) -> bool:
+        end = CLAUSE_BREAK.search(self.text, at)
+        return bool(end and end.group() == "?")
+
+    def _kind(self, kind: str, at: int) -> str:
+        """Return ``kind``, or a weaker one in a question, a hypothesis or a subordinate clause."""
+        if self._is_hypothetical(at) or self._is_question(at):
+            return "maybe"
+        before = self._sentence_before(at)
+        if kind == "claim" and "u" in re.split(r"[,b]", before)[-1]:
+            return "weak"
+        return kind
+
+    def _statement(self, kind: str, at: int, start: int) -> Statement:
+        options, begins_clause = self.group_at(at)
+        if begins_clause and kind == "conclusion":  # "so A and B are wrong"
+            return Statement(at, "none", options)
+        return Statement(at, self._kind(kind, start), options)
+
+    def _formal_answers(self) -> Iterator[Statement]:
+        for match in FORMAL_ANSWER.finditer(self.text):
+            at = match.start("L")
+            yield Statement(at, "out" if match["negated"] else "answer", self.group_at(at)[0])
+
+    def _stated_answers(self) -> Iterator[Statement]:
+        for match in STATED_ANSWER.finditer(self.text):
+            at, noun = match.start("L"), match.start()
+            words = match["gap"] + match["fill"]
+            if "x" in self.text[max(0, noun - 2) : noun] or "x" in match["gap"]:
+                yield Statement(at, "out", self.group_at(at)[0])
+                continue
+            negations = words.count("!") + bool(NO_DOUBT_ABOVE.search(self._sentence_before(noun)))
+            if negations % 2:
+                yield Statement(at, "out", self.group_at(at)[0])
+            elif "j" in words or "t" in words:
+                yield Statement(at, "maybe" if "t" in words else "weak", self.group_at(at)[0])
+            else:
+                yield self._statement("answer", at, noun)
+        for match in NOUN_THEN_OPTION.finditer(self.text):
+            yield self._statement("answer", match.start("L"), match.start())
+
+    def _predicates(self) -> Iterator[Statement]:
+        for match in PREDICATE.finditer(self.text):
+            yield from self._predicate(match)
+        for match in REVERSED_PREDICATE.finditer(self.text):
+            kind = "claim" if match["value"] == "p" else "out"
+            for label in self._labels(match):
+                yield Statement(match.start("group"), kind, frozenset(label))
+
+    def _labels(self, match: re.Match[str]) -> list[str]:
+        return [self.items[at].option for at in range(match.start("group"), match.end("group")) if self.text[at] == "L"]
+
+    def _predicate(self, match: re.Match[str]) -> Iterator[Statement]:
+        at, value = match.start("group"), match["value"]
+        between = match["aux"] + match["rest"]
+        if value in "no" and ("=" not in between or "g" in between):
+            return
+        if value == "y" and "p" not in match["more"] + between:
+            return
+        negations = bool(match["negated"]) + (value in "xz") + bool(NO_DOUBT_ABOVE.search(self._sentence_before(at)))
+        if "!" in match["group"] or self.text[max(0, at - 2) : at].strip("fo").endswith("!"):
+            negations += 1
+        if negations == 1:
+            kind = "out"
+        elif "l" in between or "j" in between or negations > 1:
+            kind = "weak"
+        else:
+            kind = "conclusion" if value in "noR" else "claim"
+        kind = self._kind(kind, at)
+        follows = self._sentence_after(match.end())
+        if kind in {"claim", "conclusion"} and re.match(r"[^.N?]*?t", follows) and "m" in between + "j":
+            kind = "maybe"
+        labels = self._labels(match)
+        if kind in {"claim", "conclusion"} and len(set(labels)) > 1 and kind == "conclusion":
+            yield Statement(at, kind, frozenset(labels))
+            return
+        for label in labels:
+            yield Statement(at, kind, frozenset(label) if len(label) == 1 else frozenset([label]))
+
+    def _sentence_after(self, at: int) -> str:
+        end = CLAUSE_BREAK.search(self.text, at)
+        return self.text[at : end.start() if end else len(self.text)]
+
+    def _exclusions(self) -> Iterator[Statement]:
+        for match in NEGATED_GROUP.finditer(self.text):
+            following = self.text[match.end() : match.end() + 3]
+            if re.match(r"[fhm=]*x", following):
+                continue
+            for label in self._labels(match):
+                yield Statement(match.start("group"), "out", frozenset([label]))
+        for pattern in (NOT_BUT, POSTFIX_NOT_BUT):
+            for match in pattern.finditer(self.text):
+                yield self._statement("conclusion", match.start("L"), match.start("L"))
+
+    def _choices(self) -> Iterator[Statement]:
+        for match in CHOSEN.finditer(self.text):
+            at = match.start("L")
+            if match["negated"]:
+                yield Statement(at, "out", frozenset([self.items[at].option]))
+            else:
+                yield self._statement("conclusion", at, match.start())
+
+    def _conclusions(self) -> Iterator[Statement]:
+        for match in CONCLUDED.finditer(self.text):
+            yield self._statement("conclusion", match.start("L"), match.start("L"))
+        for match in CONCLUDED_TEXT.finditer(self.text):
+            if self.items[match.start("L")].by_text:
+                yield self._statement("claim", match.start("L"), match.start("L"))
+        for match in IS_OPTION.finditer(self.text):
+            if match["subject"] or match["modal"]:
+                kind = "weak" if "j" in match["modal"] else "conclusion"
+                yield self._statement(kind, match.start("L"), match.start("L"))
+        for match in MUST_BE.finditer(self.text):
+            at = next(match.start(name) for name in ("L", "L2", "L3") if match[name])
+            yield self._statement("conclusion", at, at)
+        for match in OPTION_IT_IS.finditer(self.text):
+            yield self._statement("conclusion", match.start("L"), match.start("L"))
+        for match in CORRECTED.finditer(self.text):
+            yield self._statement("answer", match.start("L"), match.start("L"))
+
+    def _exceptions(self) -> Iterator[Statement]:
+        for match in ALL_EXCEPT.finditer(self.text):
+            quantifier = match["quantifier"]
+            kind = "out" if "A" in quantifier and "!" not in quantifier and "!" not in self._sentence_before(match.start()) else "conclusion"
+            yield self._statement(kind, match.start("L"), match.start("L"))
+
+    def _lone_options(self) -> Iterator[Statement]:
+        """Yield options that are a whole sentence or the whole last part of one."""
+        ends = [match.start() for match in re.finditer(r"[.N?]|$", self.text)]
+        start = 0
+        for end in ends:
+            part = self.text[start:end]
+            lone = re.fullmatch(r"(?P<head>[^L]*?)(?P<before>(?:^|[,:;bsr])[fohswi\"m=pcknF(]*)(?P<L>L)(?:[)]?(?:,?[|&]|[,|])[hfo(]*L)*(?P<after>[hfp)o:\"]*|[,:(]*[rd].*)", part)
+            if lone and self.text[end : end + 1] != "?":
+                at = start + lone.start("L")
+                is_whole = not lone["head"] and not lone["before"].strip("fohswipnF(")
+                has_edge = not self.text[:start].strip("N") or not self.text[end:].strip("N.")
+                kind = "answer" if is_whole and has_edge else "claim"
+                if is_whole or self.text[end : end + 1] != "":
+                    yield self._statement(kind if not self.items[at].starts_line else "line", at, at)
+            start = end + 1
