@@ -99,7 +99,7 @@ def suite_scaffold(file: Path, data: Path | None) -> str:
 
 def _user_task(file: Path, data: Path) -> str:
     """Return the task block: the guessed role of each column, with comments that help to correct it."""
-    rows, _ = read_rows(data, MAX_INSPECTED_ROWS)
+    rows, _ = read_rows(data, lambda _: range(MAX_INSPECTED_ROWS))
     every = list(dict.fromkeys(key for row in rows for key in row))
     # A template can name only some, and one that a row lacks would be an error.
     columns = [name for name in every if COLUMN_NAME.fullmatch(name) and all(name in row for row in rows)]

@@ -10,6 +10,7 @@ import json
 import logging
 import os.path
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def read_rows(file: Path, choose: Choose | None) -> tuple[list[Row], str]:
             rows = list(reader(file))
         else:
             chosen = set(choose(reader(file)))
-            rows = [row for place, row in enumerate(reader(file)) if place in chosen]
+            until = islice(reader(file), max(chosen, default=-1) + 1)
+            rows = [row for place, row in enumerate(until) if place in chosen]
     except (OSError, ValueError) as exc:  # ValueError: a NUL in the name
         said = getattr(exc, "strerror", None) or str(exc)
         raise DocumentError(f"cannot be read: {said}; check the path and its permissions", file=file) from exc

@@ -138,7 +138,7 @@ def test_all_kinds_of_data_give_the_same_choice(tmp_path: Path, ending: str) -> 
     }  # fmt: skip
     (tmp_path / "task.yaml").write_text(yaml.safe_dump(document))
     task = load_task(*read_task(tmp_path / "task.yaml"), 10, allow_code=True)
-    labels = [(row["tier"], None) for row in rows]
+    labels = [(str(row["tier"]), None) for row in rows]
     expected = [str(place + 1) for place in order_by_labels(labels, "0:tiers")[:10]]
 
     assert expected == ids(task)
