@@ -66,9 +66,7 @@ def refuse_unsure(setup: RunSetup) -> None:
                 f"(scorer: {task.scorer_name or 'none'}); leave the task out with --task, or leave out --until-sure"
             )
     owned = [
-        model.id
-        for model in plan.models
-        if owns_server(model) and not setup.runners[model.id].simulated
+        model.id for model in plan.models if owns_server(model) and not setup.runners[model.id].simulated
     ]
     if len(owned) > 1:
         raise InputError(

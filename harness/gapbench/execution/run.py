@@ -17,6 +17,7 @@ from gapbench import credentials
 from gapbench.errors import BenchError, ResultsError
 from gapbench.execution.block_run import BlockRun
 from gapbench.execution.cell_run import CellRun
+from gapbench.execution.earlier_looks import add_looks_at_smaller_runs, note_look
 from gapbench.execution.earlier_sessions import (
     EarlierSessions,
     add_stretches_of_killed_sessions,
@@ -136,6 +137,8 @@ class _RunExecution:
         manifest = resumed_manifest
         if manifest is None:
             manifest = run_manifest.initial_manifest(plan, writer.folder.name, settings.selection, simulated)
+            if not settings.until_sure:
+                add_looks_at_smaller_runs(manifest, writer.folder)
         run_manifest.start_session(manifest, settings.selection, settings.calibration)
         if settings.until_sure and manifest.sequential is None:
             manifest.sequential = new_entry(plan, settings.looks)
@@ -211,6 +214,7 @@ class _RunExecution:
         if state == "complete" and self.manifest.failures:
             state = "failed"
         self.manifest.state, self.manifest.reason = state, reason
+        note_look(self.manifest, self.recorder.finished_by_cell)
         self.manifest.ended_at = provenance.format_utc(datetime.now(UTC))
         self.writer.write_manifest(self.manifest)
 
