@@ -94,7 +94,8 @@ def repeated_interval(
     of the look, so that all of them hold together. It is Student's with the clusters' robust variance and as many
     degrees of freedom as clusters with a difference, less one. The half width
     of a score interval without any difference is added in quadrature, so that the interval has a width even when all
-    clusters agree; it fades as clusters with a difference are seen.
+    clusters agree; it fades as clusters with a difference are seen. One pair is added to either side, as in the corrected McNemar
+    test (Edwards, Psychometrika 13 (1948) 185).
 
     Args:
         sums: Sum of the differences in each cluster, each difference -1 to 1.
@@ -115,5 +116,5 @@ def repeated_interval(
     # Only clusters with a difference tell how much differences vary.
     quantile = float(special.stdtrit(max(informative - 1, 1), 1 - level / 2))
     unseen = quantile**2 / (groups + quantile**2) / (1 + informative / FEW_INFORMATIVE)
-    half = math.hypot(quantile * math.sqrt(variance), unseen)
+    half = math.hypot(quantile * math.sqrt(variance), unseen) + 1 / pairs
     return max(-1.0, estimate - half), min(1.0, estimate + half)
