@@ -10,7 +10,6 @@ import json
 import logging
 import os.path
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
