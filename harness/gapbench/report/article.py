@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gapbench import formatting
+from gapbench.analysis.article import claim_power
 from gapbench.analysis.article.article import RULE, Article, ArticleRow, Reading
 from gapbench.analysis.article.published_gaps import PublishedGap
 from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
@@ -58,6 +59,7 @@ def article_table(article: Article) -> RenderableType:
     lines.append(
         Text("Green meets the claim, yellow is near it; a percentage of an Elo score has no meaning.", "dim")
     )
+    lines += [Text(line) for line in map(_describe_power, article.rows) if line]
     lines += [Text(f"Note: {formatting.strip_controls(line)}", "dim") for line in article.warnings]
     return Group(_ClaimTable(article), *lines)
 
@@ -126,6 +128,12 @@ def _format_range(reading: Reading | None, separator: str) -> Text:
         return Text("")
     text = f"{reading.median:.1f}{separator}({reading.low:.1f}–{reading.high:.1f})"
     return Text(text, "green" if reading.meets else "yellow" if reading.near else "")
+
+
+def _describe_power(row: ArticleRow) -> str:
+    """Return whether your run could have detected a claim, and whether its interval holds it; "" without a run."""
+    said = "" if row.measured is None else claim_power.describe(row.claim.claim, row.measured)
+    return f"Your run, {row.claim.category} {row.claim.year}: {said}." if said else ""
 
 
 def _describe_snapshots(row: ArticleRow) -> str:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gapbench.analysis.article.article_book import GapClaim, Moment, load_article_book
+from gapbench.analysis.article.claim_power import MEASURED_COLUMNS, add_claim_check, planned_pairs_needed
 from gapbench.analysis.article.claims_audit import audit_claims
 from gapbench.analysis.article.evidence import Evidence, read_evidence
 from gapbench.analysis.article.published_gaps import PublishedGap, published_gaps
@@ -153,6 +154,7 @@ class ArticleRow:
             "claim": self.claim.claim,
             "unit": self.claim.unit,
             "claim_win_rate": _win_rate(self.claim),
+            "pairs_needed": planned_pairs_needed(self.claim.claim) if self.claim.unit == "percent" else None,
             "evidence": [{**one.to_json(), "counted": self.is_counted(one)} for one in self.evidence],
             "readings": [reading._asdict() for reading in self.readings],
             "arena_snapshots": self.arena,
@@ -235,7 +237,9 @@ def check_article(runs: Runs | Sequence[Path] = (), evidence: Evidence | None = 
                 check_claim(claim, moments, inside, known, STRICT)[1],
                 check_claim(claim, moments, inside, known, LOOSE)[1],
                 _arena_snapshots(claim, known, gaps),
-                measured.get(claim.category) if claim.year == newest else None,
+                add_claim_check(claim.claim, claim.unit, measured.get(claim.category))
+                if claim.year == newest
+                else None,
             )
         )
     claims = _economic_claims()
@@ -339,13 +343,12 @@ def _measured_gaps(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any
     known = load_runs(runs)
     table = gap(known)
     rows = table.frame[table.frame["metric"] == "accuracy"]
-    names = ("gap_points", "gap_percent_of_closed", "ci_low", "ci_high", "p_value", "verdict", "n_pairs")
     found = {
         str(row["category"]): {
             "runs": [str(manifest.run_id) for manifest in known.manifests],
             "closed": {"model": row["closed_model"], "score": to_json_value(row["closed_value"])},
             "open": {"model": row["open_model"], "score": to_json_value(row["open_value"])},
-            **{name: to_json_value(row[name]) for name in names},
+            **{name: to_json_value(row[name]) for name in MEASURED_COLUMNS},
             "simulated": bool(row["simulated"]),
         }
         for row in rows.to_dict(orient="records")

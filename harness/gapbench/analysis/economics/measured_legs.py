@@ -15,9 +15,10 @@ import numpy as np
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.cost.deployment_options import hosted_offer, model_weights
+from gapbench.analysis.economics.measured_cost import MeasuredCost
 from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.replica_throughput import Throughput
-from gapbench.analysis.economics.scenario import UNITS, MeasuredCost
+from gapbench.analysis.economics.scenario import UNITS
 from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced
 from gapbench.stats import ratio_interval
@@ -89,8 +90,9 @@ def measured_legs(
     """
     # The last row of a model covers all its categories.
     rows = {str(row["model_id"]): row for row in records(table.frame)}
-    sizes = {name: _sizes(rows[name]) for name in (closed_model, open_model) if name in rows}
-    closed_sizes, open_sizes = sizes.get(closed_model), sizes.get(open_model)
+    closed_sizes, open_sizes = (
+        _sizes(rows[name]) if name in rows else None for name in (closed_model, open_model)
+    )
     volume = closed_sizes or open_sizes
     made = MeasuredLegs(
         closed_model,
@@ -118,7 +120,7 @@ def measured_legs(
         else:
             made.missing["closed"] = f"{closed_model}: {_why_unpriced(quote)}"
     if open_model is None:
-        made.missing |= dict.fromkeys(("hosted", "self"), "no open model in these runs")
+        made.missing.update(dict.fromkeys(("hosted", "self"), "no open model in these runs"))
         return made
     return _add_open_legs(made, runs, table, account, open_model, open_sizes, throughput)
 
@@ -156,9 +158,8 @@ def _add_open_legs(
             leg for leg in records(table.legs) if leg["leg"] == "hosted" and leg["model_id"] == open_model
         )
         made.labels["hosted"] = offer[1]
-        made.costs["hosted"] = _measured_cost(
-            {**row, "usd_per_task": leg["usd_per_task"], "usd_per_mtok": leg["usd_per_mtok"]}
-        )
+        prices = {name: leg[name] for name in ("usd_per_task", "usd_per_mtok")}
+        made.costs["hosted"] = replace(_measured_cost({**row, **prices}), was_run=False)
         _add_prices(made, "hosted", offer[0], leg["usd_per_mtok"], sizes)
     if isinstance(quote, GpuPrice):
         made.costs["self"] = _measured_cost(row)

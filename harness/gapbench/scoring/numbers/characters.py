@@ -1,4 +1,4 @@
-"""Brings the characters and the LaTeX around numbers into one plain form: ``−2½`` and ``-2\\tfrac12`` become ``-2 1/2``."""
+r"""Brings the characters and the LaTeX around numbers into one plain form: ``−2½`` and ``-2\tfrac12`` become ``-2 1/2``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,14 @@ SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 FRACTION_OF_RAISED = re.compile("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)[/⁄]([₀₁₂₃₄₅₆₇₈₉]+)")
 VULGAR_FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞↉])")
-UNSPACED_SCRIPT = re.compile(r"([\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff])(?=[-+(]?\d)")
+UNIT_POWER = re.compile(
+    r"(?<![A-Za-z\\])((?:[kcdmn]?m|ft|in|yd|mi|s|sec|units?|feet|inch(?:es)?|met(?:er|re)s?|centimet(?:er|re)s?)\s?)"
+    r"\^\s?(?:\{\s?-?[23]\s?\}|-?[23](?!\d))"
+)
+"""The power of a unit, as in ``9.8 m/s^2``: no number of its own."""
+
+_SCRIPT = r"[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]"  # scripts without spaces between words
+UNSPACED_SCRIPT = re.compile(rf"(?<={_SCRIPT})(?=[-+($\dA-Za-z])|(?<=[\dA-Za-z%)])(?={_SCRIPT})")
 
 
 class _PlainCharacters(dict[int, str]):
@@ -87,7 +94,9 @@ def plain_text(text: str) -> str:
     """
     if not text.isascii():
         text = _plain_characters(text)
-    return LATEX.sub(_plain_latex, text) if "\\" in text or "{," in text or "{." in text else text
+    if "\\" in text or "{," in text or "{." in text:
+        text = LATEX.sub(_plain_latex, text)
+    return UNIT_POWER.sub(r"\1", text) if "^" in text else text
 
 
 def _plain_characters(text: str) -> str:
@@ -96,7 +105,7 @@ def _plain_characters(text: str) -> str:
     )
     text = RAISED.sub(lambda match: f"^{{{match[0].translate(SUPERSCRIPTS)}}}", text)
     text = VULGAR_FRACTION.sub(" ", text).translate(_PLAIN_CHARACTERS)
-    return UNSPACED_SCRIPT.sub(r"\1 ", text)
+    return UNSPACED_SCRIPT.sub(" ", text)
 
 
 def _plain_latex(match: re.Match[str]) -> str:

@@ -32,14 +32,14 @@ class Tolerance:
         """Return whether two values are close enough. The comparison is exact for values of any size."""
         if found == wanted:
             return True
-        difference = abs(found - wanted)
+        difference = abs(Fraction(found - wanted))
         if difference <= self.absolute:
             return True
         if self.relative is not None:
-            return difference <= self.relative * abs(wanted)
+            return difference <= self.relative * abs(Fraction(wanted))
         if found.denominator == 1 and wanted.denominator == 1:
             return False
-        return difference <= DEFAULT_TOLERANCE * abs(wanted)
+        return difference <= DEFAULT_TOLERANCE * abs(Fraction(wanted))
 
 
 def comparable_pairs(found: ParsedNumber, wanted: ParsedNumber) -> list[tuple[Exact, Exact]]:
@@ -58,4 +58,4 @@ def comparable_pairs(found: ParsedNumber, wanted: ParsedNumber) -> list[tuple[Ex
 
 def is_rounding(rounded: Exact, decimals: int, exact: Exact) -> bool:
     """Return whether ``rounded``, written with some decimals, is ``exact`` rounded to them (a half either way)."""
-    return abs(rounded - exact) * 2 * 10**decimals <= 1
+    return abs(Fraction(rounded - exact)) * 2 * 10**decimals <= 1

@@ -18,7 +18,9 @@ ROOT_DECIMALS = 50
 
 COMMA_GROUPS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3}")  # 1,234,567 or 12,34,567
 DOT_GROUPS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
-SPACE_GROUPS = re.compile(r"\d{1,3}(?: \d{3})+(?:[.,]\d+)?|\d{1,3}(?:'\d{3})+(?:[.,]\d+)?")
+SPACES = frozenset(" '_")
+WITHOUT_SPACES = str.maketrans("", "", " '_")
+SPACE_GROUPS = re.compile(r"\d{1,3}(?:([ '_])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
 
 
 def digits_value(text: str) -> Exact | None:
@@ -34,11 +36,10 @@ def digits_value(text: str) -> Exact | None:
         return None
     if text.isdigit():
         return int(text)
-    if " " in text or "'" in text:
+    if not SPACES.isdisjoint(text):
         if not SPACE_GROUPS.fullmatch(text):
             return None
-        text = text.replace(" ", "").replace("'", "").replace(",", ".")
-    text = text.replace("_", "")
+        text = text.translate(WITHOUT_SPACES).replace(",", ".")
     commas, dots = text.count(","), text.count(".")
     if commas == 1 and dots == 0:
         text = text.replace(",", "" if COMMA_GROUPS.fullmatch(text) else ".")

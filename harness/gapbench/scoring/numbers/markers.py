@@ -17,8 +17,9 @@ NOUNS = {
 }  # fmt: skip
 VERBS = (
     r"ist|lautet|beträgt|wäre|est(?:\sde)?|es(?:\sde)?|é(?:\sde)?|è|vale|bedraagt|är|er|to|jest|brzmi|wynosi|равен|это|dir|"
-    r"adalah|là|は|が|是|为|為|은|는|هو|هي|है"
+    r"adalah|là"
 )
+VERBS_WITHOUT_SPACES = "は|が|是|为|為|은|는|هو|هي|है"
 ENGLISH = re.compile(
     r"""(?:answer|\bans\b)s?\b[\s"'*_`)\]}]{0,8}
         (?: (?:\([^()\n]{0,40}\)|\[[^\]\n]{0,40}\]) [\s*_]{0,4} )?
@@ -35,10 +36,12 @@ ENGLISH = re.compile(
 )
 ENGLISH_RESULT = re.compile(r"result\b[\s\"'*_`]{0,8}(?:[:=：→]|->|\b(?:is|are|was|equals)\b)")
 OTHER_LANGUAGES = re.compile(
-    rf"(?:{'|'.join(NOUNS.values())})(?!\w*[a-z])[\s\"'*_`»«]{{0,6}}(?:[:=：→]|\s[-–—]\s|(?:{VERBS})(?![a-zà-ÿ])[:：]?)"
+    rf"(?:{'|'.join(NOUNS.values())})(?![a-zà-ÿ])[\s\"'*_`»«]{{0,6}}(?:[:=：→]|\s[-–—]\s|(?:(?:{VERBS})(?![a-zà-ÿ])|{VERBS_WITHOUT_SPACES})[:：]?)"
 )
-MARKER_GAP = re.compile(r"(?:[\s:=*_`\"'’：]|\\[\[(]|\$\$)*")
-SMALL_REMARK = re.compile(r"[\s,;.&$*\\()]*(?:and|or|und|oder|et|ou)?[\s,;&$*\\()]*")
+MARKER_GAP = re.compile(r"(?:[\s:=*_`\"'’：]|(?:\\[\[(]|\$\$)\s*\n)*")
+SMALL_REMARK = re.compile(
+    r"[\s,;.&$*\\()]*(?:and|or|und|oder|et|ou)?[\s,;&$*\\()]*(?:[A-Za-z]\s?=\s?)?[$\\(]*"
+)
 
 
 class Statement(NamedTuple):
@@ -110,7 +113,7 @@ def _braced(text: str, start: int) -> tuple[str, int]:
 
 
 def boxes_beside(statements: list[Statement], reply: str) -> list[Statement]:
-    """Return the last statement, and the boxes directly before it if it is a box too: ``\\boxed{2} and \\boxed{3}``."""
+    r"""Return the last statement, and the boxes directly before it if it is a box too: ``\boxed{2} and \boxed{3}``."""
     group = statements[-1:]
     for statement in reversed(statements[:-1]):
         between = reply[statement.end : group[0].start]

@@ -23,11 +23,11 @@ NUMBER = re.compile(
     r"""[\d.](?:(?<![\w.].)|(?<=USD.)|(?<=EUR.)|(?<=GBP.)|(?<=INR.)|(?<=CHF.)|(?<=Rs.)|(?<=Rs\..)|(?<=\.\.\d))
     (?P<digits>(?<=\.)\d+ | (?<=\d)(?:\d{0,2}(?:[ ]\d{3})+(?!\d|-[A-Za-z]|[ ]?/)(?:[.,]\d+(?![\d.,]))? | \d*(?:[.,'_]\d+)*))
     (?: [eE](?P<exp>[-+]?\d{1,6})(?!\w)
-      | \s?(?:×|\*|[xX]|times)\s?10\s?(?:\^|\*\*)\s?[{(]?\s?(?P<ten>[-+]?\s?\d{1,6})\s?[})]?
-      | (?:\s?\^\s?|\*\*(?=[-({\d])|\s\*\*\s(?=[-({\d])|\s(?:raised\s)?to\s(?:the\s)?power\s(?:of\s)?)[{(]?\s?(?P<power>[-+]?\d{1,6})\s?[})]?
+      | \s?(?:×|\*|[xX]|times)\s?10\s?(?:\^|\*\*)\s?[{(]?\s?(?P<ten>[-+]?\s?\d{1,6})(?:\s?[})])?
+      | (?:\s?\^\s?|\*\*(?=[-({\d])|\s\*\*\s(?=[-({\d])|\s(?:raised\s)?to\s(?:the\s)?power\s(?:of\s)?)[{(]?\s?(?P<power>[-+]?\d{1,6})(?:\s?[})])?
       | \s(?:raised\s)?to\sthe\s(?P<nth>\d{1,6})(?:th|st|nd|rd)?(?:\spower)?\b
       | \s?/\s?(?P<under>\d+(?:,\d{3})*(?:\.\d+)?)(?!\s?/\s?\d|[\d^])
-      | (?:[ ]|\sand\s)(?P<num>\d{1,9})\s?/\s?(?P<den>\d{1,9})(?!\s?/\s?\d|[\d.^])
+      | (?:[ ]|\sand\s)(?P<num>\d{1,9})\s?/\s?(?P<den>\d{1,9})(?!\s?/\s?\d|\d|\.\d|\^)
     )?
     (?:\s?(?P<per>%|‰|(?:percent|per\s?cent|pct)\b))?
     (?: (?P<scales>(?:[\s-]?(?:hundred|thousand|million|billion|trillion|quadrillion|lakh|lac|crore|dozen)s?\b)+)
@@ -47,6 +47,7 @@ SIGN = re.compile(
 SIGNS = frozenset("-+$€£¥₹₩√({")
 SIGN_WORDS = ("minus ", "egative ", "Minus ", "MINUS ", "EGATIVE ", "sqrt ")
 OPENING = frozenset(" \t\n([{=:,;~≈<>≤≥×*/^|\"'+-→$€£¥₹")
+BEFORE_SPACED_SIGN = re.compile(r"(?:^|[(\[{=:≈~→]|\b(?:is|are|be|ist|est|es|equals))\s*$")
 ROOT = re.compile(r"(?:√|\bsqrt)\s?[({]?\s?$")
 ROOT_CLOSE = re.compile(r"\s?[)}]")
 CURRENCY_BEFORE = re.compile(rf"{CURRENCY}\s?-?\s?$")
@@ -96,11 +97,6 @@ class Quantity:
     start: int
     end: int
     scale: int = 1
-
-
-def find_numbers(text: str) -> list[ParsedNumber]:
-    """Return the numbers in ``text``, in order; calculations are not carried out."""
-    return [q.number for q in find_quantities(plain_text(text)) if q.number is not None]
 
 
 def parse_number(text: str) -> ParsedNumber | None:
@@ -232,7 +228,7 @@ def _sign(plain: str, start: int) -> tuple[bool, int]:
         return True, match.start()
     at = match.start("sign")
     before = match["before"] or ("" if at == 0 else plain[at - 1])
-    if match["gap"] and plain[:at].strip() and plain[:at].rstrip()[-1] not in "([{=:≈~→":
+    if match["gap"] and not BEFORE_SPACED_SIGN.search(plain, 0, at):
         return bool(match["inner"]), start  # a dash between words, or an operator
     if before and before not in OPENING:
         return bool(match["inner"]), start

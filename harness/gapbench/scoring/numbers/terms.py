@@ -28,7 +28,7 @@ OR = re.compile(
     rf"\s*(?P<unit>{_UNIT})?,?\s*\b(?:or|oder|ou)\b\s*(?:perhaps|maybe|possibly|even)?{_BEFORE}",
     re.IGNORECASE,
 )
-RANGE = re.compile(rf"\s*(?:{_UNIT})??\s*\b(?:to|through|until)\b{_BEFORE}")
+RANGE = re.compile(rf"\s*(?:[A-Za-z°%$€£]+\s)?\s*\b(?:to|through|until)\b{_BEFORE}")
 AND = re.compile(rf"\s*(?P<unit>{_UNIT})?,?\s*(?:\band\b|&){_BEFORE}")
 LIST = re.compile(rf"\s*[,;]\s*(?:and\s|or\s)?{_BEFORE}")
 PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\+-)\s*")
@@ -40,7 +40,7 @@ SECOND_UNIT = re.compile(
     r"g|grams?|met(?:er|re)s?|'|′)(?![A-Za-z])"
 )
 PART_OF_TERM = re.compile(
-    r"(?:\^\s?\{?\s?-?|_\s?\{?\s?|[A-Za-z]\(\s?|\\[a-zA-Z]+\s?[({]?\s?|\b(?:sin|cos|tan|log|ln|exp|max|min|gcd|lcm|mod)\b\s?\(?\s?"
+    r"(?:\^\s?\{?\s?-?|_\s?\{?\s?|[A-Za-z]\(\s?|(?:\\[a-zA-Z]+|\b(?:sin|cos|tan|log|ln|exp|max|min|gcd|lcm|mod))(?:\s?_\s?\{?\w+\}?)?\s?[({]?\s?"
     r"|(?:π|∞|[)\]]|(?<![A-Za-z$€£'])[A-Za-z])\s?[×*/^÷+]\s?\(?|(?<![\w'])[a-zA-Z]\s?[-]\s?|\}\s?\{\s?|±\s?)$"
 )
 GOES_ON = re.compile(

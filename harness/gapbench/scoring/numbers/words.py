@@ -10,11 +10,36 @@ from gapbench.scoring.numbers.digits import Exact, simplest
 UNITS = {
     word: value
     for value, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 } | {"nought": 0, "naught": 0, "nil": 0}
 TENS = dict(
-    zip(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], range(20, 100, 10), strict=True)
+    zip(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
+        range(20, 100, 10),
+        strict=True,
+    )
 ) | {"fourty": 40}
 SCALES = {
     "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "lakh": 10**5, "lac": 10**5, "crore": 10**7,
@@ -30,7 +55,7 @@ NUMBER_WORD = re.compile(
     rf"\b(?:{'|'.join([*UNITS, *TENS, 'hundred', *SCALES, 'half', 'quarters?', 'thirds?'])})\b", re.IGNORECASE
 )
 SPAN = re.compile(
-    rf"(?<![\w'-])(?:{'|'.join(WORDS)})(?![\w'])(?:(?:\s+|-|,\s(?=(?:and\s)?(?:{'|'.join([*UNITS, *TENS])})\b))(?:{'|'.join(WORDS)})(?![\w']))*",
+    rf"(?<![\w'-])(?<!\d\s)(?:{'|'.join(WORDS)})(?![\w'])(?:(?:\s+|-|,\s(?=(?:and\s)?(?:{'|'.join([*UNITS, *TENS])})\b))(?:{'|'.join(WORDS)})(?![\w']))*",
     re.IGNORECASE,
 )
 WORD = re.compile(r"[a-z]+")
@@ -51,7 +76,8 @@ def words_to_digits(text: str) -> str:
 
 def _span_to_digits(match: re.Match[str]) -> str:
     words = WORD.findall(match[0].lower())
-    lead, tail = [], []
+    lead: list[str] = []
+    tail: list[str] = []
     while words and words[0] in ("and", "of", "point"):
         lead.append(words.pop(0))
     while words and words[-1] in ("and", "of", "point", "a", "an"):
@@ -82,10 +108,8 @@ def parse_words(words: list[str]) -> Exact | None:
             return None if part is None or whole is None or not is_scale else simplest(Fraction(part) * whole)
     if "point" in words:
         return _decimal(words)
-    at = next((i for i, word in enumerate(words) if word in PARTS), None)
-    if at is None:
-        return _cardinal(words)
-    return _fraction(words, at)
+    part_at = next((i for i, word in enumerate(words) if word in PARTS), None)
+    return _cardinal(words) if part_at is None else _fraction(words, part_at)
 
 
 def _decimal(words: list[str]) -> Exact | None:

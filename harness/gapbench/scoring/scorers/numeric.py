@@ -59,8 +59,9 @@ class Numeric(ReplyScorer):
         assert wanted is not None, "unscorable_reason refuses such samples"
         found = read_reply(reply_tail(reply))
         if found.number is None:
-            outcome = "wrong" if found.text else "unparsed"
-            return Score(0.0, outcome, answer=found.text or None, reason=found.place)
+            if found.text:
+                return Score(0.0, "wrong", answer=found.text, reason=found.place)
+            return Score(0.0, "unparsed", reason=found.place)
         number = found.number
         if tolerance_of(self.abs_tol, self.rel_tol, self.relaxed).accepts(number, wanted):
             return Score(1.0, "correct", answer=number.text, reason=f"{found.place}, which is {wanted.text}")

@@ -44,6 +44,7 @@ def load_task(
     path: KeyPath = (),
     *,
     seed: int = 0,
+    in_file_order: bool = False,
     allow_code: bool = False,
 ) -> Task:
     """Return a task with the first ``limit`` samples of its working order (:mod:`gapbench.suite.tasks.sample_order`).
@@ -54,6 +55,7 @@ def load_task(
         limit: None: all.
         path: Where in the file it stands.
         seed: Seed of the working order.
+        in_file_order: Whether to take the first rows of the file, as gapbench 0.1 did.
         allow_code: Whether Python that the task names may run; what gapbench ships always may.
 
     Raises:
@@ -65,7 +67,11 @@ def load_task(
     base, origin = _locate_rows(task, source, path, allow_code=allow_code)
     renderer = Renderer(task, source, path, base, origin)
     choice = RowChoice(
-        limit, order_seed(seed, task.name), renderer.read_labels, columns=renderer.label_columns()
+        limit,
+        order_seed(seed, task.name),
+        renderer.read_labels,
+        renderer.label_columns(),
+        in_file_order=in_file_order,
     )
     rows, digest = _read_chosen_rows(task, source, path, choice)
     samples: list[Sample] = []

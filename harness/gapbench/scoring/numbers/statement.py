@@ -1,18 +1,15 @@
-"""Decides which number a reply states as its answer, as a person who marks an exam would."""
+"""Reads the number of a stated answer, as a person who marks an exam would."""
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 from gapbench.scoring.answer_extraction import shorten
 from gapbench.scoring.numbers.characters import plain_text
 from gapbench.scoring.numbers.comparison import is_rounding
-from gapbench.scoring.numbers.digits import PI, Exact, decimal_value, simplest
-from gapbench.scoring.numbers.markers import boxes_beside, find_statements
+from gapbench.scoring.numbers.digits import PI, simplest
 from gapbench.scoring.numbers.quantities import CURRENCY, ParsedNumber
 from gapbench.scoring.numbers.terms import Relation, Term, find_terms
 from gapbench.scoring.numbers.words import SPAN, has_number_words, words_to_digits
@@ -37,6 +34,7 @@ REASON = re.compile(
     r"[,;:]?\s\(?(?:because|since|given that|as(?=\s\d)|where|instead of|rather than|not(?=\s\S?\d))\b",
     re.IGNORECASE,
 )
+ASIDE = re.compile(rf"{REASON.pattern}|\s\(|;", re.IGNORECASE)
 NEGATED = re.compile(
     r"(?:\bnot|n't|\bnever|\binstead\sof|\brather\sthan)\s(?:equal\sto\s)?[(\s$€£*]*$", re.IGNORECASE
 )
@@ -56,26 +54,6 @@ AND_PART = re.compile(
     r"(?<=\d)\sand\s(?:an?|one|two|three|four|five)[\s-](?:half|thirds?|quarters?|fourths?|fifths?|eighths?)\b",
     re.IGNORECASE,
 )
-REMARK = re.compile(r"\s\((?=[^)]*[A-Za-z])[^)]*\)?|(?<=\S)\s?\[\d{1,2}\]|~~[^~]*~~")
-LIST_ITEM = re.compile(r"\s*(?:\d{1,2}[.)]|[-•*])\s+(?=.*[\d])")
-BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*|__([^_\n]{1,200})__")
-EXPLANATION = re.compile(
-    r"\W*(?:explanation|reason(?:ing)?|because|since|this|here|to\s(?:get|see|find|solve)|we|i|check|proof|derivation|justification|"
-    r"note|steps?|working|solution|let)\b",
-    re.IGNORECASE,
-)
-WORDS_AFTER_VERB = re.compile(
-    r"(?:\b(?:is|are|equals|makes|gives|was|has|have|had|totals?|gets?|costs?|earns?|needs?|leaves|be)|=|:)\s+"
-    rf"(?:(?:about|exactly|only|minus|negative)\s)*(?P<words>{SPAN.pattern})",
-    re.IGNORECASE,
-)
-SHORT_WORDS = re.compile(
-    rf"[\W_]*(?:(?:minus|negative|about|approximately|exactly)\s)?(?:{SPAN.pattern})(?:\s[A-Za-z]+){{0,2}}[\W_]*",
-    re.IGNORECASE,
-)
-BARE_LINE = re.compile(r"[^A-Za-z]*(?:[A-Za-z²³%°/]+\s?){0,3}[^A-Za-z\d]*")
-MAX_LINES = 300
-MAX_LINE_CHARS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,48 +69,6 @@ class Reading:
     number: ParsedNumber | None
     place: str
     text: str = ""
-
-
-def target_number(target: Any) -> ParsedNumber | None:
-    """Return the target's number: a number, or the final one of a text such as GSM8K's ``… #### 42``."""
-    if isinstance(target, bool):
-        return None
-    if isinstance(target, int):
-        return ParsedNumber(target, str(target)) if target.bit_length() < 13_000 else None
-    if isinstance(target, float):
-        if not math.isfinite(target):
-            return None
-        return ParsedNumber(exact_float(target), f"{target:g}")
-    return read_reply(str(target)).number
-
-
-def exact_float(value: float) -> Exact:
-    """Return the exact value of a float's shortest form: 0.1 is one tenth, and 1e23 is a whole number."""
-    digits, _, exponent = repr(float(value)).partition("e")
-    size = decimal_value(digits.lstrip("-")) * Fraction(10) ** int(exponent or 0)
-    return simplest(Fraction(-size if digits.startswith("-") else size))
-
-
-def read_reply(reply: str) -> Reading:
-    """Return the number that a reply states as its answer: the last one stated, else the last one of the reply."""
-    statements = find_statements(reply)
-    if statements:
-        group = boxes_beside(statements, reply)
-        if len(group) > 1:
-            return _read_boxes([statement.text for statement in group])
-        for statement in reversed(statements):
-            found = read_statement(statement.text)
-            if found is not None:
-                return found
-    return _read_without_marker(reply)
-
-
-def _read_boxes(texts: list[str]) -> Reading:
-    readings = [reading for reading in map(read_statement, texts) if reading is not None]
-    numbers = [reading.number for reading in readings if reading.number is not None]
-    if numbers and all(_are_equal(numbers[0], number) for number in numbers):
-        return readings[-1]
-    return Reading(None, f"boxes several answers: {shorten(' '.join(texts))!r}")
 
 
 def read_statement(text: str) -> Reading | None:
@@ -153,7 +89,9 @@ def read_statement(text: str) -> Reading | None:
         if term.relation is not Relation.EQUALS:
             break
         members.append(term)
-    answer = next((term for term in members if term.number is not None), None) or _result_after(plain, terms, members)
+    answer = next((term for term in members if term.number is not None), None) or _result_after(
+        plain, terms, members
+    )
     if answer is None or answer.number is None:
         shown = shorten(plain[members[0].start : members[-1].end])
         return Reading(None, f"states {shown!r}, which is not a single number", shown)
@@ -184,20 +122,23 @@ def _read_pi(plain: str) -> Reading | None:
 
 def _statement_text(text: str) -> str:
     """Return a statement in plain characters, without bold, and with number words as digits where they may be the answer."""
-    plain = plain_text(text)
-    if "~~" in plain:
-        plain = re.sub(r"~~[^~]*~~", " ", plain)
-    if "**" in plain:
-        plain = BOLD_MARKS.sub("", plain)
-    if "_" in plain:
-        plain = UNDERSCORES.sub("", plain)
+    plain = without_markup(plain_text(text))
     if not has_number_words(plain):
         return plain
     head = HEAD.match(plain)
     is_head = head is not None and SPAN.match(plain, head.end()) is not None
-    if is_head or not any(map(str.isdigit, plain)):
+    if is_head or plain.lower().startswith("not ") or not any(map(str.isdigit, plain)):
         return words_to_digits(plain)
     return AND_PART.sub(lambda match: words_to_digits(match[0]), plain)
+
+
+def without_markup(plain: str) -> str:
+    """Return a text without bold, italics and struck-out parts; ``10**6`` and ``x_2`` stay as they are."""
+    if "~~" in plain:
+        plain = re.sub(r"~~[^~]*~~", " ", plain)
+    if "**" in plain:
+        plain = BOLD_MARKS.sub("", plain)
+    return UNDERSCORES.sub("", plain) if "_" in plain else plain
 
 
 def _first_answer(plain: str, terms: list[Term]) -> int:
@@ -224,7 +165,7 @@ def _answer_in_sentence(plain: str, terms: list[Term]) -> int:
     introduction = INTRODUCTION.match(plain)
     if introduction and terms[-1].start >= introduction.end():
         first = next(i for i, term in enumerate(terms) if term.start >= introduction.end())
-    reason = REASON.search(plain, terms[first].end)
+    reason = ASIDE.search(plain, terms[first].end)
     end = reason.start() if reason else len(plain)
     after_verb = [
         i
@@ -257,18 +198,18 @@ def _undecided(plain: str, terms: list[Term], answer: Term) -> str | None:
     if BETWEEN.search(plain, 0, answer.start) or following.relation is Relation.RANGE:
         return f"states a range: {shorten(plain)!r}"
     if following.relation is Relation.OR:
-        is_equal = following.number is not None and _are_equal(answer.number, following.number)
+        is_equal = following.number is not None and are_equal(answer.number, following.number)
         return None if is_equal or _has_other_unit(plain, answer, following) else both
+    if following.number is not None and are_equal(answer.number, following.number):
+        return None
     if following.relation is Relation.AND:
         return None if _with_cents(plain, terms, answer) else both
-    if following.relation is Relation.LIST and _is_list(plain, terms[at:]):
-        return both
-    return None
+    return both if following.relation is Relation.LIST and _is_list(plain, terms[at:]) else None
 
 
 def _is_list(plain: str, terms: list[Term]) -> bool:
     """Return whether terms are a list of numbers with nothing after it: ``3, 4`` or ``(3, 4)``."""
-    if any(term.relation not in (Relation.LIST, Relation.AND) for term in terms[1:]):
+    if any(term.relation not in (Relation.LIST, Relation.AND, Relation.OR) for term in terms[1:]):
         return False
     return re.fullmatch(r"[\s.)\]}*$!]*", plain[terms[-1].end :]) is not None
 
@@ -316,79 +257,6 @@ def _with_equals(plain: str, answer: Term, members: list[Term]) -> ParsedNumber:
     return replace(number, other_values=tuple(others)) if others else number
 
 
-def _are_equal(a: ParsedNumber, b: ParsedNumber) -> bool:
+def are_equal(a: ParsedNumber, b: ParsedNumber) -> bool:
+    """Return whether two numbers of a reply are the same, such as ``0.5`` and ``50%``."""
     return a.value == b.value or Fraction(a.value) / a.per == Fraction(b.value) / b.per
-
-
-def _read_without_marker(reply: str) -> Reading:
-    lines = [line[-MAX_LINE_CHARS:] for line in reply.splitlines() if line.strip()][-MAX_LINES:]
-    first = lines[0]
-    if (
-        len(lines) > 1
-        and len(first) < 60
-        and EXPLANATION.match(lines[1])
-        and BARE_LINE.fullmatch(first.strip())
-    ):
-        found = read_statement(first)
-        if found is not None and found.number is not None:
-            return Reading(found.number, f"begins with {found.number.text}")
-    last_line = lines[-1]
-    for groups in reversed(BOLD.findall(last_line)):
-        text = groups[0] or groups[1]
-        found = None if text.rstrip().endswith(":") else read_statement(text)
-        if found is not None and found.number is not None:
-            return Reading(found.number, f"ends with {found.number.text}")
-    for at, line in enumerate(reversed(lines)):
-        found = _read_line(line, is_last=at == 0)
-        if found is not None:
-            return found
-    return Reading(None, "names no number")
-
-
-def _read_line(line: str, *, is_last: bool) -> Reading | None:
-    """Return the last number of a line, without those of remarks and reasons; None if it has none."""
-    plain = plain_text(line)
-    if "**" in plain:
-        plain = BOLD_MARKS.sub("", plain)
-    if "_" in plain:
-        plain = UNDERSCORES.sub("", plain)
-    if is_last and has_number_words(plain):
-        plain = _with_final_words(plain)
-    if not any(map(str.isdigit, plain)):
-        return None
-    shortened = REMARK.sub(" ", LIST_ITEM.sub("", plain))
-    reason = REASON.search(shortened)
-    shortened = shortened[: reason.start()] if reason else shortened
-    terms = find_terms(shortened)
-    if not terms:
-        plain, terms = plain, find_terms(plain)
-    else:
-        plain = shortened
-    return _last_number(plain, terms, is_last=is_last) if terms else None
-
-
-def _last_number(plain: str, terms: list[Term], *, is_last: bool) -> Reading:
-    at = next((i for i in range(len(terms) - 1, -1, -1) if terms[i].number is not None), None)
-    if at is None:
-        shown = shorten(plain[terms[-1].start : terms[-1].end])
-        return Reading(None, f"ends with {shown!r}, which is not a single number", shown)
-    number, relation = terms[at].number, terms[at].relation
-    assert number is not None
-    if is_last and BOUND.search(plain, 0, terms[at].start):
-        return Reading(None, f"names only a bound: {shorten(plain)!r}")
-    if is_last and at and relation in (Relation.OR, Relation.RANGE):
-        before = terms[at - 1].number
-        if before is None or not _are_equal(before, number):
-            return Reading(None, f"names two numbers: {shorten(plain)!r}")
-    if is_last and at and relation is Relation.AND and BETWEEN.search(plain, 0, terms[at - 1].start):
-        return Reading(None, f"names a range: {shorten(plain)!r}")
-    return Reading(number, f"{'ends with' if is_last else 'last names'} {number.text}")
-
-
-def _with_final_words(plain: str) -> str:
-    """Return a line with those number words as digits that may be its answer: ``That makes eight apples.``"""
-    if SHORT_WORDS.fullmatch(plain):
-        return words_to_digits(plain)
-    return WORDS_AFTER_VERB.sub(
-        lambda match: plain[match.start() : match.start("words")] + words_to_digits(match["words"]), plain
-    )
