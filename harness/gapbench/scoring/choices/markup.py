@@ -15,16 +15,63 @@ ANSWER_END = "\ue001"
 MAX_BOX_CHARS = 1000
 MAX_JSON_STARTS = 50
 ANSWER_KEYS = frozenset(
-    ["answer", "finalanswer", "answerletter", "answeroption", "answerchoice", "correctanswer", "correctoption", "correctchoice", "choice", "option", "letter", "selected", "selectedoption", "selectedanswer", "selectedchoice", "selection", "chosenoption", "chosen", "label", "prediction", "predictedanswer", "pick", "response", "result", "solution", "verdict", "conclusion", "ans", "antwort", "respuesta", "reponse", "réponse", "risposta", "resposta", "ответ", "答案", "答え", "정답"]
+    [
+        "answer",
+        "finalanswer",
+        "answerletter",
+        "answeroption",
+        "answerchoice",
+        "correctanswer",
+        "correctoption",
+        "correctchoice",
+        "choice",
+        "option",
+        "letter",
+        "selected",
+        "selectedoption",
+        "selectedanswer",
+        "selectedchoice",
+        "selection",
+        "chosenoption",
+        "chosen",
+        "label",
+        "prediction",
+        "predictedanswer",
+        "pick",
+        "response",
+        "result",
+        "solution",
+        "verdict",
+        "conclusion",
+        "ans",
+        "antwort",
+        "respuesta",
+        "reponse",
+        "réponse",
+        "risposta",
+        "resposta",
+        "ответ",
+        "答案",
+        "答え",
+        "정답",
+    ]
 )
 TAG_NAMES = r"(?:final|correct|my|your|selected)?[_\s-]?(?:answer|ans|choice|option|letter|selection|solution|result|response|output|verdict|conclusion)"
-ANSWER_TAG = re.compile(rf"<\s*(/?)\s*{TAG_NAMES}\b[^<>]{{0,80}}>|\[\s*(/?)\s*{TAG_NAMES}\s*\]", re.IGNORECASE)
-LINE_TAG = re.compile(r"<\s*/?\s*(?:br|p|div|li|ul|ol|h[1-6]|tr|table|section)\b[^<>]{0,80}>|<\|[^<>|]{1,40}\|>", re.IGNORECASE)
+ANSWER_TAG = re.compile(
+    rf"<\s*(/?)\s*{TAG_NAMES}\b[^<>]{{0,80}}>|\[\s*(/?)\s*{TAG_NAMES}\s*\]", re.IGNORECASE
+)
+LINE_TAG = re.compile(
+    r"<\s*/?\s*(?:br|p|div|li|ul|ol|h[1-6]|tr|table|section)\b[^<>]{0,80}>|<\|[^<>|]{1,40}\|>", re.IGNORECASE
+)
 OTHER_TAG = re.compile(r"<\s*/?\s*[a-zA-Z][\w-]{0,30}(?:\s[^<>]{0,80})?/?>")
 BOX = re.compile(r"\\(?:boxed|fbox)\s*(\{|(?:\\\w+\s*)?[A-Za-z0-9](?![A-Za-z0-9]))")
 BRACE = re.compile(r"[{}]")
-LATEX_TEXT = re.compile(r"\\(?:text\w*|math\w+|mbox|operatorname|boldsymbol|bm|underline|emph|large|Large)\s*\{([^{}]*)\}")
-LATEX_FONT = re.compile(r"\\(?:rm|bf|it|sf|tt|displaystyle|left|right|quad|qquad|bigl?|bigr?|Bigl?|Bigr?)(?![A-Za-z])|\\[,;!: ]")
+LATEX_TEXT = re.compile(
+    r"\\(?:text\w*|math\w+|mbox|operatorname|boldsymbol|bm|underline|emph|large|Large)\s*\{([^{}]*)\}"
+)
+LATEX_FONT = re.compile(
+    r"\\(?:rm|bf|it|sf|tt|displaystyle|left|right|quad|qquad|bigl?|bigr?|Bigl?|Bigr?)(?![A-Za-z])|\\[,;!: ]"
+)
 LATEX_ARROW = re.compile(r"\\(?:Rightarrow|rightarrow|to|implies|therefore|Longrightarrow)(?![A-Za-z])")
 MATH_DELIMITER = re.compile(r"\\[()\[\]]|\$+")
 INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad\ufe0e\ufe0f]")
@@ -34,7 +81,9 @@ ENCLOSED_LETTERS = {
     **{0x24B6 + k: f"({chr(65 + k)})" for k in range(26)},  # circled capitals
     **{0x24D0 + k: f"({chr(65 + k)})" for k in range(26)},  # circled small letters
 }
-CIRCLED_NUMBERS = {0x2460 + k: f"({k + 1})" for k in range(10)} | {0x2776 + k: f"({k + 1})" for k in range(10)}
+CIRCLED_NUMBERS = {0x2460 + k: f"({k + 1})" for k in range(10)} | {
+    0x2776 + k: f"({k + 1})" for k in range(10)
+}
 QUOTES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "‟": '"'})
 CONTRACTIONS = (
     (re.compile(r"\b(?:can't|cannot)\b", re.IGNORECASE), "can not"),

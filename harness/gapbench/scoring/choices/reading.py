@@ -10,7 +10,10 @@ from gapbench.scoring.choices.markup import plain_text
 from gapbench.scoring.choices.statements import Statement, StatementFinder
 from gapbench.scoring.choices.tokens import OptionNames, Tokens, tokenize
 
-NEXT_QUESTION = re.compile(r"\n\s*[*#_ ]{0,6}(?:question|q|human|user|problem|frage|pregunta|题目|问题|問題)\b[*_ ]{0,4}\d{0,4}[*_ ]{0,4}[:.：]", re.IGNORECASE)
+NEXT_QUESTION = re.compile(
+    r"\n\s*[*#_ ]{0,6}(?:question|q|human|user|problem|frage|pregunta|题目|问题|問題)\b[*_ ]{0,4}\d{0,4}[*_ ]{0,4}[:.：]",
+    re.IGNORECASE,
+)
 WORDING = {"answer": "states", "conclusion": "concludes", "claim": "says", "line": "gives", "mark": "marks", "weak": "leans to", "maybe": "considers", "text": "names"}  # fmt: skip
 
 
@@ -74,7 +77,8 @@ def _last_stated(statements: list[Statement], tokens: Tokens) -> Statement | Non
     for found in reversed(stated):
         correction = tokens.meanings.find("w", found.at)
         if correction < 0 or not any(
-            later.kind == "out" and later.at > correction and later.options == found.options for later in statements
+            later.kind == "out" and later.at > correction and later.options == found.options
+            for later in statements
         ):
             return found
     return None
@@ -130,4 +134,8 @@ def _line_options(lines: list[_Line]) -> list[str]:
 
 
 def _marked_options(tokens: Tokens) -> list[str]:
-    return [token.option for token in tokens.items if token.meaning == "L" and token.is_marked and not token.by_text]
+    return [
+        token.option
+        for token in tokens.items
+        if token.meaning == "L" and token.is_marked and not token.by_text
+    ]

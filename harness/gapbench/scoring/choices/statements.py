@@ -30,7 +30,9 @@ CHOSEN = re.compile(r"(?P<negated>!?)[mfhj]*c[fohpinkd:=,!\"]*?(?P<L>L)")
 CONCLUDED = re.compile(rf"s[,:Ns]*(?P<fill>[fhiom=cknpd,a]{{0,10}})(?P<L>L)[o]?[:=]?{END}")
 CONCLUDED_TEXT = re.compile(r"s[^.NL?]{0,12}[=Q:](?P<L>L)(?=[.N,]|$)")
 OPTION_IT_IS = re.compile(rf"{SUBJECT_START}(?P<L>L)i={END}")
-IS_OPTION = re.compile(rf"(?:(?<=[N.:,;bsruwl(hkt])|^)[hfk]*(?P<subject>[ifad]*)(?P<modal>[mhj]*)=+[fhop:=]*(?P<L>L){END}")
+IS_OPTION = re.compile(
+    rf"(?:(?<=[N.:,;bsruwl(hkt])|^)[hfk]*(?P<subject>[ifad]*)(?P<modal>[mhj]*)=+[fhop:=]*(?P<L>L){END}"
+)
 MUST_BE = re.compile(rf"m[hf]*=*[fhop]*(?P<L>L){END}|=[fd]*o(?P<L2>L){END}|v[fd]*o(?P<L3>L){END}")
 NOT_BUT = re.compile(rf"![fohip=m]*L[^L.?N]{{0,4}}[b,:.][fhiom=bswpnN:]*(?P<L>L){END}")
 POSTFIX_NOT_BUT = re.compile(r"Lf*z[,]?[fho]*(?P<L>L)")
@@ -97,7 +99,10 @@ class StatementFinder:
         return frozenset(labels), False
 
     def _sentence_before(self, at: int) -> str:
-        start = max((match.end() for match in CLAUSE_BREAK.finditer(self.text, max(0, at - 60), at)), default=max(0, at - 60))
+        start = max(
+            (match.end() for match in CLAUSE_BREAK.finditer(self.text, max(0, at - 60), at)),
+            default=max(0, at - 60),
+        )
         return self.text[start:at]
 
     def _is_hypothetical(self, at: int) -> bool:
@@ -156,7 +161,11 @@ class StatementFinder:
                 yield Statement(match.start("group"), kind, frozenset(label))
 
     def _labels(self, match: re.Match[str]) -> list[str]:
-        return [self.items[at].option for at in range(match.start("group"), match.end("group")) if self.text[at] == "L"]
+        return [
+            self.items[at].option
+            for at in range(match.start("group"), match.end("group"))
+            if self.text[at] == "L"
+        ]
 
     def _predicate(self, match: re.Match[str]) -> Iterator[Statement]:
         at, value = match.start("group"), match["value"]
@@ -165,7 +174,9 @@ class StatementFinder:
             return
         if value == "y" and "p" not in match["more"] + between:
             return
-        negations = bool(match["negated"]) + (value in "xz") + bool(NO_DOUBT_ABOVE.search(self._sentence_before(at)))
+        negations = (
+            bool(match["negated"]) + (value in "xz") + bool(NO_DOUBT_ABOVE.search(self._sentence_before(at)))
+        )
         if "!" in match["group"] or self.text[max(0, at - 2) : at].strip("fo").endswith("!"):
             negations += 1
         if negations == 1:
@@ -229,7 +240,13 @@ class StatementFinder:
     def _exceptions(self) -> Iterator[Statement]:
         for match in ALL_EXCEPT.finditer(self.text):
             quantifier = match["quantifier"]
-            kind = "out" if "A" in quantifier and "!" not in quantifier and "!" not in self._sentence_before(match.start()) else "conclusion"
+            kind = (
+                "out"
+                if "A" in quantifier
+                and "!" not in quantifier
+                and "!" not in self._sentence_before(match.start())
+                else "conclusion"
+            )
             yield self._statement(kind, match.start("L"), match.start("L"))
 
     def _lone_options(self) -> Iterator[Statement]:
@@ -238,7 +255,10 @@ class StatementFinder:
         start = 0
         for end in ends:
             part = self.text[start:end]
-            lone = re.fullmatch(r"(?P<head>[^L]*?)(?P<before>(?:^|[,:;bsr])[fohswi\"m=pcknF(]*)(?P<L>L)(?:[)]?(?:,?[|&]|[,|])[hfo(]*L)*(?P<after>[hfp)o:\"]*|[,:(]*[rd].*)", part)
+            lone = re.fullmatch(
+                r"(?P<head>[^L]*?)(?P<before>(?:^|[,:;bsr])[fohswi\"m=pcknF(]*)(?P<L>L)(?:[)]?(?:,?[|&]|[,|])[hfo(]*L)*(?P<after>[hfp)o:\"]*|[,:(]*[rd].*)",
+                part,
+            )
             if lone and self.text[end : end + 1] != "?":
                 at = start + lone.start("L")
                 is_whole = not lone["head"] and not lone["before"].strip("fohswipnF(")

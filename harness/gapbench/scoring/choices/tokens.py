@@ -24,7 +24,9 @@ BRACKETS_AND_QUOTES = frozenset("()[]{}<>\"'«»「」『』【】〈〉《》�
 JOINED = rf"[^\W_{UNSPACED}]"
 """A character that makes a letter next to it part of a word."""
 TURKISH_ENDING = r"'(?:[dt][ıiuü]r|[ıiuü]|y[ıiuü]|n[ıiuü]n|[dt][ea]n?|[ea])\b"
-WORD = re.compile(r"[^\W\d_](?:[\w\u0300-\u036f\u0900-\u0dff\u0600-\u06ff\u0590-\u05ff\u200c]|['\-](?=[^\W\d_]))*|[\u0900-\u0dff]+")
+WORD = re.compile(
+    r"[^\W\d_](?:[\w\u0300-\u036f\u0900-\u0dff\u0600-\u06ff\u0590-\u05ff\u200c]|['\-](?=[^\W\d_]))*|[\u0900-\u0dff]+"
+)
 BULLET = re.compile(r"[ \t>]*(?:[-*+•‣▪●○–—]|\d{1,3}[.)])?[ \t]+(?:\[[ xX✓✔]\][ \t]*)?|[ \t>]+")
 PUNCTUATION = {
     **dict.fromkeys(".。!।‼۔", "."), **dict.fromkeys("?؟", "?"), **dict.fromkeys(",;，；،、؛", ","),
@@ -33,7 +35,9 @@ PUNCTUATION = {
 }  # fmt: skip
 JOINT_WORD = re.compile(r"[ \t]*(?:or|and|oder|und|o|ou|y|e|et|или|и)\b|[ \t]*[/&,]")
 ROMAN_NUMERAL = re.compile(r"\s*(?:,|and\b|or\b|&|/)(?:\s*(?:and|or)\b)?\s*(?:I{2,3}|IV|VI{0,3}|IX)\b")
-ENUMERATOR = re.compile(r"[ \t]*[*_`]{0,3}[ \t]*([.):,\-–—|=]|[*_`]{2,3}[ \t]*[.):\-–—])[ \t]*[*_`]{0,3}[ \t]*(?=\S)")
+ENUMERATOR = re.compile(
+    r"[ \t]*[*_`]{0,3}[ \t]*([.):,\-–—|=]|[*_`]{2,3}[ \t]*[.):\-–—])[ \t]*[*_`]{0,3}[ \t]*(?=\S)"
+)
 START_CONTEXT = frozenset("N.?:,;bsruwht&|(!iF")
 BLOCKS_AT_START = frozenset("WkcetnigfOaADMq")
 BLOCKS_ANYWHERE = frozenset("kcetnO")
@@ -98,7 +102,8 @@ class OptionNames:
             self._add_text(label, re.sub(r"^(?:an?|the)\s+", "", _fold(plain_option(text))), must_be_new=True)
         self._after_letter = {
             label: re.compile(
-                rf"[ \t.):*_,\-–—(\[\"']{{0,8}}{_flexible(plain_option(text))}(?!{JOINED}|[.,]\d)", re.IGNORECASE
+                rf"[ \t.):*_,\-–—(\[\"']{{0,8}}{_flexible(plain_option(text))}(?!{JOINED}|[.,]\d)",
+                re.IGNORECASE,
             )
             for label, text in texts.items()
             if plain_option(text)
@@ -106,7 +111,9 @@ class OptionNames:
         names = sorted(self._by_text, key=len, reverse=True)
         alternatives = "|".join(map(_flexible, names))
         self.text_pattern = (
-            re.compile(rf"(?<!{JOINED})(?:{alternatives})(?!{JOINED}|[.,]\d)", re.IGNORECASE) if names else None
+            re.compile(rf"(?<!{JOINED})(?:{alternatives})(?!{JOINED}|[.,]\d)", re.IGNORECASE)
+            if names
+            else None
         )
         kinds = f"[{LETTERS}]" if self.are_letters else f"(?:{'|'.join(map(re.escape, texts))})"
         self.letter_pattern = re.compile(
@@ -138,7 +145,27 @@ class OptionNames:
         return self.labels[position] if 0 <= position < len(self.labels) else ""
 
 
-COMMON_WORDS = frozenset(["true", "false", "yes", "no", "correct", "incorrect", "right", "wrong", "none", "all", "both", "neither", "either", "it", "this", "that", "one"])
+COMMON_WORDS = frozenset(
+    [
+        "true",
+        "false",
+        "yes",
+        "no",
+        "correct",
+        "incorrect",
+        "right",
+        "wrong",
+        "none",
+        "all",
+        "both",
+        "neither",
+        "either",
+        "it",
+        "this",
+        "that",
+        "one",
+    ]
+)
 
 
 def _flexible(text: str) -> str:
@@ -169,7 +196,12 @@ def tokenize(text: str, names: OptionNames) -> Tokens:
             at, line_start = at + 1, True
         elif char in " \t\r*_`#":
             at = _letter_or_skip(text, at, names, items)
-        elif (end := _option_text(text, at, names, items)) or (end := _letter(text, at, names, items)) or (end := _native(text, at, names, items, native)) or (end := _words(text, at, items)):
+        elif (
+            (end := _option_text(text, at, names, items))
+            or (end := _letter(text, at, names, items))
+            or (end := _native(text, at, names, items, native))
+            or (end := _words(text, at, items))
+        ):
             at = end
         else:
             at = _mark(text, at, items)
@@ -227,7 +259,7 @@ def _enumerator_end(text: str, at: int, end: int, closed: str) -> tuple[bool, in
     rest = ENUMERATOR.match(text, end)
     if rest and rest.group(1)[-1] not in ",=":
         return True, rest.end()
-    has_text = bool(re.match(r"[ \t]*[^\s.,;:!?)\]]", text[end:end + 20]))
+    has_text = bool(re.match(r"[ \t]*[^\s.,;:!?)\]]", text[end : end + 20]))
     return (has_text and ")" in closed + text[at:end]), end
 
 
@@ -245,7 +277,9 @@ def _native(text: str, at: int, names: OptionNames, items: list[Token], native: 
     if not label:
         return 0
     marked = text[at - 1 : at] in set("([{\"'«") or text[at + 1 : at + 2] in set(")]}\"'»")
-    items.append(Token("L", label, is_marked=marked, is_bare=not marked, is_small=not marked, text=char, at=at))
+    items.append(
+        Token("L", label, is_marked=marked, is_bare=not marked, is_small=not marked, text=char, at=at)
+    )
     return at + 1
 
 
@@ -357,7 +391,11 @@ def settle_letters(items: list[Token]) -> list[Token]:
 
 
 def _is_word(items: list[Token], index: int, before: str, after: str) -> bool:
-    if after == "i" and [item.meaning for item in items[index + 2 : index + 4]] in (["="], ["=", "."], ["=", "N"]):
+    if after == "i" and [item.meaning for item in items[index + 2 : index + 4]] in (
+        ["="],
+        ["=", "."],
+        ["=", "N"],
+    ):
         return False  # "B it is."
     if after in BLOCKS_ANYWHERE:
         return True
@@ -376,7 +414,12 @@ def merge_repeats(items: list[Token]) -> list[Token]:
     for token in items:
         if token.meaning == "L":
             back = len(merged) - 1
-            while back >= 0 and len(merged) - back <= 3 and merged[back].meaning in ":(,fodNi" and merged[back].meaning != "N":
+            while (
+                back >= 0
+                and len(merged) - back <= 3
+                and merged[back].meaning in ":(,fodNi"
+                and merged[back].meaning != "N"
+            ):
                 back -= 1
             previous = merged[back] if back >= 0 else None
             if previous and previous.meaning == "L" and previous.by_text != token.by_text:

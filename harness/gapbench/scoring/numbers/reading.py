@@ -153,7 +153,9 @@ def read_statement(text: str) -> Reading | None:
         if term.relation is not Relation.EQUALS:
             break
         members.append(term)
-    answer = next((term for term in members if term.number is not None), None) or _result_after(plain, terms, members)
+    answer = next((term for term in members if term.number is not None), None) or _result_after(
+        plain, terms, members
+    )
     if answer is None or answer.number is None:
         shown = shorten(plain[members[0].start : members[-1].end])
         return Reading(None, f"states {shown!r}, which is not a single number", shown)
