@@ -12,7 +12,7 @@ from gapbench.suite.tasks.dataset import Choose, Row
 from gapbench.values import canonical_json, sha256
 
 
-def generate_rows(file: Path, arguments: Mapping[str, Any], choose: Choose) -> tuple[list[Row], str]:
+def generate_rows(file: Path, arguments: Mapping[str, Any], choose: Choose | None) -> tuple[list[Row], str]:
     """Return the chosen rows of those that ``rows(**arguments)`` of a file gives, and the hash of all of them.
 
     The file is run in this process: call it only for one that is trusted.
@@ -20,7 +20,7 @@ def generate_rows(file: Path, arguments: Mapping[str, Any], choose: Choose) -> t
     Args:
         file: A ``.py`` with a function ``rows`` that gives mappings, the same ones every time.
         arguments: Its keyword arguments.
-        choose: See :data:`gapbench.suite.tasks.dataset.Choose`.
+        choose: See :data:`gapbench.suite.tasks.dataset.Choose`. None: all rows.
 
     Raises:
         DocumentError: The file or its rows are not what they should be.
@@ -39,7 +39,7 @@ def generate_rows(file: Path, arguments: Mapping[str, Any], choose: Choose) -> t
         ) from exc
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise DocumentError("rows(…) gives no rows, or something other than mappings", file=file)
-    chosen = sorted(choose(rows))
+    chosen = range(len(rows)) if choose is None else sorted(choose(rows))
     return [rows[place] for place in chosen], sha256(canonical_json(rows))
 
 
