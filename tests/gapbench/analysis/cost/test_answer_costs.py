@@ -76,7 +76,8 @@ def test_no_rows_cost_nothing() -> None:
 def test_the_answers_of_a_category_cost_what_it_cost(seed: int) -> None:
     """Whatever fails: over a category with an answer, the sum over the answers is the sum over the attempts."""
     rng = random.Random(seed)
-    rows, usd = [], []
+    rows: list[Row] = []
+    usd: list[float] = []
     for _ in range(120):
         category = rng.choice(["a", "b", "c"])
         place = {
@@ -95,11 +96,11 @@ def test_the_answers_of_a_category_cost_what_it_cost(seed: int) -> None:
     spent: dict[object, float] = defaultdict(float)
     answers: dict[object, list[float]] = defaultdict(list)
     for one, attempt_usd, value in zip(rows, usd, found, strict=True):
-        key = (one["model_id"], one["category"])
-        spent[key] += attempt_usd
+        group = (one["model_id"], one["category"])
+        spent[group] += attempt_usd
         is_answer = one["final"] and one["outcome"] != "infra"
         assert is_answer == (not np.isnan(value))
         if is_answer:
-            answers[key].append(value)
+            answers[group].append(value)
     for key, values in answers.items():
         assert spent[key] == pytest.approx(sum(values))
