@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,7 +44,7 @@ Examples:
               help="What serves the tasks today. It stays until another model is shown to be no worse.")  # fmt: skip
 @click.option("--priority", "priorities", multiple=True, type=click.Choice(
               ["speed-to-market", "cutting-edge", "support", "transparency", "predictable-cost"]),
-              help="What matters beside cost. Repeatable.")  # fmt: skip
+              help="What matters more than cost. Repeatable.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="Set an input of `bench tco`. Repeatable.")  # fmt: skip
 @json_option
@@ -67,8 +67,9 @@ def advise_command(
 
     SUITE is a file with a tco: block. Without it, costs come from list prices and named assumptions.
     """
-    from gapbench.analysis.economics.advise import Situation, advise
+    from gapbench.analysis.economics.advise import advise
     from gapbench.analysis.economics.quantity import parse_token_count
+    from gapbench.analysis.economics.situation import Situation
     from gapbench.analysis.economics.tco import tco
     from gapbench.commands.tco import read_tco_block, scenario_from_options
     from gapbench.suite.tco_fields import TcoDocument
@@ -82,15 +83,16 @@ def advise_command(
         parse_token_count(volume or block.volume) / 1e6,
         v_max_mtok=parse_token_count(block.v_max) / 1e6,
     )
-    situation = Situation(
-        sensitivity,
-        customisation,
-        engineers,
-        latency,
-        scale,
-        in_use,
-        priorities,  # type: ignore[arg-type] # click.Choice holds them
-    )
+    # click.Choice holds the values of each option.
+    answers: dict[str, Any] = {
+        "sensitivity": sensitivity,
+        "customisation": customisation,
+        "latency": latency,
+        "scale": scale,
+        "in_use": in_use,
+        "priorities": priorities,
+    }
+    situation = Situation(engineers=engineers, **answers)
     advice = advise(situation, answer, measured.quality, measured.hybrid)
     if as_json:
         click.echo(json.dumps(advice.to_json()))
@@ -138,7 +140,7 @@ def _measure(runs: tuple[Path, ...]) -> _Measured:
         account,
         closed_model=quality.closed_model,
         open_model=quality.open_model,
-        throughput=advised_throughput(read_runs, quality.open_model),
+        throughput=advised_throughput(read_runs, account, quality.open_model),
     )
     try:
         hybrid = evaluate_tiers(read_runs, open_model=quality.open_model, closed_model=quality.closed_model)

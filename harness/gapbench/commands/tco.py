@@ -189,7 +189,7 @@ def measure_legs(
     read_runs = load_runs(resolve_run_folders(runs))
     account = bill(read_runs)
     table = cost(read_runs, account)
-    chosen, throughput = capacity_of_runs(read_runs, slo, model_id, task)
+    chosen, throughput = capacity_of_runs(read_runs, account, slo, model_id, task)
     return measured_legs(
         read_runs,
         table,

@@ -19,7 +19,7 @@ def counts_are_possible(
 ) -> bool:
     """Return whether token counts of one request can be true.
 
-    ``input_tokens`` includes cache reads and writes. Some gateways report them beside the input, so that the parts
+    ``input_tokens`` includes cache reads and writes. Some gateways count them separately, so that the parts
     exceed the whole, and some report negative counts. A price of such counts would be wrong, and even below zero.
     """
     counts = (input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens)

@@ -103,6 +103,6 @@ def cluster_totals(differences: Sequence[float] | Floats, clusters: Sequence[int
     codes = np.asarray(clusters, dtype=np.int64)
     if not len(codes):
         return np.zeros(0), np.zeros(0)
-    sums = np.bincount(codes, np.asarray(differences, dtype=float))
-    sizes = np.bincount(codes).astype(float)
+    sums: Floats = np.bincount(codes, np.asarray(differences, dtype=float)).astype(np.float64)
+    sizes: Floats = np.bincount(codes).astype(np.float64)
     return sums[sizes > 0], sizes[sizes > 0]

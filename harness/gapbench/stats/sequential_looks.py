@@ -14,8 +14,14 @@ from functools import cache
 import numpy as np
 from scipy import optimize, special
 
+from gapbench.stats.proportions import Floats
+
 GRID = 801
 """Points of the numerical integration between the boundaries of a look."""
+FARTHEST = 12.0
+"""Boundary, in standard errors, of a look at which there is nothing to spend."""
+FEW_INFORMATIVE = 5
+"""Clusters with a difference after which the variance is trusted half."""
 
 
 def spent_alpha(information: float, alpha: float) -> float:
@@ -56,16 +62,13 @@ def look_levels(information: tuple[float, ...], alpha: float = 0.05) -> tuple[fl
     spent = previous = 0.0
     for share in information:
         target = (spent_alpha(share, alpha) - spent) / 2
-        step = math.sqrt(share - previous)
-        root = math.sqrt(share)
-
-        def exceed(bound: float, step: float = step, root: float = root) -> float:
-            """Return the probability of crossing an upper boundary ``bound`` for the first time at this look."""
-            return float((density * special.ndtr((points - bound * root) / step)).sum())  # noqa: B023
-
-        bound = float(optimize.brentq(lambda b: exceed(b) - target, 0.0, 12.0)) if target > 1e-14 else 12.0
+        step, root = math.sqrt(share - previous), math.sqrt(share)
+        bound = FARTHEST
+        if target > 1e-14:
+            known = (points, density, step, root)
+            bound = float(optimize.brentq(_excess, 0.0, FARTHEST, args=(*known, target)))
         levels.append(2 * float(special.ndtr(-bound)))
-        spent += 2 * exceed(bound)
+        spent += 2 * _excess(bound, points, density, step, root, 0.0)
         grid = np.linspace(-bound * root, bound * root, GRID)
         kernel = np.exp(-0.5 * ((grid[:, None] - points[None, :]) / step) ** 2) / (
             step * math.sqrt(2 * math.pi)
@@ -77,15 +80,22 @@ def look_levels(information: tuple[float, ...], alpha: float = 0.05) -> tuple[fl
     return tuple(levels)
 
 
+def _excess(bound: float, points: Floats, density: Floats, step: float, root: float, target: float) -> float:
+    """Return the probability of crossing the upper boundary for the first time at a look, less ``target``."""
+    return float((density * special.ndtr((points - bound * root) / step)).sum()) - target
+
+
 def repeated_interval(
-    sums: Sequence[float] | np.ndarray, sizes: Sequence[float] | np.ndarray, level: float
+    sums: Sequence[float] | Floats, sizes: Sequence[float] | Floats, level: float
 ) -> tuple[float, float]:
     """Return the interval of the mean difference that holds at one look of several.
 
     A repeated confidence interval (Jennison and Turnbull, J. R. Stat. Soc. B 51 (1989) 305): the interval at the level
-    of the look, so that all of them hold together. It is Student's with the clusters' robust variance. The half width
-    of a Wilson-type interval of no difference is added in quadrature, so that the interval has a width even when all
-    clusters agree.
+    of the look, so that all of them hold together. It is Student's with the clusters' robust variance and as many
+    degrees of freedom as clusters with a difference, less one. The half width
+    of a score interval without any difference is added in quadrature, so that the interval has a width even when all
+    clusters agree; it fades as clusters with a difference are seen. One pair is added to either side, as in the corrected McNemar
+    test (Edwards, Psychometrika 13 (1948) 185).
 
     Args:
         sums: Sum of the differences in each cluster, each difference -1 to 1.
@@ -102,7 +112,9 @@ def repeated_interval(
     estimate = float(total.sum()) / pairs
     residual = total - estimate * size
     variance = float(residual @ residual) / pairs**2 * groups / (groups - 1)
-    quantile = float(special.stdtrit(groups - 1, 1 - level / 2))
-    unseen = quantile**2 / (groups + quantile**2)
-    half = math.hypot(quantile * math.sqrt(variance), unseen)
+    informative = int(np.count_nonzero(np.abs(total) > 1e-12))
+    # Only clusters with a difference tell how much differences vary.
+    quantile = float(special.stdtrit(max(informative - 1, 1), 1 - level / 2))
+    unseen = quantile**2 / (groups + quantile**2) / (1 + informative / FEW_INFORMATIVE)
+    half = math.hypot(quantile * math.sqrt(variance), unseen) + 1 / pairs
     return max(-1.0, estimate - half), min(1.0, estimate + half)

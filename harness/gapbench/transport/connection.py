@@ -23,6 +23,10 @@ READ_AHEAD_LIMIT_BYTES = 2**20
 """When a body is this far ahead of its reader, the rest stays in the kernel and slows the server down."""
 
 
+RESET_CHECK_INTERVAL_S = 0.5
+"""A connection that waits for a response is checked this often for a reset that the event loop did not report, see ``find_reset``."""
+
+
 class Origin(NamedTuple):
     """Scheme, host and port of a server."""
 
@@ -85,7 +89,7 @@ class Exchange(StampedStream):
         self._wake_queue = connection.wake_queue
         self._read_timeout_s = read_timeout_s
         self._last_read_s = now()
-        self._timer = self._loop.call_later(read_timeout_s, self._check_read_timeout)
+        self._timer = self._loop.call_later(min(read_timeout_s, RESET_CHECK_INTERVAL_S), self._check_silence)
 
     def data_received(self, data: bytes, at_s: float) -> None:
         """Process one read."""
@@ -217,13 +221,17 @@ class Exchange(StampedStream):
                 reusable=self.response.is_complete and self.response.is_reusable and self.error is None
             )
 
-    def _check_read_timeout(self) -> None:
-        """Fail after too long a silence, unless reading is paused."""
+    def _check_silence(self) -> None:
+        """Fail after too long a silence, unless reading is paused, or if the connection turns out to be reset."""
         silence_s = 0.0 if self._is_paused else now() - self._last_read_s
         if silence_s >= self._read_timeout_s:
             self.fail(httpx2.ReadTimeout(f"no byte for {self._read_timeout_s:g} s"))
-        else:
-            self._timer = self._loop.call_later(self._read_timeout_s - silence_s, self._check_read_timeout)
+            return
+        if not self._is_paused and self._connection is not None:
+            self._connection.stream.find_reset()
+        if self.error is None and not self.response.is_complete:
+            wait_s = min(self._read_timeout_s - silence_s, RESET_CHECK_INTERVAL_S)
+            self._timer = self._loop.call_later(wait_s, self._check_silence)
 
 
 class ConnectionPool(Protocol):

@@ -104,6 +104,9 @@ class ByteStream(Protocol):
     def write(self, data: bytes) -> None:
         """Write bytes; what the socket does not take now is sent later."""
 
+    def find_reset(self) -> None:
+        """Notify the owner if the connection has been reset, in case the event loop did not report it."""
+
     def pause_reading(self) -> None:
         """Stop reading until :meth:`resume_reading`."""
 
@@ -114,10 +117,10 @@ class ByteStream(Protocol):
         """Close the stream without notifying its owner."""
 
 
-def _is_readable(descriptor: int) -> bool:
-    """Return whether a socket has something to read: data, or its end."""
+def _has_event(descriptor: int, events: int) -> bool:
+    """Return whether a socket is in one of these states of ``poll``, or has an error or a hang-up, which always count."""
     poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
+    poll.register(descriptor, events)
     return bool(poll.poll(0))
 
 
@@ -162,7 +165,7 @@ class SocketStream:
 
     def is_usable(self) -> bool:
         """See :class:`ByteStream`."""
-        return self._is_open and not _is_readable(self._sock.fileno())
+        return self._is_open and not _has_event(self._sock.fileno(), select.POLLIN)
 
     def write(self, data: bytes) -> None:
         """See :class:`ByteStream`."""
@@ -196,6 +199,15 @@ class SocketStream:
         self._unsent = self._unsent[sent:]
         if not self._unsent:
             self._loop.remove_writer(self._sock)
+
+    def find_reset(self) -> None:
+        """See :class:`ByteStream`.
+
+        If data and a reset arrive together, uvloop 0.23 calls the reader once, for the data, and stops watching the
+        socket: libuv's ``uv__poll_io`` stops on POLLERR.
+        """
+        if self._is_open and _has_event(self._sock.fileno(), 0):
+            self._on_readable()
 
     def pause_reading(self) -> None:
         """See :class:`ByteStream`."""
@@ -269,7 +281,7 @@ class TlsStream(asyncio.Protocol):
         """See :class:`ByteStream`."""
         if self._transport is None or not self._is_open or self._transport.is_closing():
             return False
-        return not _is_readable(self._transport.get_extra_info("socket").fileno())
+        return not _has_event(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def write(self, data: bytes) -> None:
         """See :class:`ByteStream`."""
@@ -277,6 +289,9 @@ class TlsStream(asyncio.Protocol):
             # The event loop does not say when encrypted bytes leave.
             self.has_sent = True
             self._transport.write(data)
+
+    def find_reset(self) -> None:
+        """See :class:`ByteStream`; the loop's own transports read until nothing is left and so find it."""
 
     def pause_reading(self) -> None:
         """See :class:`ByteStream`."""

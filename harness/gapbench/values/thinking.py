@@ -244,7 +244,8 @@ class _Splitter:
 
     def _without_later_blocks(self, at: int, end: int) -> str:
         """Return the answer without the blocks of thinking that begin a line in it."""
-        rule, pieces = self._last, []
+        pieces: list[str] = []
+        rule = self._last
         if rule is None:
             return self._text[at:end]
         while True:

@@ -10,13 +10,13 @@ class ToolCallPiece(NamedTuple):
     """A piece of a tool call.
 
     Attributes:
-        index: Which of the reply's calls it belongs to, as the provider numbers them. None: it does not.
+        place: Which of the reply's calls it belongs to, as the provider numbers them. None: it does not.
         id: The provider's id of the call; "" if this piece has none.
         name: The tool's name; "" if this piece has none.
         arguments: Some more characters of the arguments, which are JSON.
     """
 
-    index: int | None = None
+    place: int | str | None = None
     id: str = ""
     name: str = ""
     arguments: str = ""
@@ -39,7 +39,7 @@ class ToolCallAccumulator:
     def __init__(self) -> None:
         """Start without calls."""
         self._calls: list[_Call] = []
-        self._by_index: dict[int | None, _Call] = {}
+        self._by_place: dict[int | str | None, _Call] = {}
 
     def add(self, piece: ToolCallPiece) -> None:
         """Add a piece to its call."""
@@ -55,7 +55,7 @@ class ToolCallAccumulator:
         Gemini's OpenAI route gives every call the index 0, others give none; a new id, or a name after complete
         arguments, then shows where a call begins.
         """
-        call = self._by_index.get(piece.index)
+        call = self._by_place.get(piece.place)
         if call is not None and piece.id and call.id and piece.id != call.id:
             call = next((known for known in self._calls if known.id == piece.id), None)
         elif call is not None and piece.name and not piece.id and _is_next(call, piece):
@@ -63,7 +63,7 @@ class ToolCallAccumulator:
         if call is None:
             call = _Call(piece.id)
             self._calls.append(call)
-        self._by_index[piece.index] = call
+        self._by_place[piece.place] = call
         call.id = call.id or piece.id
         return call
 
@@ -79,7 +79,7 @@ def _is_next(call: _Call, piece: ToolCallPiece) -> bool:
     """Return whether a piece with a name but no id begins the call after ``call``."""
     if call.arguments:
         return isinstance(_parse("".join(call.arguments)), dict)
-    return piece.index is None and piece.name != call.name and bool(call.name)
+    return piece.place is None and piece.name != call.name and bool(call.name)
 
 
 def _parse(arguments: str) -> Any:

@@ -63,7 +63,7 @@ def test_init_chooses_the_columns_of_a_person(tmp_path: Path, case: dict[str, An
     assert tuple(case.get("tags", ())) == roles.tags
     file.write_text(suite_scaffold(file, data), encoding="utf-8")
     samples = load_suite(file).load_tasks()[0].samples
-    at = case["header"].index(case["prompt"])
+    at = [name.strip() for name in case["header"]].index(case["prompt"])
     for sample, row in zip(samples, case["rows"], strict=True):
         assert sample.messages[0].text.startswith(row[at])
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import zlib
 from contextlib import suppress
 
 import httpx2
 import pytest
+import uvloop
 
 from gapbench import transport
 from gapbench.errors import RunnerError
@@ -55,6 +58,26 @@ def test_a_kept_connection_that_the_server_closed_is_not_used() -> None:
 
     assert [[b"a"], [b"a"]] == asyncio.run(main())
     assert [1, 2] == numbers
+
+
+def test_a_reset_together_with_data_is_noticed() -> None:
+    """With uvloop only the data is reported; without a look at the socket this would last until the read timeout."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await request_of(reader)
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.write(HEAD[:20])
+        writer.transport.abort()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+
+        async def main() -> None:
+            async with served(answer) as url, transport.new_client(url, session()) as client:
+                await heard(client, url)
+
+        with pytest.raises(httpx2.ReadError):
+            loop.run(main())
 
 
 def test_a_fresh_connection_that_dies_is_not_replaced() -> None:

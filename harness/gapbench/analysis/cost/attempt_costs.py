@@ -163,7 +163,7 @@ def _tokens(frame: pd.DataFrame) -> dict[str, Floats]:
 def has_possible_counts(frame: pd.DataFrame) -> Bools:
     """Return for which attempts the token counts can be true; see :func:`gapbench.pricing.counts_are_possible`.
 
-    Some gateways report cached tokens beside the input instead of within it, and some report negative counts.
+    Some gateways add cached tokens to the input instead of counting them in it, and some report negative counts.
     """
     read = np.zeros(len(frame))
     possible = np.ones(len(frame), dtype=bool)

@@ -20,116 +20,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
+from gapbench.analysis.economics.advice import Advice, Choice
 from gapbench.analysis.economics.break_even import format_mtok
 from gapbench.analysis.economics.measured_quality import MeasuredQuality
 from gapbench.analysis.economics.option_costs import OptionCost, option_costs
 from gapbench.analysis.economics.pilot import pilot_steps
-from gapbench.analysis.economics.strategic_questions import (
-    Priority,
-    StrategicQuestion,
-    strategic_questions,
-)
+from gapbench.analysis.economics.situation import TTFT_S, Situation
+from gapbench.analysis.economics.strategic_questions import StrategicQuestion, strategic_questions
 from gapbench.analysis.economics.tco import Tco
 from gapbench.analysis.economics.tiers import Tiers
 from gapbench.formatting import format_seconds, format_short_usd, format_usd
 from gapbench.pricing import price_book_version
 from gapbench.store.json_records import records
 
-Sensitivity = Literal["public", "internal", "confidential", "regulated"]
-Customisation = Literal["none", "prompts", "fine-tuning"]
-Latency = Literal["relaxed", "interactive", "tight"]
-Scale = Literal["steady", "unpredictable"]
-Leg = Literal["closed", "hosted", "self"]
-InUse = Literal["closed", "hosted", "self", "none"]
-Choice = Literal[
-    "closed API", "hosted open model", "self-hosted open model", "open tier before the closed API"
-]
 MIN_PROBABILITY = 0.9
 """Share of draws in which self-hosting must be the cheapest before it is recommended for its cost."""
 SCALE_FACTOR = 3.0
 """How far an unpredictable volume may fall or rise."""
-TTFT_S: dict[str, float] = {"relaxed": 10.0, "interactive": 2.0, "tight": 0.5}
-"""Limit of the 95th percentile of the time to the first text for each latency class, in seconds."""
 _LEG: dict[str, Choice] = {
     "closed": "closed API",
     "hosted": "hosted open model",
     "self": "self-hosted open model",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """The requirements and resources of a team.
-
-    Attributes:
-        sensitivity: Sensitivity of the data. ``confidential`` and ``regulated`` data must stay in house.
-        customisation: Customisation that the model must allow.
-        engineers: Full-time engineers who can run GPU servers; may be a fraction.
-        latency: Latency that users accept; see :data:`TTFT_S`.
-        scale: Whether the volume is known.
-        in_use: What serves the tasks today.
-        priorities: What matters beside cost.
-    """
-
-    sensitivity: Sensitivity = "internal"
-    customisation: Customisation = "none"
-    engineers: float = 0.0
-    latency: Latency = "interactive"
-    scale: Scale = "steady"
-    in_use: InUse = "closed"
-    priorities: tuple[Priority, ...] = ()
-
-    @property
-    def is_confined(self) -> bool:
-        """Whether data must stay in house."""
-        return self.sensitivity in {"confidential", "regulated"}
-
-
-@dataclass(frozen=True)
-class Advice:
-    """A recommendation.
-
-    Attributes:
-        choice: The recommended option.
-        provisional: Whether nothing was measured on the team's own tasks, or the measurement is inconclusive.
-        because: The rules that led to it, with their numbers.
-        would_change: What would change it, with the thresholds.
-        conditions: What must be settled before it is followed.
-        questions: The questions of strategy, and what speaks for which option.
-        pilot: The steps of a pilot.
-        costs: What each option costs.
-        simulated: Whether any number comes from a simulated provider.
-        assumed: What was priced (model, host and prices of each option), the price book, and the assumed inputs.
-    """
-
-    choice: Choice
-    provisional: bool
-    because: list[str]
-    would_change: list[str]
-    conditions: list[str]
-    questions: list[StrategicQuestion]
-    pilot: list[str]
-    costs: list[OptionCost]
-    simulated: bool
-    assumed: list[str]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of ``bench advise --json``."""
-        return {
-            "schema": 1,
-            "recommendation": self.choice,
-            "provisional": self.provisional,
-            "because": self.because,
-            "would_change": self.would_change,
-            "conditions": self.conditions,
-            "questions": [question.to_json() for question in self.questions],
-            "pilot": self.pilot,
-            "costs": [cost.to_json() for cost in self.costs],
-            "simulated": self.simulated,
-            "assumed": self.assumed,
-        }
 
 
 @dataclass(frozen=True)
@@ -261,9 +174,10 @@ def _excluded_by_requirement(case: _Case) -> dict[str, str]:
         )
         case.because.append(excluded["closed"])
         case.change.append("a contract, region or private endpoint under which the data may go to a provider")
-    if case.tco.scenario.misfit:
-        excluded["self"] = case.tco.scenario.misfit
-        case.because.append(case.tco.scenario.misfit)
+    memory = case.tco.scenario.memory
+    if memory is not None and not memory.fits:
+        excluded["self"] = memory.words
+        case.because.append(memory.words)
     return excluded | _excluded_by_latency(case)
 
 
@@ -276,16 +190,12 @@ def _excluded_by_latency(case: _Case) -> dict[str, str]:
         return {}
     times = ", ".join(f"{name} {format_seconds(value)}" for name, value in quality.first_text_s.items())
     case.because.append(f"first text at p95: {times}; {asked}")
-    served = {leg: cost.model_id for leg, cost in case.tco.scenario.measured.items()}
     excluded = {}
-    for leg in ("closed", "hosted", "self"):
-        name = served.get(leg)
+    for leg, cost in case.tco.scenario.measured.items():
+        wait = quality.first_text_s.get(cost.model_id, 0.0)
         # A host that was not called has no measured latency.
-        was_run = leg == "closed" or (leg == "self") == ("self" in served)
-        if name is not None and was_run and quality.first_text_s.get(name, 0.0) > limit:
-            excluded[leg] = (
-                f"{name}: first text after {format_seconds(quality.first_text_s[name])}, limit {limit:g} s"
-            )
+        if cost.was_run and wait > limit:
+            excluded[leg] = f"{cost.model_id}: first text after {format_seconds(wait)}, limit {limit:g} s"
     return excluded
 
 
@@ -434,9 +344,9 @@ def _add_conditions(case: _Case, choice: Choice) -> None:
         )
     if situation.scale == "unpredictable":
         for factor, words in ((1 / SCALE_FACTOR, "a third of"), (SCALE_FACTOR, "three times")):
-            usd = tco.usd_at(tco.volume_mtok * factor)
+            monthly = tco.usd_at(tco.volume_mtok * factor)
             listed = ", ".join(
-                f"{_LEG[leg]} {format_short_usd(usd[leg])}" for leg in _LEG if usd[leg] is not None
+                f"{_LEG[leg]} {format_short_usd(monthly[leg])}" for leg in _LEG if monthly[leg] is not None
             )
             case.conditions.append(f"unpredictable scale: at {words} the volume a month costs {listed}")
 

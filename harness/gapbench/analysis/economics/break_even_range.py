@@ -11,14 +11,15 @@ from gapbench.analysis.economics.scenario import (
     Scenario,
     Values,
     api_usd_per_mtok,
+    mtok_per_replica_load,
     self_usd_per_month,
 )
 from gapbench.stats import Floats
 
 DRAWS = 2_000
-_POINTS = 400
+_EVERY_STEP = 400
+_FURTHER_STEPS = 150
 _SHARES = (0.05, 0.5, 0.95)
-_CHUNK = 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,9 @@ def break_even_range(
 ) -> BreakEvenRange | None:
     """Return the range of a break-even, or None if either leg has no price.
 
-    The costs of each draw are compared on a logarithmic grid, with linear interpolation between its volumes.
+    The cost of self-hosting jumps where another replica is needed. Between two jumps there is at most one crossing,
+    at F / (p - c). Each of the first jumps is looked at; beyond them, where a replica is a small part of the cost,
+    some are, with linear interpolation.
 
     Args:
         scenario: The scenario.
@@ -62,37 +65,35 @@ def break_even_range(
     if price is None or not scenario.can_self_host:
         return None
     count = len(next(iter(inputs.values())))
-    price = np.broadcast_to(price, (count,))
+    slope = np.broadcast_to(price - inputs["egress_usd_per_mtok"], (count,))
+    step_mtok = mtok_per_replica_load(inputs) / inputs["peak_over_average"]
+    steps = _steps(float(np.max(v_max_mtok / step_mtok)))
+    volumes = np.clip(np.outer(steps * (1 + 1e-6), step_mtok), v_max_mtok * 1e-9, v_max_mtok)
     first, last = np.full(count, np.inf), np.full(count, np.inf)
-    # No draw can break even below the least that self-hosting costs over the highest price.
-    least = self_usd_per_month(scenario, inputs, np.full((1, 1), v_max_mtok * 1e-9))[0].min()
-    start = float(least / price.max()) * 0.999 if price.max() > 0 else np.inf
-    if start < v_max_mtok:
-        grid = np.geomspace(max(start, v_max_mtok * 1e-9), v_max_mtok, _POINTS)
-        _scan(scenario, inputs, price, grid, first, last)
+    extra = self_usd_per_month(scenario, inputs, volumes)[0] - price * volumes
+    for k in range(len(steps) - 1):
+        above, ends_above = extra[k] > 0, extra[k + 1] > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if steps[k + 1] - steps[k] == 1:
+                where = volumes[k] + extra[k] / slope
+                falls = above & (slope > 0) & (where <= volumes[k + 1])
+            else:
+                share = extra[k] / (extra[k] - extra[k + 1])
+                where = volumes[k] + (volumes[k + 1] - volumes[k]) * share
+                falls = above & ~ends_above
+        last[falls] = where[falls]
+        first[falls] = np.minimum(first[falls], where[falls])
+        last[ends_above] = np.inf
     return BreakEvenRange(_percentiles(first), _percentiles(last), float(np.isinf(last).mean()))
 
 
-def _scan(
-    scenario: Scenario, inputs: Values, price: Floats, grid: Floats, first: Floats, last: Floats
-) -> None:
-    """Fill in the first and the last volume at which self-hosting becomes cheaper, in place."""
-    before = np.full(len(price), np.inf)
-    volume_before = float(grid[0])
-    step = max(1, _CHUNK // len(price))
-    for at in range(0, len(grid), step):
-        part = grid[at : at + step, np.newaxis]
-        extra = self_usd_per_month(scenario, inputs, part)[0] - price * part
-        for row, volume in zip(extra, part[:, 0], strict=True):
-            falls = (before > 0) & (row <= 0)
-            if falls.any():
-                above = np.minimum(before[falls], 1e300)
-                share = above / (above - row[falls])
-                where = volume_before + (volume - volume_before) * share
-                last[falls] = where
-                first[falls] = np.minimum(first[falls], where)
-            last[row > 0] = np.inf
-            before, volume_before = row, float(volume)
+def _steps(most: float) -> Floats:
+    """Return the numbers of replicas at the peak at which the cost is looked at, up to ``most`` and one more."""
+    top = int(np.ceil(most)) + 1
+    every = np.arange(min(top, _EVERY_STEP) + 1, dtype=np.float64)
+    if top <= _EVERY_STEP:
+        return every
+    return np.union1d(every, np.rint(np.geomspace(_EVERY_STEP, top, _FURTHER_STEPS)))
 
 
 def _percentiles(volumes: Floats) -> tuple[float | None, float | None, float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.economics.replica_throughput import Throughput
 from gapbench.analysis.frames import Runs, load_of_cell
@@ -87,7 +88,7 @@ def slo_of(runs: Runs) -> Slo | None:
 
 
 def capacity_of_runs(
-    runs: Runs, slo: Slo | None, model_id: str | None, task: str | None
+    runs: Runs, account: Bill, slo: Slo | None, model_id: str | None, task: str | None
 ) -> tuple[str | None, Throughput | None]:
     """Return the model whose capacity the runs measured, and its throughput.
 
@@ -96,6 +97,7 @@ def capacity_of_runs(
 
     Args:
         runs: The runs.
+        account: Result of :func:`gapbench.analysis.cost.attempt_costs.bill`.
         slo: The limits. None: those that the runs searched for.
         model_id: The model. None: the only one.
         task: Task of a sweep. None: the only one.
@@ -114,12 +116,12 @@ def capacity_of_runs(
                 "the run did not search for a service level; give limits such as --ttft 1 --inter-chunk 0.08"
             )
         chosen = pick_open_model(runs, model_id)
-        return (None, None) if chosen is None else (chosen, throughput_at_load(runs, chosen))
+        return (None, None) if chosen is None else (chosen, throughput_at_load(runs, account, chosen))
     rate = _choose_rate(capacity(runs, limits), model_id, task)
     return rate.model_id, measured_throughput(runs, limits, model_id=rate.model_id, task=rate.task)
 
 
-def advised_throughput(runs: Runs, model_id: str) -> Throughput | None:
+def advised_throughput(runs: Runs, account: Bill, model_id: str) -> Throughput | None:
     """Return a self-hosted model's throughput: within the limits that the runs searched for, else at their load.
 
     None if the model answered nothing.
@@ -129,7 +131,7 @@ def advised_throughput(runs: Runs, model_id: str) -> Throughput | None:
         rates = [rate for rate in capacity(runs, limits).rates if rate.model_id == model_id]
         if len(rates) == 1 and (rates[0].rate_rps or rates[0].low_rps):
             return measured_throughput(runs, limits, model_id=model_id, task=rates[0].task)
-    return throughput_at_load(runs, model_id)
+    return throughput_at_load(runs, account, model_id)
 
 
 def pick_open_model(runs: Runs, model_id: str | None = None) -> str | None:
@@ -161,43 +163,39 @@ def cheapest_closed(table: CostTable) -> str | None:
     return None if best is None else str(best["model_id"])
 
 
-def throughput_at_load(runs: Runs, model_id: str) -> Throughput | None:
+def throughput_at_load(runs: Runs, account: Bill, model_id: str) -> Throughput | None:
     """Return the throughput of a self-hosted model at the load of its run: answers over reserved seconds.
 
     At this rate the GPU time of a task is what `bench cost` reports. Of several loads the one with the highest rate
     counts. A server that was not saturated can do more.
 
     Returns:
-        None if the model answered nothing, or no cell was finished.
+        None if the model was not self-hosted, or answered nothing.
     """
     frame = runs.frame
-    mask = (
-        (frame["model_id"] == model_id)
-        & frame["final"]
-        & (frame["phase"] == "measure")
-        & (frame["outcome"] != "infra")
-    )
-    answers = frame.loc[mask, ["run_id", "cell_id"]].astype(str).value_counts()
-    totals: dict[str, tuple[int, float]] = {}
-    for run_id, cell in runs.cells:
-        if cell.model_id == model_id and cell.wall_s:
-            load = load_of_cell(cell.cell_id)
-            answered, reserved_s = totals.get(load, (0, 0.0))
-            count = int(answers.get((run_id, cell.cell_id), 0))
-            totals[load] = (answered + count, reserved_s + float(cell.wall_s))
-    if not any(answered for answered, _ in totals.values()):
+    is_measured = (frame["model_id"] == model_id) & frame["final"] & (frame["phase"] == "measure")
+    # A reply from our own cache took no time of the server.
+    is_served = (frame["outcome"] != "infra") & ~frame["from_cache"].astype(bool)
+    answers = frame.loc[is_measured & is_served, "cell_id"].astype(str)
+    counts = answers.map(load_of_cell).value_counts()
+    if account.gpu.empty or counts.empty:
         return None
-    load, (answered, reserved_s) = max(totals.items(), key=lambda item: item[1][0] / item[1][1])
+    cells = account.gpu[account.gpu["model_id"] == model_id]
+    reserved_s = cells.groupby(cells["cell_id"].map(load_of_cell))["reserved_s"].sum()
+    rates = (counts / reserved_s).dropna()
+    if rates.empty:
+        return None
+    load = str(rates.idxmax())
     cost: Mapping[str, Any] = runs.model(model_id).cost or {}
     return Throughput(
-        answered / reserved_s,
+        float(rates.max()),
         None,
         None,
         0.0,
         0.0,
         "measured",
-        f"{model_id} at load {load}: {answered} answers in {reserved_s:,.0f} reserved seconds; a sweep of rates would "
-        "show what it can do within latency limits",
+        f"{model_id} at load {load}: {counts[load]:,} answers in {reserved_s[load]:,.0f} reserved seconds; a sweep of "
+        "rates would show what it can do within latency limits",
         None,
         cost.get("gpu"),
         float(cost.get("gpus") or 1),

@@ -15,9 +15,10 @@ import numpy as np
 from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.cost.deployment_options import hosted_offer, model_weights
+from gapbench.analysis.economics.measured_cost import MeasuredCost
 from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.replica_throughput import Throughput
-from gapbench.analysis.economics.scenario import UNITS, MeasuredCost
+from gapbench.analysis.economics.scenario import UNITS
 from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced
 from gapbench.stats import ratio_interval
@@ -89,8 +90,9 @@ def measured_legs(
     """
     # The last row of a model covers all its categories.
     rows = {str(row["model_id"]): row for row in records(table.frame)}
-    sizes = {name: _sizes(rows[name]) for name in (closed_model, open_model) if name in rows}
-    closed_sizes, open_sizes = sizes.get(closed_model), sizes.get(open_model)
+    closed_sizes, open_sizes = (
+        _sizes(rows[name]) if name in rows else None for name in (closed_model, open_model)
+    )
     volume = closed_sizes or open_sizes
     made = MeasuredLegs(
         closed_model,
@@ -113,12 +115,12 @@ def measured_legs(
         row, quote = rows[closed_model], account.quotes.get(closed_model)
         made.costs["closed"] = _measured_cost(row)
         if isinstance(quote, UnitPrices):
-            made.labels["closed"] = f"{closed_model} at {_origin(quote)}"
-            _add_prices(made, "closed", quote, row["usd_per_mtok"], closed_sizes)
+            made.labels["closed"] = f"{closed_model} at {_origin(quote)}{_cache_note(runs, closed_model)}"
+            _add_prices(made, "closed", quote, _billed_usd_per_mtok(runs, row), closed_sizes)
         else:
             made.missing["closed"] = f"{closed_model}: {_why_unpriced(quote)}"
     if open_model is None:
-        made.missing |= dict.fromkeys(("hosted", "self"), "no open model in these runs")
+        made.missing.update(dict.fromkeys(("hosted", "self"), "no open model in these runs"))
         return made
     return _add_open_legs(made, runs, table, account, open_model, open_sizes, throughput)
 
@@ -138,8 +140,8 @@ def _add_open_legs(
     weights = model_weights(model, quote)
     if isinstance(quote, UnitPrices):
         made.costs["hosted"] = _measured_cost(row)
-        made.labels["hosted"] = f"{open_model} at {_origin(quote)}"
-        _add_prices(made, "hosted", quote, row["usd_per_mtok"], sizes)
+        made.labels["hosted"] = f"{open_model} at {_origin(quote)}{_cache_note(runs, open_model)}"
+        _add_prices(made, "hosted", quote, _billed_usd_per_mtok(runs, row), sizes)
         made.missing["self"] = (
             f"{open_model} was bought by the token, so its capacity on your GPUs is not known; run it on them, "
             "or give tco.capacity, tco.gpu and tco.gpus in a suite"
@@ -156,10 +158,9 @@ def _add_open_legs(
             leg for leg in records(table.legs) if leg["leg"] == "hosted" and leg["model_id"] == open_model
         )
         made.labels["hosted"] = offer[1]
-        made.costs["hosted"] = _measured_cost(
-            {**row, "usd_per_task": leg["usd_per_task"], "usd_per_mtok": leg["usd_per_mtok"]}
-        )
-        _add_prices(made, "hosted", offer[0], leg["usd_per_mtok"], sizes)
+        prices = {name: leg[name] for name in ("usd_per_task", "usd_per_mtok")}
+        made.costs["hosted"] = replace(_measured_cost({**row, **prices}), was_run=False)
+        _add_prices(made, "hosted", offer[0], _billed_usd_per_mtok(runs, {**row, **prices}), sizes)
     if isinstance(quote, GpuPrice):
         made.costs["self"] = _measured_cost(row)
         made.inputs["gpus_per_replica"] = Quantity(
@@ -216,6 +217,8 @@ def _add_prices(
 ) -> None:
     """Add the prices of a leg by token class, and what the run was billed over them."""
     made.quotes[leg] = quote
+    if sizes is None and "input_tokens" in made.inputs:
+        made.labels[leg] += ", for requests of the other model's size: its own are not known"
     rates = quote.rates_for(int(sizes.input)) if sizes else quote.rates
     prices = {name: getattr(rates, key) for name, key in _RATES.items()}
     source = f"{quote.source}: {quote.detail}"
@@ -235,6 +238,27 @@ def _add_prices(
         key = f"{leg}_billed_factor"
         source = "measured: retries, failed requests, cache writes, long prompts"
         made.inputs[key] = Quantity(usd_per_mtok / listed, UNITS[key], source=source, kind="measured")
+
+
+def _billed_usd_per_mtok(runs: Runs, row: Mapping[str, Any]) -> float | None:
+    """Return dollars per million tokens without the replies of our own cache, which cost nothing.
+
+    None if the price is not known, or if every reply came from the cache.
+    """
+    if row["usd_per_mtok"] is None:
+        return None
+    frame = runs.frame
+    mask = (frame["model_id"] == row["model_id"]) & (frame["phase"] == "measure")
+    part = frame.loc[mask, ["input_tokens", "output_tokens", "from_cache"]]
+    tokens = np.nan_to_num(as_floats(part["input_tokens"])) + np.nan_to_num(as_floats(part["output_tokens"]))
+    billed = float(tokens[~part["from_cache"].to_numpy(dtype=bool)].sum())
+    return float(row["usd_per_mtok"]) * float(tokens.sum()) / billed if billed > 0 else None
+
+
+def _cache_note(runs: Runs, model_id: str) -> str:
+    frame = runs.frame
+    mask = (frame["model_id"] == model_id) & (frame["phase"] == "measure") & frame["from_cache"].astype(bool)
+    return f", without {int(mask.sum()):,} free replies from our own cache" if mask.any() else ""
 
 
 def _measured_cost(row: Mapping[str, Any]) -> MeasuredCost:

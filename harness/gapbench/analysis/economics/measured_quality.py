@@ -133,7 +133,7 @@ def _describe_answers(costs: CostTable, models: Sequence[str]) -> list[str]:
     rows = [_total_row(costs, name) for name in models]
     return [
         f"{row['model_id']} answered {row['tasks']} of {row['requests']} requests"
-        + ("; nothing was measured of it" if not row["tasks"] else "")
+        + ("; nothing was measured for it" if not row["tasks"] else "")
         for row in rows
         if row["tasks"] < row["requests"] or not row["requests"]
     ]
@@ -145,7 +145,7 @@ def _describe_gap(row: Mapping[str, Any], closed: str, open_model: str) -> list[
     if row["verdict"] == NO_RIGHT_ANSWER:
         return [
             (
-                f"{NO_RIGHT_ANSWER}: {closed} and {open_model} both scored 0, which says nothing of either; "
+                f"{NO_RIGHT_ANSWER}: {closed} and {open_model} both scored 0, so nothing was learned about either; "
                 "check the scorer and the format of the answers"
             )
         ]

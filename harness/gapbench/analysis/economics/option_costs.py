@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gapbench.analysis.economics.scenario import MeasuredCost, mtok_per_replica_load
+from gapbench.analysis.economics.measured_cost import MeasuredCost
+from gapbench.analysis.economics.scenario import mtok_per_replica_load
 from gapbench.analysis.economics.self_hosting_cost import rent_usd_per_month
 from gapbench.analysis.economics.sizing import peak_replicas
 from gapbench.analysis.economics.tco import Tco
@@ -46,7 +47,7 @@ class OptionCost:
     @property
     def words(self) -> str:
         """The monthly cost with its range."""
-        if self.low is None or self.high is None or self.high - self.low < 0.005 * self.high:
+        if self.low is None or self.high is None or self.high - self.low <= 0.005 * self.high:
             return format_short_usd(self.usd)
         return f"{format_short_usd(self.usd)} ({format_short_usd(self.low)} to {format_short_usd(self.high)})"
 
@@ -100,7 +101,7 @@ def _label(tco: Tco, leg: str, usd: float) -> str:
         if name in point
     ]
     listed = f", {', '.join(prices)} per million tokens" if prices else ""
-    label = f"{tco.scenario.labels.get(leg) or 'prices as given'}{listed}; {format_usd(usd / tco.volume_mtok)} per million tokens at this volume"
+    label = f"{tco.scenario.describe_leg(leg) or 'prices as given'}{listed}; {format_usd(usd / tco.volume_mtok)} per million tokens at this volume"
     measured = tco.scenario.measured.get(leg)
     if measured is not None and measured.usd_per_task is not None and measured.usd_per_mtok is not None:
         label += f"; measured: {format_usd(measured.usd_per_task)} a task, {format_usd(measured.usd_per_mtok)} per million of its own tokens"

@@ -21,6 +21,8 @@ from gapbench.analysis.economics.demand import (
     day_profile,
     replica_staircase,
 )
+from gapbench.analysis.economics.measured_cost import MeasuredCost
+from gapbench.analysis.economics.model_memory import MemoryFit, memory_fit
 from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.self_hosting_cost import (
     depreciation_usd_per_month,
@@ -98,27 +100,6 @@ _AT_MOST_ONE = (
 Values = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredCost:
-    """What a run measured of one leg. The figures are those of `bench cost`.
-
-    Attributes:
-        model_id: The model.
-        usd_per_task: Retries and failed requests included. None if unknown.
-        usd_per_mtok: Per million of this model's own tokens. None if unknown.
-        tokens_per_task: This model's input and output tokens per answered task. None if unknown.
-        tasks: Answered tasks.
-        requests: Measured requests, answered or not.
-    """
-
-    model_id: str
-    usd_per_task: float | None
-    usd_per_mtok: float | None
-    tokens_per_task: float | None
-    tasks: int
-    requests: int
-
-
 @dataclass(frozen=True)
 class Scenario:
     """The inputs of a scenario.
@@ -136,7 +117,7 @@ class Scenario:
         notes: Caveats about the inputs.
         measured: What `bench cost` reports of the model in each leg, by leg; {} without a run.
         gpu: Name of the replica's GPUs. None if not known.
-        misfit: Why the model cannot run on these GPUs; "" if it can, or if that is not known.
+        weights: Name of the open model's weights. None if not known.
     """
 
     inputs: Mapping[str, Quantity]
@@ -151,7 +132,7 @@ class Scenario:
     notes: tuple[str, ...] = ()
     measured: Mapping[str, MeasuredCost] = field(default_factory=dict)
     gpu: str | None = None
-    misfit: str = ""
+    weights: str | None = None
 
     def __post_init__(self) -> None:
         """Reject inputs that the formulas cannot handle.
@@ -187,6 +168,21 @@ class Scenario:
     def can_self_host(self) -> bool:
         """Whether the capacity of a replica is known, without which self-hosting has no price."""
         return "replica_requests_per_s" in self.inputs
+
+    @property
+    def memory(self) -> MemoryFit | None:
+        """Whether the weights fit the GPUs of a replica. None if a size is not known."""
+        gpus = self.inputs.get("gpus_per_replica")
+        return memory_fit(self.weights, self.gpu, None if gpus is None else gpus.value)
+
+    def describe_leg(self, leg: str) -> str:
+        """Return who is paid for what in a leg."""
+        if leg != "self" or not self.can_self_host:
+            return self.labels.get(leg, "")
+        point = self.point_values
+        hourly = point.get("usd_per_gpu_hour")
+        terms = "owned" if self.owned or hourly is None else f"at ${hourly:g} a GPU-hour"
+        return f"replicas of {point['gpus_per_replica']:g} x {self.gpu or 'GPU'} {terms}"
 
     @property
     def point_values(self) -> dict[str, float]:

@@ -12,7 +12,6 @@ import numpy as np
 from gapbench.analysis.economics.api_leg import add_api_leg
 from gapbench.analysis.economics.demand import SHAPES, Demand, demand_from_csv, demand_of_shape
 from gapbench.analysis.economics.measured_legs import MeasuredLegs
-from gapbench.analysis.economics.model_memory import memory_fit
 from gapbench.analysis.economics.quantity import Quantity, parse_quantity
 from gapbench.analysis.economics.replica_throughput import (
     Throughput,
@@ -88,7 +87,6 @@ def build_scenario(
     for leg, document_leg in (("closed", given.closed), ("hosted", given.hosted)):
         names[leg] = add_api_leg(leg, document_leg, given, at, run, found, notes)
     weights = given.weights or (run.weights if run else base.weights if base else None)
-    fit = None
     if base is None or (run is not None and base is not run.throughput):
         _drop_servers(found)
     if base is None:
@@ -97,10 +95,6 @@ def build_scenario(
     else:
         _add_capacity(given, base, found, notes)
         _add_servers(given, base, found)
-        names["self"] = _describe_self_hosting(given, base, found)
-        fit = memory_fit(weights, given.gpu or base.gpu, found["gpus_per_replica"].value)
-    if fit is not None and fit.words:
-        notes.append(fit.words)
     scenario = Scenario(
         found,
         demand,
@@ -112,7 +106,7 @@ def build_scenario(
         notes=tuple(notes),
         measured=dict(run.costs) if run else {},
         gpu=None if base is None else given.gpu or base.gpu,
-        misfit="" if fit is None or fit.fits else fit.words,
+        weights=weights,
     )
     if given.own is None:
         return scenario
@@ -207,7 +201,9 @@ def _add_capacity(
                 f"capacity is {base.kind} at {base.input_tokens:g} input and {base.output_tokens:g} output tokens a request "
                 f"and scaled by tokens to {read:g} and {written:g}; a sweep of your own requests would be more accurate"
             )
-    if inputs[name].kind != "measured":
+    if inputs[name].kind == "measured":
+        notes.append(f"capacity: {inputs[name].source}")
+    else:
         notes.append(
             "capacity is not measured: `bench tco --run SWEEP` takes it from a sweep of your own server"
         )
@@ -282,9 +278,3 @@ def _add_owned_servers(document: OwnDocument, inputs: dict[str, Quantity]) -> No
     ):
         if amount is not None:
             inputs[name] = parse_quantity(amount, UNITS[name])
-
-
-def _describe_self_hosting(given: TcoDocument, base: Throughput, inputs: Mapping[str, Quantity]) -> str:
-    gpus = inputs["gpus_per_replica"].value
-    terms = "owned" if given.own is not None else f"at ${inputs['usd_per_gpu_hour'].value:g} a GPU-hour"
-    return f"replicas of {gpus:g} x {given.gpu or base.gpu or 'GPU'} {terms}"

@@ -262,7 +262,7 @@ def _compare_legs(scenario: Scenario, legs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in records(legs):
         leg = str(row["leg"])
-        more: dict[str, Any] = {"label": scenario.labels.get(leg, ""), "saving_usd_per_year": None}
+        more: dict[str, Any] = {"label": scenario.describe_leg(leg), "saving_usd_per_year": None}
         price = None if leg == "self" else api_usd_per_mtok(leg, point)
         if price is not None and scenario.can_self_host:
             price = float(price)
@@ -282,7 +282,14 @@ def _compare_legs(scenario: Scenario, legs: pd.DataFrame) -> pd.DataFrame:
 
 def _warnings(scenario: Scenario, crossed: dict[str, BreakEven], legs: pd.DataFrame) -> list[str]:
     warnings = list(scenario.notes)
-    assumed = [name for name, given in scenario.inputs.items() if given.source.startswith("assumed")]
+    if scenario.memory is not None and scenario.memory.words:
+        warnings.append(scenario.memory.words)
+    assumed = [
+        name
+        for name, given in scenario.inputs.items()
+        if given.source.startswith("assumed")
+        and not (name == "cached_share" and "closed_cached_share" in scenario.inputs)
+    ]
     if assumed:
         warnings.append(f"assumed, not given: {', '.join(assumed)}")
     warnings += [

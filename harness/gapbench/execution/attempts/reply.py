@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError
 from gapbench.values import Chunk, Disclosure, Failure, FinishReason, Model, Response, Timing, Usage
@@ -61,11 +63,8 @@ class ReplyAccumulator:
         self._chunk_tokens.append(usage.output_tokens if usage else None)
 
     def _add_facts(self, chunk: Chunk) -> None:
-        known = {
-            name: value
-            for name, value in zip(Chunk._fields[_FACT_FIELDS], chunk[_FACT_FIELDS], strict=True)
-            if value is not None
-        }
+        values = zip(Chunk._fields[_FACT_FIELDS], tuple.__getitem__(chunk, _FACT_FIELDS), strict=True)
+        known: dict[str, Any] = {name: value for name, value in values if value is not None}
         piece = known.pop("tool_call", None)
         if piece is not None:
             self._other_chunks.append(len(self.chunk_s))

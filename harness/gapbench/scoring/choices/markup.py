@@ -63,7 +63,7 @@ ANSWER_TAG = re.compile(
 LINE_TAG = re.compile(
     r"<\s*/?\s*(?:br|p|div|li|ul|ol|h[1-6]|tr|table|section)\b[^<>]{0,80}>|<\|[^<>|]{1,40}\|>", re.IGNORECASE
 )
-OTHER_TAG = re.compile(r"<\s*/?\s*[a-zA-Z][\w-]{0,30}(?:\s[^<>]{0,80})?/?>")
+OTHER_TAG = re.compile(r"<\s*/?\s*(?:[a-z][\w-]{0,30}|[A-Z][\w-]{1,30})(?:\s[^<>]{0,80})?/?>")
 BOX = re.compile(r"\\(?:boxed|fbox)\s*(\{|(?:\\\w+\s*)?[A-Za-z0-9](?![A-Za-z0-9]))")
 BRACE = re.compile(r"[{}]")
 LATEX_TEXT = re.compile(
@@ -90,6 +90,7 @@ CONTRACTIONS = (
     (re.compile(r"\bwon't\b", re.IGNORECASE), "will not"),
     (re.compile(r"n't\b", re.IGNORECASE), " not"),
     (re.compile(r"\b(it|that|this|here|there|what|which|answer|option|choice)'s\b", re.IGNORECASE), r"\1 is"),
+    (re.compile(r"\b(?:l|dell|all|nell|un|qu)'(?=[^\W\d_]{2})", re.IGNORECASE), "la "),
     (re.compile(r"\bI'(?:d|ll)\b"), "myself would"),
     (re.compile(r"\bI'm\b"), "myself am"),
     (re.compile(r"\bI've\b"), "myself have"),
@@ -104,7 +105,7 @@ def plain_text(reply: str) -> str:
     text = mark_json_answers(text)
     text = text.translate(ENCLOSED_LETTERS).translate(CIRCLED_NUMBERS)
     text = unicodedata.normalize("NFKC", text).translate(QUOTES)
-    return plain_latex(plain_html(text))
+    return expand_contractions(plain_latex(plain_html(text)))
 
 
 def plain_option(text: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from gapbench.scoring.choices.markup import plain_text
+from gapbench.scoring.choices.options import OptionNames
 from gapbench.scoring.choices.statements import Statement, StatementFinder
-from gapbench.scoring.choices.tokens import OptionNames, Tokens, tokenize
+from gapbench.scoring.choices.tokens import Tokens, tokenize
 
 NEXT_QUESTION = re.compile(
     r"\n\s*[*#_ ]{0,6}(?:question|q|human|user|problem|frage|pregunta|题目|问题|問題)\b[*_ ]{0,4}\d{0,4}[*_ ]{0,4}[:.：]",
@@ -28,7 +30,7 @@ def read_choice(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
         reply: The reply.
         texts: Options' texts by label; {} if they are not known, and then the labels are A to J.
     """
-    names = OptionNames(texts)
+    names = _option_names(tuple(texts.items()))
     text = plain_text(reply)
     cut = NEXT_QUESTION.search(text)
     if cut:
@@ -36,6 +38,11 @@ def read_choice(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
         if before[0]:
             return before
     return _decide(tokenize(text, names))
+
+
+@lru_cache(maxsize=64)
+def _option_names(texts: tuple[tuple[str, str], ...]) -> OptionNames:
+    return OptionNames(dict(texts))
 
 
 def _decide(tokens: Tokens) -> tuple[str | None, str]:
@@ -74,6 +81,9 @@ def _options(statements: Iterable[Statement], kind: str) -> list[str]:
 def _last_stated(statements: list[Statement], tokens: Tokens) -> Statement | None:
     """Return the last answer or conclusion that the reply does not take back."""
     stated = [found for found in statements if found.kind in {"answer", "conclusion"}]
+    if stated:
+        correction = tokens.meanings.rfind("w", stated[-1].at)
+        stated += [found for found in statements if found.kind == "claim" and found.at > correction > 0]
     for found in reversed(stated):
         correction = tokens.meanings.find("w", found.at)
         if correction < 0 or not any(

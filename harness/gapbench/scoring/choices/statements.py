@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from gapbench.scoring.choices.tokens import Token, Tokens
 
-END = r"(?=[hlf]*(?:$|[.N,:)(?!rbsFwudt]|\"))"
+END = r"(?=[hlfo]*(?:$|[.N,:)(?!rbsFwudtE]|\"))"
 FILL = r"[fhipomscknd(\"agYjlO]"
 FORMAL_ANSWER = re.compile(rf"F[:N,]*(?P<fill>{FILL}{{0,12}}[=:Q]*{FILL}{{0,8}})(?P<negated>!?)[fo]*(?P<L>L)")
 STATED_ANSWER = re.compile(
@@ -25,7 +25,7 @@ PREDICATE = re.compile(
     rf"{SUBJECT_START}(?P<group>{GROUP})(?P<aux>[)]?[oO]?[,:(fhdmj=il]*?)(?P<negated>!?)(?P<rest>[fhm=ailgjk(\"]*)(?P<value>[pxvyzR]|(?<=[=fhip])[no](?![=:ON]))(?P<more>[pvxnhfoid]{{0,3}})"
 )
 REVERSED_PREDICATE = re.compile(rf"(?P<value>[px])[nofO]*[:=][fo]*(?P<group>{GROUP})")
-NEGATED_GROUP = re.compile(r"(?:![fodhp=i]*|e[fod]*)(?P<group>L(?:[)]?[,|&!]+[!foh]*L)*)")
+NEGATED_GROUP = re.compile(r"(?:![fodhp=i]*|[eE][fod]*)(?P<group>L(?:[)]?[,|&!]+[!foh]*L)*)")
 CHOSEN = re.compile(r"(?P<negated>!?)[mfhj]*c[fohpinkd:=,!\"]*?(?P<L>L)")
 CONCLUDED = re.compile(rf"s[,:Ns]*(?P<fill>[fhiom=cknpd,a]{{0,10}})(?P<L>L)[o]?[:=]?{END}")
 CONCLUDED_TEXT = re.compile(r"s[^.NL?]{0,12}[=Q:](?P<L>L)(?=[.N,]|$)")
@@ -36,11 +36,28 @@ IS_OPTION = re.compile(
 MUST_BE = re.compile(rf"m[hf]*=*[fhop]*(?P<L>L){END}|=[fd]*o(?P<L2>L){END}|v[fd]*o(?P<L3>L){END}")
 NOT_BUT = re.compile(rf"![fohip=m]*L[^L.?N]{{0,4}}[b,:.][fhiom=bswpnN:]*(?P<L>L){END}")
 POSTFIX_NOT_BUT = re.compile(r"Lf*z[,]?[fho]*(?P<L>L)")
-ALL_EXCEPT = re.compile(rf"(?P<quantifier>[aA!][^.NL]*?)q[fod]*(?P<L>L){END}")
+ALL_EXCEPT = re.compile(
+    rf"(?P<quantifier>[aA!][^.NL]*?)(?:q|(?<=[aofO])b)[fod]*(?P<L>L)(?:{END}|(?=[fh]*=[fh]*[xp]))"
+)
 CORRECTED = re.compile(rf"w[^L.?N]{{0,8}}(?P<L>L){END}")
 NO_DOUBT_ABOVE = re.compile(r"![fmhj]*k[^,.N]*$|(?<!!)(?<!![fh])D[^,.N]*$")
 CLAUSE_BREAK = re.compile(r"[.?N;]")
 REVERSAL = re.compile(r"[bw]|,s|s")
+
+
+APPOSITION = re.compile(r"(?<![!x])L[fh]*(?P<value>[px])+[no]")
+SYMBOL_THEN_OPTION = re.compile(r"(?:^|N)(?P<value>[px])[:]?[of]*(?P<L>L)")
+DOES = re.compile(r"(?:^|(?<=[N.,;:bs]))(?P<L>L)[h]*[m=](?P<negated>!?)(?=[.N,]|$)")
+NONE_OF = re.compile(r"ad?(?P<group>L(?:[)]?[,|&]+[fo(]*L)*)")
+CHOSEN_AFTER = re.compile(rf"(?P<L>L)f*c{END}")
+SUBJECT_NOUN = re.compile(rf"(?P<L>L)(?P<particle>[fo]+)n[=]*{END}")
+THAT_IT_IS = re.compile(rf"i=+[fhop]*(?P<L>L){END}")
+IS_AT_END = re.compile(rf"=[fh]*(?P<L>L){END}")
+ONLY_WORDS = frozenset(["only", "just", "nur", "solo", "sólo", "seulement", "apenas", "только", "tylko"])
+
+
+LINE_RIGHT = re.compile(r"(?:[:,(=.]|[=mi][fh]*)[hp]*[pY](?=[.,)(:n!ohvr]|$|[&s])|[:.,i][fh]*v")
+LINE_WRONG = re.compile(r"x|m!|=!|!=|!v|:!:|[:.,(]!$")
 
 
 class Statement(NamedTuple):
@@ -64,13 +81,14 @@ class StatementFinder:
     def __init__(self, tokens: Tokens) -> None:
         self.items = tokens.items
         self.text = tokens.meanings
-        self._corrections = [match.start() for match in re.finditer("w", self.text)]
+        numbered = [at for at, token in enumerate(self.items) if token.starts_line]
+        self._numbered = numbered if len({self.items[at].option for at in numbered}) > 1 else []
 
     def find(self) -> list[Statement]:
         """Return the statements in the order of their places."""
         finders = (
             self._formal_answers, self._stated_answers, self._predicates, self._exclusions, self._choices, self._conclusions,
-            self._exceptions, self._lone_options,
+            self._exceptions, self._lone_options, self._numbered_lines,
         )  # fmt: skip
         return sorted({statement for finder in finders for statement in finder()}, key=lambda found: found.at)
 
@@ -154,11 +172,33 @@ class StatementFinder:
 
     def _predicates(self) -> Iterator[Statement]:
         for match in PREDICATE.finditer(self.text):
+            if match.start("group") in self._numbered and ":" in match["aux"]:
+                continue
             yield from self._predicate(match)
         for match in REVERSED_PREDICATE.finditer(self.text):
             kind = "claim" if match["value"] == "p" else "out"
             for label in self._labels(match):
                 yield Statement(match.start("group"), kind, frozenset(label))
+
+        for pattern in (APPOSITION, SYMBOL_THEN_OPTION):
+            for match in pattern.finditer(self.text):
+                at = match.start("L") if pattern is SYMBOL_THEN_OPTION else match.start()
+                if pattern is APPOSITION or not self.items[match.start("value")].text.isalpha():
+                    yield self._statement("claim" if match["value"] == "p" else "out", at, at)
+        for match in SUBJECT_NOUN.finditer(self.text):
+            if not self.items[match.start("particle")].text.isascii():
+                yield self._statement("conclusion", match.start("L"), match.start("L"))
+        for match in DOES.finditer(self.text):
+            yield self._statement("out" if match["negated"] else "claim", match.start("L"), match.start("L"))
+        for at, token in enumerate(self.items[:-1]):
+            if (
+                token.text.casefold() in ONLY_WORDS
+                and self.text[at + 1] == "L"
+                and self.text[at - 1 : at] != "!"
+            ):
+                options, _ = self.group_at(at + 1)
+                if len(options) == 1:
+                    yield Statement(at + 1, self._kind("claim", at), options)
 
     def _labels(self, match: re.Match[str]) -> list[str]:
         return [
@@ -207,6 +247,10 @@ class StatementFinder:
                 continue
             for label in self._labels(match):
                 yield Statement(match.start("group"), "out", frozenset([label]))
+        for match in NONE_OF.finditer(self.text):
+            if self.items[match.start()].text.casefold().startswith(("none", "no ")):
+                for label in self._labels(match):
+                    yield Statement(match.start("group"), "out", frozenset([label]))
         for pattern in (NOT_BUT, POSTFIX_NOT_BUT):
             for match in pattern.finditer(self.text):
                 yield self._statement("conclusion", match.start("L"), match.start("L"))
@@ -218,6 +262,9 @@ class StatementFinder:
                 yield Statement(at, "out", frozenset([self.items[at].option]))
             else:
                 yield self._statement("conclusion", at, match.start())
+
+        for match in CHOSEN_AFTER.finditer(self.text):
+            yield self._statement("conclusion", match.start("L"), match.start("L"))
 
     def _conclusions(self) -> Iterator[Statement]:
         for match in CONCLUDED.finditer(self.text):
@@ -232,6 +279,10 @@ class StatementFinder:
         for match in MUST_BE.finditer(self.text):
             at = next(match.start(name) for name in ("L", "L2", "L3") if match[name])
             yield self._statement("conclusion", at, at)
+        for match in THAT_IT_IS.finditer(self.text):
+            yield self._statement("conclusion", match.start("L"), match.start("L"))
+        for match in IS_AT_END.finditer(self.text):
+            yield self._statement("weak", match.start("L"), match.start("L"))
         for match in OPTION_IT_IS.finditer(self.text):
             yield self._statement("conclusion", match.start("L"), match.start("L"))
         for match in CORRECTED.finditer(self.text):
@@ -249,6 +300,23 @@ class StatementFinder:
             )
             yield self._statement(kind, match.start("L"), match.start("L"))
 
+    def _numbered_lines(self) -> Iterator[Statement]:
+        """Yield what the lines of a list of options say about each: "B) a bus: too long. This is wrong."."""
+        for line in self._numbered:
+            if line + 2 >= len(self.items):
+                continue
+            rest = self.text[line + 1 : self._line_end(line)]
+            if "L" in rest or self.items[line + 2].text.casefold() in {"true", "false"}:
+                continue
+            is_wrong = bool(LINE_WRONG.search(rest))
+            right = LINE_RIGHT.search(rest)
+            if is_wrong != bool(right):
+                yield Statement(line, "out" if is_wrong else "claim", frozenset([self.items[line].option]))
+
+    def _line_end(self, at: int) -> int:
+        end = self.text.find("N", at)
+        return end if end >= 0 else len(self.text)
+
     def _lone_options(self) -> Iterator[Statement]:
         """Yield options that are a whole sentence or the whole last part of one."""
         ends = [match.start() for match in re.finditer(r"[.N?]|$", self.text)]
@@ -264,6 +332,6 @@ class StatementFinder:
                 is_whole = not lone["head"] and not lone["before"].strip("fohswipnF(")
                 has_edge = not self.text[:start].strip("N") or not self.text[end:].strip("N.")
                 kind = "answer" if is_whole and has_edge else "claim"
-                if is_whole or self.text[end : end + 1] != "":
+                if is_whole or self.text[start:end]:
                     yield self._statement(kind if not self.items[at].starts_line else "line", at, at)
             start = end + 1

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
 from dataclasses import dataclass, field
 
-from gapbench.scoring.choices.markup import ANSWER_END, ANSWER_START, expand_contractions, plain_option
+from gapbench.scoring.choices.markup import ANSWER_END, ANSWER_START
+from gapbench.scoring.choices.options import OptionNames
 from gapbench.scoring.choices.words import UNSPACED, UNSPACED_PATTERN, phrase_meaning, unspaced_meaning
 
-LETTERS = "ABCDEFGHIJ"
 NATIVE_LETTERS = (
     "АБВГДЕЖЗИК", "ΑΒΓΔΕΖΗΘΙΚ", "أبجدهوزحطي", "ابجده", "אבגדהוזחטי", "कखगघङ", "কখগঘঙ", "กขคงจ", "甲乙丙丁戊", "アイウエオ",
     "가나다라마", "ㄱㄴㄷㄹㅁ",
@@ -18,18 +18,15 @@ NATIVE_LETTERS = (
 LOOKALIKES = {"А": "A", "В": "B", "С": "C", "Е": "E", "Н": "H"}
 """Cyrillic letters that look like Latin ones; they are read as those unless the reply also numbers with Б or Г."""
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-OPEN = r"[(\[{<\"'«「『【〈《〔*_`~#]"
-CLOSE = r"[)\]}>\"'»」』】〉》〕*_`~]"
-BRACKETS_AND_QUOTES = frozenset("()[]{}<>\"'«»「」『』【】〈〉《》〔〕*_`")
-JOINED = rf"[^\W_{UNSPACED}]"
-"""A character that makes a letter next to it part of a word."""
-TURKISH_ENDING = r"'(?:[dt][ıiuü]r|[ıiuü]|y[ıiuü]|n[ıiuü]n|[dt][ea]n?|[ea])\b"
+EMPHASIS_RUN = re.compile(r"[*_`]{1,3}")
+EMPHASIS = frozenset("*_`")
 WORD = re.compile(
-    r"[^\W\d_](?:[\w\u0300-\u036f\u0900-\u0dff\u0600-\u06ff\u0590-\u05ff\u200c]|['\-](?=[^\W\d_]))*|[\u0900-\u0dff]+"
+    r"[^\W\d_](?:[\w\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u0600-\u06ff\u0590-\u05ff\u200c]|['\-](?=[^\W\d_]))*|[\u0900-\u0963\u0966-\u0dff]+"
 )
-BULLET = re.compile(r"[ \t>]*(?:[-*+•‣▪●○–—]|\d{1,3}[.)])?[ \t]+(?:\[[ xX✓✔]\][ \t]*)?|[ \t>]+")
+BULLET = re.compile(r"[ \t>]*\|[ \t]*(?=[^-:|\s])|[ \t>]*(?:[-*+•‣▪●○–—]|\d{1,3}[.)])?[ \t]+|[ \t>]+")
+CHECKED_BOX = re.compile(r"\[([ xX✓✔])\][ \t]*")
 PUNCTUATION = {
-    **dict.fromkeys(".。!।‼۔", "."), **dict.fromkeys("?؟", "?"), **dict.fromkeys(",;，；،、؛", ","),
+    **dict.fromkeys(".。!।॥‼۔", "."), **dict.fromkeys("?؟", "?"), **dict.fromkeys(",;，；،、؛", ","),
     **dict.fromkeys(":：-–—|│‒―~∣", ":"), **dict.fromkeys("=≡≈", "Q"), **dict.fromkeys("→⇒➜➔⟹∴➡⟶►▶👉", "s"), **dict.fromkeys("/", "|"),
     **dict.fromkeys("&", "&"), **dict.fromkeys("(", "("), **dict.fromkeys(")", ")"), **dict.fromkeys("✓✅✔☑👍🎯⭐", "p"), **dict.fromkeys("✗✘❌✖☒👎🚫", "x"),
 }  # fmt: skip
@@ -41,6 +38,7 @@ ENUMERATOR = re.compile(
 START_CONTEXT = frozenset("N.?:,;bsruwht&|(!iF")
 BLOCKS_AT_START = frozenset("WkcetnigfOaADMq")
 BLOCKS_ANYWHERE = frozenset("kcetnO")
+PORTUGUESE_NOUNS = frozenset(["resposta", "alternativa", "letra", "opção", "solução"])
 SMALL_LETTER_BEFORE = frozenset("no=:QFNcskf(,|&hp")
 SMALL_LETTER_AFTER = frozenset(".,N:)?|&r")
 
@@ -85,109 +83,22 @@ class Tokens:
         self.meanings = "".join(token.meaning for token in self.items)
 
 
-class OptionNames:
-    """Finds the options of one sample in texts, by letter and by text.
-
-    Args:
-        texts: Options' texts by label; {} if they are not known.
-    """
-
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self.labels = "".join(texts) or LETTERS
-        self.are_letters = not self.labels.isdigit()
-        self._by_text: dict[str, str] = {}
-        for label, text in texts.items():
-            self._add_text(label, _fold(plain_option(text)))
-        for label, text in texts.items():
-            self._add_text(label, re.sub(r"^(?:an?|the)\s+", "", _fold(plain_option(text))), must_be_new=True)
-        self._after_letter = {
-            label: re.compile(
-                rf"[ \t.):*_,\-–—(\[\"']{{0,8}}{_flexible(plain_option(text))}(?!{JOINED}|[.,]\d)",
-                re.IGNORECASE,
-            )
-            for label, text in texts.items()
-            if plain_option(text)
-        }
-        names = sorted(self._by_text, key=len, reverse=True)
-        alternatives = "|".join(map(_flexible, names))
-        self.text_pattern = (
-            re.compile(rf"(?<!{JOINED})(?:{alternatives})(?!{JOINED}|[.,]\d)", re.IGNORECASE)
-            if names
-            else None
-        )
-        kinds = f"[{LETTERS}]" if self.are_letters else f"(?:{'|'.join(map(re.escape, texts))})"
-        self.letter_pattern = re.compile(
-            rf"(?P<open>{OPEN}{{0,6}}[ \t]?)(?<!{JOINED})(?<!\w-)(?<![^\W_]_)(?P<letter>{kinds}|{kinds.lower()})"
-            rf"(?P<end>{TURKISH_ENDING})?(?P<close>[ \t]?{CLOSE}{{1,6}}|)(?!{JOINED}|-[^\W_]|'[^\W_]|\(\d|\.\d|[+^]|\s?[*×·]\s?\w|_[^\W_])"
-        )
-
-    def _add_text(self, label: str, text: str, *, must_be_new: bool = False) -> None:
-        if len(text) < 2 and not (text.isdigit() and self.are_letters):
-            return
-        if must_be_new and (len(text) < 3 or text in self._by_text):
-            return
-        if text in COMMON_WORDS:
-            return
-        self._by_text[text] = "" if text in self._by_text and self._by_text[text] != label else label
-
-    def skip_text(self, text: str, at: int, label: str) -> int:
-        """Return the place after the option's own text if it follows its letter at ``at``, else ``at``."""
-        pattern = self._after_letter.get(label)
-        match = pattern.match(text, at) if pattern else None
-        return match.end() if match else at
-
-    def label_of_text(self, text: str) -> str:
-        """Return the label of the option with this text, or "" if there is none or more than one."""
-        return self._by_text.get(_fold(text), "")
-
-    def label_at(self, position: int) -> str:
-        """Return the label of the option at a position from 0, or "" if there is none."""
-        return self.labels[position] if 0 <= position < len(self.labels) else ""
-
-
-COMMON_WORDS = frozenset(
-    [
-        "true",
-        "false",
-        "yes",
-        "no",
-        "correct",
-        "incorrect",
-        "right",
-        "wrong",
-        "none",
-        "all",
-        "both",
-        "neither",
-        "either",
-        "it",
-        "this",
-        "that",
-        "one",
-    ]
-)
-
-
-def _flexible(text: str) -> str:
-    return r"\s+".join(map(re.escape, text.split()))
-
-
-def _fold(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
 def tokenize(text: str, names: OptionNames) -> Tokens:
     """Return the tokens of a plain text."""
     items: list[Token] = []
     native = _native_letters(text)
     at = 0
     line_start = True
-    text = expand_contractions(_name_ordinals(text, names))
+    text = _name_ordinals(text, names)
     while at < len(text):
         if line_start:
             bullet = BULLET.match(text, at)
             at = bullet.end() if bullet else at
             line_start = False
+            box = CHECKED_BOX.match(text, at)
+            if box:
+                items.append(Token("p" if box.group(1).strip() else "x", text="✓", at=at))
+                at = box.end()
             if at >= len(text):
                 break
         char = text[at]
@@ -209,16 +120,31 @@ def tokenize(text: str, names: OptionNames) -> Tokens:
 
 
 def _letter_or_skip(text: str, at: int, names: OptionNames, items: list[Token]) -> int:
-    return (text[at] in "*_`" and _letter(text, at, names, items)) or at + 1
+    if text[at] not in "*_`":
+        return at + 1
+    after = EMPHASIS_RUN.match(text, at)
+    if after and names.text_pattern and names.text_pattern.match(text, after.end()):
+        return after.end()
+    return _letter(text, at, names, items) or at + 1
 
 
 def _option_text(text: str, at: int, names: OptionNames, items: list[Token]) -> int:
     match = names.text_pattern.match(text, at) if names.text_pattern else None
     label = names.label_of_text(match.group()) if match else ""
     if not (match and label):
-        return 0
+        match = (
+            names.common_pattern.match(text, at) if names.common_pattern and _expects_answer(items) else None
+        )
+        label = names.label_of_common(match.group()) if match else ""
+        if not (match and label):
+            return 0
     items.append(Token("L", label, by_text=True, text=match.group(), at=at))
     return match.end()
+
+
+def _expects_answer(items: list[Token]) -> bool:
+    last = "".join(item.meaning for item in items[-3:]).rstrip(":=fN")
+    return not last or last[-1] in "nF"
 
 
 def _letter(text: str, at: int, names: OptionNames, items: list[Token]) -> int:
@@ -226,9 +152,9 @@ def _letter(text: str, at: int, names: OptionNames, items: list[Token]) -> int:
     if not match or match["letter"].upper() not in names.labels:
         return 0
     opened, closed = match["open"].strip(), match["close"].strip()
-    marked = bool(opened and BRACKETS_AND_QUOTES.intersection(opened)) or bool(
-        closed and BRACKETS_AND_QUOTES.intersection(closed)
-    )
+    if opened and not closed and not (EMPHASIS.intersection(opened) and match["letter"].isupper()):
+        return 0  # "(B is right)"
+    marked = bool(opened or closed)
     if match["letter"] == "I" and ROMAN_NUMERAL.match(text, match.end()):
         return 0
     if closed == "'" and not opened:  # the letter of a contraction or a derivative
@@ -247,7 +173,11 @@ def _letter(text: str, at: int, names: OptionNames, items: list[Token]) -> int:
         items.append(Token(":", at=end))
     else:
         token.starts_line = False
-    return names.skip_text(text, end, token.option)
+    after_text = names.skip_text(text, end, token.option)
+    token.is_marked = token.is_marked or after_text > end
+    return after_text + (
+        after_text > end and "(" in text[end:after_text] and text.startswith(")", after_text)
+    )
 
 
 def _bold_before(text: str, at: int) -> bool:
@@ -268,6 +198,8 @@ def _native(text: str, at: int, names: OptionNames, items: list[Token], native: 
     if text[at] not in ALL_NATIVE or not names.are_letters:
         return 0
     if re.match(r"\w", text[at - 1 : at]) or re.match(r"\w", text[at + 1 : at + 2]):
+        return 0
+    if unicodedata.category(text[at + 1 : at + 2] or " ").startswith("M"):
         return 0
     char = text[at]
     if char in LOOKALIKES and not native:
@@ -384,7 +316,11 @@ def settle_letters(items: list[Token]) -> list[Token]:
         if token.is_small:
             fits_before = before in SMALL_LETTER_BEFORE
             if not (fits_before and (after in SMALL_LETTER_AFTER or (after in "=!vm" and before == "N"))):
-                token.meaning = "g" if token.text == "a" else ("&" if token.text == "e" else "f")
+                is_article = (
+                    token.text == "a"
+                    and items[min(index + 1, len(items) - 1)].text.casefold() not in PORTUGUESE_NOUNS
+                )
+                token.meaning = "g" if is_article else ("&" if token.text == "e" else "f")
         elif _is_word(items, index, before, after):
             token.meaning = "f"
     return items
@@ -397,14 +333,16 @@ def _is_word(items: list[Token], index: int, before: str, after: str) -> bool:
         ["=", "N"],
     ):
         return False  # "B it is."
+    if index + 1 < len(items) and ord(items[index + 1].text[:1] or "A") > 0x2E80:
+        return False  # a word of a script without spaces
     if after in BLOCKS_ANYWHERE:
         return True
     if after in "mj" and index + 2 < len(items):
         later = next((item.meaning for item in items[index + 2 : index + 4] if item.meaning not in "!h"), "N")
-        if later in "kceW":
+        if later in "kceWny":
             return True
     if after == "o" and before in START_CONTEXT:
-        return index + 2 >= len(items) or items[index + 2].meaning not in "=m!h:v"
+        return index + 2 < len(items) and items[index + 2].meaning not in "=m!h:v.,N"
     return before in START_CONTEXT and after in BLOCKS_AT_START
 
 
@@ -424,7 +362,7 @@ def merge_repeats(items: list[Token]) -> list[Token]:
             previous = merged[back] if back >= 0 else None
             if previous and previous.meaning == "L" and previous.by_text != token.by_text:
                 if previous.option == token.option:
-                    previous.is_marked |= token.is_marked
+                    previous.is_marked = True
                     previous.is_bare &= token.is_bare
                     previous.by_text = False
                     if previous.starts_line:

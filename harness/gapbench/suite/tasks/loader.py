@@ -15,10 +15,11 @@ from gapbench.suite.documents import (
     validate_document,
 )
 from gapbench.suite.tasks.builtin import builtin_folder
-from gapbench.suite.tasks.dataset import Row, describe_folder_problem, read_hugging_face, read_rows
+from gapbench.suite.tasks.dataset import describe_folder_problem, read_hugging_face, read_rows
 from gapbench.suite.tasks.generated_rows import generate_rows
+from gapbench.suite.tasks.plain_values import Row
 from gapbench.suite.tasks.prompt_renderer import Renderer
-from gapbench.suite.tasks.sample_order import RowChoice, order_seed
+from gapbench.suite.tasks.sample_order import RowChoice, labels_of, order_by_labels, order_seed
 from gapbench.suite.tasks.schema import GeneratedData, TaskDocument
 from gapbench.suite.tasks.task import Task
 from gapbench.suite.tasks.user_code import ALLOW_CODE_HINT, code_file_digests, resolve_scorer_entry
@@ -43,6 +44,7 @@ def load_task(
     path: KeyPath = (),
     *,
     seed: int = 0,
+    in_file_order: bool = False,
     allow_code: bool = False,
 ) -> Task:
     """Return a task with the first ``limit`` samples of its working order (:mod:`gapbench.suite.tasks.sample_order`).
@@ -53,6 +55,7 @@ def load_task(
         limit: None: all.
         path: Where in the file it stands.
         seed: Seed of the working order.
+        in_file_order: Whether to take the first rows of the file, as gapbench 0.1 did.
         allow_code: Whether Python that the task names may run; what gapbench ships always may.
 
     Raises:
@@ -64,12 +67,17 @@ def load_task(
     base, origin = _locate_rows(task, source, path, allow_code=allow_code)
     renderer = Renderer(task, source, path, base, origin)
     choice = RowChoice(
-        limit, order_seed(seed, task.name), renderer.read_labels, columns=renderer.label_columns()
+        limit,
+        order_seed(seed, task.name),
+        renderer.read_labels,
+        renderer.label_columns(),
+        in_file_order=in_file_order,
     )
     rows, digest = _read_chosen_rows(task, source, path, choice)
     samples: list[Sample] = []
     seen: dict[str, int] = {}
-    for place, row in zip(sorted(choice.places), rows, strict=True):
+    places = range(len(rows)) if limit is None else sorted(choice.places)
+    for place, row in zip(places, rows, strict=True):
         number = place + 1
         sample = renderer.render_sample(row, number)
         if sample.sample_id in seen:
@@ -94,7 +102,9 @@ def load_task(
             )
         ),
         samples=tuple(samples),
-        working_order=choice.working_order(),
+        working_order=choice.working_order()
+        if limit is not None
+        else tuple(order_by_labels([labels_of(sample) for sample in samples], choice.seed)),
         scorer_name=scorer_name,
         scorer_options=scorer_options,
         params=task.params.to_params(),
@@ -143,12 +153,13 @@ def _read_chosen_rows(
         DocumentError: The data cannot be read.
         SetupError: A Hugging Face data set cannot be had.
     """
+    choose = None if choice.limit is None else choice.choose  # without a limit, one reading is enough
     if isinstance(task.data, GeneratedData):
-        return generate_rows(source.file.parent / task.data.generator, task.data.arguments, choice.choose)
+        return generate_rows(source.file.parent / task.data.generator, task.data.arguments, choose)
     if isinstance(task.data, str):
-        return read_rows(source.file.parent / task.data, choice.choose)
+        return read_rows(source.file.parent / task.data, choose)
     try:
-        return read_hugging_face(task.data.model_dump(exclude_none=True), choice.choose, choice.columns)
+        return read_hugging_face(task.data.model_dump(exclude_none=True), choose, choice.columns)
     except SetupError as exc:
         raise SetupError(f"{source.file}:{source.line((*path, 'data'))}: {exc}") from exc
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from gapbench.values import Sample
@@ -32,8 +33,9 @@ def order_by_labels(labels: Sequence[Labels], seed: str) -> list[int]:
     """
     width = max(map(len, labels), default=0)
     columns = [[entry[at] if at < len(entry) else None for entry in labels] for at in range(width)]
-    columns.sort(key=lambda column: len(set(column)))
-    return _spread(list(range(len(labels))), columns, random.Random(seed))  # noqa: S311 - an order, not a secret
+    values = [len(set(column)) for column in columns]
+    coarse_first = [columns[at] for at in sorted(range(width), key=lambda at: values[at]) if values[at] > 1]
+    return _spread(list(range(len(labels))), coarse_first, random.Random(seed))  # noqa: S311 - an order, not a secret
 
 
 def _spread(places: list[int], columns: Sequence[Sequence[str | None]], draw: random.Random) -> list[int]:
@@ -77,6 +79,7 @@ class RowChoice:
         seed: See :func:`order_by_labels`.
         read_labels: Returns the labels of a row, given the row and its number from 1.
         columns: The columns that ``read_labels`` needs.
+        in_file_order: Whether to take the first rows of the file instead, as gapbench 0.1 did.
         places: Positions of the chosen rows in the data, in working order. Empty before :meth:`choose` is called.
     """
 
@@ -84,15 +87,24 @@ class RowChoice:
     seed: str
     read_labels: Callable[[dict[str, Any], int], Labels]
     columns: frozenset[str]
+    in_file_order: bool = False
     places: list[int] = field(default_factory=list)
 
     def choose(self, rows: Iterable[dict[str, Any]]) -> set[int]:
         """Return the positions of the chosen rows, from 0. Reads every row once and keeps only its labels."""
-        labels = [self.read_labels(row, number) for number, row in enumerate(rows, 1)]
-        self.places = order_by_labels(labels, self.seed)[: self.limit]
+        if self.in_file_order:
+            self.places = [place for place, _ in enumerate(islice(rows, self.limit))]
+        else:
+            labels = [self.read_labels(row, number) for number, row in enumerate(rows, 1)]
+            self.places = order_by_labels(labels, self.seed)[: self.limit]
         return set(self.places)
 
     def working_order(self) -> tuple[int, ...]:
-        """Return the working order as positions among the chosen rows, which are kept in file order."""
+        """Return the working order as positions among the chosen rows, which are kept in file order.
+
+        () with ``in_file_order``: the order then follows from the samples.
+        """
+        if self.in_file_order:
+            return ()
         rank = {place: position for position, place in enumerate(sorted(self.places))}
         return tuple(rank[place] for place in self.places)

@@ -68,7 +68,7 @@ class TurnDocument(StrictModel):
 
     role: Role = Field(description="who says it")
     text: str = Field("", description="template")
-    images: list[str] = Field(default_factory=list, description="templates of paths or data URIs")
+    images: list[str] = Field(default_factory=list, description="templates of paths, base64 or data URIs")
 
 
 class ShotDocument(StrictModel):
@@ -96,7 +96,7 @@ class TaskDocument(StrictModel):
     )
     images: list[str] = Field(
         default_factory=list,
-        description="templates of paths or data URIs, before the prompt's text; an empty one: no image",
+        description="templates of paths, base64 or data URIs, or of lists of them, before the prompt's text; an empty one: no image",
     )
     image_detail: Literal["low", "high", "auto"] | None = Field(
         None, description="fidelity asked of the provider"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -26,8 +27,13 @@ def heard(*turn: Any, max_tokens: int | None = None, **changes: Any) -> Response
 
 
 def texts(*pieces: str) -> list[Chunk]:
-    """Return pieces of the answer that arrive at 1 s, 2 s, …"""
+    """Return pieces of the answer; the first arrives at 1 s, the second at 2 s, and so on."""
     return [Chunk(piece, "answer", float(second)) for second, piece in enumerate(pieces, 1)]
+
+
+def _usage(*counts: Any, **named: Any) -> Usage:
+    """Return counts of any type, as servers send them."""
+    return Usage(*counts, **named)
 
 
 REPLIES = (
@@ -46,7 +52,7 @@ REPLIES = (
 def test_how_a_text_is_cut_into_chunks_does_not_matter(text: str, cuts: list[int], length: bool) -> None:
     """The same text gives the same reasoning and answer, and the first answer is when its first character came."""
     places = sorted({0, *(cut for cut in cuts if cut < len(text)), len(text)})
-    pieces = [text[start:stop] for start, stop in zip(places, places[1:], strict=False)]
+    pieces = [text[start:stop] for start, stop in pairwise(places)]
     end = LENGTH if length else STOP
     whole, cut = heard(Chunk(text), end), heard(*texts(*pieces), end)
 
@@ -150,7 +156,7 @@ def test_a_reply_that_uses_all_tokens_was_cut(
         ([Usage(20, 12, output_tokens=5), Usage(0, 0, output_tokens=0)], Usage(20, 12, output_tokens=5)),
         ([Usage(20, 12, output_tokens=5), Usage(21)], Usage(21, 12, output_tokens=5)),
         ([Usage(0, output_tokens=0)], Usage(0, output_tokens=0)),
-        ([Usage("20", output_tokens=5.0)], Usage(20, output_tokens=5)),  # type: ignore[arg-type] # as servers send them
+        ([_usage("20", output_tokens=5.0)], Usage(20, output_tokens=5)),
     ],
 )
 def test_counts_are_merged(usages: list[Usage], expected: Usage) -> None:
@@ -165,8 +171,8 @@ def test_counts_are_merged(usages: list[Usage], expected: Usage) -> None:
     [
         (Usage(10, 64), Usage(10), "cached_input_tokens dropped: 64 is more than input_tokens 10"),
         (Usage(-3, output_tokens=5), Usage(output_tokens=5), "input_tokens dropped: '-3' is no count"),
-        (Usage(10, output_tokens="many"), Usage(10), "output_tokens dropped: 'many' is no count"),
-        (Usage(10, output_tokens=2.5), Usage(10), "output_tokens dropped: '2.5' is no count"),
+        (_usage(10, output_tokens="many"), Usage(10), "output_tokens dropped: 'many' is no count"),
+        (_usage(10, output_tokens=2.5), Usage(10), "output_tokens dropped: '2.5' is no count"),
         (Usage(10, output_tokens=True), Usage(10), "output_tokens dropped: 'True' is no count"),
         (
             Usage(10, 6, 6),
@@ -185,7 +191,7 @@ def test_counts_are_merged(usages: list[Usage], expected: Usage) -> None:
         ),
     ],
 )
-def test_impossible_counts_are_dropped_with_a_note(usage: Any, expected: Usage, note: str) -> None:
+def test_impossible_counts_are_dropped_with_a_note(usage: Usage, expected: Usage, note: str) -> None:
     """Null, never a negative price; the row says why."""
     response = heard(Chunk("B"), Chunk(usage=usage), STOP)
 

@@ -138,7 +138,7 @@ def test_all_kinds_of_data_give_the_same_choice(tmp_path: Path, ending: str) -> 
     }  # fmt: skip
     (tmp_path / "task.yaml").write_text(yaml.safe_dump(document))
     task = load_task(*read_task(tmp_path / "task.yaml"), 10, allow_code=True)
-    labels = [(row["tier"], None) for row in rows]
+    labels = [(str(row["tier"]), None) for row in rows]
     expected = [str(place + 1) for place in order_by_labels(labels, "0:tiers")[:10]]
 
     assert expected == ids(task)
@@ -146,3 +146,24 @@ def test_all_kinds_of_data_give_the_same_choice(tmp_path: Path, ending: str) -> 
         sample.messages[0].text for sample in task.ordered_samples(0)
     ]
     assert {"easy": 5, "hard": 5} == Counter(sample.tags[0] for sample in task.samples)
+
+
+def test_a_run_of_the_first_version_keeps_its_samples(tmp_path: Path) -> None:
+    """Its selection has no order: the limit took the first rows of the file, and a resume asks for the same."""
+    before = Selection.from_json(
+        {"suite": "quickstart", "models": [], "tasks": [], "limit": 3}, allow_code=False
+    )
+    first = {
+        task.name: [sample.sample_id for sample in task.samples]
+        for task in build_run_setup(before).plan.tasks
+    }
+
+    for name, samples in first.items():
+        assert samples == [sample.sample_id for sample in builtin_task(name).samples[:3]]
+
+
+def test_a_selection_survives_run_json() -> None:
+    """So that a resumed run picks the same samples and keeps its rule."""
+    chosen = Selection("quickstart", ("a",), ("t",), 5, until_sure=True)
+
+    assert chosen == Selection.from_json(json.loads(json.dumps(chosen.as_json())), allow_code=False)
