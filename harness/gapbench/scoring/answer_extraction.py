@@ -1,4 +1,4 @@
-"""Finds stated answers, boxes and fenced blocks in replies, and compares texts with targets. It scores nothing."""
+"""Finds stated answers and boxes in replies, and compares texts with targets. It scores nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ ANSWER_MARKER = re.compile(
       | \\fbox\s?\{""",
     re.IGNORECASE | re.VERBOSE,
 )
-FENCE = re.compile(r"^[ \t]{0,3}(```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*$", re.MULTILINE)
 MARKUP_CHARS = " \t*_`$"
 
 
@@ -97,21 +96,6 @@ def _text_in_braces(text: str, start: int) -> str:
         if depth == 0:
             return text[start : brace.start()]
     return text[start : start + 500].partition("\n")[0]
-
-
-def fenced_blocks(reply: str) -> list[tuple[str, str]]:
-    """Return the fenced blocks as (language, text), in order; a fence that is not closed runs to the end."""
-    blocks = []
-    opened: re.Match[str] | None = None
-    for match in FENCE.finditer(reply):
-        if opened is None:
-            opened = match
-        elif match.group(1)[0] == opened.group(1)[0] and not match.group(2):
-            blocks.append((opened.group(2).lower(), reply[opened.end() + 1 : match.start()]))
-            opened = None
-    if opened is not None:
-        blocks.append((opened.group(2).lower(), reply[opened.end() + 1 :]))
-    return blocks
 
 
 def normalize_text(text: str, *, ignore_case: bool, punctuation: bool) -> str:

@@ -12,9 +12,11 @@ from gapbench.scoring.choices.options import OptionNames
 from gapbench.scoring.choices.statements import Statement, StatementFinder
 from gapbench.scoring.choices.tokens import Tokens, tokenize
 
+MAX_READ_CHARS = 30_000
+"""Only the end of a longer reply is read, so that no reply takes seconds."""
 NEXT_QUESTION = re.compile(
-    r"\n\s*[*#_ ]{0,6}(?:question|q|human|user|problem|frage|pregunta|题目|问题|問題)\b[*_ ]{0,4}\d{0,4}[*_ ]{0,4}[:.：]",
-    re.IGNORECASE,
+    r"^[ \t]{0,8}[*#_ ]{0,6}(?:question|q|human|user|problem|frage|pregunta|题目|问题|問題)\b[*_ ]{0,4}\d{0,4}[*_ ]{0,4}[:.：]",
+    re.IGNORECASE | re.MULTILINE,
 )
 WORDING = {"answer": "states", "conclusion": "concludes", "claim": "says", "line": "gives", "mark": "marks", "weak": "leans to", "maybe": "considers", "text": "names"}  # fmt: skip
 
@@ -31,9 +33,9 @@ def read_choice(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
         texts: Options' texts by label; {} if they are not known, and then the labels are A to J.
     """
     names = _option_names(tuple(texts.items()))
-    text = plain_text(reply)
+    text = plain_text(reply[-MAX_READ_CHARS:])
     cut = NEXT_QUESTION.search(text)
-    if cut:
+    if cut and cut.start():
         before = _decide(tokenize(text[: cut.start()], names))
         if before[0]:
             return before

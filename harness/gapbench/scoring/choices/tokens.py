@@ -33,7 +33,7 @@ PUNCTUATION = {
 JOINT_WORD = re.compile(r"[ \t]*(?:or|and|oder|und|o|ou|y|e|et|или|и)\b|[ \t]*[/&,]")
 ROMAN_NUMERAL = re.compile(r"\s*(?:,|and\b|or\b|&|/)(?:\s*(?:and|or)\b)?\s*(?:I{2,3}|IV|VI{0,3}|IX)\b")
 ENUMERATOR = re.compile(
-    r"[ \t]*[*_`]{0,3}[ \t]*([.):,\-–—|=]|[*_`]{2,3}[ \t]*[.):\-–—])[ \t]*[*_`]{0,3}[ \t]*(?=\S)"
+    r"[ \t]{0,4}[*_`]{0,3}[ \t]{0,4}([.):,\-–—|=]|[*_`]{2,3}[ \t]*[.):\-–—])[ \t]*[*_`]{0,3}[ \t]*(?=\S)"
 )
 START_CONTEXT = frozenset("N.?:,;bsruwht&|(!iF")
 BLOCKS_AT_START = frozenset("WkcetnigfOaADMq")
