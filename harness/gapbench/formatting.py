@@ -15,6 +15,10 @@ ALL = "all"
 """The same in the rows of the cost table."""
 
 
+LEAST_USD = 5e-10
+"""Dollars below half a billionth are a rounding error and shown as zero: the cheapest token costs more."""
+
+
 def is_known(value: Any) -> bool:
     """Return whether a value is a number or text, and not None, NA or NaN."""
     if value is None:
@@ -43,7 +47,7 @@ def format_usd(value: Any, digits: int = 3) -> str:
     """Return dollars; small amounts keep ``digits`` significant digits."""
     if not is_known(value):
         return NOTHING
-    amount = float(value)
+    amount = 0.0 if abs(float(value)) < LEAST_USD else float(value)
     sign = "-" if amount < 0 else ""
     if abs(amount) >= 100 or amount == 0:
         return f"{sign}${abs(amount):,.2f}"
@@ -123,7 +127,7 @@ def format_gap(unit: Any, value: Any) -> str:
     """Return a gap with its sign."""
     if not is_known(value):
         return NOTHING
-    amount = 0.0 if unit == "s" and abs(float(value)) < CLOCK_S else float(value)
+    amount = 0.0 if abs(float(value)) < {"s": CLOCK_S, "usd": LEAST_USD}.get(str(unit), 0.0) else float(value)
     sign = "+" if amount > 0 else "-" if amount < 0 else ""
     if unit == "points":
         return f"{amount:+.1f}" if sign else "0.0"
@@ -139,9 +143,6 @@ def format_interval(unit: Any, low: Any, high: Any) -> str:
         if first.endswith(ending) and second.endswith(ending):
             first = first.removesuffix(ending)
             break
-    if unit == "usd" and first[:2] == second[:2] in {"+$", "-$"}:
-        # The minus is repeated: "-$3 to 1" would include zero.
-        second = second[2:] if first[0] == "+" else f"-{second[2:]}"
     return f"{first} to {second}"
 
 

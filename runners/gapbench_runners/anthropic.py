@@ -13,25 +13,18 @@ from gapbench.errors import RunnerError, SetupError
 from gapbench.runner import Runner, RunnerInfo
 from gapbench.values import (
     Call,
-    Channel,
     Chunk,
-    Disclosure,
-    FinishReason,
     Image,
     Message,
     Model,
     Params,
     Request,
     Session,
-    Usage,
 )
+from gapbench_runners.support.messages_stream import read_anthropic_stream
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, default_max_tokens, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
-from gapbench_runners.support.stream_errors import (
-    duplicate_event_error,
-    error_from_event,
-    status_error,
-)
+from gapbench_runners.support.stream_errors import error_text, status_error
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -40,16 +33,6 @@ OFFICIAL_URL = "https://api.anthropic.com"
 DEFAULT_KEY_ENV = "ANTHROPIC_API_KEY"
 MIN_BUDGET_TOKENS = 1_024
 """The smallest thinking budget that Messages accepts (docs.anthropic.com, extended thinking)."""
-
-# docs.anthropic.com/en/api/handling-stop-reasons
-FINISH: Mapping[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "refusal": "refusal",
-    "tool_use": "tool",
-}
 
 
 class AnthropicRunner(Runner):
@@ -214,85 +197,6 @@ def anthropic_message(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": blocks}
 
 
-async def read_anthropic_stream(
-    batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
-) -> AsyncIterator[Chunk]:
-    """Read a Messages stream; it is complete at ``message_stop`` after a stop reason.
-
-    Args:
-        batches: Events, as the transport yields them.
-        disclosure: How much of its thinking this model shows.
-    """
-    counts: dict[str, Any] = {}
-    finished = stopped = False
-    async for batch in batches:
-        for received_s, name, data in batch:
-            body = transport.decode_event(data)
-            kind = body.get("type", name)
-            if kind == "content_block_delta":
-                delta = body["delta"]
-                text = delta.get("text") or delta.get("thinking") or delta.get("partial_json")
-                if text:
-                    channel: Channel = "reasoning" if delta.get("type") == "thinking_delta" else "answer"
-                    shown = disclosure if channel == "reasoning" else None
-                    yield Chunk(text, channel, received_s, disclosure=shown)
-            elif kind == "content_block_start":
-                block = body["content_block"]
-                if block.get("type") == "redacted_thinking":
-                    yield Chunk(disclosure="hidden")
-                elif block.get("text"):
-                    yield Chunk(block["text"], "answer", received_s)
-            elif kind == "message_start":
-                message = body["message"]
-                counts |= _without_none(message.get("usage"))
-                tier = (message.get("usage") or {}).get("service_tier")
-                yield Chunk(
-                    usage=anthropic_usage(counts),
-                    model_served=message.get("model"),
-                    response_id=message.get("id"),
-                    service_tier=tier,
-                )
-            elif kind == "message_delta":
-                counts |= _without_none(body.get("usage"))
-                raw = body["delta"].get("stop_reason")
-                finished = finished or raw is not None
-                yield Chunk(
-                    finish_reason=FINISH.get(raw, "other") if raw else None,
-                    finish_raw=raw,
-                    usage=anthropic_usage(counts),
-                )
-            elif kind == "message_stop":
-                if stopped:
-                    raise duplicate_event_error(kind)
-                stopped = True
-            elif kind == "error":
-                raise error_from_event(body.get("error") or body)
-    if not finished or not stopped:
-        raise RunnerError(
-            "cut_stream", f"the stream ended without {'message_stop' if finished else 'a stop reason'}"
-        )
-
-
-def _without_none(usage: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (usage or {}).items() if value is not None}
-
-
-def anthropic_usage(counts: Mapping[str, Any]) -> Usage:
-    """Return Messages' token counts. Its ``input_tokens`` excludes cache reads and writes, ours includes them."""
-    read, written = counts.get("cache_read_input_tokens"), counts.get("cache_creation_input_tokens")
-    plain = counts.get("input_tokens")
-    lasting = (counts.get("cache_creation") or {}).get("ephemeral_1h_input_tokens")
-    made = counts.get("output_tokens_details") or {}
-    return Usage(
-        input_tokens=None if plain is None else plain + (read or 0) + (written or 0),
-        cached_input_tokens=read,
-        cache_write_tokens=written,
-        cache_write_1h_tokens=lasting,
-        output_tokens=counts.get("output_tokens"),
-        reasoning_tokens=made.get("thinking_tokens"),
-    )
-
-
 def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
     """Translate the SDK's errors; see the table in tests/gapbench_runners/test_requests.py."""
     import anthropic  # noqa: PLC0415
@@ -301,10 +205,9 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
         return exc
     if isinstance(exc, anthropic.APIStatusError):
         body = exc.body if isinstance(exc.body, dict) else {}
-        error = body.get("error")
-        message = error.get("message") if isinstance(error, dict) else None
+        message = error_text(body.get("error") or exc.body or exc.message)
         return status_error(
-            exc.status_code, transport.redact_secrets(message or exc.message, key), exc.response.headers
+            exc.status_code, transport.redact_secrets(message, key), exc.response.headers, exc.body
         )
     if isinstance(exc, anthropic.APIConnectionError):
         return transport.transport_failure(exc.__cause__ or exc)

@@ -10,32 +10,17 @@ from urllib.parse import urlsplit
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
 from gapbench.runner import Runner, RunnerInfo, RunnerOption
-from gapbench.values import Call, Chunk, FinishReason, Image, Message, Model, Params, Request, Session, Usage
+from gapbench.values import Call, Chunk, Image, Message, Model, Params, Request, Session
+from gapbench_runners.support.google_stream import quota_ids, read_google_stream
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
-from gapbench_runners.support.stream_errors import (
-    duplicate_event_error,
-    error_from_event,
-    status_error,
-)
+from gapbench_runners.support.stream_errors import status_error
 
 if TYPE_CHECKING:
     from google.genai import Client
 
 OFFICIAL_URL = "https://generativelanguage.googleapis.com"
 KEY_ENVS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-
-# ai.google.dev/api/generate-content#FinishReason
-FINISH: Mapping[str, FinishReason] = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "SAFETY": "refusal",
-    "RECITATION": "refusal",
-    "BLOCKLIST": "refusal",
-    "PROHIBITED_CONTENT": "refusal",
-    "SPII": "refusal",
-    "IMAGE_SAFETY": "refusal",
-}
 
 
 class GoogleRunner(Runner):
@@ -179,71 +164,6 @@ def google_parts(message: Message) -> list[dict[str, Any]]:
     ]
 
 
-async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
-    """Read a streamGenerateContent stream; it is complete after a finish reason or a blocked prompt."""
-    finished = False
-    last_facts: tuple[Any, ...] | None = None
-    last_data = b""
-    async for batch in batches:
-        for received_s, _, data in batch:
-            # Older models give a finish reason in every event, but never the same event twice.
-            if finished and data == last_data:
-                raise duplicate_event_error("its last event")
-            last_data = data
-            body = transport.decode_event(data)
-            if "error" in body:
-                raise _google_error(body["error"])
-            counts = body.get("usageMetadata")
-            usage = unsent_usage = google_usage(counts) if counts else None
-            blocked = (body.get("promptFeedback") or {}).get("blockReason")
-            if blocked:
-                finished = True
-                yield Chunk(finish_reason="refusal", finish_raw=blocked)
-            for candidate in body.get("candidates") or ():
-                for part in (candidate.get("content") or {}).get("parts") or ():
-                    text = part.get("text")
-                    if not text:
-                        continue
-                    unsent_usage = None
-                    if part.get("thought"):
-                        yield Chunk(text, "reasoning", received_s, usage=usage, disclosure="summary")
-                    else:
-                        yield Chunk(text, "answer", received_s, usage=usage)
-                raw = candidate.get("finishReason")
-                if raw and raw != "FINISH_REASON_UNSPECIFIED":
-                    finished = True
-                    yield Chunk(finish_reason=FINISH.get(raw, "other"), finish_raw=raw)
-            facts = (body.get("modelVersion"), body.get("responseId"))
-            # Every event repeats these facts; yield them only when they change. A text already carried the counts.
-            if unsent_usage is not None or facts != last_facts:
-                last_facts = facts
-                yield Chunk(usage=unsent_usage, model_served=facts[0], response_id=facts[1])
-    if not finished:
-        raise RunnerError("cut_stream", "the stream ended without a finish reason")
-
-
-def google_usage(usage: Mapping[str, Any]) -> Usage:
-    """Return generateContent's token counts. Thoughts are not part of candidates, so the output is their sum."""
-    answer, thoughts = usage.get("candidatesTokenCount"), usage.get("thoughtsTokenCount")
-    total = None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
-    tools = usage.get("toolUsePromptTokenCount")
-    prompt = usage.get("promptTokenCount")
-    return Usage(
-        input_tokens=None if prompt is None else prompt + (tools or 0),
-        cached_input_tokens=usage.get("cachedContentTokenCount"),
-        output_tokens=total,
-        reasoning_tokens=thoughts,
-    )
-
-
-def _google_error(error: Any) -> RunnerError:
-    if isinstance(error, dict) and isinstance(error.get("code"), int):
-        message = str(error.get("message") or error) + _quota_ids({"error": error})
-        failure = status_error(error["code"], message, {})
-        return RunnerError(failure.kind, str(failure))
-    return error_from_event(error)
-
-
 def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
     """Translate the SDK's errors; see the table in tests/gapbench_runners/test_requests.py."""
     from google.genai import errors  # noqa: PLC0415
@@ -253,26 +173,12 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
     if isinstance(exc, errors.APIError):
         headers = getattr(exc.response, "headers", None) or {}
         message = transport.redact_secrets(
-            f"{exc.status or ''} {exc.message or exc}".strip() + _quota_ids(exc.details), key
+            f"{exc.status or ''} {exc.message or exc}".strip() + quota_ids(exc.details), key
         )
-        return status_error(int(exc.code), message, headers)
+        return status_error(int(exc.code), message, headers, exc.details)
     if isinstance(exc, (TypeError, ValueError)):
         return RunnerError(
             "bad_request",
             transport.redact_secrets(f"the SDK refused the request: {exc}", key)[: transport.ERROR_CHARS],
         )
     return transport.transport_failure(exc)
-
-
-def _quota_ids(details: Any) -> str:
-    """Return the quota ids of a 429. Only they distinguish a daily quota from a rate limit."""
-    error = details.get("error") if isinstance(details, dict) else None
-    listed = error.get("details") if isinstance(error, dict) else None
-    found: list[str] = []
-    for detail in listed if isinstance(listed, list) else []:
-        violations = detail.get("violations") if isinstance(detail, dict) else None
-        if isinstance(violations, list):
-            found += [
-                str(violation.get("quotaId")) for violation in violations if isinstance(violation, dict)
-            ]
-    return f" ({', '.join(found)})" if found else ""

@@ -18,39 +18,24 @@ from gapbench.runner import Runner, RunnerInfo, RunnerOption
 from gapbench.values import (
     Call,
     Chunk,
-    Disclosure,
-    FinishReason,
     Image,
     Message,
     Model,
     Params,
     Request,
     Session,
-    Usage,
 )
+from gapbench_runners.support.chat_stream import read_chat_stream
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
 from gapbench_runners.support.responses_stream import read_responses_stream
-from gapbench_runners.support.stream_errors import (
-    duplicate_event_error,
-    error_from_event,
-    status_error,
-)
+from gapbench_runners.support.stream_errors import error_text, status_error
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 OFFICIAL_URL = "https://api.openai.com/v1"
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
-
-# platform.openai.com/docs/api-reference/chat/object, `finish_reason`; vLLM adds abort and repetition.
-FINISH: Mapping[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "refusal",
-    "tool_calls": "tool",
-    "function_call": "tool",
-}
 
 
 class OpenAIRunner(Runner):
@@ -252,87 +237,6 @@ def data_uri(image: Image) -> str:
     return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
 
 
-async def read_chat_stream(
-    batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
-) -> AsyncIterator[Chunk]:
-    """Read a Chat Completions stream; it is complete at ``[DONE]`` after a finish reason.
-
-    Args:
-        batches: Events, as the transport yields them.
-        disclosure: How much of its reasoning this model shows.
-    """
-    finished = done = False
-    last_facts: tuple[Any, ...] | None = None
-    async for batch in batches:
-        for received_s, _, data in batch:
-            if data == b"[DONE]":
-                if done:
-                    raise duplicate_event_error("[DONE]")
-                done = True
-                continue
-            body = transport.decode_event(data)
-            get = body.get
-            if get("error"):
-                raise error_from_event(body["error"])
-            usage = chat_usage(body["usage"]) if get("usage") else None
-            for choice in get("choices") or ():
-                delta = choice.get("delta") or {}
-                raw = choice.get("finish_reason")
-                text = delta.get("content")
-                if text and not raw and len(delta) == 1:
-                    # By far the most common event: only a piece of the answer.
-                    yield Chunk(text, "answer", received_s, usage)
-                    continue
-                reasoning = delta.get("reasoning") or delta.get("reasoning_content")
-                if reasoning:
-                    yield Chunk(reasoning, "reasoning", received_s, usage=usage, disclosure=disclosure)
-                if text:
-                    yield Chunk(text, "answer", received_s, usage)
-                refusal = delta.get("refusal")
-                if refusal:
-                    yield Chunk(refusal, "answer", received_s, usage=usage)
-                for arguments in _tool_arguments(delta):
-                    yield Chunk(arguments, "answer", received_s, usage=usage)
-                if raw:
-                    finished = True
-                    reason = "refusal" if refusal else FINISH.get(raw, "other")
-                    yield Chunk(finish_reason=reason, finish_raw=raw)
-            facts = (get("model"), get("id"), get("system_fingerprint"), get("service_tier"))
-            # Every event repeats these facts; yield them only when they change.
-            if facts != last_facts or usage is not None:
-                last_facts = facts
-                yield Chunk(
-                    usage=usage,
-                    model_served=facts[0],
-                    response_id=facts[1],
-                    system_fingerprint=facts[2],
-                    service_tier=facts[3],
-                )
-    if not finished or not done:
-        raise RunnerError(
-            "cut_stream", f"the stream ended without {'[DONE]' if finished else 'a finish reason'}"
-        )
-
-
-def _tool_arguments(delta: Mapping[str, Any]) -> list[str]:
-    """Return the pieces of tool-call arguments in an event that are not empty."""
-    pieces = ((tool.get("function") or {}).get("arguments") for tool in delta.get("tool_calls") or ())
-    return [piece for piece in pieces if piece]
-
-
-def chat_usage(usage: Mapping[str, Any]) -> Usage:
-    """Return Chat Completions' token counts. Prompt tokens include cache reads, completion tokens include reasoning."""
-    prompt = usage.get("prompt_tokens_details") or {}
-    completion = usage.get("completion_tokens_details") or {}
-    return Usage(
-        input_tokens=usage.get("prompt_tokens"),
-        cached_input_tokens=prompt.get("cached_tokens"),
-        cache_write_tokens=prompt.get("cache_write_tokens"),
-        output_tokens=usage.get("completion_tokens"),
-        reasoning_tokens=completion.get("reasoning_tokens"),
-    )
-
-
 def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
     """Translate the SDK's errors; see the table in tests/gapbench_runners/test_requests.py."""
     import openai  # noqa: PLC0415
@@ -342,8 +246,10 @@ def _to_runner_error(exc: Exception, key: str | None) -> RunnerError:
     if isinstance(exc, openai.APIStatusError):
         body = exc.body if isinstance(exc.body, dict) else {}
         code = body.get("code") or body.get("type") or ""  # some servers leave the code empty
-        message = f"{code} {body.get('message') or exc.message}".strip()
-        return status_error(exc.status_code, transport.redact_secrets(message, key), exc.response.headers)
+        message = f"{code} {error_text(exc.body or exc.message)}".strip()
+        return status_error(
+            exc.status_code, transport.redact_secrets(message, key), exc.response.headers, exc.body
+        )
     if isinstance(exc, openai.APIConnectionError):
         return transport.transport_failure(exc.__cause__ or exc)
     if isinstance(exc, (TypeError, ValueError)):

@@ -99,6 +99,7 @@ def ask(
     path: str = "",
     messages: tuple[Message, ...] | None = None,
     params: Params | None = None,
+    max_tokens: int | None = None,
 ) -> Response:
     """Return the response of one real call of a runner against a replay."""
 
@@ -108,7 +109,7 @@ def ask(
             await runner.open(Session(Path(), connect_timeout_s=120, read_timeout_s=120))
             try:
                 request = Request(runner.model, messages or prompt(), params or Params(max_tokens=16))
-                return await measure(runner, runner.prepare(request), 10)
+                return await measure(runner, runner.prepare(request), 10, max_tokens=max_tokens)
             finally:
                 await runner.close()
 

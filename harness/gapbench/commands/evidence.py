@@ -26,7 +26,7 @@ def evidence_command() -> None:
 def check_command(book: Path | None, *, as_json: bool) -> int:
     """Check every figure for its source, flags, duplicates and list membership; exit 2 if a check fails."""
     from gapbench.analysis.article.evidence import read_evidence
-    from gapbench.analysis.article.evidence_rules import rule_violations
+    from gapbench.analysis.article.evidence_rules import rule_violations, unproven
     from gapbench.analysis.article.published_gaps import published_gaps
 
     evidence = read_evidence(book)
@@ -34,7 +34,7 @@ def check_command(book: Path | None, *, as_json: bool) -> int:
     gaps = published_gaps(evidence)
     if as_json:
         counts = {"figures": len(evidence.figures), "sources": len(evidence.sources), "gaps": len(gaps)}
-        click.echo(json.dumps({"schema": 1, **counts, "faults": violations}))
+        click.echo(json.dumps({"schema": 1, **counts, "faults": violations, "unproven": unproven(evidence)}))
     else:
         for violation in violations:
             click.echo(violation)
@@ -43,6 +43,8 @@ def check_command(book: Path | None, *, as_json: bool) -> int:
             f"{evidence.location}: {state}: {len(evidence.figures)} figures of {len(evidence.sources)} sources, "
             f"{len(gaps)} gaps"
         )
+        for sentence in unproven(evidence):
+            click.echo(f"not shown: {sentence}")
     return 2 if violations else 0
 
 
@@ -51,7 +53,8 @@ def check_command(book: Path | None, *, as_json: bool) -> int:
     epilog="""\b
 Examples:
   bench evidence add --book my-evidence source=board@0a1b2c3 kind=leaderboard \\
-      citation=owner/repo/board.csv@0a1b2c3d4e5f category=coding benchmark="My board" \\
+      citation=owner/repo/board.csv@0a1b2c3d4e5f accessed=2026-11-02 \\
+      url=https://github.com/owner/repo/blob/0a1b2c3d4e5f/board.csv category=coding benchmark="My board" \\
       snapshot=2026-11-01 model=glm-5 weights=open score=71.2 unit=percent
   bench evidence add --book my-evidence --from rows.csv""",
 )
@@ -71,7 +74,7 @@ Examples:
 def add_command(cells: tuple[str, ...], rows: Path | None, book: Path) -> None:
     """Add figures to a folder of evidence.
 
-    A new source also needs kind= and citation=. If a check fails, nothing is added.
+    A new source also needs kind=, citation=, url= and accessed=. If a check fails, nothing is added.
     """
     from gapbench.analysis.article.evidence_entry import add_figures, parse_entry
 

@@ -32,7 +32,11 @@ model_option = click.option(
     help="Run only this model of the suite, or another one given as runner:model[@url]. Repeatable.",
 )
 task_option = click.option("--task", "tasks", multiple=True, metavar="ID", help="Only this task. Repeatable.")
-limit_option = click.option("--limit", type=click.IntRange(min=1), help="First N samples of each task.")
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    help="N samples of each task, spread over its tiers and clusters; a larger N adds to them.",
+)
 allow_code_option = click.option(
     "--allow-code",
     is_flag=True,

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from gapbench.commands.options import allow_code_option, json_option, limit_option, model_option, task_option
+from gapbench.commands.options import (
+    POSITIVE,
+    allow_code_option,
+    json_option,
+    limit_option,
+    model_option,
+    task_option,
+)
+from gapbench.commands.storage_paths import RunPath, find_run_or_baseline
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gapbench.execution.plan_power import PowerAssumptions, PowerRow
     from gapbench.execution.setup import RunSetup
     from gapbench.suite.plan import Cell, PlannedSearch
 
@@ -21,6 +31,33 @@ if TYPE_CHECKING:
 @model_option
 @task_option
 @limit_option
+@click.option(
+    "--discordance",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of pairs in which two models' scores are assumed to differ.",
+)
+@click.option(
+    "--icc",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="Assumed correlation of two differences of one cluster.",
+)
+@click.option(
+    "--latency",
+    "latency_s",
+    type=POSITIVE,
+    metavar="SECONDS",
+    help="Assumed mean time of a reply, for the hours.",
+)
+@click.option(
+    "--like",
+    type=RunPath(),
+    metavar="RUN",
+    help="Take the time of a request from this earlier run, for the hours.",
+)
 @allow_code_option
 @json_option
 def plan_command(
@@ -28,16 +65,32 @@ def plan_command(
     models: tuple[str, ...],
     tasks: tuple[str, ...],
     limit: int | None,
+    discordance: float,
+    icc: float,
+    latency_s: float | None,
+    like: Path | None,
     *,
     allow_code: bool,
     as_json: bool,
 ) -> None:
-    """Show the cells of SUITE, how its parameters change for each provider, and the cost bound. Sends no request."""
+    """Show the cells of SUITE, the cost bound, and which gap it can detect. Sends no request.
+
+    It also shows how the parameters change for each provider.
+    """
+    from gapbench.execution.plan_power import (
+        PowerAssumptions,
+        plan_power,
+        power_json,
+        seconds_per_request,
+    )
     from gapbench.execution.run_pricing import cost_bounds
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
+    from gapbench.store import read_manifest
 
     setup = build_run_setup(Selection(suite, models, tasks, limit, allow_code))
     enforce_data_policy(setup)
+    taken = seconds_per_request(read_manifest(find_run_or_baseline(Path("results"), like))) if like else {}
+    assumed = PowerAssumptions(discordance, icc, latency_s, taken)
     if as_json:
         from gapbench.suite.plan import describe_plan
 
@@ -52,19 +105,26 @@ def plan_command(
             }
             for row in cost_bounds(setup)
         ]
-        click.echo(
-            json.dumps({"suite": setup.plan.suite, "cells": describe_plan(setup.plan), "bounds": bounds})
-        )
+        power = power_json(plan_power(setup, assumed), assumed, setup.plan.margin_points)
+        cells = describe_plan(setup.plan)
+        click.echo(json.dumps({"suite": setup.plan.suite, "cells": cells, "bounds": bounds, "power": power}))
         return
     from rich.console import Console
 
-    print_plan(setup, Console())
+    print_plan(setup, Console(), assumed)
 
 
-def print_plan(setup: RunSetup, console: Console) -> None:
-    """Print the cells of a plan, the parameters that providers change, the cost bounds and missing requirements."""
+def print_plan(setup: RunSetup, console: Console, assumed: PowerAssumptions | None = None) -> None:
+    """Print the cells of a plan, the parameters that providers change, the cost bounds, the power and what is missing.
+
+    Args:
+        setup: The run.
+        console: Where to print.
+        assumed: What the power assumes. None: the defaults.
+    """
     from rich.table import Table
 
+    from gapbench.execution.plan_power import PowerAssumptions, plan_power
     from gapbench.execution.run_pricing import cost_bounds
     from gapbench.execution.setup import find_missing_requirements
     from gapbench.suite.plan import describe_plan
@@ -104,5 +164,44 @@ def print_plan(setup: RunSetup, console: Console) -> None:
                 else f"at most ${bound.usd:.2f}"
             )
             console.print(f"{bound.model_id}: {bound.calls} paid calls, {usd}", markup=False, highlight=False)
+    assumed = assumed or PowerAssumptions()
+    _print_power(plan_power(setup, assumed), assumed, plan.margin_points, console)
     for model_id, problem in find_missing_requirements(setup).items():
         console.print(f"{model_id}: {problem}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_power(
+    rows: list[PowerRow], assumed: PowerAssumptions, margin_points: float, console: Console
+) -> None:
+    """Print which gap the plan detects, and what showing two equal models to be equivalent would take."""
+    from rich.table import Table
+
+    from gapbench import formatting
+
+    if not rows:
+        return
+    table = Table(
+        title=f"Power: gap detected with 80 % probability at 5 % (discordance {assumed.discordance:g}, "
+        f"correlation within clusters {assumed.icc:g})",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    margin = f"for ±{margin_points:g} points"
+    for name in ("category", "pairs", "sources", "detects", f"pairs {margin}", "at most", "hours"):
+        table.add_column(name, justify="left" if name == "category" else "right")
+    for row in rows:
+        table.add_row(
+            row.category,
+            f"{row.pairs:,}",
+            f"{row.clusters:,}",
+            "too few sources" if row.detectable_points is None else f"{row.detectable_points:.1f} points",
+            formatting.NOTHING if row.pairs_for_margin is None else f"{row.pairs_for_margin:,}",
+            "unknown" if row.usd_for_margin is None else f"${row.usd_for_margin:,.2f}",
+            "unknown" if row.hours_for_margin is None else f"{row.hours_for_margin:,.1f}",
+        )
+    console.print(table)
+    if any(row.hours_for_margin is None for row in rows):
+        console.print(
+            "Hours need the time of a reply: --latency SECONDS, or --like RUN.", markup=False, highlight=False
+        )

@@ -26,7 +26,7 @@ class ReportProcess:
         self._connection, theirs = Pipe()
         # The child runs this very code, wherever it was imported from, and nothing from the current folder.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        # In a session of its own, Ctrl-C does not reach it: the report is still made after an interruption.
+        # In its own session, Ctrl-C does not reach it: the report is still made after an interruption.
         with theirs:
             self._process = Popen(
                 [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],

@@ -27,7 +27,13 @@ class ResumableRun:
 
 
 def find_resumable_run(
-    results: Path, resume: Path, given: Selection | None, *, allow_code: bool, has_filters: bool
+    results: Path,
+    resume: Path,
+    given: Selection | None,
+    *,
+    allow_code: bool,
+    has_filters: bool,
+    until_sure: bool = False,
 ) -> ResumableRun:
     """Return the run that ``--resume`` names.
 
@@ -38,11 +44,12 @@ def find_resumable_run(
         allow_code: The option of this command line. The value in the run folder is not trusted, because the folder
             may come from someone else.
         has_filters: Whether ``given`` has models, tasks or a limit.
+        until_sure: Whether ``--until-sure`` was given.
 
     Raises:
         ResultsError: There is no such run, or its folder has another name than the run.
         LostManifestError: Its ``run.json`` is lost, and no suite is given to rebuild it from.
-        InputError: Models, tasks or a limit were given.
+        InputError: Models, tasks or a limit were given, or ``--until-sure`` for a run that was started without it.
     """
     from gapbench.errors import InputError, LostManifestError
     from gapbench.execution.setup import Selection
@@ -59,6 +66,11 @@ def find_resumable_run(
     if has_filters:
         raise InputError(
             "--resume keeps the run's models, tasks and limit; remove --model, --task and --limit"
+        )
+    if until_sure and manifest.sequential is None:
+        raise InputError(
+            f"{folder} was started without --until-sure, and its models were not asked in turn; resume it without the option, "
+            "or start a new run with it"
         )
     try:
         selection = Selection.from_json(manifest.selection, allow_code=allow_code)

@@ -35,6 +35,7 @@ Examples:
   bench run quickstart --yes
   bench run my.yaml --model gpt --model llama --limit 20
   bench run my.yaml --model vllm:meta-llama/Llama-3.3-70B-Instruct@http://127.0.0.1:8000/v1
+  bench run my.yaml --until-sure         stop as soon as the overall verdict is certain
   bench run my.yaml --max-usd 5          stop cleanly at 5 US dollars
   bench run --resume RUN                 resume; finished requests are not sent again""",
 )
@@ -52,6 +53,11 @@ Examples:
     help="With --resume, if the suite has changed: start a new run that keeps the rows still valid.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and exit, as `bench plan` does.")
+@click.option(
+    "--until-sure",
+    is_flag=True,
+    help="Stop at *ahead*, *no worse* or *equivalent*, with an error of 5 % however often it looks.",
+)
 @max_usd_option
 @click.option("--calibrate", is_flag=True, help="Calibrate this machine before the run.")
 @click.option(
@@ -77,6 +83,7 @@ def run_command(
     *,
     accept_changes: bool,
     dry_run: bool,
+    until_sure: bool,
     max_usd: float | None,
     calibrate: bool,
     cache: Path | None,
@@ -105,15 +112,25 @@ def run_command(
     from gapbench.commands.storage_paths import check_results_writable
     from gapbench.errors import InputError
     from gapbench.execution.monitoring.live_view import open_view
-    from gapbench.execution.preflight import refuse_missing_requirements, refuse_unpriced, refuse_unscorable
+    from gapbench.execution.preflight import (
+        refuse_missing_requirements,
+        refuse_unpriced,
+        refuse_unscorable,
+        refuse_unsure,
+    )
     from gapbench.execution.run_suite import execute_run
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
 
-    given = None if suite is None else Selection(suite, models, tasks, limit, allow_code)
+    given = None if suite is None else Selection(suite, models, tasks, limit, allow_code, until_sure)
     previous = None
     if resume is not None:
         previous = find_resumable_run(
-            out, resume, given, allow_code=allow_code, has_filters=bool(models or tasks or limit)
+            out,
+            resume,
+            given,
+            allow_code=allow_code,
+            has_filters=bool(models or tasks or limit),
+            until_sure=until_sure,
         )
         selection = previous.selection
         out = previous.folder.parent
@@ -132,6 +149,8 @@ def run_command(
         print_plan(setup, console)
         return 0
     refuse_missing_requirements(setup)
+    if selection.until_sure:
+        refuse_unsure(setup)
     refuse_unpriced(setup, max_usd)
     for note in refuse_unscorable(setup) if previous is None else ():
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 
 import click
@@ -19,15 +19,14 @@ Examples:
   bench sim -- --help       every option of the server""",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def sim_command(arguments: tuple[str, ...]) -> int:
+def sim_command(arguments: tuple[str, ...]) -> None:
     """Start the simulated providers as a server: OpenAI, Responses, Anthropic and Gemini over real HTTP and SSE.
 
     ARGUMENTS are passed to the server: --host, --port, --persona FILE, --truth FILE, --log FILE, --key KEY.
     """
-    process = subprocess.Popen([sys.executable, "-m", "gapbench_runners.sim_server", *arguments])
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
-        return 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The server takes this process over, so that every signal to `bench sim` reaches it and none can leave it behind.
+    os.execv(  # noqa: S606 - no shell, and the program is this interpreter
+        sys.executable, [sys.executable, "-m", "gapbench_runners.sim_server", *arguments]
+    )

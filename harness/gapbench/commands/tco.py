@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,10 +21,13 @@ from gapbench.commands.options import (
 from gapbench.commands.storage_paths import RunPath
 
 if TYPE_CHECKING:
+    from gapbench.analysis.economics.measured_legs import MeasuredLegs
     from gapbench.analysis.economics.scenario import Scenario
-    from gapbench.pricing import Quote
     from gapbench.suite.tco_fields import TcoDocument
     from gapbench.values.slo import Slo
+
+_BLOCK_SETTINGS = frozenset({"input_tokens", "output_tokens", "input_share", "cached_share"})
+"""Settings that change other inputs too, such as the capacity, and so are set before the scenario is built."""
 
 
 @click.command(
@@ -38,10 +41,10 @@ Examples:
 )
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
 @click.option("--run", "runs", multiple=True, type=RunPath(), metavar="RUN",
-              help="Use the capacity, request sizes and closed price measured by this sweep of rates. Repeatable.")  # fmt: skip
+              help="Use the models, request sizes, prices and capacity measured by this run or sweep of rates. Repeatable.")  # fmt: skip
 @volume_option
 @click.option("--v-max", metavar="TOKENS", help="Largest volume to consider.  [default: 1T]")
-@click.option("--model", "model_id", metavar="ID", help="The model of the run to self-host.")
+@click.option("--model", "model_id", metavar="ID", help="The open model of the run.")
 @click.option("--task", metavar="ID", help="The task of the run to use.")
 @ttft_option
 @inter_chunk_option
@@ -86,7 +89,8 @@ def tco_command(
     if (ttft_s, inter_chunk_s, response_s) != (None, None, None):
         slo = Slo(ttft_s=ttft_s, inter_chunk_s=inter_chunk_s, response_s=response_s, attainment=attainment)
     folder = Path() if suite is None else suite.parent
-    scenario = scenario_from_options(block, folder, runs, slo, model_id, task, settings)
+    run = measure_legs(runs, slo, model_id, task) if runs else None
+    scenario = scenario_from_options(block, folder, run=run, settings=settings)
     answer = tco(
         scenario,
         parse_token_count(volume or block.volume) / 1e6,
@@ -126,64 +130,71 @@ def read_tco_block(suite: Path) -> TcoDocument:
 def scenario_from_options(
     block: TcoDocument,
     folder: Path,
-    runs: tuple[Path, ...] = (),
-    slo: Slo | None = None,
-    model_id: str | None = None,
-    task: str | None = None,
+    *,
+    run: MeasuredLegs | None = None,
     settings: tuple[str, ...] = (),
-    closed: tuple[str, Quote] | None = None,
 ) -> Scenario:
     """Return the scenario given by a ``tco:`` block, by measurements of runs, and by settings of the command line.
 
     Args:
         block: The ``tco:`` block.
         folder: Folder for relative paths in the block.
-        runs: Runs to take measurements from.
-        slo: Service level for the capacity. None: the one that the runs searched for.
-        model_id: Model of the runs to self-host. None: the only one.
-        task: Task of the runs to use. None: the only one.
+        run: What runs measured. None: nothing was measured.
         settings: Inputs as NAME=VALUE, which override the others.
-        closed: Id and price of the closed model whose answers were measured.
+
+    Raises:
+        InputError: A setting is malformed or names no input.
     """
     from gapbench.analysis.economics.quantity import Quantity, parse_setting
     from gapbench.analysis.economics.scenario import UNITS
     from gapbench.analysis.economics.scenario_inputs import build_scenario
+    from gapbench.suite.tco_fields import Ranged
 
-    given: dict[str, Any] = {} if not runs else _measured_inputs(runs, slo, model_id, task)
-    scenario = build_scenario(block, at=datetime.now(UTC).date(), closed=closed, folder=folder, **given)
-    changed = {}
+    changed, of_block = {}, {}
     for setting in settings:
         name, value, low, high = parse_setting(setting)
-        changed[name] = Quantity(value, UNITS.get(name, ""), low, high, "given")
+        if name in _BLOCK_SETTINGS:
+            of_block[name] = Ranged(value=value, low=low, high=high)
+        else:
+            changed[name] = Quantity(value, UNITS.get(name, ""), low, high, "given")
+    scenario = build_scenario(
+        block.model_copy(update=of_block), at=datetime.now(UTC).date(), run=run, folder=folder
+    )
     return scenario.with_inputs(**changed)
 
 
-def _measured_inputs(
+def measure_legs(
     runs: tuple[Path, ...], slo: Slo | None, model_id: str | None, task: str | None
-) -> dict[str, Any]:
+) -> MeasuredLegs:
+    """Return what runs measured for the total cost.
+
+    Args:
+        runs: The run folders.
+        slo: Service level for the capacity. None: the one that the runs searched for; without rates, the throughput
+            at the load of the run.
+        model_id: The open model. None: the one whose rates were measured, or the only one.
+        task: Task of a sweep to use. None: the only one.
+
+    Raises:
+        InputError: Rates were measured and no service level is known.
+        ResultsError: The model or task is ambiguous.
+    """
+    from gapbench.analysis.cost.attempt_costs import bill
     from gapbench.analysis.cost.cost import cost
-    from gapbench.analysis.economics.measured_inputs import (
-        closed_price,
-        gpu_price_of,
-        measured_throughput,
-        slo_of,
-    )
+    from gapbench.analysis.economics.measured_inputs import capacity_of_runs, cheapest_closed, pick_open_model
+    from gapbench.analysis.economics.measured_legs import measured_legs
     from gapbench.analysis.frames import load_runs
     from gapbench.commands.run_folders import resolve_run_folders
-    from gapbench.errors import InputError
 
     read_runs = load_runs(resolve_run_folders(runs))
-    limits = slo or slo_of(read_runs)
-    if limits is None:
-        raise InputError(
-            "the run did not search for a service level; give limits such as --ttft 1 --inter-chunk 0.08"
-        )
-    throughput = measured_throughput(read_runs, limits, model_id=model_id, task=task)
-    inputs, labels = {}, {}
-    closed = closed_price(cost(read_runs))
-    if closed is not None:
-        inputs["closed_usd_per_mtok"], labels["closed"] = closed
-    hourly = gpu_price_of(read_runs, model_id)
-    if hourly is not None:
-        inputs["usd_per_gpu_hour"] = hourly
-    return {"throughput": throughput, "measured": inputs, "labels": labels}
+    account = bill(read_runs)
+    table = cost(read_runs, account)
+    chosen, throughput = capacity_of_runs(read_runs, account, slo, model_id, task)
+    return measured_legs(
+        read_runs,
+        table,
+        account,
+        closed_model=cheapest_closed(table),
+        open_model=chosen or pick_open_model(read_runs, model_id),
+        throughput=throughput,
+    )

@@ -16,6 +16,7 @@ from gapbench.commands.options import Finite, json_option, plots_option, runs_ar
 Examples:
   bench tiers results/RUN
   bench tiers results/RUN --open llama-70b --closed opus --plots plots
+  bench tiers results/RUN --purpose-built sql-7b     a third tier for the categories that it is good at
   bench tiers results/RUN --verifier-usd 0.0002 --target 0.9""",
 )
 @runs_argument
@@ -26,6 +27,8 @@ Examples:
     metavar="ID",
     help="The more expensive model.  [default: the best closed model]",
 )
+@click.option("--purpose-built", "purpose_built", multiple=True, metavar="ID",
+              help="A model of a third tier, used in the categories in which it is better, or as good and cheaper. Repeatable.")  # fmt: skip
 @click.option("--verifier-usd", type=Finite(min=0), default=0.0, show_default=True,
               help="Cost in US dollars of verifying one answer of the open model.")  # fmt: skip
 @click.option("--target", type=Finite(0, 1), default=0.8, show_default=True,
@@ -36,6 +39,7 @@ def tiers_command(
     runs: tuple[Path, ...],
     open_model: str | None,
     closed_model: str | None,
+    purpose_built: tuple[str, ...],
     verifier_usd: float,
     target: float,
     plots: Path | None,
@@ -50,6 +54,7 @@ def tiers_command(
         resolve_run_folders(runs),
         open_model=open_model,
         closed_model=closed_model,
+        purpose_built=purpose_built,
         verifier_usd=verifier_usd,
         target=target,
     )

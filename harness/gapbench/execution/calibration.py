@@ -222,7 +222,7 @@ async def _measure_level(
         model = Model("truth", "sim", "lean", "open", base_url=url, options={"sim": {"protocol": "openai"}})
         plan = _calibration_plan(model, load, int(rate * duration_s * 1.5) + 60)
         with RunWriter(folder / "run") as writer:
-            settings = RunSettings(RunPolicies(retries=RetryPolicy(max_attempts=1)))
+            settings = RunSettings(RunPolicies(retries=RetryPolicy(max_attempts=1, quota_wait_s=0.0)))
             runners_by_model = {model.id: runners.load_runner_class(model.runner)(model)}
             manifest = await run(plan, runners_by_model, writer, settings, _SilentObserver(), StopSignal())
     if manifest.failures:

@@ -13,6 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from gapbench.execution.earlier_looks import looks_at
 from gapbench.execution.recording.run_manifest import changed_model_keys
 from gapbench.store import (
     RunManifest,
@@ -63,6 +64,8 @@ def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: RunManif
             for name in _TIMING_FIELDS:
                 setattr(cell, name, getattr(entries[cell.cell_id], name))
     manifest.continues = old.name
+    if carried:
+        manifest.earlier_looks = looks_at(old_manifest)
     for image in (old / "media").glob("*"):
         if image.is_symlink():  # In a stranger's folder it could point to any file of this machine.
             continue

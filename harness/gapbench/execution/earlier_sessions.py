@@ -12,6 +12,7 @@ from gapbench.execution.recording import run_manifest
 from gapbench.store import RunManifest, read_attempt_values, read_pending_answers
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import Attempt, Payload
+from gapbench.values.failure_kinds import is_asked_again_on_resume
 
 RequestKey = tuple[str, str, int]
 """Identifies a planned request: cell_id, sample_id, repeat."""
@@ -72,6 +73,19 @@ def read_earlier_rows(
     rows = read_attempt_values(folder) if is_resumed else []
     pending = read_pending_answers(folder, rows)
     return rows + [row for row, _ in pending], pending
+
+
+def requests_to_repeat(rows: Sequence[Attempt]) -> list[Attempt]:
+    """Return the final rows of requests that ended without an answer and that a resumed run sends again.
+
+    See :func:`gapbench.values.failure_kinds.is_asked_again_on_resume`. A search counts its failures as results, so its
+    requests are not repeated.
+    """
+    return [
+        row
+        for row in rows
+        if row.final and row.load_kind != "search" and is_asked_again_on_resume(row.failure_kind)
+    ]
 
 
 def request_key(cell: Cell, planned: PlannedRequest) -> RequestKey:

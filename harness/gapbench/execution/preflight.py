@@ -5,6 +5,7 @@ from __future__ import annotations
 from gapbench.errors import InputError, SetupError
 from gapbench.execution.run_pricing import unpriced_models
 from gapbench.execution.setup import RunSetup, find_missing_requirements
+from gapbench.runner import owns_server
 from gapbench.scoring.task_scorer import find_unscorable_samples
 
 
@@ -35,6 +36,42 @@ def refuse_unpriced(setup: RunSetup, max_usd: float | None) -> None:
         raise InputError(
             f"{setup.suite.model_location(model_id)}: --max-usd cannot be enforced: the price of model {model_id!r} is unknown "
             f"({reason.partition(';')[0]}); set cost: {{input_usd_per_mtok: …, output_usd_per_mtok: …}} in the suite, or leave out --max-usd"
+        )
+
+
+def refuse_unsure(setup: RunSetup) -> None:
+    """Refuse ``--until-sure`` for a run that cannot be looked at while it runs.
+
+    Raises:
+        InputError: A side is missing, a load or a search follows a schedule, an answer is scored only later, or two
+            models start a server of their own, which would share a GPU.
+    """
+    plan = setup.plan
+    for weights in ("closed", "open"):
+        if not any(model.weights == weights for model in plan.models):
+            raise InputError(
+                f"{setup.suite.path}: --until-sure compares closed with open models, and the run has no {weights} one; add it, or "
+                "leave out --until-sure"
+            )
+    scheduled = [cell.load.label for cell in plan.cells if cell.load.is_open_loop]
+    if plan.searches or scheduled:
+        found = f"load {scheduled[0]!r} follows a schedule" if scheduled else "the suite has a search"
+        raise InputError(
+            f"{setup.suite.path}: --until-sure sends whole clusters between two looks, and {found}; use loads with a concurrency"
+        )
+    for task in plan.tasks:
+        if task.external_scorer is None and task.scorer_name in {None, "none", "judge"}:
+            raise InputError(
+                f"{setup.suite.path}: --until-sure needs scores while the run goes on, and task {task.name!r} has none by then "
+                f"(scorer: {task.scorer_name or 'none'}); leave the task out with --task, or leave out --until-sure"
+            )
+    owned = [
+        model.id for model in plan.models if owns_server(model) and not setup.runners[model.id].simulated
+    ]
+    if len(owned) > 1:
+        raise InputError(
+            f"{setup.suite.path}: --until-sure asks all models in turn, so the servers of {' and '.join(owned)} would run at once; "
+            "start them yourself and give their base_url"
         )
 
 

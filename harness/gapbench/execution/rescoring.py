@@ -62,7 +62,7 @@ def rescore(
     def rescore_one(row: Mapping[str, Any]) -> dict[str, Any]:
         name, scorer = scorers[row["task"]]
         score = _score_reply(scorer, row["reply"], _sample_of(row, samples))
-        outcome, value = outcome_of_reply(row["finish_reason"], score)
+        outcome, value = outcome_of_reply(row["finish_reason"], score, row["reply"])
         return {
             **{key: row[key] for key in _ATTEMPT_KEY},
             "scorer": name,

@@ -7,18 +7,23 @@ Every attempt is scored, written to the journal and only then reported to the ob
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Self
 
 from gapbench import credentials
 from gapbench.errors import BenchError, ResultsError
+from gapbench.execution.block_run import BlockRun
 from gapbench.execution.cell_run import CellRun
+from gapbench.execution.earlier_looks import add_looks_at_smaller_runs, note_look
 from gapbench.execution.earlier_sessions import (
     EarlierSessions,
     add_stretches_of_killed_sessions,
     read_earlier_rows,
+    requests_to_repeat,
 )
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.rate_limiter import RateLimiter
@@ -32,11 +37,12 @@ from gapbench.execution.recording.observer import AttemptPricer, RunObserver
 from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.execution.recording.scoring_queue import score_pending
 from gapbench.execution.settings import RunSettings
+from gapbench.execution.until_sure import new_entry
 from gapbench.runner import Runner, account_of
 from gapbench.store import RunManifest, RunWriter, provenance
 from gapbench.store.manifest import CellEntry, FailureEntry, SearchEntry
 from gapbench.suite.plan import Cell, Plan, PlannedSearch
-from gapbench.values import Attempt, Model
+from gapbench.values import Attempt, Failure, Model
 from gapbench.values.policies import RateLimits
 
 OPEN_LOOP_CONNECTIONS = 1024
@@ -133,8 +139,13 @@ class _RunExecution:
         manifest = resumed_manifest
         if manifest is None:
             manifest = run_manifest.initial_manifest(plan, writer.folder.name, settings.selection, simulated)
+            if not settings.until_sure:
+                add_looks_at_smaller_runs(manifest, writer.folder)
         run_manifest.start_session(manifest, settings.selection, settings.calibration)
+        if settings.until_sure and manifest.sequential is None:
+            manifest.sequential = new_entry(plan, settings.looks)
         rows, pending = read_earlier_rows(writer.folder, is_resumed=bool(resumed_manifest))
+        rows = _reopen_failed_requests(rows, writer, observer)
         earlier = EarlierSessions.from_rows(rows, pending)
         execution = cls(plan, runners, writer, settings, observer, stop_signal, manifest, earlier)
         execution._count_earlier_rows(rows)
@@ -146,8 +157,17 @@ class _RunExecution:
         """Count what earlier sessions finished, retried and spent."""
         models = {model.id: model for model in self.plan.models}
         self.recorder.finished_by_cell.update(cell_id for cell_id, _, _ in self.earlier.finished)
+        retries = self.settings.policies.retries
+        # Repeating what a quota refused is not a retry, see decide_retry.
+        refused = {
+            (row.cell_id, row.sample_id, row.repeat, row.attempt)
+            for row in rows
+            if row.failure_kind is not None
+            and retries.is_quota_refusal(Failure(row.failure_kind, "", row.http_status, row.retry_after_s))
+        }
         for row in rows:
-            if row.attempt > 1 and row.model_id in models:
+            follows_refusal = (row.cell_id, row.sample_id, row.repeat, row.attempt - 1) in refused
+            if row.attempt > 1 and not follows_refusal and row.model_id in models:
                 self.retry_budget.record_retry(models[row.model_id])
             self.recorder.charge(row)
 
@@ -165,6 +185,24 @@ class _RunExecution:
                 self.stop_signal,
                 self.settings.make_scorer,
             )
+        if self.manifest.sequential is not None:
+            blocks = BlockRun(
+                self.plan,
+                self.manifest,
+                self.writer,
+                self.observer,
+                self.stop_signal,
+                self.earlier,
+                self.recorder,
+                self.cell_run,
+                open_model=lambda model: self._open_model(model, self.runners[model.id]),
+                note_failure=self._note_failure,
+                note_if_given_up=self._note_if_given_up,
+            )
+            await blocks.run()
+            for model in self.plan.models:
+                self._record_task_metrics(model)
+            return
         for model in self.plan.models:
             if self.stop_signal.reason is not None:
                 return
@@ -188,10 +226,47 @@ class _RunExecution:
         if state == "complete" and self.manifest.failures:
             state = "failed"
         self.manifest.state, self.manifest.reason = state, reason
+        note_look(self.manifest, self.recorder.finished_by_cell)
         self.manifest.ended_at = provenance.format_utc(datetime.now(UTC))
         self.writer.write_manifest(self.manifest)
 
     async def _run_model(self, model: Model, runner: Runner) -> None:
+        with self._note_failure(model):
+            async with self._open_model(model, runner) as model_session:
+                breaker = model_session.admission.breaker
+                for cell in self.plan.cells_of(model):
+                    if self.stop_signal.reason is None and breaker.state != "given_up":
+                        await self._run_cell(cell, model_session, self.stop_signal)
+                for search in self.plan.searches_of(model):
+                    if self.stop_signal.reason is None and breaker.state != "given_up":
+                        await self._run_search(search, model_session)
+                self._note_if_given_up(model_session)
+                self._record_task_metrics(model)
+
+    def _note_if_given_up(self, model_session: ModelSession) -> bool:
+        """Record that a model was given up, and return whether it was."""
+        breaker = model_session.admission.breaker
+        if breaker.state != "given_up":
+            return False
+        message = f"given up after {breaker.reason}; the rest is unsent"
+        self.manifest.failures.append(FailureEntry(model_id=model_session.model.id, message=message))
+        return True
+
+    @contextlib.contextmanager
+    def _note_failure(self, model: Model) -> Iterator[None]:
+        """Record an error of a model. One model that cannot be reached must not stop the others."""
+        try:
+            yield
+        except ResultsError:
+            raise
+        except BenchError as exc:
+            message = credentials.redact(str(exc))
+            self.manifest.failures.append(FailureEntry(model_id=model.id, message=message))
+            self.observer.notify(f"{model.id}: {message}")
+
+    @contextlib.asynccontextmanager
+    async def _open_model(self, model: Model, runner: Runner) -> AsyncIterator[ModelSession]:
+        """Open a model for the duration of the block; close it and redact its logs however the block ends."""
         log_dir = self.writer.folder / "logs" / model.id.replace("/", "_")
         log_dir.mkdir(parents=True, exist_ok=True)
         cells = self.plan.cells_of(model)
@@ -220,23 +295,7 @@ class _RunExecution:
             await model_session.open()
             self.manifest.model(model.id).facts = dict(await runner.facts())
             self.writer.write_manifest(self.manifest)
-            for cell in cells:
-                if self.stop_signal.reason is None and admission.breaker.state != "given_up":
-                    await self._run_cell(cell, model_session, self.stop_signal)
-            for search in searches:
-                if self.stop_signal.reason is None and admission.breaker.state != "given_up":
-                    await self._run_search(search, model_session)
-            if admission.breaker.state == "given_up":
-                message = f"given up after {admission.breaker.reason}; the rest is unsent"
-                self.manifest.failures.append(FailureEntry(model_id=model.id, message=message))
-            self._record_task_metrics(model)
-        except ResultsError:
-            raise
-        except BenchError as exc:
-            # One model that cannot be reached must not stop the others.
-            message = credentials.redact(str(exc))
-            self.manifest.failures.append(FailureEntry(model_id=model.id, message=message))
-            self.observer.notify(f"{model.id}: {message}")
+            yield model_session
         finally:
             try:
                 await model_session.close()
@@ -329,6 +388,25 @@ class _RunExecution:
 
     def _search_entry(self, planned: PlannedSearch) -> SearchEntry:
         return next(entry for entry in self.manifest.searches if entry.search_id == planned.search_id)
+
+
+def _reopen_failed_requests(
+    rows: Sequence[Attempt], writer: RunWriter, observer: RunObserver
+) -> list[Attempt]:
+    """Return the rows of earlier sessions, with requests that ended in a curable failure marked as not finished.
+
+    The rows in the folder are marked too, before any request is sent, so that a request never has two final rows.
+    """
+    reopened = {id(row) for row in requests_to_repeat(rows)}
+    if not reopened:
+        return list(rows)
+    failed = [row for row in rows if id(row) in reopened]
+    writer.mark_not_final(failed)
+    kinds = Counter(str(row.failure_kind) for row in failed)
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    noun = "request" if len(failed) == 1 else "requests"
+    observer.notify(f"sending {len(failed)} {noun} again that ended without an answer ({counts})")
+    return [dataclasses.replace(row, final=False) if id(row) in reopened else row for row in rows]
 
 
 def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -67,6 +67,8 @@ def execute_run(
         price_attempt=attempt_pricer(setup),
         selection=selection or {},
         calibration=calibration,
+        until_sure=bool(selection and selection.get("until_sure")),
+        looks=setup.suite.looks,
     )
     with RunWriter(folder) as writer, _serve_metrics(observer, setup, folder, metrics_port) as watching:
         # Read the manifest under the folder's lock: another process may have written it a moment ago.

@@ -32,6 +32,8 @@ class RunSettings:
         price_attempt: Prices one attempt, for the observer and for ``max_usd``.
         selection: Stored in the manifest for ``--resume``.
         calibration: Result of `bench calibrate` just before the run, for the manifest. None: there was none.
+        until_sure: Whether a new run stops when it is sure; a resumed one does as its manifest says.
+        looks: Number of looks of such a run. None: any number, by the always-valid e-process.
         make_scorer: Returns the scorer of a cell in a run folder, or None if its answers are only timed.
         make_scoring_executor: Returns what runs slow scorers; the run shuts it down.
     """
@@ -41,6 +43,8 @@ class RunSettings:
     price_attempt: AttemptPricer = lambda _: None
     selection: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] | None = None
+    until_sure: bool = False
+    looks: int | None = None
     make_scorer: Callable[[Cell, Path], CellScorer | None] = make_cell_scorer
     make_scoring_executor: Callable[[], Executor] = make_scoring_executor
 

@@ -32,9 +32,12 @@ class Selection:
         suite: The suite's file, or the name of a built-in one.
         models: Model ids of the suite, or ``runner:model[@url]`` for one that is not in it. (): all.
         tasks: Task names. (): all.
-        limit: First N samples of each task. None: as the suite says.
+        limit: N samples of each task, the first of its working order. None: as the suite says.
         allow_code: Whether Python that the suite's tasks name may run in this process. Stored in ``run.json``
             for information, and never read from there.
+        until_sure: Whether the run stops when it is sure of its overall verdict.
+        in_file_order: Whether a limit takes the first rows of the file, as gapbench 0.1 did. Only for runs of that
+            version, which keep their samples.
     """
 
     suite: str
@@ -42,6 +45,8 @@ class Selection:
     tasks: tuple[str, ...] = ()
     limit: int | None = None
     allow_code: bool = False
+    until_sure: bool = False
+    in_file_order: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the form that is stored in ``run.json``."""
@@ -51,6 +56,8 @@ class Selection:
             "tasks": list(self.tasks),
             "limit": self.limit,
             "allow_code": self.allow_code,
+            "until_sure": self.until_sure,
+            "order": "file" if self.in_file_order else "spread",
         }
 
     @classmethod
@@ -74,7 +81,15 @@ class Selection:
             or not (limit is None or type(limit) is int)
         ):
             raise InputError(f"run.json: selection: found {value!r}; it does not say which suite was run")
-        return cls(given["suite"], tuple(lists[0]), tuple(lists[1]), limit, allow_code)
+        return cls(
+            given["suite"],
+            tuple(lists[0]),
+            tuple(lists[1]),
+            limit,
+            allow_code,
+            until_sure=given.get("until_sure") is True,
+            in_file_order=given.get("order") != "spread",
+        )
 
 
 @dataclass(frozen=True)
@@ -216,6 +231,7 @@ def _select_tasks(suite: Suite, selection: Selection, closed_models: Sequence[st
     tasks = suite.load_tasks(
         only=selection.tasks,
         limit=selection.limit,
+        in_file_order=selection.in_file_order,
         allow_code=selection.allow_code,
         closed_models=closed_models,
     )

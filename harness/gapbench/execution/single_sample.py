@@ -22,6 +22,7 @@ from gapbench.suite.suite import Suite, load_suite
 from gapbench.suite.tasks.loader import builtin_tasks, find_builtin_task, load_task, read_task
 from gapbench.suite.tasks.task import Task
 from gapbench.values import Call, Model, Outcome, Params, Request, Response, Sample, Score, Session
+from gapbench.values.thinking import thinking_rules_for
 
 SIMULATED_MODEL = Model(
     "sim",
@@ -155,12 +156,19 @@ def find_trial_model(trial_task: TrialTask, name: str) -> Model:
 
 
 def score_sample(task: Task, sample: Sample, reply: str) -> tuple[Outcome, float | None, Score | None]:
-    """Return the outcome of a reply, its score from 0 to 1, and what the scorer returned."""
+    """Return the outcome of a reply, its score from 0 to 1, and what the scorer returned.
+
+    Thinking in the text is not part of the answer, as in a run.
+    """
     scorer = make_task_scorer(task)
     if scorer is None:
         return "unscored", None, None
-    score = scorer(reply, sample)
-    return (*outcome_of_reply("stop", score), score)
+    split = thinking_rules_for("").split(reply)
+    answer = reply if split is None else split.answer
+    score = scorer(answer, sample)
+    # Whether a given reply was cut off is unknown, but one without an end to its thinking is never correct.
+    is_cut = split is not None and split.is_cut and score.outcome == "correct"
+    return (*outcome_of_reply("length" if is_cut else "stop", score, answer), score)
 
 
 async def run_trial(trial_task: TrialTask, sample: Sample, model: Model) -> TrialResult:
@@ -183,7 +191,8 @@ async def run_trial(trial_task: TrialTask, sample: Sample, model: Model) -> Tria
             await runner.open(
                 Session(log_dir=Path(folder), connections=1, truths=plan.truths, transport=model.transport)
             )
-            response = await measure(runner, call, trial_task.total_s)
+            max_tokens = None if sample.needs_logprobs else plan.cells[0].params.max_tokens
+            response = await measure(runner, call, trial_task.total_s, max_tokens=max_tokens)
         finally:
             await runner.close()
     score: Score | None = None

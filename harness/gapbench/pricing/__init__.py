@@ -7,13 +7,23 @@ reason, never 0. An alias such as ``mistral-large-latest`` is refused: it has no
 
 from gapbench.pricing.attempt_price import make_attempt_pricer
 from gapbench.pricing.price_book import (
+    dedicated_price,
     gpu_price,
     hosted_prices,
     price_book_date,
     price_book_models,
     price_book_version,
+    weights_at,
 )
-from gapbench.pricing.rates import GpuPrice, Quote, RequestCost, TokenRates, UnitPrices, Unpriced
+from gapbench.pricing.rates import (
+    GpuPrice,
+    Quote,
+    RequestCost,
+    TokenRates,
+    UnitPrices,
+    Unpriced,
+    counts_are_possible,
+)
 from gapbench.pricing.resolve import find_price, model_price, request_price
 
 __all__ = [
@@ -23,6 +33,8 @@ __all__ = [
     "TokenRates",
     "UnitPrices",
     "Unpriced",
+    "counts_are_possible",
+    "dedicated_price",
     "find_price",
     "gpu_price",
     "hosted_prices",
@@ -32,4 +44,5 @@ __all__ = [
     "price_book_models",
     "price_book_version",
     "request_price",
+    "weights_at",
 ]

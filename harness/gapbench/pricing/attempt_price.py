@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from gapbench.pricing.rates import Quote, UnitPrices, Unpriced
+from gapbench.pricing.rates import Quote, UnitPrices, Unpriced, counts_are_possible
 from gapbench.values import Attempt
 
 
@@ -26,13 +26,13 @@ def make_attempt_pricer(quote: Callable[[str, str | None], Quote]) -> Callable[[
         unit = known[key]
         if not isinstance(unit, UnitPrices) or row.input_tokens is None or row.output_tokens is None:
             return None
-        return unit.usd(
-            input_tokens=row.input_tokens,
-            output_tokens=row.output_tokens,
-            cached_input_tokens=row.cached_input_tokens or 0,
-            cache_write_tokens=row.cache_write_tokens or 0,
-            cache_write_1h_tokens=row.cache_write_1h_tokens or 0,
-            image_count=row.image_count,
-        )
+        counts = {
+            "input_tokens": row.input_tokens,
+            "output_tokens": row.output_tokens,
+            "cached_input_tokens": row.cached_input_tokens or 0,
+            "cache_write_tokens": row.cache_write_tokens or 0,
+            "cache_write_1h_tokens": row.cache_write_1h_tokens or 0,
+        }
+        return unit.usd(**counts, image_count=row.image_count) if counts_are_possible(**counts) else None
 
     return price

@@ -118,17 +118,36 @@ def _row_rates(row: Mapping[str, Any], usd_per_unit: Decimal) -> TokenRates:
     )
 
 
+def weights_at(provider: str, model: str) -> str | None:
+    """Return the open weights on Hugging Face that a provider's model serves. None: the book does not say."""
+    for row in load_price_book()["prices"]:
+        if (row["provider"], row["model"]) == (provider, model) and "weights" in row:
+            return str(row["weights"])
+    return None
+
+
+def dedicated_price(gpu: str | None, gpus: Decimal | int = 1) -> GpuPrice | Unpriced:
+    """Return the book's price of a provider's dedicated endpoint on GPUs by name, which can serve your own weights."""
+    known = {row["gpu"]: row for row in load_price_book()["dedicated"]}
+    if gpu not in known:
+        return Unpriced(f"no price of a dedicated endpoint on GPU {gpu!r}; the book has {', '.join(known)}")
+    return _listed_gpu_price(known[gpu], gpus)
+
+
 def gpu_price(gpu: str | None, gpus: Decimal | int = 1) -> GpuPrice | Unpriced:
     """Return the book's price of GPUs by name, with its range and day."""
     known = {row["gpu"]: row for row in load_price_book()["gpus"]}
-    row = known.get(gpu)
-    if row is None:
+    if gpu not in known:
         return Unpriced(
             f"no hourly price for GPU {gpu!r}; give usd_per_gpu_hour, or one of {', '.join(known)}"
         )
+    return _listed_gpu_price(known[gpu], gpus)
+
+
+def _listed_gpu_price(row: Mapping[str, Any], gpus: Decimal | int) -> GpuPrice:
     source = f"{row['source']}; range {row['low']} to {row['high']}"
     return GpuPrice(
-        gpu,
+        row["gpu"],
         to_decimal(gpus),
         to_decimal(row["usd_per_gpu_hour"]),
         source,

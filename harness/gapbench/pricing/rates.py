@@ -10,6 +10,26 @@ from typing import Any
 _MTOK = Decimal(1_000_000)
 
 
+def counts_are_possible(
+    input_tokens: int,
+    output_tokens: int,
+    cached_input_tokens: int = 0,
+    cache_write_tokens: int = 0,
+    cache_write_1h_tokens: int = 0,
+) -> bool:
+    """Return whether token counts of one request can be true.
+
+    ``input_tokens`` includes cache reads and writes. Some gateways count them separately, so that the parts
+    exceed the whole, and some report negative counts. A price of such counts would be wrong, and even below zero.
+    """
+    counts = (input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens)
+    return (
+        min(counts) >= 0
+        and cached_input_tokens + cache_write_tokens <= input_tokens
+        and cache_write_1h_tokens <= cache_write_tokens
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class TokenRates:
     """USD per million tokens of each class. None: the class has no price of its own and counts as input."""

@@ -9,14 +9,22 @@ from typing import Any
 
 from gapbench.pricing.genai_prices_source import catalogue_price
 from gapbench.pricing.price_book import book_price, gpu_price
-from gapbench.pricing.rates import GpuPrice, RequestCost, TokenRates, UnitPrices, Unpriced, to_decimal
+from gapbench.pricing.rates import (
+    GpuPrice,
+    RequestCost,
+    TokenRates,
+    UnitPrices,
+    Unpriced,
+    counts_are_possible,
+    to_decimal,
+)
 from gapbench.values import Usage
 
 _ALIAS = re.compile(r"(^|[-_.:/])latest$")
 
 
 def request_price(usage: Usage, provider: str, model: str, at: date) -> RequestCost | None:
-    """Return what one request costs; None when a price or a token count is unknown.
+    """Return what one request costs; None when a price or a token count is unknown, or the counts are impossible.
 
     Args:
         usage: Token counts.
@@ -27,14 +35,16 @@ def request_price(usage: Usage, provider: str, model: str, at: date) -> RequestC
     found = find_price(provider, model, at)
     if isinstance(found, Unpriced) or usage.input_tokens is None or usage.output_tokens is None:
         return None
-    usd = found.usd(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_input_tokens=usage.cached_input_tokens or 0,
-        cache_write_tokens=usage.cache_write_tokens or 0,
-        cache_write_1h_tokens=usage.cache_write_1h_tokens or 0,
-    )
-    return RequestCost(usd, found.rates_for(usage.input_tokens), found.source)
+    counts = {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cached_input_tokens": usage.cached_input_tokens or 0,
+        "cache_write_tokens": usage.cache_write_tokens or 0,
+        "cache_write_1h_tokens": usage.cache_write_1h_tokens or 0,
+    }
+    if not counts_are_possible(**counts):
+        return None
+    return RequestCost(found.usd(**counts), found.rates_for(usage.input_tokens), found.source)
 
 
 def model_price(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gapbench import formatting
-from gapbench.analysis.economics.advise import Advice
+from gapbench.analysis.economics.advice import Advice
 from gapbench.analysis.economics.tiers import Tiers
 from gapbench.report.cost_tables import dim_lines, empty_table
+from gapbench.report.tables.cost import LEG_NAMES
 from gapbench.store.json_records import records
 
 
@@ -40,13 +43,41 @@ def tiers_table(tiers: Tiers) -> RenderableType:
             formatting.format_count(row["n"]),
             *(f"{row[name] * 100:.1f}" for name in shares),
         )
+    third = [_purpose_built_table(tiers)] if len(tiers.purpose_built) else []
     lines = [Text(formatting.strip_controls(tiers.headline()), "bold")]
+    if not third:
+        lines.append(
+            Text(
+                "Tier 3 (purpose-built models) was not measured: --purpose-built ID adds a model of these runs.",
+                "dim",
+            )
+        )
     if tiers.needed_acceptance is not None:
         lines.append(Text(
             f"A cascade costs less than the closed model alone from {tiers.needed_acceptance:.0%} accepted open answers on; "
             f"only the open model solved {tiers.only_open_right:.1%} of the tasks."
         ))  # fmt: skip
-    return Group(table, by, *lines, *dim_lines(tiers.warnings))
+    return Group(table, by, *third, *lines, *dim_lines(tiers.warnings))
+
+
+def _purpose_built_table(tiers: Tiers) -> RenderableType:
+    table = empty_table(
+        "Tier 3: purpose-built models, by category",
+        ("category", "model"),
+        ("n", "its %", "best other %", "its $/task", "best other $/task", "gets"),
+    )
+    for row in records(tiers.purpose_built):
+        table.add_row(
+            formatting.strip_controls(row["category"]),
+            formatting.strip_controls(row["model_id"]),
+            formatting.format_count(row["n"]),
+            f"{row['quality'] * 100:.1f}",
+            f"{row['best_quality'] * 100:.1f}",
+            formatting.format_usd(row["usd_per_task"]),
+            formatting.format_usd(row["best_usd_per_task"]),
+            f"{row['chosen_share']:.0%}",
+        )
+    return table
 
 
 def advice_lines(advice: Advice) -> RenderableType:
@@ -57,10 +88,24 @@ def advice_lines(advice: Advice) -> RenderableType:
         if advice.simulated
         else head
     )
-    lines = [Text(marked, "bold red" if advice.simulated else "bold"), Text("Because", "bold")]
-    lines += [Text(f"  {formatting.strip_controls(line)}") for line in advice.because]
-    lines.append(Text("What would change it", "bold"))
-    lines += [Text(f"  {formatting.strip_controls(line)}") for line in advice.would_change]
-    lines.append(Text("What the numbers rest on", "bold"))
-    lines += [Text(f"  {formatting.strip_controls(line)}", "dim") for line in advice.assumed]
+    lines = [Text(marked, "bold red" if advice.simulated else "bold")]
+    questions = [
+        f"{question.question} ({question.priority}: {_legs(question.favours)}) {question.because}."
+        for question in advice.questions
+    ]
+    for title, texts, style in (
+        ("Because", advice.because, ""),
+        ("Before you follow it", advice.conditions, ""),
+        ("What would change it", advice.would_change, ""),
+        ("Questions of strategy, each with what it speaks for", questions, ""),
+        ("Pilot", advice.pilot, ""),
+        ("What the numbers rest on", advice.assumed, "dim"),
+    ):
+        if texts:
+            lines.append(Text(title, "bold"))
+            lines += [Text(f"  {formatting.strip_controls(line)}", style) for line in texts]
     return Group(*lines)
+
+
+def _legs(legs: Sequence[str]) -> str:
+    return ", ".join(LEG_NAMES[leg] for leg in legs)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gapbench import formatting
+from gapbench.analysis.article import claim_power
 from gapbench.analysis.article.article import RULE, Article, ArticleRow, Reading
 from gapbench.analysis.article.published_gaps import PublishedGap
 from gapbench.report.terminal_table import ResponsiveTable, TerminalColumn
@@ -58,17 +59,20 @@ def article_table(article: Article) -> RenderableType:
     lines.append(
         Text("Green meets the claim, yellow is near it; a percentage of an Elo score has no meaning.", "dim")
     )
+    lines += [Text(line) for line in map(_describe_power, article.rows) if line]
     lines += [Text(f"Note: {formatting.strip_controls(line)}", "dim") for line in article.warnings]
     return Group(_ClaimTable(article), *lines)
 
 
 def article_details(article: Article) -> RenderableType:
-    """Return each gap behind the table, the economic claims, the errors with their sources, and the rule."""
+    """Return each gap behind the table, the economic claims, every statement, the errors, and the rule."""
     parts: list[RenderableType] = []
     for row in article.rows:
         parts += [_evidence(row), Text("")]
     if article.claims:
         parts += [_claims(article), Text("")]
+    if article.statements:
+        parts += [_statements(article), Text("")]
     parts.append(Text("What the article gets wrong", "bold"))
     for error in article.errors:
         parts.append(Text.assemble(("  said: ", "dim"), formatting.strip_controls(error["said"])))
@@ -126,6 +130,12 @@ def _format_range(reading: Reading | None, separator: str) -> Text:
     return Text(text, "green" if reading.meets else "yellow" if reading.near else "")
 
 
+def _describe_power(row: ArticleRow) -> str:
+    """Return whether your run could have detected a claim, and whether its interval holds it; "" without a run."""
+    said = "" if row.measured is None else claim_power.describe(row.claim.claim, row.measured)
+    return f"Your run, {row.claim.category} {row.claim.year}: {said}." if said else ""
+
+
 def _describe_snapshots(row: ArticleRow) -> str:
     if row.arena is None:
         return ""
@@ -178,15 +188,33 @@ def _describe_origin(gap: PublishedGap) -> str:
 
 def _claims(article: Article) -> Table:
     table = _table("Economic claims")
-    for name in ("claim", "result", "verdict", "holds when"):
+    for name in ("id", "claim", "result", "verdict", "holds when"):
         table.add_column(name, overflow="fold")
     for claim in article.claims:
         verdict = formatting.strip_controls(claim["verdict"])
         table.add_row(
+            formatting.strip_controls(claim["id"]),
             formatting.strip_controls(claim["claim"]),
             formatting.strip_controls(claim["result"]),
             Text(verdict, _STYLE.get(verdict, "")),
             formatting.strip_controls(claim["holds_when"] or formatting.NOTHING),
+        )
+    return table
+
+
+def _statements(article: Article) -> Table:
+    """Return every statement with its verdict; the finding of those in another table is a reference to it."""
+    table = _table("Every statement of the article")
+    for name in ("statement", "finding", "verdict"):
+        table.add_column(name, overflow="fold")
+    last = None
+    for one in article.statements:
+        if one.topic != last:
+            table.add_row(Text(one.topic, "bold"), "", "")
+        last = one.topic
+        found = f"see {one.table}" if one.table else formatting.strip_controls(one.found)
+        table.add_row(
+            formatting.strip_controls(one.claim), found, Text(one.verdict, _STYLE.get(one.verdict, ""))
         )
     return table
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from gapbench.pricing.cross_check import Disagreement
     from gapbench.pricing.listing import ProviderPrice
 
+_TORNADO_ROWS = 8
+_INPUT_NAMES = {"input_share": "token mix (input_share)"}
+
 
 def price_table(rows: Sequence[ProviderPrice]) -> RenderableType:
     """Return prices per million tokens by provider."""
@@ -108,27 +111,30 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
 def tco_table(tco: Tco) -> RenderableType:
     """Return the cost of each leg at the given volume, the break-evens, and the inputs that move them most."""
     title = f"A month at {format_mtok(tco.volume_mtok)} tokens"
-    heads = ("USD a month", "5 to 95 %", "$/M tokens", "self cheaper")
-    table = empty_table(title, ("",), heads, simulated=tco.simulated)
+    heads = ("median", "5 to 95 %", "$/M tokens", "self cheaper")
+    table = empty_table(title, ("USD a month",), heads, simulated=tco.simulated)
     notes: list[Text] = []
     for row in records(tco.legs):
-        chance = row["p_self_cheaper"]
+        chance, usd = row["p_self_cheaper"], tco.monthly_usd(row["leg"])
         table.add_row(
             LEG_NAMES[row["leg"]],
-            format_short_usd(row["usd"]),
+            format_short_usd(usd),
             _format_range(row["usd_p05"], row["usd_p95"], format_short_usd),
-            formatting.format_usd(row["usd_per_mtok"]),
+            formatting.format_usd(None if usd is None else usd / tco.volume_mtok),
             formatting.NOTHING if chance is None else f"{chance:.0%}",
         )
         notes.append(Text(f"{LEG_NAMES[row['leg']]}: {formatting.strip_controls(row['label'])}", "dim"))
     own = next(row for row in records(tco.legs) if row["leg"] == "self")
-    size = f"{own['replicas']:,.0f} replicas, {own['utilisation']:.1%} used"
-    even = formatting.format_usd(tco.needed_api_usd_per_mtok)
+    sizing: list[Text] = []
+    if own["replicas"] is not None:
+        size = f"{own['replicas']:,.0f} replicas, {own['utilisation']:.1%} used"
+        even = formatting.format_usd(tco.needed_api_usd_per_mtok)
+        sizing = [Text(f"Self-hosting takes {size}; it would break even with an API at {even} per million.")]
     return Group(
         table,
         *notes,
         Text(tco.headline(), "bold"),
-        Text(f"Self-hosting takes {size}; it would break even with an API at {even} per million."),
+        *sizing,
         *([_tornado(tco.tornado)] if len(tco.tornado) else []),
         *dim_lines(tco.warnings),
     )
@@ -137,10 +143,12 @@ def tco_table(tco: Tco) -> RenderableType:
 def _tornado(frame: pd.DataFrame) -> ResponsiveTable:
     heads = ("range", "USD a month", "break-even for good")
     table = empty_table("What moves it most: self-hosting minus the API", ("input",), heads)
-    for row in records(frame.head(8)):
+    # The mix of tokens moves the break-even most, even where it moves the month's dollars little.
+    shown = frame[(frame.index < _TORNADO_ROWS) | (frame["input"] == "input_share")]
+    for row in records(shown):
         crossed = (row["break_even_mtok_at_low"], row["break_even_mtok_at_high"])
         table.add_row(
-            str(row["input"]),
+            _INPUT_NAMES.get(row["input"], str(row["input"])),
             f"{formatting.format_number(row['low'])} to {formatting.format_number(row['high'])}",
             _format_range(row["usd_at_low"], row["usd_at_high"], format_short_usd),
             " to ".join("none" if volume is None else format_mtok(volume) for volume in crossed),

@@ -15,7 +15,7 @@ def write_csv(runs: Results, path: Path) -> Path:
     """Write the summary as CSV: unknown is empty, and no cell can act as a spreadsheet formula.
 
     Raises:
-        ResultsError: A folder is no run, or the file cannot be written.
+        ResultsError: A folder is not a run, or the file cannot be written.
     """
     frame = load_results(runs).summary.frame.map(escape_csv_cell)
     return _write(path, lambda: frame.to_csv(path, index=False))
@@ -25,7 +25,7 @@ def write_parquet(runs: Results, path: Path) -> Path:
     """Write the summary as Parquet.
 
     Raises:
-        ResultsError: A folder is no run, or the file cannot be written.
+        ResultsError: A folder is not a run, or the file cannot be written.
     """
     frame = _typed(load_results(runs).summary.frame)
     return _write(path, lambda: frame.to_parquet(path, index=False))

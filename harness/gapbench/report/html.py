@@ -36,7 +36,7 @@ def html_report(runs: Results, most_samples: int = MAX_ITEMS) -> str:
         most_samples: Requests in the sample browser; 0 leaves it out, and with it the page's script.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     results = load_results(runs).compute()
     samples = collect_samples(results.runs, most_samples) if most_samples else None
@@ -107,7 +107,7 @@ def _leading_side(accuracy: Sequence[Mapping[str, Any]]) -> str:
 
 def _chart_view(results: ResultTables) -> dict[str, Any]:
     models = results.summary.level("model")
-    # Times that this client delayed are no reason to choose a model or to drop it.
+    # Times that this client delayed say nothing about a model.
     timed = models[models["invalid"].isna()].reset_index(drop=True)
     return {
         "by_cost": page_charts.draw_scatter(

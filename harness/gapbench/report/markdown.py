@@ -18,7 +18,7 @@ def markdown_report(runs: Results) -> str:
     """Return verdict, gap, fairness, summary and cost of runs as Markdown.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     results = load_results(runs).compute()
     gap, manifests = results.gap, results.runs.manifests

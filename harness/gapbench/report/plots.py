@@ -31,7 +31,7 @@ def save_plots(runs: Results, folder: Path, formats: Sequence[str] = ("svg", "pn
 
     Raises:
         InputError: A format is not known.
-        ResultsError: A folder is no run, or nothing can be written.
+        ResultsError: A folder is not a run, or nothing can be written.
     """
     for name in formats:
         if name not in FORMATS:

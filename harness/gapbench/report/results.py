@@ -98,7 +98,7 @@ class ResultTables:
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of ``bench report --json``."""
-        # The tables with a shape of their own: here, and in `bench gap --json` and `bench cost --json`.
+        # The tables with their own layout: here, and in `bench gap --json` and `bench cost --json`.
         own_shape = {"summary", "passes", "gap", "cost", "ways"}
         tables = {
             key: table.to_json()
@@ -133,7 +133,7 @@ def load_results(runs: Results, *, more_tables: tuple[Declaration, ...] = ()) ->
         more_tables: See :class:`ResultTables`; not used where results are given.
 
     Raises:
-        ResultsError: A folder is no run.
+        ResultsError: A folder is not a run.
     """
     if isinstance(runs, ResultTables):
         return runs

@@ -15,7 +15,6 @@ from gapbench.stats.bootstrap import (
 )
 from gapbench.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
 from gapbench.stats.paired import (
-    MIN_CLUSTERS,
     Difference,
     is_equivalent,
     is_non_inferior,
@@ -25,6 +24,14 @@ from gapbench.stats.paired import (
     shift,
 )
 from gapbench.stats.pass_at_k import Components, pass_at_k, variance_components
+from gapbench.stats.power import (
+    MIN_CLUSTERS,
+    design_effect,
+    detectable_gap,
+    pairs_for_equivalence,
+    required_pairs,
+    round_up,
+)
 from gapbench.stats.proportions import (
     Floats,
     Interval,
@@ -61,6 +68,8 @@ __all__ = [
     "cluster_sums",
     "compare_quotients",
     "dense_codes",
+    "design_effect",
+    "detectable_gap",
     "elo_win_rate",
     "holm",
     "is_equivalent",
@@ -69,13 +78,16 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "paired_difference",
+    "pairs_for_equivalence",
     "pairs_to_decide",
     "pass_at_k",
     "quantile_difference",
     "quantile_interval",
     "ratio_interval",
     "ratio_noise",
+    "required_pairs",
     "resample_sums",
+    "round_up",
     "selection_bias",
     "shift",
     "sign_flip",

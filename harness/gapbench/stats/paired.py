@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from gapbench.stats.bootstrap import RESAMPLES, SEED, resample_sums
+from gapbench.stats.power import MIN_CLUSTERS, required_pairs, round_up
 from gapbench.stats.proportions import (
     Floats,
     Ints,
@@ -30,10 +31,6 @@ FEW_FLIPS = 11
 """With this many differing clusters, the smallest p-value of the exact test, 2 / 2^11, is below 0.001: small enough to be
 significant among many comparisons. With five clusters it is 0.062, so no gap could be significant; below this limit the
 score test is used instead."""
-MIN_CLUSTERS = 5
-"""With fewer clusters the spread is only a guess: a cluster then counts as one pair, and no sample size is given."""
-ROUNDS = 60
-"""Iterations of the fixed-point search for the required number of clusters."""
 MIN_DESIGN_EFFECT = 0.5
 """Lower bound of the design effect. Without it, answers that cancel by chance within clusters would leave no width."""
 
@@ -317,19 +314,21 @@ def items_needed(
 def _required_pairs(errors: float, n_pairs: int, n_clusters: int, level: float, power: float) -> int | None:
     """Return the pairs needed to detect a distance of ``errors`` standard errors at ``level`` with ``power``.
 
-    The quantiles are those of Student's t with the required number of clusters, found by iteration; with few clusters
-    they are much larger than the normal ones.
+    See :func:`gapbench.stats.power.required_pairs`.
     """
     if errors <= 0 or n_clusters < MIN_CLUSTERS:
         return None
-    wanted = float(special.ndtri(level) + special.ndtri(power))
-    clusters = max(2.0, n_clusters * (wanted / errors) ** 2)
-    for _ in range(ROUNDS):
-        free = max(clusters - 1, 1.0)
-        wanted = float(special.stdtrit(free, level) + special.stdtrit(free, power))
-        clusters = (clusters + max(2.0, n_clusters * (wanted / errors) ** 2)) / 2
-    pairs = math.ceil(clusters * n_pairs / n_clusters - 1e-6)
-    return pairs if pairs > n_pairs else None
+    # In units of the standard error at n_pairs, a mean over one pair has the variance n_pairs.
+    needed = round_up(
+        required_pairs(
+            errors,
+            float(n_pairs),
+            level=level,
+            power=power,
+            pairs_per_cluster=None if n_clusters == n_pairs else n_pairs / n_clusters,
+        )
+    )
+    return needed if needed is not None and needed > n_pairs else None
 
 
 def pairs_to_decide(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from gapbench.store.manifest import is_instant, is_number
+from gapbench.store.manifest_types import is_instant, is_number
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA
 
 

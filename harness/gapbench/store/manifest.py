@@ -7,78 +7,15 @@ facts of a server, a calibration) are plain mappings here; this module does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
 from gapbench.runner import runner_info_or_default
-
-JsonObject = dict[str, Any]
-
-_MAX_EXACT_INT = 2**53
-"""Up to this magnitude a float holds every integer."""
-
-
-def _expect(words: str, is_valid: Callable[[Any], bool]) -> PlainValidator:
-    """Return a check that keeps a valid value as it is, and otherwise fails with ``words``."""
-
-    def check(value: Any) -> Any:
-        if not is_valid(value):
-            raise PydanticCustomError("unexpected", "{words}", {"words": words})
-        return value
-
-    return PlainValidator(check)
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a JSON value is a number that a float holds exactly enough."""
-    return type(value) is float or (type(value) is int and abs(value) <= _MAX_EXACT_INT)
-
-
-def is_instant(value: Any) -> bool:
-    """Return whether a JSON value is a time in ISO 8601."""
-    try:
-        datetime.fromisoformat(value).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return True
-
-
-def _is_day(value: Any) -> bool:
-    try:
-        date.fromisoformat(value)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _is_plain_name(value: Any) -> bool:
-    return isinstance(value, str) and value not in {"", ".", ".."} and not {"/", "\0"} & set(value)
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= _MAX_EXACT_INT
-
-
-PlainName = Annotated[str, _expect("a plain name without '/'", _is_plain_name)]
-UtcTime = Annotated[str, _expect("a time such as 2026-11-25T00:01:59.270Z", is_instant)]
-Day = Annotated[str, _expect("a day such as 2026-11-25", _is_day)]
-Count = Annotated[int, _expect("a whole number of 0 or more", _is_count)]
-Number = Annotated[float, _expect("a number", is_number)]
-
-
-class _Entry(BaseModel):
-    """A JSON object of ``run.json``: unknown keys are kept, and no value is converted to another type."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-    def as_json(self) -> JsonObject:
-        """Return the object as it is stored: the keys that were read or set, without defaults."""
-        return self.model_dump(exclude_unset=True, by_alias=True, warnings=False)
+from gapbench.store.look_entries import EarlierLook, SequentialEntry
+from gapbench.store.manifest_types import Count, Day, Entry, JsonObject, Number, PlainName, UtcTime
 
 
 class CostEntry(TypedDict, total=False):
@@ -105,7 +42,7 @@ class CostEntry(TypedDict, total=False):
     cached_input_usd_per_mtok: Number | None
 
 
-class ModelEntry(_Entry):
+class ModelEntry(Entry):
     """A model of a run.
 
     Attributes:
@@ -147,7 +84,7 @@ class ModelEntry(_Entry):
         return runner_info_or_default(self.runner).price_provider
 
 
-class TaskEntry(_Entry):
+class TaskEntry(Entry):
     """A task of a run.
 
     Attributes:
@@ -169,7 +106,7 @@ class TaskEntry(_Entry):
     license: str | None = None
 
 
-class WorkerEntry(_Entry):
+class WorkerEntry(Entry):
     """What a process reported of a cell.
 
     Attributes:
@@ -185,7 +122,7 @@ class WorkerEntry(_Entry):
     lag_p99_s: Number | None = None
 
 
-class CellEntry(_Entry):
+class CellEntry(Entry):
     """A cell of a run: one model, one task, one load.
 
     Attributes:
@@ -229,7 +166,7 @@ class CellEntry(_Entry):
     cut_short: bool = False
 
 
-class SearchEntry(_Entry):
+class SearchEntry(Entry):
     """A search for the highest rate that keeps a service level.
 
     Attributes:
@@ -263,7 +200,7 @@ class SearchEntry(_Entry):
     is_done: bool
 
 
-class FailureEntry(_Entry):
+class FailureEntry(Entry):
     """A model that could not be run to its end.
 
     Attributes:
@@ -275,7 +212,7 @@ class FailureEntry(_Entry):
     message: str
 
 
-class RunManifest(_Entry):
+class RunManifest(Entry):
     """The content of ``run.json``: what was run, by what, on what machine, and how it ended.
 
     Attributes:
@@ -300,6 +237,9 @@ class RunManifest(_Entry):
         searches: The searches.
         failures: The models that failed.
         graded: What tasks with their own metrics made of all replies of a model.
+        sequential: The stopping rule and the looks of a run with ``--until-sure``. None: it has none.
+        earlier_looks: Looks at this run before it was complete, and at smaller runs that it extends. [] for a run that
+            was complete at the first look.
         continues: Id of the run whose rows were carried over. None: none.
         remade_at: When the file was rebuilt from the rows. None: it was never lost.
     """
@@ -325,6 +265,8 @@ class RunManifest(_Entry):
     searches: list[SearchEntry] = Field(default_factory=list)
     failures: list[FailureEntry]
     graded: list[JsonObject] = Field(default_factory=list)
+    sequential: SequentialEntry | None = None
+    earlier_looks: list[EarlierLook] = Field(default_factory=list)
     continues: str | None = None
     remade_at: str | None = None
 

@@ -51,7 +51,7 @@ def mirror_of(address: str) -> Path | None:
     parts = [part for part in prefix.split("/") if part]
     is_bucket = rest.startswith("//") and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._\-]*", bucket)
     if not is_s3 or not is_bucket or not {".", ".."}.isdisjoint(parts):
-        raise InputError(f"{address!r} is no place for results: give a folder, or s3://BUCKET/PREFIX")
+        raise InputError(f"{address!r} cannot hold results: give a folder, or s3://BUCKET/PREFIX")
     return MIRROR.joinpath(bucket, *parts)
 
 

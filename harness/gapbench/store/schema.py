@@ -69,7 +69,7 @@ PAYLOAD_SCHEMA = derive_schema(Payload)
 
 TELEMETRY_SCHEMA = pa.schema(
     [
-        _column("cell_id", _label, "the cell under way"),
+        _column("cell_id", _label, "the cell in progress"),
         _column("at_s", _float, "seconds since the cell's start"),
         _column("gpu", pa.int32(), "index of the GPU"),
         _column("power_w", _float, "power drawn, watts"),

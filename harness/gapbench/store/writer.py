@@ -38,7 +38,7 @@ from gapbench.errors import ResultsError
 from gapbench.store.journal import DEFAULT_SETTINGS, Journal, JournalSettings, translate_disk_errors
 from gapbench.store.manifest import RunManifest
 from gapbench.store.pending_scores import PendingAnswers
-from gapbench.store.reader import numbered_files, parse_journal_line, parse_started_at
+from gapbench.store.reader import numbered_files, parse_journal_line, parse_started_at, read_part
 from gapbench.store.run_folder import (
     ensure_folder,
     quarantine,
@@ -46,7 +46,7 @@ from gapbench.store.run_folder import (
     write_table,
 )
 from gapbench.store.schema import ATTEMPT_SCHEMA, PAYLOAD_SCHEMA, TELEMETRY_SCHEMA
-from gapbench.values import Attempt, Payload
+from gapbench.values import ATTEMPT_KEY_IN_RUN, Attempt, Payload
 
 PART_ROWS = 5_000
 MAX_CLOSING_PARTS = 2
@@ -164,6 +164,32 @@ class RunWriter:
         if self._journal is not None:
             with translate_disk_errors(self.folder):
                 self._journal.sync()
+
+    def mark_not_final(self, rows: Sequence[Attempt]) -> None:
+        """Mark attempts that are no longer the last of their request, because another one follows.
+
+        This rewrites the closed parts that hold them, one by one. `final` is the only column of a written row that
+        ever changes.
+
+        Args:
+            rows: Final attempts in closed parts, as after :meth:`open`.
+
+        Raises:
+            ResultsError: A part cannot be read, or the disk is full or gone.
+        """
+        keys = {tuple(getattr(row, name) for name in ATTEMPT_KEY_IN_RUN) for row in rows}
+        names = (*ATTEMPT_KEY_IN_RUN, "final")
+        narrow = pa.schema([ATTEMPT_SCHEMA.field(name) for name in names])
+        for path in numbered_files(self.folder, "attempts").values():
+            columns = [column.to_pylist() for column in read_part(path, narrow).columns]
+            final = [bool(kept) and tuple(key) not in keys for *key, kept in zip(*columns, strict=True)]
+            if final == columns[-1]:
+                continue
+            table = read_part(path, ATTEMPT_SCHEMA)
+            place = table.schema.get_field_index("final")
+            table = table.set_column(place, table.schema.field(place), pa.array(final, pa.bool_()))
+            with translate_disk_errors(self.folder):
+                write_table(path, table)
 
     def add_media(self, digest: str, data: bytes) -> None:
         """Store an image under its hash, once; it is on the disk when this returns.

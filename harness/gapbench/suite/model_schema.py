@@ -20,6 +20,7 @@ from gapbench.suite.documents.addresses import validate_address
 from gapbench.suite.run_policies import LimitsDocument
 from gapbench.suite.tasks.schema import ParamsDocument
 from gapbench.values import Model, Transport
+from gapbench.values.thinking import AUTO, thinking_rules_for
 
 _KEY_LIKE = re.compile(r"^(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9_\-]{24,}$")
 
@@ -49,6 +50,11 @@ class ModelDocument(StrictModel):
     )
     transport: Literal["lean", "httpx2"] | None = Field(
         None, description="which code sends this model's requests; default: the suite's"
+    )
+    thinking_in_text: str | list[str] = Field(
+        AUTO,
+        description="which marks of thinking to look for in the text of a reply: auto (the marks of the model's family and"
+        " those that many models use), off, or names of rules",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="settings for the runner")
 
@@ -96,6 +102,12 @@ class ModelDocument(StrictModel):
             )
         return value
 
+    @field_validator("thinking_in_text")
+    @classmethod
+    def _check_thinking_rules(cls, value: str | list[str]) -> str | list[str]:
+        thinking_rules_for("", _as_names(value))
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _check_address(cls, value: str | None) -> str | None:
@@ -115,7 +127,12 @@ class ModelDocument(StrictModel):
             options=dict(self.options),
             cost=self.cost.model_dump(exclude_unset=True) if self.cost else None,
             transport=self.transport or default_transport,
+            thinking_in_text=_as_names(self.thinking_in_text),
         )
+
+
+def _as_names(given: str | list[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _refuse_misspelt_options(

@@ -89,8 +89,7 @@ class Cell:
     @cached_property
     def requests(self) -> tuple[PlannedRequest, ...]:
         """Every request, warm-up first. The order depends on seed and task alone, so all models share it."""
-        order = list(self.task.samples)
-        random.Random(f"{self.seed}:{self.task.name}").shuffle(order)  # noqa: S311 - an order, not a secret
+        order = self.task.ordered_samples(self.seed)
         if self.load.is_open_loop:
             return tuple(self._scheduled_requests(order))
         warm = tuple(

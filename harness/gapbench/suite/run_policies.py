@@ -13,6 +13,12 @@ class RetriesDocument(StrictModel):
 
     attempts: int = Field(3, ge=1, le=100, description="most attempts at one request, the first included")
     max_wait_s: float = Field(60.0, ge=0, description="longest wait before another attempt")
+    quota_wait_s: float = Field(
+        900.0,
+        ge=0,
+        description="longest time without an answer that a model waits for a quota whose 429 says when it ends (Retry-After); "
+        "such an attempt is not counted in attempts. 0: it is",
+    )
     per_run: int | None = Field(None, ge=0, description="most retries of the whole run; default: no bound")
     per_model: int | None = Field(None, ge=0, description="most retries at one model; default: no bound")
     per_provider: int | None = Field(
@@ -26,6 +32,7 @@ class RetriesDocument(StrictModel):
         return RetryPolicy(
             max_attempts=self.attempts,
             max_wait_s=self.max_wait_s,
+            quota_wait_s=self.quota_wait_s,
             per_run=self.per_run,
             per_model=self.per_model,
             per_provider=self.per_provider,

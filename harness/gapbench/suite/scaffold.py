@@ -5,22 +5,17 @@ from __future__ import annotations
 import json
 import os.path
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gapbench.errors import DocumentError
-from gapbench.suite.tasks.dataset import ImageError, Row, read_image, read_rows
-from gapbench.suite.tasks.template import COLUMN_NAME, format_names
+from gapbench.suite.column_roles import ColumnRoles, guess_roles
+from gapbench.suite.tasks.dataset import read_rows
+from gapbench.suite.tasks.plain_values import Row
+from gapbench.suite.tasks.template import format_names, placeholder
 
 MAX_INSPECTED_ROWS = 200
-_PROMPT_NAMES = ("question", "prompt", "input", "text", "message", "query", "instruction", "problem")
-_TARGET_NAMES = ("answer", "target", "label", "expected", "output", "gold", "solution", "completion")
-_ID_NAMES = ("id", "uid", "task_id", "key", "name")
-_OPTION_NAMES = ("options", "choices")
-_TAG_NAMES = ("category", "topic", "subject", "level", "difficulty", "kind", "type")
-_CLUSTER_NAMES = ("cluster", "cluster_id", "group", "document_id", "doc_id", "source", "passage_id")
-_IMAGE_NAMES = ("image", "image_path", "picture", "file_name")
 
 HEADER_TEMPLATE = """\
 # A gapbench suite. Check it with `bench validate {command}`, see what it would cost with
@@ -99,24 +94,16 @@ def suite_scaffold(file: Path, data: Path | None) -> str:
 
 def _user_task(file: Path, data: Path) -> str:
     """Return the task block: the guessed role of each column, with comments that help to correct it."""
-    rows, _ = read_rows(data, MAX_INSPECTED_ROWS)
+    rows, _ = read_rows(data, lambda _: range(MAX_INSPECTED_ROWS))
     every = list(dict.fromkeys(key for row in rows for key in row))
-    # A template can name only some, and one that a row lacks would be an error.
-    columns = [name for name in every if COLUMN_NAME.fullmatch(name) and all(name in row for row in rows)]
-    is_code = {"entry_point", "test"} <= set(columns)
-    target = None if is_code else _pick_column(columns, _TARGET_NAMES)
-    options = _pick_column(columns, _OPTION_NAMES)
-    image = _pick_column(columns, _IMAGE_NAMES, lambda name: _are_images(rows, name, data.parent))
-    prompt = _pick_column(columns, _PROMPT_NAMES) or _longest_text(
-        rows, [name for name in columns if name not in {target, options, image}]
-    )
-    if prompt is None:
+    roles = guess_roles(rows, data.parent)
+    if roles.prompt is None:
         raise DocumentError(
-            f"no column looks like a prompt; the columns are: {format_names(every)}. Rename one to `question`, "
-            "in letters, digits and _, and give it to every row",
+            f"no column looks like a prompt; the columns are: {format_names(every)}. Rename one to `question` "
+            "and give it to every row",
             file=data,
         )
-    category = "coding" if is_code else "multimodal" if image else "reasoning"
+    category = "coding" if roles.is_code else "multimodal" if roles.image else "reasoning"
     lines = [
         f"  - name: {_quote_yaml(_name_from_file(data, 'own'))}",
         f"    category: {category}          # the row of the gap table; coding, reasoning, multimodal or your own word",
@@ -124,44 +111,48 @@ def _user_task(file: Path, data: Path) -> str:
         "    data_policy: public          # private: never sent to a third-party API",
         f"    # The columns are: {format_names(every)}",
     ]
-    identity = _pick_column(columns, _ID_NAMES, lambda name: _are_ids(rows, name))
-    if identity:
-        lines.append(f'    id: "{{{identity}}}"')
-    if image:
-        lines.append(f'    images: ["{{{image}}}"]          # paths relative to the data')
-    lines.append(f"    prompt: {_prompt_yaml(prompt, options)}")
-    lines += _scoring_yaml(rows, target, is_code=is_code, has_options=options is not None)
-    cluster = _pick_column(columns, _CLUSTER_NAMES)
-    if cluster:
-        lines.append(f'    cluster: "{{{cluster}}}"          # rows of one source are not independent')
-    tags = [name for name in columns if name.lower() in _TAG_NAMES and _are_labels(rows, name)]
-    if tags:
-        listed_tags = ", ".join(f'"{{{name}}}"' for name in tags)
+    if roles.identity is not None:
+        lines.append(f"    id: {_column_yaml(roles.identity)}")
+    if roles.image is not None:
+        lines.append(f"    images: [{_column_yaml(roles.image)}]          # paths relative to the data")
+    lines.append(f"    prompt: {_prompt_yaml(roles.prompt, roles.options)}")
+    lines += _scoring_yaml(rows, roles)
+    if roles.cluster is not None:
+        lines.append(
+            f"    cluster: {_column_yaml(roles.cluster)}          # rows of one source are not independent"
+        )
+    if roles.tags:
+        listed_tags = ", ".join(map(_column_yaml, roles.tags))
         lines.append(f"    tags: [{listed_tags}]          # to look at parts of the result")
     return "\n".join(lines) + "\n"
 
 
+def _column_yaml(column: str) -> str:
+    """Return the template of a column in YAML's double quotes; a template is printable, so JSON's escapes are enough."""
+    return json.dumps(placeholder(column), ensure_ascii=False)
+
+
 def _prompt_yaml(column: str, options: str | None) -> str:
     if options is None:
-        return f'"{{{column}}}"       # add instructions for the model: "Answer with one word. {{{column}}}"'
+        return f"{_column_yaml(column)}       # add instructions for the model before or after the column"
     return (
-        f"|\n      {{{column}}}\n\n      Options, A first: {{{options}}}\n"
+        f"|\n      {placeholder(column)}\n\n      Options, A first: {placeholder(options)}\n"
         "      Answer with the letter of the right option."
     )
 
 
-def _scoring_yaml(rows: Sequence[Row], target: str | None, *, is_code: bool, has_options: bool) -> list[str]:
-    if is_code:
+def _scoring_yaml(rows: Sequence[Row], roles: ColumnRoles) -> list[str]:
+    if roles.is_code:
         return [
             "    scorer: code                 # runs the column `test` in a sandbox; `bench doctor` shows it"
         ]
-    if target is None:
+    if roles.target is None:
         return [
             "    # target and scorer: no column looks like an answer, so replies are timed and not scored"
         ]
-    scorer, why = _guess_scorer(rows, target, has_options=has_options)
+    scorer, why = _guess_scorer(rows, roles.target, has_options=roles.options is not None)
     return [
-        f'    target: "{{{target}}}"',
+        f"    target: {_column_yaml(roles.target)}",
         f"    scorer: {scorer}                 # {why}; `bench list scorers` shows the others",
     ]
 
@@ -175,36 +166,6 @@ def _quote_yaml(text: str) -> str:
 
 def _name_from_file(file: Path, default: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._") or default
-
-
-def _pick_column(
-    columns: Sequence[str], names: Sequence[str], is_suitable: Callable[[str], bool] = lambda _: True
-) -> str | None:
-    lowered = {column.lower(): column for column in columns}
-    return next((lowered[name] for name in names if name in lowered and is_suitable(lowered[name])), None)
-
-
-def _longest_text(rows: Sequence[Row], columns: Sequence[str]) -> str | None:
-    texts = [column for column in columns if all(isinstance(row[column], str) for row in rows)]
-    return max(texts, key=lambda column: sum(len(row[column]) for row in rows), default=None)
-
-
-def _are_ids(rows: Sequence[Row], column: str) -> bool:
-    values = [str(row[column]).strip() for row in rows if row[column] is not None]
-    return len(set(values)) == len(rows) and "" not in values
-
-
-def _are_images(rows: Sequence[Row], column: str, base: Path) -> bool:
-    given = next((row[column] for row in rows if row[column]), None)
-    try:
-        return given is not None and bool(read_image(given, base))
-    except ImageError:
-        return False
-
-
-def _are_labels(rows: Sequence[Row], column: str) -> bool:
-    values = [row[column] for row in rows if row[column] is not None]
-    return bool(values) and all(isinstance(v, (str, int)) and len(str(v)) <= 40 for v in values)
 
 
 def _guess_scorer(rows: Sequence[Row], column: str, *, has_options: bool) -> tuple[str, str]:

@@ -41,7 +41,7 @@ class TaskEntry(StrictModel):
     task: str = Field(
         min_length=1, description="category/name of a built-in task, or the path of a task.yaml"
     )
-    limit: int | None = Field(None, ge=1, description="first N samples")
+    limit: int | None = Field(None, ge=1, description="N samples, spread over its tags and clusters")
     params: ParamsDocument | None = Field(None, description="parameters for this task alone")
 
 
@@ -70,6 +70,13 @@ class Suite(StrictModel):
             min_length=1, default_factory=lambda: [LoadDocument(concurrency=8)], description="when to send"
         ),
     ]
+    looks: int | None = Field(
+        None,
+        ge=2,
+        le=20,
+        description="number of looks of `bench run --until-sure`, at equal parts of the plan; default: after each block of "
+        "whole clusters, by an e-process. Give 5 for plans under 500 pairs",
+    )
     repeats: int = Field(1, ge=1, le=1_000, description="times each sample is asked")
     params: ParamsDocument = Field(
         default_factory=ParamsDocument, description="parameters for all models and tasks"
@@ -142,6 +149,7 @@ class Suite(StrictModel):
         only: Iterable[str] = (),
         limit: int | None = None,
         *,
+        in_file_order: bool = False,
         allow_code: bool = False,
         closed_models: Sequence[str] = (),
     ) -> list[Task]:
@@ -149,7 +157,8 @@ class Suite(StrictModel):
 
         Args:
             only: Names to load; (): all.
-            limit: First N samples of each, on top of the suite's own limits. None: no further limit.
+            limit: N samples of each task, the first of its working order, on top of the suite's own limits. None: no further limit.
+            in_file_order: Whether limits take the first rows of the file, as gapbench 0.1 did.
             allow_code: Whether Python that a task names may run.
             closed_models: Models with closed weights in the run; some lm-eval tasks cannot run on them.
 
@@ -171,7 +180,17 @@ class Suite(StrictModel):
             if wanted and document.name not in wanted:
                 continue
             limits = [bound for bound in (own_limit, limit, document.limit) if bound is not None]
-            tasks.append(load_task(document, source, min(limits, default=None), path, allow_code=allow_code))
+            tasks.append(
+                load_task(
+                    document,
+                    source,
+                    min(limits, default=None),
+                    path,
+                    seed=self.seed,
+                    in_file_order=in_file_order,
+                    allow_code=allow_code,
+                )
+            )
         return tasks + loading.load_lm_eval_tasks(
             self._document,
             wanted,

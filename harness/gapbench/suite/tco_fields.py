@@ -80,8 +80,11 @@ class TcoDocument(StrictModel):
 
     volume: str | Annotated[int | float, Field(gt=0)] = Field("1B", description="tokens a month, such as 50M")
     v_max: str | Annotated[int | float, Field(gt=0)] = Field("1T", description="largest volume to consider")
-    input_tokens: Amount | None = Field(None, description="of one request; default: the run's, else 1000")
-    output_tokens: Amount | None = Field(None, description="of one request; default: the run's, else 1000")
+    input_tokens: Amount | None = Field(None, description="of one request; default: the run's, else 1500")
+    output_tokens: Amount | None = Field(None, description="of one request; default: the run's, else 500")
+    input_share: Amount | None = Field(
+        None, description="mix: input tokens over all tokens; default: the run's, else 0.75 (0.5 to 0.91)"
+    )
     cached_share: Amount | None = Field(None, description="share of input tokens that a cache answers")
     batch_share: Amount | None = Field(None, description="share of requests that can wait for a batch price")
     demand: DemandDocument = Field(default_factory=DemandDocument, description="when requests come")

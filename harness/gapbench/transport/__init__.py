@@ -9,7 +9,8 @@ What a runner uses:
 
 - :func:`new_client` makes the HTTP client for the SDK; :func:`httpx_timeout` and :func:`proxy_for` go with it.
 - :class:`RequestTemplates` sends a call and yields its events; :func:`current_record` is the exchange in progress.
-- :func:`status_failure` and :func:`transport_failure` turn errors into :class:`gapbench.errors.RunnerError`;
+- :func:`status_failure` and :func:`transport_failure` turn errors into :class:`gapbench.errors.RunnerError`,
+  :func:`cut_stream_failure` a stream that ended too early, :func:`retry_after_s` reads how long to wait;
   :func:`redact_secrets` and :func:`redact_and_truncate` clean what a provider sent, up to :data:`ERROR_CHARS`.
 
 What the engine uses: :func:`record_exchange`, :func:`check_reachable` and :func:`now`.
@@ -24,6 +25,7 @@ Modules, from the socket up::
     capture             what one exchange records
     client              the httpx2 client for an SDK, and which transport it uses
     request_templates   a request that the SDK builds once and that is sent with other texts
+    retry_after         how long a failed response asks to wait
     error_mapping       errors of transport and status as failure kinds
     reachability        whether a server accepts connections
 """
@@ -41,12 +43,12 @@ from gapbench.transport.error_mapping import (
     ERROR_CHARS,
     redact_and_truncate,
     redact_secrets,
-    retry_after_s,
     status_failure,
     transport_failure,
 )
 from gapbench.transport.reachability import check_reachable
 from gapbench.transport.request_templates import RequestTemplates
+from gapbench.transport.retry_after import retry_after_s
 from gapbench.transport.sse import MAX_EVENT_BYTES, Event, EventParser, decode_event
 
 __all__ = [

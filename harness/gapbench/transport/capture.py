@@ -54,6 +54,7 @@ class ExchangeRecord:
         active_stream: The response in progress, from the moment its request is sent. None: the transport does not
             report it.
         error_response: A response with an error status that the SDK will turn into its own error. None: there is none.
+        stray_text: The start of what an event stream held besides events. "": nothing.
     """
 
     def __init__(self) -> None:
@@ -67,6 +68,7 @@ class ExchangeRecord:
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self.transport: str | None = None
+        self.stray_text = ""
         self._body: httpx2.AsyncByteStream | None = None
 
     def set_response(self, status: int, headers: Mapping[str, str], body: httpx2.AsyncByteStream) -> None:
@@ -102,6 +104,7 @@ class ExchangeRecord:
             raise RunnerError("garbage", "the provider's client returned without a response")
         parser = EventParser()
         total = 0
+        received_s = 0.0
         try:
             try:
                 if "text/event-stream" not in self.headers.get("content-type", ""):
@@ -130,7 +133,16 @@ class ExchangeRecord:
             finally:
                 await self.aclose()
         except TRANSPORT_ERRORS as exc:
+            # What the server said last may be why it hung up.
+            yield self._last_events(parser, received_s)
             raise transport_failure(exc) from exc
+        yield self._last_events(parser, received_s)
+
+    def _last_events(self, parser: EventParser, received_s: float) -> list[Event]:
+        """Return the event that the end of the stream completes, if any, and keep what was no event."""
+        last = parser.finish(received_s)
+        self.stray_text = redact_and_truncate(parser.stray.decode("utf-8", "replace").strip())
+        return [] if last is None else [last]
 
     def wake_reader(self) -> bool:
         """Deliver what has arrived now; return whether there is anything.

@@ -23,6 +23,10 @@ READ_AHEAD_LIMIT_BYTES = 2**20
 """When a body is this far ahead of its reader, the rest stays in the kernel and slows the server down."""
 
 
+RESET_CHECK_INTERVAL_S = 0.5
+"""A connection that waits for a response is checked this often for a reset that the event loop did not report, see ``find_reset``."""
+
+
 class Origin(NamedTuple):
     """Scheme, host and port of a server."""
 
@@ -85,7 +89,7 @@ class Exchange(StampedStream):
         self._wake_queue = connection.wake_queue
         self._read_timeout_s = read_timeout_s
         self._last_read_s = now()
-        self._timer = self._loop.call_later(read_timeout_s, self._check_read_timeout)
+        self._timer = self._loop.call_later(min(read_timeout_s, RESET_CHECK_INTERVAL_S), self._check_silence)
 
     def data_received(self, data: bytes, at_s: float) -> None:
         """Process one read."""
@@ -136,13 +140,17 @@ class Exchange(StampedStream):
         return self.response.ended_s
 
     @property
-    def is_stale(self) -> bool:
-        """Whether an idle connection closed before the server answered, so that a new one may be tried."""
+    def was_never_sent(self) -> bool:
+        """Whether a kept connection broke before a byte of the request left, so that nobody can have received it.
+
+        Once a byte has left, the server may have begun to work on the request. Then it must not be sent again without
+        a row of its own. Go's net/http draws the same line (``nothingWrittenError`` in transport.go).
+        """
         return (
             isinstance(self.error, (httpx2.ReadError, httpx2.RemoteProtocolError))
-            and not self.response.has_started
             and self._connection is not None
             and self._connection.request_count > 1
+            and not self._connection.stream.has_sent
         )
 
     async def wait_for_data(self) -> None:
@@ -213,13 +221,17 @@ class Exchange(StampedStream):
                 reusable=self.response.is_complete and self.response.is_reusable and self.error is None
             )
 
-    def _check_read_timeout(self) -> None:
-        """Fail after too long a silence, unless reading is paused."""
+    def _check_silence(self) -> None:
+        """Fail after too long a silence, unless reading is paused, or if the connection turns out to be reset."""
         silence_s = 0.0 if self._is_paused else now() - self._last_read_s
         if silence_s >= self._read_timeout_s:
             self.fail(httpx2.ReadTimeout(f"no byte for {self._read_timeout_s:g} s"))
-        else:
-            self._timer = self._loop.call_later(self._read_timeout_s - silence_s, self._check_read_timeout)
+            return
+        if not self._is_paused and self._connection is not None:
+            self._connection.stream.find_reset()
+        if self.error is None and not self.response.is_complete:
+            wait_s = min(self._read_timeout_s - silence_s, RESET_CHECK_INTERVAL_S)
+            self._timer = self._loop.call_later(wait_s, self._check_silence)
 
 
 class ConnectionPool(Protocol):

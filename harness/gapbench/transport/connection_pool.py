@@ -49,7 +49,8 @@ class LeanTransport(httpx2.AsyncBaseTransport):
     async def send(self, origin: Origin, data: bytes, record: ExchangeRecord, *, eager: bool) -> Exchange:
         """Send one request; return the exchange once its response has started.
 
-        If an idle connection turns out to be closed before the first byte of the response, a new one is tried once.
+        A request whose first byte may have left this machine is never sent again: if the connection then breaks, that
+        is the result, also on a kept connection. Idle connections that the peer has closed are not used.
 
         Args:
             origin: Where to.
@@ -60,24 +61,23 @@ class LeanTransport(httpx2.AsyncBaseTransport):
         Raises:
             httpx2.TransportError: No connection, or no response.
         """
-        connection = self._pop_idle(origin) or await self._open_connection(origin)
         while True:
+            connection = self._pop_idle(origin) or await self._open_connection(origin)
             exchange = Exchange(connection, self._session.read_timeout_s, eager=eager)
             record.active_stream = exchange
             record.sent_s = connection.send_request(exchange, data)
             try:
                 await exchange.wait_for_data()
-                retry = exchange.is_stale
+                was_never_sent = exchange.was_never_sent
                 if exchange.response.status is not None:
                     return exchange
             except BaseException:
                 await exchange.aclose()
                 raise
             await exchange.aclose()
-            if not retry:
+            if not was_never_sent:
                 assert exchange.error is not None, "woken without a head only by an error"
                 raise exchange.error
-            connection = await self._open_connection(origin)
 
     async def send_recorded(
         self, origin: Origin, data: bytes, record: ExchangeRecord, *, eager: bool
@@ -107,8 +107,16 @@ class LeanTransport(httpx2.AsyncBaseTransport):
             record.error_response = to_httpx_response(exchange)
 
     def _pop_idle(self, origin: Origin) -> Connection | None:
-        idle = self._idle.get(origin)
-        return idle.pop() if idle else None
+        """Return a kept connection that is still open. None: there is none."""
+        idle = self._idle.get(origin, [])
+        while idle:
+            # The one used last is the least likely to be closed by the server.
+            connection = idle.pop()
+            if connection.stream.is_usable():
+                return connection
+            connection.stream.close()
+            self.discard(connection)
+        return None
 
     async def _open_connection(self, origin: Origin) -> Connection:
         await self._acquire_slot()

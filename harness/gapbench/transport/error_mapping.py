@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 import ssl
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx2
 
 from gapbench import credentials
 from gapbench.errors import FailureKind, RunnerError
+from gapbench.transport.retry_after import retry_after_s
 
 ERROR_CHARS = 500
 
@@ -53,15 +51,20 @@ def transport_failure(exc: BaseException) -> RunnerError:
 
 
 def status_failure(
-    status: int, message: str, headers: Mapping[str, str], quota_phrases: Collection[str] = ()
+    status: int,
+    message: str,
+    headers: Mapping[str, str],
+    quota_phrases: Collection[str] = (),
+    body: Any = None,
 ) -> RunnerError:
     """Return the :class:`RunnerError` for a response with an HTTP error status.
 
     Args:
         status: HTTP status of the reply.
         message: The provider's message.
-        headers: Response headers, for ``retry-after-ms`` and ``retry-after``.
+        headers: Response headers.
         quota_phrases: Lower-case phrases that mean "no credit left" in a 400, 403 or 429. A 402 always does.
+        body: The reply's body, parsed or as text; it may say how long to wait. None: only the message may.
     """
     kind: FailureKind
     words = message.lower()
@@ -74,7 +77,10 @@ def status_failure(
     else:
         kind = "bad_request"
     return RunnerError(
-        kind, redact_and_truncate(message), http_status=status, retry_after_s=retry_after_s(headers)
+        kind,
+        redact_and_truncate(message),
+        http_status=status,
+        retry_after_s=retry_after_s(headers, [body, message], status=status),
     )
 
 
@@ -88,35 +94,6 @@ _KIND_BY_STATUS: dict[int, FailureKind] = {
     503: "overloaded",
     529: "overloaded",
 }
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a response asks to wait, or None if it has no valid value.
-
-    RFC 9110, section 10.2.3: a number of seconds or a date. A date is relative to the
-    response's own ``date`` header, so that a wrong local clock does not matter, or else to this machine's clock.
-    """
-    for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        with contextlib.suppress(KeyError, ValueError):
-            seconds = float(headers[name]) * scale
-            if math.isfinite(seconds):
-                return max(0.0, seconds)
-    until = _parse_http_date(headers.get("retry-after"))
-    if until is None:
-        return None
-    since = _parse_http_date(headers.get("date")) or datetime.now(UTC)
-    return max(0.0, (until - since).total_seconds())
-
-
-def _parse_http_date(value: str | None) -> datetime | None:
-    """Return an HTTP date as an instant, or None if the value is not one."""
-    if not value:
-        return None
-    try:
-        at = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
 def redact_and_truncate(text: str) -> str:

@@ -8,6 +8,7 @@ after the start, TLS), the time is when the loop gave us the bytes.
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 import struct
@@ -93,8 +94,18 @@ class ByteStreamOwner(Protocol):
 class ByteStream(Protocol):
     """What a connection needs from a socket, plain or TLS."""
 
+    @property
+    def has_sent(self) -> bool:
+        """Whether any byte of the last :meth:`write` may have left this machine."""
+
+    def is_usable(self) -> bool:
+        """Return whether nothing has arrived and the peer has not closed; asked before an idle stream is used again."""
+
     def write(self, data: bytes) -> None:
         """Write bytes; what the socket does not take now is sent later."""
+
+    def find_reset(self) -> None:
+        """Notify the owner if the connection has been reset, in case the event loop did not report it."""
 
     def pause_reading(self) -> None:
         """Stop reading until :meth:`resume_reading`."""
@@ -104,6 +115,13 @@ class ByteStream(Protocol):
 
     def close(self) -> None:
         """Close the stream without notifying its owner."""
+
+
+def _has_event(descriptor: int, events: int) -> bool:
+    """Return whether a socket is in one of these states of ``poll``, or has an error or a hang-up, which always count."""
+    poll = select.poll()
+    poll.register(descriptor, events)
+    return bool(poll.poll(0))
 
 
 class SocketStream:
@@ -123,6 +141,7 @@ class SocketStream:
         self._owner = owner
         self._earliest_s = now()
         self._unsent = b""
+        self.has_sent = False
         self._is_open = True
         if sys.platform == "linux":
             sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
@@ -144,6 +163,10 @@ class SocketStream:
             at_s = KERNEL_CLOCK.to_monotonic_s(control_messages[0][2], self._earliest_s, at_s)
         self._owner.data_received(data, at_s)
 
+    def is_usable(self) -> bool:
+        """See :class:`ByteStream`."""
+        return self._is_open and not _has_event(self._sock.fileno(), select.POLLIN)
+
     def write(self, data: bytes) -> None:
         """See :class:`ByteStream`."""
         KERNEL_CLOCK.recalibrate_if_stepped()
@@ -151,6 +174,7 @@ class SocketStream:
         if self._unsent:
             self._unsent += data
             return
+        self.has_sent = False
         try:
             sent = self._sock.send(data)
         except (BlockingIOError, InterruptedError):
@@ -158,6 +182,7 @@ class SocketStream:
         except OSError as exc:
             self._loop.call_soon(self._close_and_notify, exc)
             return
+        self.has_sent = sent > 0
         if sent < len(data):
             self._unsent = data[sent:]
             self._loop.add_writer(self._sock, self._on_writable)
@@ -170,9 +195,19 @@ class SocketStream:
         except OSError as exc:
             self._close_and_notify(exc)
             return
+        self.has_sent = self.has_sent or sent > 0
         self._unsent = self._unsent[sent:]
         if not self._unsent:
             self._loop.remove_writer(self._sock)
+
+    def find_reset(self) -> None:
+        """See :class:`ByteStream`.
+
+        If data and a reset arrive together, uvloop 0.23 calls the reader once, for the data, and stops watching the
+        socket: libuv's ``uv__poll_io`` stops on POLLERR.
+        """
+        if self._is_open and _has_event(self._sock.fileno(), 0):
+            self._on_readable()
 
     def pause_reading(self) -> None:
         """See :class:`ByteStream`."""
@@ -204,6 +239,7 @@ class TlsStream(asyncio.Protocol):
     def __init__(self, owner: ByteStreamOwner) -> None:
         """Wait for the handshake."""
         self._owner = owner
+        self.has_sent = False
         self._transport: asyncio.Transport | None = None
         self._is_open = True
 
@@ -241,10 +277,21 @@ class TlsStream(asyncio.Protocol):
             self._is_open = False
             self._owner.connection_lost(exc)
 
+    def is_usable(self) -> bool:
+        """See :class:`ByteStream`."""
+        if self._transport is None or not self._is_open or self._transport.is_closing():
+            return False
+        return not _has_event(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+
     def write(self, data: bytes) -> None:
         """See :class:`ByteStream`."""
         if self._transport is not None:
+            # The event loop does not say when encrypted bytes leave.
+            self.has_sent = True
             self._transport.write(data)
+
+    def find_reset(self) -> None:
+        """See :class:`ByteStream`; the loop's own transports read until nothing is left and so find it."""
 
     def pause_reading(self) -> None:
         """See :class:`ByteStream`."""

@@ -10,6 +10,8 @@ from gapbench.errors import RunnerError
 from gapbench.transport.error_mapping import redact_and_truncate
 
 MAX_EVENT_BYTES = 16 * 2**20
+MAX_STRAY_BYTES = 2_000
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Event(NamedTuple):
@@ -27,9 +29,9 @@ class Event(NamedTuple):
 
 
 def is_single_data_event(chunk: bytes) -> bool:
-    """Return whether a read is exactly one complete ``data: …`` event, as most providers send them."""
+    """Return whether a read is exactly one complete ``data: {…}`` event, as most providers send them."""
     return (
-        chunk.startswith(b"data: ")
+        chunk.startswith(b"data: {")
         and chunk.find(b"\n") == len(chunk) - 2
         and chunk.endswith(b"\n\n")
         and b"\r" not in chunk
@@ -58,17 +60,24 @@ def _excerpt(data: bytes) -> str:
 class EventParser:
     """Incremental parser of the event-stream format (WHATWG HTML, section 9.2), with any line ending.
 
-    Feed it each read; it returns the events that the read completed.
+    Feed it each read; it returns the events that the read completed. An event without data, which servers send to keep
+    a connection open, is none.
+
+    Attributes:
+        stray: The start of what was no field of an event, such as an error page at the end of a stream.
     """
 
     def __init__(self) -> None:
+        self.stray = b""
         self._partial: list[bytes] = []
         self._partial_bytes = 0
+        # A byte-order mark may come first, and may be split over reads.
+        self._is_start = True
 
     @property
     def is_at_boundary(self) -> bool:
-        """Whether no event is incomplete."""
-        return not self._partial
+        """Whether the stream has begun and no event is incomplete."""
+        return not self._partial and not self._is_start
 
     def feed(self, chunk: bytes, received_s: float) -> list[Event]:
         """Return the events that ``chunk`` completes.
@@ -76,6 +85,14 @@ class EventParser:
         Raises:
             RunnerError: ``garbage`` when one event grows past ``MAX_EVENT_BYTES``.
         """
+        if self._is_start:
+            chunk = b"".join((*self._partial, chunk))
+            self._partial, self._partial_bytes = [], 0
+            if BYTE_ORDER_MARK.startswith(chunk) and chunk != BYTE_ORDER_MARK:
+                self._append_partial(chunk)
+                return []
+            self._is_start = False
+            chunk = chunk.removeprefix(BYTE_ORDER_MARK)
         if self._partial:
             if b"\n" not in chunk and b"\r" not in chunk and not self._partial[-1].endswith(b"\r"):
                 # The middle of a long line: joining it each time would take quadratic time.
@@ -94,18 +111,36 @@ class EventParser:
         events: list[Event] = []
         for block in blocks:
             # The two forms that providers send; everything else is parsed line by line.
-            if block.startswith(b"data: ") and b"\n" not in block:
+            if block.startswith(b"data: {") and b"\n" not in block:
                 events.append(Event(received_s, "", block[6:]))
                 continue
             if block.startswith(b"event: ") and block.count(b"\n") == 1:
                 name, _, data = block.partition(b"\ndata: ")
-                if data and b"\n" not in name:
+                if data.startswith(b"{") and b"\n" not in name:
                     events.append(Event(received_s, name[7:].strip().decode("utf-8", "replace"), data))
                     continue
-            event = _parse_block(block, received_s)
+            event = self._parse_block(block, received_s)
             if event is not None:
                 events.append(event)
         return events
+
+    def finish(self, received_s: float) -> Event | None:
+        """Return the last event if the stream ended without the empty line after it, or None.
+
+        The format discards such an event. Servers that fail do send their error like this, and some ``[DONE]``, so it
+        counts if it is complete JSON.
+        """
+        block = b"".join(self._partial).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self._partial, self._partial_bytes = [], 0
+        event = None if self._is_start else self._parse_block(block, received_s)
+        if event is None or event.data.strip() == b"[DONE]":
+            return event
+        try:
+            orjson.loads(event.data)
+        except orjson.JSONDecodeError:
+            self._add_stray(event.data)
+            return None
+        return event
 
     def _append_partial(self, partial: bytes) -> None:
         self._partial.append(partial)
@@ -114,20 +149,26 @@ class EventParser:
             msg = f"one event of the stream is larger than {MAX_EVENT_BYTES} bytes"
             raise RunnerError("garbage", msg)
 
+    def _add_stray(self, line: bytes) -> None:
+        if len(self.stray) < MAX_STRAY_BYTES:
+            self.stray += line[: MAX_STRAY_BYTES - len(self.stray)] + b"\n"
 
-def _parse_block(block: bytes, received_s: float) -> Event | None:
-    """Parse the lines between two blank lines. A block without data is not an event: None."""
-    name = ""
-    data: list[bytes] = []
-    for line in block.split(b"\n"):
-        if line.startswith(b"data:"):
-            data.append(line[6:] if line[5:6] == b" " else line[5:])
-        elif line.startswith(b"event:"):
-            name = line[6:].strip().decode("utf-8", "replace")
-        elif line in {b"data", b"event"}:
-            # A field name alone is the field with an empty value.
-            if line == b"data":
-                data.append(b"")
-            else:
-                name = ""
-    return Event(received_s, name, b"\n".join(data)) if data else None
+    def _parse_block(self, block: bytes, received_s: float) -> Event | None:
+        """Parse the lines between two empty lines. A block without data is not an event: None."""
+        name = ""
+        data: list[bytes] = []
+        for line in block.split(b"\n"):
+            if line.startswith(b"data:"):
+                data.append(line[6:] if line[5:6] == b" " else line[5:])
+            elif line.startswith(b"event:"):
+                name = line[6:].strip().decode("utf-8", "replace")
+            elif line in {b"data", b"event"}:
+                # A field name alone is the field with an empty value.
+                if line == b"data":
+                    data.append(b"")
+                else:
+                    name = ""
+            elif line and not line.startswith((b":", b"id:", b"retry:")) and line not in {b"id", b"retry"}:
+                self._add_stray(line)
+        joined = b"\n".join(data)
+        return Event(received_s, name, joined) if joined.strip() else None

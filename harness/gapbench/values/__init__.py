@@ -38,6 +38,7 @@ from gapbench.values.requests import (
     Usage,
     Weights,
 )
+from gapbench.values.tool_calls import ToolCallPiece
 
 __all__ = [
     "ATTEMPT_KEY",
@@ -67,6 +68,7 @@ __all__ = [
     "Session",
     "Text",
     "Timing",
+    "ToolCallPiece",
     "Transport",
     "Usage",
     "Weights",

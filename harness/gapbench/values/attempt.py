@@ -137,6 +137,12 @@ class Attempt:
     answer: Annotated[str | None, "the answer as extracted"]
     isolation: Annotated[Label | None, "sandbox level of a code score"]
     partial: Annotated[float | None, "share of the hidden tests that held, 0 to 1"] = None
+    thinking_rule: Annotated[
+        Label | None, "the rule that moved thinking from the text to the reasoning; null: none applied"
+    ] = None
+    usage_note: Annotated[
+        Label | None, "which token counts were dropped or corrected, and why; null: none"
+    ] = None
 
 
 ATTEMPT_KEY = ("run_id", "cell_id", "sample_id", "repeat", "attempt")

@@ -1,4 +1,4 @@
-"""What each kind of failure means for retries, the circuit breaker, concurrency and the bill: the only place that says so.
+"""What each kind of failure means for retries, the circuit breaker, concurrency and the bill: the only such table.
 
 Code that has to treat one failure differently from another asks for a property of its kind; it does not list kinds.
 """
@@ -59,6 +59,21 @@ FAILURE_KINDS: Mapping[FailureKind, FailureTraits] = {
     "cancelled": FailureTraits(may_be_billed=True),
     "runner": _NEUTRAL,
 }
+
+
+def is_asked_again_on_resume(kind: str | None) -> bool:
+    """Return whether ``bench run --resume`` repeats a request that ended with this failure.
+
+    It does if another attempt may succeed later: the endpoint was in trouble or unreachable, a quota was used up, or the
+    key or the address may have been corrected. What the request itself or the runner caused would fail again.
+
+    Args:
+        kind: How the final attempt failed. None: it brought an answer.
+    """
+    if kind is None:
+        return False
+    traits = failure_traits(kind)
+    return traits.is_retryable or traits.trips_breaker
 
 
 def failure_traits(kind: str) -> FailureTraits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +14,30 @@ Role = Literal["system", "user", "assistant"]
 
 
 def canonical_json(value: Any) -> str:
-    """Return ``value`` as JSON with sorted keys and no spaces, so that equal values hash alike."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    """Return ``value`` as JSON with sorted keys and no spaces, so that equal values hash alike.
+
+    NaN and infinity, which JSON does not have, become null.
+    """
+    try:
+        return _dumps(value)
+    except ValueError:
+        return _dumps(_without_non_finite(value))
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str, allow_nan=False
+    )
+
+
+def _without_non_finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _without_non_finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_non_finite(inner) for inner in value]
+    return value
 
 
 def sha256(data: bytes | str) -> str:
@@ -100,7 +123,7 @@ _SALT = re.compile(r"\[#[0-9a-f]{8}\] ")
 def add_salt(messages: tuple[Message, ...], nonce: str) -> tuple[Message, ...]:
     """Return a prompt that starts with a short word, so that no prompt cache has seen its start.
 
-    The word stands at the very start of the first message, since prefix caches compare from there. A prompt's hash is
+    The word is at the very start of the first message, since prefix caches compare from there. A prompt's hash is
     taken without it, so that two models are still known to have been asked the same.
 
     Args:

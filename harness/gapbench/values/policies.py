@@ -24,8 +24,12 @@ class RetryPolicy:
     Which failures are worth a retry is stated in :mod:`gapbench.values.failure_kinds`.
 
     Attributes:
-        max_attempts: Most attempts at one request in one session, including the first.
-        max_wait_s: Longest wait before another attempt; if the provider asks for more, there is no retry.
+        max_attempts: Most attempts at one request in one session, including the first. An attempt that a used-up quota
+            refused is not counted, see :meth:`is_quota_refusal`.
+        max_wait_s: Longest wait before another attempt; if the provider asks for more, there is no retry. It does not
+            apply to waits for a quota.
+        quota_wait_s: Longest time that a model waits for its quota without an answer in between, and that one request
+            waits in all. 0: a refusal by a quota is a failed attempt like any other.
         backoff_base_s: Upper end of the random wait before the first retry; it doubles with each further one.
         backoff_cap_s: The random wait is never longer than this.
         per_run: Most retries of the whole run. None: no bound.
@@ -40,15 +44,39 @@ class RetryPolicy:
     per_run: int | None = None
     per_model: int | None = None
     per_provider: int | None = None
+    quota_wait_s: float = 900.0
 
-    def should_retry(self, failure: Failure | None, session_attempts: int) -> bool:
+    def is_quota_refusal(self, failure: Failure | None) -> bool:
+        """Return whether an attempt was refused by a quota that announced when it accepts requests again.
+
+        The provider did not work on such an attempt and says when it will: the model waits, and the attempt is not
+        counted among those of its request.
+
+        Args:
+            failure: How the attempt failed. None: it brought an answer.
+        """
+        return (
+            failure is not None
+            and self.quota_wait_s > 0
+            and bool(failure.retry_after_s)
+            and failure_traits(failure.kind).load_signal == "too_fast"
+        )
+
+    def should_retry(
+        self, failure: Failure | None, session_attempts: int, quota_waited_s: float = 0.0
+    ) -> bool:
         """Return whether another attempt should follow, before any budget is asked.
 
         Args:
             failure: How the attempt failed. None: it brought an answer.
-            session_attempts: Attempts made in this session, including this one.
+            session_attempts: Attempts made in this session, including this one, without those that a quota refused.
+            quota_waited_s: Sum of the waits that earlier refusals of this request by a quota asked for, in this session.
         """
-        if failure is None or session_attempts >= self.max_attempts:
+        if failure is None:
+            return False
+        if self.is_quota_refusal(failure):
+            return quota_waited_s + (failure.retry_after_s or 0.0) <= self.quota_wait_s
+        if session_attempts >= self.max_attempts:
             return False
         return failure_traits(failure.kind).is_retryable and (failure.retry_after_s or 0.0) <= self.max_wait_s
 
@@ -150,5 +178,7 @@ class RunPolicies:
         if load_kind != "search":
             return self
         return replace(
-            self, retries=RetryPolicy(max_attempts=1), breaker=BreakerPolicy(failures=NEVER_TRIPPING_FAILURES)
+            self,
+            retries=RetryPolicy(max_attempts=1, quota_wait_s=0.0),
+            breaker=BreakerPolicy(failures=NEVER_TRIPPING_FAILURES),
         )

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from gapbench.errors import FailureKind
 from gapbench.values.messages import Message
+from gapbench.values.tool_calls import ToolCallPiece
 
 Channel = Literal["answer", "reasoning"]
 Weights = Literal["open", "closed"]
@@ -72,6 +73,8 @@ class Model:
         options: Runner settings as given in the suite (``serve``, ``sim``, ``api`` …).
         cost: Pricing inputs as given in the suite; stored, and used only for prices.
         transport: Which code sends this model's HTTP requests; see :class:`Session`.
+        thinking_in_text: Which marks of thinking are looked for in the text of a reply: ``auto``, ``off``, or names of
+            rules; see :func:`gapbench.values.thinking.thinking_rules_for`.
     """
 
     id: str
@@ -85,6 +88,7 @@ class Model:
     options: Mapping[str, Any] = field(default_factory=dict)
     cost: Mapping[str, Any] | None = None
     transport: Transport = "lean"
+    thinking_in_text: tuple[str, ...] = ("auto",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +241,8 @@ class Chunk(NamedTuple):
         response_id: The provider's id of this reply.
         system_fingerprint: The provider's fingerprint of the serving configuration.
         service_tier: The tier that the provider reports, such as ``default`` or ``flex``.
+        tool_call: A piece of a tool call. The answer gets the calls as one JSON list, after its text.
+        usage_note: How ``usage`` differs from the provider's numbers, and why.
     """
 
     text: str = ""
@@ -250,6 +256,8 @@ class Chunk(NamedTuple):
     response_id: str | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
+    tool_call: ToolCallPiece | None = None
+    usage_note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +268,10 @@ class Timing:
         sent_s: The request's first byte was written to the socket.
         first_byte_s: The first byte of the reply arrived.
         first_token_s: The first text of any channel arrived.
-        first_answer_s: The first text of the answer channel arrived.
+        first_answer_s: The first text of the answer arrived that is more than white space, or its first tool call.
         last_token_s: The last text of any channel arrived.
         done_s: The reply was complete, or the failure was known.
-        chunk_s: When each chunk with text arrived.
+        chunk_s: When each chunk with text or a piece of a tool call arrived.
         chunk_tokens: Cumulative output tokens at each of ``chunk_s``. None: the server did not report them.
     """
 
@@ -292,10 +300,12 @@ class Response:
     """Everything that one attempt returned.
 
     Attributes:
-        answer: Text of the answer channel; partial if ``failure`` is set.
-        reasoning: Text of the reasoning channel as far as the provider disclosed it.
+        answer: Text of the answer channel, then its tool calls as a JSON list; partial if ``failure`` is set.
+        reasoning: Text of the reasoning channel as far as the provider disclosed it, and thinking found in the text.
         failure: None for a complete reply.
         transport: Which code sent and received the bytes (``lean``, ``httpx2``, ``in-process``).
+        thinking_rule: The rule that moved thinking out of the text. None: none applied.
+        usage_note: Which token counts were dropped or corrected, and why. None: none.
     """
 
     answer: str
@@ -312,3 +322,5 @@ class Response:
     http_status: int | None = None
     transport: str | None = None
     failure: Failure | None = None
+    thinking_rule: str | None = None
+    usage_note: str | None = None

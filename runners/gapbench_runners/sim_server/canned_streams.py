@@ -23,7 +23,7 @@ from typing import IO, cast
 import orjson
 
 from gapbench_runners.sim_server.http_request import HttpRequest, RefusedRequestError, RequestParser
-from gapbench_runners.sim_server.reply import SimReply, SimRequest
+from gapbench_runners.sim_server.reply import Choice, SimReply, SimRequest
 from gapbench_runners.sim_server.server import VERSION, plain_response, route_of
 from gapbench_runners.sim_server.stream_writer import LAST_CHUNK, LATE_THRESHOLD_S, STREAM_HEAD, frame_chunk
 
@@ -51,18 +51,18 @@ class Schedule:
 
 def render_canned_stream(path: str, tokens: int) -> list[bytes] | None:
     """Return the pieces of a streamed reply, one for each token, HTTP framing included; None: no such route."""
-    protocol, in_path = route_of(path)
-    if protocol is None:
+    route = route_of(path)
+    if route is None or route.render_count is not None:
         return None
     reply = SimReply(
-        "0" * 64, 0, is_known=True, is_right=True, is_answer_intact=True, shown="none", reasoning=(), answer=(" word",) * tokens,
-        finish="stop", input_tokens=8, cached_tokens=0, output_tokens=tokens, reasoning_tokens=0, hidden_tokens=0,
+        "0" * 64, 0, is_known=True, is_right=True, is_answer_intact=True, shown="none", reasoning=(),
+        choices=(Choice((" word",) * tokens, "stop", None),), input_tokens=8, cached_tokens=0, output_tokens=tokens, reasoning_tokens=0, hidden_tokens=0,
         fault=None,
     )  # fmt: skip
     asked = SimRequest(
-        (), None, stream=True, usage_in_stream=True, model=str(in_path.get("model", MODEL_NAME))
+        (), None, stream=True, usage_in_stream=True, model=str(route.in_path.get("model", MODEL_NAME))
     )
-    head, chunks, tail = protocol.render_stream(reply, asked)
+    head, chunks, tail = route.protocol.render_stream(reply, asked)
     pieces = [frame_chunk(chunk) for chunk in chunks]
     pieces[0] = STREAM_HEAD + frame_chunk(head) + pieces[0]
     pieces[-1] += frame_chunk(tail) + LAST_CHUNK

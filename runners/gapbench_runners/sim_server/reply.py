@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gapbench.values import GroundTruth, Message, prompt_sha256, remove_salt
 from gapbench_runners.sim_server.persona import Persona
@@ -28,6 +29,8 @@ class SimRequest:
         stream: Whether the reply is streamed.
         usage_in_stream: Whether a streamed reply tells counts; Chat Completions must be asked to.
         model: The model named.
+        stop: Texts before which the answer ends.
+        choices: Number of answers.
     """
 
     messages: tuple[Message, ...]
@@ -35,6 +38,22 @@ class SimRequest:
     stream: bool
     usage_in_stream: bool
     model: str
+    stop: tuple[str, ...] = ()
+    choices: int = 1
+
+
+class Choice(NamedTuple):
+    """One answer to a request.
+
+    Attributes:
+        answer: Chunks of the answer.
+        finish: ``stop``, ``length`` or ``refusal``.
+        stop_sequence: The text of :attr:`SimRequest.stop` before which it ended. None: it did not.
+    """
+
+    answer: tuple[str, ...]
+    finish: str
+    stop_sequence: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +63,12 @@ class SimReply:
     Attributes:
         prompt_sha256: Of the prompt, without the harness's salt.
         nth: How often this prompt has been asked, from 0.
-        is_known: Whether the prompt stands in the answer book.
-        is_right: Whether the persona knew the answer this time.
-        is_answer_intact: Whether that answer stands in the reply, whole: neither refused, nor beside the form, nor cut.
+        is_known: Whether the prompt is in the answer book.
+        is_right: Whether the persona knew the answer this time; with several choices, that of the first.
+        is_answer_intact: Whether the first choice is that answer, whole: neither refused, nor beside the form, nor cut.
         shown: How much of the reasoning is shown; see :class:`gapbench_runners.sim_server.persona.Reasoning`.
         reasoning: Chunks of shown reasoning.
-        answer: Chunks of the answer.
-        finish: ``stop``, ``length`` or ``refusal``.
+        choices: The answers; all are written at the same time, after the same reasoning.
         input_tokens: All prompt tokens.
         cached_tokens: The part read from the cache.
         output_tokens: All generated tokens, reasoning included.
@@ -66,14 +84,39 @@ class SimReply:
     is_answer_intact: bool
     shown: str
     reasoning: tuple[str, ...]
-    answer: tuple[str, ...]
-    finish: str
+    choices: tuple[Choice, ...]
     input_tokens: int
     cached_tokens: int
     output_tokens: int
     reasoning_tokens: int
     hidden_tokens: int
     fault: str | None
+
+    @property
+    def answer(self) -> tuple[str, ...]:
+        """Chunks of the first answer."""
+        return self.choices[0].answer
+
+    @property
+    def finish(self) -> str:
+        """How the first answer ended."""
+        return self.choices[0].finish
+
+    @property
+    def longest_answer(self) -> tuple[str, ...]:
+        """Chunks of the longest answer, which decides when each chunk is due."""
+        return max((choice.answer for choice in self.choices), key=len)
+
+    def answer_steps(self) -> list[list[tuple[int, str]]]:
+        """Return for each chunk of the longest answer the index and text of every choice that still has one."""
+        return [
+            [
+                (index, choice.answer[step])
+                for index, choice in enumerate(self.choices)
+                if step < len(choice.answer)
+            ]
+            for step in range(len(self.longest_answer))
+        ]
 
 
 class SimModel:
@@ -100,42 +143,58 @@ class SimModel:
         # A retry after a fault is the same question again, not a new draw of the answer.
         seen = sent in self._cached_prompts
         if fault in {None, "slow"}:
-            self._answer_counts[prompt] += 1
+            self._answer_counts[prompt] += request.choices
             self._cached_prompts.add(sent)
         truth = self.answer_book.get(prompt)
-        right = truth is not None and persona.is_right(prompt, truth.category, repeat)
-        text = self._answer_text(truth, prompt, right=right)
-
         budget = request.max_tokens if request.max_tokens is not None else sys.maxsize
         thought = min(persona.reasoning.tokens, budget)
-        tokens = split_tokens(text, persona.chars_per_token)
-        kept = tokens[: budget - thought]
+        # Each choice is a draw of its own, like a repeat of the request.
+        rights = [
+            truth is not None and persona.is_right(prompt, truth.category, repeat + number)
+            for number in range(request.choices)
+        ]
+        choices = tuple(
+            self._make_choice(self._answer_text(truth, prompt, right=right), request.stop, budget - thought)
+            for right in rights
+        )
         shown = {"verbatim": thought, "summary": thought // 4, "hidden": 0}[persona.reasoning.shown]
         musing = REASONING_TEXT * (shown * persona.chars_per_token // len(REASONING_TEXT) + 1)
-        given = sum(
-            len(split_tokens(message.text, persona.chars_per_token)) + 4 for message in request.messages
-        )
-        given += persona.image_tokens * sum(len(message.images) for message in request.messages)
-        finish = "refusal" if text is REFUSAL else "stop"
+        given = self.count_tokens(request.messages)
         return SimReply(
             prompt_sha256=prompt,
             nth=nth,
             is_known=truth is not None,
-            is_right=right,
-            is_answer_intact=truth is not None and text is truth.reference and kept == tokens,
+            is_right=rights[0],
+            is_answer_intact=truth is not None and "".join(choices[0].answer) == truth.reference,
             shown=persona.reasoning.shown,
             reasoning=join_chunks(
                 split_tokens(musing, persona.chars_per_token)[:shown], persona.tokens_per_chunk
             ),
-            answer=join_chunks(kept, persona.tokens_per_chunk),
-            finish=finish if kept == tokens else "length",
+            choices=choices,
             input_tokens=given,
             cached_tokens=given // BLOCK_TOKENS * BLOCK_TOKENS if persona.cache and seen else 0,
-            output_tokens=thought + len(kept),
+            output_tokens=thought
+            + sum(len(split_tokens("".join(choice.answer), persona.chars_per_token)) for choice in choices),
             reasoning_tokens=thought,
             hidden_tokens=thought - shown,
             fault=fault,
         )
+
+    def count_tokens(self, messages: tuple[Message, ...]) -> int:
+        """Return the prompt tokens of messages."""
+        persona = self.persona
+        texts = sum(len(split_tokens(message.text, persona.chars_per_token)) + 4 for message in messages)
+        return texts + persona.image_tokens * sum(len(message.images) for message in messages)
+
+    def _make_choice(self, text: str, stop: tuple[str, ...], budget_tokens: int) -> Choice:
+        """Return an answer that ends before a stop text, and within its budget."""
+        shown, stop_sequence = cut_before(text, stop)
+        tokens = split_tokens(shown, self.persona.chars_per_token)
+        kept = tokens[:budget_tokens]
+        chunks = join_chunks(kept, self.persona.tokens_per_chunk)
+        if len(kept) < len(tokens):
+            return Choice(chunks, "length", None)
+        return Choice(chunks, "refusal" if text is REFUSAL else "stop", stop_sequence)
 
     def _answer_text(self, truth: GroundTruth | None, prompt: str, *, right: bool) -> str:
         if truth is None:
@@ -149,12 +208,21 @@ class SimModel:
     def undo_answer(self, reply: SimReply) -> None:
         """Take back an answer that was never sent, so that the next try draws the same one."""
         if reply.fault in {None, "slow"}:
-            self._answer_counts[reply.prompt_sha256] -= 1
+            self._answer_counts[reply.prompt_sha256] -= len(reply.choices)
 
     def undo_request(self, reply: SimReply) -> None:
         """Take back a request that found no place, so that load does not shift the draws of faults."""
         self.undo_answer(reply)
         self._request_counts[reply.prompt_sha256] -= 1
+
+
+def cut_before(text: str, stop: tuple[str, ...]) -> tuple[str, str | None]:
+    """Return a text up to the first of some texts in it, and which one that is. None: none is in it."""
+    found = [(text.index(word), word) for word in stop if word in text]
+    if not found:
+        return text, None
+    at, word = min(found)
+    return text[:at], word
 
 
 def split_tokens(text: str, size: int) -> list[str]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, cast
 
 import orjson
 
 from gapbench_runners.sim_server.http_request import HttpRequest, RefusedRequestError, RequestParser
 from gapbench_runners.sim_server.protocols import (
     ChatCompletionsProtocol,
+    CompletionsProtocol,
     GenerateContentProtocol,
     MessagesProtocol,
     ResponsesProtocol,
@@ -28,11 +29,21 @@ from gapbench_runners.sim_server.stream_writer import ResponseWriter
 VERSION = "gapbench-sim"
 ROUTES: Mapping[str, WireProtocol] = {
     "/v1/chat/completions": ChatCompletionsProtocol(),
+    "/v1/completions": CompletionsProtocol(),
     "/v1/responses": ResponsesProtocol(),
     "/v1/messages": MessagesProtocol(),
 }
 _GOOGLE = GenerateContentProtocol()
 _GOOGLE_ROOTS = ("/v1beta/models/", "/v1/models/")
+_GOOGLE_VERBS = ("generateContent", "streamGenerateContent", "countTokens")
+# Path of a request that only counts a prompt's tokens -> path of the protocol that reads it, reply.
+_COUNT_ROUTES: Mapping[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
+    "/v1/messages/count_tokens": ("/v1/messages", lambda tokens: {"input_tokens": tokens}),
+    "/v1/responses/input_tokens": (
+        "/v1/responses",
+        lambda tokens: {"object": "response.input_tokens", "input_tokens": tokens},
+    ),
+}
 _REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -96,17 +107,17 @@ class SimConnection(asyncio.Protocol):
                 self.close()
 
     def _respond(self, request: HttpRequest, received_s: float) -> None:
-        protocol, in_path = route_of(request.path)
-        if request.method != "POST" or protocol is None:
-            self._respond_to_get(request.method, request.path)
+        route = route_of(request.path)
+        if request.method != "POST" or route is None:
+            self._respond_to_get(request)
             return
-        simulation = self._simulation
+        protocol, simulation = route.protocol, self._simulation
         if simulation.api_key is not None and simulation.api_key not in _api_keys(request.headers):
             self._write_json(401, protocol.render_error(401, "wrong API key"))
             return
         try:
             body = orjson.loads(request.body)
-            asked = protocol.parse_request({**body, **in_path})
+            asked = protocol.parse_request({**body, **route.in_path})
             _check_request(asked)
         except (KeyError, TypeError, ValueError, AttributeError) as exc:
             said = f"missing or unknown {exc}" if isinstance(exc, KeyError) else str(exc)
@@ -116,26 +127,43 @@ class SimConnection(asyncio.Protocol):
         if name is None:
             self._write_json(404, protocol.render_error(404, f"the model {asked.model!r} does not exist"))
             return
+        if route.render_count is not None:
+            self._write_json(200, route.render_count(simulation.models[name].count_tokens(asked.messages)))
+            return
         self._response_writer = ResponseWriter(self, simulation, name, protocol, asked, received_s)
         self._response_writer.start()
 
-    def _respond_to_get(self, method: str, path: str) -> None:
-        simulation = self._simulation
-        if method == "GET" and path in {"/health", "/ping"}:
+    def _respond_to_get(self, request: HttpRequest) -> None:
+        simulation, path = self._simulation, request.path
+        if request.method != "GET":
+            self._write_json(404, {"error": {"message": f"no route {request.method} {path}"}})
+        elif path in {"/health", "/ping"}:
             self._write_json(200, {})
-        elif method == "GET" and path in {"/v1/models", "/v1beta/models"}:
-            names = [name or "any" for name in simulation.models]
-            listed = [{"id": name, "object": "model", "owned_by": "simulated"} for name in names]
-            google = [{"name": f"models/{name}"} for name in names]
-            self._write_json(200, {"object": "list", "data": listed, "models": google})
-        elif method == "GET" and path == "/version":
+        elif path in {"/v1/models", "/v1beta/models"}:
+            listed = [_model_entry(name or "any") for name in simulation.models]
+            self._write_json(200, {"object": "list", "data": listed, "models": listed, "has_more": False})
+        elif path.startswith(_GOOGLE_ROOTS):
+            self._respond_with_model(path.partition("/models/")[2], request)
+        elif path == "/version":
             self._write_json(200, {"version": VERSION})
-        elif method == "GET" and path == "/metrics":
+        elif path == "/metrics":
             self.write_plain(200, "text/plain; version=0.0.4", simulation.metrics().encode())
-        elif method == "GET" and path == "/sim/log":
+        elif path == "/sim/log":
             self.write_plain(200, "application/x-ndjson", b"".join(simulation.recent_log))
         else:
-            self._write_json(404, {"error": {"message": f"no route {method} {path}"}})
+            self._write_json(404, {"error": {"message": f"no route {request.method} {path}"}})
+
+    def _respond_with_model(self, model: str, request: HttpRequest) -> None:
+        """Describe one model, or refuse it in the form of the vendor whose client asks."""
+        if self._simulation.persona_name(model) is not None:
+            self._write_json(200, _model_entry(model))
+            return
+        protocol: WireProtocol = ROUTES["/v1/chat/completions"]
+        if "anthropic-version" in request.headers:
+            protocol = ROUTES["/v1/messages"]
+        elif request.path.startswith("/v1beta/"):
+            protocol = _GOOGLE
+        self._write_json(404, protocol.render_error(404, f"the model {model!r} does not exist"))
 
     def _write_json(self, status: int, value: Any, headers: Iterable[tuple[str, str]] = ()) -> None:
         self.write_plain(status, "application/json", orjson.dumps(value), headers)
@@ -202,15 +230,50 @@ def _check_request(request: SimRequest) -> None:
         raise ValueError("no messages")
 
 
-def route_of(path: str) -> tuple[WireProtocol | None, dict[str, Any]]:
-    """Return the protocol of a path, and what of the request stands in the path."""
+def _model_entry(name: str) -> dict[str, Any]:
+    """Return a model with the fields of all vendors: OpenAI's ``id`` and ``object``, Anthropic's, Google's ``name``."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "simulated",
+        "type": "model",
+        "display_name": name,
+        "created_at": "1970-01-01T00:00:00Z",
+        "name": f"models/{name}",
+        "displayName": name,
+        "supportedGenerationMethods": list(_GOOGLE_VERBS),
+    }
+
+
+class Route(NamedTuple):
+    """What answers a POST.
+
+    Attributes:
+        protocol: The protocol.
+        in_path: What of the request is in the path.
+        render_count: Returns the reply for a number of prompt tokens. None: the request asks for an answer.
+    """
+
+    protocol: WireProtocol
+    in_path: Mapping[str, Any]
+    render_count: Callable[[int], dict[str, Any]] | None = None
+
+
+def route_of(path: str) -> Route | None:
+    """Return the route of a path. None: there is none."""
     if path in ROUTES:
-        return ROUTES[path], {}
+        return Route(ROUTES[path], {})
+    if path in _COUNT_ROUTES:
+        protocol, render_count = _COUNT_ROUTES[path]
+        return Route(ROUTES[protocol], {"max_tokens": None, "stream": False}, render_count)
     for root in _GOOGLE_ROOTS:
         model, _, verb = path.removeprefix(root).rpartition(":")
-        if path.startswith(root) and verb in {"generateContent", "streamGenerateContent"}:
-            return _GOOGLE, {"model": model, "stream": verb == "streamGenerateContent"}
-    return None, {}
+        if path.startswith(root) and verb in _GOOGLE_VERBS:
+            in_path = {"model": model, "stream": verb == "streamGenerateContent"}
+            count = (lambda tokens: {"totalTokens": tokens}) if verb == "countTokens" else None
+            return Route(_GOOGLE, in_path, count)
+    return None
 
 
 def _api_keys(headers: Mapping[str, str]) -> set[str]:

@@ -147,7 +147,7 @@ class ResponseWriter:
         gaps = iter(persona.gaps_s(reply.prompt_sha256, reply.nth, reply.output_tokens))
         at_s = first_s + sum(islice(gaps, reply.hidden_tokens))
         due_s: list[float] = []
-        for text in (*reply.reasoning, *reply.answer):
+        for text in (*reply.reasoning, *reply.longest_answer):
             due_s.append(at_s)
             at_s += sum(islice(gaps, -(-len(text) // persona.chars_per_token)))
         return due_s, at_s

@@ -1,81 +1,157 @@
-"""Read a stream of OpenAI's Responses API into chunks."""
+"""Read a stream of OpenAI's Responses API, and of compatible servers, into chunks."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from gapbench import transport
 from gapbench.errors import RunnerError
-from gapbench.values import (
-    Chunk,
-    FinishReason,
-    Usage,
+from gapbench.values import Chunk, Disclosure, FinishReason
+from gapbench_runners.support.finish_reasons import gave_up_error
+from gapbench_runners.support.stream_errors import (
+    cut_stream_error,
+    decode_event,
+    duplicate_event_error,
+    error_from_event,
+    raise_error_event,
 )
-from gapbench_runners.support.stream_errors import duplicate_event_error, error_from_event
+from gapbench_runners.support.tool_pieces import make_piece
+from gapbench_runners.support.usage import responses_usage
+
+_END_EVENTS = frozenset(
+    {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done"}
+)
+_REASONING: Mapping[str, Disclosure] = {
+    "response.reasoning_text.delta": "verbatim",
+    "response.reasoning_summary_text.delta": "summary",
+}
 
 
 async def read_responses_stream(batches: AsyncIterator[list[transport.Event]]) -> AsyncIterator[Chunk]:
-    """Read a Responses stream; it is complete at ``response.completed`` or ``response.incomplete``."""
-    ended = refused = False
+    """Read a Responses stream; it is complete at the event with the whole response, whose ``status`` decides."""
+    output = _Output()
+    ended = False
     async for batch in batches:
         for received_s, name, data in batch:
-            if data == b"[DONE]":
+            if data.strip() == b"[DONE]":
                 continue
-            body = transport.decode_event(data)
-            kind = body.get("type", name)
-            if kind in {
-                "response.output_text.delta",
-                "response.refusal.delta",
-                "response.function_call_arguments.delta",
-            }:
-                refused = refused or kind == "response.refusal.delta"
-                yield Chunk(body["delta"], "answer", received_s)
-            elif kind in {"response.reasoning_text.delta", "response.reasoning_summary_text.delta"}:
-                yield Chunk(
-                    body["delta"],
-                    "reasoning",
-                    received_s,
-                    disclosure="summary" if "summary" in kind else "verbatim",
-                )
-            elif kind in {"response.completed", "response.incomplete"}:
+            body = decode_event(data, name)
+            kind = body.get("type") or name
+            if kind in _END_EVENTS:
                 if ended:
                     raise duplicate_event_error(kind)
                 ended = True
-                response = body["response"]
-                why = (response.get("incomplete_details") or {}).get("reason")
-                yield Chunk(
-                    finish_reason=_responses_finish_reason(why, refused=refused),
-                    finish_raw=why or response.get("status"),
-                    usage=responses_usage(response.get("usage") or {}),
-                    model_served=response.get("model"),
-                    response_id=response.get("id"),
-                    service_tier=response.get("service_tier"),
-                )
-            elif kind == "response.failed":
-                raise error_from_event(body["response"].get("error") or {})
+                for chunk in output.end(kind, body.get("response") or {}, received_s):
+                    yield chunk
             elif kind == "error":
                 raise error_from_event(body.get("error") or body)
+            else:
+                for chunk in output.read(kind, body, received_s):
+                    yield chunk
+                if not kind.startswith("response."):
+                    raise_error_event(body, kind)
     if not ended:
-        raise RunnerError("cut_stream", "the stream ended without response.completed")
+        raise cut_stream_error("response.completed")
 
 
-def _responses_finish_reason(why: str | None, *, refused: bool) -> FinishReason:
+class _Output:
+    """The output items of one response as far as they have arrived."""
+
+    def __init__(self) -> None:
+        self._refused = False
+        self._has_answer = False
+        self._calls_with_arguments: set[Any] = set()
+        self._calls: set[Any] = set()
+
+    def read(self, kind: str, body: Mapping[str, Any], received_s: float) -> Iterator[Chunk]:
+        """Yield the chunks of one event."""
+        if kind in {"response.output_text.delta", "response.refusal.delta"}:
+            self._refused = self._refused or kind == "response.refusal.delta"
+            self._has_answer = True
+            yield Chunk(body["delta"], "answer", received_s)
+        elif kind in _REASONING:
+            yield Chunk(body["delta"], "reasoning", received_s, disclosure=_REASONING[kind])
+        elif kind in {"response.output_item.added", "response.output_item.done"}:
+            item = body.get("item") or {}
+            if item.get("type") == "function_call":
+                yield from self._item(_key(body, item), item, received_s, done=kind.endswith("done"))
+        elif kind == "response.function_call_arguments.delta":
+            key = _key(body)
+            self._calls_with_arguments.add(key)
+            yield self._piece(key, None, None, body["delta"], received_s)
+        elif kind == "response.function_call_arguments.done":
+            key = _key(body)
+            if key not in self._calls_with_arguments and body.get("arguments"):
+                self._calls_with_arguments.add(key)
+                yield self._piece(key, None, body.get("name"), body["arguments"], received_s)
+
+    def _item(self, key: Any, item: Mapping[str, Any], received_s: float, *, done: bool) -> Iterator[Chunk]:
+        """Yield what an item of a function call brings that was not there before."""
+        arguments = None
+        if done and key not in self._calls_with_arguments:
+            self._calls_with_arguments.add(key)
+            arguments = item.get("arguments")
+        if key not in self._calls or arguments:
+            self._calls.add(key)
+            yield self._piece(key, item.get("call_id"), item.get("name"), arguments, received_s)
+
+    def _piece(self, key: Any, identity: Any, name: Any, arguments: Any, received_s: float) -> Chunk:
+        self._has_answer = True
+        return Chunk(received_s=received_s, tool_call=make_piece(key, identity, name, arguments))
+
+    def end(self, kind: str, response: Mapping[str, Any], received_s: float) -> Iterator[Chunk]:
+        """Yield what the whole response says at the end.
+
+        Raises:
+            RunnerError: The response failed.
+        """
+        error = response.get("error")
+        status = response.get("status") or kind.removeprefix("response.")
+        usage, note = responses_usage(response.get("usage"))
+        why = (response.get("incomplete_details") or {}).get("reason")
+        is_complete = not error and status not in {"failed", "cancelled"}
+        if is_complete and not self._has_answer:
+            # Some servers stream no deltas.
+            yield from self._whole(response.get("output") or (), received_s)
+        yield Chunk(
+            finish_reason=_finish_reason(status, why, refused=self._refused) if is_complete else None,
+            finish_raw=why or status,
+            usage=usage,
+            usage_note=note,
+            model_served=response.get("model"),
+            response_id=response.get("id"),
+            service_tier=response.get("service_tier"),
+        )
+        if error:
+            raise error_from_event(error)
+        failure = gave_up_error(status) or gave_up_error(why)
+        if failure is not None:
+            raise RunnerError(failure.kind, f"the response ended as {why or status}, without an error")
+
+    def _whole(self, output: Any, received_s: float) -> Iterator[Chunk]:
+        for place, item in enumerate(output):
+            if item.get("type") == "function_call":
+                yield from self._item(place, item, received_s, done=True)
+            for part in item.get("content") or () if item.get("type") == "message" else ():
+                self._refused = self._refused or bool(part.get("refusal"))
+                text = part.get("text") or part.get("refusal")
+                if text:
+                    yield Chunk(text, "answer", received_s)
+
+
+def _key(body: Mapping[str, Any], item: Mapping[str, Any] | None = None) -> Any:
+    """Return which item an event belongs to: its place in the output, or its id."""
+    index = body.get("output_index")
+    return index if index is not None else body.get("item_id") or (item or {}).get("id")
+
+
+def _finish_reason(status: str, why: str | None, *, refused: bool) -> FinishReason:
     if refused or why == "content_filter":
         return "refusal"
-    if why is None:
-        return "stop"
-    return "length" if why == "max_output_tokens" else "other"
-
-
-def responses_usage(usage: Mapping[str, Any]) -> Usage:
-    """Return Responses' token counts. Input includes cache reads, output includes reasoning."""
-    given = usage.get("input_tokens_details") or {}
-    made = usage.get("output_tokens_details") or {}
-    return Usage(
-        input_tokens=usage.get("input_tokens"),
-        cached_input_tokens=given.get("cached_tokens"),
-        cache_write_tokens=given.get("cache_write_tokens"),
-        output_tokens=usage.get("output_tokens"),
-        reasoning_tokens=made.get("reasoning_tokens"),
-    )
+    if why in {"max_output_tokens", "max_tokens"}:
+        return "length"
+    if why is not None:
+        return "other"
+    # Some servers give no reason; an incomplete reply has no other known one.
+    return "length" if status == "incomplete" else "stop"

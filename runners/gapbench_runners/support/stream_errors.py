@@ -1,9 +1,11 @@
-"""Shared by the stream readers: map errors to failure kinds."""
+"""Shared by the stream readers: find errors in events, and map them to failure kinds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from gapbench import transport
 from gapbench.errors import RunnerError
@@ -21,24 +23,118 @@ QUOTA_PHRASES = (
     "perday",  # Google's ids of daily quotas
 )
 
+# Where servers put the words of an error: OpenAI, Anthropic and Google `message`, FastAPI `detail` (a list of `msg`),
+# RFC 9457 `title`, others `error` and `error_message`.
+_MESSAGE_KEYS = (
+    "message",
+    "msg",
+    "detail",
+    "error_message",
+    "error_msg",
+    "error",
+    "errors",
+    "title",
+    "reason",
+)
+# An event with one of these and nothing of a reply is an error.
+_ERROR_KEYS = (
+    "detail",
+    "message",
+    "msg",
+    "errors",
+    "error_message",
+    "error_msg",
+    "error_code",
+    "status_code",
+)
 
-def status_error(status: int, message: str, headers: Mapping[str, str]) -> RunnerError:
+
+def status_error(status: int, message: str, headers: Mapping[str, str], body: Any = None) -> RunnerError:
     """Return the failure for a response with an HTTP error status, with every vendor's quota phrases."""
-    return transport.status_failure(status, message, headers, QUOTA_PHRASES)
+    return transport.status_failure(status, message, headers, QUOTA_PHRASES, body)
+
+
+def error_text(error: Any) -> str:
+    """Return the words of an error in any of the shapes that servers use: a text, a list, or an object."""
+    if isinstance(error, Mapping):
+        found = next((error[key] for key in _MESSAGE_KEYS if error.get(key)), None)
+        return str(dict(error)) if found is None else error_text(found)
+    if isinstance(error, list):
+        return "; ".join(error_text(item) for item in error)
+    return str(error)
+
+
+def decode_event(data: bytes, name: str) -> dict[str, Any]:
+    """Return an event's JSON object.
+
+    Raises:
+        RunnerError: ``server`` for an event named ``error`` whose data is plain text; ``garbage`` for any other data.
+    """
+    try:
+        return transport.decode_event(data)
+    except RunnerError:
+        if name == "error":
+            raise error_from_event(data.decode("utf-8", "replace")) from None
+        raise
+
+
+def raise_error_event(body: Mapping[str, Any], name: str) -> None:
+    """Raise the failure of an event that has nothing of a reply, if it is an error.
+
+    Raises:
+        RunnerError: The event is an error.
+    """
+    if body.get("error"):
+        raise error_from_event(body["error"])
+    if name == "error" or body.get("object") == "error" or any(body.get(key) for key in _ERROR_KEYS):
+        raise error_from_event(body)
+
+
+def cut_stream_error(expected: str) -> RunnerError:
+    """Return the failure of a stream that ended too early, with what the server wrote besides events.
+
+    Args:
+        expected: What the stream had to have, such as ``a finish reason``.
+    """
+    message = f"the stream ended without {expected}"
+    stray = transport.current_record().stray_text
+    if not stray:
+        return RunnerError("cut_stream", message)
+    try:
+        found = orjson.loads(stray)
+    except orjson.JSONDecodeError:
+        return RunnerError("cut_stream", f"{message}; the server wrote: {stray}")
+    inner = found.get("error") or found if isinstance(found, dict) else found
+    return error_from_event(inner)
 
 
 def error_from_event(error: Any) -> RunnerError:
     """Return the failure for an error sent within a stream; its type, code and message decide the kind."""
-    message = str(error.get("message") or error) if isinstance(error, dict) else str(error)
-    codes = f"{error.get('type')} {error.get('code')}".lower() if isinstance(error, dict) else ""
-    message = transport.redact_and_truncate(message)
+    message = transport.redact_and_truncate(error_text(error))
+    known = error if isinstance(error, Mapping) else {}
+    codes = " ".join(str(known.get(key)) for key in ("type", "code", "status")).lower()
+    wait_s = transport.retry_after_s({}, [error, message])
     if "overloaded" in codes or "unavailable" in codes:
-        return RunnerError("overloaded", message)
+        return RunnerError("overloaded", message, retry_after_s=wait_s)
     if "insufficient_quota" in codes or "billing_error" in codes:
         return RunnerError("quota", message)
     if "rate_limit" in codes or "429" in codes or "exhausted" in codes:
-        return RunnerError("rate_limit", message)
-    return RunnerError("server", message)
+        return RunnerError("rate_limit", message, retry_after_s=wait_s)
+    status = _http_status(known)
+    if status is not None:
+        failure = status_error(status, message, {}, error)
+        return RunnerError(failure.kind, str(failure), retry_after_s=failure.retry_after_s)
+    return RunnerError("server", message, retry_after_s=wait_s)
+
+
+def _http_status(error: Mapping[str, Any]) -> int | None:
+    """Return the HTTP error status that an error names, or None if it names none."""
+    for key in ("code", "status", "status_code", "error_code"):
+        value = error.get(key)
+        text = str(value) if not isinstance(value, bool) else ""
+        if text.isdecimal() and len(text) == 3 and "400" <= text <= "599":
+            return int(text)
+    return None
 
 
 def duplicate_event_error(event: str) -> RunnerError:

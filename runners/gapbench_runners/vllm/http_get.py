@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import urllib.error
 import urllib.request
 
 MAX_REPLY_BYTES = 16 * 2**20
@@ -20,6 +21,9 @@ def fetch_bytes(request: urllib.request.Request | str, timeout_s: float) -> byte
             body: bytes = reply.read(MAX_REPLY_BYTES + 1)
             # A bounded read does not report a body that was cut short, and half a number is still a number.
             missing = len(body) <= MAX_REPLY_BYTES and reply.length
+    except urllib.error.HTTPError as exc:
+        exc.close()  # it holds the response open, and Python 3.14 warns about that
+        raise
     except (http.client.HTTPException, ValueError) as exc:
         # The standard library does not wrap these errors.
         raise OSError(f"no HTTP reply: {type(exc).__name__}: {exc}") from exc

@@ -14,10 +14,10 @@ from typing import Any
 
 from gapbench import transport
 from gapbench.errors import RunnerError, SetupError
-from gapbench.values import Call, Chunk, FinishReason, Image, Message, Model, Request, Session, Usage
+from gapbench.values import Call, Chunk, Image, Message, Model, Request, Session, Usage
+from gapbench_runners.support.finish_reasons import gave_up_error, normalize_finish
 from gapbench_runners.support.model_rules import ParamMapper, rule_for
 
-FINISH: Mapping[str, FinishReason] = {"stop": "stop", "length": "length"}
 LOG_NAME = "vllm.log"
 
 
@@ -123,7 +123,7 @@ class InProcessEngine:
                 yield Chunk(
                     completion.text,
                     received_s=received_s,
-                    finish_reason=FINISH.get(finish, "other") if finish else None,
+                    finish_reason=normalize_finish(finish) if finish else None,
                     finish_raw=finish,
                     model_served=self.model.name,
                     usage=Usage(
@@ -138,6 +138,9 @@ class InProcessEngine:
             raise RunnerError("server", f"vLLM's engine has ended; see {LOG_NAME}") from exc
         if finish is None:
             raise RunnerError("cut_stream", "the engine ended without a finish reason")
+        failure = gave_up_error(finish)
+        if failure is not None:
+            raise failure
 
     async def facts(self) -> Mapping[str, Any]:
         """Return vLLM's version and the engine's arguments."""

@@ -20,8 +20,9 @@ import orjson
 from gapbench import transport
 from gapbench.errors import RunnerError
 from gapbench.values import Call, Chunk, Likelihood, Request
-from gapbench_runners.openai import OpenAIRunner, _to_runner_error, chat_usage
-from gapbench_runners.support.stream_errors import error_from_event
+from gapbench_runners.openai import OpenAIRunner, _to_runner_error
+from gapbench_runners.support.stream_errors import cut_stream_error, decode_event, raise_error_event
+from gapbench_runners.support.usage import chat_usage
 from gapbench_runners.vllm.http_get import fetch_bytes
 
 TOKENIZE_TIMEOUT_S = 30.0
@@ -65,32 +66,36 @@ class CompletionsRunner(OpenAIRunner):
         tops: list[dict[str, float] | None] = []
         last = Chunk()
         done = False
-        async for received_s, _, data in transport.current_record().events():
-            if data == b"[DONE]":
+        async for received_s, name, data in transport.current_record().events():
+            if data.strip() == b"[DONE]":
                 done = True
                 continue
-            body = transport.decode_event(data)
-            if body.get("error"):
-                raise error_from_event(body["error"])
+            body = decode_event(data, name)
+            if body.get("error") or not (body.get("choices") or body.get("usage")):
+                raise_error_event(body, name)
             for choice in body.get("choices") or ():
+                done = done or bool(choice.get("finish_reason"))
                 found = choice.get("logprobs") or {}
                 logprobs += found.get("token_logprobs") or []
                 tops += found.get("top_logprobs") or []
+            usage, note = chat_usage(body.get("usage"))
             last = Chunk(
                 received_s=received_s,
-                usage=chat_usage(body["usage"]) if body.get("usage") else last.usage,
+                usage=usage or last.usage,
+                usage_note=note or last.usage_note,
                 model_served=body.get("model"),
                 response_id=body.get("id"),
                 system_fingerprint=body.get("system_fingerprint"),
             )
         if not done:
-            raise RunnerError("cut_stream", "the stream ended without [DONE]")
+            raise cut_stream_error("a finish reason")
         found_all = _sum_logprobs(logprobs, tops, len(context), len(context) + len(continuation))
         yield Chunk(
             found_all.to_answer(),
             received_s=last.received_s,
             finish_reason="stop",
             usage=last.usage,
+            usage_note=last.usage_note,
             model_served=last.model_served,
             response_id=last.response_id,
             system_fingerprint=last.system_fingerprint,

@@ -77,10 +77,37 @@ def test_capacity_from_a_sweep(here: Path, capsys: pytest.CaptureFixture[str]) -
     assert (
         "measured"
         == found["inputs"]["replica_requests_per_s"]["kind"]
-        == found["inputs"]["closed_usd_per_mtok"]["kind"]
+        == found["inputs"]["closed_billed_factor"]["kind"]
     )
     assert 2.95 == found["inputs"]["usd_per_gpu_hour"]["value"]
     assert "did not search for a service level" in command_output(capsys, "tco", "--run", str(run), code=2)
+
+
+def test_total_cost_of_a_plain_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run without rates gives its prices, sizes and the throughput at its load, and says that this is all it shows."""
+    found = json.loads(
+        command_output(capsys, "tco", "--run", str(finished), "--draws", "100", "--volume", "1B", "--json")
+    )
+
+    assert {"measured"} == {
+        found["inputs"][name]["kind"] for name in ("input_tokens", "input_share", "replica_requests_per_s")
+    }
+    assert 2.95 == found["inputs"]["usd_per_gpu_hour"]["value"]
+    assert any("a sweep of rates would show" in line for line in found["warnings"])
+
+
+def test_a_setting_of_tokens_changes_capacity_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """Half the tokens a request: twice the requests a second, and the mix that they say."""
+    asked = ["tco", "--draws", "100", "--json", "--volume", "1B"]
+    base = json.loads(command_output(capsys, *asked))
+    half = json.loads(
+        command_output(capsys, *asked, "--set", "input_tokens=750", "--set", "output_tokens=250")
+    )
+
+    assert 2 == pytest.approx(
+        half["inputs"]["replica_requests_per_s"]["value"] / base["inputs"]["replica_requests_per_s"]["value"]
+    )
+    assert "input_share" not in half["inputs"]
 
 
 def test_tiers_and_advice_of_a_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

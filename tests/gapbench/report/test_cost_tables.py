@@ -11,13 +11,16 @@ import pandas as pd
 import pytest
 from rich.console import Console, RenderableType
 
+from gapbench.analysis.economics.advise import advise
 from gapbench.analysis.economics.scenario_inputs import build_scenario
+from gapbench.analysis.economics.situation import Situation
 from gapbench.analysis.economics.tco import Tco, tco
 from gapbench.errors import ResultsError
 from gapbench.formatting import format_short_usd
 from gapbench.pricing.cross_check import find_disagreements
 from gapbench.pricing.listing import list_prices
 from gapbench.report import cost_plots, cost_tables
+from gapbench.report.advice import advice_lines
 from gapbench.suite.tco_fields import OwnDocument, TcoDocument
 
 
@@ -44,6 +47,30 @@ def test_total_cost_in_a_terminal(answer: Tco) -> None:
     )
     assert max(map(len, text.splitlines())) <= 80
     assert "SIMULATED" not in text
+
+
+def test_total_cost_shows_medians_and_the_mix(answer: Tco) -> None:
+    """Not the cost at the inputs' values, which is low among the draws; the token mix has a row of its own."""
+    text = printed(cost_tables.tco_table(answer))
+    own = answer.legs.set_index("leg").loc["self"]
+
+    assert "median" in text
+    assert format_short_usd(own["usd_p50"]) in text
+    assert "token mix" in text
+
+
+def test_advice_in_a_terminal(answer: Tco) -> None:
+    """Reasons, conditions, the five questions and the pilot; no line wider than 80 columns."""
+    text = printed(advice_lines(advise(Situation(), answer)))
+
+    for part in (
+        "Recommendation: closed API (provisional)",
+        "Before you follow it",
+        "speed-to-market",
+        "5. Migration",
+    ):
+        assert part in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_simulated_capacity_is_said(answer: Tco) -> None:

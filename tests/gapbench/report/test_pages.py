@@ -234,7 +234,8 @@ def test_a_verdict_against_its_interval_says_in_its_cell_why(
     assert re.search(r"\*\*not distinguishable\*\* \(p 0\.\d{3} once corrected\) \(needs about", lines)
     assert re.search(r'<br><span class="soft">p 0\.\d{3} once corrected</span><br>', page)
     assert re.search(
-        r"; p 0\.\d{3} once corrected; needs about \d+ pairs to settle it\.", gap([run]).headline()
+        r"; p 0\.\d{3} once corrected; needs about \d+ pairs to settle it: start a fresh run",
+        gap([run]).headline(),
     )
 
 

@@ -416,9 +416,7 @@ def test_what_is_no_address_is_refused_before_the_first_request(
 ) -> None:
     """Nothing is written, here or there."""
     assert 2 == invoke(["run", "suite.yaml", "--yes", "--quiet", "--out", given])
-    assert (
-        f"{given!r} is no place for results: give a folder, or s3://BUCKET/PREFIX" in capsys.readouterr().err
-    )
+    assert f"{given!r} cannot hold results: give a folder, or s3://BUCKET/PREFIX" in capsys.readouterr().err
     assert not Path("results").exists()
 
 

@@ -219,9 +219,13 @@ def test_a_hugging_face_data_set_gives_the_same_prompts(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     text = SUITE.replace("data: q.jsonl", f"data: {{hf: {tmp_path / 'set'}, split: train}}")
-    samples = load_suite(write(tmp_path, text)).load_tasks(limit=3)[0].samples
+    suite = load_suite(write(tmp_path, text))
+    samples = suite.load_tasks()[0].samples
+    few = suite.load_tasks(limit=3)[0].samples
 
-    assert [row["question"] for row in ROWS[:3]] == [sample.messages[0].text for sample in samples]
+    assert [row["question"] for row in ROWS] == [sample.messages[0].text for sample in samples]
+    assert 3 == len(few)
+    assert {sample.messages[0].text for sample in few} < {row["question"] for row in ROWS}
 
 
 def test_a_data_set_that_cannot_be_had_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,12 +237,14 @@ def test_a_data_set_that_cannot_be_had_is_said(tmp_path: Path, monkeypatch: pyte
     assert "data set 'nobody/nothing-here' cannot be had" in refused(tmp_path, text)
 
 
-def test_limits_take_the_first_rows(tmp_path: Path) -> None:
-    """In file order; the smallest limit counts."""
+def test_the_smallest_limit_counts(tmp_path: Path) -> None:
+    """The task's own is 3, that of the call 2; the two samples are among the three."""
     suite = load_suite(write(tmp_path, SUITE + "    limit: 3\n"))
+    three = {sample.sample_id for sample in suite.load_tasks()[0].samples}
+    two = {sample.sample_id for sample in suite.load_tasks(limit=2)[0].samples}
 
-    assert ["q0", "q1", "q2"] == [sample.sample_id for sample in suite.load_tasks()[0].samples]
-    assert ["q0", "q1"] == [sample.sample_id for sample in suite.load_tasks(limit=2)[0].samples]
+    assert (3, 2) == (len(three), len(two))
+    assert two < three
 
 
 def test_turns_few_shot_system_and_images(tmp_path: Path) -> None:

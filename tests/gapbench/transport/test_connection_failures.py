@@ -3,32 +3,81 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import zlib
 from contextlib import suppress
 
 import httpx2
 import pytest
+import uvloop
 
 from gapbench import transport
 from gapbench.errors import RunnerError
 from gapbench.transport.connection import Exchange
-from tests.gapbench.transport.lean_server import HEAD, WHOLE, always, request_of, served, session, talk
+from tests.gapbench.transport.lean_server import HEAD, WHOLE, always, heard, request_of, served, session, talk
 
 
-def test_a_kept_connection_that_dies_on_the_next_request_is_replaced_once() -> None:
-    """It had brought no byte of a reply."""
+def test_a_request_that_a_kept_connection_took_is_not_sent_again() -> None:
+    """The server has read it and may have begun on it: the caller decides, with a row of its own."""
     numbers: list[int] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         await request_of(reader)
         numbers.append(number)
         writer.write(WHOLE)
-        if number == 1:
+        await request_of(reader)
+        numbers.append(number)
+
+    with pytest.raises(httpx2.RemoteProtocolError, match="without sending a response"):
+        talk(answer, 2)
+    assert [1, 1] == numbers
+
+
+def test_a_kept_connection_that_the_server_closed_is_not_used() -> None:
+    """Its end has arrived before a byte was written: nobody can have received the request."""
+    numbers: list[int] = []
+
+    async def main() -> list[list[bytes]]:
+        ended = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
             await request_of(reader)
             numbers.append(number)
+            writer.write(WHOLE)
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+            ended.set()
 
-    assert [[b"a"], [b"a"]] == [events for events, _ in talk(answer, 2)]
-    assert [1, 1, 2] == numbers
+        async with served(answer) as url, transport.new_client(url, session()) as client:
+            first, _ = await heard(client, url)
+            await ended.wait()
+            second, _ = await heard(client, url)
+            return [first, second]
+
+    assert [[b"a"], [b"a"]] == asyncio.run(main())
+    assert [1, 2] == numbers
+
+
+def test_a_reset_together_with_data_is_noticed() -> None:
+    """uvloop reports the data alone; without a look at the socket this would last until the read timeout."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        await request_of(reader)
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.write(HEAD[:20])
+        writer.transport.abort()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+
+        async def main() -> None:
+            async with served(answer) as url, transport.new_client(url, session()) as client:
+                await heard(client, url)
+
+        with pytest.raises(httpx2.ReadError):
+            loop.run(main())
 
 
 def test_a_fresh_connection_that_dies_is_not_replaced() -> None:

@@ -21,17 +21,16 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from gapbench.analysis.article.article_book import GapClaim, Moment, load_article_book
+from gapbench.analysis.article.claim_power import MEASURED_COLUMNS, add_claim_check, planned_pairs_needed
 from gapbench.analysis.article.claims_audit import audit_claims
 from gapbench.analysis.article.evidence import Evidence, read_evidence
 from gapbench.analysis.article.published_gaps import PublishedGap, published_gaps
+from gapbench.analysis.article.statements import Statement, check_statements
+from gapbench.analysis.article.yearly_lead import check_yearly_lead
 from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.quality.gap import gap
 from gapbench.stats import elo_win_rate
@@ -64,47 +63,6 @@ class Factors(NamedTuple):
 
 READINGS = ("points", "percent of closed")
 WRITTEN, STRICT, LOOSE = Factors(1.5, 2.0), Factors(1.25, 1.6), Factors(2.0, 3.0)
-
-
-class GapClaim(NamedTuple):
-    """A quality figure of the article.
-
-    Attributes:
-        metric: Its name in the article.
-        category: Category of the evidence and of a run's tasks.
-        year: The year that the claim is about.
-        claim: The claimed gap, in ``unit``.
-        unit: ``percent`` or ``elo``.
-    """
-
-    metric: str
-    category: str
-    year: int
-    claim: float
-    unit: str
-
-
-class Moment(NamedTuple):
-    """A window of dates that represents a part of a year."""
-
-    name: str
-    year: int
-    start: date
-    end: date
-
-
-class ArticleBook(NamedTuple):
-    """The content of ``data/article.yaml``.
-
-    Attributes:
-        claims: The article's figures.
-        moments: The windows in which evidence is looked up.
-        errors: Factual errors of the article: id, said, found, sources.
-    """
-
-    claims: tuple[GapClaim, ...]
-    moments: tuple[Moment, ...]
-    errors: tuple[Mapping[str, Any], ...]
 
 
 class Reading(NamedTuple):
@@ -161,6 +119,23 @@ class ArticleRow:
         """Return whether a gap counts for the verdict."""
         return gap.unit == self.claim.unit and not gap.vendor_table
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Citations of the gaps that count, each once."""
+        counted = [one for one in self.evidence if self.is_counted(one)]
+        return tuple(dict.fromkeys(source for one in counted for source in one.sources))
+
+    def describe(self) -> str:
+        """Return the median and the range of the counted gaps at each moment, in one sentence."""
+        units = {"points": " Elo" if self.claim.unit == "elo" else " points", "percent of closed": " %"}
+        moments: dict[str, list[str]] = {}
+        for one in self.readings:
+            moments.setdefault(one.moment, []).append(
+                f"{one.median:.1f}{units[one.reading]} ({one.low:.1f} to {one.high:.1f})"
+            )
+        told = [f"{moment} {' or '.join(values)}" for moment, values in moments.items()]
+        return f"Median of the published gaps: {'; '.join(told)}." if told else "No published gap counts."
+
     def lag_months(self) -> float | None:
         """Return the median lag in months, from the first closed model that was as good to the open model's release.
 
@@ -179,6 +154,7 @@ class ArticleRow:
             "claim": self.claim.claim,
             "unit": self.claim.unit,
             "claim_win_rate": _win_rate(self.claim),
+            "pairs_needed": planned_pairs_needed(self.claim.claim) if self.claim.unit == "percent" else None,
             "evidence": [{**one.to_json(), "counted": self.is_counted(one)} for one in self.evidence],
             "readings": [reading._asdict() for reading in self.readings],
             "arena_snapshots": self.arena,
@@ -199,6 +175,7 @@ class Article:
         rows: The eight quality figures.
         errors: Factual errors, with sources.
         claims: Economic claims with their verdicts from :mod:`gapbench.analysis.article.claims_audit`.
+        statements: Every statement of the article, with its finding and verdict.
         gaps: All published gaps of the evidence, including those outside the moments.
         simulated: Whether a measured gap is of simulated models.
         warnings: One sentence for each caveat that readers need to know.
@@ -207,6 +184,7 @@ class Article:
     rows: tuple[ArticleRow, ...]
     errors: tuple[Mapping[str, Any], ...]
     claims: tuple[Mapping[str, Any], ...]
+    statements: tuple[Statement, ...]
     gaps: tuple[PublishedGap, ...]
     simulated: bool
     warnings: list[str] = field(default_factory=list)
@@ -218,6 +196,7 @@ class Article:
             "rule": RULE,
             "rows": [row.to_json() for row in self.rows],
             "claims": [dict(claim) for claim in self.claims],
+            "statements": [statement.to_json() for statement in self.statements],
             "errors": [dict(error) for error in self.errors],
             "gaps": [{"category": one.category, **one.to_json()} for one in self.gaps],
             "warnings": self.warnings,
@@ -258,10 +237,15 @@ def check_article(runs: Runs | Sequence[Path] = (), evidence: Evidence | None = 
                 check_claim(claim, moments, inside, known, STRICT)[1],
                 check_claim(claim, moments, inside, known, LOOSE)[1],
                 _arena_snapshots(claim, known, gaps),
-                measured.get(claim.category) if claim.year == newest else None,
+                add_claim_check(claim.claim, claim.unit, measured.get(claim.category))
+                if claim.year == newest
+                else None,
             )
         )
-    return Article(tuple(rows), book.errors, _economic_claims(), tuple(gaps), simulated, warnings)
+    claims = _economic_claims()
+    by_claim = {(row.claim.category, row.claim.year): row for row in rows}
+    statements = check_statements(by_claim, claims, book.errors, check_yearly_lead(gaps, book.moments))
+    return Article(tuple(rows), book.errors, claims, statements, tuple(gaps), simulated, warnings)
 
 
 def check_claim(
@@ -359,13 +343,12 @@ def _measured_gaps(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any
     known = load_runs(runs)
     table = gap(known)
     rows = table.frame[table.frame["metric"] == "accuracy"]
-    names = ("gap_points", "gap_percent_of_closed", "ci_low", "ci_high", "p_value", "verdict", "n_pairs")
     found = {
         str(row["category"]): {
             "runs": [str(manifest.run_id) for manifest in known.manifests],
             "closed": {"model": row["closed_model"], "score": to_json_value(row["closed_value"])},
             "open": {"model": row["open_model"], "score": to_json_value(row["open_value"])},
-            **{name: to_json_value(row[name]) for name in names},
+            **{name: to_json_value(row[name]) for name in MEASURED_COLUMNS},
             "simulated": bool(row["simulated"]),
         }
         for row in rows.to_dict(orient="records")
@@ -375,15 +358,3 @@ def _measured_gaps(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any
 
 def _economic_claims() -> tuple[Mapping[str, Any], ...]:
     return tuple(claim.to_json() for claim in audit_claims())
-
-
-@cache
-def load_article_book() -> ArticleBook:
-    """Return the content of the packaged ``article.yaml``."""
-    with files("gapbench.analysis.article.data").joinpath("article.yaml").open(encoding="utf-8") as file:
-        content = yaml.safe_load(file)
-    return ArticleBook(
-        tuple(GapClaim(**{**row, "claim": float(row["claim"])}) for row in content["claims"]),
-        tuple(Moment(row["name"], row["year"], row["from"], row["to"]) for row in content["moments"]),
-        tuple(content["errors"]),
-    )

@@ -14,17 +14,26 @@ Open means that the weights can be downloaded, under any licence. Closed means A
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from gapbench.errors import DocumentError, InputError
+from gapbench.analysis.article.evidence_csv import (
+    day,
+    integer,
+    number,
+    one_of,
+    optional,
+    parse_row,
+    read_csv_rows,
+    text,
+)
 
+REQUIRED_SOURCE_COLUMNS = 4
+"""The first columns of ``evidence_sources.csv``; books of version 0.1 have no others."""
 CATEGORIES = ("arena", "coding", "reasoning", "multimodal")
 UNITS = ("percent", "elo")
 KINDS = (
@@ -36,6 +45,10 @@ KINDS = (
     "vendor_self_report",
 )
 """Kinds of source, from the most to the least independent."""
+DATED_BY = ("", "name", "content", "commit", "survey")
+"""What shows the date of a file: its name, its newest entry, its commit, or only the word of the survey."""
+CHECKS = ("", "once", "twice", "other version", "not found")
+"""How often the figures were compared with the source. "not found": a second reading did not find them."""
 FIGURES_FILE, SOURCES_FILE, SNAPSHOTS_FILE, ARENA_FILE = (
     "evidence.csv",
     "evidence_sources.csv",
@@ -112,12 +125,24 @@ class Source(NamedTuple):
         kind: One of :data:`KINDS`.
         read_from: ``repository``, or ``search index`` if only a search index of it could be read.
         citation: Repository, path and commit, or a URL.
+        url: Address of the file at that commit.
+        accessed: Date on which it was last read. None if not recorded.
+        file_date: Date of this version of the file. None if not known.
+        dated_by: What shows ``file_date``: one of :data:`DATED_BY`, "" if the date is not known.
+        verified: How its figures were compared with it: one of :data:`CHECKS`, "" if not recorded.
+        remark: What a reader should know about the reading, or "".
     """
 
     source: str
     kind: str
     read_from: str
     citation: str
+    url: str = ""
+    accessed: date | None = None
+    file_date: date | None = None
+    dated_by: str = ""
+    verified: str = ""
+    remark: str = ""
 
 
 class Snapshot(NamedTuple):
@@ -128,7 +153,8 @@ class Snapshot(NamedTuple):
         snapshot: Date of the file.
         as_of: The date that the gap is for.
         dating: ``listed`` for all models in the file, ``released`` for those released by ``as_of``, even if they were
-            evaluated later.
+            evaluated later. ``rebuilt`` for a list put together from a later file by the dates of its entries, where
+            entries that were removed or dated again are missing.
         listed_closed: Number of distinct closed models in the whole list. None if not counted.
         listed_open: Number of distinct open models. None if not counted.
     """
@@ -136,7 +162,7 @@ class Snapshot(NamedTuple):
     benchmark: str
     snapshot: date
     as_of: date
-    dating: Literal["listed", "released"]
+    dating: Literal["listed", "released", "rebuilt"]
     listed_closed: int | None
     listed_open: int | None
 
@@ -194,53 +220,21 @@ def _read(folder: Path, where: str) -> Evidence:
     figures = read_csv_rows(
         folder / FIGURES_FILE, tuple(field.name for field in fields(Figure) if field.name != "line")
     )
-    sources = read_csv_rows(folder / SOURCES_FILE, Source._fields)
+    sources = read_csv_rows(folder / SOURCES_FILE, Source._fields, REQUIRED_SOURCE_COLUMNS)
     dates = (
         read_csv_rows(folder / SNAPSHOTS_FILE, Snapshot._fields) if (folder / SNAPSHOTS_FILE).exists() else []
     )
     series = read_csv_rows(folder / ARENA_FILE, ArenaGap._fields) if (folder / ARENA_FILE).exists() else []
     return Evidence(
         tuple(parse_figure(row, folder / FIGURES_FILE, line) for line, row in figures),
-        {row["source"]: Source(**row) for _, row in sources},
-        tuple(_parse_row(Snapshot, _SNAPSHOT, row, folder / SNAPSHOTS_FILE, line) for line, row in dates),
-        tuple(_parse_row(ArenaGap, _ARENA, row, folder / ARENA_FILE, line) for line, row in series),
+        {
+            row["source"]: parse_row(Source, _SOURCE, row, folder / SOURCES_FILE, line)
+            for line, row in sources
+        },
+        tuple(parse_row(Snapshot, _SNAPSHOT, row, folder / SNAPSHOTS_FILE, line) for line, row in dates),
+        tuple(parse_row(ArenaGap, _ARENA, row, folder / ARENA_FILE, line) for line, row in series),
         where,
     )
-
-
-def read_csv_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows of a CSV file, each with its line number.
-
-    Raises:
-        InputError: The file is missing.
-        DocumentError: Its columns are not ``columns``, or a row has another number of cells.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            heads = tuple(reader.fieldnames or ())
-            if heads != tuple(columns):
-                missing = [name for name in columns if name not in heads]
-                unknown = [name for name in heads if name not in columns]
-                if missing:
-                    problem = f"lacks {', '.join(missing)}"
-                elif unknown:
-                    problem = f"has the unknown columns {', '.join(unknown)}"
-                else:
-                    problem = "has its columns in another order"
-                expected = f"; the columns are, in this order: {','.join(columns)}"
-                raise DocumentError(problem + expected, file=path, line=1)
-            rows = [(reader.line_num, row) for row in reader]
-    except FileNotFoundError as exc:
-        raise InputError(
-            f"{path} does not exist; a book of evidence has {FIGURES_FILE} and {SOURCES_FILE}"
-        ) from exc
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise InputError(f"{path} cannot be read as CSV: {exc}") from exc
-    for line, row in rows:
-        if None in row or None in row.values():
-            raise DocumentError(f"expected {len(columns)} cells", file=path, line=line)
-    return rows
 
 
 def parse_figure(row: Mapping[str, str], path: Path, line: int) -> Figure:
@@ -249,110 +243,61 @@ def parse_figure(row: Mapping[str, str], path: Path, line: int) -> Figure:
     Raises:
         DocumentError: A cell cannot be read.
     """
-    found: Figure = _parse_row(Figure, _FIGURE, row, path, line, line=line)
+    found: Figure = parse_row(Figure, _FIGURE, row, path, line, line=line)
     return found
 
 
-def _text(cell: str) -> str:
-    if not cell:
-        raise ValueError("must not be empty")
-    return cell
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def read(cell: str) -> str:
-        if cell not in allowed:
-            raise ValueError(f"is {cell!r}; it must be one of: {', '.join(allowed)}")
-        return cell
-
-    return read
-
-
-def _number(cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        raise ValueError(f"is {cell!r}; it must be a number") from None
-    if not math.isfinite(value):
-        raise ValueError(f"is {cell!r}; it must be a finite number, or empty if unknown")
-    return value
-
-
-def _integer(cell: str) -> int:
-    value = _number(cell)
-    if value != int(value) or value < 0:
-        raise ValueError(f"is {cell!r}; it must be a whole number of 0 or more")
-    return int(value)
-
-
-def _date(cell: str) -> date:
-    try:
-        return date.fromisoformat(cell)
-    except ValueError:
-        raise ValueError(f"is {cell!r}; it must be a date as YYYY-MM-DD") from None
-
-
-def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    return lambda cell: read(cell) if cell else None
-
-
 _FIGURE: Mapping[str, Callable[[str], Any]] = {
-    "category": _one_of(*CATEGORIES),
-    "benchmark": _text,
+    "category": one_of(*CATEGORIES),
+    "benchmark": text,
     "variant": str,
-    "snapshot": _date,
-    "model": _text,
-    "model_key": _text,
+    "snapshot": day,
+    "model": text,
+    "model_key": text,
     "organization": str,
-    "weights": _one_of("open", "closed"),
+    "weights": one_of("open", "closed"),
     "license": str,
-    "released": _optional(_date),
-    "score": _number,
-    "unit": _one_of(*UNITS),
-    "ci_low": _optional(_number),
-    "ci_high": _optional(_number),
-    "stderr": _optional(_number),
-    "n": _optional(_integer),
-    "n_kind": _optional(str),
-    "cost_usd": _optional(_number),
-    "cost_basis": _optional(str),
-    "source": _text,
+    "released": optional(day),
+    "score": number,
+    "unit": one_of(*UNITS),
+    "ci_low": optional(number),
+    "ci_high": optional(number),
+    "stderr": optional(number),
+    "n": optional(integer),
+    "n_kind": optional(str),
+    "cost_usd": optional(number),
+    "cost_basis": optional(str),
+    "source": text,
     "note": str,
 }
+_SOURCE: Mapping[str, Callable[[str], Any]] = {
+    "source": text,
+    "kind": str,
+    "read_from": str,
+    "citation": str,
+    "url": str,
+    "accessed": optional(day),
+    "file_date": optional(day),
+    "dated_by": one_of(*DATED_BY),
+    "verified": one_of(*CHECKS),
+    "remark": str,
+}
 _SNAPSHOT: Mapping[str, Callable[[str], Any]] = {
-    "benchmark": _text,
-    "snapshot": _date,
-    "as_of": _date,
-    "dating": _one_of("listed", "released"),
-    "listed_closed": _optional(_integer),
-    "listed_open": _optional(_integer),
+    "benchmark": text,
+    "snapshot": day,
+    "as_of": day,
+    "dating": one_of("listed", "released", "rebuilt"),
+    "listed_closed": optional(integer),
+    "listed_open": optional(integer),
 }
 _ARENA: Mapping[str, Callable[[str], Any]] = {
-    "board": _one_of("text", "vision"),
-    "date": _date,
-    "closed_model": _text,
-    "closed": _number,
-    "open_model": _text,
-    "open": _number,
-    "gap": _number,
-    "gap_top3": _number,
-    "commit": _text,
+    "board": one_of("text", "vision"),
+    "date": day,
+    "closed_model": text,
+    "closed": number,
+    "open_model": text,
+    "open": number,
+    "gap": number,
+    "gap_top3": number,
+    "commit": text,
 }
-
-
-def _parse_row(
-    kind: Callable[..., Any],
-    readers: Mapping[str, Callable[[str], Any]],
-    row: Mapping[str, str],
-    path: Path,
-    number: int,
-    /,
-    **more: Any,
-) -> Any:
-    values: dict[str, Any] = {}
-    for name, read in readers.items():
-        try:
-            values[name] = read(row[name].strip())
-        except ValueError as exc:
-            raise DocumentError(str(exc), file=path, line=number, key=name) from None
-    return kind(**values, **more)

@@ -12,18 +12,19 @@ from pathlib import Path
 
 from gapbench.analysis.article.evidence import (
     FIGURES_FILE,
+    REQUIRED_SOURCE_COLUMNS,
     SOURCES_FILE,
     Figure,
     Source,
-    read_csv_rows,
     read_evidence,
 )
+from gapbench.analysis.article.evidence_csv import read_csv_rows
 from gapbench.analysis.article.evidence_rules import ONE_SIDED, rule_violations
 from gapbench.atomic_write import write_atomically
 from gapbench.errors import DocumentError, InputError
 
 COLUMNS = tuple(field.name for field in fields(Figure) if field.name != "line")
-_SOURCE = ("kind", "read_from", "citation")
+_SOURCE = tuple(name for name in Source._fields if name != "source")
 
 
 def parse_entry(cells: Sequence[str]) -> dict[str, str]:
@@ -60,7 +61,8 @@ def add_figures(book: Path, rows: Sequence[Mapping[str, str]] | Path) -> int:
     """
     if isinstance(rows, Path):
         rows = [row for _, row in read_csv_rows(rows, COLUMNS)]
-    figures, sources = _table(book / FIGURES_FILE, COLUMNS), _table(book / SOURCES_FILE, Source._fields)
+    figures = _table(book / FIGURES_FILE, COLUMNS, len(COLUMNS))
+    sources = _table(book / SOURCES_FILE, Source._fields, REQUIRED_SOURCE_COLUMNS)
     before = set(rule_violations(read_evidence(book))) if (book / FIGURES_FILE).exists() else set()
     for row in rows:
         figures.append({name: row.get(name, "") for name in COLUMNS})
@@ -78,12 +80,8 @@ def _add_source(sources: list[dict[str, str]], row: Mapping[str, str]) -> None:
     if not any(column in row for column in _SOURCE) or any(one["source"] == name for one in sources):
         return
     sources.append(
-        {
-            "source": name,
-            "kind": row.get("kind", ""),
-            "read_from": row.get("read_from", "repository"),
-            "citation": row.get("citation", ""),
-        }
+        {"source": name, **{column: row.get(column, "") for column in _SOURCE}}
+        | {"read_from": row.get("read_from", "repository")}
     )
 
 
@@ -118,8 +116,9 @@ def _check_texts(texts: Mapping[str, str]) -> list[str]:
         return rule_violations(read_evidence(Path(folder)))
 
 
-def _table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    return [row for _, row in read_csv_rows(path, columns)] if path.exists() else []
+def _table(path: Path, columns: Sequence[str], required: int) -> list[dict[str, str]]:
+    rows = [row for _, row in read_csv_rows(path, columns, required)] if path.exists() else []
+    return [{name: row.get(name, "") for name in columns} for row in rows]
 
 
 def _csv(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> str:

@@ -1,17 +1,18 @@
 """Rules that every figure and every list of a book of evidence must satisfy.
 
-Reading already checks schema and types. The rules here: each figure has a pinned source, no figure occurs twice,
-intervals contain their score, dates are possible, a list has one unit and one category, and the open or closed flag
-agrees with the licence and with known errors of the sources.
+Reading already checks schema and types. The rules here: each figure has a pinned source with an address, no figure
+occurs twice, intervals contain their score, dates are possible, a list has one unit and one category, a list is read
+from a file of its date, and the open or closed flag agrees with the licence and with known errors of the sources.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from gapbench.analysis.article.article_book import load_article_book
 from gapbench.analysis.article.evidence import (
     FIGURES_FILE,
     KINDS,
@@ -19,8 +20,11 @@ from gapbench.analysis.article.evidence import (
     SOURCES_FILE,
     Evidence,
     Figure,
+    Snapshot,
+    Source,
 )
 
+_URL = re.compile(r"https://[\w.-]+/\S+")
 _PINNED = re.compile(r"@[0-9a-f]{7,40}\b|^https://\S+|\brevision [0-9a-f]{7,}")
 _CLOSED_LICENCE = re.compile(r"^(proprie?tary|propretary|api access)\b", re.IGNORECASE)
 _OPEN_LICENCE = re.compile(
@@ -94,6 +98,30 @@ def rule_violations(evidence: Evidence) -> list[str]:
     return found
 
 
+def unproven(evidence: Evidence) -> list[str]:
+    """Return one sentence for each thing that the book cannot show; [] if there is none. No rule is broken by it."""
+    found = [
+        f"{one.benchmark} as of {one.as_of} is rebuilt from a later file: entries that were removed or dated again are missing"
+        for one in evidence.snapshots
+        if one.dating == "rebuilt"
+    ]
+    sources = evidence.sources.values()
+    surveyed = sum(source.dated_by == "survey" for source in sources)
+    if surveyed:
+        found.append(
+            f"the date of the file is only the survey's word for {surveyed} of {len(sources)} sources"
+        )
+    once = sum(source.verified in {"", "once"} for source in sources)
+    if once:
+        found.append(f"figures were compared with {once} of {len(sources)} sources only once, or not at all")
+    found += [
+        f"{source.source}: a second reading did not find its figures: {source.remark}"
+        for source in sources
+        if source.verified == "not found"
+    ]
+    return found
+
+
 def _source_violations(evidence: Evidence) -> Iterator[str]:
     used = {one.source for one in evidence.figures}
     for source in evidence.sources.values():
@@ -105,8 +133,24 @@ def _source_violations(evidence: Evidence) -> Iterator[str]:
                 f"{SOURCES_FILE}: {source.source}: {source.citation!r} names no commit and no address; "
                 "cite owner/repository/path@commit, or https://…"
             )
+        if not _URL.fullmatch(source.url):
+            found = f"{source.url!r} is no address" if source.url else "has no address"
+            yield f"{SOURCES_FILE}: {source.source}: {found}; give url=https://… of the file at that commit"
+        if source.accessed is None:
+            yield f"{SOURCES_FILE}: {source.source}: not known when it was read; give accessed=YYYY-MM-DD"
+        yield from _dating_violations(source)
         if source.source not in used:
             yield f"{SOURCES_FILE}: {source.source}: no figure comes from it"
+
+
+def _dating_violations(source: Source) -> Iterator[str]:
+    where = f"{SOURCES_FILE}: {source.source}"
+    if (source.file_date is None) != (source.dated_by == ""):
+        yield f"{where}: file_date and dated_by go together; give both, or neither if the date is not known"
+    if source.file_date is not None and source.accessed is not None and source.file_date > source.accessed:
+        yield f"{where}: the file is of {source.file_date}, after it was read on {source.accessed}"
+    if source.verified == "not found" and not source.remark:
+        yield f"{where}: a second reading did not find its figures; state in remark what was found"
 
 
 def _figure_violations(figure: Figure) -> Iterator[str]:
@@ -173,10 +217,48 @@ def _snapshot_violations(evidence: Evidence) -> Iterator[str]:
         where = f"{SNAPSHOTS_FILE}: {snapshot.benchmark} as of {snapshot.as_of}"
         if (snapshot.benchmark, snapshot.snapshot) not in lists:
             yield f"{where}: there is no list of {snapshot.snapshot}; gaps are taken within one snapshot"
-        if snapshot.dating == "listed" and snapshot.as_of != snapshot.snapshot:
-            yield f"{where}: with dating 'listed', as_of must be {snapshot.snapshot}, the date of the file"
+        if snapshot.dating != "released" and snapshot.as_of != snapshot.snapshot:
+            yield (
+                f"{where}: with dating {snapshot.dating!r}, as_of must be {snapshot.snapshot}, the date of the file"
+            )
         if snapshot.as_of > snapshot.snapshot:
             yield f"{where}: it is later than the file of {snapshot.snapshot}"
+        if snapshot.dating == "listed":
+            yield from _state_violations(evidence, snapshot, where)
+    yield from _cut_violations(evidence.snapshots)
     for one in evidence.arena:
         if round(one.closed - one.open, 2) != round(one.gap, 2):
             yield f"arena_series.csv: {one.board} {one.date}: {one.closed:g} - {one.open:g} is not {one.gap:g}"
+
+
+def _state_violations(evidence: Evidence, snapshot: Snapshot, where: str) -> Iterator[str]:
+    """Yield the sources of a listed snapshot that do not show the list as it was on its date."""
+    used = {
+        one.source
+        for one in evidence.figures
+        if (one.benchmark, one.snapshot) == (snapshot.benchmark, snapshot.snapshot)
+    }
+    for name in sorted(used & set(evidence.sources)):
+        day = evidence.sources[name].file_date
+        if day is None or day > snapshot.snapshot:
+            found = "of no known date" if day is None else f"of {day}"
+            yield (
+                f"{where}: {name} is a file {found}, so the list may have changed since; read the file of "
+                f"{snapshot.snapshot} or before, or set dating to 'rebuilt'"
+            )
+
+
+def _cut_violations(snapshots: Sequence[Snapshot]) -> Iterator[str]:
+    """Yield lists by release date that leave out the models of the rest of a moment."""
+    for moment in load_article_book().moments:
+        cuts: dict[str, list[Snapshot]] = {}
+        for one in snapshots:
+            if one.dating == "released" and moment.start <= one.as_of <= moment.end:
+                cuts.setdefault(one.benchmark, []).append(one)
+        for benchmark, inside in cuts.items():
+            last = max(inside, key=lambda one: one.as_of)
+            if last.as_of < min(moment.end, last.snapshot):
+                yield (
+                    f"{SNAPSHOTS_FILE}: {benchmark} as of {last.as_of}: models released until {moment.end} belong to "
+                    f"{moment.name}; cut the list there"
+                )

@@ -30,7 +30,7 @@ class PublishedGap:
         category: ``arena``, ``coding``, ``reasoning`` or ``multimodal``.
         benchmark: Name of the list.
         as_of: The date that the gap is for.
-        dating: ``listed`` or ``released``; see :class:`~gapbench.analysis.article.evidence.Snapshot`.
+        dating: ``listed``, ``released`` or ``rebuilt``; see :class:`~gapbench.analysis.article.evidence.Snapshot`.
         snapshot: Date of the file.
         closed: The best closed model.
         open: The best open model.
@@ -47,7 +47,7 @@ class PublishedGap:
             date is not known.
         first_closed: First released closed model that scored at least as high as the best open one. None if there is
             none with a known date.
-        thin: Whether a side has fewer than three models. None if the list was not counted.
+        thin: Whether a side has fewer than three models. None if that is not known.
         vendor_table: Whether all scores are a vendor's own reports about its model.
         sources: Citations.
     """
@@ -201,9 +201,10 @@ def _interval(closed: Figure, other: Figure) -> tuple[float | None, float | None
 
 
 def _is_thin(snapshot: Snapshot) -> bool | None:
-    if snapshot.listed_closed is None or snapshot.listed_open is None:
-        return None
-    return min(snapshot.listed_closed, snapshot.listed_open) < THIN
+    counts = [count for count in (snapshot.listed_closed, snapshot.listed_open) if count is not None]
+    if any(count < THIN for count in counts):
+        return True
+    return False if len(counts) == 2 else None
 
 
 def _is_vendor_table(evidence: Evidence, figures: Sequence[Figure]) -> bool:

@@ -21,6 +21,8 @@ from gapbench.pricing import GpuPrice, Quote, TokenRates, UnitPrices, Unpriced, 
 from gapbench.stats import Floats, Ints
 from gapbench.store.manifest import ModelEntry
 
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
 TOKENS = (
     "input_tokens",
     "output_tokens",
@@ -44,7 +46,7 @@ class Bill:
     Attributes:
         usd: Float cost of each attempt, in the order of the runs' frame. NaN means unknown. A failed attempt without
             token counts costs 0, since vendors do not bill it. The cost of a self-hosted cell is split evenly over its
-            requests.
+            answered requests, or over all its requests if none was answered.
         lines: Exact cost: one row for each model, category, phase, final, source and price, with token sums and
             ``usd`` (Decimal; None if unknown).
         gpu: One row for each self-hosted cell: seconds reserved and busy, USD of both (Decimal), USD at both ends of
@@ -148,19 +150,41 @@ def _quote(model: ModelEntry, served: str | None, tier: str | None, started: Any
 def _tokens(frame: pd.DataFrame) -> dict[str, Floats]:
     """Return the billed quantities of attempts. Replies from our own cache are not billed."""
     tokens = {name: np.nan_to_num(as_floats(frame[name])) for name in TOKENS}
-    # Failed attempts without token counts are not billed, and neither are their images.
-    tokens["image_count"][np.isnan(as_floats(frame["input_tokens"]))] = 0
+    # Failed attempts without token counts are not billed, and neither are their images or parts of their input.
+    uncounted = np.isnan(as_floats(frame["input_tokens"]))
+    for name in set(TOKENS) - {"input_tokens", "output_tokens"}:
+        tokens[name][uncounted] = 0
     cached = frame["from_cache"].to_numpy(dtype=bool)
     for name in TOKENS:
         tokens[name][cached] = 0
     return tokens
 
 
-def _has_known_cost(frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return for which attempts the cost is known: those with both token counts, and those that are not billed."""
+def has_possible_counts(frame: pd.DataFrame) -> Bools:
+    """Return for which attempts the token counts can be true; see :func:`gapbench.pricing.counts_are_possible`.
+
+    Some gateways add cached tokens to the input instead of counting them in it, and some report negative counts.
+    """
+    read = np.zeros(len(frame))
+    possible = np.ones(len(frame), dtype=bool)
+    # One column at a time: all of them together would take the most memory of all.
+    for name in ("cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens"):
+        count = np.nan_to_num(as_floats(frame[name]))
+        possible &= count >= 0
+        if name == "cache_write_1h_tokens":
+            possible &= count <= np.nan_to_num(as_floats(frame["cache_write_tokens"]))
+        elif name != "output_tokens":
+            read += count
+    total = as_floats(frame["input_tokens"])
+    return np.asarray(possible & (np.isnan(total) | ((total >= 0) & (read <= total))))
+
+
+def _has_known_cost(frame: pd.DataFrame) -> Bools:
+    """Return for which attempts the cost is known: those with possible token counts, and those that are not billed."""
     both = ~(np.isnan(as_floats(frame["input_tokens"])) | np.isnan(as_floats(frame["output_tokens"])))
-    free = (frame["outcome"] == "infra").to_numpy() | frame["from_cache"].to_numpy(dtype=bool)
-    return np.asarray(both | free)
+    failed = (frame["outcome"] == "infra").to_numpy()
+    ours = frame["from_cache"].to_numpy(dtype=bool)
+    return np.asarray((both | failed) & has_possible_counts(frame) | ours)
 
 
 def _lines(
@@ -232,7 +256,7 @@ def _gpu_cells(
     """Return a row for each cell of a self-hosted model, and fill in ``usd`` of its attempts in place."""
     frame = runs.frame
     cells: list[dict[str, Any]] = []
-    needed = frame[["sent_s", "done_s", "final", "phase"]]
+    needed = frame[["sent_s", "done_s", "final", "phase", "outcome"]]
     kwh = {
         str(manifest.run_id): energy_kwh(folder)
         for folder, manifest in zip(runs.folders, runs.manifests, strict=True)
@@ -250,10 +274,10 @@ def _gpu_cells(
                 f"{cell.cell_id}: the run did not finish this cell; its reserved time is up to its last reply"
             )
         reserved_usd = quote.usd_per_s * Decimal(str(reserved_s))
-        finals = here[(part["final"] & (part["phase"] == "measure")).to_numpy()]
         usd[here] = 0.0
-        if len(finals):
-            usd[finals] = float(reserved_usd) / len(finals)
+        payers = _payers(part)
+        if payers.any():
+            usd[here[payers]] = float(reserved_usd) / int(payers.sum())
         cells.append(
             {
                 "model_id": model_id,
@@ -270,6 +294,13 @@ def _gpu_cells(
             }
         )
     return cells
+
+
+def _payers(part: pd.DataFrame) -> Bools:
+    """Return which attempts of a cell carry its cost: its answers or, if it has none, all its final attempts."""
+    finals = (part["final"] & (part["phase"] == "measure")).to_numpy(dtype=bool)
+    answers = finals & (part["outcome"] != "infra").to_numpy(dtype=bool)
+    return answers if answers.any() else finals
 
 
 def _rows_by_cell(frame: pd.DataFrame) -> dict[tuple[str, ...], Ints]:
@@ -312,12 +343,21 @@ def price_attempts(frame: pd.DataFrame, quote: UnitPrices) -> Floats:
 
 
 def _uncounted_warnings(frame: pd.DataFrame, priced: Ints, usd: Floats) -> list[str]:
-    """Return a sentence for each model with answers that lack token counts."""
+    """Return a sentence for each model with attempts whose token counts are missing or impossible."""
     missing = (priced >= 0) & np.isnan(usd)
     if not missing.any():
         return []
-    counts = frame.loc[missing, "model_id"].astype(str).value_counts()
-    return [
-        f"{model}: {count} answered attempts have no token counts; its total is unknown and its means leave them out"
-        for model, count in counts.items()
-    ]
+    impossible = missing & ~has_possible_counts(frame)
+    warnings: list[str] = []
+    for mask, problem in (
+        (impossible, "impossible token counts (below 0, or more cached tokens than input)"),
+        (missing & ~impossible, "no token counts"),
+    ):
+        counts = frame.loc[mask, "model_id"].astype(str).value_counts()
+        warnings += [
+            f"{model}: {count} {'attempts have' if mask is impossible else 'answered attempts have'} {problem}; "
+            "its total is unknown and its means leave them out"
+            for model, count in counts.items()
+            if count
+        ]
+    return warnings

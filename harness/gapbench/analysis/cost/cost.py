@@ -5,6 +5,7 @@ Columns of :attr:`CostTable.frame`, one row for each model and category (``all``
 ===================== ===================================================================================
 ``model_id`` ``weights`` ``simulated`` ``category``
 ``kind``              ``api`` (priced by tokens), ``gpu`` (priced by hours), null if no price is known
+``requests``          measured requests, answered or not
 ``tasks``             measured requests that got an answer
 ``correct``           how many of these have outcome ``correct``
 ``attempts``          measured attempts, retries included
@@ -15,7 +16,7 @@ Columns of :attr:`CostTable.frame`, one row for each model and category (``all``
 ``usd_spent``         total: ``usd``, warm-up and judge
 ``usd_per_task``      ``usd`` over ``tasks``
 ``usd_per_correct``   ``usd`` over ``correct``
-``usd_per_mtok``      ``usd`` per million input and output tokens
+``usd_per_mtok``      ``usd`` per million input and output tokens; null if an answer lacks token counts
 ``usd_busy_per_task`` ``gpu`` only: counts only the time with a request in flight
 ``usd_per_task_low`` ``usd_per_task_high``  95 % interval over the tasks, clustered; null for ``gpu``, whose total
                       time is fixed. Likewise ``usd_per_correct_low/high`` and ``usd_per_mtok_low/high``
@@ -23,6 +24,7 @@ Columns of :attr:`CostTable.frame`, one row for each model and category (``all``
 ``gpu_hours``         reserved GPU-hours
 ``energy_kwh``        energy of the GPUs; null unless power was sampled in every cell
 ``input_tokens`` ``cached_input_tokens`` ``output_tokens`` ``reasoning_tokens``  sums over measured attempts
+``tokens_per_task``   input and output tokens of all measured attempts over ``tasks``; null if an answer lacks counts
 ``price_source``      ``suite``, ``book``, ``genai-prices VERSION``, or the source of the GPU-hour
 ``price``             the unit prices in words
 ===================== ===================================================================================
@@ -41,7 +43,8 @@ import numpy as np
 import pandas as pd
 
 from gapbench import formatting
-from gapbench.analysis.cost.attempt_costs import Bill, bill
+from gapbench.analysis.cost.answer_costs import usd_per_answer
+from gapbench.analysis.cost.attempt_costs import Bill, bill, has_possible_counts
 from gapbench.analysis.cost.deployment_options import deployment_options
 from gapbench.analysis.cost.gpu_token_cost import MIN_SHAPES, fit_token_cost, request_shapes
 from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
@@ -58,6 +61,7 @@ COLUMNS = (
     "simulated",
     "category",
     "kind",
+    "requests",
     "tasks",
     "correct",
     "attempts",
@@ -84,6 +88,7 @@ COLUMNS = (
     "cached_input_tokens",
     "output_tokens",
     "reasoning_tokens",
+    "tokens_per_task",
     "price_source",
     "price",
 )
@@ -139,7 +144,12 @@ def cost(runs: Runs | Sequence[Path], billed: Bill | None = None) -> CostTable:
     exact: dict[str, Decimal | None] = {}
     frame = read_runs.frame
     needed = ["model_id", "category", "final", "outcome", *_TOKENS]
-    priced = frame[needed].assign(billed_usd=account.usd, cluster=group_codes(frame, ["task", "cluster_id"]))
+    priced = frame[needed].assign(
+        billed_usd=account.usd,
+        answer_usd=usd_per_answer(frame, account.usd),
+        is_countable=has_possible_counts(frame),
+        cluster=group_codes(frame, ["task", "cluster_id"]),
+    )
     measured = priced[(frame["phase"] == "measure").to_numpy()]
     by_model = {str(key): part for key, part in measured.groupby("model_id", observed=True)}
     categories = read_runs.categories
@@ -200,6 +210,7 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
         weights=model.weights if model else None,
         simulated=model is not None and model.simulated,
         category=category,
+        requests=len(finals),
         tasks=tasks,
         correct=correct,
         attempts=len(part),
@@ -217,25 +228,31 @@ def _row(runs: Runs, account: Bill, model_id: str, category: str, part: pd.DataF
         return row
     if isinstance(quote, UnitPrices):
         # The mean over the tasks with known cost is valid even if the total is unknown.
-        known = part["billed_usd"].dropna()
-        answered = tasks - (len(part) - len(known))
+        known = part["answer_usd"].dropna()
         row["usd_per_task"] = (
-            _usd_per_unit(row["usd"], tasks)
-            if len(known) == len(part)
-            else _usd_per_unit(known.sum(), answered)
+            _per_unit(known.sum(), len(known)) if row["usd"] is None else _per_unit(row["usd"], tasks)
         )
     elif isinstance(quote, GpuPrice):
         row.update(kind="gpu", **_gpu_row(account.gpu, model_id, category, tasks))
-        row["usd_per_task"] = _usd_per_unit(row["usd"], tasks)
+        row["usd_per_task"] = _per_unit(row["usd"], tasks)
     usd = row["usd"]
-    row["usd_per_correct"] = _usd_per_unit(usd, correct)
-    tokens = None if input_tokens is None or output_tokens is None else input_tokens + output_tokens
-    row["usd_per_mtok"] = (
-        None if not tokens else _usd_per_unit(None if usd is None else usd * 1_000_000, tokens)
-    )
+    row["usd_per_correct"] = _per_unit(usd, correct)
     if usd is not None:
         row.update(_intervals(part, row["kind"]))
+    if _are_tokens_known(finals) and input_tokens is not None and output_tokens is not None:
+        tokens = input_tokens + output_tokens
+        row["tokens_per_task"] = _per_unit(tokens, tasks)
+        row["usd_per_mtok"] = _per_unit(None if usd is None else usd * 1_000_000, tokens)
+    else:
+        row.update(usd_per_mtok_low=None, usd_per_mtok_high=None)
     return row
+
+
+def _are_tokens_known(finals: pd.DataFrame) -> bool:
+    """Return whether every answer has possible token counts; otherwise dollars per token would be too high."""
+    answers = finals[finals["outcome"] != "infra"]
+    counted = answers[["input_tokens", "output_tokens"]].notna().all(axis=1) & answers["is_countable"]
+    return bool(len(answers)) and bool(counted.all())
 
 
 def _intervals(part: pd.DataFrame, kind: str | None) -> dict[str, float | None]:
@@ -277,7 +294,7 @@ def _gpu_row(cells: pd.DataFrame, model_id: str, category: str, tasks: int) -> d
     return {
         "usd": _total(rows["usd"]),
         "usd_spent": _total(rows["usd"]),
-        "usd_busy_per_task": _usd_per_unit(_total(rows["usd_busy"]), tasks),
+        "usd_busy_per_task": _per_unit(_total(rows["usd_busy"]), tasks),
         "usd_at_low_price": _total(rows["usd_low"]),
         "usd_at_high_price": _total(rows["usd_high"]),
         "gpu_hours": float(rows["gpu_hours"].sum()),
@@ -291,14 +308,14 @@ def _total(values: pd.Series[Any]) -> Decimal | None:
     return None if any(value is None for value in known) else sum(known, Decimal(0))
 
 
-def _usd_per_unit(usd: Decimal | float | None, count: float) -> float | None:
-    return None if usd is None or count <= 0 else float(usd) / count
+def _per_unit(total: Decimal | float | None, count: float) -> float | None:
+    return None if total is None or count <= 0 else float(total) / count
 
 
 def _token_sum(part: pd.DataFrame, column: str) -> int | None:
     """Return the sum of a token column, or None if no attempt reported it."""
     known = part[column].dropna()
-    return int(known.sum()) if len(known) else None
+    return int(known[known >= 0].sum()) if len(known) else None
 
 
 def _price_source(quote: Quote | None) -> str | None:

@@ -25,7 +25,7 @@ import pandas as pd
 
 from gapbench.analysis.cost.attempt_costs import TOKENS, Bill, price_attempts
 from gapbench.analysis.frames import Runs, as_floats, group_codes
-from gapbench.pricing import GpuPrice, UnitPrices, hosted_prices, price_book_date
+from gapbench.pricing import GpuPrice, Quote, UnitPrices, hosted_prices, price_book_date, weights_at
 from gapbench.stats import Floats, ratio_interval
 from gapbench.store.json_records import records
 from gapbench.store.manifest import ModelEntry
@@ -114,16 +114,12 @@ def _missing_row(leg: str, model_id: str | None, reason: str) -> dict[str, Any]:
 
 def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
     """Return the cost at the cheapest known provider of an open model, for the tokens that the self-hosted one used."""
-    weights = str((model.cost or {}).get("weights") or model.name)
-    day = _run_day(runs)
-    offers = hosted_prices(weights, day)
-    dated = ""
-    if not offers:
-        offers, dated = hosted_prices(weights, price_book_date()), f", price of {price_book_date()}"
-    if not offers:
+    weights = model_weights(model)
+    found = hosted_offer(runs, weights)
+    if found is None:
         reason = f"the price book has no provider of {weights}; set cost: {{weights: …}} of the model, or see `bench prices show`"
         return _missing_row("hosted", model_id, reason)
-    offer = offers[0]
+    offer, label = found
     mask = ((runs.frame["model_id"] == model_id) & (runs.frame["phase"] == "measure")).to_numpy()
     part = runs.frame[[*TOKENS, "final", "outcome", "from_cache", "task", "cluster_id"]][mask]
     usd = price_attempts(part, offer)
@@ -131,14 +127,16 @@ def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
     answered = final & (part["outcome"] != "infra").to_numpy()
     correct = final & (part["outcome"] == "correct").to_numpy()
     tokens = np.nan_to_num(as_floats(part["input_tokens"])) + np.nan_to_num(as_floats(part["output_tokens"]))
-    low, high = ratio_interval(
-        np.nan_to_num(usd), answered.astype(np.float64), group_codes(part, ["task", "cluster_id"])
-    )
     total = float(usd.sum())
+    low, high = None, None
+    if not np.isnan(total):
+        low, high = ratio_interval(
+            usd, answered.astype(np.float64), group_codes(part, ["task", "cluster_id"])
+        )
     return {
         "leg": "hosted",
         "model_id": model_id,
-        "label": f"{offer.model} at {offer.provider}{dated}",
+        "label": label,
         "usd_per_task": _usd_per_unit(total, answered),
         "usd_per_task_low": low,
         "usd_per_task_high": high,
@@ -146,8 +144,25 @@ def _hosted_row(runs: Runs, model_id: str, model: ModelEntry) -> dict[str, Any]:
         "usd_per_mtok": _usd_per_unit(total, tokens / 1e6),
         "measured": False,
         "price_source": f"{offer.source}: {offer.detail}",
-        "reason": None if total == total else "answers without token counts",  # noqa: PLR0124 - NaN
+        "reason": "answers without token counts" if np.isnan(total) else None,
     }
+
+
+def model_weights(model: ModelEntry, quote: Quote | None = None) -> str:
+    """Return the name of an open model's weights: from its ``cost``, the price book's row of its price, or its name."""
+    named = (model.cost or {}).get("weights")
+    if not named and isinstance(quote, UnitPrices) and quote.provider is not None:
+        named = weights_at(quote.provider, quote.model)
+    return str(named or model.name)
+
+
+def hosted_offer(runs: Runs, weights: str) -> tuple[UnitPrices, str] | None:
+    """Return the cheapest known host of open weights on the day of the runs, and its name; None if none is known."""
+    day = _run_day(runs)
+    offers, dated = hosted_prices(weights, day), ""
+    if not offers:
+        offers, dated = hosted_prices(weights, price_book_date()), f", price of {price_book_date()}"
+    return (offers[0], f"{offers[0].model} at {offers[0].provider}{dated}") if offers else None
 
 
 def _run_day(runs: Runs) -> date:

@@ -2,41 +2,42 @@
 
 The rules, in this order:
 
-1. If data must stay in house, only self-hosting remains.
-2. If the open model was measured and is behind by more than the margin, keep the closed API, or put an open tier in
-   front of it if a router or cascade was measured to pay off.
-3. If the open model must be changed (fine-tuned weights), it is hosted or self-hosted.
-4. Otherwise choose the cheapest option at the volume. Self-hosting counts as the cheapest only if it is so in at least
-   nine of ten draws and there are people to run it.
-5. If nothing was measured on the team's own tasks, or the gap is not distinguishable from zero, the recommendation is
-   provisional.
+1. Options that a requirement rules out are left out. Confidential and regulated data must stay in house. Fine-tuned
+   weights rule out the closed API, and a serverless host too, since it serves the base weights only: the hosted option
+   is then priced as a dedicated endpoint. A model that does not fit the GPUs, or whose first text comes too late, is
+   left out.
+2. What is in use stays until it is shown that the other model is no worse by the margin. *Not distinguishable*, no right
+   answer on either side, and a model that did not answer show nothing.
+3. If the closed model is ahead by more than the margin, it stays, or an open tier goes in front of it if a router or
+   cascade was measured to pay off.
+4. Among the options that are left, priorities decide (see :mod:`gapbench.analysis.economics.strategic_questions`), then
+   cost at the volume. Self-hosting counts as the cheapest only if it is so in at least nine of ten draws, if there are
+   people to run it, and, where the volume is unpredictable, also at a third of the volume.
+5. If nothing was measured on the team's own tasks, or the gap is not settled, the recommendation is provisional.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from gapbench.analysis.economics.advice import Advice, Choice
 from gapbench.analysis.economics.break_even import format_mtok
+from gapbench.analysis.economics.measured_quality import MeasuredQuality
+from gapbench.analysis.economics.option_costs import OptionCost, option_costs
+from gapbench.analysis.economics.pilot import pilot_steps
+from gapbench.analysis.economics.situation import TTFT_S, Situation
+from gapbench.analysis.economics.strategic_questions import StrategicQuestion, strategic_questions
 from gapbench.analysis.economics.tco import Tco
 from gapbench.analysis.economics.tiers import Tiers
-from gapbench.analysis.quality.gap import OVERALL, GapTable
-from gapbench.analysis.quality.gap_metrics import NO_RIGHT_ANSWER, describe_pairs_needed
-from gapbench.analysis.quality.gap_row import NOT_DISTINGUISHABLE
-from gapbench.formatting import format_gap, format_interval, format_seconds, format_short_usd, format_usd
+from gapbench.formatting import format_seconds, format_short_usd, format_usd
 from gapbench.pricing import price_book_version
 from gapbench.store.json_records import records
 
-Sensitivity = Literal["public", "internal", "confidential", "regulated"]
-Customisation = Literal["none", "prompts", "fine-tuning"]
-Latency = Literal["relaxed", "interactive", "tight"]
-Choice = Literal[
-    "closed API", "hosted open model", "self-hosted open model", "open tier before the closed API"
-]
 MIN_PROBABILITY = 0.9
 """Share of draws in which self-hosting must be the cheapest before it is recommended for its cost."""
-TTFT_S: dict[str, float] = {"relaxed": 10.0, "interactive": 2.0, "tight": 0.5}
-"""Limit of the 95th percentile of the time to first text for each latency class, in seconds."""
+SCALE_FACTOR = 3.0
+"""How far an unpredictable volume may fall or rise."""
 _LEG: dict[str, Choice] = {
     "closed": "closed API",
     "hosted": "hosted open model",
@@ -44,242 +45,313 @@ _LEG: dict[str, Choice] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """The requirements and resources of a team.
+@dataclass(frozen=True)
+class _Case:
+    """What the rules look at, and the sentences that they add."""
 
-    Attributes:
-        sensitivity: Sensitivity of the data. ``confidential`` and ``regulated`` data must stay in house.
-        customisation: Customisation that the model must allow.
-        engineers: Full-time engineers who can run GPU servers; may be a fraction.
-        latency: Latency that users accept; see :data:`TTFT_S`.
-    """
-
-    sensitivity: Sensitivity = "internal"
-    customisation: Customisation = "none"
-    engineers: float = 0.0
-    latency: Latency = "interactive"
+    situation: Situation
+    tco: Tco
+    quality: MeasuredQuality | None
+    costs: Mapping[str, OptionCost]
+    questions: list[StrategicQuestion]
+    because: list[str] = field(default_factory=list)
+    change: list[str] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
 
     @property
-    def is_confined(self) -> bool:
-        """Whether data must stay in house."""
-        return self.sensitivity in {"confidential", "regulated"}
-
-
-@dataclass(frozen=True)
-class Advice:
-    """A recommendation.
-
-    Attributes:
-        choice: The recommended option.
-        provisional: Whether nothing was measured on the team's own tasks, or the measurement is inconclusive.
-        because: The rules that led to it, with their numbers.
-        would_change: What would change it, with the thresholds.
-        simulated: Whether any number comes from a simulated provider.
-        assumed: What was priced (model, host and prices of each option), the price book, and the assumed inputs.
-    """
-
-    choice: Choice
-    provisional: bool
-    because: list[str]
-    would_change: list[str]
-    simulated: bool
-    assumed: list[str]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the documented shape of ``bench advise --json``."""
-        return {
-            "schema": 1,
-            "recommendation": self.choice,
-            "provisional": self.provisional,
-            "because": self.because,
-            "would_change": self.would_change,
-            "simulated": self.simulated,
-            "assumed": self.assumed,
-        }
+    def must_leave_closed(self) -> bool:
+        """Whether a requirement rules out the closed API, whatever its quality."""
+        return self.situation.is_confined or self.situation.customisation == "fine-tuning"
 
 
 def advise(
-    situation: Situation, tco: Tco, gaps: GapTable | None = None, hybrid: Tiers | None = None
+    situation: Situation, tco: Tco, quality: MeasuredQuality | None = None, hybrid: Tiers | None = None
 ) -> Advice:
     """Return a recommendation. See the module's docstring for its rules.
 
     Args:
         situation: The team's requirements and resources.
         tco: Total cost at the volume.
-        gaps: The gap on the team's own tasks. None if nothing was measured.
+        quality: What was measured of the models. None if nothing was.
         hybrid: Tiers on the team's own tasks. None to leave them out.
     """
-    because: list[str] = []
-    change: list[str] = []
-    choice = _advise_by_cost(situation, tco, because, change)
-    choice = _advise_by_customisation(choice, situation, tco, because, change)
-    measured = None if gaps is None else accuracy_gap(gaps)
-    if measured is None:
-        because.append(
+    questions = strategic_questions(tco, quality)
+    is_tuned = situation.customisation == "fine-tuning"
+    case = _Case(situation, tco, quality, option_costs(tco, is_tuned=is_tuned), questions)
+    _describe_costs(case)
+    excluded = {**_excluded_by_quality(case), **_excluded_by_requirement(case)}
+    choice = _choose(case, excluded)
+    if quality is not None and quality.is_closed_ahead and choice == "closed API":
+        choice = _put_tier_in_front(case, hybrid)
+    _add_conditions(case, choice)
+    unsettled = quality is None or not (quality.is_open_no_worse or quality.is_closed_ahead) or is_tuned
+    simulated = tco.simulated or (hybrid is not None and hybrid.simulated)
+    return Advice(
+        choice,
+        unsettled,
+        case.because,
+        case.change,
+        case.conditions,
+        questions,
+        pilot_steps(quality, tco.volume_mtok),
+        list(case.costs.values()),
+        simulated,
+        _describe_assumptions(case),
+    )
+
+
+def _describe_costs(case: _Case) -> None:
+    tco = case.tco
+    listed = ", ".join(
+        f"{_LEG[leg]} {cost.words}" for leg, cost in case.costs.items() if cost.usd is not None
+    )
+    case.because.append(
+        f"a month at {format_mtok(tco.volume_mtok)} tokens costs: {listed or 'no option has a known price'}"
+    )
+    case.because.extend(
+        f"{_LEG[leg]}: not priced: {cost.missing}" for leg, cost in case.costs.items() if cost.usd is None
+    )
+    for leg, found in tco.break_evens.items():
+        case.change.append(f"volume: break-even of self-hosting against the {_LEG[leg]}: {found.description}")
+    if tco.needed_api_usd_per_mtok is not None:
+        case.change.append(
+            f"price: self-hosting breaks even with an API at {format_usd(tco.needed_api_usd_per_mtok)} per million tokens"
+        )
+
+
+def _excluded_by_quality(case: _Case) -> dict[str, str]:
+    """Return the options that what was measured does not allow yet, with the reason."""
+    quality, situation = case.quality, case.situation
+    if quality is None:
+        case.because.append(
             "nothing was measured on your own tasks: whether the open model is good enough is not known"
         )
-        change.append("`bench run` on your own tasks, then `bench advise --run RUN`, adds the measured gap")
-    elif not situation.is_confined:
-        choice = _advise_by_quality(choice, measured, gaps, hybrid, because, change)
-    if situation.is_confined:
-        choice = _advise_confined(situation, tco, measured, because, change)
-    if gaps is not None:
-        _advise_by_latency(situation, gaps, because)
-    unsettled = measured is not None and measured["verdict"] in {NOT_DISTINGUISHABLE, NO_RIGHT_ANSWER}
-    if unsettled and measured is not None and (more := describe_pairs_needed(measured)):
-        change.append(f"certainty: settling the gap {more}")
-    simulated = tco.simulated or (gaps is not None and gaps.simulated)
-    return Advice(
-        choice, measured is None or unsettled, because, change, simulated, _describe_assumptions(tco)
-    )
-
-
-def _advise_by_customisation(
-    choice: Choice, situation: Situation, tco: Tco, because: list[str], change: list[str]
-) -> Choice:
-    if situation.customisation != "fine-tuning" or choice != "closed API":
-        return choice
-    because.append(
-        "fine-tuned weights rule out the closed API; a provider that serves your weights is the next cheapest"
-    )
-    change.append("a closed provider's own fine-tuning would be enough")
-    return "hosted open model" if _usd(tco, "hosted") is not None else "self-hosted open model"
-
-
-def _describe_assumptions(tco: Tco) -> list[str]:
-    """Return what each leg stands for and costs, and the other assumptions behind the numbers."""
-    lines = []
-    for row in records(tco.legs):
-        if row["usd"] is not None:
-            prices = [
-                f"{format_usd(tco.scenario.point_values[name])} {way}"
-                for way, name in (
-                    ("in", f"{row['leg']}_input_usd_per_mtok"),
-                    ("out", f"{row['leg']}_output_usd_per_mtok"),
-                )
-                if name in tco.scenario.point_values
-            ]
-            listed = f", {', '.join(prices)} per million tokens" if prices else ""
-            lines.append(
-                f"{_LEG[row['leg']]}: {row['label'] or 'prices as given'}{listed}; {format_usd(row['usd_per_mtok'])} per million tokens at this volume"
-            )
-    return [*lines, price_book_version(), *tco.warnings]
-
-
-def _usd(tco: Tco, leg: str) -> float | None:
-    value = next(row["usd"] for row in records(tco.legs) if row["leg"] == leg)
-    return None if value is None else float(value)
-
-
-def _advise_by_cost(situation: Situation, tco: Tco, because: list[str], change: list[str]) -> Choice:
-    costs = {leg: cost for leg in _LEG if (cost := _usd(tco, leg)) is not None}
-    listed = ", ".join(f"{_LEG[leg]} {format_short_usd(cost)}" for leg, cost in costs.items())
-    because.append(f"a month at {format_mtok(tco.volume_mtok)} tokens costs: {listed}")
-    chances = [row["p_self_cheaper"] for row in records(tco.legs) if row["p_self_cheaper"] is not None]
-    chance = min(chances, default=None)
-    for leg, found in tco.break_evens.items():
-        change.append(f"volume: break-even of self-hosting against the {_LEG[leg]}: {found.description}")
-    change.append(
-        f"price: self-hosting breaks even with an API at {format_usd(tco.needed_api_usd_per_mtok)} per million tokens"
-    )
-    cheapest = min(costs, key=lambda leg: costs[leg])
-    cheapest_api = min((leg for leg in costs if leg != "self"), key=lambda leg: costs[leg], default="self")
-    if cheapest != "self":
-        return _LEG[cheapest]
-    if chance is not None and chance < MIN_PROBABILITY:
-        because.append(
-            f"self-hosting is the cheapest in only {chance:.0%} of draws, less than {MIN_PROBABILITY:.0%}"
+        case.change.append(
+            "`bench run` on your own tasks, then `bench advise --run RUN`, adds the measured gap"
         )
-        return _LEG[cheapest_api]
+        reason = "nothing was measured"
+    else:
+        case.because.extend(quality.words)
+        reason = f"it is not shown that {quality.open_model} is no worse by {quality.margin_points:g} points"
+        if quality.is_closed_ahead:
+            case.change.append(
+                f"quality: a gap within {quality.margin_points:g} points would allow the open model"
+            )
+        else:
+            case.change.append(
+                f"quality: a resolved gap above {quality.margin_points:g} points would keep the closed API"
+            )
+        if quality.pairs_needed:
+            case.change.append(f"certainty: settling the gap {quality.pairs_needed}")
+    if case.must_leave_closed:
+        # The closed model cannot stay, so the open one is taken as it is.
+        return {}
+    is_shown = quality is not None and quality.is_open_no_worse
+    is_behind = quality is not None and quality.is_closed_ahead
+    if situation.in_use in {"hosted", "self"}:
+        if is_behind or (quality is not None and quality.is_closed_no_worse):
+            return dict.fromkeys(("hosted", "self"), reason) if is_behind else {}
+        return {"closed": "it is not shown that the closed model is no worse than the open one in use"}
+    if is_shown or (situation.in_use == "none" and not is_behind):
+        return {}
+    return dict.fromkeys(("hosted", "self"), reason)
+
+
+def _excluded_by_requirement(case: _Case) -> dict[str, str]:
+    """Return the options that a requirement rules out, with the reason."""
+    situation, excluded = case.situation, {}
+    if situation.customisation == "fine-tuning":
+        excluded["closed"] = "fine-tuned weights rule out the closed API"
+        case.because.append(
+            "fine-tuned weights rule out the closed API, and serverless cannot serve your fine-tuned weights: the hosted "
+            "option is priced as a dedicated endpoint (some hosts do serve LoRA adapters at the base price)"
+        )
+        case.change.append("a closed provider's own fine-tuning would be enough")
+    if situation.is_confined:
+        excluded |= dict.fromkeys(
+            ("closed", "hosted"),
+            f"{situation.sensitivity} data must stay in house: only self-hosting remains",
+        )
+        case.because.append(excluded["closed"])
+        case.change.append("a contract, region or private endpoint under which the data may go to a provider")
+    memory = case.tco.scenario.memory
+    if memory is not None and not memory.fits:
+        excluded["self"] = memory.words
+        case.because.append(memory.words)
+    return excluded | _excluded_by_latency(case)
+
+
+def _excluded_by_latency(case: _Case) -> dict[str, str]:
+    limit = TTFT_S[case.situation.latency]
+    asked = f"{case.situation.latency} use asks for first text within {limit:g} s at the 95th percentile"
+    quality = case.quality
+    if quality is None or not quality.first_text_s:
+        case.conditions.append(f"latency: not measured; {asked}")
+        return {}
+    times = ", ".join(f"{name} {format_seconds(value)}" for name, value in quality.first_text_s.items())
+    case.because.append(f"first text at p95: {times}; {asked}")
+    excluded = {}
+    for leg, cost in case.tco.scenario.measured.items():
+        wait = quality.first_text_s.get(cost.model_id, 0.0)
+        # A host that was not called has no measured latency.
+        if cost.was_run and wait > limit:
+            excluded[leg] = f"{cost.model_id}: first text after {format_seconds(wait)}, limit {limit:g} s"
+    return excluded
+
+
+def _choose(case: _Case, excluded: Mapping[str, str]) -> Choice:
+    """Return the best option among those that are left, and say why the cheaper ones are not it."""
+    in_use = case.situation.in_use
+    left = [leg for leg in _LEG if leg not in excluded]
+    if not left:
+        kept = in_use if in_use != "none" else "closed"
+        if case.must_leave_closed:
+            kept = "self" if case.situation.is_confined else "hosted"
+        case.because.append("no option meets every requirement: " + "; ".join(sorted(set(excluded.values()))))
+        return _LEG[kept]
+    wanted = _wanted(case, left)
+    known = {leg: usd for leg in wanted if (usd := case.costs[leg].usd) is not None}
+    if in_use in wanted and in_use not in known:
+        case.because.append(
+            f"the {_LEG[in_use]} is in use and has no known price, so no other option is shown to be cheaper"
+        )
+        return _LEG[in_use]
+    if "self" in known and len(known) > 1 and min(known, key=known.__getitem__) == "self":
+        refusal = _why_not_self(case, known)
+        if refusal and in_use != "self":
+            case.because.append(refusal)
+            del known["self"]
+    best = min(known, key=known.__getitem__, default=wanted[0])
+    _describe_cheaper(case, best, excluded)
+    if case.situation.is_confined:
+        _describe_confinement(case)
+    return _LEG[best]
+
+
+def _wanted(case: _Case, left: list[str]) -> list[str]:
+    """Return the options that the priorities favor, or all that are left if they favor none of them."""
+    wanted = left
+    for question in case.questions:
+        if question.priority not in case.situation.priorities:
+            continue
+        favoured = [leg for leg in wanted if leg in question.favours]
+        if favoured:
+            wanted = favoured
+            case.because.append(f"{question.priority}: {question.because}")
+        else:
+            case.because.append(
+                f"{question.priority} speaks for the {' or the '.join(_LEG[leg] for leg in question.favours)}, "
+                "which the other rules leave out"
+            )
+    return wanted
+
+
+def _why_not_self(case: _Case, known: Mapping[str, float]) -> str:
+    """Return why self-hosting is not recommended although it is the cheapest, or ""."""
+    tco, situation = case.tco, case.situation
+    chances = [
+        float(row["p_self_cheaper"])
+        for row in records(tco.legs)
+        if row["leg"] in known and row["p_self_cheaper"] is not None
+    ]
+    if chances and min(chances) < MIN_PROBABILITY:
+        return f"self-hosting is the cheapest in only {min(chances):.0%} of draws, less than {MIN_PROBABILITY:.0%}"
     needed = tco.scenario.point_values["engineers"]
     if situation.engineers < needed:
-        because.append(
-            f"self-hosting would be the cheapest, but needs {needed:g} engineers and there are {situation.engineers:g}"
+        case.change.append(f"{needed:g} engineers who can run GPU servers")
+        return f"self-hosting would be the cheapest, but needs {needed:g} engineers and there are {situation.engineers:g}"
+    if situation.scale == "unpredictable":
+        low = tco.usd_at(tco.volume_mtok / SCALE_FACTOR)
+        others = [usd for leg in known if leg != "self" and (usd := low[leg]) is not None]
+        if low["self"] is not None and others and low["self"] > min(others):
+            return (
+                f"the volume is unpredictable: at a third of it self-hosting costs {format_short_usd(low['self'])} a month "
+                f"and an API {format_short_usd(min(others))}, so pay by the token until it is known"
+            )
+    return ""
+
+
+def _describe_cheaper(case: _Case, best: str, excluded: Mapping[str, str]) -> None:
+    """Say which option would cost less, and why it is not recommended."""
+    chosen = case.costs[best].usd
+    for leg, reason in excluded.items():
+        usd = case.costs[leg].usd
+        if usd is not None and chosen is not None and usd < chosen:
+            case.because.append(
+                f"the {_LEG[leg]} would cost {format_short_usd(chosen - usd)} a month less, but {reason}"
+            )
+
+
+def _describe_confinement(case: _Case) -> None:
+    own = case.costs["self"].usd
+    apis = [usd for leg in ("closed", "hosted") if (usd := case.costs[leg].usd) is not None]
+    if own is not None and apis:
+        case.because.append(
+            f"this costs {format_short_usd(own)} a month; the cheapest API costs {format_short_usd(min(apis))}"
         )
-        change.append(f"{needed:g} engineers who can run GPU servers")
-        return _LEG[cheapest_api]
-    return "self-hosted open model"
+    if case.quality is not None and case.quality.is_closed_ahead:
+        case.because.append("it loses accuracy: see the measured gap")
 
 
-def accuracy_gap(gaps: GapTable) -> dict[str, Any] | None:
-    """Return the accuracy row that the advice uses: over all tasks if there is one, else the first; None without rows."""
-    rows = [
-        row for row in records(gaps.frame) if row["metric"] == "accuracy" and row["gap_points"] is not None
+def _put_tier_in_front(case: _Case, hybrid: Tiers | None) -> Choice:
+    if hybrid is None or not hybrid.is_resolved:
+        return "closed API"
+    paying = [
+        row
+        for row in records(hybrid.frame)
+        if row["kind"] != "baseline" and row["delta_ibc_low"] is not None and float(row["delta_ibc_low"]) > 0
     ]
-    overall = [row for row in rows if row["category"] == OVERALL]
-    return next(iter(overall or rows), None)
-
-
-def _advise_by_quality(
-    choice: Choice,
-    measured: dict[str, Any],
-    gaps: GapTable | None,
-    hybrid: Tiers | None,
-    because: list[str],
-    change: list[str],
-) -> Choice:
-    margin = 0.0 if gaps is None else gaps.margin_points
-    points, verdict = float(measured["gap_points"]), str(measured["verdict"])
-    low, high = measured["ci_low"], measured["ci_high"]
-    because.append(
-        f"measured gap: {measured['closed_model']} minus {measured['open_model']} is {format_gap('points', points)} points ({format_interval('points', low, high)}), {verdict}"
+    if not paying:
+        case.because.append("tiers: no router or cascade on these rows certainly beats a random mix")
+        return "closed API"
+    best = max(paying, key=lambda row: float(row["quality"]))
+    case.because.append(
+        f"tiers: {best['policy']} reaches {best['quality']:.1%} with {best['closed_share']:.0%} closed calls, "
+        f"{best['delta_ibc_percent']:+.0f} % benefit per dollar over a random mix"
     )
-    behind = verdict == "closed ahead" and points > margin
-    if not behind:
-        change.append(f"quality: a resolved gap above {margin:g} points would keep the closed API")
-        return choice
-    change.append(f"quality: a gap within {margin:g} points would allow the open model")
-    if hybrid is not None and hybrid.is_resolved:
-        paying = [
-            row
-            for row in records(hybrid.frame)
-            if row["kind"] != "baseline"
-            and row["delta_ibc_low"] is not None
-            and float(row["delta_ibc_low"]) > 0
-        ]
-        if paying:
-            best = max(paying, key=lambda row: float(row["quality"]))
-            because.append(
-                f"tiers: {best['policy']} reaches {best['quality']:.1%} with {best['closed_share']:.0%} closed calls, "
-                f"{best['delta_ibc_percent']:+.0f} % benefit per dollar over a random mix"
-            )
-            return "open tier before the closed API"
-        because.append("tiers: no router or cascade on these rows certainly beats a random mix")
-    return "closed API"
+    return "open tier before the closed API"
 
 
-def _advise_confined(
-    situation: Situation,
-    tco: Tco,
-    measured: dict[str, Any] | None,
-    because: list[str],
-    change: list[str],
-) -> Choice:
-    self_usd = _usd(tco, "self")
-    costs = [cost for leg in ("closed", "hosted") if (cost := _usd(tco, leg)) is not None]
-    because.append(f"{situation.sensitivity} data must stay in house: only self-hosting remains")
-    if self_usd is not None and costs:
-        because.append(
-            f"this costs {format_short_usd(self_usd)} a month; the cheapest API costs {format_short_usd(min(costs))}"
+def _add_conditions(case: _Case, choice: Choice) -> None:
+    """Add what must be settled first: risk, people, the fine-tuned weights, an unpredictable volume."""
+    situation, tco = case.situation, case.tco
+    is_api = choice != "self-hosted open model"
+    own, needed = case.costs["self"].usd, tco.scenario.point_values["engineers"]
+    if situation.sensitivity == "internal" and is_api:
+        apis = [usd for leg in ("closed", "hosted") if (usd := case.costs[leg].usd) is not None]
+        price = ""
+        if own is not None and apis:
+            price = f"; keeping the data in house would cost {format_short_usd(own - min(apis))} a month more"
+            if own < min(apis):
+                price = "; keeping the data in house would cost no more"
+        case.conditions.append(
+            "internal data: evaluate the risk of each provider first (retention, training on your data, region, "
+            f"contract){price}"
         )
-    if situation.engineers < tco.scenario.point_values["engineers"]:
-        because.append(
-            f"it needs {tco.scenario.point_values['engineers']:g} engineers and there are {situation.engineers:g}: hire first"
-        )
-    if measured is not None and measured["verdict"] == "closed ahead":
-        because.append(f"it loses {float(measured['gap_points']):.1f} points of accuracy")
-    change.append("a contract, region or private endpoint under which the data may go to a provider")
-    return "self-hosted open model"
-
-
-def _advise_by_latency(situation: Situation, gaps: GapTable, because: list[str]) -> None:
-    limit = TTFT_S[situation.latency]
-    for row in records(gaps.frame):
-        if row["metric"] == "response_p95_s" and row["category"] == OVERALL and row["open_value"] is not None:
-            because.append(
-                f"response p95: {row['open_model']} {format_seconds(row['open_value'])}, "
-                f"{row['closed_model']} {format_seconds(row['closed_value'])}; {situation.latency} use asks for first text within "
-                f"{limit:g} s, which `bench tco --run SWEEP --ttft {limit:g}` sizes for"
+    if own is not None:
+        people = needed * tco.scenario.point_values["usd_per_engineer_year"] / 12
+        staffing = f"self-hosting needs {needed:g} engineers ({format_short_usd(people)} of its cost); there are {situation.engineers:g}"
+        if situation.engineers < needed:
+            staffing += ": hire first"
+        elif needed:
+            staffing += (
+                f"; if their pay is spent either way, it costs {format_short_usd(own - people)} a month"
             )
-            return
+        case.conditions.append(staffing)
+    if situation.customisation == "fine-tuning":
+        case.conditions.append(
+            "fine-tuning: the gap is of the base weights; measure the fine-tuned ones before you switch"
+        )
+    if situation.scale == "unpredictable":
+        for factor, words in ((1 / SCALE_FACTOR, "a third of"), (SCALE_FACTOR, "three times")):
+            monthly = tco.usd_at(tco.volume_mtok * factor)
+            listed = ", ".join(
+                f"{_LEG[leg]} {format_short_usd(monthly[leg])}" for leg in _LEG if monthly[leg] is not None
+            )
+            case.conditions.append(f"unpredictable scale: at {words} the volume a month costs {listed}")
+
+
+def _describe_assumptions(case: _Case) -> list[str]:
+    """Return what each option stands for and costs, and the other assumptions behind the numbers."""
+    lines = [f"{_LEG[leg]}: {cost.label}" for leg, cost in case.costs.items() if cost.usd is not None]
+    return [*lines, price_book_version(), *case.tco.warnings]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gapbench.analysis.economics.break_even_range import BreakEvenRange
 from gapbench.analysis.economics.demand import MAX_PEAK_REPLICAS
 from gapbench.analysis.economics.scenario import (
     Scenario,
@@ -36,6 +37,7 @@ class BreakEven:
         v_max_mtok: Largest volume considered.
         capped: Whether ``v_max_mtok`` is below the requested volume, because that would need more replicas than the
             limit.
+        spread: Percentiles over the ranges of the inputs. None if they were not drawn.
     """
 
     leg: str
@@ -44,10 +46,13 @@ class BreakEven:
     crossings: tuple[float, ...]
     v_max_mtok: float
     capped: bool
+    spread: BreakEvenRange | None = None
 
     @property
     def description(self) -> str:
-        """The finding in one sentence."""
+        """The finding in one sentence: the median and its range if the inputs were drawn, else the exact volumes."""
+        if self.spread is not None:
+            return _describe_spread(self.spread, format_mtok(self.v_max_mtok))
         top = format_mtok(self.v_max_mtok)
         if self.first_mtok is None:
             return f"none up to {top} tokens a month"
@@ -66,6 +71,7 @@ class BreakEven:
             "crossings_mtok": list(self.crossings[:1000]),
             "v_max_mtok": self.v_max_mtok,
             "capped": self.capped,
+            **({} if self.spread is None else self.spread.to_json()),
             "words": self.description,
         }
 
@@ -73,7 +79,7 @@ class BreakEven:
 def break_even(
     scenario: Scenario, leg: str, v_max_mtok: float, values: Values | None = None
 ) -> BreakEven | None:
-    """Return all break-evens of self-hosting against an API (B2), or None if the leg has no price.
+    """Return all break-evens of self-hosting against an API (B2), or None if either has no price.
 
     Args:
         scenario: The scenario.
@@ -83,7 +89,7 @@ def break_even(
     """
     given = scenario.point_values if values is None else values
     price = api_usd_per_mtok(leg, given)
-    if price is None:
+    if price is None or not scenario.can_self_host:
         return None
     top = volume_limit_mtok(given)
     v_max = min(v_max_mtok, top)
@@ -114,7 +120,12 @@ def break_even(
 
 
 def volume_limit_mtok(values: Values) -> float:
-    """Return the volume that needs the maximum number of replicas. If the values are draws, return the smallest."""
+    """Return the volume that needs the maximum number of replicas. If the values are draws, return the smallest.
+
+    Infinite if the capacity of a replica is not known.
+    """
+    if "replica_requests_per_s" not in values:
+        return float("inf")
     kappa = values["peak_over_average"]
     lowest = np.min(mtok_per_replica_load(values) * MAX_PEAK_REPLICAS / kappa)
     return float(lowest) * (1 - 1e-9)
@@ -130,6 +141,26 @@ def _edges(scenario: Scenario, values: Values, v_max_mtok: float) -> Floats:
         edges = np.union1d(edges, found.up.breaks * one)
     # The same edge computed in two ways may differ in the last digit.
     return np.asarray(edges[np.append(True, np.diff(edges) > 1e-9 * edges[1:])])
+
+
+def _describe_spread(spread: BreakEvenRange, top: str) -> str:
+    first, last = spread.first_mtok[1], spread.last_mtok[1]
+    if first is None:
+        return f"none up to {top} tokens a month in {spread.never_share:.0%} of draws"
+    if last is None:
+        return (
+            f"first at {format_mtok(first)} tokens a month ({_format_bounds(spread.first_mtok, top)}), "
+            f"but not for good up to {top} in {spread.never_share:.0%} of draws"
+        )
+    bounds = _format_bounds(spread.last_mtok, top)
+    if last < 1.05 * first:
+        return f"from {format_mtok(last)} tokens a month on ({bounds})"
+    return f"first at {format_mtok(first)}, for good from {format_mtok(last)} tokens a month ({bounds})"
+
+
+def _format_bounds(percentiles: tuple[float | None, float | None, float | None], top: str) -> str:
+    low, _, high = (f"none up to {top}" if value is None else format_mtok(value) for value in percentiles)
+    return low if low == high else f"5 to 95 %: {low} to {high}"
 
 
 def format_mtok(mtok: float) -> str:

@@ -1,17 +1,18 @@
-"""Inputs of the total cost that runs measure: capacity within limits, request sizes, the closed API's price."""
+"""The capacity of one replica that runs measure: within the limits of a service level, or at the load of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from gapbench.analysis.cost.attempt_costs import Bill
 from gapbench.analysis.cost.cost import CostTable
-from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.replica_throughput import Throughput
-from gapbench.analysis.frames import Runs
+from gapbench.analysis.frames import Runs, load_of_cell
 from gapbench.analysis.performance.capacity import CapacityResult, SustainableRate, capacity
-from gapbench.errors import ResultsError
+from gapbench.errors import InputError, ResultsError
 from gapbench.store.json_records import records
+from gapbench.suite.loads.load import CLOSED_LOOP_KINDS
 from gapbench.values.slo import Slo
 
 
@@ -86,42 +87,115 @@ def slo_of(runs: Runs) -> Slo | None:
     return None
 
 
-def gpu_price_of(runs: Runs, model_id: str | None) -> Quantity | None:
-    """Return the hourly price of a model's GPUs from the suite, with its range, or None if the suite has none."""
-    for name in runs.models if model_id is None else [model_id]:
-        cost: Mapping[str, Any] = runs.model(name).cost or {}
-        if "usd_per_gpu_hour" in cost:
-            low, high = cost.get("usd_per_gpu_hour_low"), cost.get("usd_per_gpu_hour_high")
-            return Quantity(
-                float(cost["usd_per_gpu_hour"]),
-                "USD/GPU-hour",
-                None if low is None or high is None else float(low),
-                None if low is None or high is None else float(high),
-                str(cost.get("source") or "the suite"),
-            )
-    return None
+def capacity_of_runs(
+    runs: Runs, account: Bill, slo: Slo | None, model_id: str | None, task: str | None
+) -> tuple[str | None, Throughput | None]:
+    """Return the model whose capacity the runs measured, and its throughput.
 
+    With measured rates it is the highest rate within the service level. Without, it is the throughput of a self-hosted
+    model at the load of the run.
 
-def closed_price(table: CostTable) -> tuple[Quantity, str] | None:
-    """Return the blended price of the cheapest closed model over its measured rows (with retries), and its id.
+    Args:
+        runs: The runs.
+        account: Result of :func:`gapbench.analysis.cost.attempt_costs.bill`.
+        slo: The limits. None: those that the runs searched for.
+        model_id: The model. None: the only one.
+        task: Task of a sweep. None: the only one.
 
-    None if no closed model has a known price.
+    Returns:
+        (None, None) if no rate was measured and the model was not self-hosted or answered nothing.
+
+    Raises:
+        InputError: Rates were measured and there are no limits.
+        ResultsError: As in :func:`measured_throughput`.
     """
-    known = [
+    limits = slo or slo_of(runs)
+    if limits is None:
+        if not runs.frame["load_kind"].isin(CLOSED_LOOP_KINDS).all():
+            raise InputError(
+                "the run did not search for a service level; give limits such as --ttft 1 --inter-chunk 0.08"
+            )
+        chosen = pick_open_model(runs, model_id)
+        return (None, None) if chosen is None else (chosen, throughput_at_load(runs, account, chosen))
+    rate = _choose_rate(capacity(runs, limits), model_id, task)
+    return rate.model_id, measured_throughput(runs, limits, model_id=rate.model_id, task=rate.task)
+
+
+def advised_throughput(runs: Runs, account: Bill, model_id: str) -> Throughput | None:
+    """Return a self-hosted model's throughput: within the limits that the runs searched for, else at their load.
+
+    None if the model answered nothing.
+    """
+    limits = slo_of(runs)
+    if limits is not None:
+        rates = [rate for rate in capacity(runs, limits).rates if rate.model_id == model_id]
+        if len(rates) == 1 and (rates[0].rate_rps or rates[0].low_rps):
+            return measured_throughput(runs, limits, model_id=model_id, task=rates[0].task)
+    return throughput_at_load(runs, account, model_id)
+
+
+def pick_open_model(runs: Runs, model_id: str | None = None) -> str | None:
+    """Return the requested model, or the only open one. None if there is no open model.
+
+    Raises:
+        ResultsError: There is no such model, or there are several open ones.
+    """
+    if model_id is not None:
+        return runs.model(model_id).id
+    known = [name for name in runs.models if runs.model(name).weights == "open"]
+    if len(known) > 1:
+        raise ResultsError(f"found the open models {', '.join(known)}; choose with --model")
+    return next(iter(known), None)
+
+
+def cheapest_closed(table: CostTable) -> str | None:
+    """Return the closed model with the lowest measured price per million tokens, or the first one if none is priced.
+
+    None if there is no closed model.
+    """
+    closed = [
         row
         for row in records(table.frame.groupby("model_id", sort=False).tail(1))
-        if row["weights"] == "closed" and row["kind"] == "api" and row["usd_per_mtok"] is not None
+        if row["weights"] == "closed"
     ]
-    if not known:
+    priced = [row for row in closed if row["kind"] == "api" and row["usd_per_mtok"] is not None]
+    best = min(priced, key=lambda row: float(row["usd_per_mtok"]), default=next(iter(closed), None))
+    return None if best is None else str(best["model_id"])
+
+
+def throughput_at_load(runs: Runs, account: Bill, model_id: str) -> Throughput | None:
+    """Return the throughput of a self-hosted model at the load of its run: answers over reserved seconds.
+
+    At this rate the GPU time of a task is what `bench cost` reports. Of several loads the one with the highest rate
+    counts. A server that was not saturated can do more.
+
+    Returns:
+        None if the model was not self-hosted, or answered nothing.
+    """
+    frame = runs.frame
+    is_measured = (frame["model_id"] == model_id) & frame["final"] & (frame["phase"] == "measure")
+    answers = frame.loc[is_measured & (frame["outcome"] != "infra"), "cell_id"].astype(str)
+    counts = answers.map(load_of_cell).value_counts()
+    if account.gpu.empty or counts.empty:
         return None
-    row = min(known, key=lambda row: float(row["usd_per_mtok"]))
-    price = Quantity(
-        float(row["usd_per_mtok"]),
-        "USD/Mtok",
-        row["usd_per_mtok_low"],
-        row["usd_per_mtok_high"],
-        f"measured over {row['attempts']} attempts at {row['price']} ({row['price_source']})",
+    cells = account.gpu[account.gpu["model_id"] == model_id]
+    reserved_s = cells.groupby(cells["cell_id"].map(load_of_cell))["reserved_s"].sum()
+    rates = (counts / reserved_s).dropna()
+    if rates.empty:
+        return None
+    load = str(rates.idxmax())
+    cost: Mapping[str, Any] = runs.model(model_id).cost or {}
+    return Throughput(
+        float(rates.max()),
         None,
+        None,
+        0.0,
+        0.0,
         "measured",
+        f"{model_id} at load {load}: {counts[load]:,} answers in {reserved_s[load]:,.0f} reserved seconds; a sweep of "
+        "rates would show what it can do within latency limits",
+        None,
+        cost.get("gpu"),
+        float(cost.get("gpus") or 1),
+        runs.model(model_id).simulated,
     )
-    return price, str(row["model_id"])

@@ -69,7 +69,7 @@ class Quantity:
 
 
 def parse_quantity(given: Any, unit: str, default: Quantity | None = None) -> Quantity:
-    """Return a quantity from a document's value: a number, or a mapping with value, low, high, source, as_of, kind.
+    """Return a quantity from a document's value: a number, or a mapping or model with value, low, high, source, as_of, kind.
 
     Args:
         given: The document's value. None means the default.
@@ -83,6 +83,8 @@ def parse_quantity(given: Any, unit: str, default: Quantity | None = None) -> Qu
         if default is None:
             raise InputError(f"found no value in {unit}; give one")
         return default
+    if hasattr(given, "model_dump"):
+        given = given.model_dump()
     if not isinstance(given, Mapping):
         return Quantity(float(given), unit, source="given", kind="assumed")
     low, high = (None if given.get(end) is None else float(given[end]) for end in ("low", "high"))

@@ -27,6 +27,7 @@ class Throughput:
         gpu: Name of the GPU in the price book. None if not known.
         gpus: Number of GPUs of the replica. None if not known.
         simulated: Whether a simulated provider was measured.
+        weights: Name of the model's weights. None if not known.
     """
 
     requests_per_s: float
@@ -40,6 +41,7 @@ class Throughput:
     gpu: str | None = None
     gpus: float | None = None
     simulated: bool = False
+    weights: str | None = None
 
     def for_request_size(self, input_tokens: float, output_tokens: float) -> Quantity:
         """Return the rate for requests of another size, scaled by their tokens.
@@ -84,4 +86,15 @@ def published_throughput(name: str, derate: float | None = None) -> Throughput:
         row["as_of"],
         row["gpu"],
         row["gpus"],
+        weights=row["weights"],
     )
+
+
+def published_throughput_of(weights: str | None) -> str | None:
+    """Return the id of the published throughput of these weights on the fewest GPUs. None if there is none."""
+    rows = [
+        row
+        for row in load_published_inputs()["throughputs"]
+        if weights is not None and row["weights"].lower() == weights.lower()
+    ]
+    return str(min(rows, key=lambda row: float(row["gpus"]))["id"]) if rows else None

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.economics.routing import Kind
 from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.stats import Floats
 from gapbench.store import read_attempts
 
 _ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
+_KEYS = (*_ITEM, "again", "prompt_sha256")
 _BAD_FORM = ("unparsed", "truncated", "refused")
 
 
@@ -35,7 +37,7 @@ def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_mode
     """Return the tasks that both models answered with the same prompt, one row for each.
 
     Columns: ``category``, ``cluster`` (code), ``row`` (index of the open model's attempt in the runs' frame), and for
-    each side (``open_``, ``closed_``) ``score``, ``usd`` (retries included), ``response_s``.
+    each side (``open_``, ``closed_``) ``score``, ``usd`` (see :func:`usd_per_answer`), ``response_s``.
 
     Args:
         runs: The runs.
@@ -43,22 +45,10 @@ def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_mode
         open_model: The open model.
         closed_model: The closed model.
     """
-    frame = runs.frame
-    request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
-    request_usd = np.bincount(request, weights=usd)[request] if len(frame) else usd
-    table = frame.assign(
-        usd=request_usd, row=np.arange(len(frame)), cluster=group_codes(frame, ["task", "cluster_id"])
-    )
-    table = table[table["scored"]]
-    sides = {}
-    for side, name in (("open", open_model), ("closed", closed_model)):
-        part = table[table["model_id"] == name].copy()
-        # If a model was measured in several runs, its further answers to an item count as further repeats.
-        part["again"] = part.groupby(_ITEM, observed=True).cumcount()
-        sides[side] = part[
-            [*_ITEM, "again", "prompt_sha256", "category", "cluster", "row", "score", "usd", "response_s"]
-        ]
-    keys = [*_ITEM, "again", "prompt_sha256"]
+    sides = {
+        side: _answers(runs, usd, name) for side, name in (("open", open_model), ("closed", closed_model))
+    }
+    keys = list(_KEYS)
     merged = sides["open"].merge(
         sides["closed"][[*keys, "score", "usd", "response_s"]], on=keys, suffixes=("_open", "_closed")
     )
@@ -67,6 +57,37 @@ def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_mode
             f"{name}_{side}": f"{side}_{name}" for side in sides for name in ("score", "usd", "response_s")
         }
     ).reset_index(drop=True)
+
+
+def answers_of_model(runs: Runs, usd: Floats, table: pd.DataFrame, model_id: str) -> pd.DataFrame:
+    """Return a third model's answers to the tasks of a table, one row for each task: ``score``, ``usd``, ``response_s``.
+
+    NaN where it has no scored answer to the same prompt.
+
+    Args:
+        runs: The runs.
+        usd: Cost of each attempt, in the order of the runs' frame.
+        table: Result of :func:`tasks_answered_by_both`.
+        model_id: The model.
+    """
+    columns = ["score", "usd", "response_s"]
+    answers = _answers(runs, usd, model_id)[[*_KEYS, *columns]]
+    merged = table[list(_KEYS)].merge(answers, on=list(_KEYS), how="left")
+    return merged[columns]
+
+
+def _answers(runs: Runs, usd: Floats, model_id: str) -> pd.DataFrame:
+    """Return the scored answers of a model."""
+    frame = runs.frame
+    mask = (frame["scored"] & (frame["model_id"] == model_id)).to_numpy()
+    part = frame.assign(
+        usd=usd_per_answer(frame, usd),
+        row=np.arange(len(frame)),
+        cluster=group_codes(frame, ["task", "cluster_id"]),
+    )[mask]
+    # If a model was measured in several runs, its further answers to an item count as further repeats.
+    part = part.assign(again=part.groupby(_ITEM, observed=True).cumcount())
+    return part[[*_KEYS, "category", "cluster", "row", "score", "usd", "response_s"]]
 
 
 def routing_signals(runs: Runs, table: pd.DataFrame) -> list[Signal]:

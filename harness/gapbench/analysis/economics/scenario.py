@@ -21,6 +21,8 @@ from gapbench.analysis.economics.demand import (
     day_profile,
     replica_staircase,
 )
+from gapbench.analysis.economics.measured_cost import MeasuredCost
+from gapbench.analysis.economics.model_memory import MemoryFit, memory_fit
 from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.self_hosting_cost import (
     depreciation_usd_per_month,
@@ -38,6 +40,7 @@ API_LEGS = ("closed", "hosted")
 UNITS: Mapping[str, str] = {
     "input_tokens": "tokens/request",
     "output_tokens": "tokens/request",
+    "input_share": "share of tokens",
     "cached_share": "share of input",
     "batch_share": "share of requests",
     "attempts": "attempts/request",
@@ -45,12 +48,18 @@ UNITS: Mapping[str, str] = {
     "closed_cached_usd_per_mtok": "USD/Mtok",
     "closed_output_usd_per_mtok": "USD/Mtok",
     "closed_batch_factor": "share of the price",
+    "closed_cached_share": "share of input",
+    "closed_billed_factor": "billed / list price",
     "closed_usd_per_mtok": "USD/Mtok",
     "hosted_input_usd_per_mtok": "USD/Mtok",
     "hosted_cached_usd_per_mtok": "USD/Mtok",
     "hosted_output_usd_per_mtok": "USD/Mtok",
     "hosted_batch_factor": "share of the price",
+    "hosted_cached_share": "share of input",
+    "hosted_billed_factor": "billed / list price",
     "hosted_usd_per_mtok": "USD/Mtok",
+    "open_input_ratio": "open / closed input tokens",
+    "open_output_ratio": "open / closed output tokens",
     "replica_requests_per_s": "requests/s",
     "headroom": "share of capacity",
     "peak_over_average": "ratio",
@@ -74,10 +83,20 @@ UNITS: Mapping[str, str] = {
     "licence_usd_per_month": "USD/month",
     "egress_usd_per_mtok": "USD/Mtok",
 }
-"""Unit of every input by name. ``closed_usd_per_mtok`` and ``hosted_usd_per_mtok`` are blended prices measured over
-rows; if given, the leg's prices by token class are not used."""
+"""Unit of every input by name.
+
+The volume counts the tokens of the model in the closed leg. ``input_share`` is its mix: the input tokens of a request
+over all its tokens; if given, it splits the sum of ``input_tokens`` and ``output_tokens``. ``open_input_ratio`` and
+``open_output_ratio`` are the tokens that the open model needs for the same work. ``LEG_billed_factor`` is what a run
+was billed over the list price of its tokens (retries, cache writes, long prompts). ``LEG_cached_share`` replaces
+``cached_share`` for one leg. ``LEG_usd_per_mtok`` is a blended price; if given, the leg's prices by token class are not
+used.
+"""
 _ABOVE_ZERO = ("replica_requests_per_s", "headroom", "gpus_per_replica", "attempts")
-_AT_MOST_ONE = ("headroom", "cached_share", "batch_share", "residual", "reserved_discount")
+_AT_MOST_ONE = (
+    "headroom", "input_share", "cached_share", "closed_cached_share", "hosted_cached_share", "batch_share",
+    "residual", "reserved_discount",
+)  # fmt: skip
 Values = Mapping[str, Any]
 
 
@@ -96,6 +115,9 @@ class Scenario:
         labels: Description of each leg.
         simulated: Whether a measured input comes from a simulated provider.
         notes: Caveats about the inputs.
+        measured: What `bench cost` reports of the model in each leg, by leg; {} without a run.
+        gpu: Name of the replica's GPUs. None if not known.
+        weights: Name of the open model's weights. None if not known.
     """
 
     inputs: Mapping[str, Quantity]
@@ -108,6 +130,9 @@ class Scenario:
     labels: Mapping[str, str] = field(default_factory=dict)
     simulated: bool = False
     notes: tuple[str, ...] = ()
+    measured: Mapping[str, MeasuredCost] = field(default_factory=dict)
+    gpu: str | None = None
+    weights: str | None = None
 
     def __post_init__(self) -> None:
         """Reject inputs that the formulas cannot handle.
@@ -140,14 +165,34 @@ class Scenario:
             )
 
     @property
+    def can_self_host(self) -> bool:
+        """Whether the capacity of a replica is known, without which self-hosting has no price."""
+        return "replica_requests_per_s" in self.inputs
+
+    @property
+    def memory(self) -> MemoryFit | None:
+        """Whether the weights fit the GPUs of a replica. None if a size is not known."""
+        gpus = self.inputs.get("gpus_per_replica")
+        return memory_fit(self.weights, self.gpu, None if gpus is None else gpus.value)
+
+    def describe_leg(self, leg: str) -> str:
+        """Return who is paid for what in a leg."""
+        if leg != "self" or not self.can_self_host:
+            return self.labels.get(leg, "")
+        point = self.point_values
+        hourly = point.get("usd_per_gpu_hour")
+        terms = "owned" if self.owned or hourly is None else f"at ${hourly:g} a GPU-hour"
+        return f"replicas of {point['gpus_per_replica']:g} x {self.gpu or 'GPU'} {terms}"
+
+    @property
     def point_values(self) -> dict[str, float]:
         """The values of the inputs by name, without their ranges."""
-        return {name: given.value for name, given in self.inputs.items()}
+        return split_by_mix({name: given.value for name, given in self.inputs.items()})
 
     def draw(self, draws: int, seed: int) -> dict[str, Floats]:
         """Return draws of every input, each of shape (draws,); inputs are drawn independently."""
         rng = np.random.default_rng(seed)
-        return {name: given.draw(draws, rng) for name, given in self.inputs.items()}
+        return split_by_mix({name: given.draw(draws, rng) for name, given in self.inputs.items()})
 
     def with_inputs(self, **changed: Quantity) -> Scenario:
         """Return the scenario with some inputs replaced."""
@@ -165,10 +210,19 @@ def _check_input(name: str, given: Quantity) -> None:
         raise InputError(f"found {name} above 1; it is a share")
 
 
-def api_usd_per_mtok(leg: str, values: Values) -> Numbers | None:
-    """Return the blended price of an API leg in USD per million input and output tokens (A1 to A3, A5).
+def split_by_mix(values: Values) -> dict[str, Any]:
+    """Return the inputs with the tokens of a request split by ``input_share``, if it is given."""
+    share = values.get("input_share")
+    if share is None:
+        return dict(values)
+    tokens = values["input_tokens"] + values["output_tokens"]
+    return {**values, "input_tokens": tokens * share, "output_tokens": tokens * (1 - share)}
 
-    None if the leg has no price.
+
+def api_usd_per_mtok(leg: str, values: Values) -> Numbers | None:
+    """Return the blended price of an API leg in USD per million tokens of the volume (A1 to A3, A5).
+
+    None if the leg has no price. The hosted open model does the same work with its own number of tokens.
     """
     if f"{leg}_usd_per_mtok" in values:
         price: Numbers = values[f"{leg}_usd_per_mtok"]
@@ -176,14 +230,18 @@ def api_usd_per_mtok(leg: str, values: Values) -> Numbers | None:
     if f"{leg}_input_usd_per_mtok" not in values:
         return None
     input_tokens, output_tokens = values["input_tokens"], values["output_tokens"]
+    tokens = input_tokens + output_tokens
+    if leg == "hosted":
+        input_tokens = input_tokens * values.get("open_input_ratio", 1.0)
+        output_tokens = output_tokens * values.get("open_output_ratio", 1.0)
     plain, out = values[f"{leg}_input_usd_per_mtok"], values[f"{leg}_output_usd_per_mtok"]
     hit, batch = values.get("cached_share", 0.0), values.get("batch_share", 0.0)
+    hit = values.get(f"{leg}_cached_share", hit)
     cached = values.get(f"{leg}_cached_usd_per_mtok", plain)
     usd = input_tokens * (1 - hit) * plain + input_tokens * hit * cached + output_tokens * out
-    factor = values.get(f"{leg}_batch_factor", 1.0)
-    blended: Numbers = (
-        usd / (input_tokens + output_tokens) * (1 - batch + batch * factor) * values.get("attempts", 1.0)
-    )
+    discount = 1 - batch + batch * values.get(f"{leg}_batch_factor", 1.0)
+    factor = values.get("attempts", 1.0) * values.get(f"{leg}_billed_factor", 1.0)
+    blended: Numbers = usd / tokens * discount * factor
     return blended
 
 
@@ -323,5 +381,6 @@ def legs_usd_per_month(scenario: Scenario, values: Values, volume_mtok: Floats) 
     for leg in API_LEGS:
         price = api_usd_per_mtok(leg, values)
         found[leg] = None if price is None else np.asarray(price * volume_mtok, dtype=np.float64)
-    found["self"] = self_usd_per_month(scenario, values, volume_mtok)[0]
+    can_self_host = "replica_requests_per_s" in values
+    found["self"] = self_usd_per_month(scenario, values, volume_mtok)[0] if can_self_host else None
     return found

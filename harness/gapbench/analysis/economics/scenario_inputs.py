@@ -6,22 +6,29 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from gapbench.analysis.economics.api_leg import add_api_leg
 from gapbench.analysis.economics.demand import SHAPES, Demand, demand_from_csv, demand_of_shape
+from gapbench.analysis.economics.measured_legs import MeasuredLegs
 from gapbench.analysis.economics.quantity import Quantity, parse_quantity
-from gapbench.analysis.economics.replica_throughput import Throughput, published_throughput
-from gapbench.analysis.economics.scenario import UNITS, Scenario
+from gapbench.analysis.economics.replica_throughput import (
+    Throughput,
+    published_throughput,
+    published_throughput_of,
+)
+from gapbench.analysis.economics.scenario import UNITS, Scenario, split_by_mix
 from gapbench.errors import InputError
-from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, find_price, gpu_price, hosted_prices
-from gapbench.suite.tco_fields import DemandDocument, LegDocument, OwnDocument, TcoDocument
+from gapbench.pricing import GpuPrice, Unpriced, gpu_price
+from gapbench.suite.tco_fields import DemandDocument, OwnDocument, TcoDocument
 
 DEFAULT_THROUGHPUT = "llama-3.3-70b-2xh100"
-DEFAULT_CLOSED = ("anthropic", "claude-opus-4-6")
-DEFAULT_WEIGHTS = "meta-llama/Llama-3.3-70B-Instruct"
+_MIX = ("input_tokens", "output_tokens", "input_share")
 _ASSUMED: Mapping[str, tuple[float, float | None, float | None, str]] = {
-    "input_tokens": (1000, None, None, "no run named"),
-    "output_tokens": (1000, None, None, "no run named"),
+    "input_tokens": (1500, None, None, "no run named"),
+    "output_tokens": (500, None, None, "no run named"),
+    "input_share": (0.75, 0.5, 0.91, "3:1, the mix of `bench article`; from 1:1 to 10:1"),
     "cached_share": (0.0, None, None, "no cache hits"),
     "batch_share": (0.0, None, None, "nothing can wait"),
     "headroom": (0.8, 0.7, 0.9, "room for bursts within the hour"),
@@ -50,46 +57,44 @@ def build_scenario(
     *,
     at: date,
     throughput: Throughput | None = None,
-    measured: Mapping[str, Quantity] | None = None,
-    labels: Mapping[str, str] | None = None,
-    closed: tuple[str, Quote] | None = None,
+    run: MeasuredLegs | None = None,
     folder: Path = Path(),
 ) -> Scenario:
     """Return the scenario of a ``tco:`` block.
+
+    With a run, nothing is taken from the packaged defaults but the assumptions: a leg that neither the run nor the
+    block prices has no price, and a note says what is missing.
 
     Args:
         document: The block. None means only published and assumed inputs.
         at: Day of the prices.
         throughput: Measured throughput of a replica. The block's ``capacity`` takes precedence.
-        measured: Inputs measured by a run, such as ``closed_usd_per_mtok``. The block's inputs take precedence.
-        labels: Descriptions of the measured legs, by leg.
-        closed: Id and price of the measured closed model. The block's ``closed`` takes precedence.
+        run: What a run measured. The block's inputs take precedence.
         folder: Folder that a demand's CSV file is relative to.
 
     Raises:
         InputError: A value is impossible, or a name is unknown.
     """
     given = document or TcoDocument()
-    found: dict[str, Quantity] = dict(measured or {})
-    names: dict[str, str] = dict(labels or {})
+    found: dict[str, Quantity] = dict(run.inputs) if run else {}
+    names: dict[str, str] = {}
     notes: list[str] = []
+    base, why = _throughput(given, throughput, run)
+    _add_sizes(given, throughput, found)
     _add_given_or_assumed(given, found)
-    base = _throughput(given, throughput)
-    if throughput is not None and given.input_tokens is None and given.output_tokens is None:
-        for name in ("input_tokens", "output_tokens"):
-            found[name] = Quantity(getattr(base, name), UNITS[name], source=base.source, kind=base.kind)
-    _add_capacity(given, base, found, notes)
     demand = _demand(given.demand, folder)
     found["peak_over_average"] = _peak(given.demand, demand)
     for leg, document_leg in (("closed", given.closed), ("hosted", given.hosted)):
-        # A blended price that was measured is used unless the block describes the leg.
-        if document_leg is None and f"{leg}_usd_per_mtok" in found:
-            continue
-        found.pop(f"{leg}_usd_per_mtok", None)
-        price, names[leg] = _leg_price(leg, document_leg, given.weights or DEFAULT_WEIGHTS, at, closed, notes)
-        _add_leg_prices(leg, document_leg, price, at, found)
-    _add_servers(given, base, found)
-    names["self"] = _describe_self_hosting(base, found, owned=given.own is not None)
+        names[leg] = add_api_leg(leg, document_leg, given, at, run, found, notes)
+    weights = given.weights or (run.weights if run else base.weights if base else None)
+    if base is None or (run is not None and base is not run.throughput):
+        _drop_servers(found)
+    if base is None:
+        names["self"] = "no price known"
+        notes.append(f"self: no price: {why}")
+    else:
+        _add_capacity(given, base, found, notes)
+        _add_servers(given, base, found)
     scenario = Scenario(
         found,
         demand,
@@ -97,8 +102,11 @@ def build_scenario(
         availability=float(given.availability),
         availability_target=float(given.availability_target),
         labels=names,
-        simulated=base.simulated,
+        simulated=(base is not None and base.simulated) or (run is not None and run.simulated),
         notes=tuple(notes),
+        measured=dict(run.costs) if run else {},
+        gpu=None if base is None else given.gpu or base.gpu,
+        weights=weights,
     )
     if given.own is None:
         return scenario
@@ -107,37 +115,80 @@ def build_scenario(
     )
 
 
+def _add_sizes(given: TcoDocument, throughput: Throughput | None, inputs: dict[str, Quantity]) -> None:
+    """Add the size of a request and its mix: given, else of the run, else of the sweep, else assumed."""
+    sizes = ("input_tokens", "output_tokens")
+    if throughput is not None and sizes[0] not in inputs:
+        for name in sizes:
+            inputs[name] = Quantity(
+                getattr(throughput, name), UNITS[name], source=throughput.source, kind=throughput.kind
+            )
+    elif sizes[0] not in inputs:
+        inputs.setdefault("input_share", assumption("input_share"))
+    if any(getattr(given, name) is not None for name in sizes):
+        # The tokens that are given say the mix.
+        inputs.pop("input_share", None)
+    if given.input_share is not None:
+        inputs["input_share"] = parse_quantity(given.input_share, UNITS["input_share"])
+
+
 def _add_given_or_assumed(given: TcoDocument, inputs: dict[str, Quantity]) -> None:
     """Add inputs from the document; those it lacks stay as measured or become the assumptions."""
     for name in _ASSUMED:
-        if name != "peak_over_average":
+        if name not in {"peak_over_average", "input_share"}:
             default = inputs.get(name) or assumption(name)
-            inputs[name] = parse_quantity(_amount(getattr(given, name)), UNITS[name], default)
+            inputs[name] = parse_quantity(getattr(given, name), UNITS[name], default)
+    if given.cached_share is not None:
+        for leg in ("closed", "hosted"):
+            inputs.pop(f"{leg}_cached_share", None)
 
 
-def _amount(given: Any) -> Any:
-    """Return an amount of a document as a number or a mapping, or None."""
-    return given.model_dump() if hasattr(given, "model_dump") else given
+def _throughput(
+    given: TcoDocument, throughput: Throughput | None, run: MeasuredLegs | None
+) -> tuple[Throughput | None, str]:
+    """Return the throughput of one replica, or None and what is missing.
 
-
-def _throughput(given: TcoDocument, throughput: Throughput | None) -> Throughput:
+    The block's comes first, then the measured one, then a published one: of the run's own weights, or the default
+    without a run.
+    """
     asked = given.capacity
     if asked is not None and asked.published is not None:
-        return published_throughput(asked.published, None if asked.derate is None else float(asked.derate))
-    return throughput or published_throughput(DEFAULT_THROUGHPUT)
+        return published_throughput(
+            asked.published, None if asked.derate is None else float(asked.derate)
+        ), ""
+    if throughput is not None:
+        return throughput, ""
+    if run is None:
+        return published_throughput(DEFAULT_THROUGHPUT), ""
+    if run.throughput is not None:
+        return run.throughput, ""
+    if asked is not None and (given.gpu or given.usd_per_gpu_hour or given.own):
+        gpus = parse_quantity(given.gpus, UNITS["gpus_per_replica"], Quantity(1.0, "GPUs")).value
+        return Throughput(0.0, None, None, 0.0, 0.0, "assumed", "given", None, given.gpu, gpus), ""
+    name = published_throughput_of(run.weights)
+    if name is not None:
+        return published_throughput(name), ""
+    return None, run.missing.get("self", "no open model in these runs")
+
+
+def _drop_servers(inputs: dict[str, Quantity]) -> None:
+    """Remove the inputs of servers whose capacity is not known."""
+    for name in ("gpus_per_replica", "usd_per_gpu_hour"):
+        inputs.pop(name, None)
 
 
 def _add_capacity(
     given: TcoDocument, base: Throughput, inputs: dict[str, Quantity], notes: list[str]
 ) -> None:
     asked, name = given.capacity, "replica_requests_per_s"
-    read, written = inputs["input_tokens"].value, inputs["output_tokens"].value
+    point = split_by_mix({size: inputs[size].value for size in _MIX if size in inputs})
+    read, written = point["input_tokens"], point["output_tokens"]
     if asked is not None and asked.requests_per_s is not None:
-        inputs[name] = parse_quantity(_amount(asked.requests_per_s), UNITS[name])
+        inputs[name] = parse_quantity(asked.requests_per_s, UNITS[name])
     elif asked is not None and asked.output_tokens_per_s is not None:
         if written <= 0:
             raise InputError("capacity.output_tokens_per_s needs output_tokens above 0; give requests_per_s")
-        rate = parse_quantity(_amount(asked.output_tokens_per_s), "tokens/s")
+        rate = parse_quantity(asked.output_tokens_per_s, "tokens/s")
         scale = (1.0 if asked.derate is None else float(asked.derate)) / written
         low, high = (None if end is None else end * scale for end in (rate.low, rate.high))
         inputs[name] = Quantity(
@@ -145,12 +196,14 @@ def _add_capacity(
         )
     else:
         inputs[name] = base.for_request_size(read, written)
-        if (read, written) != (base.input_tokens, base.output_tokens):
+        if not np.allclose((read, written), (base.input_tokens, base.output_tokens)):
             notes.append(
                 f"capacity is {base.kind} at {base.input_tokens:g} input and {base.output_tokens:g} output tokens a request "
                 f"and scaled by tokens to {read:g} and {written:g}; a sweep of your own requests would be more accurate"
             )
-    if inputs[name].kind != "measured":
+    if inputs[name].kind == "measured":
+        notes.append(f"capacity: {inputs[name].source}")
+    else:
         notes.append(
             "capacity is not measured: `bench tco --run SWEEP` takes it from a sweep of your own server"
         )
@@ -164,7 +217,7 @@ def _demand(given: DemandDocument, folder: Path) -> Demand:
                 f"found demand shape {given.shape!r}; expected {', '.join(SHAPES)}, or a CSV file"
             )
         return demand_from_csv(folder / given.shape, autoscale=autoscale, replicas_min=least)
-    peak = _amount(given.peak_over_average)
+    peak = given.peak_over_average
     value = assumption("peak_over_average").value if peak is None else parse_quantity(peak, "ratio").value
     return demand_of_shape(given.shape, value, autoscale=autoscale, replicas_min=least)
 
@@ -175,103 +228,24 @@ def _peak(given: DemandDocument, demand: Demand) -> Quantity:
         return Quantity(
             demand.peak_over_average, UNITS[name], source=f"demand {demand.shape}", kind="assumed"
         )
-    return parse_quantity(_amount(given.peak_over_average), UNITS[name], assumption(name))
-
-
-def _add_leg_prices(
-    leg: str, document: LegDocument | None, price: UnitPrices | None, at: date, inputs: dict[str, Quantity]
-) -> None:
-    """Add the prices of an API leg to ``inputs``."""
-    if document is not None and document.input_usd_per_mtok is not None:
-        for key, name in (("input", "input"), ("cached_input", "cached"), ("output", "output")):
-            amount = _amount(getattr(document, f"{key}_usd_per_mtok"))
-            if amount is not None:
-                inputs[f"{leg}_{name}_usd_per_mtok"] = parse_quantity(amount, "USD/Mtok")
-            elif name == "output":
-                raise InputError(f"tco.{leg} gives an input price and no output price; give both")
-        if document.batch_factor is not None:
-            inputs[f"{leg}_batch_factor"] = parse_quantity(
-                _amount(document.batch_factor), "share of the price"
-            )
-    if price is None:
-        return
-    rates = price.rates_for(int(inputs["input_tokens"].value))
-    source = f"{price.source}: {price.detail}"
-    classes = {"input": rates.input, "cached": rates.cached_input, "output": rates.output}
-    for name, usd in classes.items():
-        if usd is not None:
-            inputs[f"{leg}_{name}_usd_per_mtok"] = Quantity(
-                float(usd), "USD/Mtok", source=source, as_of=at, kind="published"
-            )
-    if price.provider is not None:
-        batch = find_price(price.provider, price.model, at, "batch")
-        if isinstance(batch, UnitPrices) and batch.note is None and price.rates.input:
-            factor = float(batch.rates.input / price.rates.input)
-            inputs[f"{leg}_batch_factor"] = Quantity(
-                factor, "share of the price", source=source, as_of=at, kind="published"
-            )
-
-
-def _leg_price(
-    leg: str,
-    document: LegDocument | None,
-    weights: str,
-    at: date,
-    closed: tuple[str, Quote] | None,
-    notes: list[str],
-) -> tuple[UnitPrices | None, str]:
-    """Return the listed price of an API leg and its description. The price is None if the document gives it or none is known."""
-    if document is not None and document.input_usd_per_mtok is not None:
-        return None, document.model or "prices given"
-    if leg == "closed" and document is None and closed is not None:
-        model_id, quote = closed
-        if isinstance(quote, UnitPrices):
-            origin = (
-                "the suite's price"
-                if quote.provider is None
-                else f"the price of {quote.model} at {quote.provider}"
-            )
-            return quote, f"{model_id} at {origin}"
-        why = quote.reason if isinstance(quote, Unpriced) else "it is paid by the GPU-hour"
-        notes.append(f"{model_id} was measured; the dollars are of {DEFAULT_CLOSED[1]} (default): {why}")
-    price = _lookup_price(leg, document, weights, at)
-    if isinstance(price, Unpriced):
-        notes.append(f"{leg}: no price: {price.reason}")
-        return None, "no price known"
-    return price, f"{price.model} at {price.provider}"
-
-
-def _lookup_price(leg: str, document: LegDocument | None, weights: str, at: date) -> UnitPrices | Unpriced:
-    if document is not None and document.provider is not None and document.model is not None:
-        return find_price(document.provider, document.model, at)
-    if document is not None and (document.provider is not None or document.model is not None):
-        raise InputError(
-            f"tco.{leg} names a provider or a model; give both, or input_usd_per_mtok and output_usd_per_mtok"
-        )
-    if leg == "closed":
-        return find_price(*DEFAULT_CLOSED, at)
-    offers = hosted_prices(weights, at)
-    return (
-        offers[0]
-        if offers
-        else Unpriced(
-            f"the price book has no provider of {weights}; give tco.hosted a provider and model, or prices"
-        )
-    )
+    return parse_quantity(given.peak_over_average, UNITS[name], assumption(name))
 
 
 def _add_servers(given: TcoDocument, base: Throughput, inputs: dict[str, Quantity]) -> None:
     """Add GPUs and their price, or bought servers, to ``inputs``."""
-    gpus = Quantity(base.gpus or 1, UNITS["gpus_per_replica"], source=base.source, kind=base.kind)
-    inputs["gpus_per_replica"] = parse_quantity(_amount(given.gpus), UNITS["gpus_per_replica"], gpus)
+    gpus = inputs.get("gpus_per_replica") or Quantity(
+        base.gpus or 1, UNITS["gpus_per_replica"], source=base.source, kind=base.kind
+    )
+    inputs["gpus_per_replica"] = parse_quantity(given.gpus, UNITS["gpus_per_replica"], gpus)
     if given.reserved_discount is not None:
-        inputs["reserved_discount"] = parse_quantity(
-            _amount(given.reserved_discount), UNITS["reserved_discount"]
-        )
+        inputs["reserved_discount"] = parse_quantity(given.reserved_discount, UNITS["reserved_discount"])
     if given.own is not None:
         _add_owned_servers(given.own, inputs)
         return
     gpu = given.gpu or base.gpu
+    if given.gpu is not None and given.gpu != base.gpu:
+        # The price of the run is of other GPUs.
+        inputs.pop("usd_per_gpu_hour", None)
     listed = gpu_price(gpu) if gpu else Unpriced("")
     default = inputs.get("usd_per_gpu_hour")
     if default is None and isinstance(listed, GpuPrice):
@@ -289,9 +263,7 @@ def _add_servers(given: TcoDocument, base: Throughput, inputs: dict[str, Quantit
         raise InputError(
             f"no hourly price for GPU {gpu!r}; give tco.usd_per_gpu_hour, or tco.gpu with a name in the price book"
         )
-    inputs["usd_per_gpu_hour"] = parse_quantity(
-        _amount(given.usd_per_gpu_hour), UNITS["usd_per_gpu_hour"], default
-    )
+    inputs["usd_per_gpu_hour"] = parse_quantity(given.usd_per_gpu_hour, UNITS["usd_per_gpu_hour"], default)
 
 
 def _add_owned_servers(document: OwnDocument, inputs: dict[str, Quantity]) -> None:
@@ -305,10 +277,4 @@ def _add_owned_servers(document: OwnDocument, inputs: dict[str, Quantity]) -> No
         ("colo_usd_per_kw_month", document.colo_usd_per_kw_month),
     ):
         if amount is not None:
-            inputs[name] = parse_quantity(_amount(amount), UNITS[name])
-
-
-def _describe_self_hosting(base: Throughput, inputs: Mapping[str, Quantity], *, owned: bool) -> str:
-    gpus = inputs["gpus_per_replica"].value
-    terms = "owned" if owned else f"at ${inputs['usd_per_gpu_hour'].value:g} a GPU-hour"
-    return f"replicas of {gpus:g} x {base.gpu or 'GPU'} {terms}"
+            inputs[name] = parse_quantity(amount, UNITS[name])

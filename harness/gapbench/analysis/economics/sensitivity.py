@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.economics.break_even import break_even, volume_limit_mtok
-from gapbench.analysis.economics.scenario import API_LEGS, LEGS, Scenario, legs_usd_per_month
+from gapbench.analysis.economics.scenario import API_LEGS, LEGS, Scenario, legs_usd_per_month, split_by_mix
 from gapbench.stats import SEED, Floats
 
 DRAWS = 10_000
@@ -75,14 +75,15 @@ def monte_carlo(
         part = grid[start : start + step, np.newaxis]
         costs = legs_usd_per_month(scenario, inputs, part)
         self_usd = costs["self"]
-        assert self_usd is not None
         for leg in LEGS:
             usd = costs[leg]
             if usd is None:
                 rows += [{"volume_mtok": float(volume), "leg": leg} for volume in part[:, 0]]
                 continue
             low, middle, high = _quantiles(np.broadcast_to(usd, (len(part), draws)))
-            cheaper = (self_usd < usd).mean(axis=1) if leg in API_LEGS else np.full(len(part), np.nan)
+            cheaper = np.full(len(part), np.nan)
+            if leg in API_LEGS and self_usd is not None:
+                cheaper = (self_usd < usd).mean(axis=1)
             rows += [
                 {
                     "volume_mtok": float(part[k, 0]),
@@ -118,7 +119,7 @@ def tornado(scenario: Scenario, volume_mtok: float, v_max_mtok: float, leg: str 
     """
     rows: list[dict[str, Any]] = []
     for name, given in scenario.inputs.items():
-        if not given.has_range:
+        if not given.has_range or not scenario.can_self_host:
             continue
         row: dict[str, Any] = {
             "input": name,
@@ -128,7 +129,7 @@ def tornado(scenario: Scenario, volume_mtok: float, v_max_mtok: float, leg: str 
             "high": given.high,
         }
         for end, value in (("low", given.low), ("high", given.high)):
-            values = {**scenario.point_values, name: value}
+            values = split_by_mix({**scenario.point_values, name: value})
             found = break_even(scenario, leg, v_max_mtok, values)
             row[f"break_even_mtok_at_{end}"] = None if found is None else found.last_mtok
             row[f"usd_at_{end}"] = None

@@ -6,7 +6,8 @@ leg:
 ================== =====================================================================================
 ``volume_mtok``     million tokens a month, input and output
 ``leg``             ``closed`` (API), ``hosted`` (the open model from a provider), ``self``
-``usd``             USD a month at the inputs' values; null if the leg has no price
+``usd``             USD a month at the inputs' values; null if the leg has no price. With ranges around the inputs
+                    this need not be the middle: read ``usd_p50``
 ``usd_p05`` ``usd_p50`` ``usd_p95``  percentiles over the inputs' ranges
 ``usd_per_mtok``    ``usd`` over the volume
 ``p_self_cheaper``  share of draws in which self-hosting costs less than this leg; null for ``self``
@@ -17,18 +18,21 @@ leg:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gapbench.analysis.economics.break_even import BreakEven, break_even, format_mtok, volume_limit_mtok
+from gapbench.analysis.economics.break_even_range import DRAWS as BREAK_EVEN_DRAWS
+from gapbench.analysis.economics.break_even_range import break_even_range
 from gapbench.analysis.economics.demand import MAX_PEAK_REPLICAS
 from gapbench.analysis.economics.scenario import (
     API_LEGS,
     LEGS,
     Scenario,
+    Values,
     api_usd_per_mtok,
     legs_usd_per_month,
     replica_usd_per_month,
@@ -87,9 +91,27 @@ class Tco:
         return self.scenario.simulated
 
     @property
-    def needed_api_usd_per_mtok(self) -> float:
-        """The API price at which self-hosting breaks even at the volume (B3)."""
-        return float(self.legs.loc[self.legs["leg"] == "self", "usd_per_mtok"].iloc[0])
+    def needed_api_usd_per_mtok(self) -> float | None:
+        """The API price at which self-hosting breaks even at the volume (B3). None if self-hosting has no price."""
+        usd = self.monthly_usd("self")
+        return None if usd is None else usd / self.volume_mtok
+
+    def monthly_usd(self, leg: str) -> float | None:
+        """Return the median cost of a leg in USD a month, or its cost at the inputs' values if nothing was drawn.
+
+        None if the leg has no price.
+        """
+        row = next(row for row in records(self.legs) if row["leg"] == leg)
+        usd = row["usd"] if row["usd_p50"] is None else row["usd_p50"]
+        return None if usd is None else float(usd)
+
+    def usd_at(self, volume_mtok: float) -> dict[str, float | None]:
+        """Return USD a month by leg at another volume, at the inputs' values. None: no price, or too many replicas."""
+        point = self.scenario.point_values
+        if volume_mtok > volume_limit_mtok(point):
+            return dict.fromkeys(LEGS)
+        costs = legs_usd_per_month(self.scenario, point, np.array([volume_mtok]))
+        return {leg: None if usd is None else float(usd[0]) for leg, usd in costs.items()}
 
     def headline(self) -> str:
         """Return the break-even in one sentence for each API."""
@@ -100,6 +122,8 @@ class Tco:
             if chance is not None:
                 odds = f"; at {format_mtok(self.volume_mtok)} it is cheaper in {chance:.0%} of {self.draws:,} draws"
             parts.append(f"Break-even of self-hosting against the {leg} API: {found.description}{odds}.")
+        if not self.scenario.can_self_host:
+            return "Self-hosting has no price here; see the notes."
         return " ".join(parts) or "No API has a known price; nothing can be compared."
 
     def to_json(self) -> dict[str, Any]:
@@ -113,6 +137,7 @@ class Tco:
             "tornado": records(self.tornado),
             "curve": records(self.frame),
             "inputs": {name: given.to_json() for name, given in self.scenario.inputs.items()},
+            "measured": {leg: asdict(found) for leg, found in self.scenario.measured.items()},
             "draws": self.draws,
             "price_book": price_book_version(),
             "warnings": self.warnings,
@@ -149,7 +174,11 @@ def tco(
             f"{format_mtok(volume_mtok)} tokens a month need more than {MAX_PEAK_REPLICAS:,} replicas; "
             f"give at most {format_mtok(top)}"
         )
-    crossed = {leg: found for leg in API_LEGS if (found := break_even(scenario, leg, top, point)) is not None}
+    crossed = {
+        leg: _with_spread(scenario, found, seed)
+        for leg in API_LEGS
+        if (found := break_even(scenario, leg, top, point)) is not None
+    }
     volumes = _volume_grid(volume_mtok, top, list(crossed.values()))
     simulated_costs = monte_carlo(scenario, volumes, draws=draws, seed=seed)
     exact = _exact_costs(scenario, volumes).merge(
@@ -171,6 +200,15 @@ def tco(
     )
 
 
+def _with_spread(scenario: Scenario, found: BreakEven, seed: int) -> BreakEven:
+    """Return a break-even with its range, if any input has one."""
+    if not any(given.has_range for given in scenario.inputs.values()):
+        return found
+    inputs = scenario.draw(BREAK_EVEN_DRAWS, seed)
+    top = min(found.v_max_mtok, volume_limit_mtok(inputs))
+    return replace(found, spread=break_even_range(scenario, found.leg, top, inputs))
+
+
 def _volume_grid(volume_mtok: float, top: float, crossed: list[BreakEven]) -> Floats:
     """Return a logarithmic grid of volumes that covers all break-evens and contains ``volume_mtok``."""
     marks = [volume_mtok]
@@ -186,9 +224,10 @@ def _volume_grid(volume_mtok: float, top: float, crossed: list[BreakEven]) -> Fl
 def _exact_costs(scenario: Scenario, volumes: Floats) -> pd.DataFrame:
     point = scenario.point_values
     costs = legs_usd_per_month(scenario, point, volumes)
-    replicas = self_usd_per_month(scenario, point, volumes)[1]
-    rate = point["replica_requests_per_s"] * (point["input_tokens"] + point["output_tokens"])
-    used = utilisation(volumes, replicas, rate)
+    replicas = used = np.full(len(volumes), np.nan)
+    if scenario.can_self_host:
+        replicas = self_usd_per_month(scenario, point, volumes)[1]
+        used = utilisation(volumes, replicas, _replica_tokens_per_s(point))
     parts = []
     for leg in LEGS:
         usd = costs[leg]
@@ -209,24 +248,29 @@ def _exact_costs(scenario: Scenario, volumes: Floats) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _replica_tokens_per_s(point: Values) -> float:
+    """Return the tokens per second of one replica within the limits, in tokens of the volume."""
+    return float(point["replica_requests_per_s"] * (point["input_tokens"] + point["output_tokens"]))
+
+
 def _compare_legs(scenario: Scenario, legs: pd.DataFrame) -> pd.DataFrame:
     """Return the legs at one volume, each compared with self-hosting."""
     point = scenario.point_values
     own = float(legs.loc[legs["leg"] == "self", "usd"].iloc[0])
     replicas = float(legs.loc[legs["leg"] == "self", "replicas"].iloc[0])
-    rate = point["replica_requests_per_s"] * (point["input_tokens"] + point["output_tokens"])
-    always, _ = replica_usd_per_month(scenario, point)
+    always = replica_usd_per_month(scenario, point)[0] if scenario.can_self_host else 0.0
     rows = []
     for row in records(legs):
         leg = str(row["leg"])
-        more: dict[str, Any] = {"label": scenario.labels.get(leg, ""), "saving_usd_per_year": None}
+        more: dict[str, Any] = {"label": scenario.describe_leg(leg), "saving_usd_per_year": None}
         price = None if leg == "self" else api_usd_per_mtok(leg, point)
-        if price is not None:
+        if price is not None and scenario.can_self_host:
             price = float(price)
             bill = float(row["usd"])
             more["saving_usd_per_year"] = 12 * (bill - own)
             if price > 0:
-                more["needed_utilisation"] = float(needed_utilisation(own, float(price), replicas * rate))
+                rate = replicas * _replica_tokens_per_s(point)
+                more["needed_utilisation"] = float(needed_utilisation(own, float(price), rate))
             if scenario.owned:
                 capex = replicas * point["capex_usd_per_replica"]
                 more["payback_months"] = payback_months(capex, bill, own - replicas * float(always))
@@ -238,7 +282,14 @@ def _compare_legs(scenario: Scenario, legs: pd.DataFrame) -> pd.DataFrame:
 
 def _warnings(scenario: Scenario, crossed: dict[str, BreakEven], legs: pd.DataFrame) -> list[str]:
     warnings = list(scenario.notes)
-    assumed = [name for name, given in scenario.inputs.items() if given.source.startswith("assumed")]
+    if scenario.memory is not None and scenario.memory.words:
+        warnings.append(scenario.memory.words)
+    assumed = [
+        name
+        for name, given in scenario.inputs.items()
+        if given.source.startswith("assumed")
+        and not (name == "cached_share" and "closed_cached_share" in scenario.inputs)
+    ]
     if assumed:
         warnings.append(f"assumed, not given: {', '.join(assumed)}")
     warnings += [
@@ -247,10 +298,10 @@ def _warnings(scenario: Scenario, crossed: dict[str, BreakEven], legs: pd.DataFr
         for leg, found in crossed.items()
         if found.capped
     ]
-    if legs["usd_p50"].isna().all():
+    if legs["usd_p50"].isna().all() and legs["usd"].notna().any():
         warnings.append(
             f"at this volume some draws need more than {MAX_PEAK_REPLICAS:,} replicas; there are no percentiles"
         )
     if scenario.simulated:
-        warnings.append("the capacity was measured on a simulated provider")
+        warnings.append("a figure was measured on a simulated provider")
     return warnings

@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.cost.attempt_costs import bill
+from gapbench.analysis.economics.purpose_built import purpose_built_table, specialists, with_specialists
 from gapbench.analysis.economics.routing import (
     Kind,
     RoutedTasks,
@@ -53,6 +54,8 @@ from gapbench.store.json_records import records
 
 DRAWS = 1_000
 TARGET = 0.8
+TIER_3 = "purpose-built by category"
+"""Policy in which purpose-built models answer the categories that they are good at."""
 MIN_TASKS = 20
 """Minimum number of tasks for choosing a threshold."""
 COLUMNS = (
@@ -80,6 +83,7 @@ class Tiers:
         only_open_right: Share of tasks on which only the open model scored higher: the headroom above the closed model.
         simulated: Whether either model is simulated.
         warnings: One sentence for each caveat that readers need to know.
+        purpose_built: The third tier; see :func:`gapbench.analysis.economics.purpose_built.purpose_built_table`.
     """
 
     open_model: str
@@ -93,6 +97,7 @@ class Tiers:
     only_open_right: float
     simulated: bool
     warnings: list[str] = field(default_factory=list)
+    purpose_built: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def is_resolved(self) -> bool:
@@ -134,6 +139,7 @@ class Tiers:
             "policies": records(self.frame),
             "curves": records(self.curves),
             "categories": records(self.categories),
+            "purpose_built": records(self.purpose_built),
             "warnings": self.warnings,
             "simulated": self.simulated,
         }
@@ -144,6 +150,7 @@ def evaluate_tiers(
     *,
     open_model: str | None = None,
     closed_model: str | None = None,
+    purpose_built: Sequence[str] = (),
     verifier_usd: float = 0.0,
     target: float = TARGET,
     draws: int = DRAWS,
@@ -155,6 +162,7 @@ def evaluate_tiers(
         runs: Run folders, or runs already loaded.
         open_model: The open model. None means the one with the highest accuracy.
         closed_model: The closed model. None means the one with the highest accuracy.
+        purpose_built: Models of a third tier, each for the categories in which it is better or as good and cheaper.
         verifier_usd: Cost to a cascade of checking one open answer.
         target: Share of the gap to recover at the operating point.
         draws: Number of draws of clusters.
@@ -165,7 +173,12 @@ def evaluate_tiers(
     """
     read_runs = load_runs(runs)
     account = bill(read_runs)
-    left, right = _pick_model(read_runs, "open", open_model), _pick_model(read_runs, "closed", closed_model)
+    for name in purpose_built:
+        read_runs.model(name)
+    left, right = (
+        _pick_model(read_runs, weights, requested, purpose_built)
+        for weights, requested in (("open", open_model), ("closed", closed_model))
+    )
     table = tasks_answered_by_both(read_runs, account.usd, left, right)
     if len(table) < MIN_TASKS:
         raise ResultsError(
@@ -190,10 +203,13 @@ def evaluate_tiers(
         "best by category": best_by_category(items, fold),
         "oracle": oracle(items),
     }
-    rows = [
-        evaluator.evaluate_fixed(name, routing_outcome(items, chosen[:, np.newaxis], "router"))
-        for name, chosen in fixed.items()
-    ]
+    outcomes = {
+        name: routing_outcome(items, chosen[:, np.newaxis], "router") for name, chosen in fixed.items()
+    }
+    third = specialists(read_runs, account.usd, table, items, fold, purpose_built) if purpose_built else []
+    if third:
+        outcomes[TIER_3] = with_specialists(outcomes["best by category"], third)
+    rows = [evaluator.evaluate_fixed(name, result) for name, result in outcomes.items()]
     rows += [evaluator.evaluate_sweep(name, kind, result) for name, kind, result in found]
     means = {side: float(np.mean(getattr(items, f"{side}_usd"))) for side in ("open", "closed")}
     acceptance = (
@@ -216,8 +232,9 @@ def evaluate_tiers(
         len(items),
         acceptance if known else None,
         float(np.mean(items.open_quality > items.closed_quality)),
-        any(bool(read_runs.model(name).simulated) for name in (left, right)),
+        any(bool(read_runs.model(name).simulated) for name in (left, right, *purpose_built)),
         warnings,
+        purpose_built_table(items, names, third),
     )
 
 
@@ -238,13 +255,13 @@ def _below_both(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _pick_model(runs: Runs, weights: str, requested: str | None) -> str:
+def _pick_model(runs: Runs, weights: str, requested: str | None, left_out: Sequence[str] = ()) -> str:
     """Return the requested model, or the one with the highest accuracy among those with these weights.
 
     Raises:
         ResultsError: There is no such model.
     """
-    known = [name for name in runs.models if runs.model(name).weights == weights]
+    known = [name for name in runs.models if runs.model(name).weights == weights and name not in left_out]
     if requested is not None:
         if requested not in known:
             raise ResultsError(

@@ -24,6 +24,8 @@ A gap is the closed model's value minus the open one's, on the same requests wit
 ``ratio`` ``ratio_low`` ``ratio_high``  closed over open, for the two costs
 ``method`` ``test``    how the interval and the p-value were computed
 ``simulated``         whether either model is simulated
+``rule``              the stopping rule that gave interval and verdict (``bench run --until-sure``); null: a fixed number of pairs
+``standard_error``    of ``gap_points``, cluster-robust; null if unknown
 ===================== ===================================================================================
 """
 
@@ -44,6 +46,7 @@ from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_
 from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, fairness_violations, request_conditions
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
 from gapbench.analysis.quality.gap_row import COLUMNS, Comparison, GapRow, decide
+from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule
 from gapbench.analysis.quality.model_pairs import (
     PAIR_COLUMNS,
     ModelPairs,
@@ -104,7 +107,7 @@ class GapTable:
             return f"{row['closed_model']} and {row['open_model']}: {row['verdict']}."
         values = {str(name): value for name, value in row.items()}
         more = "".join(f"; {note}" for note in remarks(values)) + (
-            " to settle it" if describe_pairs_needed(values) else ""
+            f" to settle it: {ADVICE}" if describe_pairs_needed(values) else ""
         )
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
@@ -163,8 +166,9 @@ def gap(
         return _empty_table(read_runs, margin, missing="open" if sides.closed else "closed")
     scopes = _scopes(read_runs, categories)
     compared = _compare_models(read_runs, sides, scopes, margin, all_pairs=all_pairs)
-    rows, limit_warnings = _mark_client_limits(read_runs, decide(compared.rows, margin))
-    warnings = [*compared.warnings, *limit_warnings]
+    looked, look_notes = apply_stopping_rule(read_runs, compared.rows, compared.pairs, margin)
+    rows, limit_warnings = _mark_client_limits(read_runs, decide(looked, margin))
+    warnings = [*look_notes, *compared.warnings, *limit_warnings]
     if not all_pairs:
         warnings += _selection_warnings(sides, rows)
     return GapTable(

@@ -77,7 +77,8 @@ def remarks(row: Mapping[str, Any]) -> list[str]:
     missing = describe_pairs_needed(row) or (
         "too few sources to estimate how many pairs it needs" if few else ""
     )
-    return [note for note in (_conflicting_p_value(row), missing) if note]
+    rule = f"by {row['rule']}" if isinstance(row.get("rule"), str) else ""
+    return [note for note in (_conflicting_p_value(row), missing, rule) if note]
 
 
 def _conflicting_p_value(row: Mapping[str, Any]) -> str:
@@ -131,6 +132,7 @@ def _accuracy_row(comparison: Comparison, pairs: ModelPairs, margin: float, bias
         gap_percent_of_closed=gap_points / closed_value if closed_value else None,
         ci_low=corrected.low * 100,
         ci_high=corrected.high * 100,
+        standard_error=corrected.standard_error * 100,
         selection_points=bias * 100,
     )
     parts = variance_components(first - second, pairs.closed.sample)
@@ -167,6 +169,7 @@ def _with_difference(row: GapRow, difference: Difference, closed_value: float, o
         ci_high=difference.high,
         p_value_raw=difference.p_value,
         difference=difference,
+        standard_error=difference.standard_error,
         method=difference.method,
         test=difference.test,
     )

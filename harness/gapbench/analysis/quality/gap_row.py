@@ -33,7 +33,7 @@ class Comparison:
 class GapRow:
     """One metric of one comparison. None means unknown.
 
-    The fields up to ``simulated`` are the columns of the gap table, in their order; :mod:`gapbench.analysis.quality.gap`
+    The fields up to ``standard_error`` are the columns of the gap table, in their order; :mod:`gapbench.analysis.quality.gap`
     documents them. The other two only serve to decide the verdict.
 
     Attributes:
@@ -72,6 +72,8 @@ class GapRow:
     method: str | None = None
     test: str | None = None
     simulated: bool
+    rule: str | None = None
+    standard_error: float | None = None
     difference: Difference | None = None
     is_equivalent: bool = False
 

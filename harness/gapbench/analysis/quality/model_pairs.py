@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.frames import Runs, as_floats, group_codes
 from gapbench.stats import Floats, Ints, dense_codes
 
@@ -107,12 +108,11 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
 
     Args:
         runs: The runs.
-        usd: Cost of each attempt, in the order of the runs' frame. A request's cost includes its retries.
+        usd: Cost of each attempt, in the order of the runs' frame. A request's cost is that of
+            :func:`gapbench.analysis.cost.answer_costs.usd_per_answer`.
     """
     frame = runs.frame
-    request = group_codes(frame, ["run_id", "cell_id", "sample_id", "repeat", "phase"])
-    whole_usd: Floats = np.bincount(request, usd).astype(np.float64)[request] if len(frame) else usd
-    del request
+    whole_usd = usd_per_answer(frame, usd)
     places = np.flatnonzero((frame["final"] & (frame["phase"] == "measure")).to_numpy())
 
     def coded(*columns: str) -> Ints:
@@ -147,7 +147,7 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
                 "score": np.where(scored[at], as_floats(frame["score"])[at], np.nan),
                 "correct": correct[at].astype(np.float64),
                 **{column: answered(as_floats(frame[column])) for column in _TIMES},
-                "usd": answered(whole_usd),
+                "usd": whole_usd[at],
             },
             infra[at],
         )

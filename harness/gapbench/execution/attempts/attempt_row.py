@@ -159,12 +159,14 @@ def build_attempt_row(
         answer=score.answer if score else None,
         isolation=score.isolation if score else None,
         partial=score.partial if score and value is not None else None,
+        thinking_rule=response.thinking_rule,
+        usage_note=response.usage_note,
     )
 
 
-def with_score(row: Attempt, score: Score) -> Attempt:
+def with_score(row: Attempt, score: Score, reply: str) -> Attempt:
     """Return the row of a complete reply with its score added."""
-    outcome, value = outcome_of_reply(row.finish_reason, score)
+    outcome, value = outcome_of_reply(row.finish_reason, score, reply)
     return replace(
         row,
         outcome=outcome,
@@ -208,21 +210,26 @@ def outcome_of_response(response: Response, score: Score | None) -> tuple[Outcom
     """
     if response.failure is not None:
         return "infra", None
-    return outcome_of_reply(response.finish_reason, score)
+    return outcome_of_reply(response.finish_reason, score, response.answer)
 
 
-def outcome_of_reply(finish_reason: str | None, score: Score | None) -> tuple[Outcome, float | None]:
+def outcome_of_reply(
+    finish_reason: str | None, score: Score | None, reply: str
+) -> tuple[Outcome, float | None]:
     """Return the outcome and the score of a complete reply; see :func:`outcome_of_response`.
 
     Args:
         finish_reason: Why generation ended, in the harness's terms.
         score: The scorer's result, or None if it was not called.
+        reply: The answer. A reply that was cut off before its answer is not correct, whatever a scorer says of "".
     """
     if finish_reason == "refusal":
         return "refused", 0.0
     if score is None or score.outcome == "unscored":
         return "unscored", None
     value = 0.0 if score.value is None else score.value
+    if finish_reason == "length" and not reply.strip():
+        return "truncated", 0.0
     if finish_reason == "length" and score.outcome != "correct":
         return "truncated", value
     return score.outcome, value

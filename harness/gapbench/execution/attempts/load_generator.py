@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gapbench import transport
@@ -30,13 +30,15 @@ class AttemptRequest:
         planned: The request.
         number: Number of the attempt over all sessions, from 1.
         scheduled_s: When it is due, on :data:`gapbench.transport.now`.
-        session_attempts: Number of the attempt in this session, from 1.
+        session_attempts: Number of the attempt in this session, from 1, without those that a quota refused.
+        quota_waited_s: Sum of the waits that such refusals asked for.
     """
 
     planned: PlannedRequest
     number: int
     scheduled_s: float
     session_attempts: int
+    quota_waited_s: float = 0.0
 
 
 class AttemptResult(NamedTuple):
@@ -83,20 +85,23 @@ async def run_load(
     limiter = AdaptiveLimiter(int(load.value)) if load.is_adaptive else None
 
     async def send_until_final(planned: PlannedRequest, attempts_made: int, scheduled_s: float) -> None:
-        session_attempts = 0
+        number, tries, quota_waited_s = attempts_made, 0, 0.0
         while stop_signal.reason is None:
-            session_attempts += 1
+            number += 1
+            attempt = AttemptRequest(planned, number, scheduled_s, tries + 1, quota_waited_s)
             if limiter is None:
-                result = await send(
-                    AttemptRequest(planned, attempts_made + session_attempts, scheduled_s, session_attempts)
-                )
+                result = await send(attempt)
             else:
-                result = await _send_within_limit(
-                    limiter, send, planned, attempts_made + session_attempts, session_attempts, stop_signal
-                )
+                result = await _send_within_limit(limiter, send, attempt, stop_signal)
             if result.failure is None or not result.should_retry:
                 return
-            wait_s = retries.backoff_s(result.failure, session_attempts, rng)
+            if retries.is_quota_refusal(result.failure):
+                # The model's admission control makes all its requests wait, in order.
+                quota_waited_s += result.failure.retry_after_s or 0.0
+                scheduled_s = transport.now()
+                continue
+            tries += 1
+            wait_s = retries.backoff_s(result.failure, tries, rng)
             scheduled_s = transport.now() + wait_s
             await stop_signal.sleep(wait_s)
 
@@ -114,19 +119,14 @@ async def run_load(
 
 
 async def _send_within_limit(
-    limiter: AdaptiveLimiter,
-    send: Send,
-    planned: PlannedRequest,
-    number: int,
-    session_attempts: int,
-    stop_signal: StopSignal,
+    limiter: AdaptiveLimiter, send: Send, attempt: AttemptRequest, stop_signal: StopSignal
 ) -> AttemptResult:
     """Make one attempt when the limiter allows it; the request is due at that moment."""
     request_number = await limiter.acquire()
     try:
         if stop_signal.reason is not None:
             return AttemptResult(None, should_retry=False)
-        result = await send(AttemptRequest(planned, number, transport.now(), session_attempts))
+        result = await send(replace(attempt, scheduled_s=transport.now()))
     finally:
         limiter.release()
     limiter.record_result(request_number, result.failure)

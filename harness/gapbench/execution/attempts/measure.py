@@ -9,13 +9,12 @@ import asyncio
 import bisect
 import contextlib
 from collections.abc import Callable
-from operator import attrgetter
-from typing import Any
 
 from gapbench import credentials, transport
 from gapbench.errors import FailureKind, RunnerError
+from gapbench.execution.attempts.reply import ReplyAccumulator
 from gapbench.runner import Runner
-from gapbench.values import Call, Chunk, Disclosure, Failure, Response, Timing, Usage
+from gapbench.values import Call, Failure, Response
 
 
 async def measure(
@@ -25,6 +24,7 @@ async def measure(
     *,
     first_token_s: float | None = None,
     gap_s: float | None = None,
+    max_tokens: int | None = None,
 ) -> Response:
     """Send ``call`` and return what came back, complete or not. Raises nothing except on cancellation.
 
@@ -37,8 +37,10 @@ async def measure(
         total_s: Deadline for the whole exchange.
         first_token_s: Deadline for the first text of any channel. None: only ``total_s`` applies.
         gap_s: Longest time between two texts, whatever else the server sends. None: no bound.
+        max_tokens: Output tokens that were asked for; a reply that reaches them was cut off, whatever the server says.
+            None: no bound.
     """
-    reply = _ReplyAccumulator()
+    reply = ReplyAccumulator(runner.model, max_tokens)
     failure: Failure | None = None
     with transport.record_exchange() as record:
         began_s = transport.now()
@@ -77,7 +79,7 @@ class _Deadlines:
         self,
         limit: asyncio.Timeout,
         record: transport.ExchangeRecord,
-        reply: _ReplyAccumulator,
+        reply: ReplyAccumulator,
         began_s: float,
         total_s: float,
         first_token_s: float | None,
@@ -124,125 +126,7 @@ class _Deadlines:
             self._timer.cancel()
 
 
-class _ReplyAccumulator:
-    """Adds up the chunks of one reply."""
-
-    def __init__(self) -> None:
-        self.answer: list[str] = []
-        self.reasoning: list[str] = []
-        self.chunk_s: list[float] = []
-        self.chunk_tokens: list[int | None] = []
-        self.first_answer_s: float | None = None
-        self.facts = Chunk()
-        self.last_fact_values: tuple[object, ...] = _NO_FACTS
-        self.usage = Usage()
-
-    def add_chunk(self, chunk: Chunk) -> None:
-        """Add one chunk: text is appended, other fields replace earlier ones.
-
-        Raises:
-            RunnerError: ``garbage`` if a text is not a string, or a token count does not fit its column.
-        """
-        text, channel, received_s, usage, *_ = chunk
-        if text:
-            if not isinstance(text, str):
-                raise _garbage_error("a text", text)
-            if received_s is None:
-                received_s = transport.now()
-            self.chunk_s.append(received_s)
-            self.chunk_tokens.append(usage.output_tokens if usage else None)
-            if channel == "answer":
-                self.answer.append(text)
-                if self.first_answer_s is None:
-                    self.first_answer_s = received_s
-            else:
-                self.reasoning.append(text)
-        if usage is not None:
-            _check_counts(usage)
-            self.usage = usage
-        fact_values = tuple.__getitem__(chunk, _FACT_FIELDS)
-        if fact_values not in (_NO_FACTS, self.last_fact_values):
-            self.last_fact_values = fact_values
-            pairs = zip(Chunk._fields[_FACT_FIELDS], fact_values, strict=True)
-            known: dict[str, Any] = {name: value for name, value in pairs if value is not None}
-            for name, value in known.items():
-                if not isinstance(value, str):
-                    raise _garbage_error(name, value)
-            self.facts = self.facts._replace(**known)
-
-    def build_response(
-        self, record: transport.ExchangeRecord, began_s: float, done_s: float, failure: Failure | None
-    ) -> Response:
-        """Return the response."""
-        timing = Timing(
-            sent_s=began_s if record.sent_s is None and record.transport is None else record.sent_s,
-            first_byte_s=record.first_byte_s,
-            first_token_s=self.chunk_s[0] if self.chunk_s else None,
-            first_answer_s=self.first_answer_s,
-            last_token_s=self.chunk_s[-1] if self.chunk_s else None,
-            done_s=done_s,
-            chunk_s=tuple(self.chunk_s),
-            chunk_tokens=_all_or_none(self.chunk_tokens),
-        )
-        return Response(
-            # A server may echo what it was sent. No code after this line sees a key.
-            answer=credentials.redact("".join(self.answer)),
-            reasoning=credentials.redact("".join(self.reasoning)),
-            timing=timing,
-            usage=self.usage,
-            finish_reason=self.facts.finish_reason,
-            finish_raw=_redact_if_given(self.facts.finish_raw),
-            disclosure=self._disclosure(),
-            model_served=_redact_if_given(self.facts.model_served),
-            response_id=_redact_if_given(self.facts.response_id),
-            system_fingerprint=_redact_if_given(self.facts.system_fingerprint),
-            service_tier=_redact_if_given(self.facts.service_tier),
-            http_status=record.status if failure is None else failure.http_status,
-            transport=record.transport,
-            failure=failure,
-        )
-
-    def _disclosure(self) -> Disclosure:
-        """Return how much of the reasoning was shown: as the runner reports it, else as the reply implies."""
-        if self.reasoning:
-            return self.facts.disclosure or "unknown"
-        if self.usage.reasoning_tokens is None:
-            return self.facts.disclosure or "unknown"
-        return "hidden" if self.usage.reasoning_tokens > 0 else "none"
-
-
-# The fields after text, channel, received_s and usage: the facts.
-_FACT_FIELDS = slice(4, None)
-_NO_FACTS = tuple.__getitem__(Chunk(), _FACT_FIELDS)
-
-
 _MALFORMED_REPLY_ERRORS = (KeyError, TypeError, ValueError, AttributeError, IndexError)
-MAX_TOKEN_COUNT = 2**53
-"""Largest plausible token count; JSON readers cannot hold larger integers exactly."""
-
-
-def _garbage_error(expected: str, found: object) -> RunnerError:
-    return RunnerError("garbage", f"expected {expected}, got {repr(found)[:80]}")
-
-
-_usage_counts = attrgetter(*Usage.__slots__)
-
-
-def _check_counts(usage: Usage) -> None:
-    # Google sends counts in every event, so this runs as often as the text is added.
-    for count in _usage_counts(usage):
-        if count is not None and (type(count) is not int or not 0 <= count <= MAX_TOKEN_COUNT):
-            names = (name for name in Usage.__slots__ if getattr(usage, name) is count)
-            raise _garbage_error(f"a count as {next(names)}", count)
-
-
-def _redact_if_given(text: str | None) -> str | None:
-    return None if text is None else credentials.redact(text)
-
-
-def _all_or_none(counts: list[int | None]) -> tuple[int, ...] | None:
-    known = tuple(count for count in counts if count is not None)
-    return known if counts and len(known) == len(counts) else None
 
 
 LAG_TICK_S = 0.02

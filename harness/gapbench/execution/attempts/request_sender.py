@@ -114,6 +114,7 @@ class RequestSender:
                 timeouts.total_s,
                 first_token_s=timeouts.first_token_s,
                 gap_s=timeouts.read_s,
+                max_tokens=None if planned.sample.needs_logprobs else cell.params_of(planned).max_tokens,
             )
         except BaseException:
             self.admission.cancel_request(permit)
@@ -122,7 +123,9 @@ class RequestSender:
             self.in_flight -= 1
         if self.cache is not None and self.cache.is_cacheable(cell, planned):
             self.cache.put(self._cache_key(planned, call), response)
-        final, again = await self.admission.finish_request(permit, response, attempt.session_attempts)
+        final, again = await self.admission.finish_request(
+            permit, response, attempt.session_attempts, attempt.quota_waited_s
+        )
         # In a closed loop, a request is due when the rate limiter lets it pass.
         is_delayed_by_limits = permit.is_rate_limited and not cell.load.is_open_loop
         context = AttemptContext(

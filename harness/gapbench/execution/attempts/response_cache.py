@@ -2,8 +2,8 @@
 
 The key is everything that an answer depends on and that the client knows: runner, model, resolved address, model
 settings (``serve``, ``engine``, ``sim``, ``options``), messages with image hashes, whether the request is for
-log-probabilities, parameters as sent, and the number of the repeat, so that repeats of a sampled answer stay
-independent draws. How others configure a server at the same address is not known to the client. Only complete replies
+log-probabilities, parameters as sent, which marks of thinking are looked for, and the number of the repeat, so that
+repeats of a sampled answer stay independent draws. How others configure a server at the same address is not known to the client. Only complete replies
 are stored. The row of a hit has ``from_cache`` set, and the analysis excludes it from all times and prices.
 """
 
@@ -33,12 +33,12 @@ from gapbench.values import (
     sha256,
 )
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Version of entry and key; an entry of another version is a miss."""
 
 _STORED_FIELDS = (
     "answer", "reasoning", "finish_reason", "finish_raw", "disclosure", "model_served", "response_id",
-    "system_fingerprint", "service_tier", "http_status",
+    "system_fingerprint", "service_tier", "http_status", "thinking_rule", "usage_note",
 )  # fmt: skip
 
 
@@ -89,6 +89,7 @@ class ResponseCache:
         key_parts = [
             CACHE_VERSION, model.runner, address, model.name, model.options, prompt_sha256(messages),
             messages_as_json(messages), planned.sample.needs_logprobs, call.params_sent, planned.repeat,
+            model.thinking_in_text,
         ]  # fmt: skip
         return sha256(canonical_json(key_parts))
 

@@ -8,12 +8,14 @@
 
 Once a model is given up, its remaining requests are not sent and get no row; ``bench run --resume`` sends them.
 The same holds for requests whose last attempt was among the failures that opened the circuit. Failures that waiting
-does not cure (no key, no credit) give the model up without a probe.
+does not cure (no key, no credit) give the model up without a probe; only failures of that kind count towards their
+threshold. An answer sets all counts back to zero.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -34,6 +36,9 @@ class CircuitBreaker:
         sleep: Sleeps; returns early when the run is stopped.
         is_stopped: Returns whether the run is stopped.
         notify: Receives one line for the user.
+
+    Attributes:
+        reason: Why the circuit is open or the model was given up; later failures do not change it. "": it is closed.
     """
 
     def __init__(
@@ -49,7 +54,7 @@ class CircuitBreaker:
         self._sleep = sleep
         self._is_stopped = is_stopped
         self._notify = notify
-        self._consecutive_failures = 0
+        self._failures_in_a_row: Counter[str] = Counter()
         self._probes = 0
         self._probe_lock = asyncio.Lock()
 
@@ -90,25 +95,50 @@ class CircuitBreaker:
             decision: What :meth:`acquire` returned for it.
         """
         traits = _ANSWER if failure_kind is None else failure_traits(failure_kind)
-        if traits.trips_breaker:
-            self._consecutive_failures += 1
-            self.reason = f"{self._consecutive_failures} failures in a row, the last {failure_kind}"
-            threshold = min(self._policy.failures, traits.gives_up_after or self._policy.failures)
-            if self.state == "closed" and self._consecutive_failures >= threshold:
-                self._state = "open"
-                if traits.gives_up_after or self._policy.probes == 0:
-                    self._give_up()
+        if traits.trips_breaker and failure_kind is not None:
+            self._record_failure(failure_kind, traits.gives_up_after)
         elif traits.proves_alive:
-            self._consecutive_failures = 0
+            self._failures_in_a_row.clear()
             if self.state == "open":
                 self._notify("the endpoint answers again")
-                self._state, self._probes = "closed", 0
+                self._state, self._probes, self.reason = "closed", 0, ""
         if decision == "probe":
             # Count every probe whatever its result, or rate-limited probes would repeat forever.
-            if self.state == "open" and (traits.gives_up_after or self._probes >= self._policy.probes):
-                self._give_up()
+            if self.state == "open" and self._probes >= self._policy.probes:
+                self.give_up(f"{self.reason}, and {_count(self._probes, 'failed probe')}")
             self._probe_lock.release()
 
-    def _give_up(self) -> None:
-        self._state = "given_up"
-        self._notify(f"given up after {self.reason}; --resume does what is left")
+    def _record_failure(self, kind: str, gives_up_after: int | None) -> None:
+        if self.state == "given_up":
+            return
+        counts = self._failures_in_a_row
+        counts[kind] += 1
+        if gives_up_after is not None and counts[kind] >= gives_up_after:
+            self.give_up(_describe_failures(Counter({kind: counts[kind]})))
+        elif self.state == "closed" and counts.total() >= self._policy.failures:
+            self._state, self.reason = "open", _describe_failures(counts)
+            if self._policy.probes == 0:
+                self.give_up(self.reason)
+
+    def give_up(self, reason: str) -> None:
+        """Send nothing more to the model; the first reason is kept.
+
+        Args:
+            reason: What made it hopeless, to be read after "given up after".
+        """
+        if self.state == "given_up":
+            return
+        self._state, self.reason = "given_up", reason
+        self._notify(f"given up after {reason}; --resume does what is left")
+
+
+def _describe_failures(counts: Counter[str]) -> str:
+    """Return a count of failures by kind in words, most frequent first, such as ``3 failures in a row (2 server, 1 timeout)``."""
+    by_kind = ", ".join(
+        f"{count} {kind}" if len(counts) > 1 else kind for kind, count in counts.most_common()
+    )
+    return f"{_count(counts.total(), 'failure')} in a row ({by_kind})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("s" if number != 1 else "")

@@ -74,7 +74,6 @@ class RateLimiter:
         at_s = clock()
         self._requests = TokenBucket(limits.requests_per_min, at_s) if limits.requests_per_min else None
         self._tokens = TokenBucket(limits.tokens_per_min, at_s) if limits.tokens_per_min else None
-        self._paused_until_s = at_s
         self._lock = asyncio.Lock()
         self._output_tokens_seen = 0
         self._replies_seen = 0
@@ -108,12 +107,12 @@ class RateLimiter:
 
     def _wait_s(self, tokens: float) -> float:
         at_s = self._clock()
-        waits = [self._paused_until_s - at_s]
+        waits = [0.0]
         if self._requests is not None:
             waits.append(self._requests.wait_s(1, at_s))
         if self._tokens is not None:
             waits.append(self._tokens.wait_s(tokens, at_s))
-        return max(0.0, *waits)
+        return max(waits)
 
     def release(self, reserved_tokens: float, used_tokens: int | None, output_tokens: int | None) -> None:
         """Settle what a request was thought to use against what it did.
@@ -128,7 +127,3 @@ class RateLimiter:
         if output_tokens is not None:
             self._replies_seen += 1
             self._output_tokens_seen += output_tokens
-
-    def pause(self, seconds: float) -> None:
-        """Let no request pass for ``seconds``, as the provider asked."""
-        self._paused_until_s = max(self._paused_until_s, self._clock() + seconds)

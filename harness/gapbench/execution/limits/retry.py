@@ -51,27 +51,31 @@ def decide_retry(
     failure: Failure,
     session_attempts: int,
     breaker_state: BreakerState,
+    quota_waited_s: float = 0.0,
 ) -> tuple[bool, bool]:
     """Return whether a failed attempt is final for its request, and whether another one follows in this session.
 
-    Neither is true if the failure gave the model up: a dead endpoint is not an outcome of a request, so the request
-    is left for ``--resume``.
+    Neither is true if the failure gave the model up: a dead endpoint is not an outcome of a request, and neither is a
+    quota that stays used up, so the request is left for ``--resume``.
 
     Args:
         policy: When to retry.
         budget: The retries that are left; one is taken if another attempt follows.
         model: The model.
         failure: How the attempt failed.
-        session_attempts: Attempts at the request in this session, including this one.
+        session_attempts: Attempts at the request in this session, including this one, without those that a quota refused.
         breaker_state: State of the model's circuit breaker after this attempt.
+        quota_waited_s: Sum of the waits that earlier refusals by a quota asked for.
     """
     traits = failure_traits(failure.kind)
-    if traits.trips_breaker and breaker_state == "given_up":
+    is_quota_refusal = policy.is_quota_refusal(failure)
+    if (traits.trips_breaker or is_quota_refusal) and breaker_state == "given_up":
         return False, False
-    should_retry = policy.should_retry(failure, session_attempts) or (
+    should_retry = policy.should_retry(failure, session_attempts, quota_waited_s) or (
         traits.trips_breaker
         # What waiting does not cure is retried until it is certain: one refused key is not a request's outcome.
         and (breaker_state == "open" or session_attempts < (traits.gives_up_after or 0))
     )
-    should_retry = should_retry and budget.try_acquire(model)
+    # The provider did no work for a refused attempt, so its repetition is not a retry that a budget bounds.
+    should_retry = should_retry and (is_quota_refusal or budget.try_acquire(model))
     return not should_retry, should_retry

@@ -11,7 +11,8 @@ from typing import Any, cast
 from gapbench.errors import ResultsError
 from gapbench.runner import runner_info_or_default
 from gapbench.store import RunManifest
-from gapbench.store.manifest import CellEntry, CostEntry, JsonObject, ModelEntry, SearchEntry, TaskEntry
+from gapbench.store.manifest import CellEntry, CostEntry, ModelEntry, SearchEntry, TaskEntry
+from gapbench.store.manifest_types import JsonObject
 from gapbench.store.provenance import format_utc, machine_info, package_versions
 from gapbench.store.schema import SCHEMA_VERSION
 from gapbench.suite.plan import Cell, Load, Plan, PlannedSearch

@@ -99,7 +99,9 @@ class ScoringQueue:
         score = await loop.run_in_executor(
             self._executor, score_reply, scorer, completed.response.answer, completed.planned
         )
-        await self._record(with_score(row, score), completed, score, pending_number)
+        await self._record(
+            with_score(row, score, completed.response.answer), completed, score, pending_number
+        )
 
     async def _record(
         self,
@@ -199,7 +201,7 @@ async def score_pending(
         batch = pending[done : done + SCORING_BATCH_SIZE]
         scores = await asyncio.gather(*(score_one(row, payload) for row, payload in batch))
         for (row, payload), score in zip(batch, scores, strict=True):
-            writer.add(with_score(row, score), replace(payload, reason=score.reason))
+            writer.add(with_score(row, score, payload.reply), replace(payload, reason=score.reason))
     await asyncio.to_thread(writer.sync)
     writer.pending.clear()
 

@@ -104,7 +104,8 @@ class FinishRequest:
         permit: The permit with which it was sent.
         failure: How it failed. None: it brought an answer.
         usage: Token counts by the provider.
-        session_attempts: Attempts at it in this session.
+        session_attempts: Attempts at it in this session, without those that a quota refused.
+        quota_waited_s: Sum of the waits that earlier refusals by a quota asked for.
     """
 
     number: int | None
@@ -112,6 +113,7 @@ class FinishRequest:
     failure: Failure | None
     usage: Usage
     session_attempts: int
+    quota_waited_s: float
 
 
 @dataclass(frozen=True, slots=True)

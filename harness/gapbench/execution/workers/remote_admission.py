@@ -1,6 +1,6 @@
 """Admission control across processes: workers ask the parent process, which decides for all of them.
 
-A worker asks only when there is something to decide: before a request while the circuit is open or rate limits apply,
+A worker asks only when there is something to decide: before a request while the circuit is open, a quota is used up or rate limits apply,
 and after a failure. A request that needs neither costs no message besides its row.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from gapbench.execution.limits.admission import UNRESTRICTED_PERMIT, AdmissionControl, Permit
 from gapbench.execution.workers import protocol
-from gapbench.values import Response
+from gapbench.values import Response, Usage
 
 SendMessage = Callable[[object], None]
 """Sends a message to the other process."""
@@ -42,16 +42,17 @@ class AdmissionProxy:
         return permit
 
     async def finish_request(
-        self, permit: Permit, response: Response, session_attempts: int
+        self, permit: Permit, response: Response, session_attempts: int, quota_waited_s: float
     ) -> tuple[bool, bool]:
         """Count the result of an attempt; returns whether it is final, and whether another follows."""
         failure, usage = response.failure, response.usage
+        waited = (session_attempts, quota_waited_s)
         if failure is None:
             if permit != UNRESTRICTED_PERMIT:
-                self._send(protocol.FinishRequest(None, permit, None, usage, session_attempts))
+                self._send(protocol.FinishRequest(None, permit, None, usage, *waited))
             return True, False
         final, should_retry = await self._ask(
-            lambda number: protocol.FinishRequest(number, permit, failure, usage, session_attempts)
+            lambda number: protocol.FinishRequest(number, permit, failure, usage, *waited)
         )
         return final, should_retry
 
@@ -106,13 +107,16 @@ class AdmissionServer:
         if message.number is not None:
             send(
                 protocol.AdmissionReply(
-                    message.number, self._admission.decide_retry(message.failure, message.session_attempts)
+                    message.number,
+                    self._admission.decide_retry(
+                        message.failure, message.session_attempts, message.quota_waited_s
+                    ),
                 )
             )
 
     def record_success(self) -> None:
         """Count an attempt with an answer: the endpoint is alive."""
-        self._admission.breaker.record_result(None, "go")
+        self._admission.record_result(UNRESTRICTED_PERMIT, None, Usage())
         self._broadcast_change()
 
     def close(self) -> None:

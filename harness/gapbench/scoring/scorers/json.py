@@ -14,6 +14,9 @@ from gapbench.scoring.scorer import ReplyScorer, check_threshold
 from gapbench.values import Sample, Score
 
 MAX_PARSE_ATTEMPTS = 200
+ROUNDING = 1e-9
+"""Tolerance for the rounding of decimals. At it or below, two whole numbers such as ids must be the same."""
+
 MAX_UNORDERED_ITEMS = 200
 """Longer lists are compared in order, because comparing every pair of items would take too long."""
 
@@ -26,7 +29,8 @@ class Json(ReplyScorer):
         threshold: Lowest share of right fields that is correct.
         extra: Fields that the target does not have are ignored; False counts each as a wrong field.
         ignore_case: Compare text without case.
-        rel_tol: Largest accepted difference of numbers, as a share of the larger.
+        rel_tol: Largest accepted difference of numbers, as a share of the larger. Two whole numbers must be equal
+            unless it is above the default.
     """
 
     name: ClassVar[str] = "json"
@@ -35,7 +39,7 @@ class Json(ReplyScorer):
     threshold: float = 1.0
     extra: bool = True
     ignore_case: bool = False
-    rel_tol: float = 1e-9
+    rel_tol: float = ROUNDING
 
     def __post_init__(self) -> None:
         """Check the threshold."""
@@ -100,10 +104,7 @@ def json_equal(
     if isinstance(wanted, bool) or isinstance(found, bool) or wanted is None or found is None:
         return found is wanted
     if isinstance(wanted, (int, float)) and isinstance(found, (int, float)):
-        try:
-            return math.isclose(found, wanted, rel_tol=rel_tol)
-        except OverflowError:
-            return found == wanted
+        return _numbers_equal(found, wanted, rel_tol)
     if isinstance(wanted, str) and isinstance(found, str):
         options = {"ignore_case": ignore_case, "punctuation": True}
         return normalize_text(found, **options) == normalize_text(wanted, **options)
@@ -122,6 +123,16 @@ def json_equal(
             del left[at]
         return True
     return False
+
+
+def _numbers_equal(found: float, wanted: float, rel_tol: float) -> bool:
+    """Return whether two numbers are equal; two whole ones must be the same unless the tolerance was raised."""
+    if found == wanted or (isinstance(found, int) and isinstance(wanted, int) and rel_tol <= ROUNDING):
+        return found == wanted
+    try:
+        return math.isclose(found, wanted, rel_tol=rel_tol)
+    except OverflowError:
+        return False
 
 
 def find_json_object(text: str) -> dict[str, Any] | None:

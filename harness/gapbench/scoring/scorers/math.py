@@ -4,41 +4,58 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gapbench.scoring.answer_extraction import MARKUP_CHARS, reply_tail, shorten, stated_answers, target_texts
+from gapbench.scoring.answer_extraction import reply_tail, shorten, target_texts
 from gapbench.scoring.child_process import ScoringProcess, ScoringProcessError
+from gapbench.scoring.expressions import (
+    NUMBER_WITH_UNIT,
+    Expression,
+    is_prose,
+    stated_expression,
+    strip_markup,
+)
+from gapbench.scoring.numbers import ParsedNumber, Tolerance, comparable_pairs, is_rounding, parse_number
 from gapbench.scoring.scorer import ReplyScorer
 from gapbench.values import Sample, Score
 
 MAX_EXPRESSION_CHARS = 600
 COMPARISON_TIMEOUT_S = 6.0
 EQUALITY_PROCESS = ScoringProcess(Path(__file__).parents[1] / "math_child.py", COMPARISON_TIMEOUT_S)
-EXPRESSION_MARKUP_CHARS = MARKUP_CHARS.replace("$", "")
-FORMULA = re.compile(
-    r"\$\$(.{1,1000}?)\$\$|(?<!\\)\$([^$\n]{1,1000}?)(?<!\\)\$|\\\((.{1,1000}?)\\\)|\\\[(.{1,1000}?)\\\]",
-    re.DOTALL,
-)
-UNBRACED_BOX = re.compile(r"\\boxed\s+([^\s{$][^\s$]{0,50})")
 NUMBER_BASE = re.compile(r"(?<=[0-9A-Za-z])_\{?(?:\\text\{)?\s?([0-9]+|[a-z]+)\s?\}{0,2}\s*$")
-NUMBER = re.compile(r"[-+]?(?:\d{1,300}|\d{1,3}(?:,\d{3}){1,90})(?:\.\d{1,300})?")
-NUMBER_WITH_UNIT = re.compile(
-    r"([-+]?\\?[$€£]?\s?\d[\d,]{0,60}(?:\.\d{1,60})?)\s+([A-Za-z]{2,}[A-Za-z .²³/]{0,60})"
-)
+MIN_DECIMALS = 6
+"""A decimal with fewer decimals is no rounding of a fraction: 0.33 is not 1/3. math-verify rounds to six."""
+
+MIN_DIGITS = 3
+"""Significant digits that a rounded decimal needs, so that two small numbers are not equal for being small."""
+
+NOT_A_NUMBER = re.compile(r"[_πA-DF-Za-df-z√]|\d,\d+(?!,?\d{3})")
+TEXT = re.compile(r"\\(?:text(?:bf|rm|it)?|mathrm|mbox)\s?\{([^{}]*)\}")
+PAIR = re.compile(r"(?P<open>\(|\\\{).*,.*(?P<close>\)|\\\})", re.DOTALL)
 BOLD_LETTER = re.compile(r"\\(?:mathbf|boldsymbol|vec|hat|mathit)\s?\{([A-Za-z])\}")
 SQUARE_ROOT = re.compile(r"√\s?\(?(\d{1,30}|[a-z])\)?")
 REPEATING_DECIMAL = re.compile(
     r"(?P<whole>\d{1,30})?\.(?P<fixed>\d{1,30})?\\overline\s?\{(?P<again>\d{1,30})\}"
 )
+MIXED_NUMBER = re.compile(r"(?<![\d/.])(\d{1,30})\s+(\d{1,30})\s?/\s?(\d{1,30})(?![\d/])")
+POWER_OF_PYTHON = re.compile(r"(?<=[\w)])\s?\*\*\s?(?=[-\w({])")
+UNICODE_TO_LATEX = str.maketrans({
+    "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ", "−": "-", "–": "-", "‑": "-", "π": r"\pi ", "∞": r"\infty ",
+    "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "±": r"\pm ",
+    "°": r"^\circ ", "²": "^{2}", "³": "^{3}", "⁴": "^{4}", "⁵": "^{5}", "⁶": "^{6}", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
+})  # fmt: skip
 LATEX_REPLACEMENTS = (
     (re.compile(r"\\(?:left|right|displaystyle|,|!|;|:| |quad|qquad)(?![a-zA-Z])"), ""),
-    (re.compile(r"\\[dt]frac(?![a-zA-Z])"), r"\\frac"),
-    (re.compile(r"\\(?:text|textbf|mathrm|mbox|textit|mathbf)\s?\{([^{}]{0,200})\}"), r"\1"),
+    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
+    (re.compile(r"\\varnothing(?![a-zA-Z])"), r"\\emptyset"),
+    (re.compile(r"\\(?:text|textbf|textrm|mathrm|mbox|textit|mathbf)\s?\{([^{}]{0,200})\}"), r"\1"),
     (re.compile(r"\{,\}"), ","),
-    (re.compile(r"[\s$~]+"), ""),
+    (re.compile(r"_\{(\w)\}"), r"_\1"),
+    (re.compile(r"[$~]+"), " "),
+    (re.compile(r"(?<!\d)\s+|\s+(?!\d)"), ""),  # a space between two digits keeps two numbers apart
+    (re.compile(r"\s+"), " "),
 )
 
 
@@ -68,9 +85,15 @@ class Math(ReplyScorer):
     def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the expression as written."""
         wanted = _target_expressions(sample)
-        expression, place = stated_expression(reply_tail(reply))
-        if expression is None:
-            return Score(0.0, "unparsed", reason=place)
+        found = stated_expression(reply_tail(reply))
+        for target in wanted:
+            if found.sentence and normalize_latex(found.sentence) == normalize_latex(target):
+                return Score(
+                    1.0, "correct", answer=shorten(found.sentence), reason="as written in the target"
+                )
+        if found.text is None:
+            return _score_of_words(found, wanted)
+        expression, place = found.text, found.place
         if len(expression) > MAX_EXPRESSION_CHARS:
             return Score(
                 0.0, "unparsed", reason=f"states {len(expression)} characters, too many for an answer"
@@ -84,6 +107,34 @@ class Math(ReplyScorer):
         return Score(0.0, "wrong", answer=answer, reason=f"{place} {reasons[0]}")
 
 
+def _score_of_words(found: Expression, wanted: list[str]) -> Score:
+    """Return the score of an answer in words: wrong if the target is words as well, else unparsed."""
+    if found.sentence and all(map(_is_words, wanted)):
+        if any(_ends_with(found.sentence, target) for target in wanted):
+            return Score(
+                1.0, "correct", answer=shorten(found.sentence), reason="ends with the target's words"
+            )
+        return Score(0.0, "wrong", answer=shorten(found.sentence), reason="is not the words of the target")
+    return Score(0.0, "unparsed", reason=found.place)
+
+
+def _ends_with(sentence: str, target: str) -> bool:
+    """Return whether a sentence such as ``So the function is odd.`` ends with ``is`` and the words of the target."""
+    words, wanted = (
+        " ".join(re.findall(r"[a-z]+", TEXT.sub(r"\1", text).lower())) for text in (sentence, target)
+    )
+    return re.search(rf"\b(?:is|are|be)\s(?:{re.escape(wanted)})$", words) is not None
+
+
+def _is_words(target: str) -> bool:
+    text = normalize_latex(target)
+    return (
+        is_prose(target)
+        or re.fullmatch(r"\(?[A-Za-z]{2,}\)?|.*\\text\s?\{.*", target) is not None
+        or text.isalpha()
+    )
+
+
 def _target_expressions(sample: Sample) -> list[str]:
     given = target_texts(sample)
     return [text for text in map(target_expression, given) if text]
@@ -93,52 +144,9 @@ def target_expression(target: Any) -> str | None:
     r"""Return a target's answer: the last box or ``####`` of a solution, or else the whole target."""
     text = str(target).strip()
     if r"\boxed" in text or r"\fbox" in text or "####" in text:
-        return stated_expression(text)[0]
+        found = stated_expression(text)
+        return found.text or found.sentence or None
     return strip_markup(text) or None
-
-
-def stated_expression(reply: str) -> tuple[str | None, str]:
-    """Return the final expression of ``reply`` and where it was found; None and the reason if there is none."""
-    for statement in reversed(stated_answers(reply, EXPRESSION_MARKUP_CHARS)):
-        found = expression_in(statement)
-        if found:
-            return found, f"states {shorten(found)!r}"
-    unbraced = UNBRACED_BOX.findall(reply)
-    if unbraced:
-        return strip_markup(unbraced[-1]), f"boxes {shorten(unbraced[-1])!r}"
-    formulas = [text for groups in FORMULA.findall(reply) for text in groups if text]
-    last_line = next(line.strip() for line in reversed(reply.splitlines()) if line.strip())
-    if formulas:
-        # `$x$ = $5$` and `$a + b = 5$` state what follows the last equals sign.
-        found = strip_markup(formulas[-1].rpartition("=")[2] or formulas[-1])
-        return found, f"last writes {shorten(found)!r}"
-    found = (
-        strip_markup(last_line.rpartition("=")[2])
-        if "=" in last_line
-        else strip_markup(first_sentence(last_line))
-    )
-    return (found, f"ends with {shorten(found)!r}") if found else (None, "states nothing")
-
-
-def expression_in(statement: str) -> str:
-    """Return the expression of one stated answer: its only formula, or its text up to the end of the sentence."""
-    formulas = [text for groups in FORMULA.findall(statement) for text in groups if text]
-    if len(formulas) == 1:
-        return strip_markup(formulas[0])
-    return strip_markup(first_sentence(statement))
-
-
-def first_sentence(text: str) -> str:
-    """Return a text up to the first full stop that is followed by a space."""
-    return re.split(r"(?<=[^\s.])[.!]\s", text, maxsplit=1)[0]
-
-
-def strip_markup(text: str) -> str:
-    """Return an expression without dollar signs of formulas, markup and a full stop at its end."""
-    text = text.strip(EXPRESSION_MARKUP_CHARS)
-    text = re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text) if text.count("$") % 2 else text
-    text = re.sub(r"(?<!\\)\$|\\[()\[\]](?![a-zA-Z])|\*\*", "", text)
-    return text.strip().rstrip(".;").strip(EXPRESSION_MARKUP_CHARS)
 
 
 def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
@@ -146,18 +154,19 @@ def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
     a, b = normalize_latex(target), normalize_latex(answer)
     if a == b:
         return True, "as written in the target"
-    if NUMBER.fullmatch(a) and NUMBER.fullmatch(b):
-        x, y = (Decimal(text.replace(",", "")) for text in (a, b))
-        are_whole = x == int(x) and y == int(y)
-        is_equal = x == y if are_whole else abs(x - y) <= abs(x) / 1_000_000
-        return is_equal, f"compared with the target {shorten(target)!r}"
+    x, y = _plain_number(target), _plain_number(answer)
+    if x is not None and y is not None:
+        return are_equal_numbers(x, y), f"compared with the target {shorten(target)!r}"
     base_a, base_b = NUMBER_BASE.search(target.strip(" }")), NUMBER_BASE.search(answer.strip(" }"))
     if base_a and base_b and base_a[1] != base_b[1]:
         return False, f"to another base than the target {shorten(target)!r}"
     if len(target) > MAX_EXPRESSION_CHARS:
         return False, "not as written in the target"
+    kinds = PAIR.fullmatch(a), PAIR.fullmatch(b)
+    if kinds[0] and kinds[1] and kinds[0]["open"] != kinds[1]["open"]:
+        return False, f"is not {shorten(target)!r}: one is a set, in the other order counts"
     try:
-        found = EQUALITY_PROCESS.request([prepare_for_parser(target), prepare_for_parser(answer)])
+        found = EQUALITY_PROCESS.request([_forms(target), _forms(answer)])
     except ScoringProcessError as exc:
         return False, f"could not be compared with {shorten(target)!r}: {exc}"
     if found["answer"] is None:
@@ -166,13 +175,50 @@ def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
     return found["equal"], f"read as {shorten(found['answer'])}, {verb} {shorten(found['target'] or target)}"
 
 
+def _plain_number(text: str) -> ParsedNumber | None:
+    """Return a number in digits, with its power, fraction and percent sign; None for roots, units and two numbers."""
+    number = parse_number(text)
+    return None if number is None or NOT_A_NUMBER.search(number.text) else number
+
+
+def are_equal_numbers(wanted: ParsedNumber, found: ParsedNumber) -> bool:
+    """Return whether two numbers are equal: exactly, within a millionth, or one the rounding of the other.
+
+    Whole numbers are equal only if they are the same. A rounding has at least six decimals, as in math-verify, and
+    three significant digits, so that numbers are not equal for being small.
+    """
+    for b, a in comparable_pairs(found, wanted):
+        if Tolerance().is_close(b, a):
+            return True
+        if _is_rounded(b, found, a) or _is_rounded(a, wanted, b):
+            return True
+    return False
+
+
+def _is_rounded(rounded: int | Fraction, written: ParsedNumber, exact: int | Fraction) -> bool:
+    decimals = re.fullmatch(r"[-+]?\d*\.(\d+)", written.text)
+    if decimals is None or len(decimals[1]) < MIN_DECIMALS:
+        return False
+    digits = len(decimals[1])
+    return abs(Fraction(rounded)) * 10**digits >= 10 ** (MIN_DIGITS - 1) and is_rounding(
+        rounded, digits, exact
+    )
+
+
+def _forms(text: str) -> list[str]:
+    """Return an expression in the forms to try: prepared for the parser, and as it was written."""
+    return list(dict.fromkeys([prepare_for_parser(text), text]))
+
+
 def prepare_for_parser(text: str) -> str:
-    """Return an expression with units marked as text, and repeating decimals as fractions."""
+    """Return an expression with units marked as text, and mixed numbers and repeating decimals as fractions."""
     counted = NUMBER_WITH_UNIT.fullmatch(text)
     if counted:
         text = rf"{counted[1]} \text{{{counted[2]}}}"
     text = BOLD_LETTER.sub(r" \1 ", text)
-    text = SQUARE_ROOT.sub(r"\\sqrt{\1}", text).replace("π", r"\pi ").replace("∞", r"\infty ")
+    text = SQUARE_ROOT.sub(r"\\sqrt{\1}", text).translate(UNICODE_TO_LATEX)
+    text = text.replace(r"\varnothing", r"\emptyset ")
+    text = MIXED_NUMBER.sub(r"\1\\frac{\2}{\3}", POWER_OF_PYTHON.sub("^", text))
     return REPEATING_DECIMAL.sub(_repeating_to_fraction, text)
 
 
@@ -187,4 +233,4 @@ def normalize_latex(text: str) -> str:
     """Return an expression's text without spacing, sizes and fonts, which do not change its meaning."""
     for pattern, instead in LATEX_REPLACEMENTS:
         text = pattern.sub(instead, text)
-    return text.rstrip(".")
+    return text.strip().rstrip(".")

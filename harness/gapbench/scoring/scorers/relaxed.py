@@ -13,8 +13,9 @@ from gapbench.scoring.answer_extraction import (
     shorten,
     target_texts,
 )
+from gapbench.scoring.numbers import parse_number, read_reply
 from gapbench.scoring.scorer import ReplyScorer
-from gapbench.scoring.scorers.numeric import RELAXED_TOLERANCE, comparable_pairs, final_number, find_numbers
+from gapbench.scoring.scorers.numeric import RELAXED_TOLERANCE, tolerance_of
 from gapbench.values import Sample, Score
 
 
@@ -50,12 +51,9 @@ class Relaxed(ReplyScorer):
         return Score(0.0, "wrong", answer=shorten(answer), reason=f"is not {shorten(targets[0])!r}")
 
     def _matches_target(self, reply: str, answer: str, target: str) -> bool:
-        found = find_numbers(target)
-        is_number = len(found) == 1 and not any(c.isalpha() for c in target)
-        if not is_number:
+        wanted = parse_number(target)
+        if wanted is None:
             a, b = (normalize_text(text, ignore_case=True, punctuation=False) for text in (answer, target))
             return a == b
-        number, _ = final_number(reply)
-        return number is not None and any(
-            abs(a - b) <= self.rel_tol * abs(b) for a, b in comparable_pairs(number, found[0])
-        )
+        number = read_reply(reply).number
+        return number is not None and tolerance_of(0.0, self.rel_tol, relaxed=False).accepts(number, wanted)

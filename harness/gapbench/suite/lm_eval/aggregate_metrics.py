@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def aggregate_metrics(
     name: str, task_dict: Mapping[str, Any], limit: int | None, replies: Mapping[str, Sequence[StoredReply]]
 ) -> list[dict[str, Any]]:
-    """Return lm-eval's figures for each whole pass over the documents, and for the first however it stands.
+    """Return lm-eval's figures for each whole pass over the documents, and for the first wherever it is in the file.
 
     Args:
         name: What the suite calls the entry.

@@ -32,7 +32,7 @@ _MAX_TOKENS_KEYS = ("max_tokens", "max_gen_toks", "max_new_tokens", "max_complet
 
 
 class _ChatPrompt(str):
-    """A prompt that the chat template hook made: messages as JSON, told from plain text by its type."""
+    """A prompt that the chat template hook made: messages as JSON, which its type distinguishes from plain text."""
 
     __slots__ = ()
 
@@ -61,7 +61,7 @@ class LmEvalScorer:
         return self.entry.lm_eval
 
     def convert_tasks(self) -> list[Task]:
-        """Return each of lm-eval's tasks as one of ours."""
+        """Convert lm-eval's tasks to gapbench tasks."""
         return [self._convert_task(name, task) for name, task in self.task_dict["tasks"].items()]
 
     def cell_scorer(self, task: str, earlier_replies: Iterable[StoredReply]) -> DocumentScorer:
@@ -173,7 +173,7 @@ def convert_entry(
         )
         tasks = LmEvalScorer(entry, loaded, min(limits, default=None)).convert_tasks()
     weighed = [task for task in tasks if task.samples[0].needs_logprobs]
-    if weighed and closed_models:  # a task that is a Python class says so only now
+    if weighed and closed_models:  # a task written as a Python class can be recognized only now
         raise generative_equivalents.closed_model_error(weighed[0].name, closed_models, ())
     return tasks
 
@@ -224,7 +224,7 @@ def _convert_image(picture: Any) -> Image:
 
 
 def _convert_params(kwargs: Mapping[str, Any]) -> Params:
-    """Return ``generation_kwargs`` as lm-eval's own API models read them: greedy unless told, 256 tokens."""
+    """Return ``generation_kwargs`` as lm-eval's own API models read them: greedy unless set otherwise, 256 tokens."""
     rest = dict(kwargs)
     rest.pop("do_sample", None)
     budgets = [rest.pop(key) for key in _MAX_TOKENS_KEYS if key in rest]

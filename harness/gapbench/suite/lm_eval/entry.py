@@ -32,7 +32,7 @@ class LmEvalEntry(StrictModel):
 
 
 def is_lm_eval_entry(entry: Any) -> bool:
-    """Say whether an item of a suite's ``tasks`` is for lm-eval."""
+    """Return whether an item of a suite's ``tasks`` is for lm-eval."""
     return isinstance(entry, Mapping) and "lm_eval" in entry
 
 

@@ -27,7 +27,7 @@ GENERATIVE_EQUIVALENTS: Mapping[str, str] = {
     "truthfulqa_mc1": "truthfulqa_gen",
     "truthfulqa_mc2": "truthfulqa_gen",
 }
-"""Task or group to the one over the same questions that generates its answer; a test holds both against lm-eval."""
+"""Task or group to the one over the same questions that generates its answer; a test compares both with lm-eval."""
 
 _LOGPROB_OUTPUT_TYPES = {"multiple_choice", "loglikelihood", "loglikelihood_rolling"}
 
@@ -61,9 +61,9 @@ def closed_model_error(name: str, closed_models: Iterable[str], known: Container
 
 
 def needs_logprobs(spec: Any, index: Mapping[str, Any]) -> bool:
-    """Say whether a task, group or tag holds a task that needs log-probabilities, before any data are read.
+    """Return whether a task, group or tag holds a task that needs log-probabilities, before any data are read.
 
-    A task that is a Python class says so only once it is loaded.
+    A task written as a Python class can be recognized only once it is loaded.
 
     Args:
         spec: A name, or a config as a task YAML holds it.

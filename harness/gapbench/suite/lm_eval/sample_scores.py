@@ -124,7 +124,7 @@ def to_lm_eval_response(instance: Any, text: str) -> Any:
 
 
 def _metric_in_unit_interval(value: Any) -> float | None:
-    """Return a metric's value for one document as a share. None: it is none, but a part of a whole."""
+    """Return a metric's value for one document as a share. None: it is not a share, but one part of an aggregate."""
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -90,7 +90,7 @@ class UserYaml:
 def _with_absolute_paths(
     config: Mapping[str, Any], folder: Path, *, only_changed: bool = False
 ) -> dict[str, Any]:
-    """Return a config whose relative data files are looked for beside the YAML.
+    """Return a config whose relative data files are looked for in the folder of the YAML.
 
     Args:
         config: A task's config.

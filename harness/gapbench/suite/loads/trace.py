@@ -8,7 +8,6 @@ with the same leading ids share that much of their prompt.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.errors import DocumentError
+from gapbench.suite.documents.json_text import JsonError, parse_json
 from gapbench.values import Message, Sample, Text
 
 BLOCK_TOKENS = 512
@@ -179,9 +179,9 @@ def _parse_arrival(line: str, file: Path, number: int) -> Arrival:
         return DocumentError(message, file=file, line=number, key=key)
 
     try:
-        given = json.loads(line)
-    except ValueError as exc:
-        raise wrong(f"not JSON: {exc}") from exc
+        given = parse_json(line)
+    except JsonError as exc:
+        raise wrong(exc.problem, exc.key) from exc
     if not isinstance(given, dict):
         raise wrong('expected a JSON object such as {"at_s": 0.25}')
     known = _MOONCAKE_KEYS if "timestamp" in given else _NATIVE_KEYS

@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from gapbench.errors import DocumentError
-from gapbench.suite.tasks.dataset import Row
+from gapbench.suite.tasks.dataset import Choose
+from gapbench.suite.tasks.plain_values import Row, UnstorableValueError, plain_row
 from gapbench.values import canonical_json, sha256
 
 
-def generate_rows(file: Path, arguments: Mapping[str, Any], limit: int | None) -> tuple[list[Row], str]:
-    """Return the first rows that ``rows(**arguments)`` of a file gives, and the hash of all of them.
+def generate_rows(file: Path, arguments: Mapping[str, Any], choose: Choose) -> tuple[list[Row], str]:
+    """Return the chosen rows of those that ``rows(**arguments)`` of a file gives, and the hash of all of them.
 
     The file is run in this process: call it only for one that is trusted.
 
     Args:
         file: A ``.py`` with a function ``rows`` that gives mappings, the same ones every time.
         arguments: Its keyword arguments.
-        limit: None: all.
+        choose: See :data:`gapbench.suite.tasks.dataset.Choose`.
 
     Raises:
         DocumentError: The file or its rows are not what they should be.
@@ -39,7 +40,14 @@ def generate_rows(file: Path, arguments: Mapping[str, Any], limit: int | None) -
         ) from exc
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise DocumentError("rows(…) gives no rows, or something other than mappings", file=file)
-    return rows[:limit], sha256(canonical_json(rows))
+    plain = []
+    for number, row in enumerate(rows, 1):
+        try:
+            plain.append(plain_row(row))
+        except UnstorableValueError as exc:
+            raise DocumentError(f"row {number} of rows(…): {exc}", file=file) from exc
+    chosen = sorted(choose(plain))
+    return [plain[place] for place in chosen], sha256(canonical_json(plain))
 
 
 def _format_arguments(arguments: Mapping[str, Any]) -> str:

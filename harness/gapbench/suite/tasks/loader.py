@@ -17,7 +17,9 @@ from gapbench.suite.documents import (
 from gapbench.suite.tasks.builtin import builtin_folder
 from gapbench.suite.tasks.dataset import describe_folder_problem, read_hugging_face, read_rows
 from gapbench.suite.tasks.generated_rows import generate_rows
+from gapbench.suite.tasks.plain_values import Row
 from gapbench.suite.tasks.prompt_renderer import Renderer
+from gapbench.suite.tasks.sample_order import RowChoice, order_seed
 from gapbench.suite.tasks.schema import GeneratedData, TaskDocument
 from gapbench.suite.tasks.task import Task
 from gapbench.suite.tasks.user_code import ALLOW_CODE_HINT, code_file_digests, resolve_scorer_entry
@@ -36,15 +38,24 @@ def read_task(file: Path) -> tuple[TaskDocument, Document]:
 
 
 def load_task(
-    task: TaskDocument, source: Document, limit: int | None, path: KeyPath = (), *, allow_code: bool = False
+    task: TaskDocument,
+    source: Document,
+    limit: int | None,
+    path: KeyPath = (),
+    *,
+    seed: int = 0,
+    in_file_order: bool = False,
+    allow_code: bool = False,
 ) -> Task:
-    """Return a task with its first ``limit`` samples, in file order.
+    """Return a task with the first ``limit`` samples of its working order (:mod:`gapbench.suite.tasks.sample_order`).
 
     Args:
         task: The checked document.
         source: The file it stands in; data paths are relative to it.
         limit: None: all.
         path: Where in the file it stands.
+        seed: Seed of the working order.
+        in_file_order: Whether to take the first rows of the file, as gapbench 0.1 did.
         allow_code: Whether Python that the task names may run; what gapbench ships always may.
 
     Raises:
@@ -53,34 +64,20 @@ def load_task(
     """
     allow_code = allow_code or source.file.resolve().is_relative_to(builtin_folder().resolve())
     scorer_name, scorer_options = resolve_scorer_entry(task.scorer, source, path, allow_code=allow_code)
-    if isinstance(task.data, GeneratedData):
-        file = source.file.parent / task.data.generator
-        if not allow_code:
-            raise source.error((*path, "data"), f"{file} is code that makes the rows; {ALLOW_CODE_HINT}")
-        if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
-            raise source.error((*path, "data"), f"no such file: {file}")
-        rows, digest = generate_rows(file, task.data.arguments, limit)
-        base, origin = file.parent, str(file)
-    elif isinstance(task.data, str):
-        file = source.file.parent / task.data
-        if os.path.isdir(file):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
-            raise source.error((*path, "data"), f"{file} {describe_folder_problem(file)}")
-        if not os.path.isfile(file):  # noqa: PTH113 - as above
-            raise source.error(
-                (*path, "data"), f"no such file: {file}; the path is relative to {source.file.parent or '.'}"
-            )
-        rows, digest = read_rows(file, limit)
-        base, origin = file.parent, str(file)
-    else:
-        try:
-            rows, digest = read_hugging_face(task.data.model_dump(exclude_none=True), limit)
-        except SetupError as exc:
-            raise SetupError(f"{source.file}:{source.line((*path, 'data'))}: {exc}") from exc
-        base, origin = source.file.parent, task.data.hf
+    base, origin = _locate_rows(task, source, path, allow_code=allow_code)
     renderer = Renderer(task, source, path, base, origin)
+    choice = RowChoice(
+        limit,
+        order_seed(seed, task.name),
+        renderer.read_labels,
+        renderer.label_columns(),
+        in_file_order=in_file_order,
+    )
+    rows, digest = _read_chosen_rows(task, source, path, choice)
     samples: list[Sample] = []
     seen: dict[str, int] = {}
-    for number, row in enumerate(rows, 1):
+    for place, row in zip(sorted(choice.places), rows, strict=True):
+        number = place + 1
         sample = renderer.render_sample(row, number)
         if sample.sample_id in seen:
             raise source.error(
@@ -104,6 +101,7 @@ def load_task(
             )
         ),
         samples=tuple(samples),
+        working_order=choice.working_order(),
         scorer_name=scorer_name,
         scorer_options=scorer_options,
         params=task.params.to_params(),
@@ -113,6 +111,53 @@ def load_task(
         scorer_location=source.location((*path, "scorer")),
         origin=origin,
     )
+
+
+def _locate_rows(
+    task: TaskDocument, source: Document, path: KeyPath, *, allow_code: bool
+) -> tuple[Path, str]:
+    """Return the folder that image paths are relative to, and what the rows are from.
+
+    Raises:
+        DocumentError: There is no such file, or it is code and code is not allowed.
+    """
+    folder = source.file.parent
+    if isinstance(task.data, GeneratedData):
+        file = folder / task.data.generator
+        if not allow_code:
+            raise source.error((*path, "data"), f"{file} is code that makes the rows; {ALLOW_CODE_HINT}")
+        if not os.path.isfile(file):  # noqa: PTH113 - Path.is_file raises on a name that is too long
+            raise source.error((*path, "data"), f"no such file: {file}")
+        return file.parent, str(file)
+    if isinstance(task.data, str):
+        file = folder / task.data
+        if os.path.isdir(file):  # noqa: PTH112 - Path.is_dir raises on a name that is too long
+            raise source.error((*path, "data"), f"{file} {describe_folder_problem(file)}")
+        if not os.path.isfile(file):  # noqa: PTH113 - as above
+            raise source.error(
+                (*path, "data"), f"no such file: {file}; the path is relative to {folder or '.'}"
+            )
+        return file.parent, str(file)
+    return folder, task.data.hf
+
+
+def _read_chosen_rows(
+    task: TaskDocument, source: Document, path: KeyPath, choice: RowChoice
+) -> tuple[list[Row], str]:
+    """Return the chosen rows of a task in file order, and the hash of its data.
+
+    Raises:
+        DocumentError: The data cannot be read.
+        SetupError: A Hugging Face data set cannot be had.
+    """
+    if isinstance(task.data, GeneratedData):
+        return generate_rows(source.file.parent / task.data.generator, task.data.arguments, choice.choose)
+    if isinstance(task.data, str):
+        return read_rows(source.file.parent / task.data, choice.choose)
+    try:
+        return read_hugging_face(task.data.model_dump(exclude_none=True), choice.choose, choice.columns)
+    except SetupError as exc:
+        raise SetupError(f"{source.file}:{source.line((*path, 'data'))}: {exc}") from exc
 
 
 def builtin_tasks() -> list[str]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gapbench.errors import DocumentError
 from gapbench.suite.documents import Document, KeyPath
-from gapbench.suite.tasks.dataset import ImageError, Row, read_image
+from gapbench.suite.tasks.image_reader import ImageError, list_images, read_image
+from gapbench.suite.tasks.plain_values import Row
+from gapbench.suite.tasks.sample_order import Labels
 from gapbench.suite.tasks.template import (
-    MissingColumnError,
+    ColumnError,
     TemplateError,
     column_or_template_value,
+    columns_named,
     fill_template,
     template_value,
 )
@@ -49,6 +51,26 @@ class Renderer:
         """Return the hashes of all images seen, sorted."""
         return sorted(self._digests)
 
+    def read_labels(self, row: Row, number: int) -> Labels:
+        """Return a row's tags and its cluster without rendering the rest.
+
+        Raises:
+            DocumentError: A template names no column of the row.
+        """
+        self._row_number = number
+        return (*self._render_tags(row), self._render_cluster(row))
+
+    def label_columns(self) -> frozenset[str]:
+        """Return the columns that :meth:`read_labels` needs."""
+        templates = [*self.task.tags, *([] if self.task.cluster is None else [self.task.cluster])]
+        return frozenset(name for template in templates for name in columns_named(template))
+
+    def _render_tags(self, row: Row) -> tuple[str, ...]:
+        return tuple(self._render_text("tags", tag, row) for tag in self.task.tags)
+
+    def _render_cluster(self, row: Row) -> str | None:
+        return None if self.task.cluster is None else self._render_text("cluster", self.task.cluster, row)
+
     def render_sample(self, row: Row, number: int) -> Sample:
         """Return one row as a sample.
 
@@ -66,8 +88,8 @@ class Renderer:
             target=None
             if task.target is None
             else self._fill_template("target", task.target, row, column_or_template_value),
-            cluster_id=None if task.cluster is None else self._render_text("cluster", task.cluster, row),
-            tags=tuple(self._render_text("tags", tag, row) for tag in task.tags),
+            cluster_id=self._render_cluster(row),
+            tags=self._render_tags(row),
             columns=row,
             reference=None if task.reference is None else self._render_text("reference", task.reference, row),
             decoy=None if task.decoy is None else self._render_text("decoy", task.decoy, row),
@@ -92,7 +114,7 @@ class Renderer:
 
     def _render_parts(self, key: str, text: str, images: Sequence[str], row: Row) -> tuple[Part, ...]:
         given = [self._fill_template("images", template, row, template_value) for template in images]
-        parts: list[Part] = [self._load_image(value) for value in given if value not in ("", None)]
+        parts: list[Part] = [self._load_image(image) for value in given for image in list_images(value)]
         filled_text = self._render_text(key, text, row)
         return (*parts, Text(filled_text)) if filled_text or not parts else tuple(parts)
 
@@ -102,12 +124,9 @@ class Renderer:
     def _fill_template(self, key: str, template: str, row: Row, fill: Callable[[str, Row], Any]) -> Any:
         try:
             return fill(template, row)
-        except MissingColumnError as exc:
-            near = difflib.get_close_matches(exc.column, list(row), 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise self._error(key, f"{exc}{hint} (row {self._row_number} of {self.origin})") from exc
         except TemplateError as exc:
-            raise self._error(key, str(exc)) from exc
+            where = f" (row {self._row_number} of {self.origin})" if isinstance(exc, ColumnError) else ""
+            raise self._error(key, f"{exc}{where}") from exc
 
     def _load_image(self, given: Any) -> Image:
         cached = self._images.get(given) if isinstance(given, str) else None

@@ -68,7 +68,7 @@ class TurnDocument(StrictModel):
 
     role: Role = Field(description="who says it")
     text: str = Field("", description="template")
-    images: list[str] = Field(default_factory=list, description="templates of paths or data URIs")
+    images: list[str] = Field(default_factory=list, description="templates of paths, base64 or data URIs")
 
 
 class ShotDocument(StrictModel):
@@ -96,7 +96,7 @@ class TaskDocument(StrictModel):
     )
     images: list[str] = Field(
         default_factory=list,
-        description="templates of paths or data URIs, before the prompt's text; an empty one: no image",
+        description="templates of paths, base64 or data URIs, or of lists of them, before the prompt's text; an empty one: no image",
     )
     image_detail: Literal["low", "high", "auto"] | None = Field(
         None, description="fidelity asked of the provider"
@@ -116,7 +116,7 @@ class TaskDocument(StrictModel):
         None, description="a name, {name: …, options}, or {python: module:function}"
     )
     params: ParamsDocument = Field(default_factory=ParamsDocument, description="parameters for this task")
-    limit: int | None = Field(None, ge=1, description="first N samples")
+    limit: int | None = Field(None, ge=1, description="N samples, spread over its tags and clusters")
     data_policy: Literal["public", "private"] = Field(
         "public",
         description="private: never sent to an API that is paid by the token or serves closed weights",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gapbench.suite.tasks.grader import ExternalScorer
+from gapbench.suite.tasks.sample_order import labels_of, order_by_labels, order_seed
 from gapbench.values import Params, Sample
 
 
@@ -20,6 +21,8 @@ class Task:
         version: As the document says.
         sha256: Hash of the document and of the data's bytes.
         samples: In file order.
+        working_order: Positions in ``samples`` in the order in which a run works through them; see
+            :mod:`gapbench.suite.tasks.sample_order`. (): not set; :meth:`ordered_samples` derives it.
         scorer_name: None: answers are not scored.
         scorer_options: The scorer's own settings.
         params: The task's parameters, over the suite's.
@@ -47,3 +50,15 @@ class Task:
     origin: str = ""
     repeats: int = 1
     external_scorer: ExternalScorer | None = None
+    working_order: tuple[int, ...] = ()
+
+    def ordered_samples(self, seed: int) -> list[Sample]:
+        """Return the samples in working order.
+
+        Args:
+            seed: Seed of the order, where the task does not bring one.
+        """
+        order = self.working_order or order_by_labels(
+            [labels_of(sample) for sample in self.samples], order_seed(seed, self.name)
+        )
+        return [self.samples[place] for place in order]

@@ -10,7 +10,9 @@ from gapbench.values import Image, Part
 from gapbench_runners.sim_server.protocols.protocol import (
     RenderedStream,
     parse_message,
+    parse_stop,
     parse_text,
+    refuse_part,
     reply_id,
     sse_event,
     system_messages,
@@ -29,11 +31,18 @@ ERRORS = {
 SIGNATURE = base64.b64encode(b"simulated").decode()
 
 
-def _parse_part(given: Mapping[str, Any]) -> Part:
-    if given["type"] == "image":
+def _parse_part(given: Mapping[str, Any]) -> tuple[Part, ...]:
+    kind = given["type"]
+    if kind == "image":
         source = given["source"]
-        return Image(source["media_type"], base64.b64decode(source["data"], validate=True))
-    return parse_text(given["text"])
+        return (Image(source["media_type"], base64.b64decode(source["data"], validate=True)),)
+    if kind == "text":
+        return (parse_text(given["text"]),)
+    if kind == "tool_result":
+        return parse_message("tool", given.get("content"), _parse_part).parts
+    if kind in {"tool_use", "thinking", "redacted_thinking"}:
+        return ()
+    raise refuse_part(kind)
 
 
 class MessagesProtocol:
@@ -54,6 +63,7 @@ class MessagesProtocol:
             bool(body.get("stream")),
             True,
             body["model"],
+            parse_stop(body.get("stop_sequences")),
         )
 
     def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
@@ -80,7 +90,7 @@ class MessagesProtocol:
         tail = b""
         if index:
             tail = _block_end(index - 1, "text" if reply.answer else "thinking")
-        stop = {"stop_reason": FINISH[reply.finish], "stop_sequence": None}
+        stop = {"stop_reason": _stop_reason(reply), "stop_sequence": reply.choices[0].stop_sequence}
         usage = _usage(reply, reply.output_tokens, reply.reasoning_tokens)
         tail += _typed_event("message_delta", delta=stop, usage=usage) + _typed_event("message_stop")
         return RenderedStream(head, tuple(chunks), tail)
@@ -94,7 +104,7 @@ class MessagesProtocol:
         if reply.answer:
             content.append({"type": "text", "text": "".join(reply.answer)})
         usage = _usage(reply, reply.output_tokens, reply.reasoning_tokens)
-        return _message(reply, request, content, FINISH[reply.finish], usage)
+        return _message(reply, request, content, _stop_reason(reply), usage)
 
     def render_error(self, status: int, message: str) -> dict[str, Any]:
         """Return an error."""
@@ -115,6 +125,10 @@ def _block_end(index: int, kind: str) -> bytes:
     return signed + _typed_event("content_block_stop", index=index)
 
 
+def _stop_reason(reply: SimReply) -> str:
+    return "stop_sequence" if reply.choices[0].stop_sequence is not None else FINISH[reply.finish]
+
+
 def _message(
     reply: SimReply, request: SimRequest, content: list[Any], stop: str | None, usage: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -125,7 +139,7 @@ def _message(
         "model": request.model,
         "content": content,
         "stop_reason": stop,
-        "stop_sequence": None,
+        "stop_sequence": None if stop is None else reply.choices[0].stop_sequence,
         "usage": usage,
     }
 

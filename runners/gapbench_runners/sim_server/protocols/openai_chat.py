@@ -9,9 +9,12 @@ from gapbench.values import Part
 from gapbench_runners.sim_server.protocols.protocol import (
     RenderedStream,
     created_at,
+    parse_choices,
     parse_image,
     parse_message,
+    parse_stop,
     parse_text,
+    refuse_part,
     reply_id,
     sse_event,
 )
@@ -29,10 +32,13 @@ ERRORS: Mapping[int, tuple[str, str]] = {
 FINISH = {"stop": "stop", "length": "length", "refusal": "content_filter"}
 
 
-def _parse_part(given: Mapping[str, Any]) -> Part:
-    return (
-        parse_image(given["image_url"]["url"]) if given["type"] == "image_url" else parse_text(given["text"])
-    )
+def _parse_part(given: Mapping[str, Any]) -> tuple[Part, ...]:
+    kind = given["type"]
+    if kind == "image_url":
+        return (parse_image(given["image_url"]["url"]),)
+    if kind in {"text", "refusal"}:
+        return (parse_text(given[kind]),)
+    raise refuse_part(kind)
 
 
 class ChatCompletionsProtocol:
@@ -44,11 +50,15 @@ class ChatCompletionsProtocol:
         """Read a request."""
         budget = body.get("max_completion_tokens")
         return SimRequest(
-            tuple(parse_message(given["role"], given["content"], _parse_part) for given in body["messages"]),
+            tuple(
+                parse_message(given["role"], given.get("content"), _parse_part) for given in body["messages"]
+            ),
             body.get("max_tokens") if budget is None else budget,
             bool(body.get("stream")),
             bool((body.get("stream_options") or {}).get("include_usage")),
             body["model"],
+            parse_stop(body.get("stop")),
+            parse_choices(body.get("n")),
         )
 
     def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
@@ -61,34 +71,43 @@ class ChatCompletionsProtocol:
             "system_fingerprint": FINGERPRINT,
         }
 
-        def event(delta: Mapping[str, Any], finish: str | None = None) -> bytes:
-            return sse_event({**frame, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+        def event(delta: Mapping[str, Any], finish: str | None = None, index: int = 0) -> bytes:
+            return sse_event(
+                {**frame, "choices": [{"index": index, "delta": delta, "finish_reason": finish}]}
+            )
 
-        tail = event({}, FINISH[reply.finish])
+        indexes = range(len(reply.choices))
+        tail = b"".join(event({}, FINISH[choice.finish], index) for index, choice in enumerate(reply.choices))
         if request.usage_in_stream:
-            tail += sse_event({**frame, "choices": [], "usage": _usage(reply)})
+            tail += sse_event({**frame, "choices": [], "usage": completion_usage(reply)})
         return RenderedStream(
-            event({"role": "assistant", "content": ""}),
+            b"".join(event({"role": "assistant", "content": ""}, index=index) for index in indexes),
             (
                 *(event({"reasoning": text}) for text in reply.reasoning),
-                *(event({"content": text}) for text in reply.answer),
+                *(
+                    b"".join(event({"content": text}, index=index) for index, text in step)
+                    for step in reply.answer_steps()
+                ),
             ),
             tail + b"data: [DONE]\n\n",
         )
 
     def render_response(self, reply: SimReply, request: SimRequest) -> dict[str, Any]:
         """Return the reply unstreamed."""
-        message: dict[str, Any] = {"role": "assistant", "content": "".join(reply.answer)}
-        if reply.reasoning:
-            message["reasoning"] = "".join(reply.reasoning)
+        choices: list[dict[str, Any]] = []
+        for index, choice in enumerate(reply.choices):
+            message: dict[str, Any] = {"role": "assistant", "content": "".join(choice.answer)}
+            if reply.reasoning:
+                message["reasoning"] = "".join(reply.reasoning)
+            choices.append({"index": index, "message": message, "finish_reason": FINISH[choice.finish]})
         return {
             "id": reply_id("chatcmpl", reply),
             "object": "chat.completion",
             "created": created_at(),
             "model": request.model,
             "system_fingerprint": FINGERPRINT,
-            "choices": [{"index": 0, "message": message, "finish_reason": FINISH[reply.finish]}],
-            "usage": _usage(reply),
+            "choices": choices,
+            "usage": completion_usage(reply),
         }
 
     def render_error(self, status: int, message: str) -> dict[str, Any]:
@@ -97,7 +116,8 @@ class ChatCompletionsProtocol:
         return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
-def _usage(reply: SimReply) -> dict[str, Any]:
+def completion_usage(reply: SimReply) -> dict[str, Any]:
+    """Return the counts of a reply under OpenAI's names."""
     return {
         "prompt_tokens": reply.input_tokens,
         "completion_tokens": reply.output_tokens,

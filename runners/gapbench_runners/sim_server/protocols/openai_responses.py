@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gapbench.values import Part
+from gapbench.values import Message, Part
 from gapbench_runners.sim_server.protocols.openai_chat import ChatCompletionsProtocol
 from gapbench_runners.sim_server.protocols.protocol import (
     RenderedStream,
@@ -13,6 +13,7 @@ from gapbench_runners.sim_server.protocols.protocol import (
     parse_image,
     parse_message,
     parse_text,
+    refuse_part,
     reply_id,
     sse_event,
     system_messages,
@@ -22,8 +23,24 @@ from gapbench_runners.sim_server.reply import SimReply, SimRequest
 INCOMPLETE_REASONS = {"length": "max_output_tokens", "refusal": "content_filter"}
 
 
-def _parse_part(given: Mapping[str, Any]) -> Part:
-    return parse_image(given["image_url"]) if given["type"] == "input_image" else parse_text(given["text"])
+def _parse_part(given: Mapping[str, Any]) -> tuple[Part, ...]:
+    kind = given["type"]
+    if kind == "input_image":
+        return (parse_image(given["image_url"]),)
+    if kind in {"input_text", "output_text", "text"}:
+        return (parse_text(given["text"]),)
+    if kind == "refusal":
+        return (parse_text(given["refusal"]),)
+    raise refuse_part(kind)
+
+
+def _parse_item(given: Mapping[str, Any]) -> tuple[Message, ...]:
+    """Return the turn of an input item; () for one that has no text, such as a tool call or earlier reasoning."""
+    if given.get("type", "message") == "message":
+        return (parse_message(given["role"], given.get("content"), _parse_part),)
+    if "output" in given:
+        return (parse_message("tool", given["output"], _parse_part),)
+    return ()
 
 
 class ResponsesProtocol:
@@ -37,7 +54,7 @@ class ResponsesProtocol:
         turns: list[Any] = [{"role": "user", "content": given}] if isinstance(given, str) else given
         return SimRequest(
             system_messages(body.get("instructions") or "")
-            + tuple(parse_message(turn["role"], turn["content"], _parse_part) for turn in turns),
+            + tuple(message for turn in turns for message in _parse_item(turn)),
             body.get("max_output_tokens"),
             bool(body.get("stream")),
             True,

@@ -16,9 +16,15 @@ _ROLES: Mapping[str, Role] = {
     "system": "system",
     "developer": "system",
     "user": "user",
+    "tool": "user",
+    "function": "user",
     "assistant": "assistant",
     "model": "assistant",
 }
+
+
+MAX_CHOICES = 128
+"""Most answers to one request, as in OpenAI's API."""
 
 
 class RenderedStream(NamedTuple):
@@ -68,11 +74,50 @@ def parse_image(uri: str) -> Image:
 
 
 def parse_message(
-    role: str, content: str | list[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], Part]
+    role: str,
+    content: str | list[Mapping[str, Any]] | None,
+    read: Callable[[Mapping[str, Any]], tuple[Part, ...]],
 ) -> Message:
-    """Return one turn; plain text is one part, other content is read part by part."""
-    parts = (Text(content),) if isinstance(content, str) else tuple(read(part) for part in content)
-    return Message(_ROLES[role], parts)
+    """Return one turn.
+
+    Args:
+        role: The vendor's name of the role; what a tool returned counts as the user's.
+        content: Plain text, or parts. None: the turn has no text, as when the model called a tool.
+        read: Returns what a part says; () for one without text or image, such as a tool call.
+    """
+    if role not in _ROLES:
+        raise ValueError(f"role must be one of {', '.join(_ROLES)}, found {role!r}")
+    if content is None:
+        return Message(_ROLES[role], ())
+    if isinstance(content, str):
+        return Message(_ROLES[role], (Text(content),))
+    if not isinstance(content, list) or not all(isinstance(part, Mapping) for part in content):
+        raise ValueError(f"content must be a text or a list of parts, found {content!r:.60}")
+    return Message(_ROLES[role], tuple(found for part in content for found in read(part)))
+
+
+def parse_stop(value: Any) -> tuple[str, ...]:
+    """Return stop texts given as one text, as a list, or not at all; raises ``ValueError`` for anything else."""
+    words = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
+        raise ValueError(f"stop must be a text or a list of texts that are not empty, found {value!r:.60}")
+    return tuple(words)
+
+
+def parse_choices(value: Any) -> int:
+    """Return the number of answers that are asked for, 1 if none is given; raises ``ValueError`` for anything else."""
+    if value is None:
+        return 1
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_CHOICES:
+        raise ValueError(
+            f"the number of choices must be a whole number from 1 to {MAX_CHOICES}, found {value!r}"
+        )
+    return value
+
+
+def refuse_part(kind: object) -> ValueError:
+    """Return the error for a part of a message that is not simulated."""
+    return ValueError(f"content of type {kind!r} is not simulated; send text and images")
 
 
 def parse_text(value: Any) -> Text:

@@ -17,7 +17,7 @@ from gapbench.analysis.article.evidence import (
     read_evidence,
 )
 from gapbench.analysis.article.evidence_entry import COLUMNS, add_figures, parse_entry
-from gapbench.analysis.article.evidence_rules import rule_violations
+from gapbench.analysis.article.evidence_rules import rule_violations, unproven
 from gapbench.errors import DocumentError, InputError
 
 SOURCE = {
@@ -25,6 +25,12 @@ SOURCE = {
     "kind": "leaderboard",
     "read_from": "repository",
     "citation": "owner/repo/board.csv@0a1b2c3d4e5f",
+    "url": "https://github.com/owner/repo/blob/0a1b2c3d4e5f/board.csv",
+    "accessed": "2026-11-24",
+    "file_date": "2026-02-26",
+    "dated_by": "name",
+    "verified": "once",
+    "remark": "",
 }
 FIGURE = {
     **dict.fromkeys(COLUMNS, ""),
@@ -78,9 +84,36 @@ def packaged() -> Evidence:
 
 
 def test_the_packaged_book_keeps_every_rule(packaged: Evidence) -> None:
-    """898 figures, each with a pinned source and a right flag."""
+    """911 figures, each with a pinned source and a right flag."""
     assert rule_violations(packaged) == []
-    assert len(packaged.figures) == 898
+    assert len(packaged.figures) == 911
+
+
+def test_every_packaged_source_has_a_commit_an_address_and_a_date(packaged: Evidence) -> None:
+    """42 sources; the address is of the file at the cited commit."""
+    assert len(packaged.sources) == 42
+    for source in packaged.sources.values():
+        path, _, commit = source.citation.partition(" (")[0].partition("@")
+        owner, repository, file = path.split("/", 2)
+        assert source.url == f"https://github.com/{owner}/{repository}/blob/{commit}/{file}"
+        assert len(commit) == 40
+        assert source.accessed is not None
+        assert source.verified in {"once", "twice", "other version"}
+
+
+def test_only_one_packaged_list_has_a_file_of_no_known_date(packaged: Evidence) -> None:
+    """MMLU-Pro's table; its list is marked as rebuilt, as are three more that a later file stands for."""
+    assert [source.source for source in packaged.sources.values() if source.file_date is None] == [
+        "mmlu-pro@f418b11"
+    ]
+    assert sorted(
+        (one.benchmark, one.as_of.isoformat()) for one in packaged.snapshots if one.dating == "rebuilt"
+    ) == [
+        ("Aider code editing", "2024-12-31"),
+        ("Aider polyglot", "2025-01-31"),
+        ("BigCodeBench-Hard Instruct", "2024-12-31"),
+        ("MMLU-Pro", "2024-06-30"),
+    ]
 
 
 def test_a_good_book_has_no_fault(write: Write) -> None:
@@ -131,6 +164,14 @@ def test_a_book_that_is_not_there_is_named(tmp_path: Path) -> None:
         ({"source": "else"}, {}, {}, "source 'else' is not in evidence_sources.csv"),
         ({}, {}, {"citation": "a leaderboard"}, "names no commit and no address"),
         ({}, {}, {"kind": "blog"}, "kind 'blog' must be one of"),
+        ({}, {}, {"url": ""}, "board@0a1b2c3: has no address; give url=https://"),
+        ({}, {}, {"url": "a leaderboard"}, "'a leaderboard' is no address"),
+        ({}, {}, {"url": "http://x.test/a"}, "'http://x.test/a' is no address"),
+        ({}, {}, {"accessed": ""}, "not known when it was read; give accessed="),
+        ({}, {}, {"file_date": ""}, "file_date and dated_by go together"),
+        ({}, {}, {"dated_by": ""}, "file_date and dated_by go together"),
+        ({}, {}, {"file_date": "2026-11-25"}, "the file is of 2026-11-25, after it was read on 2026-11-24"),
+        ({}, {}, {"verified": "not found"}, "a second reading did not find its figures"),
         ({}, {"license": "Proprietary"}, {}, "flagged open under licence 'Proprietary'"),
         ({"license": "MIT"}, {}, {}, "flagged closed under licence 'MIT'"),
         ({}, {"model": "qwen2.5-max", "model_key": "qwen2.5-max"}, {}, "flagged open, is closed"),
@@ -162,22 +203,84 @@ def test_each_broken_rule_is_said(
     assert any(said in line for line in found), found
 
 
-def test_a_gap_of_two_snapshots_is_refused(write: Write) -> None:
+def snapshot(**changes: str) -> tuple[dict[str, str], ...]:
+    row = {"benchmark": "Board", "snapshot": "2026-02-26", "as_of": "2026-02-26", "dating": "listed"}
+    return ({**row, "listed_closed": "", "listed_open": "", **changes},)
+
+
+@pytest.mark.parametrize("dating", ["listed", "rebuilt"])
+def test_a_gap_of_two_snapshots_is_refused(write: Write, dating: str) -> None:
     """The closed score of one day is not set against the open score of another."""
-    book = write(
-        snapshots=(
-            {
-                "benchmark": "Board",
-                "snapshot": "2026-02-26",
-                "as_of": "2026-01-16",
-                "dating": "listed",
-                "listed_closed": "",
-                "listed_open": "",
-            },
-        )
-    )
+    book = write(snapshots=snapshot(as_of="2026-01-16", dating=dating))
 
     assert any("as_of must be" in line for line in rule_violations(read_evidence(book)))
+
+
+@pytest.mark.parametrize(
+    ("file_date", "dated_by", "dating", "said"),
+    [
+        ("2026-02-26", "name", "listed", None),
+        ("2026-02-20", "content", "listed", None),
+        ("2026-03-01", "commit", "listed", "a file of 2026-03-01, so the list may have changed since"),
+        ("", "", "listed", "a file of no known date, so the list may have changed since"),
+        ("2026-03-01", "commit", "rebuilt", None),
+        ("", "", "rebuilt", None),
+    ],
+)
+def test_a_list_is_read_as_it_was_on_its_date(
+    write: Write, file_date: str, dated_by: str, dating: str, said: str | None
+) -> None:
+    """A file of a later day may lack rows that were removed or dated again; such a list is marked as rebuilt."""
+    book = write(source={"file_date": file_date, "dated_by": dated_by}, snapshots=snapshot(dating=dating))
+    found = rule_violations(read_evidence(book))
+
+    assert (0 if said is None else 1) == len(found)
+    assert said is None or said in found[0]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "snapshot_day", "is_good"),
+    [("2026-03-31", "2026-04-19", True), ("2026-02-28", "2026-04-19", False), ("2026-02-26", "2026-02-26", True), ("2025-12-31", "2026-04-19", True)],
+)  # fmt: skip
+def test_a_list_by_release_date_is_cut_at_the_end_of_its_moment(
+    write: Write, as_of: str, snapshot_day: str, is_good: bool
+) -> None:
+    """Early 2026 ends on 31 March: a cut in February leaves out the models of March, unless the file is no younger."""
+    day = {"snapshot": snapshot_day, "released": "2025-12-11"}
+    book = write(day, day, snapshots=snapshot(snapshot=snapshot_day, as_of=as_of, dating="released"))
+    found = rule_violations(read_evidence(book))
+
+    assert is_good == (found == [])
+    assert is_good or "models released until 2026-03-31 belong to early 2026; cut the list there" in found[0]
+
+
+def test_a_book_of_version_0_1_is_read_and_told_what_it_lacks(write: Write) -> None:
+    """Its sources have four columns; the addresses are asked for."""
+    book = write()
+    rows = [line.split(",")[:4] for line in (book / SOURCES_FILE).read_text().splitlines()]
+    (book / SOURCES_FILE).write_text("".join(",".join(row) + "\n" for row in rows))
+    found = rule_violations(read_evidence(book))
+
+    assert ["has no address" in found[0], "not known when it was read" in found[1]] == [True, True]
+    assert len(found) == 2
+
+
+def test_what_the_packaged_book_cannot_show_is_said(packaged: Evidence) -> None:
+    """4 rebuilt lists, 27 files dated by the survey alone, 29 sources compared once."""
+    found = unproven(packaged)
+
+    assert 4 == sum("is rebuilt from a later file" in line for line in found)
+    assert [
+        "the date of the file is only the survey's word for 27 of 42 sources",
+        "figures were compared with 29 of 42 sources only once, or not at all",
+    ] == found[4:]
+
+
+def test_a_figure_that_was_not_found_again_is_said(write: Write) -> None:
+    """With what was found in its place."""
+    evidence = read_evidence(write(source={"verified": "not found", "remark": "the file has 79"}))
+
+    assert ["board@0a1b2c3: a second reading did not find its figures: the file has 79"] == unproven(evidence)
 
 
 def test_a_note_explains_a_corrected_flag(write: Write) -> None:

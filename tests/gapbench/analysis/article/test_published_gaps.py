@@ -14,6 +14,9 @@ EXPECTED = Path(__file__).parent / "expected_gaps.csv"
 SURVEY = Path(__file__).parents[5] / "shared" / "evidence" / "gap_table.csv"
 
 
+BY_RELEASE = {one.benchmark for one in read_evidence().snapshots if one.dating == "released"}
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -66,8 +69,32 @@ def test_the_committed_expectation_is_the_survey() -> None:
         "gap3_rel_pct": "top3_gap_percent_of_closed",
     }
     surveyed = [{ours: row[theirs] for theirs, ours in names.items()} for row in rows(SURVEY)]
+    committed = [{name: row[name] for name in names.values()} for row in rows(EXPECTED)]
 
-    assert surveyed == [{name: row[name] for name in names.values()} for row in rows(EXPECTED)]
+    assert [row for row in surveyed if not is_mended(row)] == [row for row in committed if not is_mended(row)]
+    assert len(surveyed) == len(committed)
+
+
+def is_mended(row: dict[str, str]) -> bool:
+    """Return whether the survey's row was wrong: Aider in June 2024, and lists by release date cut before their moment ends."""
+    is_aider = row["benchmark"] == "Aider code editing" and row["as_of"] in {"2024-06-30", "2024-07-04"}
+    cuts = {"2024-06-30", "2024-08-31", "2026-02-28", "2026-03-31"}
+    return is_aider or (row["as_of"] in cuts and row["benchmark"] in BY_RELEASE)
+
+
+def test_the_mended_gaps(gaps: dict[tuple[str, str], PublishedGap]) -> None:
+    """Aider: 77.4 - 75.2. MMMU to the end of August, with InternVL2-76B of 4 July: 69.1 - 58.3 and 51.9 - 40."""
+    mended = [
+        ("Aider code editing", "2024-07-04", 2.2),
+        ("MMMU (val)", "2024-08-31", 10.8),
+        ("MMMU-Pro", "2024-08-31", 11.9),
+        ("GPQA Diamond", "2024-08-31", 3.12),
+        ("OTIS Mock AIME 2024-2025", "2024-08-31", -2.91),
+        ("MMMU-Pro", "2026-03-31", 12.0),
+        ("GPQA Diamond", "2026-03-31", 6.78),
+    ]
+
+    assert [points for *_, points in mended] == [gaps[name, day].gap_points for name, day, _ in mended]
 
 
 def test_an_interval_is_of_two_independent_figures(gaps: dict[tuple[str, str], PublishedGap]) -> None:
@@ -79,7 +106,7 @@ def test_an_interval_is_of_two_independent_figures(gaps: dict[tuple[str, str], P
 
 def test_a_list_without_intervals_has_none(gaps: dict[tuple[str, str], PublishedGap]) -> None:
     """Aider publishes no interval, so the gap has none; unknown is not zero."""
-    assert gaps["Aider code editing", "2024-06-30"].ci_low is None
+    assert gaps["Aider code editing", "2024-07-04"].ci_low is None
 
 
 def test_a_vendors_own_table_is_marked(gaps: dict[tuple[str, str], PublishedGap]) -> None:
@@ -92,3 +119,11 @@ def test_a_thin_list_is_marked(gaps: dict[tuple[str, str], PublishedGap]) -> Non
     """One open model makes Arena Vision of June 2024 thin."""
     assert gaps["Arena Vision", "2024-06-27"].thin
     assert not gaps["Arena Vision", "2026-03-22"].thin
+
+
+def test_a_list_with_few_models_on_one_counted_side_is_thin(
+    gaps: dict[tuple[str, str], PublishedGap],
+) -> None:
+    """Two open models are few, whatever the other count is; if only the larger side is counted, it is not known."""
+    assert gaps["SWE-bench Verified (Epoch AI runs)", "2026-03-31"].thin
+    assert gaps["GPQA Diamond", "2024-08-31"].thin is None

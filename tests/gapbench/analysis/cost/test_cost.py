@@ -188,3 +188,83 @@ def test_an_ignored_tier_is_said(make_run: Make, attempt: Attempts) -> None:
     table = cost([make_run([attempt(service_tier="priority")])])
 
     assert any("priority" in line for line in table.warnings)
+
+
+IMPOSSIBLE: list[dict[str, int | None]] = [
+    {"cached_input_tokens": 1001},
+    {"cached_input_tokens": 600, "cache_write_tokens": 600},
+    {"cache_write_tokens": 10, "cache_write_1h_tokens": 11},
+    {"output_tokens": -1},
+    {"input_tokens": -5, "cached_input_tokens": None},
+    {"cached_input_tokens": -1},
+    {"cache_write_tokens": -1},
+]
+
+
+@pytest.mark.parametrize("counts", IMPOSSIBLE)
+def test_impossible_counts_have_no_price(make_run: Make, attempt: Attempts, counts: dict[str, int]) -> None:
+    """More cached tokens than input, or counts below 0: unknown with a warning, never dollars below zero."""
+    table = cost([make_run([attempt(sample_id="a"), attempt(sample_id="b", **counts)])])
+    row = table.frame.iloc[0]
+
+    assert pd.isna(row["usd"])
+    assert row["usd_per_task"] == pytest.approx(0.00315)
+    assert any("1 attempts have impossible token counts" in line for line in table.warnings)
+
+
+@pytest.mark.parametrize("counts", IMPOSSIBLE)
+def test_impossible_counts_of_a_failure_have_no_price(
+    make_run: Make, attempt: Attempts, counts: dict[str, int]
+) -> None:
+    """A failed attempt that reports them is no free one."""
+    failed = attempt(sample_id="b", outcome="infra", **{"input_tokens": 1000, "output_tokens": 1, **counts})
+
+    assert pd.isna(cost([make_run([attempt(sample_id="a"), failed])]).frame["usd"].iloc[0])
+
+
+def test_a_failure_with_only_cached_tokens_costs_nothing(make_run: Make, attempt: Attempts) -> None:
+    """Without an input count nothing is billed: not minus 500 cached tokens."""
+    failed = attempt(sample_id="b", outcome="infra", cached_input_tokens=500, cache_write_tokens=20)
+
+    assert cost([make_run([attempt(sample_id="a"), failed])]).frame["usd"].iloc[0] == pytest.approx(0.00315)
+
+
+def test_random_counts_never_cost_less_than_nothing(make_run: Make, attempt: Attempts) -> None:
+    """400 random counts: a price if they can be true, NaN if not, by the definition written out again."""
+    rng = random.Random(11)
+    rows = []
+    for k in range(400):
+        total, cached, written, hour, out = (rng.randint(-20, 400) for _ in range(5))
+        rows.append(
+            attempt(
+                sample_id=str(k), input_tokens=total, cached_input_tokens=cached, cache_write_tokens=written,
+                cache_write_1h_tokens=hour, output_tokens=out,
+            )
+        )  # fmt: skip
+    usd = bill(load_runs([make_run(rows)])).usd
+    for row, value in zip(rows, usd, strict=True):
+        counts = (
+            row.input_tokens,
+            row.cached_input_tokens,
+            row.cache_write_tokens,
+            row.cache_write_1h_tokens,
+        )
+        total, cached, written, hour = (count or 0 for count in counts)
+        can_be_true = (
+            min(total, cached, written, hour, row.output_tokens or 0) >= 0
+            and cached + written <= total
+            and hour <= written
+        )
+        assert can_be_true == (not np.isnan(value))
+        assert not value < 0
+
+
+def test_dollars_per_token_need_every_count(make_run: Make, answers: Answers, attempt: Attempts) -> None:
+    """One of three answers of a GPU model has no counts: its time is known, dollars per token are not."""
+    rows = [*answers("open-a", 2, 2), attempt(model_id="open-a", sample_id="x", output_tokens=None)]
+    given = {"cost": {"gpus": 1, "usd_per_gpu_hour": 36}, "runner": "vllm"}
+    row = cost([make_run(rows, open_a=given)]).frame.iloc[0]
+
+    assert row["usd_per_task"] == pytest.approx(1 / 3)
+    assert pd.isna(row["usd_per_mtok"])
+    assert pd.isna(row["tokens_per_task"])

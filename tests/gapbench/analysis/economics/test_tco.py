@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from datetime import date
@@ -12,8 +13,11 @@ import numpy as np
 import pytest
 import yaml
 
+from gapbench.analysis.article.claim_inputs import MIX_3TO1
 from gapbench.analysis.economics.break_even import break_even, format_mtok
+from gapbench.analysis.economics.break_even_range import break_even_range
 from gapbench.analysis.economics.demand import demand_of_shape
+from gapbench.analysis.economics.model_memory import memory_fit
 from gapbench.analysis.economics.quantity import Quantity, parse_quantity, parse_setting, parse_token_count
 from gapbench.analysis.economics.scenario import UNITS, Scenario, api_usd_per_mtok, self_usd_per_month
 from gapbench.analysis.economics.scenario_inputs import build_scenario
@@ -225,6 +229,131 @@ def test_a_tornado_by_hand() -> None:
     assert rows["break_even_mtok_at_low"].iloc[0] < rows["break_even_mtok_at_high"].iloc[0]
 
 
+def test_the_token_mix_is_a_driver() -> None:
+    """Opus at 5 and 25: 10:1 is $6.82 a million and 1:3 is $20, so $25,375 break even at 3.72B and at 1.27B (flat demand)."""
+    block = TcoDocument(
+        input_share=Ranged(value=0.5, low=0.25, high=10 / 11), demand=DemandDocument(shape="flat")
+    )
+    rows = tornado(build_scenario(block, at=DAY), 50.0, 1e6).set_index("input")
+    at_low, at_high = (rows.loc["input_share", f"break_even_mtok_at_{end}"] for end in ("low", "high"))
+
+    assert 25_374.875 / 20 == pytest.approx(at_low)
+    assert 25_374.875 / ((10 * 5 + 25) / 11) == pytest.approx(at_high)
+
+
+def test_the_mix_is_that_of_the_article_and_has_a_range() -> None:
+    """3:1 in both; the draws go from 1:1 to 10:1."""
+    given = build_scenario(at=DAY)
+    draws = given.draw(2_000, 1)
+    share = draws["input_tokens"] / (draws["input_tokens"] + draws["output_tokens"])
+
+    assert MIX_3TO1 == given.inputs["input_share"].value
+    assert 3 == given.point_values["input_tokens"] / given.point_values["output_tokens"]
+    assert (0.5, 0.91) == (given.inputs["input_share"].low, given.inputs["input_share"].high)
+    assert 0.5 <= share.min() < share.max() <= 0.91
+
+
+def test_given_tokens_say_the_mix() -> None:
+    """Without a range of its own, and the capacity follows the size: half the tokens, twice the requests."""
+    given = build_scenario(TcoDocument(input_tokens=500, output_tokens=500), at=DAY)
+
+    assert "input_share" not in given.inputs
+    assert 4418 / 1000 * 0.5 * 2 == pytest.approx(given.point_values["replica_requests_per_s"])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_range_of_a_break_even_is_that_of_every_draw(seed: int) -> None:
+    """Each draw's exact break-even, one by one; the percentiles agree within the steps of the grid."""
+    rng = np.random.default_rng(seed)
+    price, gpu = float(rng.uniform(4, 12)), float(rng.uniform(2, 4))
+    given = plain(
+        closed_usd_per_mtok=Quantity(price, "USD/Mtok", price * 0.7, price * 1.4),
+        usd_per_gpu_hour=Quantity(gpu, "USD/GPU-hour", gpu * 0.8, gpu * 1.8),
+        engineers=Quantity(0.5, "engineers", 0.0, 1.0),
+    )
+    draws, top = given.draw(300, seed), 100_000.0
+    found = break_even_range(given, "closed", top, draws)
+    one_by_one = [
+        break_even(given, "closed", top, {name: float(values[k]) for name, values in draws.items()})
+        for k in range(300)
+    ]
+    exact = sorted(one.last_mtok or np.inf for one in one_by_one if one is not None)
+    firsts = sorted(one.first_mtok or np.inf for one in one_by_one if one is not None)
+
+    assert found is not None
+    for place, share in enumerate((0.05, 0.5, 0.95)):
+        k = round(share * 299)
+        for values, got in ((exact, found.last_mtok[place]), (firsts, found.first_mtok[place])):
+            assert (np.inf if got is None else got) == pytest.approx(values[k], rel=0.05)
+    assert sum(np.isinf(exact)) / 300 == pytest.approx(found.never_share, abs=0.01)
+
+
+def test_a_break_even_is_printed_with_its_range() -> None:
+    """The median of the draws and 5 to 95 %; a scenario without ranges has its exact volume."""
+    wide = plain(closed_usd_per_mtok=Quantity(10.0, "USD/Mtok", 8.0, 14.0))
+    found = tco(wide, 1_000.0, draws=200)
+    document = found.break_evens["closed"].to_json()
+
+    assert re.search(r"from [\d.]+B tokens a month on \(5 to 95 %: [\d.]+B to [\d.]+B\)", found.headline())
+    assert document["last_mtok_p05"] < document["last_mtok_p50"] < document["last_mtok_p95"]
+    assert "5 to 95" not in tco(plain(), 1_000.0, draws=200).headline()
+
+
+def test_the_middle_is_the_median_of_the_draws() -> None:
+    """GPU-hours at 3.5 that go to 14: the point is low among its draws, and not what is printed."""
+    wide = plain(usd_per_gpu_hour=Quantity(3.5, "USD/GPU-hour", 3.0, 14.0))
+    found = tco(wide, 1_000.0, draws=2_000)
+    row = found.legs.set_index("leg").loc["self"]
+
+    assert row["usd"] < 0.8 * row["usd_p50"]
+    assert row["usd_p50"] == found.monthly_usd("self")
+    assert row["usd_p50"] / 1_000 == pytest.approx(found.needed_api_usd_per_mtok)
+
+
+def test_without_a_capacity_there_is_no_self_hosting() -> None:
+    """The APIs are still compared."""
+    inputs = {name: value for name, value in plain().inputs.items() if name != "replica_requests_per_s"}
+    found = tco(dataclasses.replace(plain(), inputs=inputs), 1_000.0, draws=100)
+
+    assert found.monthly_usd("self") is None
+    assert found.needed_api_usd_per_mtok is None
+    assert 10_000 == found.monthly_usd("closed")
+    assert {} == found.break_evens
+    assert "no price" in found.headline()
+
+
+@pytest.mark.parametrize(
+    ("weights", "gpu", "gpus", "fits", "words"),
+    [
+        ("deepseek-ai/DeepSeek-V3", "H100-80GB", 2, False, "need 336 GB even at 4 bits"),
+        ("deepseek-ai/DeepSeek-V3", "H100-80GB", 8, True, "fits only quantized"),
+        ("deepseek-ai/DeepSeek-V3", "H200-141GB", 8, True, ""),
+        ("meta-llama/Llama-3.3-70B-Instruct", "H100-80GB", 2, True, ""),
+        ("meta-llama/Llama-3.1-405B-Instruct-FP8", "H100-80GB", 8, True, ""),
+        ("meta-llama/Llama-3.1-405B-Instruct", "A100-80GB", 2, False, "does not fit"),
+        ("Qwen/Qwen2.5-7B-Instruct-AWQ", "RTX4090-24GB", 1, True, ""),
+        ("mistralai/Mixtral-8x22B-Instruct-v0.1", "H100-80GB", 2, True, "fits only quantized"),
+    ],
+)
+def test_weights_fit_their_gpus(weights: str, gpu: str, gpus: float, words: str, *, fits: bool) -> None:
+    """Billions of parameters from the name or the table, against the memory of the GPUs."""
+    found = memory_fit(weights, gpu, gpus)
+
+    assert found is not None
+    assert fits == found.fits
+    assert words in found.words
+    assert bool(words) == bool(found.words)
+
+
+@pytest.mark.parametrize(
+    ("weights", "gpu"),
+    [("someone/model", "H100-80GB"), ("a/b-70B", "TPU"), ("a/b-70B", None), (None, "H100-80GB")],
+)
+def test_an_unknown_size_says_nothing(weights: str | None, gpu: str | None) -> None:
+    """No claim without both sizes."""
+    assert memory_fit(weights, gpu, 8) is None
+
+
 def test_the_answer_has_three_legs_at_the_volume() -> None:
     """Savings, needed price and needed utilisation by hand."""
     table = tco(plain(), 1_000.0, draws=200)
@@ -268,7 +397,7 @@ def test_the_block_of_a_suite() -> None:
     )
     assert given.owned
     assert "usd_per_gpu_hour" not in given.inputs
-    assert 15.0 == api_usd_per_mtok("closed", given.point_values)
+    assert 0.75 * 5 + 0.25 * 25 == api_usd_per_mtok("closed", given.point_values)
     assert 1.0 == given.point_values["peak_over_average"]
 
 

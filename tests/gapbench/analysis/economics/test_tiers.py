@@ -288,3 +288,74 @@ def test_a_choice_by_category_that_pays_needs_no_word(make_run: Make, answers: A
     found = evaluate_tiers([make_run(rows, open_a={"cost": PRICE}, closed_a={"cost": PRICE})])
 
     assert not any("choosing by category" in line for line in found.warnings)
+
+
+def three_models(make_run: Make, answers: Answers, *, in_coding: int = 60) -> Path:
+    """Return a run in which `open-sql` answered coding only: ``in_coding`` of 60 right, at a tenth of the price."""
+    rows = [
+        *answers("open-a", 30, 60),
+        *answers("closed-a", 54, 60),
+        *answers("open-a", 30, 60, task="coding/f"),
+        *answers("closed-a", 48, 60, task="coding/f"),
+        *answers("open-sql", in_coding, 60, task="coding/f"),
+    ]
+    cheap = {"input_usd_per_mtok": 0.1, "output_usd_per_mtok": 0.1}
+    costs = {
+        "open_a": PRICE,
+        "closed_a": {"input_usd_per_mtok": 10, "output_usd_per_mtok": 10},
+        "open_sql": cheap,
+    }
+    return make_run(rows, **{name: {"cost": price, "runner": "openai"} for name, price in costs.items()})
+
+
+def test_a_purpose_built_model_gets_the_category_it_is_best_at(make_run: Make, answers: Answers) -> None:
+    """All of coding right against 48 of 60: 54 + 60 of 120, and coding at a hundredth of the closed price."""
+    found = evaluate_tiers(
+        [three_models(make_run, answers)], open_model="open-a", purpose_built=["open-sql"], draws=100
+    )
+    row = found.frame.set_index("policy").loc["purpose-built by category"]
+    tier = found.purpose_built.iloc[0]
+
+    assert (54 + 60) / 120 == pytest.approx(row["quality"])
+    assert (1100 * 10 + 1100 * 0.1) / 2 / 1e6 == pytest.approx(row["usd_per_task"])
+    assert 0.5 == row["closed_share"]
+    assert ("coding", "open-sql", 60, 1.0) == (
+        tier["category"],
+        tier["model_id"],
+        tier["n"],
+        tier["chosen_share"],
+    )
+    assert (1.0, 0.8) == pytest.approx((tier["quality"], tier["best_quality"]))
+    assert 1 == len(json.loads(json.dumps(found.to_json(), allow_nan=False))["purpose_built"])
+
+
+def test_a_purpose_built_model_that_is_worse_gets_nothing(make_run: Make, answers: Answers) -> None:
+    """30 of 60 against 48: the general models keep the category."""
+    run = three_models(make_run, answers, in_coding=30)
+    found = evaluate_tiers([run], open_model="open-a", purpose_built=["open-sql"], draws=100)
+    rows = found.frame.set_index("policy")["quality"]
+
+    assert 0.0 == found.purpose_built["chosen_share"].iloc[0]
+    assert rows["best by category"] == rows["purpose-built by category"]
+
+
+def test_a_purpose_built_model_is_not_picked_as_the_open_one(make_run: Make, answers: Answers) -> None:
+    """It answered half of the tasks, all right; the open model of the comparison is the general one."""
+    found = evaluate_tiers([three_models(make_run, answers)], purpose_built=["open-sql"], draws=100)
+
+    assert ("open-a", 120) == (found.open_model, found.n)
+
+
+def test_a_purpose_built_model_must_share_tasks(make_run: Make, answers: Answers) -> None:
+    """No such model, or none of the tasks."""
+    rows = [
+        *answers("open-a", 30, 60),
+        *answers("closed-a", 54, 60),
+        *answers("open-b", 5, 5, task="other/t"),
+    ]
+    run = make_run(rows)
+
+    with pytest.raises(ResultsError, match="shares no answered task"):
+        evaluate_tiers([run], open_model="open-a", purpose_built=["open-b"])
+    with pytest.raises(ResultsError, match="no run here has a model"):
+        evaluate_tiers([run], purpose_built=["open-x"])

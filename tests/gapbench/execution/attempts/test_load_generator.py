@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -48,43 +48,51 @@ class Sends:
 def driven(
     load: Load,
     todo: list[tuple[PlannedRequest, int]],
-    sends: Sends,
+    sends: Callable[[AttemptRequest], Awaitable[Failure | None]],
     *,
     retries: RetryPolicy = NOW,
     halt_after: int | None = None,
-) -> Sends:
+) -> None:
     async def main() -> None:
         halt = StopSignal()
+        made = 0
 
         async def send(attempt: AttemptRequest) -> AttemptResult:
+            nonlocal made
+            made += 1
             failure = await sends(attempt)
-            if halt_after is not None and len(sends.tries) >= halt_after:
+            if halt_after is not None and made >= halt_after:
                 halt.set("budget")
-            return AttemptResult(failure, retries.should_retry(failure, attempt.session_attempts))
+            again = retries.should_retry(failure, attempt.session_attempts, attempt.quota_waited_s)
+            return AttemptResult(failure, again)
 
         await run_load(
             load, todo, send, retries=retries, stop_signal=halt, seed=1, cell_start_s=transport.now()
         )
 
     asyncio.run(main())
-    return sends
 
 
 def test_concurrency_keeps_so_many_in_flight() -> None:
     """20 requests, 4 at a time."""
-    sends = driven(Load("concurrency", 4), requests(20), Sends())
+    sends = Sends()
+    driven(Load("concurrency", 4), requests(20), sends)
 
     assert (20, 4) == (len(sends.tries), sends.most_in_flight)
 
 
 def test_a_rate_sends_whatever_is_in_flight() -> None:
     """All due at once: ten in flight at once."""
-    assert 10 == driven(Load("rate", 1e6), requests(10, lambda _: 0.0), Sends()).most_in_flight
+    sends = Sends()
+    driven(Load("rate", 1e6), requests(10, lambda _: 0.0), sends)
+
+    assert 10 == sends.most_in_flight
 
 
 def test_a_rates_schedule_is_kept() -> None:
     """Due every 10 ms; response time counts from there."""
-    sends = driven(Load("rate", 100), requests(4, lambda n: n * 0.01), Sends())
+    sends = Sends()
+    driven(Load("rate", 100), requests(4, lambda n: n * 0.01), sends)
     scheduled = [attempt.scheduled_s - sends.tries[0].scheduled_s for attempt in sends.tries]
 
     assert [0.0, 0.01, 0.02, 0.03] == pytest.approx(scheduled)
@@ -92,7 +100,8 @@ def test_a_rates_schedule_is_kept() -> None:
 
 def test_a_resumed_rate_starts_at_once() -> None:
     """What is left of the schedule is moved up; 100 s are not waited for."""
-    sends = driven(Load("rate", 1), requests(2, lambda n: 100.0 + n * 0.001), Sends())
+    sends = Sends()
+    driven(Load("rate", 1), requests(2, lambda n: 100.0 + n * 0.001), sends)
 
     assert 2 == len(sends.tries)
 
@@ -100,7 +109,8 @@ def test_a_resumed_rate_starts_at_once() -> None:
 def test_a_retry_is_an_attempt_of_its_own() -> None:
     """Two failures and an answer: attempts 1, 2, 3."""
     server = Failure("server", "oops")
-    sends = driven(Load("concurrency", 1), requests(1), Sends({"s0": [server, server, None]}))
+    sends = Sends({"s0": [server, server, None]})
+    driven(Load("concurrency", 1), requests(1), sends)
 
     assert [1, 2, 3] == [attempt.number for attempt in sends.tries]
 
@@ -108,7 +118,8 @@ def test_a_retry_is_an_attempt_of_its_own() -> None:
 def test_attempts_of_an_earlier_session_are_counted_on() -> None:
     """Two were made before the crash: the next is the third, with a full budget of its own."""
     planned = requests(1)[0][0]
-    sends = driven(Load("concurrency", 1), [(planned, 2)], Sends())
+    sends = Sends()
+    driven(Load("concurrency", 1), [(planned, 2)], sends)
 
     assert [(3, 1)] == [(attempt.number, attempt.session_attempts) for attempt in sends.tries]
 
@@ -116,7 +127,8 @@ def test_attempts_of_an_earlier_session_are_counted_on() -> None:
 def test_attempts_end_when_the_sender_calls_it_settled() -> None:
     """A server that always fails: three attempts, and no fourth."""
     server = Failure("server", "oops")
-    sends = driven(Load("concurrency", 1), requests(1), Sends({"s0": [server] * 9}))
+    sends = Sends({"s0": [server] * 9})
+    driven(Load("concurrency", 1), requests(1), sends)
 
     assert 3 == len(sends.tries)
 
@@ -136,8 +148,25 @@ def test_what_waiting_may_cure_is_retried(kind: FailureKind) -> None:
 
 
 def test_a_wait_longer_than_allowed_is_not_waited() -> None:
-    """A provider that asks for ten minutes is left alone."""
-    assert not RetryPolicy(max_wait_s=60).should_retry(Failure("rate_limit", "no", 429, 600.0), 1)
+    """A provider in trouble that asks for ten minutes is left alone."""
+    assert not RetryPolicy(max_wait_s=60).should_retry(Failure("overloaded", "no", 503, 600.0), 1)
+
+
+def test_attempts_that_a_quota_refused_are_not_counted() -> None:
+    """Two refusals that announce 5 s each, then a failure: it is the first counted attempt, after 10 s of waits."""
+    refused, server = Failure("rate_limit", "no", 429, 5.0), Failure("server", "oops")
+    tries: list[AttemptRequest] = []
+    script = iter([refused, refused, server, None])
+
+    async def scripted(attempt: AttemptRequest) -> Failure | None:
+        tries.append(attempt)
+        return next(script)
+
+    driven(Load("concurrency", 1), requests(1), scripted)
+
+    assert [(1, 1, 0.0), (2, 1, 5.0), (3, 1, 10.0), (4, 2, 10.0)] == [
+        (attempt.number, attempt.session_attempts, attempt.quota_waited_s) for attempt in tries
+    ]
 
 
 def test_retry_after_is_honoured_and_jittered() -> None:
@@ -163,7 +192,8 @@ def test_back_off_grows_and_is_capped() -> None:
 
 def test_a_halt_sends_nothing_new() -> None:
     """Halted after the third answer: what was in flight is finished, the other 16 are not sent."""
-    sends = driven(Load("concurrency", 2), requests(20), Sends(), halt_after=3)
+    sends = Sends()
+    driven(Load("concurrency", 2), requests(20), sends, halt_after=3)
 
     assert len(sends.tries) <= 3 + 1
     assert 0 == sends.in_flight
@@ -172,8 +202,7 @@ def test_a_halt_sends_nothing_new() -> None:
 def test_a_halt_ends_a_back_off() -> None:
     """A run stopped during a long wait stops at once."""
     limited = Failure("rate_limit", "no", 429, 50.0)
-    sends = driven(
-        Load("concurrency", 1), requests(1), Sends({"s0": [limited] * 3}), retries=RetryPolicy(), halt_after=1
-    )
+    sends = Sends({"s0": [limited] * 3})
+    driven(Load("concurrency", 1), requests(1), sends, retries=RetryPolicy(), halt_after=1)
 
     assert 1 == len(sends.tries)

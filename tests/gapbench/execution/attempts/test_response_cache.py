@@ -152,7 +152,7 @@ def test_a_weighed_text_is_no_asked_one(tmp_path: Path) -> None:
         lambda entry: b"null",
         lambda entry: entry.replace(b"Answer: 1", b"Answer: 9"),
         lambda entry: entry.replace(b'"output_tokens":3', b'"output_tokens":"x"'),
-        lambda entry: entry.replace(b'"version":2', b'"version":1'),
+        lambda entry: entry.replace(b'"version":3', b'"version":1'),
     ],
     ids=["cut", "empty", "text", "list", "null", "bits", "type", "version"],
 )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import re
+from collections import Counter
 
 import pytest
 
@@ -103,6 +106,112 @@ def test_what_no_waiting_cures_gives_it_up(kind: str, enough: int) -> None:
         made.record_result(kind, "go")
 
     assert "given_up" == made.state
+
+
+TRIPPING = (
+    "connect",
+    "timeout",
+    "cut_stream",
+    "garbage",
+    "overloaded",
+    "server",
+    "auth",
+    "not_found",
+    "quota",
+)
+ENOUGH = {"auth": 3, "not_found": 3, "quota": 1}
+ALIVE = (None, "bad_request")
+NEUTRAL = ("rate_limit", "cancelled", "runner")
+
+
+def expected_end(kinds: list[str | None], failures: int) -> tuple[str, list[str]]:
+    """Return the state and the failures that decided it, from the definition, prefix by prefix."""
+    state: str = "closed"
+    deciding: list[str] = []
+    for end in range(1, len(kinds) + 1):
+        alive = max((at for at in range(end) if kinds[at] in ALIVE), default=-1)
+        row = [str(kind) for kind in kinds[alive + 1 : end] if kind in TRIPPING]
+        for kind, enough in ENOUGH.items():
+            if row.count(kind) >= enough:
+                return "given_up", [kind] * enough
+        if len(row) < failures:
+            state, deciding = "closed", []
+        elif state == "closed":
+            state, deciding = "open", row
+    return state, deciding
+
+
+def described(deciding: list[str]) -> str:
+    """Return the kinds and counts that a reason must name."""
+    return " ".join(f"{deciding.count(kind)} {kind}" for kind in sorted(set(deciding)))
+
+
+def named(reason: str) -> str:
+    """Return the kinds and counts that a reason names."""
+    total, kinds = re.fullmatch(r"(\d+) failures? in a row \((.*)\)", reason).groups()  # type: ignore[union-attr]
+    parts = kinds.split(", ") if " " in kinds else [f"{total} {kinds}"]
+    assert int(total) == sum(int(part.split()[0]) for part in parts)
+    return " ".join(sorted(parts, key=lambda part: part.split()[1]))
+
+
+def test_state_and_reason_follow_the_definition_on_any_sequence() -> None:
+    """5,000 sequences of results: only a kind's own failures count for its threshold, and the first reason stays."""
+    draw = random.Random(21)
+    ends: Counter[str] = Counter()
+    for _ in range(5_000):
+        pool = draw.sample([*TRIPPING, *ALIVE, *NEUTRAL], draw.randrange(2, 7))
+        kinds = [draw.choice(pool) for _ in range(draw.randrange(1, 25))]
+        failures = draw.choice([1, 2, 3, 4, 10])
+        said: list[str] = []
+        made = breaker(said, failures=failures, probes=100)
+        for kind in kinds:
+            made.record_result(kind, "go")
+        state, deciding = expected_end(kinds, failures)
+        ends[state] += 1
+
+        assert state == made.state, (kinds, failures)
+        assert described(deciding) == (named(made.reason) if made.reason else ""), (kinds, failures)
+        given_up = [line for line in said if line.startswith("given up")]
+        assert given_up == (
+            [f"given up after {made.reason}; --resume does what is left"] if state == "given_up" else []
+        )
+
+    assert min(ends.values()) > 500
+
+
+def test_two_503_and_one_401_give_nothing_up() -> None:
+    """Case 21: the limit of three is of refused keys alone."""
+    made = breaker()
+    for kind in ("overloaded", "overloaded", "auth"):
+        made.record_result(kind, "go")
+
+    assert ("closed", "") == (made.state, made.reason)
+
+
+def test_late_results_do_not_change_the_reason() -> None:
+    """In flight when the third key was refused: two time-outs and an answer come afterwards."""
+    made = breaker()
+    for kind in ("auth", "auth", "auth", "timeout", "timeout", None, "timeout"):
+        made.record_result(kind, "go")
+
+    assert ("given_up", "3 failures in a row (auth)") == (made.state, made.reason)
+
+
+def test_a_probe_that_is_refused_the_key_once_is_a_failed_probe() -> None:
+    """One 401 is not three: the probes go on, and the reason is what opened the circuit."""
+
+    async def main() -> tuple[str, str]:
+        made = breaker(failures=2, probes=2)
+        for kind in ("server", "timeout"):
+            made.record_result(kind, "go")
+        made.record_result("auth", await made.acquire())
+        assert "open" == made.state
+        made.record_result("timeout", await made.acquire())
+        return made.state, made.reason
+
+    assert ("given_up", "2 failures in a row (1 server, 1 timeout), and 2 failed probes") == asyncio.run(
+        main()
+    )
 
 
 def test_a_probe_that_is_answered_closes_it() -> None:

@@ -92,16 +92,3 @@ def test_replies_teach_what_the_next_will_bring() -> None:
     pacer.release(537, used_tokens=45, output_tokens=20)
 
     assert 25 + 20 == pacer.estimate_tokens(100, 512)
-
-
-def test_a_provider_that_asks_to_wait_is_waited_for() -> None:
-    """Nothing passes for 7 s."""
-    clock = Clock()
-
-    async def main() -> float:
-        pacer = RateLimiter(RateLimits(requests_per_min=6_000), clock.sleep, clock)
-        pacer.pause(7.0)
-        await pacer.acquire(0)
-        return clock.at_s
-
-    assert 7.0 == asyncio.run(main())

@@ -146,7 +146,7 @@ def test_choice_targets(target: Any) -> None:
         ("Answer: 12 or 13", 12, "unparsed"),
         ("Answer: 1234", 1.234, "wrong"),
         ("no idea", 3, "unparsed"),
-        ("Answer: 1e9999", 3, "unparsed"),
+        ("Answer: 1e9999", 3, "wrong"),
         ("42", "the number 42", "correct"),
         ("Natalia sold 48/2 = 24 clips, 72 in all.\n#### 72", "48+24 = 72\n#### 72", "correct"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import subprocess
@@ -18,15 +17,11 @@ from hypothesis import strategies as st
 from gapbench.errors import DocumentError, SetupError
 from gapbench.suite.tasks.dataset import (
     FORMATS,
-    MAX_IMAGE_BYTES,
-    ImageError,
     read_hugging_face,
-    read_image,
     read_rows,
 )
 
 ROWS: list[dict[str, Any]] = [{"id": n, "question": f"What is {n}, “really”?", "x": None} for n in range(5)]
-PNG = b"\x89PNG\r\n\x1a\n..."
 
 
 def write(folder: Path, content: bytes | str, name: str = "q.jsonl") -> Path:
@@ -85,8 +80,8 @@ def test_parquet_gives_what_was_put_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv", ".parquet", ".JSONL"])
-def test_a_limit_takes_the_first_rows(tmp_path: Path, ending: str) -> None:
-    """In file order; the hash is of the whole file all the same."""
+def test_the_chosen_rows_are_read_in_file_order(tmp_path: Path, ending: str) -> None:
+    """The hash is of the whole file all the same."""
     file = tmp_path / f"q{ending}"
     if ending == ".parquet":
         pd.DataFrame(ROWS).to_parquet(file)
@@ -94,7 +89,7 @@ def test_a_limit_takes_the_first_rows(tmp_path: Path, ending: str) -> None:
         pd.DataFrame(ROWS).to_csv(file, index=False)
     else:
         write(tmp_path, jsonl(ROWS), file.name)
-    rows, digest = read_rows(file, 2)
+    rows, digest = read_rows(file, lambda _: [1, 0])
 
     assert ([r["question"] for r in ROWS[:2]], hashlib.sha256(file.read_bytes()).hexdigest()) == (
         [r["question"] for r in rows], digest,
@@ -203,7 +198,7 @@ def test_any_bytes_are_rows_or_one_line(tmp_path: Path, content: bytes, ending: 
 def test_a_hugging_face_data_set_gives_its_rows(tmp_path: Path) -> None:
     """A folder of JSONL is a data set to `datasets`, without a hub; the hash names split and content."""
     write(tmp_path, jsonl(ROWS), "train.jsonl")
-    rows, digest = read_hugging_face({"hf": str(tmp_path), "split": "train"}, 3)
+    rows, digest = read_hugging_face({"hf": str(tmp_path), "split": "train"}, lambda _: [2, 0, 1])
     again = read_hugging_face({"hf": str(tmp_path), "split": "train"}, None)
 
     assert ROWS[:3] == rows
@@ -246,34 +241,16 @@ def test_without_the_package_the_remedy_is_named() -> None:
     assert "data set 'a/b': the package `datasets` is missing; pip install datasets" == shown.stdout.strip()
 
 
-@pytest.mark.parametrize(
-    ("data", "kind"),
-    [
-        (PNG, "image/png"),
-        (b"\xff\xd8\xff\xe0...", "image/jpeg"),
-        (b"GIF89a...", "image/gif"),
-        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
-    ],
-)
-def test_an_image_is_known_by_its_bytes(tmp_path: Path, data: bytes, kind: str) -> None:
-    """As a file of any name, a data URI, bytes, or the form of Hugging Face."""
-    write(tmp_path, data, "a.bin")
-    uri = f"data:image/whatever;base64,{base64.b64encode(data).decode()}"
-    forms = ("a.bin", uri, data, {"bytes": data, "path": None}, {"bytes": None, "path": "a.bin"})
+def test_lists_of_images_of_a_data_set_are_bytes(tmp_path: Path) -> None:
+    """As stored and not decoded, alone and in a list, beside NaN and a class label."""
+    datasets = pytest.importorskip("datasets")
+    picture = {"bytes": b"\x89PNG\r\n\x1a\n...", "path": None}
+    features = datasets.Features(
+        {"q": datasets.Value("string"), "x": datasets.Value("float32"), "one": datasets.Image(), "many": datasets.List(datasets.Image()), "label": datasets.ClassLabel(names=["no", "yes"])}
+    )  # fmt: skip
+    rows = [{"q": "a", "x": float("nan"), "one": picture, "many": [picture, picture], "label": 1}]
+    datasets.Dataset.from_list(rows, features=features).to_parquet(tmp_path / "train.parquet")
 
-    assert [(kind, data)] * 5 == [read_image(form, tmp_path) for form in forms]
+    found, _ = read_hugging_face({"hf": str(tmp_path), "split": "train"}, None)
 
-
-@pytest.mark.parametrize("data", [b"RIFF\0\0\0\0WAVEfmt ", b"", b"<svg/>", b"GIF"])
-def test_what_is_no_image_is_refused(tmp_path: Path, data: bytes) -> None:
-    """A RIFF file may be a sound."""
-    with pytest.raises(ImageError, match="is no PNG, JPEG, GIF or WebP; convert it"):
-        read_image(data, tmp_path)
-
-
-def test_a_large_image_is_refused(tmp_path: Path) -> None:
-    """20 MiB is what the providers take."""
-    write(tmp_path, PNG + b"\0" * MAX_IMAGE_BYTES, "a.png")
-
-    with pytest.raises(ImageError, match="scale it down"):
-        read_image("a.png", tmp_path)
+    assert [{**rows[0], "x": None}] == found

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gapbench.suite.tasks.dataset import ImageError, read_image
 from gapbench.suite.tasks.image_download import ImageDownloadError, download_image, is_public_address
+from gapbench.suite.tasks.image_reader import ImageError, read_image
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 32
 

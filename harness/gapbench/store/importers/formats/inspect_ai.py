@@ -94,7 +94,7 @@ def _read_eval_archive(file: Path) -> tuple[Mapping[str, Any], list[Mapping[str,
                 if info.filename.startswith("samples/") and info.filename.endswith(".json")
             ]
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, struct.error) as exc:
-        raise InputError(f"{file}: is no finished Inspect log: {exc}") from exc
+        raise InputError(f"{file}: is not a finished Inspect log: {exc}") from exc
     if not is_inspect_log(header):
         raise InputError(f"{file}: header.json says nothing of a task")
     return header, samples
@@ -163,7 +163,7 @@ def _prompt_messages(sample: Mapping[str, Any]) -> tuple[Message, ...]:
 
 
 def _content_text(content: Any) -> str:
-    """Return a turn's text: a string, or the text parts of a list; other parts stand as their kind."""
+    """Return a turn's text: a string, or the text parts of a list; other parts become the name of their kind."""
     if content is None:
         return ""
     if isinstance(content, str):

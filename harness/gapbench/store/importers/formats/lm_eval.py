@@ -152,12 +152,12 @@ def _read_lines(file: Path) -> Iterator[dict[str, Any]]:
             for number, text in enumerate(lines, 1):
                 line = json.loads(text)
                 if not isinstance(line, dict) or "doc_id" not in line or len(text) > MAX_BYTES:
-                    raise InputError(f"{file}:{number}: is no sample of lm-eval's: it has no doc_id")
+                    raise InputError(f"{file}:{number}: is not a sample of lm-eval: it has no doc_id")
                 yield line
     except OSError as exc:
         raise InputError(f"{file}: cannot be read: {exc.strerror}") from exc
     except ValueError as exc:
-        raise InputError(f"{file}:{number}: is no JSON: {exc}") from exc
+        raise InputError(f"{file}:{number}: is not JSON: {exc}") from exc
     if number == 0:
         raise InputError(f"{file}: is empty")
 

@@ -1,0 +1,58 @@
+"""Dollars of each answered request: what `bench cost`, `bench gap`, `bench tiers` and `bench advise` divide by tasks.
+
+A request costs its attempts, retries included. Requests that end without an answer cost money too: the GPUs were
+reserved for them, and some of their attempts are billed. That money is part of what the answers cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from gapbench.analysis.frames import group_codes
+from gapbench.stats import Floats
+
+_REQUEST = ("run_id", "cell_id", "sample_id", "repeat", "phase")
+ANSWER_COST_COLUMNS = (*_REQUEST, "model_id", "category", "final", "outcome")
+"""Columns of the runs' frame that :func:`usd_per_answer` uses."""
+_SHARED_BY: Sequence[tuple[str, ...]] = (("run_id", "cell_id"), ("model_id", "category"))
+"""Who shares the dollars of requests without an answer: the answers of the cell or, if it has none, of the category."""
+
+
+def usd_per_answer(frame: pd.DataFrame, usd: Floats) -> Floats:
+    """Return the dollars of each answered request, at its final attempt.
+
+    The dollars of requests without an answer are split evenly over the answers of the same cell. If the cell has no
+    answer, those of the model and category share them. So the mean over a model's answers is its ``usd_per_task`` of
+    :func:`gapbench.analysis.cost.cost.cost`.
+
+    Args:
+        frame: The runs' frame.
+        usd: Cost of each attempt in USD, in the order of the frame. NaN means unknown.
+
+    Returns:
+        One value for each row of the frame. NaN for rows that are not the measured final attempt of an answered
+        request, and for requests with an attempt of unknown cost.
+    """
+    found = np.full(len(frame), np.nan)
+    if frame.empty:
+        return found
+    measured = (frame["phase"] == "measure").to_numpy()
+    answered = measured & frame["final"].to_numpy(dtype=bool) & (frame["outcome"] != "infra").to_numpy()
+    request = group_codes(frame, _REQUEST)
+    found[answered] = np.bincount(request, weights=usd)[request[answered]]
+    has_answer = np.zeros(int(request.max()) + 1, dtype=bool)
+    has_answer[request[answered]] = True
+    left = np.where(measured & ~has_answer[request], np.nan_to_num(usd), 0.0)
+    known = ~np.isnan(found)
+    for columns in _SHARED_BY:
+        if not left.any():
+            break
+        group = group_codes(frame, columns)
+        answers = np.bincount(group[known], minlength=int(group.max()) + 1)
+        share = np.bincount(group, weights=left) / np.maximum(answers, 1)
+        found[known] += share[group[known]]
+        left[answers[group] > 0] = 0.0
+    return found

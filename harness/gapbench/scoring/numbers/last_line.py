@@ -1,0 +1,128 @@
+"""Reads the last number of a reply that states no answer."""
+
+from __future__ import annotations
+
+import re
+
+from gapbench.scoring.answer_extraction import shorten
+from gapbench.scoring.numbers.characters import plain_text
+from gapbench.scoring.numbers.statement import (
+    BETWEEN,
+    BOUND,
+    NEGATED,
+    REASON,
+    Reading,
+    are_equal,
+    read_statement,
+    without_markup,
+)
+from gapbench.scoring.numbers.terms import Relation, Term, find_terms
+from gapbench.scoring.numbers.words import SPAN, has_number_words, words_to_digits
+
+REMARK = re.compile(r"\s\((?=[^)]*[A-Za-z])[^)]*\)?|(?<=\S)\s?\[\d{1,2}\]|~~[^~]*~~")
+LIST_ITEM = re.compile(r"\A\s*(?:\d{1,2}[.)]|[-•*>])\s+(?=.*[\d])")
+BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*|__([^_\n]{1,200})__")
+EXPLANATION = re.compile(
+    r"\W*(?:explanation|reason(?:ing)?|because|since|this|here|to\s(?:get|see|find|solve)|we|i|check|proof|derivation|justification|"
+    r"note|steps?|working|solution|let)\b",
+    re.IGNORECASE,
+)
+WORDS_AFTER_VERB = re.compile(
+    r"(?:\b(?:is|are|equals|makes|gives|was|has|have|had|totals?|gets?|costs?|earns?|needs?|leaves|be)|=|:)\s+"
+    rf"(?:(?:about|exactly|only|minus|negative)\s)*(?P<words>{SPAN.pattern})",
+    re.IGNORECASE,
+)
+SHORT_WORDS = re.compile(
+    rf"[\W_]*(?:(?:minus|negative|about|approximately|exactly)\s)?(?:{SPAN.pattern})(?:\s[A-Za-z]+){{0,2}}[\W_]*",
+    re.IGNORECASE,
+)
+NUMBER_WORDS = re.compile(rf"{SPAN.pattern}|\b(?:minus|negative)\b", re.IGNORECASE)
+MAX_LINES = 300
+MAX_LINE_CHARS = 2000
+
+
+def read_last_number(reply: str) -> Reading:
+    """Return the last number of a reply: of its last line in bold, else of its last line, else of a line before.
+
+    A first line that is only a number counts if an explanation follows it.
+    """
+    lines = [line[-MAX_LINE_CHARS:] for line in reply.splitlines() if line.strip()][-MAX_LINES:]
+    if not lines:
+        return Reading(None, "names no number")
+    first = lines[0]
+    if len(lines) > 1 and EXPLANATION.match(lines[1]) and _is_only_a_number(first):
+        found = read_statement(first)
+        if found is not None and found.number is not None:
+            return Reading(found.number, f"begins with {found.number.text}")
+    last_line = LIST_ITEM.sub("", lines[-1])
+    for groups in reversed(BOLD.findall(last_line)):
+        text = groups[0] or groups[1]
+        found = None if text.rstrip().endswith(":") else read_statement(text)
+        if found is not None and (found.number is not None or _is_only_a_number(text)):
+            return _at_end(found)
+    if _is_only_a_number(last_line):
+        found = read_statement(last_line)
+        if found is not None:
+            return _at_end(found)
+    for at, line in enumerate(reversed(lines)):
+        found = _read_line(line, is_last=at == 0)
+        if found is not None:
+            return found
+    return Reading(None, "names no number")
+
+
+def _at_end(found: Reading) -> Reading:
+    return found if found.number is None else Reading(found.number, f"ends with {found.number.text}")
+
+
+def _is_only_a_number(line: str) -> bool:
+    """Return whether a line is short and has at most three words that are no number words."""
+    words = re.findall(r"[A-Za-z]{2,}", NUMBER_WORDS.sub("", plain_text(line)))
+    return len(line) < 120 and len(words) <= 3
+
+
+def _read_line(line: str, *, is_last: bool) -> Reading | None:
+    """Return the last number of a line, without those of remarks and reasons; None if it has none."""
+    plain = without_markup(plain_text(line))
+    if is_last and has_number_words(plain):
+        plain = _with_final_words(plain)
+    if not any(map(str.isdigit, plain)):
+        return None
+    shortened = REMARK.sub(" ", LIST_ITEM.sub("", plain))
+    reason = REASON.search(shortened)
+    shortened = shortened[: reason.start()] if reason else shortened
+    terms = find_terms(shortened)
+    if terms:
+        plain = shortened
+    else:
+        terms = find_terms(plain)
+    return _last_number(plain, terms, is_last=is_last) if terms else None
+
+
+def _last_number(plain: str, terms: list[Term], *, is_last: bool) -> Reading:
+    at = next((i for i in range(len(terms) - 1, -1, -1) if terms[i].number is not None), None)
+    if at is None:
+        shown = shorten(plain[terms[-1].start : terms[-1].end])
+        return Reading(None, f"ends with {shown!r}, which is not a single number", shown)
+    number, relation = terms[at].number, terms[at].relation
+    assert number is not None
+    if is_last and len(terms) == 1 and NEGATED.search(plain, 0, terms[at].start):
+        return Reading(None, f"names only what the answer is not: {shorten(plain)!r}")
+    if is_last and BOUND.search(plain, 0, terms[at].start):
+        return Reading(None, f"names only a bound: {shorten(plain)!r}")
+    if is_last and at and relation in (Relation.OR, Relation.RANGE):
+        before = terms[at - 1].number
+        if before is None or not are_equal(before, number):
+            return Reading(None, f"names two numbers: {shorten(plain)!r}")
+    if is_last and at and relation is Relation.AND and BETWEEN.search(plain, 0, terms[at - 1].start):
+        return Reading(None, f"names a range: {shorten(plain)!r}")
+    return Reading(number, f"{'ends with' if is_last else 'last names'} {number.text}")
+
+
+def _with_final_words(plain: str) -> str:
+    """Return a line with those number words as digits that may be its answer, such as ``That makes eight apples``."""
+    if SHORT_WORDS.fullmatch(plain):
+        return words_to_digits(plain)
+    return WORDS_AFTER_VERB.sub(
+        lambda match: plain[match.start() : match.start("words")] + words_to_digits(match["words"]), plain
+    )

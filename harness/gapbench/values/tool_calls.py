@@ -1,0 +1,96 @@
+"""Assemble native tool calls from the pieces in which providers stream them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+
+class ToolCallPiece(NamedTuple):
+    """A piece of a tool call.
+
+    Attributes:
+        place: Which of the reply's calls it belongs to, as the provider numbers them. None: it does not.
+        id: The provider's id of the call; "" if this piece has none.
+        name: The tool's name; "" if this piece has none.
+        arguments: Some more characters of the arguments, which are JSON.
+    """
+
+    place: int | str | None = None
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class _Call:
+    """A tool call in progress."""
+
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self, identity: str) -> None:
+        self.id = identity
+        self.name = ""
+        self.arguments: list[str] = []
+
+
+class ToolCallAccumulator:
+    """The tool calls of one reply, in the order in which they began."""
+
+    def __init__(self) -> None:
+        """Start without calls."""
+        self._calls: list[_Call] = []
+        self._by_place: dict[int | str | None, _Call] = {}
+
+    def add(self, piece: ToolCallPiece) -> None:
+        """Add a piece to its call."""
+        call = self._call_of(piece)
+        if piece.name and piece.name != call.name:
+            call.name += piece.name
+        if piece.arguments:
+            call.arguments.append(piece.arguments)
+
+    def _call_of(self, piece: ToolCallPiece) -> _Call:
+        """Return the call of a piece: that of its index, unless the piece shows that a new one begins.
+
+        Gemini's OpenAI route gives every call the index 0, others give none; a new id, or a name after complete
+        arguments, then shows where a call begins.
+        """
+        call = self._by_place.get(piece.place)
+        if call is not None and piece.id and call.id and piece.id != call.id:
+            call = next((known for known in self._calls if known.id == piece.id), None)
+        elif call is not None and piece.name and not piece.id and _is_next(call, piece):
+            call = None
+        if call is None:
+            call = _Call(piece.id)
+            self._calls.append(call)
+        self._by_place[piece.place] = call
+        call.id = call.id or piece.id
+        return call
+
+    def to_json(self) -> str | None:
+        """Return the calls as a JSON list of ``{"name": …, "arguments": {…}}``, or None if there are none."""
+        if not self._calls:
+            return None
+        calls = [{"name": call.name, "arguments": _parse("".join(call.arguments))} for call in self._calls]
+        return json.dumps(calls, ensure_ascii=False)
+
+
+def _is_next(call: _Call, piece: ToolCallPiece) -> bool:
+    """Return whether a piece with a name but no id begins the call after ``call``."""
+    if call.arguments:
+        return isinstance(_parse("".join(call.arguments)), dict)
+    return piece.place is None and piece.name != call.name and bool(call.name)
+
+
+def _parse(arguments: str) -> Any:
+    """Return arguments as a JSON value; a text that is none stays a text."""
+    if not arguments.strip():
+        return {}
+    try:
+        return json.loads(arguments, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return arguments
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")

@@ -1,0 +1,127 @@
+"""Read a stream of OpenAI's Chat Completions, and of compatible servers, into chunks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+from gapbench import transport
+from gapbench.values import Channel, Chunk, Disclosure, Usage
+from gapbench_runners.support.finish_reasons import gave_up_error, normalize_finish
+from gapbench_runners.support.stream_errors import (
+    cut_stream_error,
+    decode_event,
+    duplicate_event_error,
+    error_from_event,
+    raise_error_event,
+)
+from gapbench_runners.support.tool_pieces import chat_tool_pieces
+from gapbench_runners.support.usage import chat_usage
+
+
+async def read_chat_stream(
+    batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
+) -> AsyncIterator[Chunk]:
+    """Read a Chat Completions stream.
+
+    It is complete after a finish reason, when its body has ended; ``[DONE]`` is not required, as OpenAI's SDK does not
+    require it and ``transformers serve`` does not send it.
+
+    Args:
+        batches: Events, as the transport yields them.
+        disclosure: How much of its reasoning this model shows.
+    """
+    finish_raw: Any = None
+    done = refused = False
+    last_facts: tuple[Any, ...] | None = None
+    async for batch in batches:
+        for received_s, name, data in batch:
+            if data.startswith(b"[") and data.strip() == b"[DONE]":
+                if done:
+                    raise duplicate_event_error("[DONE]")
+                done = True
+                continue
+            body = decode_event(data, name)
+            get = body.get
+            if get("error"):
+                raise error_from_event(body["error"])
+            usage, note = chat_usage(get("usage"))
+            choices = get("choices")
+            if not choices and usage is None:
+                raise_error_event(body, name)
+            for choice in choices or ():
+                delta = choice.get("delta") or choice.get("message") or {}
+                raw = choice.get("finish_reason")
+                text = delta.get("content")
+                if text and not raw and len(delta) == 1 and text.__class__ is str:
+                    # By far the most common event: only a piece of the answer.
+                    yield Chunk(text, "answer", received_s, usage)
+                    continue
+                for chunk in _delta_chunks(delta, received_s, usage, disclosure):
+                    yield chunk
+                refused = refused or bool(delta.get("refusal"))
+                if choice.get("usage") and usage is None:  # Moonshot
+                    usage, note = chat_usage(choice["usage"])
+                if raw:
+                    finish_raw = raw
+                    reason = "refusal" if refused else normalize_finish(raw)
+                    yield Chunk(finish_reason=reason, finish_raw=raw)
+            facts = (get("model"), get("id"), get("system_fingerprint"), get("service_tier"))
+            # Every event repeats these facts; yield them only when they change.
+            if facts != last_facts or usage is not None:
+                last_facts = facts
+                yield Chunk(
+                    usage=usage,
+                    model_served=facts[0],
+                    response_id=facts[1],
+                    system_fingerprint=facts[2],
+                    service_tier=facts[3],
+                    usage_note=note,
+                )
+    _check_end(finish_raw)
+    if refused:
+        # The refusal may come after the finish reason.
+        yield Chunk(finish_reason="refusal")
+
+
+def _check_end(finish_raw: Any) -> None:
+    """Raise the failure of a stream without a finish reason, or whose finish reason is that the server gave up."""
+    if finish_raw is None:
+        raise cut_stream_error("a finish reason")
+    failure = gave_up_error(finish_raw)
+    if failure is not None:
+        raise failure
+
+
+def _delta_chunks(
+    delta: Mapping[str, Any], received_s: float, usage: Usage | None, disclosure: Disclosure
+) -> Iterator[Chunk]:
+    """Yield the chunks of one delta: reasoning, text, refusal and tool calls."""
+    reasoning = delta.get("reasoning") or delta.get("reasoning_content")
+    if reasoning:
+        yield Chunk(reasoning, "reasoning", received_s, usage=usage, disclosure=disclosure)
+    for channel, text in _content_pieces(delta.get("content")):
+        shown = disclosure if channel == "reasoning" else None
+        yield Chunk(text, channel, received_s, usage, disclosure=shown)
+    refusal = delta.get("refusal")
+    if refusal:
+        yield Chunk(refusal, "answer", received_s, usage=usage)
+    for piece in chat_tool_pieces(delta):
+        yield Chunk(received_s=received_s, usage=usage, tool_call=piece)
+
+
+def _content_pieces(content: Any) -> Iterator[tuple[Channel, Any]]:
+    """Yield the texts of a delta's content with their channels; Mistral sends a list of parts."""
+    if not isinstance(content, list):
+        if content:
+            yield "answer", content
+        return
+    for part in content:
+        if not isinstance(part, Mapping):
+            yield "answer", part
+        elif part.get("type") == "thinking":
+            inner = part.get("thinking")
+            for _, text in _content_pieces(inner):
+                yield "reasoning", text
+        elif part.get("text"):
+            yield "answer", part["text"]

@@ -1,0 +1,116 @@
+"""Read a stream of Anthropic's Messages, and of compatible servers, into chunks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+from gapbench import transport
+from gapbench.values import Chunk, Disclosure
+from gapbench_runners.support.finish_reasons import gave_up_error, normalize_finish
+from gapbench_runners.support.stream_errors import (
+    cut_stream_error,
+    decode_event,
+    duplicate_event_error,
+    raise_error_event,
+)
+from gapbench_runners.support.tool_pieces import make_piece
+from gapbench_runners.support.usage import anthropic_usage, merge_anthropic_counts
+
+
+async def read_anthropic_stream(
+    batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
+) -> AsyncIterator[Chunk]:
+    """Read a Messages stream; it is complete after a stop reason, when its body has ended.
+
+    Args:
+        batches: Events, as the transport yields them.
+        disclosure: How much of its thinking this model shows.
+    """
+    counts: dict[str, Any] = {}
+    blocks = _Blocks(disclosure)
+    finish_raw: Any = None
+    stopped = False
+    async for batch in batches:
+        for received_s, name, data in batch:
+            body = decode_event(data, name)
+            kind = body.get("type") or name
+            if kind in _BLOCK_EVENTS:
+                for chunk in blocks.read(kind, body, received_s):
+                    yield chunk
+            elif kind == "message_start":
+                message = body["message"]
+                merge_anthropic_counts(counts, message.get("usage"))
+                yield Chunk(
+                    usage=anthropic_usage(counts),
+                    model_served=message.get("model"),
+                    response_id=message.get("id"),
+                    service_tier=(message.get("usage") or {}).get("service_tier"),
+                )
+            elif kind == "message_delta":
+                merge_anthropic_counts(counts, body.get("usage"))
+                raw = (body.get("delta") or {}).get("stop_reason")
+                finish_raw = raw or finish_raw
+                # docs.anthropic.com/en/api/handling-stop-reasons
+                yield Chunk(
+                    finish_reason=normalize_finish(raw) if raw else None,
+                    finish_raw=raw,
+                    usage=anthropic_usage(counts),
+                )
+            elif kind == "message_stop":
+                if stopped:
+                    raise duplicate_event_error(kind)
+                stopped = True
+            elif kind != "ping":
+                raise_error_event(body, kind)
+    if finish_raw is None:
+        raise cut_stream_error("a stop reason")
+    failure = gave_up_error(finish_raw)
+    if failure is not None:
+        raise failure
+
+
+_BLOCK_EVENTS = frozenset({"content_block_start", "content_block_delta", "content_block_stop"})
+
+
+class _Blocks:
+    """The content blocks of one message: text, thinking and tool calls."""
+
+    def __init__(self, disclosure: Disclosure) -> None:
+        self._disclosure = disclosure
+        # Inputs that came with the start of a tool call; pieces replace them.
+        self._inputs: dict[Any, Any] = {}
+
+    def read(self, kind: str, body: Mapping[str, Any], received_s: float) -> Iterator[Chunk]:
+        """Yield the chunks of one event."""
+        index = body.get("index")
+        if kind == "content_block_delta":
+            yield from self._delta(body["delta"], index, received_s)
+        elif kind == "content_block_start":
+            yield from self._start(body["content_block"], index, received_s)
+        elif self._inputs.get(index):
+            piece = make_piece(index, None, None, self._inputs.pop(index))
+            yield Chunk(received_s=received_s, tool_call=piece)
+
+    def _delta(self, delta: Mapping[str, Any], index: Any, received_s: float) -> Iterator[Chunk]:
+        if delta.get("text"):
+            yield Chunk(delta["text"], "answer", received_s)
+        elif delta.get("thinking"):
+            yield Chunk(delta["thinking"], "reasoning", received_s, disclosure=self._disclosure)
+        elif delta.get("partial_json"):
+            self._inputs.pop(index, None)
+            piece = make_piece(index, None, None, delta["partial_json"])
+            yield Chunk(received_s=received_s, tool_call=piece)
+
+    def _start(self, block: Mapping[str, Any], index: Any, received_s: float) -> Iterator[Chunk]:
+        kind = block.get("type")
+        if kind == "tool_use":
+            self._inputs[index] = block.get("input")
+            piece = make_piece(index, block.get("id"), block.get("name"), None)
+            yield Chunk(received_s=received_s, tool_call=piece)
+        elif kind == "redacted_thinking":
+            yield Chunk(disclosure="hidden")
+        elif block.get("text"):
+            yield Chunk(block["text"], "answer", received_s)
+        elif block.get("thinking"):
+            yield Chunk(block["thinking"], "reasoning", received_s, disclosure=self._disclosure)

@@ -1,0 +1,36 @@
+"""Pieces of tool calls out of the events of each vendor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gapbench.values import ToolCallPiece
+
+
+def arguments_text(arguments: Any) -> str:
+    """Return arguments as JSON text; OpenAI sends a text, others an object. None is no arguments."""
+    if arguments is None or isinstance(arguments, str):
+        return arguments or ""
+    return json.dumps(arguments, ensure_ascii=False)
+
+
+def make_piece(index: Any, identity: Any, name: Any, arguments: Any) -> ToolCallPiece:
+    """Return a piece with the fields that a server sent."""
+    return ToolCallPiece(
+        index if isinstance(index, (int, str)) else None,
+        str(identity or ""),
+        str(name or ""),
+        arguments_text(arguments),
+    )
+
+
+def chat_tool_pieces(delta: Mapping[str, Any]) -> Iterator[ToolCallPiece]:
+    """Yield the pieces of ``tool_calls`` and of the older ``function_call`` in a delta of Chat Completions."""
+    for tool in delta.get("tool_calls") or ():
+        function = tool.get("function") or tool
+        yield make_piece(tool.get("index"), tool.get("id"), function.get("name"), function.get("arguments"))
+    call = delta.get("function_call")
+    if call:
+        yield make_piece(None, None, call.get("name"), call.get("arguments"))
