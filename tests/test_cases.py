@@ -23,7 +23,13 @@ def suite_folder(case: dict[str, Any], folder: Path) -> Path:
     rows = "".join(json.dumps(row) + "\n" for row in case["rows"])
     (folder / "rows.jsonl").write_text(rows, encoding="utf-8")
     task = {"name": "t", "category": "c", "data": "rows.jsonl", "id": "{id}", "prompt": "{q}", "target": "a", "scorer": case["scorer"]}  # fmt: skip
-    model = {"id": "m", "runner": "openai", "model": "m", "weights": "open", "base_url": "http://127.0.0.1:1/v1"}
+    model = {
+        "id": "m",
+        "runner": "openai",
+        "model": "m",
+        "weights": "open",
+        "base_url": "http://127.0.0.1:1/v1",
+    }
     suite = folder / "suite.yaml"
     suite.write_text(json.dumps({"name": "s", "models": [model], "tasks": [task]}), encoding="utf-8")
     return suite
