@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gapbench.scoring.choices import patterns as p
-from gapbench.scoring.choices.tokens import Tokens
+from gapbench.scoring.choices.tokens import ONLY_WORDS, Tokens
 
 
 class Statement(NamedTuple):
@@ -74,8 +74,12 @@ class StatementFinder:
     def _is_hypothetical(self, at: int) -> bool:
         """Return whether a word before ``at`` in its sentence makes it a hypothesis or a first impression."""
         before = self._sentence_before(at)
-        last = max((before.rfind(char) for char in "tj"), default=-1)
+        last = before.rfind("t")
         return last >= 0 and not p.REVERSAL.search(before, last + 1)
+
+    def is_open(self, at: int) -> bool:
+        """Return whether the option at ``at`` is only asked about, supposed or looked at first."""
+        return self._is_hypothetical(at) or self._is_question(at)
 
     def _is_question(self, at: int) -> bool:
         end = p.CLAUSE_BREAK.search(self.text, at, at + p.MAX_SENTENCE)
@@ -83,9 +87,11 @@ class StatementFinder:
 
     def _kind(self, kind: str, at: int) -> str:
         """Return ``kind``, or a weaker one in a question, a hypothesis or a subordinate clause."""
-        if self._is_hypothetical(at) or self._is_question(at):
+        if self.is_open(at):
             return "maybe"
         before = self._sentence_before(at)
+        if "j" in before and not p.REVERSAL.search(before, before.rfind("j")):
+            return "weak"
         if kind == "claim" and "u" in re.split(r"[,b]", before)[-1]:
             return "weak"
         return kind
@@ -94,6 +100,8 @@ class StatementFinder:
         options, begins_clause = self.group_at(at)
         if begins_clause and kind == "conclusion":  # "so A and B are wrong"
             return Statement(at, "none", options)
+        if kind != "answer" and p.NO_DOUBT_ABOVE.search(self._sentence_before(start)):
+            return Statement(at, "out", options)
         return Statement(at, self._kind(kind, start), options)
 
     def _formal_answers(self) -> Iterator[Statement]:
@@ -138,15 +146,29 @@ class StatementFinder:
                 yield self._statement("conclusion", match.start("L"), match.start("L"))
         for match in p.DOES.finditer(self.text):
             yield self._statement("out" if match["negated"] else "claim", match.start("L"), match.start("L"))
-        for at, token in enumerate(self.items[:-1]):
-            if (
-                token.text.casefold() in p.ONLY_WORDS
-                and self.text[at + 1] == "L"
-                and self.text[at - 1 : at] != "!"
-            ):
-                options, _ = self.group_at(at + 1)
+        for match in p.PLAUSIBLE.finditer(self.text):
+            yield self._statement("weak", match.start("L"), match.start("L"))
+        for pattern in (p.MAKES, p.SO_IS):
+            for match in pattern.finditer(self.text):
+                value = match.groupdict().get("value", "p")
+                kind = {"p": "claim", "n": "conclusion", "x": "out"}[value]
+                before = self._sentence_before(match.start())
+                if pattern is p.SO_IS and ("l" in before or "p" not in before):
+                    kind = "weak"
+                yield self._statement(kind, match.start("L"), match.start())
+        yield from self._only_options()
+
+    def _only_options(self) -> Iterator[Statement]:
+        """Yield the options of "only B …" and "only option B …"."""
+        for at, token in enumerate(self.items):
+            if token.text.casefold() not in ONLY_WORDS or self.text[at - 1 : at] == "!":
+                continue
+            skipped = len(self.text[at + 1 : at + 4]) - len(self.text[at + 1 : at + 4].lstrip("fo"))
+            option = at + 1 + skipped
+            if self.text[option : option + 1] == "L":
+                options, _ = self.group_at(option)
                 if len(options) == 1:
-                    yield Statement(at + 1, self._kind("claim", at), options)
+                    yield Statement(option, self._kind("claim", at), options)
 
     def _labels(self, match: re.Match[str]) -> list[str]:
         return [
@@ -157,6 +179,8 @@ class StatementFinder:
 
     def _predicate(self, match: re.Match[str]) -> Iterator[Statement]:
         at, value = match.start("group"), match["value"]
+        if re.search(r"L[)]?[&|]$", self.text[max(0, at - 3) : at]):
+            return  # the end of a list whose beginning is another part of the sentence
         between = match["aux"] + match["rest"]
         if value in "no" and ("=" not in between or "g" in between):
             return
@@ -195,7 +219,17 @@ class StatementFinder:
             following = self.text[match.end() : match.end() + 3]
             if re.match(r"[fhm=]*x", following):
                 continue
-            for label in self._labels(match):
+            labels = self._labels(match)
+            if (
+                len(labels) > 1
+                and re.search(r",[fo]*L$", match["group"])
+                and re.match(r"[fh]*[=mRpv]", following)
+            ):
+                left = frozenset(labels.pop())  # "after eliminating A and B, C is left"
+                yield Statement(
+                    match.end() - 1, "out" if re.match(r"[fhm=]*[x!]", following) else "claim", left
+                )
+            for label in labels:
                 yield Statement(match.start("group"), "out", frozenset([label]))
         for match in p.NONE_OF.finditer(self.text):
             if self.items[match.start()].text.casefold().startswith(("none", "no ")):
@@ -210,11 +244,19 @@ class StatementFinder:
             at = match.start("L")
             if match["negated"]:
                 yield Statement(at, "out", frozenset([self.items[at].option]))
+            elif "," in self._sentence_before(match.start()) and self._is_first_person(match.start()):
+                yield Statement(
+                    at, "conclusion", self.group_at(at)[0]
+                )  # "if I had to choose, I would choose B"
             else:
                 yield self._statement("conclusion", at, match.start())
 
         for match in p.CHOSEN_AFTER.finditer(self.text):
             yield self._statement("conclusion", match.start("L"), match.start("L"))
+
+    def _is_first_person(self, at: int) -> bool:
+        nearby = self.items[max(0, at - 1) : at + 2]
+        return any(token.text.casefold() in {"i", "myself", "we", "you get", "i choose"} for token in nearby)
 
     def _conclusions(self) -> Iterator[Statement]:
         for match in p.CONCLUDED.finditer(self.text):
@@ -235,6 +277,13 @@ class StatementFinder:
             yield self._statement("weak", match.start("L"), match.start("L"))
         for match in p.OPTION_IT_IS.finditer(self.text):
             yield self._statement("conclusion", match.start("L"), match.start("L"))
+        for pattern in (p.REMAINS_OPTION, p.IT_FITS, p.NO_THEN_OPTION, p.THINK_OPTION):
+            for match in pattern.finditer(self.text):
+                at = match.start("L") if match["L"] else match.start("L2")
+                yield self._statement("conclusion", at, at)
+        for match in p.BUT_THEN_OPTION.finditer(self.text):
+            at = match.start("L")
+            yield Statement(at, "conclusion", self.group_at(at)[0])
         for match in p.CORRECTED.finditer(self.text):
             yield self._statement("answer", match.start("L"), match.start("L"))
 
@@ -276,10 +325,15 @@ class StatementFinder:
             if len(part) > p.MAX_SENTENCE:
                 part = "W" + part[1 - p.MAX_SENTENCE :]
             lone = p.LONE_OPTION.fullmatch(part)
-            if lone and self.text[end : end + 1] != "?":
+            if lone:
                 at = end - len(part) + lone.start("L")
                 is_whole = not lone["head"] and not lone["before"].strip("fohswipnF(")
                 has_edge = start <= first or end >= last
                 kind = "answer" if is_whole and has_edge else "claim"
+                if self.text[end : end + 1] == "?":
+                    if is_whole:
+                        yield Statement(at, "weak", self.group_at(at)[0])
+                    start = end + 1
+                    continue
                 yield self._statement("line" if self.items[at].starts_line else kind, at, at)
             start = end + 1
