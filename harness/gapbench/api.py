@@ -67,6 +67,7 @@ def run_suite(
     out: str | os.PathLike[str] = "results",
     max_usd: float | None = None,
     allow_code: bool = False,
+    until_sure: bool = False,
     cache: str | os.PathLike[str] | None = None,
 ) -> Run:
     """Run a suite and return when it has ended.
@@ -82,27 +83,38 @@ def run_suite(
         out: Results folder; the run gets a new folder in it.
         max_usd: US dollars at which the run stops. None: no limit.
         allow_code: Whether the suite may run its Python code and server commands with your permissions.
+        until_sure: Whether to stop at *ahead*, *no worse* or *equivalent*, with an error of 5 % however often the run looks.
         cache: Response cache folder, for accuracy runs. None: the one that the suite names, if any.
 
     Returns:
         The run. Check ``state``: a run that stopped early is returned like a complete one.
 
     Raises:
-        InputError: The suite is invalid, no sample of a task can be scored, or a price needed for ``max_usd`` is unknown.
+        InputError: The suite is invalid, no sample of a task can be scored, a price needed for ``max_usd`` is unknown, or
+            ``until_sure`` does not fit the suite.
         SetupError: A model cannot be called, because a key, a package or a GPU is missing.
         ResultsError: The results cannot be stored.
     """
     from gapbench.execution.limits.stop_signal import StopSignal
-    from gapbench.execution.preflight import refuse_missing_requirements, refuse_unpriced, refuse_unscorable
+    from gapbench.execution.preflight import (
+        refuse_missing_requirements,
+        refuse_unpriced,
+        refuse_unscorable,
+        refuse_unsure,
+    )
     from gapbench.execution.run_suite import execute_run
     from gapbench.execution.setup import Selection, build_run_setup, enforce_data_policy
     from gapbench.store import check_folder_writable
     from gapbench.store.provenance import new_run_id
 
-    selection = Selection(os.fspath(suite), tuple(models or ()), tuple(tasks or ()), limit, allow_code)
+    selection = Selection(
+        os.fspath(suite), tuple(models or ()), tuple(tasks or ()), limit, allow_code, until_sure
+    )
     setup = build_run_setup(selection)
     enforce_data_policy(setup)
     refuse_missing_requirements(setup)
+    if until_sure:
+        refuse_unsure(setup)
     refuse_unpriced(setup, max_usd)
     for note in refuse_unscorable(setup):
         _LOGGER.warning("%s", note)

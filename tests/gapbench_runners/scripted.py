@@ -54,8 +54,15 @@ class ScriptedStream:
         self._connection = connection
         self._loop = connection.loop
         self._open = True
+        self.has_sent = False
+
+    def is_usable(self) -> bool:
+        return self._open
+
+    def find_reset(self) -> None: ...
 
     def write(self, data: bytes) -> None:
+        self.has_sent = True
         left = self._transport.scripts
         script = left.pop(0) if left else Script((), Ending.CLOSE)
         self._loop.call_soon(self._play, script, 0)

@@ -83,11 +83,12 @@ def main() -> None:
     writer.add_add_bos_token(value=False)
     writer.add_chat_template((folder / "chat_template.jinja").read_text())
 
-    for name, weights in load_file(folder / "model.safetensors").items():
-        weights = weights.astype(np.float32)
+    for name, stored in load_file(folder / "model.safetensors").items():
+        weights = stored.astype(np.float32)
         if name.endswith(("q_proj.weight", "k_proj.weight")):
-            weights = reorder_heads(weights, config["num_attention_heads"])
-        writer.add_tensor(tensor_name(name), weights)
+            writer.add_tensor(tensor_name(name), reorder_heads(weights, config["num_attention_heads"]))
+        else:
+            writer.add_tensor(tensor_name(name), weights)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -50,7 +50,9 @@ def test_llmock_answers_alike_through_four_clients(llmock_url: str, tmp_path: Pa
     """It repeats the prompt: every text, and through each protocol the same one."""
     prompt = "{id} {question}\nThe answer is {answer}"
     answers = run_models(tmp_path, ITEMS, models_at(llmock_url, "/anthropic", "/gemini", vllm=False), prompt)
-    replies = answers.pivot(index="sample_id", columns="model_id", values="reply")
+    replies = answers.pivot_table(
+        index="sample_id", columns="model_id", values="reply", aggfunc="last", observed=True
+    )
 
     assert {("chat", 20), ("responses", 20), ("messages", 20), ("gemini", 20)} == set(
         answers[answers["outcome"] == "correct"].groupby("model_id", observed=True).size().items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -47,7 +46,9 @@ def test_every_client_answers_every_item(answers: pd.DataFrame) -> None:
 
 def test_answers_are_the_same_item_by_item(answers: pd.DataFrame) -> None:
     """At temperature 0 all protocols of both servers bring the same text."""
-    replies = answers.pivot(index="sample_id", columns="model_id", values="reply")
+    replies = answers.pivot_table(
+        index="sample_id", columns="model_id", values="reply", aggfunc="last", observed=True
+    )
 
     assert (replies.nunique(axis=1) == 1).all(), replies[replies.nunique(axis=1) > 1]
 
@@ -65,7 +66,7 @@ def test_the_model_is_as_good_as_its_card_says(answers: pd.DataFrame) -> None:
 @pytest.mark.parametrize("column", ["input_tokens", "output_tokens"])
 def test_token_counts_agree(answers: pd.DataFrame, column: str) -> None:
     """Two servers and four protocols count the same prompt and the same answer alike."""
-    counts = answers.pivot(index="sample_id", columns="model_id", values=column)
+    counts = answers.pivot_table(index="sample_id", columns="model_id", values=column, observed=True)
 
     assert (counts.nunique(axis=1) == 1).all(), counts[counts.nunique(axis=1) > 1]
     assert counts.notna().all(axis=None)

@@ -37,7 +37,7 @@ Examples:
   bench run my.yaml --model vllm:meta-llama/Llama-3.3-70B-Instruct@http://127.0.0.1:8000/v1
   bench run my.yaml --until-sure         stop as soon as the overall verdict is certain
   bench run my.yaml --max-usd 5          stop cleanly at 5 US dollars
-  bench run --resume RUN                 resume; finished requests are not sent again""",
+  bench run --resume RUN                 resume; sends what is missing or failed""",
 )
 @click.argument("suite", required=False)
 @model_option
@@ -45,7 +45,10 @@ Examples:
 @limit_option
 @out_option
 @click.option(
-    "--resume", type=RunPath(), metavar="RUN", help="Resume an interrupted run, by its id or folder."
+    "--resume",
+    type=RunPath(),
+    metavar="RUN",
+    help="Resume a run, by its id or folder: send what is missing, and what ended without an answer.",
 )
 @click.option(
     "--accept-changes",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from gapbench.execution.recording import run_manifest
-from gapbench.store import RunManifest, read_attempt_values, read_pending_answers
+from gapbench.execution.recording.observer import RunObserver
+from gapbench.store import RunManifest, RunWriter, read_attempt_values, read_pending_answers
 from gapbench.suite.plan import Cell, PlannedRequest
 from gapbench.values import Attempt, Payload
 from gapbench.values.failure_kinds import is_asked_again_on_resume
@@ -107,3 +109,22 @@ def add_stretches_of_killed_sessions(manifest: RunManifest, rows: Sequence[Attem
     for (cell_id, started_at), end_s in ends.items():
         if cell_id in entries:
             run_manifest.add_stretch(entries[cell_id], started_at, end_s, is_complete=False)
+
+
+def reopen_failed_requests(
+    rows: Sequence[Attempt], writer: RunWriter, observer: RunObserver
+) -> list[Attempt]:
+    """Return the rows of earlier sessions, with requests that ended in a curable failure marked as not finished.
+
+    The rows in the folder are marked too, before any request is sent, so that a request never has two final rows.
+    """
+    reopened = {id(row) for row in requests_to_repeat(rows)}
+    if not reopened:
+        return list(rows)
+    failed = [row for row in rows if id(row) in reopened]
+    writer.mark_not_final(failed)
+    kinds = Counter(str(row.failure_kind) for row in failed)
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    noun = "request" if len(failed) == 1 else "requests"
+    observer.notify(f"sending {len(failed)} {noun} again that ended without an answer ({counts})")
+    return [replace(row, final=False) if id(row) in reopened else row for row in rows]

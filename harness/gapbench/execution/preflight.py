@@ -62,7 +62,7 @@ def refuse_unsure(setup: RunSetup) -> None:
     for task in plan.tasks:
         if task.external_scorer is None and task.scorer_name in {None, "none", "judge"}:
             raise InputError(
-                f"{setup.suite.path}: --until-sure needs scores while the run goes on, and task {task.name!r} has none by then "
+                f"{setup.suite.path}: --until-sure needs scores during the run, and task {task.name!r} has none by then "
                 f"(scorer: {task.scorer_name or 'none'}); leave the task out with --task, or leave out --until-sure"
             )
     owned = [

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Self
@@ -23,7 +22,7 @@ from gapbench.execution.earlier_sessions import (
     EarlierSessions,
     add_stretches_of_killed_sessions,
     read_earlier_rows,
-    requests_to_repeat,
+    reopen_failed_requests,
 )
 from gapbench.execution.limits.admission import AdmissionControl
 from gapbench.execution.limits.rate_limiter import RateLimiter
@@ -145,7 +144,7 @@ class _RunExecution:
         if settings.until_sure and manifest.sequential is None:
             manifest.sequential = new_entry(plan, settings.looks)
         rows, pending = read_earlier_rows(writer.folder, is_resumed=bool(resumed_manifest))
-        rows = _reopen_failed_requests(rows, writer, observer)
+        rows = reopen_failed_requests(rows, writer, observer)
         earlier = EarlierSessions.from_rows(rows, pending)
         execution = cls(plan, runners, writer, settings, observer, stop_signal, manifest, earlier)
         execution._count_earlier_rows(rows)
@@ -388,25 +387,6 @@ class _RunExecution:
 
     def _search_entry(self, planned: PlannedSearch) -> SearchEntry:
         return next(entry for entry in self.manifest.searches if entry.search_id == planned.search_id)
-
-
-def _reopen_failed_requests(
-    rows: Sequence[Attempt], writer: RunWriter, observer: RunObserver
-) -> list[Attempt]:
-    """Return the rows of earlier sessions, with requests that ended in a curable failure marked as not finished.
-
-    The rows in the folder are marked too, before any request is sent, so that a request never has two final rows.
-    """
-    reopened = {id(row) for row in requests_to_repeat(rows)}
-    if not reopened:
-        return list(rows)
-    failed = [row for row in rows if id(row) in reopened]
-    writer.mark_not_final(failed)
-    kinds = Counter(str(row.failure_kind) for row in failed)
-    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    noun = "request" if len(failed) == 1 else "requests"
-    observer.notify(f"sending {len(failed)} {noun} again that ended without an answer ({counts})")
-    return [dataclasses.replace(row, final=False) if id(row) in reopened else row for row in rows]
 
 
 def _first_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:

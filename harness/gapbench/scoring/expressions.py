@@ -24,7 +24,7 @@ REASON = re.compile(
     re.IGNORECASE,
 )
 REASON_IN_LINE = re.compile(
-    r"[,;:]?\s+\(?(?:because|since|as|where|weil|car|porque|perché|omdat)\b|[,;]?\s+\((?=[A-Za-z]{2,}\s)",
+    r"[,;:]?\s+\(?(?:because|since|as|where|with|when|given|if|for\s(?:all|any|every|each)|weil|car|porque|perché|omdat)\b|[,;]?\s+\((?=[A-Za-z]{2,}\s)",
     re.IGNORECASE,
 )
 CONCLUSION = re.compile(
@@ -32,6 +32,7 @@ CONCLUSION = re.compile(
 )
 BETWEEN_ITEMS = re.compile(r"[\s*]*(?:,|;|,?\s*\b(?:and|or|und|oder|et|ou)\b)[\s*]*")
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
+ASSIGNMENT = re.compile(r"\s*(?P<name>[A-Za-z](?:_\{?\w+\}?)?)\s*=(?P<value>[^=]+)")
 BOLD_END = re.compile(r"\*\*(?![-({\w])")
 IS_AFTER = re.compile(r"\s*(?:is|equals|was|=|≈)\s+(?=.*\w)(?P<rest>.*)", re.DOTALL)
 COMMAND = re.compile(
@@ -168,12 +169,26 @@ def _unstated(reply: str) -> Expression:
         formulas = [] if any(map(str.isdigit, line)) or len(line) < 20 else _formulas(reply)
     if formulas:
         # `$x$ = $5$` and `$a + b = 5$` state what follows the last equals sign.
-        text = strip_markup(_after_equals(formulas[-1]))
+        text = _solutions(last_line) or strip_markup(_after_equals(formulas[-1]))
         return Expression(text, f"last writes {shorten(text)!r}", line)
     text = strip_markup(_after_equals(line) if "=" in line else first_sentence(line))
     return (
         Expression(text, f"ends with {shorten(text)!r}", line) if text else Expression(None, "states nothing")
     )
+
+
+def _solutions(line: str) -> str | None:
+    """Return the solutions for one variable at the end of a line, as in ``$x=1$ and $x=2$``; None if it has no two."""
+    found: list[str] = []
+    name, place = "", -1
+    for formula in reversed(list(FORMULA.finditer(line))):
+        match = ASSIGNMENT.fullmatch(_content(formula))
+        is_joined = place < 0 or BETWEEN_ITEMS.fullmatch(line, formula.end(), place)
+        if match is None or not is_joined or name not in ("", match["name"]):
+            break
+        name, place = match["name"], formula.start()
+        found.insert(0, match["value"].strip())
+    return ", ".join(found) if len(found) > 1 else None
 
 
 def _formulas(text: str) -> list[str]:

@@ -56,7 +56,7 @@ class ColumnRoles:
         target: What the scorer compares with.
         identity: A column with a different value in each row.
         options: The options of a choice.
-        image: Images beside the data, or in it.
+        image: Images next to the data, or in it.
         cluster: The source that rows share.
         tags: Columns of short labels.
         is_code: Whether the rows are code tasks in HumanEval's form.

@@ -24,8 +24,9 @@ class FailureTraits:
         trips_breaker: Many in a row, with no answer in between, say that the endpoint is dead or hangs.
         proves_alive: Only a working endpoint fails like this. A kind that neither trips the breaker nor proves the
             endpoint alive (a rate limit, a cancellation) says nothing about it.
-        gives_up_after: Waiting does not help: this many in a row give the model up. None: waiting may help.
-        load_signal: ``too_fast`` halves adaptive concurrency, and its Retry-After pauses the rate limiter;
+        gives_up_after: Waiting does not help: this many of the kind, without an answer in between, give the model up.
+            None: waiting may help.
+        load_signal: ``too_fast`` halves adaptive concurrency, and its Retry-After makes all requests of the model wait;
             ``in_trouble`` pauses the growth of adaptive concurrency. None: says nothing about the load.
         may_be_billed: After HTTP 200 the provider may charge for tokens whose count never arrived.
     """

@@ -161,7 +161,7 @@ class SimConnection(asyncio.Protocol):
         protocol: WireProtocol = ROUTES["/v1/chat/completions"]
         if "anthropic-version" in request.headers:
             protocol = ROUTES["/v1/messages"]
-        elif request.path.startswith("/v1beta/"):
+        elif request.path.startswith("/v1beta/") or "x-goog-api-key" in request.headers:
             protocol = _GOOGLE
         self._write_json(404, protocol.render_error(404, f"the model {model!r} does not exist"))
 

@@ -61,7 +61,7 @@ def test_a_kept_connection_that_the_server_closed_is_not_used() -> None:
 
 
 def test_a_reset_together_with_data_is_noticed() -> None:
-    """uvloop reports the data alone; without a look at the socket this would last until the read timeout."""
+    """With uvloop only the data is reported; without a look at the socket this would last until the read timeout."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         await request_of(reader)

@@ -133,8 +133,8 @@ class ArticleRow:
             moments.setdefault(one.moment, []).append(
                 f"{one.median:.1f}{units[one.reading]} ({one.low:.1f} to {one.high:.1f})"
             )
-        told = [f"{moment} {' or '.join(values)}" for moment, values in moments.items()]
-        return f"Median of the published gaps: {'; '.join(told)}." if told else "No published gap counts."
+        parts = [f"{moment} {' or '.join(values)}" for moment, values in moments.items()]
+        return f"Median of the published gaps: {'; '.join(parts)}." if parts else "No published gap counts."
 
     def lag_months(self) -> float | None:
         """Return the median lag in months, from the first closed model that was as good to the open model's release.

@@ -134,7 +134,7 @@ def _source_violations(evidence: Evidence) -> Iterator[str]:
                 "cite owner/repository/path@commit, or https://…"
             )
         if not _URL.fullmatch(source.url):
-            found = f"{source.url!r} is no address" if source.url else "has no address"
+            found = f"{source.url!r} is not an address" if source.url else "has no address"
             yield f"{SOURCES_FILE}: {source.source}: {found}; give url=https://… of the file at that commit"
         if source.accessed is None:
             yield f"{SOURCES_FILE}: {source.source}: not known when it was read; give accessed=YYYY-MM-DD"

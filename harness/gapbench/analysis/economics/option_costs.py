@@ -47,7 +47,7 @@ class OptionCost:
     @property
     def words(self) -> str:
         """The monthly cost with its range."""
-        if self.low is None or self.high is None or self.high - self.low < 0.005 * self.high:
+        if self.low is None or self.high is None or self.high - self.low <= 0.005 * self.high:
             return format_short_usd(self.usd)
         return f"{format_short_usd(self.usd)} ({format_short_usd(self.low)} to {format_short_usd(self.high)})"
 

@@ -28,11 +28,13 @@ SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 FRACTION_OF_RAISED = re.compile("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)[/⁄]([₀₁₂₃₄₅₆₇₈₉]+)")
 VULGAR_FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞↉])")
+DIGIT_TIE = re.compile(r"(?<=\d)~(?=\d)")  # LaTeX's space that is not broken
+EM_DASH = re.compile(r"(?:^|(?<=[\s:=(\d]))—(?=[\d$€£])")
 UNIT_POWER = re.compile(
     r"(?<![A-Za-z\\])((?:[kcdmn]?m|ft|in|yd|mi|s|sec|units?|feet|inch(?:es)?|met(?:er|re)s?|centimet(?:er|re)s?)\s?)"
     r"\^\s?(?:\{\s?-?[23]\s?\}|-?[23](?!\d))"
 )
-"""The power of a unit, as in ``9.8 m/s^2``: no number of its own."""
+"""The power of a unit, as in ``9.8 m/s^2``: not a number of its own."""
 
 _SCRIPT = r"[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]"  # scripts without spaces between words
 UNSPACED_SCRIPT = re.compile(rf"(?<={_SCRIPT})(?=[-+($\dA-Za-z])|(?<=[\dA-Za-z%)])(?={_SCRIPT})")
@@ -94,6 +96,8 @@ def plain_text(text: str) -> str:
     """
     if not text.isascii():
         text = _plain_characters(text)
+    if "~" in text:
+        text = DIGIT_TIE.sub(" ", text)
     if "\\" in text or "{," in text or "{." in text:
         text = LATEX.sub(_plain_latex, text)
     return UNIT_POWER.sub(r"\1", text) if "^" in text else text
@@ -104,6 +108,7 @@ def _plain_characters(text: str) -> str:
         lambda match: f" {match[1].translate(SUPERSCRIPTS)}/{match[2].translate(SUBSCRIPTS)}", text
     )
     text = RAISED.sub(lambda match: f"^{{{match[0].translate(SUPERSCRIPTS)}}}", text)
+    text = EM_DASH.sub("-", text) if "—" in text else text
     text = VULGAR_FRACTION.sub(" ", text).translate(_PLAIN_CHARACTERS)
     return UNSPACED_SCRIPT.sub(" ", text)
 

@@ -58,4 +58,4 @@ def comparable_pairs(found: ParsedNumber, wanted: ParsedNumber) -> list[tuple[Ex
 
 def is_rounding(rounded: Exact, decimals: int, exact: Exact) -> bool:
     """Return whether ``rounded``, written with some decimals, is ``exact`` rounded to them (a half either way)."""
-    return abs(Fraction(rounded - exact)) * 2 * 10**decimals <= 1
+    return bool(abs(Fraction(rounded - exact)) * 2 * 10**decimals <= 1)

@@ -17,7 +17,7 @@ from gapbench.scoring.numbers.statement import (
     without_markup,
 )
 from gapbench.scoring.numbers.terms import Relation, Term, find_terms
-from gapbench.scoring.numbers.words import SPAN, has_number_words, words_to_digits
+from gapbench.scoring.numbers.words import SPAN, count_other_words, has_number_words, words_to_digits
 
 REMARK = re.compile(r"\s\((?=[^)]*[A-Za-z])[^)]*\)?|(?<=\S)\s?\[\d{1,2}\]|~~[^~]*~~")
 LIST_ITEM = re.compile(r"\A\s*(?:\d{1,2}[.)]|[-•*>])\s+(?=.*[\d])")
@@ -28,7 +28,7 @@ EXPLANATION = re.compile(
     re.IGNORECASE,
 )
 WORDS_AFTER_VERB = re.compile(
-    r"(?:\b(?:is|are|equals|makes|gives|was|has|have|had|totals?|gets?|costs?|earns?|needs?|leaves|be)|=|:)\s+"
+    r"(?:\b(?:is|are|comes?\sto|equal\sto|sums?\sto|equals|makes|gives|was|so|thus|hence|has|have|had|totals?|gets?|costs?|earns?|needs?|leaves|be)|=|:)\s+"
     rf"(?:(?:about|exactly|only|minus|negative)\s)*(?P<words>{SPAN.pattern})",
     re.IGNORECASE,
 )
@@ -36,7 +36,6 @@ SHORT_WORDS = re.compile(
     rf"[\W_]*(?:(?:minus|negative|about|approximately|exactly)\s)?(?:{SPAN.pattern})(?:\s[A-Za-z]+){{0,2}}[\W_]*",
     re.IGNORECASE,
 )
-NUMBER_WORDS = re.compile(rf"{SPAN.pattern}|\b(?:minus|negative)\b", re.IGNORECASE)
 MAX_LINES = 300
 MAX_LINE_CHARS = 2000
 
@@ -76,9 +75,8 @@ def _at_end(found: Reading) -> Reading:
 
 
 def _is_only_a_number(line: str) -> bool:
-    """Return whether a line is short and has at most three words that are no number words."""
-    words = re.findall(r"[A-Za-z]{2,}", NUMBER_WORDS.sub("", plain_text(line)))
-    return len(line) < 120 and len(words) <= 3
+    """Return whether a line is short and has at most three words other than number words."""
+    return len(line) < 120 and count_other_words(plain_text(line)) <= 3
 
 
 def _read_line(line: str, *, is_last: bool) -> Reading | None:

@@ -21,19 +21,21 @@ VERBS = (
 )
 VERBS_WITHOUT_SPACES = "は|が|是|为|為|은|는|هو|هي|है"
 ENGLISH = re.compile(
-    r"""(?:answer|\bans\b)s?\b[\s"'*_`)\]}]{0,8}
-        (?: (?:\([^()\n]{0,40}\)|\[[^\]\n]{0,40}\]) [\s*_]{0,4} )?
-        (?: [:=：→] | -> | \s[-–—]\s
-          | (?:(?:,|\bto\b|\bfor\b|\bof\b|\bin\b)[^\n.:=$\\]{1,120}?)?
-            \b(?:is|are|was|would\sbe|should\sbe|will\sbe|must\sbe|can\sbe|equals|comes\s(?:out\s)?(?:to|as|at)|turns\sout\sto\sbe|becomes)\b
-        )
-      | (?<=[\#*])[ ]?(?:final[ ])?answer[ ]?[*\#_:]{0,4}[ ]?\n
-      | (?:(?<=\n)|\A)(?:the[ ])?(?:final[ ])?answer[ ]?\n
+    # Each branch begins with one character, which the engine looks for at the speed of str.find.
+    r"""a(?<![a-z]a)ns(?:wers?)?\b
+        (?: [\s"'*_`)\]}]{0,8}
+            (?: (?:\([^()\n]{0,40}\)|\[[^\]\n]{0,40}\]) [\s*_]{0,4} )?
+            (?: [:=：→] | -> | \s[-–—]\s
+              | (?:(?:,|\bto\b|\bfor\b|\bof\b|\bin\b)[^\n.:=$\\]{1,120}?)?
+                \b(?:is|are|was|would\sbe|should\sbe|will\sbe|must\sbe|can\sbe|equals|comes\s(?:out\s)?(?:to|as|at)|turns\sout\sto\sbe|becomes)\b
+            )
+          | (?:[ ]?[*\#_:]{0,4}[ ]?\n) )
       | <(?:final_?)?answer>
       | \#\#\#\#\s?
       | \\boxed\s?\{ | \\fbox\s?\{ | \\boxed\s(?=\d)""",
     re.VERBOSE,
 )
+BEFORE_HEADING = re.compile(r"[\s\#*_]*(?:the\s)?(?:final\s|correct\s|my\s)?")
 ENGLISH_RESULT = re.compile(r"result\b[\s\"'*_`]{0,8}(?:[:=：→]|->|\b(?:is|are|was|equals)\b)")
 OTHER_LANGUAGES = re.compile(
     rf"(?:{'|'.join(NOUNS.values())})(?![a-zà-ÿ])[\s\"'*_`»«]{{0,6}}(?:[:=：→]|\s[-–—]\s|(?:(?:{VERBS})(?![a-zà-ÿ])|{VERBS_WITHOUT_SPACES})[:：]?)"
@@ -79,6 +81,10 @@ def _with_pattern(pattern: re.Pattern[str], reply: str, lower: str) -> list[Stat
     found = []
     for match in list(pattern.finditer(lower))[-MAX_MARKERS:]:
         marker = match[0]
+        if marker.endswith("\n") and not BEFORE_HEADING.fullmatch(
+            lower, lower.rfind("\n", 0, match.start()) + 1, match.start()
+        ):
+            continue
         if marker.endswith("{"):
             text, end = _braced(reply, match.end())
             is_box = True

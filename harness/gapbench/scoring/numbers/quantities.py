@@ -29,8 +29,8 @@ NUMBER = re.compile(
       | \s?/\s?(?P<under>\d+(?:,\d{3})*(?:\.\d+)?)(?!\s?/\s?\d|[\d^])
       | (?:[ ]|\sand\s)(?P<num>\d{1,9})\s?/\s?(?P<den>\d{1,9})(?!\s?/\s?\d|\d|\.\d|\^)
     )?
-    (?:\s?(?P<per>%|‰|(?:percent|per\s?cent|pct)\b))?
-    (?: (?P<scales>(?:[\s-]?(?:hundred|thousand|million|billion|trillion|quadrillion|lakh|lac|crore|dozen)s?\b)+)
+    (?:\s?(?P<per>%|‰|(?i:percent|per[\s-]?cent|pct)\b))?
+    (?: (?P<scales>(?:[\s-]?(?i:hundred|thousand|million|billion|trillion|quadrillion|lakh|lac|crore|dozen)s?\b)+)
       | (?P<space>\s?)(?P<letter>k|K|mn|mln|mm|bn|bln|tn|trn|[MmBbT])(?![\w²³^'-])
       | \s?(?P<cjk>[万萬億亿만억])
       | \s(?P<part>half|halves|thirds|fourths|fifths|sixths|sevenths|eighths|ninths|tenths|hundredths|thousandths)\b
@@ -40,12 +40,11 @@ NUMBER = re.compile(
     re.VERBOSE,
 )
 SIGN = re.compile(
-    rf"(?:^|(?P<before>.))(?P<sign>[-+])(?P<gap>\s?)(?:{CURRENCY}\s?)?(?P<inner>-?)$|{CURRENCY}\s?(?P<late>-)\s?$"
-    rf"|(?P<word>\b(?:minus|negative))\s(?:{CURRENCY}\s?)?$",
+    rf"(?:^|(?P<before>.))(?P<sign>[-+])(?P<gap>\s?)(?:{CURRENCY}\s?)?\(?(?P<inner>-?)$|{CURRENCY}\s?(?P<late>-)\s?$"
+    rf"|(?P<word>\b(?:minus|negative))\s+(?:{CURRENCY}\s?)?$",
     re.IGNORECASE | re.DOTALL,
 )
-SIGNS = frozenset("-+$€£¥₹₩√({")
-SIGN_WORDS = ("minus ", "egative ", "Minus ", "MINUS ", "EGATIVE ", "sqrt ")
+SIGN_HINT = re.compile(r"[-+√]|inus|egative|INUS|EGATIVE|sqrt")
 OPENING = frozenset(" \t\n([{=:,;~≈<>≤≥×*/^|\"'+-→$€£¥₹")
 BEFORE_SPACED_SIGN = re.compile(r"(?:^|[(\[{=:≈~→]|\b(?:is|are|be|ist|est|es|equals))\s*$")
 ROOT = re.compile(r"(?:√|\bsqrt)\s?[({]?\s?$")
@@ -137,12 +136,8 @@ def _quantity(match: re.Match[str], plain: str) -> Quantity:
 
 
 def _is_bare(plain: str, start: int) -> bool:
-    """Return whether nothing before a number can be its sign, its currency or a root: the ordinary case."""
-    if start == 0:
-        return "below" not in plain
-    if plain[start - 1] not in " \n:*" or (start > 1 and plain[start - 2] in SIGNS):
-        return False
-    return not plain.endswith(SIGN_WORDS, 0, start) and "below" not in plain
+    """Return whether nothing before a number can be its sign or a root: the ordinary case."""
+    return SIGN_HINT.search(plain, max(0, start - 14), start) is None and "below" not in plain
 
 
 def _complex_quantity(match: re.Match[str], plain: str, value: Exact | None) -> Quantity:
@@ -151,7 +146,7 @@ def _complex_quantity(match: re.Match[str], plain: str, value: Exact | None) -> 
     others: tuple[Exact, ...] = ()
     scale = 1
     if value is not None and match["scales"]:
-        for word in SCALE_WORD.findall(match["scales"]):
+        for word in SCALE_WORD.findall(match["scales"].lower()):
             scale *= SCALES[word]
         value *= scale
     elif value is not None and match["letter"]:
@@ -162,13 +157,14 @@ def _complex_quantity(match: re.Match[str], plain: str, value: Exact | None) -> 
         value = simplest(Fraction(value) / PARTS[match["part"]])
     if value is not None and match["pi"]:
         value *= PI
-    root = ROOT.search(plain, max(0, start - 8), start)
+    has_sign = SIGN_HINT.search(plain, max(0, start - 14), start) is not None
+    root = ROOT.search(plain, max(0, start - 8), start) if has_sign else None
     if root is not None and value is not None:
         value, start = square_root(value), root.start()
         closing = ROOT_CLOSE.match(plain, end) if root[0].rstrip()[-1] in "({" else None
         end = closing.end() if closing else end
-    is_negative, start = _sign(plain, start)
-    if BELOW_ZERO.match(plain, end):
+    is_negative, start = _sign(plain, start) if has_sign else (False, start)
+    if "below" in plain and BELOW_ZERO.match(plain, end):
         is_negative = not is_negative
     if value is None:
         return Quantity(None, start, end)

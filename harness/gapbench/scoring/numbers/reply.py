@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,9 @@ from gapbench.scoring.numbers.last_line import read_last_number
 from gapbench.scoring.numbers.markers import boxes_beside, find_statements
 from gapbench.scoring.numbers.quantities import ParsedNumber
 from gapbench.scoring.numbers.statement import Reading, are_equal, read_statement
+
+ANSWER_AFTER = re.compile(r"(?P<text>[^\n.!?]{1,200}?)\bis\s(?:the|my|our)\s(?:\w+\s)?answer\b")
+"""``42 is the answer``."""
 
 
 def target_number(target: Any) -> ParsedNumber | None:
@@ -44,6 +48,11 @@ def read_reply(reply: str) -> Reading:
         for statement in reversed(statements):
             found = read_statement(statement.text)
             if found is not None:
+                return found
+    elif "answer" in reply:
+        for match in reversed(list(ANSWER_AFTER.finditer(reply))):
+            found = read_statement(match["text"])
+            if found is not None and found.number is not None:
                 return found
     return read_last_number(reply)
 

@@ -31,7 +31,7 @@ INTRODUCTION = re.compile(
     re.IGNORECASE,
 )
 REASON = re.compile(
-    r"[,;:]?\s\(?(?:because|since|given that|as(?=\s\d)|where|instead of|rather than|not(?=\s\S?\d))\b",
+    r"[,;:]?\s\(?(?:because|since|given that|as(?=\s\d)|where|instead of|rather than|not(?=\s\S?\d)|i\.e|e\.g)\b",
     re.IGNORECASE,
 )
 ASIDE = re.compile(rf"{REASON.pattern}|\s\(|;", re.IGNORECASE)

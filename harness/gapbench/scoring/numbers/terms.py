@@ -21,7 +21,7 @@ STOP = re.compile(rf"[;(]|,\s|\.\s|:\s|—|\s-\s?(?=[A-Za-z])|\b(?:{REASONS})\b"
 CALCULATION = re.compile(
     rf"(?:\s?[)\]}}]+)?\s*(?:(?!(?:{REASONS})\b){_UNIT}\s?)??[)\]}}]*\s*"
     rf"(?:[-+×*÷/^]|\*\*|\b(?:times|plus|minus|x|X|by|choose|mod|modulo|multiplied\sby|divided\sby)\b){_BEFORE}"
-    rf"|\s?:\s?|\s?[)\]}}]+\s?[(\[{{]+|[(\[{{]+|\s?√\s?[({{]?"
+    rf"|\s:\s|:|\s?[)\]}}]+\s?[(\[{{]+|[(\[{{]+|\s?√\s?[({{]?"
 )
 PART_OF = re.compile(rf"\s?of\s{_BEFORE}")
 OR = re.compile(
@@ -44,7 +44,7 @@ PART_OF_TERM = re.compile(
     r"|(?:π|∞|[)\]]|(?<![A-Za-z$€£'])[A-Za-z])\s?[×*/^÷+]\s?\(?|(?<![\w'])[a-zA-Z]\s?[-]\s?|\}\s?\{\s?|±\s?)$"
 )
 GOES_ON = re.compile(
-    r"\s?(?:[+×÷]|\*(?!\*))\s?(?:[({\\√π]|[A-Za-z](?![\w']))|\s?/\s?[({\\√π]|\s?\^|-[A-Za-z](?![\w'])|\([\w\s]{0,4}[-+*/^=]"
+    r"\s?(?:[+×÷]|\*(?!\*))\s?(?:[({\\√π]|[A-Za-z](?![\w']))|\s?/\s?[({\\√π]|\s?\^|-[A-Za-z](?![\w'])|\([\w\s]{0,4}[-+*/^=]|\([a-z]\)|h\d"
     r"|i\b(?!\s)|\\[a-zA-Z]|!\s?=|√|[A-Za-z]{1,2}\s?[-+]\s?\d?[A-Za-z](?![\w'])|\s?(?:choose|mod)\b|\s-\s[A-Za-z](?![\w'])|:\d"
 )
 

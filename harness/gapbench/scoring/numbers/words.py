@@ -51,9 +51,10 @@ PARTS = {
 }  # fmt: skip
 PARTS |= {f"{word}s": value for word, value in PARTS.items()} | {"halves": 2}
 WORDS = sorted({*UNITS, *TENS, *SCALES, *PARTS, "hundred", "a", "an", "and", "point", "of"}, key=len)[::-1]
-NUMBER_WORD = re.compile(
-    rf"\b(?:{'|'.join([*UNITS, *TENS, 'hundred', *SCALES, 'half', 'quarters?', 'thirds?'])})\b", re.IGNORECASE
+NUMBER_WORDS = frozenset(
+    {*UNITS, *TENS, *SCALES, "hundred", "half", "quarter", "quarters", "third", "thirds"}
 )
+ALL_WORDS = frozenset({*WORDS, "minus", "negative"})
 SPAN = re.compile(
     rf"(?<![\w'-])(?<!\d\s)(?:{'|'.join(WORDS)})(?![\w'])(?:(?:\s+|-|,\s(?=(?:and\s)?(?:{'|'.join([*UNITS, *TENS])})\b))(?:{'|'.join(WORDS)})(?![\w']))*",
     re.IGNORECASE,
@@ -63,7 +64,12 @@ WORD = re.compile(r"[a-z]+")
 
 def has_number_words(text: str) -> bool:
     """Return whether a text has an English number word."""
-    return NUMBER_WORD.search(text) is not None
+    return not NUMBER_WORDS.isdisjoint(WORD.findall(text.lower()))
+
+
+def count_other_words(text: str) -> int:
+    """Return how many words of at least two letters in a text are not number words."""
+    return sum(len(word) > 1 and word not in ALL_WORDS for word in WORD.findall(text.lower()))
 
 
 def words_to_digits(text: str) -> str:

@@ -26,13 +26,15 @@ COMPARISON_TIMEOUT_S = 6.0
 EQUALITY_PROCESS = ScoringProcess(Path(__file__).parents[1] / "math_child.py", COMPARISON_TIMEOUT_S)
 NUMBER_BASE = re.compile(r"(?<=[0-9A-Za-z])_\{?(?:\\text\{)?\s?([0-9]+|[a-z]+)\s?\}{0,2}\s*$")
 MIN_DECIMALS = 6
-"""A decimal with fewer decimals is no rounding of a fraction: 0.33 is not 1/3. math-verify rounds to six."""
+"""A decimal with fewer decimals is not a rounding of a fraction: 0.33 is not 1/3. math-verify rounds to six."""
 
 MIN_DIGITS = 3
 """Significant digits that a rounded decimal needs, so that two small numbers are not equal for being small."""
 
 NOT_A_NUMBER = re.compile(r"[_πA-DF-Za-df-z√]|\d,\d+(?!,?\d{3})")
 TEXT = re.compile(r"\\(?:text(?:bf|rm|it)?|mathrm|mbox)\s?\{([^{}]*)\}")
+PERCENT_WORD = re.compile(r"\s?(?:percent|per[\s-]?cent|pct)\b", re.IGNORECASE)
+E_NOTATION = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)[eE]([-+]?\d{1,4})\s*")
 PAIR = re.compile(r"(?P<open>\(|\\\{).*,.*(?P<close>\)|\\\})", re.DOTALL)
 BOLD_LETTER = re.compile(r"\\(?:mathbf|boldsymbol|vec|hat|mathit)\s?\{([A-Za-z])\}")
 SQUARE_ROOT = re.compile(r"√\s?\(?(\d{1,30}|[a-z])\)?")
@@ -178,7 +180,9 @@ def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
 def _plain_number(text: str) -> ParsedNumber | None:
     """Return a number in digits, with its power, fraction and percent sign; None for roots, units and two numbers."""
     number = parse_number(text)
-    return None if number is None or NOT_A_NUMBER.search(number.text) else number
+    if number is None or NOT_A_NUMBER.search(PERCENT_WORD.sub("%", number.text)):
+        return None
+    return number
 
 
 def are_equal_numbers(wanted: ParsedNumber, found: ParsedNumber) -> bool:
@@ -212,6 +216,10 @@ def _forms(text: str) -> list[str]:
 
 def prepare_for_parser(text: str) -> str:
     """Return an expression with units marked as text, and mixed numbers and repeating decimals as fractions."""
+    notation = E_NOTATION.fullmatch(text)
+    if notation:
+        text = rf"{notation[1]} \times 10^{{{notation[2]}}}"
+    text = PERCENT_WORD.sub(r"\\%", text)
     counted = NUMBER_WITH_UNIT.fullmatch(text)
     if counted:
         text = rf"{counted[1]} \text{{{counted[2]}}}"

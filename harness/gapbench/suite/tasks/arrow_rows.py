@@ -1,12 +1,40 @@
-"""Rows of Arrow's columns as Python values."""
+"""Rows of Parquet files and of Arrow's columns as Python values. Imports pyarrow, so it is imported only for such data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+class ParquetError(ValueError):
+    """A file is not Parquet, or damaged."""
+
+
+def parquet_rows(
+    file: Path, rows_at_once: int, check_names: Callable[[list[str]], None]
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a Parquet file, after the names of its columns were checked.
+
+    Args:
+        file: The file.
+        rows_at_once: Rows that are in memory at a time.
+        check_names: Raises an error if the names will not do.
+
+    Raises:
+        ParquetError: The file is not Parquet, or damaged.
+    """
+    try:
+        with pq.ParquetFile(file.absolute()) as table:
+            check_names(table.schema_arrow.names)
+            for batch in table.iter_batches(batch_size=rows_at_once):
+                yield from batch_rows(batch)
+    except (pa.ArrowException, UnicodeDecodeError) as exc:
+        raise ParquetError(str(exc) or type(exc).__name__) from exc
 
 
 def batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:

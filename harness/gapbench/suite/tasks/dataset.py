@@ -180,21 +180,17 @@ def _check_header(header: list[str], file: Path) -> None:
 
 
 def _read_parquet(file: Path) -> Iterator[Row]:
-    import pyarrow as pa  # noqa: PLC0415 - costs a tenth of a second that other formats need not pay
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    from gapbench.suite.tasks.arrow_rows import (  # noqa: PLC0415 - a tenth of a second that other formats need not pay
+        ParquetError,
+        parquet_rows,
+    )
 
-    from gapbench.suite.tasks.arrow_rows import batch_rows  # noqa: PLC0415 - imports pyarrow
-
+    rows = parquet_rows(file, _ROWS_AT_ONCE, lambda names: _check_header(names, file))
     try:
-        with pq.ParquetFile(file.absolute()) as table:
-            _check_header(table.schema_arrow.names, file)
-            number = 0
-            for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE):
-                for row in batch_rows(batch):
-                    number += 1
-                    yield _plain_row(row, number, file)
-    except (pa.ArrowException, UnicodeDecodeError) as exc:
-        raise DocumentError(f"not Parquet: {_first_line(exc)}; write it anew", file=file) from exc
+        for number, row in enumerate(rows, 1):
+            yield _plain_row(row, number, file)
+    except ParquetError as exc:
+        raise DocumentError(f"not Parquet: {_first_line(exc)}; write it again", file=file) from exc
 
 
 def _plain_row(row: Mapping[str, Any], number: int, file: Path) -> Row:

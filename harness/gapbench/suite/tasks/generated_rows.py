@@ -13,7 +13,7 @@ from gapbench.suite.tasks.plain_values import Row, UnstorableValueError, plain_r
 from gapbench.values import canonical_json, sha256
 
 
-def generate_rows(file: Path, arguments: Mapping[str, Any], choose: Choose) -> tuple[list[Row], str]:
+def generate_rows(file: Path, arguments: Mapping[str, Any], choose: Choose | None) -> tuple[list[Row], str]:
     """Return the chosen rows of those that ``rows(**arguments)`` of a file gives, and the hash of all of them.
 
     The file is run in this process: call it only for one that is trusted.
@@ -21,7 +21,7 @@ def generate_rows(file: Path, arguments: Mapping[str, Any], choose: Choose) -> t
     Args:
         file: A ``.py`` with a function ``rows`` that gives mappings, the same ones every time.
         arguments: Its keyword arguments.
-        choose: See :data:`gapbench.suite.tasks.dataset.Choose`.
+        choose: See :data:`gapbench.suite.tasks.dataset.Choose`. None: all rows.
 
     Raises:
         DocumentError: The file or its rows are not what they should be.
@@ -46,7 +46,7 @@ def generate_rows(file: Path, arguments: Mapping[str, Any], choose: Choose) -> t
             plain.append(plain_row(row))
         except UnstorableValueError as exc:
             raise DocumentError(f"row {number} of rows(…): {exc}", file=file) from exc
-    chosen = sorted(choose(plain))
+    chosen = range(len(plain)) if choose is None else sorted(choose(plain))
     return [plain[place] for place in chosen], sha256(canonical_json(plain))
 
 

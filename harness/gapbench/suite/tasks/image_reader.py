@@ -1,4 +1,4 @@
-"""The images of a prompt: files beside the data, data URIs, base64, bytes, or addresses."""
+"""The images of a prompt: files next to the data, data URIs, base64, bytes, or addresses."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _read_data_uri(uri: str) -> bytes:
 
 
 def _decode_base64(text: str) -> bytes | None:
-    """Return the bytes of base64 of either alphabet, with or without line breaks and padding. None: it is no base64."""
+    """Return the bytes of base64 of either alphabet, with or without line breaks and padding. None: it is not base64."""
     compact = "".join(text.split())
     if not _BASE64_ALPHABET.fullmatch(compact):
         return None

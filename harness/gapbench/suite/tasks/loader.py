@@ -19,7 +19,7 @@ from gapbench.suite.tasks.dataset import describe_folder_problem, read_hugging_f
 from gapbench.suite.tasks.generated_rows import generate_rows
 from gapbench.suite.tasks.plain_values import Row
 from gapbench.suite.tasks.prompt_renderer import Renderer
-from gapbench.suite.tasks.sample_order import RowChoice, order_seed
+from gapbench.suite.tasks.sample_order import RowChoice, labels_of, order_by_labels, order_seed
 from gapbench.suite.tasks.schema import GeneratedData, TaskDocument
 from gapbench.suite.tasks.task import Task
 from gapbench.suite.tasks.user_code import ALLOW_CODE_HINT, code_file_digests, resolve_scorer_entry
@@ -76,7 +76,8 @@ def load_task(
     rows, digest = _read_chosen_rows(task, source, path, choice)
     samples: list[Sample] = []
     seen: dict[str, int] = {}
-    for place, row in zip(sorted(choice.places), rows, strict=True):
+    places = range(len(rows)) if limit is None else sorted(choice.places)
+    for place, row in zip(places, rows, strict=True):
         number = place + 1
         sample = renderer.render_sample(row, number)
         if sample.sample_id in seen:
@@ -101,7 +102,9 @@ def load_task(
             )
         ),
         samples=tuple(samples),
-        working_order=choice.working_order(),
+        working_order=choice.working_order()
+        if limit is not None
+        else tuple(order_by_labels([labels_of(sample) for sample in samples], choice.seed)),
         scorer_name=scorer_name,
         scorer_options=scorer_options,
         params=task.params.to_params(),
@@ -150,12 +153,13 @@ def _read_chosen_rows(
         DocumentError: The data cannot be read.
         SetupError: A Hugging Face data set cannot be had.
     """
+    choose = None if choice.limit is None else choice.choose  # without a limit, one reading is enough
     if isinstance(task.data, GeneratedData):
-        return generate_rows(source.file.parent / task.data.generator, task.data.arguments, choice.choose)
+        return generate_rows(source.file.parent / task.data.generator, task.data.arguments, choose)
     if isinstance(task.data, str):
-        return read_rows(source.file.parent / task.data, choice.choose)
+        return read_rows(source.file.parent / task.data, choose)
     try:
-        return read_hugging_face(task.data.model_dump(exclude_none=True), choice.choose, choice.columns)
+        return read_hugging_face(task.data.model_dump(exclude_none=True), choose, choice.columns)
     except SetupError as exc:
         raise SetupError(f"{source.file}:{source.line((*path, 'data'))}: {exc}") from exc
 

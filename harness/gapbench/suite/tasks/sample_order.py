@@ -33,8 +33,9 @@ def order_by_labels(labels: Sequence[Labels], seed: str) -> list[int]:
     """
     width = max(map(len, labels), default=0)
     columns = [[entry[at] if at < len(entry) else None for entry in labels] for at in range(width)]
-    columns.sort(key=lambda column: len(set(column)))
-    return _spread(list(range(len(labels))), columns, random.Random(seed))  # noqa: S311 - an order, not a secret
+    values = [len(set(column)) for column in columns]
+    coarse_first = [columns[at] for at in sorted(range(width), key=lambda at: values[at]) if values[at] > 1]
+    return _spread(list(range(len(labels))), coarse_first, random.Random(seed))  # noqa: S311 - an order, not a secret
 
 
 def _spread(places: list[int], columns: Sequence[Sequence[str | None]], draw: random.Random) -> list[int]:

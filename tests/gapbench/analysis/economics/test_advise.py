@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -390,3 +391,56 @@ def test_what_was_priced_is_named_in_the_numbers_of_tco() -> None:
         assert part in said
     assert "assumed, not given: input_share, input_tokens, output_tokens" in said
     assert found.to_json()["assumed"] == found.assumed
+
+
+@pytest.fixture(scope="module")
+def wide() -> Tco:
+    """A scenario with a price for every option."""
+    return answer(500.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_rules_hold_for_any_situation(wide: Tco, seed: int) -> None:
+    """200 situations a seed, drawn at random; each must respect the rules as they are written in the module."""
+    rng = random.Random(seed)
+    usd = {"hosted open model": wide.monthly_usd("hosted"), "closed API": wide.monthly_usd("closed")}
+    names = {"closed": "closed API", "hosted": "hosted open model", "self": "self-hosted open model"}
+    for _ in range(200):
+        asked = Situation(
+            sensitivity=rng.choice(["public", "internal", "confidential", "regulated"]),
+            customisation=rng.choice(["none", "prompts", "fine-tuning"]),
+            engineers=rng.choice([0.0, 0.5, 5.0]),
+            latency=rng.choice(["relaxed", "interactive", "tight"]),
+            scale=rng.choice(["steady", "unpredictable"]),
+            in_use=rng.choice(["closed", "hosted", "self", "none"]),
+        )
+        shown = rng.choice([True, False])
+        ahead = not shown and rng.random() < 0.5
+        verdict = (
+            "equivalent within 1.7 points" if shown else "closed ahead" if ahead else "not distinguishable"
+        )
+        measured = rng.choice(
+            [None, dataclasses.replace(
+                EQUAL, verdict=verdict, is_open_no_worse=shown, is_closed_no_worse=shown or ahead,
+                is_closed_ahead=ahead,
+            )]
+        )  # fmt: skip
+        found = advise(asked, wide, measured)
+        is_shown = measured is not None and shown
+        if asked.is_confined:
+            assert found.choice == "self-hosted open model"
+        elif asked.customisation == "fine-tuning":
+            assert found.choice != "closed API"
+        elif measured is not None and ahead:
+            assert found.choice == "closed API"
+        elif asked.in_use in {"closed", "none"} and is_shown:
+            assert found.choice == min(usd, key=lambda name: usd[name] or 0.0)
+        elif asked.in_use == "closed":
+            assert found.choice == "closed API"
+        elif asked.in_use in {"hosted", "self"} and not is_shown:
+            assert found.choice in {"hosted open model", "self-hosted open model", names[asked.in_use]}
+        assert found.provisional == (
+            not (is_shown or (measured is not None and ahead)) or asked.customisation == "fine-tuning"
+        )
+        assert 5 == len(found.questions) == len(found.pilot)
+        assert {"closed", "hosted", "self"} == {cost.leg for cost in found.costs}

@@ -268,3 +268,20 @@ def test_the_open_model_is_compared_on_equal_work(make_run: Make) -> None:
 
     assert answer.loc["closed", "usd"] == pytest.approx(1000 * 0.00315)
     assert answer.loc["hosted", "usd"] == pytest.approx(1000 * (1200 * 0.25 + 1000 * 0.85) / 1e6)
+
+
+@pytest.mark.parametrize("cached", [10, 30])
+def test_replies_from_our_cache_do_not_make_a_month_cheaper(make_run: Make, cached: int) -> None:
+    """10 or all of 30 replies came from the cache and cost nothing; live requests cost $0.00315 each, and take GPU time."""
+    rows = [make_attempt(sample_id=str(k), from_cache=k < cached) for k in range(30)]
+    rows += [make_attempt(model_id="open-a", sample_id=str(k), from_cache=k < 10) for k in range(30)]
+    runs = load_runs([make_run(rows, open_a=SELF_COST)])
+    account = bill(runs)
+    legs = measured_legs(
+        runs, cost(runs, account), account, closed_model="closed-a", open_model="open-a",
+        throughput=advised_throughput(runs, account, "open-a"),
+    )  # fmt: skip
+    answer = tco(build_scenario(at=DAY, run=legs), 1.1, draws=100)
+
+    assert answer.legs.set_index("leg").loc["closed", "usd"] == pytest.approx(1000 * 0.00315)
+    assert answer.scenario.point_values["replica_requests_per_s"] == pytest.approx(20 / WALL_S)

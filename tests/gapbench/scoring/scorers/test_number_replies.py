@@ -44,7 +44,7 @@ def test_no_other_number_is_accepted() -> None:
     assert [] == accepted
 
 
-def test_what_is_no_single_number_is_none_of_its_numbers() -> None:
+def test_an_open_calculation_is_none_of_its_numbers() -> None:
     """A calculation, a date, a time, a range and a choice are not their first number, nor another."""
     replies = [(sentence.format(n=text), numbers) for text, numbers in OPEN for sentence in OPEN_SENTENCES]
 
