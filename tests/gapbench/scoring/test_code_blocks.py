@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+from collections.abc import Callable
 
 import pytest
 
@@ -43,7 +44,7 @@ def _indent(text: str, by: str) -> str:
     return "".join(f"{by}{line}\n" if line else "\n" for line in text.splitlines())
 
 
-FENCES = {
+FENCES: dict[str, Callable[[str, str], str]] = {
     "plain": lambda code, language: f"```{language}\n{code}```\n",
     "tildes": lambda code, language: f"~~~{language}\n{code}~~~\n",
     "four backticks": lambda code, language: f"````{language}\n{code}````\n",

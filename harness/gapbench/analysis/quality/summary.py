@@ -233,7 +233,7 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     counts = measured["outcome"].value_counts()
     outcomes = {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
     scored = measured[measured["scored"]]
-    scores, right = as_floats(scored["score"]), (scored["outcome"] == "correct").to_numpy(np.float64)
+    scores, right = as_floats(scored["score"]), as_floats((scored["outcome"] == "correct").astype(float))
     wall = planned["wall_s"].astype(float)
     wall_s = float(wall.sum()) if wall.notna().all() else None
     row: dict[str, Any] = {
@@ -266,7 +266,9 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     return row
 
 
-def _mean(values: np.ndarray[Any, np.dtype[np.float64]], clusters: pd.Series[Any], name: str) -> dict[str, Any]:
+def _mean(
+    values: np.ndarray[Any, np.dtype[np.float64]], clusters: pd.Series[Any], name: str
+) -> dict[str, Any]:
     """Return the mean of scores or of right answers with its interval; None where there are none."""
     low, high = mean_interval(values, clusters.to_numpy())
     return {name: float(values.mean()) if len(values) else None, f"{name}_low": low, f"{name}_high": high}
