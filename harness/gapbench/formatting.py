@@ -167,14 +167,15 @@ def category_name(category: Any) -> str:
     return OVERALL if category == ALL else strip_controls(category)
 
 
-def format_accuracy(row: Mapping[str, Any]) -> str:
-    """Return a row's accuracy with its interval: ``92.7 (89.5-95.0)``, in percent."""
-    if not is_known(row["accuracy"]):
+def format_accuracy(row: Mapping[str, Any], key: str = "accuracy") -> str:
+    """Return a row's accuracy, or its share ``key``, with its interval: ``92.7 (89.5-95.0)``, in percent."""
+    if not is_known(row[key]):
         return NOTHING
-    share = f"{float(row['accuracy']) * 100:.1f}"
-    if not is_known(row["accuracy_low"]) or not is_known(row["accuracy_high"]):
+    share = f"{float(row[key]) * 100:.1f}"
+    low, high = row[f"{key}_low"], row[f"{key}_high"]
+    if not is_known(low) or not is_known(high):
         return share
-    return f"{share} ({float(row['accuracy_low']) * 100:.1f}-{float(row['accuracy_high']) * 100:.1f})"
+    return f"{share} ({float(low) * 100:.1f}-{float(high) * 100:.1f})"
 
 
 def format_p_value(value: Any) -> str:

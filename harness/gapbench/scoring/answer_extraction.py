@@ -1,4 +1,4 @@
-"""Finds stated answers, boxes and fenced blocks in replies, and compares texts with targets. It scores nothing."""
+"""Finds stated answers and boxes in replies, and compares texts with targets. It scores nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from gapbench.scoring.choices.markup import (
+    ANSWER_END,
+    ANSWER_START,
+    LATEX_TEXT,
+    mark_json_answers,
+    plain_html,
+)
+from gapbench.scoring.code_blocks import code_blocks
 from gapbench.values import Sample
 
 MAX_REPLY_CHARS = 100_000
@@ -16,14 +24,40 @@ MAX_REPLY_CHARS = 100_000
 MAX_BOX_CHARS = 1000
 MAX_STATEMENTS = 100
 BRACE = re.compile(r"[{}]")
+ANSWER_NOUNS = """answer|result|antwort|lösung|ergebnis|respuesta|réponse|reponse|risposta|resposta|antwoord|svar(?:et)?|vastaus|
+    odpowied(?:ź|zią)|odpověď|ответ(?:ом)?|відповідь|cevap|yanıt|đáp\\s?án|jawaban(?:nya)?|الإجابة|الجواب|إجابة|उत्तर|উত্তর|תשובה|התשובה|
+    απάντηση|răspuns(?:ul)?|válasz""".replace("\n    ", "")
+COPULAS = (
+    "is|are|was|ist|lautet|es|est|è|é|är|er|jest|to|on|это|является|je|este|είναι|là|adalah|هي|هو|היא|है|হল"
+)
 ANSWER_MARKER = re.compile(
-    r"""\b(?:answer|result)\b [*_\s]{0,4} (?: \bis\b | \bare\b | [:=] ) [\s:]{0,4}
+    rf"""\b(?:answer|result)\b (?:\s(?:to|here|for)\b(?:\s\w+){{1,3}})? [*_\s]{{0,4}} (?: \bis\b | \bare\b | [:=] ) [\s:]{{0,4}}
+      | (?<!\w)(?:{ANSWER_NOUNS})(?!\w) (?:\s\w+){{0,2}}? [*_\s]{{0,4}} (?: (?<!\w)(?:{COPULAS})(?!\w) | [:=] | \s[—–-]\s ) [\s:*_]{{0,4}}
+      | (?:最终答案|答案|答え|正解|解答|回答|정답|답) [*_\s]{{0,4}} (?: [:：=] | 是 | 为 | 為 | は | 은 | 는 ) [\s:*_]{{0,4}}
       | \#\#\#\#\s?
-      | \\boxed\s?\{
-      | \\fbox\s?\{""",
+      | \\boxed\s?\{{
+      | \\fbox\s?\{{
+      | {ANSWER_START}""",
     re.IGNORECASE | re.VERBOSE,
 )
-FENCE = re.compile(r"^[ \t]{0,3}(```+|~~~+)[ \t]*([\w+#.-]*)[^\n]*$", re.MULTILINE)
+REASON = re.compile(
+    r"""[,;]?\s(?:because|since|as|for|due\sto|which|where|given|weil|denn|da|porque|ya\sque|pues|parce\sque|car|puisque|perché|poiché|pois|
+        потому|так\sкак|поскольку|omdat|want|eftersom|fordi|ponieważ|bo|çünkü|vì|karena|لأن|क्योंकि|কারণ)\b.*
+      | [,，]?\s?(?:因为|因為|由于|なぜなら|왜냐하면).* | (?<=\S)\s[(\[].* | \s[—–-]{1,2}\s.* | ;.* | (?<=[\w"'”’»)*_`]{2})[.!。](?:\s.*|$)
+      | (?:です|である|だ|입니다|이다|है)[。.।]?$""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*|__([^_\n]{1,200})__")
+WRAPPERS = ("**", "__", "`", '"', "'", "“”", "‘’", "«»", "「」", "『』", "„“", "()", "[]", "$", "*", "_")
+"""Marks around an answer that do not belong to it: one for both ends, or the opening and the closing one."""
+SAME_CHARACTERS: dict[int, str | None] = {
+    **dict.fromkeys(map(ord, "’‘ʼ`´"), "'"),
+    **dict.fromkeys(map(ord, "“”„«»"), '"'),
+    **dict.fromkeys(map(ord, "‐‑‒–—−"), "-"),
+    **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xAD), None),
+}
+"""Quotes and dashes that mean the same, and characters that nobody sees."""
+MAX_ANSWER_LINE_WORDS = 8
 MARKUP_CHARS = " \t*_`$"
 
 
@@ -55,9 +89,53 @@ def stated_answers(reply: str, strip_chars: str = MARKUP_CHARS) -> list[str]:
 
 
 def candidate_answers(reply: str) -> list[str]:
-    """Return the texts that may be a short answer: the end of the reply, then its last stated answer, if any."""
+    """Return the texts that may be a short answer: the end of the reply, then its last stated answer, if any.
+
+    A stated answer is also given without its reason ("Paris, because …") and without quotes. It may be in a box, a field
+    of JSON or a tag, and be stated in many languages. If none is stated, a short first or last paragraph, or the only
+    words in bold, are taken.
+    """
     text = reply_tail(reply)
-    return [text.strip(), *stated_answers(text)[-1:]]
+    found = [text.strip(), unwrap(text)]
+    plain = plain_html(mark_json_answers(text))
+    stated = stated_answers(plain.replace(ANSWER_END, "\n"))[-1:]
+    for answer in stated or _lone_answers(plain):
+        found += [answer, unwrap(answer), unwrap(REASON.sub("", answer)).strip(MARKUP_CHARS)]
+    return [answer for answer in dict.fromkeys(found) if answer]
+
+
+def unwrap(text: str) -> str:
+    """Return an answer without the quotes, brackets, emphasis or fence around all of it."""
+    text = LATEX_TEXT.sub(r"\1", text).strip()
+    blocks = code_blocks(text) if text.startswith(("```", "~~~")) else []
+    text = blocks[0].text.strip() if len(blocks) == 1 else text
+    for _ in range(3):
+        for marks in WRAPPERS:
+            start, end = (marks[0], marks[1]) if len(set(marks)) == 2 else (marks, marks)
+            inner = text[len(start) : -len(end)]
+            if text.startswith(start) and text.endswith(end) and inner and start not in inner:
+                text = inner.strip()
+    return text
+
+
+def _lone_answers(text: str) -> list[str]:
+    """Return the answers of a reply that states none: its first or last paragraph, if one of them is a short line.
+
+    Otherwise its only words in bold.
+    """
+    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text.strip()) if part.strip()]
+    if len(paragraphs) > 1:
+        edges = {part for part in (paragraphs[0], paragraphs[-1]) if _is_short_line(part)}
+        if len(edges) == 1:
+            return list(edges)
+    bold = {first or second for first, second in BOLD.findall(text)}
+    return list(bold) if len(bold) == 1 else []
+
+
+def _is_short_line(text: str) -> bool:
+    is_sentence = text.endswith((".", "!")) and len(text.split()) > 3
+    is_short = "\n" not in text and len(text.split()) <= MAX_ANSWER_LINE_WORDS
+    return is_short and not is_sentence and not text.endswith((":", "?"))
 
 
 class ClosestMatch(NamedTuple):
@@ -99,21 +177,6 @@ def _text_in_braces(text: str, start: int) -> str:
     return text[start : start + 500].partition("\n")[0]
 
 
-def fenced_blocks(reply: str) -> list[tuple[str, str]]:
-    """Return the fenced blocks as (language, text), in order; a fence that is not closed runs to the end."""
-    blocks = []
-    opened: re.Match[str] | None = None
-    for match in FENCE.finditer(reply):
-        if opened is None:
-            opened = match
-        elif match.group(1)[0] == opened.group(1)[0] and not match.group(2):
-            blocks.append((opened.group(2).lower(), reply[opened.end() + 1 : match.start()]))
-            opened = None
-    if opened is not None:
-        blocks.append((opened.group(2).lower(), reply[opened.end() + 1 :]))
-    return blocks
-
-
 def normalize_text(text: str, *, ignore_case: bool, punctuation: bool) -> str:
     """Return ``text`` in Unicode form NFKC, with one space for each run of white space.
 
@@ -122,7 +185,7 @@ def normalize_text(text: str, *, ignore_case: bool, punctuation: bool) -> str:
         ignore_case: Fold case.
         punctuation: Keep punctuation; False removes it.
     """
-    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKC", text).translate(SAME_CHARACTERS)
     if ignore_case:
         text = text.casefold()
     if not punctuation:

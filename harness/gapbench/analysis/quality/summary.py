@@ -1,4 +1,4 @@
-"""The summary: accuracy with its interval, coverage, outcomes, times, tokens and cost of each model.
+"""The summary: scores with their intervals, coverage, outcomes, times, tokens and cost of each model.
 
 Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or null means unknown:
 
@@ -10,7 +10,11 @@ Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or 
 ``n``                 measured requests
 ``coverage``          share of ``n`` that is not ``infra``
 ``scored``            requests that ``accuracy`` is computed from
-``accuracy``          mean score, 0 to 1, with ``accuracy_low`` and ``accuracy_high`` (95 %, clustered Wilson)
+``accuracy``          mean score, 0 to 1, partial credit included, with ``accuracy_low`` and ``accuracy_high`` (95 %,
+                      clustered Wilson); the gap compares it
+``all_right``         share of ``scored`` with outcome ``correct``, with ``all_right_low`` and ``all_right_high``, by the
+                      same function; $/correct counts these. Without partial credit it equals ``accuracy``
+``partial_credit``    whether a score differs from 1 for ``correct`` and 0 for every other outcome
 ``correct`` ``wrong`` ``unparsed`` ``truncated`` ``refused`` ``infra`` ``unscored``  counts of ``n``
 ``ttft_p50_s`` ``ttft_p95_s`` ``response_p50_s`` ``response_p95_s``  with ``_low``, ``_high`` (order statistics)
 ``answer_ttft_p50_s`` ``queue_p95_s`` ``answer_chars_per_s_p50``
@@ -229,8 +233,7 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     counts = measured["outcome"].value_counts()
     outcomes = {outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}
     scored = measured[measured["scored"]]
-    scores = as_floats(scored["score"])
-    low, high = mean_interval(scores, scored["cluster"].to_numpy())
+    scores, right = as_floats(scored["score"]), as_floats((scored["outcome"] == "correct").astype(float))
     wall = planned["wall_s"].astype(float)
     wall_s = float(wall.sum()) if wall.notna().all() else None
     row: dict[str, Any] = {
@@ -239,9 +242,9 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
         "n": n,
         "coverage": 1 - outcomes["infra"] / n if n else None,
         "scored": len(scored),
-        "accuracy": float(scores.mean()) if len(scores) else None,
-        "accuracy_low": low,
-        "accuracy_high": high,
+        **_mean(scores, scored["cluster"], "accuracy"),
+        **_mean(right, scored["cluster"], "all_right"),
+        "partial_credit": bool((scores != right).any()),
         **outcomes,
     }
     for name in ("ttft", "response"):
@@ -261,6 +264,14 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
         known = measured[name].dropna()
         row[name] = float(known.mean()) if len(known) else None
     return row
+
+
+def _mean(
+    values: np.ndarray[Any, np.dtype[np.float64]], clusters: pd.Series[Any], name: str
+) -> dict[str, Any]:
+    """Return the mean of scores or of right answers with its interval; None where there are none."""
+    low, high = mean_interval(values, clusters.to_numpy())
+    return {name: float(values.mean()) if len(values) else None, f"{name}_low": low, f"{name}_high": high}
 
 
 def _quantiles(values: np.ndarray[Any, np.dtype[np.float64]], name: str) -> dict[str, Any]:

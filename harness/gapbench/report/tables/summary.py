@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -60,6 +61,11 @@ COLUMNS = (
     Column("usd_per_correct", formatting.METRICS["usd_per_correct"], lambda row: formatting.format_usd(row["usd_per_correct"]), 1),
     Column("tokens", "tokens in / out", _tokens, outputs=frozenset(("page",))),
 )  # fmt: skip
+_ALL_RIGHT = Column("all_right", "all right % (95 %)", partial(formatting.format_accuracy, key="all_right"))
+_TWO_SHARES = (
+    "score: the mean with partial credit, which the gap compares; all right: the share of answers that are wholly right, "
+    "which $/correct counts"
+)
 _CATEGORY = Column("category", "category", lambda row: str(row["category"]), is_text=True)
 _LEAD = (
     "Under a figure: its 95 % interval; a question mark: too few values for a bound. "
@@ -68,22 +74,34 @@ _LEAD = (
 
 
 def summary_table(summary: Summary) -> Table:
-    """Return accuracy, coverage, times and cost by category and model."""
+    """Return accuracy, coverage, times and cost by category and model.
+
+    Where a task gives partial credit, the accuracy is called the score, and the share of wholly right answers has a
+    column of its own.
+    """
     rows, models = records(summary.level("category")), records(summary.level("model"))
     if len({row["category"] for row in rows}) > 1:
         rows += [{**row, "category": OVERALL} for row in models]
+    gives_partial_credit = any(row["partial_credit"] for row in rows)
+    notes = [_TWO_SHARES] if gives_partial_credit else []
     return Table(
         "summary",
         "Summary",
-        COLUMNS,
+        _with_all_right(COLUMNS) if gives_partial_credit else COLUMNS,
         rows,
         Sections(lambda row: row["category"], _heading, (_CATEGORY,)),
         simulated=summary.simulated,
-        notes=tuple((line, "dim") for line in describe_outcomes(models)),
+        notes=tuple((line, "dim") for line in [*notes, *describe_outcomes(models)]),
         warnings=tuple(summary.warnings),
         lead=_LEAD,
         fits_phone=False,
     )
+
+
+def _with_all_right(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    at = next(number for number, column in enumerate(columns) if column.key == "accuracy")
+    score = replace(columns[at], heading="score % (95 %)")
+    return (*columns[:at], score, _ALL_RIGHT, *columns[at + 1 :])
 
 
 def _heading(row: Row) -> tuple[Span, ...]:

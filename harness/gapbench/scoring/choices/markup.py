@@ -74,6 +74,11 @@ LATEX_FONT = re.compile(
 )
 LATEX_ARROW = re.compile(r"\\(?:Rightarrow|rightarrow|to|implies|therefore|Longrightarrow)(?![A-Za-z])")
 MATH_DELIMITER = re.compile(r"\\[()\[\]]|\$+")
+STRUCK_OUT = re.compile(
+    r"(?<!~)~~(?=[^\s~])[^~\n]{1,200}~~(?!~)|<(?:s|del|strike)>[^<\n]{1,200}</(?:s|del|strike)>"
+)
+SHORT_ANSWER = re.compile(r"(?:^|(?<=\s))A:(?=[ \t]*[(*]{0,3}[A-J][)*.]{0,3}[ \t]*$)", re.MULTILINE)
+"""The "A:" of a question and its answer."""
 INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad\ufe0e\ufe0f]")
 ENCLOSED_LETTERS = {
     **{0x1F150 + k: f"({chr(65 + k)})" for k in range(26)},  # negative circled
@@ -105,7 +110,8 @@ def plain_text(reply: str) -> str:
     text = mark_json_answers(text)
     text = text.translate(ENCLOSED_LETTERS).translate(CIRCLED_NUMBERS)
     text = unicodedata.normalize("NFKC", text).translate(QUOTES)
-    return expand_contractions(plain_latex(plain_html(text)))
+    text = STRUCK_OUT.sub("", SHORT_ANSWER.sub("Answer:", plain_html(text)))
+    return expand_contractions(plain_latex(text))
 
 
 def plain_option(text: str) -> str:

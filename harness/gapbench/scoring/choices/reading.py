@@ -12,11 +12,13 @@ from gapbench.scoring.choices.options import OptionNames
 from gapbench.scoring.choices.statements import Statement, StatementFinder
 from gapbench.scoring.choices.tokens import Tokens, tokenize
 
+MAX_READ_CHARS = 30_000
+"""Only the end of a longer reply is read, so that no reply takes seconds."""
 NEXT_QUESTION = re.compile(
-    r"\n\s*[*#_ ]{0,6}(?:question|q|human|user|problem|frage|pregunta|题目|问题|問題)\b[*_ ]{0,4}\d{0,4}[*_ ]{0,4}[:.：]",
-    re.IGNORECASE,
+    r"^[ \t]{0,8}[*#_ ]{0,6}(?:question|q|human|user|problem|frage|pregunta|题目|问题|問題)\b[*_ ]{0,4}\d{0,4}[*_ ]{0,4}[:.：]",
+    re.IGNORECASE | re.MULTILINE,
 )
-WORDING = {"answer": "states", "conclusion": "concludes", "claim": "says", "line": "gives", "mark": "marks", "weak": "leans to", "maybe": "considers", "text": "names"}  # fmt: skip
+WORDING = {"answer": "states", "conclusion": "concludes", "claim": "says", "line": "gives", "mark": "marks", "weak": "leans to", "text": "names"}  # fmt: skip
 
 
 def read_choice(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
@@ -31,9 +33,9 @@ def read_choice(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
         texts: Options' texts by label; {} if they are not known, and then the labels are A to J.
     """
     names = _option_names(tuple(texts.items()))
-    text = plain_text(reply)
+    text = plain_text(reply[-MAX_READ_CHARS:])
     cut = NEXT_QUESTION.search(text)
-    if cut:
+    if cut and cut.start():
         before = _decide(tokenize(text[: cut.start()], names))
         if before[0]:
             return before
@@ -47,7 +49,8 @@ def _option_names(texts: tuple[tuple[str, str], ...]) -> OptionNames:
 
 def _decide(tokens: Tokens) -> tuple[str | None, str]:
     lines = _lines(tokens)
-    statements = [found for found in StatementFinder(tokens).find() if not _is_option_text(found, lines)]
+    finder = StatementFinder(tokens)
+    statements = [found for found in finder.find() if not _is_option_text(found, lines)]
     stated = _last_stated(statements, tokens)
     if stated is not None:
         return _named(stated.options, stated.kind)
@@ -55,9 +58,8 @@ def _decide(tokens: Tokens) -> tuple[str | None, str]:
     steps: tuple[tuple[str, Iterable[str]], ...] = (
         ("claim", _options(statements, "claim")),
         ("line", _line_options(lines)),
-        ("mark", _marked_options(tokens)),
+        ("mark", _marked_options(tokens, finder)),
         ("weak", _options(statements, "weak")),
-        ("maybe", _options(statements, "maybe")),
         ("text", [token.option for token in tokens.items if token.by_text]),
     )
     for kind, found in steps:
@@ -113,11 +115,18 @@ def _lines(tokens: Tokens) -> list[_Line]:
 
 
 def _numbering_option(tokens: Tokens, start: int, end: int) -> str:
-    following = tokens.meanings[start + 1 : end][:1]
-    if start >= end or tokens.meanings[start] != "L" or following in {"|", "&"}:
+    following = tokens.meanings[start + 1 : end][:2]
+    if start >= end or tokens.meanings[start] != "L" or following[:1] in {"|", "&"} or following == ",L":
         return ""
     token = tokens.items[start]
-    return token.option if token.starts_line or token.is_marked or following in {",", ":", "."} else ""
+    others = [
+        item
+        for item in tokens.items[start + 1 : end]
+        if item.meaning == "L" and item.is_marked and not item.by_text and item.option != token.option
+    ]
+    if others:
+        return ""
+    return token.option if token.starts_line or token.is_marked or following[:1] in {",", ":", "."} else ""
 
 
 def _is_option_text(found: Statement, lines: list[_Line]) -> bool:
@@ -143,9 +152,10 @@ def _line_options(lines: list[_Line]) -> list[str]:
     return alone or [head for head in heads if head]
 
 
-def _marked_options(tokens: Tokens) -> list[str]:
+def _marked_options(tokens: Tokens, finder: StatementFinder) -> list[str]:
+    """Return the options in brackets, quotes or bold that are no part of a question or a hypothesis."""
     return [
         token.option
-        for token in tokens.items
-        if token.meaning == "L" and token.is_marked and not token.by_text
+        for at, token in enumerate(tokens.items)
+        if token.meaning == "L" and token.is_marked and not token.by_text and not finder.is_open(at)
     ]

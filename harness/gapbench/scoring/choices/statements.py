@@ -9,55 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gapbench.scoring.choices.tokens import Token, Tokens
-
-END = r"(?=[hlfo]*(?:$|[.N,:)(?!rbsFwudtE]|\"))"
-FILL = r"[fhipomscknd(\"agYjlO]"
-FORMAL_ANSWER = re.compile(rf"F[:N,]*(?P<fill>{FILL}{{0,12}}[=:Q]*{FILL}{{0,8}})(?P<negated>!?)[fo]*(?P<L>L)")
-STATED_ANSWER = re.compile(
-    rf"(?<![xO])(?P<noun>[no]|(?:^|(?<=[N.]))[fh]*[pc](?=[fo]*:(?!N)))[)]?(?P<gap>[^L.?NF:=Qq]{{0,10}}?)(?P<separator>[=:Q]+N*(?:[:M]+N*)*|N+(?=[fho:(]*L[hfp)]*(?:[.:]?N|[.:]?$|\.|:))|s)"
-    rf"(?P<fill>(?:{FILL}|!|=|:|[,w]){{0,12}}?)(?P<L>L)"
-)
-NOUN_THEN_OPTION = re.compile(rf"n[fhpd?:]*(?P<L>L)=?{END}")
-SUBJECT_START = r"(?:^|(?<=[N.?:,;bsruknhfotiwl&|()!FpY=a]))"
-GROUP = r"L(?:[)]?(?:,?[|&]|[,|])[!foh(]*L)*"
-PREDICATE = re.compile(
-    rf"{SUBJECT_START}(?P<group>{GROUP})(?P<aux>[)]?[oO]?[,:(fhdmj=il]*?)(?P<negated>!?)(?P<rest>[fhm=ailgjk(\"]*)(?P<value>[pxvyzR]|(?<=[=fhip])[no](?![=:ON]))(?P<more>[pvxnhfoid]{{0,3}})"
-)
-REVERSED_PREDICATE = re.compile(rf"(?P<value>[px])[nofO]*[:=][fo]*(?P<group>{GROUP})")
-NEGATED_GROUP = re.compile(r"(?:![fodhp=i]*|[eE][fod]*)(?P<group>L(?:[)]?[,|&!]+[!foh]*L)*)")
-CHOSEN = re.compile(r"(?P<negated>!?)[mfhj]*c[fohpinkd:=,!\"]*?(?P<L>L)")
-CONCLUDED = re.compile(rf"s[,:Ns]*(?P<fill>[fhiom=cknpd,a]{{0,10}})(?P<L>L)[o]?[:=]?{END}")
-CONCLUDED_TEXT = re.compile(r"s[^.NL?]{0,12}[=Q:](?P<L>L)(?=[.N,]|$)")
-OPTION_IT_IS = re.compile(rf"{SUBJECT_START}(?P<L>L)i={END}")
-IS_OPTION = re.compile(
-    rf"(?:(?<=[N.:,;bsruwl(hkt])|^)[hfk]*(?P<subject>[ifad]*)(?P<modal>[mhj]*)=+[fhop:=]*(?P<L>L){END}"
-)
-MUST_BE = re.compile(rf"m[hf]*=*[fhop]*(?P<L>L){END}|=[fd]*o(?P<L2>L){END}|v[fd]*o(?P<L3>L){END}")
-NOT_BUT = re.compile(rf"![fohip=m]*L[^L.?N]{{0,4}}[b,:.][fhiom=bswpnN:]*(?P<L>L){END}")
-POSTFIX_NOT_BUT = re.compile(r"Lf*z[,]?[fho]*(?P<L>L)")
-ALL_EXCEPT = re.compile(
-    rf"(?P<quantifier>[aA!][^.NL]*?)(?:q|(?<=[aofO])b)[fod]*(?P<L>L)(?:{END}|(?=[fh]*=[fh]*[xp]))"
-)
-CORRECTED = re.compile(rf"w[^L.?N]{{0,8}}(?P<L>L){END}")
-NO_DOUBT_ABOVE = re.compile(r"![fmhj]*k[^,.N]*$|(?<!!)(?<!![fh])D[^,.N]*$")
-CLAUSE_BREAK = re.compile(r"[.?N;]")
-REVERSAL = re.compile(r"[bw]|,s|s")
-
-
-APPOSITION = re.compile(r"(?<![!x])L[fh]*(?P<value>[px])+[no]")
-SYMBOL_THEN_OPTION = re.compile(r"(?:^|N)(?P<value>[px])[:]?[of]*(?P<L>L)")
-DOES = re.compile(r"(?:^|(?<=[N.,;:bs]))(?P<L>L)[h]*[m=](?P<negated>!?)(?=[.N,]|$)")
-NONE_OF = re.compile(r"ad?(?P<group>L(?:[)]?[,|&]+[fo(]*L)*)")
-CHOSEN_AFTER = re.compile(rf"(?P<L>L)f*c{END}")
-SUBJECT_NOUN = re.compile(rf"(?P<L>L)(?P<particle>[fo]+)n[=]*{END}")
-THAT_IT_IS = re.compile(rf"i=+[fhop]*(?P<L>L){END}")
-IS_AT_END = re.compile(rf"=[fh]*(?P<L>L){END}")
-ONLY_WORDS = frozenset(["only", "just", "nur", "solo", "sólo", "seulement", "apenas", "только", "tylko"])
-
-
-LINE_RIGHT = re.compile(r"(?:[:,(=.]|[=mi][fh]*)[hp]*[pY](?=[.,)(:n!ohvr]|$|[&s])|[:.,i][fh]*v")
-LINE_WRONG = re.compile(r"x|m!|=!|!=|!v|:!:|[:.,(]!$")
+from gapbench.scoring.choices import patterns as p
+from gapbench.scoring.choices.tokens import ONLY_WORDS, Tokens
 
 
 class Statement(NamedTuple):
@@ -90,11 +43,8 @@ class StatementFinder:
             self._formal_answers, self._stated_answers, self._predicates, self._exclusions, self._choices, self._conclusions,
             self._exceptions, self._lone_options, self._numbered_lines,
         )  # fmt: skip
-        return sorted({statement for finder in finders for statement in finder()}, key=lambda found: found.at)
-
-    def option(self, at: int) -> Token:
-        """Return the token of an option."""
-        return self.items[at]
+        found = {statement for finder in finders for statement in finder()}
+        return sorted(found, key=lambda statement: statement.at)[-p.MAX_STATEMENTS :]
 
     def group_at(self, start: int) -> tuple[frozenset[str], bool]:
         """Return the options joined by "or", "and" or commas from ``start``, and whether they begin another clause.
@@ -103,13 +53,11 @@ class StatementFinder:
         """
         labels, at = [self.items[start].option], start + 1
         only_or = True
-        for match in re.compile(r"[)]?(?P<joint>,?[|&]|[,|]|(?=\())[fo(\"]*(?P<L>L)").finditer(self.text, at):
-            if match.start() != at or match["joint"] == "":
-                break
+        while (match := p.JOINT.match(self.text, at)) and len(labels) < p.MAX_JOINED:
             at = match.end()
             labels.append(self.items[match.start("L")].option)
             only_or = only_or and "|" in match["joint"]
-        follows = re.compile(r"[)]*[fh]*").match(self.text, at)
+        follows = p.JOINT_END.match(self.text, at)
         after = self.text[follows.end() : follows.end() + 1] if follows else ""
         is_clause = after in set("=mjvx!RpzyW") and after != ""
         if len(labels) > 1 and is_clause and not (only_or and after not in "=mjx!"):
@@ -118,7 +66,7 @@ class StatementFinder:
 
     def _sentence_before(self, at: int) -> str:
         start = max(
-            (match.end() for match in CLAUSE_BREAK.finditer(self.text, max(0, at - 60), at)),
+            (match.end() for match in p.CLAUSE_BREAK.finditer(self.text, max(0, at - 60), at)),
             default=max(0, at - 60),
         )
         return self.text[start:at]
@@ -126,18 +74,24 @@ class StatementFinder:
     def _is_hypothetical(self, at: int) -> bool:
         """Return whether a word before ``at`` in its sentence makes it a hypothesis or a first impression."""
         before = self._sentence_before(at)
-        last = max((before.rfind(char) for char in "tj"), default=-1)
-        return last >= 0 and not REVERSAL.search(before, last + 1)
+        last = before.rfind("t")
+        return last >= 0 and not p.REVERSAL.search(before, last + 1)
+
+    def is_open(self, at: int) -> bool:
+        """Return whether the option at ``at`` is only asked about, supposed or looked at first."""
+        return self._is_hypothetical(at) or self._is_question(at)
 
     def _is_question(self, at: int) -> bool:
-        end = CLAUSE_BREAK.search(self.text, at)
+        end = p.CLAUSE_BREAK.search(self.text, at, at + p.MAX_SENTENCE)
         return bool(end and end.group() == "?")
 
     def _kind(self, kind: str, at: int) -> str:
         """Return ``kind``, or a weaker one in a question, a hypothesis or a subordinate clause."""
-        if self._is_hypothetical(at) or self._is_question(at):
+        if self.is_open(at):
             return "maybe"
         before = self._sentence_before(at)
+        if "j" in before and not p.REVERSAL.search(before, before.rfind("j")):
+            return "weak"
         if kind == "claim" and "u" in re.split(r"[,b]", before)[-1]:
             return "weak"
         return kind
@@ -146,59 +100,75 @@ class StatementFinder:
         options, begins_clause = self.group_at(at)
         if begins_clause and kind == "conclusion":  # "so A and B are wrong"
             return Statement(at, "none", options)
+        if kind != "answer" and p.NO_DOUBT_ABOVE.search(self._sentence_before(start)):
+            return Statement(at, "out", options)
         return Statement(at, self._kind(kind, start), options)
 
     def _formal_answers(self) -> Iterator[Statement]:
-        for match in FORMAL_ANSWER.finditer(self.text):
+        for match in p.FORMAL_ANSWER.finditer(self.text):
             at = match.start("L")
             yield Statement(at, "out" if match["negated"] else "answer", self.group_at(at)[0])
 
     def _stated_answers(self) -> Iterator[Statement]:
-        for match in STATED_ANSWER.finditer(self.text):
+        for match in p.STATED_ANSWER.finditer(self.text):
             at, noun = match.start("L"), match.start()
             words = match["gap"] + match["fill"]
             if "x" in self.text[max(0, noun - 2) : noun] or "x" in match["gap"]:
                 yield Statement(at, "out", self.group_at(at)[0])
                 continue
-            negations = words.count("!") + bool(NO_DOUBT_ABOVE.search(self._sentence_before(noun)))
+            negations = words.count("!") + bool(p.NO_DOUBT_ABOVE.search(self._sentence_before(noun)))
             if negations % 2:
                 yield Statement(at, "out", self.group_at(at)[0])
             elif "j" in words or "t" in words:
                 yield Statement(at, "maybe" if "t" in words else "weak", self.group_at(at)[0])
             else:
                 yield self._statement("answer", at, noun)
-        for match in NOUN_THEN_OPTION.finditer(self.text):
+        for match in p.NOUN_THEN_OPTION.finditer(self.text):
             yield self._statement("answer", match.start("L"), match.start())
 
     def _predicates(self) -> Iterator[Statement]:
-        for match in PREDICATE.finditer(self.text):
+        for match in p.PREDICATE.finditer(self.text):
             if match.start("group") in self._numbered and ":" in match["aux"]:
                 continue
             yield from self._predicate(match)
-        for match in REVERSED_PREDICATE.finditer(self.text):
+        for match in p.REVERSED_PREDICATE.finditer(self.text):
             kind = "claim" if match["value"] == "p" else "out"
             for label in self._labels(match):
                 yield Statement(match.start("group"), kind, frozenset(label))
 
-        for pattern in (APPOSITION, SYMBOL_THEN_OPTION):
+        for pattern in (p.APPOSITION, p.SYMBOL_THEN_OPTION):
             for match in pattern.finditer(self.text):
-                at = match.start("L") if pattern is SYMBOL_THEN_OPTION else match.start()
-                if pattern is APPOSITION or not self.items[match.start("value")].text.isalpha():
+                at = match.start("L") if pattern is p.SYMBOL_THEN_OPTION else match.start()
+                if pattern is p.APPOSITION or not self.items[match.start("value")].text.isalpha():
                     yield self._statement("claim" if match["value"] == "p" else "out", at, at)
-        for match in SUBJECT_NOUN.finditer(self.text):
+        for match in p.SUBJECT_NOUN.finditer(self.text):
             if not self.items[match.start("particle")].text.isascii():
                 yield self._statement("conclusion", match.start("L"), match.start("L"))
-        for match in DOES.finditer(self.text):
+        for match in p.DOES.finditer(self.text):
             yield self._statement("out" if match["negated"] else "claim", match.start("L"), match.start("L"))
-        for at, token in enumerate(self.items[:-1]):
-            if (
-                token.text.casefold() in ONLY_WORDS
-                and self.text[at + 1] == "L"
-                and self.text[at - 1 : at] != "!"
-            ):
-                options, _ = self.group_at(at + 1)
+        for match in p.PLAUSIBLE.finditer(self.text):
+            yield self._statement("weak", match.start("L"), match.start("L"))
+        for pattern in (p.MAKES, p.SO_IS):
+            for match in pattern.finditer(self.text):
+                value = match.groupdict().get("value", "p")
+                kind = {"p": "claim", "n": "conclusion", "x": "out"}[value]
+                before = self._sentence_before(match.start())
+                if pattern is p.SO_IS and ("l" in before or "p" not in before):
+                    kind = "weak"
+                yield self._statement(kind, match.start("L"), match.start())
+        yield from self._only_options()
+
+    def _only_options(self) -> Iterator[Statement]:
+        """Yield the options of "only B …" and "only option B …"."""
+        for at, token in enumerate(self.items):
+            if token.text.casefold() not in ONLY_WORDS or self.text[at - 1 : at] == "!":
+                continue
+            skipped = len(self.text[at + 1 : at + 4]) - len(self.text[at + 1 : at + 4].lstrip("fo"))
+            option = at + 1 + skipped
+            if self.text[option : option + 1] == "L":
+                options, _ = self.group_at(option)
                 if len(options) == 1:
-                    yield Statement(at + 1, self._kind("claim", at), options)
+                    yield Statement(option, self._kind("claim", at), options)
 
     def _labels(self, match: re.Match[str]) -> list[str]:
         return [
@@ -209,13 +179,17 @@ class StatementFinder:
 
     def _predicate(self, match: re.Match[str]) -> Iterator[Statement]:
         at, value = match.start("group"), match["value"]
+        if re.search(r"L[)]?[&|]$", self.text[max(0, at - 3) : at]):
+            return  # the end of a list whose beginning is another part of the sentence
         between = match["aux"] + match["rest"]
         if value in "no" and ("=" not in between or "g" in between):
             return
         if value == "y" and "p" not in match["more"] + between:
             return
         negations = (
-            bool(match["negated"]) + (value in "xz") + bool(NO_DOUBT_ABOVE.search(self._sentence_before(at)))
+            bool(match["negated"])
+            + (value in "xz")
+            + bool(p.NO_DOUBT_ABOVE.search(self._sentence_before(at)))
         )
         if "!" in match["group"] or self.text[max(0, at - 2) : at].strip("fo").endswith("!"):
             negations += 1
@@ -237,59 +211,84 @@ class StatementFinder:
             yield Statement(at, kind, frozenset(label) if len(label) == 1 else frozenset([label]))
 
     def _sentence_after(self, at: int) -> str:
-        end = CLAUSE_BREAK.search(self.text, at)
-        return self.text[at : end.start() if end else len(self.text)]
+        end = p.CLAUSE_BREAK.search(self.text, at, at + p.MAX_SENTENCE)
+        return self.text[at : end.start() if end else at + p.MAX_SENTENCE]
 
     def _exclusions(self) -> Iterator[Statement]:
-        for match in NEGATED_GROUP.finditer(self.text):
+        for match in p.NEGATED_GROUP.finditer(self.text):
             following = self.text[match.end() : match.end() + 3]
             if re.match(r"[fhm=]*x", following):
                 continue
-            for label in self._labels(match):
+            labels = self._labels(match)
+            if (
+                len(labels) > 1
+                and re.search(r",[fo]*L$", match["group"])
+                and re.match(r"[fh]*[=mRpv]", following)
+            ):
+                left = frozenset(labels.pop())  # "after eliminating A and B, C is left"
+                yield Statement(
+                    match.end() - 1, "out" if re.match(r"[fhm=]*[x!]", following) else "claim", left
+                )
+            for label in labels:
                 yield Statement(match.start("group"), "out", frozenset([label]))
-        for match in NONE_OF.finditer(self.text):
+        for match in p.NONE_OF.finditer(self.text):
             if self.items[match.start()].text.casefold().startswith(("none", "no ")):
                 for label in self._labels(match):
                     yield Statement(match.start("group"), "out", frozenset([label]))
-        for pattern in (NOT_BUT, POSTFIX_NOT_BUT):
+        for pattern in (p.NOT_BUT, p.POSTFIX_NOT_BUT):
             for match in pattern.finditer(self.text):
                 yield self._statement("conclusion", match.start("L"), match.start("L"))
 
     def _choices(self) -> Iterator[Statement]:
-        for match in CHOSEN.finditer(self.text):
+        for match in p.CHOSEN.finditer(self.text):
             at = match.start("L")
             if match["negated"]:
                 yield Statement(at, "out", frozenset([self.items[at].option]))
+            elif "," in self._sentence_before(match.start()) and self._is_first_person(match.start()):
+                yield Statement(
+                    at, "conclusion", self.group_at(at)[0]
+                )  # "if I had to choose, I would choose B"
             else:
                 yield self._statement("conclusion", at, match.start())
 
-        for match in CHOSEN_AFTER.finditer(self.text):
+        for match in p.CHOSEN_AFTER.finditer(self.text):
             yield self._statement("conclusion", match.start("L"), match.start("L"))
 
+    def _is_first_person(self, at: int) -> bool:
+        nearby = self.items[max(0, at - 1) : at + 2]
+        return any(token.text.casefold() in {"i", "myself", "we", "you get", "i choose"} for token in nearby)
+
     def _conclusions(self) -> Iterator[Statement]:
-        for match in CONCLUDED.finditer(self.text):
+        for match in p.CONCLUDED.finditer(self.text):
             yield self._statement("conclusion", match.start("L"), match.start("L"))
-        for match in CONCLUDED_TEXT.finditer(self.text):
+        for match in p.CONCLUDED_TEXT.finditer(self.text):
             if self.items[match.start("L")].by_text:
                 yield self._statement("claim", match.start("L"), match.start("L"))
-        for match in IS_OPTION.finditer(self.text):
+        for match in p.IS_OPTION.finditer(self.text):
             if match["subject"] or match["modal"]:
                 kind = "weak" if "j" in match["modal"] else "conclusion"
                 yield self._statement(kind, match.start("L"), match.start("L"))
-        for match in MUST_BE.finditer(self.text):
+        for match in p.MUST_BE.finditer(self.text):
             at = next(match.start(name) for name in ("L", "L2", "L3") if match[name])
             yield self._statement("conclusion", at, at)
-        for match in THAT_IT_IS.finditer(self.text):
+        for match in p.THAT_IT_IS.finditer(self.text):
             yield self._statement("conclusion", match.start("L"), match.start("L"))
-        for match in IS_AT_END.finditer(self.text):
+        for match in p.IS_AT_END.finditer(self.text):
             yield self._statement("weak", match.start("L"), match.start("L"))
-        for match in OPTION_IT_IS.finditer(self.text):
+        for match in p.OPTION_IT_IS.finditer(self.text):
             yield self._statement("conclusion", match.start("L"), match.start("L"))
-        for match in CORRECTED.finditer(self.text):
+        for pattern in (p.REMAINS_OPTION, p.IT_FITS, p.NO_THEN_OPTION, p.THINK_OPTION):
+            for match in pattern.finditer(self.text):
+                at = match.start("L") if match["L"] else match.start("L2")
+                yield self._statement("conclusion", at, at)
+        for match in p.BUT_THEN_OPTION.finditer(self.text):
+            at = match.start("L")
+            yield Statement(at, "conclusion", self.group_at(at)[0])
+        for match in p.CORRECTED.finditer(self.text):
             yield self._statement("answer", match.start("L"), match.start("L"))
 
     def _exceptions(self) -> Iterator[Statement]:
-        for match in ALL_EXCEPT.finditer(self.text):
+        for match in p.ALL_EXCEPT.finditer(self.text):
             quantifier = match["quantifier"]
             kind = (
                 "out"
@@ -308,8 +307,8 @@ class StatementFinder:
             rest = self.text[line + 1 : self._line_end(line)]
             if "L" in rest or self.items[line + 2].text.casefold() in {"true", "false"}:
                 continue
-            is_wrong = bool(LINE_WRONG.search(rest))
-            right = LINE_RIGHT.search(rest)
+            is_wrong = bool(p.LINE_WRONG.search(rest))
+            right = p.LINE_RIGHT.search(rest)
             if is_wrong != bool(right):
                 yield Statement(line, "out" if is_wrong else "claim", frozenset([self.items[line].option]))
 
@@ -319,19 +318,22 @@ class StatementFinder:
 
     def _lone_options(self) -> Iterator[Statement]:
         """Yield options that are a whole sentence or the whole last part of one."""
-        ends = [match.start() for match in re.finditer(r"[.N?]|$", self.text)]
         start = 0
-        for end in ends:
+        first, last = len(self.text) - len(self.text.lstrip("N")), len(self.text.rstrip("N."))
+        for end in (match.start() for match in re.finditer(r"[.N?]|$", self.text)):
             part = self.text[start:end]
-            lone = re.fullmatch(
-                r"(?P<head>[^L]*?)(?P<before>(?:^|[,:;bsr])[fohswi\"m=pcknF(]*)(?P<L>L)(?:[)]?(?:,?[|&]|[,|])[hfo(]*L)*(?P<after>[hfp)o:\"]*|[,:(]*[rd].*)",
-                part,
-            )
-            if lone and self.text[end : end + 1] != "?":
-                at = start + lone.start("L")
+            if len(part) > p.MAX_SENTENCE:
+                part = "W" + part[1 - p.MAX_SENTENCE :]
+            lone = p.LONE_OPTION.fullmatch(part)
+            if lone:
+                at = end - len(part) + lone.start("L")
                 is_whole = not lone["head"] and not lone["before"].strip("fohswipnF(")
-                has_edge = not self.text[:start].strip("N") or not self.text[end:].strip("N.")
+                has_edge = start <= first or end >= last
                 kind = "answer" if is_whole and has_edge else "claim"
-                if is_whole or self.text[start:end]:
-                    yield self._statement(kind if not self.items[at].starts_line else "line", at, at)
+                if self.text[end : end + 1] == "?":
+                    if is_whole:
+                        yield Statement(at, "weak", self.group_at(at)[0])
+                    start = end + 1
+                    continue
+                yield self._statement("line" if self.items[at].starts_line else kind, at, at)
             start = end + 1

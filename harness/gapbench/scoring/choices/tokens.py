@@ -26,21 +26,25 @@ WORD = re.compile(
 BULLET = re.compile(r"[ \t>]*\|[ \t]*(?=[^-:|\s])|[ \t>]*(?:[-*+•‣▪●○–—]|\d{1,3}[.)])?[ \t]+|[ \t>]+")
 CHECKED_BOX = re.compile(r"\[([ xX✓✔])\][ \t]*")
 PUNCTUATION = {
-    **dict.fromkeys(".。!।॥‼۔", "."), **dict.fromkeys("?؟", "?"), **dict.fromkeys(",;，；،、؛", ","),
+    **dict.fromkeys(".。!।॥‼۔", "."), **dict.fromkeys("?؟", "?"), **dict.fromkeys(",，،、", ","), **dict.fromkeys(";；؛", ";"),
     **dict.fromkeys(":：-–—|│‒―~∣", ":"), **dict.fromkeys("=≡≈", "Q"), **dict.fromkeys("→⇒➜➔⟹∴➡⟶►▶👉", "s"), **dict.fromkeys("/", "|"),
-    **dict.fromkeys("&", "&"), **dict.fromkeys("(", "("), **dict.fromkeys(")", ")"), **dict.fromkeys("✓✅✔☑👍🎯⭐", "p"), **dict.fromkeys("✗✘❌✖☒👎🚫", "x"),
+    **dict.fromkeys("&", "&"), **dict.fromkeys("([", "("), **dict.fromkeys(")]", ")"), **dict.fromkeys("✓✅✔☑👍🎯⭐", "p"), **dict.fromkeys("✗✘❌✖☒👎🚫", "x"),
 }  # fmt: skip
 JOINT_WORD = re.compile(r"[ \t]*(?:or|and|oder|und|o|ou|y|e|et|или|и)\b|[ \t]*[/&,]")
 ROMAN_NUMERAL = re.compile(r"\s*(?:,|and\b|or\b|&|/)(?:\s*(?:and|or)\b)?\s*(?:I{2,3}|IV|VI{0,3}|IX)\b")
 ENUMERATOR = re.compile(
-    r"[ \t]*[*_`]{0,3}[ \t]*([.):,\-–—|=]|[*_`]{2,3}[ \t]*[.):\-–—])[ \t]*[*_`]{0,3}[ \t]*(?=\S)"
+    r"[ \t]{0,4}[*_`]{0,3}[ \t]{0,4}([.):,\-–—|=]|[*_`]{2,3}[ \t]*[.):\-–—])[ \t]*[*_`]{0,3}[ \t]*(?=\S)"
 )
 START_CONTEXT = frozenset("N.?:,;bsruwht&|(!iF")
 BLOCKS_AT_START = frozenset("WkcetnigfOaADMq")
+CONDITIONS = frozenset(
+    ["if", "unless", "assuming", "provided that", "wenn", "si", "se", "если", "als", "om", "jika"]
+)
+ONLY_WORDS = frozenset(["only", "just", "nur", "solo", "sólo", "seulement", "apenas", "только", "tylko"])
 BLOCKS_ANYWHERE = frozenset("kcetnO")
 PORTUGUESE_NOUNS = frozenset(["resposta", "alternativa", "letra", "opção", "solução"])
 SMALL_LETTER_BEFORE = frozenset("no=:QFNcskf(,|&hp")
-SMALL_LETTER_AFTER = frozenset(".,N:)?|&r")
+SMALL_LETTER_AFTER = frozenset(".,;N:)?|&r")
 
 
 @dataclass
@@ -319,6 +323,7 @@ def settle_letters(items: list[Token]) -> list[Token]:
                 is_article = (
                     token.text == "a"
                     and items[min(index + 1, len(items) - 1)].text.casefold() not in PORTUGUESE_NOUNS
+                    and after != "L"
                 )
                 token.meaning = "g" if is_article else ("&" if token.text == "e" else "f")
         elif _is_word(items, index, before, after):
@@ -335,8 +340,17 @@ def _is_word(items: list[Token], index: int, before: str, after: str) -> bool:
         return False  # "B it is."
     if index + 1 < len(items) and ord(items[index + 1].text[:1] or "A") > 0x2E80:
         return False  # a word of a script without spaces
+    following = items[index + 1] if index + 1 < len(items) else Token("N")
+    if (
+        before in "mh"
+        and index
+        and (items[index - 1].meaning == "m" or items[index - 1].text.casefold() in ONLY_WORDS)
+    ):
+        return False  # "ich würde B sagen", "only B has"
+    if after == "f" and index + 2 < len(items) and items[index + 2].meaning == "k":
+        return False  # "B, I think"
     if after in BLOCKS_ANYWHERE:
-        return True
+        return after != "t" or following.text.casefold() not in CONDITIONS
     if after in "mj" and index + 2 < len(items):
         later = next((item.meaning for item in items[index + 2 : index + 4] if item.meaning not in "!h"), "N")
         if later in "kceWny":

@@ -10,6 +10,7 @@ from gapbench.sandbox import SandboxJob
 from gapbench.scoring.answer_extraction import reply_tail
 from gapbench.scoring.code_extraction import (
     candidate_programs,
+    code_in_prose,
     column_text,
     defines_name,
     extract_program,
@@ -27,8 +28,9 @@ PROMPT_COLUMNS = ("prompt", "complete_prompt")
 class Code(SandboxedScorer):
     """Accepts Python that passes all of the sample's hidden tests.
 
-    The program is the last fenced block that defines the entry point, else the last Python block, else the
-    whole reply. If ``prompt`` is Python that defines the entry point (as in HumanEval), a reply without
+    The program is the last complete block of code that defines the entry point, together with the blocks that
+    define what it uses (imports, helpers, constants); else the last Python block, else the code in a reply
+    without blocks. Fences may be indented, behind text, unclosed, of any length or in HTML. If ``prompt`` is Python that defines the entry point (as in HumanEval), a reply without
     its own definition is taken as the continuation of the prompt.
 
     The value is 1 if all tests pass, else 0, so that its mean is pass@1. The share of tests that pass is
@@ -64,9 +66,13 @@ class Code(SandboxedScorer):
         if not suffix and isinstance(sample.columns.get(self.suffix), str):
             suffix = "\n"  # the function to complete is the last in its file
         wanted = unfinished_function(prelude, entry_point)[0] if suffix else entry_point
-        code, is_fenced = extract_program(reply_tail(reply), wanted)
+        code, is_fenced = extract_program(reply_tail(reply), wanted, tests)
+        programs = candidate_programs(code, prelude, entry_point, suffix)
+        if not is_fenced:
+            for part in code_in_prose(code):
+                programs += candidate_programs(part, prelude, entry_point, suffix)
         job = SandboxJob(
-            candidate_programs(code, prelude, entry_point, suffix),
+            programs,
             tests,
             entry_point,
             "" if suffix else prelude,

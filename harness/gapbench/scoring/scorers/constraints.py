@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gapbench.scoring.answer_extraction import MAX_REPLY_CHARS, fenced_blocks, normalize_text, shorten
+from gapbench.scoring.answer_extraction import MAX_REPLY_CHARS, normalize_text, shorten
+from gapbench.scoring.code_blocks import code_blocks
 from gapbench.scoring.scorer import ReplyScorer
 from gapbench.scoring.scorers.json_schema import find_json_value
 from gapbench.values import Sample, Score
@@ -205,7 +206,9 @@ CONSTRAINT_CHECKS: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
     "quoted": lambda text, _: (
         "" if len(text) > 1 and text[0] == text[-1] == '"' else "is not in double quotes"
     ),
-    "no_fence": lambda text, _: "holds a fenced block" if fenced_blocks(text) else "",
+    "no_fence": lambda text, _: (
+        "holds a fenced block" if ("```" in text or "~~~" in text) and code_blocks(text) else ""
+    ),
     "ordered": _check_order,
     "each_line_starts": lambda text, item: (
         ""

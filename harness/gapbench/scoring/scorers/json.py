@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gapbench.scoring.answer_extraction import fenced_blocks, normalize_text, reply_tail, shorten
+from gapbench.scoring.answer_extraction import normalize_text, reply_tail, shorten
+from gapbench.scoring.code_blocks import code_blocks
 from gapbench.scoring.scorer import ReplyScorer, check_threshold
 from gapbench.values import Sample, Score
 
@@ -136,8 +137,8 @@ def _numbers_equal(found: float, wanted: float, rel_tol: float) -> bool:
 
 def find_json_object(text: str) -> dict[str, Any] | None:
     """Return the last JSON object of the last fenced block that has one, else of the whole text."""
-    for block in (*(body for _, body in reversed(fenced_blocks(text))), text):
-        found = _last_json_object(block)
+    for part in (*(block.text for block in reversed(code_blocks(text))), text):
+        found = _last_json_object(part)
         if found is not None:
             return found
     return None

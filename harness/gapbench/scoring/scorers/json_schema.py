@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from gapbench.errors import InputError
-from gapbench.scoring.answer_extraction import fenced_blocks, reply_tail, shorten
+from gapbench.scoring.answer_extraction import reply_tail, shorten
+from gapbench.scoring.code_blocks import code_blocks
 from gapbench.scoring.scorer import EMPTY_REPLY, make_unscored
 from gapbench.scoring.scorers.json import Json, json_equal
 from gapbench.scoring.scorers.regex import has_risky_pattern
@@ -126,9 +127,9 @@ def find_json_value(text: str, *, only: bool) -> Any:
         text: The reply.
         only: The JSON must be the whole reply, in a fence or not.
     """
-    blocks = fenced_blocks(text)
+    blocks = code_blocks(text)
     if only:
-        whole = blocks[0][1] if len(blocks) == 1 and text.strip().startswith(("```", "~~~")) else text
+        whole = blocks[0].text if len(blocks) == 1 and text.strip().startswith(("```", "~~~")) else text
         if len(blocks) == 1 and whole is not text and not text.strip().endswith(("```", "~~~")):
             return None
         try:
@@ -136,8 +137,8 @@ def find_json_value(text: str, *, only: bool) -> Any:
         except (ValueError, RecursionError):
             return None
         return value if isinstance(value, (dict, list)) else None
-    for block in (*(body for _, body in reversed(blocks)), text):
-        found = _last_json_value(block)
+    for part in (*(block.text for block in reversed(blocks)), text):
+        found = _last_json_value(part)
         if found is not None:
             return found
     return None

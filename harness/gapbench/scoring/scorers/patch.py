@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from gapbench.sandbox import SandboxJob
 from gapbench.sandbox.guest.patch import Change, EditError, normalize_path, parse_diff
-from gapbench.scoring.answer_extraction import FENCE, fenced_blocks, reply_tail
+from gapbench.scoring.answer_extraction import reply_tail
+from gapbench.scoring.code_blocks import CodeBlock, code_blocks
 from gapbench.scoring.code_extraction import column_text
 from gapbench.scoring.sandboxed import SandboxedScorer
 from gapbench.values import Sample, Score
 
-DIFF_LANGUAGES = {"diff", "patch", ""}
+DIFF_LANGUAGES = {"diff", "patch", "udiff", "git", ""}
+DIFF_HEAD = re.compile(r"^--- \S.*\n\+\+\+ \S", re.MULTILINE)
+NUMBERING = re.compile(r"^[ \t>]*(?:[-*+]|\d{1,3}[.)])[ \t]+")
+INFO_PATH = re.compile(r"(?:^|[\s:=\"'])([\w.@+-]+(?:/[\w.@+-]+)*\.\w+)")
 PATH_LINE = re.compile(
     r"[#*`\s]*(?:file\s*:?\s*)?[*`\s]*([\w.@+-]+(?:/[\w.@+-]+)*\.\w+)[*`:\s]*", re.IGNORECASE
 )
@@ -70,34 +74,32 @@ class Patch(SandboxedScorer):
 
 def find_changes(reply: str, files: Mapping[str, str]) -> list[Change]:
     """Return the changes in ``reply``: its diffs if it has any, else its whole files."""
-    fences = [text for language, text in fenced_blocks(reply) if language in DIFF_LANGUAGES]
-    changes = [change for text in fences for change in parse_diff(text)]
-    return changes or find_whole_files(reply, files) or parse_diff(reply)
+    blocks = code_blocks(reply)
+    diffs = [
+        block.text for block in blocks if block.language in DIFF_LANGUAGES or DIFF_HEAD.search(block.text)
+    ]
+    changes = [change for text in diffs for change in parse_diff(text)]
+    return changes or find_whole_files(reply, blocks, files) or parse_diff(reply)
 
 
-def find_whole_files(reply: str, files: Mapping[str, str]) -> list[Change]:
-    """Return the fenced blocks that follow a line with a path, or begin with a comment with a known path."""
+def find_whole_files(reply: str, blocks: Sequence[CodeBlock], files: Mapping[str, str]) -> list[Change]:
+    """Return the blocks that follow a line with a path, have a path behind their fence, or begin with one as comment."""
     changes: dict[str, Change] = {}
-    opened: re.Match[str] | None = None
-    for match in FENCE.finditer(reply):
-        if opened is None:
-            opened = match
-            continue
-        if match.group(1)[0] != opened.group(1)[0] or match.group(2):
-            continue
-        text = reply[opened.end() + 1 : match.start()]
-        path = _find_path(reply[: opened.start()], text, files)
-        opened = None
+    for block in blocks:
+        path = _find_path(reply[: block.start], block, files)
         if path is not None:
-            changes[path] = Change(path, path, text)
+            changes[path] = Change(path, path, block.text)
     return list(changes.values())
 
 
-def _find_path(before: str, text: str, files: Mapping[str, str]) -> str | None:
-    lines = before.rstrip().rsplit("\n", 1)
-    named = PATH_LINE.fullmatch(lines[-1].strip())
+def _find_path(before: str, block: CodeBlock, files: Mapping[str, str]) -> str | None:
+    lines = before.rstrip(" \t>").rstrip().rsplit("\n", 1)
+    named = PATH_LINE.fullmatch(NUMBERING.sub("", lines[-1]).strip())
     if named is None:
-        commented = COMMENTED_PATH.fullmatch(text.partition("\n")[0])
+        named = INFO_PATH.search(block.info)
+        named = named if named and named[1] in files else None
+    if named is None:
+        commented = COMMENTED_PATH.fullmatch(block.text.partition("\n")[0])
         named = commented if commented and commented[1] in files else None
     if named is None:
         return None

@@ -3,17 +3,50 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gapbench.sandbox import SandboxJob
-from gapbench.scoring.answer_extraction import fenced_blocks, reply_tail
+from gapbench.scoring.answer_extraction import reply_tail
+from gapbench.scoring.code_blocks import code_blocks
 from gapbench.scoring.sandboxed import SandboxedScorer
 from gapbench.values import Sample, Score
 
-SQL_LANGUAGES = {"sql", "sqlite", "sqlite3", ""}
-STATEMENT = re.compile(r"\s*(?:--[^\n]*\n\s*)*(?:select|with|values)\b", re.IGNORECASE)
-LINE_STARTS_QUERY = re.compile(r"^(?:select|with)\b", re.IGNORECASE | re.MULTILINE)
+OTHER_LANGUAGES = frozenset(
+    [
+        "bash",
+        "sh",
+        "shell",
+        "console",
+        "text",
+        "txt",
+        "plaintext",
+        "output",
+        "json",
+        "csv",
+        "markdown",
+        "md",
+        "python",
+        "py",
+        "diff",
+        "html",
+        "xml",
+        "yaml",
+        "java",
+    ]
+)
+"""Languages of blocks that are not SQL; any name of a database's SQL is accepted."""
+COMMENTS = r"\s*(?:--[^\n]*(?:\n|$)\s*|/\*(?:(?!\*/).)*\*/\s*)*"
+STATEMENT = re.compile(rf"{COMMENTS}\(*\s*(?:select|with|values)\b", re.IGNORECASE | re.DOTALL)
+LINE_STARTS_QUERY = re.compile(
+    r"^[ \t>*-]*(?:sql\s*[:>]\s*|sqlite>\s*)?(?=(?:select|with)\b)", re.IGNORECASE | re.MULTILINE
+)
+INLINE_QUERY = re.compile(r"`{1,2}((?:select|with)\b[^`]+)`{1,2}", re.IGNORECASE)
+END_OF_QUERY = re.compile(r";[ \t]*(?:--[^\n]*)?(?:\n|$)|\n[ \t]*\n(?=[A-Z][a-z]+[ ,])")
+LOOKS_LIKE_PROSE = re.compile(
+    r"(?:select|with)\s+(?:all\s+)?(?:the|a|an|this|these|that|your|each|one)\s", re.IGNORECASE
+)
 
 PROGRAM = """
 from gapbench.sandbox.guest.sql import query_rows
@@ -79,15 +112,35 @@ class Sql(SandboxedScorer):
 
 
 def extract_query(reply: str) -> tuple[str | None, bool]:
-    """Return the query in ``reply``, or None, and whether it was in a fence."""
-    blocks = [text for language, text in fenced_blocks(reply) if language in SQL_LANGUAGES and text.strip()]
+    """Return the query in ``reply``, or None, and whether it was in a block of code.
+
+    It is the last block that begins with a query, else the last block of SQL, else the query between backticks, else
+    the last one that begins a line, up to its semicolon or the prose that follows.
+    """
+    blocks = [
+        block.text
+        for block in code_blocks(reply)
+        if block.language not in OTHER_LANGUAGES and block.text.strip()
+    ]
     for text in reversed(blocks):
         if STATEMENT.match(text):
             return text.strip(), True
     if blocks:
         return blocks[-1].strip(), True
-    start = LINE_STARTS_QUERY.search(reply)
-    return (reply[start.start() :].strip(), False) if start else (None, False)
+    inline = INLINE_QUERY.findall(reply)
+    if inline:
+        return inline[-1].strip(), True
+    ends = [end.end() for end in END_OF_QUERY.finditer(reply)]
+    query, until = None, 0
+    for match in LINE_STARTS_QUERY.finditer(reply):
+        at = match.end()
+        is_prose = not reply[at : at + 4].isupper() and LOOKS_LIKE_PROSE.match(reply, at)
+        if at < until or is_prose:
+            continue  # a line within a query, or prose
+        following = bisect_right(ends, at)
+        until = ends[following] if following < len(ends) else len(reply)
+        query = reply[at:until].strip()
+    return query, False
 
 
 def has_order_by(query: str) -> bool:

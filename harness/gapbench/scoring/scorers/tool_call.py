@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,6 +16,12 @@ from gapbench.values import Sample, Score
 
 NAME_FIELDS = ("name", "tool", "tool_name", "function", "function_name")
 ARGUMENT_FIELDS = ("arguments", "args", "parameters", "input", "tool_input")
+CALL_TAG = re.compile(
+    r"<(?P<tag>tool_call|function_call|tool_use|function)(?:=(?P<name>[\w.-]+))?>(?P<text>(?:(?!<(?:tool_call|function|tool_use)).)*?)</(?P=tag)>",
+    re.DOTALL | re.IGNORECASE,
+)
+BETWEEN_CALLS = re.compile(r"(?:\s|,|;|`|~|json|\d{1,2}[.)]|[-*])*")
+MAX_CALLS = 50
 CALL_LIST_FIELDS = ("tool_calls", "calls", "tools", "function_calls")
 
 
@@ -51,8 +58,7 @@ class ToolCall(ReplyScorer):
         """Return 1 or 0; the answer is the calls."""
         wanted = _target_calls(sample)
         assert wanted is not None, "unscorable_reason refuses such samples"
-        value = find_json_value(reply_tail(reply), only=False)
-        found = None if value is None else find_calls(value)
+        found = find_text_calls(reply_tail(reply))
         if found is None:
             return Score(0.0, "unparsed", reason="holds no call {name, arguments}")
         try:
@@ -100,6 +106,52 @@ def _target_calls(sample: Sample) -> list[dict[str, Any]] | None:
     except (ValueError, RecursionError):
         return None
     return find_calls(given)
+
+
+def find_text_calls(reply: str) -> list[dict[str, Any]] | None:
+    """Return the calls that a reply writes as text, or None if it writes none.
+
+    They are in tags of their own (``<tool_call>{…}</tool_call>``, ``<function=name>{…}</function>``), or else the last
+    JSON value, or else one JSON object after another.
+    """
+    tagged = [_parse_tagged(match) for match in CALL_TAG.finditer(reply)]
+    calls = [call for call in tagged if call is not None]
+    if calls and len(calls) == len(tagged):
+        return [call for found in calls for call in found]
+    value = find_json_value(reply, only=False)
+    found = None if value is None else find_calls(value)
+    row = _calls_in_a_row(reply) if found is not None and len(found) == 1 else []
+    return row if len(row) > 1 else found
+
+
+def _parse_tagged(match: re.Match[str]) -> list[dict[str, Any]] | None:
+    value = find_json_value(match["text"], only=False)
+    if match["name"]:
+        return [{"name": match["name"], "arguments": value}] if isinstance(value, dict) else None
+    return None if value is None else find_calls(value)
+
+
+def _calls_in_a_row(reply: str) -> list[dict[str, Any]]:
+    """Return the calls of JSON objects that follow each other with nothing but fences and commas between them."""
+    decoder = json.JSONDecoder()
+    calls: list[dict[str, Any]] = []
+    at, end = reply.find("{"), -1
+    for _ in range(MAX_CALLS):
+        if at < 0:
+            break
+        try:
+            value, following = decoder.raw_decode(reply, at)
+        except (ValueError, RecursionError):
+            at = reply.find("{", at + 1)
+            continue
+        call = _parse_call(value)
+        if call is not None:
+            if calls and not BETWEEN_CALLS.fullmatch(reply[end:at]):
+                calls = []
+            calls.append(call)
+            end = following
+        at = reply.find("{", following)
+    return calls
 
 
 def find_calls(value: Any) -> list[dict[str, Any]] | None:

@@ -10,8 +10,15 @@ from gapbench.errors import InputError
 from gapbench.scoring.scorer import ReplyScorer
 from gapbench.values import Sample, Score
 
-_GRADE_LINE = re.compile(r"^\W*grade\W*?\s*(-?\d+)\b", re.IGNORECASE | re.MULTILINE)
-_WINNER_LINE = re.compile(r"^\W*winner\W*?\s*(first|second|tie)\b", re.IGNORECASE | re.MULTILINE)
+_QUALIFIER = r"(?:(?:final|overall|total|my)\W{1,4})?"
+_GRADE_LINE = re.compile(
+    rf"^\W*{_QUALIFIER}grade(?:\W{{0,12}}?|\W+is\W+)\s*(-?\d+)\b(?![.,]\d|\W{{1,4}}or\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_WINNER_LINE = re.compile(
+    rf"^\W*{_QUALIFIER}winner(?:\W{{0,12}}?|\W+is\W+)\s*(?:the\W+)?(?:a\W+)?(first|second|tie)\b(?!\W{{1,4}}or\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,28 @@ def test_the_interval_is_wilsons(make_run: Make, answers: Answers) -> None:
     assert (row["accuracy_low"], row["accuracy_high"]) == pytest.approx(wilson(0.7, 99), abs=1e-9)
 
 
+def test_score_and_all_right_are_two_shares(make_run: Make, attempt: Attempts) -> None:
+    """Scores 1, 1, 0.5 and 0.5: a mean of 3/4, and 2 of 4 wholly right, as the cost table counts them."""
+    rows = [
+        attempt(sample_id=str(n), score=score, outcome="correct" if score == 1 else "wrong")
+        for n, score in enumerate([1.0, 1.0, 0.5, 0.5])
+    ]
+    row = summarize([make_run(rows)]).level("model").iloc[0]
+
+    assert (row["accuracy"], row["all_right"], row["partial_credit"]) == (3 / 4, 2 / 4, True)
+    assert row["all_right"] == row["correct"] / row["scored"]
+    assert row["all_right_low"] < 2 / 4 < row["all_right_high"]
+
+
+def test_without_partial_credit_the_two_shares_are_one(make_run: Make, answers: Answers) -> None:
+    """70 of 100: the same share and the same interval."""
+    row = summarize([make_run(answers("closed-a", 70, 100))]).level("model").iloc[0]
+
+    assert not row["partial_credit"]
+    shares = [[row[f"{name}{end}"] for end in ("", "_low", "_high")] for name in ("accuracy", "all_right")]
+    assert shares[0] == shares[1]
+
+
 def test_nothing_scored_is_unknown_not_zero(make_run: Make, attempt: Attempts) -> None:
     """A model whose every request failed has coverage 0 and no accuracy."""
     row = summarize([make_run([attempt(outcome="infra")])]).level("model").iloc[0]

@@ -7,6 +7,7 @@ filled with every letter from A to J, so a form that reads for one letter must r
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 LETTERS = "ABCDEFGHIJ"
@@ -77,9 +78,9 @@ UNDECIDED = (
     "{X} or {Y}", "Answer: {X} or {Y}", "The answer is {X} or {Y}.", "The answer is either {X} or {Y}.", "Answer: {X}/{Y}", "Answer: {X}, {Y}", "Answer: {X} and {Y}", "Both {X} and {Y} are correct.", "{X} and {Y} are both right.", "({X}) or ({Y})", "It could be {X} or {Y}.", "I can't decide between {X} and {Y}.", "\\boxed{{{X}, {Y}}}", '{{"answer": ["{X}", "{Y}"]}}',
     "It is not {X}.", "The answer is not {X}.", "{X} is wrong.", "{X} is incorrect.", "I don't think the answer is {X}.", "Neither {X} nor {Y} is correct.", "{X} can be ruled out.", "Not {X}.", "{X} is wrong and {Y} is wrong.", "We can eliminate {X} and {Y}.",
     "Let us consider {X} first.", "Is it {X} or {Y}?", "A: {y}\nB: {z}" , "{X} is plausible and so is {Y}.", "A metal melts when it is heated.", "I do not know.", "I cannot answer this question.", "I'm sorry, but I can't help with that.", "As an AI, I have no opinion.", "None of the options is correct.", "All of the above.", "Answer: all of the above", "Answer: none of the above", "Answer: unknown", "Answer:", "The answer is", "The answer is unclear.",
-    "A) mercury\nB) silver wire\nC) a copper coin\nD) the lead pipe\nE) iron ore\nF) zinc plate\nG) tin foil\nH) a gold ring\nI) platinum\nJ) nickel alloy", "The options are A) mercury, B) silver wire and C) a copper coin.", "Options A, B, C and D are given.", "Each of A to J is a metal.", "I think that a metal melts. A pipe is heavy.", "A", "Vitamin B and hepatitis C are unrelated.",
+    "A) mercury\nB) silver wire\nC) a copper coin\nD) the lead pipe\nE) iron ore\nF) zinc plate\nG) tin foil\nH) a gold ring\nI) platinum\nJ) nickel alloy", "The options are A) mercury, B) silver wire and C) a copper coin.", "Options A, B, C and D are given.", "Each of A to J is a metal.", "I think that a metal melts. A pipe is heavy.", "Vitamin B and hepatitis C are unrelated.",
 )  # fmt: skip
-"""Forms without an answer. The form "A" is filled by no letter and is left out below."""
+"""Forms without an answer."""
 
 LANGUAGES: dict[str, tuple[str, ...]] = {
     "German": ("Antwort: {X}", "Die Antwort ist {X}.", "Die richtige Antwort ist {X}.", "Die richtige Antwort lautet {X}.", "{X} ist richtig.", "{X} ist die richtige Antwort.", "{Y} ist falsch, also ist die Antwort {X}.", "Nicht {Y}, sondern {X}.", "Daher ist Option {X} korrekt.", "**Lösung:** {X}", "Ich wähle {X}."),
@@ -128,12 +129,25 @@ def built_replies() -> Iterator[Reply]:
         for number, frame in enumerate(FRAMES)
         for style in STATED[number % 3 :: 3]
     ]
-    chosen = [*framed, *SENTENCES, *(form for forms in LANGUAGES.values() for form in forms)]
+    chosen = [
+        *framed,
+        *SENTENCES,
+        *listed_forms("+"),
+        *(form for forms in LANGUAGES.values() for form in forms),
+    ]
     for form in chosen:
         for at in range(10):
             yield Reply(_fill(form, at), LETTERS[at], form)
-    for form in UNDECIDED:
-        if form == "A":
-            continue
+    for form in (*UNDECIDED, *listed_forms("-")):
         for at in range(10):
             yield Reply(_fill(form, at), None, form)
+
+
+def listed_forms(sign: str) -> list[str]:
+    """Return the forms of ``replies/forms.tsv``: with the sign + those that choose {X}, with - those that choose none."""
+    lines = (Path(__file__).parent / "replies" / "forms.tsv").read_text(encoding="utf-8").splitlines()
+    return [
+        form.replace("\\n", "\n")
+        for kind, _, form in (line.partition("\t") for line in lines)
+        if kind == sign
+    ]

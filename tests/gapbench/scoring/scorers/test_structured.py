@@ -103,6 +103,29 @@ def test_several_calls_in_any_order_unless_order_counts() -> None:
     assert "wrong" == score("tool_call", reply, [a, b], order=True).outcome
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{a}\n{b}", "```json\n{a}\n```\n```json\n{b}\n```", "1. {a}\n2. {b}", "{a}, {b}", "[{a}, {b}]", "<tool_call>\n{a}\n</tool_call>\n<tool_call>\n{b}\n</tool_call>",
+        "I call two tools.\n<tool_call>{a}</tool_call> and then <tool_call>{b}</tool_call>", '<function=a>{{"y": 2}}</function>\n<function=b>{{"x": 1}}</function>', "<tool_call>[{a}, {b}]</tool_call>",
+    ],
+)  # fmt: skip
+def test_calls_written_one_after_another_are_several(form: str) -> None:
+    """As lines, fences, a list, or in the tags of open models."""
+    a, b = {"name": "a", "arguments": {"y": 2}}, {"name": "b", "arguments": {"x": 1}}
+    reply = form.format(a=json.dumps(a), b=json.dumps(b))
+
+    assert "correct" == score("tool_call", reply, [a, b]).outcome
+
+
+def test_a_draft_before_the_call_does_not_count() -> None:
+    """Two calls with words between them: the last is meant."""
+    draft, call = {"name": "a", "arguments": {"y": 2}}, {"name": "b", "arguments": {"x": 1}}
+    reply = f"First I thought of {json.dumps(draft)}. Better is: {json.dumps(call)}"
+
+    assert "correct" == score("tool_call", reply, call).outcome
+
+
 def test_no_call_is_an_empty_list() -> None:
     """A target that wants none accepts [] alone."""
     assert "correct" == score("tool_call", "[]", []).outcome
