@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import orjson
 
@@ -31,7 +32,7 @@ async def filtered_prompt_as_event(
             raise
         if api == "responses":
             details = {"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}
-            body = {"type": "response.incomplete", "response": details}
+            body: dict[str, Any] = {"type": "response.incomplete", "response": details}
         else:
             choice = {"delta": {"refusal": str(exc)}, "finish_reason": "content_filter"}
             body = {"choices": [choice]}
