@@ -26,6 +26,7 @@ from gapbench.values import (
     Session,
 )
 from gapbench_runners.support.chat_stream import read_chat_stream
+from gapbench_runners.support.filtered_prompt import filtered_prompt_as_event
 from gapbench_runners.support.model_rules import ModelRule, ParamMapper, rule_for
 from gapbench_runners.support.request_builder import MappedParams, RequestBuilder
 from gapbench_runners.support.responses_stream import read_responses_stream
@@ -179,7 +180,7 @@ class OpenAIRunner(Runner):
     def stream(self, call: Call) -> AsyncIterator[Chunk]:
         """Send the call and yield the response as it arrives."""
         assert self._templates is not None, "open comes before stream"
-        batches = self._templates.event_batches(call)
+        batches = filtered_prompt_as_event(self._templates.event_batches(call), self.api)
         if self.api == "responses":
             return read_responses_stream(batches)
         # If a provider that hides reasoning sends some, it is a summary.

@@ -82,6 +82,23 @@ def test_every_vendors_refusal(protocol: str, body: str) -> None:
     assert ("refusal", None) == (response.finish_reason, response.failure)
 
 
+@pytest.mark.parametrize("protocol", ["chat", "responses", "vllm"])
+@pytest.mark.parametrize("code", ["content_filter", "content_policy_violation", "data_inspection_failed"])
+def test_a_filtered_prompt_is_a_refusal(protocol: str, code: str) -> None:
+    """Azure answers with HTTP 400 where others stream a finish reason; another 400 stays a bad request."""
+    body = json.dumps({"error": {"code": code, "message": "The prompt was filtered."}})
+    response = heard(protocol, body, status=400, kind="application/json")
+
+    assert ("refusal", "content_filter", None) == (
+        response.finish_reason,
+        response.finish_raw,
+        response.failure,
+    )
+    failure = heard(protocol, body.replace(code, "bad"), status=400, kind="application/json").failure
+    assert failure is not None
+    assert "bad_request" == failure.kind
+
+
 def _chat_counts(**counts: Any) -> str:
     return chat({"content": "B"}, usage=counts)
 

@@ -9,8 +9,8 @@ What a runner uses:
 
 - :func:`new_client` makes the HTTP client for the SDK; :func:`httpx_timeout` and :func:`proxy_for` go with it.
 - :class:`RequestTemplates` sends a call and yields its events; :func:`current_record` is the exchange in progress.
-- :func:`status_failure` and :func:`transport_failure` turn errors into :class:`gapbench.errors.RunnerError`,
-  :func:`cut_stream_failure` a stream that ended too early, :func:`retry_after_s` reads how long to wait;
+- :func:`status_failure` and :func:`transport_failure` turn errors into :class:`gapbench.errors.RunnerError`;
+  :func:`retry_after_s` reads how long to wait;
   :func:`redact_secrets` and :func:`redact_and_truncate` clean what a provider sent, up to :data:`ERROR_CHARS`.
 
 What the engine uses: :func:`record_exchange`, :func:`check_reachable` and :func:`now`.

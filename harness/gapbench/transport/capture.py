@@ -54,7 +54,7 @@ class ExchangeRecord:
         active_stream: The response in progress, from the moment its request is sent. None: the transport does not
             report it.
         error_response: A response with an error status that the SDK will turn into its own error. None: there is none.
-        stray_text: The start of what an event stream held besides events. "": nothing.
+        stray_text: The start of the text that an event stream had outside of events. "": nothing.
     """
 
     def __init__(self) -> None:

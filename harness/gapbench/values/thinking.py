@@ -1,6 +1,6 @@
 """Separate a model's thinking from its answer when the server leaves both in one text.
 
-Which marks which models use is data: ``thinking_rules.toml``, beside this module.
+Which marks which models use is data: ``thinking_rules.toml``, in the same folder.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ AUTO = "auto"
 OFF = "off"
 
 _FENCE_LINE = re.compile(r"^[ \t]{0,3}(?:```|~~~)", re.MULTILINE)
-_BLANK = re.compile(r"[\s\ufeff\u200b]*")
+_BLANKS = " \t\r\n\f\v\xa0\u200b\ufeff"
+_BLANK = re.compile(f"[{_BLANKS}]*")
 _OPENING_QUOTES = "\"'“‘«"
 _CLOSING_QUOTES = "\"'”’»"
 
@@ -29,6 +30,7 @@ class ThinkingRule:
     """The marks of one family of models; ``thinking_rules.toml`` explains the fields."""
 
     name: str
+    start: str
     open: re.Pattern[str]
     close: re.Pattern[str]
     mark: re.Pattern[str]
@@ -74,17 +76,22 @@ class ThinkingRules:
     prefilled: ThinkingRule | None = None
 
     @cached_property
-    def _hints(self) -> frozenset[str]:
-        return frozenset(rule.hint for rule in self.rules if rule.lone_mark is not None)
+    def _hints(self) -> tuple[str, ...]:
+        return tuple({rule.hint for rule in self.rules if rule.lone_mark is not None})
 
     @cached_property
-    def _opening(self) -> re.Pattern[str]:
-        return _compile("|".join(f"(?:{rule.open.pattern})" for rule in self.rules) or r"(?!)")
+    def _hint_starts(self) -> tuple[str, ...]:
+        return tuple({hint[0] for hint in self._hints})
 
     @cached_property
-    def _answer_opening(self) -> re.Pattern[str]:
-        patterns = [rule.answer_open.pattern for rule in self.rules if rule.answer_open is not None]
-        return _compile("|".join(f"(?:{pattern})" for pattern in patterns) or r"(?!)")
+    def _starts(self) -> frozenset[str]:
+        return frozenset(case for rule in self.rules for case in (rule.start, rule.start.swapcase()))
+
+    def _may_apply(self, text: str) -> bool:
+        """Return whether the text can have a mark that counts: no, for nearly every reply, by looking at a few characters."""
+        return text.lstrip(_BLANKS)[:1] in self._starts or (
+            any(start in text for start in self._hint_starts) and any(hint in text for hint in self._hints)
+        )
 
     def split(self, text: str, *, is_cut: bool = False, has_reasoning: bool = False) -> ThinkingSplit | None:
         """Return the text's thinking and answer, or None if no rule applies.
@@ -98,14 +105,8 @@ class ThinkingRules:
             is_cut: Whether generation ended early, so that a block may be open.
             has_reasoning: Whether the server already separated some thinking from this text.
         """
-        start = _skip_blanks(text, 0)
-        if (
-            self._opening.match(text, start) is None
-            and self._answer_opening.match(text, start) is None
-            and not any(hint in text for hint in self._hints)
-        ):
-            found = None
-        else:
+        found = None
+        if self._may_apply(text):
             found = _Splitter(self.rules, text, is_cut=is_cut).split()
         if found is None and is_cut and self.prefilled is not None and not has_reasoning and text.strip():
             return ThinkingSplit("", text.strip(), self.prefilled.name, True, len(text))
@@ -122,10 +123,20 @@ class _Splitter:
         self._blocks: list[str] = []
         self._names: list[str] = []
         self._last: ThinkingRule | None = None
-        # Positions, so that a text of many marks does not take quadratic time.
-        self._backticks = [match.start() for match in re.finditer("`", text)]
-        self._newlines = [match.start() for match in re.finditer("\n", text)] if self._backticks else []
-        self._fences = [match.start() for match in _FENCE_LINE.finditer(text)]
+
+    # Positions, so that a text of many marks does not take quadratic time.
+
+    @cached_property
+    def _backticks(self) -> list[int]:
+        return [match.start() for match in re.finditer("`", self._text)]
+
+    @cached_property
+    def _newlines(self) -> list[int]:
+        return [match.start() for match in re.finditer("\n", self._text)]
+
+    @cached_property
+    def _fences(self) -> list[int]:
+        return [match.start() for match in _FENCE_LINE.finditer(self._text)]
 
     def split(self) -> ThinkingSplit | None:
         """Return the parts, or None if no rule applies."""
@@ -309,6 +320,7 @@ def _to_rule(entry: dict[str, Any]) -> ThinkingRule:
     answer_open, answer_close = entry.get("answer_open"), entry.get("answer_close")
     return ThinkingRule(
         name=entry["name"],
+        start=entry["start"],
         open=_compile(entry["open"]),
         close=_compile(entry["close"]),
         mark=_marks(entry["open"], entry["close"]),

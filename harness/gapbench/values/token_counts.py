@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from gapbench.values.requests import Usage
@@ -12,6 +13,7 @@ MAX_TOKEN_COUNT = 2**53
 """Largest plausible token count; JSON readers cannot hold larger integers exactly."""
 
 COUNT_NAMES = Usage.__slots__
+_values = attrgetter(*COUNT_NAMES)
 
 
 def to_count(value: Any) -> Any:
@@ -130,6 +132,8 @@ def check_usage(usage: Usage) -> tuple[Usage, str | None]:
 
     A dropped count is None: a price must not be computed from it.
     """
+    if _is_plausible(*_values(usage)):
+        return usage, None
     counts = {name: to_count(getattr(usage, name)) for name in COUNT_NAMES}
     notes = []
     for name, value in counts.items():
@@ -157,6 +161,18 @@ def check_usage(usage: Usage) -> tuple[Usage, str | None]:
     if counts["cache_write_tokens"] is None and usage.cache_write_tokens is not None:
         counts["cache_write_1h_tokens"] = None
     return (replace(usage, **counts) if notes or _differs(usage, counts) else usage), "; ".join(notes) or None
+
+
+def _is_plausible(given: Any, read: Any, written: Any, lasting: Any, made: Any, thought: Any) -> bool:
+    """Return whether nothing is to be done about counts, as for nearly every reply; the arguments are those of Usage."""
+    for value in (given, read, written, lasting, made, thought):
+        if value is not None and (type(value) is not int or not 0 <= value <= MAX_TOKEN_COUNT):
+            return False
+    return (
+        (given is None or (read or 0) + (written or 0) <= given)
+        and (written is None or (lasting or 0) <= written)
+        and (made is None or (thought or 0) <= made)
+    )
 
 
 def _differs(usage: Usage, counts: dict[str, Any]) -> bool:

@@ -18,6 +18,8 @@ from gapbench_runners.support.stream_errors import (
 from gapbench_runners.support.tool_pieces import chat_tool_pieces
 from gapbench_runners.support.usage import chat_usage
 
+_BRACKET = ord("[")
+
 
 async def read_chat_stream(
     batches: AsyncIterator[list[transport.Event]], disclosure: Disclosure
@@ -36,7 +38,7 @@ async def read_chat_stream(
     last_facts: tuple[Any, ...] | None = None
     async for batch in batches:
         for received_s, name, data in batch:
-            if data.startswith(b"[") and data.strip() == b"[DONE]":
+            if data[0] == _BRACKET and data.strip() == b"[DONE]":
                 if done:
                     raise duplicate_event_error("[DONE]")
                 done = True
@@ -45,7 +47,10 @@ async def read_chat_stream(
             get = body.get
             if get("error"):
                 raise error_from_event(body["error"])
-            usage, note = chat_usage(get("usage"))
+            counts = get("usage")
+            usage = note = None
+            if counts:
+                usage, note = chat_usage(counts)
             choices = get("choices")
             if not choices and usage is None:
                 raise_error_event(body, name)

@@ -71,11 +71,12 @@ def decode_event(data: bytes, name: str) -> dict[str, Any]:
         RunnerError: ``server`` for an event named ``error`` whose data is plain text; ``garbage`` for any other data.
     """
     try:
-        return transport.decode_event(data)
-    except RunnerError:
+        body = orjson.loads(data)
+    except orjson.JSONDecodeError:
         if name == "error":
             raise error_from_event(data.decode("utf-8", "replace")) from None
-        raise
+        return transport.decode_event(data)
+    return body if isinstance(body, dict) else transport.decode_event(data)
 
 
 def raise_error_event(body: Mapping[str, Any], name: str) -> None:
@@ -91,7 +92,7 @@ def raise_error_event(body: Mapping[str, Any], name: str) -> None:
 
 
 def cut_stream_error(expected: str) -> RunnerError:
-    """Return the failure of a stream that ended too early, with what the server wrote besides events.
+    """Return the failure of a stream that ended too early, with the text that the server wrote outside of events.
 
     Args:
         expected: What the stream had to have, such as ``a finish reason``.

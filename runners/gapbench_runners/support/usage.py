@@ -18,7 +18,7 @@ def chat_usage(usage: Any) -> tuple[Usage | None, str | None]:
         return None, None
     prompt = _mapping(usage.get("prompt_tokens_details"))
     completion = _mapping(usage.get("completion_tokens_details"))
-    # DeepSeek, Moonshot and Perplexity give these beside the details.
+    # DeepSeek, Moonshot and Perplexity give these outside of the details.
     cached = _first(
         prompt.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens")
     )

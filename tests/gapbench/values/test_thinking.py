@@ -25,6 +25,7 @@ MARKS = {
     "apertus": ("<|inner_prefix|>", "<|inner_suffix|>"),
     "gemma-4": ("<|channel>thought\n", "<channel|>"),
     "medgemma": ("<unused94>thought\n", "<unused95>"),
+    "openpangu": ("[unused16]", "[unused17]"),
     "harmony": (
         "<|channel|>analysis<|message|>",
         "<|end|><|start|>assistant<|channel|>final<|message|>",

@@ -50,7 +50,9 @@ class ReplyAccumulator:
             else:
                 self._other_chunks.append(len(self.chunk_s))
                 self._reasoning.append(text)
-            self._add_instant(received_s, usage)
+            # The two lines of _add_instant, without the call: this runs once for each token.
+            self.chunk_s.append(transport.now() if received_s is None else received_s)
+            self._chunk_tokens.append(usage.output_tokens if usage else None)
         if usage is not None:
             self._usages.append(usage)
         fact_values = tuple.__getitem__(chunk, _FACT_FIELDS)
