@@ -71,7 +71,7 @@ def go(
 def test_a_run_through_faults_ends_with_the_answers_of_one_without(tmp_path: Path, protocol: str) -> None:
     """Each of 60 requests has one final row; accuracy is that of the fault-free run, answer by answer."""
     settings = RunSettings(RunPolicies(PATIENT, Timeouts(total_s=1.0)))
-    plain, _ = go(tmp_path / "plain", protocol, 0.0, settings)
+    plain, _ = go(tmp_path / "plain", protocol, 0.0, RunSettings(RunPolicies(PATIENT)))
     spoilt, server = go(tmp_path / "spoilt", protocol, 0.2, settings)
     finals = spoilt[spoilt["final"]]
 

@@ -285,7 +285,12 @@ class Reader:
     exchanges: int = 0
 
     def __post_init__(self) -> None:
-        self.doors = [self._door(protocol) for protocol in PROTOCOLS[self.name]]
+        try:
+            for protocol in PROTOCOLS[self.name]:
+                self.doors.append(self._door(protocol))
+        except BaseException:
+            self.close()
+            raise
 
     def _door(self, protocol: Protocol) -> Door:
         runner = protocol.runner(protocol.model)
@@ -323,15 +328,17 @@ class Reader:
         if given.kept:
             self._response(door, [door.whole])
         script = Script(given.reads(), given.ending, given.slow)
-        # A kept connection that dies unanswered is tried anew, once.
-        response = self._response(door, [script, script])
+        response = self._response(door, [script])
         holds(response)
         if given.followed:
-            after = self._response(door, [door.whole, door.whole])
-            assert (None, door.answer) == (after.failure, after.answer), "a reply reached the next answer"
+            after = self._response(door, [door.whole])
+            # The kept connection may end only now, with the next request on it; then there is no answer.
+            has_ended = after.failure is not None and after.failure.kind == "cut_stream"
+            assert ("" if has_ended else door.answer) == after.answer, "a reply reached the next answer"
+            assert has_ended or after.failure is None, after.failure
         self.loop.run_until_complete(door.transport.aclose())
         if given.compared:
-            once = self._response(door, [Script([b"".join(script.reads)], given.ending)] * 2)
+            once = self._response(door, [Script([b"".join(script.reads)], given.ending)])
             self.loop.run_until_complete(door.transport.aclose())
             assert _said(response) == _said(once), "the cut into reads changes what was read"
         return response
@@ -359,10 +366,12 @@ class Reader:
 
     def close(self) -> None:
         """Close the runners and the loop."""
-        for door in self.doors:
-            self.loop.run_until_complete(door.runner.close())
-        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-        self.loop.close()
+        try:
+            for door in self.doors:
+                self.loop.run_until_complete(door.runner.close())
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        finally:
+            self.loop.close()
 
 
 def _here_instead_of_a_thread() -> contextlib.AbstractContextManager[object]:

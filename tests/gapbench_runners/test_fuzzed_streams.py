@@ -6,6 +6,7 @@ what `benchmarks/fuzz.py` found by coverage. That runs the same for as long as i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -38,10 +39,8 @@ slow_to_draw = settings(deadline=None, derandomize=True, suppress_health_check=l
 @pytest.fixture(scope="module")
 def readers() -> Iterator[dict[str, Reader]]:
     """Every runner, opened once."""
-    opened = {name: Reader(name) for name in PROTOCOLS}
-    yield opened
-    for reader in opened.values():
-        reader.close()
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(contextlib.closing(Reader(name))) for name in PROTOCOLS}
 
 
 def response_to(reader: Reader, asked: Input) -> Response:

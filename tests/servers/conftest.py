@@ -17,7 +17,11 @@ from tests.vllm.real import MODEL, ROOT, free_port, stop, wait_until_ready
 FOLDER = ROOT / ".venv-servers"
 PYTHON = FOLDER / "bin" / "python"
 HERE = Path(__file__).parent
-OFFLINE = {**os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+OFFLINE = {
+    **os.environ, "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "HF_HUB_DISABLE_TELEMETRY": "1",
+    # A model this small gains nothing from threads, and waiting threads slow a busy machine down.
+    "OMP_NUM_THREADS": "1",
+}  # fmt: skip
 ANSWERS = {f"What is {n} + {n}?": str(2 * n) for n in range(1, 21)}
 """Questions and answers that the mock servers are given."""
 

@@ -39,7 +39,7 @@ def run_models(
     }  # fmt: skip
     suite = {
         "name": "servers",
-        "params": {"temperature": 0, "max_tokens": 64},
+        "params": {"temperature": 0, "max_tokens": 48},
         "models": [{"weights": "open", **model} for model in models],
         "tasks": [task],
         "loads": [{"concurrency": 2}],
