@@ -10,6 +10,7 @@ import click
 
 from gapbench.commands.options import (
     POSITIVE,
+    Finite,
     allow_code_option,
     json_option,
     limit_option,
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
 @limit_option
 @click.option(
     "--discordance",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Finite(min=0, max=1, min_open=True),
     default=0.2,
     show_default=True,
     help="Share of pairs in which two models' scores are assumed to differ.",
 )
 @click.option(
     "--icc",
-    type=click.FloatRange(0, 1),
+    type=Finite(min=0, max=1),
     default=0.2,
     show_default=True,
     help="Assumed correlation of two differences of one cluster.",
