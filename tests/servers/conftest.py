@@ -27,7 +27,7 @@ ANSWERS = {f"What is {n} + {n}?": str(2 * n) for n in range(1, 21)}
 
 
 @contextmanager
-def running(command: Sequence[str | Path], url: str, log: Path) -> Iterator[None]:
+def running(command: Sequence[object], url: str, log: Path) -> Iterator[None]:
     """Run a server until the block ends; it is ready when ``url`` answers."""
     with log.open("wb") as file:
         process = subprocess.Popen([str(word) for word in command], stdout=file, stderr=file, env=OFFLINE)

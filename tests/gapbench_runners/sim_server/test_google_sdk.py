@@ -56,7 +56,7 @@ def test_image(client: Client) -> None:
 def test_tools_and_safety_settings(client: Client) -> None:
     """They change nothing."""
     tool = types.Tool(function_declarations=[types.FunctionDeclaration(name="add", description="x")])
-    safety = types.SafetySetting(category="HARM_CATEGORY_HARASSMENT", threshold="BLOCK_NONE")  # type: ignore[arg-type]
+    safety = types.SafetySetting(category="HARM_CATEGORY_HARASSMENT", threshold="BLOCK_NONE")
 
     assert REFERENCE == ask(client, tools=[tool], safety_settings=[safety]).text
 

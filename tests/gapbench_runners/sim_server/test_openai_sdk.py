@@ -78,7 +78,8 @@ def test_chat_stream_helper(client: OpenAI) -> None:
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
 def test_chat_budget(client: OpenAI, name: str) -> None:
     """Five tokens."""
-    reply = chat(client, **{name: 5})
+    budget: dict[str, Any] = {name: 5}
+    reply = chat(client, **budget)
 
     assert ("length", 5) == (reply.choices[0].finish_reason, reply.usage.completion_tokens)
     assert REFERENCE.startswith(reply.choices[0].message.content)

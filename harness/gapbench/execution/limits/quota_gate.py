@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 from gapbench import transport
 
@@ -87,7 +88,7 @@ class QuotaGate:
     async def _wait_for_change(self, at_most_s: float | None) -> None:
         """Wait until a request has ended, or until the pause is over."""
         changed = asyncio.ensure_future(self._changed.wait())
-        waits: list[asyncio.Future[object]] = [changed]
+        waits: list[asyncio.Future[Any]] = [changed]
         if at_most_s is not None:
             waits.append(asyncio.ensure_future(self._sleep(at_most_s)))
         try:
