@@ -8,15 +8,15 @@ reproducible. Shares are 0 to 1. P-values are two-sided. ``clusters`` are intege
 from gapbench.stats.bootstrap import (
     RESAMPLES,
     SEED,
-    Quotients,
-    compare_quotients,
     resample_sums,
     selection_bias,
 )
 from gapbench.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
 from gapbench.stats.paired import (
+    CONFIDENCE,
     MIN_CLUSTERS,
     Difference,
+    Evidence,
     is_equivalent,
     is_non_inferior,
     items_needed,
@@ -39,20 +39,24 @@ from gapbench.stats.proportions import (
     wilson,
 )
 from gapbench.stats.quantiles import quantile_difference, quantile_interval
-from gapbench.stats.ratios import ratio_interval, ratio_noise
+from gapbench.stats.ratios import Quotients, compare_quotients, ratio_interval, ratio_noise
+from gapbench.stats.score_test import ScoreTest
 from gapbench.stats.slo_attainment import Crossing, TestedRate, attainment_crossing, attainment_low_bound
 
 __all__ = [
+    "CONFIDENCE",
     "MIN_CLUSTERS",
     "RESAMPLES",
     "SEED",
     "Components",
     "Crossing",
     "Difference",
+    "Evidence",
     "Floats",
     "Interval",
     "Ints",
     "Quotients",
+    "ScoreTest",
     "Strengths",
     "TestedRate",
     "attainment_crossing",

@@ -36,7 +36,11 @@ def wilson(share: float, n: float, confidence: float = 0.95) -> Interval:
     """
     if n <= 0:
         return Interval(None, None)
-    z = float(special.ndtri(0.5 + confidence / 2))
+    return _wilson(share, n, float(special.ndtri(0.5 + confidence / 2)))
+
+
+def _wilson(share: float, n: float, z: float) -> Interval:
+    """Return Wilson's interval at a critical value."""
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     low = 0.0 if share <= 0 else max(0.0, middle - half)
@@ -47,18 +51,29 @@ def wilson(share: float, n: float, confidence: float = 0.95) -> Interval:
 def mean_interval(values: Floats, clusters: Ints, confidence: float = 0.95) -> Interval:
     """Return Wilson's interval of the mean of scores in 0 to 1, with the effective number of items.
 
-    The effective number is p(1-p) over the cluster-robust variance of the mean, and at most the number of items. If all
-    scores are equal, it is the number of clusters.
+    The effective number is p(1-p) over the cluster-robust variance of the mean. It is at most the number of items, unless
+    there is partial credit, which can vary less than right and wrong answers. The critical value is Student's, with one
+    degree of freedom less than clusters. If all scores are equal, the effective number is that of the clusters.
+
+    Raises:
+        ValueError: A score is outside 0 to 1.
     """
     n = len(values)
     if n == 0:
         return Interval(None, None)
+    if not (values.min() >= 0 and values.max() <= 1):
+        msg = f"scores are 0 to 1; found {float(values.min()):g} to {float(values.max()):g}"
+        raise ValueError(msg)
     share = float(values.mean())
     sums, sizes = cluster_sums(values - share, clusters)
     variance = robust_variance(sums, n)
     spread = share * (1 - share)
-    effective = float(len(sizes)) if variance <= 0 or spread <= 0 else min(float(n), spread / variance)
-    return wilson(share, effective, confidence)
+    if variance <= 1e-15 or spread <= 0:
+        return wilson(share, len(sizes), confidence)
+    effective = spread / variance
+    if ((values == 0) | (values == 1)).all():
+        effective = min(float(n), effective)
+    return _wilson(share, effective, float(special.stdtrit(len(sizes) - 1, 0.5 + confidence / 2)))
 
 
 def cluster_sums(values: Floats, clusters: Ints) -> tuple[Floats, Floats]:

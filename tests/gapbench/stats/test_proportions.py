@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, special
 from scipy import stats as scipy_stats
 from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
 from statsmodels.stats.proportion import proportion_confint
@@ -42,18 +42,40 @@ def test_a_mean_of_scores_all_alike_keeps_a_width() -> None:
     assert high == 1.0
 
 
-def test_a_mean_without_clusters_is_wilsons() -> None:
-    """With every item alone, the effective number is n up to the correction n / (n - 1)."""
-    values = np.array([1.0] * 70 + [0.0] * 30)
+def at_students_t(share: float, n: int, degrees: int) -> tuple[float, float]:
+    """Return Wilson's interval at Student's critical value."""
+    confidence = 2 * float(special.ndtr(special.stdtrit(degrees, 0.975))) - 1
+    low, high = wilson(share, n, confidence)
+    assert low is not None
+    assert high is not None
+    return low, high
 
-    assert mean_interval(values, np.arange(100)) == pytest.approx(wilson(0.7, 99), abs=1e-9)
+
+def test_a_mean_without_clusters_is_wilsons() -> None:
+    """The effective number is n up to the correction n / (n - 1); the critical value is Student's."""
+    low, high = mean_interval(np.array([1.0] * 70 + [0.0] * 30), np.arange(100))
+
+    assert (low, high) == pytest.approx(at_students_t(0.7, 99, 99), abs=1e-9)
+
+
+def test_partial_credit_that_varies_little_is_known_well() -> None:
+    """A hundred scores of 0.6 and 0.8: spread 0.1, so 0.7 to within t x 0.01005, not the 9 points of right and wrong."""
+    low, high = mean_interval(np.array([0.6, 0.8] * 50), np.arange(100))
+
+    assert (low, high) == pytest.approx((0.68, 0.72), abs=0.001)
+
+
+def test_a_mean_of_scores_outside_0_to_1_is_refused() -> None:
+    """The root of a negative number is no interval."""
+    with pytest.raises(ValueError, match="scores are 0 to 1; found 0 to 3"):
+        mean_interval(np.array([0.0, 3.0]), np.arange(2))
 
 
 def test_items_that_share_a_source_widen_the_mean() -> None:
     """Twenty sources of five like items are worth about twenty items."""
     values = np.repeat(np.array([1.0] * 14 + [0.0] * 6), 5)
     low, high = mean_interval(values, np.repeat(np.arange(20), 5))
-    alone = wilson(0.7, 19)
+    alone = at_students_t(0.7, 19, 19)
 
     assert (low, high) == pytest.approx(alone, abs=1e-9)
 
