@@ -139,9 +139,6 @@ def format_interval(unit: Any, low: Any, high: Any) -> str:
         if first.endswith(ending) and second.endswith(ending):
             first = first.removesuffix(ending)
             break
-    if unit == "usd" and first[:2] == second[:2] in {"+$", "-$"}:
-        # The minus is repeated: "-$3 to 1" would include zero.
-        second = second[2:] if first[0] == "+" else f"-{second[2:]}"
     return f"{first} to {second}"
 
 

@@ -35,6 +35,7 @@ COLUMNS = (
     "run_id",
     "cell_id",
     "task",
+    "task_sha256",
     "category",
     "sample_id",
     "cluster_id",
@@ -79,6 +80,7 @@ COLUMNS = (
     "failure_kind",
     "http_status",
     "from_cache",
+    "scorer",
     "score",
     "partial",
 )

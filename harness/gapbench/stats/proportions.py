@@ -233,3 +233,25 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         largest = max(largest, min(1.0, p * (len(known) - rank)))
         corrected[index] = largest
     return corrected
+
+
+def holm_levels(p_values: Sequence[float | None], alpha: float = 0.05) -> list[float | None]:
+    """Return the level at which Holm's step-down method tests each p-value; None stays None.
+
+    A p-value is below its level exactly if its corrected p-value (:func:`holm`) is below ``alpha``, so an interval at that
+    level excludes no difference exactly if the test rejects it. After the first that is not rejected, all are tested at
+    its level.
+
+    Args:
+        p_values: Uncorrected p-values.
+        alpha: Chance of any false rejection.
+    """
+    known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    levels: list[float | None] = [None] * len(p_values)
+    rejected = 0
+    for p, index in known:
+        level = alpha / (len(known) - rejected)
+        levels[index] = level
+        if p < level and sum(value is not None for value in levels) == rejected + 1:
+            rejected += 1
+    return levels

@@ -94,7 +94,8 @@ def quantile_difference(
     """
     n = len(first)
     observed = float(np.quantile(first, share) - np.quantile(second, share))
-    if abs(observed) <= 1e-12 * float(max(np.abs(first).max(), np.abs(second).max())):
+    rounding = 1e-12 * float(max(np.abs(first).max(), np.abs(second).max()))
+    if abs(observed) <= rounding:
         observed = 0.0
     codes = dense_codes(clusters)
     groups = int(codes.max()) + 1
@@ -103,9 +104,11 @@ def quantile_difference(
     else:
         influence = _influence(first, share) - _influence(second, share)
         error = math.sqrt(robust_variance(cluster_sums(influence, codes)[0], n))
-    if error <= 0:
+    if error <= rounding:
         # Every draw shows the same difference: fall back to the spreads of both samples as if they were unpaired.
         error = math.hypot(_unpaired_error(first, share), _unpaired_error(second, share))
+    if error <= rounding:
+        error = 0.0
     test = StudentisedTest(observed, error, max(groups - 1, 1))
     return Difference(
         observed,

@@ -44,6 +44,8 @@ class RatioTest:
         self.second = float(means[2] / means[3]) if len(means) > 2 else 1.0
         one = relative[0] - relative[1]
         other = relative[2] - relative[3] if len(means) > 2 else np.zeros(self._groups)
+        if abs(self.first - self.second) <= 1e-12 * self.first:
+            self.second = self.first
         self._moments = np.array([(one * one).mean(), (one * other).mean(), (other * other).mean()])
         self._third = np.array([(one ** (3 - k) * other**k).mean() for k in range(4)])
         self._along = np.stack([relative @ one, relative @ other], axis=1) / self._groups

@@ -158,6 +158,7 @@ class TaskEntry(_Entry):
         samples: Number of samples that were picked.
         scorer: Name of its scorer. None: it has none, or an older gapbench wrote the run.
         license: Licence of its data. None: unknown.
+        scorer_sha256: Hash of the scorer's name, options and code. None: an older gapbench or another harness wrote the run.
     """
 
     name: str
@@ -167,6 +168,7 @@ class TaskEntry(_Entry):
     samples: Count
     scorer: str | None = None
     license: str | None = None
+    scorer_sha256: str | None = None
 
 
 class WorkerEntry(_Entry):

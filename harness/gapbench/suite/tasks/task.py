@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gapbench.suite.tasks.grader import ExternalScorer
-from gapbench.values import Params, Sample
+from gapbench.suite.tasks.user_code import code_file_digests
+from gapbench.values import Params, Sample, canonical_json, sha256
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,9 @@ class Task:
     origin: str = ""
     repeats: int = 1
     external_scorer: ExternalScorer | None = None
+
+    @property
+    def scorer_sha256(self) -> str:
+        """Hash of the scorer's name, options and code. The same scorer has the same hash on every machine."""
+        options = {name: value for name, value in self.scorer_options.items() if name != "folder"}
+        return sha256(canonical_json([self.scorer_name, options, *code_file_digests(self.scorer_options)]))
