@@ -67,8 +67,8 @@ def test_gaps_carry_their_sign() -> None:
     assert formatting.format_gap("s", -0.187) == "-187 ms"
     assert formatting.format_gap("usd", 0.004) == "+$0.00400"
     assert formatting.format_interval("s", 0.0154, 0.358) == "+15.4 to +358 ms"
-    assert formatting.format_interval("usd", 0.0032, 0.00395) == "+$0.00320 to 0.00395"
-    assert formatting.format_interval("usd", -0.00395, -0.0032) == "-$0.00395 to -0.00320"
+    assert formatting.format_interval("usd", 0.0032, 0.00395) == "+$0.00320 to +$0.00395"
+    assert formatting.format_interval("usd", -0.00395, -0.0032) == "-$0.00395 to -$0.00320"
     assert formatting.format_interval("usd", 0.0, 0.0) == "$0.00 to $0.00"
 
 
@@ -102,7 +102,7 @@ def test_small_p_values_are_only_said_to_be() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
-    [(-3.0, -1.0, "-$3.00 to -1.00"), (-3.0, 1.0, "-$3.00 to +$1.00"), (1.0, 3.0, "+$1.00 to 3.00")],
+    [(-3.0, -1.0, "-$3.00 to -$1.00"), (-3.0, 1.0, "-$3.00 to +$1.00"), (1.0, 3.0, "+$1.00 to +$3.00")],
 )
 def test_a_bound_in_dollars_keeps_its_minus(low: float, high: float, said: str) -> None:
     """Only what two bounds have in common is said once, and a minus never."""
