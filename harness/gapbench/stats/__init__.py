@@ -33,10 +33,7 @@ from gapbench.stats.proportions import (
     dense_codes,
     holm,
     holm_levels,
-    mcnemar,
     mean_interval,
-    sign_flip,
-    tango,
     wilson,
 )
 from gapbench.stats.quantiles import quantile_difference, quantile_interval
@@ -72,7 +69,6 @@ __all__ = [
     "is_equivalent",
     "is_non_inferior",
     "items_needed",
-    "mcnemar",
     "mean_interval",
     "paired_difference",
     "pairs_to_decide",
@@ -84,8 +80,6 @@ __all__ = [
     "resample_sums",
     "selection_bias",
     "shift",
-    "sign_flip",
-    "tango",
     "variance_components",
     "wilson",
 ]

@@ -14,9 +14,11 @@ from gapbench.stats.proportions import Floats, Interval, Ints, cluster_sums
 
 SKEW_WIDENING = 2.0
 """How many times the second-order term of the skewness widens an interval. 1 is Hall's term for normal tails; 2 keeps the
-coverage for lognormal costs with a sigma of up to 1.5, whose skewness a sample underestimates (benchmarks/coverage_cost.py)."""
+coverage for lognormal costs with a sigma of up to 1.5, whose skewness a sample underestimates (benchmarks/coverage.py)."""
 _EDGEWORTH = 1.08
 """(z^4 + 2 z^2 - 3) / 18 at z = 1.96: Hall, The Bootstrap and Edgeworth Expansion (1992), 2.6."""
+_MAX_SLOPE = 0.25
+"""Largest slope of the transformation, times the critical value of 5 %."""
 _MIN_SOURCES = 3
 """With fewer clusters that have anything to count, one in ten resamples would have none: there is no interval."""
 _HALVINGS = 60
@@ -105,7 +107,9 @@ class RatioTest:
         if len(along) > 2:
             curvature -= _curvature(along[2:], second)
         root = math.sqrt(n)
-        slope = (skewness / 3 + curvature * spread / 2) / root
+        # Of a handful of clusters the slope is a guess, and the transformation nearly flat where the bounds lie.
+        most = _MAX_SLOPE / float(special.stdtrit(n - 1, 0.975))
+        slope = min(most, max(-most, (skewness / 3 + curvature * spread / 2) / root))
         widening = 1 + SKEW_WIDENING * _EDGEWORTH * skewness * skewness / n
         return spread / math.sqrt(n - 1), slope, skewness / (6 * root), widening
 

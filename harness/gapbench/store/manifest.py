@@ -1,8 +1,7 @@
 """The typed content of ``run.json``: :class:`RunManifest` and the entries of its lists.
 
-A file keeps the keys that it was written with: keys that a newer gapbench added are kept on rewriting, and optional
-keys that an older gapbench did not write stay absent. Documents that belong to another package (settings of a model,
-facts of a server, a calibration) are plain mappings here; this module does not interpret them.
+A file keeps its keys: those that a newer gapbench added are kept on rewriting, and those that an older one did not write
+stay absent. Settings of a model, facts of a server and a calibration are plain mappings of other packages.
 """
 
 from __future__ import annotations
@@ -158,7 +157,7 @@ class TaskEntry(_Entry):
         samples: Number of samples that were picked.
         scorer: Name of its scorer. None: it has none, or an older gapbench wrote the run.
         license: Licence of its data. None: unknown.
-        scorer_sha256: Hash of the scorer's name, options and code. None: an older gapbench or another harness wrote the run.
+        scorer_sha256: Hash of its scorer's name, options and code. None: unknown.
     """
 
     name: str
