@@ -17,6 +17,8 @@ SKEW_WIDENING = 2.0
 coverage for lognormal costs with a sigma of up to 1.5, whose skewness a sample underestimates (benchmarks/coverage.py)."""
 _EDGEWORTH = 1.08
 """(z^4 + 2 z^2 - 3) / 18 at z = 1.96: Hall, The Bootstrap and Edgeworth Expansion (1992), 2.6."""
+_SKEWNESS_OF_KURTOSIS = 0.6
+"""Squared skewness that counts for one of excess kurtosis where the skewness itself is less: that of a gamma variable."""
 _MAX_SLOPE = 0.25
 """Largest slope of the transformation, times the critical value of 5 %."""
 _MIN_SOURCES = 3
@@ -50,6 +52,7 @@ class RatioTest:
             self.second = self.first
         self._moments = np.array([(one * one).mean(), (one * other).mean(), (other * other).mean()])
         self._third = np.array([(one ** (3 - k) * other**k).mean() for k in range(4)])
+        self._fourth = np.array([(one ** (4 - k) * other**k).mean() for k in range(5)])
         self._along = np.stack([relative @ one, relative @ other], axis=1) / self._groups
 
     def ratio_p_value(self, ratio: float = 1.0) -> float:
@@ -100,8 +103,13 @@ class RatioTest:
             return 0.0, 0.0, 0.0, 1.0
         spread = math.sqrt(variance)
         third = self._third @ (first**3, -3 * first**2 * second, 3 * first * second**2, -(second**3))
+        powers = np.array([first ** (4 - k) * (-second) ** k for k in range(5)]) * (1, 4, 6, 4, 1)
         # A sample shows too little skewness, the more so the smaller it is.
-        skewness = float(third) / spread**3 * (1 + 6 / n)
+        sample = 1 + 6 / n
+        skewness = float(third) / spread**3 * sample
+        # Between two equally skewed costs the skewness cancels; what is left of the heavy tails is the kurtosis.
+        kurtosis = max(0.0, float(self._fourth @ powers) / variance**2 - 3) * sample**2
+        tail = max(skewness * skewness, _SKEWNESS_OF_KURTOSIS * kurtosis)
         along = self._along @ (first, -second) / variance
         curvature = _curvature(along[:2], first)
         if len(along) > 2:
@@ -110,7 +118,7 @@ class RatioTest:
         # Of a handful of clusters the slope is a guess, and the transformation nearly flat where the bounds lie.
         most = _MAX_SLOPE / float(special.stdtrit(n - 1, 0.975))
         slope = min(most, max(-most, (skewness / 3 + curvature * spread / 2) / root))
-        widening = 1 + SKEW_WIDENING * _EDGEWORTH * skewness * skewness / n
+        widening = 1 + SKEW_WIDENING * _EDGEWORTH * tail / n
         return spread / math.sqrt(n - 1), slope, skewness / (6 * root), widening
 
 
