@@ -18,7 +18,7 @@ coverage for lognormal costs with a sigma of up to 1.5, whose skewness a sample 
 _EDGEWORTH = 1.08
 """(z^4 + 2 z^2 - 3) / 18 at z = 1.96: Hall, The Bootstrap and Edgeworth Expansion (1992), 2.6."""
 _SKEWNESS_OF_KURTOSIS = 0.6
-"""Squared skewness that counts for one of excess kurtosis where the skewness itself is less: that of a gamma variable."""
+"""Squared skewness that counts for one of excess kurtosis where the skewness itself is less: about that of a gamma variable (2/3)."""
 _MAX_SLOPE = 0.25
 """Largest slope of the transformation, times the critical value of 5 %."""
 _MIN_SOURCES = 3

@@ -1,7 +1,6 @@
 """The typed content of ``run.json``: :class:`RunManifest` and the entries of its lists.
 
-A file keeps its keys: those that a newer gapbench added are kept on rewriting, and those that an older one did not write
-stay absent. Settings of a model, facts of a server and a calibration are plain mappings of other packages.
+A file keeps its keys on rewriting: newer ones stay, and older files get none. Settings and facts are plain mappings.
 """
 
 from __future__ import annotations
