@@ -3,6 +3,7 @@
     python benchmarks/coverage.py                    10,000 trials a setting; about 20 minutes on two cores
     python benchmarks/coverage.py --trials 200       a quick look
     python benchmarks/coverage.py --wide             settings that the method was not made for
+    python benchmarks/coverage.py --intervals        every interval that is printed; see coverage_intervals.py
 
 Each setting draws two models' right and wrong answers many times from a known truth: items have an ease that
 both models share (so their answers are correlated), items of one cluster share part of it, and each item may be asked
@@ -27,6 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import coverage_intervals
 import numpy as np
 from scipy import special
 
@@ -145,6 +147,40 @@ def trial(setting: Setting, seed: int, trials: int) -> dict[str, Any]:
     return result
 
 
+def run_intervals(trials: int, seed: int, workers: int, out: str) -> None:
+    """Try every printed interval and keep what came of it."""
+    began = time.perf_counter()
+    tried = coverage_intervals.settings()
+    numbers, designs = zip(*tried, strict=True)
+    with ProcessPoolExecutor(workers) as pool:
+        rows = list(
+            pool.map(
+                coverage_intervals.try_interval, numbers, designs, [seed] * len(tried), [trials] * len(tried)
+            )
+        )
+    for row in rows:
+        ahead = f"  false ahead {row['false_ahead']:.1%}" if "false_ahead" in row else ""
+        print(
+            f"{row['interval']:<50} n {row['items']:>5} in {row['cluster_size']:>2}s  {row['coverage']:.1%}  "
+            f"above {row['above']:.1%} below {row['below']:.1%}{ahead}"
+        )
+    if out != "-":
+        path = Path(out or Path(__file__).parent / "results" / "coverage_intervals.json")
+        result = {
+            "benchmark": "coverage_intervals",
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seed": seed,
+            "resamples": coverage_intervals.RESAMPLES,
+            "correlation_in_clusters": coverage_intervals.CORRELATION,
+            "wall_s": round(time.perf_counter() - began, 1),
+            "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+            "monte_carlo_error": round(math.sqrt(0.95 * 0.05 / trials), 4),
+            "rows": rows,
+        }
+        path.write_text(json.dumps(result, indent=1) + "\n")
+        print(path)
+
+
 def main() -> None:
     """Try every setting and keep what came of it."""
     parser = argparse.ArgumentParser(
@@ -153,10 +189,14 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=777)
     parser.add_argument("--wide", action="store_true", help="the wider settings instead")
+    parser.add_argument("--intervals", action="store_true", help="every interval that the product prints")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", default="", help="a JSON file; -: print only")
     options = parser.parse_args()
     began = time.perf_counter()
+    if options.intervals:
+        run_intervals(options.trials, options.seed, options.workers, options.out)
+        return
     tried = wide_settings() if options.wide else settings()
     with ProcessPoolExecutor(options.workers) as pool:
         seeds = [options.seed + 1_000_000 * number for number in range(len(tried))]

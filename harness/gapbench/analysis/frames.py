@@ -35,6 +35,7 @@ COLUMNS = (
     "run_id",
     "cell_id",
     "task",
+    "task_sha256",
     "category",
     "sample_id",
     "cluster_id",
@@ -79,6 +80,7 @@ COLUMNS = (
     "failure_kind",
     "http_status",
     "from_cache",
+    "scorer",
     "score",
     "partial",
 )
@@ -193,8 +195,24 @@ def _read_frame(folders: Sequence[Path], judging: Sequence[Path], wanted: Collec
         of_judges = frame["run_id"].isin([folder.name for folder in judging])
         frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
     frame = frame.assign(**{name: column.compute(frame) for name, column in derived.items()})
+    if "score" in frame.columns:
+        _refuse_scores_outside_0_to_1(frame)
     # Free the columns that were read only for the derived ones.
     return frame.drop(columns=[name for name in stored if name not in wanted])
+
+
+def _refuse_scores_outside_0_to_1(frame: pd.DataFrame) -> None:
+    scores = as_floats(frame["score"])
+    outside = np.flatnonzero((scores < 0) | (scores > 1))
+    if not len(outside):
+        return
+    names = [name for name in ("run_id", "sample_id", "task") if name in frame.columns]
+    row = frame[names].iloc[int(outside[0])]
+    where = f"sample {row['sample_id']} of {row['task']}" if len(names) == 3 else "a sample"
+    raise ResultsError(
+        f"{row['run_id']}: {where} has the score {scores[outside[0]]:g}; scores are 0 to 1; "
+        "correct its scorer and run `bench score`"
+    )
 
 
 def shared_models(first: Runs, second: Runs) -> list[str]:

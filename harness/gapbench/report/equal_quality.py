@@ -15,6 +15,9 @@ def describe_equal_quality(row: Row) -> str:
     """Return one comparison at matched quality as a sentence."""
     closed, found, undecided = row["closed"], row["open"], row["untold"]
     name = formatting.strip_controls(closed["model"])
+    if row["reason"] is not None:
+        reason = formatting.strip_controls(row["reason"])
+        return f"Matched quality: nothing to compare with {name}: {reason}."
     if not closed["value"]:
         return f"Matched quality: {name} has no right answer here, so there is no quality to match."
     if found is not None:

@@ -8,14 +8,14 @@ reproducible. Shares are 0 to 1. P-values are two-sided. ``clusters`` are intege
 from gapbench.stats.bootstrap import (
     RESAMPLES,
     SEED,
-    Quotients,
-    compare_quotients,
     resample_sums,
     selection_bias,
 )
 from gapbench.stats.bradley_terry import Strengths, bradley_terry, elo_win_rate
 from gapbench.stats.paired import (
+    CONFIDENCE,
     Difference,
+    Evidence,
     is_equivalent,
     is_non_inferior,
     items_needed,
@@ -39,27 +39,29 @@ from gapbench.stats.proportions import (
     cluster_sums,
     dense_codes,
     holm,
-    mcnemar,
+    holm_levels,
     mean_interval,
-    sign_flip,
-    tango,
     wilson,
 )
 from gapbench.stats.quantiles import quantile_difference, quantile_interval
-from gapbench.stats.ratios import ratio_interval, ratio_noise
+from gapbench.stats.ratios import Quotients, compare_quotients, ratio_interval, ratio_noise
+from gapbench.stats.score_test import ScoreTest
 from gapbench.stats.slo_attainment import Crossing, TestedRate, attainment_crossing, attainment_low_bound
 
 __all__ = [
+    "CONFIDENCE",
     "MIN_CLUSTERS",
     "RESAMPLES",
     "SEED",
     "Components",
     "Crossing",
     "Difference",
+    "Evidence",
     "Floats",
     "Interval",
     "Ints",
     "Quotients",
+    "ScoreTest",
     "Strengths",
     "TestedRate",
     "attainment_crossing",
@@ -72,10 +74,10 @@ __all__ = [
     "detectable_gap",
     "elo_win_rate",
     "holm",
+    "holm_levels",
     "is_equivalent",
     "is_non_inferior",
     "items_needed",
-    "mcnemar",
     "mean_interval",
     "paired_difference",
     "pairs_for_equivalence",
@@ -90,8 +92,6 @@ __all__ = [
     "round_up",
     "selection_bias",
     "shift",
-    "sign_flip",
-    "tango",
     "variance_components",
     "wilson",
 ]

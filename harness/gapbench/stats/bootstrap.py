@@ -1,9 +1,8 @@
-"""Bootstrap: sums of resampled rows, quotients of totals, and selection bias."""
+"""Bootstrap: sums of resampled rows, and selection bias."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -92,63 +91,6 @@ def _square_root(covariance: Floats) -> Floats:
     """Return a matrix whose product with its transpose is the covariance, which may be singular."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
-
-
-class Quotients(NamedTuple):
-    """Two quotients of totals over the same items, such as dollars per correct task. None means unknown.
-
-    Attributes:
-        first: Quotient of the first.
-        second: Quotient of the second.
-        ratio: First over second.
-        ratio_low: Lower bound of the ratio's 95 % interval.
-        ratio_high: Upper bound.
-        low: Lower bound of the 95 % interval of first minus second.
-        high: Upper bound.
-        p_value: Two-sided, of a ratio of 1.
-    """
-
-    first: float | None
-    second: float | None
-    ratio: float | None = None
-    ratio_low: float | None = None
-    ratio_high: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p_value: float | None = None
-
-
-def compare_quotients(
-    first: tuple[Floats, Floats], second: tuple[Floats, Floats], clusters: Ints, *, seed: int = SEED
-) -> Quotients:
-    """Return two quotients of totals and their difference, with intervals from a paired cluster bootstrap.
-
-    Args:
-        first: Numerator and denominator of each item, such as dollars and scores.
-        second: The same for the other model.
-        clusters: Cluster code of each item.
-        seed: Seed of the draws.
-    """
-    columns = np.stack([cluster_sums(part, clusters)[0] for part in (*first, *second)], axis=1)
-    totals = columns.sum(axis=0)
-    observed_first, observed_second = (
-        float(totals[k] / totals[k + 1]) if totals[k + 1] > 0 else None for k in (0, 2)
-    )
-    if (totals <= 0).any() or len(columns) < 2:
-        return Quotients(observed_first, observed_second)
-    draws = resample_sums(columns, RESAMPLES, seed)
-    draws = draws[(draws > 0).all(axis=1)]
-    ratio = float(totals[0] / totals[1] / (totals[2] / totals[3]))
-    if len(draws) < RESAMPLES * 0.9:
-        # More than one in ten draws has no correct task, so dollars per correct task has no meaningful interval.
-        return Quotients(observed_first, observed_second, ratio)
-    one, other = draws[:, 0] / draws[:, 1], draws[:, 2] / draws[:, 3]
-    tails = [0.025, 0.975]
-    ratio_low, ratio_high = (float(bound) for bound in np.quantile(one / other, tails))
-    low, high = (float(bound) for bound in np.quantile(one - other, tails))
-    side = min(int((one <= other).sum()), int((one >= other).sum()))
-    p = min(1.0, 2 * (side + 1) / (len(draws) + 1))
-    return Quotients(observed_first, observed_second, ratio, ratio_low, ratio_high, low, high, p)
 
 
 def selection_bias(candidates: Floats, clusters: Ints, *, resamples: int = 2_000, seed: int = SEED) -> float:

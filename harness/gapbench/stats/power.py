@@ -30,8 +30,8 @@ ICC = 0.2
 """Correlation of two differences of one cluster, where nothing was measured yet."""
 MIN_CLUSTERS = 5
 """With fewer clusters the spread is only a guess: a cluster then counts as one pair, and no sample size is given."""
-EQUIVALENCE_LEVEL = 0.965
-"""One-sided confidence of each of the two tests of equivalence; see :data:`gapbench.stats.paired.INNER`."""
+EQUIVALENCE_LEVEL = 1 - ALPHA / 2
+"""One-sided confidence of each of the two tests of equivalence; see :func:`gapbench.stats.paired.is_equivalent`."""
 ROUNDS = 60
 """Iterations of the fixed-point search for the number of clusters."""
 

@@ -1,9 +1,9 @@
-"""Shares and counts: intervals, exact paired tests, and Holm's correction."""
+"""Shares and counts: intervals, sums of clusters, and Holm's correction."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +12,6 @@ from scipy import special
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.signedinteger[Any]]
-_FINEST = 1_000
-"""The sign-flip test counts cluster sums as whole numbers up to this size."""
-_MAX_STEPS = 100_000_000
 
 
 class Interval(NamedTuple):
@@ -36,7 +33,11 @@ def wilson(share: float, n: float, confidence: float = 0.95) -> Interval:
     """
     if n <= 0:
         return Interval(None, None)
-    z = float(special.ndtri(0.5 + confidence / 2))
+    return _wilson(share, n, float(special.ndtri(0.5 + confidence / 2)))
+
+
+def _wilson(share: float, n: float, z: float) -> Interval:
+    """Return Wilson's interval at a critical value."""
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     low = 0.0 if share <= 0 else max(0.0, middle - half)
@@ -47,18 +48,29 @@ def wilson(share: float, n: float, confidence: float = 0.95) -> Interval:
 def mean_interval(values: Floats, clusters: Ints, confidence: float = 0.95) -> Interval:
     """Return Wilson's interval of the mean of scores in 0 to 1, with the effective number of items.
 
-    The effective number is p(1-p) over the cluster-robust variance of the mean, and at most the number of items. If all
-    scores are equal, it is the number of clusters.
+    The effective number is p(1-p) over the cluster-robust variance of the mean. It is at most the number of items, unless
+    there is partial credit, which can vary less than right and wrong answers. The critical value is Student's, with one
+    degree of freedom less than clusters. If all scores are equal, the effective number is that of the clusters.
+
+    Raises:
+        ValueError: A score is outside 0 to 1.
     """
     n = len(values)
     if n == 0:
         return Interval(None, None)
+    if not (values.min() >= 0 and values.max() <= 1):
+        msg = f"scores are 0 to 1; found {float(values.min()):g} to {float(values.max()):g}"
+        raise ValueError(msg)
     share = float(values.mean())
     sums, sizes = cluster_sums(values - share, clusters)
     variance = robust_variance(sums, n)
     spread = share * (1 - share)
-    effective = float(len(sizes)) if variance <= 0 or spread <= 0 else min(float(n), spread / variance)
-    return wilson(share, effective, confidence)
+    if variance <= 1e-15 or spread <= 0:
+        return wilson(share, len(sizes), confidence)
+    effective = spread / variance
+    if ((values == 0) | (values == 1)).all():
+        effective = min(float(n), effective)
+    return _wilson(share, effective, float(special.stdtrit(len(sizes) - 1, 0.5 + confidence / 2)))
 
 
 def cluster_sums(values: Floats, clusters: Ints) -> tuple[Floats, Floats]:
@@ -100,112 +112,6 @@ def robust_variance(centred_sums: Floats, n: float) -> float:
     return float(np.square(centred_sums).sum()) / n**2 * groups / (groups - 1)
 
 
-def tango(
-    gains: float,
-    losses: float,
-    n: float,
-    confidence: float = 0.95,
-    design_effect: Callable[[float], float] | None = None,
-) -> tuple[float, float]:
-    """Return Tango's score interval of a difference of paired shares.
-
-    Tango, Stat. Med. 17 (1998) 891. Its width is positive even if no pair is discordant.
-
-    Args:
-        gains: Share of pairs where only the first is right.
-        losses: Share of pairs where only the second is right.
-        n: Number of pairs; an effective number may be fractional.
-        confidence: Nominal coverage.
-        design_effect: Function of the difference; the variance is multiplied by it (Rao and Scott, Biometrics 48 (1992)
-            577). None means 1.
-    """
-    z = float(special.ndtri(0.5 + confidence / 2))
-    point = gains - losses
-
-    def bound(outside: float, sign: float) -> float:
-        inside = point
-        for _ in range(80):
-            middle = (inside + outside) / 2
-            if sign * tango_score(gains, losses, n, middle, design_effect) > z:
-                outside = middle
-            else:
-                inside = middle
-        return (inside + outside) / 2
-
-    return bound(-1.0, 1.0), bound(1.0, -1.0)
-
-
-def tango_score(
-    gains: float,
-    losses: float,
-    n: float,
-    difference: float,
-    design_effect: Callable[[float], float] | None = None,
-) -> float:
-    """Return how many standard errors the observed difference lies above ``difference``; see :func:`tango`.
-
-    The standard error is taken at ``difference``.
-    """
-    up, down = gains * n, losses * n
-    b = -up - down + (2 * n - up + down) * difference
-    c = -down * difference * (1 - difference)
-    q = (math.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
-    variance = (
-        n * (2 * q + difference * (1 - difference)) * (design_effect(difference) if design_effect else 1.0)
-    )
-    shift = up - down - n * difference
-    if variance <= 1e-15:
-        return 0.0 if abs(shift) <= 1e-12 else math.copysign(math.inf, shift)
-    return shift / math.sqrt(variance)
-
-
-def mcnemar(gains: int, losses: int) -> float:
-    """Return the exact two-sided p-value of McNemar's test: a sign test over the discordant pairs.
-
-    Args:
-        gains: Number of pairs where only the first is right.
-        losses: Number of pairs where only the second is right.
-    """
-    if gains + losses == 0:
-        return 1.0
-    # Symmetric at one half, so this is twice the smaller tail.
-    return min(1.0, 2 * float(special.bdtr(min(gains, losses), gains + losses, 0.5)))
-
-
-def sign_flip(sums: Floats) -> float | None:
-    """Return the exact two-sided p-value of the sign-flip test of the clusters' sums of differences.
-
-    If the two models were equal, every sum could equally have the other sign. The p-value is the share of all sign
-    flips whose total is at least as far from zero (Fisher, The Design of Experiments (1935), section 21). For clusters
-    of one pair it equals McNemar's. The test is valid for any number of clusters; if sums are not symmetric about zero,
-    it is valid in the limit (Janssen, Stat. Probab. Lett. 36 (1997) 9).
-
-    Args:
-        sums: One for each cluster. Large or fractional sums are rounded to thousandths of the largest.
-
-    Returns:
-        None if counting the flips would take seconds.
-    """
-    largest = float(np.abs(sums).max())
-    if largest <= 1e-12:
-        return 1.0
-    steps = sums if largest <= _FINEST and (np.rint(sums) == sums).all() else sums * (_FINEST / largest)
-    whole = np.rint(steps).astype(np.int64)
-    sizes = np.sort(np.abs(whole[whole != 0]))
-    # The total is the sum minus twice the flipped part, which bounds the flipped part in the tail.
-    tail = int(sizes.sum() - abs(whole.sum())) // 2
-    if tail == 0:
-        return float(2.0 ** (1 - len(sizes)))
-    if (tail + 1_000) * len(sizes) > _MAX_STEPS:
-        return None
-    chances = np.zeros(tail + 1)
-    chances[0] = 1.0
-    for size in sizes:
-        chances[size:] += chances[: max(0, tail + 1 - size)]
-        chances /= 2
-    return min(1.0, 2 * float(chances.sum()))
-
-
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Return p-values corrected for multiple tests by Holm's step-down method; None stays None.
 
@@ -218,3 +124,25 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         largest = max(largest, min(1.0, p * (len(known) - rank)))
         corrected[index] = largest
     return corrected
+
+
+def holm_levels(p_values: Sequence[float | None], alpha: float = 0.05) -> list[float | None]:
+    """Return the level at which Holm's step-down method tests each p-value; None stays None.
+
+    A p-value is below its level exactly if its corrected p-value (:func:`holm`) is below ``alpha``, so an interval at that
+    level excludes no difference exactly if the test rejects it. After the first that is not rejected, all are tested at
+    its level.
+
+    Args:
+        p_values: Uncorrected p-values.
+        alpha: Chance of any false rejection.
+    """
+    known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    levels: list[float | None] = [None] * len(p_values)
+    rejected = 0
+    for p, index in known:
+        level = alpha / (len(known) - rejected)
+        levels[index] = level
+        if p < level and sum(value is not None for value in levels) == rejected + 1:
+            rejected += 1
+    return levels

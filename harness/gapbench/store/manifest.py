@@ -1,8 +1,6 @@
 """The typed content of ``run.json``: :class:`RunManifest` and the entries of its lists.
 
-A file keeps the keys that it was written with: keys that a newer gapbench added are kept on rewriting, and optional
-keys that an older gapbench did not write stay absent. Documents that belong to another package (settings of a model,
-facts of a server, a calibration) are plain mappings here; this module does not interpret them.
+A file keeps its keys on rewriting: newer ones stay, and older files get none. Settings and facts are plain mappings.
 """
 
 from __future__ import annotations
@@ -95,6 +93,7 @@ class TaskEntry(Entry):
         samples: Number of samples that were picked.
         scorer: Name of its scorer. None: it has none, or an older gapbench wrote the run.
         license: Licence of its data. None: unknown.
+        scorer_sha256: Hash of its scorer's name, options and code. None: unknown.
     """
 
     name: str
@@ -104,6 +103,7 @@ class TaskEntry(Entry):
     samples: Count
     scorer: str | None = None
     license: str | None = None
+    scorer_sha256: str | None = None
 
 
 class WorkerEntry(Entry):

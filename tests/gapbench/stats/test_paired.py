@@ -10,25 +10,40 @@ from scipy import optimize, special
 from scipy import stats as scipy_stats
 
 from gapbench.stats import (
+    ScoreTest,
     is_equivalent,
     is_non_inferior,
     items_needed,
-    mcnemar,
     paired_difference,
     pairs_to_decide,
     shift,
-    sign_flip,
-    tango,
 )
 
 
+def tango(gains: float, losses: float, n: int, confidence: float) -> tuple[float, float]:
+    """Return Tango's score interval, solved by scipy from his formula (Stat. Med. 17 (1998) 891)."""
+    z = float(special.ndtri(0.5 + confidence / 2))
+
+    def score(gap: float) -> float:
+        b = -(gains + losses) + (2 - gains + losses) * gap
+        q = (math.sqrt(max(b * b + 8 * losses * gap * (1 - gap), 0.0)) - b) / 4
+        variance = 2 * q + gap * (1 - gap)
+        return (gains - losses - gap) * math.sqrt(n / max(variance, 1e-15))
+
+    point, end = gains - losses, 1 - 1e-12
+    low = optimize.brentq(lambda gap: score(gap) - z, -end, point, xtol=1e-13)
+    high = optimize.brentq(lambda gap: score(gap) + z, point, end, xtol=1e-13)
+    return float(low), float(high)
+
+
 def test_pairs_that_all_agree_keep_a_width() -> None:
-    """No discordant pair in a hundred: the gap may still be 3.7 points either way (Tango at 0, 0)."""
+    """No discordant pair in a hundred: Tango's bound at Student's t = 1.984 is t^2 / (99 + t^2) = 3.8 points."""
     found = paired_difference(np.ones(100), np.ones(100), np.arange(100))
+    t = float(special.stdtrit(99, 0.975))
 
     assert found.method == "score"
     assert found.estimate == 0
-    assert found.high == pytest.approx(1.96**2 / (100 + 1.96**2), abs=1e-3)
+    assert found.high == pytest.approx(t**2 / (99 + t**2), abs=1e-6)
     assert found.low == pytest.approx(-found.high)
     assert found.p_value == 1.0
 
@@ -102,7 +117,7 @@ def test_equivalence_needs_the_inner_interval_inside() -> None:
 def test_a_shift_moves_interval_and_p_value() -> None:
     """A gap of two standard errors less two is no gap."""
     rng = np.random.default_rng(8)
-    first, second = rng.random(500) + 0.05, rng.random(500)
+    first, second = rng.random(500) * 0.9 + 0.1, rng.random(500)
     found = paired_difference(first, second, np.arange(500))
     moved = shift(found, -found.estimate)
 
@@ -148,24 +163,88 @@ def test_no_worse_asks_for_one_bound_alone() -> None:
     assert not is_non_inferior(paired_difference(behind, zero, items), 0.017)
 
 
-def test_unrelated_right_and_wrong_are_tested_by_mcnemar() -> None:
-    """60 pairs tell the two apart, 40 to 20: the p-value is the exact test's, the interval the bootstrap's."""
+def test_unrelated_right_and_wrong_are_tested_by_mcnemars_score() -> None:
+    """40 wins to 20: chi-squared is 20^2 / 60 = 6.67, by Student's t over 199 degrees times 199 / 200."""
     first, second = np.zeros(200), np.zeros(200)
     first[:40], second[40:60] = 1, 1
     found = paired_difference(first, second, np.arange(200))
+    t = math.sqrt(20**2 / 60 * 199 / 200)
 
-    assert (found.test, found.method) == ("McNemar", "bootstrap-t")
-    assert found.p_value == pytest.approx(scipy_stats.binomtest(40, 60).pvalue, abs=1e-9)
+    assert (found.test, found.method) == ("score", "score")
+    assert found.p_value == pytest.approx(2 * float(special.stdtr(199, -t)), abs=1e-9)
 
 
-def test_clusters_and_partial_credit_are_not_tested_by_mcnemar() -> None:
-    """It takes pairs to be independent and scores to be 0 or 1."""
+@pytest.mark.parametrize(
+    ("gains", "losses", "n"), [(40, 20, 200), (6, 0, 40), (0, 0, 30), (30, 29, 1000), (3, 9, 12)]
+)
+def test_right_and_wrong_have_tangos_interval(gains: int, losses: int, n: int) -> None:
+    """At Student's critical value times sqrt(n / (n - 1)): Tango's score equation, solved by scipy."""
+    first, second = np.zeros(n), np.zeros(n)
+    first[:gains], second[gains : gains + losses] = 1, 1
+    found = paired_difference(first, second, np.arange(n))
+    critical = float(special.stdtrit(n - 1, 0.975)) * math.sqrt(n / (n - 1))
+    confidence = 2 * float(special.ndtr(critical)) - 1
+
+    assert (found.low, found.high) == pytest.approx(tango(gains / n, losses / n, n, confidence), abs=1e-6)
+
+
+def test_many_clusters_and_partial_credit_are_resampled() -> None:
+    """The score test is for independent right and wrong answers, and for few differing clusters."""
     rng = np.random.default_rng(3)
     first, second = rng.random((2, 200)).round(1)
 
     assert paired_difference(first, second, np.arange(200)).test == "bootstrap-t"
-    binary = paired_difference(first.round(), second.round(), np.arange(200) // 2)
-    assert binary.test == "sign-flip"
+    assert paired_difference(first.round(), second.round(), np.arange(200) // 2).test == "bootstrap-t"
+
+
+def test_partial_credit_of_few_pairs_is_as_precise_as_students_t() -> None:
+    """Thirty scores whose differences spread by 0.1: scipy's paired t, not the four times wider interval of 0/1 scores."""
+    rng = np.random.default_rng(1)
+    second = rng.uniform(0.3, 0.6, 30)
+    first = second + rng.normal(0.03, 0.1, 30)
+    found = paired_difference(first, second, np.arange(30))
+    peer = scipy_stats.ttest_rel(first, second).confidence_interval()
+
+    assert (found.low, found.high) == pytest.approx((peer.low, peer.high), abs=0.012)
+    assert found.high - found.low >= peer.high - peer.low - 1e-9
+
+
+def test_the_variance_of_partial_credit_is_the_empirical_likelihoods() -> None:
+    """Maximise sum(log w) with mean 0.1 by scipy over six differences; the score test uses that variance."""
+    difference = np.array([0.2, -0.1, 0.05, 0.3, 0.0, -0.3])
+    test = ScoreTest(difference, difference, np.ones(6), float(difference.std(ddof=1)) / math.sqrt(6))
+    mean = 0.1
+    peer = optimize.minimize(
+        lambda w: -np.log(w).sum(),
+        np.full(6, 1 / 6),
+        bounds=[(1e-9, 1)] * 6,
+        constraints=[
+            {"type": "eq", "fun": lambda w: w.sum() - 1},
+            {"type": "eq", "fun": lambda w: w @ difference - mean},
+        ],
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+
+    assert test.variance_at(np.array([mean]))[0] == pytest.approx(
+        float(peer.x @ (difference - mean) ** 2), rel=1e-3
+    )
+
+
+def test_an_unseen_loss_is_possible() -> None:
+    """Ten pairs, two gains of 0.5: for a mean of -0.2 the missing weight lies at -0.5, and the variance follows by hand.
+
+    With a share q at -0.5 and g at 0.5: the most likely q and g with -0.5 q + 0.5 g = -0.2 maximise 2 log g + 8 log(1 - q - g).
+    """
+    difference = np.array([0.5] * 2 + [0.0] * 8)
+    test = ScoreTest(difference, difference, np.ones(10), 0.07)
+    best = optimize.minimize_scalar(
+        lambda g: -(2 * math.log(g) + 8 * math.log(1 - (g + 0.4) - g)), bounds=(1e-6, 0.29), method="bounded",
+        options={"xatol": 1e-12},
+    ).x  # fmt: skip
+    shares = np.array([best, best + 0.4, 1 - 2 * best - 0.4])
+    expected = float(shares @ (np.array([0.5, -0.5, 0.0]) + 0.2) ** 2)
+
+    assert test.variance_at(np.array([-0.2]))[0] == pytest.approx(expected, rel=1e-4)
 
 
 def test_pairs_to_settle_takes_the_shorter_way() -> None:
@@ -181,7 +260,7 @@ def test_pairs_to_settle_takes_the_shorter_way() -> None:
     assert settle is not None
     room = 0.017 - 0.002
     assert settle == pytest.approx(
-        1000 * ((1.811911 + 0.841621) * found.standard_error / room) ** 2, rel=0.002
+        1000 * ((1.959964 + 0.841621) * found.standard_error / room) ** 2, rel=0.002
     )
     assert settle < resolve
 
@@ -191,34 +270,6 @@ def test_nothing_settles_a_gap_of_zero_without_a_margin() -> None:
     same = np.array([1.0, 0.0] * 50)
 
     assert pairs_to_decide(paired_difference(same, same, np.arange(100))) is None
-
-
-@pytest.mark.parametrize(("gains", "losses"), [(0, 0), (5, 0), (3, 9), (700, 640)])
-def test_the_sign_flip_test_of_single_pairs_is_mcnemars(gains: int, losses: int) -> None:
-    """Clusters of one pair: every flip is a toss of one coin."""
-    sums = np.repeat([1.0, -1.0, 0.0], [gains, losses, 30])
-
-    assert sign_flip(sums) == pytest.approx(mcnemar(gains, losses), abs=1e-12)
-
-
-def test_the_sign_flip_test_by_hand() -> None:
-    """Sums 2, 1, 1: of eight flips only +++ and --- reach a total of 4, so 2 / 8."""
-    assert sign_flip(np.array([2.0, 1, 1])) == pytest.approx(0.25)
-
-
-def test_the_sign_flip_test_is_scipys() -> None:
-    """Twelve clusters whose sums are -4 to 6, all 4,096 flips tried by scipy."""
-    sums = np.random.default_rng(8).integers(-4, 7, 12).astype(float)
-    peer = scipy_stats.permutation_test(
-        (sums,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative="two-sided"
-    )
-
-    assert sign_flip(sums) == pytest.approx(float(peer.pvalue), abs=1e-12)
-
-
-def test_too_many_flips_are_not_counted() -> None:
-    """A hundred thousand clusters of ten would take minutes."""
-    assert sign_flip(np.tile([10.0, -9.0], 50_000)) is None
 
 
 def test_clusters_of_like_pairs_are_worth_one_each() -> None:
@@ -291,15 +342,11 @@ def test_over_few_clusters_a_gap_is_significant_where_its_interval_leaves_zero_o
 
 
 def test_of_two_clusters_no_gap_is_called_ahead() -> None:
-    """Two like sums may be chance: of the four ways to flip them two are as far from zero."""
+    """Two like sums may be chance: two coins fall alike in half of the throws."""
     found = paired_difference(np.ones(10), np.zeros(10), np.arange(10) // 5)
 
-    assert (found.test, found.p_value) == ("sign-flip", 0.5)
-
-
-def test_a_hundred_thousand_clusters_that_all_agree_are_no_chance() -> None:
-    """Only two of the 2^100,001 flips reach their total; that is counted without counting flips."""
-    assert sign_flip(np.ones(100_001)) == 0.0
+    assert found.test == "score"
+    assert found.p_value == pytest.approx(0.5)
 
 
 def test_three_sources_that_agree_by_the_item_tell_nothing() -> None:
@@ -308,7 +355,7 @@ def test_three_sources_that_agree_by_the_item_tell_nothing() -> None:
     found = paired_difference(first, second, np.arange(3).repeat(3))
 
     assert found.low < 0 < found.high
-    assert 2 / 2**3 == found.p_value  # all three point one way, as one of four triples of coins does
+    assert found.p_value > 0.2  # three coins fall alike in one of four throws
 
 
 @pytest.mark.parametrize("clusters", [5, 7, 10])
@@ -329,3 +376,22 @@ def test_alike_sums_of_unlike_pairs_leave_a_width() -> None:
 
     assert found.low <= 1 / 3 - t * error + 1e-12
     assert found.p_value >= 2 * float(special.stdtr(4, -(1 / 3) / error)) - 1e-12
+
+
+def test_agreeing_pairs_have_a_number_that_settles_them() -> None:
+    """40 pairs that all agree: t^2 (1 - m) / m + 1 pairs put the bound inside 1.7 points, and that many do."""
+    needed = pairs_to_decide(paired_difference(np.ones(40), np.ones(40), np.arange(40)), margin=0.017)
+    assert needed is not None
+    t = float(special.stdtrit(needed - 1, 0.975))
+
+    assert needed == pytest.approx(1 + t * t * (1 - 0.017) / 0.017, abs=1.5)
+    assert is_equivalent(paired_difference(np.ones(needed), np.ones(needed), np.arange(needed)), 0.017)
+    fewer = needed - 2
+    assert not is_equivalent(paired_difference(np.ones(fewer), np.ones(fewer), np.arange(fewer)), 0.017)
+
+
+@pytest.mark.parametrize("scores", [[1.5, 0.0], [-0.1, 1.0], [math.nan, 1.0]])
+def test_scores_outside_0_to_1_are_refused(scores: list[float]) -> None:
+    """A difference of more than 1 has no score test."""
+    with pytest.raises(ValueError, match="scores are 0 to 1"):
+        paired_difference(np.array(scores), np.zeros(2), np.arange(2))

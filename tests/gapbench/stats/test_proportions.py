@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import special
 from scipy import stats as scipy_stats
-from statsmodels.stats.contingency_tables import mcnemar as peer_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from gapbench.stats import cluster_sums, dense_codes, holm, mcnemar, mean_interval, tango, wilson
+from gapbench.stats import cluster_sums, dense_codes, holm, holm_levels, mean_interval, wilson
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (7, 10), (10, 10), (81, 263), (1, 1000)])
@@ -42,56 +39,64 @@ def test_a_mean_of_scores_all_alike_keeps_a_width() -> None:
     assert high == 1.0
 
 
-def test_a_mean_without_clusters_is_wilsons() -> None:
-    """With every item alone, the effective number is n up to the correction n / (n - 1)."""
-    values = np.array([1.0] * 70 + [0.0] * 30)
+def at_students_t(share: float, n: int, degrees: int) -> tuple[float, float]:
+    """Return Wilson's interval at Student's critical value."""
+    confidence = 2 * float(special.ndtr(special.stdtrit(degrees, 0.975))) - 1
+    low, high = wilson(share, n, confidence)
+    assert low is not None
+    assert high is not None
+    return low, high
 
-    assert mean_interval(values, np.arange(100)) == pytest.approx(wilson(0.7, 99), abs=1e-9)
+
+def test_a_mean_without_clusters_is_wilsons() -> None:
+    """The effective number is n up to the correction n / (n - 1); the critical value is Student's."""
+    low, high = mean_interval(np.array([1.0] * 70 + [0.0] * 30), np.arange(100))
+
+    assert (low, high) == pytest.approx(at_students_t(0.7, 99, 99), abs=1e-9)
+
+
+def test_partial_credit_that_varies_little_is_known_well() -> None:
+    """A hundred scores of 0.6 and 0.8: spread 0.1, so 0.7 to within t x 0.01005, not the 9 points of right and wrong."""
+    low, high = mean_interval(np.array([0.6, 0.8] * 50), np.arange(100))
+
+    assert (low, high) == pytest.approx((0.68, 0.72), abs=0.001)
+
+
+def test_a_mean_of_scores_outside_0_to_1_is_refused() -> None:
+    """The root of a negative number is no interval."""
+    with pytest.raises(ValueError, match="scores are 0 to 1; found 0 to 3"):
+        mean_interval(np.array([0.0, 3.0]), np.arange(2))
 
 
 def test_items_that_share_a_source_widen_the_mean() -> None:
     """Twenty sources of five like items are worth about twenty items."""
     values = np.repeat(np.array([1.0] * 14 + [0.0] * 6), 5)
     low, high = mean_interval(values, np.repeat(np.arange(20), 5))
-    alone = wilson(0.7, 19)
+    alone = at_students_t(0.7, 19, 19)
 
     assert (low, high) == pytest.approx(alone, abs=1e-9)
-
-
-@pytest.mark.parametrize(("gains", "losses"), [(0, 0), (5, 0), (6, 2), (40, 21)])
-def test_mcnemar_is_the_sign_test(gains: int, losses: int) -> None:
-    """The exact test is a binomial test of the discordant pairs at one half."""
-    expected = scipy_stats.binomtest(gains, gains + losses).pvalue if gains + losses else 1.0
-
-    assert mcnemar(gains, losses) == pytest.approx(expected, abs=1e-12)
-
-
-def test_mcnemar_by_hand() -> None:
-    """Five to nothing: 2 x 0.5^5 = 0.0625."""
-    assert mcnemar(5, 0) == pytest.approx(0.0625)
-
-
-@pytest.mark.parametrize(("gains", "losses", "n"), [(9, 3, 60), (1, 0, 44), (12, 2, 50), (3, 3, 1000)])
-def test_tango_is_the_score_interval(gains: int, losses: int, n: int) -> None:
-    """At a bound the score statistic is 1.96, with the constrained likelihood maximised by scipy."""
-    for delta in tango(gains / n, losses / n, n):
-
-        def minus_log_likelihood(loss: float, delta: float = delta) -> float:
-            parts = ((gains, loss + delta), (losses, loss), (n - gains - losses, 1 - 2 * loss - delta))
-            return -sum(count * math.log(max(share, 1e-300)) for count, share in parts if count)
-
-        ends = (max(0.0, -delta) + 1e-12, (1 - delta) / 2 - 1e-12)
-        loss = optimize.minimize_scalar(
-            minus_log_likelihood, bounds=ends, method="bounded", options={"xatol": 1e-12}
-        ).x
-        score = (gains - losses - n * delta) / math.sqrt(n * (2 * loss + delta * (1 - delta)))
-
-        assert abs(score) == pytest.approx(1.959964, rel=1e-3)
 
 
 def test_holm_by_hand() -> None:
     """0.01, 0.04, 0.03 of three: 3 x 0.01, then max(.03, 2 x 0.03), then max(.06, 0.04); unknown stays."""
     assert holm([0.01, None, 0.04, 0.03]) == pytest.approx([0.03, None, 0.06, 0.06])
+
+
+def test_holms_levels_by_hand() -> None:
+    """0.01 is below 0.05 / 3 and is rejected; 0.03 is not below 0.05 / 2, so all that follow have that level."""
+    assert holm_levels([0.01, None, 0.04, 0.03]) == pytest.approx([0.05 / 3, None, 0.025, 0.025])
+    assert holm_levels([0.001, 0.01, 0.04]) == pytest.approx([0.05 / 3, 0.025, 0.05])
+
+
+def test_a_p_value_is_below_its_level_exactly_if_the_corrected_one_is_below_5_percent() -> None:
+    """A thousand families of one to nine p-values."""
+    rng = np.random.default_rng(1)
+    for _ in range(1_000):
+        p_values = (rng.random(rng.integers(1, 10)) ** 3).tolist()
+        for p, corrected, level in zip(p_values, holm(p_values), holm_levels(p_values), strict=True):
+            assert corrected is not None
+            assert level is not None
+            assert (corrected < 0.05) == (p < level)
 
 
 @pytest.mark.parametrize("codes", [[7, 3, 7, 5], [-2, 9, -2], [0, 10**12, 5], [4], []])
@@ -108,14 +113,6 @@ def test_cluster_sums_skip_codes_that_are_not_there() -> None:
 
     assert sums.tolist() == [4.0, 3.0]
     assert sizes.tolist() == [1.0, 2.0]
-
-
-@pytest.mark.parametrize(("gains", "losses"), [(0, 0), (5, 0), (3, 9), (40, 41), (700, 640)])
-def test_mcnemar_is_statsmodels(gains: int, losses: int) -> None:
-    """The exact test of statsmodels, to a millionth."""
-    peer = peer_mcnemar([[10, gains], [losses, 10]], exact=True)
-
-    assert mcnemar(gains, losses) == pytest.approx(min(1.0, float(peer.pvalue)), abs=1e-6)
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 10), (3, 10), (81, 263), (999, 1000)])

@@ -9,20 +9,59 @@ from scipy import stats as scipy_stats
 from gapbench.stats import quantile_difference, quantile_interval
 
 
-def test_a_quantile_interval_is_scipys() -> None:
-    """The order statistics are those of scipy's quantile test."""
+def test_a_quantile_interval_lies_within_scipys_by_less_than_one_order_statistic() -> None:
+    """Scipy's bounds are whole order statistics, which cover too much; these lie between them and the next ones."""
     values = np.random.default_rng(4).random(200)
+    ordered = np.sort(values)
     for share in (0.5, 0.95):
-        expected = scipy_stats.quantile_test(values, p=share).confidence_interval()
+        outer = scipy_stats.quantile_test(values, p=share).confidence_interval()
         low, high = quantile_interval(values, share)
+        assert low is not None
+        assert high is not None
 
-        assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+        assert outer.low <= low < ordered[np.searchsorted(ordered, outer.low) + 1]
+        assert ordered[np.searchsorted(ordered, outer.high) - 1] < high <= outer.high
+
+
+def test_a_bound_between_order_statistics_by_hand() -> None:
+    """Of ten values, 0 of 10 lie below the median in 0.1 % of samples, up to 1 in 1.07 %, up to 2 in 5.47 %.
+
+    2.5 % lies 32.5 % of the way from 1.07 to 5.47, so the bound lies that far from the second to the third value.
+    """
+    low, high = quantile_interval(np.arange(10.0), 0.5)
+
+    assert low == pytest.approx(1 + (0.025 - 11 / 1024) / (45 / 1024))
+    assert high == pytest.approx(9 - low)
 
 
 def test_a_high_quantile_of_few_has_no_upper_bound() -> None:
     """0.95^71 is above 2.5 % and 0.95^72 below it: the largest of 71 bounds no 95th percentile."""
     assert quantile_interval(np.arange(71.0), 0.95)[1] is None
-    assert quantile_interval(np.arange(72.0), 0.95)[1] == 71.0
+    assert quantile_interval(np.arange(72.0), 0.95)[1] == pytest.approx(71.0, abs=0.1)
+
+
+def test_values_of_single_clusters_are_independent() -> None:
+    """Clusters of one value change nothing."""
+    values = np.random.default_rng(4).random(80)
+
+    assert quantile_interval(values, 0.5, clusters=np.arange(80)) == quantile_interval(values, 0.5)
+
+
+def test_clusters_of_equal_values_count_once() -> None:
+    """Thirty values, each five times: the interval is that of about thirty values, by Student's t with 29 degrees."""
+    values = np.random.default_rng(4).random(30)
+    low, high = quantile_interval(np.repeat(values, 5), 0.5, clusters=np.repeat(np.arange(30), 5))
+    ordered = np.sort(values)
+    alone = quantile_interval(values, 0.5)
+    assert low is not None
+    assert high is not None
+    assert alone.low is not None
+    assert alone.high is not None
+
+    assert low <= alone.low
+    assert high >= alone.high
+    assert low >= ordered[np.searchsorted(ordered, alone.low) - 3]
+    assert high <= ordered[np.searchsorted(ordered, alone.high) + 2]
 
 
 @pytest.mark.parametrize("n", [400, 3000])

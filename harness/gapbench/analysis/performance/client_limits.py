@@ -51,7 +51,7 @@ def client_limits(runs: Runs) -> dict[tuple[str, str], str]:
     return found
 
 
-def limited_categories(runs: Runs, overall: str) -> tuple[set[tuple[str, str]], list[str]]:
+def limited_categories(runs: Runs, overall: str) -> tuple[set[tuple[str, str, str]], list[str]]:
     """Return where the client's own delays invalidate times, and why.
 
     Args:
@@ -59,15 +59,16 @@ def limited_categories(runs: Runs, overall: str) -> tuple[set[tuple[str, str]], 
         overall: Name of the category that stands for all categories.
 
     Returns:
-        The affected (model, category) pairs, ``overall`` included, and one sentence for each affected model.
+        The affected (model, category, load), ``overall`` included, and one sentence for each affected model.
     """
     limits = client_limits(runs)
-    limited: set[tuple[str, str]] = set()
+    limited: set[tuple[str, str, str]] = set()
     reasons: dict[tuple[str, str], str] = {}
     for run_id, cell in runs.cells:
         key = (run_id, cell.cell_id)
         if key in limits and cell.load_kind != "search":
-            limited |= {(cell.model_id, cell.category), (cell.model_id, overall)}
+            load = load_of_cell(cell.cell_id)
+            limited |= {(cell.model_id, category, load) for category in (cell.category, overall)}
             reasons[key] = limits[key]
     return limited, summarize_cells(runs, reasons, CLIENT_LIMIT_TEXT)
 

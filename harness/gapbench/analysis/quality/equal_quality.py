@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gapbench.analysis.frames import Runs
-from gapbench.analysis.quality.gap_row import ALPHA, NOT_DISTINGUISHABLE
+from gapbench.analysis.quality.gap_row import ALPHA
 from gapbench.analysis.quality.model_pairs import ModelRequests, pair_requests
 from gapbench.stats import (
     Difference,
@@ -31,7 +31,8 @@ def cheapest_equal_quality(
 
     A model counts as no worse only if the non-inferiority test shows that the gap is below ``margin``; a gap that is not
     significant is not enough. A configuration is a model of the suite, so the same weights served in two ways are two
-    configurations. Each open model is tested on its own, without a correction for the number of open models.
+    configurations. The open models are tested by Holm's method, so that the chance of calling any of them no worse though
+    it is worse by the margin is at most 2.5 %; the intervals are those of its last step.
 
     Fields: ``closed`` and ``open`` (``model``, ``value``: accuracy over their shared requests, ``usd_per_task``),
     ``verdict``, ``gap_points`` with ``ci_low`` and ``ci_high``, ``n_pairs``, ``cost_ratio`` (closed over open),
@@ -39,6 +40,7 @@ def cheapest_equal_quality(
     ``margin_points``. ``open`` is null if no model passed. ``untold`` is the cheapest open model for which the data do
     not decide yet, unless a model that passed costs no more: ``model``, ``usd_per_task``, ``gap_points``, ``ci_low``,
     ``ci_high``, ``n_pairs``, ``n_clusters``, and ``items_needed``, the pairs that would decide (null if not known).
+    ``reason`` says why no model could be compared, if ``candidates`` is 0; else it is null.
 
     Args:
         models: Each model's requests.
@@ -57,49 +59,96 @@ class _Match:
         closed: ``model``, ``value`` (accuracy) and ``usd_per_task``.
         open: The same of the open model.
         open_usd: Dollars per task of the open model.
-        is_no_worse: Whether the open model is no worse. None if the data do not show it either way.
-        verdict: In words.
         difference: Closed minus open accuracy, 0 to 1.
-        items_needed: Pairs that would decide ``is_no_worse``. None if not known.
+        nothing_right: Whether neither model has a right answer, so that there is no quality to match.
         cost_ratio: Closed over open. None if the closed model has no price or the open one is free.
     """
 
     closed: dict[str, Any]
     open: dict[str, Any]
     open_usd: float
-    is_no_worse: bool | None
-    verdict: str
     difference: Difference
-    items_needed: int | None
+    nothing_right: bool
     cost_ratio: float | None
 
-    def gap(self) -> dict[str, Any]:
+    def gap(self, confidence: float) -> dict[str, Any]:
         """Return the gap in points with its interval, and the number of pairs."""
+        low, high = self.difference.interval(confidence)
         return {
             "gap_points": self.difference.estimate * 100,
-            "ci_low": self.difference.low * 100,
-            "ci_high": self.difference.high * 100,
+            "ci_low": low * 100,
+            "ci_high": high * 100,
             "n_pairs": self.difference.n_pairs,
         }
+
+    def is_no_worse(self, margin: float, confidence: float) -> bool:
+        """Return whether the open model is shown to be no worse."""
+        return not self.nothing_right and is_non_inferior(self.difference, margin / 100, confidence)
+
+    def is_worse(self, confidence: float) -> bool:
+        """Return whether the open model is shown to be worse."""
+        return self.difference.interval(confidence)[0] > 0
+
+    def verdict(self, margin: float, confidence: float) -> str:
+        """Return in words how an open model that is no worse compares."""
+        if is_equivalent(self.difference, margin / 100, confidence):
+            return f"equivalent within {margin:g} points"
+        is_ahead = self.difference.interval(confidence)[1] < 0
+        return "open ahead" if is_ahead else f"no worse by {margin:g} points"
 
 
 def _cheapest_match(
     models: Mapping[str, ModelRequests], name: str, opened: Sequence[str], margin: float
 ) -> dict[str, Any]:
-    matches = [match for other in opened if (match := _match(models, name, other, margin)) is not None]
-    passed = [match for match in matches if match.is_no_worse is True]
-    undecided = [match for match in matches if match.is_no_worse is None]
+    matches = [match for other in opened if (match := _match(models, name, other)) is not None]
+    confidence, passed = _no_worse(matches, margin)
+    undecided = [match for match in matches if match not in passed and not match.is_worse(confidence)]
     best = min(passed, key=_open_usd, default=None)
     cheapest_undecided = min(undecided, key=_open_usd, default=None)
     if cheapest_undecided and best and best.open_usd <= cheapest_undecided.open_usd:
         cheapest_undecided = None
     return {
-        **(_no_match(models[name], name) if best is None else _matched_row(best)),
+        **(_no_match(models[name], name) if best is None else _matched_row(best, margin, confidence)),
         "passed": len(passed),
         "candidates": len(matches),
         "margin_points": margin,
-        "untold": None if cheapest_undecided is None else _undecided_row(cheapest_undecided),
+        "reason": None if matches else _reason_for_no_candidate(models, name, opened),
+        "untold": None
+        if cheapest_undecided is None
+        else _undecided_row(cheapest_undecided, margin, confidence),
     }
+
+
+def _no_worse(matches: Sequence[_Match], margin: float) -> tuple[float, list[_Match]]:
+    """Return the models that are no worse by Holm's method, and the confidence of its last step."""
+    passed: list[_Match] = []
+    while True:
+        confidence = 1 - ALPHA / max(1, len(matches) - len(passed))
+        found = [match for match in matches if match.is_no_worse(margin, confidence)]
+        if len(found) == len(passed):
+            return confidence, passed
+        passed = found
+
+
+def _reason_for_no_candidate(models: Mapping[str, ModelRequests], name: str, opened: Sequence[str]) -> str:
+    """Return why a closed model could be compared with no open one."""
+    if not _has_scores(models[name]):
+        return f"{name} has no scored answer"
+    answered = [other for other in opened if _has_scores(models[other])]
+    if not answered:
+        return "no open model has a scored answer"
+    shared = [
+        other
+        for other in answered
+        if len(pair_requests(models[name], models[other]).with_known("score").closed.item)
+    ]
+    if not shared:
+        return f"no open model has a scored answer to a request that {name} answered too"
+    return "no open model that can be compared has a price"
+
+
+def _has_scores(side: ModelRequests) -> bool:
+    return bool((~np.isnan(side.columns["score"])).any())
 
 
 def _open_usd(match: _Match) -> float:
@@ -120,27 +169,27 @@ def _no_match(side: ModelRequests, name: str) -> dict[str, Any]:
     }
 
 
-def _matched_row(match: _Match) -> dict[str, Any]:
+def _matched_row(match: _Match, margin: float, confidence: float) -> dict[str, Any]:
     return {
         "closed": match.closed,
         "open": match.open,
-        "verdict": match.verdict,
-        **match.gap(),
+        "verdict": match.verdict(margin, confidence),
+        **match.gap(confidence),
         "cost_ratio": match.cost_ratio,
     }
 
 
-def _undecided_row(match: _Match) -> dict[str, Any]:
+def _undecided_row(match: _Match, margin: float, confidence: float) -> dict[str, Any]:
     return {
         "model": match.open["model"],
         "usd_per_task": match.open_usd,
-        **match.gap(),
+        **match.gap(confidence),
         "n_clusters": match.difference.n_clusters,
-        "items_needed": match.items_needed,
+        "items_needed": pairs_to_decide(match.difference, 1 - confidence, margin / 100, one_sided=True),
     }
 
 
-def _match(models: Mapping[str, ModelRequests], name: str, other: str, margin: float) -> _Match | None:
+def _match(models: Mapping[str, ModelRequests], name: str, other: str) -> _Match | None:
     """Return two models compared, or None if they share no scored request or the open one has no price."""
     shared = pair_requests(*(models[side].select("score", "usd") for side in (name, other)))
     closed_usd, open_usd = (
@@ -150,33 +199,14 @@ def _match(models: Mapping[str, ModelRequests], name: str, other: str, margin: f
     if not len(shared.closed.item) or open_usd is None:
         return None
     first, second = shared.closed.columns["score"], shared.open.columns["score"]
-    difference = paired_difference(first, second, shared.closed.cluster)
-    is_no_worse, verdict = _verdict(difference, margin, nothing_right=not first.any())
     return _Match(
         {"model": name, "value": float(first.mean()), "usd_per_task": closed_usd},
         {"model": other, "value": float(second.mean()), "usd_per_task": open_usd},
         open_usd,
-        is_no_worse,
-        verdict,
-        difference,
-        pairs_to_decide(difference, ALPHA, margin / 100, one_sided=True),
+        paired_difference(first, second, shared.closed.cluster),
+        not first.any(),
         closed_usd / open_usd if closed_usd is not None and open_usd else None,
     )
-
-
-def _verdict(difference: Difference, margin: float, *, nothing_right: bool) -> tuple[bool | None, str]:
-    """Return whether the open model is no worse (None: the data do not show it) and the verdict in words."""
-    if nothing_right:
-        # Both at zero: there is no quality to match.
-        return None, "no right answer"
-    if is_equivalent(difference, margin / 100):
-        return True, f"equivalent within {margin:g} points"
-    if is_non_inferior(difference, margin / 100):
-        open_ahead = difference.estimate < 0 and difference.p_value < ALPHA
-        return True, "open ahead" if open_ahead else f"no worse by {margin:g} points"
-    if difference.p_value < ALPHA and difference.estimate > 0:
-        return False, "closed ahead"
-    return None, NOT_DISTINGUISHABLE
 
 
 def _mean(values: Floats) -> float | None:

@@ -17,7 +17,14 @@ from gapbench.formatting import format_percent
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 _HASH_CHUNK = 100_000
 MAX_SHARE_DIFFERENCE_POINTS = 2.0
-"""A larger difference in the share of truncated, refused or failed requests is reported. In points."""
+"""A larger difference in the share of truncated, refused or failed requests is reported, in points. If the margin is
+smaller, any difference above the margin is."""
+_KEY_DIFFERENCES = {
+    "version": "are of another version of the task",
+    "scorer": "were judged by another scorer",
+    "scorer options": "were judged with other options of the scorer",
+    "target": "have another target",
+}
 _SETTINGS = ("max_tokens", "reasoning", "temperature", "top_p")
 _NEEDED = [
     "model_id",
@@ -42,12 +49,15 @@ FAIRNESS_COLUMNS = (*_NEEDED, "prompt_sha256")
 _RENAMED = re.compile(r" renamed\b|^max_tokens sent as [a-zA-Z_]+$")
 
 
-def fairness_violations(runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs]) -> list[str]:
+def fairness_violations(
+    runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs], margin: float = MAX_SHARE_DIFFERENCE_POINTS
+) -> list[str]:
     """Return one sentence for each violated condition of the compared pairs; [] if none is violated.
 
     Args:
         runs: The runs.
         pairs: The compared requests by (closed model, open model).
+        margin: Gap that makes no difference, in points of accuracy.
     """
     models = list(dict.fromkeys(name for names in pairs for name in names))
     frame = runs.frame[_NEEDED]
@@ -60,15 +70,17 @@ def fairness_violations(runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs])
         violations += _transports(name, parts[name])
     for (one, other), shared in pairs.items():
         violations += _different_prompts(one, other, shared)
+        violations += _different_keys(one, other, shared)
         violations += _different_settings(one, other, requested[one], requested[other])
         for compare in (
             _different_images,
             _different_reasoning,
-            _different_outcome_shares,
             _different_dates,
             _different_loads,
         ):
             violations += compare(one, other, parts[one], parts[other])
+        most = min(MAX_SHARE_DIFFERENCE_POINTS, margin)
+        violations += _different_outcome_shares(one, other, parts[one], parts[other], most)
     return list(dict.fromkeys(violations))
 
 
@@ -179,6 +191,14 @@ def _different_prompts(one: str, other: str, shared: ModelPairs) -> Iterator[str
         yield f"{one} and {other}: requests that only one of them was sent are left out: {', '.join(alone)}."
 
 
+def _different_keys(one: str, other: str, shared: ModelPairs) -> Iterator[str]:
+    for name, task, count, total in shared.unequal_keys:
+        yield (
+            f"{one} and {other}: {count} of {total} shared requests of {task} {_KEY_DIFFERENCES[name]} "
+            "and are left out."
+        )
+
+
 def _requested_settings(part: pd.DataFrame) -> dict[str, dict[str, set[str]]]:
     """Return the requested values of each setting by task, as text."""
     found: dict[str, dict[str, set[str]]] = {}
@@ -234,14 +254,14 @@ def _different_reasoning(one: str, other: str, first: pd.DataFrame, second: pd.D
 
 
 def _different_outcome_shares(
-    one: str, other: str, first: pd.DataFrame, second: pd.DataFrame
+    one: str, other: str, first: pd.DataFrame, second: pd.DataFrame, most: float
 ) -> Iterator[str]:
     words = {"truncated": "ran into the token budget", "refused": "were refused", "infra": "got no answer"}
     for outcome, word in words.items():
         shares = [
             float((part["outcome"] == outcome).mean()) if len(part) else 0.0 for part in (first, second)
         ]
-        if abs(shares[0] - shares[1]) * 100 > MAX_SHARE_DIFFERENCE_POINTS:
+        if abs(shares[0] - shares[1]) * 100 > most + 1e-9:
             yield (
                 f"{format_percent(shares[0])} of requests to {one} {word}, {format_percent(shares[1])} to {other}."
             )

@@ -9,11 +9,11 @@ A gap is the closed model's value minus the open one's, on the same requests wit
 ``unit`` ``better``   unit of values and gap; whether ``higher`` or ``lower`` is better
 ``closed_model`` ``closed_value`` ``closed_n``   value over the pairs; accuracy 0 to 1
 ``open_model`` ``open_value`` ``open_n``
-``gap_points``        closed minus open: points of 100 for accuracy, else in ``unit``
+``gap_points``        closed minus open: points of 100 for accuracy, less ``selection_points``; else in ``unit``
 ``gap_percent_of_closed``  the same in percent of the closed value
-``ci_low`` ``ci_high``     95 % interval of ``gap_points``, shifted by ``selection_points``
-``p_value``           two-sided, Holm-corrected over the table; ``p_value_raw`` is uncorrected
-``verdict``           in words, such as ``closed ahead`` or ``not distinguishable``
+``ci_low`` ``ci_high``     interval of ``gap_points`` at ``confidence``
+``p_value``           two-sided, Holm-corrected within ``family``; ``p_value_raw`` is uncorrected
+``verdict``           in words, such as ``closed ahead`` or ``not distinguishable``; it follows from the interval
 ``n_pairs`` ``n_clusters``
 ``items_needed``      pairs that would settle the row at 80 % power: resolve the observed gap, or place it within
                       the margin, whichever takes fewer; null if the row is settled
@@ -23,6 +23,10 @@ A gap is the closed model's value minus the open one's, on the same requests wit
 ``selection_points``  estimate of what choosing the best of several models added to the gap
 ``ratio`` ``ratio_low`` ``ratio_high``  closed over open, for the two costs
 ``method`` ``test``    how the interval and the p-value were computed
+``load``              load of the requests, such as ``c8``; null if several loads are pooled (accuracy only)
+``family``            rows that are corrected together: ``overall quality`` (the primary endpoint, alone),
+                      ``quality by category``, ``speed``, ``cost``
+``confidence``        of the interval: 0.95, or more in a family, so that the family's verdicts are false in 5 %
 ``simulated``         whether either model is simulated
 ``rule``              the stopping rule that gave interval and verdict (``bench run --until-sure``); null: a fixed number of pairs
 ``standard_error``    of ``gap_points``, cluster-robust; null if unknown
@@ -165,15 +169,16 @@ def gap(
     if not sides.closed or not sides.open:
         return _empty_table(read_runs, margin, missing="open" if sides.closed else "closed")
     scopes = _scopes(read_runs, categories)
-    compared = _compare_models(read_runs, sides, scopes, margin, all_pairs=all_pairs)
+    compared = _compare_models(read_runs, sides, scopes, all_pairs=all_pairs)
     looked, look_notes = apply_stopping_rule(read_runs, compared.rows, compared.pairs, margin)
-    rows, limit_warnings = _mark_client_limits(read_runs, decide(looked, margin))
-    warnings = [*look_notes, *compared.warnings, *limit_warnings]
+    rows, limit_warnings = _mark_client_limits(read_runs, looked)
+    rows = decide(rows, margin)
+    warnings = [*look_notes, *compared.warnings, *_load_warnings(rows), *limit_warnings]
     if not all_pairs:
         warnings += _selection_warnings(sides, rows)
     return GapTable(
         frame=_frame_of(rows),
-        fairness=fairness_violations(read_runs, compared.pairs),
+        fairness=fairness_violations(read_runs, compared.pairs, margin),
         margin_points=margin,
         simulated=read_runs.simulated,
         warnings=[*warnings, *account.warnings],
@@ -266,7 +271,7 @@ def _scopes(runs: Runs, categories: Mapping[str, int]) -> dict[str, int | None]:
 
 
 def _compare_models(
-    runs: Runs, sides: _Sides, scopes: Mapping[str, int | None], margin: float, *, all_pairs: bool
+    runs: Runs, sides: _Sides, scopes: Mapping[str, int | None], *, all_pairs: bool
 ) -> _Compared:
     compared = _Compared([], {}, [])
     for scope, code in scopes.items():
@@ -278,7 +283,7 @@ def _compare_models(
             simulated = any(runs.model(name).simulated for name in (closed, other))
             comparison = Comparison(scope, closed, other, simulated)
             pairs = compared.pairs[closed, other].in_category(code)
-            compared.rows.extend(metric_rows(comparison, pairs, margin, choice.bias))
+            compared.rows.extend(metric_rows(comparison, pairs, choice.bias))
     return compared
 
 
@@ -320,18 +325,25 @@ def _scored_requests(side: ModelRequests, code: int | None) -> ModelRequests:
 
 
 def _mark_client_limits(runs: Runs, rows: Sequence[GapRow]) -> tuple[list[GapRow], list[str]]:
-    """Replace the verdict on times that the client's own delays invalidate; more pairs would not help there."""
+    """Give a verdict to the times that the client's own delays invalidate; more pairs would not help there."""
     limited, warnings = limited_categories(runs, OVERALL)
     times = {name for name, *_ in TIMES}
 
     def is_limited(row: GapRow) -> bool:
         models = (row.closed_model, row.open_model)
-        return row.metric in times and any((model, row.category) in limited for model in models)
+        return row.metric in times and any((model, row.category, row.load) in limited for model in models)
 
-    marked = [
-        replace(row, verdict=CLIENT_LIMIT, items_needed=None) if is_limited(row) else row for row in rows
+    return [replace(row, verdict=CLIENT_LIMIT) if is_limited(row) else row for row in rows], warnings
+
+
+def _load_warnings(rows: Sequence[GapRow]) -> list[str]:
+    loads = list(dict.fromkeys(row.load for row in rows if row.load is not None))
+    if len(loads) < 2:
+        return []
+    listed = ", ".join(loads)
+    return [
+        f"{len(loads)} loads ({listed}): accuracy is pooled over them; times and dollars have a row for each load"
     ]
-    return marked, warnings
 
 
 def _selection_warnings(sides: _Sides, rows: Sequence[GapRow]) -> list[str]:
@@ -340,6 +352,6 @@ def _selection_warnings(sides: _Sides, rows: Sequence[GapRow]) -> list[str]:
     most = max(abs(row.selection_points or 0.0) for row in rows)
     warning = (
         f"the best of {len(sides.closed)} closed and {len(sides.open)} open models is picked on the items it is judged by; "
-        f"intervals and p-values of accuracy are corrected for that, by up to {most:.1f} points"
+        f"gaps, intervals and p-values of accuracy are corrected for that, by up to {most:.1f} points"
     )
     return [warning]

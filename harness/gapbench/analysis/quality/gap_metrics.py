@@ -13,22 +13,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench import formatting
-from gapbench.analysis.quality.gap_row import ALPHA, NOT_DISTINGUISHABLE, Comparison, GapRow
+from gapbench.analysis.quality.gap_row import NOT_DISTINGUISHABLE, Comparison, GapRow
 from gapbench.analysis.quality.model_pairs import ModelPairs
 from gapbench.stats import (
     MIN_CLUSTERS,
     Difference,
     compare_quotients,
     dense_codes,
-    is_equivalent,
     paired_difference,
     quantile_difference,
     shift,
     variance_components,
 )
 
-MIN_FOR_P95 = 20
+MIN_FOR_P95 = 60
+"""With fewer pairs the two or three longest times decide the 95th percentile, and its interval misses it too often."""
 NO_RIGHT_ANSWER = "no right answer on either side"
 """The verdict when both models score zero: a format error or a broken scorer looks the same as equal skill."""
 TIMES = (
@@ -39,16 +38,28 @@ TIMES = (
 """Metric, its column in the pairs, quantile, unit, and whether higher or lower is better."""
 
 
-def metric_rows(comparison: Comparison, pairs: ModelPairs, margin: float, bias: float) -> Iterator[GapRow]:
+def metric_rows(comparison: Comparison, pairs: ModelPairs, bias: float) -> Iterator[GapRow]:
     """Yield one row for each metric, with the uncorrected p-value and no verdict on significance.
+
+    Accuracy is pooled over the loads, since an answer is right or wrong at any load. Times and dollars depend on the load,
+    so each load has its own rows.
 
     Args:
         comparison: The two models and the scope.
         pairs: Their pairs in the scope.
-        margin: Gap that makes no difference, in points of accuracy.
         bias: Estimate of how much choosing the best models added to the accuracy gap, 0 to 1.
     """
-    yield _accuracy_row(comparison, pairs.with_known("score"), margin, bias)
+    by_load = pairs.by_load()
+    yield replace(
+        _accuracy_row(comparison, pairs.with_known("score"), bias),
+        load=next(iter(by_load)) if len(by_load) == 1 else None,
+    )
+    for load, at_load in (by_load or {None: pairs}).items():
+        for row in _time_and_cost_rows(comparison, at_load):
+            yield replace(row, load=load)
+
+
+def _time_and_cost_rows(comparison: Comparison, pairs: ModelPairs) -> Iterator[GapRow]:
     for metric, column, share, unit, better in TIMES:
         known = pairs.with_known(column)
         yield _quantile_row(_new_row(comparison, metric, unit, better, known), known, column, share)
@@ -68,7 +79,7 @@ def describe_pairs_needed(row: Mapping[str, Any]) -> str:
 
 
 def remarks(row: Mapping[str, Any]) -> list[str]:
-    """Return notes on a row's verdict: why it differs from what the interval suggests, and what would settle it.
+    """Return notes on a row's verdict: what would settle it.
 
     Args:
         row: A row of the gap table's frame.
@@ -78,21 +89,7 @@ def remarks(row: Mapping[str, Any]) -> list[str]:
         "too few sources to estimate how many pairs it needs" if few else ""
     )
     rule = f"by {row['rule']}" if isinstance(row.get("rule"), str) else ""
-    return [note for note in (_conflicting_p_value(row), missing, rule) if note]
-
-
-def _conflicting_p_value(row: Mapping[str, Any]) -> str:
-    """Return the p-value that explains why the interval excludes zero and yet nothing is significant, or ""."""
-    if row["verdict"] != NOT_DISTINGUISHABLE or not all(
-        formatting.is_known(row[name]) for name in ("ci_low", "p_value")
-    ):
-        return ""
-    if row["ci_low"] <= 0 <= row["ci_high"]:
-        return ""
-    if row["p_value_raw"] < ALPHA:
-        return f"p {formatting.format_p_value(row['p_value'])} once corrected"
-    # An exact test can be coarser than the interval without any correction.
-    return f"p {formatting.format_p_value(row['p_value_raw'])} by {row['test']}"
+    return [note for note in (missing, rule) if note]
 
 
 def _round_up(amount: float) -> str:
@@ -118,20 +115,17 @@ def _new_row(comparison: Comparison, metric: str, unit: str, better: str, pairs:
     )
 
 
-def _accuracy_row(comparison: Comparison, pairs: ModelPairs, margin: float, bias: float) -> GapRow:
+def _accuracy_row(comparison: Comparison, pairs: ModelPairs, bias: float) -> GapRow:
     row = _new_row(comparison, "accuracy", "points", "higher", pairs)
     if not row.n_pairs:
         return replace(row, verdict="no shared scored requests")
     first, second = pairs.closed.columns["score"], pairs.open.columns["score"]
-    observed = paired_difference(first, second, pairs.closed.cluster)
-    corrected = shift(observed, -bias)
-    closed_value, gap_points = float(first.mean()), observed.estimate * 100
+    corrected = shift(paired_difference(first, second, pairs.closed.cluster), -bias)
+    closed_value, gap_points = float(first.mean()), corrected.estimate * 100
     row = replace(
         _with_difference(row, corrected, closed_value, float(second.mean())),
         gap_points=gap_points,
         gap_percent_of_closed=gap_points / closed_value if closed_value else None,
-        ci_low=corrected.low * 100,
-        ci_high=corrected.high * 100,
         standard_error=corrected.standard_error * 100,
         selection_points=bias * 100,
     )
@@ -143,9 +137,7 @@ def _accuracy_row(comparison: Comparison, pairs: ModelPairs, margin: float, bias
             repeat_noise_points=parts.repeat_sd * 100,
             repeat_variance_share=parts.share,
         )
-    if first.any() or second.any():
-        return replace(row, is_equivalent=is_equivalent(corrected, margin / 100))
-    return replace(row, verdict=NO_RIGHT_ANSWER)
+    return row if first.any() or second.any() else replace(row, verdict=NO_RIGHT_ANSWER)
 
 
 def _quantile_row(row: GapRow, pairs: ModelPairs, column: str, share: float) -> GapRow:
@@ -165,8 +157,6 @@ def _with_difference(row: GapRow, difference: Difference, closed_value: float, o
         open_value=open_value,
         gap_points=difference.estimate,
         gap_percent_of_closed=difference.estimate / closed_value * 100 if closed_value else None,
-        ci_low=difference.low,
-        ci_high=difference.high,
         p_value_raw=difference.p_value,
         difference=difference,
         standard_error=difference.standard_error,
@@ -188,20 +178,18 @@ def _cost_row(row: GapRow, pairs: ModelPairs, denominator: str | None) -> GapRow
         (pairs.open.columns["usd"], open_below),
         pairs.closed.cluster,
     )
-    row = replace(
-        row, closed_value=found.first, open_value=found.second, method="bootstrap", test="bootstrap"
-    )
+    row = replace(row, closed_value=found.first, open_value=found.second, quotients=found)
     if found.first is None or found.second is None:
         return replace(row, verdict="unknown: none correct")
     change = found.first - found.second
-    return replace(
+    if abs(change) <= 1e-12 * found.first:
+        change = 0.0
+    row = replace(
         row,
         gap_points=change,
         gap_percent_of_closed=change / found.first * 100 if found.first else None,
-        ci_low=found.low,
-        ci_high=found.high,
-        p_value_raw=found.p_value,
         ratio=found.ratio,
-        ratio_low=found.ratio_low,
-        ratio_high=found.ratio_high,
     )
+    if found.evidence is None:
+        return replace(row, verdict=f"too few pairs ({row.n_pairs})")
+    return replace(row, p_value_raw=found.p_value, method="log-ratio", test="skew-corrected t")

@@ -1,15 +1,24 @@
-"""One row of the gap table, and the verdict that its corrected p-value leads to."""
+"""One row of the gap table, and the verdict that its interval leads to.
+
+The primary endpoint is the accuracy over all categories. It is tested alone at 5 %, so that its verdict depends on nothing
+else in the table. The other rows form families: the accuracies by category, the speeds, and the costs. Each family is
+corrected by Holm's method, so that the chance of any false verdict in it is 5 %. Each row shows the interval at the level
+that it was tested at: *ahead* exactly if that interval excludes zero, *equivalent* exactly if it lies inside the margin.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
-from gapbench.stats import Difference, holm, pairs_to_decide
+from gapbench import formatting
+from gapbench.stats import Difference, Quotients, holm, holm_levels, pairs_to_decide
 
 ALPHA = 0.05
 NOT_DISTINGUISHABLE = "not distinguishable"
 """The verdict when the data show neither a difference nor equivalence."""
+PRIMARY = "overall quality"
+"""The family of the primary endpoint."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +43,12 @@ class GapRow:
     """One metric of one comparison. None means unknown.
 
     The fields up to ``standard_error`` are the columns of the gap table, in their order; :mod:`gapbench.analysis.quality.gap`
-    documents them. The other two only serve to decide the verdict.
+    documents them. The others only serve to decide the verdict.
 
     Attributes:
         verdict: In words. None until :func:`decide` has corrected the p-values, unless the verdict depends on no test.
-        difference: The difference that was tested, in the metric's own unit (0 to 1 for accuracy).
-        is_equivalent: Whether the difference lies within the margin.
+        difference: The difference that was tested, in the metric's own unit (0 to 1 for accuracy). None for costs.
+        quotients: The two costs that were tested. None for other metrics.
     """
 
     category: str
@@ -71,51 +80,84 @@ class GapRow:
     ratio_high: float | None = None
     method: str | None = None
     test: str | None = None
+    load: str | None = None
+    family: str | None = None
+    confidence: float | None = None
     simulated: bool
     rule: str | None = None
     standard_error: float | None = None
     difference: Difference | None = None
-    is_equivalent: bool = False
+    quotients: Quotients | None = None
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether the row is one of quality."""
+        return self.metric == "accuracy"
 
 
-COLUMNS = tuple(field.name for field in fields(GapRow) if field.name not in ("difference", "is_equivalent"))
+COLUMNS = tuple(field.name for field in fields(GapRow) if field.name not in ("difference", "quotients"))
 """Columns of the gap table."""
 
 
 def decide(rows: Iterable[GapRow], margin: float) -> list[GapRow]:
-    """Return the rows with p-values corrected over all of them, and with their verdicts.
+    """Return the rows with corrected p-values and intervals, and with their verdicts.
 
     Args:
-        rows: All rows of a table.
+        rows: All rows of a table. A row that already has a verdict is not tested and does not count in its family.
         margin: Gap that makes no difference, in points of accuracy.
     """
-    rows = list(rows)
-    corrected = holm([row.p_value_raw for row in rows])
-    return [_decide_row(row, p_value, margin) for row, p_value in zip(rows, corrected, strict=True)]
+    rows = _with_families(list(rows))
+    decided: dict[int, GapRow] = {}
+    for family in dict.fromkeys(row.family for row in rows):
+        places = [k for k, row in enumerate(rows) if row.family == family]
+        raw = [rows[k].p_value_raw if rows[k].verdict is None else None for k in places]
+        for k, p_value, level in zip(places, holm(raw), holm_levels(raw, ALPHA), strict=True):
+            decided[k] = _decide_row(rows[k], p_value, level, margin)
+    return [decided[k] for k in range(len(rows))]
 
 
-def _decide_row(row: GapRow, p_value: float | None, margin: float) -> GapRow:
-    row = replace(row, p_value=p_value)
+def _with_families(rows: Sequence[GapRow]) -> list[GapRow]:
+    scopes = {row.category for row in rows}
+    # With one category there is no overall row: the category is all there is.
+    primary = formatting.OVERALL if formatting.OVERALL in scopes else next(iter(scopes), None)
+    return [replace(row, family=_family(row, primary)) for row in rows]
+
+
+def _family(row: GapRow, primary: str | None) -> str:
+    if row.is_accuracy:
+        return PRIMARY if row.category == primary else "quality by category"
+    return "cost" if row.unit == "usd" else "speed"
+
+
+def _decide_row(row: GapRow, p_value: float | None, level: float | None, margin: float) -> GapRow:
+    level = ALPHA if level is None else level
+    row = replace(row, p_value=row.p_value_raw if p_value is None else p_value, confidence=1 - level)
+    row = _with_interval(row, 1 - level)
     if row.verdict is not None:
         return row
-    if row.is_equivalent:
+    if row.ci_low is None or row.ci_high is None:
+        return replace(row, verdict=NOT_DISTINGUISHABLE, confidence=None)
+    if row.is_accuracy and -margin < row.ci_low and row.ci_high < margin:
         return replace(row, verdict=f"equivalent within {margin:g} points")
-    if p_value is None or p_value >= ALPHA:
-        return replace(row, verdict=NOT_DISTINGUISHABLE, items_needed=_count_pairs_needed(row, margin))
-    return replace(row, verdict="closed ahead" if _is_closed_ahead(row) else "open ahead")
+    if row.ci_low <= 0 <= row.ci_high:
+        return replace(row, verdict=NOT_DISTINGUISHABLE, items_needed=_count_pairs_needed(row, level, margin))
+    closed_ahead = (row.ci_low > 0) == (row.better == "higher")
+    return replace(row, verdict="closed ahead" if closed_ahead else "open ahead")
 
 
-def _count_pairs_needed(row: GapRow, margin: float) -> int | None:
-    if row.difference is None or not row.p_value or row.p_value_raw is None:
+def _with_interval(row: GapRow, confidence: float) -> GapRow:
+    if row.difference is not None:
+        low, high = row.difference.interval(confidence)
+        scale = 100 if row.is_accuracy else 1
+        return replace(row, ci_low=low * scale, ci_high=high * scale)
+    if row.quotients is not None and row.quotients.evidence is not None:
+        low, high = row.quotients.evidence.interval(confidence)
+        ratio_low, ratio_high = row.quotients.evidence.ratio_interval(confidence)
+        return replace(row, ci_low=low, ci_high=high, ratio_low=ratio_low, ratio_high=ratio_high)
+    return row
+
+
+def _count_pairs_needed(row: GapRow, level: float, margin: float) -> int | None:
+    if row.difference is None:
         return None
-    # The level that this row has to reach in a table with as many rows.
-    level = ALPHA * min(1.0, row.p_value_raw / row.p_value)
-    return pairs_to_decide(
-        row.difference, alpha=level, margin=margin / 100 if row.metric == "accuracy" else None
-    )
-
-
-def _is_closed_ahead(row: GapRow) -> bool:
-    assert row.gap_points is not None, "a row with a p-value has a gap"
-    corrected_gap = row.gap_points - (row.selection_points or 0.0)
-    return (corrected_gap > 0) == (row.better == "higher")
+    return pairs_to_decide(row.difference, alpha=level, margin=margin / 100 if row.is_accuracy else None)

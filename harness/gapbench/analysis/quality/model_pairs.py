@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,13 +11,15 @@ import pandas as pd
 
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.frames import Runs, as_floats, group_codes
+from gapbench.analysis.quality.answer_keys import KEY_COLUMNS, answer_keys
 from gapbench.stats import Floats, Ints, dense_codes
 
 _ITEM = ["task", "sample_id", "repeat", "load"]
 _TIMES = ("response_s", "answer_chars_per_s")
+_CODES = ("item", "prompt", "cluster", "sample", "category", "task", "load", "infra")
 PAIR_COLUMNS = (
     "run_id", "cell_id", "sample_id", "repeat", "phase", "final", "model_id", "category", "task", "load",
-    "prompt_sha256", "cluster_id", "outcome", "scored", "score", *_TIMES,
+    "prompt_sha256", "cluster_id", "outcome", "scored", "score", "load_kind", *_TIMES, *KEY_COLUMNS,
 )  # fmt: skip
 """Columns of the runs' frame that :func:`requests_by_model` uses."""
 
@@ -31,6 +34,10 @@ class ModelRequests:
         cluster: Code of (task, cluster).
         sample: Code of (task, sample, load), the same in each repeat.
         category: Code of the category.
+        task: Code of the task.
+        load: Code of the load.
+        keys: Codes of what answers are judged by; see :func:`gapbench.analysis.quality.answer_keys.answer_keys`.
+        names: Names of the tasks and of the loads, by code.
         columns: Columns by name. NaN means unknown.
         infra: Whether the request got no answer.
     """
@@ -40,6 +47,10 @@ class ModelRequests:
     cluster: Ints
     sample: Ints
     category: Ints
+    task: Ints
+    load: Ints
+    keys: Mapping[str, Ints]
+    names: Mapping[str, Sequence[str]]
     columns: dict[str, Floats]
     infra: np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -49,20 +60,17 @@ class ModelRequests:
 
     def filter(self, mask: np.ndarray[Any, Any]) -> ModelRequests:
         """Return the rows that a mask or an index array selects."""
-        return ModelRequests(
-            self.item[mask],
-            self.prompt[mask],
-            self.cluster[mask],
-            self.sample[mask],
-            self.category[mask],
-            {name: column[mask] for name, column in self.columns.items()},
-            self.infra[mask],
+        return replace(
+            self,
+            **{name: getattr(self, name)[mask] for name in _CODES},
+            keys={name: codes[mask] for name, codes in self.keys.items()},
+            columns={name: column[mask] for name, column in self.columns.items()},
         )
 
 
 @dataclass(frozen=True)
 class ModelPairs:
-    """Two models on the requests that both received with the same prompt.
+    """Two models on the requests that both received with the same prompt and that were judged by the same key.
 
     Attributes:
         closed: Rows of the closed model.
@@ -70,6 +78,8 @@ class ModelPairs:
         unequal_prompts: Number of shared requests left out because the prompts differed.
         only_closed: Number of requests that only the closed model has.
         only_open: Number of requests that only the open model has.
+        unequal_keys: Shared requests left out because they were judged by something else: (what differed, task, how
+            many, of how many shared ones with the same prompt).
     """
 
     closed: ModelRequests
@@ -77,19 +87,25 @@ class ModelPairs:
     unequal_prompts: int
     only_closed: int
     only_open: int
+    unequal_keys: tuple[tuple[str, str, int, int], ...] = ()
 
     def in_category(self, category: int | None) -> ModelPairs:
         """Return the pairs of one category, or all pairs for None."""
         if category is None:
             return self
-        mask = self.closed.category == category
-        return ModelPairs(
-            self.closed.filter(mask),
-            self.open.filter(mask),
-            self.unequal_prompts,
-            self.only_closed,
-            self.only_open,
-        )
+        return self._filter(self.closed.category == category)
+
+    def by_load(self) -> dict[str, ModelPairs]:
+        """Return the pairs of each load, by its name."""
+        codes = np.unique(self.closed.load)
+        if len(codes) == 1:
+            return {self.closed.names["load"][int(codes[0])]: self}
+        return {
+            self.closed.names["load"][int(code)]: self._filter(self.closed.load == code) for code in codes
+        }
+
+    def _filter(self, mask: np.ndarray[Any, Any]) -> ModelPairs:
+        return replace(self, closed=self.closed.filter(mask), open=self.open.filter(mask))
 
     def with_known(self, *names: str) -> ModelPairs:
         """Return the pairs in which both sides have a value in every named column, with only those columns."""
@@ -113,7 +129,12 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
     """
     frame = runs.frame
     whole_usd = usd_per_answer(frame, usd)
-    places = np.flatnonzero((frame["final"] & (frame["phase"] == "measure")).to_numpy())
+    measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
+    compared = measured & (frame["load_kind"] != "search").to_numpy()
+    if compared.any():
+        # A load search tries other rates for each model: its probes are no comparison.
+        measured = compared
+    places = np.flatnonzero(measured)
 
     def coded(*columns: str) -> Ints:
         return group_codes(frame[list(columns)].iloc[places], columns)
@@ -122,6 +143,10 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
     model, names = _factorize(frame["model_id"].iloc[places])
     category, category_names = _factorize(frame["category"].iloc[places])
     item = _unique_items(item, model)
+    task, task_names = _factorize(frame["task"].iloc[places])
+    load, load_names = _factorize(frame["load"].iloc[places])
+    keys = answer_keys(runs, places)
+    names_by_code = {"task": task_names, "load": load_names}
     prompt, cluster = coded("prompt_sha256"), coded("task", "cluster_id")
     sample = coded("task", "sample_id", "load")
     infra = (frame["outcome"] == "infra").to_numpy()
@@ -143,6 +168,10 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
             cluster[rows],
             sample[rows],
             category[rows],
+            task[rows],
+            load[rows],
+            {key: codes[rows] for key, codes in keys.items()},
+            names_by_code,
             {
                 "score": np.where(scored[at], as_floats(frame["score"])[at], np.nan),
                 "correct": correct[at].astype(np.float64),
@@ -155,7 +184,7 @@ def requests_by_model(runs: Runs, usd: Floats) -> tuple[dict[str, ModelRequests]
 
 
 def pair_requests(closed: ModelRequests, other: ModelRequests) -> ModelPairs:
-    """Return the requests that both models received with the same prompt."""
+    """Return the requests that both models received with the same prompt, and that were judged by the same key."""
     reach = 1 + max(int(side.item.max(initial=-1)) for side in (closed, other))
     place = np.full(reach, -1, dtype=np.int32)
     place[other.item] = np.arange(len(other.item), dtype=np.int32)
@@ -163,13 +192,35 @@ def pair_requests(closed: ModelRequests, other: ModelRequests) -> ModelPairs:
     left = np.flatnonzero(right >= 0)
     right = right[left]
     same = closed.prompt[left] == other.prompt[right]
+    unequal_prompts = int((~same).sum())
+    first, second = closed.filter(left[same]), other.filter(right[same])
+    comparable, unequal_keys = _judged_alike(first, second)
     return ModelPairs(
-        closed.filter(left[same]),
-        other.filter(right[same]),
-        int((~same).sum()),
+        first.filter(comparable),
+        second.filter(comparable),
+        unequal_prompts,
         len(closed.item) - len(left),
         len(other.item) - len(right),
+        unequal_keys,
     )
+
+
+def _judged_alike(
+    closed: ModelRequests, other: ModelRequests
+) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], tuple[tuple[str, str, int, int], ...]]:
+    """Return which pairs were judged by the same key, and the others counted by what differs first and by task."""
+    alike = np.ones(len(closed.item), dtype=bool)
+    found: list[tuple[str, str, int, int]] = []
+    for name, codes in closed.keys.items():
+        others = other.keys[name]
+        # A negative code is unknown and differs from nothing.
+        differs = alike & (codes != others) & (codes >= 0) & (others >= 0)
+        for code in np.unique(closed.task[differs]):
+            of_task = closed.task == code
+            count = int((differs & of_task).sum())
+            found.append((name, closed.names["task"][int(code)], count, int(of_task.sum())))
+        alike &= ~differs
+    return alike, tuple(found)
 
 
 def _unique_items(item: Ints, model: Ints) -> Ints:

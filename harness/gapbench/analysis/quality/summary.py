@@ -59,7 +59,7 @@ from gapbench.analysis.performance.client_limits import (
     unexpected_cache_hits,
 )
 from gapbench.analysis.performance.steady_state import steady_throughput
-from gapbench.stats import mean_interval, quantile_interval
+from gapbench.stats import Floats, Ints, mean_interval, quantile_interval
 from gapbench.store import read_payload
 from gapbench.store.json_records import records
 from gapbench.values import ATTEMPT_KEY
@@ -248,7 +248,7 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
         **outcomes,
     }
     for name in ("ttft", "response"):
-        row.update(_quantiles(as_floats(measured[f"{name}_s"]), name))
+        row.update(_quantiles(as_floats(measured[f"{name}_s"]), measured["cluster"].to_numpy(), name))
     row.update(
         answer_ttft_p50_s=_quantile(as_floats(measured["answer_ttft_s"]), 0.5),
         queue_p95_s=_quantile(as_floats(measured["queue_s"]), 0.95),
@@ -266,20 +266,19 @@ def _metrics(part: pd.DataFrame, planned: pd.DataFrame) -> dict[str, Any]:
     return row
 
 
-def _mean(
-    values: np.ndarray[Any, np.dtype[np.float64]], clusters: pd.Series[Any], name: str
-) -> dict[str, Any]:
+def _mean(values: Floats, clusters: pd.Series[Any], name: str) -> dict[str, Any]:
     """Return the mean of scores or of right answers with its interval; None where there are none."""
     low, high = mean_interval(values, clusters.to_numpy())
     return {name: float(values.mean()) if len(values) else None, f"{name}_low": low, f"{name}_high": high}
 
 
-def _quantiles(values: np.ndarray[Any, np.dtype[np.float64]], name: str) -> dict[str, Any]:
-    known = values[~np.isnan(values)]
+def _quantiles(values: Floats, clusters: Ints, name: str) -> dict[str, Any]:
+    is_known = ~np.isnan(values)
+    known, clusters = values[is_known], clusters[is_known]
     row: dict[str, Any] = {}
     for share in (0.5, 0.95):
         column = f"{name}_p{share * 100:.0f}_s"
-        low, high = quantile_interval(known, share)
+        low, high = quantile_interval(known, share, clusters=clusters)
         row.update({column: _quantile(known, share), f"{column}_low": low, f"{column}_high": high})
     return row
 

@@ -58,6 +58,7 @@ def initial_manifest(
                 samples=len(task.samples),
                 scorer=task.scorer_name,
                 license=task.license,
+                scorer_sha256=task.scorer_sha256,
             )
             for task in plan.tasks
         ],

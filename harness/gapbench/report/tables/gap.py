@@ -16,6 +16,8 @@ from gapbench.report.table import Column, Row, Sections, Span, Table, Tone
 from gapbench.store.json_records import records
 
 TITLE = "Gap: closed minus open on shared requests, accuracy in points"
+PLAIN_CONFIDENCE = 0.95 + 1e-9
+"""Intervals above it are corrected for several tests."""
 NO_VIOLATION = "no broken condition found: same prompts, budgets, settings and images."
 
 
@@ -24,6 +26,11 @@ def _gap(row: Row) -> str:
     # For accuracy alone; the other metrics have a ratio, on the page and in JSON.
     shown = row["metric"] == "accuracy" and formatting.is_known(percent)
     return f"{gap} ({float(percent):+.0f} %)" if shown else gap
+
+
+def _metric(row: Row) -> str:
+    name = formatting.METRICS.get(str(row["metric"]), str(row["metric"]))
+    return f"{name} at {row['shown_load']}" if formatting.is_known(row.get("shown_load")) else name
 
 
 def _ratio(row: Row) -> str:
@@ -51,7 +58,7 @@ def _is_accuracy(row: Row) -> bool:
 
 _CATEGORY = Column("category", "category", lambda row: str(row["category"]), is_text=True)
 COLUMNS = (
-    Column("metric", "metric", lambda row: formatting.METRICS.get(str(row["metric"]), str(row["metric"])), is_text=True),
+    Column("metric", "metric", _metric, is_text=True),
     Column(
         "closed_value", "closed", lambda row: formatting.format_metric(row["unit"], row["closed_value"]), 1,
         owner=lambda row: str(row["closed_model"]), tone=lambda _: "closed",
@@ -80,12 +87,35 @@ def gap_table(gap: GapTable) -> Table:
         "gap",
         TITLE,
         COLUMNS,
-        records(gap.frame),
+        _rows(gap),
         Sections(_pair, _heading, (_CATEGORY,)),
         simulated=gap.simulated,
-        notes=(headline, *fairness, *((line, "") for line in equal_quality_lines(gap))),
+        notes=(
+            headline,
+            *fairness,
+            *((line, "") for line in (*_family_lines(gap), *equal_quality_lines(gap))),
+        ),
         warnings=tuple(gap.warnings),
     )
+
+
+def _rows(gap: GapTable) -> list[Row]:
+    """Return the rows, each with the load to name: that of times and dollars, if there are several."""
+    rows = records(gap.frame)
+    several = len({row["load"] for row in rows if row["load"] is not None}) > 1
+    return [{**row, "shown_load": row["load"] if several else None} for row in rows]
+
+
+def _family_lines(gap: GapTable) -> list[str]:
+    """Return how rows are corrected together, if any are."""
+    tested = gap.frame[gap.frame["confidence"].notna() & gap.frame["p_value"].notna()]
+    wide = tested[tested["confidence"] > PLAIN_CONFIDENCE]
+    if wide.empty:
+        return []
+    families = ", ".join(dict.fromkeys(map(str, wide["family"])))
+    return [
+        f"Overall quality is tested alone at 5 %. Corrected within each family (Holm), intervals included: {families}."
+    ]
 
 
 def accuracy_gap_table(gap: GapTable) -> Table:

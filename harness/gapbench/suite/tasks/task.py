@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from gapbench.suite.tasks.grader import ExternalScorer
 from gapbench.suite.tasks.sample_order import labels_of, order_by_labels, order_seed
-from gapbench.values import Params, Sample
+from gapbench.suite.tasks.user_code import code_file_digests
+from gapbench.values import Params, Sample, canonical_json, sha256
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,9 @@ class Task:
             [labels_of(sample) for sample in self.samples], order_seed(seed, self.name)
         )
         return [self.samples[place] for place in order]
+
+    @property
+    def scorer_sha256(self) -> str:
+        """Hash of the scorer's name, options and code. The same scorer has the same hash on every machine."""
+        options = {name: value for name, value in self.scorer_options.items() if name != "folder"}
+        return sha256(canonical_json([self.scorer_name, options, *code_file_digests(self.scorer_options)]))

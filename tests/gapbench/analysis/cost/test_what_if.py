@@ -51,11 +51,20 @@ def test_dollars_per_task_have_an_interval(make_run: Make, attempt: Attempts) ->
 
 
 def test_an_interval_of_a_ratio_by_hand() -> None:
-    """Means 2 and 1 of four items: se of the residuals 1, 1, -1, -1 over 4, times 4/3, on the logarithm, t = 3.182."""
-    interval = ratio_interval(np.array([3.0, 3.0, 1.0, 1.0]), np.ones(4), np.arange(4))
-    half = 3.182446 * np.sqrt(4 / 16 * 4 / 3) / 2
+    """Means 2 and 1 of four items: se of the residuals 1, 1, -1, -1 over 4, times 4/3, on the logarithm, t = 3.182.
 
-    assert (2 * np.exp(-half), 2 * np.exp(half)) == pytest.approx(tuple(interval), rel=1e-5)
+    They have no skewness. The logarithm's curvature, -1 x 0.5 / 2 over the root of 4, is a slope of -0.125, held at
+    0.25 / t. The bounds are at the statistics whose transformation t + a t^2 + a^2 t^3 / 3 is 3.182 and -3.182.
+    """
+    low, high = ratio_interval(np.array([3.0, 3.0, 1.0, 1.0]), np.ones(4), np.arange(4))
+    error, critical = np.sqrt(4 / 16 * 4 / 3) / 2, 3.182446
+    slope = -0.25 / critical
+    assert low is not None
+    assert high is not None
+
+    for bound, wanted in ((low, critical), (high, -critical)):
+        t = np.log(2 / bound) / error
+        assert t + slope * t**2 + slope**2 * t**3 / 3 == pytest.approx(wanted, rel=1e-5)
 
 
 def test_an_interval_needs_two_clusters_and_something_to_divide() -> None:

@@ -20,12 +20,14 @@ CHEAP = {"cost": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 0}}
 CHEAPEST = {"cost": {"input_usd_per_mtok": 0.1, "output_usd_per_mtok": 0}}
 
 
-def rows(answers: Answers, **right: int) -> list[Attempt]:
-    return [row for name, count in right.items() for row in answers(name.replace("_", "-"), count, 200)]
+def rows(answers: Answers, total: int = 200, **right: int) -> list[Attempt]:
+    return [row for name, count in right.items() for row in answers(name.replace("_", "-"), count, total)]
 
 
 def matched(make_run: Make, answers: Answers, **right: int) -> dict[str, Any]:
-    run = make_run(rows(answers, **right), closed_a=DEAR, open_b=CHEAP, open_c=CHEAPEST)
+    """Return the match of closed-a over 400 items, with ``right`` answers of each model per 200."""
+    doubled = {name: 2 * count for name, count in right.items()}
+    run = make_run(rows(answers, total=400, **doubled), closed_a=DEAR, open_b=CHEAP, open_c=CHEAPEST)
     return gap([run]).matched[0]
 
 
@@ -47,7 +49,7 @@ def test_not_told_apart_is_not_no_worse(make_run: Make, answers: Answers) -> Non
 
     assert (found["open"], found["passed"]) == (None, 0)
     assert found["untold"]["model"] == "open-b"
-    assert found["untold"]["items_needed"] > 200
+    assert found["untold"]["items_needed"] > 400
     said = describe_equal_quality(found)
     assert "whether an open model is no worse than closed-a is undecided" in said
     assert "open-b, gap +1.0 " in said
@@ -58,7 +60,7 @@ def test_a_cheaper_one_that_is_not_told_yet_is_said_beside_the_one_that_is(
     make_run: Make, answers: Answers
 ) -> None:
     """open-b is as good; open-c, a tenth of its price, may be."""
-    found = matched(make_run, answers, closed_a=180, open_b=180, open_c=178)
+    found = matched(make_run, answers, closed_a=180, open_b=180, open_c=179)
 
     assert (found["open"]["model"], found["untold"]["model"]) == ("open-b", "open-c")
     assert "Cheaper, but undecided: open-c" in describe_equal_quality(found)
@@ -165,3 +167,72 @@ def test_other_prompts_have_another_fingerprint(make_run: Make, answers: Answers
     one, other = gap([run]).conditions
 
     assert one["prompts"] != other["prompts"]
+
+
+def test_several_open_models_are_tested_at_a_stricter_level(make_run: Make, answers: Answers) -> None:
+    """250 pairs that all agree: t^2 / (249 + t^2) is 1.5 points at 5 % and 2.0 at 2.5 %; the margin is 1.7."""
+    alone = make_run(
+        rows(answers, total=250, closed_a=200, open_b=200), name="alone", closed_a=DEAR, open_b=CHEAP
+    )
+    both = make_run(
+        rows(answers, total=250, closed_a=200, open_b=200, open_c=100),
+        name="both", closed_a=DEAR, open_b=CHEAP, open_c=CHEAPEST,
+    )  # fmt: skip
+    first, second = (gap([run]).matched[0] for run in (alone, both))
+
+    assert (first["verdict"], second["verdict"]) == ("equivalent within 1.7 points", None)
+    assert first["ci_high"] == pytest.approx(1.53, abs=0.03)
+    assert second["untold"]["ci_high"] == pytest.approx(2.0, abs=0.03)
+
+
+def test_no_worse_is_said_exactly_if_the_interval_shows_it(make_run: Make, answers: Answers) -> None:
+    """The printed upper bound is below the margin, for every count of wins."""
+    for number, right in enumerate(range(120, 190, 7)):
+        run = make_run(
+            rows(answers, closed_a=150, open_b=right), name=f"r{number}", closed_a=DEAR, open_b=CHEAP
+        )
+        found = gap([run]).matched[0]
+        shown = found if found["open"] is not None else found["untold"]
+
+        assert (found["open"] is not None) == (shown is not None and shown["ci_high"] < 1.7)
+
+
+def test_nothing_shared_is_not_called_no_model_as_good(make_run: Make, answers: Answers) -> None:
+    """Other items on each side: no open model was tested, so none is called worse."""
+    listed = [*answers("closed-a", 50, 100), *answers("open-b", 50, 100, start=100)]
+    found = gap([make_run(listed, closed_a=DEAR, open_b=CHEAP)])
+
+    assert found.matched[0]["candidates"] == 0
+    assert describe_equal_quality(found.matched[0]) == (
+        "Matched quality: nothing to compare with closed-a: no open model has a scored answer to a request that "
+        "closed-a answered too."
+    )
+
+
+@pytest.mark.parametrize(
+    ("silent", "reason"),
+    [("open-b", "no open model has a scored answer"), ("closed-a", "closed-a has no scored answer")],
+)
+def test_a_model_that_never_answered_is_named(
+    make_run: Make, answers: Answers, silent: str, reason: str
+) -> None:
+    """All requests of one side failed."""
+    listed = [
+        dataclasses.replace(row, outcome="infra", score=None) if row.model_id == silent else row
+        for row in rows(answers, closed_a=150, open_b=150)
+    ]
+    found = gap([make_run(listed, closed_a=DEAR, open_b=CHEAP)])
+
+    assert (
+        describe_equal_quality(found.matched[0])
+        == f"Matched quality: nothing to compare with closed-a: {reason}."
+    )
+
+
+def test_an_open_model_without_a_price_is_named(make_run: Make, answers: Answers) -> None:
+    """Compared in quality, it has no dollars to match."""
+    run = make_run(rows(answers, closed_a=150, open_b=150), closed_a=DEAR, open_b={"runner": "vllm"})
+
+    assert describe_equal_quality(gap([run]).matched[0]).endswith(
+        "no open model that can be compared has a price."
+    )

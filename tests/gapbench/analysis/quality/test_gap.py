@@ -14,11 +14,35 @@ import pytest
 
 from gapbench.analysis.frames import load_runs
 from gapbench.analysis.quality.gap import GapTable, gap
-from gapbench.values import Attempt
+from gapbench.errors import ResultsError
+from gapbench.store import RunWriter
+from gapbench.values import Attempt, Payload
+from tests.run_folders import manifest
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]
 Answers = Callable[..., list[Attempt]]
+
+
+def write_run_with_targets(folder: Path, rows: list[Attempt], targets: list[str]) -> Path:
+    """Write a run whose answers are stored with these targets."""
+    with RunWriter(folder) as writer:
+        writer.write_manifest(manifest(rows))
+        for row, target in zip(rows, targets, strict=True):
+            key = (row.run_id, row.cell_id, row.sample_id, row.repeat, row.attempt)
+            writer.add(
+                row,
+                Payload(
+                    *key,
+                    messages="[]",
+                    reply="4",
+                    reasoning=None,
+                    target=json.dumps(target),
+                    reason="",
+                    error=None,
+                ),
+            )
+    return folder
 
 
 def accuracy(table: GapTable, category: str = "reasoning") -> pd.Series[Any]:
@@ -151,9 +175,9 @@ def test_the_best_of_several_is_picked_and_corrected(make_run: Make, answers: An
     row = accuracy(table)
 
     assert row["closed_model"] == "closed-d"
-    assert row["gap_points"] == pytest.approx(6)
     assert row["selection_points"] > 0.5
-    assert (row["ci_low"] + row["ci_high"]) / 2 < row["gap_points"]
+    assert row["gap_points"] == pytest.approx(6 - row["selection_points"])
+    assert (row["ci_low"] + row["ci_high"]) / 2 == pytest.approx(row["gap_points"], abs=0.7)
     assert any("best of 2 closed and 1 open models" in line for line in table.warnings)
 
 
@@ -179,17 +203,185 @@ def test_holm_stands_over_the_whole_table(make_run: Make, answers: Answers) -> N
     assert (known["p_value"] >= known["p_value_raw"] - 1e-12).all()
 
 
-def test_a_verdict_against_its_interval_is_explained(make_run: Make, answers: Answers) -> None:
-    """Six to none discordant of 40: p is 2 x 0.5^6 = 0.031 alone, and above 0.05 in a table of more rows."""
+def test_the_headline_does_not_depend_on_a_price(make_run: Make, answers: Answers) -> None:
+    """30 of 40 pairs won 6 to 0: chi-squared 6, p 0.02, whether or not costs can be compared."""
     rows = [row for model, right in (("closed-a", 39), ("open-b", 33)) for row in answers(model, right, 40)]
-    table = gap([make_run(rows)])
-    row = accuracy(table)
+    priced = accuracy(gap([make_run(rows, name="priced")]))
+    unpriced = accuracy(gap([make_run(rows, name="unpriced", open_b={"runner": "vllm"})]))
 
-    assert row["p_value_raw"] == pytest.approx(0.03125)
-    assert row["ci_low"] > 0
+    for row in (priced, unpriced):
+        assert row["p_value"] == row["p_value_raw"] == pytest.approx(0.0203, abs=1e-4)
+        assert (row["family"], row["confidence"]) == ("overall quality", 0.95)
+        assert row["verdict"] == "closed ahead"
+    assert priced["ci_low"] == unpriced["ci_low"] > 0
+
+
+def test_a_family_is_corrected_together_and_shows_its_intervals(make_run: Make, answers: Answers) -> None:
+    """Three categories won 6 to 0 of 40 (p 0.020), 3 to 0 and not at all: 3 x 0.020 is not significant, alone it is.
+
+    The interval of each is that at 1 - 5 % / 3; overall, 9 to 0 of 120 pairs, is tested alone.
+    """
+    rows = [
+        row
+        for task, wins in (("reasoning/a", 6), ("coding/b", 3), ("multimodal/c", 0))
+        for model, right in (("closed-a", 30 + wins), ("open-b", 30))
+        for row in answers(model, right, 40, task=task)
+    ]
+    frame = gap([make_run(rows)]).frame
+    found = frame[frame["metric"] == "accuracy"].set_index("category")
+
+    assert found["family"].tolist() == ["quality by category"] * 3 + ["overall quality"]
+    assert found["confidence"].tolist() == pytest.approx([1 - 0.05 / 3] * 3 + [0.95])
+    assert found.loc["reasoning", "p_value"] == pytest.approx(3 * found.loc["reasoning", "p_value_raw"])
+    assert found.loc["reasoning", "ci_low"] < 0
+    assert found["verdict"].tolist() == ["not distinguishable"] * 3 + ["closed ahead"]
+
+
+def test_times_and_dollars_have_a_row_for_each_load(make_run: Make, attempt: Attempts) -> None:
+    """Closed answers in 2 s at both loads; open in 1 s one at a time and in 3 s sixteen at a time."""
+    rows = [
+        attempt(
+            model_id=model, sample_id=str(k), load_value=load, scheduled_s=0.0, sent_s=0.0,
+            done_s=seconds + 0.01 * (k % 9), outcome="correct" if k % 3 else "wrong",
+        )
+        for load, times in ((1.0, {"closed-a": 2.0, "open-b": 1.0}), (16.0, {"closed-a": 2.0, "open-b": 3.0}))
+        for model, seconds in times.items()
+        for k in range(60)
+    ]  # fmt: skip
+    table = gap([make_run(rows)])
+    p50 = table.frame[table.frame["metric"] == "response_p50_s"].set_index("load")
+
+    assert p50["verdict"].to_dict() == {"c1": "open ahead", "c16": "closed ahead"}
+    assert p50["gap_points"].to_dict() == pytest.approx({"c1": 1.0, "c16": -1.0})
+    assert (accuracy(table)["n_pairs"], accuracy(table)["n_clusters"]) == (120, 60)
+    assert table.frame["metric"].tolist().count("usd_per_task") == 2
+    assert any("2 loads (c1, c16): accuracy is pooled over them" in line for line in table.warnings)
+
+
+def test_the_probes_of_a_load_search_are_not_compared(make_run: Make, answers: Answers) -> None:
+    """Ten measured pairs, and ten probes that overloaded the server."""
+    rows = [
+        row
+        for model in ("closed-a", "open-b")
+        for row in (
+            *answers(model, 10, 10),
+            *answers(model, 0, 10, load_kind="search", load_value=64.0),
+        )
+    ]
+
+    assert accuracy(gap([make_run(rows)]))["n_pairs"] == 10
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"scorer": "contains"}, "were judged by another scorer"),
+    ],
+)
+def test_answers_judged_by_something_else_are_left_out(
+    make_run: Make, answers: Answers, given: dict[str, Any], words: str
+) -> None:
+    """Ten of thirty requests of the open model were judged otherwise."""
+    rows = [
+        *answers("closed-a", 30, 30),
+        *answers("open-b", 20, 20),
+        *answers("open-b", 10, 10, start=20, **given),
+    ]
+    table = gap([make_run(rows)])
+
+    assert accuracy(table)["n_pairs"] == 20
+    assert (
+        f"closed-a and open-b: 10 of 30 shared requests of reasoning/sums {words} and are left out."
+        in table.fairness
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"version": 2}, "are of another version of the task"),
+        ({"scorer_sha256": "other"}, "were judged with other options of the scorer"),
+    ],
+)
+def test_another_version_or_other_options_leave_out_the_task(
+    make_run: Make, answers: Answers, changes: dict[str, Any], words: str
+) -> None:
+    """All thirty requests: nothing is compared, and the headline says so."""
+    runs = [make_run(answers("closed-a", 30, 30), name="a"), make_run(answers("open-b", 30, 30), name="b")]
+    for run, given in zip(runs, ({"scorer_sha256": "one"}, {"scorer_sha256": "one", **changes}), strict=True):
+        document = json.loads((run / "run.json").read_text())
+        document["tasks"][0].update(given)
+        (run / "run.json").write_text(json.dumps(document))
+    table = gap(runs)
+
+    assert accuracy(table)["n_pairs"] == 0
+    assert (
+        f"closed-a and open-b: 30 of 30 shared requests of reasoning/sums {words} and are left out."
+        in table.fairness
+    )
+    assert "no shared scored requests" in table.headline()
+
+
+@pytest.mark.parametrize("changed", [0, 1, 15, 30])
+def test_pairs_with_another_target_are_left_out(
+    make_run: Make, attempt: Attempts, tmp_path: Path, changed: int
+) -> None:
+    """The task changed between the runs; so many of thirty targets did. The others compare."""
+    folders = []
+    for name, model, moved in (("one", "closed-a", 0), ("two", "open-b", changed)):
+        rows = [attempt(model_id=model, sample_id=str(k), task_sha256=name, run_id=name) for k in range(30)]
+        folders.append(
+            write_run_with_targets(tmp_path / name, rows, [str(k + 1000 * (k < moved)) for k in range(30)])
+        )
+    table = gap(folders)
+    lines = [line for line in table.fairness if "another target" in line]
+
+    assert accuracy(table)["n_pairs"] == 30 - changed
+    assert lines == (
+        [
+            f"closed-a and open-b: {changed} of 30 shared requests of reasoning/sums have another target and are left out."
+        ]
+        if changed
+        else []
+    )
+
+
+def test_hidden_tests_are_compared_by_the_whole_task(make_run: Make, answers: Answers) -> None:
+    """The scorer ``code`` reads columns that are not stored, so a changed task may have changed any of them."""
+    runs = [
+        make_run(answers("closed-a", 9, 10, scorer="code", task_sha256="one"), name="a"),
+        make_run(answers("open-b", 9, 10, scorer="code", task_sha256="two"), name="b"),
+    ]
+
+    assert accuracy(gap(runs))["n_pairs"] == 0
+
+
+def test_a_failure_share_above_the_margin_is_named(
+    make_run: Make, attempt: Attempts, answers: Answers
+) -> None:
+    """2 of 100 requests failed on one side: 2 points, above the margin of 1.7 and not above one of 2."""
+    rows = [*answers("closed-a", 98, 98), *answers("open-b", 100, 100)]
+    rows += [attempt(model_id="closed-a", sample_id=str(k), outcome="infra") for k in (98, 99)]
+    run = make_run(rows)
+
+    assert any("2.0 % of requests to closed-a got no answer" in line for line in gap([run]).fairness)
+    assert not any("got no answer" in line for line in gap([run], margin_points=2.0).fairness)
+
+
+def test_agreeing_pairs_say_how_many_would_settle_them(make_run: Make, answers: Answers) -> None:
+    """40 pairs that agree: about 230 put the interval inside 1.7 points."""
+    row = accuracy(gap([make_run([*answers("closed-a", 30, 40), *answers("open-b", 30, 40)])]))
+
     assert row["verdict"] == "not distinguishable"
-    assert "once corrected" in table.headline()
-    assert row["items_needed"] > 40
+    assert 200 < row["items_needed"] < 260
+
+
+def test_a_score_outside_0_to_1_is_named(make_run: Make, attempt: Attempts) -> None:
+    """One line with the run, the task, the sample and the score."""
+    rows = [attempt(model_id=name, sample_id="7", score=3.0) for name in ("closed-a", "open-b")]
+
+    with pytest.raises(ResultsError, match=r"sample 7 of reasoning/sums has the score 3; scores are 0 to 1"):
+        gap([make_run(rows)])
 
 
 def test_faster_is_better(make_run: Make, attempt: Attempts) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from scipy import special
 
 from gapbench.analysis.quality.summary import failures, summarize
 from gapbench.stats import wilson
@@ -39,10 +40,13 @@ def test_partial_credit_is_a_mean(make_run: Make, attempt: Attempts) -> None:
 
 
 def test_the_interval_is_wilsons(make_run: Make, answers: Answers) -> None:
-    """70 of 100 items that stand alone: Wilson at the effective 99."""
+    """70 of 100 items that stand alone: Wilson at the effective 99, with Student's critical value over 99 degrees."""
+    confidence = 2 * float(special.ndtr(special.stdtrit(99, 0.975))) - 1
     row = summarize([make_run(answers("closed-a", 70, 100))]).level("model").iloc[0]
 
-    assert (row["accuracy_low"], row["accuracy_high"]) == pytest.approx(wilson(0.7, 99), abs=1e-9)
+    assert tuple(wilson(0.7, 99, confidence)) == pytest.approx(
+        (row["accuracy_low"], row["accuracy_high"]), abs=1e-9
+    )
 
 
 def test_score_and_all_right_are_two_shares(make_run: Make, attempt: Attempts) -> None:

@@ -10,7 +10,6 @@ from gapbench.errors import DocumentError
 from gapbench.suite.suite import load_suite
 from gapbench.suite.tasks.generated_rows import generate_rows
 from gapbench.suite.tasks.loader import load_task, read_task
-from gapbench.suite.tasks.plain_values import Row
 
 ROWS = "def rows(count):\n    return [{'q': f'{n} + 1?', 'a': n + 1} for n in range(count)]\n"
 TASK = """\
