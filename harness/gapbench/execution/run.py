@@ -11,10 +11,10 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Self
+from typing import Self, cast
 
 from gapbench import credentials
-from gapbench.errors import BenchError, ResultsError
+from gapbench.errors import BenchError, FailureKind, ResultsError
 from gapbench.execution.block_run import BlockRun
 from gapbench.execution.cell_run import CellRun
 from gapbench.execution.earlier_looks import add_looks_at_smaller_runs, note_look
@@ -162,7 +162,9 @@ class _RunExecution:
             (row.cell_id, row.sample_id, row.repeat, row.attempt)
             for row in rows
             if row.failure_kind is not None
-            and retries.is_quota_refusal(Failure(row.failure_kind, "", row.http_status, row.retry_after_s))
+            and retries.is_quota_refusal(
+                Failure(cast("FailureKind", row.failure_kind), "", row.http_status, row.retry_after_s)
+            )
         }
         for row in rows:
             follows_refusal = (row.cell_id, row.sample_id, row.repeat, row.attempt - 1) in refused

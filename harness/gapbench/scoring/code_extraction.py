@@ -143,7 +143,8 @@ def _last_complete(blocks: list[str], name: str) -> int | None:
     """Return the last block that defines ``name`` with a body, else the last that defines it at all, or None."""
     defining = [at for at, text in enumerate(blocks) if defines_name(text, name)]
     complete = [at for at in defining if not is_stub(blocks[at], name)]
-    return (complete or defining or [None])[-1]
+    found = complete or defining
+    return found[-1] if found else None
 
 
 def join_blocks(blocks: list[str], main: list[int], wanted: list[str]) -> str:
