@@ -54,7 +54,8 @@ def metric_rows(comparison: Comparison, pairs: ModelPairs, bias: float) -> Itera
         _accuracy_row(comparison, pairs.with_known("score"), bias),
         load=next(iter(by_load)) if len(by_load) == 1 else None,
     )
-    for load, at_load in (by_load or {None: pairs}).items():
+    rows_by_load: dict[str | None, ModelPairs] = {**by_load} if by_load else {None: pairs}
+    for load, at_load in rows_by_load.items():
         for row in _time_and_cost_rows(comparison, at_load):
             yield replace(row, load=load)
 
