@@ -164,7 +164,7 @@ def table(kind: str, number: int) -> list[GapRow]:
         )
         for values in scores(kind, n, rng)
     ]  # fmt: skip
-    pairs = ModelPairs(*sides, 0, 0, 0)
+    pairs = ModelPairs(sides[0], sides[1], 0, 0, 0)
     scopes = {"a": 0, "b": 1, "c": 2, "overall": None}
     rows = [
         row

@@ -29,6 +29,7 @@ def test_a_bound_between_order_statistics_by_hand() -> None:
     2.5 % lies 32.5 % of the way from 1.07 to 5.47, so the bound lies that far from the second to the third value.
     """
     low, high = quantile_interval(np.arange(10.0), 0.5)
+    assert low is not None
 
     assert low == pytest.approx(1 + (0.025 - 11 / 1024) / (45 / 1024))
     assert high == pytest.approx(9 - low)

@@ -54,8 +54,9 @@ def metric_rows(comparison: Comparison, pairs: ModelPairs, bias: float) -> Itera
         _accuracy_row(comparison, pairs.with_known("score"), bias),
         load=next(iter(by_load)) if len(by_load) == 1 else None,
     )
-    loads: dict[str | None, ModelPairs] = dict(by_load) if by_load else {None: pairs}
-    for load, at_load in loads.items():
+    # Without a pair there is no load either, and the rows say why they are empty.
+    rows_by_load: list[tuple[str | None, ModelPairs]] = [*by_load.items()] or [(None, pairs)]
+    for load, at_load in rows_by_load:
         for row in _time_and_cost_rows(comparison, at_load):
             yield replace(row, load=load)
 
