@@ -45,7 +45,7 @@ from gapbench.stats.proportions import (
 )
 from gapbench.stats.quantiles import quantile_difference, quantile_interval
 from gapbench.stats.ratios import Quotients, compare_quotients, ratio_interval, ratio_noise
-from gapbench.stats.score_test import MIN_CLUSTERS, ScoreTest
+from gapbench.stats.score_test import ScoreTest
 from gapbench.stats.slo_attainment import Crossing, TestedRate, attainment_crossing, attainment_low_bound
 
 __all__ = [
