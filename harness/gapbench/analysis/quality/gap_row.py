@@ -2,8 +2,9 @@
 
 The primary endpoint is the accuracy over all categories. It is tested alone at 5 %, so that its verdict depends on nothing
 else in the table. The other rows form families: the accuracies by category, the speeds, and the costs. Each family is
-corrected by Holm's method, so that the chance of any false verdict in it is 5 %. Each row shows the interval at the level
-that it was tested at: *ahead* exactly if that interval excludes zero, *equivalent* exactly if it lies inside the margin.
+corrected by Holm's method, so that the chance of any false *ahead* in it is 5 %, and of any false *equivalent* too. Each
+row shows the interval at the level that it was tested at: a row is *equivalent* only if that interval lies inside the
+margin, else *ahead* exactly if it excludes zero.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 from gapbench import formatting
-from gapbench.stats import Difference, Quotients, holm, holm_levels, pairs_to_decide
+from gapbench.stats import Difference, Quotients, holm, holm_levels, is_equivalent, pairs_to_decide
 
 ALPHA = 0.05
 NOT_DISTINGUISHABLE = "not distinguishable"
@@ -111,9 +112,42 @@ def decide(rows: Iterable[GapRow], margin: float) -> list[GapRow]:
     for family in dict.fromkeys(row.family for row in rows):
         places = [k for k, row in enumerate(rows) if row.family == family]
         raw = [rows[k].p_value_raw if rows[k].verdict is None else None for k in places]
-        for k, p_value, level in zip(places, holm(raw), holm_levels(raw, ALPHA), strict=True):
-            decided[k] = _decide_row(rows[k], p_value, level, margin)
+        levels = holm_levels(raw, ALPHA)
+        equal_level, equal = _equivalent_rows([rows[k] for k in places], levels, margin)
+        for place, (k, p_value, level) in enumerate(zip(places, holm(raw), levels, strict=True)):
+            is_open = level is not None and p_value is not None and p_value >= ALPHA
+            # Neither ahead nor, unless it lies inside, equivalent: the interval of an open row shows both.
+            shown = min(level, equal_level) if is_open and level is not None else level
+            decided[k] = _decide_row(rows[k], p_value, shown, margin, is_equal=place in equal)
     return [decided[k] for k in range(len(rows))]
+
+
+def _equivalent_rows(
+    rows: Sequence[GapRow], levels: Sequence[float | None], margin: float
+) -> tuple[float, set[int]]:
+    """Return the places of the rows of a family that are equivalent, by Holm's method, and the level of its last step.
+
+    These are steps of their own: the row that looks most alike must not get the last and easiest level of those that are
+    *ahead*. An interval at a row's own level must lie inside the margin too.
+    """
+    tested = [
+        (k, row, level) for k, (row, level) in enumerate(zip(rows, levels, strict=True)) if level is not None
+    ]
+    found: set[int] = set()
+    while True:
+        step = ALPHA / max(1, len(tested) - len(found))
+        inside = {k for k, row, level in tested if _is_inside(row, margin, 1 - min(step, level))}
+        if len(inside) == len(found):
+            return step, found
+        found = inside
+
+
+def _is_inside(row: GapRow, margin: float, confidence: float) -> bool:
+    return (
+        row.is_accuracy
+        and row.difference is not None
+        and is_equivalent(row.difference, margin / 100, confidence)
+    )
 
 
 def _with_families(rows: Sequence[GapRow]) -> list[GapRow]:
@@ -129,7 +163,9 @@ def _family(row: GapRow, primary: str | None) -> str:
     return "cost" if row.unit == "usd" else "speed"
 
 
-def _decide_row(row: GapRow, p_value: float | None, level: float | None, margin: float) -> GapRow:
+def _decide_row(
+    row: GapRow, p_value: float | None, level: float | None, margin: float, *, is_equal: bool
+) -> GapRow:
     level = ALPHA if level is None else level
     row = replace(row, p_value=row.p_value_raw if p_value is None else p_value, confidence=1 - level)
     row = _with_interval(row, 1 - level)
@@ -137,7 +173,7 @@ def _decide_row(row: GapRow, p_value: float | None, level: float | None, margin:
         return row
     if row.ci_low is None or row.ci_high is None:
         return replace(row, verdict=NOT_DISTINGUISHABLE, confidence=None)
-    if row.is_accuracy and -margin < row.ci_low and row.ci_high < margin:
+    if is_equal:
         return replace(row, verdict=f"equivalent within {margin:g} points")
     if row.ci_low <= 0 <= row.ci_high:
         return replace(row, verdict=NOT_DISTINGUISHABLE, items_needed=_count_pairs_needed(row, level, margin))
