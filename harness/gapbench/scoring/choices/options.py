@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from gapbench.scoring.choices.markup import ANSWER_END, plain_option
+from gapbench.scoring.choices.fields import ANSWER_END
+from gapbench.scoring.choices.markup import plain_option
 from gapbench.scoring.choices.words import UNSPACED
 
 LETTERS = "ABCDEFGHIJ"
@@ -85,7 +86,7 @@ class OptionNames:
         kinds = f"[{LETTERS}]" if self.are_letters else f"(?:{'|'.join(map(re.escape, texts))})"
         self.letter_pattern = re.compile(
             rf"(?P<open>{OPEN}{{0,6}}[ \t]?)(?<!{JOINED})(?<!\w-)(?<![^\W_]_)(?P<letter>{kinds}|{kinds.lower()})"
-            rf"(?P<end>{TURKISH_ENDING})?(?P<close>[ \t]?{CLOSE}{{1,6}}|)(?!{JOINED}|-[^\W_]|'[^\W_]|\(\d|\.\d|[+^]|\s?[*×·]\s?\w|_[^\W_])"
+            rf"(?P<end>{TURKISH_ENDING})?(?P<close>[ \t]?{CLOSE}{{1,6}}|)(?!{JOINED}|-[^\W_]|'[^\W_]|\(\d|\.\d|[+^#]|\s?[*×·]\s?\w|_[^\W_])"
         )
 
     def _add_text(self, label: str, text: str, *, must_be_new: bool = False) -> None:

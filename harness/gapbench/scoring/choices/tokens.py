@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from gapbench.scoring.choices.markup import ANSWER_END, ANSWER_START
+from gapbench.scoring.choices.fields import ANSWER_END, ANSWER_START
 from gapbench.scoring.choices.options import OptionNames
 from gapbench.scoring.choices.words import UNSPACED, UNSPACED_PATTERN, phrase_meaning, unspaced_meaning
 
@@ -21,7 +21,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 EMPHASIS_RUN = re.compile(r"[*_`]{1,3}")
 EMPHASIS = frozenset("*_`")
 WORD = re.compile(
-    r"[^\W\d_](?:[\w\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u0600-\u06ff\u0590-\u05ff\u200c]|['\-](?=[^\W\d_]))*|[\u0900-\u0963\u0966-\u0dff]+"
+    r"[^\W\d_](?:[\w\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u0610-\u061a\u0620-\u0669\u066e-\u06d3\u06d5-\u06ff\u0590-\u05ff\u200c]|['\-](?=[^\W\d_]))*|[\u0900-\u0963\u0966-\u0dff]+"
 )
 BULLET = re.compile(r"[ \t>]*\|[ \t]*(?=[^-:|\s])|[ \t>]*(?:[-*+•‣▪●○–—]|\d{1,3}[.)])?[ \t]+|[ \t>]+")
 CHECKED_BOX = re.compile(r"\[([ xX✓✔])\][ \t]*")
@@ -30,7 +30,7 @@ PUNCTUATION = {
     **dict.fromkeys(":：-–—|│‒―~∣", ":"), **dict.fromkeys("=≡≈", "Q"), **dict.fromkeys("→⇒➜➔⟹∴➡⟶►▶👉", "s"), **dict.fromkeys("/", "|"),
     **dict.fromkeys("&", "&"), **dict.fromkeys("([", "("), **dict.fromkeys(")]", ")"), **dict.fromkeys("✓✅✔☑👍🎯⭐", "p"), **dict.fromkeys("✗✘❌✖☒👎🚫", "x"),
 }  # fmt: skip
-JOINT_WORD = re.compile(r"[ \t]*(?:or|and|oder|und|o|ou|y|e|et|или|и)\b|[ \t]*[/&,]")
+JOINT_WORD = re.compile(r"[ \t]*(?:(?:or|and|oder|und|ou|et|или|и)\b|(?:o|y|e)(?=[ \t]+[(*\"']{0,3}[A-J]\b))|[ \t]*[/&,]")
 ROMAN_NUMERAL = re.compile(r"\s*(?:,|and\b|or\b|&|/)(?:\s*(?:and|or)\b)?\s*(?:I{2,3}|IV|VI{0,3}|IX)\b")
 ENUMERATOR = re.compile(
     r"[ \t]{0,4}[*_`]{0,3}[ \t]{0,4}([.):,\-–—|=]|[*_`]{2,3}[ \t]*[.):\-–—])[ \t]*[*_`]{0,3}[ \t]*(?=\S)"
@@ -211,6 +211,8 @@ def _native(text: str, at: int, names: OptionNames, items: list[Token], native: 
     else:
         label = names.label_at(next(alphabet.index(char) for alphabet in NATIVE_LETTERS if char in alphabet))
     if not label:
+        return 0
+    if char == "و" and not re.match(r"[ \t]*[).:]", text[at + 1 : at + 4]):  # "and"
         return 0
     marked = text[at - 1 : at] in set("([{\"'«") or text[at + 1 : at + 2] in set(")]}\"'»")
     items.append(
