@@ -41,7 +41,7 @@ class StatementFinder:
         """Return the statements in the order of their places."""
         finders = (
             self._formal_answers, self._stated_answers, self._predicates, self._exclusions, self._choices, self._conclusions,
-            self._exceptions, self._lone_options, self._numbered_lines,
+            self._exceptions, self._wrong_ones, self._endings, self._lone_options, self._numbered_lines,
         )  # fmt: skip
         found = {statement for finder in finders for statement in finder()}
         return sorted(found, key=lambda statement: statement.at)[-p.MAX_STATEMENTS :]
@@ -112,6 +112,9 @@ class StatementFinder:
     def _stated_answers(self) -> Iterator[Statement]:
         for match in p.STATED_ANSWER.finditer(self.text):
             at, noun = match.start("L"), match.start()
+            is_list = "N" in match["separator"] and at in self._numbered
+            if is_list and match["noun"] == "o" and self.text[max(0, noun - 1) : noun] != "p":
+                continue  # "About each option:", then the list
             words = match["gap"] + match["fill"]
             if "x" in self.text[max(0, noun - 2) : noun] or "x" in match["gap"]:
                 yield Statement(at, "out", self.group_at(at)[0])
@@ -299,6 +302,33 @@ class StatementFinder:
             )
             yield self._statement(kind, match.start("L"), match.start("L"))
 
+    def _wrong_ones(self) -> Iterator[Statement]:
+        """Yield the options of "the false statement is B", which is the answer if the question asks for it."""
+        for pattern in (p.INVERSE, p.INVERSE_PREDICATE, p.INVERSE_CLAUSE):
+            for match in pattern.finditer(self.text):
+                options, _ = self.group_at(match.start("L"))
+                if len(options) == 1 and not self.is_open(match.start("L")):
+                    yield Statement(match.start("L"), "inverse", options)
+
+    def _endings(self) -> Iterator[Statement]:
+        """Yield the options at the end of a conclusion in other words, and those below a heading."""
+        for match in p.SO_THE_ONE.finditer(self.text):
+            yield self._statement("conclusion", match.start("L"), match.start("L"))
+        for match in p.NAMED_AT_END.finditer(self.text):
+            sentence = self._sentence_before(match.start("L"))
+            if not set(sentence) & set("!xuteEL"):
+                yield self._statement("claim", match.start("L"), match.start("L"))
+        for match in p.AFTER_HEADING.finditer(self.text):
+            if self.items[match.start("L")].is_marked or self.items[match.start("L")].by_text:
+                yield self._statement("conclusion", match.start("L"), match.start("L"))
+
+    def asks_for_wrong(self) -> bool:
+        """Return whether the reply says that the question asks for what is false, missing or excepted."""
+        return any(
+            any(token.text.casefold().startswith("ask") for token in self.items[match.start() : match.end()])
+            for match in p.ASKS_FOR_WRONG.finditer(self.text)
+        )
+
     def _numbered_lines(self) -> Iterator[Statement]:
         """Yield what the lines of a list of options say about each: "B) a bus: too long. This is wrong."."""
         for line in self._numbered:
@@ -307,10 +337,20 @@ class StatementFinder:
             rest = self.text[line + 1 : self._line_end(line)]
             if "L" in rest or self.items[line + 2].text.casefold() in {"true", "false"}:
                 continue
-            is_wrong = bool(p.LINE_WRONG.search(rest))
-            right = p.LINE_RIGHT.search(rest)
+            symbol = self._symbol(line)
+            is_wrong = symbol == "x" or (not symbol and bool(p.LINE_WRONG.search(rest)))
+            right = symbol == "p" or p.LINE_RIGHT.search(rest)
             if is_wrong != bool(right):
                 yield Statement(line, "out" if is_wrong else "claim", frozenset([self.items[line].option]))
+
+    def _symbol(self, line: int) -> str:
+        """Return the meaning of the check mark or cross in a line, or "" if there is none."""
+        marks = [
+            token.meaning
+            for token in self.items[line : self._line_end(line)]
+            if token.meaning in "px" and not token.text[:1].isalpha()
+        ]
+        return marks[0] if len(marks) == 1 else ""
 
     def _line_end(self, at: int) -> int:
         end = self.text.find("N", at)
