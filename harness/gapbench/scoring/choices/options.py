@@ -15,6 +15,8 @@ CLOSE = r"[)\]}>\"'»」』】〉》〕*_`~]"
 JOINED = rf"[^\W_{UNSPACED}]"
 """A character that makes a letter next to it part of a word."""
 TURKISH_ENDING = r"'(?:[dt][ıiuü]r|[ıiuü]|y[ıiuü]|n[ıiuü]n|[dt][ea]n?|[ea])\b"
+KANJI, KANA, HANGUL = "\u4e00-\u9fff\u3400-\u4dbf", "\u3040-\u30ff\u3100-\u312f", "\uac00-\ud7af"
+UNSPACED_CHAR = re.compile(f"[{UNSPACED}]")
 COMMON_WORDS = frozenset(
     [
         "true",
@@ -39,6 +41,10 @@ COMMON_WORDS = frozenset(
 
 
 def _flexible(text: str) -> str:
+    if len(text) == 1 and UNSPACED_CHAR.match(text):
+        script = next(script for script in (KANJI, KANA, HANGUL, "\\u0e00-\\u0e7f") if re.match(f"[{script}]", text) or script[0] == "\\")
+        after = "" if script == HANGUL else f"(?![{script}])"
+        return f"(?:(?<![{script}])|(?<=[是为為选選即在属屬]))" + text + after
     return r"\s+".join(map(re.escape, text.split()))
 
 
@@ -58,6 +64,9 @@ class OptionNames:
         self.are_letters = not self.labels.isdigit()
         self._by_text: dict[str, str] = {}
         self._common: dict[str, str] = {}
+        self._letters = {text.strip(): label for label, text in texts.items() if re.fullmatch("[A-J]", text.strip())}
+        self.are_common = bool(texts) and all(_fold(plain_option(text)) in COMMON_WORDS for text in texts.values())
+        """All options are words such as "true" and "no"."""
         for label, text in texts.items():
             self._add_text(label, _fold(plain_option(text)))
         for label, text in texts.items():
@@ -90,7 +99,7 @@ class OptionNames:
         )
 
     def _add_text(self, label: str, text: str, *, must_be_new: bool = False) -> None:
-        if len(text) < 2 and not (text.isdigit() and self.are_letters):
+        if len(text) < 2 and not (text.isdigit() and self.are_letters) and not UNSPACED_CHAR.match(text):
             return
         if must_be_new and (len(text) < 3 or text in self._by_text):
             return
@@ -108,6 +117,10 @@ class OptionNames:
     def label_of_text(self, text: str) -> str:
         """Return the label of the option with this text, or "" if there is none or more than one."""
         return self._by_text.get(_fold(text), "")
+
+    def label_of_letter(self, letter: str) -> str:
+        """Return the label of the option whose text is this capital letter, or ""."""
+        return self._letters.get(letter, "")
 
     def label_of_common(self, text: str) -> str:
         """Return the label of the option whose text is a word such as "yes", which also has another meaning, or ""."""

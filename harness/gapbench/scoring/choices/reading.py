@@ -37,10 +37,10 @@ def read_choice(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
     text = plain_text(reply[-MAX_READ_CHARS:])
     cut = NEXT_QUESTION.search(text)
     if cut and cut.start():
-        before = _decide(tokenize(text[: cut.start()], names))
+        before = _decide(tokenize(text[: cut.start()], names), names)
         if before[0]:
             return before
-    return _decide(tokenize(text, names))
+    return _decide(tokenize(text, names), names)
 
 
 @lru_cache(maxsize=64)
@@ -48,7 +48,7 @@ def _option_names(texts: tuple[tuple[str, str], ...]) -> OptionNames:
     return OptionNames(dict(texts))
 
 
-def _decide(tokens: Tokens) -> tuple[str | None, str]:
+def _decide(tokens: Tokens, names: OptionNames) -> tuple[str | None, str]:
     lines = _lines(tokens)
     finder = StatementFinder(tokens)
     statements = [found for found in finder.find() if not _is_option_text(found, lines)]
@@ -66,6 +66,7 @@ def _decide(tokens: Tokens) -> tuple[str | None, str]:
         ("weak", _options(statements, "weak")),
         ("text", _options_of_conclusion(tokens)),
         ("text", [token.option for token in tokens.items if token.by_text]),
+        ("text", _named_letters(tokens, names)),
     )
     for kind, found in steps:
         options = frozenset(found) - excluded
@@ -129,6 +130,16 @@ def _options_of_conclusion(tokens: Tokens) -> list[str]:
         return []
     last = tokens.items[sentences[-1].start() : sentences[-1].end()]
     return [token.option for token in last if token.by_text]
+
+
+def _named_letters(tokens: Tokens, names: OptionNames) -> list[str]:
+    """Return the options whose text is a letter, such as the language C, that occurs as a word within a sentence."""
+    return [
+        label
+        for at, token in enumerate(tokens.items)
+        if token.is_bare and tokens.meanings[max(0, at - 1) : at] in {"W", "d"}
+        if (label := names.label_of_letter(token.text))
+    ]
 
 
 class _Line(NamedTuple):

@@ -13,6 +13,9 @@ from gapbench.scoring.choices import patterns as p
 from gapbench.scoring.choices.tokens import ONLY_WORDS, Tokens
 
 
+TRUTH_WORDS = frozenset(["true", "false"])
+
+
 class Statement(NamedTuple):
     """What a reply says about one or more options at one place.
 
@@ -238,7 +241,7 @@ class StatementFinder:
             if self.items[match.start()].text.casefold().startswith(("none", "no ")):
                 for label in self._labels(match):
                     yield Statement(match.start("group"), "out", frozenset([label]))
-        for pattern in (p.NOT_BUT, p.POSTFIX_NOT_BUT):
+        for pattern in (p.NOT_BUT, p.LIST_BUT, p.POSTFIX_NOT_BUT):
             for match in pattern.finditer(self.text):
                 yield self._statement("conclusion", match.start("L"), match.start("L"))
 
@@ -285,8 +288,9 @@ class StatementFinder:
                 at = match.start("L") if match["L"] else match.start("L2")
                 yield self._statement("conclusion", at, at)
         for match in p.BUT_THEN_OPTION.finditer(self.text):
-            at = match.start("L")
-            yield Statement(at, "conclusion", self.group_at(at)[0])
+            at = match.start("L") if match["L"] else match.start("L2")
+            kind = "conclusion" if match["L"] else "claim"
+            yield Statement(at, kind, self.group_at(at)[0])
         for match in p.CORRECTED.finditer(self.text):
             yield self._statement("answer", match.start("L"), match.start("L"))
 
@@ -331,11 +335,18 @@ class StatementFinder:
 
     def _numbered_lines(self) -> Iterator[Statement]:
         """Yield what the lines of a list of options say about each: "B) a bus: too long. This is wrong."."""
+        truths = [
+            [token.text.casefold() for token in self.items[line + 2 : self._line_end(line)][:3]]
+            for line in self._numbered
+        ]
+        are_judged = len(truths) > 2 and all(
+            len(TRUTH_WORDS.intersection(words)) == 1 and words[0] in TRUTH_WORDS for words in truths
+        )
         for line in self._numbered:
             if line + 2 >= len(self.items):
                 continue
             rest = self.text[line + 1 : self._line_end(line)]
-            if "L" in rest or self.items[line + 2].text.casefold() in {"true", "false"}:
+            if "L" in rest or (self.items[line + 2].text.casefold() in TRUTH_WORDS and not are_judged):
                 continue
             symbol = self._symbol(line)
             is_wrong = symbol == "x" or (not symbol and bool(p.LINE_WRONG.search(rest)))
@@ -356,6 +367,10 @@ class StatementFinder:
         end = self.text.find("N", at)
         return end if end >= 0 else len(self.text)
 
+    def _is_cut_off(self, part: str) -> bool:
+        """Return whether the reply ends within a walk through its options: "Option A says … Option B says … Option C"."""
+        return part in {"oL", "foL"} and bool(re.search(r"(?:^|[N.])f?o[fL][^.N:]{0,3}[Wky]", self.text))
+
     def _lone_options(self) -> Iterator[Statement]:
         """Yield options that are a whole sentence or the whole last part of one."""
         start = 0
@@ -365,7 +380,7 @@ class StatementFinder:
             if len(part) > p.MAX_SENTENCE:
                 part = "W" + part[1 - p.MAX_SENTENCE :]
             lone = p.LONE_OPTION.fullmatch(part)
-            if lone:
+            if lone and not (end == len(self.text) and self._is_cut_off(part)):
                 at = end - len(part) + lone.start("L")
                 is_whole = not lone["head"] and not lone["before"].strip("fohswipnF(")
                 has_edge = start <= first or end >= last

@@ -137,13 +137,21 @@ def _option_text(text: str, at: int, names: OptionNames, items: list[Token]) -> 
     label = names.label_of_text(match.group()) if match else ""
     if not (match and label):
         match = (
-            names.common_pattern.match(text, at) if names.common_pattern and _expects_answer(items) else None
+            names.common_pattern.match(text, at)
+            if names.common_pattern and (_expects_answer(items) or (names.are_common and _is_predicate(items)))
+            else None
         )
         label = names.label_of_common(match.group()) if match else ""
         if not (match and label):
             return 0
     items.append(Token("L", label, by_text=True, text=match.group(), at=at))
     return match.end()
+
+
+def _is_predicate(items: list[Token]) -> bool:
+    """Return whether the next word says what something other than an option is: "the statement is …"."""
+    sentence = re.split(r"[N.?;]", "".join(item.meaning for item in items))[-1]
+    return sentence[-1:] == "=" and not set(sentence) & set("L!tujb|")
 
 
 def _expects_answer(items: list[Token]) -> bool:
