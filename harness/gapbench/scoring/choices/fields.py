@@ -63,7 +63,9 @@ def _mark_tag(tag: re.Match[str]) -> str:
         _fold(key): next((value for value in values if value), "")
         for key, *values in ATTRIBUTE.findall(tag["attributes"])
     }
-    flags = [key for key in attributes if key in CHOSEN_ATTRIBUTES and not LABEL_VALUE.fullmatch(attributes[key])]
+    flags = [
+        key for key in attributes if key in CHOSEN_ATTRIBUTES and not LABEL_VALUE.fullmatch(attributes[key])
+    ]
     label = next(
         (
             match.group(1).upper()

@@ -16,6 +16,8 @@ JOINED = rf"[^\W_{UNSPACED}]"
 """A character that makes a letter next to it part of a word."""
 TURKISH_ENDING = r"'(?:[dt][ıiuü]r|[ıiuü]|y[ıiuü]|n[ıiuü]n|[dt][ea]n?|[ea])\b"
 KANJI, KANA, HANGUL = "\u4e00-\u9fff\u3400-\u4dbf", "\u3040-\u30ff\u3100-\u312f", "\uac00-\ud7af"
+SCRIPTS = (KANJI, KANA, HANGUL)
+BEFORE_ANSWER = "是为為选選即在属屬"
 UNSPACED_CHAR = re.compile(f"[{UNSPACED}]")
 COMMON_WORDS = frozenset(
     [
@@ -42,10 +44,15 @@ COMMON_WORDS = frozenset(
 
 def _flexible(text: str) -> str:
     if len(text) == 1 and UNSPACED_CHAR.match(text):
-        script = next(script for script in (KANJI, KANA, HANGUL, "\\u0e00-\\u0e7f") if re.match(f"[{script}]", text) or script[0] == "\\")
-        after = "" if script == HANGUL else f"(?![{script}])"
-        return f"(?:(?<![{script}])|(?<=[是为為选選即在属屬]))" + text + after
+        return _one_character(text)
     return r"\s+".join(map(re.escape, text.split()))
+
+
+def _one_character(char: str) -> str:
+    """Return a pattern of a word of one character, such as 春, that is no part of a longer word."""
+    script = next((script for script in SCRIPTS if re.match(f"[{script}]", char)), UNSPACED)
+    after = "" if script == HANGUL else f"(?![{script}])"  # Korean endings follow without a space
+    return f"(?:(?<![{script}])|(?<=[{BEFORE_ANSWER}])){char}{after}"
 
 
 def _fold(text: str) -> str:
@@ -64,8 +71,12 @@ class OptionNames:
         self.are_letters = not self.labels.isdigit()
         self._by_text: dict[str, str] = {}
         self._common: dict[str, str] = {}
-        self._letters = {text.strip(): label for label, text in texts.items() if re.fullmatch("[A-J]", text.strip())}
-        self.are_common = bool(texts) and all(_fold(plain_option(text)) in COMMON_WORDS for text in texts.values())
+        self._letters = {
+            text.strip(): label for label, text in texts.items() if re.fullmatch("[A-J]", text.strip())
+        }
+        self.are_common = bool(texts) and all(
+            _fold(plain_option(text)) in COMMON_WORDS for text in texts.values()
+        )
         """All options are words such as "true" and "no"."""
         for label, text in texts.items():
             self._add_text(label, _fold(plain_option(text)))

@@ -8,7 +8,9 @@ SPECIES = """coli|difficile|diff|elegans|subtilis|pylori|anthracis|botulinum|inf
     cereus|fragilis|scapularis|lamblia|duodenalis|burgdorferi|trachomatis|perfringens|histolytica|fumigatus|flavus|niger|pertussis|
     tularensis|vaginalis|diphtheriae|jejuni|baumannii|tetani|psittaci|burnetii|henselae|granulosus|lumbricoides|hydrophila|cloacae|
     freundii|pneumoniae|immitis|dermatitidis|capsulatum|ducreyi|israelii|neoformans|hominis|erectus|habilis|rerio|gallus|
-    familiaris|sativa|sativus|indica|bicolor|aegypti|gambiae|abortus|melitensis|bovis|canis|vesca|musculus""".replace("\n    ", "")
+    familiaris|sativa|sativus|indica|bicolor|aegypti|gambiae|abortus|melitensis|bovis|canis|vesca|musculus""".replace(
+    "\n    ", ""
+)
 SPECIES_NAME = re.compile(rf"(?<![^\W_])([A-J])\.[ \t]?(?=(?:{SPECIES}|spp?)(?![^\W_]))")
 LETTERED_NAME = re.compile(
     r"""\b(vitamine?|vitamina|hepatitis|hépatite|influenza|coenzyme|immunoglobulin|ig|pro-?vitamin|cytochrome|appendix|annex|exhibit|

@@ -53,7 +53,7 @@ MUST_BE = _compile(
     r"m[hf]{0,12}=*[fhop]{0,12}(?P<L>L)~end~|=[fd]{0,12}o(?P<L2>L)~end~|v[fd]{0,12}o(?P<L3>L)~end~"
 )
 NOT_BUT = _compile(r"![fohip=m]{0,12}L[^L.?N]{0,4}(?:[,:;.]|b[fh]{0,3}d?)[fhiom=bswpnN:]{0,12}(?P<L>L)~end~")
-POSTFIX_NOT_BUT = _compile(r"Lf*z[,&]?[fho]{0,12}(?P<L>L)")
+POSTFIX_NOT_BUT = _compile(r"Lf{0,6}z[,&]?[fho]{0,12}(?P<L>L)(?!f{0,6}z)")
 ALL_EXCEPT = _compile(
     r"(?P<quantifier>[aA!][^.NL]{0,40}?)(?:q|(?<=[aofOA])b)[fod]{0,12}(?P<L>L)(?:~end~|(?=[fh]{0,12}=[fh]{0,12}[xp]))"
 )
@@ -88,10 +88,14 @@ LONE_OPTION = _compile(
 )
 INVERSE = _compile(r"[x][foO]{0,4}[=]+[fho:]{0,6}(?P<L>L)=?~end~")
 INVERSE_PREDICATE = _compile(r"~subject_start~(?P<L>L)[)]?=[fh]{1,6}x[f]{0,2}o(?=[.,;N]|$)")
-INVERSE_CLAUSE = _compile(r"o[fi]{0,3}[=sm]{1,3}[fh]{0,3}(?:x|!{1,2}[fh]{0,3}[pv])[f]{0,2}=[fho]{0,6}(?P<L>L)=?~end~")
+INVERSE_CLAUSE = _compile(
+    r"o[fi]{0,3}[=sm]{1,3}[fh]{0,3}(?:x|!{1,2}[fh]{0,3}[pv])[f]{0,2}=[fho]{0,6}(?P<L>L)=?~end~"
+)
 SO_THE_ONE = _compile(r"(?:^|(?<=[N.]))?s[,:]?[^L.?N!tjn]{0,12}=[fh]{0,4}(?P<L>L)=?~end~")
 LIST_BUT = _compile(r"![fohdip=mW]{0,6}L(?:,?[&|h!fdoW,]{0,6}L){0,8},?b[hfdsYoW=i]{0,4}(?P<L>L)=?~end~")
 NAMED_AT_END = _compile(r"(?:[,:;]|s)[fh]{0,3}[on]f{0,2}(?P<L>L)[)]?[.]?N*$")
-AFTER_HEADING = _compile(r"(?:^|N)[fh]{0,3}[ns][fhWn]{0,3}[:.]{0,2}N+(?P<sentence>[^.?NL!xt]{0,30}=[fho:]{0,6})(?P<L>L)")
+AFTER_HEADING = _compile(
+    r"(?:^|N)[fh]{0,3}[ns][fhWn]{0,3}[:.]{0,2}N+(?P<sentence>[^.?NL!xt]{0,30}=[fho:]{0,6})(?P<L>L)"
+)
 ASKS_FOR_WRONG = _compile(r"(?:^|(?<=[N.;]))[^.N?]{0,30}W[^.N?]{0,30}[x!q]")
 SAME_BREATH = _compile(r"[NF.,&:)(|fohpY]{0,12}")

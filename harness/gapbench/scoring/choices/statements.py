@@ -384,7 +384,7 @@ class StatementFinder:
                 at = end - len(part) + lone.start("L")
                 is_whole = not lone["head"] and not lone["before"].strip("fohswipnF(")
                 has_edge = start <= first or end >= last
-                kind = "answer" if is_whole and has_edge else "claim"
+                kind = "answer" if is_whole and has_edge and "p" not in lone["after"] else "claim"
                 if self.text[end : end + 1] == "?":
                     if is_whole:
                         yield Statement(at, "weak", self.group_at(at)[0])

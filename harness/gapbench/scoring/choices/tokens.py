@@ -30,7 +30,9 @@ PUNCTUATION = {
     **dict.fromkeys(":：-–—|│‒―~∣", ":"), **dict.fromkeys("=≡≈", "Q"), **dict.fromkeys("→⇒➜➔⟹∴➡⟶►▶👉", "s"), **dict.fromkeys("/", "|"),
     **dict.fromkeys("&", "&"), **dict.fromkeys("([", "("), **dict.fromkeys(")]", ")"), **dict.fromkeys("✓✅✔☑👍🎯⭐", "p"), **dict.fromkeys("✗✘❌✖☒👎🚫", "x"),
 }  # fmt: skip
-JOINT_WORD = re.compile(r"[ \t]*(?:(?:or|and|oder|und|ou|et|или|и)\b|(?:o|y|e)(?=[ \t]+[(*\"']{0,3}[A-J]\b))|[ \t]*[/&,]")
+JOINT_WORD = re.compile(
+    r"[ \t]*(?:(?:or|and|oder|und|ou|et|или|и)\b|(?:o|y|e)(?=[ \t]+[(*\"']{0,3}[A-J]\b))|[ \t]*[/&,]"
+)
 ROMAN_NUMERAL = re.compile(r"\s*(?:,|and\b|or\b|&|/)(?:\s*(?:and|or)\b)?\s*(?:I{2,3}|IV|VI{0,3}|IX)\b")
 ENUMERATOR = re.compile(
     r"[ \t]{0,4}[*_`]{0,3}[ \t]{0,4}([.):,\-–—|=]|[*_`]{2,3}[ \t]*[.):\-–—])[ \t]*[*_`]{0,3}[ \t]*(?=\S)"
@@ -138,7 +140,8 @@ def _option_text(text: str, at: int, names: OptionNames, items: list[Token]) -> 
     if not (match and label):
         match = (
             names.common_pattern.match(text, at)
-            if names.common_pattern and (_expects_answer(items) or (names.are_common and _is_predicate(items)))
+            if names.common_pattern
+            and (_expects_answer(items) or (names.are_common and _is_predicate(items)))
             else None
         )
         label = names.label_of_common(match.group()) if match else ""
