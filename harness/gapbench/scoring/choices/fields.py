@@ -10,8 +10,46 @@ ANSWER_END = "\ue001"
 
 
 ANSWER_KEYS = frozenset(
-    """answer finalanswer answerletter answeroption answerchoice correctanswer correctoption correctchoice choice option letter selected selectedoption selectedanswer selectedchoice
-    selection chosenoption chosen label prediction predictedanswer pick response result solution verdict conclusion ans antwort respuesta reponse réponse risposta resposta ответ 答案 答え 정답""".split()
+    [
+        "answer",
+        "finalanswer",
+        "answerletter",
+        "answeroption",
+        "answerchoice",
+        "correctanswer",
+        "correctoption",
+        "correctchoice",
+        "choice",
+        "option",
+        "letter",
+        "selected",
+        "selectedoption",
+        "selectedanswer",
+        "selectedchoice",
+        "selection",
+        "chosenoption",
+        "chosen",
+        "label",
+        "prediction",
+        "predictedanswer",
+        "pick",
+        "response",
+        "result",
+        "solution",
+        "verdict",
+        "conclusion",
+        "ans",
+        "antwort",
+        "respuesta",
+        "reponse",
+        "réponse",
+        "risposta",
+        "resposta",
+        "ответ",
+        "答案",
+        "答え",
+        "정답",
+    ]
 )
 """Keys of answers, in lower case, without punctuation."""
 KEY_LINE = re.compile(
@@ -20,9 +58,35 @@ KEY_LINE = re.compile(
     re.MULTILINE | re.VERBOSE,
 )
 MORE_KEYS = frozenset(
-    """bestanswer bestoption bestchoice correctletter answerkey myanswer modelanswer youranswer answerid optionid choiceid selectedid finalchoice
-    finaloption finalselection finalverdict chosenanswer chosenletter chosenchoice selectedletter chosenoptionid selectedoptionid
-    predictedlabel predictedoption predictedchoice predictedletter picked""".split()
+    [
+        "bestanswer",
+        "bestoption",
+        "bestchoice",
+        "correctletter",
+        "answerkey",
+        "myanswer",
+        "modelanswer",
+        "youranswer",
+        "answerid",
+        "optionid",
+        "choiceid",
+        "selectedid",
+        "finalchoice",
+        "finaloption",
+        "finalselection",
+        "finalverdict",
+        "chosenanswer",
+        "chosenletter",
+        "chosenchoice",
+        "selectedletter",
+        "chosenoptionid",
+        "selectedoptionid",
+        "predictedlabel",
+        "predictedoption",
+        "predictedchoice",
+        "predictedletter",
+        "picked",
+    ]
 )
 PLAIN_KEYS = frozenset(["selected", "chosen", "prediction", "label", "pick", "picked", "selection"])
 """Keys of one word that are no noun for an answer in a sentence."""

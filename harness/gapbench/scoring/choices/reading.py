@@ -128,7 +128,7 @@ def _options_of_conclusion(tokens: Tokens) -> list[str]:
     sentences = [part for part in re.finditer(r"[^.?N]+", tokens.meanings) if len(part.group()) > 1]
     if not sentences or "s" not in sentences[-1].group() or "!" in sentences[-1].group():
         return []
-    last = tokens.items[sentences[-1].start() : sentences[-1].end()]
+    last = tokens.items[tokens.meanings.index("s", sentences[-1].start()) : sentences[-1].end()]
     return [token.option for token in last if token.by_text]
 
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from gapbench.scoring.choices import patterns as p
 from gapbench.scoring.choices.tokens import ONLY_WORDS, Tokens
 
-
 TRUTH_WORDS = frozenset(["true", "false"])
 
 
@@ -115,9 +114,8 @@ class StatementFinder:
     def _stated_answers(self) -> Iterator[Statement]:
         for match in p.STATED_ANSWER.finditer(self.text):
             at, noun = match.start("L"), match.start()
-            is_list = "N" in match["separator"] and at in self._numbered
-            if is_list and match["noun"] == "o" and self.text[max(0, noun - 1) : noun] != "p":
-                continue  # "About each option:", then the list
+            if "N" in match["separator"] and self._begins_list(at, noun):
+                continue
             words = match["gap"] + match["fill"]
             if "x" in self.text[max(0, noun - 2) : noun] or "x" in match["gap"]:
                 yield Statement(at, "out", self.group_at(at)[0])
@@ -131,6 +129,12 @@ class StatementFinder:
                 yield self._statement("answer", at, noun)
         for match in p.NOUN_THEN_OPTION.finditer(self.text):
             yield self._statement("answer", match.start("L"), match.start())
+
+    def _begins_list(self, at: int, noun: int) -> bool:
+        """Return whether the option at ``at`` begins a list or a table below a line such as "About each option:"."""
+        if re.match(r"[:.(]{1,3}x", self.text[at + 1 : at + 5]):
+            return True
+        return at in self._numbered and self.text[noun] == "o" and self.text[max(0, noun - 1) : noun] != "p"
 
     def _predicates(self) -> Iterator[Statement]:
         for match in p.PREDICATE.finditer(self.text):

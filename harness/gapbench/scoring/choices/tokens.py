@@ -7,21 +7,15 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from gapbench.scoring.choices.fields import ANSWER_END, ANSWER_START
+from gapbench.scoring.choices.native_letters import ALL_NATIVE, LOOKALIKES, NATIVE_LETTERS
 from gapbench.scoring.choices.options import OptionNames
 from gapbench.scoring.choices.words import UNSPACED, UNSPACED_PATTERN, phrase_meaning, unspaced_meaning
 
-NATIVE_LETTERS = (
-    "АБВГДЕЖЗИК", "ΑΒΓΔΕΖΗΘΙΚ", "أبجدهوزحطي", "ابجده", "אבגדהוזחטי", "कखगघङ", "কখগঘঙ", "กขคงจ", "甲乙丙丁戊", "アイウエオ",
-    "가나다라마", "ㄱㄴㄷㄹㅁ",
-)  # fmt: skip
-"""Letters of other alphabets that number options. An alphabet's first letter means the first option."""
-LOOKALIKES = {"А": "A", "В": "B", "С": "C", "Е": "E", "Н": "H"}
-"""Cyrillic letters that look like Latin ones; they are read as those unless the reply also numbers with Б or Г."""
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 EMPHASIS_RUN = re.compile(r"[*_`]{1,3}")
 EMPHASIS = frozenset("*_`")
 WORD = re.compile(
-    r"[^\W\d_](?:[\w\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u0610-\u061a\u0620-\u0669\u066e-\u06d3\u06d5-\u06ff\u0590-\u05ff\u200c]|['\-](?=[^\W\d_]))*|[\u0900-\u0963\u0966-\u0dff]+"
+    rf"[^\W\d_](?:(?![{UNSPACED}])[\w\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u0610-\u061a\u0620-\u0669\u066e-\u06d3\u06d5-\u06ff\u0590-\u05ff\u200c]|['\-](?=[^\W\d_]))*|[\u0900-\u0963\u0966-\u0dff]+"
 )
 BULLET = re.compile(r"[ \t>]*\|[ \t]*(?=[^-:|\s])|[ \t>]*(?:[-*+•‣▪●○–—]|\d{1,3}[.)])?[ \t]+|[ \t>]+")
 CHECKED_BOX = re.compile(r"\[([ xX✓✔])\][ \t]*")
@@ -230,9 +224,6 @@ def _native(text: str, at: int, names: OptionNames, items: list[Token], native: 
         Token("L", label, is_marked=marked, is_bare=not marked, is_small=not marked, text=char, at=at)
     )
     return at + 1
-
-
-ALL_NATIVE = frozenset("".join(NATIVE_LETTERS))
 
 
 def _native_letters(text: str) -> str:
