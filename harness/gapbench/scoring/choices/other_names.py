@@ -26,7 +26,7 @@ DESCRIBED_NAME = re.compile(
         [ \t]([A-J])(?=[ \t](?!(?:is|are|was|has|would|must|should|can|does|fits|seems|because|since|as|and|or|but|not|it|matches|best|remains|wins|works|clearly|therefore)\b)[a-zäöüéèß-]{3,}\b|[ \t]?\()""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Names whose letter is no option if another noun follows: "group A streptococcus"."""
+"""Names whose letter is not an option if another noun follows, as in "group A streptococcus"."""
 
 
 def join_other_names(text: str) -> str:

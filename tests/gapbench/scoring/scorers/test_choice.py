@@ -70,7 +70,7 @@ def test_written_replies_are_read_as_a_person_reads_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(path.name for path in WRITTEN.glob("*.jsonl")))
 def test_replies_of_other_writers_are_read_as_they_judged_them(name: str) -> None:
-    """Every reply of the file; a letter that the question does not have is no reading."""
+    """Every reply of the file; a letter that the question does not have is not a reading."""
     misread = []
     for line in (WRITTEN / name).read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
