@@ -8,9 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from gapbench.scoring.choices.fields import ANSWER_END, ANSWER_START
 from gapbench.scoring.choices.markup import (
-    ANSWER_END,
-    ANSWER_START,
     LATEX_TEXT,
     mark_json_answers,
     plain_html,

@@ -8,54 +8,11 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-ANSWER_START = "\ue000"
-ANSWER_END = "\ue001"
-"""Characters around a formal answer: a box, an answer tag or an answer field of JSON. They occur in no other text."""
+from gapbench.scoring.choices.fields import ANSWER_END, ANSWER_KEYS, ANSWER_START, mark_fields
+from gapbench.scoring.choices.other_names import join_other_names
 
 MAX_BOX_CHARS = 1000
 MAX_JSON_STARTS = 50
-ANSWER_KEYS = frozenset(
-    [
-        "answer",
-        "finalanswer",
-        "answerletter",
-        "answeroption",
-        "answerchoice",
-        "correctanswer",
-        "correctoption",
-        "correctchoice",
-        "choice",
-        "option",
-        "letter",
-        "selected",
-        "selectedoption",
-        "selectedanswer",
-        "selectedchoice",
-        "selection",
-        "chosenoption",
-        "chosen",
-        "label",
-        "prediction",
-        "predictedanswer",
-        "pick",
-        "response",
-        "result",
-        "solution",
-        "verdict",
-        "conclusion",
-        "ans",
-        "antwort",
-        "respuesta",
-        "reponse",
-        "réponse",
-        "risposta",
-        "resposta",
-        "ответ",
-        "答案",
-        "答え",
-        "정답",
-    ]
-)
 TAG_NAMES = r"(?:final|correct|my|your|selected)?[_\s-]?(?:answer|ans|choice|option|letter|selection|solution|result|response|output|verdict|conclusion)"
 ANSWER_TAG = re.compile(
     rf"<\s*(/?)\s*{TAG_NAMES}\b[^<>]{{0,80}}>|\[\s*(/?)\s*{TAG_NAMES}\s*\]", re.IGNORECASE
@@ -91,6 +48,7 @@ CIRCLED_NUMBERS = {0x2460 + k: f"({k + 1})" for k in range(10)} | {
 }
 QUOTES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "‟": '"'})
 CONTRACTIONS = (
+    (re.compile(r"\b((?:jibu|majibu|sahihi|chaguo|herufi)(?:[ \t]\w{2,12}){0,2}?)[ \t]+ni\b", re.IGNORECASE), r"\1 is"),  # Swahili
     (re.compile(r"\b(?:can't|cannot)\b", re.IGNORECASE), "can not"),
     (re.compile(r"\bwon't\b", re.IGNORECASE), "will not"),
     (re.compile(r"n't\b", re.IGNORECASE), " not"),
@@ -105,13 +63,13 @@ CONTRACTIONS = (
 
 
 def plain_text(reply: str) -> str:
-    """Return ``reply`` without LaTeX, HTML and JSON; formal answers are between the two marks."""
+    """Return ``reply`` without LaTeX, HTML, JSON and YAML; formal answers are between the two marks."""
     text = INVISIBLE.sub("", reply.replace(ANSWER_START, "").replace(ANSWER_END, ""))
     text = mark_json_answers(text)
     text = text.translate(ENCLOSED_LETTERS).translate(CIRCLED_NUMBERS)
     text = unicodedata.normalize("NFKC", text).translate(QUOTES)
-    text = STRUCK_OUT.sub("", SHORT_ANSWER.sub("Answer:", plain_html(text)))
-    return expand_contractions(plain_latex(text))
+    text = STRUCK_OUT.sub("", SHORT_ANSWER.sub("Answer:", plain_html(mark_fields(text))))
+    return expand_contractions(join_other_names(plain_latex(text)))
 
 
 def plain_option(text: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from gapbench.scoring.choices.markup import ANSWER_END, plain_option
+from gapbench.scoring.choices.fields import ANSWER_END
+from gapbench.scoring.choices.markup import plain_option
 from gapbench.scoring.choices.words import UNSPACED
 
 LETTERS = "ABCDEFGHIJ"
@@ -14,6 +15,10 @@ CLOSE = r"[)\]}>\"'»」』】〉》〕*_`~]"
 JOINED = rf"[^\W_{UNSPACED}]"
 """A character that makes a letter next to it part of a word."""
 TURKISH_ENDING = r"'(?:[dt][ıiuü]r|[ıiuü]|y[ıiuü]|n[ıiuü]n|[dt][ea]n?|[ea])\b"
+KANJI, KANA, HANGUL = "\u4e00-\u9fff\u3400-\u4dbf", "\u3040-\u30ff\u3100-\u312f", "\uac00-\ud7af"
+SCRIPTS = (KANJI, KANA, HANGUL)
+BEFORE_ANSWER = "是为為选選即在属屬"
+UNSPACED_CHAR = re.compile(f"[{UNSPACED}]")
 COMMON_WORDS = frozenset(
     [
         "true",
@@ -38,7 +43,16 @@ COMMON_WORDS = frozenset(
 
 
 def _flexible(text: str) -> str:
+    if len(text) == 1 and UNSPACED_CHAR.match(text):
+        return _one_character(text)
     return r"\s+".join(map(re.escape, text.split()))
+
+
+def _one_character(char: str) -> str:
+    """Return a pattern of a word of one character, such as 春, that is no part of a longer word."""
+    script = next((script for script in SCRIPTS if re.match(f"[{script}]", char)), UNSPACED)
+    after = "" if script == HANGUL else f"(?![{script}])"  # Korean endings follow without a space
+    return f"(?:(?<![{script}])|(?<=[{BEFORE_ANSWER}])){char}{after}"
 
 
 def _fold(text: str) -> str:
@@ -57,6 +71,13 @@ class OptionNames:
         self.are_letters = not self.labels.isdigit()
         self._by_text: dict[str, str] = {}
         self._common: dict[str, str] = {}
+        self._letters = {
+            text.strip(): label for label, text in texts.items() if re.fullmatch("[A-J]", text.strip())
+        }
+        self.are_common = bool(texts) and all(
+            _fold(plain_option(text)) in COMMON_WORDS for text in texts.values()
+        )
+        """All options are words such as "true" and "no"."""
         for label, text in texts.items():
             self._add_text(label, _fold(plain_option(text)))
         for label, text in texts.items():
@@ -85,11 +106,11 @@ class OptionNames:
         kinds = f"[{LETTERS}]" if self.are_letters else f"(?:{'|'.join(map(re.escape, texts))})"
         self.letter_pattern = re.compile(
             rf"(?P<open>{OPEN}{{0,6}}[ \t]?)(?<!{JOINED})(?<!\w-)(?<![^\W_]_)(?P<letter>{kinds}|{kinds.lower()})"
-            rf"(?P<end>{TURKISH_ENDING})?(?P<close>[ \t]?{CLOSE}{{1,6}}|)(?!{JOINED}|-[^\W_]|'[^\W_]|\(\d|\.\d|[+^]|\s?[*×·]\s?\w|_[^\W_])"
+            rf"(?P<end>{TURKISH_ENDING})?(?P<close>[ \t]?{CLOSE}{{1,6}}|)(?!{JOINED}|-[^\W_]|'[^\W_]|\(\d|\.\d|[+^#]|\s?[*×·]\s?\w|_[^\W_])"
         )
 
     def _add_text(self, label: str, text: str, *, must_be_new: bool = False) -> None:
-        if len(text) < 2 and not (text.isdigit() and self.are_letters):
+        if len(text) < 2 and not (text.isdigit() and self.are_letters) and not UNSPACED_CHAR.match(text):
             return
         if must_be_new and (len(text) < 3 or text in self._by_text):
             return
@@ -107,6 +128,10 @@ class OptionNames:
     def label_of_text(self, text: str) -> str:
         """Return the label of the option with this text, or "" if there is none or more than one."""
         return self._by_text.get(_fold(text), "")
+
+    def label_of_letter(self, letter: str) -> str:
+        """Return the label of the option whose text is this capital letter, or ""."""
+        return self._letters.get(letter, "")
 
     def label_of_common(self, text: str) -> str:
         """Return the label of the option whose text is a word such as "yes", which also has another meaning, or ""."""

@@ -31,8 +31,8 @@ FORMAL_ANSWER = _compile(
     r"F[:N,]{0,12}(?P<fill>~fill~{0,12}[=:Q]{0,12}~fill~{0,8})(?P<negated>!?)[fo]{0,12}(?P<L>L)"
 )
 STATED_ANSWER = _compile(
-    r"(?<![xO])(?P<noun>[no]|(?:^|(?<=[N.]))[fh]{0,12}[pc](?=[fo]{0,12}:(?!N)))[)]?(?P<gap>[^L.?NF:=Qq]{0,10}?)(?P<separator>[=:Q]+N*(?:[:M]+N*){0,12}|N+(?=[fho:(]{0,12}L[hfp)]{0,12}(?:[.:]?N|[.:]?$|\.|:))|s)"
-    r"(?P<fill>(?:~fill~|!|=|:|[,w&]){0,12}?)(?P<L>L)"
+    r"(?<![xOa])(?P<noun>[no]|(?:^|(?<=[N.]))[fh]{0,12}[pc](?=[fo]{0,12}:(?!N)))[)]?(?P<gap>[^L.?NF:=Qqn]{0,10}?)(?P<separator>[=:Q]+N*(?:[:M]+N*){0,12}|N+(?=[fho:(]{0,12}L[hfp)]{0,12}(?:[.:]?N|[.:]?$|\.|:))|s)"
+    r"(?P<fill>(?:(?!n)~fill~|!|=|:|[,w&]){0,12}?)(?P<L>L)"
 )
 NOUN_THEN_OPTION = _compile(r"n[fhpd?:]{0,12}(?P<L>L)=?~end~")
 PREDICATE = _compile(
@@ -52,8 +52,8 @@ IS_OPTION = _compile(
 MUST_BE = _compile(
     r"m[hf]{0,12}=*[fhop]{0,12}(?P<L>L)~end~|=[fd]{0,12}o(?P<L2>L)~end~|v[fd]{0,12}o(?P<L3>L)~end~"
 )
-NOT_BUT = _compile(r"![fohip=m]{0,12}L[^L.?N]{0,4}[b,:;.][fhiom=bswpnN:]{0,12}(?P<L>L)~end~")
-POSTFIX_NOT_BUT = _compile(r"Lf*z[,]?[fho]{0,12}(?P<L>L)")
+NOT_BUT = _compile(r"![fohip=m]{0,12}L[^L.?N]{0,4}(?:[,:;.]|b[fh]{0,3}d?)[fhiom=bswpnN:]{0,12}(?P<L>L)~end~")
+POSTFIX_NOT_BUT = _compile(r"Lf{0,6}z[,&]?[fho]{0,12}(?P<L>L)(?!f{0,6}z)")
 ALL_EXCEPT = _compile(
     r"(?P<quantifier>[aA!][^.NL]{0,40}?)(?:q|(?<=[aofOA])b)[fod]{0,12}(?P<L>L)(?:~end~|(?=[fh]{0,12}=[fh]{0,12}[xp]))"
 )
@@ -80,7 +80,22 @@ REMAINS_OPTION = _compile(r"R[:f]{0,3}(?P<L>L)~end~")
 IT_FITS = _compile(r"i[hm]{0,3}v[fdo]{0,3}(?P<L>L)~end~")
 THINK_OPTION = _compile(r"k[fhi]{0,3}(?P<L>L)~end~|m[fh]{0,3}(?P<L2>L)[fh]{0,3}[kc](?=[.N,;]|$)")
 NO_THEN_OPTION = _compile(r"(?:^|(?<=[N.:;?,s]))!,[fohi=m]{0,6}(?P<L>L)~end~")
-BUT_THEN_OPTION = _compile(r"t[^.N]{0,12}b[hfs]{0,4}(?P<L>L)~end~")
-LONE_OPTION = _compile(
-    r"(?P<head>[^L]*?)(?P<before>(?:^|[,:;bsr])[fohswi\"m=pcknF(]{0,16})(?P<L>L)(?:[)]?(?:,?[|&]|,)[hfo(]{0,6}L){0,12}(?P<after>[hfp)o:k\"]{0,12}|[,:(]{0,4}[rd].*|[(!E].*)"
+BUT_THEN_OPTION = _compile(
+    r"t[^.N]{0,12}b(?:,?[hfs]{0,4}(?P<L>L)~end~|(?:,|[^L.N!x?t]){0,6}?(?P<L2>L)(?=[=mhv](?![fh]{0,3}[!x])[^.N?]{0,20}(?:[.N]|$)))"
 )
+LONE_OPTION = _compile(
+    r"(?P<head>[^L]*?)(?P<before>(?:^|[,:;bsr])[fohswi\"m=pcknF(]{0,16})(?P<L>L)(?:[)]?(?:,?[|&]|,)[hfo(]{0,6}L){0,12}(?P<after>[hfp)o:k\"]{0,12}|[,:(]{0,4}[rd].*|\([^)]{0,60}(?:\)[hfp]{0,6}(?:[,:&rd].*)?)?|[!E].*)"
+)
+INVERSE = _compile(r"[x][foO]{0,4}[=]+[fho:]{0,6}(?P<L>L)=?~end~")
+INVERSE_PREDICATE = _compile(r"~subject_start~(?P<L>L)[)]?=[fh]{1,6}x[f]{0,2}o(?=[.,;N]|$)")
+INVERSE_CLAUSE = _compile(
+    r"o[fi]{0,3}[=sm]{1,3}[fh]{0,3}(?:x|!{1,2}[fh]{0,3}[pv])[f]{0,2}=[fho]{0,6}(?P<L>L)=?~end~"
+)
+SO_THE_ONE = _compile(r"(?:^|(?<=[N.]))?s[,:]?[^L.?N!tjn]{0,12}=[fh]{0,4}(?P<L>L)=?~end~")
+LIST_BUT = _compile(r"![fohdip=mW]{0,6}L(?:,?[&|h!fdoW,]{0,6}L){0,8},?b[hfdsYoW=i]{0,4}(?P<L>L)=?~end~")
+NAMED_AT_END = _compile(r"(?:[,:;]|s)[fh]{0,3}[on]f{0,2}(?P<L>L)[)]?[.]?N*$")
+AFTER_HEADING = _compile(
+    r"(?:^|N)[fh]{0,3}[ns][fhWn]{0,3}[:.]{0,2}N+(?P<sentence>[^.?NL!xt]{0,30}=[fho:]{0,6})(?P<L>L)"
+)
+ASKS_FOR_WRONG = _compile(r"(?:^|(?<=[N.;]))[^.N?]{0,30}W[^.N?]{0,30}[x!q]")
+SAME_BREATH = _compile(r"[NF.,&:)(|fohpY]{0,12}")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gapbench.scoring.choices.markup import plain_text
 from gapbench.scoring.choices.options import OptionNames
+from gapbench.scoring.choices.patterns import SAME_BREATH
 from gapbench.scoring.choices.statements import Statement, StatementFinder
 from gapbench.scoring.choices.tokens import Tokens, tokenize
 
@@ -18,7 +19,7 @@ NEXT_QUESTION = re.compile(
     r"^[ \t]{0,8}[*#_ ]{0,6}(?:question|q|human|user|problem|frage|pregunta|题目|问题|問題)\b[*_ ]{0,4}\d{0,4}[*_ ]{0,4}[:.：]",
     re.IGNORECASE | re.MULTILINE,
 )
-WORDING = {"answer": "states", "conclusion": "concludes", "claim": "says", "line": "gives", "mark": "marks", "weak": "leans to", "text": "names"}  # fmt: skip
+WORDING = {"answer": "states", "conclusion": "concludes", "claim": "says", "line": "gives", "mark": "marks", "weak": "leans to", "text": "names", "inverse": "says that the question's wrong one is"}  # fmt: skip
 
 
 def read_choice(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
@@ -36,10 +37,10 @@ def read_choice(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
     text = plain_text(reply[-MAX_READ_CHARS:])
     cut = NEXT_QUESTION.search(text)
     if cut and cut.start():
-        before = _decide(tokenize(text[: cut.start()], names))
+        before = _decide(tokenize(text[: cut.start()], names), names)
         if before[0]:
             return before
-    return _decide(tokenize(text, names))
+    return _decide(tokenize(text, names), names)
 
 
 @lru_cache(maxsize=64)
@@ -47,20 +48,25 @@ def _option_names(texts: tuple[tuple[str, str], ...]) -> OptionNames:
     return OptionNames(dict(texts))
 
 
-def _decide(tokens: Tokens) -> tuple[str | None, str]:
+def _decide(tokens: Tokens, names: OptionNames) -> tuple[str | None, str]:
     lines = _lines(tokens)
     finder = StatementFinder(tokens)
     statements = [found for found in finder.find() if not _is_option_text(found, lines)]
     stated = _last_stated(statements, tokens)
     if stated is not None:
-        return _named(stated.options, stated.kind)
+        return _named(_joined_with_earlier(stated, statements, tokens), stated.kind)
+    inverse = _wrong_one(statements, finder)
+    if inverse:
+        return _named(inverse, "inverse")
     excluded = {label for found in statements if found.kind == "out" for label in found.options}
     steps: tuple[tuple[str, Iterable[str]], ...] = (
         ("claim", _options(statements, "claim")),
         ("line", _line_options(lines)),
         ("mark", _marked_options(tokens, finder)),
         ("weak", _options(statements, "weak")),
+        ("text", _options_of_conclusion(tokens)),
         ("text", [token.option for token in tokens.items if token.by_text]),
+        ("text", _named_letters(tokens, names)),
     )
     for kind, found in steps:
         options = frozenset(found) - excluded
@@ -94,6 +100,46 @@ def _last_stated(statements: list[Statement], tokens: Tokens) -> Statement | Non
         ):
             return found
     return None
+
+
+def _joined_with_earlier(last: Statement, statements: list[Statement], tokens: Tokens) -> frozenset[str]:
+    """Return the options of the last answer and of an answer beside it, as in two boxes or two lines with a letter."""
+    for found in reversed(statements):
+        if found.kind == "answer" and found.at < last.at and found.options != last.options:
+            between = tokens.meanings[found.at + 1 : last.at]
+            is_box = tokens.meanings[last.at - 1 : last.at] == "F" == tokens.meanings[found.at - 1 : found.at]
+            is_same = SAME_BREATH.fullmatch(between) or (is_box and not set(between) & set("wsntbx!"))
+            return last.options | found.options if is_same else last.options
+    return last.options
+
+
+def _wrong_one(statements: list[Statement], finder: StatementFinder) -> frozenset[str]:
+    """Return the option that is the answer because the question asks for what is wrong, or an empty set."""
+    claimed = set(_options(statements, "claim"))
+    inverse = frozenset(_options(statements, "inverse"))
+    if len(inverse) == 1 and len(claimed - inverse) != 1:
+        return inverse
+    out = frozenset(_options(statements, "out")) - claimed
+    return out if len(out) == 1 and len(claimed) > 1 and finder.asks_for_wrong() else frozenset()
+
+
+def _options_of_conclusion(tokens: Tokens) -> list[str]:
+    """Return the options whose text the last sentence names, if that sentence draws a conclusion."""
+    sentences = [part for part in re.finditer(r"[^.?N]+", tokens.meanings) if len(part.group()) > 1]
+    if not sentences or "s" not in sentences[-1].group() or "!" in sentences[-1].group():
+        return []
+    last = tokens.items[tokens.meanings.index("s", sentences[-1].start()) : sentences[-1].end()]
+    return [token.option for token in last if token.by_text]
+
+
+def _named_letters(tokens: Tokens, names: OptionNames) -> list[str]:
+    """Return the options whose text is a letter, such as the language C, that occurs as a word within a sentence."""
+    return [
+        label
+        for at, token in enumerate(tokens.items)
+        if token.is_bare and tokens.meanings[max(0, at - 1) : at] in {"W", "d"}
+        if (label := names.label_of_letter(token.text))
+    ]
 
 
 class _Line(NamedTuple):

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from gapbench.scoring.choices import patterns as p
 from gapbench.scoring.choices.tokens import ONLY_WORDS, Tokens
 
+TRUTH_WORDS = frozenset(["true", "false"])
+
 
 class Statement(NamedTuple):
     """What a reply says about one or more options at one place.
@@ -41,7 +43,7 @@ class StatementFinder:
         """Return the statements in the order of their places."""
         finders = (
             self._formal_answers, self._stated_answers, self._predicates, self._exclusions, self._choices, self._conclusions,
-            self._exceptions, self._lone_options, self._numbered_lines,
+            self._exceptions, self._wrong_ones, self._endings, self._lone_options, self._numbered_lines,
         )  # fmt: skip
         found = {statement for finder in finders for statement in finder()}
         return sorted(found, key=lambda statement: statement.at)[-p.MAX_STATEMENTS :]
@@ -112,6 +114,8 @@ class StatementFinder:
     def _stated_answers(self) -> Iterator[Statement]:
         for match in p.STATED_ANSWER.finditer(self.text):
             at, noun = match.start("L"), match.start()
+            if "N" in match["separator"] and self._begins_list(at, noun):
+                continue
             words = match["gap"] + match["fill"]
             if "x" in self.text[max(0, noun - 2) : noun] or "x" in match["gap"]:
                 yield Statement(at, "out", self.group_at(at)[0])
@@ -125,6 +129,12 @@ class StatementFinder:
                 yield self._statement("answer", at, noun)
         for match in p.NOUN_THEN_OPTION.finditer(self.text):
             yield self._statement("answer", match.start("L"), match.start())
+
+    def _begins_list(self, at: int, noun: int) -> bool:
+        """Return whether the option at ``at`` begins a list or a table below a line such as "About each option:"."""
+        if re.match(r"[:.(]{1,3}x", self.text[at + 1 : at + 5]):
+            return True
+        return at in self._numbered and self.text[noun] == "o" and self.text[max(0, noun - 1) : noun] != "p"
 
     def _predicates(self) -> Iterator[Statement]:
         for match in p.PREDICATE.finditer(self.text):
@@ -235,7 +245,7 @@ class StatementFinder:
             if self.items[match.start()].text.casefold().startswith(("none", "no ")):
                 for label in self._labels(match):
                     yield Statement(match.start("group"), "out", frozenset([label]))
-        for pattern in (p.NOT_BUT, p.POSTFIX_NOT_BUT):
+        for pattern in (p.NOT_BUT, p.LIST_BUT, p.POSTFIX_NOT_BUT):
             for match in pattern.finditer(self.text):
                 yield self._statement("conclusion", match.start("L"), match.start("L"))
 
@@ -282,8 +292,9 @@ class StatementFinder:
                 at = match.start("L") if match["L"] else match.start("L2")
                 yield self._statement("conclusion", at, at)
         for match in p.BUT_THEN_OPTION.finditer(self.text):
-            at = match.start("L")
-            yield Statement(at, "conclusion", self.group_at(at)[0])
+            at = match.start("L") if match["L"] else match.start("L2")
+            kind = "conclusion" if match["L"] else "claim"
+            yield Statement(at, kind, self.group_at(at)[0])
         for match in p.CORRECTED.finditer(self.text):
             yield self._statement("answer", match.start("L"), match.start("L"))
 
@@ -299,22 +310,70 @@ class StatementFinder:
             )
             yield self._statement(kind, match.start("L"), match.start("L"))
 
+    def _wrong_ones(self) -> Iterator[Statement]:
+        """Yield the options of "the false statement is B", which is the answer if the question asks for it."""
+        for pattern in (p.INVERSE, p.INVERSE_PREDICATE, p.INVERSE_CLAUSE):
+            for match in pattern.finditer(self.text):
+                options, _ = self.group_at(match.start("L"))
+                if len(options) == 1 and not self.is_open(match.start("L")):
+                    yield Statement(match.start("L"), "inverse", options)
+
+    def _endings(self) -> Iterator[Statement]:
+        """Yield the options at the end of a conclusion in other words, and those below a heading."""
+        for match in p.SO_THE_ONE.finditer(self.text):
+            yield self._statement("conclusion", match.start("L"), match.start("L"))
+        for match in p.NAMED_AT_END.finditer(self.text):
+            sentence = self._sentence_before(match.start("L"))
+            if not set(sentence) & set("!xuteEL"):
+                yield self._statement("claim", match.start("L"), match.start("L"))
+        for match in p.AFTER_HEADING.finditer(self.text):
+            if self.items[match.start("L")].is_marked or self.items[match.start("L")].by_text:
+                yield self._statement("conclusion", match.start("L"), match.start("L"))
+
+    def asks_for_wrong(self) -> bool:
+        """Return whether the reply says that the question asks for what is false, missing or excepted."""
+        return any(
+            any(token.text.casefold().startswith("ask") for token in self.items[match.start() : match.end()])
+            for match in p.ASKS_FOR_WRONG.finditer(self.text)
+        )
+
     def _numbered_lines(self) -> Iterator[Statement]:
         """Yield what the lines of a list of options say about each: "B) a bus: too long. This is wrong."."""
+        truths = [
+            [token.text.casefold() for token in self.items[line + 2 : self._line_end(line)][:3]]
+            for line in self._numbered
+        ]
+        are_judged = len(truths) > 2 and all(
+            len(TRUTH_WORDS.intersection(words)) == 1 and words[0] in TRUTH_WORDS for words in truths
+        )
         for line in self._numbered:
             if line + 2 >= len(self.items):
                 continue
             rest = self.text[line + 1 : self._line_end(line)]
-            if "L" in rest or self.items[line + 2].text.casefold() in {"true", "false"}:
+            if "L" in rest or (self.items[line + 2].text.casefold() in TRUTH_WORDS and not are_judged):
                 continue
-            is_wrong = bool(p.LINE_WRONG.search(rest))
-            right = p.LINE_RIGHT.search(rest)
+            symbol = self._symbol(line)
+            is_wrong = symbol == "x" or (not symbol and bool(p.LINE_WRONG.search(rest)))
+            right = symbol == "p" or p.LINE_RIGHT.search(rest)
             if is_wrong != bool(right):
                 yield Statement(line, "out" if is_wrong else "claim", frozenset([self.items[line].option]))
+
+    def _symbol(self, line: int) -> str:
+        """Return the meaning of the check mark or cross in a line, or "" if there is none."""
+        marks = [
+            token.meaning
+            for token in self.items[line : self._line_end(line)]
+            if token.meaning in "px" and not token.text[:1].isalpha()
+        ]
+        return marks[0] if len(marks) == 1 else ""
 
     def _line_end(self, at: int) -> int:
         end = self.text.find("N", at)
         return end if end >= 0 else len(self.text)
+
+    def _is_cut_off(self, part: str) -> bool:
+        """Return whether the reply ends within a walk through its options: "Option A says … Option B says … Option C"."""
+        return part in {"oL", "foL"} and bool(re.search(r"(?:^|[N.])f?o[fL][^.N:]{0,3}[Wky]", self.text))
 
     def _lone_options(self) -> Iterator[Statement]:
         """Yield options that are a whole sentence or the whole last part of one."""
@@ -325,11 +384,11 @@ class StatementFinder:
             if len(part) > p.MAX_SENTENCE:
                 part = "W" + part[1 - p.MAX_SENTENCE :]
             lone = p.LONE_OPTION.fullmatch(part)
-            if lone:
+            if lone and not (end == len(self.text) and self._is_cut_off(part)):
                 at = end - len(part) + lone.start("L")
                 is_whole = not lone["head"] and not lone["before"].strip("fohswipnF(")
                 has_edge = start <= first or end >= last
-                kind = "answer" if is_whole and has_edge else "claim"
+                kind = "answer" if is_whole and has_edge and "p" not in lone["after"] else "claim"
                 if self.text[end : end + 1] == "?":
                     if is_whole:
                         yield Statement(at, "weak", self.group_at(at)[0])

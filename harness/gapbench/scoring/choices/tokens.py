@@ -6,22 +6,16 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from gapbench.scoring.choices.markup import ANSWER_END, ANSWER_START
+from gapbench.scoring.choices.fields import ANSWER_END, ANSWER_START
+from gapbench.scoring.choices.native_letters import ALL_NATIVE, LOOKALIKES, NATIVE_LETTERS
 from gapbench.scoring.choices.options import OptionNames
 from gapbench.scoring.choices.words import UNSPACED, UNSPACED_PATTERN, phrase_meaning, unspaced_meaning
 
-NATIVE_LETTERS = (
-    "АБВГДЕЖЗИК", "ΑΒΓΔΕΖΗΘΙΚ", "أبجدهوزحطي", "ابجده", "אבגדהוזחטי", "कखगघङ", "কখগঘঙ", "กขคงจ", "甲乙丙丁戊", "アイウエオ",
-    "가나다라마", "ㄱㄴㄷㄹㅁ",
-)  # fmt: skip
-"""Letters of other alphabets that number options. An alphabet's first letter means the first option."""
-LOOKALIKES = {"А": "A", "В": "B", "С": "C", "Е": "E", "Н": "H"}
-"""Cyrillic letters that look like Latin ones; they are read as those unless the reply also numbers with Б or Г."""
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 EMPHASIS_RUN = re.compile(r"[*_`]{1,3}")
 EMPHASIS = frozenset("*_`")
 WORD = re.compile(
-    r"[^\W\d_](?:[\w\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u0600-\u06ff\u0590-\u05ff\u200c]|['\-](?=[^\W\d_]))*|[\u0900-\u0963\u0966-\u0dff]+"
+    rf"[^\W\d_](?:(?![{UNSPACED}])[\w\u0300-\u036f\u0900-\u0963\u0966-\u0dff\u0610-\u061a\u0620-\u0669\u066e-\u06d3\u06d5-\u06ff\u0590-\u05ff\u200c]|['\-](?=[^\W\d_]))*|[\u0900-\u0963\u0966-\u0dff]+"
 )
 BULLET = re.compile(r"[ \t>]*\|[ \t]*(?=[^-:|\s])|[ \t>]*(?:[-*+•‣▪●○–—]|\d{1,3}[.)])?[ \t]+|[ \t>]+")
 CHECKED_BOX = re.compile(r"\[([ xX✓✔])\][ \t]*")
@@ -30,7 +24,9 @@ PUNCTUATION = {
     **dict.fromkeys(":：-–—|│‒―~∣", ":"), **dict.fromkeys("=≡≈", "Q"), **dict.fromkeys("→⇒➜➔⟹∴➡⟶►▶👉", "s"), **dict.fromkeys("/", "|"),
     **dict.fromkeys("&", "&"), **dict.fromkeys("([", "("), **dict.fromkeys(")]", ")"), **dict.fromkeys("✓✅✔☑👍🎯⭐", "p"), **dict.fromkeys("✗✘❌✖☒👎🚫", "x"),
 }  # fmt: skip
-JOINT_WORD = re.compile(r"[ \t]*(?:or|and|oder|und|o|ou|y|e|et|или|и)\b|[ \t]*[/&,]")
+JOINT_WORD = re.compile(
+    r"[ \t]*(?:(?:or|and|oder|und|ou|et|или|и)\b|(?:o|y|e)(?=[ \t]+[(*\"']{0,3}[A-J]\b))|[ \t]*[/&,]"
+)
 ROMAN_NUMERAL = re.compile(r"\s*(?:,|and\b|or\b|&|/)(?:\s*(?:and|or)\b)?\s*(?:I{2,3}|IV|VI{0,3}|IX)\b")
 ENUMERATOR = re.compile(
     r"[ \t]{0,4}[*_`]{0,3}[ \t]{0,4}([.):,\-–—|=]|[*_`]{2,3}[ \t]*[.):\-–—])[ \t]*[*_`]{0,3}[ \t]*(?=\S)"
@@ -137,13 +133,22 @@ def _option_text(text: str, at: int, names: OptionNames, items: list[Token]) -> 
     label = names.label_of_text(match.group()) if match else ""
     if not (match and label):
         match = (
-            names.common_pattern.match(text, at) if names.common_pattern and _expects_answer(items) else None
+            names.common_pattern.match(text, at)
+            if names.common_pattern
+            and (_expects_answer(items) or (names.are_common and _is_predicate(items)))
+            else None
         )
         label = names.label_of_common(match.group()) if match else ""
         if not (match and label):
             return 0
     items.append(Token("L", label, by_text=True, text=match.group(), at=at))
     return match.end()
+
+
+def _is_predicate(items: list[Token]) -> bool:
+    """Return whether the next word says what something other than an option is: "the statement is …"."""
+    sentence = re.split(r"[N.?;]", "".join(item.meaning for item in items))[-1]
+    return sentence[-1:] == "=" and not set(sentence) & set("L!tujb|")
 
 
 def _expects_answer(items: list[Token]) -> bool:
@@ -212,14 +217,13 @@ def _native(text: str, at: int, names: OptionNames, items: list[Token], native: 
         label = names.label_at(next(alphabet.index(char) for alphabet in NATIVE_LETTERS if char in alphabet))
     if not label:
         return 0
+    if char == "و" and not re.match(r"[ \t]*[).:]", text[at + 1 : at + 4]):  # "and"
+        return 0
     marked = text[at - 1 : at] in set("([{\"'«") or text[at + 1 : at + 2] in set(")]}\"'»")
     items.append(
         Token("L", label, is_marked=marked, is_bare=not marked, is_small=not marked, text=char, at=at)
     )
     return at + 1
-
-
-ALL_NATIVE = frozenset("".join(NATIVE_LETTERS))
 
 
 def _native_letters(text: str) -> str:

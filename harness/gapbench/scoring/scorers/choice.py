@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gapbench.scoring.answer_extraction import reply_tail, shorten
-from gapbench.scoring.choices import read_choice
+from gapbench.scoring.choices import options_in_prompt, read_choice
 from gapbench.scoring.scorer import ReplyScorer
 from gapbench.values import Sample, Score
 
@@ -29,7 +29,8 @@ class Choice(ReplyScorer):
 
     Attributes:
         options: Column with the options' texts: a list, or a mapping from letters A to J or digits 1 to 9. Samples
-            without it may have the column ``choices``. Without either, only letters are understood.
+            without it may have the column ``choices``. Without either, the texts are those that the last message of the
+            user lists line by line ("A) Paris"); where it has no such list, only letters are understood.
     """
 
     name: ClassVar[str] = "choice"
@@ -52,7 +53,12 @@ class Choice(ReplyScorer):
         return f"target {shorten(str(sample.target))!r} is not an option; {there}"
 
     def _option_texts(self, sample: Sample) -> dict[str, str]:
-        return option_texts(sample.columns.get(self.options, sample.columns.get("choices")))
+        texts = option_texts(sample.columns.get(self.options, sample.columns.get("choices")))
+        if texts:
+            return texts
+        prompts = [message for message in sample.messages if message.role == "user"]
+        listed = options_in_prompt(prompts[-1].text) if prompts else {}
+        return listed if listed and target_letter(sample.target, listed) is not None else {}
 
     def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is a letter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from gapbench.scoring import make_scorer
-from gapbench.scoring.choices import read_choice
-from gapbench.values import Sample
+from gapbench.scoring.choices import options_in_prompt, read_choice
+from gapbench.values import Message, Sample, Text
 from tests.gapbench.scoring.scorers.choice_replies import LETTERS, OPTIONS, built_replies
 
 WRITTEN = Path(__file__).parent / "replies"
@@ -65,6 +66,73 @@ def test_written_replies_are_read_as_a_person_reads_them(name: str) -> None:
         if (found := read_choice(reply.text, reply.options)) and (found[0] or "") != reply.chosen
     ]
     assert misread == []
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in WRITTEN.glob("*.jsonl")))
+def test_replies_of_other_writers_are_read_as_they_judged_them(name: str) -> None:
+    """Every reply of the file; a letter that the question does not have is not a reading."""
+    misread = []
+    for line in (WRITTEN / name).read_text(encoding="utf-8").splitlines():
+        case = json.loads(line)
+        found, _ = read_choice(case["reply"], case["options"] or {})
+        if (found if found and found in case["labels"] else None) != case["reading"]:
+            misread.append((case["reply"], case["reading"], found))
+    assert misread == []
+
+
+@pytest.mark.parametrize(
+    "form", ["{X}) {x}", "({X}) {x}", "{X}. {x}", "{X}: {x}", "**{X}.** {x}", "- {X}) {x}", "  {X}) {x}"]
+)
+@pytest.mark.parametrize("count", [2, 4, 10])
+def test_options_are_read_from_the_prompt(form: str, count: int) -> None:
+    """The lines of the last list, in each form, give each option's text."""
+    lines = [form.format(X=LETTERS[at], x=OPTIONS[at]) for at in range(count)]
+    prompt = "A. Pick one.\n\nWhich metal?\n" + "\n".join(lines) + "\n\nAnswer with a letter."
+    assert options_in_prompt(prompt) == dict(zip(LETTERS[:count], OPTIONS[:count], strict=True))
+
+
+def test_the_last_list_of_a_prompt_with_examples_counts() -> None:
+    """A list of an example before the question is ignored."""
+    prompt = "Which city?\nA) Paris\nB) Rome\nAnswer: A\n\nWhich metal?\nA) tin\nB) zinc\nC) lead\nAnswer:"
+    assert options_in_prompt(prompt) == {"A": "tin", "B": "zinc", "C": "lead"}
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Which metal melts first?",
+        "A) tin",
+        "A) tin B) zinc C) lead",
+        "B) tin\nC) zinc",
+        "A) tin\nC) zinc",
+        "A) tin\nB. zinc",
+        "A) tin\nB) tin",
+        "A) tin, which\nis soft\nB) zinc\nC) lead",
+        "A) tin\nB) zinc\n\nNow answer:\nA) Which is softer?",
+    ],
+)
+def test_a_prompt_without_a_clear_list_gives_no_options(prompt: str) -> None:
+    """No list, one option, a missing or repeated letter, mixed marks, equal texts, or a text of two lines."""
+    assert options_in_prompt(prompt) == {}
+
+
+def _asked(target: str, *turns: tuple[str, str]) -> Sample:
+    messages = tuple(Message(role, (Text(text),)) for role, text in turns)  # type: ignore[arg-type]
+    return Sample("s", messages, target=target)
+
+
+def test_a_text_from_the_prompt_is_an_answer() -> None:
+    """The last message of the user lists the options; the reply names one by its text."""
+    sample = _asked(
+        "B", ("user", "City?\nA) tin\nB) zinc"), ("assistant", "A"), ("user", "Metal?\nA) lead\nB) tin")
+    )
+    assert make_scorer("choice", {})("It is made of tin.", sample).outcome == "correct"
+
+
+def test_a_list_that_lacks_the_target_is_ignored() -> None:
+    """The target E is none of the prompt's A and B, so the list is something else and letters count."""
+    sample = _asked("E", ("user", "Say which holds.\nA) lead\nB) tin"))
+    assert make_scorer("choice", {})("Answer: E", sample).outcome == "correct"
 
 
 @pytest.mark.parametrize(
