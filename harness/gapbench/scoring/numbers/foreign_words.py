@@ -11,7 +11,9 @@ LANGUAGES = ("de", "fr", "es", "it", "pt", "nl")
 MINUS = {"de": "minus", "fr": "moins", "es": "menos", "it": "meno", "pt": "menos", "nl": "min"}
 OR = {"de": "oder", "fr": "ou", "es": "o", "it": "o", "pt": "ou", "nl": "of"}
 TO = {"de": "bis", "fr": "à", "es": "a", "it": "a", "pt": "a", "nl": "tot"}
-PERCENT = re.compile(r"(?:prozent|pour\scent|por\scien(?:to)?|por\scento|per\scento|procent)\b", re.IGNORECASE)
+PERCENT = re.compile(
+    r"(?:prozent|pour\scent|por\scien(?:to)?|por\scento|per\scento|procent)\b", re.IGNORECASE
+)
 SPELLINGS = {
     "eine million": "ein million", "eine milliarde": "ein milliarde", "eine": "ein", "fuenf": "fünf", "zwoelf": "zwölf", "zwo": "zwei",
     "fuenfzehn": "fünfzehn", "fuenfzig": "fünfzig", "veintiún": "veintiuno", "veintiun": "veintiuno", "veintidos": "veintidós",
@@ -22,7 +24,7 @@ SPELLINGS = {
 AMBIGUOUS = frozenset(["un", "une", "una", "uno", "um", "uma", "ein", "eine", "een", "once", "cent", "elf", "mil", "million", "sei", "due", "dos"])  # fmt: skip
 """Articles, and words that mean something else in another language: a number only if no word follows."""
 
-NOT_NUMBERS = frozenset(["null", "set", "on", "as", "nul"])
+NOT_NUMBERS = frozenset(["null", "set", "on", "as"])
 """Number words that as a lone word of a reply mean something else, such as JSON's null."""
 
 MAX_WORDS = 10

@@ -1,7 +1,8 @@
-"""Reads the answer of a reply that opens with it: ``15. Reason: 45 / 3 = 15`` or ``It costs £5 including tax at 20%.``"""
+"""Reads the answer of a reply that opens with it: ``15. Reason: 45 / 3 = 15`` or ``It costs £5 including tax at 20%``."""
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from gapbench.scoring.numbers.characters import plain_text
@@ -88,7 +89,7 @@ def _is_reason(plain: str, start: int, number: ParsedNumber, has_pronoun: bool) 
 
 def _are_modifiers(plain: str, terms: list[Term]) -> bool:
     """Return whether each number after the first one follows a preposition, and the sentence ends there."""
-    for before, term in zip(terms, terms[1:], strict=False):
+    for before, term in itertools.pairwise(terms):
         gap = plain[before.end : term.start]
         is_first = before is terms[0]
         if term.relation not in (Relation.APART, Relation.AND) or CONCLUSION.search(gap):

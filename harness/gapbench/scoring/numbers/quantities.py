@@ -55,7 +55,9 @@ SIGN = re.compile(
 )
 SIGN_HINT = re.compile(r"[-+√]|inus|egative|INUS|EGATIVE|sqrt")
 OPENING = frozenset(" \t\n([{=:,;~≈<>≤≥×*/^|\"'+-→$€£¥₹")
-BEFORE_SPACED_SIGN = re.compile(r"(?:^|[(\[{=:≈~→]|(?<!\d)(?<!\d\s)\$|\b(?:is|are|was|be|get|gives|ist|lautet|beträgt|est|es|vale|equals))\s*$")
+BEFORE_SPACED_SIGN = re.compile(
+    r"(?:^|[(\[{=:≈~→]|(?<!\d)(?<!\d\s)\$|\b(?:is|are|was|be|get|gives|ist|lautet|beträgt|est|es|vale|equals))\s*$"
+)
 ROOT = re.compile(r"(?:√|\bsqrt)\s?[({]?\s?$")
 ROOT_CLOSE = re.compile(r"\s?[)}]")
 CURRENCY_BEFORE = re.compile(rf"{CURRENCY}\s?-?\s?$")
@@ -242,7 +244,10 @@ def _merge(first: Quantity, second: Quantity, plain: str) -> Quantity | None:
     """Return ``2 million 500 thousand`` as one quantity, or None if the second is not a smaller part of the first."""
     if first.number is None or second.number is None or second.number.per != 1:
         return None
-    if not re.fullmatch(r"\s(?:and\s)?", plain[first.end : second.start]) or first.scale == ENGLISH_SCALES["dozen"]:
+    if (
+        not re.fullmatch(r"\s(?:and\s)?", plain[first.end : second.start])
+        or first.scale == ENGLISH_SCALES["dozen"]
+    ):
         return None
     if not 0 < second.number.value < first.scale:
         return None

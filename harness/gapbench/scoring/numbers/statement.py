@@ -16,7 +16,7 @@ from gapbench.scoring.numbers.terms import Relation, Term, find_terms
 from gapbench.scoring.numbers.words import SPAN, has_number_words, words_to_digits
 
 COPULA_BEFORE = re.compile(
-    r"(?:=|≈|→|\b(?:is|are|was|were|equals?|equal\sto|makes|gives|yields|totals|leaves|becomes|to\sbe))\s*"
+    r"(?:=|≈|→|\b(?:is|are|was|were|equals?|equal\sto|makes?|gives|yields|totals|leaves|becomes|to\sbe))\s*"
     r"(?:(?:about|approximately|around|roughly|exactly|just|only|simply|therefore|thus|then|still|now|a\stotal\sof)\s)*"
     rf"[\s(\[{{*]*(?:{CURRENCY})?\s?[(\[{{]*$"
 )
