@@ -18,7 +18,7 @@ LIST_NOUN = re.compile(
     r"(?:\s(?:of|for|to)\s[^.:]{1,60}?)?(?:\s(?:are|=)|:)(?:\s(?:therefore|thus|exactly|just|only|simply))?\s+(?P<list>.*)",
     re.IGNORECASE,
 )
-REASON = re.compile(r",?\s(?:because|since|as|where|with|when|given|if|for|from|by)\b.*", re.IGNORECASE)
+REASON = re.compile(r",?\s\(?(?:because|since|as|where|with|when|given|if|for|from|by)\b.*", re.IGNORECASE)
 NO_SOLUTION = re.compile(
     r"(?:.*[:,;.]\s|.*\b(?:so|thus|hence|therefore|that|means)\s)?(?:(?:so|thus|hence|therefore)\s)?"
     r"(?:there\s(?:is|are|exists?)\s|the\s(?:equation|system|inequality|problem)\s(?:therefore\s)?has\s|it\shas\s|we\s(?:have|get)\s)?no\s"
@@ -44,18 +44,39 @@ def solutions_for(target: str, sentence: str) -> str | None:
     """
     if len(sentence) > MAX_CHARS:
         return None
-    wanted = FORMULA_MARKS.sub("", target).replace(r"\left", "").replace(r"\right", "").strip()
+    wanted = _plain_target(target)
     if EMPTY_SET.fullmatch(wanted):
         return target if _has_no_solution(sentence) else None
     if "," not in wanted:
         return None
-    text = FORMULA_MARKS.sub(" ", TEXT_WORD.sub(r"\1", sentence)).strip().rstrip(".;").strip()
-    text = REASON.sub("", text)
+    text = _plain_sentence(sentence)
     if wanted.startswith("("):
         return _tuple_of(text) if wanted.endswith(")") and "," in wanted else None
     is_set = wanted.startswith(r"\{") and wanted.endswith(r"\}")
     is_list = re.match(r"[\[(]|\\(?:begin|in)|.*[<>≤≥=]", wanted) is None
     return _set_of(text) if is_set or is_list else None
+
+
+def is_other_kind(target: str, sentence: str) -> bool:
+    """Return whether a sentence names several solutions of another kind than the target: a set for a tuple or a number."""
+    if len(sentence) > MAX_CHARS:
+        return False
+    wanted, text = _plain_target(target), _plain_sentence(sentence)
+    if wanted.startswith(r"\{"):
+        names = [name for name, _, _ in _named_values(text)]
+        return len(names) > 1 and len(set(names)) == len(names)
+    if (wanted.startswith("(") and "," in wanted) or re.fullmatch(r"-?\d+(?:\.\d+)?", wanted):
+        return _set_of(text) is not None and (NAMED_VALUE.search(text) or LIST_NOUN.search(text)) is not None
+    return False
+
+
+def _plain_target(target: str) -> str:
+    return FORMULA_MARKS.sub("", target).replace(r"\left", "").replace(r"\right", "").strip()
+
+
+def _plain_sentence(sentence: str) -> str:
+    text = FORMULA_MARKS.sub(" ", TEXT_WORD.sub(r"\1", sentence)).strip().rstrip(".;").strip()
+    return REASON.sub("", text)
 
 
 def _has_no_solution(sentence: str) -> bool:

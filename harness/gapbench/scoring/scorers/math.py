@@ -19,7 +19,7 @@ from gapbench.scoring.expressions import (
 )
 from gapbench.scoring.numbers import ParsedNumber, Tolerance, comparable_pairs, is_rounding, parse_number
 from gapbench.scoring.scorer import ReplyScorer
-from gapbench.scoring.solutions import solutions_for
+from gapbench.scoring.solutions import is_other_kind, solutions_for
 from gapbench.values import Sample, Score
 
 MAX_EXPRESSION_CHARS = 600
@@ -98,12 +98,18 @@ class Math(ReplyScorer):
         """Return 1 or 0; the answer is the expression as written."""
         wanted = _target_expressions(sample)
         found = stated_expression(reply_tail(reply))
+        sentence = found.sentence or found.text or ""
+        possible = [target for target in wanted if not is_other_kind(target, sentence)]
+        if not possible:
+            reason = f"names several values, which are not {shorten(wanted[0])!r}"
+            return Score(0.0, "wrong", answer=shorten(sentence), reason=reason)
+        wanted = possible
         for target in wanted:
             if found.sentence and normalize_latex(found.sentence) == normalize_latex(target):
                 return Score(
                     1.0, "correct", answer=shorten(found.sentence), reason="as written in the target"
                 )
-            solutions = solutions_for(target, found.sentence or found.text or "")
+            solutions = solutions_for(target, sentence)
             if solutions and compare_expressions(target, solutions)[0]:
                 return Score(1.0, "correct", answer=shorten(solutions), reason="names the target's values")
         if found.text is None:
