@@ -47,7 +47,7 @@ def solutions_for(target: str, sentence: str) -> str | None:
     wanted = _plain_target(target)
     if EMPTY_SET.fullmatch(wanted):
         return target if _has_no_solution(sentence) else None
-    if "," not in wanted:
+    if "," not in wanted and not re.search(r"\\pm|±", wanted):
         return None
     text = _plain_sentence(sentence)
     if wanted.startswith("("):

@@ -12,7 +12,7 @@ from gapbench.scoring.numbers.terms import Relation, Term, find_terms
 
 MAX_CHARS = 1000
 PRONOUN = (
-    r"(?:it(?:[\s']i|')s|that(?:[\s']i|')s|this\sis|it\swas|there\s(?:are|is|were|was)|it\scosts?|they\scost|that\smakes|we\sget|i\sget|"
+    r"(?:it(?:[\s']i|')s|that(?:[\s']i|')s|this\sis|it\swas|there\s(?:are|is|were|was)|it\scosts?|they\scost|that\smakes|(?:they|we|you|he|she|it|i)\s(?:needs?|takes?)|we\sget|i\sget|"
     r"es\s(?:sind|ist|kostet)|das\s(?:sind|ist|macht)|c'est|ce\ssont|il\sy\sa|son|hay|sono|são|há)"
 )
 BEFORE_NUMBER = re.compile(
@@ -41,8 +41,8 @@ MODIFIER = re.compile(
     re.IGNORECASE,
 )
 AND_MORE = re.compile(rf"{UNIT}?\s(?:and|und|et|y|e)(?:\s[A-Za-z'-]+){{0,3}}\s(?:{CURRENCY})?\s?")
+REMAINING = re.compile(r"^(?:\s[A-Za-z]+)?\s(?:left|remaining)\b")
 CLOSING = re.compile(rf"{UNIT}{{0,4}}[\s.!)]*")
-PART_WORD = re.compile(r"\s(?:of|out)\b")
 
 
 def read_opening(reply: str) -> ParsedNumber | None:
@@ -92,6 +92,8 @@ def _are_modifiers(plain: str, terms: list[Term]) -> bool:
     for before, term in itertools.pairwise(terms):
         gap = plain[before.end : term.start]
         is_first = before is terms[0]
+        if is_first:
+            gap = REMAINING.sub("", gap)
         if term.relation not in (Relation.APART, Relation.AND) or CONCLUSION.search(gap):
             return False
         if not MODIFIER.fullmatch(gap) and (is_first or not AND_MORE.fullmatch(gap)):
