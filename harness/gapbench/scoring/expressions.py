@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gapbench.scoring.answer_extraction import shorten
 from gapbench.scoring.numbers import ParsedNumber, Reading, read_reply, read_statement
 from gapbench.scoring.numbers.markers import Statement, boxes_beside, find_statements
+from gapbench.scoring.numbers.opening import read_opening
 from gapbench.scoring.numbers.words import has_number_words
 
 MAX_LINE_CHARS = 2000
@@ -155,6 +156,9 @@ def _content(formula: re.Match[str]) -> str:
 
 def _unstated(reply: str) -> Expression:
     last_line = next(line.strip() for line in reversed(reply.splitlines()) if line.strip())[-MAX_LINE_CHARS:]
+    opening = None if FORMULA.search(reply) else read_opening(reply)
+    if opening is not None:
+        return Expression(number_text(opening), f"opens with {opening.text}", last_line)
     reply = reply[-MAX_SEARCHED_CHARS:]
     for bold in reversed(BOLD.findall(last_line)):
         text = strip_markup(bold)

@@ -6,6 +6,7 @@ import re
 
 from gapbench.scoring.answer_extraction import shorten
 from gapbench.scoring.numbers.characters import plain_text
+from gapbench.scoring.numbers.foreign_words import foreign_words_to_digits
 from gapbench.scoring.numbers.statement import (
     BETWEEN,
     BOUND,
@@ -36,6 +37,14 @@ SHORT_WORDS = re.compile(
     rf"[\W_]*(?:(?:minus|negative|about|approximately|exactly)\s)?(?:{SPAN.pattern})(?:\s[A-Za-z]+){{0,2}}[\W_]*",
     re.IGNORECASE,
 )
+NOT_COUNTED = re.compile(
+    r"\b(?:not|never|cannot|unable|unclear|impossible|sorry|if|depends|without|maybe|perhaps|no|any|these|those|both|all|other|every|each|first|last|"
+    r"next|same|or|between|either|than|within|under|over)\b|n't\b|[?]",
+    re.IGNORECASE,
+)
+"""Words of a sentence whose number word may not be its answer."""
+DETERMINER = re.compile(r"\b(?:the|my|our|your|his|her|their|its|this|that)\s+$", re.IGNORECASE)
+NO_ONE = re.compile(r"\b(?:no|any|every|some)[\s-]one\b", re.IGNORECASE)
 MAX_LINES = 300
 MAX_LINE_CHARS = 2000
 
@@ -46,7 +55,7 @@ def read_last_number(reply: str) -> Reading:
     A first line that is only a number counts if an explanation follows it.
     """
     lines = [line[-MAX_LINE_CHARS:] for line in reply.splitlines() if line.strip()][-MAX_LINES:]
-    if not lines:
+    if not lines or NO_ONE.match(lines[-1]):
         return Reading(None, "names no number")
     first = lines[0]
     if len(lines) > 1 and EXPLANATION.match(lines[1]) and _is_only_a_number(first):
@@ -76,7 +85,12 @@ def _at_end(found: Reading) -> Reading:
 
 def _is_only_a_number(line: str) -> bool:
     """Return whether a line is short and has at most three words other than number words."""
-    return len(line) < 120 and count_other_words(plain_text(line)) <= 3
+    if len(line) >= 120:
+        return False
+    plain = plain_text(line)
+    if not any(map(str.isdigit, plain)):
+        plain = foreign_words_to_digits(plain) or plain
+    return count_other_words(plain) <= 3
 
 
 def _read_line(line: str, *, is_last: bool) -> Reading | None:
@@ -121,6 +135,21 @@ def _with_final_words(plain: str) -> str:
     """Return a line with those number words as digits that may be its answer, such as ``That makes eight apples``."""
     if SHORT_WORDS.fullmatch(plain):
         return words_to_digits(plain)
+    if _counts_once(plain):
+        return words_to_digits(plain)
     return WORDS_AFTER_VERB.sub(
         lambda match: plain[match.start() : match.start("words")] + words_to_digits(match["words"]), plain
     )
+
+
+def _counts_once(plain: str) -> bool:
+    """Return whether a plain sentence has one number, in words: ``The bus holds one hundred and five passengers.``.
+
+    ``one``, ``the two lines`` and sentences that deny, compare or choose do not count.
+    """
+    if any(map(str.isdigit, plain)) or NOT_COUNTED.search(plain):
+        return False
+    spans = [match for match in SPAN.finditer(plain) if any(map(str.isdigit, words_to_digits(match[0])))]
+    if len(spans) != 1 or spans[0][0].strip().lower() in ("one", "a", "half", "zero"):
+        return False
+    return DETERMINER.search(plain, 0, spans[0].start()) is None

@@ -16,7 +16,7 @@ NOUNS = {
     "ja": "答え|回答|解答", "zh": "答案|答", "ko": "정답|답", "ar": "الجواب|الإجابة|الاجابة", "hi": "उत्तर|जवाब",
 }  # fmt: skip
 VERBS = (
-    r"ist|lautet|beträgt|wäre|est(?:\sde)?|es(?:\sde)?|é(?:\sde)?|è|vale|bedraagt|är|er|to|jest|brzmi|wynosi|равен|это|dir|"
+    r"ist|is|lautet|beträgt|wäre|est(?:\sde)?|es(?:\sde)?|é(?:\sde)?|è|vale|bedraagt|är|er|to|jest|brzmi|wynosi|равен|это|dir|"
     r"adalah|là"
 )
 VERBS_WITHOUT_SPACES = "は|が|是|为|為|은|는|هو|هي|है"

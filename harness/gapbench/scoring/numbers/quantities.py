@@ -17,22 +17,31 @@ from gapbench.scoring.numbers.digits import (
     simplest,
     square_root,
 )
+from gapbench.scoring.numbers.scales import (
+    CJK_PATTERN,
+    ENGLISH_SCALES,
+    PERCENT_PATTERN,
+    SCALE_PATTERN,
+    cjk_scale,
+    scale_of,
+    with_decimal_point,
+)
 
 CURRENCY = r"(?:(?:US|CA|AU|NZ|HK|[ACSR])?\$|[€£¥₹₩₽฿₫₺₦₪₱]|(?:USD|EUR|GBP|INR|CHF|JPY|CNY|RMB|SEK|NOK|DKK|AUD|CAD)|Rs\.?)"
 NUMBER = re.compile(
-    r"""[\d.](?:(?<![\w.].)|(?<=USD.)|(?<=EUR.)|(?<=GBP.)|(?<=INR.)|(?<=CHF.)|(?<=Rs.)|(?<=Rs\..)|(?<=\.\.\d))
-    (?P<digits>(?<=\.)\d+ | (?<=\d)(?:\d{0,2}(?:[ ]\d{3})+(?!\d|-[A-Za-z]|[ ]?/)(?:[.,]\d+(?![\d.,]))? | \d*(?:[.,'_]\d+)*))
-    (?: [eE](?P<exp>[-+]?\d{1,6})(?!\w)
-      | \s?(?:×|\*|[xX]|times)\s?10\s?(?:\^|\*\*)\s?[{(]?\s?(?P<ten>[-+]?\s?\d{1,6})(?:\s?[})])?
-      | (?:\s?\^\s?|\*\*(?=[-({\d])|\s\*\*\s(?=[-({\d])|\s(?:raised\s)?to\s(?:the\s)?power\s(?:of\s)?)[{(]?\s?(?P<power>[-+]?\d{1,6})(?:\s?[})])?
-      | \s(?:raised\s)?to\sthe\s(?P<nth>\d{1,6})(?:th|st|nd|rd)?(?:\spower)?\b
-      | \s?/\s?(?P<under>\d+(?:,\d{3})*(?:\.\d+)?)(?!\s?/\s?\d|[\d^])
-      | (?:[ ]|\sand\s)(?P<num>\d{1,9})\s?/\s?(?P<den>\d{1,9})(?!\s?/\s?\d|\d|\.\d|\^)
+    rf"""[\d.](?:(?<![\w.].)|(?<=USD.)|(?<=EUR.)|(?<=GBP.)|(?<=INR.)|(?<=CHF.)|(?<=Rs.)|(?<=Rs\..)|(?<=\.\.\d))
+    (?P<digits>(?<=\.)\d+ | (?<=\d)(?:\d{{0,2}}(?:[ ]\d{{3}})+(?!\d|-[A-Za-z]|[ ]?/)(?:[.,]\d+(?![\d.,]))? | \d*(?:[.,'_]\d+)*))
+    (?: [eE](?P<exp>[-+]?\d{{1,6}})(?!\w)
+      | \s?(?:×|\*|[xX]|times)\s?10\s?(?:\^|\*\*)\s?[{{(]?\s?(?P<ten>[-+]?\s?\d{{1,6}})(?:\s?[}})])?
+      | (?:\s?\^\s?|\*\*(?=[-({{\d])|\s\*\*\s(?=[-({{\d])|\s(?:raised\s)?to\s(?:the\s)?power\s(?:of\s)?)[{{(]?\s?(?P<power>[-+]?\d{{1,6}})(?:\s?[}})])?
+      | \s(?:raised\s)?to\sthe\s(?P<nth>\d{{1,6}})(?:th|st|nd|rd)?(?:\spower)?\b
+      | \s?/\s?(?P<under>\d+(?:,\d{{3}})*(?:\.\d+)?)(?!\s?/\s?\d|[\d^])
+      | (?:[ ]|\sand\s)(?P<num>\d{{1,9}})\s?/\s?(?P<den>\d{{1,9}})(?!\s?/\s?\d|\d|\.\d|\^)
     )?
-    (?:\s?(?P<per>%|‰|(?i:percent|per[\s-]?cent|pct)\b))?
-    (?: (?P<scales>(?:[\s-]?(?i:hundred|thousand|million|billion|trillion|quadrillion|lakh|lac|crore|dozen)s?\b)+)
+    (?:\s?(?P<per>{PERCENT_PATTERN}))?
+    (?: (?P<scales>(?:[\s-]?(?i:{SCALE_PATTERN}))+)
       | (?P<space>\s?)(?P<letter>k|K|mn|mln|mm|bn|bln|tn|trn|[MmBbT])(?![\w²³^'-])
-      | \s?(?P<cjk>[万萬億亿만억])
+      | \s?(?P<cjk>{CJK_PATTERN})
       | \s(?P<part>half|halves|thirds|fourths|fifths|sixths|sevenths|eighths|ninths|tenths|hundredths|thousandths)\b
     )?
     (?:\s?(?P<pi>π|pi\b))?
@@ -46,18 +55,17 @@ SIGN = re.compile(
 )
 SIGN_HINT = re.compile(r"[-+√]|inus|egative|INUS|EGATIVE|sqrt")
 OPENING = frozenset(" \t\n([{=:,;~≈<>≤≥×*/^|\"'+-→$€£¥₹")
-BEFORE_SPACED_SIGN = re.compile(r"(?:^|[(\[{=:≈~→]|\b(?:is|are|be|ist|est|es|equals))\s*$")
+BEFORE_SPACED_SIGN = re.compile(
+    r"(?:^|[(\[{=:≈~→]|(?<!\d)(?<!\d\s)\$|\b(?:is|are|was|be|get|gives|ist|lautet|beträgt|est|es|vale|equals))\s*$"
+)
 ROOT = re.compile(r"(?:√|\bsqrt)\s?[({]?\s?$")
 ROOT_CLOSE = re.compile(r"\s?[)}]")
 CURRENCY_BEFORE = re.compile(rf"{CURRENCY}\s?-?\s?$")
 CURRENCY_AFTER = re.compile(r"\s?(?:[€£¥₹$]|(?:USD|EUR|GBP|INR|CHF|dollars?|euros?|pounds|rupees)\b)")
 BELOW_ZERO = re.compile(r"\s?(?:degrees?|°\s?[CF]?)?(?:\s(?:Celsius|Fahrenheit))?\sbelow\s(?:zero|0\b)")
-SCALE_WORD = re.compile(r"hundred|thousand|million|billion|trillion|quadrillion|lakh|lac|crore|dozen")
-SCALES = {
-    "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "quadrillion": 10**15,
-    "lakh": 10**5, "lac": 10**5, "crore": 10**7, "dozen": 12, "万": 10**4, "萬": 10**4, "만": 10**4, "億": 10**8,
-    "亿": 10**8, "억": 10**8, "k": 10**3, "m": 10**6, "mm": 10**6, "mn": 10**6, "mln": 10**6, "b": 10**9, "bn": 10**9,
-    "bln": 10**9, "t": 10**12, "tn": 10**12, "trn": 10**12,
+LETTER_SCALES = {
+    "k": 10**3, "m": 10**6, "mm": 10**6, "mn": 10**6, "mln": 10**6, "b": 10**9, "bn": 10**9, "bln": 10**9, "t": 10**12,
+    "tn": 10**12, "trn": 10**12,
 }  # fmt: skip
 PARTS = {"half": 2, "halves": 2, "thirds": 3, "fourths": 4, "fifths": 5, "sixths": 6, "sevenths": 7, "eighths": 8,
          "ninths": 9, "tenths": 10, "hundredths": 100, "thousandths": 1000}  # fmt: skip
@@ -129,6 +137,7 @@ def find_quantities(plain: str) -> list[Quantity]:
 def _quantity(match: re.Match[str], plain: str) -> Quantity:
     start, end = match.span()
     text = plain[start] + match["digits"]
+    text = with_decimal_point(text, match["scales"] or match["per"] or "")
     value = decimal_value(text) if text[0] == "." else digits_value(text)
     if match.lastindex == 1 and _is_bare(plain, start):
         return Quantity(None if value is None else ParsedNumber(value, plain[start:end]), start, end)
@@ -146,13 +155,13 @@ def _complex_quantity(match: re.Match[str], plain: str, value: Exact | None) -> 
     others: tuple[Exact, ...] = ()
     scale = 1
     if value is not None and match["scales"]:
-        for word in SCALE_WORD.findall(match["scales"].lower()):
-            scale *= SCALES[word]
+        scale = scale_of(match["scales"])
         value *= scale
     elif value is not None and match["letter"]:
         value, others, end = _with_letter(match, plain, value)
     elif value is not None and match["cjk"]:
-        value *= SCALES[match["cjk"]]
+        scale = cjk_scale(match["cjk"])
+        value *= scale
     elif value is not None and match["part"]:
         value = simplest(Fraction(value) / PARTS[match["part"]])
     if value is not None and match["pi"]:
@@ -198,7 +207,7 @@ def _with_letter(match: re.Match[str], plain: str, value: Exact) -> tuple[Exact,
     With a currency each letter is a scale. Without one, a letter after a space may be a unit (``300 K``, ``2 M``),
     and ``m``, ``b`` and ``mm`` are units.
     """
-    letter, scale = match["letter"], SCALES[match["letter"].lower()]
+    letter, scale = match["letter"], LETTER_SCALES[match["letter"].lower()]
     if CURRENCY_BEFORE.search(plain, max(0, match.start() - 6), match.start()) or CURRENCY_AFTER.match(
         plain, match.end()
     ):
@@ -235,7 +244,10 @@ def _merge(first: Quantity, second: Quantity, plain: str) -> Quantity | None:
     """Return ``2 million 500 thousand`` as one quantity, or None if the second is not a smaller part of the first."""
     if first.number is None or second.number is None or second.number.per != 1:
         return None
-    if not re.fullmatch(r"\s(?:and\s)?", plain[first.end : second.start]) or first.scale == SCALES["dozen"]:
+    if (
+        not re.fullmatch(r"\s(?:and\s)?", plain[first.end : second.start])
+        or first.scale == ENGLISH_SCALES["dozen"]
+    ):
         return None
     if not 0 < second.number.value < first.scale:
         return None

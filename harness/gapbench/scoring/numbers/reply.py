@@ -11,6 +11,7 @@ from gapbench.scoring.answer_extraction import shorten
 from gapbench.scoring.numbers.digits import Exact, decimal_value, simplest
 from gapbench.scoring.numbers.last_line import read_last_number
 from gapbench.scoring.numbers.markers import boxes_beside, find_statements
+from gapbench.scoring.numbers.opening import read_opening
 from gapbench.scoring.numbers.quantities import ParsedNumber
 from gapbench.scoring.numbers.statement import Reading, are_equal, read_statement
 
@@ -54,6 +55,9 @@ def read_reply(reply: str) -> Reading:
             found = read_statement(match["text"])
             if found is not None and found.number is not None:
                 return found
+    opening = None if statements else read_opening(reply)
+    if opening is not None:
+        return Reading(opening, f"opens with {opening.text}")
     return read_last_number(reply)
 
 

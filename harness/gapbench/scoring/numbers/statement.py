@@ -10,12 +10,13 @@ from gapbench.scoring.answer_extraction import shorten
 from gapbench.scoring.numbers.characters import plain_text
 from gapbench.scoring.numbers.comparison import is_rounding
 from gapbench.scoring.numbers.digits import PI, simplest
+from gapbench.scoring.numbers.foreign_words import foreign_words_to_digits
 from gapbench.scoring.numbers.quantities import CURRENCY, ParsedNumber
 from gapbench.scoring.numbers.terms import Relation, Term, find_terms
 from gapbench.scoring.numbers.words import SPAN, has_number_words, words_to_digits
 
 COPULA_BEFORE = re.compile(
-    r"(?:=|≈|→|\b(?:is|are|was|were|equals?|equal\sto|makes|gives|yields|totals|leaves|becomes|to\sbe))\s*"
+    r"(?:=|≈|→|\b(?:is|are|was|were|equals?|equal\sto|makes?|gives|yields|totals|leaves|becomes|to\sbe))\s*"
     r"(?:(?:about|approximately|around|roughly|exactly|just|only|simply|therefore|thus|then|still|now|a\stotal\sof)\s)*"
     rf"[\s(\[{{*]*(?:{CURRENCY})?\s?[(\[{{]*$"
 )
@@ -123,6 +124,8 @@ def _read_pi(plain: str) -> Reading | None:
 def _statement_text(text: str) -> str:
     """Return a statement in plain characters, without bold, and with number words as digits where they may be the answer."""
     plain = without_markup(plain_text(text))
+    if not any(map(str.isdigit, plain)):
+        plain = foreign_words_to_digits(plain) or plain
     if not has_number_words(plain):
         return plain
     head = HEAD.match(plain)

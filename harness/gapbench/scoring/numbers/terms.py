@@ -16,7 +16,7 @@ REASONS = (
 
 _BEFORE = rf"[\s(\[{{]*(?:{CURRENCY})?\s?[-+]?(?:{CURRENCY})?\s?[(\[{{]*"
 _UNIT = r"[A-Za-z°%/.$€£¥^{}'²³]+(?:\s[A-Za-z°%/^{}'²³]+){0,3}"
-EQUALS = re.compile(r"=|≈|→|->|≡|\b(?:is|are|was|equals?|makes|gives|yields|leaves)\b")
+EQUALS = re.compile(r"=|≈|→|->|≡|\b(?:is|are|was|equals?|makes?|gives|yields|leaves)\b")
 STOP = re.compile(rf"[;(]|,\s|\.\s|:\s|—|\s-\s?(?=[A-Za-z])|\b(?:{REASONS})\b", re.IGNORECASE)
 CALCULATION = re.compile(
     rf"(?:\s?[)\]}}]+)?\s*(?:(?!(?:{REASONS})\b){_UNIT}\s?)??[)\]}}]*\s*"

@@ -19,6 +19,7 @@ from gapbench.scoring.expressions import (
 )
 from gapbench.scoring.numbers import ParsedNumber, Tolerance, comparable_pairs, is_rounding, parse_number
 from gapbench.scoring.scorer import ReplyScorer
+from gapbench.scoring.solutions import is_other_kind, solutions_for
 from gapbench.values import Sample, Score
 
 MAX_EXPRESSION_CHARS = 600
@@ -36,7 +37,16 @@ TEXT = re.compile(r"\\(?:text(?:bf|rm|it)?|mathrm|mbox)\s?\{([^{}]*)\}")
 PERCENT_WORD = re.compile(r"\s?(?:percent|per[\s-]?cent|pct)\b", re.IGNORECASE)
 E_NOTATION = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)[eE]([-+]?\d{1,4})\s*")
 PAIR = re.compile(r"(?P<open>\(|\\\{).*,.*(?P<close>\)|\\\})", re.DOTALL)
+BARE_LIST = re.compile(r"[^()\[\]{}=<>]*,[^()\[\]{}=<>]*")
 BOLD_LETTER = re.compile(r"\\(?:mathbf|boldsymbol|vec|hat|mathit)\s?\{([A-Za-z])\}")
+NEGATION = re.compile(r"(?:\b(?:not|never|cannot|neither|nor|hardly)\b|n['’]t\b)[^,;.]*$", re.IGNORECASE)
+DEGREES = re.compile(r"\s?(?:\^\s?(?:\\circ|\{\s?\\circ\s?\})|°|\\degree|(?:\\text\{\s?)?\bdegrees?\b\}?)\s*")
+HAS_PI = re.compile(r"\\pi(?![a-zA-Z])|π|\bpi\b")
+_UNITS = r"(?:[kMGTmµμnpcd]?(?:m|g|s|A|K|mol|cd|Hz|N|Pa|J|W|C|V|F|Ω|S|Wb|T|H|L|eV|rad)|coulombs?|joules?|met(?:er|re)s?|kilograms?|seconds?|grams?|newtons?)"
+SCIENTIFIC_WITH_UNIT = re.compile(
+    r"(?P<number>[-+−]?\s?\d[\d.,]*\s?(?:×|\\times|\\cdot|\*|·|⋅|x)\s?10\s?(?:\^\s?(?:\{[-−+]?\d{1,4}\}|[-−+]?\d{1,4})|[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]{1,4}))"
+    rf"(?:\s|\\[,; ])*(?:\\(?:text|mathrm)\s?\{{\s?)?(?P<unit>{_UNITS}(?:\s?[/·]\s?{_UNITS}|\^\{{?-?\d\}}?|[²³⁻¹])*)\}}?"
+)
 SQUARE_ROOT = re.compile(r"√\s?\(?(\d{1,30}|[a-z])\)?")
 REPEATING_DECIMAL = re.compile(
     r"(?P<whole>\d{1,30})?\.(?P<fixed>\d{1,30})?\\overline\s?\{(?P<again>\d{1,30})\}"
@@ -88,11 +98,20 @@ class Math(ReplyScorer):
         """Return 1 or 0; the answer is the expression as written."""
         wanted = _target_expressions(sample)
         found = stated_expression(reply_tail(reply))
+        sentence = found.sentence or found.text or ""
+        possible = [target for target in wanted if not is_other_kind(target, sentence)]
+        if not possible:
+            reason = f"names several values, which are not {shorten(wanted[0])!r}"
+            return Score(0.0, "wrong", answer=shorten(sentence), reason=reason)
+        wanted = possible
         for target in wanted:
             if found.sentence and normalize_latex(found.sentence) == normalize_latex(target):
                 return Score(
                     1.0, "correct", answer=shorten(found.sentence), reason="as written in the target"
                 )
+            solutions = solutions_for(target, sentence)
+            if solutions and compare_expressions(target, solutions)[0]:
+                return Score(1.0, "correct", answer=shorten(solutions), reason="names the target's values")
         if found.text is None:
             return _score_of_words(found, wanted)
         expression, place = found.text, found.place
@@ -125,7 +144,14 @@ def _ends_with(sentence: str, target: str) -> bool:
     words, wanted = (
         " ".join(re.findall(r"[a-z]+", TEXT.sub(r"\1", text).lower())) for text in (sentence, target)
     )
-    return re.search(rf"\b(?:is|are|be)\s(?:{re.escape(wanted)})$", words) is not None
+    if NEGATION.search(sentence):
+        return False
+    return (
+        re.search(
+            rf"\b(?:is|are|be|was|were|on)\s(?:an?\s|the\s|on\s(?:an?\s)?)?(?:{re.escape(wanted)})$", words
+        )
+        is not None
+    )
 
 
 def _is_words(target: str) -> bool:
@@ -156,6 +182,8 @@ def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
     a, b = normalize_latex(target), normalize_latex(answer)
     if a == b:
         return True, "as written in the target"
+    target, answer = _without_unit(target), _without_unit(answer)
+    target, answer = _in_radians(target, answer), _in_radians(answer, target)
     x, y = _plain_number(target), _plain_number(answer)
     if x is not None and y is not None:
         return are_equal_numbers(x, y), f"compared with the target {shorten(target)!r}"
@@ -164,6 +192,8 @@ def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
         return False, f"to another base than the target {shorten(target)!r}"
     if len(target) > MAX_EXPRESSION_CHARS:
         return False, "not as written in the target"
+    if PAIR.fullmatch(a) and a.startswith("(") and BARE_LIST.fullmatch(b):
+        answer = f"({answer})"
     kinds = PAIR.fullmatch(a), PAIR.fullmatch(b)
     if kinds[0] and kinds[1] and kinds[0]["open"] != kinds[1]["open"]:
         return False, f"is not {shorten(target)!r}: one is a set, in the other order counts"
@@ -175,6 +205,24 @@ def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
         return False, "cannot be read as mathematics"
     verb = "equals" if found["equal"] else "is not"
     return found["equal"], f"read as {shorten(found['answer'])}, {verb} {shorten(found['target'] or target)}"
+
+
+def _without_unit(text: str) -> str:
+    """Return a number with a power of ten without its unit: ``1.6 × 10⁻¹⁹ C``."""
+    match = SCIENTIFIC_WITH_UNIT.fullmatch(text.strip().rstrip("."))
+    return match["number"] if match else text
+
+
+def _in_radians(angle: str, other: str) -> str:
+    """Return an angle in degrees in radians if the other expression has a pi and no degrees, else unchanged."""
+    if not HAS_PI.search(other) or DEGREES.search(other) or HAS_PI.search(angle):
+        return angle
+    number = DEGREES.split(angle.strip())
+    value = parse_number(number[0]) if len(number) == 2 and not number[1].strip(". $") else None
+    if value is None or value.per != 1:
+        return angle
+    part = Fraction(value.value) / 180
+    return rf"\frac{{{part.numerator}\pi}}{{{part.denominator}}}"
 
 
 def _plain_number(text: str) -> ParsedNumber | None:
