@@ -15,7 +15,6 @@ from typing import Self, cast
 
 from gapbench import credentials
 from gapbench.errors import BenchError, FailureKind, ResultsError
-from gapbench.execution.block_run import BlockRun
 from gapbench.execution.cell_run import CellRun
 from gapbench.execution.earlier_looks import add_looks_at_smaller_runs, note_look
 from gapbench.execution.earlier_sessions import (
@@ -36,7 +35,6 @@ from gapbench.execution.recording.observer import AttemptPricer, RunObserver
 from gapbench.execution.recording.recorder import AttemptRecorder
 from gapbench.execution.recording.scoring_queue import score_pending
 from gapbench.execution.settings import RunSettings
-from gapbench.execution.until_sure import new_entry
 from gapbench.runner import Runner, account_of
 from gapbench.store import RunManifest, RunWriter, provenance
 from gapbench.store.manifest import CellEntry, FailureEntry, SearchEntry
@@ -142,6 +140,8 @@ class _RunExecution:
                 add_looks_at_smaller_runs(manifest, writer.folder)
         run_manifest.start_session(manifest, settings.selection, settings.calibration)
         if settings.until_sure and manifest.sequential is None:
+            from gapbench.execution.until_sure import new_entry  # noqa: PLC0415 - imports scipy
+
             manifest.sequential = new_entry(plan, settings.looks)
         rows, pending = read_earlier_rows(writer.folder, is_resumed=bool(resumed_manifest))
         rows = reopen_failed_requests(rows, writer, observer)
@@ -187,6 +187,8 @@ class _RunExecution:
                 self.settings.make_scorer,
             )
         if self.manifest.sequential is not None:
+            from gapbench.execution.block_run import BlockRun  # noqa: PLC0415 - imports scipy
+
             blocks = BlockRun(
                 self.plan,
                 self.manifest,

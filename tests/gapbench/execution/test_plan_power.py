@@ -51,7 +51,7 @@ def test_independent_pairs_by_hand(here: Path) -> None:
     assert (100, 100, 1.0) == (row.pairs, row.clusters, row.design_effect)
     assert row.detectable_points is not None
     assert 12.5 == round(row.detectable_points, 1)
-    assert (5_432, 6_623) == (row.pairs_to_detect_margin, row.pairs_for_margin)
+    assert (5_432, 7_272) == (row.pairs_to_detect_margin, row.pairs_for_margin)
 
 
 def test_clusters_of_five(here: Path) -> None:
@@ -97,15 +97,15 @@ def test_dollars_are_the_plans_own_bound_scaled(here: Path) -> None:
     row = rows_of(icc=0.0)["overall"]
 
     assert row.usd_for_margin is not None
-    assert row.usd_for_margin == pytest.approx(whole * 6_622.6 / 200, rel=1e-3)
+    assert row.usd_for_margin == pytest.approx(whole * 7_271.6 / 200, rel=1e-3)
 
 
 def test_hours_by_latency_and_load(here: Path) -> None:
-    """6,622.6 pairs x 2 models x 4 s / 8 in flight = 1.84 h."""
+    """7,271.6 pairs x 2 models x 4 s / 8 in flight = 2.02 h."""
     row = rows_of(latency_s=4.0)["reasoning"]
 
     assert row.hours_for_margin is not None
-    assert row.hours_for_margin == pytest.approx(6_622.6 * 2 * 4 / 8 / 3600, rel=1e-3)
+    assert row.hours_for_margin == pytest.approx(7_271.6 * 2 * 4 / 8 / 3600, rel=1e-3)
 
 
 def test_hours_by_an_earlier_run(here: Path) -> None:
@@ -113,7 +113,7 @@ def test_hours_by_an_earlier_run(here: Path) -> None:
     row = rows_of(seconds_per_request={"a": 0.5, "b": 1.0})["reasoning"]
 
     assert row.hours_for_margin is not None
-    assert row.hours_for_margin == pytest.approx(6_622.6 * 1.5 / 3600, rel=1e-3)
+    assert row.hours_for_margin == pytest.approx(7_271.6 * 1.5 / 3600, rel=1e-3)
 
 
 def test_what_is_not_known_is_null(here: Path) -> None:
