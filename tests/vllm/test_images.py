@@ -7,6 +7,7 @@ where Google's client sends `inlineData`, and drops every image without a word.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,12 +27,22 @@ LIMITS = {"charts": 9, "compare": 5}
 TOKENS_OF_ONE_IMAGE = 4 + 3
 
 
-def without_images(name: str) -> dict[str, object]:
-    """Return a built-in task's twin that asks the same without showing anything."""
-    folder = ROOT / "tasks" / "multimodal" / name
+def first_samples(name: str, where: Path) -> Path:
+    """Copy a built-in task with only its first samples, so that each question is asked over several images."""
+    folder = where / name
+    shutil.copytree(ROOT / "tasks" / "multimodal" / name, folder)
+    lines = (folder / "samples.jsonl").read_text().splitlines(keepends=True)
+    (folder / "samples.jsonl").write_text("".join(lines[: LIMITS[name]]))
+    return folder
+
+
+def twins(name: str, where: Path) -> list[dict[str, object]]:
+    """Return a task, and the same task without its images."""
+    folder = first_samples(name, where)
     task = yaml.safe_load((folder / "task.yaml").read_text())
-    kept = {key: task[key] for key in ("category", "id", "prompt", "target", "scorer")}
-    return {**kept, "name": f"{name}-blind", "data": str(folder / "samples.jsonl"), "limit": LIMITS[name]}
+    task["data"] = str(folder / "samples.jsonl")
+    kept = {key: task[key] for key in ("category", "id", "prompt", "target", "scorer", "data")}
+    return [{**kept, "name": f"multimodal/{name}", "images": task["images"]}, {**kept, "name": f"{name}-blind"}]
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +59,7 @@ def run_folder(vision_url: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
             {"id": "through-vllm", "runner": "vllm", "base_url": f"{vision_url}/v1", **attached},
         ],
         "tasks": [
-            *({"task": f"multimodal/{name}", "limit": limit} for name, limit in LIMITS.items()),
-            *(without_images(name) for name in LIMITS),
+            *(task for name in LIMITS for task in twins(name, folder)),
         ],
         "loads": [{"concurrency": 2}],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -53,18 +53,13 @@ def merge_usages(usages: Sequence[Usage]) -> Usage:
     """
     if len(usages) == 1:
         return usages[0]
-    return Usage(
-        **{name: _last_known(getattr(usage, name) for usage in reversed(usages)) for name in COUNT_NAMES}
-    )
+    return Usage(*map(_last_known, zip(*map(_values, reversed(usages)), strict=True)))
 
 
-def _last_known(newest_first: Iterable[Any]) -> Any:
-    is_zero = False
-    for value in newest_first:
-        if value is not None and value != 0:
-            return value
-        is_zero = is_zero or value is not None
-    return 0 if is_zero else None
+def _last_known(newest_first: tuple[Any, ...]) -> Any:
+    # In C, because Google counts in each event: the first value that is not zero, else zero if it was sent at all.
+    known = next(filter(None, newest_first), None)
+    return 0 if known is None and any(value is not None for value in newest_first) else known
 
 
 class InclusiveCounts(NamedTuple):
@@ -97,6 +92,9 @@ def include_parts(prompt: Any, output: Any, reasoning: Any, cached: Any, total: 
         cached: Tokens read from a cache.
         total: Total tokens.
     """
+    if type(prompt) is int and type(output) is int and not reasoning and total == prompt + output:
+        # A server that counts in each event sends this once for each token.
+        return InclusiveCounts(prompt, output, reasoning)
     prompt, output, reasoning, cached, total = (
         to_count(value) for value in (prompt, output, reasoning, cached, total)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from gapbench import transport
@@ -85,17 +85,20 @@ async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> A
         raise RunnerError(failure.kind, str(failure).replace("reason error", f"reason {finish_raw}"))
 
 
-def _part_chunks(candidate: Mapping[str, Any], received_s: float, usage: Usage | None) -> Iterator[Chunk]:
-    """Yield the chunks of a candidate's parts: text, thoughts and function calls, which come whole."""
+def _part_chunks(candidate: Mapping[str, Any], received_s: float, usage: Usage | None) -> list[Chunk]:
+    """Return the chunks of a candidate's parts: text, thoughts and function calls, which come whole."""
+    chunks = []
     for part in (candidate.get("content") or {}).get("parts") or ():
-        text, call = part.get("text"), part.get("functionCall")
+        text = part.get("text")
         if text and part.get("thought"):
-            yield Chunk(text, "reasoning", received_s, usage=usage, disclosure="summary")
+            chunks.append(Chunk(text, "reasoning", received_s, usage=usage, disclosure="summary"))
         elif text:
-            yield Chunk(text, "answer", received_s, usage=usage)
-        elif call:
+            chunks.append(Chunk(text, "answer", received_s, usage))
+        elif part.get("functionCall"):
+            call = part["functionCall"]
             piece = make_piece(None, call.get("id"), call.get("name"), call.get("args") or {})
-            yield Chunk(received_s=received_s, usage=usage, tool_call=piece)
+            chunks.append(Chunk(received_s=received_s, usage=usage, tool_call=piece))
+    return chunks
 
 
 def _google_error(error: Any) -> RunnerError:

@@ -99,10 +99,15 @@ def anthropic_usage(counts: Mapping[str, Any]) -> Usage:
 
 def merge_google_counts(known: dict[str, Any], usage: Any) -> None:
     """Add the counts of one event to those of the reply so far; a zero does not replace a known count."""
-    if isinstance(usage, Mapping):
-        for name, value in usage.items():
-            if value is not None and (value != 0 or not known.get(name)):
-                known[name] = value
+    if not isinstance(usage, dict):
+        return
+    values = usage.values()
+    if 0 not in values and None not in values:
+        known.update(usage)
+        return
+    for name, value in usage.items():
+        if value is not None and (value != 0 or not known.get(name)):
+            known[name] = value
 
 
 def google_usage(counts: Mapping[str, Any]) -> tuple[Usage, str | None]:
@@ -110,6 +115,9 @@ def google_usage(counts: Mapping[str, Any]) -> tuple[Usage, str | None]:
 
     Thoughts are not part of candidates, so the output is their sum. If the total has more, the rest is output as well.
     """
+    plain = _plain_google_usage(counts)
+    if plain is not None:
+        return plain, None
     answer, thoughts = (
         to_count(counts.get("candidatesTokenCount")),
         to_count(counts.get("thoughtsTokenCount")),
@@ -125,6 +133,27 @@ def google_usage(counts: Mapping[str, Any]) -> tuple[Usage, str | None]:
         output_tokens=found.output_tokens,
         reasoning_tokens=add_counts(thoughts or 0, extra) if extra else thoughts,
     ), found.note
+
+
+def _plain_google_usage(counts: Mapping[str, Any]) -> Usage | None:
+    """Return counts whose total is their sum. None: they take a closer look.
+
+    Nearly all counts are plain, and each event of a stream has some.
+    """
+    prompt, answer = counts.get("promptTokenCount"), counts.get("candidatesTokenCount")
+    thoughts = counts.get("thoughtsTokenCount")
+    if (
+        type(prompt) is int
+        and type(answer) is int
+        and (thoughts is None or (type(thoughts) is int and thoughts >= 0))
+        and answer >= 0
+        and counts.get("totalTokenCount") == prompt + answer + (thoughts or 0)
+        and "toolUsePromptTokenCount" not in counts
+    ):
+        return Usage(
+            prompt, counts.get("cachedContentTokenCount"), None, None, answer + (thoughts or 0), thoughts
+        )
+    return None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -198,5 +198,7 @@ def _redact_if_given(text: str | None) -> str | None:
 
 
 def _all_or_none(counts: list[object]) -> tuple[int, ...] | None:
+    if not counts or None in counts:
+        return None
     known = tuple(count for given in counts if is_count(count := to_count(given)))
-    return known if counts and len(known) == len(counts) else None
+    return known if len(known) == len(counts) else None

@@ -63,7 +63,7 @@ def parse_json(text: str) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON, write null")
+    raise ValueError(f"{name} is not valid JSON, write null")
 
 
 def _finite_float(text: str) -> float:

@@ -108,7 +108,7 @@ def test_the_chosen_rows_are_read_in_file_order(tmp_path: Path, ending: str) -> 
         ("q.json", '{\n"a": 1\n}', "q.json:1: not JSON: Expecting property name enclosed in double quotes at character 2; each line is one JSON object, or the whole file an array of them"),
         ("q.json", "[]", "q.json: no rows"),
         ("q.jsonl", '{"id": 1}\n[1]\n', "q.jsonl:2: found '[1]'; each line is one JSON object"),
-        ("q.jsonl", '{"a": NaN}', "q.jsonl:1: not JSON: NaN is no number of JSON, write null"),
+        ("q.jsonl", '{"a": NaN}', "q.jsonl:1: not JSON: NaN is not valid JSON, write null"),
         ("q.jsonl", '{"a": "\\ud800"}', "q.jsonl:1: not JSON: half a surrogate pair is no text"),
         ("q.jsonl", '{"a": ' + "9" * 5000 + "}", "q.jsonl:1: not JSON: Exceeds the limit"),
         ("q.jsonl", '{"a": ' + "[" * 100_000, "q.jsonl:1: not JSON: nested too deep"),
