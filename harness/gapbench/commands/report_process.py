@@ -1,7 +1,8 @@
 """A second process that makes the report after a run.
 
-It imports pandas, scipy and the report on another core while this process plans the run and opens connections, so that
-neither the first request nor the report waits for these imports, and requests in flight are not disturbed.
+It imports pandas, scipy and the report while this process plans the run and sends requests, so that neither the first request
+nor the report waits for these imports. On Linux it takes only CPU time that nobody else wants, so that requests in flight are not
+disturbed.
 Run as ``python -P -m gapbench.commands.report_process FD``, where FD is one end of a socket.
 """
 
@@ -26,14 +27,15 @@ class ReportProcess:
         self._connection, theirs = Pipe()
         # The child runs this very code, wherever it was imported from, and nothing from the current folder.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        # In its own session, Ctrl-C does not reach it: the report is still made after an interruption.
+        # In its own process group, Ctrl-C does not reach it: the report is still made after an interruption. A session of its
+        # own would do the same, but Linux shares the CPU between sessions before it looks at priorities.
         with theirs:
             self._process = Popen(
                 [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=DEVNULL,
                 env=environment,
-                start_new_session=True,
+                process_group=0,
             )
 
     def __enter__(self) -> Self:
@@ -79,22 +81,34 @@ def start_report_process() -> ReportProcess | None:
 def main(descriptor: int) -> None:
     """Import the report's modules, wait for the parent's request, and answer it. Ends when the parent ends."""
     from multiprocessing.connection import Connection
+    from threading import Thread
 
-    from rich.console import Console
-
-    import gapbench.report.html
-    import gapbench.report.terminal  # noqa: F401 - only to have it imported
-    from gapbench.commands.run_results import report_run
-
+    imports = Thread(target=_import_report, daemon=True)
+    imports.start()
     connection: Connection[Mapping[str, str] | Exception, tuple[Path, bool]] = Connection(descriptor)
     try:
         folder, quiet = connection.recv()
     except EOFError:
         return
+    imports.join()
+    from rich.console import Console
+
+    from gapbench.commands.run_results import report_run
+
     try:
         connection.send(report_run(folder, None if quiet else Console()))
     except Exception as exc:  # noqa: BLE001 - raised in the parent
         connection.send(_picklable(exc))
+
+
+def _import_report() -> None:
+    """Import what a report needs, in a thread of the lowest priority, which Linux has per thread."""
+    if sys.platform == "linux":
+        from threading import get_native_id
+
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), 19)
+    import gapbench.report.html
+    import gapbench.report.terminal  # noqa: F401 - only to have it imported
 
 
 def _picklable(error: Exception) -> Exception:

@@ -134,9 +134,11 @@ class ExchangeRecord:
                 await self.aclose()
         except TRANSPORT_ERRORS as exc:
             # What the server said last may be why it hung up.
-            yield self._last_events(parser, received_s)
+            if not parser.is_finished:
+                yield self._last_events(parser, received_s)
             raise transport_failure(exc) from exc
-        yield self._last_events(parser, received_s)
+        if not parser.is_finished:
+            yield self._last_events(parser, received_s)
 
     def _last_events(self, parser: EventParser, received_s: float) -> list[Event]:
         """Return the event that the end of the stream completes, if any, and keep what was no event."""

@@ -79,6 +79,11 @@ class EventParser:
         """Whether the stream has begun and no event is incomplete."""
         return not self._partial and not self._is_start
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether everything fed so far was part of a complete event, so that :meth:`finish` has nothing to add."""
+        return not self._partial and not self.stray
+
     def feed(self, chunk: bytes, received_s: float) -> list[Event]:
         """Return the events that ``chunk`` completes.
 

@@ -203,9 +203,8 @@ class Call:
     body_with_texts: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Token counts, normalized across providers.
+class Usage(NamedTuple):
+    """Token counts, normalized across providers. A named tuple for the same reason as :class:`Chunk`.
 
     Attributes:
         input_tokens: All prompt tokens, including cache reads and writes.

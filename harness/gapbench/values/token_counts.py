@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from gapbench.values.requests import Usage
@@ -12,8 +10,7 @@ from gapbench.values.requests import Usage
 MAX_TOKEN_COUNT = 2**53
 """Largest plausible token count; JSON readers cannot hold larger integers exactly."""
 
-COUNT_NAMES = Usage.__slots__
-_values = attrgetter(*COUNT_NAMES)
+COUNT_NAMES = Usage._fields
 
 
 def to_count(value: Any) -> Any:
@@ -53,7 +50,7 @@ def merge_usages(usages: Sequence[Usage]) -> Usage:
     """
     if len(usages) == 1:
         return usages[0]
-    return Usage(*map(_last_known, zip(*map(_values, reversed(usages)), strict=True)))
+    return Usage(*map(_last_known, zip(*reversed(usages), strict=True)))
 
 
 def _last_known(newest_first: tuple[Any, ...]) -> Any:
@@ -130,7 +127,7 @@ def check_usage(usage: Usage) -> tuple[Usage, str | None]:
 
     A dropped count is None: a price must not be computed from it.
     """
-    if _is_plausible(*_values(usage)):
+    if _is_plausible(*usage):
         return usage, None
     counts = {name: to_count(getattr(usage, name)) for name in COUNT_NAMES}
     notes = []
@@ -158,7 +155,7 @@ def check_usage(usage: Usage) -> tuple[Usage, str | None]:
         counts |= dict.fromkeys(("cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens"))
     if counts["cache_write_tokens"] is None and usage.cache_write_tokens is not None:
         counts["cache_write_1h_tokens"] = None
-    return (replace(usage, **counts) if notes or _differs(usage, counts) else usage), "; ".join(notes) or None
+    return (usage._replace(**counts) if notes or _differs(usage, counts) else usage), "; ".join(notes) or None
 
 
 def _is_plausible(given: Any, read: Any, written: Any, lasting: Any, made: Any, thought: Any) -> bool:

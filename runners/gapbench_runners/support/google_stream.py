@@ -52,16 +52,17 @@ async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> A
             body = decode_event(data, name)
             if "error" in body:
                 raise _google_error(body["error"])
-            candidates, feedback = body.get("candidates"), body.get("promptFeedback") or {}
+            candidates, feedback = body.get("candidates"), body.get("promptFeedback")
             usage: Usage | None = None
             note = None
-            if body.get("usageMetadata"):
-                merge_google_counts(counts, body["usageMetadata"])
+            given = body.get("usageMetadata")
+            if given:
+                merge_google_counts(counts, given)
                 usage, note = google_usage(counts)
             elif not candidates and not feedback:
                 raise_error_event(body, name)
             unsent_usage = usage
-            if feedback.get("blockReason"):
+            if feedback and feedback.get("blockReason"):
                 blocked = True
                 yield Chunk(finish_reason="refusal", finish_raw=feedback["blockReason"])
             for candidate in candidates or ():

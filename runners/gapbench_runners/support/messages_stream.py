@@ -35,7 +35,10 @@ async def read_anthropic_stream(
         for received_s, name, data in batch:
             body = decode_event(data, name)
             kind = body.get("type") or name
-            if kind in _BLOCK_EVENTS:
+            if kind == "content_block_delta" and (text := body["delta"].get("text")):
+                # By far the most common event.
+                yield Chunk(text, "answer", received_s)
+            elif kind in _BLOCK_EVENTS:
                 for chunk in blocks.read(kind, body, received_s):
                     yield chunk
             elif kind == "message_start":
@@ -93,9 +96,7 @@ class _Blocks:
             yield Chunk(received_s=received_s, tool_call=piece)
 
     def _delta(self, delta: Mapping[str, Any], index: Any, received_s: float) -> Iterator[Chunk]:
-        if delta.get("text"):
-            yield Chunk(delta["text"], "answer", received_s)
-        elif delta.get("thinking"):
+        if delta.get("thinking"):
             yield Chunk(delta["thinking"], "reasoning", received_s, disclosure=self._disclosure)
         elif delta.get("partial_json"):
             self._inputs.pop(index, None)

@@ -31,7 +31,7 @@ class ReplyAccumulator:
         self._other_chunks: list[int] = []
         self._tool_calls = ToolCallAccumulator()
         self._first_tool_call_s: float | None = None
-        self._facts = Chunk()
+        self._known_facts: dict[str, Any] = {}
         self._last_fact_values: tuple[object, ...] = _NO_FACTS
         self._usages: list[Usage] = []
 
@@ -65,28 +65,27 @@ class ReplyAccumulator:
         self._chunk_tokens.append(usage.output_tokens if usage else None)
 
     def _add_facts(self, chunk: Chunk) -> None:
-        values = zip(Chunk._fields[_FACT_FIELDS], tuple.__getitem__(chunk, _FACT_FIELDS), strict=True)
-        known: dict[str, Any] = {name: value for name, value in values if value is not None}
-        piece = known.pop("tool_call", None)
-        if piece is not None:
+        if chunk.tool_call is not None:
             self._other_chunks.append(len(self.chunk_s))
             self._add_instant(chunk.received_s, chunk.usage)
             if self._first_tool_call_s is None:
                 self._first_tool_call_s = self.chunk_s[-1]
-            self._tool_calls.add(piece)
+            self._tool_calls.add(chunk.tool_call)
             # The next piece may be equal to this one.
             self._last_fact_values = _NO_FACTS
-        for name, value in known.items():
+        for name, value in zip(_FACT_NAMES, tuple.__getitem__(chunk, _FACT_FIELDS), strict=True):
+            if value is None or name == "tool_call":
+                continue
             if not isinstance(value, str):
                 raise _garbage_error(name, value)
-        self._facts = self._facts._replace(**known)
+            self._known_facts[name] = value
 
     def build_response(
         self, record: transport.ExchangeRecord, began_s: float, done_s: float, failure: Failure | None
     ) -> Response:
         """Return the response."""
         text = "".join(self._answer)
-        facts = self._facts
+        facts = Chunk(**self._known_facts)
         rules = thinking_rules_for(self._model.name, self._model.thinking_in_text)
         split = rules.split(
             text,
@@ -111,9 +110,9 @@ class ReplyAccumulator:
             reasoning=credentials.redact(self._join_reasoning(split)),
             timing=timing,
             usage=usage,
-            finish_reason=self._finish_reason(split, usage),
+            finish_reason=self._finish_reason(facts.finish_reason, split, usage),
             finish_raw=_redact_if_given(facts.finish_raw),
-            disclosure=self._disclosure(split, usage),
+            disclosure=self._disclosure(facts.disclosure, split, usage),
             model_served=_redact_if_given(facts.model_served),
             response_id=_redact_if_given(facts.response_id),
             system_fingerprint=_redact_if_given(facts.system_fingerprint),
@@ -137,9 +136,10 @@ class ReplyAccumulator:
             return shown
         return f"{shown}\n\n{split.reasoning}" if shown.strip() else split.reasoning
 
-    def _finish_reason(self, split: ThinkingSplit | None, usage: Usage) -> FinishReason | None:
+    def _finish_reason(
+        self, reason: FinishReason | None, split: ThinkingSplit | None, usage: Usage
+    ) -> FinishReason | None:
         """Return why generation ended: ``length`` also for a reply that used all tokens, or ends in its thinking."""
-        reason = self._facts.finish_reason
         if reason in {None, "refusal"}:
             return reason
         has_used_all = (
@@ -173,19 +173,22 @@ class ReplyAccumulator:
                 return place
         return None
 
-    def _disclosure(self, split: ThinkingSplit | None, usage: Usage) -> Disclosure:
+    def _disclosure(
+        self, reported: Disclosure | None, split: ThinkingSplit | None, usage: Usage
+    ) -> Disclosure:
         """Return how much of the reasoning was shown: as the runner reports it, else as the reply implies."""
         if self._reasoning:
-            return self._facts.disclosure or "unknown"
+            return reported or "unknown"
         if split is not None and split.reasoning:
             return "verbatim"
         if usage.reasoning_tokens is None:
-            return self._facts.disclosure or "unknown"
+            return reported or "unknown"
         return "hidden" if usage.reasoning_tokens > 0 else "none"
 
 
 # The fields after text, channel, received_s and usage: the facts.
 _FACT_FIELDS = slice(4, None)
+_FACT_NAMES = Chunk._fields[_FACT_FIELDS]
 _NO_FACTS = tuple.__getitem__(Chunk(), _FACT_FIELDS)
 
 

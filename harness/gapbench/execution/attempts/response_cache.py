@@ -10,7 +10,6 @@ are stored. The row of a hit has ``from_cache`` set, and the analysis excludes i
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,7 +115,7 @@ class ResponseCache:
         if response.failure is not None or response.finish_reason not in {"stop", "tool"}:
             return
         kept = {name: getattr(response, name) for name in _STORED_FIELDS}
-        kept["usage"] = dataclasses.asdict(response.usage)
+        kept["usage"] = response.usage._asdict()
         path = self._path(key)
         stored = orjson.dumps({"version": CACHE_VERSION, "sha256": _checksum(key, kept), "kept": kept})
         # Processes on other machines may share the directory and have the same process id.
