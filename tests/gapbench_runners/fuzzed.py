@@ -392,7 +392,7 @@ def _said(response: Response) -> tuple[object, ...]:
 
 def holds(response: Response) -> None:
     """Every value has a place in the row's columns and in UTF-8; the failure is none of the runner's own."""
-    for source, names in ((response, SAID), (response.usage, response.usage.__slots__)):
+    for source, names in ((response, SAID), (response.usage, response.usage._fields)):
         for name in names:
             value = getattr(source, name)
             if value is not None:
