@@ -42,7 +42,10 @@ def twins(name: str, where: Path) -> list[dict[str, object]]:
     task = yaml.safe_load((folder / "task.yaml").read_text())
     task["data"] = str(folder / "samples.jsonl")
     kept = {key: task[key] for key in ("category", "id", "prompt", "target", "scorer", "data")}
-    return [{**kept, "name": f"multimodal/{name}", "images": task["images"]}, {**kept, "name": f"{name}-blind"}]
+    return [
+        {**kept, "name": f"multimodal/{name}", "images": task["images"]},
+        {**kept, "name": f"{name}-blind"},
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,7 +166,7 @@ def run_command(
         confirm_run(setup, console, ask=not yes, max_usd=max_usd)
     folder = _open_run_folder(setup, selection, out, previous, console, is_changed=bool(changes))
     calibration = _calibrate(console) if calibrate else None
-    with open_view(console, quiet=quiet) as view:
+    with open_view(console, quiet=quiet) as view, reporter.paused() if reporter else nullcontext():
         manifest = execute_run(
             setup,
             folder,

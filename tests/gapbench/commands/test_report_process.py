@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,25 +26,50 @@ def test_it_writes_the_page_and_prints_the_tables(finished: Path, capfd: pytest.
     assert (finished / "report.html").stat().st_size > 10_000
 
 
-def test_its_errors_are_raised_here(finished: Path) -> None:
+def test_its_errors_are_raised_here(finished: Path, tmp_path: Path) -> None:
     """With their class, so that the exit code is right."""
-    (finished / "report.html").unlink()
-    (finished / "report.html").mkdir()
+    blocked = tmp_path / finished.name
+    shutil.copytree(finished, blocked)
+    (blocked / "report.html").unlink(missing_ok=True)
+    (blocked / "report.html").mkdir()
 
     with ReportProcess() as reporter, pytest.raises(DiskError, match=r"report\.html"):
-        reporter.report_run(finished, quiet=True)
+        reporter.report_run(blocked, quiet=True)
 
 
-def test_it_ends_with_its_parent() -> None:
-    """Also if that is killed: the parent's end of the connection closes."""
+@pytest.mark.parametrize("pause", ["nullcontext", "reporter.paused"])
+def test_it_ends_with_its_parent(pause: str) -> None:
+    """Also if that is killed, and while it is paused."""
     code = (
         "from gapbench.commands.report_process import ReportProcess; import os, signal\n"
-        "reporter = ReportProcess(); os.kill(os.getpid(), signal.SIGKILL)"
+        "from contextlib import nullcontext\n"
+        f"reporter = ReportProcess()\nwith {pause}(): os.kill(os.getpid(), signal.SIGKILL)"
     )
     # The pipe ends when both have ended.
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=120)
 
     assert (-signal.SIGKILL, b"", b"") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_it_makes_the_report_after_a_pause(finished: Path) -> None:
+    """The pause may begin while it still imports."""
+    with ReportProcess() as reporter:
+        with reporter.paused():
+            pass
+        reporter.report_run(finished, quiet=True)
+
+    assert (finished / "report.html").stat().st_size > 10_000
+
+
+def test_it_is_stopped_during_a_pause() -> None:
+    """The kernel's own word for it: the third field of /proc/PID/stat is T."""
+    with ReportProcess() as reporter, reporter.paused():
+        status = Path(f"/proc/{reporter._process.pid}/stat")
+        if not status.exists():
+            pytest.skip("no /proc here")
+        os.waitid(os.P_PID, reporter._process.pid, os.WSTOPPED | os.WNOWAIT)
+
+        assert "T" == status.read_text().rpartition(")")[2].split()[0]
 
 
 def test_it_is_killed_where_no_report_is_needed() -> None:
