@@ -39,11 +39,11 @@ lint: setup ## ruff, and import-linter for the layers of packages
 types: setup ## mypy --strict
 	@$(BIN)/mypy
 
-tests: setup ## pytest, on all cores
-	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium"
+tests: setup ## pytest, on all cores; with COV=1 line and branch coverage is held to the floor in pyproject.toml
+	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium" $(if $(COV),--cov --cov-report=term:skip-covered)
 
-coverage: setup ## the tests again, with line and branch coverage held to the floor in pyproject.toml
-	@$(BIN)/pytest -n auto -m "not vllm and not servers and not chromium" --cov --cov-report=term:skip-covered
+coverage: ## the tests with COV=1
+	@$(MAKE) --no-print-directory tests COV=1
 
 check: test docs ## test, and that the generated parts of the documents are fresh
 
