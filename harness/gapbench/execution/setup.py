@@ -139,7 +139,7 @@ def _refuse_missing_logprobs(suite: Suite, plan: Plan, runners_by_model: Mapping
         if cell.task.samples[0].needs_logprobs and not runners_by_model[cell.model.id].supports_logprobs:
             msg = (
                 f"{suite.model_location(cell.model.id)}: model {cell.model.id!r}: task {cell.task.name!r} needs log-probabilities "
-                f"of the prompt, which runner {cell.model.runner!r} does not ask for; use a runner that does, such as "
+                f"of the prompt, which runner {cell.model.runner!r} cannot request; use a runner that can, such as "
                 "vllm with base_url or serve, or leave one of the two out"
             )
             raise InputError(msg)
@@ -196,7 +196,7 @@ def resolve_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
     runner, _, rest = name.partition(":")
     if rest or name.endswith(":"):
         raise InputError(
-            f"{problem}: {name!r} is no runner:model@url; after {runner}: goes a name, after @ an address with http:// or https://"
+            f"{problem}: {name!r} is not a valid runner:model@url; {runner}: needs a model name, and @ an address with http:// or https://"
         )
     available = f"it has: {', '.join(known)}" if known else "there are none"
     raise InputError(

@@ -34,7 +34,7 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
     except OSError as exc:
         msg = (
             f"cannot write to {folder}: {exc.strerror or exc}; what was finished before is kept, "
-            f"make room and continue with --resume {folder.name}"
+            f"free disk space and continue with --resume {folder.name}"
         )
         raise DiskError(msg) from exc
 

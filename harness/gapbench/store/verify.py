@@ -127,7 +127,9 @@ def _translate_disk_errors(run: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise DiskError(f"cannot repair {run}: {exc.strerror or exc}; make room and repair it again") from exc
+        raise DiskError(
+            f"cannot repair {run}: {exc.strerror or exc}; free disk space and repair it again"
+        ) from exc
 
 
 def is_locked(run: Path) -> bool:
@@ -189,7 +191,7 @@ def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:
     there = set(table.column_names)
     unknown = sorted(there - set(schema.names))
     if len(there) < len(table.column_names):
-        raise ValueError("a column is there twice")
+        raise ValueError("a column appears twice")
     for field in schema:
         if field.name not in there:
             # An older part lacks columns and a newer one has others; if both are true, a name is damaged.
@@ -230,7 +232,7 @@ def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterato
                     "damage",
                     name,
                     f"{len(rows - texts)} rows have no payload",
-                    "they are taken out; --resume repeats them",
+                    "they are removed; --resume repeats them",
                 )
             if texts - rows:
                 yield IntegrityIssue(
@@ -265,7 +267,7 @@ def _journal_issues(run: Path, attempts: _PartSet) -> Iterator[IntegrityIssue]:
                 "leftover",
                 path.name,
                 f"{len(lines) - bad} rows of an interrupted writer{tail}",
-                "it is closed into a part",
+                "it is written to a Parquet part",
             )
 
 

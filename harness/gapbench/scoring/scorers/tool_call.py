@@ -60,7 +60,7 @@ class ToolCall(ReplyScorer):
         assert wanted is not None, "unscorable_reason refuses such samples"
         found = find_text_calls(reply_tail(reply))
         if found is None:
-            return Score(0.0, "unparsed", reason="holds no call {name, arguments}")
+            return Score(0.0, "unparsed", reason="contains no call {name, arguments}")
         try:
             answer = shorten(json.dumps(found, ensure_ascii=False), 500)
             fault = self._compare_calls(found, wanted)
@@ -72,7 +72,7 @@ class ToolCall(ReplyScorer):
 
     def _compare_calls(self, found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> str | None:
         if len(found) != len(wanted):
-            return f"makes {len(found)} calls where {len(wanted)} are wanted"
+            return f"makes {len(found)} calls, {len(wanted)} are expected"
         left = list(found)
         for call in wanted:
             candidates = left[:1] if self.order else left

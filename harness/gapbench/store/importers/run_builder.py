@@ -67,7 +67,7 @@ def write_run(
         cell = _cell_id(log)
         if cell in seen:
             raise InputError(
-                f"{log.file} and {seen[cell]} are both {log.model} on {log.task}; import them apart"
+                f"{log.file} and {seen[cell]} are both {log.model} on {log.task}; import them separately"
             )
         seen[cell] = log.file
     digest = sha256(canonical_json([_digest_fields(log) for log in logs]))

@@ -212,7 +212,7 @@ def read_hugging_face(
         columns: The columns that ``choose`` needs.
 
     Raises:
-        SetupError: It cannot be had: no network, no such set, no package, no rows.
+        SetupError: It cannot be loaded: no network, no such set, no package, no rows.
     """
     name = source["hf"]
     try:
@@ -243,7 +243,7 @@ def read_hugging_face(
         mark = dataset._fingerprint  # noqa: SLF001 - the only content mark it has
     except Exception as exc:  # the hub's client raises over a dozen unrelated classes
         raise SetupError(
-            f"data set {name!r} cannot be had: {_first_line(exc)}; "
+            f"data set {name!r} cannot be loaded: {_first_line(exc)}; "
             "check the name, the split and the network, or bring a file"
         ) from exc
     if not found:

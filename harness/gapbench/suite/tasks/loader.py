@@ -60,7 +60,7 @@ def load_task(
 
     Raises:
         DocumentError: A template, an image or the data is wrong, or code is named and not allowed.
-        SetupError: A Hugging Face data set cannot be had.
+        SetupError: A Hugging Face data set cannot be loaded.
     """
     allow_code = allow_code or source.file.resolve().is_relative_to(builtin_folder().resolve())
     scorer_name, scorer_options = resolve_scorer_entry(task.scorer, source, path, allow_code=allow_code)
@@ -151,7 +151,7 @@ def _read_chosen_rows(
 
     Raises:
         DocumentError: The data cannot be read.
-        SetupError: A Hugging Face data set cannot be had.
+        SetupError: A Hugging Face data set cannot be loaded.
     """
     choose = None if choice.limit is None else choice.choose  # without a limit, one reading is enough
     if isinstance(task.data, GeneratedData):

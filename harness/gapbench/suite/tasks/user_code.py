@@ -10,7 +10,7 @@ from typing import Any
 from gapbench.suite.documents import Document, KeyPath
 from gapbench.values import sha256
 
-ALLOW_CODE_HINT = "it would run with your rights: read it, then add --allow-code"
+ALLOW_CODE_HINT = "it would run with your permissions: read it, then add --allow-code"
 
 
 def resolve_scorer_entry(

@@ -221,7 +221,7 @@ def test_a_data_set_that_cannot_be_had_is_said(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
 
     with pytest.raises(
-        SetupError, match=r"data set 'nobody/nothing-here' cannot be had: .*bring a file"
+        SetupError, match=r"data set 'nobody/nothing-here' cannot be loaded: .*bring a file"
     ) as caught:
         read_hugging_face({"hf": "nobody/nothing-here", "split": "test"}, None)
     assert "\n" not in str(caught.value)

@@ -197,12 +197,12 @@ def test_ids_that_differ_only_in_type_are_the_same(tmp_path: Path) -> None:
         (".", "cannot be read"),
         ("link.png", "leaves the folder of the data"),
         ("loop.png", "cannot be read"),
-        ("q.jsonl", "is no PNG, JPEG, GIF or WebP"),
+        ("q.jsonl", "is not a PNG, JPEG, GIF or WebP"),
         ("https://x.test/a.png", "save the image beside the data"),
         ("data:image/png;base64,%%%", "is not base64"),
         ("data:image/png;base64,é", "is not base64"),
         ("data:image/svg+xml,<svg/>", "is not base64"),
-        ("data:image/png;base64,aGVsbG8=", "is no PNG"),
+        ("data:image/png;base64,aGVsbG8=", "is not a PNG"),
     ],
 )
 def test_an_image_that_cannot_be_is_refused(tmp_path: Path, image: str, said: str) -> None:
