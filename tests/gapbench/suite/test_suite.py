@@ -265,10 +265,10 @@ def test_turns_few_shot_system_and_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("image", "said"),
     [
-        ("../secret.png", "leaves the folder of the data"),
+        ("../secret.png", "is outside the folder of the data"),
         ("none.png", "cannot be read"),
         ("q.jsonl", "is not a PNG, JPEG, GIF or WebP"),
-        ("https://x.test/a.png", "save the image beside the data"),
+        ("https://x.test/a.png", "save the image next to the data"),
         ("data:image/png;base64,%%%", "is not base64"),
     ],
 )

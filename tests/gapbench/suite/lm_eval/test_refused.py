@@ -80,7 +80,7 @@ def test_a_runner_without_completions_is_refused(plan: Plan) -> None:
     """Open weights behind a chat API alone are told what would do."""
     model = {**OPEN, "runner": "openai"}
 
-    assert "which runner 'openai' does not ask for; use a runner that does, such as vllm" in plan(
+    assert "which runner 'openai' cannot request; use a runner that can, such as vllm" in plan(
         str(TASKS / "cloze.yaml"), model
     )
 

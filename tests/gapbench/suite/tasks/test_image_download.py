@@ -102,12 +102,12 @@ def test_what_stands_there_comes_back_through_a_redirect(server: str) -> None:
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/none", "answers 404"),
+        ("/none", "returned HTTP 404"),
         ("/round", "redirects more than 3"),
-        ("/file", "no http or https"),
+        ("/file", "not an http or https"),
         ("/bracket", "cannot be downloaded: Invalid IPv6 URL"),
         ("/image.png", "larger than 10"),
-        ("/short", "broke off: 40 bytes missing"),
+        ("/short", "was cut short: 40 bytes are missing"),
     ],
 )
 def test_what_is_not_there_is_told(server: str, path: str, said: str) -> None:
