@@ -48,7 +48,7 @@ def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
         write_table(final, table)
     except OSError as exc:
         raise ResultsError(
-            f"cannot write {final}: {exc.strerror or exc}; free disk space and score again"
+            f"cannot write {final}: {exc.strerror or exc}; free up disk space and score again"
         ) from exc
     return final
 

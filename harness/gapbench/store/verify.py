@@ -128,7 +128,7 @@ def _translate_disk_errors(run: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         raise DiskError(
-            f"cannot repair {run}: {exc.strerror or exc}; free disk space and repair it again"
+            f"cannot repair {run}: {exc.strerror or exc}; free up disk space and repair it again"
         ) from exc
 
 
