@@ -172,7 +172,7 @@ def _select_models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
             model = dataclasses.replace(model, transport=suite.transport)
         if selected.setdefault(model.id, model) != model:
             raise InputError(
-                f"--model {name!r}: another is called {model.id!r} too; put both into a suite under ids of their own"
+                f"--model {name!r}: another is called {model.id!r} too; put both into a suite with different ids"
             )
     return list(selected.values())
 
@@ -221,7 +221,7 @@ def make_ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     weights = runners.runner_info(runner).weights
     if weights is None:
         raise InputError(
-            f"--model {runner}:{name}: runner {runner!r} does not say whether this model's weights are open; "
+            f"--model {runner}:{name}: runner {runner!r} does not state whether this model's weights are open; "
             "put the model into a suite with weights: open or weights: closed"
         )
     return Model(id=name.rsplit("/", 1)[-1], runner=runner, name=name, weights=weights, base_url=url)

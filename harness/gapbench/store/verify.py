@@ -223,7 +223,7 @@ def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterato
         name = attempts.paths[number].name
         if number not in payload.paths:
             yield IntegrityIssue(
-                "damage", name, "has no payload part", "none: its texts are lost, its figures are kept"
+                "damage", name, "has no payload part", "none; its texts are lost, its figures are kept"
             )
         elif number in payload.tables:
             rows, texts = _row_keys(table), _row_keys(payload.tables[number])
@@ -239,7 +239,7 @@ def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterato
                     "damage",
                     name,
                     f"{len(texts - rows)} payload rows have no attempt",
-                    "none: they are not read",
+                    "none; they are not read",
                 )
     for number in payload.paths.keys() - attempts.paths.keys():
         kind: IssueKind = "leftover" if number in journals else "damage"
@@ -281,13 +281,13 @@ def _pending_issues(run: Path) -> Iterator[IntegrityIssue]:
                 "damage",
                 path.name,
                 f"{bad} of {len(lines)} lines are not rows",
-                "none: --resume repeats them",
+                "none; --resume repeats them",
             )
         yield IntegrityIssue(
             "leftover",
             path.name,
             f"up to {len(lines) - bad} answers of an interrupted writer wait for their score",
-            "none: --resume scores them",
+            "none; --resume scores them",
         )
 
 
@@ -328,7 +328,7 @@ def _final_row_issues(manifest: RunManifest, attempts: _PartSet) -> Iterator[Int
                 "damage",
                 cell,
                 "has rows, but is not in run.json",
-                "none: they are not read into a cell",
+                "none; they are not read into a cell",
             )
     for cell, due in planned.items():
         if manifest.state == "complete" and requests.get(cell, 0) < due:

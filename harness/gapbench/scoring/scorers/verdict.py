@@ -60,4 +60,4 @@ class JudgeReply(ReplyScorer):
             return Score(
                 0.0, "unparsed", answer=last, reason=f"grade {last} is outside {self.low} to {self.high}"
             )
-        return Score(None, "unscored", answer=last, reason=f"said {last}")
+        return Score(None, "unscored", answer=last, reason=f"winner: {last}")

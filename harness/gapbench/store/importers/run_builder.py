@@ -34,7 +34,7 @@ def resolve_weights(
     silent = [name for name in models if name not in by_model and default is None]
     if silent:
         raise InputError(
-            f"no log says whether weights are open or closed: give --weights '{silent[0]}=open' (or =closed) for "
+            f"no log states whether weights are open or closed: give --weights '{silent[0]}=open' (or =closed) for "
             f"{', '.join(silent)}"
         )
     return {name: by_model.get(name) or default or "open" for name in models}
