@@ -211,7 +211,7 @@ def make_ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     say what is behind it.
 
     Raises:
-        InputError: The address is wrong, the runner is not installed, or it does not say whether weights are open.
+        InputError: The address is wrong, the runner is not installed, or it does not state whether weights are open.
     """
     if url is not None:
         try:

@@ -312,7 +312,7 @@ def _refuse_duplicate_loads(document: Document, loads: Sequence[LoadDocument]) -
 
 
 def _refuse_unquoted_booleans(document: Document) -> None:
-    """Refuse `off` and the like where a runner or a provider takes any value: word or boolean, who knows."""
+    """Refuse an unquoted `off` and similar where any value is accepted: it may mean the word or the boolean."""
     for path in document.unquoted_booleans:
         is_runner_setting = (
             path[0] == "models"

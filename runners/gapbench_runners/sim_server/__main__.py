@@ -1,4 +1,4 @@
-"""Runs the simulated providers as a process of their own: ``python -m gapbench_runners.sim_server --port 8100``."""
+"""Runs the simulated providers as a separate process: ``python -m gapbench_runners.sim_server --port 8100``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAX_TOKENS = 100_000
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops the server."""
     parser = argparse.ArgumentParser(
         prog="bench sim", description="Simulated providers over real HTTP and SSE."
     )

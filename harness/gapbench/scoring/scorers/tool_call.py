@@ -111,7 +111,7 @@ def _target_calls(sample: Sample) -> list[dict[str, Any]] | None:
 def find_text_calls(reply: str) -> list[dict[str, Any]] | None:
     """Return the calls that a reply writes as text, or None if it writes none.
 
-    They are in tags of their own (``<tool_call>{…}</tool_call>``, ``<function=name>{…}</function>``), or else the last
+    They are in separate tags (``<tool_call>{…}</tool_call>``, ``<function=name>{…}</function>``), or else the last
     JSON value, or else one JSON object after another.
     """
     tagged = [_parse_tagged(match) for match in CALL_TAG.finditer(reply)]

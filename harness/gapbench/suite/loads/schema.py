@@ -1,4 +1,4 @@
-"""The loads of a suite, checked at the door: a number in flight, a rate, a ramp, a replay, or a search for a rate."""
+"""The loads of a suite, checked when it is read: a number in flight, a rate, a ramp, a replay, or a search for a rate."""
 
 from __future__ import annotations
 

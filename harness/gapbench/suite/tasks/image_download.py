@@ -39,7 +39,7 @@ class ImageDownloadError(ValueError):
 
 
 def is_public_address(address: str) -> bool:
-    """Say whether an IP address is one of the public internet; an IPv4 address within IPv6 is looked at itself."""
+    """Return whether an IP address belongs to the public internet; an IPv4 address within IPv6 is looked at itself."""
     found = ipaddress.ip_address(address)
     if isinstance(found, ipaddress.IPv6Address):
         if found in _NAT64:
@@ -59,7 +59,7 @@ def download_image(
     is_allowed: Callable[[str], bool] = is_public_address,
     total_timeout_s: float = TOTAL_TIMEOUT_S,
 ) -> bytes:
-    """Return what stands at an address.
+    """Return the content at an address.
 
     The name is looked up once and the connection goes to the very address that was checked; each
     redirect is checked again.

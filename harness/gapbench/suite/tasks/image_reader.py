@@ -130,7 +130,7 @@ def _read_file(given: str, base: Path) -> bytes:
 
 
 def detect_media_type(data: bytes) -> str | None:
-    """Return the media type of a PNG, JPEG, GIF or WebP by its first bytes. None: it is none of them."""
+    """Return the media type of a PNG, JPEG, GIF or WebP by its first bytes, or None for any other content."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):

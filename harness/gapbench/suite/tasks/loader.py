@@ -51,9 +51,9 @@ def load_task(
 
     Args:
         task: The checked document.
-        source: The file it stands in; data paths are relative to it.
+        source: The file that contains it; data paths are relative to it.
         limit: None: all.
-        path: Where in the file it stands.
+        path: Its place in the file.
         seed: Seed of the working order.
         in_file_order: Whether to take the first rows of the file, as gapbench 0.1 did.
         allow_code: Whether Python that the task names may run; what gapbench ships always may.
