@@ -245,7 +245,7 @@ BAD = [
     (["run", "suite.yaml", "--model", "nobody"], "--model 'nobody' is not in suite.yaml; it has: open, closed"),
     (["run", "suite.yaml", "--model", "nobody:x"], "no runner 'nobody' is installed"),
     (["run", "suite.yaml", "--model", "openai:"], "'openai:' is not a valid runner:model@url; openai: needs a model name"),
-    (["run", "suite.yaml", "--model", "vllm:x@host"], "after @ an address with http:// or https://"),
+    (["run", "suite.yaml", "--model", "vllm:x@host"], "and @ an address with http:// or https://"),
     (
         ["plan", "suite.yaml", "--model", "vllm:a/sim", "--model", "vllm:b/sim"],
         "--model 'vllm:b/sim': another is called 'sim' too",

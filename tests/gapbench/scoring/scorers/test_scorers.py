@@ -253,7 +253,7 @@ def test_an_option_that_is_needed_is_named(name: str, lacks: str) -> None:
 )
 def test_a_number_of_an_option_is_finite_and_from_0(name: str, key: str, value: float) -> None:
     """A negative tolerance would raise at the first answer that is compared."""
-    with pytest.raises(InputError, match="it takes a number from 0"):
+    with pytest.raises(InputError, match="expected a number of 0 or more"):
         make_scorer(name, {key: value})
 
 
