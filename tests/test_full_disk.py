@@ -65,7 +65,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(tmp_path: Path, load: str
     kept = len(read_attempts([run]))
 
     assert 1 == ended.returncode, ended.stderr
-    assert "what was finished before is kept, make room and continue with --resume" in ended.stderr
+    assert "finished requests are kept; free up disk space and continue with --resume" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert 1 == ended.stderr.count("bench: ")
     assert 5 < kept < 60
@@ -91,7 +91,7 @@ def test_an_image_that_the_disk_refuses_is_said_before_anything_is_asked(tmp_pat
     run = next((tmp_path / "results").iterdir())
 
     assert 1 == ended.returncode, ended.stderr
-    assert "make room and continue with --resume" in ended.stderr
+    assert "free up disk space and continue with --resume" in ended.stderr
     assert 1 == ended.stderr.count("bench: ")
     assert 0 == len(read_attempts([run]))
     again = bench(tmp_path, "run", "--resume", run.name, "--yes", "--quiet")

@@ -1,7 +1,8 @@
-"""Documents and help texts are plain English: no phrase of plain_english.txt."""
+"""Documents, help texts and messages are plain English: no phrase of plain_english.txt."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,12 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("docs/reference/built-in.md", "stands"): "a task's description, which is part of the task's hash",
 }
 """(file or command, the phrase as found, in lower case): why it may stay."""
+NOT_MESSAGES = {
+    "harness/gapbench/execution/llm_judging.py": "instructions to judge models; their hash is stored with each grade",
+    "harness/gapbench/scoring/choices/words.py": "phrases that replies use",
+    "harness/gapbench/scoring/numbers/last_line.py": "phrases that replies use",
+}
+"""Files whose texts are not for users, with the reason."""
 
 _NOT_PROSE = re.compile(
     r"^```.*?^```"  # code blocks
@@ -70,10 +77,39 @@ def commands(command: click.Command, context: click.Context) -> Iterator[tuple[s
             yield from commands(child, click.Context(child, info_name=name, parent=context))
 
 
+def messages(source: str) -> Iterator[str]:
+    """Yield the texts of a module that are sentences: no docstrings, and placeholders for what f-strings insert."""
+    tree = ast.parse(source)
+    skipped = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            skipped |= {id(child) for child in ast.walk(node)}
+            parts = [part.value if isinstance(part, ast.Constant) else "X" for part in node.values]
+            yield "".join(map(str, parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            yield node.value if node.value.count(" ") > 1 else ""
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_document_is_plain_english(document: Path) -> None:
     """No phrase that a native reader has to decode."""
     found = faults(str(document.relative_to(ROOT)), document.read_text(encoding="utf-8"))
+
+    assert found == [], "\n".join(
+        ["", *found, "See tests/plain_english.txt; ALLOWED takes exceptions with a reason."]
+    )
+
+
+def test_messages_are_plain_english() -> None:
+    """Errors, notes and labels in the code."""
+    modules = [path for root in ("harness", "runners") for path in sorted((ROOT / root).rglob("*.py"))]
+    names = {str(path.relative_to(ROOT)): path for path in modules}
+    found = [
+        fault
+        for name, path in names.items()
+        if name not in NOT_MESSAGES
+        for fault in faults(name, "\n".join(messages(path.read_text(encoding="utf-8"))))
+    ]
 
     assert found == [], "\n".join(
         ["", *found, "See tests/plain_english.txt; ALLOWED takes exceptions with a reason."]

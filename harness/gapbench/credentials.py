@@ -63,9 +63,7 @@ def _read_key_file(variable: str) -> str | None:
         reason = getattr(exc, "strerror", None) or type(exc).__name__
         raise SetupError(f"{variable} names a file that cannot be read: {reason}; check the path") from exc
     if not value or len(value) > MAX_KEY_FILE_BYTES or not value.isprintable():
-        raise SetupError(
-            f"{variable} names a file that holds no key; it must hold the key alone, in one line"
-        )
+        raise SetupError(f"{variable} names a file without a key; it must contain only the key, in one line")
     return value
 
 

@@ -86,7 +86,7 @@ class Runner(ABC):
     Attributes:
         info: What the vendor brings besides its protocol.
         model: The model that this runner calls.
-        simulated: True when replies are made up; every row and every report then says so.
+        simulated: True when replies are made up; every row and every report then shows it.
         metered: True when calls cost money per token. The user is then asked before a run, and tasks marked
             ``data_policy: private`` are refused.
         supports_logprobs: Whether the runner answers requests with ``needs_logprobs``.

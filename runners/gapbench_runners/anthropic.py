@@ -80,14 +80,14 @@ class AnthropicRunner(Runner):
         if mapper.max_tokens is None:
             mapper.max_tokens = default_max_tokens()
             mapper.changes.append(f"max_tokens {mapper.max_tokens} added: Messages requires one")
-        mapper.note_unsupported("seed", mapper.seed, "Messages has none")
+        mapper.note_unsupported("seed", mapper.seed, "the Messages API has none")
         arguments: dict[str, Any] = {"max_tokens": mapper.max_tokens}
         # Messages refuses a stop sequence without a visible character (HTTP 400).
         stop = [word for word in mapper.stop or () if word.strip()]
         if stop:
             arguments["stop_sequences"] = stop
         if len(stop) < len(mapper.stop or ()):
-            mapper.changes.append("stop strings of blanks dropped: Messages refuses them")
+            mapper.changes.append("blank stop strings dropped: the Messages API refuses them")
         arguments |= self._thinking_params(mapper)
         # Since 2.13 messages.create has no argument for these; the API still accepts them.
         extra = {
@@ -126,7 +126,7 @@ class AnthropicRunner(Runner):
             mapper.temperature = None
         if form == "adaptive" and not isinstance(mapper.reasoning, int):
             return {"thinking": {"type": "adaptive"}, "output_config": {"effort": mapper.effort()}}
-        assert mapper.max_tokens is not None, "Messages has a budget by now"
+        assert mapper.max_tokens is not None, "max_tokens is set before reasoning"
         wanted = mapper.budget() or 0
         budget = max(MIN_BUDGET_TOKENS, min(wanted, mapper.max_tokens - 1))
         if budget >= mapper.max_tokens:

@@ -139,7 +139,7 @@ class SimRunner(Runner):
         try:
             return await asyncio.to_thread(_http_get, self._url + path)
         except OSError as exc:
-            raise SetupError(f"the simulated provider at {self._url} is gone: {exc}") from exc
+            raise SetupError(f"the simulated provider at {self._url} does not answer: {exc}") from exc
 
     async def close(self) -> None:
         """Close the client and stop the server."""

@@ -47,6 +47,6 @@ def test_the_first_reason_is_in_the_progress_and_in_run_json(tmp_path: Path) -> 
     assert ["given up after 3 failures in a row (auth); the rest is unsent"] == [
         entry.message for entry in manifest.failures
     ]
-    assert ["m: given up after 3 failures in a row (auth); --resume does what is left"] == [
+    assert ["m: given up after 3 failures in a row (auth); --resume sends the remaining requests"] == [
         line for line in watch.lines if "given up" in line
     ]

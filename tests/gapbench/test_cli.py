@@ -244,8 +244,8 @@ BAD = [
     (["run", "none.yaml"], "none.yaml: no such file"),
     (["run", "suite.yaml", "--model", "nobody"], "--model 'nobody' is not in suite.yaml; it has: open, closed"),
     (["run", "suite.yaml", "--model", "nobody:x"], "no runner 'nobody' is installed"),
-    (["run", "suite.yaml", "--model", "openai:"], "'openai:' is no runner:model@url; after openai: goes a name"),
-    (["run", "suite.yaml", "--model", "vllm:x@host"], "after @ an address with http:// or https://"),
+    (["run", "suite.yaml", "--model", "openai:"], "'openai:' is not a valid runner:model@url; openai: needs a model name"),
+    (["run", "suite.yaml", "--model", "vllm:x@host"], "and @ an address with http:// or https://"),
     (
         ["plan", "suite.yaml", "--model", "vllm:a/sim", "--model", "vllm:b/sim"],
         "--model 'vllm:b/sim': another is called 'sim' too",
@@ -463,5 +463,5 @@ def test_init_writes_a_suite_that_validates(here: Path, capsys: pytest.CaptureFi
     command_output(capsys, "init", "own.yaml", "--from", "q.jsonl")
 
     assert "scorer: numeric" in Path("own.yaml").read_text()
-    assert "good: 3 models, 1 tasks, 30 samples" in command_output(capsys, "validate", "own.yaml")
-    assert "good: 3 models, 2 tasks" in command_output(capsys, "validate", "built-in.yaml")
+    assert "valid: 3 models, 1 tasks, 30 samples" in command_output(capsys, "validate", "own.yaml")
+    assert "valid: 3 models, 2 tasks" in command_output(capsys, "validate", "built-in.yaml")

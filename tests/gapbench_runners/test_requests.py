@@ -260,7 +260,7 @@ def test_messages_is_sent_no_stop_of_blanks() -> None:
 
     assert ["END"] == body["stop_sequences"]
     assert "stop_sequences" not in call.body
-    assert "stop strings of blanks dropped: Messages refuses them" in call.changes
+    assert "blank stop strings dropped: the Messages API refuses them" in call.changes
 
 
 def test_every_error_of_anthropic_has_a_kind() -> None:

@@ -273,7 +273,7 @@ def test_a_zero_does_not_replace_a_count(protocol: str, body: str, expected: Usa
             "chat",
             _chat_counts(prompt_tokens=-1, completion_tokens=5),
             Usage(output_tokens=5),
-            "input_tokens dropped: '-1' is no count",
+            "input_tokens dropped: '-1' is not a count",
         ),
         (
             "messages",
@@ -281,13 +281,13 @@ def test_a_zero_does_not_replace_a_count(protocol: str, body: str, expected: Usa
                 TEXT, start={"input_tokens": 5, "cache_read_input_tokens": -2}, delta={"output_tokens": 3}
             ),
             Usage(output_tokens=3),
-            "input_tokens dropped: '-2' is no count; cached_input_tokens dropped: '-2' is no count",
+            "input_tokens dropped: '-2' is not a count; cached_input_tokens dropped: '-2' is not a count",
         ),
         (
             "generate",
             generate([{"text": "B"}], usages=[{"promptTokenCount": 5, "candidatesTokenCount": -4}]),
             Usage(5),
-            "output_tokens dropped: '-4' is no count",
+            "output_tokens dropped: '-4' is not a count",
         ),
     ],
 )

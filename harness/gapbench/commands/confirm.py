@@ -26,7 +26,7 @@ def confirm_run(setup: RunSetup, console: Console, *, ask: bool, max_usd: float 
         max_usd: The spend limit in US dollars. None: no limit.
 
     Raises:
-        Abort: The user said no.
+        Abort: The user declined.
         InputError: Standard input is not a terminal, so the question cannot be answered.
     """
     from gapbench.execution.run_pricing import cost_bounds

@@ -104,7 +104,7 @@ def _check_folder_name(folder: Path, run_id: str) -> Path:
         if known.name == run_id:
             return known
     raise ResultsError(
-        f"{folder} holds run {run_id!r} under another name, as a copy does; rename the folder to {run_id} to resume it there"
+        f"{folder} contains run {run_id!r} under another name (a copy?); rename the folder to {run_id} to resume it there"
     )
 
 

@@ -30,7 +30,7 @@ def validate_command(suites: tuple[str, ...], *, allow_code: bool) -> None:
             if count:
                 raise InputError(f"{problem}; fix the rows, the template of the target, or the scorer")
         click.echo(
-            f"{suite}: good: {len(plan.models)} models, {len(plan.tasks)} tasks, "
+            f"{suite}: valid: {len(plan.models)} models, {len(plan.tasks)} tasks, "
             f"{sum(len(task.samples) for task in plan.tasks)} samples, {plan.requests_total} requests"
             + (f", {len(plan.searches)} searches" if plan.searches else "")
         )

@@ -288,7 +288,7 @@ def _compare_with_server_log(run_folder: Path, log: Path, streams: int, rate: fl
     truth = {str(entry["id"]): entry for entry in map(json.loads, log.read_bytes().splitlines())}
     rows = rows[rows["sample_id"].isin(truth.keys())]
     if rows.empty:
-        raise SetupError("cannot calibrate: the simulated server answered nothing")
+        raise SetupError("cannot calibrate: the simulated server answered no request")
     true_times = [truth[sample_id] for sample_id in rows["sample_id"]]
     errors = measure_deviations(rows, [(entry["received_s"], entry["write_s"]) for entry in true_times])
     cell = read_manifest(run_folder).cells[0]

@@ -45,7 +45,7 @@ def looks_at(manifest: RunManifest) -> list[EarlierLook]:
 
 
 def add_looks_at_smaller_runs(manifest: RunManifest, folder: Path) -> None:
-    """Record the looks at smaller runs of the same suite and seed beside a new run.
+    """Record the looks at smaller runs of the same suite and seed with a new run.
 
     Selections are nested, so the new run asks the samples of the smaller ones again. A run with another seed does not
     count: it is a fresh one.
@@ -69,7 +69,7 @@ def add_looks_at_smaller_runs(manifest: RunManifest, folder: Path) -> None:
 
 
 def _is_smaller(other: RunManifest, manifest: RunManifest) -> bool:
-    """Return whether a run asked a part of another's samples of the same models."""
+    """Return whether a run asked some of the samples of another run, with the same models."""
     if other.suite != manifest.suite or other.seed != manifest.seed or other.sequential is not None:
         return False
     if other.selection.get("order") != manifest.selection.get("order"):

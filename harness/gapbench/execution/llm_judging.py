@@ -144,9 +144,7 @@ def make_pairwise_task(judge: Model, rubric: str, answers: Sequence[StoredAnswer
         for first, second in ((one, other), (other, one))
     )
     if not samples:
-        raise InputError(
-            "no two models answered the same request, so there is nothing to set against each other"
-        )
+        raise InputError("no two models answered the same request, so there is nothing to compare")
     return Task(
         PAIRWISE_TASK,
         "judge",

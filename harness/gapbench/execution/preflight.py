@@ -44,7 +44,7 @@ def refuse_unsure(setup: RunSetup) -> None:
 
     Raises:
         InputError: A side is missing, a load or a search follows a schedule, an answer is scored only later, or two
-            models start a server of their own, which would share a GPU.
+            models start their own servers, which would share a GPU.
     """
     plan = setup.plan
     for weights in ("closed", "open"):

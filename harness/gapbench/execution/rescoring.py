@@ -117,4 +117,4 @@ def _score_reply(scorer: Scorer, reply: str, sample: Sample) -> Score:
     try:
         return scorer(reply, sample)
     except Exception as exc:  # noqa: BLE001 - one answer that breaks a scorer must not lose the others' scores
-        return Score(None, "unscored", reason=f"the scorer broke: {type(exc).__name__}: {exc}")
+        return Score(None, "unscored", reason=f"the scorer failed: {type(exc).__name__}: {exc}")

@@ -36,7 +36,7 @@ def model_quotes(setup: RunSetup) -> dict[str, Quote]:
 def unpriced_models(setup: RunSetup) -> dict[str, str]:
     """Return, by model id, why the price of a third-party API is unknown.
 
-    A gateway that asks for no key has its bill all the same; closed weights without an address run on this machine.
+    A gateway without a key costs money too; closed weights without an address run on this machine.
     """
     runners, found = setup.runners, model_quotes(setup)
     return {

@@ -139,7 +139,7 @@ def _refuse_missing_logprobs(suite: Suite, plan: Plan, runners_by_model: Mapping
         if cell.task.samples[0].needs_logprobs and not runners_by_model[cell.model.id].supports_logprobs:
             msg = (
                 f"{suite.model_location(cell.model.id)}: model {cell.model.id!r}: task {cell.task.name!r} needs log-probabilities "
-                f"of the prompt, which runner {cell.model.runner!r} does not ask for; use a runner that does, such as "
+                f"of the prompt, which runner {cell.model.runner!r} cannot request; use a runner that can, such as "
                 "vllm with base_url or serve, or leave one of the two out"
             )
             raise InputError(msg)
@@ -172,7 +172,7 @@ def _select_models(suite: Suite, wanted: Sequence[str]) -> list[Model]:
             model = dataclasses.replace(model, transport=suite.transport)
         if selected.setdefault(model.id, model) != model:
             raise InputError(
-                f"--model {name!r}: another is called {model.id!r} too; put both into a suite under ids of their own"
+                f"--model {name!r}: another is called {model.id!r} too; put both into a suite with different ids"
             )
     return list(selected.values())
 
@@ -196,7 +196,7 @@ def resolve_model(name: str, known: Mapping[str, Model], problem: str) -> Model:
     runner, _, rest = name.partition(":")
     if rest or name.endswith(":"):
         raise InputError(
-            f"{problem}: {name!r} is no runner:model@url; after {runner}: goes a name, after @ an address with http:// or https://"
+            f"{problem}: {name!r} is not a valid runner:model@url; {runner}: needs a model name, and @ an address with http:// or https://"
         )
     available = f"it has: {', '.join(known)}" if known else "there are none"
     raise InputError(
@@ -211,7 +211,7 @@ def make_ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     say what is behind it.
 
     Raises:
-        InputError: The address is wrong, the runner is not installed, or it does not say whether weights are open.
+        InputError: The address is wrong, the runner is not installed, or it does not state whether weights are open.
     """
     if url is not None:
         try:
@@ -221,7 +221,7 @@ def make_ad_hoc_model(runner: str, name: str, url: str | None) -> Model:
     weights = runners.runner_info(runner).weights
     if weights is None:
         raise InputError(
-            f"--model {runner}:{name}: runner {runner!r} does not say whether this model's weights are open; "
+            f"--model {runner}:{name}: runner {runner!r} does not state whether this model's weights are open; "
             "put the model into a suite with weights: open or weights: closed"
         )
     return Model(id=name.rsplit("/", 1)[-1], runner=runner, name=name, weights=weights, base_url=url)

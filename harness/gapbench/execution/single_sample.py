@@ -96,7 +96,7 @@ def find_trial_task(name: str, task: str | None, *, allow_code: bool) -> TrialTa
         near = difflib.get_close_matches(name, builtin_tasks(), 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise InputError(
-            f"no task and no suite {name!r}; {hint}`bench list tasks` shows the built-in ones, a file ends in .yaml"
+            f"there is no task or suite {name!r}; {hint}`bench list tasks` shows the built-in ones; a file ends in .yaml"
         ) from exc
     return _trial_task_of_suite(suite, task, allow_code=allow_code)
 

@@ -1,4 +1,4 @@
-"""One attempt's price, for a run that is under way; finished runs are priced by the analysis."""
+"""One attempt's price, for a run in progress; finished runs are priced by the analysis."""
 
 from __future__ import annotations
 

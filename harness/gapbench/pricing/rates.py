@@ -32,7 +32,7 @@ def counts_are_possible(
 
 @dataclass(frozen=True, slots=True)
 class TokenRates:
-    """USD per million tokens of each class. None: the class has no price of its own and counts as input."""
+    """USD per million tokens of each class. None: the class has no separate price and counts as input."""
 
     input: Decimal
     output: Decimal
@@ -79,7 +79,7 @@ class UnitPrices:
         detail: Where the figure comes from.
         provider: Whose price. None: the suite's own.
         model: The model id that was found.
-        note: What a reader must know, such as a service tier without a price of its own. None: nothing.
+        note: What a reader must know, such as a service tier without a separate price. None: nothing.
     """
 
     rates: TokenRates

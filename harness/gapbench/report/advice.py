@@ -97,7 +97,7 @@ def advice_lines(advice: Advice) -> RenderableType:
         ("Because", advice.because, ""),
         ("Before you follow it", advice.conditions, ""),
         ("What would change it", advice.would_change, ""),
-        ("Questions of strategy, each with what it speaks for", questions, ""),
+        ("Strategic questions, and the option that each favors", questions, ""),
         ("Pilot", advice.pilot, ""),
         ("What the numbers rest on", advice.assumed, "dim"),
     ):

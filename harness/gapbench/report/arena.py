@@ -49,7 +49,7 @@ def arena_table(arena: ArenaRatings) -> RenderableType:
     if arena.contradicted_share is not None:
         parts.append(
             Text(
-                f"The judge contradicted itself on {formatting.format_percent(arena.contradicted_share)} of the pairs when turned.",
+                f"The judge contradicted itself on {formatting.format_percent(arena.contradicted_share)} of the pairs when the order was reversed.",
                 style="dim",
             )
         )

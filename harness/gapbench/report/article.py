@@ -21,7 +21,7 @@ _STYLE = {
     "contradicted": "bold red",
     "not testable": "dim",
 }
-_SHORT = {"not distinguishable": "not told apart"}
+_SHORT = {"not distinguishable": "undecided"}
 _COLUMNS = (
     TerminalColumn("figure", is_text=True, min_width=10), TerminalColumn("claim"), TerminalColumn("at", is_text=True, min_width=11), TerminalColumn("n"),
     TerminalColumn("points (range)"), TerminalColumn("% of closed"), TerminalColumn("verdict", is_text=True, min_width=14),
@@ -75,7 +75,7 @@ def article_details(article: Article) -> RenderableType:
         parts += [_statements(article), Text("")]
     parts.append(Text("What the article gets wrong", "bold"))
     for error in article.errors:
-        parts.append(Text.assemble(("  said: ", "dim"), formatting.strip_controls(error["said"])))
+        parts.append(Text.assemble(("  article: ", "dim"), formatting.strip_controls(error["said"])))
         parts.append(Text.assemble(("  found: ", "dim"), formatting.strip_controls(error["found"])))
         parts += [Text(f"    {formatting.strip_controls(source)}", "dim") for source in error["sources"]]
     parts += [Text(""), Text.assemble(("Rule: ", "bold"), RULE)]
@@ -131,9 +131,9 @@ def _format_range(reading: Reading | None, separator: str) -> Text:
 
 
 def _describe_power(row: ArticleRow) -> str:
-    """Return whether your run could have detected a claim, and whether its interval holds it; "" without a run."""
-    said = "" if row.measured is None else claim_power.describe(row.claim.claim, row.measured)
-    return f"Your run, {row.claim.category} {row.claim.year}: {said}." if said else ""
+    """Return whether your run could have detected a claim, and whether its interval contains it; "" without a run."""
+    power = "" if row.measured is None else claim_power.describe(row.claim.claim, row.measured)
+    return f"Your run, {row.claim.category} {row.claim.year}: {power}." if power else ""
 
 
 def _describe_snapshots(row: ArticleRow) -> str:

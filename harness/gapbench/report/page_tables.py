@@ -70,7 +70,7 @@ def _row(columns: Sequence[Column], row: Row, *, in_section: bool, as_card: bool
 
 
 def _content(column: Column, row: Row, *, in_section: bool) -> Markup:
-    """Return a cell: whose value it is if no section says so, the value, and its interval or remarks below."""
+    """Return a cell: whose value it is if no section shows it, the value, and its interval or remarks below."""
     first, *more = cell_lines(column, row)
     if not column.is_text:
         # An interval on the same line, "92.7 (89.5-95.0)", goes below the figure: the page's columns are narrow.

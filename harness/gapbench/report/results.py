@@ -77,7 +77,7 @@ class ResultTables:
     def compute(self) -> ResultTables:
         """Compute everything now, the gap in a second thread, and return ``self``.
 
-        Sorting and resampling release the interpreter lock, so over a million rows the gap adds no time of its own.
+        Sorting and resampling release the interpreter lock, so over a million rows the gap adds no time.
         """
         with ThreadPoolExecutor(1) as pool:
             pending = pool.submit(gap, self.runs, billed=self.billed)

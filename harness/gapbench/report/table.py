@@ -95,7 +95,7 @@ class Table:
         columns: In order; the first tells the rows of a section apart.
         rows: Raw values, as JSON has them.
         sections: How rows are divided. None: they are not.
-        simulated: Whether a simulated provider is behind a figure. Every output says so in the title.
+        simulated: Whether a simulated provider is behind a figure. Every output reports it in the title.
         notes: Sentences below it, in every output.
         warnings: What a reader must know before using the figures. A report says each once.
         lead: A sentence above the table on the page.

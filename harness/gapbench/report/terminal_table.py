@@ -60,7 +60,7 @@ class ResponsiveTable:
         Args:
             title: One line above the table.
             columns: The first tells the rows apart.
-            simulated: Whether a simulated provider is behind a figure; the title then says so.
+            simulated: Whether a simulated provider is behind a figure; the title then reports it.
             wider_hint: Where to find the columns that are left out.
         """
         marked = f"{title}  [{formatting.SIMULATED}: a simulated provider answered]" if simulated else title

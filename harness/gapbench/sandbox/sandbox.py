@@ -66,7 +66,7 @@ class Sandbox:
         """
         requested = level or os.environ.get("BENCH_SANDBOX", "")
         if requested not in {"", "auto", *ISOLATION_LEVELS}:
-            raise InputError(f"sandbox: found {requested!r}; it takes auto, {', '.join(ISOLATION_LEVELS)}")
+            raise InputError(f"sandbox: found {requested!r}; expected auto, {', '.join(ISOLATION_LEVELS)}")
         return _find_once("" if requested == "auto" else requested)
 
     def run(self, job: SandboxJob, limits: SandboxLimits | None = None) -> SandboxResult:
@@ -127,7 +127,7 @@ def _open_proc() -> int | None:
 
 def _result_of_kill(returncode: int, limits: SandboxLimits) -> SandboxResult:
     if returncode == EXIT_TIMEOUT:
-        return SandboxResult("timeout", 0, 0, f"not done after {limits.wall_s:g} s")
+        return SandboxResult("timeout", 0, 0, f"timed out after {limits.wall_s:g} s")
     if returncode == EXIT_TOO_MANY_FILES:
         return SandboxResult("crashed", 0, 0, f"it made more than {limits.tmp_files} files in /tmp")
     return SandboxResult("crashed", 0, 0, f"its processes took more than {limits.total_bytes} bytes together")

@@ -97,7 +97,7 @@ class ScoringProcess:
             remaining_s = deadline_s - time.monotonic()
             ready, _, _ = select.select([pipe], [], [], max(0.0, remaining_s))
             if not ready:
-                raise TimeoutError(f"no end after {timeout_s:g} s")
+                raise TimeoutError(f"timed out after {timeout_s:g} s")
             piece = os.read(pipe, 65_536)
             if not piece:
                 raise BrokenPipeError("it ended before it answered")

@@ -160,9 +160,11 @@ def _check_type(name: str, key: str, value: Any, hint: Any) -> None:
         if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
             # Tolerances, thresholds and seconds: NaN equals nothing, and a negative one accepts nothing.
             if not 0 <= value < inf:
-                raise InputError(f"scorer {name!r}: option {key!r} is {value!r}; it takes a number from 0")
+                raise InputError(
+                    f"scorer {name!r}: option {key!r} is {value!r}; expected a number of 0 or more"
+                )
             return
         if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
             return
     wanted = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in kinds)
-    raise InputError(f"scorer {name!r}: option {key!r} is {value!r}; it takes {wanted}")
+    raise InputError(f"scorer {name!r}: option {key!r} is {value!r}; expected {wanted}")

@@ -46,7 +46,7 @@ class SandboxedScorer(ReplyScorer):
         """
         if not 0 < self.timeout_s <= MAX_TIMEOUT_S:
             raise InputError(
-                f"scorer {self.name!r}: timeout_s is {self.timeout_s!r}; it takes more than 0, at most {MAX_TIMEOUT_S}"
+                f"scorer {self.name!r}: timeout_s is {self.timeout_s!r}; expected more than 0, at most {MAX_TIMEOUT_S}"
             )
         if self.memory_bytes < MIN_MEMORY_BYTES:
             raise InputError(
@@ -71,13 +71,13 @@ class SandboxedScorer(ReplyScorer):
         if result.state == "unrunnable":
             return Score(None, "unscored", answer, result.reason, level)
         if result.state == "passed":
-            return Score(1.0, "correct", answer, f"all {result.total} {self.test_noun} hold", level, 1.0)
+            return Score(1.0, "correct", answer, f"all {result.total} {self.test_noun} pass", level, 1.0)
         if result.state == "syntax" and not is_fenced:
-            return Score(0.0, "unparsed", None, f"holds no Python: {result.reason}", level, 0.0)
+            return Score(0.0, "unparsed", None, f"contains no Python: {result.reason}", level, 0.0)
         share = _passed_share(result)
         reason = result.reason or result.state
         if result.passed:
-            reason = f"{result.passed} of {result.total} {self.test_noun} hold; {reason}"
+            reason = f"{result.passed} of {result.total} {self.test_noun} pass; {reason}"
         return Score(share if self.partial else 0.0, "wrong", answer, reason, level, share)
 
 

@@ -73,4 +73,4 @@ def make_unscored(reason: str) -> Score:
 def check_threshold(scorer: str, threshold: float) -> None:
     """Raise ``InputError`` unless the option ``threshold`` of a scorer is above 0 and at most 1."""
     if not 0 < threshold <= 1:
-        raise InputError(f"scorer {scorer!r}: threshold is {threshold!r}; it takes more than 0, at most 1")
+        raise InputError(f"scorer {scorer!r}: threshold is {threshold!r}; expected more than 0, at most 1")

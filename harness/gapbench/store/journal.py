@@ -33,8 +33,8 @@ def translate_disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         msg = (
-            f"cannot write to {folder}: {exc.strerror or exc}; what was finished before is kept, "
-            f"make room and continue with --resume {folder.name}"
+            f"cannot write to {folder}: {exc.strerror or exc}; finished requests are kept; "
+            f"free up disk space and continue with --resume {folder.name}"
         )
         raise DiskError(msg) from exc
 

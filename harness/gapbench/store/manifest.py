@@ -133,7 +133,7 @@ class CellEntry(Entry):
         load_kind: Kind of its load, such as ``concurrency``.
         load_value: Streams, or requests per second.
         load: Further settings of the load. None: none, or an older gapbench wrote the run.
-        salt: What makes the prompts of this cell differ from another's. None: they are as the task has them.
+        salt: What makes the prompts of this cell differ from those of other cells. None: they are unchanged.
         planned: Requests planned.
         started_at: When its first request was sent. None: not started.
         wall_s: Seconds during which it was sent, over all sessions. None: not started.

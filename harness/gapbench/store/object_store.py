@@ -46,7 +46,9 @@ def mirror_of(address: str) -> Path | None:
     if not is_s3 and not (rest.startswith("//") and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]*", scheme)):
         return None
     if "@" in rest:
-        raise InputError("an address must not hold a key (not shown); AWS_ACCESS_KEY_ID and its like name it")
+        raise InputError(
+            "an address must not contain a key (not shown); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"
+        )
     bucket, _, prefix = rest.removeprefix("//").partition("/")
     parts = [part for part in prefix.split("/") if part]
     is_bucket = rest.startswith("//") and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._\-]*", bucket)
@@ -151,7 +153,7 @@ def _check_local_only(run: Path, place: str, *, allow_local_only: bool) -> None:
         raise ResultsError(f"s3://{place} is not a run: it has no run.json; name bucket, prefix and run id")
     if not allow_local_only:
         raise ResultsError(
-            f"s3://{place} was never sent whole: `bench run --resume {run.name} --out {address_of(run.parent)}` "
+            f"s3://{place} was not uploaded completely: `bench run --resume {run.name} --out {address_of(run.parent)}` "
             f"sends it, `bench report {run}` reads what is here"
         )
 

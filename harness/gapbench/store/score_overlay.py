@@ -47,7 +47,9 @@ def write_scores(run: Path, rows: Sequence[Mapping[str, Any]]) -> Path | None:
     try:
         write_table(final, table)
     except OSError as exc:
-        raise ResultsError(f"cannot write {final}: {exc.strerror or exc}; make room and score again") from exc
+        raise ResultsError(
+            f"cannot write {final}: {exc.strerror or exc}; free up disk space and score again"
+        ) from exc
     return final
 
 

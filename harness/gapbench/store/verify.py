@@ -127,7 +127,9 @@ def _translate_disk_errors(run: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise DiskError(f"cannot repair {run}: {exc.strerror or exc}; make room and repair it again") from exc
+        raise DiskError(
+            f"cannot repair {run}: {exc.strerror or exc}; free up disk space and repair it again"
+        ) from exc
 
 
 def is_locked(run: Path) -> bool:
@@ -189,7 +191,7 @@ def _read_checked(path: Path, schema: pa.Schema) -> pa.Table:
     there = set(table.column_names)
     unknown = sorted(there - set(schema.names))
     if len(there) < len(table.column_names):
-        raise ValueError("a column is there twice")
+        raise ValueError("a column appears twice")
     for field in schema:
         if field.name not in there:
             # An older part lacks columns and a newer one has others; if both are true, a name is damaged.
@@ -221,7 +223,7 @@ def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterato
         name = attempts.paths[number].name
         if number not in payload.paths:
             yield IntegrityIssue(
-                "damage", name, "has no payload part", "none: its texts are lost, its figures are kept"
+                "damage", name, "has no payload part", "none; its texts are lost, its figures are kept"
             )
         elif number in payload.tables:
             rows, texts = _row_keys(table), _row_keys(payload.tables[number])
@@ -230,14 +232,14 @@ def _payload_issues(run: Path, attempts: _PartSet, payload: _PartSet) -> Iterato
                     "damage",
                     name,
                     f"{len(rows - texts)} rows have no payload",
-                    "they are taken out; --resume repeats them",
+                    "they are removed; --resume repeats them",
                 )
             if texts - rows:
                 yield IntegrityIssue(
                     "damage",
                     name,
                     f"{len(texts - rows)} payload rows have no attempt",
-                    "none: they are not read",
+                    "none; they are not read",
                 )
     for number in payload.paths.keys() - attempts.paths.keys():
         kind: IssueKind = "leftover" if number in journals else "damage"
@@ -265,7 +267,7 @@ def _journal_issues(run: Path, attempts: _PartSet) -> Iterator[IntegrityIssue]:
                 "leftover",
                 path.name,
                 f"{len(lines) - bad} rows of an interrupted writer{tail}",
-                "it is closed into a part",
+                "it is written to a Parquet part",
             )
 
 
@@ -279,13 +281,13 @@ def _pending_issues(run: Path) -> Iterator[IntegrityIssue]:
                 "damage",
                 path.name,
                 f"{bad} of {len(lines)} lines are not rows",
-                "none: --resume repeats them",
+                "none; --resume repeats them",
             )
         yield IntegrityIssue(
             "leftover",
             path.name,
             f"up to {len(lines) - bad} answers of an interrupted writer wait for their score",
-            "none: --resume scores them",
+            "none; --resume scores them",
         )
 
 
@@ -326,7 +328,7 @@ def _final_row_issues(manifest: RunManifest, attempts: _PartSet) -> Iterator[Int
                 "damage",
                 cell,
                 "has rows, but is not in run.json",
-                "none: they are not read into a cell",
+                "none; they are not read into a cell",
             )
     for cell, due in planned.items():
         if manifest.state == "complete" and requests.get(cell, 0) < due:

@@ -32,8 +32,12 @@ class ModelDocument(StrictModel):
     runner: str = Field(
         min_length=1, description="name of an installed runner; `bench list runners` shows them"
     )
-    model: str | None = Field(None, min_length=1, description="what the provider calls it; default: the id")
-    weights: Literal["open", "closed"] = Field(description="open when the weights can be downloaded")
+    model: str | None = Field(
+        None, min_length=1, description="the provider's name for the model; default: the id"
+    )
+    weights: Literal["open", "closed"] = Field(
+        description="open if the weights can be downloaded, else closed"
+    )
     released: date | None = Field(None, description="day of release, for the lag in months")
     base_url: str | None = Field(None, description="endpoint; default: the provider's own")
     key_env: str | None = Field(None, description="environment variable that holds the key")
@@ -41,19 +45,19 @@ class ModelDocument(StrictModel):
         default_factory=ParamsDocument, description="parameters for this model alone"
     )
     cost: GpuCost | TokenCost | BookCost | None = Field(
-        None, description="its GPUs, or its tokens' price, or its name in the price book"
+        None, description="its GPUs and their price, its price per token, or its entry in the price book"
     )
     limits: LimitsDocument | None = Field(
         None,
-        description="what the provider's account allows in a minute; models of one runner, base_url and key_env that name"
-        " the same limits share them",
+        description="what the provider's account allows in a minute; models with the same runner, base_url, key_env and"
+        " limits share them",
     )
     transport: Literal["lean", "httpx2"] | None = Field(
-        None, description="which code sends this model's requests; default: the suite's"
+        None, description="HTTP transport of this model; default: the suite's"
     )
     thinking_in_text: str | list[str] = Field(
         AUTO,
-        description="which marks of thinking to look for in the text of a reply: auto (the marks of the model's family and"
+        description="which thinking marks to look for in the text of a reply: auto (those of the model's family and"
         " those that many models use), off, or names of rules",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="settings for the runner")
@@ -98,7 +102,7 @@ class ModelDocument(StrictModel):
             _KEY_LIKE.search(value) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value)
         ):
             raise ValueError(
-                "this is no name of an environment variable (not shown, it may be a key); write such as OPENAI_API_KEY"
+                "this is not the name of an environment variable (not shown, it may be a key); give a name such as OPENAI_API_KEY"
             )
         return value
 

@@ -11,20 +11,26 @@ from gapbench.values.policies import BreakerPolicy, RateLimits, RetryPolicy, Tim
 class RetriesDocument(StrictModel):
     """How often to retry, and how long to wait."""
 
-    attempts: int = Field(3, ge=1, le=100, description="most attempts at one request, the first included")
+    attempts: int = Field(
+        3, ge=1, le=100, description="largest number of attempts at one request, including the first"
+    )
     max_wait_s: float = Field(60.0, ge=0, description="longest wait before another attempt")
     quota_wait_s: float = Field(
         900.0,
         ge=0,
-        description="longest time without an answer that a model waits for a quota whose 429 says when it ends (Retry-After); "
-        "such an attempt is not counted in attempts. 0: it is",
+        description="longest time without any answer that a model waits while 429 replies announce when the quota ends "
+        "(Retry-After); such attempts are not counted in attempts. 0: no such wait, and they are counted",
     )
-    per_run: int | None = Field(None, ge=0, description="most retries of the whole run; default: no bound")
-    per_model: int | None = Field(None, ge=0, description="most retries at one model; default: no bound")
+    per_run: int | None = Field(
+        None, ge=0, description="largest number of retries in the whole run; default: no limit"
+    )
+    per_model: int | None = Field(
+        None, ge=0, description="largest number of retries for one model; default: no limit"
+    )
     per_provider: int | None = Field(
         None,
         ge=0,
-        description="most retries at all models of one runner, base_url and key_env; default: no bound",
+        description="largest number of retries for all models with the same runner, base_url and key_env; default: no limit",
     )
 
     def to_policy(self) -> RetryPolicy:
@@ -42,10 +48,12 @@ class RetriesDocument(StrictModel):
 class TimeoutsDocument(StrictModel):
     """Timeouts of one attempt."""
 
-    connect_s: float = Field(10.0, gt=0, description="for a connection")
-    first_token_s: float | None = Field(None, gt=0, description="for the first text; default: total_s")
+    connect_s: float = Field(10.0, gt=0, description="longest time to open a connection")
+    first_token_s: float | None = Field(
+        None, gt=0, description="longest time to the first text; default: total_s"
+    )
     read_s: float = Field(120.0, gt=0, description="longest silence on an open stream")
-    total_s: float = Field(600.0, gt=0, description="for the whole reply")
+    total_s: float = Field(600.0, gt=0, description="longest time to the complete reply")
 
     def to_policy(self) -> Timeouts:
         """Return the frozen value that the run uses."""
@@ -55,12 +63,12 @@ class TimeoutsDocument(StrictModel):
 class BreakerDocument(StrictModel):
     """When to give up on a model, so that a dead endpoint does not use up the whole night."""
 
-    failures: int = Field(10, ge=1, description="failures in a row, over all requests, that open the circuit")
-    probes: int = Field(
-        3, ge=0, le=100, description="single requests that try the endpoint before it is given up"
+    failures: int = Field(
+        10, ge=1, description="number of failures in a row, over all requests, that opens the circuit breaker"
     )
+    probes: int = Field(3, ge=0, le=100, description="number of probe requests before the model is given up")
     wait_s: float = Field(
-        20.0, ge=0, description="wait before the first probe; each next one waits twice as long"
+        20.0, ge=0, description="wait before the first probe; the wait doubles for each further probe"
     )
 
     def to_policy(self) -> BreakerPolicy:

@@ -56,7 +56,7 @@ tasks:
 BUILTIN_TASKS_SECTION = """\
   - coding/functions           # built in; `bench list tasks` shows them all
   - {task: reasoning/arithmetic, limit: 100}
-  # Your own data: a JSON, CSV or Parquet file beside this file; {column} is replaced by the row's value.
+  # Your own data: a JSON, CSV or Parquet file next to this file; {column} is replaced by the row's value.
   # `bench init NAME.yaml --from DATA` writes this part for your columns.
   # - name: tickets
   #   category: reasoning

@@ -77,23 +77,23 @@ class Suite(StrictModel):
         description="number of looks of `bench run --until-sure`, at equal parts of the plan; default: after each block of "
         "whole clusters, by an e-process. Give 5 for plans under 500 pairs",
     )
-    repeats: int = Field(1, ge=1, le=1_000, description="times each sample is asked")
+    repeats: int = Field(1, ge=1, le=1_000, description="number of times each sample is asked")
     params: ParamsDocument = Field(
         default_factory=ParamsDocument, description="parameters for all models and tasks"
     )
-    retries: RetriesDocument = Field(default_factory=RetriesDocument, description="when to try again")
+    retries: RetriesDocument = Field(default_factory=RetriesDocument, description="how often to retry")
     timeouts: TimeoutsDocument = Field(
         default_factory=TimeoutsDocument, description="deadlines of one attempt"
     )
     transport: Literal["lean", "httpx2"] = Field(
         "lean",
-        description="which code sends requests: lean, gapbench's own, with kernel receive stamps; httpx2, without",
+        description="HTTP transport: lean, gapbench's own, with kernel receive timestamps; or httpx2, without them",
     )
     tco: TcoDocument | None = Field(None, description="total cost of ownership, for `bench tco`")
     judges: list[ModelDocument] = Field(
         default_factory=list, description="models that judge answers and are not compared themselves"
     )
-    arena: ArenaDocument | None = Field(None, description="compare answers pairwise: bench arena")
+    arena: ArenaDocument | None = Field(None, description="how `bench arena` compares answers")
     cache: str | None = Field(
         None,
         min_length=1,
@@ -312,7 +312,7 @@ def _refuse_duplicate_loads(document: Document, loads: Sequence[LoadDocument]) -
 
 
 def _refuse_unquoted_booleans(document: Document) -> None:
-    """Refuse `off` and the like where a runner or a provider takes any value: word or boolean, who knows."""
+    """Refuse an unquoted `off` and similar where any value is accepted: it may mean the word or the boolean."""
     for path in document.unquoted_booleans:
         is_runner_setting = (
             path[0] == "models"

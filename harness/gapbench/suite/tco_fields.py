@@ -58,7 +58,9 @@ class CapacityDocument(StrictModel):
     published: str | None = Field(None, description="a published throughput by its id")
     requests_per_s: Amount | None = Field(None, description="requests per second of one replica")
     output_tokens_per_s: Amount | None = Field(None, description="output tokens per second of one replica")
-    derate: Share | None = Field(None, description="share of a highest throughput left within the limits")
+    derate: Share | None = Field(
+        None, description="share of the maximum throughput that is left within the latency limits"
+    )
 
 
 class OwnDocument(StrictModel):
@@ -80,8 +82,12 @@ class TcoDocument(StrictModel):
 
     volume: str | Annotated[int | float, Field(gt=0)] = Field("1B", description="tokens a month, such as 50M")
     v_max: str | Annotated[int | float, Field(gt=0)] = Field("1T", description="largest volume to consider")
-    input_tokens: Amount | None = Field(None, description="of one request; default: the run's, else 1500")
-    output_tokens: Amount | None = Field(None, description="of one request; default: the run's, else 500")
+    input_tokens: Amount | None = Field(
+        None, description="input tokens of one request; default: the run's, else 1500"
+    )
+    output_tokens: Amount | None = Field(
+        None, description="output tokens of one request; default: the run's, else 500"
+    )
     input_share: Amount | None = Field(
         None, description="mix: input tokens over all tokens; default: the run's, else 0.75 (0.5 to 0.91)"
     )
@@ -104,10 +110,12 @@ class TcoDocument(StrictModel):
     own: OwnDocument | None = Field(None, description="servers that you buy; without it they are rented")
     overhead: Amount | None = Field(None, description="share on top of the servers; default 0.25")
     engineers: Amount | None = Field(None, description="full-time engineers; default 0.5")
-    usd_per_engineer_year: Amount | None = Field(None, description="all costs of one; default 300000")
+    usd_per_engineer_year: Amount | None = Field(
+        None, description="full cost of one engineer; default 300000"
+    )
     updates_per_year: Amount | None = Field(None, description="model updates; default 4")
-    days_per_update: Amount | None = Field(None, description="working days of each; default 5")
-    usd_per_day: Amount | None = Field(None, description="one working day; default 1200")
-    storage_usd_per_month: Amount | None = Field(None, description="weights, logs; default 100")
-    licence_usd_per_month: Amount | None = Field(None, description="of the weights; default 0")
+    days_per_update: Amount | None = Field(None, description="working days per update; default 5")
+    usd_per_day: Amount | None = Field(None, description="cost of one working day; default 1200")
+    storage_usd_per_month: Amount | None = Field(None, description="storage of weights and logs; default 100")
+    licence_usd_per_month: Amount | None = Field(None, description="license of the weights; default 0")
     egress_usd_per_mtok: Amount | None = Field(None, description="network, per million tokens; default 0")

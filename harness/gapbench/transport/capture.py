@@ -141,7 +141,7 @@ class ExchangeRecord:
             yield self._last_events(parser, received_s)
 
     def _last_events(self, parser: EventParser, received_s: float) -> list[Event]:
-        """Return the event that the end of the stream completes, if any, and keep what was no event."""
+        """Return the event that the end of the stream completes, if any, and keep text that was not an event."""
         last = parser.finish(received_s)
         self.stray_text = redact_and_truncate(parser.stray.decode("utf-8", "replace").strip())
         return [] if last is None else [last]

@@ -141,10 +141,10 @@ class Exchange(StampedStream):
 
     @property
     def was_never_sent(self) -> bool:
-        """Whether a kept connection broke before a byte of the request left, so that nobody can have received it.
+        """Whether a kept connection broke before a byte of the request left, so that the server cannot have received it.
 
-        Once a byte has left, the server may have begun to work on the request. Then it must not be sent again without
-        a row of its own. Go's net/http draws the same line (``nothingWrittenError`` in transport.go).
+        Once a byte has left, the server may have started to work on the request. Then it must not be sent again without
+        a separate row. Go's net/http draws the same line (``nothingWrittenError`` in transport.go).
         """
         return (
             isinstance(self.error, (httpx2.ReadError, httpx2.RemoteProtocolError))

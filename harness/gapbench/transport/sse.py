@@ -64,7 +64,7 @@ class EventParser:
     a connection open, is none.
 
     Attributes:
-        stray: The start of what was no field of an event, such as an error page at the end of a stream.
+        stray: The start of text that was not a field of an event, such as an error page at the end of a stream.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class EventParser:
 
     @property
     def is_at_boundary(self) -> bool:
-        """Whether the stream has begun and no event is incomplete."""
+        """Whether the stream has started and no event is incomplete."""
         return not self._partial and not self._is_start
 
     @property

@@ -1,7 +1,7 @@
 """Plain values used throughout gapbench: frozen, slotted, standard library only.
 
 Unknown is None everywhere, never 0, NaN or "". Times are seconds on one monotonic clock unless the name says
-otherwise. A total that includes a part says so.
+otherwise. The name of a total that includes a part shows it.
 """
 
 from gapbench.values.attempt import ATTEMPT_KEY, ATTEMPT_KEY_IN_RUN, Attempt, Outcome, Payload, Phase, Score

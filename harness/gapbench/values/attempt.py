@@ -68,11 +68,11 @@ class Attempt:
     sample_id: Annotated[str, "item of the task, the same in every run"]
     cluster_id: Annotated[str, "items that share a source; the sample's own id if it shares none"]
     repeat: Annotated[Int32, "which repetition of the item, from 0"]
-    attempt: Annotated[Int32, "which try at this request, from 1; each retry is a separate row"]
+    attempt: Annotated[Int32, "number of the attempt at this request, from 1; each retry is a separate row"]
     final: Annotated[bool, "the last attempt of the request, which counts; exactly one each"]
     phase: Annotated[Phase, "warmup, measure or judge"]
     model_id: Annotated[Label, "the suite's name of the model"]
-    runner: Annotated[Label, "the runner that spoke"]
+    runner: Annotated[Label, "the runner that sent the request"]
     model_asked: Annotated[Label, "the model id that was sent"]
     model_served: Annotated[Label | None, "the model id in the reply"]
     weights: Annotated[Weights, "open or closed"]
@@ -83,7 +83,7 @@ class Attempt:
     params_changes: Annotated[tuple[str, ...], "what the rules dropped, renamed or changed"]
     image_count: Annotated[Int32, "images in the prompt"]
     image_bytes: Annotated[int, "their encoded size"]
-    image_detail: Annotated[Label | None, "the fidelity setting asked for"]
+    image_detail: Annotated[Label | None, "the image detail that was requested"]
     load_kind: Annotated[
         Label, "concurrency, adaptive, rate, ramp, replay or search; imported for rows of another harness"
     ]
@@ -92,7 +92,7 @@ class Attempt:
         "requests in flight, or requests per second (of a ramp and a replay the mean); 0 for imported rows",
     ]
     worker: Annotated[Int32, "the worker process, from 0"]
-    transport: Annotated[Label | None, "which code moved the bytes"]
+    transport: Annotated[Label | None, "how the reply arrived: lean, httpx2, in-process or cache"]
     response_id: Annotated[str | None, "the provider's id of the reply"]
     system_fingerprint: Annotated[Label | None, "the provider's mark of its serving configuration"]
     service_tier: Annotated[Label | None, "the tier the provider says it used"]
@@ -129,14 +129,14 @@ class Attempt:
     http_status: Annotated[Int32 | None, "status of the reply"]
     retry_after_s: Annotated[float | None, "seconds the provider asked to wait"]
     finish_reason: Annotated[Label | None, "stop, length, refusal, tool or other"]
-    finish_raw: Annotated[Label | None, "the same in the provider's words"]
+    finish_raw: Annotated[Label | None, "the provider's own finish reason"]
     from_cache: Annotated[bool, "answered by our own cache: no timing, no cost"]
     # how good
     scorer: Annotated[Label | None, "the scorer's name"]
     score: Annotated[float | None, "0 to 1, partial credit included"]
     answer: Annotated[str | None, "the answer as extracted"]
     isolation: Annotated[Label | None, "sandbox level of a code score"]
-    partial: Annotated[float | None, "share of the hidden tests that held, 0 to 1"] = None
+    partial: Annotated[float | None, "share of the hidden tests that passed, 0 to 1"] = None
     thinking_rule: Annotated[
         Label | None, "the rule that moved thinking from the text to the reasoning; null: none applied"
     ] = None

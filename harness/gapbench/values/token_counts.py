@@ -31,7 +31,7 @@ def is_count(value: Any) -> bool:
 
 
 def add_counts(first: Any, *others: Any) -> Any:
-    """Return the sum of counts; None if ``first`` is None, and the first of them that is no count, if any.
+    """Return the sum of counts; None if ``first`` is None, and the first of them that is not a count, if any.
 
     The caller's usage then holds the impossible value, and :func:`check_usage` drops it with a note.
     """
@@ -133,7 +133,7 @@ def check_usage(usage: Usage) -> tuple[Usage, str | None]:
     notes = []
     for name, value in counts.items():
         if value is not None and not is_count(value):
-            notes.append(f"{name} dropped: {str(value)[:40]!r} is no count")
+            notes.append(f"{name} dropped: {str(value)[:40]!r} is not a count")
             counts[name] = None
     for name, whole in (
         ("cached_input_tokens", "input_tokens"),

@@ -83,7 +83,7 @@ def _is_next(call: _Call, piece: ToolCallPiece) -> bool:
 
 
 def _parse(arguments: str) -> Any:
-    """Return arguments as a JSON value; a text that is none stays a text."""
+    """Return arguments as a JSON value, or as text if they are not JSON."""
     if not arguments.strip():
         return {}
     try:

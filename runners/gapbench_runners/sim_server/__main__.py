@@ -1,4 +1,4 @@
-"""Runs the simulated providers as a process of their own: ``python -m gapbench_runners.sim_server --port 8100``."""
+"""Runs the simulated providers as a separate process: ``python -m gapbench_runners.sim_server --port 8100``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAX_TOKENS = 100_000
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops the server."""
     parser = argparse.ArgumentParser(
         prog="bench sim", description="Simulated providers over real HTTP and SSE."
     )
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument(
         "--parent", type=int, metavar="PID", help="the process that starts this one: stop when it ends"
     )
-    lean = parser.add_argument_group("lean", "canned streams on a known schedule, to hold clients against")
+    lean = parser.add_argument_group("lean", "canned streams on a known schedule, to check clients with")
     lean.add_argument("--lean", action="store_true", help="no personas: every request gets the same tokens")
     lean.add_argument(
         "--tokens", type=_parse_token_count, default=64, help="tokens of a reply  [default: 64]"
@@ -70,12 +70,15 @@ def main() -> None:
         "--first-ms", type=_parse_non_negative, default=200.0, help="median time to the first  [default: 200]"
     )
     lean.add_argument(
-        "--sigma", type=_parse_non_negative, default=0.0, help="of that time's logarithm  [default: 0]"
+        "--sigma",
+        type=_parse_non_negative,
+        default=0.0,
+        help="standard deviation of that time's logarithm  [default: 0]",
     )
     lean.add_argument(
         "--gap-ms", type=_parse_non_negative, default=10.0, help="between tokens; 0: at once  [default: 10]"
     )
-    lean.add_argument("--seed", type=int, default=1, help="of the first tokens' times  [default: 1]")
+    lean.add_argument("--seed", type=int, default=1, help="seed of the first tokens' times  [default: 1]")
     options = parser.parse_args()
     if options.parent is not None:
         _die_with_parent()

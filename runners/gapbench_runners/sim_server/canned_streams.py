@@ -2,7 +2,7 @@
 
 No persona, no answer book, nothing read from a request but where it ends and the mark ``gapbench-id:N``. Every
 byte is rendered once, at the start. With one gap for all streams the next tokens are due in the order in which the
-last ones were: one queue in place of a heap. What was written when is logged, and lateness is said.
+last ones were: one queue in place of a heap. What was written when is logged, and lateness is reported.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class StreamScheduler:
         tokens_written: Tokens written.
         late_tokens: Those written more than ``LATE_THRESHOLD_S`` after they were due.
         worst_late_s: The largest lateness.
-        active_streams: Streams under way.
+        active_streams: Streams in progress.
     """
 
     def __init__(self, schedule: Schedule, seed: int, log: IO[bytes] | None) -> None:
@@ -193,7 +193,7 @@ class StreamScheduler:
 
 
 class CannedStream:
-    """One reply under way.
+    """One reply in progress.
 
     Attributes:
         number: The mark in its request; None: there was none.
@@ -218,7 +218,7 @@ class CannedStream:
         self.is_gone = False
 
     def write(self, count: int, at_s: float) -> bool:
-        """Write the next tokens; say whether there are more."""
+        """Write the next tokens, and return whether there are more."""
         at, pieces = self.tokens_written, self._pieces
         self.tokens_written = at + count
         if count == 1:
@@ -258,7 +258,7 @@ class LeanConnection(asyncio.Protocol):
         self._descriptor = transport.get_extra_info("socket").fileno()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - a client that leaves is no error here
-        """Stop the reply under way."""
+        """Stop the reply in progress."""
         self._transport = None
         if self._stream is not None:
             self._stream.is_gone = True

@@ -1,4 +1,4 @@
-"""Who answers: skill, speed, habits and faults of one simulated model, every draw by seeded hash.
+"""The persona that answers: skill, speed, habits and faults of one simulated model, every draw by seeded hash.
 
 Nothing depends on the order in which requests arrive: the draws are functions of the persona's seed, the
 prompt and how often that prompt was asked, so a run with a seed gives the same answers again.
@@ -151,7 +151,7 @@ class Persona:
         return _hash_uniform(self.seed, *what)
 
     def is_right(self, prompt: str, category: str, nth: int) -> bool:
-        """Say whether the persona answers a prompt rightly the ``nth`` time it is asked.
+        """Return whether the persona answers a prompt correctly the ``nth`` time it is asked.
 
         A Gaussian copula: the prompt's difficulty is shared by all personas, the rest is the persona's own,
         and the share of right answers over prompts is exactly its skill.

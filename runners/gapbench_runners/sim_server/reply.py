@@ -65,7 +65,7 @@ class SimReply:
         nth: How often this prompt has been asked, from 0.
         is_known: Whether the prompt is in the answer book.
         is_right: Whether the persona knew the answer this time; with several choices, that of the first.
-        is_answer_intact: Whether the first choice is that answer, whole: neither refused, nor beside the form, nor cut.
+        is_answer_intact: Whether the first choice is that answer, whole: neither refused, nor in the wrong format, nor cut.
         shown: How much of the reasoning is shown; see :class:`gapbench_runners.sim_server.persona.Reasoning`.
         reasoning: Chunks of shown reasoning.
         choices: The answers; all are written at the same time, after the same reasoning.

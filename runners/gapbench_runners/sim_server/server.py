@@ -77,7 +77,7 @@ class SimConnection(asyncio.Protocol):
         self._descriptor = transport.get_extra_info("socket").fileno()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - a client that leaves is no error here
-        """Stop the reply under way."""
+        """Stop the reply in progress."""
         self._transport = None
         delivery, self._response_writer = self._response_writer, None
         if delivery is not None:

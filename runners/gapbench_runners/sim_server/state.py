@@ -71,7 +71,7 @@ class Simulation:
         self.sums_s: dict[str, float] = {"queue": 0.0, "first": 0.0, "whole": 0.0}
 
     def persona_name(self, model: str) -> str | None:
-        """Return the name under which a model's persona stands; None: nobody answers for it."""
+        """Return the name of a model's persona, or None if no persona answers for it."""
         return model if model in self.models else "" if "" in self.models else None
 
     def next_number(self) -> int:

@@ -1,7 +1,7 @@
 """One reply's way out: refused, failed or given a place, then written chunk by chunk at absolute times.
 
 Every byte is rendered before the first is due, and each due time counts from the first, so lateness does not
-add up. What was written when, and how late, is logged: a client can be held against it.
+add up. What was written when, and how late, is logged, so that a client can be checked.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ClientConnection(Protocol):
 
 
 class ResponseWriter:
-    """One reply under way."""
+    """One reply in progress."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ResponseWriter:
         request: SimRequest,
         received_s: float,
     ) -> None:
-        """Decide what will be said.
+        """Decide the reply.
 
         Args:
             client: Where it goes.

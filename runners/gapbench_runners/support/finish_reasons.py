@@ -63,7 +63,7 @@ def normalize_finish(raw: object) -> FinishReason:
 
 
 def gave_up_error(raw: object, message: str = "") -> RunnerError | None:
-    """Return the failure of a reply whose finish reason says that the server gave up, or None if it does not say so."""
+    """Return the failure of a reply whose finish reason says that the server gave up, or None."""
     kind = GAVE_UP.get(str(raw).lower())
     if kind is None:
         return None

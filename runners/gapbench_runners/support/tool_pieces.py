@@ -10,7 +10,7 @@ from gapbench.values import ToolCallPiece
 
 
 def arguments_text(arguments: Any) -> str:
-    """Return arguments as JSON text; OpenAI sends a text, others an object. None is no arguments."""
+    """Return arguments as JSON text; OpenAI sends a text, others an object. None: no arguments."""
     if arguments is None or isinstance(arguments, str):
         return arguments or ""
     return json.dumps(arguments, ensure_ascii=False)

@@ -136,7 +136,7 @@ def google_usage(counts: Mapping[str, Any]) -> tuple[Usage, str | None]:
 
 
 def _plain_google_usage(counts: Mapping[str, Any]) -> Usage | None:
-    """Return counts whose total is their sum. None: they take a closer look.
+    """Return counts whose total is their sum, or None if they need a closer look.
 
     Nearly all counts are plain, and each event of a stream has some.
     """

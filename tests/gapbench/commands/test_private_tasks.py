@@ -77,7 +77,7 @@ def test_a_suite_may_say_that_the_model_is_its_own(here: Path, capsys: pytest.Ca
     open_ = f"id: mine, runner: openai, weights: open, base_url: '{ADDRESS}'"
     (here / "suite.yaml").write_text(PRIVATE.replace("models:\n", f"models:\n  - {{{open_}}}\n"))
 
-    assert "good: 3 models" in command_output(capsys, "validate", "suite.yaml")
+    assert "valid: 3 models" in command_output(capsys, "validate", "suite.yaml")
 
 
 @pytest.mark.usefixtures("private")

@@ -56,7 +56,7 @@ def test_a_copy_by_another_name_is_refused(run: Path, here: Path, capsys: pytest
     shutil.copytree(run, here / "copy")
     before = sorted(path.name for path in run.iterdir())
 
-    assert f"copy holds run '{run.name}' under another name" in command_output(
+    assert f"copy contains run '{run.name}' under another name" in command_output(
         capsys, "run", "--resume", "copy", "--yes", code=2
     )
     assert before == sorted(path.name for path in run.iterdir())
@@ -101,8 +101,8 @@ def test_a_lost_manifest_is_made_anew_from_suite_and_rows(
 @pytest.mark.parametrize(
     ("suite", "options", "word"),
     [
-        (SUITE, ["--limit", "1"], "which is not picked; give --model, --task and --limit as they were"),
-        (SUITE + "seed: 9\n", ["--limit", "2"], "are of a suite with other content"),
+        (SUITE, ["--limit", "1"], "which is not selected; give --model, --task and --limit as they were"),
+        (SUITE + "seed: 9\n", ["--limit", "2"], "belong to a suite with different content"),
     ],
 )
 def test_a_manifest_is_not_made_anew_from_another_suite(

@@ -50,7 +50,7 @@ def test_a_run_beside_it_fits_too() -> None:
     assert "…" not in text.getvalue()
     assert "-12.5 (-28.1, -10.3)" in text.getvalue()
     assert "SIMULATED" in text.getvalue()
-    assert "not told apart" in text.getvalue()
+    assert "undecided" in text.getvalue()
 
 
 def test_the_details_name_models_sources_and_the_rule() -> None:

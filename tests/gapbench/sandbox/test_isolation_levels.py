@@ -93,7 +93,7 @@ def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_level_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message lists the levels; the environment variable is checked as the suite is."""
-    with pytest.raises(InputError, match="'docker'; it takes auto, bubblewrap, unshare"):
+    with pytest.raises(InputError, match="'docker'; expected auto, bubblewrap, unshare"):
         Sandbox.find("docker")
     monkeypatch.setenv("BENCH_SANDBOX", "nsjail")
     with pytest.raises(InputError, match="'nsjail'"):
@@ -159,4 +159,4 @@ def test_what_held_before_the_clock_ran_out_is_kept() -> None:
     program = "def f(x):\n    while x > 2: pass\n    return x"
     tests = "assert f(1) == 1\nassert f(2) == 2\nassert f(3) == 3"
     verdict = Sandbox.find().run(SandboxJob((program,), tests, "f", partial=True), SandboxLimits(wall_s=5.0))
-    assert verdict == SandboxResult("timeout", 2, 3, "not done after 5 s")
+    assert verdict == SandboxResult("timeout", 2, 3, "timed out after 5 s")

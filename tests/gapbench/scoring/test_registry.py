@@ -71,7 +71,7 @@ def test_the_page_shows_the_example() -> None:
     [
         ("Answer: XIV", Score(1.0, "correct", "XIV", "XIV is 14")),
         ("14 is X + IV", Score(0.0, "wrong", "IV", "IV is 4, not 14")),
-        ("fourteen", Score(0.0, "unparsed", reason="holds no Roman numeral")),
+        ("fourteen", Score(0.0, "unparsed", reason="contains no Roman numeral")),
         (" ", Score(0.0, "unparsed", reason="the reply is empty")),
     ],
 )
@@ -88,7 +88,7 @@ def test_options_of_an_installed_scorer_are_checked(site: Path) -> None:
     assert close.outcome == "correct"
     with pytest.raises(InputError, match="has no option 'tolerence'; did you mean 'tolerance'"):
         make_scorer("roman", {"tolerence": 1})
-    with pytest.raises(InputError, match="option 'tolerance' is 'one'; it takes int"):
+    with pytest.raises(InputError, match="option 'tolerance' is 'one'; expected int"):
         make_scorer("roman", {"tolerance": "one"})
 
 

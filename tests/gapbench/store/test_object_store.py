@@ -302,7 +302,10 @@ def test_a_run_that_was_never_sent_is_told_from_none(
     """It is named with what sends it; no run at all is one line too."""
     store.delete_dir("bench/nightly")
     assert 2 == invoke(["report", f"{AT}/one"])
-    assert f"was never sent whole: `bench run --resume one --out {AT}` sends it" in capsys.readouterr().err
+    assert (
+        f"was not uploaded completely: `bench run --resume one --out {AT}` sends it"
+        in capsys.readouterr().err
+    )
     assert 2 == invoke(["report", f"{AT}/none"])
     assert "is not a run: it has no run.json" in capsys.readouterr().err
 

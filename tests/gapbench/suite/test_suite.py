@@ -234,7 +234,7 @@ def test_a_data_set_that_cannot_be_had_is_said(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
     text = SUITE.replace("data: q.jsonl", "data: {hf: nobody/nothing-here, split: test}")
 
-    assert "data set 'nobody/nothing-here' cannot be had" in refused(tmp_path, text)
+    assert "data set 'nobody/nothing-here' cannot be loaded" in refused(tmp_path, text)
 
 
 def test_the_smallest_limit_counts(tmp_path: Path) -> None:
@@ -265,10 +265,10 @@ def test_turns_few_shot_system_and_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("image", "said"),
     [
-        ("../secret.png", "leaves the folder of the data"),
+        ("../secret.png", "is outside the folder of the data"),
         ("none.png", "cannot be read"),
-        ("q.jsonl", "is no PNG, JPEG, GIF or WebP"),
-        ("https://x.test/a.png", "save the image beside the data"),
+        ("q.jsonl", "is not a PNG, JPEG, GIF or WebP"),
+        ("https://x.test/a.png", "save the image next to the data"),
         ("data:image/png;base64,%%%", "is not base64"),
     ],
 )

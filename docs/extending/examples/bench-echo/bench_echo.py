@@ -16,7 +16,7 @@ class EchoRunner(Runner):
         packages=("bench-echo",),
         options={"word": RunnerOption(int, "which word to repeat, from 0; default: 2")},
     )
-    metered = False  # calls cost nothing, so a run asks no confirmation
+    metered = False  # calls cost nothing, so a run does not ask for confirmation
 
     def __init__(self, model: Model) -> None:
         """Read the settings."""

@@ -37,7 +37,7 @@ class Roman(ReplyScorer):
         """Return 1 or 0; the answer is the numeral."""
         numerals = NUMERAL.findall(candidate_answers(reply)[-1])
         if not numerals:
-            return Score(0.0, "unparsed", reason="holds no Roman numeral")
+            return Score(0.0, "unparsed", reason="contains no Roman numeral")
         value = to_number(numerals[-1])
         if abs(value - int(str(sample.target))) <= self.tolerance:
             return Score(1.0, "correct", answer=numerals[-1], reason=f"{numerals[-1]} is {value}")

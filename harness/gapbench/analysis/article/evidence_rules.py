@@ -137,7 +137,7 @@ def _source_violations(evidence: Evidence) -> Iterator[str]:
             found = f"{source.url!r} is not an address" if source.url else "has no address"
             yield f"{SOURCES_FILE}: {source.source}: {found}; give url=https://… of the file at that commit"
         if source.accessed is None:
-            yield f"{SOURCES_FILE}: {source.source}: not known when it was read; give accessed=YYYY-MM-DD"
+            yield f"{SOURCES_FILE}: {source.source}: the date when it was read is missing; give accessed=YYYY-MM-DD"
         yield from _dating_violations(source)
         if source.source not in used:
             yield f"{SOURCES_FILE}: {source.source}: no figure comes from it"
@@ -148,7 +148,7 @@ def _dating_violations(source: Source) -> Iterator[str]:
     if (source.file_date is None) != (source.dated_by == ""):
         yield f"{where}: file_date and dated_by go together; give both, or neither if the date is not known"
     if source.file_date is not None and source.accessed is not None and source.file_date > source.accessed:
-        yield f"{where}: the file is of {source.file_date}, after it was read on {source.accessed}"
+        yield f"{where}: file_date {source.file_date} is later than accessed {source.accessed}"
     if source.verified == "not found" and not source.remark:
         yield f"{where}: a second reading did not find its figures; state in remark what was found"
 
@@ -222,7 +222,7 @@ def _snapshot_violations(evidence: Evidence) -> Iterator[str]:
                 f"{where}: with dating {snapshot.dating!r}, as_of must be {snapshot.snapshot}, the date of the file"
             )
         if snapshot.as_of > snapshot.snapshot:
-            yield f"{where}: it is later than the file of {snapshot.snapshot}"
+            yield f"{where}: as_of is later than the file of {snapshot.snapshot}"
         if snapshot.dating == "listed":
             yield from _state_violations(evidence, snapshot, where)
     yield from _cut_violations(evidence.snapshots)
@@ -241,7 +241,7 @@ def _state_violations(evidence: Evidence, snapshot: Snapshot, where: str) -> Ite
     for name in sorted(used & set(evidence.sources)):
         day = evidence.sources[name].file_date
         if day is None or day > snapshot.snapshot:
-            found = "of no known date" if day is None else f"of {day}"
+            found = "of unknown date" if day is None else f"of {day}"
             yield (
                 f"{where}: {name} is a file {found}, so the list may have changed since; read the file of "
                 f"{snapshot.snapshot} or before, or set dating to 'rebuilt'"

@@ -23,7 +23,7 @@ class Advice:
         because: The rules that led to it, with their numbers.
         would_change: What would change it, with the thresholds.
         conditions: What must be settled before it is followed.
-        questions: The questions of strategy, and what speaks for which option.
+        questions: The strategic questions, and which option each favors.
         pilot: The steps of a pilot.
         costs: What each option costs.
         simulated: Whether any number comes from a simulated provider.

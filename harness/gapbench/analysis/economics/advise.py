@@ -240,7 +240,7 @@ def _wanted(case: _Case, left: list[str]) -> list[str]:
             case.because.append(f"{question.priority}: {question.because}")
         else:
             case.because.append(
-                f"{question.priority} speaks for the {' or the '.join(_LEG[leg] for leg in question.favours)}, "
+                f"{question.priority} favors the {' or the '.join(_LEG[leg] for leg in question.favours)}, "
                 "which the other rules leave out"
             )
     return wanted

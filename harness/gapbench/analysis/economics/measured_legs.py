@@ -172,7 +172,7 @@ def _add_open_legs(
             high if low is not None else None, quote.source, quote.as_of, "published",
         )  # fmt: skip
         if throughput is None:
-            made.missing["self"] = f"{open_model} answered nothing, so its capacity is not known"
+            made.missing["self"] = f"{open_model} answered no request, so its capacity is not known"
     else:
         throughput = None
         made.missing["self"] = f"{open_model}: {_why_unpriced(quote)}"

@@ -109,7 +109,7 @@ def _label(tco: Tco, leg: str, usd: float) -> str:
 
 
 def _dedicated_endpoint(tco: Tco) -> OptionCost:
-    """Return the hosted option as GPUs that a provider reserves for your weights: no staff, overhead or spares of yours."""
+    """Return the hosted option as GPUs that a provider reserves for your weights: you pay no staff, overhead or spares."""
     scenario, point = tco.scenario, tco.scenario.point_values
     honest = "serverless cannot serve your fine-tuned weights"
     if not scenario.can_self_host:

@@ -306,7 +306,7 @@ def build_fleet(scenario: Scenario, top_peak: float, peak_over_average: float) -
     """
     if top_peak > MAX_PEAK_REPLICAS:
         raise InputError(
-            f"{top_peak:,.0f} replicas at the peak; at most {MAX_PEAK_REPLICAS:,} are counted: lower the volume"
+            f"the peak needs {top_peak:,.0f} replicas, more than the limit of {MAX_PEAK_REPLICAS:,}; lower the volume"
         )
     # Rounded up, so that similar loads share a cached table.
     top = float(2 ** np.ceil(np.log2(max(top_peak, 1.0))))

@@ -58,7 +58,7 @@ def replicas_with_spares(peak: Numbers, availability: float, target: float) -> F
         raise ValueError(msg)
     needed, place = np.unique(np.asarray(peak, dtype=np.float64), return_inverse=True)
     if needed.max(initial=0.0) > MAX_REPLICAS:
-        msg = f"{needed.max():,.0f} replicas; at most {MAX_REPLICAS:,} are counted"
+        msg = f"{needed.max():,.0f} replicas are needed, more than the limit of {MAX_REPLICAS:,}"
         raise ValueError(msg)
     low, high = needed.copy(), np.ceil(needed / availability) + 40 + 12 * np.sqrt(needed) / availability
     while _probability_up(needed, high, availability)[needed > 0].min(initial=1.0) < target:

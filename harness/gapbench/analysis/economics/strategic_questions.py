@@ -18,12 +18,12 @@ PRIORITIES: tuple[Priority, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class StrategicQuestion:
-    """One question, and what speaks for which way.
+    """One question, and which option its answer favors.
 
     Attributes:
         priority: Its name for ``--priority``.
         question: The question.
-        favours: The legs that it speaks for: ``closed``, ``hosted``, ``self``.
+        favours: The legs that it favors: ``closed``, ``hosted``, ``self``.
         because: Why, with the numbers of this case.
     """
 

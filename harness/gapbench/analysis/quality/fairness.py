@@ -20,9 +20,9 @@ MAX_SHARE_DIFFERENCE_POINTS = 2.0
 """A larger difference in the share of truncated, refused or failed requests is reported, in points. If the margin is
 smaller, any difference above the margin is."""
 _KEY_DIFFERENCES = {
-    "version": "are of another version of the task",
-    "scorer": "were judged by another scorer",
-    "scorer options": "were judged with other options of the scorer",
+    "version": "belong to another version of the task",
+    "scorer": "were scored by another scorer",
+    "scorer options": "were scored with other options of the scorer",
     "target": "have another target",
 }
 _SETTINGS = ("max_tokens", "reasoning", "temperature", "top_p")

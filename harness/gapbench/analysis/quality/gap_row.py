@@ -127,7 +127,7 @@ def _equivalent_rows(
 ) -> tuple[float, set[int]]:
     """Return the places of the rows of a family that are equivalent, by Holm's method, and the level of its last step.
 
-    These are steps of their own: the row that looks most alike must not get the last and easiest level of those that are
+    These are separate steps: the row that looks most alike must not get the last and easiest level of those that are
     *ahead*. An interval at a row's own level must lie inside the margin too.
     """
     tested = [

@@ -48,7 +48,7 @@ def apply_stopping_rule(
         for row in rows
     ]
     note = (
-        f"the run stops by a rule ({rule.name}): the {primary} accuracy and its interval hold however often one looked; "
+        f"the run stops by a rule ({rule.name}): the {primary} accuracy and its interval are valid for any number of looks; "
         "the other rows are not corrected for the early stop"
     )
     return decided, [*notes, note]

@@ -173,7 +173,7 @@ class AdmissionControl:
             self._has_waited_for_quota = True
             self._notify(
                 f"{self._model.id}: the provider's quota is used up (429); requests wait {retry_after_s:.3g} s, as it asks, "
-                "and then go on slowly. A model's limits: {requests_per_min: …} keep below the quota"
+                "and then continue slowly. A model's limits: {requests_per_min: …} keep below the quota"
             )
         hopeless = self._quota_gate.record_refusal(permit.quota_round, retry_after_s)
         if hopeless is not None:
@@ -197,6 +197,6 @@ class AdmissionControl:
         if final and self._retries.is_quota_refusal(failure):
             self._notify(
                 f"{self._model.id}: a request was refused (429) again after all waits that the provider asked for; "
-                f"it may be larger than the quota. Else raise retries.quota_wait_s ({self._retries.quota_wait_s:g})"
+                f"it may be larger than the quota. If not, raise retries.quota_wait_s ({self._retries.quota_wait_s:g})"
             )
         return final, should_retry

@@ -11,7 +11,7 @@ from gapbench.values.failure_kinds import failure_traits
 class SpendBudget:
     """Adds up the US dollars of all attempts in all sessions of a run.
 
-    A reply that broke off, or that came without token counts, may be billed all the same. It counts as much as the
+    A reply that broke off, or that came without token counts, may be billed anyway. It counts as much as the
     most expensive attempt of its model so far, so that the limit holds where the counts are unknown.
 
     Args:

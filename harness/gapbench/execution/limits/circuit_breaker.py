@@ -129,7 +129,7 @@ class CircuitBreaker:
         if self.state == "given_up":
             return
         self._state, self.reason = "given_up", reason
-        self._notify(f"given up after {reason}; --resume does what is left")
+        self._notify(f"given up after {reason}; --resume sends the remaining requests")
 
 
 def _describe_failures(counts: Counter[str]) -> str:

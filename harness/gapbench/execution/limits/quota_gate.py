@@ -131,7 +131,7 @@ class QuotaGate:
             retry_after_s: The wait that the provider asks for.
 
         Returns:
-            Why waiting is hopeless, to be read after "given up after". None: it is not.
+            Why waiting is pointless, to follow "given up after". None if it is not.
         """
         at_s = self._clock()
         self._paused_until_s = max(self._paused_until_s, at_s + retry_after_s)

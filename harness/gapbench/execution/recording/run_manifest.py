@@ -109,14 +109,14 @@ def rebuild_from_rows(manifest: RunManifest, plan: Plan, rows: Sequence[Attempt]
     reached_s: dict[str, dict[datetime, float]] = {}
     for row in rows:
         if row.run_id != run_id:
-            raise ResultsError(f"the rows are of run {row.run_id!r}; rename the folder {run_id!r} to that")
+            raise ResultsError(f"the rows belong to run {row.run_id!r}; rename the folder {run_id!r} to it")
         if row.suite_sha256 != plan.suite_sha256:
             raise ResultsError(
-                f"the rows of {run_id} are of a suite with other content; name it as it was then"
+                f"the rows of {run_id} belong to a suite with different content; give the suite as it was then"
             )
         if row.load_kind != "search" and (row.cell_id, row.sample_id, row.repeat) not in planned:
             raise ResultsError(
-                f"{run_id} has rows of {row.cell_id}, sample {row.sample_id!r}, which is not picked; "
+                f"{run_id} has rows of {row.cell_id}, sample {row.sample_id!r}, which is not selected; "
                 "give --model, --task and --limit as they were then"
             )
         stretches = reached_s.setdefault(row.cell_id, {})

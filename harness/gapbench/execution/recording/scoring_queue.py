@@ -211,4 +211,4 @@ def score_reply(scorer: CellScorer, reply: str, planned: PlannedRequest) -> Scor
     try:
         return scorer.score(reply, planned)
     except Exception as exc:  # noqa: BLE001 - an answer that was paid for must not be lost to a scorer's bug
-        return Score(None, "unscored", reason=f"the scorer broke: {type(exc).__name__}: {exc}")
+        return Score(None, "unscored", reason=f"the scorer failed: {type(exc).__name__}: {exc}")

@@ -199,7 +199,7 @@ class WorkerPool:
                 task.cancel()
         if problems:
             raise BenchError(
-                f"{cell.cell_id}: {'; '.join(problems)}; what was handed on is kept, `bench run --resume` sends the rest"
+                f"{cell.cell_id}: {'; '.join(problems)}; finished requests are kept, `bench run --resume` sends the rest"
             )
         return sorted(reports, key=lambda report: report.worker)
 
@@ -254,7 +254,7 @@ def _last_log_line(worker: _WorkerHandle, session: Session) -> str:
     """Return the last line that a worker logged before it ended."""
     log = session.log_dir / f"worker-{worker.number}.log"
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it ended without a word"
+    return lines[-1] if lines else "it ended without a message"
 
 
 def scheduled_start_s() -> float:

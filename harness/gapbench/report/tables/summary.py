@@ -77,7 +77,7 @@ def summary_table(summary: Summary) -> Table:
     """Return accuracy, coverage, times and cost by category and model.
 
     Where a task gives partial credit, the accuracy is called the score, and the share of wholly right answers has a
-    column of its own.
+    separate column.
     """
     rows, models = records(summary.level("category")), records(summary.level("model"))
     if len({row["category"] for row in rows}) > 1:

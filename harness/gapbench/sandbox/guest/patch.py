@@ -82,7 +82,7 @@ def normalize_path(path: str | None, files: Mapping[str, str]) -> str | None:
         path = path[2:]
     path = path.removeprefix("./")
     if path.startswith("/") or "\0" in path or ".." in path.split("/") or not path:
-        raise EditError(f"path {path!r} leaves the repository")
+        raise EditError(f"path {path!r} is outside the repository")
     return path
 
 

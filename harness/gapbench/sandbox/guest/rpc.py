@@ -102,7 +102,7 @@ class Peer:
         """Send one message."""
         data = json.dumps(message).encode()
         if len(data) > MAX_MESSAGE_BYTES:
-            raise ValueError(f"a value of {len(data)} bytes is too large to pass on")
+            raise ValueError(f"a value of {len(data)} bytes is too large to transfer")
         try:
             self.sock.sendall(struct.pack(">I", len(data)) + data)
         except OSError as exc:

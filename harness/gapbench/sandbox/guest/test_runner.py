@@ -27,7 +27,7 @@ def set_alarm(wall_s: float) -> None:
     """End the tests with :class:`TimeLimitError` after ``wall_s``."""
 
     def ring(number: int, frame: Any) -> None:  # noqa: ARG001 - a signal handler's arguments
-        raise TimeLimitError(f"not done after {wall_s:g} s")
+        raise TimeLimitError(f"timed out after {wall_s:g} s")
 
     signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, wall_s)
@@ -162,7 +162,9 @@ def run_tests(code: Any, namespace: dict[str, Any], tally: AssertionCounts) -> d
     except StopTestsError:
         pass
     except ImportError as exc:
-        return _make_result("unrunnable", tally, f"the tests need what the sandbox lacks: {exc}")
+        return _make_result(
+            "unrunnable", tally, f"the tests need something that the sandbox does not have: {exc}"
+        )
     except TimeLimitError:
         raise
     except BaseException as exc:  # noqa: BLE001 - an exception of the program that no test expected

@@ -1,4 +1,4 @@
-"""Marks answers in fields that are no JSON: keys of YAML and attributes of XML and HTML."""
+"""Marks answers in fields that are not JSON: keys of YAML and attributes of XML and HTML."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def _flexible(text: str) -> str:
 
 
 def _one_character(char: str) -> str:
-    """Return a pattern of a word of one character, such as 春, that is no part of a longer word."""
+    """Return a pattern of a word of one character, such as 春, that is not part of a longer word."""
     script = next((script for script in SCRIPTS if re.match(f"[{script}]", char)), UNSPACED)
     after = "" if script == HANGUL else f"(?![{script}])"  # Korean endings follow without a space
     return f"(?:(?<![{script}])|(?<=[{BEFORE_ANSWER}])){char}{after}"

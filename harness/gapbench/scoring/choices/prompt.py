@@ -19,7 +19,7 @@ def options_in_prompt(prompt: str) -> dict[str, str]:
     A list has one option on each line, in order from A ("A) Paris", "(A) Paris", "A. Paris", "A: Paris"), all with the
     same marks, at least two, and nothing but empty lines between them. Earlier lists, such as those of examples, are
     ignored. The prompt gives none without doubt if its last option lines are no such list, for example because the text
-    of an option goes on in the next line, if two options have the same text, or if it names a letter twice.
+    of an option continues on the next line, if two options have the same text, or if it names a letter twice.
 
     Args:
         prompt: Text of the last message of the user.

@@ -25,7 +25,7 @@ WORDING = {"answer": "states", "conclusion": "concludes", "claim": "says", "line
 def read_choice(reply: str, texts: Mapping[str, str]) -> tuple[str | None, str]:
     """Return the label of the option that ``reply`` chooses and the reason; None and the reason if it chooses none.
 
-    A stated answer or a conclusion counts first; the last one if there are several. Then an option that is said to be
+    A stated answer or a conclusion counts first; the last one if there are several. Then an option that is called
     right, then one that the reply begins or ends with, then the only one in brackets or bold, then the only one whose
     text occurs. Excluded options never count. Where a step finds two options, the reply is ambiguous.
 
@@ -103,7 +103,7 @@ def _last_stated(statements: list[Statement], tokens: Tokens) -> Statement | Non
 
 
 def _joined_with_earlier(last: Statement, statements: list[Statement], tokens: Tokens) -> frozenset[str]:
-    """Return the options of the last answer and of an answer beside it, as in two boxes or two lines with a letter."""
+    """Return the options of the last answer and of an answer next to it, as in two boxes or two lines with a letter."""
     for found in reversed(statements):
         if found.kind == "answer" and found.at < last.at and found.options != last.options:
             between = tokens.meanings[found.at + 1 : last.at]
@@ -185,7 +185,7 @@ def _is_option_text(found: Statement, lines: list[_Line]) -> bool:
 
 
 def _line_options(lines: list[_Line]) -> list[str]:
-    """Return the options that number the first or the last line, if the lines beside them are no list of options.
+    """Return the options that number the first or the last line, if the lines next to them are not a list of options.
 
     Otherwise return all options that number lines, such as those of a list.
     """
@@ -199,7 +199,7 @@ def _line_options(lines: list[_Line]) -> list[str]:
 
 
 def _marked_options(tokens: Tokens, finder: StatementFinder) -> list[str]:
-    """Return the options in brackets, quotes or bold that are no part of a question or a hypothesis."""
+    """Return the options in brackets, quotes or bold that are not part of a question or a hypothesis."""
     return [
         token.option
         for at, token in enumerate(tokens.items)

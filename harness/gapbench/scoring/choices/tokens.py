@@ -203,7 +203,7 @@ def _enumerator_end(text: str, at: int, end: int, closed: str) -> tuple[bool, in
 
 
 def _native(text: str, at: int, names: OptionNames, items: list[Token], native: str) -> int:
-    """Read a letter of another alphabet that stands alone."""
+    """Read a single letter of another alphabet."""
     if text[at] not in ALL_NATIVE or not names.are_letters:
         return 0
     if re.match(r"\w", text[at - 1 : at]) or re.match(r"\w", text[at + 1 : at + 2]):
@@ -309,7 +309,7 @@ NUMBERED_OPTION = re.compile(
 
 
 def settle_letters(items: list[Token]) -> list[Token]:
-    """Return the tokens after deciding which bare letters are words: the article "A", the pronoun "I" and the like.
+    """Return the tokens after deciding which bare letters are words: the article "A", the pronoun "I" and similar.
 
     The rule is the same for every letter. At the start of a sentence, a bare letter that is followed by an unknown word,
     a noun or a verb in the first person is a word. A lower-case letter counts only where an answer is expected.

@@ -161,7 +161,7 @@ def _first_answer(plain: str, terms: list[Term]) -> int:
 def _answer_in_sentence(plain: str, terms: list[Term]) -> int:
     """Return the index of the answer in a statement that begins with other words than a number.
 
-    It is the last number after ``is``, ``=`` and the like before a reason, else the first one after an introduction
+    It is the last number after ``is``, ``=`` or similar words before a reason, else the first one after an introduction
     such as ``after 3 days,``, else the first.
     """
     first = 0

@@ -21,7 +21,7 @@ class Choice(ReplyScorer):
     """Accepts the right letter, A to J, or the right option's full text, as a person would read the reply.
 
     The last stated answer ("Answer: B", a box, a field ``answer`` of JSON) or conclusion ("so it must be B",
-    "that leaves B") has priority; then an option that is said to be right; then a letter that the reply begins or
+    "that leaves B") has priority; then an option that is called right; then a letter that the reply begins or
     ends with; then the only letter in brackets or bold; then the only option whose text occurs. An option that is
     said to be wrong never counts, nor does one in a hypothesis or a first impression that is corrected. Two options in
     one place, or none anywhere, are unparsed. A sentence reads alike for every letter, also for A and I, which are

@@ -75,8 +75,8 @@ class Constraints(ReplyScorer):
         broken = [problem for item in wanted if (problem := CONSTRAINT_CHECKS[item["kind"]](text, item))]
         value = 1 - len(broken) / len(wanted)
         if not broken:
-            return Score(1.0, "correct", shorten(reply, 500), f"all of {len(wanted)} constraints are kept")
-        reason = f"{len(wanted) - len(broken)} of {len(wanted)} kept; {'; '.join(broken)}"
+            return Score(1.0, "correct", shorten(reply, 500), f"all of {len(wanted)} constraints are met")
+        reason = f"{len(wanted) - len(broken)} of {len(wanted)} are met; {'; '.join(broken)}"
         return Score(value if self.partial else 0.0, "wrong", shorten(reply, 500), shorten(reason, 300))
 
 
@@ -110,7 +110,7 @@ def _invalid_setting(item: Mapping[str, Any]) -> str | None:
         else:
             continue
         if not is_right and not (value is None and key in {"max", "keys"}):
-            return f"{key!r} is {shorten(repr(value))}; it takes {takes}"
+            return f"{key!r} is {shorten(repr(value))}; expected {takes}"
     return None
 
 
@@ -118,8 +118,8 @@ def _check_bounds(noun: str, count: int, item: Mapping[str, Any]) -> str:
     least = item.get("min", item.get("count", 0))
     most = item.get("max", item.get("count"))
     if count < least:
-        return f"{count} {noun}, at least {least} are wanted"
-    return f"{count} {noun}, at most {most} are wanted" if most is not None and count > most else ""
+        return f"{count} {noun}, at least {least} are required"
+    return f"{count} {noun}, at most {most} are allowed" if most is not None and count > most else ""
 
 
 def _make_count_check(noun: str, count: Callable[[str], int]) -> Callable[[str, Mapping[str, Any]], str]:
@@ -159,7 +159,7 @@ def _check_case(text: str, item: Mapping[str, Any]) -> str:
 def _check_json(text: str, item: Mapping[str, Any]) -> str:
     value = find_json_value(text, only=True)
     if value is None:
-        return "is not JSON alone"
+        return "is not only JSON"
     keys = item.get("keys")
     if keys is not None and (not isinstance(value, dict) or sorted(value) != sorted(keys)):
         return f"its keys are not {', '.join(keys)}"
@@ -202,12 +202,12 @@ CONSTRAINT_CHECKS: dict[str, Callable[[str, Mapping[str, Any]], str]] = {
     ),
     "ends": lambda text, item: "" if text.endswith(item["text"]) else f"does not end with {item['text']!r}",
     "json": _check_json,
-    "no_commas": lambda text, _: "holds a comma" if "," in text else "",
+    "no_commas": lambda text, _: "contains a comma" if "," in text else "",
     "quoted": lambda text, _: (
         "" if len(text) > 1 and text[0] == text[-1] == '"' else "is not in double quotes"
     ),
     "no_fence": lambda text, _: (
-        "holds a fenced block" if ("```" in text or "~~~" in text) and code_blocks(text) else ""
+        "contains a fenced block" if ("```" in text or "~~~" in text) and code_blocks(text) else ""
     ),
     "ordered": _check_order,
     "each_line_starts": lambda text, item: (

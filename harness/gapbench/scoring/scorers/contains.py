@@ -35,7 +35,7 @@ class Contains(ReplyScorer):
         if found and (not self.all or len(found) == len(targets)):
             return Score(1.0, "correct", answer=shorten(found[0]), reason=f"holds {shorten(found[0])!r}")
         missing = next(target for target in targets if target not in found)
-        return Score(0.0, "wrong", reason=f"does not hold {shorten(missing)!r}")
+        return Score(0.0, "wrong", reason=f"does not contain {shorten(missing)!r}")
 
     def _contains_target(self, text: str, target: str) -> bool:
         needle = normalize_text(target, ignore_case=self.ignore_case, punctuation=True)

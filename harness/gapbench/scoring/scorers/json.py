@@ -59,7 +59,7 @@ class Json(ReplyScorer):
         wanted = _target_object(sample)
         found = find_json_object(reply_tail(reply))
         if found is None:
-            return Score(0.0, "unparsed", reason="holds no JSON object")
+            return Score(0.0, "unparsed", reason="contains no JSON object")
         try:
             wrong = [
                 key for key in wanted if key not in found or not self._fields_equal(found[key], wanted[key])

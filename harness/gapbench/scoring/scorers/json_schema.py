@@ -80,7 +80,7 @@ class JsonSchema:
             return EMPTY_REPLY
         found = find_json_value(reply_tail(reply), only=self.only)
         if found is None:
-            return Score(0.0, "unparsed", reason="is not JSON alone" if self.only else "holds no JSON")
+            return Score(0.0, "unparsed", reason="is not only JSON" if self.only else "contains no JSON")
         try:
             answer = shorten(json.dumps(found, ensure_ascii=False), 500)
             fault = next(iter(validator.iter_errors(found)), None)

@@ -91,7 +91,9 @@ class Math(ReplyScorer):
         if sample.target is None:
             return "the sample has no target"
         return (
-            None if _target_expressions(sample) else f"target {shorten(str(sample.target))!r} holds no answer"
+            None
+            if _target_expressions(sample)
+            else f"target {shorten(str(sample.target))!r} contains no answer"
         )
 
     def score_reply(self, reply: str, sample: Sample) -> Score:

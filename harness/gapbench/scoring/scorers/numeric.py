@@ -44,7 +44,7 @@ class Numeric(ReplyScorer):
         for name in ("abs_tol", "rel_tol"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value >= 0):
-                raise InputError(f"scorer 'numeric': {name} is {value!r}; it takes a number from 0")
+                raise InputError(f"scorer 'numeric': {name} is {value!r}; expected a number of 0 or more")
 
     def unscorable_reason(self, sample: Sample) -> str | None:
         """Return that the target is missing or is not a number, or None."""

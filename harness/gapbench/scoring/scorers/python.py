@@ -75,7 +75,7 @@ class Python(ReplyScorer):
             answer = None if returned.get("answer") is None else shorten(str(returned["answer"]), 500)
             reason, returned = shorten(str(returned.get("reason") or ""), 300), returned.get("score")
         if returned is None:
-            return Score(None, "unscored", answer, reason or f"{self.function} could not judge")
+            return Score(None, "unscored", answer, reason or f"{self.function} could not score the reply")
         if not isinstance(returned, (bool, int, float)) or not (
             math.isfinite(returned) and 0 <= returned <= 1
         ):
@@ -83,7 +83,7 @@ class Python(ReplyScorer):
                 None,
                 "unscored",
                 answer,
-                f"{self.function} returned {shorten(repr(returned))}; it takes 0 to 1",
+                f"{self.function} returned {shorten(repr(returned))}; expected 0 to 1",
             )
         value = float(returned)
         return Score(

@@ -73,7 +73,7 @@ class Regex(ReplyScorer):
         try:
             found = self._find_last_match(reply[-MAX_SEARCHED_CHARS:])
         except subprocess.TimeoutExpired:
-            return self._unparsed(f"no end after {SEARCH_TIMEOUT_S:g} s")
+            return self._unparsed(f"timed out after {SEARCH_TIMEOUT_S:g} s")
         except (subprocess.SubprocessError, OSError, ValueError) as exc:
             return self._unparsed(str(exc))
         if not found or found[0] is None:

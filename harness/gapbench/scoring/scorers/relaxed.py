@@ -38,7 +38,7 @@ class Relaxed(ReplyScorer):
     def __post_init__(self) -> None:
         """Check the tolerance."""
         if not 0 <= self.rel_tol < 1:
-            raise InputError(f"scorer 'relaxed': rel_tol is {self.rel_tol!r}; it takes 0 to less than 1")
+            raise InputError(f"scorer 'relaxed': rel_tol is {self.rel_tol!r}; expected 0 to less than 1")
 
     def score_reply(self, reply: str, sample: Sample) -> Score:
         """Return 1 or 0; the answer is the number or the text compared."""
@@ -46,7 +46,10 @@ class Relaxed(ReplyScorer):
         for target in targets:
             if self._matches_target(text, answer, target):
                 return Score(
-                    1.0, "correct", answer=shorten(answer), reason=f"is {shorten(target)!r}, near enough"
+                    1.0,
+                    "correct",
+                    answer=shorten(answer),
+                    reason=f"is {shorten(target)!r}, within the tolerance",
                 )
         return Score(0.0, "wrong", answer=shorten(answer), reason=f"is not {shorten(targets[0])!r}")
 

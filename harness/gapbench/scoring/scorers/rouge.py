@@ -39,7 +39,7 @@ class Rouge(ReplyScorer):
     def __post_init__(self) -> None:
         """Check the kind and the threshold."""
         if self.kind not in ROUGE_KINDS:
-            raise InputError(f"scorer 'rouge': kind is {self.kind!r}; it takes {', '.join(ROUGE_KINDS)}")
+            raise InputError(f"scorer 'rouge': kind is {self.kind!r}; expected {', '.join(ROUGE_KINDS)}")
         check_threshold(self.name, self.threshold)
 
     def score_reply(self, reply: str, sample: Sample) -> Score:

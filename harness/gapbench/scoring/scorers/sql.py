@@ -102,7 +102,7 @@ class Sql(SandboxedScorer):
         databases = self._databases(sample)
         query, is_fenced = extract_query(reply_tail(reply))
         if query is None:
-            return Score(0.0, "unparsed", reason="holds no query")
+            return Score(0.0, "unparsed", reason="contains no query")
         given: Any = sample.columns.get(self.ordered)
         ordered = given if isinstance(given, bool) else has_order_by(str(sample.target))
         asserts = "\n".join(f"    assert agrees(candidate, DATABASES[{at}])" for at in range(len(databases)))

@@ -60,7 +60,7 @@ class ToolCall(ReplyScorer):
         assert wanted is not None, "unscorable_reason refuses such samples"
         found = find_text_calls(reply_tail(reply))
         if found is None:
-            return Score(0.0, "unparsed", reason="holds no call {name, arguments}")
+            return Score(0.0, "unparsed", reason="contains no call {name, arguments}")
         try:
             answer = shorten(json.dumps(found, ensure_ascii=False), 500)
             fault = self._compare_calls(found, wanted)
@@ -72,7 +72,7 @@ class ToolCall(ReplyScorer):
 
     def _compare_calls(self, found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> str | None:
         if len(found) != len(wanted):
-            return f"makes {len(found)} calls where {len(wanted)} are wanted"
+            return f"makes {len(found)} calls, {len(wanted)} are expected"
         left = list(found)
         for call in wanted:
             candidates = left[:1] if self.order else left
@@ -111,7 +111,7 @@ def _target_calls(sample: Sample) -> list[dict[str, Any]] | None:
 def find_text_calls(reply: str) -> list[dict[str, Any]] | None:
     """Return the calls that a reply writes as text, or None if it writes none.
 
-    They are in tags of their own (``<tool_call>{…}</tool_call>``, ``<function=name>{…}</function>``), or else the last
+    They are in separate tags (``<tool_call>{…}</tool_call>``, ``<function=name>{…}</function>``), or else the last
     JSON value, or else one JSON object after another.
     """
     tagged = [_parse_tagged(match) for match in CALL_TAG.finditer(reply)]

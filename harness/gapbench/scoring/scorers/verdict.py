@@ -41,7 +41,7 @@ class JudgeReply(ReplyScorer):
     def __post_init__(self) -> None:
         """Check the options."""
         if self.kind not in {"grade", "winner"}:
-            raise InputError(f"scorer 'verdict': kind is {self.kind!r}; it takes grade or winner")
+            raise InputError(f"scorer 'verdict': kind is {self.kind!r}; expected grade or winner")
         if self.low >= self.high:
             raise InputError(f"scorer 'verdict': low {self.low} must be below high {self.high}")
 
@@ -58,6 +58,6 @@ class JudgeReply(ReplyScorer):
         last = matches[-1].lower()
         if self.kind == "grade" and not self.low <= int(last) <= self.high:
             return Score(
-                0.0, "unparsed", answer=last, reason=f"grade {last} is not {self.low} to {self.high}"
+                0.0, "unparsed", answer=last, reason=f"grade {last} is outside {self.low} to {self.high}"
             )
-        return Score(None, "unscored", answer=last, reason=f"said {last}")
+        return Score(None, "unscored", answer=last, reason=f"winner: {last}")

@@ -31,7 +31,7 @@ def read_logs(path: Path, model: str | None, metric: str | None) -> list[SampleL
         patterns = [pattern for importer in iter_importers() for pattern in importer.patterns]
         inside = sorted({file for pattern in patterns for file in path.rglob(pattern)})
         if not inside:
-            raise InputError(f"{path}: holds no log; expected one of {', '.join(patterns)}")
+            raise InputError(f"{path}: contains no log; expected one of {', '.join(patterns)}")
         return [log for file in inside for log in read_logs(file, model, metric)]
     if not path.is_file():
         raise InputError(f"{path}: no such file")

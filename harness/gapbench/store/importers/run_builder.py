@@ -34,7 +34,7 @@ def resolve_weights(
     silent = [name for name in models if name not in by_model and default is None]
     if silent:
         raise InputError(
-            f"no log says whether weights are open or closed: give --weights '{silent[0]}=open' (or =closed) for "
+            f"no log states whether weights are open or closed: give --weights '{silent[0]}=open' (or =closed) for "
             f"{', '.join(silent)}"
         )
     return {name: by_model.get(name) or default or "open" for name in models}
@@ -67,7 +67,7 @@ def write_run(
         cell = _cell_id(log)
         if cell in seen:
             raise InputError(
-                f"{log.file} and {seen[cell]} are both {log.model} on {log.task}; import them apart"
+                f"{log.file} and {seen[cell]} are both {log.model} on {log.task}; import them separately"
             )
         seen[cell] = log.file
     digest = sha256(canonical_json([_digest_fields(log) for log in logs]))

@@ -22,7 +22,7 @@ def refuse_programs(document: Document) -> None:
     """
     for path in _program_paths(document.value):
         raise document.error(
-            path, "this names code, which would run with your rights: read it, then add --allow-code"
+            path, "this names code, which would run with your permissions: read it, then add --allow-code"
         )
 
 

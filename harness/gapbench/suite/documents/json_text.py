@@ -54,7 +54,7 @@ def parse_json(text: str) -> Any:
     except json.JSONDecodeError as exc:
         raise JsonError(f"not JSON: {exc.msg} at character {exc.colno}", exc.lineno) from exc
     except UnicodeEncodeError as exc:
-        raise JsonError("not JSON: half a surrogate pair is no text") from exc
+        raise JsonError("not JSON: half of a surrogate pair is not a character") from exc
     except RecursionError as exc:
         raise JsonError("not JSON: nested too deep") from exc
     except ValueError as exc:  # an integer with too many digits, or a number of ours

@@ -182,7 +182,7 @@ def _describe_fault(fault: _Fault, model: type[BaseModel]) -> str:
 
 def _describe_unknown_key(key: str, models: Sequence[type[BaseModel]]) -> str:
     known = list(dict.fromkeys(name for model in models for name in model.model_fields))
-    listed = f"known: {', '.join(known)}" if known else "take it out"
+    listed = f"known: {', '.join(known)}" if known else "remove it"
     for model in models:
         for name, field in model.model_fields.items():
             if any(key in inner.model_fields for inner in _model_types(field.annotation)):

@@ -159,7 +159,7 @@ def convert_entry(
 
     Raises:
         InputError: There is no such task, or it cannot be run here.
-        SetupError: lm-eval is missing, or the task's data cannot be had.
+        SetupError: lm-eval is missing, or the task's data cannot be loaded.
     """
     limits = [bound for bound in (entry.limit, limit) if bound is not None]
     library.import_lm_eval()

@@ -14,17 +14,19 @@ class LmEvalEntry(StrictModel):
     """A task of lm-evaluation-harness: its prompts, few-shot examples, filters and metrics."""
 
     lm_eval: str = Field(
-        min_length=1, description="name of a task, group or tag there, or the path of a task YAML for it"
+        min_length=1, description="name of an lm-eval task, group or tag, or the path of an lm-eval task YAML"
     )
     limit: int | None = Field(None, ge=1, description="first N documents of each task")
     num_fewshot: int | None = Field(
         None, ge=0, le=1_000, description="worked examples; default: the task's own"
     )
     category: str = Field(
-        "lm_eval", pattern=WORD_PATTERN, description="row of the gap table that it counts to"
+        "lm_eval", pattern=WORD_PATTERN, description="row of the gap table that it belongs to"
     )
     metric: str | None = Field(
-        None, min_length=1, description="metric that is a reply's score; default: the first that is one"
+        None,
+        min_length=1,
+        description="metric to use as the score of a reply; default: the first with values from 0 to 1",
     )
     filter: str | None = Field(
         None, min_length=1, description="filter whose answer is scored; default: the task's first"

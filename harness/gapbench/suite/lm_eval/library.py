@@ -108,7 +108,7 @@ def load_task_dict(
     Raises:
         InputError: There is no such task, it needs what a closed model does not give, or its YAML names code
             that is not allowed.
-        SetupError: lm-eval is missing, or the task's data cannot be had.
+        SetupError: lm-eval is missing, or the task's data cannot be loaded.
     """
     import_lm_eval()
     user = UserYaml.load(folder / name, allow_code=allow_code) if name.endswith((".yaml", ".yml")) else None

@@ -30,7 +30,7 @@ def load_lm_eval_tasks(
         task_places: Names of the suite's other tasks, with their places.
 
     Raises:
-        InputError: A task cannot be had or cannot be run here.
+        InputError: A task cannot be loaded or cannot be run here.
     """
     found: list[Task] = []
     places = dict(task_places)

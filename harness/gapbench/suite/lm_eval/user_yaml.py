@@ -12,7 +12,7 @@ import yaml
 
 from gapbench.errors import DocumentError
 
-_REMEDY = "it would run with your rights: read it, then add --allow-code"
+_REMEDY = "it would run with your permissions: read it, then add --allow-code"
 # Builders of `datasets` whose data_files are paths; a remote address is left as it is.
 _REMOTE = re.compile(r"[a-z0-9+]+://")
 

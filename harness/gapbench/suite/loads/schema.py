@@ -1,4 +1,4 @@
-"""The loads of a suite, checked at the door: a number in flight, a rate, a ramp, a replay, or a search for a rate."""
+"""The loads of a suite, checked when it is read: a number in flight, a rate, a ramp, a replay, or a search for a rate."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class SearchDocument(StrictModel):
     tolerance: float = Field(
         0.05, ge=0.005, le=1, description="step between neighbouring rates, as a share of the lower"
     )
-    repeats: int = Field(3, ge=1, le=20, description="most times each rate is tried")
+    repeats: int = Field(3, ge=1, le=20, description="largest number of tries of each rate")
 
     @model_validator(mode="after")
     def _check_rising(self) -> SearchDocument:
@@ -92,8 +92,8 @@ class LoadDocument(StrictModel):
     )
     adaptive: bool = Field(
         default=False,
-        description="concurrency: begin low and keep as many in flight as the provider takes without refusing any, "
-        "up to the number; for accuracy runs",
+        description="concurrency: start low and keep as many requests in flight as the provider accepts, at most the "
+        "given number; for accuracy runs",
     )
     warmup_requests: int = Field(
         0, ge=0, le=100_000, description="concurrency: extra requests first, left out of every figure"
@@ -109,7 +109,7 @@ class LoadDocument(StrictModel):
         None,
         gt=0,
         le=100,
-        description="gamma: spread of the gaps over their mean; 1 is Poisson, above it bursts",
+        description="gamma: standard deviation of the gaps over their mean; 1 is Poisson, more is bursty",
     )
     duration_s: float | None = Field(
         None, gt=0, le=7 * 86_400, description="how long a rate lasts; a search: each try"
@@ -121,13 +121,13 @@ class LoadDocument(StrictModel):
     )
     salt: bool | Literal["request"] | None = Field(
         None,
-        description="start prompts with a short word so that no cache has seen them: true, one word for each cell; "
-        "request, one for each request; false, ask for the cache. Default: true for schedules and sweeps, else false",
+        description="start each prompt with a short word that keeps caches from answering: true, one word for each "
+        "cell; request, one for each request; false, none. Default: true for schedules and sweeps, else false",
     )
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=MAX_WORKERS)] = Field(
-        "auto", description="processes that send; auto: as many as the load needs and the machine has"
+        "auto", description="worker processes; auto: as many as the load needs, at most one per core"
     )
-    name: str | None = Field(None, pattern=NAME_PATTERN, max_length=60, description="its name in tables")
+    name: str | None = Field(None, pattern=NAME_PATTERN, max_length=60, description="name in tables")
 
     @model_validator(mode="after")
     def _check_kind(self) -> LoadDocument:

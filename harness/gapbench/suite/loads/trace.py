@@ -165,7 +165,7 @@ def read_trace(file: Path) -> tuple[Arrival, ...]:
     ]
     if not arrivals:
         raise DocumentError(
-            'holds no request; expected one JSON object a line, such as {"at_s": 0.25}', file=file
+            'contains no request; expected one JSON object a line, such as {"at_s": 0.25}', file=file
         )
     arrivals.sort(key=lambda arrival: arrival.at_s)
     zero_s = arrivals[0].at_s

@@ -64,7 +64,7 @@ def read_rows(file: Path, choose: Choose | None) -> tuple[list[Row], str]:
 
 
 def describe_folder_problem(folder: Path) -> str:
-    """Return that a folder stands where a file of rows is wanted, with those that lie in it."""
+    """Return that a folder was given in place of a data file, with the data files in it."""
     try:
         inside = sorted(name for name in os.listdir(folder) if name.lower().endswith(FORMATS))  # noqa: PTH208 - names alone
     except OSError:
@@ -128,7 +128,7 @@ _SEPARATOR_NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
 def _detect_separator(file: Path) -> str:
-    """Return what the header's names stand between: the first of the three that gives more than one name."""
+    """Return the separator of the header's names: the first of the three that gives more than one name."""
     header = next(_read_lines(file), "")
     for separator in _SEPARATOR_NAMES:
         with contextlib.suppress(csv.Error):  # said below, with its line
@@ -212,7 +212,7 @@ def read_hugging_face(
         columns: The columns that ``choose`` needs.
 
     Raises:
-        SetupError: It cannot be had: no network, no such set, no package, no rows.
+        SetupError: It cannot be loaded: no network, no such set, no package, no rows.
     """
     name = source["hf"]
     try:
@@ -243,7 +243,7 @@ def read_hugging_face(
         mark = dataset._fingerprint  # noqa: SLF001 - the only content mark it has
     except Exception as exc:  # the hub's client raises over a dozen unrelated classes
         raise SetupError(
-            f"data set {name!r} cannot be had: {_first_line(exc)}; "
+            f"data set {name!r} cannot be loaded: {_first_line(exc)}; "
             "check the name, the split and the network, or bring a file"
         ) from exc
     if not found:

@@ -28,7 +28,7 @@ def generate_rows(file: Path, arguments: Mapping[str, Any], choose: Choose | Non
     """
     spec = importlib.util.spec_from_file_location(f"bench_rows_{file.stem}", file)
     if spec is None or spec.loader is None:
-        raise DocumentError("is no Python file; a generator is a .py with a function `rows`", file=file)
+        raise DocumentError("is not a Python file; a generator is a .py with a function `rows`", file=file)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

@@ -9,7 +9,7 @@ from gapbench.values import Sample, Score
 
 
 class StoredReply(NamedTuple):
-    """One answer as it stands in the results, to be judged with the others.
+    """One answer as stored in the results, to be scored with the others.
 
     Attributes:
         sample_id: Which sample of its task.

@@ -39,7 +39,7 @@ class ImageDownloadError(ValueError):
 
 
 def is_public_address(address: str) -> bool:
-    """Say whether an IP address is one of the public internet; an IPv4 address within IPv6 is looked at itself."""
+    """Return whether an IP address belongs to the public internet; an IPv4 address within IPv6 is looked at itself."""
     found = ipaddress.ip_address(address)
     if isinstance(found, ipaddress.IPv6Address):
         if found in _NAT64:
@@ -59,7 +59,7 @@ def download_image(
     is_allowed: Callable[[str], bool] = is_public_address,
     total_timeout_s: float = TOTAL_TIMEOUT_S,
 ) -> bytes:
-    """Return what stands at an address.
+    """Return the content at an address.
 
     The name is looked up once and the connection goes to the very address that was checked; each
     redirect is checked again.
@@ -79,8 +79,8 @@ def download_image(
         except ImageDownloadError:
             raise
         except (OSError, http.client.HTTPException, ValueError) as exc:  # ValueError: what is no address
-            why = f"not within {total_timeout_s:g} s" if deadline.is_over else str(exc)
-            raise ImageDownloadError(f"{url[:200]!r} cannot be had: {why}") from exc
+            why = f"timed out after {total_timeout_s:g} s" if deadline.is_over else str(exc)
+            raise ImageDownloadError(f"{url[:200]!r} cannot be downloaded: {why}") from exc
 
 
 class _Deadline:
@@ -135,7 +135,7 @@ def _follow_redirects(
         if "@" in parts.netloc:
             raise ImageDownloadError("the address holds a user or a password (not shown)")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ImageDownloadError(f"{url[:200]!r} is no http or https address")
+            raise ImageDownloadError(f"{url[:200]!r} is not an http or https address")
         connection = _open_connection(parts.scheme, parts.hostname, parts.port, is_allowed, deadline)
         try:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -145,7 +145,7 @@ def _follow_redirects(
                 url = urljoin(url, response.getheader("Location", ""))
                 continue
             if response.status != 200:
-                raise ImageDownloadError(f"{url[:200]!r} answers {response.status}")
+                raise ImageDownloadError(f"{url[:200]!r} returned HTTP {response.status}")
             data = response.read(max_bytes + 1)
             # An ended connection looks like the end of a body without a length, or like a short one.
             deadline.raise_if_over()
@@ -155,7 +155,7 @@ def _follow_redirects(
         if len(data) > max_bytes:
             raise ImageDownloadError(f"{url[:200]!r} is larger than {max_bytes} bytes")
         if missing:
-            raise ImageDownloadError(f"{url[:200]!r} broke off: {missing} bytes missing")
+            raise ImageDownloadError(f"{url[:200]!r} was cut short: {missing} bytes are missing")
         return data
     raise ImageDownloadError(f"{url[:200]!r} redirects more than {MAX_REDIRECTS} times")
 
@@ -167,12 +167,12 @@ def _open_connection(
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
-        raise ImageDownloadError(f"{host[:200]!r} is not known: {exc}") from exc
+        raise ImageDownloadError(f"cannot resolve {host[:200]!r}: {exc}") from exc
     addresses = [str(entry[4][0]) for entry in found]
     refused = next((address for address in addresses if not is_allowed(address)), None)
     if refused is not None:
         raise ImageDownloadError(
-            f"{host[:200]!r} is {refused}, which is not on the public internet; save the image beside the data"
+            f"{host[:200]!r} is {refused}, which is not on the public internet; save the image next to the data"
         )
     connection: http.client.HTTPConnection
     if scheme == "https":

@@ -52,7 +52,7 @@ def read_image(given: Any, base: Path, *, allow_urls: bool = False) -> tuple[str
         allow_urls: Whether a public http or https address will do as well.
 
     Raises:
-        ImageError: It cannot be read, is too large, or is no PNG, JPEG, GIF or WebP.
+        ImageError: It cannot be read, is too large, or is not a PNG, JPEG, GIF or WebP.
     """
     if isinstance(given, Mapping):
         given = _image_source(given) or ""
@@ -64,7 +64,7 @@ def read_image(given: Any, base: Path, *, allow_urls: bool = False) -> tuple[str
         raise ImageError(f"{shown} is larger than {MAX_IMAGE_BYTES} bytes; scale it down")
     kind = detect_media_type(data)
     if kind is None:
-        raise ImageError(f"{shown} is no PNG, JPEG, GIF or WebP; convert it to one")
+        raise ImageError(f"{shown} is not a PNG, JPEG, GIF or WebP image; convert it to one")
     return kind, data
 
 
@@ -82,7 +82,7 @@ def _read_image_bytes(given: str, base: Path, *, allow_urls: bool) -> bytes:
     if text.lower().startswith(("http://", "https://")):
         if not allow_urls:
             raise ImageError(
-                f"{text[:200]!r} is an address; save the image beside the data, so that every run sees the same bytes, "
+                f"{text[:200]!r} is an address; save the image next to the data, so that every run sees the same bytes, "
                 "or set `image_urls: true`"
             )
         try:
@@ -125,12 +125,12 @@ def _read_file(given: str, base: Path) -> bytes:
         said = getattr(exc, "strerror", None) or str(exc)
         raise ImageError(f"image {given[:200]!r} in {base} cannot be read: {said}; check the path") from exc
     if not is_inside:
-        raise ImageError(f"{given[:200]!r} leaves the folder of the data; images must lie in it")
+        raise ImageError(f"{given[:200]!r} is outside the folder of the data; images must be inside it")
     return data
 
 
 def detect_media_type(data: bytes) -> str | None:
-    """Return the media type of a PNG, JPEG, GIF or WebP by its first bytes. None: it is none of them."""
+    """Return the media type of a PNG, JPEG, GIF or WebP by its first bytes, or None for any other content."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):

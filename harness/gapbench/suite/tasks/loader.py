@@ -51,16 +51,16 @@ def load_task(
 
     Args:
         task: The checked document.
-        source: The file it stands in; data paths are relative to it.
+        source: The file that contains it; data paths are relative to it.
         limit: None: all.
-        path: Where in the file it stands.
+        path: Its place in the file.
         seed: Seed of the working order.
         in_file_order: Whether to take the first rows of the file, as gapbench 0.1 did.
         allow_code: Whether Python that the task names may run; what gapbench ships always may.
 
     Raises:
         DocumentError: A template, an image or the data is wrong, or code is named and not allowed.
-        SetupError: A Hugging Face data set cannot be had.
+        SetupError: A Hugging Face data set cannot be loaded.
     """
     allow_code = allow_code or source.file.resolve().is_relative_to(builtin_folder().resolve())
     scorer_name, scorer_options = resolve_scorer_entry(task.scorer, source, path, allow_code=allow_code)
@@ -151,7 +151,7 @@ def _read_chosen_rows(
 
     Raises:
         DocumentError: The data cannot be read.
-        SetupError: A Hugging Face data set cannot be had.
+        SetupError: A Hugging Face data set cannot be loaded.
     """
     choose = None if choice.limit is None else choice.choose  # without a limit, one reading is enough
     if isinstance(task.data, GeneratedData):

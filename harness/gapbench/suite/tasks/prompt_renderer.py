@@ -30,8 +30,8 @@ class Renderer:
 
     Args:
         task: The checked document.
-        source: The file it stands in.
-        path: Where in the file it stands.
+        source: The file that contains it.
+        path: Its place in the file.
         base: Folder that image paths are relative to.
         origin: What the rows are from, for messages.
     """

@@ -18,11 +18,13 @@ class ParamsDocument(StrictModel):
     """Generation parameters; what is not given is not sent."""
 
     max_tokens: int | None = Field(None, ge=1, description="budget of output tokens, reasoning included")
-    temperature: float | None = Field(None, ge=0, le=2, description="0 for the likeliest answer")
+    temperature: float | None = Field(
+        None, ge=0, le=2, description="sampling temperature; 0: the most likely answer"
+    )
     top_p: float | None = Field(None, gt=0, le=1, description="nucleus sampling")
     stop: list[str] = Field(default_factory=list, max_length=16, description="stop strings")
     seed: int | None = Field(
-        None, ge=-(2**63), lt=2**63, description="of the provider's draws, where it takes one"
+        None, ge=-(2**63), lt=2**63, description="seed of the provider's sampling, if it accepts one"
     )
     reasoning: (
         Literal["off", "minimal", "low", "medium", "high", "max"] | Annotated[int, Field(ge=1)] | None
@@ -50,7 +52,7 @@ class HuggingFaceData(StrictModel):
     hf: str = Field(min_length=1, description="organisation/name")
     config: str | None = Field(None, description="configuration")
     split: str = Field("test", description="split")
-    revision: str | None = Field(None, description="commit; pin it, or results cannot be repeated")
+    revision: str | None = Field(None, description="commit; without it, results cannot be reproduced")
 
 
 class GeneratedData(StrictModel):
@@ -60,13 +62,13 @@ class GeneratedData(StrictModel):
         pattern=r"\.py$",
         description="a .py with a function rows(**arguments), relative to this file; needs --allow-code",
     )
-    arguments: dict[str, Any] = Field(default_factory=dict, description="what rows() is called with")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of rows()")
 
 
 class TurnDocument(StrictModel):
     """One turn of a prompt."""
 
-    role: Role = Field(description="who says it")
+    role: Role = Field(description="role of the speaker")
     text: str = Field("", description="template")
     images: list[str] = Field(default_factory=list, description="templates of paths, base64 or data URIs")
 
@@ -84,7 +86,7 @@ class TaskDocument(StrictModel):
     name: str = Field(pattern=PATH_NAME_PATTERN, description="name of the task")
     category: str = Field(pattern=WORD_PATTERN, description="coding, reasoning, multimodal, or your own word")
     version: int | str = Field(1, description="raise it when results should no longer be compared")
-    license: str | None = Field(None, description="of the data")
+    license: str | None = Field(None, description="license of the data")
     description: str = Field("", description="for readers")
     data: str | HuggingFaceData | GeneratedData = Field(
         description="a .jsonl, .json, .csv, .tsv or .parquet next to this file, {hf: name}, or {generator: file.py}"
@@ -99,7 +101,7 @@ class TaskDocument(StrictModel):
         description="templates of paths, base64 or data URIs, or of lists of them, before the prompt's text; an empty one: no image",
     )
     image_detail: Literal["low", "high", "auto"] | None = Field(
-        None, description="fidelity asked of the provider"
+        None, description="image detail to request from the provider"
     )
     image_urls: bool = Field(
         False, description="images may be addresses, fetched when the suite is read; public ones only"
@@ -110,8 +112,10 @@ class TaskDocument(StrictModel):
     target: str | None = Field(None, description="template, or a column, that the scorer compares with")
     reference: str | None = Field(None, description="template of a reply that scores 1; default: the target")
     decoy: str | None = Field(None, description="template of a reply that scores 0")
-    cluster: str | None = Field(None, description="template; samples of one source share it")
-    tags: list[str] = Field(default_factory=list, description="templates of labels")
+    cluster: str | None = Field(
+        None, description="template of the source; samples from one source are not independent"
+    )
+    tags: list[str] = Field(default_factory=list, description="templates of the sample's tags")
     scorer: str | dict[str, Any] | None = Field(
         None, description="a name, {name: …, options}, or {python: module:function}"
     )

@@ -18,7 +18,7 @@ class Task:
 
     Attributes:
         name: Unique in a suite.
-        category: The row of the gap table that it counts to.
+        category: The row of the gap table that it belongs to.
         version: As the document says.
         sha256: Hash of the document and of the data's bytes.
         samples: In file order.

@@ -10,7 +10,7 @@ from typing import Any
 from gapbench.suite.documents import Document, KeyPath
 from gapbench.values import sha256
 
-ALLOW_CODE_HINT = "it would run with your rights: read it, then add --allow-code"
+ALLOW_CODE_HINT = "it would run with your permissions: read it, then add --allow-code"
 
 
 def resolve_scorer_entry(
@@ -21,7 +21,7 @@ def resolve_scorer_entry(
     Args:
         entry: As the task has it.
         source: The task's file.
-        path: Where in the file the task stands.
+        path: Place of the task in the file.
         allow_code: Whether code may run.
 
     Raises:
@@ -41,7 +41,7 @@ def resolve_scorer_entry(
 
 
 def code_file_digests(scorer_options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the hash of the file beside a task whose function judges.
+    """Yield the hash of the file next to a task whose function scores replies.
 
     What that file imports has no hash here, and neither has what is installed: raise the task's ``version`` with it.
     """

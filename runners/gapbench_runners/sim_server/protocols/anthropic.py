@@ -67,7 +67,7 @@ class MessagesProtocol:
         )
 
     def render_stream(self, reply: SimReply, request: SimRequest) -> RenderedStream:
-        """Open message and blocks, close each; thinking stands in a block of its own before the text."""
+        """Open message and blocks, close each; thinking is a separate block before the text."""
         opened = _message(reply, request, [], None, _usage(reply, 1, 0))
         head = _typed_event("message_start", message=opened) + _typed_event("ping")
         chunks: list[bytes] = []

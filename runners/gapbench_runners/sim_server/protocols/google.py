@@ -53,7 +53,7 @@ class GenerateContentProtocol:
     overloaded_status = 503
 
     def parse_request(self, body: Mapping[str, Any]) -> SimRequest:
-        """Read a request; ``model`` and ``render_stream`` stand in the path, the server adds them to the body."""
+        """Read a request; ``model`` and ``render_stream`` are in the path; the server adds them to the body."""
         system = body.get("systemInstruction") or body.get("system_instruction") or {}
         config = body.get("generationConfig") or body.get("generation_config") or {}
         return SimRequest(

@@ -42,7 +42,7 @@ def _parse_part(given: Mapping[str, Any]) -> tuple[Part, ...]:
 
 
 class ChatCompletionsProtocol:
-    """OpenAI's Chat Completions; reasoning stands in ``reasoning``, as vLLM sends it."""
+    """OpenAI's Chat Completions; reasoning is in ``reasoning``, as vLLM sends it."""
 
     overloaded_status = 503
 

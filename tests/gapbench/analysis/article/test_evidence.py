@@ -167,10 +167,10 @@ def test_a_book_that_is_not_there_is_named(tmp_path: Path) -> None:
         ({}, {}, {"url": ""}, "board@0a1b2c3: has no address; give url=https://"),
         ({}, {}, {"url": "a leaderboard"}, "'a leaderboard' is not an address"),
         ({}, {}, {"url": "http://x.test/a"}, "'http://x.test/a' is not an address"),
-        ({}, {}, {"accessed": ""}, "not known when it was read; give accessed="),
+        ({}, {}, {"accessed": ""}, "the date when it was read is missing; give accessed="),
         ({}, {}, {"file_date": ""}, "file_date and dated_by go together"),
         ({}, {}, {"dated_by": ""}, "file_date and dated_by go together"),
-        ({}, {}, {"file_date": "2026-11-25"}, "the file is of 2026-11-25, after it was read on 2026-11-24"),
+        ({}, {}, {"file_date": "2026-11-25"}, "file_date 2026-11-25 is later than accessed 2026-11-24"),
         ({}, {}, {"verified": "not found"}, "a second reading did not find its figures"),
         ({}, {"license": "Proprietary"}, {}, "flagged open under licence 'Proprietary'"),
         ({"license": "MIT"}, {}, {}, "flagged closed under licence 'MIT'"),
@@ -222,7 +222,7 @@ def test_a_gap_of_two_snapshots_is_refused(write: Write, dating: str) -> None:
         ("2026-02-26", "name", "listed", None),
         ("2026-02-20", "content", "listed", None),
         ("2026-03-01", "commit", "listed", "a file of 2026-03-01, so the list may have changed since"),
-        ("", "", "listed", "a file of no known date, so the list may have changed since"),
+        ("", "", "listed", "a file of unknown date, so the list may have changed since"),
         ("2026-03-01", "commit", "rebuilt", None),
         ("", "", "rebuilt", None),
     ],
@@ -261,7 +261,7 @@ def test_a_book_of_version_0_1_is_read_and_told_what_it_lacks(write: Write) -> N
     (book / SOURCES_FILE).write_text("".join(",".join(row) + "\n" for row in rows))
     found = rule_violations(read_evidence(book))
 
-    assert ["has no address" in found[0], "not known when it was read" in found[1]] == [True, True]
+    assert ["has no address" in found[0], "the date when it was read is missing" in found[1]] == [True, True]
     assert len(found) == 2
 
 

@@ -215,7 +215,7 @@ def test_a_priority_decides_before_cost(priority: Any, choice: str) -> None:
 
 
 def test_a_priority_does_not_undo_quality() -> None:
-    """Transparency speaks for open weights; the closed model is ahead and stays."""
+    """Transparency favors open weights; the closed model is ahead and stays."""
     ahead = dataclasses.replace(EQUAL, verdict="closed ahead", is_open_no_worse=False, is_closed_ahead=True)
     found = advise(Situation(priorities=("transparency",)), answer(500.0), ahead)
 

@@ -275,7 +275,7 @@ def test_the_probes_of_a_load_search_are_not_compared(make_run: Make, answers: A
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"scorer": "contains"}, "were judged by another scorer"),
+        ({"scorer": "contains"}, "were scored by another scorer"),
     ],
 )
 def test_answers_judged_by_something_else_are_left_out(
@@ -299,8 +299,8 @@ def test_answers_judged_by_something_else_are_left_out(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"version": 2}, "are of another version of the task"),
-        ({"scorer_sha256": "other"}, "were judged with other options of the scorer"),
+        ({"version": 2}, "belong to another version of the task"),
+        ({"scorer_sha256": "other"}, "were scored with other options of the scorer"),
     ],
 )
 def test_another_version_or_other_options_leave_out_the_task(

@@ -170,10 +170,10 @@ def test_counts_are_merged(usages: list[Usage], expected: Usage) -> None:
     ("usage", "expected", "note"),
     [
         (Usage(10, 64), Usage(10), "cached_input_tokens dropped: 64 is more than input_tokens 10"),
-        (Usage(-3, output_tokens=5), Usage(output_tokens=5), "input_tokens dropped: '-3' is no count"),
-        (_usage(10, output_tokens="many"), Usage(10), "output_tokens dropped: 'many' is no count"),
-        (_usage(10, output_tokens=2.5), Usage(10), "output_tokens dropped: '2.5' is no count"),
-        (Usage(10, output_tokens=True), Usage(10), "output_tokens dropped: 'True' is no count"),
+        (Usage(-3, output_tokens=5), Usage(output_tokens=5), "input_tokens dropped: '-3' is not a count"),
+        (_usage(10, output_tokens="many"), Usage(10), "output_tokens dropped: 'many' is not a count"),
+        (_usage(10, output_tokens=2.5), Usage(10), "output_tokens dropped: '2.5' is not a count"),
+        (Usage(10, output_tokens=True), Usage(10), "output_tokens dropped: 'True' is not a count"),
         (
             Usage(10, 6, 6),
             Usage(10),

@@ -173,7 +173,9 @@ def test_state_and_reason_follow_the_definition_on_any_sequence() -> None:
         assert described(deciding) == (named(made.reason) if made.reason else ""), (kinds, failures)
         given_up = [line for line in said if line.startswith("given up")]
         assert given_up == (
-            [f"given up after {made.reason}; --resume does what is left"] if state == "given_up" else []
+            [f"given up after {made.reason}; --resume sends the remaining requests"]
+            if state == "given_up"
+            else []
         )
 
     assert min(ends.values()) > 500

@@ -194,7 +194,7 @@ def test_verify_tells_of_answers_that_wait(tmp_path: Path) -> None:
         writer.pending.add(row, payload(row))
     found = verify_run(tmp_path)
 
-    assert [("leftover", "waiting-00001.jsonl", "none: --resume scores them")] == [
+    assert [("leftover", "waiting-00001.jsonl", "none; --resume scores them")] == [
         (finding.kind, finding.file, finding.repair) for finding in found
     ]
 

@@ -92,7 +92,7 @@ def test_a_worker_that_takes_too_long_is_ended_and_the_next_answers(tmp_path: Pa
         "    print(json.dumps(value), flush=True)\n"
     )
     worker = ScoringProcess(script, timeout_s=0.5)
-    with pytest.raises(ScoringProcessError, match="no end after"):
+    with pytest.raises(ScoringProcessError, match="timed out after"):
         worker.request("hang")
 
     worker.timeout_s = 120

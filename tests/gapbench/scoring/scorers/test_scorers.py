@@ -229,7 +229,7 @@ def test_unknown_names_and_options_are_refused() -> None:
         InputError, match=r"has no option 'tol'; did you mean 'rel_tol'[?] its options: abs_tol, "
     ):
         make_scorer("numeric", {"tol": 1})
-    with pytest.raises(InputError, match="option 'relaxed' is 'yes'; it takes bool"):
+    with pytest.raises(InputError, match="option 'relaxed' is 'yes'; expected bool"):
         make_scorer("numeric", {"relaxed": "yes"})
     with pytest.raises(
         InputError, match=r"has no option 'threshhold'; did you mean 'threshold'[?] its options"
@@ -253,7 +253,7 @@ def test_an_option_that_is_needed_is_named(name: str, lacks: str) -> None:
 )
 def test_a_number_of_an_option_is_finite_and_from_0(name: str, key: str, value: float) -> None:
     """A negative tolerance would raise at the first answer that is compared."""
-    with pytest.raises(InputError, match="it takes a number from 0"):
+    with pytest.raises(InputError, match="expected a number of 0 or more"):
         make_scorer(name, {key: value})
 
 
@@ -270,7 +270,7 @@ FAULTS: list[tuple[str, Any, dict[str, Any], str | None]] = [
     ("numeric", "many", {}, "target 'many' is not a number"),
     ("numeric", float("nan"), {}, "target 'nan' is not a number"),
     ("numeric", "#### 1,234", {}, None),
-    ("math", "", {}, "target '' holds no answer"),
+    ("math", "", {}, "target '' contains no answer"),
     ("json", "[1]", {}, "target '[1]' is not a JSON object with fields"),
     ("json_schema", None, {}, "the sample has no schema in column 'schema'"),
     ("json_schema", "no", {"schema": {}}, "the target 'no' is not JSON"),
@@ -278,7 +278,7 @@ FAULTS: list[tuple[str, Any, dict[str, Any], str | None]] = [
     ("json_schema", None, {"schema": {}}, None),
     ("tool_call", "find(1)", {}, "the target is not a call {name, arguments} or a list of calls"),
     ("constraints", None, {"constraints": [{"kind": "letter"}]}, "constraint 'letter': it needs 'letter'"),
-    ("constraints", None, {"constraints": [{"kind": "words", "max": "3"}]}, "constraint 'words': 'max' is '3'; it takes a number"),
+    ("constraints", None, {"constraints": [{"kind": "words", "max": "3"}]}, "constraint 'words': 'max' is '3'; expected a number"),
     ("sql", "SELECT 1", {}, "the sample has no database in column 'setup'"),
     ("sql", 1, {"setup": "CREATE TABLE a (b)"}, "the target is not a query"),
     ("code", None, {}, "the sample has no tests in column 'test'"),

@@ -205,7 +205,7 @@ def test_the_metric_can_be_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[
     [
         ("a.json", b"{}", "no importer knows this file; there are: helm"),
         ("a.json", b"{", "is not JSON"),
-        ("a.json", b'{"eval": {"task": "t", "model": "m"}}', "holds no samples, only a header"),
+        ("a.json", b'{"eval": {"task": "t", "model": "m"}}', "contains no samples, only a header"),
         ("a.json", b'[{"instance_id": 1, "stats": 5}]', "per_instance_stats.json: no run_spec.json"),
         (
             "results_x.json",

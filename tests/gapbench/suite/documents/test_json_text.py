@@ -87,7 +87,7 @@ def test_a_duplicate_key_is_found_at_its_line(seed: int) -> None:
         ("[NaN]", "not JSON: NaN is not valid JSON, write null"),
         ("[-Infinity]", "not JSON: -Infinity is not valid JSON, write null"),
         ("{", "not JSON: Expecting property name"),
-        ('"\\ud800"', "not JSON: half a surrogate pair is no text"),
+        ('"\\ud800"', "not JSON: half of a surrogate pair is not a character"),
         ("[" * 100_000, "not JSON: nested too deep"),
         ("9" * 5000, "not JSON: Exceeds the limit"),
     ],

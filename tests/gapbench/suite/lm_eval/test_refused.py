@@ -80,7 +80,7 @@ def test_a_runner_without_completions_is_refused(plan: Plan) -> None:
     """Open weights behind a chat API alone are told what would do."""
     model = {**OPEN, "runner": "openai"}
 
-    assert "which runner 'openai' does not ask for; use a runner that does, such as vllm" in plan(
+    assert "which runner 'openai' cannot request; use a runner that can, such as vllm" in plan(
         str(TASKS / "cloze.yaml"), model
     )
 
@@ -115,7 +115,7 @@ def test_a_users_function_does_not_run_unasked(plan: Plan, tmp_path: Path) -> No
     text = f"{GENERATE}process_results: !function code.judge\n"
     said = plan(own(tmp_path, text, code_py=f"open({str(mark)!r}, 'w')\n{CODE}"))
 
-    assert "mine.yaml:9: !function code.judge is Python; it would run with your rights: read it" in said
+    assert "mine.yaml:9: !function code.judge is Python; it would run with your permissions: read it" in said
     assert not mark.exists()
 
 

@@ -47,7 +47,7 @@ def test_mooncakes_is_read_in_the_order_of_time(tmp_path: Path) -> None:
         ('{"at_s": 1, "sample_id": 7}', "expected a sample's id in quotes"),
         ('{"timestamp": 1}', "input_length: missing"),
         ('{"timestamp": 1, "input_length": 5, "hash_ids": ["a"]}', "expected a list of whole numbers"),
-        ("", "holds no request"),
+        ("", "contains no request"),
     ],
 )
 def test_a_fault_is_named_with_its_line(tmp_path: Path, line: str, said: str) -> None:

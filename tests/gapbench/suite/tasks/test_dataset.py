@@ -104,12 +104,12 @@ def test_the_chosen_rows_are_read_in_file_order(tmp_path: Path, ending: str) -> 
         ("q.jsonl", '{"a": 1}\n{"id": 1', "q.jsonl:2: not JSON: Expecting ',' delimiter at character 9; each line is one JSON object"),
         ("q.json", '[{"a": 1},\n{"a": 2]', "q.json:2: not JSON: Expecting ',' delimiter at character 8; expected an array of objects, or one"),
         ("q.json", '[{"a": 1}, 5]', "q.json: item 2 is 5; each item is one JSON object"),
-        ("q.json", '[{"a": "\\ud800"}]', "q.json:1: not JSON: half a surrogate pair is no text"),
+        ("q.json", '[{"a": "\\ud800"}]', "q.json:1: not JSON: half of a surrogate pair is not a character"),
         ("q.json", '{\n"a": 1\n}', "q.json:1: not JSON: Expecting property name enclosed in double quotes at character 2; each line is one JSON object, or the whole file an array of them"),
         ("q.json", "[]", "q.json: no rows"),
         ("q.jsonl", '{"id": 1}\n[1]\n', "q.jsonl:2: found '[1]'; each line is one JSON object"),
         ("q.jsonl", '{"a": NaN}', "q.jsonl:1: not JSON: NaN is not valid JSON, write null"),
-        ("q.jsonl", '{"a": "\\ud800"}', "q.jsonl:1: not JSON: half a surrogate pair is no text"),
+        ("q.jsonl", '{"a": "\\ud800"}', "q.jsonl:1: not JSON: half of a surrogate pair is not a character"),
         ("q.jsonl", '{"a": ' + "9" * 5000 + "}", "q.jsonl:1: not JSON: Exceeds the limit"),
         ("q.jsonl", '{"a": ' + "[" * 100_000, "q.jsonl:1: not JSON: nested too deep"),
         ("q.jsonl", b'{"a": 1}\n{"a": "\xff"}', "q.jsonl:2: byte 0xff is not UTF-8; save the file as UTF-8"),
@@ -221,7 +221,7 @@ def test_a_data_set_that_cannot_be_had_is_said(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
 
     with pytest.raises(
-        SetupError, match=r"data set 'nobody/nothing-here' cannot be had: .*bring a file"
+        SetupError, match=r"data set 'nobody/nothing-here' cannot be loaded: .*bring a file"
     ) as caught:
         read_hugging_face({"hf": "nobody/nothing-here", "split": "test"}, None)
     assert "\n" not in str(caught.value)

@@ -39,7 +39,7 @@ def test_an_image_is_known_by_its_bytes(tmp_path: Path, data: bytes, kind: str) 
 @pytest.mark.parametrize("data", [b"RIFF\0\0\0\0WAVEfmt ", b"", b"<svg/>", b"GIF"])
 def test_what_is_no_image_is_refused(tmp_path: Path, data: bytes) -> None:
     """A RIFF file may be a sound."""
-    with pytest.raises(ImageError, match="is no PNG, JPEG, GIF or WebP; convert it"):
+    with pytest.raises(ImageError, match="is not a PNG, JPEG, GIF or WebP image; convert it"):
         read_image(data, tmp_path)
 
 

@@ -189,20 +189,20 @@ def test_ids_that_differ_only_in_type_are_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("image", "said"),
     [
-        ("../secret.png", "leaves the folder of the data"),
-        ("/etc/hostname", "leaves the folder of the data"),
+        ("../secret.png", "is outside the folder of the data"),
+        ("/etc/hostname", "is outside the folder of the data"),
         ("none.png", "cannot be read"),
         ("a\0b.png", "cannot be read"),
         ("x" * 300, "cannot be read"),
         (".", "cannot be read"),
-        ("link.png", "leaves the folder of the data"),
+        ("link.png", "is outside the folder of the data"),
         ("loop.png", "cannot be read"),
-        ("q.jsonl", "is no PNG, JPEG, GIF or WebP"),
-        ("https://x.test/a.png", "save the image beside the data"),
+        ("q.jsonl", "is not a PNG, JPEG, GIF or WebP"),
+        ("https://x.test/a.png", "save the image next to the data"),
         ("data:image/png;base64,%%%", "is not base64"),
         ("data:image/png;base64,é", "is not base64"),
         ("data:image/svg+xml,<svg/>", "is not base64"),
-        ("data:image/png;base64,aGVsbG8=", "is no PNG"),
+        ("data:image/png;base64,aGVsbG8=", "is not a PNG"),
     ],
 )
 def test_an_image_that_cannot_be_is_refused(tmp_path: Path, image: str, said: str) -> None:

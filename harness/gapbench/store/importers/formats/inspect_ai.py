@@ -59,7 +59,7 @@ def read_inspect_logs(file: Path, model: str | None, metric: str | None) -> Iter
     """
     header, samples = _read_eval_archive(file) if file.suffix == ".eval" else _read_json_log(file)
     if not samples:
-        raise InputError(f"{file}: holds no samples, only a header; it cannot be imported")
+        raise InputError(f"{file}: contains no samples, only a header; it cannot be imported")
     about = header["eval"]
     scorers = next((list(sample["scores"]) for sample in samples if sample.get("scores")), [])
     chosen = metric or (scorers[0] if scorers else None)
@@ -96,7 +96,7 @@ def _read_eval_archive(file: Path) -> tuple[Mapping[str, Any], list[Mapping[str,
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, struct.error) as exc:
         raise InputError(f"{file}: is not a finished Inspect log: {exc}") from exc
     if not is_inspect_log(header):
-        raise InputError(f"{file}: header.json says nothing of a task")
+        raise InputError(f"{file}: header.json names no task")
     return header, samples
 
 
