@@ -57,6 +57,7 @@ POSTFIX_NOT_BUT = _compile(r"Lf{0,6}z[,&]?[fho]{0,12}(?P<L>L)(?!f{0,6}z)")
 ALL_EXCEPT = _compile(
     r"(?P<quantifier>[aA!][^.NL]{0,40}?)(?:q|(?<=[aofOA])b)[fod]{0,12}(?P<L>L)(?:~end~|(?=[fhm]{0,12}=?[fh]{0,12}[xpe]))"
 )
+ASKED = _compile(r"(?:^|(?<=[N.?:,;]))[fi=]{0,4}(?P<L>L)=?p?\?N?[fh]{0,3}(?P<value>[Yp!x])(?=[.N,;:]|$)")
 CONCEDED = _compile(r"u[^.N?L]{0,6}L[^.N?]{0,40}[^.N?L],[hfs]{0,4}(?P<L>L)(?=[.N]|$)")
 COMPARED = _compile(
     r"[tWORd][^.NL?]{0,6}(?P<first>L)[)]?[,&|du]{1,3}[fo]{0,2}(?P<second>L)[)]?,[hfs]{0,3}(?P<L>L)(?:[=m]{1,2}[fh]{0,3}p|v)"
@@ -103,3 +104,7 @@ AFTER_HEADING = _compile(
 )
 ASKS_FOR_WRONG = _compile(r"(?:^|(?<=[N.;]))[^.N?]{0,30}W[^.N?]{0,30}[x!q]")
 SAME_BREATH = _compile(r"[NF.,&:)(|fohpY]{0,12}")
+DIRECT = (CONCEDED, COMPARED, ASKED)
+"""Patterns that are sure even after a hypothesis or in a question."""
+KINDS_OF_REPLIES = {"Y": "claim", "p": "claim", "!": "out", "x": "out"}
+"""What the reply to a question such as ``B?`` says about the option."""

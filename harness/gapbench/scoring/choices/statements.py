@@ -293,21 +293,19 @@ class StatementFinder:
             at = match.start("L") if match["L"] else match.start("L2")
             kind = "conclusion" if match["L"] else "claim"
             yield Statement(at, kind, self.group_at(at)[0])
-        for match in (*p.CONCEDED.finditer(self.text), *p.COMPARED.finditer(self.text)):
-            yield Statement(match.start("L"), "conclusion", frozenset([self.items[match.start("L")].option]))
+        for match in (match for pattern in p.DIRECT for match in pattern.finditer(self.text)):
+            at, kind = (
+                match.start("L"),
+                p.KINDS_OF_REPLIES.get(match.groupdict().get("value", ""), "conclusion"),
+            )
+            yield Statement(at, kind, frozenset([self.items[at].option]))
         for match in p.CORRECTED.finditer(self.text):
             yield self._statement("answer", match.start("L"), match.start("L"))
 
     def _exceptions(self) -> Iterator[Statement]:
         for match in p.ALL_EXCEPT.finditer(self.text):
-            quantifier = match["quantifier"]
-            kind = (
-                "out"
-                if "A" in quantifier
-                and "!" not in quantifier
-                and "!" not in self._sentence_before(match.start())
-                else "conclusion"
-            )
+            quantifier, before = match["quantifier"], self._sentence_before(match.start())
+            kind = "out" if "A" in quantifier and "!" not in quantifier + before else "conclusion"
             yield self._statement(kind, match.start("L"), match.start("L"))
 
     def _wrong_ones(self) -> Iterator[Statement]:

@@ -23,11 +23,12 @@ COMPARISONS = (
     "Although {Y} is tempting, {X}.", "While {Y} is partly true, {X}.", "Even though {Y} looks right, {X}.",
     "{Y} is partially correct, but {X} is the most complete answer.", "The textbook says {Y}. I disagree: {X}.",
     "If I had to guess, I'd pick {X}.", "I'd have to go with {X} here.", "Everything except {X} can be excluded.", "All but {X} can be ruled out.",
+    "{Y}? No. {X}? Yes.", "Is it {Y}? No. Is it {X}? Yes, because it melts first.", "Is {X} correct? Yes. Is {Y} correct? No.",
     "したがって、答えは{X}（3番目の選択肢）となります。",
 )  # fmt: skip
 NO_ANSWER = (
     "I disagree with {X}.", "If the current were zero, I'd expect {X} to vanish.", "It would have been {X} if the sign were positive.",
-    "Comparing {X} and {Y}, {X} is smaller.",
+    "Comparing {X} and {Y}, {X} is smaller.", "{X}? No.", "{X}? Yes. {Y}? Yes.", "Is it {X}? Perhaps.",
 )  # fmt: skip
 
 
