@@ -19,7 +19,7 @@ MAX_SEARCHED_CHARS = 20_000
 MARKUP_CHARS = " \t\n*_`"
 FORMULA = re.compile(
     r"\$\$(.{1,1000}?)\$\$|(?<!\\)\$(?![\s$])([^$\n]{0,1000}?[^\s$\\])\$(?!\d)|(?<!\\)\$[ ]([^$\n]{1,200}?)[ ]\$(?!\d)"
-    r"|\\\((.{1,1000}?)\\\)|\\\[(.{1,1000}?)\\\]",
+    r"|(?<!\\)\\\((.{1,1000}?)(?<!\\)\\\)|(?<!\\)\\\[(.{1,1000}?)(?<!\\)\\\]",
     re.DOTALL,
 )
 UNBRACED_BOX = re.compile(r"\\boxed\s+([^\s{$][^\s$]{0,50})")
@@ -44,6 +44,10 @@ COMMAND = re.compile(
     r"\\(?:begin|end)\s?\{[^{}]*\}|\\(?:text(?:bf|rm|it)?|mathrm|mbox|operatorname)\s?\{[^{}]*\}|\\[a-zA-Z]+"
 )
 WORD = re.compile(r"[A-Za-z]{2,}")
+ALL_WITH = re.compile(r"\b(?:all|every|any|set|numbers|values|reals)\b[^$]*\$", re.IGNORECASE)
+"""``All numbers $x$ with $2 < x < 5$``: the condition is the answer, not the name."""
+BARE_NAME = re.compile(r"[A-Za-z]|\\theta")
+RELATION = re.compile(r"[<>≤≥]|\\(?:leq?|geq?|lt|gt|in)(?![a-z])")
 NUMBER_WITH_UNIT = re.compile(
     r"([-+]?\\?[$€£]?\s?\d[\d,]{0,60}(?:\.\d{1,60})?)\s+([A-Za-z]{2,}[A-Za-z .²³/]{0,60})"
 )
@@ -177,6 +181,8 @@ def _unstated(reply: str) -> Expression:
     if not formulas and "=" not in line:
         formulas = [] if any(map(str.isdigit, line)) or len(line) < 20 else _formulas(reply)
     if formulas:
+        if BARE_NAME.fullmatch(formulas[-1]) and ALL_WITH.search(last_line):
+            formulas = [text for text in _formulas(last_line) if RELATION.search(text)][-1:] or formulas
         # `$x$ = $5$` and `$a + b = 5$` state what follows the last equals sign.
         text = _solutions(last_line) or strip_markup(_after_equals(formulas[-1]))
         return Expression(text, f"last writes {shorten(text)!r}", line)
@@ -252,5 +258,5 @@ def strip_markup(text: str) -> str:
     """Return an expression without dollar signs of formulas, markup and a full stop at its end."""
     text = text.strip(MARKUP_CHARS)
     text = re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text) if text.count("$") % 2 else text
-    text = re.sub(r"(?<!\\)\$|\\[()\[\]](?![a-zA-Z])|\*\*(?!\s?[-({\d])", "", text)
+    text = re.sub(r"(?<!\\)\$|(?<!\\)\\[()\[\]](?![a-zA-Z])|\*\*(?!\s?[-({\d])", "", text)
     return text.strip().rstrip(".;,").strip(MARKUP_CHARS)

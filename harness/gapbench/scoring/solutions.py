@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from gapbench.scoring.inequalities import union_of
+
 MAX_CHARS = 400
 FORMULA_MARKS = re.compile(r"\$|\\[()\[\]](?![a-zA-Z])|\\(?:quad|qquad|,|;|!)|\*\*")
 TEXT_WORD = re.compile(r"\\(?:text|mathrm|mbox)\s?\{\s*(and|or|,)\s*\}")
@@ -40,13 +42,15 @@ def solutions_for(target: str, sentence: str) -> str | None:
 
     Values of different names in order of the names are a tuple, for a target such as ``(1,2)``. Values of one name, and those
     after a noun such as ``roots``, are a set, for a target such as ``\{1,2\}`` or ``1,2``. A sentence such as ``There is no
-    solution.`` is the empty set.
+    solution.`` is the empty set, and inequalities joined by ``or`` are a union of intervals.
     """
     if len(sentence) > MAX_CHARS:
         return None
     wanted = _plain_target(target)
     if EMPTY_SET.fullmatch(wanted):
         return target if _has_no_solution(sentence) else None
+    if r"\cup" in wanted or "∪" in wanted:
+        return union_of(_plain_sentence(sentence))
     if "," not in wanted and not re.search(r"\\pm|±", wanted):
         return None
     text = _plain_sentence(sentence)

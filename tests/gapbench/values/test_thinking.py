@@ -23,6 +23,7 @@ MARKS = {
     "command-a": ("<|START_THINKING|>", "<|END_THINKING|>"),
     "open-thoughts": ("<|begin_of_thought|>", "<|end_of_thought|>"),
     "apertus": ("<|inner_prefix|>", "<|inner_suffix|>"),
+    "solar-open": ("<|think|>", "<|end|><|begin|>assistant<|content|>"),
     "gemma-4": ("<|channel>thought\n", "<channel|>"),
     "medgemma": ("<unused94>thought\n", "<unused95>"),
     "openpangu": ("[unused16]", "[unused17]"),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gapbench.scoring.choices.fields import ANSWER_END, ANSWER_KEYS, ANSWER_START, mark_fields
+from gapbench.scoring.choices.inline_lists import split_inline_lists
 from gapbench.scoring.choices.other_names import join_other_names
 
 MAX_BOX_CHARS = 1000
@@ -69,7 +70,7 @@ def plain_text(reply: str) -> str:
     text = text.translate(ENCLOSED_LETTERS).translate(CIRCLED_NUMBERS)
     text = unicodedata.normalize("NFKC", text).translate(QUOTES)
     text = STRUCK_OUT.sub("", SHORT_ANSWER.sub("Answer:", plain_html(mark_fields(text))))
-    return expand_contractions(join_other_names(plain_latex(text)))
+    return expand_contractions(split_inline_lists(join_other_names(plain_latex(text))))
 
 
 def plain_option(text: str) -> str:

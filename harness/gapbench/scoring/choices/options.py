@@ -106,7 +106,7 @@ class OptionNames:
         kinds = f"[{LETTERS}]" if self.are_letters else f"(?:{'|'.join(map(re.escape, texts))})"
         self.letter_pattern = re.compile(
             rf"(?P<open>{OPEN}{{0,6}}[ \t]?)(?<!{JOINED})(?<!\w-)(?<![^\W_]_)(?P<letter>{kinds}|{kinds.lower()})"
-            rf"(?P<end>{TURKISH_ENDING})?(?P<close>[ \t]?{CLOSE}{{1,6}}|)(?!{JOINED}|-[^\W_]|'[^\W_]|\(\d|\.\d|[+^#]|\s?[*×·]\s?\w|_[^\W_])"
+            rf"(?P<end>{TURKISH_ENDING})?(?P<close>[ \t]?{CLOSE}{{1,6}}|)(?!{JOINED}|-[^\W_]|'[^\W_]|\(\d[\d.,\s]{0, 12}\)|\.\d|[+^#]|\s?[*×·]\s?\w|_[^\W_])"
         )
 
     def _add_text(self, label: str, text: str, *, must_be_new: bool = False) -> None:

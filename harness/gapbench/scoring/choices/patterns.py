@@ -55,12 +55,17 @@ MUST_BE = _compile(
 NOT_BUT = _compile(r"![fohip=m]{0,12}L[^L.?N]{0,4}(?:[,:;.]|b[fh]{0,3}d?)[fhiom=bswpnN:]{0,12}(?P<L>L)~end~")
 POSTFIX_NOT_BUT = _compile(r"Lf{0,6}z[,&]?[fho]{0,12}(?P<L>L)(?!f{0,6}z)")
 ALL_EXCEPT = _compile(
-    r"(?P<quantifier>[aA!][^.NL]{0,40}?)(?:q|(?<=[aofOA])b)[fod]{0,12}(?P<L>L)(?:~end~|(?=[fh]{0,12}=[fh]{0,12}[xp]))"
+    r"(?P<quantifier>[aA!][^.NL]{0,40}?)(?:q|(?<=[aofOA])b)[fod]{0,12}(?P<L>L)(?:~end~|(?=[fhm]{0,12}=?[fh]{0,12}[xpe]))"
+)
+ASKED = _compile(r"(?:^|(?<=[N.?:,;]))[fi=]{0,4}(?P<L>L)=?p?\?N?[fh]{0,3}(?P<value>[Yp!x])(?=[.N,;:]|$)")
+CONCEDED = _compile(r"u[^.N?L]{0,6}L[^.N?]{0,40}[^.N?L],[hfs]{0,4}(?P<L>L)(?=[.N]|$)")
+COMPARED = _compile(
+    r"[tWORd][^.NL?]{0,6}(?P<first>L)[)]?[,&|du]{1,3}[fo]{0,2}(?P<second>L)[)]?,[hfs]{0,3}(?P<L>L)(?:[=m]{1,2}[fh]{0,3}p|v)"
 )
 CORRECTED = _compile(r"w[^L.?N]{0,8}(?P<L>L)~end~")
-NO_DOUBT_ABOVE = _compile(r"![fmhj]{0,12}k[^,.N]{0,12}$|(?<!!)(?<!![fh])D[^,.N]{0,12}$")
+NO_DOUBT_ABOVE = _compile(r"![fmhj]{0,12}k[^,.N]{0,12}$|(?<!!)(?<!![fh])D[^,.N:]{0,12}$")
 CLAUSE_BREAK = _compile(r"[.?N;]")
-REVERSAL = _compile(r"[bw]|,s|s")
+REVERSAL = _compile(r"[bw]|,s|s|,fm{1,2}$")
 APPOSITION = _compile(r"(?<![!x])L[fh]{0,12}(?P<value>[px])+[no]")
 SYMBOL_THEN_OPTION = _compile(r"(?:^|N)(?P<value>[px])[:]?[of]{0,12}(?P<L>L)")
 DOES = _compile(r"(?:^|(?<=[N.,;:bs]))(?P<L>L)[ho]{0,12}[m=]k?(?P<negated>!?)(?=[.N,;]|$)")
@@ -79,7 +84,7 @@ SO_IS = _compile(r"S[fo]{0,3}(?P<L>L)")
 REMAINS_OPTION = _compile(r"R[:f]{0,3}(?P<L>L)~end~")
 IT_FITS = _compile(r"i[hm]{0,3}v[fdo]{0,3}(?P<L>L)~end~")
 THINK_OPTION = _compile(r"k[fhi]{0,3}(?P<L>L)~end~|m[fh]{0,3}(?P<L2>L)[fh]{0,3}[kc](?=[.N,;]|$)")
-NO_THEN_OPTION = _compile(r"(?:^|(?<=[N.:;?,s]))!,[fohi=m]{0,6}(?P<L>L)~end~")
+NO_THEN_OPTION = _compile(r"(?:^|(?<=[N.:;?,s]))(?:!,|f?[!D]:)[fohi=m]{0,6}(?P<L>L)~end~")
 BUT_THEN_OPTION = _compile(
     r"t[^.N]{0,12}b(?:,?[hfs]{0,4}(?P<L>L)~end~|(?:,|[^L.N!x?t]){0,6}?(?P<L2>L)(?=[=mhv](?![fh]{0,3}[!x])[^.N?]{0,20}(?:[.N]|$)))"
 )
@@ -99,3 +104,7 @@ AFTER_HEADING = _compile(
 )
 ASKS_FOR_WRONG = _compile(r"(?:^|(?<=[N.;]))[^.N?]{0,30}W[^.N?]{0,30}[x!q]")
 SAME_BREATH = _compile(r"[NF.,&:)(|fohpY]{0,12}")
+DIRECT = (CONCEDED, COMPARED, ASKED)
+"""Patterns that are sure even after a hypothesis or in a question."""
+KINDS_OF_REPLIES = {"Y": "claim", "p": "claim", "!": "out", "x": "out"}
+"""What the reply to a question such as ``B?`` says about the option."""

@@ -217,8 +217,7 @@ class StatementFinder:
         if kind in {"claim", "conclusion"} and len(set(labels)) > 1 and kind == "conclusion":
             yield Statement(at, kind, frozenset(labels))
             return
-        for label in labels:
-            yield Statement(at, kind, frozenset(label) if len(label) == 1 else frozenset([label]))
+        yield from (Statement(at, kind, frozenset([label])) for label in labels)
 
     def _sentence_after(self, at: int) -> str:
         end = p.CLAUSE_BREAK.search(self.text, at, at + p.MAX_SENTENCE)
@@ -255,9 +254,8 @@ class StatementFinder:
             if match["negated"]:
                 yield Statement(at, "out", frozenset([self.items[at].option]))
             elif "," in self._sentence_before(match.start()) and self._is_first_person(match.start()):
-                yield Statement(
-                    at, "conclusion", self.group_at(at)[0]
-                )  # "if I had to choose, I would choose B"
+                # "if I had to choose, I would choose B"
+                yield Statement(at, "conclusion", self.group_at(at)[0])
             else:
                 yield self._statement("conclusion", at, match.start())
 
@@ -295,19 +293,19 @@ class StatementFinder:
             at = match.start("L") if match["L"] else match.start("L2")
             kind = "conclusion" if match["L"] else "claim"
             yield Statement(at, kind, self.group_at(at)[0])
+        for match in (match for pattern in p.DIRECT for match in pattern.finditer(self.text)):
+            at, kind = (
+                match.start("L"),
+                p.KINDS_OF_REPLIES.get(match.groupdict().get("value", ""), "conclusion"),
+            )
+            yield Statement(at, kind, frozenset([self.items[at].option]))
         for match in p.CORRECTED.finditer(self.text):
             yield self._statement("answer", match.start("L"), match.start("L"))
 
     def _exceptions(self) -> Iterator[Statement]:
         for match in p.ALL_EXCEPT.finditer(self.text):
-            quantifier = match["quantifier"]
-            kind = (
-                "out"
-                if "A" in quantifier
-                and "!" not in quantifier
-                and "!" not in self._sentence_before(match.start())
-                else "conclusion"
-            )
+            quantifier, before = match["quantifier"], self._sentence_before(match.start())
+            kind = "out" if "A" in quantifier and "!" not in quantifier + before else "conclusion"
             yield self._statement(kind, match.start("L"), match.start("L"))
 
     def _wrong_ones(self) -> Iterator[Statement]:

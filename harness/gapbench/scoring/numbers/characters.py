@@ -30,6 +30,9 @@ FRACTION_OF_RAISED = re.compile("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)[/⁄]([₀₁�
 VULGAR_FRACTION = re.compile(r"(?<=\d)(?=[¼½¾⅐-⅞↉])")
 DIGIT_TIE = re.compile(r"(?<=\d)~(?=\d)")  # LaTeX's space that is not broken
 EM_DASH = re.compile(r"(?:^|(?<=[\s:=(\d]))—(?=[\d$€£])")
+POWER_IN_WORDS = re.compile(
+    r"(?<=[\d)])\s(?:raised\s)?to\sthe\s(?:power\s(?:of\s)?(?P<a>(?:minus\s|negative\s|-)?\d{1,4})|(?P<b>-?\d{1,4})(?:st|nd|rd|th)\spower)\b"
+)
 UNIT_POWER = re.compile(
     r"(?<![A-Za-z\\])((?:[kcdmn]?m|ft|in|yd|mi|s|sec|units?|feet|inch(?:es)?|met(?:er|re)s?|centimet(?:er|re)s?)\s?)"
     r"\^\s?(?:\{\s?-?[23]\s?\}|-?[23](?!\d))"
@@ -100,7 +103,14 @@ def plain_text(text: str) -> str:
         text = DIGIT_TIE.sub(" ", text)
     if "\\" in text or "{," in text or "{." in text:
         text = LATEX.sub(_plain_latex, text)
+    if " power" in text:
+        text = POWER_IN_WORDS.sub(_power, text)
     return UNIT_POWER.sub(r"\1", text) if "^" in text else text
+
+
+def _power(match: re.Match[str]) -> str:
+    exponent = (match["a"] or match["b"]).replace("minus ", "-").replace("negative ", "-")
+    return f"^{{{exponent}}}"
 
 
 def _plain_characters(text: str) -> str:

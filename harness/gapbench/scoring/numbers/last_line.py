@@ -20,8 +20,18 @@ from gapbench.scoring.numbers.statement import (
 from gapbench.scoring.numbers.terms import Relation, Term, find_terms
 from gapbench.scoring.numbers.words import SPAN, count_other_words, has_number_words, words_to_digits
 
-REMARK = re.compile(r"\s\((?=[^)]*[A-Za-z])[^)]*\)?|(?<=\S)\s?\[\d{1,2}\]|~~[^~]*~~")
+REMARK = re.compile(
+    r",?\s(?:correct|round(?:ed|ing)?)\sto\s\d{1,2}\s(?:decimal|sig|d\.?p|s\.?f|digit|place)[^.;,)]*"
+    r"|\s\((?=[^)]*[A-Za-z])[^)]*\)?|(?<=\S)\s?\[\d{1,2}\]|~~[^~]*~~"
+)
 LIST_ITEM = re.compile(r"\A\s*(?:\d{1,2}[.)]|[-•*>])\s+(?=.*[\d])")
+LABEL = re.compile(
+    r"\A[\s#*_>(-]*(?:step|part|case|question|problem|exercise|example|figure|fig\.|table|equation|section|method|approach)\s?#?\d{1,2}\s?[*_)]*(?:[:.)\u2013\u2014-](?=\s|\*|$))+",
+    re.IGNORECASE,
+)
+"""``Step 2:`` at the start of a line is its number, not a number that it names."""
+NUMBERED = re.compile(r"\A[\s*_>]*(\d{1,2})[.)](?:\s+(?=\S)|\s*$)")
+BRACKETED = re.compile(r"\s*[(\[](?=[^)\]]*[A-Za-z]{2})[^()\[\]]*[)\]][.\s]*")
 BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*|__([^_\n]{1,200})__")
 EXPLANATION = re.compile(
     r"\W*(?:explanation|reason(?:ing)?|because|since|this|here|to\s(?:get|see|find|solve)|we|i|check|proof|derivation|justification|"
@@ -45,6 +55,7 @@ NOT_COUNTED = re.compile(
 """Words of a sentence whose number word may not be its answer."""
 DETERMINER = re.compile(r"\b(?:the|my|our|your|his|her|their|its|this|that)\s+$", re.IGNORECASE)
 NO_ONE = re.compile(r"\b(?:no|any|every|some)[\s-]one\b", re.IGNORECASE)
+SENTENCE_BEFORE = re.compile(r"[.!]\s?$")
 MAX_LINES = 300
 MAX_LINE_CHARS = 2000
 
@@ -55,6 +66,7 @@ def read_last_number(reply: str) -> Reading:
     A first line that is only a number counts if an explanation follows it.
     """
     lines = [line[-MAX_LINE_CHARS:] for line in reply.splitlines() if line.strip()][-MAX_LINES:]
+    lines = _without_labels(lines)
     if not lines or NO_ONE.match(lines[-1]):
         return Reading(None, "names no number")
     first = lines[0]
@@ -77,6 +89,18 @@ def read_last_number(reply: str) -> Reading:
         if found is not None:
             return found
     return Reading(None, "names no number")
+
+
+def _without_labels(lines: list[str]) -> list[str]:
+    """Return lines without the numbers of steps and of items of a list, and without remarks in brackets at the end."""
+    while len(lines) > 1 and BRACKETED.fullmatch(lines[-1]) and any(map(str.isdigit, "".join(lines[:-1]))):
+        lines = lines[:-1]
+    lines = [LABEL.sub("", line) for line in lines]
+    items = {at: int(match[1]) for at, line in enumerate(lines) if (match := NUMBERED.match(line))}
+    numbers = list(items.values())
+    if len(numbers) > 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] <= 1:
+        lines = [NUMBERED.sub("", line) if at in items else line for at, line in enumerate(lines)]
+    return [line for line in lines if line.strip()]
 
 
 def _at_end(found: Reading) -> Reading:
@@ -102,13 +126,19 @@ def _read_line(line: str, *, is_last: bool) -> Reading | None:
         return None
     shortened = REMARK.sub(" ", LIST_ITEM.sub("", plain))
     reason = REASON.search(shortened)
-    shortened = shortened[: reason.start()] if reason else shortened
+    remaining, shortened = shortened, shortened[: reason.start()] if reason else shortened
     terms = find_terms(shortened)
     if terms:
         plain = shortened
     else:
         terms = find_terms(plain)
-    return _last_number(plain, terms, is_last=is_last) if terms else None
+    if not terms:
+        return None
+    found = _last_number(plain, terms, is_last=is_last)
+    if found.number is None and reason and SENTENCE_BEFORE.search(remaining, 0, reason.start()):
+        later = find_terms(remaining)  # "x = -7 or x = 3. Since x is positive, x = 3."
+        return _last_number(remaining, later, is_last=is_last)
+    return found
 
 
 def _last_number(plain: str, terms: list[Term], *, is_last: bool) -> Reading:

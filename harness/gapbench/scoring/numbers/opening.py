@@ -20,6 +20,21 @@ BEFORE_NUMBER = re.compile(
     rf"(?:minus\s|negative\s)?[-+]?\s?(?:{CURRENCY})?\s?-?",
     re.IGNORECASE,
 )
+SUBJECT = r"(?:he|she|it|they|we|you|i|the\s[a-z]+(?:\s[a-z]+)?|[A-Z][a-z]+)"
+MEASURING = (
+    r"(?:(?:will|can|must|should|would)\s)?(?:have|has|had|needs?|needed|takes?|took|costs?|saves?|saved|earns?|earned|pays?|paid|gets?|got|makes?|made|"
+    r"spends?|spent|uses?|used|covers?|covered|weighs?|weighed|collects?|collected|receives?|received|owes?|owed|reads?|bakes?|baked|"
+    r"travels?|travell?ed|drives?|drove|walks?|walked|runs?|ran|fills?|produces?|produced)"
+)
+SUBJECT_FIRST = re.compile(
+    rf"\s*(?:so\s|thus,?\s|therefore,?\s)?{SUBJECT}\s{MEASURING}\s(?:(?:about|exactly|around|only|a\stotal\sof)\s)*(?:{CURRENCY})?\s?",
+    re.IGNORECASE,
+)
+PURPOSE = re.compile(
+    r"(?:\s[A-Za-z°%]+){0,3}\s(?:(?:is|are|was|were)\s(?:needed|required|necessary|enough|sufficient|used|left|spent|available)\s)?"
+    r"(?:for|to\s[a-z]{3,})(?:\s[A-Za-z'-]+){0,3}\s"
+)
+"""``48 minutes are needed to fill 3 tanks``: what a number is for is no answer."""
 UNIT = r"(?:\s?[°%$€£¥]?[A-Za-zµΩ°%²³/€£¥]+)"
 SENTENCE_END = re.compile(rf"{UNIT}{{0,2}}\s?[.!;]\s+(?=\S)")
 REASON_LABEL = re.compile(
@@ -58,10 +73,18 @@ def read_opening(reply: str) -> ParsedNumber | None:
         return None
     plain = without_markup(plain_text(line)).replace("’", "'")
     head = BEFORE_NUMBER.match(plain)
+    subject = SUBJECT_FIRST.match(plain)
     terms = find_terms(plain)
     if head is None or len(terms) < 2 or LIST_NUMBER.search(plain, terms[0].end + 1):
         return None
     first = terms[0]
+    if (
+        subject is not None
+        and first.number is not None
+        and first.start <= subject.end() <= first.end
+        and _are_modifiers(plain, terms, has_price=False)
+    ):
+        return first.number
     if first.number is None or first.start > head.end() or head.end() > first.end:
         return None
     end = SENTENCE_END.match(plain, first.end)
@@ -87,13 +110,23 @@ def _is_reason(plain: str, start: int, number: ParsedNumber, has_pronoun: bool) 
     return has_pronoun or not CONCLUSION.search(after)
 
 
-def _are_modifiers(plain: str, terms: list[Term]) -> bool:
-    """Return whether each number after the first one follows a preposition, and the sentence ends there."""
+def _are_modifiers(plain: str, terms: list[Term], *, has_price: bool = True) -> bool:
+    """Return whether each number after the first one follows a preposition, and the sentence ends there.
+
+    Args:
+        plain: The sentence.
+        terms: Its numbers.
+        has_price: A price may be such a number: ``£5 including £1 tax``, but not ``she sells 16 eggs at $2``.
+    """
     for before, term in itertools.pairwise(terms):
         gap = plain[before.end : term.start]
         is_first = before is terms[0]
         if is_first:
             gap = REMAINING.sub("", gap)
+        if not has_price and re.search(rf"(?:{CURRENCY})\s?$", plain[: term.start + 1]):
+            return False
+        if PURPOSE.fullmatch(gap) and not CONCLUSION.search(gap):
+            continue
         if term.relation not in (Relation.APART, Relation.AND) or CONCLUSION.search(gap):
             return False
         if not MODIFIER.fullmatch(gap) and (is_first or not AND_MORE.fullmatch(gap)):

@@ -12,7 +12,7 @@ from gapbench.scoring.numbers.comparison import is_rounding
 from gapbench.scoring.numbers.digits import PI, simplest
 from gapbench.scoring.numbers.foreign_words import foreign_words_to_digits
 from gapbench.scoring.numbers.quantities import CURRENCY, ParsedNumber
-from gapbench.scoring.numbers.terms import Relation, Term, find_terms
+from gapbench.scoring.numbers.terms import SECOND_UNIT, TWO_UNITS, Relation, Term, find_terms
 from gapbench.scoring.numbers.words import SPAN, has_number_words, words_to_digits
 
 COPULA_BEFORE = re.compile(
@@ -96,6 +96,7 @@ def read_statement(text: str) -> Reading | None:
     if answer is None or answer.number is None:
         shown = shorten(plain[members[0].start : members[-1].end])
         return Reading(None, f"states {shown!r}, which is not a single number", shown)
+    answer = _in_one_unit(plain, terms, answer) or answer
     fault = _undecided(plain, terms, answer)
     if fault:
         return Reading(None, fault)
@@ -186,6 +187,15 @@ def _result_after(plain: str, terms: list[Term], members: list[Term]) -> Term | 
         if term.number is not None and COPULA_BEFORE.search(plain, max(0, term.start - 60), term.start):
             return term
     return None
+
+
+def _in_one_unit(plain: str, terms: list[Term], answer: Term) -> Term | None:
+    """Return the result of ``1 h 30 min = 1.5 h``, or None if no such term follows."""
+    second, result = [*terms[terms.index(answer) + 1 :], None, None][:2]
+    if second is None or result is None or result.relation is not Relation.EQUALS or result.number is None:
+        return None
+    is_compound = second.relation is Relation.AND and SECOND_UNIT.match(plain, second.end)
+    return result if is_compound and TWO_UNITS.fullmatch(second.gap) else None
 
 
 def _undecided(plain: str, terms: list[Term], answer: Term) -> str | None:

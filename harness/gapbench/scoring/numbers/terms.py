@@ -31,9 +31,18 @@ OR = re.compile(
 RANGE = re.compile(rf"\s*(?:[A-Za-z°%$€£]+\s)?\s*\b(?:to|through|until)\b{_BEFORE}")
 AND = re.compile(rf"\s*(?P<unit>{_UNIT})?,?\s*(?:\band\b|&){_BEFORE}")
 LIST = re.compile(rf"\s*[,;]\s*(?:and\s|or\s)?{_BEFORE}")
+NAMED = re.compile(r"(?<![A-Za-z])[A-Za-z](?:_?\d)?\s?=\s?(?:[$€£])?[-+]?$")
+NEXT_NAMED = re.compile(
+    rf"\s*(?:{_UNIT})?\s*(?:[,;]?\s*\b(?:and|or)\b|[,;])\s*[A-Za-z](?:_?\d)?\s?=\s?{_BEFORE}"
+)
+"""``x = 3 or x = 7`` and ``x = 3, y = 7``: values of names, none of which is the answer alone."""
+ROUNDED = re.compile(
+    rf"(?:\s?{_UNIT})??,?\s\(?(?:(?:which|that|and|or|so)\s)?(?:is\s)?(?:round(?:s|ed|ing)?)\s(?:(?:up|down|off)\s)?(?:to|gives)\s(?:about\s|approximately\s)?{_BEFORE}"
+)
+DIGITS_KEPT = re.compile(r"\s?(?:decimal|dec\b|d\.?p\b|sig|s\.?f\b|places?|digits?|figures?)", re.IGNORECASE)
 PLUS_MINUS = re.compile(r"\s*(?:±|\+/-|\+-)\s*")
 TWO_UNITS = re.compile(
-    r"\s?(?:hours?|hrs?|h|minutes?|mins?|days?|weeks?|months?|years?|feet|foot|ft|pounds?|lbs?|meters?|metres?|kg|km|°|degrees?),?\s"
+    r"\s?(?:hours?|hrs?|h|minutes?|mins?|days?|weeks?|months?|years?|feet|foot|ft|pounds?|lbs?|meters?|metres?|kg|km|°|degrees?),?\s(?:and\s)?"
 )
 SECOND_UNIT = re.compile(
     r"\s?(?:hours?|hrs?|h|minutes?|mins?|min|m|seconds?|secs?|s|days?|weeks?|months?|inch(?:es)?|in|ounces?|oz|cm|centimet(?:er|re)s?|"
@@ -111,6 +120,10 @@ def relation_between(plain: str, first: Quantity, second: Quantity) -> Relation:
         return Relation.APART
     equals = EQUALS.search(gap)
     if equals and not STOP.search(gap, 0, equals.start()):
+        return Relation.EQUALS
+    if NEXT_NAMED.fullmatch(gap) and NAMED.search(plain, max(0, first.start - 8), first.start):
+        return Relation.OR
+    if ROUNDED.fullmatch(gap) and not DIGITS_KEPT.match(plain, second.end):
         return Relation.EQUALS
     for relation, pattern in _PATTERNS:
         if pattern.fullmatch(gap):

@@ -58,6 +58,19 @@ UNICODE_TO_LATEX = str.maketrans({
     "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "±": r"\pm ",
     "°": r"^\circ ", "²": "^{2}", "³": "^{3}", "⁴": "^{4}", "⁵": "^{5}", "⁶": "^{6}", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
 })  # fmt: skip
+LAYOUT = (
+    (re.compile(r"\s*\n\s*"), " "),
+    (re.compile(r"\\\\\s?\*?\s?\[\s?-?[\d.]{1,6}\s?(?:pt|ex|em|mm|cm|in|px)\s?\]"), r"\\\\"),
+    (re.compile(r"\\(?:cr|tabularnewline)(?![a-zA-Z])"), r"\\\\"),
+    (re.compile(r"\\\\\s*(?:\\hline\s*)?(?=\\end\s?\{)"), ""),
+    (re.compile(r"\\(begin|end)\s?\{([bpvBV]?matrix|smallmatrix)\*\}(?:\s?\[[lcr]\])?"), r"\\\1{\2}"),
+    (re.compile(r"\\textcolor\s?\{[^{}]{0,40}\}\s?\{([^{}]{0,200})\}"), r"\1"),
+    (re.compile(r"\\color\s?\{[^{}]{0,40}\}"), ""),
+    (re.compile(r"\\[dtc]?frac\s?\{\s?\\(?:text|mathrm)\s?\{([^{}]{1,20})\}\s?\}\s?\{\s?\\(?:text|mathrm)\s?\{([^{}]{1,20})\}\s?\}"), r"\\text{\1/\2}"),
+    (re.compile(r"(?<=\d)\\,(?=\d{3}(?!\d))"), ""),
+    (re.compile(r"(?<!\\)~"), " "),
+)  # fmt: skip
+"""Spacing, color and layout of rows, which the parser of math-verify does not read."""
 LATEX_REPLACEMENTS = (
     (re.compile(r"\\(?:left|right|displaystyle|,|!|;|:| |quad|qquad)(?![a-zA-Z])"), ""),
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
@@ -181,6 +194,7 @@ def target_expression(target: Any) -> str | None:
 
 def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
     """Return whether two expressions are equal, and how that was decided."""
+    target, answer = without_layout(target), without_layout(answer)
     a, b = normalize_latex(target), normalize_latex(answer)
     if a == b:
         return True, "as written in the target"
@@ -207,6 +221,13 @@ def compare_expressions(target: str, answer: str) -> tuple[bool, str]:
         return False, "cannot be read as mathematics"
     verb = "equals" if found["equal"] else "is not"
     return found["equal"], f"read as {shorten(found['answer'])}, {verb} {shorten(found['target'] or target)}"
+
+
+def without_layout(text: str) -> str:
+    """Return an expression without the spacing of rows, colors and narrow spaces between thousands."""
+    for pattern, instead in LAYOUT:
+        text = pattern.sub(instead, text)
+    return text.strip()
 
 
 def _without_unit(text: str) -> str:
