@@ -89,7 +89,9 @@ def measured_quality(runs: Runs, gaps: GapTable, costs: CostTable) -> MeasuredQu
         )
     words += gaps.look_notes
     shown = (
-        matched is not None or verdict == OPEN_AHEAD or verdict.startswith(("equivalent", "open no worse by "))
+        matched is not None
+        or verdict == OPEN_AHEAD
+        or verdict.startswith(("equivalent", "open no worse by "))
     )
     return MeasuredQuality(
         closed,

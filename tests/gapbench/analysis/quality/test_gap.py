@@ -15,34 +15,12 @@ import pytest
 from gapbench.analysis.frames import load_runs
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.errors import ResultsError
-from gapbench.store import RunWriter
-from gapbench.values import Attempt, Payload
-from tests.run_folders import manifest
+from gapbench.values import Attempt
+from tests.run_folders import write_run_with_targets
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]
 Answers = Callable[..., list[Attempt]]
-
-
-def write_run_with_targets(folder: Path, rows: list[Attempt], targets: list[str]) -> Path:
-    """Write a run whose answers are stored with these targets."""
-    with RunWriter(folder) as writer:
-        writer.write_manifest(manifest(rows))
-        for row, target in zip(rows, targets, strict=True):
-            key = (row.run_id, row.cell_id, row.sample_id, row.repeat, row.attempt)
-            writer.add(
-                row,
-                Payload(
-                    *key,
-                    messages="[]",
-                    reply="4",
-                    reasoning=None,
-                    target=json.dumps(target),
-                    reason="",
-                    error=None,
-                ),
-            )
-    return folder
 
 
 def accuracy(table: GapTable, category: str = "reasoning") -> pd.Series[Any]:

@@ -64,7 +64,11 @@ def test_the_gap_of_the_best_of_several_lies_in_the_middle_of_what_was_measured(
     table = gap([stopped_by_rule(make_run(rows, **MODELS), 200, comparisons=2)])
     row = primary(table)
 
-    assert 1.0 == pytest.approx(row["gap_points"]) == pytest.approx(100 * (row["closed_value"] - row["open_value"]))
+    assert (
+        1.0
+        == pytest.approx(row["gap_points"])
+        == pytest.approx(100 * (row["closed_value"] - row["open_value"]))
+    )
     assert not [line for line in table.warnings if "corrected for that" in line]
 
 
