@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.answer_keys import answer_keys
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.economics.routing import Kind
 from gapbench.analysis.frames import Runs, as_floats, group_codes
-from gapbench.analysis.quality.answer_keys import answer_keys
 from gapbench.stats import Floats
 from gapbench.store import read_attempts
 

@@ -50,7 +50,7 @@ from gapbench.analysis.quality.applied_rule import applied_rule
 from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_by_category
 from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, fairness_violations, request_conditions
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
-from gapbench.analysis.quality.gap_row import COLUMNS, Comparison, GapRow, decide
+from gapbench.analysis.quality.gap_row import COLUMNS, PLAIN_CONFIDENCE, Comparison, GapRow, decide
 from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule, looks_notes
 from gapbench.analysis.quality.model_pairs import (
     PAIR_COLUMNS,
@@ -116,10 +116,13 @@ class GapTable:
         more = "".join(f"; {note}" for note in remarks(values)) + (
             f" to settle it: {ADVICE}" if describe_pairs_needed(values) else ""
         )
+        # With every pair of models there are several rows of overall quality.
+        is_corrected = pd.notna(row["confidence"]) and float(row["confidence"]) > PLAIN_CONFIDENCE
+        interval = "corrected 95 % interval" if is_corrected else "95 % interval"
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
             f"gap {formatting.format_gap('points', row['gap_points'])} points, "
-            f"95 % interval {formatting.format_interval('points', row['ci_low'], row['ci_high'])}, "
+            f"{interval} {formatting.format_interval('points', row['ci_low'], row['ci_high'])}, "
             f"over {row['n_pairs']} shared requests{more}."
         )
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.answer_keys import KEY_COLUMNS, answer_keys
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.frames import Runs, group_codes, load_runs, without_search_probes
-from gapbench.analysis.quality.answer_keys import KEY_COLUMNS, answer_keys
 from gapbench.pricing import GpuPrice
 from gapbench.stats import Floats, Ints
 from gapbench.values import ATTEMPT_KEY

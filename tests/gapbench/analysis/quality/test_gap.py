@@ -539,3 +539,12 @@ def test_an_invalid_row_asks_for_no_more_pairs(make_run: Make, answers: Answers)
 
     assert len(times) == 3
     assert times["items_needed"].isna().all()
+
+
+def test_an_interval_of_one_of_several_pairs_is_called_corrected(make_run: Make, answers: Answers) -> None:
+    """With every pair of models, overall quality has several rows; alone it has 5 %."""
+    rows = [*answers("closed-a", 90, 100), *answers("open-b", 60, 100), *answers("open-c", 85, 100)]
+    run = make_run(rows)
+
+    assert "points, corrected 95 % interval" in gap([run], all_pairs=True).headline()
+    assert "points, 95 % interval" in gap([run]).headline()

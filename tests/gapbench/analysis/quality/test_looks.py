@@ -12,6 +12,7 @@ import pytest
 
 from gapbench.analysis.cost.cost import cost
 from gapbench.analysis.economics.measured_quality import MeasuredQuality, measured_quality
+from gapbench.analysis.frames import load_runs
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.values import Attempt
 
@@ -39,8 +40,6 @@ def primary(table: GapTable) -> pd.Series[Any]:
 
 
 def quality(run: Path) -> MeasuredQuality:
-    from gapbench.analysis.frames import load_runs
-
     runs = load_runs([run])
     return measured_quality(runs, gap(runs), cost(runs))
 
