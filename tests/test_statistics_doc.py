@@ -11,7 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/explanation/statistics.md").read_text()
-ROWS: list[dict[str, Any]] = json.loads((ROOT / "benchmarks/results/coverage_intervals.json").read_text())["rows"]
+ROWS: list[dict[str, Any]] = json.loads((ROOT / "benchmarks/results/coverage_intervals.json").read_text())[
+    "rows"
+]
 INTERVALS = {
     "one accuracy": r"accuracy 0",
     "partial credit of one model": r"partial credit, ",
@@ -35,7 +37,9 @@ def shares(kind: str, key: str = "coverage") -> list[float]:
 
 def line_of(kind: str) -> list[str]:
     """Return the cells of the table's row of a kind of interval."""
-    (line,) = [line for line in PAGE.splitlines() if re.match(rf"\| {re.escape(kind)}[ (,|]", line) and "%" in line]
+    (line,) = [
+        line for line in PAGE.splitlines() if re.match(rf"\| {re.escape(kind)}[ (,|]", line) and "%" in line
+    ]
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -46,7 +50,9 @@ def test_the_row_has_the_measured_figures(kind: str) -> None:
     found = shares(kind)
     mean, low, high = (float(number) for number in re.findall(r"\d+\.?\d*", coverage)[:3])
     outside = [share for share in found if not low - 0.06 <= share <= high + 0.06]
-    named = [float(number) for number in re.findall(r"\d+\.?\d*", coverage.partition(";")[2].partition("(")[0])]
+    named = [
+        float(number) for number in re.findall(r"\d+\.?\d*", coverage.partition(";")[2].partition("(")[0])
+    ]
 
     assert int(settings) == len(found)
     assert mean == pytest.approx(sum(found) / len(found), abs=0.06)
