@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -215,3 +216,24 @@ def make_answers(model: str, right: int, total: int, *, start: int = 0, **given:
         )
         for k in range(total)
     ]
+
+
+def write_run_with_targets(folder: Path, rows: list[Attempt], targets: list[str]) -> Path:
+    """Write a run whose answers are stored with these targets."""
+    with RunWriter(folder) as writer:
+        writer.write_manifest(manifest(rows))
+        for row, target in zip(rows, targets, strict=True):
+            key = (row.run_id, row.cell_id, row.sample_id, row.repeat, row.attempt)
+            writer.add(
+                row,
+                Payload(
+                    *key,
+                    messages="[]",
+                    reply="4",
+                    reasoning=None,
+                    target=json.dumps(target),
+                    reason="",
+                    error=None,
+                ),
+            )
+    return folder

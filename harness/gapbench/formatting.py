@@ -11,6 +11,8 @@ from typing import Any
 NOTHING = "–"
 OVERALL = "overall"
 """Name of all categories together, as it is shown."""
+NO_RIGHT_ANSWER = "no right answer on either side"
+"""The verdict when both models score zero."""
 ALL = "all"
 """The same in the rows of the cost table."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from gapbench import formatting
 from gapbench.execution.look_blocks import LookBlock, largest_cluster, split_into_blocks
 from gapbench.stats.sequential import ALPHA, StoppingRule, cluster_totals, conclude, describe
 from gapbench.store import RunManifest
@@ -129,14 +130,17 @@ class UntilSure:
         codes: dict[tuple[str, str], int] = {}
         differences: list[float] = []
         clusters: list[int] = []
+        is_any_right = False
         for item, (cluster, score) in closed.items():
             other = opened.get(item, (cluster, None))[1]
             if score is not None and other is not None:
+                is_any_right |= score > 0 or other > 0
                 differences.append(score - other)
                 clusters.append(codes.setdefault((item[0], cluster), len(codes)))
         sums, sizes = cluster_totals(differences, clusters)
         low, high = rule.interval(sums, sizes, number)
-        conclusion = conclude(low, high, self.entry.margin_points / 100)
+        # With no right answer on either side a broken scorer looks like equal skill.
+        conclusion = conclude(low, high, self.entry.margin_points / 100) if is_any_right else None
         return {
             "closed": models[0],
             "open": models[1],
@@ -146,5 +150,7 @@ class UntilSure:
             "ci_low": low * 100,
             "ci_high": high * 100,
             "conclusion": conclusion,
-            "words": describe(conclusion, self.entry.margin_points),
+            "words": describe(conclusion, self.entry.margin_points)
+            if is_any_right or not differences
+            else formatting.NO_RIGHT_ANSWER,
         }

@@ -9,7 +9,7 @@ The rules, in this order:
 2. What is in use stays until it is shown that the other model is no worse by the margin. *Not distinguishable*, no right
    answer on either side, and a model that did not answer show nothing.
 3. If the closed model is ahead by more than the margin, it stays, or an open tier goes in front of it if a router or
-   cascade was measured to pay off.
+   cascade was measured to pay off, and costs less a month than the closed model alone.
 4. Among the options that are left, priorities decide (see :mod:`gapbench.analysis.economics.strategic_questions`), then
    cost at the volume. Self-hosting counts as the cheapest only if it is so in at least nine of ten draws, if there are
    people to run it, and, where the volume is unpredictable, also at a third of the volume.
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gapbench.analysis.economics.advice import Advice, Choice
 from gapbench.analysis.economics.break_even import format_mtok
@@ -79,10 +80,10 @@ def advise(
     is_tuned = situation.customisation == "fine-tuning"
     case = _Case(situation, tco, quality, option_costs(tco, is_tuned=is_tuned), questions)
     _describe_costs(case)
-    excluded = {**_excluded_by_quality(case), **_excluded_by_requirement(case)}
-    choice = _choose(case, excluded)
+    by_quality, by_requirement = _excluded_by_quality(case), _excluded_by_requirement(case)
+    choice = _choose(case, {**by_quality, **by_requirement})
     if quality is not None and quality.is_closed_ahead and choice == "closed API":
-        choice = _put_tier_in_front(case, hybrid)
+        choice = _put_tier_in_front(case, hybrid, by_requirement)
     _add_conditions(case, choice)
     unsettled = quality is None or not (quality.is_open_no_worse or quality.is_closed_ahead) or is_tuned
     simulated = tco.simulated or (hybrid is not None and hybrid.simulated)
@@ -293,7 +294,7 @@ def _describe_confinement(case: _Case) -> None:
         case.because.append("it loses accuracy: see the measured gap")
 
 
-def _put_tier_in_front(case: _Case, hybrid: Tiers | None) -> Choice:
+def _put_tier_in_front(case: _Case, hybrid: Tiers | None, excluded: Mapping[str, str]) -> Choice:
     if hybrid is None or not hybrid.is_resolved:
         return "closed API"
     paying = [
@@ -309,7 +310,47 @@ def _put_tier_in_front(case: _Case, hybrid: Tiers | None) -> Choice:
         f"tiers: {best['policy']} reaches {best['quality']:.1%} with {best['closed_share']:.0%} closed calls, "
         f"{best['delta_ibc_percent']:+.0f} % benefit per dollar over a random mix"
     )
+    closed, monthly = case.costs["closed"].usd, _tier_usd_per_month(case, best, excluded)
+    if closed is None or not monthly:
+        case.because.append(
+            "tiers: no option of the open model is possible here (requirements, people) and priced, so a tier is not shown to be cheaper"
+        )
+        return "closed API"
+    leg = min(monthly, key=monthly.__getitem__)
+    compared = f"with the {_LEG[leg]} it costs {format_short_usd(monthly[leg])} a month, the closed API alone {format_short_usd(closed)}"
+    if monthly[leg] >= closed:
+        case.because.append(f"tiers: {compared}, so the tier does not pay at this volume")
+        return "closed API"
+    case.because.append(f"tiers: {compared}")
     return "open tier before the closed API"
+
+
+def _tier_usd_per_month(
+    case: _Case, policy: Mapping[str, Any], excluded: Mapping[str, str]
+) -> dict[str, float]:
+    """Return what a router or cascade costs in a month with each option of the open model that is possible.
+
+    A cascade asks the open model everything, a router only what it does not send to the closed one. Your own servers cost
+    what their replicas cost, however little they are asked.
+    """
+    tco, share = case.tco, float(policy["closed_share"])
+    asked = 1.0 if policy["kind"] == "cascade" else 1.0 - share
+    closed = case.costs["closed"].usd
+    found: dict[str, float] = {}
+    for leg in ("hosted", "self"):
+        usd = case.costs[leg].usd
+        if leg == "self":
+            is_staffed = case.situation.engineers >= tco.scenario.point_values["engineers"]
+            usd = (
+                tco.usd_at(tco.volume_mtok * asked)["self"]
+                if usd is not None and is_staffed and asked
+                else None
+            )
+        elif usd is not None:
+            usd *= asked
+        if usd is not None and closed is not None and leg not in excluded:
+            found[leg] = usd + share * closed
+    return found
 
 
 def _add_conditions(case: _Case, choice: Choice) -> None:

@@ -87,7 +87,12 @@ def measured_quality(runs: Runs, gaps: GapTable, costs: CostTable) -> MeasuredQu
             f"the share of requests without an answer is {unanswered[open_model] - unanswered[closed]:.1f} points higher "
             f"with {open_model}, more than the margin of {margin:g}"
         )
-    shown = matched is not None or verdict == OPEN_AHEAD or verdict.startswith("equivalent")
+    words += gaps.look_notes
+    shown = (
+        matched is not None
+        or verdict == OPEN_AHEAD
+        or verdict.startswith(("equivalent", "open no worse by "))
+    )
     return MeasuredQuality(
         closed,
         open_model,

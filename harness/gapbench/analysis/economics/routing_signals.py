@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.answer_keys import answer_keys
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.economics.routing import Kind
 from gapbench.analysis.frames import Runs, as_floats, group_codes
@@ -15,6 +16,8 @@ from gapbench.store import read_attempts
 
 _ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
 _KEYS = (*_ITEM, "again", "prompt_sha256")
+_JUDGED_BY = "judged by "
+"""Prefix of the columns that hold the codes of what an answer was judged by."""
 _BAD_FORM = ("unparsed", "truncated", "refused")
 
 
@@ -33,10 +36,13 @@ class Signal:
     score: Floats
 
 
-def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_model: str) -> pd.DataFrame:
-    """Return the tasks that both models answered with the same prompt, one row for each.
+def tasks_answered_by_both(
+    runs: Runs, usd: Floats, open_model: str, closed_model: str
+) -> tuple[pd.DataFrame, int]:
+    """Return the tasks that both models answered with the same prompt and that were judged by the same key.
 
-    Columns: ``category``, ``cluster`` (code), ``row`` (index of the open model's attempt in the runs' frame), and for
+    The second value is the number of tasks that were judged by another version of the task, scorer or target and are left
+    out. Columns, one row for each task: ``category``, ``cluster`` (code), ``row`` (index of the open model's attempt in the runs' frame), and for
     each side (``open_``, ``closed_``) ``score``, ``usd`` (see :func:`usd_per_answer`), ``response_s``.
 
     Args:
@@ -48,21 +54,27 @@ def tasks_answered_by_both(runs: Runs, usd: Floats, open_model: str, closed_mode
     sides = {
         side: _answers(runs, usd, name) for side, name in (("open", open_model), ("closed", closed_model))
     }
-    keys = list(_KEYS)
+    values = ["score", "usd", "response_s"]
+    names = [*values, *_judged_by(sides["closed"])]
     merged = sides["open"].merge(
-        sides["closed"][[*keys, "score", "usd", "response_s"]], on=keys, suffixes=("_open", "_closed")
+        sides["closed"][[*_KEYS, *names]], on=list(_KEYS), suffixes=("_open", "_closed")
     )
-    return merged.rename(
-        columns={
-            f"{name}_{side}": f"{side}_{name}" for side in sides for name in ("score", "usd", "response_s")
-        }
-    ).reset_index(drop=True)
+    alike = _judged_alike(merged)
+    table = merged[alike].rename(
+        columns={f"{name}_{side}": f"{side}_{name}" for side in sides for name in values}
+    )
+    # The open model's key is the table's: a third model's answers are held against it.
+    table = table.rename(columns={f"{name}_open": name for name in _judged_by(sides["open"])})
+    table = table[
+        [name for name in table.columns if not (name.startswith(_JUDGED_BY) and name.endswith("_closed"))]
+    ]
+    return table.reset_index(drop=True), int((~alike).sum())
 
 
 def answers_of_model(runs: Runs, usd: Floats, table: pd.DataFrame, model_id: str) -> pd.DataFrame:
     """Return a third model's answers to the tasks of a table, one row for each task: ``score``, ``usd``, ``response_s``.
 
-    NaN where it has no scored answer to the same prompt.
+    NaN where it has no scored answer to the same prompt, or where that was judged by another key.
 
     Args:
         runs: The runs.
@@ -71,9 +83,12 @@ def answers_of_model(runs: Runs, usd: Floats, table: pd.DataFrame, model_id: str
         model_id: The model.
     """
     columns = ["score", "usd", "response_s"]
-    answers = _answers(runs, usd, model_id)[[*_KEYS, *columns]]
-    merged = table[list(_KEYS)].merge(answers, on=list(_KEYS), how="left")
-    return merged[columns]
+    answers = _answers(runs, usd, model_id)
+    judged_by = _judged_by(answers)
+    merged = table[[*_KEYS, *judged_by]].merge(
+        answers[[*_KEYS, *columns, *judged_by]], on=list(_KEYS), how="left", suffixes=("_open", "_closed")
+    )
+    return merged[columns].where(_judged_alike(merged))
 
 
 def _answers(runs: Runs, usd: Floats, model_id: str) -> pd.DataFrame:
@@ -87,7 +102,25 @@ def _answers(runs: Runs, usd: Floats, model_id: str) -> pd.DataFrame:
     )[mask]
     # If a model was measured in several runs, its further answers to an item count as further repeats.
     part = part.assign(again=part.groupby(_ITEM, observed=True).cumcount())
-    return part[[*_KEYS, "category", "cluster", "row", "score", "usd", "response_s"]]
+    # Over the answers of all models, so that the codes of two models compare.
+    scored = frame["scored"].to_numpy()
+    keys = answer_keys(runs, np.flatnonzero(scored).astype(np.int32))
+    part = part.assign(**{f"{_JUDGED_BY}{name}": codes[mask[scored]] for name, codes in keys.items()})
+    return part[[*_KEYS, "category", "cluster", "row", "score", "usd", "response_s", *_judged_by(part)]]
+
+
+def _judged_by(table: pd.DataFrame) -> list[str]:
+    return [str(name) for name in table.columns if str(name).startswith(_JUDGED_BY)]
+
+
+def _judged_alike(merged: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows of a merged table have the same key on both sides. A negative code differs from nothing."""
+    alike = pd.Series(data=True, index=merged.index)
+    for name in _judged_by(merged):
+        if name.endswith("_open"):
+            first, second = merged[name], merged[f"{name.removesuffix('_open')}_closed"]
+            alike &= ~((first != second) & (first >= 0) & (second >= 0))
+    return alike
 
 
 def routing_signals(runs: Runs, table: pd.DataFrame) -> list[Signal]:

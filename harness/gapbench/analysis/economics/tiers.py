@@ -179,10 +179,15 @@ def evaluate_tiers(
         _pick_model(read_runs, weights, requested, purpose_built)
         for weights, requested in (("open", open_model), ("closed", closed_model))
     )
-    table = tasks_answered_by_both(read_runs, account.usd, left, right)
+    table, unequal_keys = tasks_answered_by_both(read_runs, account.usd, left, right)
+    changed = (
+        f"{left} and {right}: {unequal_keys} of {len(table) + unequal_keys} shared tasks were judged by another version of "
+        "the task, scorer or target and are left out"
+    )
     if len(table) < MIN_TASKS:
         raise ResultsError(
             f"{left} and {right} both answered {len(table)} tasks with the same prompt; tiers need at least {MIN_TASKS}"
+            + (f"; {changed}" if unequal_keys else "")
         )
     items, names = _items(table)
     fold = assign_folds(items.cluster, seed)
@@ -217,6 +222,8 @@ def evaluate_tiers(
     )
     known = acceptance is not None and np.isfinite(acceptance)
     warnings = [line for line in account.warnings if line.startswith((f"{left}:", f"{right}:"))]
+    if unequal_keys:
+        warnings.append(changed)
     if gap.high < 0:
         warnings.append(f"{left} scores higher: there is no gap to recover")
     warnings += _below_both(rows)

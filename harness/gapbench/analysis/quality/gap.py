@@ -46,11 +46,12 @@ from gapbench import formatting
 from gapbench.analysis.cost.attempt_costs import BILL_COLUMNS, Bill, bill
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.performance.client_limits import CLIENT_LIMIT, LIMIT_COLUMNS, limited_categories
+from gapbench.analysis.quality.applied_rule import applied_rule
 from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_by_category
 from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, fairness_violations, request_conditions
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
-from gapbench.analysis.quality.gap_row import COLUMNS, Comparison, GapRow, decide
-from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule
+from gapbench.analysis.quality.gap_row import COLUMNS, PLAIN_CONFIDENCE, Comparison, GapRow, decide
+from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule, looks_notes
 from gapbench.analysis.quality.model_pairs import (
     PAIR_COLUMNS,
     ModelPairs,
@@ -83,6 +84,7 @@ class GapTable:
         lag: For each category, how much earlier a closed model was as good; see
             :func:`gapbench.analysis.quality.equal_quality.lag_by_category`.
         unscorable_warning: Sentence on the model whose answers mostly could not be scored; "" if there is none.
+        look_notes: Those of ``warnings`` that are about the stopping rule, or about looks without one.
     """
 
     frame: pd.DataFrame
@@ -94,6 +96,7 @@ class GapTable:
     matched: list[dict[str, Any]] = field(default_factory=list)
     lag: list[dict[str, Any]] = field(default_factory=list)
     unscorable_warning: str = ""
+    look_notes: list[str] = field(default_factory=list)
 
     def headline(self) -> str:
         """Return the verdict on accuracy as a sentence, followed by ``unscorable_warning`` if there is one."""
@@ -113,10 +116,13 @@ class GapTable:
         more = "".join(f"; {note}" for note in remarks(values)) + (
             f" to settle it: {ADVICE}" if describe_pairs_needed(values) else ""
         )
+        # With every pair of models there are several rows of overall quality.
+        is_corrected = pd.notna(row["confidence"]) and float(row["confidence"]) > PLAIN_CONFIDENCE
+        interval = "corrected 95 % interval" if is_corrected else "95 % interval"
         return (
             f"{row['closed_model']} (closed) against {row['open_model']} (open): {row['verdict']}; "
             f"gap {formatting.format_gap('points', row['gap_points'])} points, "
-            f"95 % interval {formatting.format_interval('points', row['ci_low'], row['ci_high'])}, "
+            f"{interval} {formatting.format_interval('points', row['ci_low'], row['ci_high'])}, "
             f"over {row['n_pairs']} shared requests{more}."
         )
 
@@ -170,10 +176,16 @@ def gap(
         return _empty_table(read_runs, margin, missing="open" if sides.closed else "closed")
     scopes = _scopes(read_runs, categories)
     compared = _compare_models(read_runs, sides, scopes, all_pairs=all_pairs)
-    looked, look_notes = apply_stopping_rule(read_runs, compared.rows, compared.pairs, margin)
-    rows, limit_warnings = _mark_client_limits(read_runs, looked)
+    rule, notes = applied_rule(read_runs)
+    rows = compared.rows
+    if rule is None:
+        notes += looks_notes(read_runs)
+    else:
+        rows, note = apply_stopping_rule(rule, rows, compared.pairs, margin)
+        notes.append(note)
+    rows, limit_warnings = _mark_client_limits(read_runs, rows)
     rows = decide(rows, margin)
-    warnings = [*look_notes, *compared.warnings, *_load_warnings(rows), *limit_warnings]
+    warnings = [*notes, *compared.warnings, *_load_warnings(rows), *limit_warnings]
     if not all_pairs:
         warnings += _selection_warnings(sides, rows)
     return GapTable(
@@ -185,9 +197,10 @@ def gap(
         conditions=request_conditions(
             read_runs, list(dict.fromkeys(name for names in compared.pairs for name in names))
         ),
-        matched=cheapest_equal_quality(requests, sides.closed, sides.open, margin),
+        matched=cheapest_equal_quality(requests, sides.closed, sides.open, margin, rule),
         lag=lag_by_category(read_runs, requests, scopes, sides.closed, sides.open),
         unscorable_warning=unscorable_warning(read_runs),
+        look_notes=notes,
     )
 
 
@@ -347,9 +360,10 @@ def _load_warnings(rows: Sequence[GapRow]) -> list[str]:
 
 
 def _selection_warnings(sides: _Sides, rows: Sequence[GapRow]) -> list[str]:
-    if len(sides.closed) == len(sides.open) == 1:
+    chosen = [row for row in rows if row.is_accuracy and row.rule is None]
+    if len(sides.closed) == len(sides.open) == 1 or not chosen:
         return []
-    most = max(abs(row.selection_points or 0.0) for row in rows)
+    most = max(abs(row.selection_points or 0.0) for row in chosen)
     warning = (
         f"the best of {len(sides.closed)} closed and {len(sides.open)} open models is picked on the items it is judged by; "
         f"gaps, intervals and p-values of accuracy are corrected for that, by up to {most:.1f} points"

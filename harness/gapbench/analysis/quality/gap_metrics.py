@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapbench import formatting
 from gapbench.analysis.quality.gap_row import NOT_DISTINGUISHABLE, Comparison, GapRow
 from gapbench.analysis.quality.model_pairs import ModelPairs
 from gapbench.stats import (
@@ -28,7 +29,7 @@ from gapbench.stats import (
 
 MIN_FOR_P95 = 60
 """With fewer pairs the two or three longest times decide the 95th percentile, and its interval misses it too often."""
-NO_RIGHT_ANSWER = "no right answer on either side"
+NO_RIGHT_ANSWER = formatting.NO_RIGHT_ANSWER
 """The verdict when both models score zero: a format error or a broken scorer looks the same as equal skill."""
 TIMES = (
     ("response_p50_s", "response_s", 0.5, "s", "lower"),

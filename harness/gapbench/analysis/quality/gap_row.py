@@ -18,6 +18,8 @@ from gapbench.stats import Difference, Quotients, holm, holm_levels, is_equivale
 ALPHA = 0.05
 NOT_DISTINGUISHABLE = "not distinguishable"
 """The verdict when the data show neither a difference nor equivalence."""
+PLAIN_CONFIDENCE = 0.95 + 1e-9
+"""Intervals above it are corrected for several tests."""
 PRIMARY = "overall quality"
 """The family of the primary endpoint."""
 

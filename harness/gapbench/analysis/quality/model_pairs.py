@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.answer_keys import KEY_COLUMNS, answer_keys
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.frames import Runs, as_floats, group_codes
-from gapbench.analysis.quality.answer_keys import KEY_COLUMNS, answer_keys
 from gapbench.stats import Floats, Ints, dense_codes
 
 _ITEM = ["task", "sample_id", "repeat", "load"]
@@ -36,7 +36,7 @@ class ModelRequests:
         category: Code of the category.
         task: Code of the task.
         load: Code of the load.
-        keys: Codes of what answers are judged by; see :func:`gapbench.analysis.quality.answer_keys.answer_keys`.
+        keys: Codes of what answers are judged by; see :func:`gapbench.analysis.answer_keys.answer_keys`.
         names: Names of the tasks and of the loads, by code.
         columns: Columns by name. NaN means unknown.
         infra: Whether the request got no answer.

@@ -35,7 +35,7 @@ import pandas as pd
 
 from gapbench.analysis.frames import Runs, load_runs, shared_models
 from gapbench.analysis.regression.metric_change import metric_change
-from gapbench.analysis.regression.run_pairs import RunPairs, RunRequests, Unchecked
+from gapbench.analysis.regression.run_pairs import RunPairs, RunRequests, Unchecked, attempt_keys
 from gapbench.analysis.regression.threshold import RegressionRule
 from gapbench.store.json_records import records
 
@@ -110,7 +110,8 @@ def compare_runs(
     """
     before, after = load_runs(base), load_runs(new)
     shared_models(before, after)
-    sides = RunRequests.from_runs(before), RunRequests.from_runs(after)
+    keys = attempt_keys(before, after)
+    sides = RunRequests.from_runs(before).with_keys(keys), RunRequests.from_runs(after).with_keys(keys)
     rows: list[dict[str, Any]] = []
     missing = [
         Unchecked("the new run", f"it is {manifest.state}, not complete")

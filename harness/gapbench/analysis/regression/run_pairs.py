@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.answer_keys import KEY_COLUMNS, answer_keys
 from gapbench.analysis.cost.attempt_costs import bill
-from gapbench.analysis.frames import Runs, group_codes, without_search_probes
+from gapbench.analysis.frames import Runs, group_codes, load_runs, without_search_probes
 from gapbench.pricing import GpuPrice
 from gapbench.stats import Floats, Ints
+from gapbench.values import ATTEMPT_KEY
 
 _REQUEST = ["task", "load", "sample_id", "repeat"]
+_JUDGED_BY = "judged by "
+"""Prefix of the columns that hold the codes of what an answer was judged by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,16 @@ class RunRequests:
 
     by_model: Mapping[str, pd.DataFrame]
     hosted: frozenset[str]
+
+    def with_keys(self, keys: pd.DataFrame) -> RunRequests:
+        """Return the requests with the columns of :func:`attempt_keys`."""
+        joined = {
+            model: part.assign(
+                **keys.reindex(_attempt_index(part)).fillna(-1).reset_index(drop=True).set_index(part.index)
+            )
+            for model, part in self.by_model.items()
+        }
+        return RunRequests(joined, self.hosted)
 
     @classmethod
     def from_runs(cls, runs: Runs) -> RunRequests:
@@ -98,10 +112,13 @@ class RunPairs:
         )
         same = prompt[base_rows] == prompt[n + new_rows]
         one, other = left.iloc[base_rows[same]], right.iloc[new_rows[same]]
-        missing, warnings = _unpaired_requests(model_id, left, right, one)
+        alike = _judged_alike(one, other)
+        changed = one[~alike]
+        one, other = one[alike], other[alike]
+        missing, warnings = _unpaired_requests(model_id, left, right, one, changed)
         hosted = model_id in base.hosted | new.hosted
         clusters = group_codes(one, ["task", "cluster_id"])
-        reason = "no request of the two runs is the same: task, load, sample, repeat and prompt"
+        reason = "no request of the two runs is the same: task and its version, scorer, target, load, sample, repeat and prompt"
         return cls(one, other, clusters, hosted, missing, warnings, reason)
 
     def known_mask(self, *columns: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -129,22 +146,53 @@ class RunPairs:
         return f"no request of {cells_text}{more} is {state} in both runs"
 
 
+def attempt_keys(before: Runs, after: Runs) -> pd.DataFrame:
+    """Return what each attempt of two runs was judged by, as codes that compare over both; see :func:`answer_keys`."""
+    both = load_runs([*before.folders, *after.folders], columns=KEY_COLUMNS)
+    keys = answer_keys(both, np.arange(len(both.frame), dtype=np.int32))
+    table = pd.DataFrame(
+        {f"{_JUDGED_BY}{name}": codes for name, codes in keys.items()}, index=_attempt_index(both.frame)
+    )
+    return table[~table.index.duplicated()]
+
+
+def _attempt_index(frame: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(frame[list(ATTEMPT_KEY)].astype(str))
+
+
+def _judged_alike(base: pd.DataFrame, new: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return which pairs were judged by the same key. A negative code is unknown and differs from nothing."""
+    alike = np.ones(len(base), dtype=bool)
+    for name in base.columns:
+        if str(name).startswith(_JUDGED_BY):
+            first, second = base[name].to_numpy(), new[name].to_numpy()
+            alike &= ~((first != second) & (first >= 0) & (second >= 0))
+    return alike
+
+
 def _unpaired_requests(
-    model_id: str, base: pd.DataFrame, new: pd.DataFrame, paired: pd.DataFrame
+    model_id: str, base: pd.DataFrame, new: pd.DataFrame, paired: pd.DataFrame, changed: pd.DataFrame
 ) -> tuple[list[Unchecked], list[str]]:
     """Return the baseline's tasks and loads without a pair, and warnings about other requests that only one run has."""
     before, after, both = (_request_counts(frame) for frame in (base, new, paired))
     missing: list[Unchecked] = []
     warnings: list[str] = []
     left_out = 0
+    unequal = _request_counts(changed)
     for cell in dict.fromkeys([*before, *after]):
         task, kind, load = cell
         where = f"{model_id} {task} {load}"
         if cell in both or kind == "search":
             # A load search tries different rates in each run.
-            left_out += before.get(cell, 0) + after.get(cell, 0) - 2 * both.get(cell, 0)
+            left_out += (
+                before.get(cell, 0) + after.get(cell, 0) - 2 * (both.get(cell, 0) + unequal.get(cell, 0))
+            )
         elif cell not in before:
             warnings.append(f"{where} is in the new run only and is not judged")
+        elif cell in unequal:
+            missing.append(
+                Unchecked(where, "the task, its scorer or its targets changed between the two runs")
+            )
         elif cell in after:
             missing.append(
                 Unchecked(where, "no request of the two runs has the same sample, repeat and prompt")
@@ -153,6 +201,12 @@ def _unpaired_requests(
             missing.append(Unchecked(where, "the new run has no request of this task and load"))
     if left_out:
         warnings.append(f"{model_id}: {left_out} requests are in one run only, or have another prompt")
+    if len(changed):
+        tasks = ", ".join(dict.fromkeys(task for task, _, _ in unequal))
+        warnings.append(
+            f"{model_id}: {len(changed)} shared requests of {tasks} were judged by another version of the task, scorer or "
+            "target and are left out"
+        )
     # If there is no pair at all, every rule already reports it.
     return missing if len(paired) else [], warnings
 

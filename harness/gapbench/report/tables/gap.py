@@ -10,14 +10,13 @@ from markupsafe import Markup
 from gapbench import formatting
 from gapbench.analysis.quality.gap import GapTable
 from gapbench.analysis.quality.gap_metrics import remarks
+from gapbench.analysis.quality.gap_row import PLAIN_CONFIDENCE, PRIMARY
 from gapbench.report.equal_quality import describe_equal_quality, describe_lag
 from gapbench.report.page_sparklines import axis_range, draw_gap_interval
 from gapbench.report.table import Column, Row, Sections, Span, Table, Tone
 from gapbench.store.json_records import records
 
 TITLE = "Gap: closed minus open on shared requests, accuracy in points"
-PLAIN_CONFIDENCE = 0.95 + 1e-9
-"""Intervals above it are corrected for several tests."""
 NO_VIOLATION = "no broken condition found: same prompts, budgets, settings and images."
 
 
@@ -112,10 +111,10 @@ def _family_lines(gap: GapTable) -> list[str]:
     wide = tested[tested["confidence"] > PLAIN_CONFIDENCE]
     if wide.empty:
         return []
-    families = ", ".join(dict.fromkeys(map(str, wide["family"])))
-    return [
-        f"Overall quality is tested alone at 5 %. Corrected within each family (Holm), intervals included: {families}."
-    ]
+    corrected = dict.fromkeys(map(str, wide["family"]))
+    # With every pair of models there are several rows of overall quality, which are a family too.
+    alone = "" if PRIMARY in corrected else "Overall quality is tested alone at 5 %. "
+    return [f"{alone}Corrected within each family (Holm), intervals included: {', '.join(corrected)}."]
 
 
 def accuracy_gap_table(gap: GapTable) -> Table:

@@ -376,6 +376,38 @@ def test_a_cascade_that_pays_goes_before_the_closed_api(make_run: Make, answers:
 
     assert "open tier before the closed API" == found.choice
     assert any("cascade on bad form" in line for line in found.because)
+    assert any("with the hosted open model it costs" in line for line in found.because)
+
+
+@pytest.mark.parametrize(
+    ("volume", "hosted_usd", "engineers", "choice"),
+    [
+        (50.0, 9.0, 0, "closed API"),
+        (50.0, 90.0, 1, "closed API"),
+        (20_000.0, 90.0, 0, "closed API"),
+        (20_000.0, 90.0, 1, "open tier before the closed API"),
+    ],
+    ids=[
+        "a dear host",
+        "own servers at a small volume",
+        "nobody to run them",
+        "own servers at a large volume",
+    ],
+)
+def test_a_tier_must_cost_less_a_month_than_the_closed_api(
+    make_run: Make, answers: Answers, volume: float, hosted_usd: float, engineers: float, choice: str
+) -> None:
+    """The cascade beats a random mix by the run's dollars; its month is that of the option that can serve it."""
+    rows = [
+        dataclasses.replace(row, outcome="unparsed") if row.outcome == "wrong" else row
+        for row in (*answers("open-a", 60, 100), *answers("closed-a", 100, 100))
+    ]
+    run = make_run(rows, open_a=OPEN)
+    situation = Situation(engineers=engineers)
+    found = advise(situation, answer(volume, hosted_usd), quality_of(run), evaluate_tiers([run], draws=200))
+
+    assert choice == found.choice
+    assert any(line.startswith("tiers: ") for line in found.because)
 
 
 def test_what_was_priced_is_named_in_the_numbers_of_tco() -> None:

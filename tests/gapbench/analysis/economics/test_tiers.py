@@ -27,6 +27,7 @@ from gapbench.analysis.economics.routing import (
 from gapbench.analysis.economics.tiers import evaluate_tiers
 from gapbench.errors import ResultsError
 from gapbench.values import Attempt
+from tests.run_folders import make_answers, write_run_with_targets
 
 Make = Callable[..., Path]
 Answers = Callable[..., list[Attempt]]
@@ -359,3 +360,43 @@ def test_a_purpose_built_model_must_share_tasks(make_run: Make, answers: Answers
         evaluate_tiers([run], open_model="open-a", purpose_built=["open-b"])
     with pytest.raises(ResultsError, match="no run here has a model"):
         evaluate_tiers([run], purpose_built=["open-x"])
+
+
+def changed_after(folder: Path, models: dict[str, str], changed: int, count: int = 60) -> list[Path]:
+    """Write one run for each model (by the version of its task); in "two" so many targets are others."""
+    folders = []
+    for model, version in models.items():
+        rows = make_answers(model, count // 2, count, task_sha256=version, run_id=f"run-{model}")
+        targets = [str(k + 1000 * (version == "two" and k < changed)) for k in range(count)]
+        folders.append(write_run_with_targets(folder / f"run-{model}", rows, targets))
+    return folders
+
+
+@pytest.mark.parametrize("changed", [0, 25])
+def test_tasks_with_another_target_are_left_out_of_tiers(tmp_path: Path, changed: int) -> None:
+    """As in the gap table, and a note says how many."""
+    runs = changed_after(tmp_path, {"closed-a": "one", "open-a": "two"}, changed)
+    found = evaluate_tiers(runs, draws=50)
+    notes = [line for line in found.warnings if "left out" in line]
+
+    assert 60 - changed == found.n
+    assert notes == (
+        [
+            (
+                "open-a and closed-a: 25 of 60 shared tasks were judged by another version of the task, scorer or target and "
+                "are left out"
+            )
+        ]
+        if changed
+        else []
+    )
+
+
+def test_too_few_tasks_with_the_same_target_are_no_tiers(tmp_path: Path) -> None:
+    """The error says why so few are left."""
+    runs = changed_after(tmp_path, {"closed-a": "one", "open-a": "two"}, 50)
+
+    with pytest.raises(
+        ResultsError, match=r"both answered 10 tasks .*50 of 60 shared tasks were judged by another"
+    ):
+        evaluate_tiers(runs, draws=50)

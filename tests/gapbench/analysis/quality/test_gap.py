@@ -15,34 +15,12 @@ import pytest
 from gapbench.analysis.frames import load_runs
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.errors import ResultsError
-from gapbench.store import RunWriter
-from gapbench.values import Attempt, Payload
-from tests.run_folders import manifest
+from gapbench.values import Attempt
+from tests.run_folders import write_run_with_targets
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]
 Answers = Callable[..., list[Attempt]]
-
-
-def write_run_with_targets(folder: Path, rows: list[Attempt], targets: list[str]) -> Path:
-    """Write a run whose answers are stored with these targets."""
-    with RunWriter(folder) as writer:
-        writer.write_manifest(manifest(rows))
-        for row, target in zip(rows, targets, strict=True):
-            key = (row.run_id, row.cell_id, row.sample_id, row.repeat, row.attempt)
-            writer.add(
-                row,
-                Payload(
-                    *key,
-                    messages="[]",
-                    reply="4",
-                    reasoning=None,
-                    target=json.dumps(target),
-                    reason="",
-                    error=None,
-                ),
-            )
-    return folder
 
 
 def accuracy(table: GapTable, category: str = "reasoning") -> pd.Series[Any]:
@@ -561,3 +539,12 @@ def test_an_invalid_row_asks_for_no_more_pairs(make_run: Make, answers: Answers)
 
     assert len(times) == 3
     assert times["items_needed"].isna().all()
+
+
+def test_an_interval_of_one_of_several_pairs_is_called_corrected(make_run: Make, answers: Answers) -> None:
+    """With every pair of models, overall quality has several rows; alone it has 5 %."""
+    rows = [*answers("closed-a", 90, 100), *answers("open-b", 60, 100), *answers("open-c", 85, 100)]
+    run = make_run(rows)
+
+    assert "points, corrected 95 % interval" in gap([run], all_pairs=True).headline()
+    assert "points, 95 % interval" in gap([run]).headline()

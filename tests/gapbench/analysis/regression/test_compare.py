@@ -16,7 +16,7 @@ from gapbench.analysis.regression.compare import Comparison, compare_runs
 from gapbench.analysis.regression.threshold import RegressionRule
 from gapbench.errors import InputError, ResultsError
 from gapbench.values import Attempt
-from tests.run_folders import make_attempt
+from tests.run_folders import make_attempt, write_run_with_targets
 
 MakeRun = Callable[..., Path]
 
@@ -342,3 +342,36 @@ def test_the_sources_of_the_pairs_are_counted(make_run: MakeRun, metric: str) ->
     row = against(make_run, base, new, metric).frame.iloc[0]
 
     assert (ITEMS, 20) == (row["pairs"], row["clusters"])
+
+
+def after_change(folder: Path, changed: int) -> Comparison:
+    """Compare two runs of 300 right answers between which the task changed, and so many targets with it."""
+    runs = []
+    for name, moved in (("base", 0), ("new", changed)):
+        made = rows(name, lambda n, moved=moved: n >= moved, task_sha256=name)  # type: ignore[misc]
+        targets = [str(n + 1000 * (n < moved)) for n in range(ITEMS)]
+        runs.append(write_run_with_targets(folder / name, made, targets))
+    return compare_runs([runs[0]], [runs[1]], [RegressionRule.parse("accuracy<-2pp")])
+
+
+@pytest.mark.parametrize("changed", [0, 100])
+def test_requests_with_another_target_are_left_out(tmp_path: Path, changed: int) -> None:
+    """A corrected answer key is no regression of the model: the others are judged, and a warning names how many."""
+    found = after_change(tmp_path, changed)
+
+    assert ("pass", ITEMS - changed) == (found.verdict, found.frame.iloc[0]["pairs"])
+    assert found.warnings == (
+        [
+            (
+                "closed-a: 100 shared requests of reasoning/sums were judged by another version of the task, scorer or target "
+                "and are left out"
+            )
+        ]
+        if changed
+        else []
+    )
+
+
+def test_a_task_that_changed_whole_is_no_pass(tmp_path: Path) -> None:
+    """Nothing could be checked."""
+    assert "broken" == after_change(tmp_path, ITEMS).verdict
