@@ -9,7 +9,8 @@ The rules, in this order:
 2. What is in use stays until it is shown that the other model is no worse by the margin. *Not distinguishable*, no right
    answer on either side, and a model that did not answer show nothing.
 3. If the closed model is ahead by more than the margin, it stays, or an open tier goes in front of it if a router or
-   cascade was measured to pay off.
+   cascade was measured to pay off per task, and costs less than the closed API alone at the volume: the open model's
+   servers cost the same however few tasks they answer.
 4. Among the options that are left, priorities decide (see :mod:`gapbench.analysis.economics.strategic_questions`), then
    cost at the volume. Self-hosting counts as the cheapest only if it is so in at least nine of ten draws, if there are
    people to run it, and, where the volume is unpredictable, also at a third of the volume.
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gapbench.analysis.economics.advice import Advice, Choice
 from gapbench.analysis.economics.break_even import format_mtok
@@ -79,10 +81,11 @@ def advise(
     is_tuned = situation.customisation == "fine-tuning"
     case = _Case(situation, tco, quality, option_costs(tco, is_tuned=is_tuned), questions)
     _describe_costs(case)
-    excluded = {**_excluded_by_quality(case), **_excluded_by_requirement(case)}
-    choice = _choose(case, excluded)
+    quality_reasons = _excluded_by_quality(case)
+    ruled_out = _excluded_by_requirement(case)
+    choice = _choose(case, {**quality_reasons, **ruled_out})
     if quality is not None and quality.is_closed_ahead and choice == "closed API":
-        choice = _put_tier_in_front(case, hybrid)
+        choice = _put_tier_in_front(case, hybrid, ruled_out)
     _add_conditions(case, choice)
     unsettled = quality is None or not (quality.is_open_no_worse or quality.is_closed_ahead) or is_tuned
     simulated = tco.simulated or (hybrid is not None and hybrid.simulated)
@@ -293,23 +296,51 @@ def _describe_confinement(case: _Case) -> None:
         case.because.append("it loses accuracy: see the measured gap")
 
 
-def _put_tier_in_front(case: _Case, hybrid: Tiers | None) -> Choice:
+def _put_tier_in_front(case: _Case, hybrid: Tiers | None, ruled_out: Mapping[str, str]) -> Choice:
     if hybrid is None or not hybrid.is_resolved:
         return "closed API"
-    paying = [
+    better = [
         row
         for row in records(hybrid.frame)
         if row["kind"] != "baseline" and row["delta_ibc_low"] is not None and float(row["delta_ibc_low"]) > 0
     ]
-    if not paying:
+    if not better:
         case.because.append("tiers: no router or cascade on these rows certainly beats a random mix")
         return "closed API"
-    best = max(paying, key=lambda row: float(row["quality"]))
+    alone = case.tco.usd_at(case.tco.volume_mtok)["closed"]
+    monthly = {str(row["policy"]): _tier_usd_per_month(case.tco, row, ruled_out) for row in better}
+    paying = [
+        row
+        for row in better
+        if alone is not None and (usd := monthly[str(row["policy"])]) is not None and usd < alone
+    ]
+    best = max(paying or better, key=lambda row: float(row["quality"]))
+    usd = monthly[str(best["policy"])]
     case.because.append(
         f"tiers: {best['policy']} reaches {best['quality']:.1%} with {best['closed_share']:.0%} closed calls, "
         f"{best['delta_ibc_percent']:+.0f} % benefit per dollar over a random mix"
     )
-    return "open tier before the closed API"
+    if alone is None or usd is None:
+        case.because.append(
+            "tiers: what they would cost at this volume is not known, so they are not recommended"
+        )
+    else:
+        case.because.append(
+            f"tiers: {best['policy']} would cost {format_short_usd(usd)} a month, the closed API alone {format_short_usd(alone)}"
+            + ("" if paying else ", so a tier in front does not pay at this volume")
+        )
+    return "open tier before the closed API" if paying else "closed API"
+
+
+def _tier_usd_per_month(tco: Tco, row: Mapping[str, Any], ruled_out: Mapping[str, str]) -> float | None:
+    """Return what a policy would cost at the volume, with the cheapest way to run the open model. None if not known."""
+    closed_share = float(row["closed_share"])
+    # A cascade asks the open model about every task, a router only about those that it keeps from the closed one.
+    open_share = 1.0 if row["kind"] == "cascade" else 1.0 - closed_share
+    closed = tco.usd_at(tco.volume_mtok)["closed"]
+    opened = tco.usd_at(tco.volume_mtok * open_share)
+    known = [usd for leg in ("hosted", "self") if leg not in ruled_out and (usd := opened[leg]) is not None]
+    return None if closed is None or not known else closed_share * closed + min(known)
 
 
 def _add_conditions(case: _Case, choice: Choice) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.gap_row import ALPHA
+from gapbench.analysis.quality.looks import RunRule
 from gapbench.analysis.quality.model_pairs import ModelRequests, pair_requests
 from gapbench.stats import (
     Difference,
     Floats,
-    is_equivalent,
     is_non_inferior,
     paired_difference,
     pairs_to_decide,
@@ -25,14 +25,19 @@ DAYS_PER_MONTH = 30.4375
 
 
 def cheapest_equal_quality(
-    models: Mapping[str, ModelRequests], closed: Sequence[str], opened: Sequence[str], margin: float
+    models: Mapping[str, ModelRequests],
+    closed: Sequence[str],
+    opened: Sequence[str],
+    margin: float,
+    rule: RunRule | None = None,
 ) -> list[dict[str, Any]]:
     """Return for each closed model the cheapest open configuration that is no worse.
 
     A model counts as no worse only if the non-inferiority test shows that the gap is below ``margin``; a gap that is not
     significant is not enough. A configuration is a model of the suite, so the same weights served in two ways are two
     configurations. The open models are tested by Holm's method, so that the chance of calling any of them no worse though
-    it is worse by the margin is at most 2.5 %; the intervals are those of its last step.
+    it is worse by the margin is at most 2.5 %; the intervals are those of its last step. In a run with a stopping rule all
+    intervals are the rule's, which hold for every pair at every look, as in the gap table.
 
     Fields: ``closed`` and ``open`` (``model``, ``value``: accuracy over their shared requests, ``usd_per_task``),
     ``verdict``, ``gap_points`` with ``ci_low`` and ``ci_high``, ``n_pairs``, ``cost_ratio`` (closed over open),
@@ -47,8 +52,9 @@ def cheapest_equal_quality(
         closed: Closed models.
         opened: Open models.
         margin: Gap that makes no difference, in points of accuracy.
+        rule: The stopping rule of the runs. None: the number of pairs was fixed.
     """
-    return [_cheapest_match(models, name, opened, margin) for name in closed]
+    return [_cheapest_match(models, name, opened, margin, rule) for name in closed]
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class _Match:
         difference: Closed minus open accuracy, 0 to 1.
         nothing_right: Whether neither model has a right answer, so that there is no quality to match.
         cost_ratio: Closed over open. None if the closed model has no price or the open one is free.
+        rule_interval: The difference's interval by the run's stopping rule. None without a rule.
     """
 
     closed: dict[str, Any]
@@ -70,10 +77,15 @@ class _Match:
     difference: Difference
     nothing_right: bool
     cost_ratio: float | None
+    rule_interval: tuple[float, float] | None
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Return the interval of the difference, 0 to 1. That of a stopping rule is corrected already."""
+        return self.rule_interval or self.difference.interval(confidence)
 
     def gap(self, confidence: float) -> dict[str, Any]:
         """Return the gap in points with its interval, and the number of pairs."""
-        low, high = self.difference.interval(confidence)
+        low, high = self.interval(confidence)
         return {
             "gap_points": self.difference.estimate * 100,
             "ci_low": low * 100,
@@ -83,24 +95,34 @@ class _Match:
 
     def is_no_worse(self, margin: float, confidence: float) -> bool:
         """Return whether the open model is shown to be no worse."""
-        return not self.nothing_right and is_non_inferior(self.difference, margin / 100, confidence)
+        if self.nothing_right:
+            return False
+        if self.rule_interval is None:
+            return is_non_inferior(self.difference, margin / 100, confidence)
+        return self.rule_interval[1] < margin / 100
 
     def is_worse(self, confidence: float) -> bool:
         """Return whether the open model is shown to be worse."""
-        return self.difference.interval(confidence)[0] > 0
+        return self.interval(confidence)[0] > 0
 
     def verdict(self, margin: float, confidence: float) -> str:
         """Return in words how an open model that is no worse compares."""
-        if is_equivalent(self.difference, margin / 100, confidence):
+        low, high = self.interval(confidence)
+        if -margin / 100 < low and high < margin / 100:
             return f"equivalent within {margin:g} points"
-        is_ahead = self.difference.interval(confidence)[1] < 0
-        return "open ahead" if is_ahead else f"no worse by {margin:g} points"
+        return "open ahead" if high < 0 else f"no worse by {margin:g} points"
+
+    def pairs_needed(self, margin: float, confidence: float) -> int | None:
+        """Return the pairs that would decide. None if not known, or if a rule decides, which looks as it goes."""
+        if self.rule_interval is not None:
+            return None
+        return pairs_to_decide(self.difference, 1 - confidence, margin / 100, one_sided=True)
 
 
 def _cheapest_match(
-    models: Mapping[str, ModelRequests], name: str, opened: Sequence[str], margin: float
+    models: Mapping[str, ModelRequests], name: str, opened: Sequence[str], margin: float, rule: RunRule | None
 ) -> dict[str, Any]:
-    matches = [match for other in opened if (match := _match(models, name, other)) is not None]
+    matches = [match for other in opened if (match := _match(models, name, other, rule)) is not None]
     confidence, passed = _no_worse(matches, margin)
     undecided = [match for match in matches if match not in passed and not match.is_worse(confidence)]
     best = min(passed, key=_open_usd, default=None)
@@ -185,11 +207,11 @@ def _undecided_row(match: _Match, margin: float, confidence: float) -> dict[str,
         "usd_per_task": match.open_usd,
         **match.gap(confidence),
         "n_clusters": match.difference.n_clusters,
-        "items_needed": pairs_to_decide(match.difference, 1 - confidence, margin / 100, one_sided=True),
+        "items_needed": match.pairs_needed(margin, confidence),
     }
 
 
-def _match(models: Mapping[str, ModelRequests], name: str, other: str) -> _Match | None:
+def _match(models: Mapping[str, ModelRequests], name: str, other: str, rule: RunRule | None) -> _Match | None:
     """Return two models compared, or None if they share no scored request or the open one has no price."""
     shared = pair_requests(*(models[side].select("score", "usd") for side in (name, other)))
     closed_usd, open_usd = (
@@ -206,6 +228,7 @@ def _match(models: Mapping[str, ModelRequests], name: str, other: str) -> _Match
         paired_difference(first, second, shared.closed.cluster),
         not first.any(),
         closed_usd / open_usd if closed_usd is not None and open_usd else None,
+        None if rule is None else rule.interval(first - second, shared.closed.cluster),
     )
 
 

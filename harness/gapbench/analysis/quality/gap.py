@@ -50,7 +50,7 @@ from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_
 from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, fairness_violations, request_conditions
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
 from gapbench.analysis.quality.gap_row import COLUMNS, Comparison, GapRow, decide
-from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule
+from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule, rule_of
 from gapbench.analysis.quality.model_pairs import (
     PAIR_COLUMNS,
     ModelPairs,
@@ -185,7 +185,7 @@ def gap(
         conditions=request_conditions(
             read_runs, list(dict.fromkeys(name for names in compared.pairs for name in names))
         ),
-        matched=cheapest_equal_quality(requests, sides.closed, sides.open, margin),
+        matched=cheapest_equal_quality(requests, sides.closed, sides.open, margin, rule_of(read_runs)),
         lag=lag_by_category(read_runs, requests, scopes, sides.closed, sides.open),
         unscorable_warning=unscorable_warning(read_runs),
     )

@@ -8,18 +8,53 @@ assume one look. Repeated looks at 5 % find a gap that is not there in 7 to 32 %
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gapbench import formatting
 from gapbench.analysis.frames import Runs
 from gapbench.analysis.quality.gap_row import GapRow
 from gapbench.analysis.quality.model_pairs import ModelPairs
-from gapbench.stats import dense_codes
+from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.stats.sequential import StoppingRule, cluster_totals, conclude, describe
 
 PairsByModels = Mapping[tuple[str, str], ModelPairs]
 ADVICE = "start a fresh run of that size with another `seed:`, or use `bench run --until-sure`"
 """What to do instead of extending a run until it is significant."""
+
+
+@dataclass(frozen=True)
+class RunRule:
+    """The stopping rule of runs, at the look that was reached.
+
+    Attributes:
+        rule: The rule.
+        look: Number of looks taken.
+    """
+
+    rule: StoppingRule
+    look: int
+
+    @property
+    def is_unlooked(self) -> bool:
+        """Whether the rule has a fixed number of looks and none was taken, so that nothing is known."""
+        return bool(self.rule.information) and self.look == 0
+
+    def interval(self, difference: Floats, clusters: Ints) -> tuple[float, float]:
+        """Return the interval of an accuracy gap that holds however often one looked, 0 to 1.
+
+        Args:
+            difference: Closed minus open score of each pair; not empty.
+            clusters: Cluster code of each pair.
+        """
+        sums, sizes = cluster_totals(difference, dense_codes(clusters).tolist())
+        # Rows that were added from other runs may have made a cluster larger than planned.
+        largest = max(self.rule.largest_cluster, int(sizes.max()))
+        return replace(self.rule, largest_cluster=largest).interval(sums, sizes, self.look)
+
+
+def rule_of(runs: Runs) -> RunRule | None:
+    """Return the stopping rule that decides about the overall accuracy gap of runs, or None if there is none."""
+    return _rule_of(runs)[0]
 
 
 def apply_stopping_rule(
@@ -38,24 +73,23 @@ def apply_stopping_rule(
     found, notes = _rule_of(runs)
     if found is None:
         return list(rows), [*notes, *_looks_note(runs)]
-    rule, look = found
     categories = {row.category for row in rows}
     primary = formatting.OVERALL if formatting.OVERALL in categories else next(iter(categories), "")
     decided = [
-        _decide(row, pairs[row.closed_model, row.open_model], rule, look, margin)
+        _decide(row, pairs[row.closed_model, row.open_model], found, margin)
         if row.metric == "accuracy" and row.category == primary
         else row
         for row in rows
     ]
     note = (
-        f"the run stops by a rule ({rule.name}): the {primary} accuracy and its interval hold however often one looked; "
+        f"the run stops by a rule ({found.rule.name}): the {primary} accuracy and its interval hold however often one looked; "
         "the other rows are not corrected for the early stop"
     )
     return decided, [*notes, note]
 
 
-def _rule_of(runs: Runs) -> tuple[tuple[StoppingRule, int] | None, list[str]]:
-    """Return the rule of the runs with the number of looks taken, or None and why it does not apply."""
+def _rule_of(runs: Runs) -> tuple[RunRule | None, list[str]]:
+    """Return the rule of the runs, or None and why it does not apply."""
     entries = [manifest.sequential for manifest in runs.manifests if manifest.sequential is not None]
     if not entries:
         return None, []
@@ -71,30 +105,26 @@ def _rule_of(runs: Runs) -> tuple[tuple[StoppingRule, int] | None, list[str]]:
         tuple(float(share) for share in entries[0].information),
         max(int(entry.comparisons) for entry in entries),
     )
-    return (rule, len(entries[0].looks)), []
+    return RunRule(rule, len(entries[0].looks)), []
 
 
-def _decide(row: GapRow, pairs: ModelPairs, rule: StoppingRule, look: int, margin: float) -> GapRow:
+def _decide(row: GapRow, pairs: ModelPairs, found: RunRule, margin: float) -> GapRow:
     known = pairs.with_known("score")
     if not len(known.closed.item):
         return row
     difference = known.closed.columns["score"] - known.open.columns["score"]
-    sums, sizes = cluster_totals(difference, dense_codes(known.closed.cluster).tolist())
-    # Rows that were added from other runs may have made a cluster larger than planned.
-    rule = replace(rule, largest_cluster=max(rule.largest_cluster, int(sizes.max())))
-    low, high = rule.interval(sums, sizes, look)
-    is_unlooked = bool(rule.information) and look == 0
+    low, high = found.interval(difference, known.closed.cluster)
     return replace(
         row,
-        ci_low=None if is_unlooked else low * 100,
-        ci_high=None if is_unlooked else high * 100,
+        ci_low=None if found.is_unlooked else low * 100,
+        ci_high=None if found.is_unlooked else high * 100,
         p_value_raw=None,
         selection_points=0.0,
         difference=None,
         verdict=describe(conclude(low, high, margin / 100), margin),
-        method=rule.name,
-        test=rule.name,
-        rule=rule.name,
+        method=found.rule.name,
+        test=found.rule.name,
+        rule=found.rule.name,
     )
 
 

@@ -372,10 +372,31 @@ def test_a_cascade_that_pays_goes_before_the_closed_api(make_run: Make, answers:
         for row in (*answers("open-a", 60, 100), *answers("closed-a", 100, 100))
     ]
     run = make_run(rows, open_a=OPEN)
-    found = advise(Situation(), answer(50.0), quality_of(run), evaluate_tiers([run], draws=200))
+    tiers = evaluate_tiers([run], draws=200)
+    found = advise(Situation(), answer(50.0), quality_of(run), tiers)
 
     assert "open tier before the closed API" == found.choice
     assert any("cascade on bad form" in line for line in found.because)
+    # With the host at $0.70 it saves half of $500. At $9.00 the open calls alone cost $450.
+    dear = advise(Situation(), answer(50.0, hosted_usd=9.0), quality_of(run), tiers)
+    assert "closed API" == dear.choice
+    assert any("a tier in front does not pay at this volume" in line for line in dear.because)
+
+
+def test_a_tier_on_servers_of_your_own_pays_only_at_a_volume(make_run: Make, answers: Answers) -> None:
+    """At 50M tokens the servers of the open model cost more than every closed call; at 50B they cost less."""
+    rows = [
+        dataclasses.replace(row, outcome="unparsed") if row.outcome == "wrong" else row
+        for row in (*answers("open-a", 60, 100), *answers("closed-a", 100, 100))
+    ]
+    run = make_run(rows, open_a=OPEN)
+    tiers, quality = evaluate_tiers([run], draws=200), quality_of(run)
+    # A host too dear to be used, so that the servers are the only way.
+    small, large = (
+        advise(Situation(), answer(volume, hosted_usd=500.0), quality, tiers) for volume in (50.0, 50_000.0)
+    )
+
+    assert ("closed API", "open tier before the closed API") == (small.choice, large.choice)
 
 
 def test_what_was_priced_is_named_in_the_numbers_of_tco() -> None:
