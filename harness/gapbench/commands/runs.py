@@ -140,7 +140,7 @@ def _print_runs(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         if row["state"] == "damaged":
             click.echo(f"{row['run']}  damaged: {row['reason']}")
             continue
-        reason = f" ({row['reason']})" if row["reason"] else ""
+        reason = f" ({row['reason']})" if row["reason"] not in (None, "", row["state"]) else ""
         click.echo(
             f"{row['run']}  {row['state']}{reason}, {row['started_at']}, {row['models']} models, {row['planned']} requests"
         )

@@ -139,10 +139,12 @@ def _curvature(along: Floats, weight: float) -> float:
 
 def _transform(t: float, slope: float, constant: float) -> float:
     """Return t + a t^2 + a^2 t^3 / 3 + b of a statistic, straight on where that would become flat."""
+    cubic = t + slope * t * t + slope * slope * t**3 / 3
     if 1 + slope * t >= _LEAST_STRETCH:
-        return t + slope * t * t + slope * slope * t**3 / 3 + constant
+        return cubic + constant
     start, value = _straight_start(slope)
-    return value + _LEAST_STRETCH**2 * (t - start) + constant
+    # Very far out the cubic is steep again.
+    return max(cubic, value + _LEAST_STRETCH**2 * (t - start), key=abs) + constant
 
 
 def _untransform(value: float, slope: float, constant: float) -> float:
@@ -150,9 +152,10 @@ def _untransform(value: float, slope: float, constant: float) -> float:
     if abs(slope) < 1e-9:
         return value - constant
     start, begin = _straight_start(slope)
+    cubic = (float(np.cbrt(1 + 3 * slope * (value - constant))) - 1) / slope
     if (value - constant - begin) * slope < 0:
-        return start + (value - constant - begin) / _LEAST_STRETCH**2
-    return (float(np.cbrt(1 + 3 * slope * (value - constant))) - 1) / slope
+        return min(cubic, start + (value - constant - begin) / _LEAST_STRETCH**2, key=abs)
+    return cubic
 
 
 def _straight_start(slope: float) -> tuple[float, float]:
