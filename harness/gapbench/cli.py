@@ -142,6 +142,9 @@ def invoke(arguments: list[str] | None = None) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 130
+    except click.exceptions.NoArgsIsHelpError as exc:
+        click.echo(exc.format_message(), err=True)
+        return 2
     except click.UsageError as exc:
         command = exc.ctx.command_path if exc.ctx else "bench"
         click.echo(f"{exc.format_message()}  (see `{command} --help`)", err=True)

@@ -465,3 +465,21 @@ def test_init_writes_a_suite_that_validates(here: Path, capsys: pytest.CaptureFi
     assert "scorer: numeric" in Path("own.yaml").read_text()
     assert "valid: 3 models, 1 tasks, 30 samples" in command_output(capsys, "validate", "own.yaml")
     assert "valid: 3 models, 2 tasks" in command_output(capsys, "validate", "built-in.yaml")
+
+
+@pytest.mark.parametrize("group", ["runs", "prices"])
+def test_a_group_without_a_command_prints_its_help_alone(
+    group: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No hint at the help that is already there."""
+    assert 2 == invoke([group])
+    said = capsys.readouterr().err
+
+    assert said.startswith(f"Usage: bench {group}")
+    assert "(see `" not in said
+
+
+def test_an_empty_results_folder_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not silence."""
+    assert 0 == invoke(["runs", "list", "--out", str(tmp_path)])
+    assert "no run in" in capsys.readouterr().err

@@ -33,10 +33,13 @@ def runs_command() -> None:
 @json_option
 def list_command(out: Path, *, as_json: bool) -> None:
     """List the runs of a results folder with their state."""
-    from gapbench.commands.storage_paths import open_manifests
+    from gapbench.commands.storage_paths import display_path, open_manifests
 
     with open_manifests(out) as folder:
-        _print_runs(list(_run_states(folder, out)), as_json=as_json)
+        rows = list(_run_states(folder, out))
+    if not rows and not as_json:
+        click.echo(f"no run in {display_path(out)}; `bench run quickstart` makes one", err=True)
+    _print_runs(rows, as_json=as_json)
 
 
 @runs_command.command("verify", epilog="Examples: bench runs verify; bench runs verify results/RUN --repair")
@@ -137,7 +140,7 @@ def _print_runs(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         if row["state"] == "damaged":
             click.echo(f"{row['run']}  damaged: {row['reason']}")
             continue
-        reason = f" ({row['reason']})" if row["reason"] else ""
+        reason = f" ({row['reason']})" if row["reason"] not in (None, "", row["state"]) else ""
         click.echo(
             f"{row['run']}  {row['state']}{reason}, {row['started_at']}, {row['models']} models, {row['planned']} requests"
         )

@@ -21,6 +21,9 @@ _SKEWNESS_OF_KURTOSIS = 0.6
 """Squared skewness that counts for one of excess kurtosis where the skewness itself is less: about that of a gamma variable (2/3)."""
 _MAX_SLOPE = 0.25
 """Largest slope of the transformation, times the critical value of 5 %."""
+_LEAST_STRETCH = 1 - _MAX_SLOPE
+"""Cube root of the transformation's scale where its straight continuation begins. The cubic becomes flat at a scale of 0: a
+bound that is looked for there, at a stricter level or with a widened interval, would be several standard errors too far out."""
 _MIN_SOURCES = 3
 """With fewer clusters that have anything to count, one in ten resamples would have none: there is no interval."""
 _HALVINGS = 60
@@ -32,7 +35,8 @@ class RatioTest:
     Student's t of the log-ratio (Cochran, Sampling Techniques (1977), section 6), corrected for skewness. Costs are
     skewed: most samples lack the few dear tasks, so the mean and its standard error are too small together, and the plain
     t interval misses the truth in up to 17 % of samples. Hall's cubic transformation (J. R. Stat. Soc. B 54 (1992) 221),
-    with the curvature of the logarithm, moves the interval; the second-order term widens it.
+    with the curvature of the logarithm, moves the interval; the second-order term widens it. Far out the transformation
+    goes on in a straight line.
 
     Args:
         totals: Cluster sums of one numerator and denominator, or of two: shape (2 or 4, clusters). Sums of each row are
@@ -92,7 +96,7 @@ class RatioTest:
         if error <= 1e-12:
             return float(abs(distance) <= 1e-12)
         t = distance / error
-        corrected = t + slope * t * t + slope * slope * t**3 / 3 + constant
+        corrected = _transform(t, slope, constant)
         return 2 * float(special.stdtr(self._groups - 1, -abs(corrected) / widening))
 
     def _corrections(self, first: float, second: float) -> tuple[float, float, float, float]:
@@ -133,11 +137,30 @@ def _curvature(along: Floats, weight: float) -> float:
     return weight * (below * below - above * above) + weight * (1 - weight) * (above - below) ** 2
 
 
+def _transform(t: float, slope: float, constant: float) -> float:
+    """Return t + a t^2 + a^2 t^3 / 3 + b of a statistic, straight on where that would become flat."""
+    cubic = t + slope * t * t + slope * slope * t**3 / 3
+    if 1 + slope * t >= _LEAST_STRETCH:
+        return cubic + constant
+    start, value = _straight_start(slope)
+    # Very far out the cubic is steep again.
+    return max(cubic, value + _LEAST_STRETCH**2 * (t - start), key=abs) + constant
+
+
 def _untransform(value: float, slope: float, constant: float) -> float:
-    """Return the statistic whose transformation, t + a t^2 + a^2 t^3 / 3 + b, has a value."""
+    """Return the statistic whose transformation has a value."""
     if abs(slope) < 1e-9:
         return value - constant
-    return (float(np.cbrt(1 + 3 * slope * (value - constant))) - 1) / slope
+    start, begin = _straight_start(slope)
+    cubic = (float(np.cbrt(1 + 3 * slope * (value - constant))) - 1) / slope
+    if (value - constant - begin) * slope < 0:
+        return min(cubic, start + (value - constant - begin) / _LEAST_STRETCH**2, key=abs)
+    return cubic
+
+
+def _straight_start(slope: float) -> tuple[float, float]:
+    """Return where the straight continuation begins, and the transformation there without its constant."""
+    return (_LEAST_STRETCH - 1) / slope, (_LEAST_STRETCH**3 - 1) / (3 * slope)
 
 
 def _bound(is_kept: Callable[[float], bool], inside: float, step: float) -> float:

@@ -26,7 +26,7 @@ def pilot_steps(quality: MeasuredQuality | None, volume_mtok: float) -> list[str
             f"2. Benchmark: ask both models the same tasks until it is shown that {other} is no worse by {margin}{needed}: "
             "`bench run suite.yaml`, `bench gap RUN`"
         ),
-        f"3. Cost: price every way at your volume and mix: `bench tco suite.yaml --run RUN --volume {format_mtok(volume_mtok)}`",
+        f"3. Cost: price every way at your volume and mix: `bench tco --run RUN --volume {format_mtok(volume_mtok)}`",
         (
             f"4. Parallel run: for two weeks or more, send a sample of live requests to {closed}, which still answers, and to "
             f"{other}; score both each night with fresh tasks: `bench run`, then `bench compare BASE RUN`"

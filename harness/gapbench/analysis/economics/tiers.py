@@ -24,7 +24,7 @@ The measures of gap recovery are null unless the closed model is certainly ahead
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,7 @@ from gapbench.analysis.economics.routing import (
 from gapbench.analysis.economics.routing_policies import PolicyEvaluator, draw_clusters
 from gapbench.analysis.economics.routing_signals import Signal, routing_signals, tasks_answered_by_both
 from gapbench.analysis.frames import Folders, Runs, load_runs
+from gapbench.analysis.quality.applied_rule import applied_rule
 from gapbench.errors import ResultsError
 from gapbench.formatting import format_gap, format_interval
 from gapbench.stats import SEED, Difference, paired_difference
@@ -76,7 +77,8 @@ class Tiers:
             recovers ``target`` of the gap on the other folds.
         curves: Every policy with thresholds, at every share of closed calls.
         categories: Both models by category.
-        gap: Closed minus open accuracy over the shared tasks.
+        gap: Closed minus open accuracy over the shared tasks, with the interval of the gap table: that of the run's stopping
+            rule if it has one.
         n: Number of shared tasks.
         needed_acceptance: Share of open answers that a verifier must accept for a cascade to cost less than all-closed.
             None if a price is unknown.
@@ -198,7 +200,7 @@ def evaluate_tiers(
     ]:
         chosen = route_to_closed(signal.score, fold, seed)
         found.append((signal.policy, signal.kind, routing_outcome(items, chosen, signal.kind, verifier_usd)))
-    gap = paired_difference(items.closed_quality, items.open_quality, items.cluster)
+    gap = _gap(read_runs, items)
     evaluator = PolicyEvaluator(
         items, fold, draw_clusters(items.cluster, draws, seed), target, resolved=gap.low > 0
     )
@@ -243,6 +245,18 @@ def evaluate_tiers(
         warnings,
         purpose_built_table(items, names, third),
     )
+
+
+def _gap(runs: Runs, items: RoutedTasks) -> Difference:
+    """Return the accuracy gap, with the interval of the runs' stopping rule if there is one."""
+    found = paired_difference(items.closed_quality, items.open_quality, items.cluster)
+    rule, _ = applied_rule(runs)
+    if rule is None:
+        return found
+    if rule.is_unlooked:
+        return replace(found, low=-1.0, high=1.0)
+    low, high = rule.interval(items.closed_quality - items.open_quality, items.cluster)
+    return replace(found, low=low, high=high)
 
 
 def _below_both(rows: Sequence[Mapping[str, Any]]) -> list[str]:
