@@ -92,6 +92,8 @@ def main(descriptor: int) -> None:
     import ctypes
     from multiprocessing.connection import Connection
 
+    # It shares the terminal without owning it: after `stty tostop` its output would stop it, and the run would wait forever.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     if sys.platform == "linux":
         # While it is paused it cannot notice that its parent was killed: PR_SET_PDEATHSIG.
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
