@@ -192,7 +192,9 @@ def test_rubbish_in_an_event_is_garbage(name: str, body: bytes) -> None:
 @pytest.mark.parametrize("name", ["chat", "responses", "messages", "generate"])
 def test_a_page_with_status_200_is_garbage(name: str) -> None:
     """A gateway's HTML is not an answer."""
-    response = heard(name, kind="text/html")
+    kind, model, path = VENDORS[name]
+    page = b"<!doctype html><html><body>Please sign in.</body></html>"
+    response = ask(kind, Replay(page, kind="text/html"), model=model, path=path)
 
     assert response.failure is not None
-    assert "garbage" == response.failure.kind
+    assert ("garbage", True) == (response.failure.kind, "Please sign in" in response.failure.message)

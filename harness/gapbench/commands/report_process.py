@@ -26,17 +26,19 @@ class ReportProcess:
         from subprocess import DEVNULL, Popen
 
         self._connection, theirs = Pipe()
+        self._ready, ready = os.pipe()
         # The child runs this very code, wherever it was imported from, and nothing from the current folder.
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         # In its own process group, Ctrl-C does not reach it: the report is still made after an interruption.
         with theirs:
             self._process = Popen(
-                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
+                [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), str(ready)],
+                pass_fds=(theirs.fileno(), ready),
                 stdin=DEVNULL,
                 env=environment,
                 process_group=0,
             )
+        os.close(ready)
 
     def __enter__(self) -> Self:
         return self
@@ -45,12 +47,15 @@ class ReportProcess:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+        os.close(self._ready)
         self._process.kill()
         self._process.wait()
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Stop the process for the duration of the block, so that it takes no CPU time from what is measured."""
+        # Stopped before it has asked to end with its parent, it would outlive it. An empty read says that it has ended.
+        os.read(self._ready, 1)
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -87,14 +92,17 @@ def start_report_process() -> ReportProcess | None:
     return ReportProcess()
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, ready: int) -> None:
     """Import the report's modules, wait for the parent's request, and answer it. Ends when the parent ends."""
     import ctypes
     from multiprocessing.connection import Connection
 
+    # It shares the terminal without owning it: after `stty tostop` its output would stop it, and the run would wait forever.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     if sys.platform == "linux":
         # While it is paused it cannot notice that its parent was killed: PR_SET_PDEATHSIG.
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    os.close(ready)
     from rich.console import Console
 
     import gapbench.report.html
@@ -124,4 +132,4 @@ def _picklable(error: Exception) -> Exception:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

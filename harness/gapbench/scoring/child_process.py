@@ -1,4 +1,7 @@
-"""Runs a child process that answers JSON lines, and kills it when it takes too long. A thread could not be stopped."""
+"""Runs a child process that answers JSON lines, and kills it when it takes too long. A thread could not be stopped.
+
+The limit is CPU time of the child where the system tells it, so that a busy machine does not change a score.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,10 @@ START_TIMEOUT_S = 60.0
 """Longest wait for a child's first line: it first imports a library, and the machine may be busy."""
 
 
+WALL_PER_CPU = 20
+"""A child may take this many times its limit in wall-clock time, while it has used less CPU time."""
+
+
 class ScoringProcessError(Exception):
     """The child gave no answer in time, or it ended."""
 
@@ -29,7 +36,7 @@ class ScoringProcess:
 
     Args:
         script: The Python file to run.
-        timeout_s: Longest wait for an answer, in seconds.
+        timeout_s: CPU seconds for an answer on Linux, seconds elsewhere.
     """
 
     def __init__(self, script: Path, timeout_s: float) -> None:
@@ -92,14 +99,31 @@ class ScoringProcess:
         assert child.stdout is not None
         pipe = child.stdout.fileno()
         deadline_s = time.monotonic() + timeout_s
+        last_deadline_s = deadline_s + (WALL_PER_CPU - 1) * timeout_s
+        began_cpu_s = _cpu_s(child)
         line = b""
         while not line.endswith(b"\n"):
             remaining_s = deadline_s - time.monotonic()
             ready, _, _ = select.select([pipe], [], [], max(0.0, remaining_s))
             if not ready:
-                raise TimeoutError(f"timed out after {timeout_s:g} s")
+                left_s = 0.0 if began_cpu_s is None else timeout_s - (_cpu_s(child) or 0.0) + began_cpu_s
+                deadline_s = min(time.monotonic() + left_s, last_deadline_s)
+                if left_s <= 0 or time.monotonic() >= last_deadline_s:
+                    raise TimeoutError(f"timed out after {timeout_s:g} s")
+                continue
             piece = os.read(pipe, 65_536)
             if not piece:
                 raise BrokenPipeError("it ended before it answered")
             line += piece
         return line
+
+
+def _cpu_s(child: subprocess.Popen[bytes]) -> float | None:
+    """Return CPU seconds that a child has used, or None if the system does not tell."""
+    if sys.platform != "linux":
+        return None
+    try:
+        # The clock of a process, as clock_getcpuclockid(3) makes it.
+        return time.clock_gettime((~child.pid << 3) | 2)
+    except OSError:
+        return None

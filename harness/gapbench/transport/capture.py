@@ -18,7 +18,7 @@ from gapbench.transport.error_mapping import (
     redact_and_truncate,
     transport_failure,
 )
-from gapbench.transport.sse import Event, EventParser, is_single_data_event
+from gapbench.transport.sse import Event, EventParser, is_single_data_event, looks_like_events
 
 MAX_BODY_BYTES = 256 * 2**20
 
@@ -107,10 +107,10 @@ class ExchangeRecord:
         received_s = 0.0
         try:
             try:
-                if "text/event-stream" not in self.headers.get("content-type", ""):
-                    await self._raise_not_event_stream(body)
                 decompress = _decompressor(self.headers.get("content-encoding"))
                 batches = body.stamped_batches() if isinstance(body, StampedStream) else _stamp_reads(body)
+                if "text/event-stream" not in self.headers.get("content-type", "").lower():
+                    batches = self._event_batches_or_raise(batches)
                 async for batch in batches:
                     events: list[Event] = []
                     try:
@@ -136,7 +136,10 @@ class ExchangeRecord:
             # What the server said last may be why it hung up.
             if not parser.is_finished:
                 yield self._last_events(parser, received_s)
-            raise transport_failure(exc) from exc
+            failure = transport_failure(exc)
+            if not self.stray_text:
+                raise failure from exc
+            raise RunnerError(failure.kind, f"{failure}; the server wrote: {self.stray_text}") from exc
         if not parser.is_finished:
             yield self._last_events(parser, received_s)
 
@@ -159,10 +162,26 @@ class ExchangeRecord:
         if body is not None:
             await body.aclose()
 
-    async def _raise_not_event_stream(self, body: httpx2.AsyncByteStream) -> None:
+    async def _event_batches_or_raise(
+        self, batches: AsyncIterator[list[tuple[float, bytes]]]
+    ) -> AsyncIterator[list[tuple[float, bytes]]]:
+        """Yield the batches of a body with another content type if it is an event stream all the same.
+
+        The vendors' clients read it too; they do not look at the content type.
+
+        Raises:
+            RunnerError: ``garbage``; it is none.
+        """
         seen = b""
-        async for read in body:
-            seen += read
+        held: list[tuple[float, bytes]] = []
+        async for batch in batches:
+            held += batch
+            seen += b"".join(read for _, read in batch)
+            if looks_like_events(seen):
+                yield held
+                async for later in batches:
+                    yield later
+                return
             if len(seen) > 8 * ERROR_CHARS:
                 break
         kind = self.headers.get("content-type") or "no content type"

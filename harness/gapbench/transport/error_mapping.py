@@ -74,6 +74,12 @@ def status_failure(
         kind = _KIND_BY_STATUS[status]
     elif status >= 500:
         kind = "server"
+    elif status < 300:
+        kind = "garbage"
+    elif status < 400:
+        # The request was not sent on: a redirect of a POST is a wrong address, such as http:// for https://.
+        kind = "not_found"
+        message = f"redirected to {headers.get('location')}; set that as the address. {message}"
     else:
         kind = "bad_request"
     return RunnerError(
@@ -90,6 +96,9 @@ _KIND_BY_STATUS: dict[int, FailureKind] = {
     403: "auth",
     404: "not_found",
     408: "timeout",
+    # The vendors' own clients repeat these: a lock was not free in time, and an early request of a connection.
+    409: "server",
+    425: "server",
     429: "rate_limit",
     503: "overloaded",
     529: "overloaded",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -17,11 +16,22 @@ _DURATION = re.compile(rf"(?:{_AMOUNT}[\s,]*(?:and\s+)?)+", re.IGNORECASE)
 # OpenAI: "Please try again in 6.2s"; Azure: "Please retry after 26 seconds"; Google: "Please retry in 6.0s".
 _WORDS = re.compile(
     rf"(?:try(?:ing)?(?:\s+(?:again|(?:your|the|this)\s+request))?\s+(?:in|after)|wait(?:\s+for)?)\s+"
-    rf"(?:about\s+|at\s+least\s+)?(?P<wait>{_DURATION.pattern}|\d+(?:\.\d+)?)",
+    rf"(?:about\s+|at\s+least\s+)?(?P<wait>{_DURATION.pattern}|\d+(?:\.\d+)?)"
+    # Django REST framework: "Expected available in 15 seconds". A number alone could count something else.
+    rf"|(?:available|resets?)(?:\s+again)?\s+(?:in|after)\s+(?P<reset>{_DURATION.pattern})",
     re.IGNORECASE,
 )
 # google.rpc.RetryInfo within a text: as JSON that a gateway quotes, or in protobuf's text form.
-_QUOTED_DELAY = re.compile(r"retry_?delay\W{1,6}(?:seconds\W{1,4})?(?P<wait>\d+(?:\.\d+)?)", re.IGNORECASE)
+_QUOTED_DELAY = re.compile(
+    rf"retry[-_]?(?:delay|after)\W{{1,6}}(?:seconds\W{{1,4}})?(?P<wait>{_DURATION.pattern}|\d+(?:\.\d+)?)",
+    re.IGNORECASE,
+)
+# The structured fields ``RateLimit: "default";r=0;t=30`` and, of earlier drafts, ``limit=100, remaining=0, reset=30``.
+_STRUCTURED_RESET = re.compile(r"\b(?:t|reset)\s*=\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
+_DELAY_KEYS = frozenset(
+    {"retrydelay", "retryafter", "retryafters", "retryaftersecs", "retryafterseconds", "retryin"}
+)
+_DELAY_MS_KEYS = frozenset({"retryafterms", "retrydelayms", "retryaftermilliseconds"})
 _MAX_DEPTH = 6
 _MAX_CHARS = 20_000
 _EPOCH_S = 1e9
@@ -31,8 +41,9 @@ _EPOCH_MS = 1e12
 def retry_after_s(headers: Mapping[str, str], body: Any = None, *, status: int | None = None) -> float | None:
     """Return the seconds that a response asks to wait, or None if it does not ask.
 
-    The most exact source wins: ``retry-after-ms``; ``Retry-After`` (RFC 9110, section 10.2.3: seconds or a date); a
-    ``google.rpc.RetryInfo`` in the body; the words of its message, such as ``try again in 6.2s``; and for a 429 the
+    The most exact source wins: ``retry-after-ms``; ``Retry-After`` (RFC 9110, section 10.2.3: seconds or a date; gateways
+    also write a duration, an instant of Unix time, or several of them, of which the longest wait counts); a
+    ``google.rpc.RetryInfo`` or a similar field in the body; the words of its message, such as ``try again in 6.2s``; and for a 429 the
     reset of a rate limit that is used up (``x-ratelimit-reset-requests``). A date counts from the response's own
     ``date`` header, so that a wrong local clock does not matter, or else from this machine's clock.
 
@@ -50,12 +61,38 @@ def retry_after_s(headers: Mapping[str, str], body: Any = None, *, status: int |
 
 
 def _from_retry_headers(headers: Mapping[str, str]) -> float | None:
-    for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        with contextlib.suppress(KeyError, ValueError):
-            seconds = float(headers[name]) * scale
-            if math.isfinite(seconds):
-                return max(0.0, seconds)
-    return _seconds_until(_parse_http_date(headers.get("retry-after")), headers)
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        seconds = _wait_s(headers.get(name), headers, scale=1e-3)
+        if seconds is not None:
+            return seconds
+    for name in ("retry-after", "x-retry-after"):
+        seconds = _wait_s(headers.get(name), headers)
+        if seconds is not None:
+            return seconds
+    return None
+
+
+def _wait_s(value: Any, headers: Mapping[str, str], scale: float = 1.0) -> float | None:
+    """Return the seconds that a value asks to wait, in any form that servers write; None if it is none.
+
+    Args:
+        value: A number, a duration, an instant of Unix time, a date, or several of them in a list or after commas.
+        headers: Response headers; a date counts from their ``date``.
+        scale: Seconds in the unit of a plain number.
+    """
+    if isinstance(value, Mapping):
+        return _delay_s(value)
+    if isinstance(value, list):
+        waits = [wait_s for item in value[:100] if (wait_s := _wait_s(item, headers, scale)) is not None]
+        return max(waits, default=None)
+    number = _number(value, negative=True)
+    if number is not None:
+        return _reset_s(str(number), headers) if number >= _EPOCH_S else max(0.0, number) * scale
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    found = _reset_s(text[2:] if text[:2].upper() == "PT" else text, headers)
+    return found if found is not None or "," not in text else _wait_s(text.split(","), headers, scale)
 
 
 def _seconds_until(until: datetime | None, headers: Mapping[str, str]) -> float | None:
@@ -79,26 +116,26 @@ def _parse_http_date(value: str | None) -> datetime | None:
 def _from_body(body: Any) -> float | None:
     texts: list[str] = []
     for key, value in _walk(body, "", 0):
-        if key in {"retrydelay", "retry_delay"}:
-            seconds = _delay_s(value)
-            if seconds is not None:
-                return seconds
-        elif key in {"retry_after", "retryafter", "retry_after_seconds"}:
-            seconds = _number(value)
-            if seconds is not None:
-                return seconds
-        elif key in {"retry_after_ms", "retryafterms"}:
-            seconds = _number(value)
-            if seconds is not None:
-                return seconds / 1e3
+        name = key.replace("_", "").replace("-", "")
+        seconds: float | None = None
+        if name in _DELAY_KEYS:
+            seconds = _wait_s(value, {})
+        elif name in _DELAY_MS_KEYS:
+            seconds = _wait_s(value, {}, scale=1e-3)
+        elif name == "headers" and isinstance(value, Mapping):
+            # OpenRouter passes on the limits in the body.
+            inner = {str(header).lower(): str(text) for header, text in value.items()}
+            seconds = retry_after_s(inner, status=429)
+        if seconds is not None:
+            return seconds
         if isinstance(value, str):
             texts.append(value)
     text = "\n".join(texts)[:_MAX_CHARS]
     quoted = _QUOTED_DELAY.search(text)
     if quoted is not None:
-        return float(quoted["wait"])
+        return _duration_s(quoted["wait"])
     words = _WORDS.search(text)
-    return None if words is None else _duration_s(words["wait"])
+    return None if words is None else _duration_s(words["wait"] or words["reset"])
 
 
 def _walk(value: Any, key: str, depth: int) -> Iterator[tuple[str, Any]]:
@@ -133,15 +170,15 @@ def _duration_s(text: str) -> float | None:
     return total_s
 
 
-def _number(value: Any) -> float | None:
-    """Return a number, also in a text, that is finite and not negative, or None."""
+def _number(value: Any, *, negative: bool = False) -> float | None:
+    """Return a number, also in a text, that is finite and, unless it may be, not negative; or None."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and number >= 0 else None
+    return number if math.isfinite(number) and (negative or number >= 0) else None
 
 
 def _from_reset_headers(headers: Mapping[str, str]) -> float | None:
@@ -150,6 +187,8 @@ def _from_reset_headers(headers: Mapping[str, str]) -> float | None:
     used_up: list[float] = []
     for name in headers:
         lower = name.lower()
+        if lower == "ratelimit":
+            waits += [float(seconds) for seconds in _STRUCTURED_RESET.findall(headers[name])]
         if "ratelimit" not in lower or "reset" not in lower:
             continue
         wait_s = _reset_s(headers[name], headers)

@@ -38,6 +38,15 @@ def is_single_data_event(chunk: bytes) -> bool:
     )
 
 
+def looks_like_events(start: bytes) -> bool:
+    """Return whether a body that begins like this is an event stream, whatever its content type."""
+    return (
+        start.removeprefix(BYTE_ORDER_MARK)
+        .lstrip()
+        .startswith((b"data:", b"event:", b":", b"id:", b"retry:"))
+    )
+
+
 def decode_event(data: bytes) -> dict[str, Any]:
     """Return an event's JSON object.
 

@@ -56,6 +56,9 @@ def merge_usages(usages: Sequence[Usage]) -> Usage:
 def _last_known(newest_first: tuple[Any, ...]) -> Any:
     # In C, because Google counts in each event: the first value that is not zero, else zero if it was sent at all.
     known = next(filter(None, newest_first), None)
+    if isinstance(known, str):
+        newest_first = tuple(map(to_count, newest_first))
+        known = next(filter(None, newest_first), None)
     return 0 if known is None and any(value is not None for value in newest_first) else known
 
 

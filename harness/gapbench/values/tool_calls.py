@@ -44,7 +44,10 @@ class ToolCallAccumulator:
     def add(self, piece: ToolCallPiece) -> None:
         """Add a piece to its call."""
         call = self._call_of(piece)
-        if piece.name and piece.name != call.name:
+        if piece.name.startswith(call.name):
+            # The name so far again, whole or longer.
+            call.name = piece.name or call.name
+        else:
             call.name += piece.name
         if piece.arguments:
             call.arguments.append(piece.arguments)

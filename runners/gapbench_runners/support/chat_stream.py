@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from gapbench import transport
+from gapbench.errors import RunnerError
 from gapbench.values import Channel, Chunk, Disclosure, Usage
 from gapbench_runners.support.finish_reasons import gave_up_error, normalize_finish
 from gapbench_runners.support.stream_errors import (
@@ -14,6 +15,7 @@ from gapbench_runners.support.stream_errors import (
     duplicate_event_error,
     error_from_event,
     raise_error_event,
+    refusal_or_raise,
 )
 from gapbench_runners.support.tool_pieces import chat_tool_pieces
 from gapbench_runners.support.usage import chat_usage
@@ -34,6 +36,7 @@ async def read_chat_stream(
         disclosure: How much of its reasoning this model shows.
     """
     finish_raw: Any = None
+    failure: RunnerError | None = None
     done = refused = False
     last_facts: tuple[Any, ...] | None = None
     async for batch in batches:
@@ -46,7 +49,9 @@ async def read_chat_stream(
             body = decode_event(data, name)
             get = body.get
             if get("error"):
-                raise error_from_event(body["error"])
+                yield refusal_or_raise(body["error"])
+                finish_raw, refused = "content_filter", True
+                continue
             counts = get("usage")
             usage = note = None
             if counts:
@@ -64,11 +69,12 @@ async def read_chat_stream(
                     continue
                 for chunk in _delta_chunks(delta, received_s, usage, disclosure):
                     yield chunk
-                refused = refused or bool(delta.get("refusal"))
+                refused = _is_refused(choice, delta) or refused
                 if choice.get("usage") and usage is None:  # Moonshot
                     usage, note = chat_usage(choice["usage"])
                 if raw:
                     finish_raw = raw
+                    failure = failure or gave_up_error(raw)
                     reason = "refusal" if refused else normalize_finish(raw)
                     yield Chunk(finish_reason=reason, finish_raw=raw)
             facts = (get("model"), get("id"), get("system_fingerprint"), get("service_tier"))
@@ -83,19 +89,33 @@ async def read_chat_stream(
                     service_tier=facts[3],
                     usage_note=note,
                 )
-    _check_end(finish_raw)
+    _check_end(finish_raw, failure)
     if refused:
         # The refusal may come after the finish reason.
         yield Chunk(finish_reason="refusal")
 
 
-def _check_end(finish_raw: Any) -> None:
-    """Raise the failure of a stream without a finish reason, or whose finish reason is that the server gave up."""
+def _check_end(finish_raw: Any, failure: RunnerError | None) -> None:
+    """Raise the failure of a stream without a finish reason, or with one that says that the server gave up."""
     if finish_raw is None:
         raise cut_stream_error("a finish reason")
-    failure = gave_up_error(finish_raw)
     if failure is not None:
         raise failure
+
+
+def _is_refused(choice: Mapping[str, Any], delta: Mapping[str, Any]) -> bool:
+    """Return whether a delta has a refusal, in its own field or as a part of its content.
+
+    Raises:
+        RunnerError: The choice has an error, as OpenRouter's have.
+    """
+    if choice.get("error"):
+        raise error_from_event(choice["error"])
+    content = delta.get("content")
+    return bool(delta.get("refusal")) or (
+        isinstance(content, list)
+        and any(isinstance(part, Mapping) and part.get("refusal") for part in content)
+    )
 
 
 def _delta_chunks(
@@ -128,5 +148,5 @@ def _content_pieces(content: Any) -> Iterator[tuple[Channel, Any]]:
             inner = part.get("thinking")
             for _, text in _content_pieces(inner):
                 yield "reasoning", text
-        elif part.get("text"):
-            yield "answer", part["text"]
+        elif part.get("text") or part.get("refusal"):
+            yield "answer", part.get("text") or part["refusal"]

@@ -8,7 +8,7 @@ from typing import Any
 from gapbench import transport
 from gapbench.errors import RunnerError
 from gapbench.values import Chunk, FinishReason, Usage
-from gapbench_runners.support.finish_reasons import gave_up_error
+from gapbench_runners.support.finish_reasons import gave_up_error, normalize_finish
 from gapbench_runners.support.stream_errors import (
     cut_stream_error,
     decode_event,
@@ -72,7 +72,7 @@ async def read_google_stream(batches: AsyncIterator[list[transport.Event]]) -> A
                 raw = candidate.get("finishReason")
                 if raw and raw != NO_REASON:
                     finish_raw, finish_message = raw, str(candidate.get("finishMessage") or "")
-                    yield Chunk(finish_reason=FINISH.get(raw, "other"), finish_raw=raw)
+                    yield Chunk(finish_reason=FINISH.get(raw) or normalize_finish(raw), finish_raw=raw)
             facts = (body.get("modelVersion"), body.get("responseId"))
             # Every event repeats these facts; yield them only when they change. A text already carried the counts.
             if unsent_usage is not None or note is not None or facts != last_facts:

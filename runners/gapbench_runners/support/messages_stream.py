@@ -66,6 +66,8 @@ async def read_anthropic_stream(
                 stopped = True
             elif kind != "ping":
                 raise_error_event(body, kind)
+    for chunk in blocks.rest():
+        yield chunk
     if finish_raw is None:
         raise cut_stream_error("a stop reason")
     failure = gave_up_error(finish_raw)
@@ -83,6 +85,8 @@ class _Blocks:
         self._disclosure = disclosure
         # Inputs that came with the start of a tool call; pieces replace them.
         self._inputs: dict[Any, Any] = {}
+        # Places of the provider's own tools, such as a search: their calls are not the model's answer.
+        self._own_tools: set[Any] = set()
 
     def read(self, kind: str, body: Mapping[str, Any], received_s: float) -> Iterator[Chunk]:
         """Yield the chunks of one event."""
@@ -95,10 +99,16 @@ class _Blocks:
             piece = make_piece(index, None, None, self._inputs.pop(index))
             yield Chunk(received_s=received_s, tool_call=piece)
 
+    def rest(self) -> Iterator[Chunk]:
+        """Yield the inputs of tool calls whose end never came; some servers leave it out."""
+        for index, given in self._inputs.items():
+            if given:
+                yield Chunk(tool_call=make_piece(index, None, None, given))
+
     def _delta(self, delta: Mapping[str, Any], index: Any, received_s: float) -> Iterator[Chunk]:
         if delta.get("thinking"):
             yield Chunk(delta["thinking"], "reasoning", received_s, disclosure=self._disclosure)
-        elif delta.get("partial_json"):
+        elif delta.get("partial_json") and index not in self._own_tools:
             self._inputs.pop(index, None)
             piece = make_piece(index, None, None, delta["partial_json"])
             yield Chunk(received_s=received_s, tool_call=piece)
@@ -109,6 +119,8 @@ class _Blocks:
             self._inputs[index] = block.get("input")
             piece = make_piece(index, block.get("id"), block.get("name"), None)
             yield Chunk(received_s=received_s, tool_call=piece)
+        elif kind in {"server_tool_use", "mcp_tool_use"}:
+            self._own_tools.add(index)
         elif kind == "redacted_thinking":
             yield Chunk(disclosure="hidden")
         elif block.get("text"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from gapbench import transport
@@ -15,6 +15,7 @@ from gapbench_runners.support.stream_errors import (
     duplicate_event_error,
     error_from_event,
     raise_error_event,
+    refusal_or_raise,
 )
 from gapbench_runners.support.tool_pieces import make_piece
 from gapbench_runners.support.usage import responses_usage
@@ -22,6 +23,9 @@ from gapbench_runners.support.usage import responses_usage
 _END_EVENTS = frozenset(
     {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done"}
 )
+_PART_EVENTS = frozenset({"response.output_text.done", "response.refusal.done", "response.content_part.done"})
+# A response that has one of these at its end was never generated, unless its text has come.
+_UNFINISHED = frozenset({"queued", "in_progress"})
 _REASONING: Mapping[str, Disclosure] = {
     "response.reasoning_text.delta": "verbatim",
     "response.reasoning_summary_text.delta": "summary",
@@ -45,12 +49,11 @@ async def read_responses_stream(batches: AsyncIterator[list[transport.Event]]) -
                 for chunk in output.end(kind, body.get("response") or {}, received_s):
                     yield chunk
             elif kind == "error":
-                raise error_from_event(body.get("error") or body)
+                ended = True
+                yield refusal_or_raise(body.get("error") or body)
             else:
                 for chunk in output.read(kind, body, received_s):
                     yield chunk
-                if not kind.startswith("response."):
-                    raise_error_event(body, kind)
     if not ended:
         raise cut_stream_error("response.completed")
 
@@ -60,31 +63,53 @@ class _Output:
 
     def __init__(self) -> None:
         self._refused = False
-        self._has_answer = False
+        self._has_answer = self._has_text = False
         self._calls_with_arguments: set[Any] = set()
         self._calls: set[Any] = set()
+        # By the item's id, its place in the output: some events name one, some the other.
+        self._places: dict[Any, Any] = {}
+        # What servers that stream no deltas say in their other events.
+        self._items: dict[Any, Mapping[str, Any]] = {}
+        self._parts: dict[Any, Mapping[str, Any]] = {}
 
     def read(self, kind: str, body: Mapping[str, Any], received_s: float) -> Iterator[Chunk]:
         """Yield the chunks of one event."""
         if kind in {"response.output_text.delta", "response.refusal.delta"}:
             self._refused = self._refused or kind == "response.refusal.delta"
-            self._has_answer = True
+            self._has_answer = self._has_text = True
             yield Chunk(body["delta"], "answer", received_s)
         elif kind in _REASONING:
             yield Chunk(body["delta"], "reasoning", received_s, disclosure=_REASONING[kind])
         elif kind in {"response.output_item.added", "response.output_item.done"}:
             item = body.get("item") or {}
+            key = self._key(body, item)
             if item.get("type") == "function_call":
-                yield from self._item(_key(body, item), item, received_s, done=kind.endswith("done"))
+                yield from self._item(key, item, received_s, done=kind.endswith("done"))
+            if kind.endswith("done"):
+                self._items[key] = item
+        elif kind in _PART_EVENTS:
+            self._parts[self._key(body), body.get("content_index")] = body.get("part") or body
         elif kind == "response.function_call_arguments.delta":
-            key = _key(body)
+            key = self._key(body)
             self._calls_with_arguments.add(key)
             yield self._piece(key, None, None, body["delta"], received_s)
         elif kind == "response.function_call_arguments.done":
-            key = _key(body)
+            key = self._key(body)
             if key not in self._calls_with_arguments and body.get("arguments"):
                 self._calls_with_arguments.add(key)
                 yield self._piece(key, None, body.get("name"), body["arguments"], received_s)
+        else:
+            _raise_reported_error(kind, body)
+
+    def _key(self, body: Mapping[str, Any], item: Mapping[str, Any] | None = None) -> Any:
+        """Return which item an event belongs to: its place in the output, or its id."""
+        identity = body.get("item_id") or (item or {}).get("id")
+        index = body.get("output_index")
+        if index is None:
+            return self._places.get(identity, identity)
+        if identity is not None:
+            self._places[identity] = index
+        return index
 
     def _item(self, key: Any, item: Mapping[str, Any], received_s: float, *, done: bool) -> Iterator[Chunk]:
         """Yield what an item of a function call brings that was not there before."""
@@ -109,11 +134,13 @@ class _Output:
         error = response.get("error")
         status = response.get("status") or kind.removeprefix("response.")
         usage, note = responses_usage(response.get("usage"))
-        why = (response.get("incomplete_details") or {}).get("reason")
-        is_complete = not error and status not in {"failed", "cancelled"}
-        if is_complete and not self._has_answer:
-            # Some servers stream no deltas.
-            yield from self._whole(response.get("output") or (), received_s)
+        details = response.get("incomplete_details")
+        why = details.get("reason") if isinstance(details, Mapping) else details
+        is_complete = not error and gave_up_error(status) is None
+        if is_complete:
+            yield from self._whole(response.get("output") or list(self._items.values()), received_s)
+        if is_complete and status in _UNFINISHED and not self._has_answer:
+            raise RunnerError("cut_stream", f"the response ended with the status {status}")
         yield Chunk(
             finish_reason=_finish_reason(status, why, refused=self._refused) if is_complete else None,
             finish_raw=why or status,
@@ -124,26 +151,34 @@ class _Output:
             service_tier=response.get("service_tier"),
         )
         if error:
-            raise error_from_event(error)
+            yield refusal_or_raise(error)
+            return
         failure = gave_up_error(status) or gave_up_error(why)
         if failure is not None:
             raise RunnerError(failure.kind, f"the response ended as {why or status}, without an error")
 
-    def _whole(self, output: Any, received_s: float) -> Iterator[Chunk]:
+    def _whole(self, output: Sequence[Mapping[str, Any]], received_s: float) -> Iterator[Chunk]:
+        """Yield what the whole output has and no delta brought; some servers stream no deltas, or not all of them."""
+        had_text, had_calls = self._has_text, bool(self._calls)
+        messages = [item.get("content") or () for item in output if item.get("type") == "message"]
+        for part in (part for content in messages or [self._parts.values()] for part in content):
+            self._refused = self._refused or bool(part.get("refusal"))
+            text = part.get("text") or part.get("refusal")
+            if text and not had_text:
+                self._has_answer = True
+                yield Chunk(text, "answer", received_s)
         for place, item in enumerate(output):
-            if item.get("type") == "function_call":
+            if item.get("type") == "function_call" and not had_calls:
                 yield from self._item(place, item, received_s, done=True)
-            for part in item.get("content") or () if item.get("type") == "message" else ():
-                self._refused = self._refused or bool(part.get("refusal"))
-                text = part.get("text") or part.get("refusal")
-                if text:
-                    yield Chunk(text, "answer", received_s)
 
 
-def _key(body: Mapping[str, Any], item: Mapping[str, Any] | None = None) -> Any:
-    """Return which item an event belongs to: its place in the output, or its id."""
-    index = body.get("output_index")
-    return index if index is not None else body.get("item_id") or (item or {}).get("id")
+def _raise_reported_error(kind: str, body: Mapping[str, Any]) -> None:
+    """Raise the failure of an event that is no part of the reply, if it reports one."""
+    response = body.get("response")
+    if isinstance(response, Mapping) and response.get("error"):
+        raise error_from_event(response["error"])
+    if body.get("error") or not kind.startswith("response."):
+        raise_error_event(body, kind)
 
 
 def _finish_reason(status: str, why: str | None, *, refused: bool) -> FinishReason:

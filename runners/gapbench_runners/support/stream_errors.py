@@ -9,6 +9,8 @@ import orjson
 
 from gapbench import transport
 from gapbench.errors import RunnerError
+from gapbench.values import Chunk
+from gapbench_runners.support.filtered_prompt import CODES as FILTER_CODES
 
 # Codes and whole phrases: the word "billing" alone also appears in plain rate limits of OpenAI and Google.
 # One list for all runners, because a gateway passes on the messages of other vendors. Anthropic reports an empty
@@ -65,17 +67,24 @@ def error_text(error: Any) -> str:
 
 
 def decode_event(data: bytes, name: str) -> dict[str, Any]:
-    """Return an event's JSON object.
+    """Return an event's JSON object; empty for ``[DONE]``, which gateways end every vendor's stream with, and for a ping.
 
     Raises:
-        RunnerError: ``server`` for an event named ``error`` whose data is plain text; ``garbage`` for any other data.
+        RunnerError: ``server`` for an event named ``error`` whose data is plain text; the error of a list with one, as
+            Google sends outside of streams; ``garbage`` for any other data.
     """
     try:
         body = orjson.loads(data)
     except orjson.JSONDecodeError:
         if name == "error":
             raise error_from_event(data.decode("utf-8", "replace")) from None
+        if name == "ping" or data.strip() == b"[DONE]":
+            return {}
         return transport.decode_event(data)
+    if isinstance(body, list):
+        for item in body:
+            if isinstance(item, Mapping) and item.get("error"):
+                raise error_from_event(item["error"])
     return body if isinstance(body, dict) else transport.decode_event(data)
 
 
@@ -89,6 +98,18 @@ def raise_error_event(body: Mapping[str, Any], name: str) -> None:
         raise error_from_event(body["error"])
     if name == "error" or body.get("object") == "error" or any(body.get(key) for key in _ERROR_KEYS):
         raise error_from_event(body)
+
+
+def refusal_or_raise(error: Any) -> Chunk:
+    """Return the end of a reply that the provider's content filter stopped with an error event, as Azure does.
+
+    Raises:
+        RunnerError: The error is another one.
+    """
+    codes = [error.get("code"), error.get("type")] if isinstance(error, Mapping) else [error]
+    if any(str(code).lower() in FILTER_CODES for code in codes):
+        return Chunk(finish_reason="refusal", finish_raw="content_filter")
+    raise error_from_event(error)
 
 
 def cut_stream_error(expected: str) -> RunnerError:

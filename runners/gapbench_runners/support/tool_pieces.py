@@ -33,4 +33,5 @@ def chat_tool_pieces(delta: Mapping[str, Any]) -> Iterator[ToolCallPiece]:
         yield make_piece(tool.get("index"), tool.get("id"), function.get("name"), function.get("arguments"))
     call = delta.get("function_call")
     if call:
-        yield make_piece(None, None, call.get("name"), call.get("arguments"))
+        # A reply has at most one of these.
+        yield make_piece("function_call", None, call.get("name"), call.get("arguments"))

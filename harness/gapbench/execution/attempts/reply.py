@@ -78,6 +78,9 @@ class ReplyAccumulator:
                 continue
             if not isinstance(value, str):
                 raise _garbage_error(name, value)
+            if name == "finish_reason" and self._known_facts.get(name) == "refusal":
+                # A gateway may end a filtered reply with a second, ordinary reason.
+                continue
             self._known_facts[name] = value
 
     def build_response(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,24 @@ def test_a_worker_that_takes_too_long_is_ended_and_the_next_answers(tmp_path: Pa
         worker.request("hang")
 
     worker.timeout_s = 120
+    assert [1] == worker.request([1])
+    worker.kill()
+
+
+def test_a_worker_that_waits_for_the_cpu_is_not_stopped(tmp_path: Path) -> None:
+    """The limit is CPU time: a child that uses none outlives ten times the limit in wall-clock time."""
+    if sys.platform != "linux":
+        pytest.skip("the limit is wall-clock time here")
+    script = tmp_path / "child.py"
+    script.write_text(
+        "import json, sys, threading\n"
+        "print('{}', flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    threading.Event().wait(1)\n"
+        "    print(line, end='', flush=True)\n"
+    )
+    worker = ScoringProcess(script, timeout_s=0.1)
+
     assert [1] == worker.request([1])
     worker.kill()
 
