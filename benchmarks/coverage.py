@@ -147,10 +147,10 @@ def trial(setting: Setting, seed: int, trials: int) -> dict[str, Any]:
     return result
 
 
-def run_intervals(trials: int, seed: int, workers: int, out: str) -> None:
-    """Try every printed interval and keep what came of it."""
+def run_intervals(trials: int, seed: int, workers: int, out: str, only: str) -> None:
+    """Try every printed interval whose name matches ``only`` and keep the figures; others keep the figures they have."""
     began = time.perf_counter()
-    tried = coverage_intervals.settings()
+    tried = coverage_intervals.settings(only)
     numbers, designs = zip(*tried, strict=True)
     with ProcessPoolExecutor(workers) as pool:
         rows = list(
@@ -166,6 +166,10 @@ def run_intervals(trials: int, seed: int, workers: int, out: str) -> None:
         )
     if out != "-":
         path = Path(out or Path(__file__).parent / "results" / "coverage_intervals.json")
+        if only:
+            new = {(row["interval"], row["items"], row["cluster_size"]): row for row in rows}
+            kept = json.loads(path.read_text())["rows"]
+            rows = [new.get((row["interval"], row["items"], row["cluster_size"]), row) for row in kept]
         result = {
             "benchmark": "coverage_intervals",
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -174,7 +178,7 @@ def run_intervals(trials: int, seed: int, workers: int, out: str) -> None:
             "correlation_in_clusters": coverage_intervals.CORRELATION,
             "wall_s": round(time.perf_counter() - began, 1),
             "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
-            "monte_carlo_error": round(math.sqrt(0.95 * 0.05 / trials), 4),
+            "monte_carlo_error": round(math.sqrt(0.95 * 0.05 / min(row["trials"] for row in rows)), 4),
             "rows": rows,
         }
         path.write_text(json.dumps(result, indent=1) + "\n")
@@ -190,12 +194,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=777)
     parser.add_argument("--wide", action="store_true", help="the wider settings instead")
     parser.add_argument("--intervals", action="store_true", help="every interval that the product prints")
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="PATTERN",
+        help="with --intervals: these only; the file keeps the others",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", default="", help="a JSON file; -: print only")
     options = parser.parse_args()
     began = time.perf_counter()
     if options.intervals:
-        run_intervals(options.trials, options.seed, options.workers, options.out)
+        run_intervals(options.trials, options.seed, options.workers, options.out, options.only)
         return
     tried = wide_settings() if options.wide else settings()
     with ProcessPoolExecutor(options.workers) as pool:

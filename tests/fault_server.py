@@ -168,6 +168,8 @@ class FaultServer:
             return True
         if fault == "bad_json":
             at = content.find(b"data: ", self._draw.randrange(max(1, len(content) // 2)))
+            if content[:at].endswith(b"event: ping\n"):  # whose data nobody reads
+                at = content.find(b"data: ", at + 1)
             broken = content[: at + 6] + b'{"choices": [' + self._echoed + b"\n\n" + content[at:]
             await self._write_response(writer, 200, "text/event-stream", broken)
             return True

@@ -22,7 +22,7 @@ from gapbench.store import read_attempts, read_payload
 CASES = sorted((Path(__file__).parent / "cases" / "wire").glob("*.json"))
 SUITE = """\
 name: case
-retries: {{attempts: {attempts}}}
+retries: {{attempts: {attempts}, quota_wait_s: 1}}
 params: {params}
 models:
   - {model}

@@ -54,7 +54,8 @@ def test_an_interval_of_a_ratio_by_hand() -> None:
     """Means 2 and 1 of four items: se of the residuals 1, 1, -1, -1 over 4, times 4/3, on the logarithm, t = 3.182.
 
     They have no skewness. The logarithm's curvature, -1 x 0.5 / 2 over the root of 4, is a slope of -0.125, held at
-    0.25 / t. The bounds are at the statistics whose transformation t + a t^2 + a^2 t^3 / 3 is 3.182 and -3.182.
+    0.25 / t. The bounds are at the statistics whose transformation t + a t^2 + a^2 t^3 / 3 is 3.182 and -3.182. Above t = 3.182,
+    where its slope is (1 - 0.25)^2, it goes on in a straight line.
     """
     low, high = ratio_interval(np.array([3.0, 3.0, 1.0, 1.0]), np.ones(4), np.arange(4))
     error, critical = np.sqrt(4 / 16 * 4 / 3) / 2, 3.182446
@@ -62,9 +63,11 @@ def test_an_interval_of_a_ratio_by_hand() -> None:
     assert low is not None
     assert high is not None
 
-    for bound, wanted in ((low, critical), (high, -critical)):
-        t = np.log(2 / bound) / error
-        assert t + slope * t**2 + slope**2 * t**3 / 3 == pytest.approx(wanted, rel=1e-5)
+    t = np.log(2 / high) / error
+    assert t + slope * t**2 + slope**2 * t**3 / 3 == pytest.approx(-critical, rel=1e-5)
+    start = critical + slope * critical**2 + slope**2 * critical**3 / 3
+    t = np.log(2 / low) / error
+    assert start + 0.75**2 * (t - critical) == pytest.approx(critical, rel=1e-5)
 
 
 def test_an_interval_needs_two_clusters_and_something_to_divide() -> None:
