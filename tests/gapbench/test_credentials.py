@@ -54,7 +54,9 @@ def test_a_file_without_a_key_is_said_and_not_shown(
     file.write_bytes(content)
     monkeypatch.setenv("SOME_API_KEY_FILE", str(file))
 
-    with pytest.raises(SetupError, match=r"SOME_API_KEY_FILE names a file (without a key|that cannot be read)") as caught:
+    with pytest.raises(
+        SetupError, match=r"SOME_API_KEY_FILE names a file (without a key|that cannot be read)"
+    ) as caught:
         credentials.read_key("SOME_API_KEY")
     assert "lines-of-text" not in str(caught.value)
 
