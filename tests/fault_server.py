@@ -168,7 +168,9 @@ class FaultServer:
             return True
         if fault == "bad_json":
             at = content.find(b"data: ", self._draw.randrange(max(1, len(content) // 2)))
-            if content[:at].endswith(b"event: ping\n"):  # whose data nobody reads
+            if content[:at].endswith(
+                b"event: ping\n"
+            ):  # clients ignore its data, so broken JSON there is not a fault
                 at = content.find(b"data: ", at + 1)
             broken = content[: at + 6] + b'{"choices": [' + self._echoed + b"\n\n" + content[at:]
             await self._write_response(writer, 200, "text/event-stream", broken)

@@ -36,7 +36,7 @@ class RatioTest:
     skewed: most samples lack the few dear tasks, so the mean and its standard error are too small together, and the plain
     t interval misses the truth in up to 17 % of samples. Hall's cubic transformation (J. R. Stat. Soc. B 54 (1992) 221),
     with the curvature of the logarithm, moves the interval; the second-order term widens it. Far out the transformation
-    goes on in a straight line.
+    is continued by its tangent.
 
     Args:
         totals: Cluster sums of one numerator and denominator, or of two: shape (2 or 4, clusters). Sums of each row are
@@ -138,7 +138,7 @@ def _curvature(along: Floats, weight: float) -> float:
 
 
 def _transform(t: float, slope: float, constant: float) -> float:
-    """Return t + a t^2 + a^2 t^3 / 3 + b of a statistic, straight on where that would become flat."""
+    """Return t + a t^2 + a^2 t^3 / 3 + b of a statistic, continued by its tangent where the cubic would become flat."""
     cubic = t + slope * t * t + slope * slope * t**3 / 3
     if 1 + slope * t >= _LEAST_STRETCH:
         return cubic + constant

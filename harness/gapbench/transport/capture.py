@@ -170,7 +170,7 @@ class ExchangeRecord:
         The vendors' clients read it too; they do not look at the content type.
 
         Raises:
-            RunnerError: ``garbage``; it is none.
+            RunnerError: ``garbage`` if it is not an event stream.
         """
         seen = b""
         held: list[tuple[float, bytes]] = []

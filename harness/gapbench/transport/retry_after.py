@@ -73,7 +73,7 @@ def _from_retry_headers(headers: Mapping[str, str]) -> float | None:
 
 
 def _wait_s(value: Any, headers: Mapping[str, str], scale: float = 1.0) -> float | None:
-    """Return the seconds that a value asks to wait, in any form that servers write; None if it is none.
+    """Return the seconds that a value asks to wait, in any form that servers write, or None if it asks for no wait.
 
     Args:
         value: A number, a duration, an instant of Unix time, a date, or several of them in a list or after commas.

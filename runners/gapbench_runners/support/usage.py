@@ -102,11 +102,11 @@ def merge_google_counts(known: dict[str, Any], usage: Any) -> None:
     if not isinstance(usage, dict):
         return
     values = usage.values()
-    if 0 not in values and None not in values:
+    if 0 not in values and "0" not in values and None not in values:
         known.update(usage)
         return
     for name, value in usage.items():
-        if value is not None and (value != 0 or not known.get(name)):
+        if value is not None and (to_count(value) != 0 or not known.get(name)):
             known[name] = value
 
 

@@ -63,7 +63,7 @@ def tasks_answered_by_both(
     table = merged[alike].rename(
         columns={f"{name}_{side}": f"{side}_{name}" for side in sides for name in values}
     )
-    # The open model's key is the table's: a third model's answers are held against it.
+    # All models are compared with the answer key of the open model's rows.
     table = table.rename(columns={f"{name}_open": name for name in _judged_by(sides["open"])})
     table = table[
         [name for name in table.columns if not (name.startswith(_JUDGED_BY) and name.endswith("_closed"))]

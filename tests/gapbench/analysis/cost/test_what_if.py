@@ -54,8 +54,8 @@ def test_an_interval_of_a_ratio_by_hand() -> None:
     """Means 2 and 1 of four items: se of the residuals 1, 1, -1, -1 over 4, times 4/3, on the logarithm, t = 3.182.
 
     They have no skewness. The logarithm's curvature, -1 x 0.5 / 2 over the root of 4, is a slope of -0.125, held at
-    0.25 / t. The bounds are at the statistics whose transformation t + a t^2 + a^2 t^3 / 3 is 3.182 and -3.182. Above t = 3.182,
-    where its slope is (1 - 0.25)^2, it goes on in a straight line.
+    0.25 / t. The bounds are at the statistics whose transformation t + a t^2 + a^2 t^3 / 3 is 3.182 and -3.182. Above t = 3.182
+    it is continued by its tangent, whose slope there is (1 - 0.25)^2.
     """
     low, high = ratio_interval(np.array([3.0, 3.0, 1.0, 1.0]), np.ones(4), np.arange(4))
     error, critical = np.sqrt(4 / 16 * 4 / 3) / 2, 3.182446
