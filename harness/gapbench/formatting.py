@@ -50,7 +50,7 @@ def format_number(value: Any, digits: int = 3) -> str:
 
 
 def format_usd(value: Any, digits: int = 3) -> str:
-    """Return dollars with ``digits`` significant digits and at most four decimals.
+    """Return dollars with cents; below a dollar with ``digits`` significant digits and at most four decimals.
 
     An amount that four decimals would show as zero is ``<$0.0001``. What one task costs goes through
     :func:`format_usd_per_1000`.
@@ -59,7 +59,7 @@ def format_usd(value: Any, digits: int = 3) -> str:
         return NOTHING
     amount = 0.0 if abs(float(value)) < LEAST_USD else float(value)
     sign = "-" if amount < 0 else ""
-    if abs(amount) >= 100 or amount == 0:
+    if abs(amount) >= 0.9995 or amount == 0:
         return f"{sign}${abs(amount):,.2f}"
     least = 10.0**-_USD_PLACES
     if abs(amount) < least / 2:

@@ -111,8 +111,8 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
 def tco_table(tco: Tco) -> RenderableType:
     """Return the cost of each leg at the given volume, the break-evens, and the inputs that move them most."""
     title = f"A month at {describe_volume(tco.volume_mtok, tco.requests)}"
-    heads = ("median", "5 to 95 %", formatting.METRICS["usd_per_task"], "$/M tokens", "self cheaper")
-    table = empty_table(title, ("USD a month",), heads, simulated=tco.simulated)
+    heads = ("a month", "5 to 95 %", formatting.METRICS["usd_per_task"], "$/M tokens", "self cheaper")
+    table = empty_table(title, ("option",), heads, simulated=tco.simulated)
     notes: list[Text] = []
     for row in records(tco.legs):
         chance, usd = row["p_self_cheaper"], tco.monthly_usd(row["leg"])

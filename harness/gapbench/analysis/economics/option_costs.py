@@ -24,7 +24,7 @@ class OptionCost:
 
     Attributes:
         leg: ``closed``, ``hosted``, ``self``, or ``tier`` for an open tier before the closed API.
-        usd: USD a month at the volume: the median if inputs have ranges. None if unknown.
+        usd: USD a month at the volume; see :meth:`gapbench.analysis.economics.tco.Tco.monthly_usd`. None if unknown.
         low: 5th percentile. None if nothing was drawn.
         high: 95th percentile.
         usd_per_mtok: USD per million tokens of the volume.

@@ -25,7 +25,7 @@ from gapbench.analysis.economics.measured_quality import MeasuredQuality, measur
 from gapbench.analysis.economics.replica_throughput import Throughput
 from gapbench.analysis.economics.tiers import Tiers, evaluate_tiers
 from gapbench.analysis.frames import Runs
-from gapbench.analysis.quality.gap import gap
+from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.errors import ResultsError
 from gapbench.values.slo import Slo
 
@@ -72,6 +72,7 @@ def measure_money(
     slo: Slo | None = None,
     open_model: str | None = None,
     task: str | None = None,
+    gaps: GapTable | None = None,
 ) -> RunMoney:
     """Return what runs say about money.
 
@@ -83,6 +84,7 @@ def measure_money(
         slo: Limits within which the capacity counts. None: those that the runs searched for.
         open_model: The open model. None: as above.
         task: Task of a sweep of rates. None: the only one.
+        gaps: The gap table of these runs, if it was already computed.
 
     Raises:
         ResultsError: There is no such model; or rates were measured and the task is ambiguous, or no rate met the limits.
@@ -91,7 +93,7 @@ def measure_money(
     costs = cost(runs, account)
     quality, why = None, ""
     try:
-        quality = measured_quality(runs, gap(runs, billed=account), costs)
+        quality = measured_quality(runs, gap(runs, billed=account) if gaps is None else gaps, costs)
     except ResultsError as exc:
         why = str(exc)
     chosen = open_model and runs.model(open_model).id

@@ -104,12 +104,14 @@ class Tco:
         return self.volume_mtok * 1e6 / tokens_per_request(self.scenario)
 
     def monthly_usd(self, leg: str) -> float | None:
-        """Return the median cost of a leg in USD a month, or its cost at the inputs' values if nothing was drawn.
+        """Return what a leg costs in USD a month: the one figure that every output shows.
 
-        None if the leg has no price.
+        For an API it is the cost at the inputs' values, so that it is what `bench cost` reports of the same requests. For
+        self-hosting, whose assumed ranges are lopsided, it is the median, or the cost at the inputs' values if nothing was
+        drawn. None if the leg has no price.
         """
         row = next(row for row in records(self.legs) if row["leg"] == leg)
-        usd = row["usd"] if row["usd_p50"] is None else row["usd_p50"]
+        usd = row["usd"] if row["usd_p50"] is None or leg in API_LEGS else row["usd_p50"]
         return None if usd is None else float(usd)
 
     def usd_at(self, volume_mtok: float) -> dict[str, float | None]:
