@@ -44,7 +44,7 @@ def _price(row: Row) -> str:
 COLUMNS = (
     Column("category", "category", lambda row: formatting.category_name(row["category"]), is_text=True, min_width=18),
     Column("tasks", "tasks", lambda row: formatting.format_count(row["tasks"]), 3),
-    Column("correct", "correct", lambda row: formatting.format_count(row["correct"]), 4),
+    Column("correct", "fully correct", lambda row: formatting.format_count(row["correct"]), 4),
     _usd("usd", "total", 1),
     _usd("usd_retries", "of it retries", 6),
     _usd_per_1000("usd_per_task"),
