@@ -88,7 +88,7 @@ def price_book_version() -> str:
     for file in _own_files():
         rows = read_price_file(file)
         count = len(rows["prices"]) + len(rows["gpus"])
-        own.append(f"{count} {'price' if count == 1 else 'prices'} of your own ({file.name})")
+        own.append(f"your {count} {'price' if count == 1 else 'prices'} ({file.name})")
     return ", ".join([f"price book {price_book_date()}", *own])
 
 

@@ -98,7 +98,7 @@ def test_the_users_price_book_is_below_the_suite(
 
     assert rows["closed-a"]["usd_per_task"] * 1000 == pytest.approx(2)
     assert rows["open-a"]["usd"] == pytest.approx(100 * 4 * 2.95 / 3600)
-    assert found["price_book"].endswith("2 prices of your own (prices.yaml)")
+    assert found["price_book"].endswith("your 2 prices (prices.yaml)")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from gapbench.report.tables.gap import gap_table
 from gapbench.report.tables.summary import summary_table
 from gapbench.report.terminal import render_table
 from gapbench.values import Attempt
+from tests.run_folders import make_attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]
@@ -287,6 +288,25 @@ def test_one_thing_has_one_name(run: Path) -> None:
             assert name in said
         assert "answer p50" not in said
     assert "| all |" not in markdown.markdown_report([run])
+
+
+def test_accuracy_and_fully_correct_are_two_columns(make_run: Make) -> None:
+    """Finding 9: half a point for each of 20 answers is 50 % accuracy and nothing fully correct, in every output."""
+    rows = [
+        make_attempt(model_id=model, sample_id=str(k), score=0.5, partial=0.5, outcome="wrong")
+        for model in ("closed-a", "open-b")
+        for k in range(20)
+    ]
+    run = make_run(rows)
+    terminal = io.StringIO()
+    Console(file=terminal, width=200).print(render_table(summary_table(summarize([run]))))
+
+    for said in (terminal.getvalue(), markdown.markdown_report([run]), html.html_report([run])):
+        assert "accuracy % (95 %)" in said
+        assert "fully correct %" in said
+        assert "accuracy: the mean score, with partial credit" in said
+    row = summarize([run]).to_json()["rows"][0]
+    assert (row["accuracy"], row["all_right"]) == (0.5, 0.0)
 
 
 def test_no_name_lies_over_an_interval(make_run: Make, answers: Callable[..., list[Attempt]]) -> None:
