@@ -105,6 +105,16 @@ def measure_money(
     return RunMoney(runs, account, costs, quality, replace(legs, notes=(*runs.notes, *notes)), why)
 
 
+def compared_models(runs: Runs) -> tuple[str | None, str | None]:
+    """Return the open and the closed model that `bench advise` compares. (None, None) if there is nothing to compare."""
+    account = bill(runs)
+    try:
+        quality = measured_quality(runs, gap(runs, billed=account), cost(runs, account))
+    except ResultsError:
+        return None, None
+    return quality.open_model, quality.closed_model
+
+
 def _throughput(
     runs: Runs, account: Bill, model_id: str | None, slo: Slo | None, task: str | None
 ) -> tuple[Throughput | None, list[str]]:
