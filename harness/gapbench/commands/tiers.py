@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gapbench.commands.options import Finite, json_option, plots_option, runs_argument
+from gapbench.commands.price_options import PriceOptions, price_options
 
 
 @click.command(
@@ -20,12 +21,14 @@ Examples:
   bench tiers results/RUN --verifier-usd 0.0002 --target 0.9""",
 )
 @runs_argument
-@click.option("--open", "open_model", metavar="ID", help="The cheaper model.  [default: the best open model]")
+@click.option(
+    "--open", "open_model", metavar="ID", help="The cheaper model.  [default: as in `bench advise`]"
+)
 @click.option(
     "--closed",
     "closed_model",
     metavar="ID",
-    help="The more expensive model.  [default: the best closed model]",
+    help="The more expensive model.  [default: as in `bench advise`]",
 )
 @click.option("--purpose-built", "purpose_built", multiple=True, metavar="ID",
               help="A model of a third tier, used in the categories in which it is better, or as good and cheaper. Repeatable.")  # fmt: skip
@@ -34,6 +37,7 @@ Examples:
 @click.option("--target", type=Finite(0, 1), default=0.8, show_default=True,
               help="Share of the quality gap to close at the lowest cost.")  # fmt: skip
 @plots_option
+@price_options
 @json_option
 def tiers_command(
     runs: tuple[Path, ...],
@@ -44,14 +48,19 @@ def tiers_command(
     target: float,
     plots: Path | None,
     *,
+    prices: PriceOptions,
     as_json: bool,
 ) -> None:
     """Evaluate routers and cascades on tasks of RUNS that both models answered: quality, cost and calls saved."""
+    from gapbench.analysis.economics.run_money import compared_models
     from gapbench.analysis.economics.tiers import evaluate_tiers
     from gapbench.commands.run_folders import resolve_run_folders
 
+    read_runs = prices.read_runs(resolve_run_folders(runs))
+    if open_model is None and closed_model is None and not purpose_built:
+        open_model, closed_model = compared_models(read_runs)
     tiers = evaluate_tiers(
-        resolve_run_folders(runs),
+        read_runs,
         open_model=open_model,
         closed_model=closed_model,
         purpose_built=purpose_built,

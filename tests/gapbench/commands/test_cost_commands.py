@@ -40,7 +40,11 @@ def test_total_cost_of_a_block(here: Path, capsys: pytest.CaptureFixture[str]) -
         ["tco", "--volume", "lots"],
         ["tco", "--set", "nonsense=1"],
         ["tco", "--set", "engineers"],
-        ["tco", "suite.yaml"],
+        ["tco", "q.jsonl"],
+        ["tco", "--price", "open.gpus=2"],
+        ["tco", "suite.yaml", "--suite", "other.yaml"],
+        ["tco", "--volume", "0-requests"],
+        ["tco", "--volume", "80X"],
         ["tco", "missing.yaml"],
         ["prices", "show", "no-such-model"],
         ["prices", "check", "--against", "suite.yaml"],
@@ -69,10 +73,11 @@ def test_capacity_from_a_sweep(here: Path, capsys: pytest.CaptureFixture[str]) -
     command_output(capsys, "run", "sweep.yaml", "--yes", "--quiet")
     run = next((here / "results").iterdir())
     asked = ["tco", "--run", str(run), "--response", "2", "--attainment", "0.5", "--draws", "100", "--json"]
-    line = command_output(capsys, *asked, code=2)
-    found = json.loads(command_output(capsys, *asked, "--model", "open"))
+    found = json.loads(command_output(capsys, *asked))
+    without = json.loads(
+        command_output(capsys, "tco", "--run", str(run), "--volume", "1B", "--draws", "100", "--json")
+    )
 
-    assert "choose with --model" in line
     assert found["simulated"]
     assert (
         "measured"
@@ -80,7 +85,7 @@ def test_capacity_from_a_sweep(here: Path, capsys: pytest.CaptureFixture[str]) -
         == found["inputs"]["closed_billed_factor"]["kind"]
     )
     assert 2.95 == found["inputs"]["usd_per_gpu_hour"]["value"]
-    assert "did not search for a service level" in command_output(capsys, "tco", "--run", str(run), code=2)
+    assert any("rates were measured, but no limits are known" in line for line in without["warnings"])
 
 
 def test_total_cost_of_a_plain_run(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,3 +158,93 @@ def test_prices_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert (1.75, 14.0) == next((row["input"], row["output"]) for row in rows if row["provider"] == "openai")
     assert "deepseek-chat" in {row["model"] for row in found["rows"]}
+
+
+def test_a_set_price_is_on_its_label(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Finding 4: the hourly price of the label is the one that was used, also over that of a run."""
+    for more in ([], ["--run", str(finished)]):
+        asked = ["tco", *more, "--set", "usd_per_gpu_hour=9.9", "--volume", "80M", "--draws", "100"]
+        label = next(
+            row["label"]
+            for row in json.loads(command_output(capsys, *asked, "--json"))["legs"]
+            if row["leg"] == "self"
+        )
+
+        assert "at $9.9 a GPU-hour" in label
+        assert "2.95" not in label
+
+
+def test_a_set_token_price_is_on_its_label(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Finding 4: the suite's price is not claimed for a price of the command line."""
+    asked = [
+        "advise",
+        "--run",
+        str(finished),
+        "--set",
+        "closed_input_usd_per_mtok=50",
+        "--volume",
+        "80M",
+        "--json",
+    ]
+    found = json.loads(command_output(capsys, *asked))
+    label = next(row["label"] for row in found["costs"] if row["leg"] == "closed")
+
+    assert "changed by --set, $50.00 in, $25.00 out" in label
+
+
+def test_advice_of_a_run_is_what_the_run_cost(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Finding 1: a month of 200,000 requests is 200 times what `bench cost` says of 1,000, and its GPUs are the suite's."""
+    bills = {
+        row["model_id"]: row
+        for row in json.loads(command_output(capsys, "cost", str(finished), "--json"))["rows"]
+    }
+    asked = ["advise", "--run", str(finished), "--volume", "200k-requests", "--json"]
+    found = json.loads(command_output(capsys, *asked))
+    costs = {row["leg"]: row for row in found["costs"]}
+
+    assert found["requests"] == pytest.approx(200_000)
+    assert costs["closed"]["usd"] == pytest.approx(200_000 * bills["closed"]["usd_per_task"])
+    assert costs["closed"]["low"] <= costs["closed"]["usd"] <= costs["closed"]["high"]
+    assert costs["self"]["usd_per_gpu_hour"] == 2.95
+    assert not any("input_tokens" in line for line in found["assumed"] if line.startswith("assumed"))
+
+
+def test_limits_of_a_run_without_rates_are_named(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Finding 5: an ordinary run has an answer, with or without --ttft."""
+    asked = ["tco", "--run", str(finished), "--volume", "80M", "--draws", "100", "--ttft", "1", "--json"]
+    found = json.loads(command_output(capsys, *asked))
+
+    assert any(
+        "the run measured no rates, so the limits that were given do not apply" in line
+        for line in found["warnings"]
+    )
+    assert next(row["usd"] for row in found["legs"] if row["leg"] == "self") > 0
+
+
+def test_a_suite_without_a_block_gives_its_models_prices(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Finding 5: $5 and $25 of its closed model, $2.95 of its open one, and a published capacity that is named."""
+    found = json.loads(
+        command_output(capsys, "tco", "suite.yaml", "--volume", "80M", "--draws", "100", "--json")
+    )
+    inputs = {name: given["value"] for name, given in found["inputs"].items()}
+
+    assert (inputs["closed_input_usd_per_mtok"], inputs["closed_output_usd_per_mtok"]) == (5, 25)
+    assert inputs["usd_per_gpu_hour"] == 2.95
+    assert any("capacity is not measured" in line for line in found["warnings"])
+
+
+def test_a_price_of_the_command_line_reaches_tco_and_advise(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Finding 2: the same option as `bench cost`, in the inputs, the label and the notes of both."""
+    option = ["--run", str(finished), "--price", "open.usd_per_gpu_hour=9.9", "--volume", "80M", "--json"]
+    total = json.loads(command_output(capsys, "tco", *option, "--draws", "100"))
+    advice = json.loads(command_output(capsys, "advise", *option))
+
+    assert total["inputs"]["usd_per_gpu_hour"]["value"] == 9.9
+    assert next(row["usd_per_gpu_hour"] for row in advice["costs"] if row["leg"] == "self") == 9.9
+    change = "open: other price than in its run, by --price: usd_per_gpu_hour 2.95 -> 9.9"
+    assert change in total["warnings"]
+    assert change in advice["assumed"]

@@ -25,6 +25,7 @@ from gapbench.report.tables.gap import gap_table
 from gapbench.report.tables.summary import summary_table
 from gapbench.report.terminal import render_table
 from gapbench.values import Attempt
+from tests.run_folders import make_attempt
 
 Make = Callable[..., Path]
 Attempts = Callable[..., Attempt]
@@ -76,7 +77,7 @@ def test_the_page_says_what_a_lead_asks(run: Path) -> None:
     for said in (
         "closed ahead",
         "Is the comparison fair?",
-        "$/correct",
+        "$/1k correct",
         "Outcomes",
         "seed and repeats",
     ):
@@ -93,12 +94,12 @@ def test_every_section_of_a_simulated_page_says_so(run: Path) -> None:
 
 
 def test_the_page_has_the_three_ways_as_the_terminal_has(run: Path) -> None:
-    """100 s of a GPU at $3.6 an hour over 2 tasks of 60: 2 * $0.1 / 120 each; nobody is known to host the open model."""
+    """100 s of a GPU at $3.6 an hour over 2 tasks of 60: 1,000 * 2 * $0.1 / 120; nobody is known to host the open model."""
     section = html.html_report([run]).partition('<section id="ways">')[2].partition("</section>")[0]
     names = re.findall(r"<b>(.*?)</b>", section)
 
     assert ["closed API, closed-a", "hosted open model, open-b", "self-hosted open model, open-b"] == names
-    assert "$0.00167" in section
+    assert "$1.67" in section
     assert "the price book has no provider of" in section
 
 
@@ -279,14 +280,33 @@ def test_one_thing_has_one_name(run: Path) -> None:
             "response p50",
             "response p95",
             "chars/s",
-            "$/correct",
-            "$/task",
+            "$/1k correct",
+            "$/1k tasks",
             "of it retries",
             "overall",
         ):
             assert name in said
         assert "answer p50" not in said
     assert "| all |" not in markdown.markdown_report([run])
+
+
+def test_accuracy_and_fully_correct_are_two_columns(make_run: Make) -> None:
+    """Finding 9: half a point for each of 20 answers is 50 % accuracy and nothing fully correct, in every output."""
+    rows = [
+        make_attempt(model_id=model, sample_id=str(k), score=0.5, partial=0.5, outcome="wrong")
+        for model in ("closed-a", "open-b")
+        for k in range(20)
+    ]
+    run = make_run(rows)
+    terminal = io.StringIO()
+    Console(file=terminal, width=200).print(render_table(summary_table(summarize([run]))))
+
+    for said in (terminal.getvalue(), markdown.markdown_report([run]), html.html_report([run])):
+        assert "accuracy % (95 %)" in said
+        assert "fully correct %" in said
+        assert "accuracy: the mean score, with partial credit" in said
+    row = summarize([run]).to_json()["rows"][0]
+    assert (row["accuracy"], row["all_right"]) == (0.5, 0.0)
 
 
 def test_no_name_lies_over_an_interval(make_run: Make, answers: Callable[..., list[Attempt]]) -> None:

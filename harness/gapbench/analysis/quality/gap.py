@@ -64,7 +64,8 @@ from gapbench.stats import selection_bias
 from gapbench.store.json_records import records
 
 OVERALL = formatting.OVERALL
-_NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS, *UNSCORABLE_COLUMNS}
+NEEDED_COLUMNS = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS, *UNSCORABLE_COLUMNS}
+"""Columns of the runs' frame that :func:`gap` uses."""
 _COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed"]
 
 
@@ -165,7 +166,7 @@ def gap(
     Raises:
         ResultsError: A folder is not a run.
     """
-    read_runs = load_runs(runs, columns=_NEEDED)
+    read_runs = load_runs(runs, columns=NEEDED_COLUMNS)
     account = bill(read_runs) if billed is None else billed
     margin = float(read_runs.manifests[-1].margin_points) if margin_points is None else margin_points
     requests, categories = requests_by_model(read_runs, account.usd)

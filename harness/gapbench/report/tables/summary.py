@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -58,13 +57,13 @@ COLUMNS = (
         "answer_chars_per_s_p50", formatting.METRICS["answer_chars_per_s_p50"],
         lambda row: formatting.format_speed(row, "answer_chars_per_s_p50"), 8,
     ),
-    Column("usd_per_correct", formatting.METRICS["usd_per_correct"], lambda row: formatting.format_usd(row["usd_per_correct"]), 1),
+    Column("usd_per_correct", formatting.METRICS["usd_per_correct"], lambda row: formatting.format_usd_per_1000(row["usd_per_correct"]), 1),
     Column("tokens", "tokens in / out", _tokens, outputs=frozenset(("page",))),
 )  # fmt: skip
-_ALL_RIGHT = Column("all_right", "all right % (95 %)", partial(formatting.format_accuracy, key="all_right"))
+_ALL_RIGHT = Column("all_right", "fully correct %", partial(formatting.format_accuracy, key="all_right"))
 _TWO_SHARES = (
-    "score: the mean with partial credit, which the gap compares; all right: the share of answers that are wholly right, "
-    "which $/correct counts"
+    "accuracy: the mean score, with partial credit, which the gap compares; fully correct: the share of answers that are wholly right, "
+    "which $/1k correct counts"
 )
 _CATEGORY = Column("category", "category", lambda row: str(row["category"]), is_text=True)
 _LEAD = (
@@ -76,8 +75,8 @@ _LEAD = (
 def summary_table(summary: Summary) -> Table:
     """Return accuracy, coverage, times and cost by category and model.
 
-    Where a task gives partial credit, the accuracy is called the score, and the share of wholly right answers has a
-    separate column.
+    Where a task gives partial credit, the share of wholly right answers has a column of its own next to the accuracy, which
+    is the mean score.
     """
     rows, models = records(summary.level("category")), records(summary.level("model"))
     if len({row["category"] for row in rows}) > 1:
@@ -100,8 +99,7 @@ def summary_table(summary: Summary) -> Table:
 
 def _with_all_right(columns: tuple[Column, ...]) -> tuple[Column, ...]:
     at = next(number for number, column in enumerate(columns) if column.key == "accuracy")
-    score = replace(columns[at], heading="score % (95 %)")
-    return (*columns[:at], score, _ALL_RIGHT, *columns[at + 1 :])
+    return (*columns[: at + 1], _ALL_RIGHT, *columns[at + 1 :])
 
 
 def _heading(row: Row) -> tuple[Span, ...]:
