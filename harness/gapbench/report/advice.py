@@ -17,7 +17,7 @@ from gapbench.store.json_records import records
 
 def tiers_table(tiers: Tiers) -> RenderableType:
     """Return each policy's quality, cost and measures, and both models by category."""
-    heads = ("quality %", "$/task", "closed", "APGR (95 %)", "dIBC %")
+    heads = ("quality %", formatting.METRICS["usd_per_task"], "closed", "APGR (95 %)", "dIBC %")
     table = empty_table(f"Tiers of {formatting.strip_controls(tiers.open_model)} and {formatting.strip_controls(tiers.closed_model)}", ("policy",),
                      heads, simulated=tiers.simulated)  # fmt: skip
     for row in records(tiers.frame):
@@ -30,7 +30,7 @@ def tiers_table(tiers: Tiers) -> RenderableType:
         table.add_row(
             str(row["policy"]),
             f"{row['quality'] * 100:.1f}",
-            formatting.format_usd(row["usd_per_task"]),
+            formatting.format_usd_per_1000(row["usd_per_task"]),
             f"{row['closed_share']:.0%}",
             average,
             formatting.NOTHING if benefit is None else f"{benefit:+.0f}",
@@ -64,7 +64,7 @@ def _purpose_built_table(tiers: Tiers) -> RenderableType:
     table = empty_table(
         "Tier 3: purpose-built models, by category",
         ("category", "model"),
-        ("n", "its %", "best other %", "its $/task", "best other $/task", "gets"),
+        ("n", "its %", "best other %", "its $/1k tasks", "best other $/1k", "gets"),
     )
     for row in records(tiers.purpose_built):
         table.add_row(
@@ -73,8 +73,8 @@ def _purpose_built_table(tiers: Tiers) -> RenderableType:
             formatting.format_count(row["n"]),
             f"{row['quality'] * 100:.1f}",
             f"{row['best_quality'] * 100:.1f}",
-            formatting.format_usd(row["usd_per_task"]),
-            formatting.format_usd(row["best_usd_per_task"]),
+            formatting.format_usd_per_1000(row["usd_per_task"]),
+            formatting.format_usd_per_1000(row["best_usd_per_task"]),
             f"{row['chosen_share']:.0%}",
         )
     return table

@@ -90,7 +90,7 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
     """Return what the tokens that were bought would have cost under other conditions."""
     if frame.empty:
         return Text("What if: no model here is bought by the token.")
-    heads = ("as it was", "then", "saving", "$/task then")
+    heads = ("as it was", "then", "saving", f"{formatting.METRICS['usd_per_task']} then")
     table = empty_table("What if", ("model", "condition"), heads, simulated=simulated)
     notes: list[str] = []
     for row in records(frame):
@@ -101,7 +101,7 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
             formatting.format_usd(row["usd"]),
             formatting.format_usd(row["usd_what_if"]),
             formatting.NOTHING if saving is None else f"{saving:.0f} %",
-            formatting.format_usd(row["usd_per_task_what_if"]),
+            formatting.format_usd_per_1000(row["usd_per_task_what_if"]),
         )
         if row["note"]:
             notes.append(f"{row['model_id']}: {row['note']}")

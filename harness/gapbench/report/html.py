@@ -115,7 +115,7 @@ def _chart_view(results: ResultTables) -> dict[str, Any]:
             "usd_per_correct",
             pareto_front(models, "usd_per_correct"),
             formatting.METRICS["usd_per_correct"],
-            formatting.format_usd,
+            formatting.format_usd_per_1000,
         ),
         "by_time": page_charts.draw_scatter(
             records(timed),

@@ -66,6 +66,6 @@ def plot_accuracy_cost(summary: Summary) -> Chart:
         column,
         pareto_front(models, column),
         formatting.METRICS[column],
-        formatting.format_usd,
+        formatting.format_usd_per_1000,
     )
     return Chart(svg or _NO_PRICE, summary.simulated)

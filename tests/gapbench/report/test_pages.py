@@ -76,7 +76,7 @@ def test_the_page_says_what_a_lead_asks(run: Path) -> None:
     for said in (
         "closed ahead",
         "Is the comparison fair?",
-        "$/correct",
+        "$/1k correct",
         "Outcomes",
         "seed and repeats",
     ):
@@ -93,12 +93,12 @@ def test_every_section_of_a_simulated_page_says_so(run: Path) -> None:
 
 
 def test_the_page_has_the_three_ways_as_the_terminal_has(run: Path) -> None:
-    """100 s of a GPU at $3.6 an hour over 2 tasks of 60: 2 * $0.1 / 120 each; nobody is known to host the open model."""
+    """100 s of a GPU at $3.6 an hour over 2 tasks of 60: 1,000 * 2 * $0.1 / 120; nobody is known to host the open model."""
     section = html.html_report([run]).partition('<section id="ways">')[2].partition("</section>")[0]
     names = re.findall(r"<b>(.*?)</b>", section)
 
     assert ["closed API, closed-a", "hosted open model, open-b", "self-hosted open model, open-b"] == names
-    assert "$0.00167" in section
+    assert "$1.67" in section
     assert "the price book has no provider of" in section
 
 
@@ -279,8 +279,8 @@ def test_one_thing_has_one_name(run: Path) -> None:
             "response p50",
             "response p95",
             "chars/s",
-            "$/correct",
-            "$/task",
+            "$/1k correct",
+            "$/1k tasks",
             "of it retries",
             "overall",
         ):

@@ -13,7 +13,7 @@ from gapbench.analysis.economics.scenario import mtok_per_replica_load
 from gapbench.analysis.economics.self_hosting_cost import rent_usd_per_month
 from gapbench.analysis.economics.sizing import peak_replicas
 from gapbench.analysis.economics.tco import Tco
-from gapbench.formatting import format_short_usd, format_usd
+from gapbench.formatting import format_short_usd, format_usd, format_usd_per_1000
 from gapbench.pricing import GpuPrice, dedicated_price
 from gapbench.store.json_records import records
 
@@ -104,7 +104,7 @@ def _label(tco: Tco, leg: str, usd: float) -> str:
     label = f"{tco.scenario.describe_leg(leg) or 'prices as given'}{listed}; {format_usd(usd / tco.volume_mtok)} per million tokens at this volume"
     measured = tco.scenario.measured.get(leg)
     if measured is not None and measured.usd_per_task is not None and measured.usd_per_mtok is not None:
-        label += f"; measured: {format_usd(measured.usd_per_task)} a task, {format_usd(measured.usd_per_mtok)} per million of its own tokens"
+        label += f"; measured: {format_usd_per_1000(measured.usd_per_task)} per 1,000 tasks, {format_usd(measured.usd_per_mtok)} per million of its own tokens"
     return label
 
 
