@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,14 +66,23 @@ def report_command(
     elif html is md is csv is parquet is plots is None:
         from rich.console import Console
 
-        print_tables(results, Console())
+        print_tables(results, Console(), [str(run) for run in runs])
 
 
-def print_tables(results: ResultTables, console: Console) -> None:
-    """Print the tables of a report."""
+def print_tables(results: ResultTables, console: Console, runs: Sequence[str] | None = None) -> None:
+    """Print the answer and the tables of a report.
+
+    Args:
+        results: The results.
+        console: Where to print.
+        runs: What the runs are called on the command line; (): nothing, it is the newest. None: their ids.
+    """
+    from gapbench.report.answer import answer_text, render_answer
     from gapbench.report.terminal import render_report
 
-    for renderable in render_report(results.compute()):
+    results.compute()
+    console.print(*render_answer(answer_text(results.gap, runs)), sep="\n")
+    for renderable in render_report(results):
         console.print(renderable)
 
 

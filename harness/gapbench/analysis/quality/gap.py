@@ -47,6 +47,7 @@ from gapbench.analysis.caveats import CAVEAT_COLUMNS, Caveats, find_caveats
 from gapbench.analysis.cost.attempt_costs import BILL_COLUMNS, Bill, bill
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.performance.client_limits import CLIENT_LIMIT, LIMIT_COLUMNS, limited_categories
+from gapbench.analysis.quality.answer import LoneFigures, answer_of, lone_figures
 from gapbench.analysis.quality.applied_rule import applied_rule
 from gapbench.analysis.quality.comparisons import (
     PlannedComparison,
@@ -57,7 +58,7 @@ from gapbench.analysis.quality.comparisons import (
     name_winners,
 )
 from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_by_category
-from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, fairness_violations, request_conditions
+from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, request_conditions, violations_by_pair
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
 from gapbench.analysis.quality.gap_row import COLUMNS, OF_OTHERS, PLAIN_CONFIDENCE, Comparison, GapRow, decide
 from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule, looks_notes
@@ -69,6 +70,7 @@ from gapbench.analysis.quality.model_pairs import (
     pair_requests,
     requests_by_model,
 )
+from gapbench.analysis.quality.reference_models import choose_reference
 from gapbench.analysis.unscorable_answers import UNSCORABLE_COLUMNS, unscorable_warning
 from gapbench.store.json_records import records
 
@@ -102,7 +104,10 @@ class GapTable:
         unscorable_warning: Sentence on the model whose answers mostly could not be scored; "" if there is none.
         look_notes: Those of ``warnings`` that are about the stopping rule, or about looks without one.
         against: The model that every other one was compared with. None: the best of each side.
+        unequal: The sentences of ``fairness`` by (closed model, open model).
+        is_every_pair: Whether every closed model was compared with every open one.
         caveats: What limits the answer of these runs, counted.
+        alone: The best model of the only side that has any. None: both sides have one, or neither.
     """
 
     frame: pd.DataFrame
@@ -117,6 +122,14 @@ class GapTable:
     look_notes: list[str] = field(default_factory=list)
     against: str | None = None
     caveats: Caveats = field(default_factory=Caveats)
+    alone: LoneFigures | None = None
+    unequal: Mapping[Pair, list[str]] = field(default_factory=dict)
+    is_every_pair: bool = False
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the table compares the best of each side, so that it has the answer of the runs."""
+        return self.against is None and not self.is_every_pair
 
     def main_rows(self) -> pd.DataFrame:
         """Return the rows of the headline's comparison: the best model of each side, in every category."""
@@ -161,6 +174,7 @@ class GapTable:
             rows.append({**first, "closed": closed, "open": opened, **record})
         return {
             "schema": 1,
+            "answer": answer_of(self).to_json() if self.has_answer else None,
             "rows": rows,
             "fairness": self.fairness,
             "conditions": self.conditions,
@@ -202,7 +216,7 @@ def gap(
     requests, categories = requests_by_model(read_runs, account.usd)
     sides = Sides(requests, *(_models_with_weights(read_runs, requests, kind) for kind in ("closed", "open")))
     if against is None and (not sides.closed or not sides.open):
-        return _empty_table(read_runs, margin, missing="open" if sides.closed else "closed")
+        return _empty_table(read_runs, margin, sides)
     scopes = _scopes(read_runs, categories)
     choice_warnings: list[str] = []
     if against is not None:
@@ -224,9 +238,11 @@ def gap(
     warnings = [*notes, *choice_warnings, *_load_warnings(rows), *limit_warnings]
     if not all_pairs and against is None:
         warnings += _selection_warnings(sides, rows)
+    unequal = violations_by_pair(read_runs, compared.pairs, margin)
     return GapTable(
         frame=_frame_of(rows),
-        fairness=fairness_violations(read_runs, compared.pairs, margin),
+        fairness=list(dict.fromkeys(line for lines in unequal.values() for line in lines)),
+        unequal=unequal,
         margin_points=margin,
         simulated=read_runs.simulated,
         warnings=[*warnings, *account.warnings],
@@ -238,6 +254,7 @@ def gap(
         unscorable_warning=unscorable_warning(read_runs),
         look_notes=notes,
         against=against,
+        is_every_pair=all_pairs and against is None,
         caveats=find_caveats(read_runs),
     )
 
@@ -259,10 +276,23 @@ def _models_with_weights(runs: Runs, requests: Mapping[str, ModelRequests], weig
     return [name for name in runs.models if name in requests and runs.model(name).weights == weights]
 
 
-def _empty_table(runs: Runs, margin: float, missing: str) -> GapTable:
+def _empty_table(runs: Runs, margin: float, sides: Sides) -> GapTable:
+    present, missing = ("closed", "open") if sides.closed else ("open", "closed")
+    names = sides.closed or sides.open
     warning = f"no {missing} model has a measured request here, so there is no gap; add one, or name two runs"
+    alone = None
+    if names:
+        best = choose_reference(sides.requests, names).model
+        alone = lone_figures(best, present, sides.requests[best])
     return GapTable(
-        _frame_of([]), [], margin, runs.simulated, [warning], unscorable_warning=unscorable_warning(runs)
+        _frame_of([]),
+        [],
+        margin,
+        runs.simulated,
+        [warning],
+        unscorable_warning=unscorable_warning(runs),
+        caveats=find_caveats(runs),
+        alone=alone,
     )
 
 
