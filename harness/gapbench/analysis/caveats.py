@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gapbench.analysis.frames import Runs
 
@@ -40,10 +41,12 @@ def find_caveats(runs: Runs) -> Caveats:
     """Return what limits the answer of runs."""
     frame = runs.measured_attempts[["model_id", "category", "outcome"]]
     counts = frame["outcome"].astype(str).value_counts()
-    by_model = frame.groupby(["model_id", "category"], observed=True).size()
+    by_model = frame.groupby(["category", "model_id"], observed=True).size()
     most: dict[str, int] = {}
-    for (_, category), count in by_model.items():
-        most[str(category)] = max(most.get(str(category), 0), int(count))
+    counted: dict[tuple[Any, Any], Any] = dict(by_model.items())  # type: ignore[arg-type]  # pandas types no index of two levels
+    for key, count in counted.items():
+        name = str(key[0])
+        most[name] = max(most.get(name, 0), int(count))
     return Caveats(
         tuple(str(manifest.run_id) for manifest in runs.manifests),
         str(runs.manifests[-1].selection.get("suite") or ""),

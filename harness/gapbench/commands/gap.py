@@ -34,10 +34,9 @@ def gap_command(
     runs: tuple[Path, ...], margin: float | None, against: str | None, *, all_pairs: bool, as_json: bool
 ) -> None:
     """Open-versus-closed table of RUNS: paired intervals, a verdict, and the fairness line."""
-    from gapbench.errors import InputError
-
     # The analysis alone, not ResultTables: it reads only the columns that a gap needs.
     from gapbench.analysis.quality.gap import gap
+    from gapbench.errors import InputError
 
     if all_pairs and against is not None:
         raise InputError(f"--all-pairs and --against {against} ask for different tables; give one of them")

@@ -160,7 +160,8 @@ def test_invalid_times_are_marked_everywhere(make_run: Make, answers: Callable[.
         True,
         False,
     )
-    assert 1 == chart.count('class="closed late"') and 'class="open late"' not in chart
+    assert 1 == chart.count('class="closed late"')
+    assert 'class="open late"' not in chart
 
 
 def test_a_level_that_the_client_held_back_is_marked_in_its_chart(

@@ -229,7 +229,7 @@ def _answer_of_one_side(table: GapTable) -> Answer:
     lone = table.alone
     if lone is None:
         return Answer(simulated=table.simulated, caveats=table.caveats, missing=missing)
-    figures = {
+    figures: dict[str, Any] = {
         name: TwoSides(**{lone.weights: getattr(lone, name)})
         for name in ("accuracy", "response_p50_s", "response_p95_s", "usd_per_task", "usd_per_correct")
     }

@@ -92,12 +92,12 @@ class ScoringQueue:
         else:
             row = self._attempt_row(completed, None)
             pending_number = await self._recorder.add_pending(self._cell, row, completed)
-            score = partial(self._score_in_executor, scorer, completed, row, pending_number)
+            score_later = partial(self._score_in_executor, scorer, completed, row, pending_number)
             if scorer.needs_core and len(self._held) < MAX_HELD_ANSWERS:
                 # On two cores it would take the client's core, and the times would be those of the client.
-                self._held.append(score)
+                self._held.append(score_later)
             else:
-                await self._start(score)
+                await self._start(score_later)
 
     async def _start(self, score: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await self._free_places.acquire()
