@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.carried_rows import carried_cells, leave_out_carried
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.store import read_attempts, read_manifest, runs_in
@@ -102,12 +103,14 @@ class Runs:
         manifests: ``run.json`` of each.
         frame: One row for each attempt, with the derived columns. Calls of judges have phase ``judge``.
         judgings: ``run.json`` of each judging run inside these runs. Their models (the judges) are not compared.
+        notes: What a reader of any figure must know: other prices than those of the runs, rows that two runs share.
     """
 
     folders: tuple[Path, ...]
     manifests: tuple[RunManifest, ...]
     frame: pd.DataFrame
     judgings: tuple[RunManifest, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def measured_attempts(self) -> pd.DataFrame:
@@ -171,8 +174,12 @@ def load_runs(runs: Runs | Folders, *, chunks: bool = False, columns: Collection
     wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
     if chunks:
         wanted |= {*_CHUNKS, "tpot_s"}
-    frame = _read_frame(folders, judging, wanted)
-    return Runs(tuple(folders), manifests, frame, tuple(read_manifest(folder) for folder in judging))
+    carried = carried_cells(manifests)
+    frame = _read_frame(folders, judging, wanted | ({"cell_id"} if carried else set()))
+    notes: tuple[str, ...] = ()
+    if carried:
+        frame, notes = leave_out_carried(frame, carried)
+    return Runs(tuple(folders), manifests, frame, tuple(read_manifest(folder) for folder in judging), notes)
 
 
 def _run_folders(runs: Folders) -> list[Path]:

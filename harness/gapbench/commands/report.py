@@ -11,6 +11,7 @@ import click
 
 from gapbench.commands.options import json_option, runs_argument
 from gapbench.commands.output_file import write_output_file
+from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.run_folders import resolve_run_folders
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ Examples:
     "--plots", type=click.Path(path_type=Path, file_okay=False), help="Write each plot as SVG and PNG here."
 )
 @click.option("--errors", is_flag=True, help="List failures by model and kind, with an example of each.")
+@price_options
 @json_option
 def report_command(
     runs: tuple[Path, ...],
@@ -49,12 +51,13 @@ def report_command(
     plots: Path | None,
     *,
     errors: bool,
+    prices: PriceOptions,
     as_json: bool,
 ) -> None:
     """Summary, gap and cost of RUNS (folders or run ids; the newest run when none is given)."""
     from gapbench.report.results import load_results
 
-    results = load_results(resolve_run_folders(runs))
+    results = load_results(prices.read_runs(resolve_run_folders(runs)))
     if errors:
         _print_failures(results)
         return

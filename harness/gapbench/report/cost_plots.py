@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from gapbench import formatting
-from gapbench.formatting import TASKS
 from gapbench.analysis.economics.break_even import format_mtok
 from gapbench.analysis.economics.scenario import api_usd_per_mtok
 from gapbench.analysis.economics.self_hosting_cost import floor_usd_per_mtok
 from gapbench.analysis.economics.tco import Tco
 from gapbench.errors import ResultsError
+from gapbench.formatting import TASKS
 from gapbench.report.chart_files import light_colours
 from gapbench.report.tables.cost import LEG_NAMES
 from gapbench.store.json_records import records

@@ -110,8 +110,8 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
 
 def tco_table(tco: Tco) -> RenderableType:
     """Return the cost of each leg at the given volume, the break-evens, and the inputs that move them most."""
-    title = f"A month at {format_mtok(tco.volume_mtok)} tokens"
-    heads = ("median", "5 to 95 %", "$/M tokens", "self cheaper")
+    title = f"A month at {describe_volume(tco.volume_mtok, tco.requests)}"
+    heads = ("median", "5 to 95 %", formatting.METRICS["usd_per_task"], "$/M tokens", "self cheaper")
     table = empty_table(title, ("USD a month",), heads, simulated=tco.simulated)
     notes: list[Text] = []
     for row in records(tco.legs):
@@ -120,6 +120,7 @@ def tco_table(tco: Tco) -> RenderableType:
             LEG_NAMES[row["leg"]],
             format_short_usd(usd),
             _format_range(row["usd_p05"], row["usd_p95"], format_short_usd),
+            formatting.format_usd_per_1000(None if usd is None else usd / tco.requests),
             formatting.format_usd(None if usd is None else usd / tco.volume_mtok),
             formatting.NOTHING if chance is None else f"{chance:.0%}",
         )
@@ -138,6 +139,11 @@ def tco_table(tco: Tco) -> RenderableType:
         *([_tornado(tco.tornado)] if len(tco.tornado) else []),
         *dim_lines(tco.warnings),
     )
+
+
+def describe_volume(volume_mtok: float, requests: float) -> str:
+    """Return a month's volume in tokens, and how many requests these are."""
+    return f"{format_mtok(volume_mtok)} tokens ({format_mtok(requests / 1e6)} requests)"
 
 
 def _tornado(frame: pd.DataFrame) -> ResponsiveTable:

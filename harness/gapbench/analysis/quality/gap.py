@@ -75,7 +75,7 @@ from gapbench.analysis.unscorable_answers import UNSCORABLE_COLUMNS, unscorable_
 from gapbench.store.json_records import records
 
 OVERALL = formatting.OVERALL
-_NEEDED = {
+NEEDED_COLUMNS = {
     *BILL_COLUMNS,
     *PAIR_COLUMNS,
     *LIMIT_COLUMNS,
@@ -83,6 +83,7 @@ _NEEDED = {
     *UNSCORABLE_COLUMNS,
     *CAVEAT_COLUMNS,
 }
+"""Columns of the runs' frame that :func:`gap` uses."""
 _COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed"]
 
 
@@ -210,7 +211,7 @@ def gap(
     Raises:
         ResultsError: A folder is not a run, or ``against`` is no model with a measured request.
     """
-    read_runs = load_runs(runs, columns=_NEEDED)
+    read_runs = load_runs(runs, columns=NEEDED_COLUMNS)
     account = bill(read_runs) if billed is None else billed
     margin = float(read_runs.manifests[-1].margin_points) if margin_points is None else margin_points
     requests, categories = requests_by_model(read_runs, account.usd)
