@@ -125,9 +125,8 @@ def _quality_alone(answer: Answer) -> str:
     if not side:
         return _fit([answer.missing, "nothing was measured"])
     accuracy = formatting.format_percent(getattr(answer.accuracy, side))
-    return (
-        f"no gap without a {'closed' if side == 'open' else 'open'} model; the best {side} model: {accuracy}"
-    )
+    missing = "a closed" if side == "open" else "an open"
+    return f"no gap without {missing} model; the best {side} model: {accuracy}"
 
 
 def _both(sides: TwoSides, write: Any) -> str:

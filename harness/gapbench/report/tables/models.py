@@ -77,6 +77,8 @@ def models_table(gap: GapTable, summary: Summary) -> Table:
 
 def _row(model: Row, compared: Row | None) -> dict[str, Any]:
     own = {name: model[name] for name in ("model_id", "weights")}
+    # Of a comparison both times are invalid if one side's are; here each model is marked for its own.
+    own["are_times_invalid"] = formatting.is_known(model["invalid"])
     if compared is not None:
         return {**compared, **own}
     figures = {
@@ -90,5 +92,4 @@ def _row(model: Row, compared: Row | None) -> dict[str, Any]:
         **nothing,
         "verdict": verdict,
         "n_pairs": 0,
-        "are_times_invalid": formatting.is_known(model["invalid"]),
     }
