@@ -50,7 +50,13 @@ class Axis:
 
 
 def draw_scatter(
-    rows: Sequence[Row], x_column: str, front: Sequence[bool], label: str, format_value: Formatter
+    rows: Sequence[Row],
+    x_column: str,
+    front: Sequence[bool],
+    label: str,
+    format_value: Formatter,
+    *,
+    is_invalid: Sequence[bool] = (),
 ) -> Markup:
     """Return accuracy over a cost or a time, by model; the axis is logarithmic over more than a decade.
 
@@ -60,10 +66,12 @@ def draw_scatter(
         front: For each row, whether it is on the Pareto front: such points are ringed and joined.
         label: Name of the horizontal axis.
         format_value: Formats a value of the horizontal axis.
+        is_invalid: For each row, whether its value is invalid: such points are hollow, and their label says so. (): none is.
     """
+    late = list(is_invalid) or [False] * len(rows)
     drawn = [
-        (row, float(row[x_column]), on_front)
-        for row, on_front in zip(rows, front, strict=True)
+        ({**row, "is_invalid": invalid}, float(row[x_column]), on_front)
+        for row, on_front, invalid in zip(rows, front, late, strict=True)
         if formatting.is_known(row[x_column])
         and formatting.is_known(row["accuracy"])
         and float(row[x_column]) > 0
@@ -98,15 +106,15 @@ def draw_scatter(
         parts.append(
             Markup(
                 '<line class="{k}" x1="{x:.1f}" x2="{x:.1f}" y1="{a:.1f}" y2="{b:.1f}"/>'
-                '<circle class="{k}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>'
-            ).format(k=row["weights"], x=cx, y=cy, a=low, b=high)
+                '<circle class="{k}{late}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>'
+            ).format(k=row["weights"], late=" late" if row["is_invalid"] else "", x=cx, y=cy, a=low, b=high)
         )
         if on_front:
             parts.append(Markup('<circle class="ring" cx="{:.1f}" cy="{:.1f}" r="10"/>').format(cx, cy))
     # A label must not cover a point, an interval or an earlier label.
     taken = [(cx - 11, min(cy - 11, high), cx + 11, max(cy + 11, low)) for cx, cy, low, high in places]
     for (row, _, _), (cx, cy, _, _) in zip(drawn, places, strict=True):
-        name = formatting.strip_controls(row["model_id"])
+        name = formatting.strip_controls(row["model_id"]) + (" (invalid)" if row["is_invalid"] else "")
         sizes = [(0.585 * px * len(name), 0.69 * px) for px in LABEL_PX]
         box = place_label(cx, cy, sizes, taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
         taken.append(box)

@@ -145,7 +145,7 @@ def late_run(make_run: Make, answers: Callable[..., list[Attempt]]) -> Path:
 
 
 def test_invalid_times_are_marked_everywhere(make_run: Make, answers: Callable[..., list[Attempt]]) -> None:
-    """Times and speeds are called so on the terminal, in Markdown and on the page, and are no point of its chart of times."""
+    """Times and speeds are called so on the terminal, in Markdown and on the page, and are a marked point of its chart (finding 47)."""
     run = late_run(make_run, answers)
     terminal = io.StringIO()
     Console(file=terminal, width=200).print(render_table(summary_table(summarize([run]))))
@@ -156,7 +156,13 @@ def test_invalid_times_are_marked_everywhere(make_run: Make, answers: Callable[.
     assert markdown.markdown_report([run]).count(" (invalid) |") == 5
     assert summary.count('<span class="invalid">invalid</span>') == 5
     chart = html.html_report([run]).partition("Accuracy against response time")[2].partition("</section>")[0]
-    assert ("closed-a" in chart, "open-b" in chart) == (False, True)
+    assert ("closed-a (invalid)" in chart, "open-b" in chart, "open-b (invalid)" in chart) == (
+        True,
+        True,
+        False,
+    )
+    assert 1 == chart.count('class="closed late"')
+    assert 'class="open late"' not in chart
 
 
 def test_a_level_that_the_client_held_back_is_marked_in_its_chart(

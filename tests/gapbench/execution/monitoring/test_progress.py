@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from decimal import Decimal
 
 import pytest
 
-from gapbench.execution.monitoring.progress import CellProgress
+from gapbench.execution.monitoring.progress import CellProgress, describe_total
 from tests.makers import attempt
 
 
@@ -38,3 +39,35 @@ def test_ten_thousand_times_take_the_room_of_a_few_classes() -> None:
     # From 200 to 210 ms are ln(1.05) / ln(1.02) = 2.5 classes.
     assert len(progress._first_token_buckets) <= 4
     assert sys.getsizeof(progress._first_token_buckets) < 1_000
+
+
+def test_the_rate_of_an_ended_cell_stays() -> None:
+    """Two answers in the ten seconds until its end, whatever the clock says later (finding 14)."""
+    progress = seen(0.1, 0.1)
+    progress.end(10.0)
+    progress.end(500.0)
+
+    assert (0.2, 0.2) == (progress.rate_rps(10.0), progress.rate_rps(1000.0))
+
+
+def test_an_answer_that_waits_for_its_score_counts_as_answered() -> None:
+    """Three have come, one of them has its row now: two wait."""
+    progress = CellProgress(total=10, already_done=0, started_s=0.0)
+    progress.waiting = 3
+    progress.record(attempt(), None)
+
+    assert (1, 2, 3) == (progress.done, progress.waiting, progress.answered)
+
+
+def test_the_total_counts_cells_budget_and_time() -> None:
+    """Of 264 requests 40 were kept and 20 are new, at $0.01 each, in ten seconds: 204 more take 102 s (finding 14)."""
+    kept = CellProgress(total=60, already_done=40, started_s=0.0)
+    new = CellProgress(total=60, already_done=0, started_s=5.0)
+    for _ in range(20):
+        new.record(attempt(), Decimal("0.01"))
+
+    assert "60 of 264 requests, $0.200 of $5.00, 2 min left" == describe_total(
+        [kept, new], 264, Decimal(5), 10.0
+    )
+    assert "60 of 60 requests, $0.200" == describe_total([kept, new], 60, None, 10.0)
+    assert "0 of 264 requests" == describe_total([], 264, None, 10.0)

@@ -276,3 +276,59 @@ def test_an_interruption_ends_the_scoring_of_what_was_left(tmp_path: Path) -> No
 
     assert 8 == len(frame(tmp_path))
     assert 12 == len(read_pending_answers(tmp_path, read_attempt_values(tmp_path)))
+
+
+NEEDS_CORE = replace(
+    FAST, make_scorer=lambda cell, folder: CellScorer(lambda *_: RIGHT, is_slow=True, needs_core=True)
+)
+
+
+class Order(Watch):
+    """Notes when an answer waits for its score, and when a row comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[str] = []
+
+    def answer_waiting(self, cell: Any) -> None:
+        self.events.append("waits")
+
+    def attempt_done(self, cell: Any, row: Any, usd: Any) -> None:
+        self.events.append("scored")
+        super().attempt_done(cell, row, usd)
+
+
+def test_what_needs_a_core_is_scored_after_the_load(tmp_path: Path) -> None:
+    """On two cores the sandbox would compete with the timing: all twenty answers come before the first score."""
+    order = Order()
+
+    async def main() -> None:
+        with RunWriter(tmp_path) as writer:
+            runners = {"m": ScriptedRunner(model(), ANSWERS)}
+            await run(plan(count=20), runners, writer, NEEDS_CORE, order, StopSignal())
+
+    asyncio.run(main())
+
+    assert ["waits"] * 20 + ["scored"] * 20 == order.events
+    assert ["correct"] * 20 == list(frame(tmp_path)["outcome"])
+
+
+def test_an_interrupted_run_does_not_score_what_was_held_back(tmp_path: Path) -> None:
+    """It ends soon; the answers are on disk, and the next session scores them without asking again."""
+    halt, first, second = StopSignal(), ScriptedRunner(model(), ANSWERS), ScriptedRunner(model(), ANSWERS)
+
+    class Halting(Watch):
+        def answer_waiting(self, cell: Any) -> None:
+            halt.set("interrupted")
+
+    async def main() -> None:
+        with RunWriter(tmp_path) as writer:
+            await run(plan(count=20), {"m": first}, writer, NEEDS_CORE, Halting(), halt)
+
+    asyncio.run(main())
+    held = len(read_pending_answers(tmp_path, ()))
+    manifest, _ = go(tmp_path, plan(count=20), {"m": second}, NEEDS_CORE, resume=True)
+
+    assert held == len(first.calls) > 0
+    assert (20, "complete") == (len(first.calls) + len(second.calls), manifest.state)
+    assert ["correct"] * 20 == list(frame(tmp_path)["outcome"])
