@@ -18,7 +18,7 @@ Derived columns, in seconds unless the name says otherwise. NaN means that one o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from gapbench.analysis.continued_runs import CountedRuns, drop_replaced_runs
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.store import read_attempts, read_manifest, runs_in
@@ -102,12 +103,17 @@ class Runs:
         manifests: ``run.json`` of each.
         frame: One row for each attempt, with the derived columns. Calls of judges have phase ``judge``.
         judgings: ``run.json`` of each judging run inside these runs. Their models (the judges) are not compared.
+        notes: One sentence for each named run that does not count, or only in part, because a newer run continues it;
+            see :mod:`gapbench.analysis.continued_runs`.
+        replaced: Cells that do not count for that reason, by run id. Their rows are not in ``frame``.
     """
 
     folders: tuple[Path, ...]
     manifests: tuple[RunManifest, ...]
     frame: pd.DataFrame
     judgings: tuple[RunManifest, ...] = ()
+    notes: tuple[str, ...] = ()
+    replaced: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def measured_attempts(self) -> pd.DataFrame:
@@ -147,11 +153,22 @@ class Runs:
 
     @property
     def cells(self) -> list[tuple[str, CellEntry]]:
-        """The cells of all manifests, each after its run's id."""
-        return [(manifest.run_id, cell) for manifest in self.manifests for cell in manifest.cells]
+        """The cells of all manifests that count, each after its run's id."""
+        return [
+            (manifest.run_id, cell)
+            for manifest in self.manifests
+            for cell in manifest.cells
+            if cell.cell_id not in self.replaced.get(manifest.run_id, ())
+        ]
 
 
-def load_runs(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str] | None = None) -> Runs:
+def load_runs(
+    runs: Runs | Folders,
+    *,
+    chunks: bool = False,
+    columns: Collection[str] | None = None,
+    keep_replaced: bool = False,
+) -> Runs:
     """Return runs as one frame. Runs that are already loaded are returned unchanged.
 
     Args:
@@ -159,20 +176,35 @@ def load_runs(runs: Runs | Folders, *, chunks: bool = False, columns: Collection
         chunks: Also read the arrival time of each chunk, for ``tpot_s``. Takes several times the memory.
         columns: Columns that will be used, derived ones included. With millions of rows each costs about a second.
             None means all.
+        keep_replaced: Whether cells count that a newer run among them continues, to compare the two.
 
     Raises:
         ResultsError: There is no run, a folder is not a run, or a newer gapbench wrote it.
     """
     if isinstance(runs, Runs):
         return runs
-    folders = _run_folders(runs)
-    manifests = tuple(read_manifest(folder) for folder in folders)
+    counted = _counted_runs(_run_folders(runs), keep_replaced=keep_replaced)
+    folders = counted.folders
     judging = [folder for run in folders for folder in judging_runs(run)]
     wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
     if chunks:
         wanted |= {*_CHUNKS, "tpot_s"}
-    frame = _read_frame(folders, judging, wanted)
-    return Runs(tuple(folders), manifests, frame, tuple(read_manifest(folder) for folder in judging))
+    frame = _read_frame(folders, judging, wanted, counted.replaced)
+    return Runs(
+        folders,
+        counted.manifests,
+        frame,
+        tuple(read_manifest(folder) for folder in judging),
+        counted.notes,
+        counted.replaced,
+    )
+
+
+def _counted_runs(folders: Sequence[Path], *, keep_replaced: bool) -> CountedRuns:
+    manifests = [read_manifest(folder) for folder in folders]
+    if keep_replaced:
+        return CountedRuns(tuple(folders), tuple(manifests), {})
+    return drop_replaced_runs(folders, manifests)
 
 
 def _run_folders(runs: Folders) -> list[Path]:
@@ -183,14 +215,22 @@ def _run_folders(runs: Folders) -> list[Path]:
     return folders
 
 
-def _read_frame(folders: Sequence[Path], judging: Sequence[Path], wanted: Collection[str]) -> pd.DataFrame:
-    """Return the wanted columns of all attempts, the stored ones and the derived ones."""
+def _read_frame(
+    folders: Sequence[Path],
+    judging: Sequence[Path],
+    wanted: Collection[str],
+    replaced: Mapping[str, frozenset[str]],
+) -> pd.DataFrame:
+    """Return the wanted columns of all attempts that count, the stored ones and the derived ones."""
     derived = {name: column for name, column in DERIVED.items() if name in wanted}
     sources = set(wanted).union(*(column.sources for column in derived.values()))
+    if replaced:
+        sources |= {"run_id", "cell_id"}
     stored = [name for name in (*COLUMNS, *_CHUNKS) if name in sources]
     frame = read_attempts(
         [*folders, *judging], stored, categorical=[name for name in _CODED if name in stored]
     )
+    frame = _without_replaced(frame, replaced)
     if judging:
         of_judges = frame["run_id"].isin([folder.name for folder in judging])
         frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
@@ -199,6 +239,24 @@ def _read_frame(folders: Sequence[Path], judging: Sequence[Path], wanted: Collec
         _refuse_scores_outside_0_to_1(frame)
     # Free the columns that were read only for the derived ones.
     return frame.drop(columns=[name for name in stored if name not in wanted])
+
+
+def _without_replaced(frame: pd.DataFrame, replaced: Mapping[str, frozenset[str]]) -> pd.DataFrame:
+    if not replaced:
+        return frame
+    kept = np.ones(len(frame), dtype=bool)
+    for run_id, cells in replaced.items():
+        kept &= ~((frame["run_id"] == run_id) & frame["cell_id"].isin(cells)).to_numpy()
+    return frame[kept].reset_index(drop=True)
+
+
+def read_columns(runs: Runs, columns: Sequence[str]) -> pd.DataFrame:
+    """Return stored columns that ``runs.frame`` does not hold, with the same rows in the same order.
+
+    The rows of judges are left out; they are the last rows of ``runs.frame``.
+    """
+    names = list(dict.fromkeys([*columns, *(("run_id", "cell_id") if runs.replaced else ())]))
+    return _without_replaced(read_attempts(runs.folders, names), runs.replaced)[list(columns)]
 
 
 def _refuse_scores_outside_0_to_1(frame: pd.DataFrame) -> None:

@@ -75,7 +75,7 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
     priced = np.full(len(frame), -1, dtype=np.int32)
     quotes: dict[str, Quote] = {}
     found: list[UnitPrices] = []
-    warnings: list[str] = []
+    warnings = list(runs.notes)
     gpu_cells: list[dict[str, Any]] = []
     by = list(_QUOTE_COLUMNS)
     for rows in group_rows(frame, by):
