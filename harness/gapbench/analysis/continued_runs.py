@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from gapbench.store import read_attempts
 from gapbench.store.manifest import RunManifest
 
@@ -32,21 +35,26 @@ class CountedRuns:
     notes: tuple[str, ...] = ()
 
 
-def drop_replaced_runs(folders: Sequence[Path], manifests: Sequence[RunManifest]) -> CountedRuns:
+def count_runs(
+    folders: Sequence[Path], manifests: Sequence[RunManifest], *, keep_replaced: bool = False
+) -> CountedRuns:
     """Return the runs without those that a newer one among them replaces.
 
     Args:
-        folders: The run folders. A run that is named twice, or whose copy is named, counts once.
+        folders: The run folders. A run whose copy is named too counts once.
         manifests: ``run.json`` of each.
+        keep_replaced: Return all of them, to compare a run with the one that it continues.
 
     Raises:
         ResultsError: A folder cannot be read.
     """
+    if keep_replaced:
+        return CountedRuns(tuple(folders), tuple(manifests), {})
     notes: list[str] = []
     known: dict[str, tuple[Path, RunManifest]] = {}
     for folder, manifest in zip(folders, manifests, strict=True):
         first = known.setdefault(manifest.run_id, (folder, manifest))[0]
-        if first.resolve() != folder.resolve():
+        if first != folder:
             notes.append(f"{folder} is not counted: it is a copy of {first}")
     replaced: dict[str, frozenset[str]] = {}
     for family in _families([manifest for _, manifest in known.values()]):
@@ -70,6 +78,16 @@ def drop_replaced_runs(folders: Sequence[Path], manifests: Sequence[RunManifest]
         replaced,
         tuple(notes),
     )
+
+
+def drop_replaced_rows(frame: pd.DataFrame, replaced: Mapping[str, frozenset[str]]) -> pd.DataFrame:
+    """Return the rows of cells that count, numbered anew; see :attr:`CountedRuns.replaced`."""
+    if not replaced:
+        return frame
+    counts = np.ones(len(frame), dtype=bool)
+    for run_id, cells in replaced.items():
+        counts &= ~((frame["run_id"] == run_id) & frame["cell_id"].isin(cells)).to_numpy()
+    return frame[counts].reset_index(drop=True)
 
 
 def _note(run_id: str, lost: int, cells: int, by: str) -> str:

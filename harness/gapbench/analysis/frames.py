@@ -26,11 +26,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.continued_runs import CountedRuns, drop_replaced_runs
+from gapbench.analysis.column_names import check_columns
+from gapbench.analysis.continued_runs import count_runs, drop_replaced_rows
+from gapbench.analysis.run_folders import find_run_folders, judging_runs
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
-from gapbench.store import read_attempts, read_manifest, runs_in
+from gapbench.store import read_attempts, read_manifest
 from gapbench.store.manifest import CellEntry, ModelEntry, RunManifest
+from gapbench.store.schema import ATTEMPT_SCHEMA
 
 COLUMNS = (
     "run_id",
@@ -85,7 +88,7 @@ COLUMNS = (
     "score",
     "partial",
 )
-"""Columns that the tables need: all except texts, reply ids and the lists of chunks."""
+"""Columns that the tables need, read unless others are named: all except texts, reply ids and the lists of chunks."""
 _CHUNKS = ("chunk_s", "chunk_tokens")
 _CODED = ("sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes")
 
@@ -94,7 +97,7 @@ Folders = str | Path | Sequence[str | Path]
 """A run folder, a folder that holds runs, or several of either."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Runs:
     """Runs read once.
 
@@ -114,6 +117,9 @@ class Runs:
     judgings: tuple[RunManifest, ...] = ()
     notes: tuple[str, ...] = ()
     replaced: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Runs({len(self.folders)} runs, {len(self.frame)} attempts of {len(self.models)} models)"
 
     @cached_property
     def measured_attempts(self) -> pd.DataFrame:
@@ -174,16 +180,19 @@ def load_runs(
     Args:
         runs: A run folder, a folder that holds runs (oldest first), or several of either.
         chunks: Also read the arrival time of each chunk, for ``tpot_s``. Takes several times the memory.
-        columns: Columns that will be used, derived ones included. With millions of rows each costs about a second.
-            None means all.
+        columns: Columns that will be used: any of the attempt row, and derived ones. With millions of rows each costs
+            about a second. None means :data:`COLUMNS` and the derived ones.
         keep_replaced: Whether cells count that a newer run among them continues, to compare the two.
 
     Raises:
+        InputError: A column is not known.
         ResultsError: There is no run, a folder is not a run, or a newer gapbench wrote it.
     """
     if isinstance(runs, Runs):
         return runs
-    counted = _counted_runs(_run_folders(runs), keep_replaced=keep_replaced)
+    check_columns(columns or (), [*ATTEMPT_SCHEMA.names, *DERIVED])
+    found = find_run_folders([runs] if isinstance(runs, str | Path) else runs)
+    counted = count_runs(found, [read_manifest(folder) for folder in found], keep_replaced=keep_replaced)
     folders = counted.folders
     judging = [folder for run in folders for folder in judging_runs(run)]
     wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
@@ -200,21 +209,6 @@ def load_runs(
     )
 
 
-def _counted_runs(folders: Sequence[Path], *, keep_replaced: bool) -> CountedRuns:
-    manifests = [read_manifest(folder) for folder in folders]
-    if keep_replaced:
-        return CountedRuns(tuple(folders), tuple(manifests), {})
-    return drop_replaced_runs(folders, manifests)
-
-
-def _run_folders(runs: Folders) -> list[Path]:
-    named = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
-    folders = [folder for run in named for folder in _find_runs(run)]
-    if not folders:
-        raise ResultsError("no run was named; `bench list runs` shows those in results/")
-    return folders
-
-
 def _read_frame(
     folders: Sequence[Path],
     judging: Sequence[Path],
@@ -226,11 +220,11 @@ def _read_frame(
     sources = set(wanted).union(*(column.sources for column in derived.values()))
     if replaced:
         sources |= {"run_id", "cell_id"}
-    stored = [name for name in (*COLUMNS, *_CHUNKS) if name in sources]
+    stored = [name for name in ATTEMPT_SCHEMA.names if name in sources]
     frame = read_attempts(
         [*folders, *judging], stored, categorical=[name for name in _CODED if name in stored]
     )
-    frame = _without_replaced(frame, replaced)
+    frame = drop_replaced_rows(frame, replaced)
     if judging:
         of_judges = frame["run_id"].isin([folder.name for folder in judging])
         frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
@@ -241,22 +235,13 @@ def _read_frame(
     return frame.drop(columns=[name for name in stored if name not in wanted])
 
 
-def _without_replaced(frame: pd.DataFrame, replaced: Mapping[str, frozenset[str]]) -> pd.DataFrame:
-    if not replaced:
-        return frame
-    kept = np.ones(len(frame), dtype=bool)
-    for run_id, cells in replaced.items():
-        kept &= ~((frame["run_id"] == run_id) & frame["cell_id"].isin(cells)).to_numpy()
-    return frame[kept].reset_index(drop=True)
-
-
 def read_columns(runs: Runs, columns: Sequence[str]) -> pd.DataFrame:
     """Return stored columns that ``runs.frame`` does not hold, with the same rows in the same order.
 
     The rows of judges are left out; they are the last rows of ``runs.frame``.
     """
     names = list(dict.fromkeys([*columns, *(("run_id", "cell_id") if runs.replaced else ())]))
-    return _without_replaced(read_attempts(runs.folders, names), runs.replaced)[list(columns)]
+    return drop_replaced_rows(read_attempts(runs.folders, names), runs.replaced)[list(columns)]
 
 
 def _refuse_scores_outside_0_to_1(frame: pd.DataFrame) -> None:
@@ -286,16 +271,6 @@ def shared_models(first: Runs, second: Runs) -> list[str]:
             "compare runs of one suite"
         )
     return shared
-
-
-def _find_runs(folder: Path) -> list[Path]:
-    """Return the run at a folder or the runs inside it. Any other folder is returned so that reading it fails."""
-    return [folder] if (folder / "run.json").exists() else list(runs_in(folder)) or [folder]
-
-
-def judging_runs(run: Path, kinds: Sequence[str] = ("judge", "arena")) -> list[Path]:
-    """Return the runs inside a run folder in which a judge rated its answers."""
-    return sorted(path.parent for kind in kinds for path in run.glob(f"{kind}-*/run.json"))
 
 
 def _latency_s(frame: pd.DataFrame) -> Floats:
