@@ -7,14 +7,15 @@ one another, or the same run, are therefore states of one run: of each cell, onl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from gapbench.store import read_attempts
+from gapbench.analysis.run_folders import find_run_folders
+from gapbench.store import read_attempts, read_manifest
 from gapbench.store.manifest import RunManifest
 
 
@@ -35,19 +36,19 @@ class CountedRuns:
     notes: tuple[str, ...] = ()
 
 
-def count_runs(
-    folders: Sequence[Path], manifests: Sequence[RunManifest], *, keep_replaced: bool = False
-) -> CountedRuns:
-    """Return the runs without those that a newer one among them replaces.
+def find_runs(names: Iterable[str | Path], *, keep_replaced: bool = False) -> CountedRuns:
+    """Return the runs that names stand for, without those that a newer one among them replaces.
 
     Args:
-        folders: The run folders. A run whose copy is named too counts once.
-        manifests: ``run.json`` of each.
+        names: See :func:`gapbench.analysis.run_folders.find_run_folders`. A run whose copy is named too counts once.
         keep_replaced: Return all of them, to compare a run with the one that it continues.
 
     Raises:
-        ResultsError: A folder cannot be read.
+        InputError: An address is not of a kind that can hold runs.
+        ResultsError: There is no run, a folder is not a run, or a newer gapbench wrote it.
     """
+    folders = find_run_folders(names)
+    manifests = [read_manifest(folder) for folder in folders]
     if keep_replaced:
         return CountedRuns(tuple(folders), tuple(manifests), {})
     notes: list[str] = []

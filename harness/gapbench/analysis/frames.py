@@ -27,8 +27,9 @@ import numpy as np
 import pandas as pd
 
 from gapbench.analysis.column_names import check_columns
-from gapbench.analysis.continued_runs import count_runs, drop_replaced_rows
-from gapbench.analysis.run_folders import find_run_folders, judging_runs
+from gapbench.analysis.continued_runs import CountedRuns, drop_replaced_rows, find_runs
+from gapbench.analysis.notebook_html import count_noun
+from gapbench.analysis.run_folders import judging_runs
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
 from gapbench.store import read_attempts, read_manifest
@@ -119,7 +120,8 @@ class Runs:
     replaced: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"Runs({len(self.folders)} runs, {len(self.frame)} attempts of {len(self.models)} models)"
+        counts = ((self.folders, "run"), (self.models, "model"), (self.frame, "attempt"))
+        return f"<Runs: {', '.join(count_noun(len(found), noun) for found, noun in counts)}>"
 
     @cached_property
     def measured_attempts(self) -> pd.DataFrame:
@@ -169,7 +171,7 @@ class Runs:
 
 
 def load_runs(
-    runs: Runs | Folders,
+    runs: Runs | CountedRuns | Folders,
     *,
     chunks: bool = False,
     columns: Collection[str] | None = None,
@@ -178,7 +180,7 @@ def load_runs(
     """Return runs as one frame. Runs that are already loaded are returned unchanged.
 
     Args:
-        runs: A run folder, a folder that holds runs (oldest first), or several of either.
+        runs: A run folder, a folder that holds runs (oldest first), a pattern, an address, or several of them.
         chunks: Also read the arrival time of each chunk, for ``tpot_s``. Takes several times the memory.
         columns: Columns that will be used: any of the attempt row, and derived ones. With millions of rows each costs
             about a second. None means :data:`COLUMNS` and the derived ones.
@@ -191,22 +193,16 @@ def load_runs(
     if isinstance(runs, Runs):
         return runs
     check_columns(columns or (), [*ATTEMPT_SCHEMA.names, *DERIVED])
-    found = find_run_folders([runs] if isinstance(runs, str | Path) else runs)
-    counted = count_runs(found, [read_manifest(folder) for folder in found], keep_replaced=keep_replaced)
-    folders = counted.folders
-    judging = [folder for run in folders for folder in judging_runs(run)]
+    if not isinstance(runs, CountedRuns):
+        names = [runs] if isinstance(runs, str | Path) else runs
+        runs = find_runs(names, keep_replaced=keep_replaced)
+    judging = [folder for run in runs.folders for folder in judging_runs(run)]
     wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
     if chunks:
         wanted |= {*_CHUNKS, "tpot_s"}
-    frame = _read_frame(folders, judging, wanted, counted.replaced)
-    return Runs(
-        folders,
-        counted.manifests,
-        frame,
-        tuple(read_manifest(folder) for folder in judging),
-        counted.notes,
-        counted.replaced,
-    )
+    frame = _read_frame(runs.folders, judging, wanted, runs.replaced)
+    judgings = tuple(read_manifest(folder) for folder in judging)
+    return Runs(runs.folders, runs.manifests, frame, judgings, runs.notes, runs.replaced)
 
 
 def _read_frame(

@@ -191,7 +191,7 @@ def test_an_unknown_column_is_refused_with_near_names(make_run: Make, attempt: A
 
 def test_loaded_runs_are_shown_in_one_line(make_run: Make, attempt: Attempts) -> None:
     """Finding 34: it was 42,488 characters."""
-    assert "Runs(1 runs, 1 attempts of 1 models)" == repr(load_runs([make_run([attempt()])]))
+    assert "<Runs: 1 run, 1 model, 1 attempt>" == repr(load_runs([make_run([attempt()])]))
 
 
 def test_a_pattern_names_runs(make_run: Make, attempt: Attempts, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ import pandas as pd
 from gapbench import formatting
 from gapbench.analysis.cost.attempt_costs import BILL_COLUMNS, Bill, bill
 from gapbench.analysis.frames import Folders, Runs, load_runs
+from gapbench.analysis.notebook_html import table_html
 from gapbench.analysis.performance.client_limits import CLIENT_LIMIT, LIMIT_COLUMNS, limited_categories
 from gapbench.analysis.quality.applied_rule import applied_rule
 from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_by_category
@@ -65,10 +66,15 @@ from gapbench.store.json_records import records
 
 OVERALL = formatting.OVERALL
 _NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS, *UNSCORABLE_COLUMNS}
+_SHOWN = (
+    "category", "metric", "closed_model", "closed_value", "open_model", "open_value", "gap_points", "ci_low", "ci_high", "verdict",
+    "n_pairs",
+)  # fmt: skip
+"""Columns that a notebook shows."""
 _COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GapTable:
     """The open-versus-closed table.
 
@@ -97,6 +103,13 @@ class GapTable:
     lag: list[dict[str, Any]] = field(default_factory=list)
     unscorable_warning: str = ""
     look_notes: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<gapbench.GapTable: {len(self.frame)} rows; {self.headline()}>"
+
+    def _repr_html_(self) -> str:
+        lines = [*self.fairness, *self.warnings]
+        return table_html(self.headline(), self.frame, _SHOWN, lines, simulated=self.simulated)
 
     def headline(self) -> str:
         """Return the verdict on accuracy as a sentence, followed by ``unscorable_warning`` if there is one."""
