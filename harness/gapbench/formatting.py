@@ -19,6 +19,10 @@ ALL = "all"
 
 LEAST_USD = 5e-10
 """Dollars below half a billionth are a rounding error and shown as zero: the cheapest token costs more."""
+TASKS = 1000
+"""Dollars of tasks are shown for this many: those of one task have too many zeros to read."""
+_USD_PLACES = 4
+"""Most decimals of a dollar that are shown."""
 
 
 def is_known(value: Any) -> bool:
@@ -46,14 +50,28 @@ def format_number(value: Any, digits: int = 3) -> str:
 
 
 def format_usd(value: Any, digits: int = 3) -> str:
-    """Return dollars; small amounts keep ``digits`` significant digits."""
+    """Return dollars with ``digits`` significant digits and at most four decimals.
+
+    An amount that four decimals would show as zero is ``<$0.0001``. What one task costs goes through
+    :func:`format_usd_per_1000`.
+    """
     if not is_known(value):
         return NOTHING
     amount = 0.0 if abs(float(value)) < LEAST_USD else float(value)
     sign = "-" if amount < 0 else ""
     if abs(amount) >= 100 or amount == 0:
         return f"{sign}${abs(amount):,.2f}"
+    least = 10.0**-_USD_PLACES
+    if abs(amount) < least / 2:
+        return f"{'>-' if sign else '<'}${least:.{_USD_PLACES}f}"
+    if abs(amount) < 10.0 ** (digits - 1 - _USD_PLACES):
+        return f"{sign}${abs(amount):.{_USD_PLACES}f}"
     return f"{sign}${format_number(abs(amount), digits)}"
+
+
+def format_usd_per_1000(value: Any, digits: int = 3) -> str:
+    """Return dollars of one task as those of 1,000 tasks: 0.0000585 is ``$0.0585``."""
+    return format_usd(float(value) * TASKS, digits) if is_known(value) else NOTHING
 
 
 def format_short_usd(value: Any) -> str:
@@ -78,8 +96,8 @@ METRICS: Mapping[str, str] = {
     "response_p50_s": "response p50",
     "response_p95_s": "response p95",
     "answer_chars_per_s_p50": "chars/s",
-    "usd_per_task": "$/task",
-    "usd_per_correct": "$/correct",
+    "usd_per_task": "$/1k tasks",
+    "usd_per_correct": "$/1k correct",
 }
 """The name of each metric, the same in every output."""
 _CONTROL = re.compile(
@@ -120,8 +138,11 @@ def format_seconds_range(low: Any, high: Any) -> str:
 
 
 def format_metric(unit: Any, value: Any) -> str:
-    """Return a metric's value in its unit. Accuracy is a ratio, though the unit of its gap is points."""
-    writers = {"points": format_percent, "s": format_seconds, "usd": format_usd}
+    """Return a metric's value in its unit.
+
+    Accuracy is a ratio, though the unit of its gap is points. Dollars are those of one task, shown for 1,000.
+    """
+    writers = {"points": format_percent, "s": format_seconds, "usd": format_usd_per_1000}
     return writers.get(str(unit), format_number)(value)
 
 

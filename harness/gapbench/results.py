@@ -5,7 +5,8 @@ Every figure comes from the functions that the command line uses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -15,13 +16,16 @@ import pandas as pd
 from gapbench import formatting
 from gapbench.analysis.continued_runs import CountedRuns
 from gapbench.analysis.cost.cost import CostTable
+from gapbench.analysis.cost.price_changes import PriceSetting, change_prices
 from gapbench.analysis.frames import Runs, load_runs
 from gapbench.analysis.notebook_html import count_noun, table_html
 from gapbench.analysis.performance.distributions import latency_quantiles
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.analysis.quality.summary import Summary
 from gapbench.analysis.samples import collect_samples
+from gapbench.errors import InputError
 from gapbench.report import plots
+from gapbench.report.answer import answer_text
 from gapbench.report.chart_files import Chart
 from gapbench.report.results import ResultTables, load_results
 from gapbench.store import RunManifest
@@ -39,7 +43,11 @@ class Results:
         notes: One sentence for each run that does not count, or only in part, because a newer one continues it.
     """
 
-    def __init__(self, counted: CountedRuns) -> None:
+    def __init__(
+        self, counted: CountedRuns, prices: Sequence[PriceSetting] = (), suite: Path | None = None
+    ) -> None:
+        self._prices = tuple(prices)
+        self._suite = suite
         self.folders: tuple[Path, ...] = counted.folders
         self.notes: tuple[str, ...] = counted.notes
         self._counted = counted
@@ -74,20 +82,58 @@ class Results:
             failure.model_id: failure.message for manifest in self._manifests for failure in manifest.failures
         }
 
-    def gap(self, *, margin_points: float | None = None, all_pairs: bool = False) -> GapTable:
+    def with_prices(
+        self, prices: Mapping[str, float | str] | None = None, *, suite: str | os.PathLike[str] | None = None
+    ) -> Results:
+        """Return the same results at other prices; no request is sent again.
+
+        Args:
+            prices: Value by ``MODEL.key``, as ``--price`` of the command line takes them, such as
+                ``{"llama-70b.usd_per_gpu_hour": 2.35}``. None: none.
+            suite: A suite file whose ``cost`` of each model replaces that of the run. None: the run's own.
+
+        Raises:
+            InputError: A key is not known, or a value is no price. That a model or the suite is wrong is found when a
+                table is asked for.
+        """
+        settings = [PriceSetting.parse(f"{key}={value}") for key, value in (prices or {}).items()]
+        return Results(
+            self._counted, [*self._prices, *settings], self._suite if suite is None else Path(suite)
+        )
+
+    def answer(self) -> str:
+        """Return the answer in words, as ``bench run`` prints it: lines on quality, speed and cost, and what limits them."""
+        return "\n".join(answer_text(self.gap(), [str(folder) for folder in self.folders]).plain_lines())
+
+    def gap(
+        self, *, margin_points: float | None = None, all_pairs: bool = False, against: str | None = None
+    ) -> GapTable:
         """Compare closed and open models on the requests that both answered, as ``bench gap`` does.
 
         Args:
             margin_points: Gap that makes no difference, in percentage points of accuracy. None: the margin of the suite.
-            all_pairs: Compare every closed model with every open one.
+            all_pairs: Compare every closed model with every open one, in every category.
+            against: Compare every other model, of either side, with this one.
 
         Returns:
             The table. Its ``frame`` has one row per metric and category: both values, the gap with its 95 % interval,
             and a verdict. Its ``headline()`` is one sentence.
+
+        Raises:
+            InputError: Both ``all_pairs`` and ``against`` are given.
+            ResultsError: ``against`` is no model with a measured request.
         """
-        if margin_points is None and not all_pairs:
+        if all_pairs and against is not None:
+            raise InputError(f"found all_pairs and against={against!r}; give one of them")
+        if margin_points is None and not all_pairs and against is None:
             return self._tables.gap
-        return gap(self._runs, margin_points=margin_points, all_pairs=all_pairs, billed=self._tables.billed)
+        return gap(
+            self._runs,
+            margin_points=margin_points,
+            all_pairs=all_pairs,
+            billed=self._tables.billed,
+            against=against,
+        )
 
     def cost(self) -> CostTable:
         """Compute what each model cost, in US dollars, as ``bench cost`` does.
@@ -230,7 +276,7 @@ class Results:
 
     @cached_property
     def _runs(self) -> Runs:
-        return load_runs(self._counted)
+        return change_prices(load_runs(self._counted), self._prices, self._suite)
 
     @cached_property
     def _tables(self) -> ResultTables:

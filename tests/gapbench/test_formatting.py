@@ -48,7 +48,10 @@ def test_times_choose_their_unit(value: float, said: str) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (0.000123, "$0.000123"),
+        (0.0000123, "<$0.0001"),
+        (-0.0000123, ">-$0.0001"),
+        (0.000123, "$0.0001"),
+        (0.00567, "$0.0057"),
         (0.0107, "$0.0107"),
         (3.529, "$3.53"),
         (1234.5, "$1,234.50"),
@@ -56,19 +59,27 @@ def test_times_choose_their_unit(value: float, said: str) -> None:
         (-0.5, "-$0.500"),
     ],
 )
-def test_small_dollars_keep_three_digits(value: float, said: str) -> None:
-    """A tenth of a cent is not $0.00."""
+def test_small_dollars_have_at_most_four_decimals(value: float, said: str) -> None:
+    """A tenth of a cent is not $0.00, and no amount has a row of zeros (finding 6)."""
     assert formatting.format_usd(value) == said
+
+
+def test_a_tasks_dollars_are_those_of_a_thousand() -> None:
+    """Finding 6: $0.0000585 a task is $0.0585 for 1,000, in values, gaps and intervals."""
+    assert formatting.format_usd_per_1000(0.0000585) == "$0.0585"
+    assert formatting.format_usd_per_1000(None) == "–"
+    assert formatting.format_gap("usd", -0.0000585) == "-$0.0585"
+    assert formatting.format_interval("usd", 0.000209, 0.000215) == "+$0.209 to +$0.215"
 
 
 def test_gaps_carry_their_sign() -> None:
     """Closed minus open, with the unit of the metric."""
     assert formatting.format_gap("points", 9.46) == "+9.5"
     assert formatting.format_gap("s", -0.187) == "-187 ms"
-    assert formatting.format_gap("usd", 0.004) == "+$0.00400"
+    assert formatting.format_gap("usd", 0.004) == "+$4.00"
     assert formatting.format_interval("s", 0.0154, 0.358) == "+15.4 to +358 ms"
-    assert formatting.format_interval("usd", 0.0032, 0.00395) == "+$0.00320 to +$0.00395"
-    assert formatting.format_interval("usd", -0.00395, -0.0032) == "-$0.00395 to -$0.00320"
+    assert formatting.format_interval("usd", 0.0032, 0.00395) == "+$3.20 to +$3.95"
+    assert formatting.format_interval("usd", -0.00395, -0.0032) == "-$3.95 to -$3.20"
     assert formatting.format_interval("usd", 0.0, 0.0) == "$0.00 to $0.00"
 
 
@@ -102,7 +113,11 @@ def test_small_p_values_are_only_said_to_be() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
-    [(-3.0, -1.0, "-$3.00 to -$1.00"), (-3.0, 1.0, "-$3.00 to +$1.00"), (1.0, 3.0, "+$1.00 to +$3.00")],
+    [
+        (-0.003, -0.001, "-$3.00 to -$1.00"),
+        (-0.003, 0.001, "-$3.00 to +$1.00"),
+        (0.001, 0.003, "+$1.00 to +$3.00"),
+    ],
 )
 def test_a_bound_in_dollars_keeps_its_minus(low: float, high: float, said: str) -> None:
     """Only what two bounds have in common is said once, and a minus never."""
@@ -110,7 +125,7 @@ def test_a_bound_in_dollars_keeps_its_minus(low: float, high: float, said: str) 
 
 
 def test_dollars_of_rounding_errors_are_zero() -> None:
-    """The difference of two equal sums is no amount of money; the cheapest token ($0.01 a million) is one."""
+    """The difference of two equal sums is no amount of money; the cheapest token ($0.01 a million) is one, a small one."""
     assert formatting.format_usd(-1.24e-13) == "$0.00"
     assert formatting.format_gap("usd", -1.24e-13) == "$0.00"
-    assert formatting.format_usd(1e-8) == "$0.0000000100"
+    assert formatting.format_usd(1e-8) == "<$0.0001"

@@ -30,7 +30,15 @@ SIGNATURES = {
     ),
     "Results.attempts": "(self, columns: 'Sequence[str] | None' = None) -> 'pd.DataFrame'",
     "Results.cost": "(self) -> 'CostTable'",
-    "Results.gap": "(self, *, margin_points: 'float | None' = None, all_pairs: 'bool' = False) -> 'GapTable'",
+    "Results.answer": "(self) -> 'str'",
+    "Results.gap": (
+        "(self, *, margin_points: 'float | None' = None, all_pairs: 'bool' = False, "
+        "against: 'str | None' = None) -> 'GapTable'"
+    ),
+    "Results.with_prices": (
+        "(self, prices: 'Mapping[str, float | str] | None' = None, *, "
+        "suite: 'str | os.PathLike[str] | None' = None) -> 'Results'"
+    ),
     "Results.plot_accuracy": "(self, *, title: 'str' = '', size_in: 'tuple[float, float] | None' = None) -> 'Chart'",
     "Results.plot_cost": "(self, *, title: 'str' = '', size_in: 'tuple[float, float] | None' = None) -> 'Chart'",
     "Results.plot_gap": "(self, *, title: 'str' = '', size_in: 'tuple[float, float] | None' = None) -> 'Chart'",
@@ -114,6 +122,31 @@ def test_all_pairs_and_a_margin_are_those_of_the_command_line(
 
     expected = json.loads(capsys.readouterr().out)
     assert expected == json.loads(json.dumps(gb.read(folder).gap(margin_points=5, all_pairs=True).to_json()))
+
+
+def test_other_prices_are_those_of_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `bench cost --price`: a GPU at $5 an hour costs twice as much as at $2.50, and the first results stay."""
+    folder = random_run(tmp_path / "run-1", 1)
+    before = gb.read(folder)
+    after = before.with_prices({"open-b.usd_per_gpu_hour": 5.0})
+    assert 0 == invoke(["cost", str(folder), "--json", "--price", "open-b.usd_per_gpu_hour=5.0"])
+
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(after.cost().to_json()))
+    first, second = (made.cost().exact_usd["open-b"] for made in (before, after))
+    assert first is not None
+    assert second == 2 * first
+    with pytest.raises(InputError, match="did you mean 'usd_per_gpu_hour'"):
+        before.with_prices({"open-b.usd_per_gpu_hours": 5.0})
+
+
+def test_the_answer_is_that_of_the_command_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first three lines of `bench gap`."""
+    assert 0 == invoke(["gap", str(run)])
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()[:3]]
+
+    assert printed == [line.split() for line in gb.read(run).answer().splitlines()[:3]]
 
 
 def test_public_names_and_signatures_are_pinned() -> None:

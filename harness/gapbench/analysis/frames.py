@@ -107,8 +107,8 @@ class Runs:
         manifests: ``run.json`` of each.
         frame: One row for each attempt, with the derived columns. Calls of judges have phase ``judge``.
         judgings: ``run.json`` of each judging run inside these runs. Their models (the judges) are not compared.
-        notes: One sentence for each named run that does not count, or only in part, because a newer run continues it;
-            see :mod:`gapbench.analysis.continued_runs`.
+        notes: What a reader of any figure must know: other prices than those of the runs, and named runs that do not count,
+            or only in part, because a newer run continues them; see :mod:`gapbench.analysis.continued_runs`.
         replaced: Cells that do not count for that reason, by run id. Their rows are not in ``frame``.
     """
 

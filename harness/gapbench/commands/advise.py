@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from gapbench.commands.options import Finite, json_option, volume_option
+from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.storage_paths import RunPath
-
-if TYPE_CHECKING:
-    from gapbench.analysis.economics.measured_legs import MeasuredLegs
-    from gapbench.analysis.economics.measured_quality import MeasuredQuality
-    from gapbench.analysis.economics.tiers import Tiers
 
 
 @click.command(
@@ -24,7 +19,8 @@ if TYPE_CHECKING:
 Examples:
   bench advise --volume 50M
   bench advise --volume 5B --sensitivity regulated --engineers 1
-  bench advise suite.yaml --run results/RUN --volume 500M""",
+  bench advise suite.yaml --run results/RUN --volume 500M
+  bench advise --run results/RUN --volume 200k-requests --price llama.usd_per_gpu_hour=2.35""",
 )
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
 @click.option("--run", "runs", multiple=True, type=RunPath(), metavar="RUN",
@@ -47,6 +43,7 @@ Examples:
               help="What matters more than cost. Repeatable.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="Set an input of `bench tco`. Repeatable.")  # fmt: skip
+@price_options
 @json_option
 def advise_command(
     suite: Path | None,
@@ -61,6 +58,7 @@ def advise_command(
     priorities: tuple[str, ...],
     settings: tuple[str, ...],
     *,
+    prices: PriceOptions,
     as_json: bool,
 ) -> None:
     """Recommend a closed API, a hosted open model, self-hosting, or a mix, by written rules.
@@ -68,20 +66,21 @@ def advise_command(
     SUITE is a file with a tco: block. Without it, costs come from list prices and named assumptions.
     """
     from gapbench.analysis.economics.advise import advise
-    from gapbench.analysis.economics.quantity import parse_token_count
     from gapbench.analysis.economics.situation import Situation
     from gapbench.analysis.economics.tco import tco
-    from gapbench.commands.tco import read_tco_block, scenario_from_options
-    from gapbench.suite.tco_fields import TcoDocument
+    from gapbench.analysis.economics.volume import volume_mtok
+    from gapbench.commands.tco import read_money, scenario_from_options, suite_and_prices
+    from gapbench.errors import ResultsError
 
-    block = TcoDocument() if suite is None else read_tco_block(suite)
-    measured = _measure(runs) if runs else _Measured()
-    folder = Path() if suite is None else suite.parent
-    scenario = scenario_from_options(block, folder, run=measured.legs, settings=settings)
+    document, prices = suite_and_prices(suite, prices, has_run=bool(runs))
+    money = read_money(runs, prices) if runs else None
+    if money is not None and money.quality is None:
+        raise ResultsError(money.nothing_to_compare)
+    scenario = scenario_from_options(document, run=None if money is None else money.legs, settings=settings)
     answer = tco(
         scenario,
-        parse_token_count(volume or block.volume) / 1e6,
-        v_max_mtok=parse_token_count(block.v_max) / 1e6,
+        volume_mtok(volume or document.block.volume, scenario),
+        v_max_mtok=volume_mtok(document.block.v_max, scenario),
     )
     # click.Choice holds the values of each option.
     answers: dict[str, Any] = {
@@ -93,7 +92,12 @@ def advise_command(
         "priorities": priorities,
     }
     situation = Situation(engineers=engineers, **answers)
-    advice = advise(situation, answer, measured.quality, measured.hybrid)
+    advice = advise(
+        situation,
+        answer,
+        None if money is None else money.quality,
+        None if money is None else money.tiers,
+    )
     if as_json:
         click.echo(json.dumps(advice.to_json()))
         return
@@ -102,49 +106,3 @@ def advise_command(
     from gapbench.report import advice as advice_report
 
     Console().print(advice_report.advice_lines(advice))
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """What runs measured. None for what they do not give."""
-
-    legs: MeasuredLegs | None = None
-    quality: MeasuredQuality | None = None
-    hybrid: Tiers | None = None
-
-
-def _measure(runs: tuple[Path, ...]) -> _Measured:
-    """Return what runs measured.
-
-    Raises:
-        ResultsError: The runs have no closed or no open model.
-    """
-    from gapbench.analysis.cost.attempt_costs import bill
-    from gapbench.analysis.cost.cost import cost
-    from gapbench.analysis.economics.measured_inputs import advised_throughput
-    from gapbench.analysis.economics.measured_legs import measured_legs
-    from gapbench.analysis.economics.measured_quality import measured_quality
-    from gapbench.analysis.economics.tiers import evaluate_tiers
-    from gapbench.analysis.frames import load_runs
-    from gapbench.analysis.quality.gap import gap
-    from gapbench.commands.run_folders import resolve_run_folders
-    from gapbench.errors import ResultsError
-
-    read_runs = load_runs(resolve_run_folders(runs))
-    account = bill(read_runs)
-    table = cost(read_runs, account)
-    quality = measured_quality(read_runs, gap(read_runs, billed=account), table)
-    legs = measured_legs(
-        read_runs,
-        table,
-        account,
-        closed_model=quality.closed_model,
-        open_model=quality.open_model,
-        throughput=advised_throughput(read_runs, account, quality.open_model),
-    )
-    try:
-        hybrid = evaluate_tiers(read_runs, open_model=quality.open_model, closed_model=quality.closed_model)
-    except ResultsError:
-        # Too few shared tasks for routing thresholds: only the gap is used.
-        hybrid = None
-    return _Measured(legs, quality, hybrid)

@@ -9,6 +9,7 @@ import click
 
 from gapbench.commands.options import json_option, out_option
 from gapbench.commands.output_file import write_output_file
+from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.storage_paths import RunPath, find_run_or_baseline
 
 
@@ -38,6 +39,7 @@ Exit codes: 0 pass, 1 broken (part of the baseline could not be checked, or the 
     help="Append the result as Markdown to this file, such as $GITHUB_STEP_SUMMARY.",
 )
 @out_option
+@price_options
 @json_option
 def compare_command(
     base: Path,
@@ -47,6 +49,7 @@ def compare_command(
     md: Path | None,
     out: Path,
     *,
+    prices: PriceOptions,
     as_json: bool,
 ) -> int:
     """Compare run NEW with run BASE and exit 3 if it regressed.
@@ -60,7 +63,8 @@ def compare_command(
     from gapbench.report import regression
 
     parsed = [RegressionRule.parse(rule) for rule in rules or DEFAULT_RULES]
-    comparison = compare_runs([find_run_or_baseline(out, base)], [find_run_or_baseline(out, new)], parsed)
+    before, after = prices.read_pair([find_run_or_baseline(out, base)], [find_run_or_baseline(out, new)])
+    comparison = compare_runs(before, after, parsed)
     if junit is not None:
         write_output_file(junit, regression.comparison_junit(comparison))
     if md is not None:

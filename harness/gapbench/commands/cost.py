@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gapbench.commands.options import json_option, runs_argument
+from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.run_folders import resolve_run_folders
 
 
@@ -16,7 +17,8 @@ from gapbench.commands.run_folders import resolve_run_folders
     epilog="""\b
 Examples:
   bench cost results/RUN --json
-  bench cost --what-if batch --what-if cached=0.8""",
+  bench cost --what-if batch --what-if cached=0.8
+  bench cost results/RUN --price llama-70b.usd_per_gpu_hour=2.35""",
 )
 @runs_argument
 @click.option(
@@ -26,14 +28,17 @@ Examples:
     metavar="CONDITION",
     help="Price it again: batch, flex, priority, uncached, or cached=SHARE. Repeatable.",
 )
+@price_options
 @json_option
-def cost_command(runs: tuple[Path, ...], questions: tuple[str, ...], *, as_json: bool) -> None:
+def cost_command(
+    runs: tuple[Path, ...], questions: tuple[str, ...], *, prices: PriceOptions, as_json: bool
+) -> None:
     """Cost per task and per correct task of RUNS, with the price book applied on reading."""
     from gapbench.analysis.cost.what_if import what_if
     from gapbench.report.results import load_results
     from gapbench.store.json_records import records
 
-    results = load_results(resolve_run_folders(runs))
+    results = load_results(prices.read_runs(resolve_run_folders(runs)))
     answers = [what_if(results.runs, question) for question in questions]
     if as_json:
         document = results.cost.to_json()

@@ -8,10 +8,17 @@ from pathlib import Path
 import click
 
 from gapbench.commands.options import Finite, json_option, runs_argument
+from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.run_folders import resolve_run_folders
 
 
-@click.command("gap", epilog="Example: bench gap results/RUN --json")
+@click.command(
+    "gap",
+    epilog="""\b
+Examples:
+  bench gap results/RUN --json
+  bench gap --against gpt               closed models against each other, too""",
+)
 @runs_argument
 @click.option(
     "--margin",
@@ -19,20 +26,40 @@ from gapbench.commands.run_folders import resolve_run_folders
     metavar="POINTS",
     help="Equivalence margin.  [default: the suite's]",
 )
-@click.option("--all-pairs", is_flag=True, help="Every closed model against every open one.")
+@click.option(
+    "--all-pairs", is_flag=True, help="Every closed model against every open one, in every category."
+)
+@click.option("--against", metavar="MODEL", help="Every other model, open or closed, against this one.")
+@price_options
 @json_option
-def gap_command(runs: tuple[Path, ...], margin: float | None, *, all_pairs: bool, as_json: bool) -> None:
+def gap_command(
+    runs: tuple[Path, ...],
+    margin: float | None,
+    against: str | None,
+    *,
+    all_pairs: bool,
+    prices: PriceOptions,
+    as_json: bool,
+) -> None:
     """Open-versus-closed table of RUNS: paired intervals, a verdict, and the fairness line."""
     # The analysis alone, not ResultTables: it reads only the columns that a gap needs.
-    from gapbench.analysis.quality.gap import gap
+    from gapbench.analysis.quality.gap import NEEDED_COLUMNS, gap
+    from gapbench.errors import InputError
 
-    table = gap(resolve_run_folders(runs), margin_points=margin, all_pairs=all_pairs)
+    if all_pairs and against is not None:
+        raise InputError(f"--all-pairs and --against {against} ask for different tables; give one of them")
+    read_runs = prices.read_runs(resolve_run_folders(runs), NEEDED_COLUMNS)
+    table = gap(read_runs, margin_points=margin, all_pairs=all_pairs, against=against)
     if as_json:
         click.echo(json.dumps(table.to_json()))
         return
     from rich.console import Console
 
+    from gapbench.report.answer import answer_text, render_answer
     from gapbench.report.tables.gap import gap_table
     from gapbench.report.terminal import render_table
 
-    Console().print(render_table(gap_table(table)))
+    console = Console()
+    if table.has_answer:
+        console.print(*render_answer(answer_text(table, list(map(str, runs)))), sep="\n")
+    console.print(render_table(gap_table(table)))

@@ -67,8 +67,8 @@ book_option = click.option(
 )
 volume_option = click.option(
     "--volume",
-    metavar="TOKENS",
-    help="Tokens per month, such as 50M or 1.5B.  [default: from the tco: block, else 1B]",
+    metavar="VOLUME",
+    help="A month's tokens, such as 50M, or requests, such as 200k-requests.  [default: from the tco: block, else 1B]",
 )
 ttft_option = click.option(
     "--ttft", "ttft_s", type=POSITIVE, metavar="SECONDS", help="Limit on the time to the first text."

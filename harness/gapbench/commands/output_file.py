@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def write_output_file(path: Path, content: str, *, append: bool = False) -> None:
+def write_output_file(path: Path, content: str | bytes, *, append: bool = False) -> None:
     """Write text to a file, and create its folder if missing.
 
     Args:
         path: The file.
-        content: What to write, as UTF-8.
+        content: What to write; text as UTF-8.
         append: Whether to keep what the file already holds.
 
     Raises:
@@ -20,7 +20,7 @@ def write_output_file(path: Path, content: str, *, append: bool = False) -> None
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a" if append else "w", encoding="utf-8") as file:
-            file.write(content)
+        with path.open("ab" if append else "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
     except OSError as exc:
         raise ResultsError(f"cannot write {path}: {exc.strerror}; choose another place") from exc

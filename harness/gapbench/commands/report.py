@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from gapbench.commands.options import json_option, runs_argument
+from gapbench.commands.options import json_option, runs_argument, volume_option
 from gapbench.commands.output_file import write_output_file
+from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.run_folders import resolve_run_folders
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ Examples:
   bench report                          the newest run
   bench report results/RUN --html page.html
   bench report results/A results/B --md summary.md
+  bench report --brief lead.pdf --volume 80M      one page for someone who decides
   bench report results/RUN --errors     what went wrong, by model and kind""",
 )
 @runs_argument
@@ -32,47 +35,75 @@ Examples:
 @click.option(
     "--md", type=click.Path(path_type=Path), help="Write Markdown, for a pull request or job summary."
 )
+@click.option(
+    "--brief",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write one A4 page for someone who decides: .pdf, .html or .md.",
+)
+@volume_option
 @click.option("--csv", type=click.Path(path_type=Path), help="Write the summary as CSV.")
 @click.option("--parquet", type=click.Path(path_type=Path), help="Write the summary as Parquet.")
 @click.option(
     "--plots", type=click.Path(path_type=Path, file_okay=False), help="Write each plot as SVG and PNG here."
 )
 @click.option("--errors", is_flag=True, help="List failures by model and kind, with an example of each.")
+@price_options
 @json_option
 def report_command(
     runs: tuple[Path, ...],
     html: Path | None,
     md: Path | None,
+    brief: Path | None,
+    volume: str | None,
     csv: Path | None,
     parquet: Path | None,
     plots: Path | None,
     *,
     errors: bool,
+    prices: PriceOptions,
     as_json: bool,
 ) -> None:
     """Summary, gap and cost of RUNS (folders or run ids; the newest run when none is given)."""
+    from gapbench.errors import InputError
     from gapbench.report.results import load_results
 
-    results = load_results(resolve_run_folders(runs))
+    results = load_results(prices.read_runs(resolve_run_folders(runs)))
     if errors:
         _print_failures(results)
         return
+    if volume is not None and brief is None:
+        raise InputError(f"--volume {volume} is for the monthly cost of --brief FILE; give both")
+    if brief is not None:
+        from gapbench.commands.brief import write_brief
+
+        write_brief(results, brief, volume, prices)
+        click.echo(str(brief))
     written = _write_files(results, html=html, md=md, csv=csv, parquet=parquet, plots=plots)
     for path in written:
         click.echo(str(path))
     if as_json:
         click.echo(json.dumps(results.to_json()))
-    elif html is md is csv is parquet is plots is None:
+    elif html is md is brief is csv is parquet is plots is None:
         from rich.console import Console
 
-        print_tables(results, Console())
+        print_tables(results, Console(), [str(run) for run in runs])
 
 
-def print_tables(results: ResultTables, console: Console) -> None:
-    """Print the tables of a report."""
+def print_tables(results: ResultTables, console: Console, runs: Sequence[str] | None = None) -> None:
+    """Print the answer and the tables of a report.
+
+    Args:
+        results: The results.
+        console: Where to print.
+        runs: What the runs are called on the command line; (): nothing, it is the newest. None: their ids.
+    """
+    from gapbench.report.answer import answer_text, render_answer
     from gapbench.report.terminal import render_report
 
-    for renderable in render_report(results.compute()):
+    results.compute()
+    console.print(*render_answer(answer_text(results.gap, runs)), sep="\n")
+    for renderable in render_report(results):
         console.print(renderable)
 
 

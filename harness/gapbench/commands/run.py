@@ -166,7 +166,11 @@ def run_command(
         confirm_run(setup, console, ask=not yes, max_usd=max_usd)
     folder = _open_run_folder(setup, selection, out, previous, console, is_changed=bool(changes))
     calibration = _calibrate(console) if calibrate else None
-    with open_view(console, quiet=quiet) as view, reporter.paused() if reporter else nullcontext():
+    planned = setup.plan.requests_total
+    with (
+        open_view(console, quiet=quiet, planned=planned, max_usd=max_usd) as view,
+        reporter.paused() if reporter else nullcontext(),
+    ):
         manifest = execute_run(
             setup,
             folder,

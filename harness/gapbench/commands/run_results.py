@@ -78,15 +78,27 @@ def report_run(folder: Path, console: Console | None) -> Mapping[str, str]:
         folder: The run folder.
         console: Where to print. None: print nothing.
     """
-    from gapbench.commands.report import print_tables
     from gapbench.report.results import load_results
 
     results = load_results([folder]).compute()
     # The page comes first: a terminal that has gone away ends the printing.
     _write_page(results, folder)
     if console is not None:
-        print_tables(results, console)
+        print_answer(results, folder, console)
     return results.unanswered_models()
+
+
+def print_answer(results: ResultTables, folder: Path, console: Console) -> None:
+    """Print the answer and one row for each model: what fits a screen. The other tables are one command away."""
+    from gapbench.commands.storage_paths import display_path
+    from gapbench.report.answer import answer_text, render_answer
+    from gapbench.report.tables.models import models_table
+    from gapbench.report.terminal import render_table
+
+    # The newest run in results/ needs no name.
+    names = [] if folder.parent == Path("results") else [display_path(folder)]
+    console.print(*render_answer(answer_text(results.gap, names)), sep="\n")
+    console.print(render_table(models_table(results.gap, results.summary)))
 
 
 def _page_path(folder: Path) -> Path:

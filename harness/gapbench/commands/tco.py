@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +19,12 @@ from gapbench.commands.options import (
     ttft_option,
     volume_option,
 )
+from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.storage_paths import RunPath
 
 if TYPE_CHECKING:
     from gapbench.analysis.economics.measured_legs import MeasuredLegs
+    from gapbench.analysis.economics.run_money import RunMoney
     from gapbench.analysis.economics.scenario import Scenario
     from gapbench.suite.tco_fields import TcoDocument
     from gapbench.values.slo import Slo
@@ -36,7 +39,8 @@ _BLOCK_SETTINGS = frozenset({"input_tokens", "output_tokens", "input_share", "ca
 Examples:
   bench tco --volume 50M                          published capacity, list prices
   bench tco --run results/SWEEP --ttft 1 --volume 2B
-  bench tco suite.yaml --plots plots              the tco: block of a suite
+  bench tco suite.yaml --plots plots              the tco: block of a suite, or its models' prices
+  bench tco --run results/RUN --volume 200k-requests --price llama.usd_per_gpu_hour=2.35
   bench tco --set engineers=0 --set usd_per_gpu_hour=2..2.5..3.5""",
 )
 @click.argument("suite", required=False, type=click.Path(path_type=Path))
@@ -56,6 +60,7 @@ Examples:
 @click.option("--draws", type=click.IntRange(100, 1_000_000), default=10_000, show_default=True,
               help="Number of Monte Carlo draws.")  # fmt: skip
 @plots_option
+@price_options
 @json_option
 def tco_command(
     suite: Path | None,
@@ -72,6 +77,7 @@ def tco_command(
     draws: int,
     plots: Path | None,
     *,
+    prices: PriceOptions,
     as_json: bool,
 ) -> None:
     """Compare the monthly cost of a closed API, an open model hosted by a provider, and the same model self-hosted.
@@ -79,22 +85,20 @@ def tco_command(
     SUITE is a file with a tco: block. Without SUITE and --run, capacity is a published figure, and the other inputs
     are list prices and assumptions, each of which is listed.
     """
-    from gapbench.analysis.economics.quantity import parse_token_count
     from gapbench.analysis.economics.tco import tco
-    from gapbench.suite.tco_fields import TcoDocument
+    from gapbench.analysis.economics.volume import volume_mtok
     from gapbench.values.slo import Slo
 
-    block = TcoDocument() if suite is None else read_tco_block(suite)
     slo = None
     if (ttft_s, inter_chunk_s, response_s) != (None, None, None):
         slo = Slo(ttft_s=ttft_s, inter_chunk_s=inter_chunk_s, response_s=response_s, attainment=attainment)
-    folder = Path() if suite is None else suite.parent
-    run = measure_legs(runs, slo, model_id, task) if runs else None
-    scenario = scenario_from_options(block, folder, run=run, settings=settings)
+    document, prices = suite_and_prices(suite, prices, has_run=bool(runs))
+    money = read_money(runs, prices, slo=slo, open_model=model_id, task=task) if runs else None
+    scenario = scenario_from_options(document, run=None if money is None else money.legs, settings=settings)
     answer = tco(
         scenario,
-        parse_token_count(volume or block.volume) / 1e6,
-        v_max_mtok=parse_token_count(v_max or block.v_max) / 1e6,
+        volume_mtok(volume or document.block.volume, scenario),
+        v_max_mtok=volume_mtok(v_max or document.block.v_max, scenario),
         draws=draws,
     )
     if plots is not None:
@@ -112,33 +116,73 @@ def tco_command(
     Console().print(cost_tables.tco_table(answer))
 
 
-def read_tco_block(suite: Path) -> TcoDocument:
-    """Return the ``tco:`` block of a file, which need not be a complete suite.
+@dataclass(frozen=True, slots=True)
+class BlockInFolder:
+    """A ``tco:`` block and the folder that its paths are relative to."""
+
+    block: TcoDocument
+    folder: Path
+
+
+def suite_and_prices(
+    suite: Path | None, prices: PriceOptions, *, has_run: bool
+) -> tuple[BlockInFolder, PriceOptions]:
+    """Return the ``tco:`` block, and the prices for runs: those of the suite too, if it states models.
+
+    Args:
+        suite: The suite that was named as an argument. None: that of ``--suite``, if any.
+        prices: The prices of the command line.
+        has_run: Whether a run is named.
 
     Raises:
-        DocumentError: The file is missing, wrong, or has no such block.
+        InputError: Two different suites are named, or ``--price`` is given without a run.
     """
-    from gapbench.suite.documents import read_document, validate_document
+    from gapbench.analysis.economics.suite_block import read_tco_block
+    from gapbench.errors import InputError
+    from gapbench.suite.documents import read_document
     from gapbench.suite.tco_fields import TcoDocument
 
-    document = read_document(suite)
-    if not isinstance(document.value.get("tco"), dict):
-        raise document.error((), "there is no tco: block; docs/explanation/economics.md shows one")
-    return validate_document(document, TcoDocument, document.value["tco"], ("tco",))
+    if prices.settings and not has_run:
+        raise InputError("--price is about the models of a run; name it with --run, or use --set NAME=VALUE")
+    if suite is not None and prices.suite is not None and suite != prices.suite:
+        raise InputError(f"found the suites {suite} and --suite {prices.suite}; name one")
+    named = suite or prices.suite
+    if named is None:
+        return BlockInFolder(TcoDocument(), Path()), prices
+    found = BlockInFolder(read_tco_block(named, has_run=has_run), named.parent)
+    if not has_run or "models" not in read_document(named).value:
+        return found, replace(prices, suite=None)
+    return found, replace(prices, suite=named)
+
+
+def read_money(
+    runs: tuple[Path, ...],
+    prices: PriceOptions,
+    *,
+    slo: Slo | None = None,
+    open_model: str | None = None,
+    task: str | None = None,
+) -> RunMoney:
+    """Return what runs say about money; see :func:`gapbench.analysis.economics.run_money.measure_money`.
+
+    Raises:
+        InputError: A price names no model of the runs.
+        ResultsError: A folder is not a run, or the runs do not have the model.
+    """
+    from gapbench.analysis.economics.run_money import measure_money
+    from gapbench.commands.run_folders import resolve_run_folders
+
+    read_runs = prices.read_runs(resolve_run_folders(runs))
+    return measure_money(read_runs, slo=slo, open_model=open_model, task=task)
 
 
 def scenario_from_options(
-    block: TcoDocument,
-    folder: Path,
-    *,
-    run: MeasuredLegs | None = None,
-    settings: tuple[str, ...] = (),
+    document: BlockInFolder, *, run: MeasuredLegs | None = None, settings: tuple[str, ...] = ()
 ) -> Scenario:
     """Return the scenario given by a ``tco:`` block, by measurements of runs, and by settings of the command line.
 
     Args:
-        block: The ``tco:`` block.
-        folder: Folder for relative paths in the block.
+        document: The ``tco:`` block.
         run: What runs measured. None: nothing was measured.
         settings: Inputs as NAME=VALUE, which override the others.
 
@@ -146,7 +190,7 @@ def scenario_from_options(
         InputError: A setting is malformed or names no input.
     """
     from gapbench.analysis.economics.quantity import Quantity, parse_setting
-    from gapbench.analysis.economics.scenario import UNITS
+    from gapbench.analysis.economics.scenario import GIVEN_BY_SET, UNITS
     from gapbench.analysis.economics.scenario_inputs import build_scenario
     from gapbench.suite.tco_fields import Ranged
 
@@ -156,45 +200,11 @@ def scenario_from_options(
         if name in _BLOCK_SETTINGS:
             of_block[name] = Ranged(value=value, low=low, high=high)
         else:
-            changed[name] = Quantity(value, UNITS.get(name, ""), low, high, "given")
+            changed[name] = Quantity(value, UNITS.get(name, ""), low, high, GIVEN_BY_SET)
     scenario = build_scenario(
-        block.model_copy(update=of_block), at=datetime.now(UTC).date(), run=run, folder=folder
+        document.block.model_copy(update=of_block),
+        at=datetime.now(UTC).date(),
+        run=run,
+        folder=document.folder,
     )
     return scenario.with_inputs(**changed)
-
-
-def measure_legs(
-    runs: tuple[Path, ...], slo: Slo | None, model_id: str | None, task: str | None
-) -> MeasuredLegs:
-    """Return what runs measured for the total cost.
-
-    Args:
-        runs: The run folders.
-        slo: Service level for the capacity. None: the one that the runs searched for; without rates, the throughput
-            at the load of the run.
-        model_id: The open model. None: the one whose rates were measured, or the only one.
-        task: Task of a sweep to use. None: the only one.
-
-    Raises:
-        InputError: Rates were measured and no service level is known.
-        ResultsError: The model or task is ambiguous.
-    """
-    from gapbench.analysis.cost.attempt_costs import bill
-    from gapbench.analysis.cost.cost import cost
-    from gapbench.analysis.economics.measured_inputs import capacity_of_runs, cheapest_closed, pick_open_model
-    from gapbench.analysis.economics.measured_legs import measured_legs
-    from gapbench.analysis.frames import load_runs
-    from gapbench.commands.run_folders import resolve_run_folders
-
-    read_runs = load_runs(resolve_run_folders(runs))
-    account = bill(read_runs)
-    table = cost(read_runs, account)
-    chosen, throughput = capacity_of_runs(read_runs, account, slo, model_id, task)
-    return measured_legs(
-        read_runs,
-        table,
-        account,
-        closed_model=cheapest_closed(table),
-        open_model=chosen or pick_open_model(read_runs, model_id),
-        throughput=throughput,
-    )

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gapbench.commands.options import Finite, json_option, plots_option, runs_argument
+from gapbench.commands.price_options import PriceOptions, price_options
 
 
 @click.command(
@@ -34,6 +35,7 @@ Examples:
 @click.option("--target", type=Finite(0, 1), default=0.8, show_default=True,
               help="Share of the quality gap to close at the lowest cost.")  # fmt: skip
 @plots_option
+@price_options
 @json_option
 def tiers_command(
     runs: tuple[Path, ...],
@@ -44,6 +46,7 @@ def tiers_command(
     target: float,
     plots: Path | None,
     *,
+    prices: PriceOptions,
     as_json: bool,
 ) -> None:
     """Evaluate routers and cascades on tasks of RUNS that both models answered: quality, cost and calls saved."""
@@ -51,7 +54,7 @@ def tiers_command(
     from gapbench.commands.run_folders import resolve_run_folders
 
     tiers = evaluate_tiers(
-        resolve_run_folders(runs),
+        prices.read_runs(resolve_run_folders(runs)),
         open_model=open_model,
         closed_model=closed_model,
         purpose_built=purpose_built,

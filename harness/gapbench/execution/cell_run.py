@@ -103,6 +103,8 @@ class CellRun:
             raise
         finally:
             wall_s = transport.now() - clock.start_s
+            if stop_signal.reason == "interrupted":
+                scoring_queue.leave_held()
             await scoring_queue.wait_until_scored()
             run_manifest.add_stretch(entry, clock.started_at, wall_s)
             _add_reports(entry, reports)

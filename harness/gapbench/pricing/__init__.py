@@ -1,7 +1,7 @@
 """What tokens and GPU-hours cost: a dated price book above genai-prices; money is Decimal.
 
-Order: the suite's own ``cost``, then ``harness/book/prices.yaml``, then genai-prices (pinned; its updater
-is never started, the provider is always passed). What none of them knows is :class:`Unpriced` with a
+Order: the suite's own ``cost``, then your own ``prices.yaml``, then the packaged one, then genai-prices (pinned; its
+updater is never started, the provider is always passed). What none of them knows is :class:`Unpriced` with a
 reason, never 0. An alias such as ``mistral-large-latest`` is refused: it has no one price.
 """
 
@@ -10,11 +10,14 @@ from gapbench.pricing.price_book import (
     dedicated_price,
     gpu_price,
     hosted_prices,
+    named_price_files,
     price_book_date,
     price_book_models,
     price_book_version,
+    price_files,
     weights_at,
 )
+from gapbench.pricing.price_file import read_price_file, user_price_file
 from gapbench.pricing.rates import (
     GpuPrice,
     Quote,
@@ -40,9 +43,13 @@ __all__ = [
     "hosted_prices",
     "make_attempt_pricer",
     "model_price",
+    "named_price_files",
     "price_book_date",
     "price_book_models",
     "price_book_version",
+    "price_files",
+    "read_price_file",
     "request_price",
+    "user_price_file",
     "weights_at",
 ]

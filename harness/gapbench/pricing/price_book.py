@@ -1,40 +1,100 @@
-"""The packaged price book: ``harness/load_price_book/prices.yaml``, dated and with a source on every row."""
+"""The price book: the packaged ``pricing/data/prices.yaml``, dated and with a source on every row, and your own prices.
+
+Your own files (see :mod:`gapbench.pricing.price_file`) come first: the one in the configuration folder, and before it those
+of :func:`price_files`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from gapbench.pricing.price_file import read_price_file, user_price_file
 from gapbench.pricing.rates import GpuPrice, TokenRates, UnitPrices, Unpriced, to_decimal
 
 STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
 _DATED = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
 
 
-@cache
+_named_files: list[Path] = []
+"""Those of :func:`price_files`, the most important last."""
+
+
+@contextmanager
+def price_files(named: Sequence[Path]) -> Iterator[None]:
+    """Put the prices of files above all others while the context is open, in this process.
+
+    Raises:
+        DocumentError: A file cannot be read, or a value in it is wrong.
+    """
+    for file in named:
+        read_price_file(file)
+    before = list(_named_files)
+    _named_files.extend(named)
+    try:
+        yield
+    finally:
+        _named_files[:] = before
+
+
+def named_price_files() -> tuple[Path, ...]:
+    """Return the files of :func:`price_files`."""
+    return tuple(_named_files)
+
+
 def load_price_book() -> dict[str, Any]:
-    """Return the book as it is written; treat it as read-only."""
+    """Return the packaged book below your own prices; treat it as read-only.
+
+    Raises:
+        DocumentError: One of your files cannot be read, or a value in it is wrong.
+    """
+    book = _packaged_book()
+    for layer, file in enumerate(_own_files(), 1):
+        own = read_price_file(file)
+        gpus = {row["gpu"] for row in own["gpus"]}
+        book = {
+            **book,
+            "prices": [*book["prices"], *({**row, "layer": layer} for row in own["prices"])],
+            "gpus": [*(row for row in book["gpus"] if row["gpu"] not in gpus), *own["gpus"]],
+        }
+    return book
+
+
+def _own_files() -> list[Path]:
+    default = user_price_file()
+    return [*([] if default is None else [default]), *_named_files]
+
+
+@cache
+def _packaged_book() -> dict[str, Any]:
     text = files("gapbench.pricing.data").joinpath("prices.yaml").read_text(encoding="utf-8")
     found: dict[str, Any] = yaml.safe_load(text)
     return found
 
 
 def price_book_version() -> str:
-    """Return which price book this is, for reports: the day of its newest check."""
-    return f"price book {price_book_date()}"
+    """Return which prices are used, for reports: the day of the book's newest check, and your own files."""
+    own = []
+    for file in _own_files():
+        rows = read_price_file(file)
+        count = len(rows["prices"]) + len(rows["gpus"])
+        own.append(f"{count} {'price' if count == 1 else 'prices'} of your own ({file.name})")
+    return ", ".join([f"price book {price_book_date()}", *own])
 
 
 def price_book_date() -> date:
-    """Return the day of the book's newest check."""
-    day: date = max(row["checked_on"] for row in load_price_book()["prices"])
+    """Return the day of the packaged book's newest check."""
+    day: date = max(row["checked_on"] for row in _packaged_book()["prices"])
     return day
 
 
@@ -42,13 +102,18 @@ def price_book_models() -> dict[str, str]:
     """Return ``provider/model`` of the book with today's newest price in words, for ``bench list models``."""
     said: dict[str, str] = {}
     for row in sorted(
-        load_price_book()["prices"], key=lambda row: (row["provider"], row["model"], row["valid_from"])
+        load_price_book()["prices"],
+        key=lambda row: (row["provider"], row["model"], row.get("layer", 0), row["valid_from"]),
     ):
         until = f" until {row['valid_until']}" if "valid_until" in row else ""
         said[f"{row['provider']}/{row['model']}"] = (
-            f"${row['input']} in, ${row['output']} out per million tokens since {row['valid_from']}{until}"
+            f"${row['input']} in, ${row['output']} out per million tokens{_since(row)}{until}"
         )
     return said
+
+
+def _since(row: Mapping[str, Any]) -> str:
+    return "" if row["valid_from"] == date.min else f" since {row['valid_from']}"
 
 
 def hosted_prices(weights: str, day: date) -> list[UnitPrices]:
@@ -84,7 +149,7 @@ def book_price(provider: str, model: str, day: date, tier: str) -> UnitPrices | 
     ]
     if not rows:
         return None
-    row = max(rows, key=lambda row: (row["model"] == model, row["valid_from"]))
+    row = max(rows, key=lambda row: (row.get("layer", 0), row["model"] == model, row["valid_from"]))
     if "valid_until" in row and day >= row["valid_until"]:
         return None
     return row_price(row, tier)
@@ -99,13 +164,16 @@ def row_price(row: Mapping[str, Any], tier: str) -> UnitPrices:
             priced = row["tiers"][tier]
         else:
             note = f"no price for the {tier} tier of {row['model']}; the standard price is used"
+    source_name = "your prices" if row.get("is_own") else "book"
     currency = row.get("currency", "USD")
     rate = Decimal(1) if currency == "USD" else to_decimal(row["usd_per_unit"])
     source = str(row["source"])
     if currency != "USD":
         source += f"; {currency} at {rate} USD"
     above = tuple((int(step["input_tokens"]), _row_rates(step, rate)) for step in priced.get("above", ()))
-    return UnitPrices(_row_rates(priced, rate), above, "book", source, row["provider"], row["model"], note)
+    return UnitPrices(
+        _row_rates(priced, rate), above, source_name, source, row["provider"], row["model"], note
+    )
 
 
 def _row_rates(row: Mapping[str, Any], usd_per_unit: Decimal) -> TokenRates:
@@ -145,13 +213,15 @@ def gpu_price(gpu: str | None, gpus: Decimal | int = 1) -> GpuPrice | Unpriced:
 
 
 def _listed_gpu_price(row: Mapping[str, Any], gpus: Decimal | int) -> GpuPrice:
-    source = f"{row['source']}; range {row['low']} to {row['high']}"
+    low, high = (None if row.get(end) is None else to_decimal(row[end]) for end in ("low", "high"))
+    has_range = low is not None and high is not None
+    source = f"{row['source']}; range {low} to {high}" if has_range else str(row["source"])
     return GpuPrice(
         row["gpu"],
         to_decimal(gpus),
         to_decimal(row["usd_per_gpu_hour"]),
         source,
-        to_decimal(row["low"]),
-        to_decimal(row["high"]),
-        row["as_of"],
+        low if has_range else None,
+        high if has_range else None,
+        row.get("as_of"),
     )

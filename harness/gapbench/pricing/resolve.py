@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -72,8 +73,10 @@ def model_price(
     """
     if cost and ("gpus" in cost or "gpu" in cost or "usd_per_gpu_hour" in cost):
         return _suite_gpu_price(cost)
-    if cost and "input_usd_per_mtok" in cost:
-        return _suite_price(cost, model)
+    if cost and (
+        "input_usd_per_mtok" in cost or "output_usd_per_mtok" in cost or "cached_input_usd_per_mtok" in cost
+    ):
+        return _suite_price(cost, model, _listed(cost, provider, model, at, service_tier))
     if cost and ("provider" in cost or "model" in cost):
         provider = cost.get("provider") or provider
         if provider is None:
@@ -112,16 +115,43 @@ def find_price(provider: str, model: str, at: date, service_tier: str | None = N
     return found if found is not None else catalogue_price(provider, model, at, tier)
 
 
-def _suite_price(cost: Mapping[str, Any], model: str) -> UnitPrices | Unpriced:
-    if "output_usd_per_mtok" not in cost:
-        return Unpriced("cost gives input_usd_per_mtok and no output_usd_per_mtok; give both")
-    cached = cost.get("cached_input_usd_per_mtok")
-    rates = TokenRates(
-        to_decimal(cost["input_usd_per_mtok"]),
-        to_decimal(cost["output_usd_per_mtok"]),
-        None if cached is None else to_decimal(cached),
-    )
-    return UnitPrices(rates, (), "suite", str(cost.get("source") or "the suite"), None, model)
+def _listed(
+    cost: Mapping[str, Any], provider: str | None, model: str, at: date, service_tier: str | None
+) -> UnitPrices | None:
+    """Return the list price that a cost with only some token prices changes. None if it gives them all, or there is none."""
+    if {"input_usd_per_mtok", "output_usd_per_mtok"} <= cost.keys():
+        return None
+    seller = cost.get("provider") or provider
+    if seller is None:
+        return None
+    found = find_price(str(seller), str(cost.get("model") or model), at, service_tier)
+    return found if isinstance(found, UnitPrices) else None
+
+
+def _suite_price(cost: Mapping[str, Any], model: str, listed: UnitPrices | None) -> UnitPrices | Unpriced:
+    """Return the token prices of a suite or of the command line, over a list price if they are not all given."""
+    given = {
+        name: to_decimal(cost[key])
+        for name, key in (
+            ("input", "input_usd_per_mtok"),
+            ("output", "output_usd_per_mtok"),
+            ("cached_input", "cached_input_usd_per_mtok"),
+        )
+        if cost.get(key) is not None
+    }
+    source, detail = str(cost.get("given_by") or "suite"), str(cost.get("source") or "the suite")
+    if listed is not None:
+        above = tuple((threshold, replace(rates, **given)) for threshold, rates in listed.above)
+        return replace(
+            listed, rates=replace(listed.rates, **given), above=above, source=source,
+            detail=f"{detail}; the rest: {listed.detail}",
+        )  # fmt: skip
+    if not {"input", "output"} <= given.keys():
+        lacking = "output" if "input" in given else "input"
+        return Unpriced(
+            f"cost gives no {lacking}_usd_per_mtok and there is no list price; give input_usd_per_mtok and output_usd_per_mtok"
+        )
+    return UnitPrices(TokenRates(**given), (), source, detail, None, model)
 
 
 def _suite_gpu_price(cost: Mapping[str, Any]) -> GpuPrice | Unpriced:

@@ -8,16 +8,16 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gapbench import formatting
-from gapbench.analysis.economics.advice import Advice
+from gapbench.analysis.economics.advice import OPTION_NAMES, Advice
 from gapbench.analysis.economics.tiers import Tiers
-from gapbench.report.cost_tables import dim_lines, empty_table
+from gapbench.report.cost_tables import describe_volume, dim_lines, empty_table
 from gapbench.report.tables.cost import LEG_NAMES
 from gapbench.store.json_records import records
 
 
 def tiers_table(tiers: Tiers) -> RenderableType:
     """Return each policy's quality, cost and measures, and both models by category."""
-    heads = ("quality %", "$/task", "closed", "APGR (95 %)", "dIBC %")
+    heads = ("quality %", formatting.METRICS["usd_per_task"], "closed", "over mix (95 %)", "APGR (95 %)")
     table = empty_table(f"Tiers of {formatting.strip_controls(tiers.open_model)} and {formatting.strip_controls(tiers.closed_model)}", ("policy",),
                      heads, simulated=tiers.simulated)  # fmt: skip
     for row in records(tiers.frame):
@@ -26,14 +26,16 @@ def tiers_table(tiers: Tiers) -> RenderableType:
             average = f"{row['apgr']:.2f}"
             if row["apgr_low"] is not None:
                 average += f" ({row['apgr_low']:.2f}-{row['apgr_high']:.2f})"
-        benefit = row["delta_ibc_percent"]
+        over = formatting.format_gap("points", row["over_mix_points"])
+        if row["over_mix_low"] is not None:
+            over += f" ({formatting.format_interval('points', row['over_mix_low'], row['over_mix_high'])})"
         table.add_row(
             str(row["policy"]),
             f"{row['quality'] * 100:.1f}",
-            formatting.format_usd(row["usd_per_task"]),
+            formatting.format_usd_per_1000(row["usd_per_task"]),
             f"{row['closed_share']:.0%}",
+            over,
             average,
-            formatting.NOTHING if benefit is None else f"{benefit:+.0f}",
         )
     by = empty_table("By category", ("category",), ("n", "open %", "closed %", "only open", "only closed"))
     for row in records(tiers.categories):
@@ -64,7 +66,7 @@ def _purpose_built_table(tiers: Tiers) -> RenderableType:
     table = empty_table(
         "Tier 3: purpose-built models, by category",
         ("category", "model"),
-        ("n", "its %", "best other %", "its $/task", "best other $/task", "gets"),
+        ("n", "its %", "best other %", "its $/1k tasks", "best other $/1k", "gets"),
     )
     for row in records(tiers.purpose_built):
         table.add_row(
@@ -73,8 +75,8 @@ def _purpose_built_table(tiers: Tiers) -> RenderableType:
             formatting.format_count(row["n"]),
             f"{row['quality'] * 100:.1f}",
             f"{row['best_quality'] * 100:.1f}",
-            formatting.format_usd(row["usd_per_task"]),
-            formatting.format_usd(row["best_usd_per_task"]),
+            formatting.format_usd_per_1000(row["usd_per_task"]),
+            formatting.format_usd_per_1000(row["best_usd_per_task"]),
             f"{row['chosen_share']:.0%}",
         )
     return table
@@ -88,7 +90,9 @@ def advice_lines(advice: Advice) -> RenderableType:
         if advice.simulated
         else head
     )
-    lines = [Text(marked, "bold red" if advice.simulated else "bold")]
+    lines: list[RenderableType] = [Text(marked, "bold red" if advice.simulated else "bold")]
+    lines += [Text(f"To settle it: {formatting.strip_controls(line)}") for line in advice.settles]
+    lines.append(_option_table(advice))
     questions = [
         f"{question.question} ({question.priority}: {_legs(question.favours)}) {question.because}."
         for question in advice.questions
@@ -105,6 +109,24 @@ def advice_lines(advice: Advice) -> RenderableType:
             lines.append(Text(title, "bold"))
             lines += [Text(f"  {formatting.strip_controls(line)}", style) for line in texts]
     return Group(*lines)
+
+
+def _option_table(advice: Advice) -> RenderableType:
+    """Return what each option costs in a month, with its interval, and for 1,000 tasks."""
+    volume = ""
+    if advice.volume_mtok is not None and advice.requests is not None:
+        volume = f" at {describe_volume(advice.volume_mtok, advice.requests)}"
+    heads = ("a month", "5 to 95 %", formatting.METRICS["usd_per_task"])
+    table = empty_table(f"What each option costs{volume}", ("option",), heads, simulated=advice.simulated)
+    for cost in advice.costs:
+        low, high = (formatting.format_short_usd(end) for end in (cost.low, cost.high))
+        table.add_row(
+            OPTION_NAMES[cost.leg],
+            formatting.format_short_usd(cost.usd),
+            formatting.NOTHING if cost.low is None or cost.high is None else f"{low} to {high}",
+            formatting.format_usd_per_1000(cost.usd_per_task),
+        )
+    return table
 
 
 def _legs(legs: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from gapbench.analysis.economics.scenario import api_usd_per_mtok
 from gapbench.analysis.economics.self_hosting_cost import floor_usd_per_mtok
 from gapbench.analysis.economics.tco import Tco
 from gapbench.errors import ResultsError
+from gapbench.formatting import TASKS
 from gapbench.report.chart_files import light_colours
 from gapbench.report.tables.cost import LEG_NAMES
 from gapbench.store.json_records import records
@@ -161,23 +162,27 @@ def plot_quality_cost(tiers: Tiers) -> Figure:
     figure, axes = empty_figure(8, 4.8)
     ends = tiers.frame[tiers.frame["policy"].isin(["all open", "all closed"])].sort_values("usd_per_task")
     axes.plot(
-        ends["usd_per_task"], ends["quality"] * 100, color="#5b6574", linewidth=1.2,
+        ends["usd_per_task"] * TASKS, ends["quality"] * 100, color="#5b6574", linewidth=1.2,
         linestyle=(0, (3, 3)), label="random mix",
     )  # fmt: skip
     for name, part in tiers.curves.groupby("policy", sort=False):
         axes.plot(
-            part["usd_per_task"], part["quality"] * 100, linewidth=1.6, marker=".", label=escape_label(name)
+            part["usd_per_task"] * TASKS,
+            part["quality"] * 100,
+            linewidth=1.6,
+            marker=".",
+            label=escape_label(name),
         )
     for row in records(tiers.frame):
         name = str(row["policy"])
         if name not in {"all open", "all closed", "oracle"} or row["usd_per_task"] is None:
             continue
         side = {"all open": "open", "all closed": "closed"}.get(name, "even")
-        place = (float(row["usd_per_task"]), float(row["quality"]) * 100)
+        place = (float(row["usd_per_task"]) * TASKS, float(row["quality"]) * 100)
         axes.plot(*place, "o", color=COLOURS[side], markersize=8)
         axes.annotate(escape_label(name), place, xytext=(8, -4), textcoords="offset points")
     axes.margins(x=0.15, y=0.15)
-    axes.set_xlabel("USD per task, held out")
+    axes.set_xlabel("USD per 1,000 tasks, held out")
     axes.set_ylabel("quality, %")
     axes.legend(frameon=False, loc="lower right")
     return add_watermark(figure, simulated=tiers.simulated)

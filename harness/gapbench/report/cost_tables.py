@@ -90,7 +90,7 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
     """Return what the tokens that were bought would have cost under other conditions."""
     if frame.empty:
         return Text("What if: no model here is bought by the token.")
-    heads = ("as it was", "then", "saving", "$/task then")
+    heads = ("as it was", "then", "saving", f"{formatting.METRICS['usd_per_task']} then")
     table = empty_table("What if", ("model", "condition"), heads, simulated=simulated)
     notes: list[str] = []
     for row in records(frame):
@@ -101,7 +101,7 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
             formatting.format_usd(row["usd"]),
             formatting.format_usd(row["usd_what_if"]),
             formatting.NOTHING if saving is None else f"{saving:.0f} %",
-            formatting.format_usd(row["usd_per_task_what_if"]),
+            formatting.format_usd_per_1000(row["usd_per_task_what_if"]),
         )
         if row["note"]:
             notes.append(f"{row['model_id']}: {row['note']}")
@@ -110,8 +110,8 @@ def what_if_table(frame: pd.DataFrame, *, simulated: bool) -> RenderableType:
 
 def tco_table(tco: Tco) -> RenderableType:
     """Return the cost of each leg at the given volume, the break-evens, and the inputs that move them most."""
-    title = f"A month at {format_mtok(tco.volume_mtok)} tokens"
-    heads = ("median", "5 to 95 %", "$/M tokens", "self cheaper")
+    title = f"A month at {describe_volume(tco.volume_mtok, tco.requests)}"
+    heads = ("median", "5 to 95 %", formatting.METRICS["usd_per_task"], "$/M tokens", "self cheaper")
     table = empty_table(title, ("USD a month",), heads, simulated=tco.simulated)
     notes: list[Text] = []
     for row in records(tco.legs):
@@ -120,6 +120,7 @@ def tco_table(tco: Tco) -> RenderableType:
             LEG_NAMES[row["leg"]],
             format_short_usd(usd),
             _format_range(row["usd_p05"], row["usd_p95"], format_short_usd),
+            formatting.format_usd_per_1000(None if usd is None else usd / tco.requests),
             formatting.format_usd(None if usd is None else usd / tco.volume_mtok),
             formatting.NOTHING if chance is None else f"{chance:.0%}",
         )
@@ -138,6 +139,11 @@ def tco_table(tco: Tco) -> RenderableType:
         *([_tornado(tco.tornado)] if len(tco.tornado) else []),
         *dim_lines(tco.warnings),
     )
+
+
+def describe_volume(volume_mtok: float, requests: float) -> str:
+    """Return a month's volume in tokens, and how many requests these are."""
+    return f"{format_mtok(volume_mtok)} tokens ({format_mtok(requests / 1e6)} requests)"
 
 
 def _tornado(frame: pd.DataFrame) -> ResponsiveTable:

@@ -35,7 +35,7 @@ _WHOLE = 200
 """A name is never wrapped."""
 _CHANGES = (
     TerminalColumn("model", is_text=True, min_width=_WHOLE), TerminalColumn("A %"), TerminalColumn("B %"), TerminalColumn("change"), TerminalColumn("95 %"), TerminalColumn("flips"), TerminalColumn("noise"),
-    TerminalColumn("$/task A"), TerminalColumn("$/task B"), TerminalColumn("verdict", is_text=True, min_width=_WORD),
+    TerminalColumn("$/1k tasks A"), TerminalColumn("$/1k tasks B"), TerminalColumn("verdict", is_text=True, min_width=_WORD),
 )  # fmt: skip
 _FLIPS = (
     TerminalColumn("model", is_text=True, min_width=_WHOLE), TerminalColumn("task", is_text=True, min_width=_WHOLE), TerminalColumn("sample", is_text=True, min_width=_WHOLE), TerminalColumn("A", is_text=True, min_width=_WHOLE),
@@ -56,8 +56,8 @@ def _change_table(diff: RunDiff) -> ResponsiveTable:
             formatting.format_interval("points", row.get("ci_low"), row.get("ci_high")),
             f"{row['flips']} of {row['n_pairs']}",
             formatting.format_percent(row["noise_flip_rate"]),
-            formatting.format_usd(row["usd_per_task_a"]),
-            formatting.format_usd(row["usd_per_task_b"]),
+            formatting.format_usd_per_1000(row["usd_per_task_a"]),
+            formatting.format_usd_per_1000(row["usd_per_task_b"]),
             row["verdict"],
         )
     return table
@@ -80,7 +80,7 @@ def _drift_lines(diff: RunDiff) -> list[Text]:
             lines.append(Text(f"{name}: points by what changed: {causes}", "dim"))
         if formatting.is_known(row["usd_price"]) and formatting.is_known(row["usd_usage"]):
             price, usage = (formatting.format_gap("usd", row[key]) for key in ("usd_price", "usd_usage"))
-            lines.append(Text(f"{name}: dollars a task: price {price}, usage {usage}", "dim"))
+            lines.append(Text(f"{name}: dollars per 1,000 tasks: price {price}, usage {usage}", "dim"))
         if row["noise_flip_rate"] is None:
             lines.append(Text(f"{name}: no repeats, so how many flips are noise is not known", "dim"))
     return lines

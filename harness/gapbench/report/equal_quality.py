@@ -23,9 +23,9 @@ def describe_equal_quality(row: Row) -> str:
     if found is not None:
         ratio = row["cost_ratio"]
         price = (
-            f"{formatting.format_usd(found['usd_per_task'])} a task"
+            f"{formatting.format_usd_per_1000(found['usd_per_task'])} per 1,000 tasks"
             if ratio is None
-            else f"{formatting.format_usd(found['usd_per_task'])} a task against {formatting.format_usd(closed['usd_per_task'])} "
+            else f"{formatting.format_usd_per_1000(found['usd_per_task'])} per 1,000 tasks against {formatting.format_usd_per_1000(closed['usd_per_task'])} "
             f"({formatting.format_number(ratio)} times)"
         )
         sentence = (

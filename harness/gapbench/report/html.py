@@ -41,11 +41,12 @@ def html_report(runs: Results, most_samples: int = MAX_ITEMS) -> str:
     results = load_results(runs).compute()
     samples = collect_samples(results.runs, most_samples) if most_samples else None
     packed = sample_browser.pack_samples(samples, results.runs.folders) if samples and samples.total else None
-    return _environment().get_template("report.html.j2").render(_view(results, packed))
+    return page_environment().get_template("report.html.j2").render(_view(results, packed))
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """Return the environment of every page: it escapes what is put in, and a missing value is an error."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("gapbench.report"),
         autoescape=True,
@@ -76,6 +77,7 @@ def _view(results: ResultTables, packed: sample_browser.PackedSamples | None) ->
         "title": ", ".join(dict.fromkeys(str(manifest.suite) for manifest in manifests)),
         "simulated": results.summary.simulated,
         "warnings": results.warnings,
+        "answer": results.answer.lines(),
         "gap": _gap_view(results.gap),
         "charts": _chart_view(results),
         "models": _model_view(results),
@@ -107,22 +109,25 @@ def _leading_side(accuracy: Sequence[Mapping[str, Any]]) -> str:
 
 def _chart_view(results: ResultTables) -> dict[str, Any]:
     models = results.summary.level("model")
-    # Times that this client delayed say nothing about a model.
-    timed = models[models["invalid"].isna()].reset_index(drop=True)
+    # Times that this client delayed say nothing about a model: it is drawn, marked, and no rival on the front.
+    is_valid = models["invalid"].isna()
+    front = iter(pareto_front(models[is_valid].reset_index(drop=True), "response_p95_s"))
+    time_front = [bool(valid) and next(front) for valid in is_valid]
     return {
         "by_cost": page_charts.draw_scatter(
             records(models),
             "usd_per_correct",
             pareto_front(models, "usd_per_correct"),
             formatting.METRICS["usd_per_correct"],
-            formatting.format_usd,
+            formatting.format_usd_per_1000,
         ),
         "by_time": page_charts.draw_scatter(
-            records(timed),
+            records(models),
             "response_p95_s",
-            pareto_front(timed, "response_p95_s"),
+            time_front,
             formatting.METRICS["response_p95_s"],
             formatting.format_seconds,
+            is_invalid=[not valid for valid in is_valid],
         ),
         "under_load": _load_charts(results.runs),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gapbench import formatting
+from gapbench.report.answer import AnswerText
 from gapbench.report.markdown_tables import escape, render_table
 from gapbench.report.results import Results, load_results
 from gapbench.report.table import Table
@@ -15,7 +16,7 @@ _PLACED = ("gap", "summary", "passes", "cost")
 
 
 def markdown_report(runs: Results) -> str:
-    """Return verdict, gap, fairness, summary and cost of runs as Markdown.
+    """Return the answer, gap, fairness, summary and cost of runs as Markdown.
 
     Raises:
         ResultsError: A folder is not a run.
@@ -24,7 +25,7 @@ def markdown_report(runs: Results) -> str:
     gap, manifests = results.gap, results.runs.manifests
     suites = ", ".join(dict.fromkeys(str(manifest.suite) for manifest in manifests))
     mark = f" ({formatting.SIMULATED})" if results.summary.simulated else ""
-    parts = [f"# {escape(suites)}: open against closed{mark}", f"**{escape(gap.headline())}**"]
+    parts = [f"# {escape(suites)}: open against closed{mark}", _answer(results.answer)]
     if results.summary.simulated:
         parts.append(
             "> SIMULATED: a simulated provider answered. Nothing here says anything about a real model."
@@ -34,6 +35,7 @@ def markdown_report(runs: Results) -> str:
         # The lines below this table are parts of the report in their own right.
         parts += [
             *_section(tables["gap"], with_notes=False),
+            escape(gap.headline()),
             *_bullets("Fairness", gap.fairness or ["No broken condition was found."]),
             *_bullets("At equal quality", equal_quality_lines(gap)),
         ]
@@ -45,6 +47,11 @@ def markdown_report(runs: Results) -> str:
     ids = ", ".join(f"`{manifest.run_id}`" for manifest in manifests)
     parts.append(f"Runs: {ids}")
     return "\n\n".join(parts) + "\n"
+
+
+def _answer(answer: AnswerText) -> str:
+    """Return the answer as a list."""
+    return "\n".join(f"- **{label}**: {escape(text)}" for label, text in answer.lines())
 
 
 def _section(table: Table, *, with_notes: bool = True) -> list[str]:

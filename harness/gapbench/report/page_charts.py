@@ -57,6 +57,8 @@ def draw_scatter(
     label: str,
     format_value: Formatter,
     size: tuple[float, float] = (WIDTH, HEIGHT),
+    *,
+    is_invalid: Sequence[bool] = (),
 ) -> Markup:
     """Return accuracy over a cost or a time, by model; the axis is logarithmic over more than a decade.
 
@@ -67,14 +69,19 @@ def draw_scatter(
         label: Name of the horizontal axis.
         format_value: Formats a value of the horizontal axis.
         size: Width and height. A chart with long names is wider.
+        is_invalid: For each row, whether its value is invalid: such points are hollow, and their label says so. (): none is.
     """
-    names = [len(formatting.strip_controls(row["model_id"])) for row in rows]
+    late = list(is_invalid) or [False] * len(rows)
+    names = [
+        len(formatting.strip_controls(row["model_id"])) + 10 * wrong
+        for row, wrong in zip(rows, late, strict=True)
+    ]
     # A name of any point has room on one side.
     room = math.ceil(LEFT + 4 + 2 * (13 + 0.585 * LABEL_PX[-1] * max(names, default=0)))
     width, height = max(size[0], room), max(size[1], 200)
     drawn = [
-        (row, float(row[x_column]), on_front)
-        for row, on_front in zip(rows, front, strict=True)
+        ({**row, "is_invalid": invalid}, float(row[x_column]), on_front)
+        for row, on_front, invalid in zip(rows, front, late, strict=True)
         if formatting.is_known(row[x_column])
         and formatting.is_known(row["accuracy"])
         and float(row[x_column]) > 0
@@ -109,15 +116,15 @@ def draw_scatter(
         parts.append(
             Markup(
                 '<line class="{k}" x1="{x:.1f}" x2="{x:.1f}" y1="{a:.1f}" y2="{b:.1f}"/>'
-                '<circle class="{k}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>'
-            ).format(k=row["weights"], x=cx, y=cy, a=low, b=high)
+                '<circle class="{k}{late}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>'
+            ).format(k=row["weights"], late=" late" if row["is_invalid"] else "", x=cx, y=cy, a=low, b=high)
         )
         if on_front:
             parts.append(Markup('<circle class="ring" cx="{:.1f}" cy="{:.1f}" r="10"/>').format(cx, cy))
     # A label must not cover a point, an interval or an earlier label.
     taken = [(cx - 11, min(cy - 11, high), cx + 11, max(cy + 11, low)) for cx, cy, low, high in places]
     for (row, _, _), (cx, cy, _, _) in zip(drawn, places, strict=True):
-        name = formatting.strip_controls(row["model_id"])
+        name = formatting.strip_controls(row["model_id"]) + (" (invalid)" if row["is_invalid"] else "")
         sizes = [(0.585 * px * len(name), 0.69 * px) for px in LABEL_PX]
         box = place_label(cx, cy, sizes, taken, (LEFT, TOP, width - 4, height - BOTTOM))
         taken.append(box)

@@ -93,7 +93,7 @@ def plot_accuracy_cost(summary: Summary, title: str = "", size_in: SizeIn = None
         column,
         pareto_front(models, column),
         formatting.METRICS[column],
-        formatting.format_usd,
+        formatting.format_usd_per_1000,
         _plot_size(title, size_in) or (WIDTH, HEIGHT),
     )
     return Chart(svg or _NO_PRICE, summary.simulated, title, size_in)

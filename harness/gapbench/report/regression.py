@@ -22,7 +22,7 @@ _RULE_NOTE = "A rule fails when the one-sided 95 % bound of the paired differenc
 def _value(row: Row, side: str) -> str:
     value = row[side]
     if str(row["metric"]).startswith("cost"):
-        return formatting.format_usd(value)
+        return formatting.format_usd_per_1000(value)
     return formatting.format_percent(value) if row["unit"] == "pp" else formatting.format_seconds(value)
 
 

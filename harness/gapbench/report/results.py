@@ -18,6 +18,7 @@ from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.quality.gap import GapTable, gap
 from gapbench.analysis.quality.pass_at_k import PassAtK, summarize_pass_at_k
 from gapbench.analysis.quality.summary import Summary, summarize
+from gapbench.report.answer import AnswerText, answer_json, answer_text
 from gapbench.report.table import Table
 from gapbench.report.tables.cost import cost_table, legs_table
 from gapbench.report.tables.gap import gap_table
@@ -57,6 +58,11 @@ class ResultTables:
     def gap(self) -> GapTable:
         """The gap between closed and open models."""
         return gap(self.runs, billed=self.billed)
+
+    @cached_property
+    def answer(self) -> AnswerText:
+        """The answer in words: quality, speed and cost, one line each."""
+        return answer_text(self.gap)
 
     @cached_property
     def pass_at_k(self) -> PassAtK:
@@ -105,7 +111,11 @@ class ResultTables:
             for key, table in self.tables.items()
             if key not in own_shape and "json" in table.outputs
         }
-        return self.summary.to_json() | {"passes": self.pass_at_k.to_json(), "tables": tables}
+        return self.summary.to_json() | {
+            "answer": answer_json(self.gap),
+            "passes": self.pass_at_k.to_json(),
+            "tables": tables,
+        }
 
 
 Declaration = Callable[[ResultTables], Table | None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -93,7 +94,14 @@ def _square_root(covariance: Floats) -> Floats:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
-def selection_bias(candidates: Floats, clusters: Ints, *, resamples: int = 2_000, seed: int = SEED) -> float:
+def selection_bias(
+    candidates: Floats,
+    clusters: Ints,
+    counted: np.ndarray[Any, np.dtype[np.bool_]] | None = None,
+    *,
+    resamples: int = 2_000,
+    seed: int = SEED,
+) -> float:
     """Return how much choosing the best of several models on the same items inflates its mean score.
 
     Each resample chooses its own best model. The mean excess of that model's score in the resample over its score in
@@ -102,16 +110,25 @@ def selection_bias(candidates: Floats, clusters: Ints, *, resamples: int = 2_000
     Args:
         candidates: Scores, one row for each item and one column for each model.
         clusters: Cluster code of each item.
+        counted: The items whose mean score is judged; the model is still chosen on all items. None: all items.
         resamples: Bootstrap draws.
         seed: Seed of the draws.
     """
     items, models = candidates.shape
-    if models < 2 or items == 0:
+    mask = np.ones(items, dtype=bool) if counted is None else counted
+    if models < 2 or not mask.any():
         return 0.0
     sums = [cluster_sums(candidates[:, k], clusters) for k in range(models)]
-    columns = np.stack([*(part for part, _ in sums), sums[0][1]], axis=1)
-    draws = resample_sums(columns, resamples, seed)
-    means = draws[:, :models] / draws[:, models:]
-    best = means.argmax(axis=1)
-    observed = candidates.mean(axis=0)
-    return max(0.0, float((means[np.arange(len(best)), best] - observed[best]).mean()))
+    columns = [*(part for part, _ in sums), sums[0][1]]
+    if counted is not None:
+        columns += [cluster_sums(candidates[:, k] * mask, clusters)[0] for k in range(models)]
+        columns.append(cluster_sums(mask.astype(np.float64), clusters)[0])
+    draws = resample_sums(np.stack(columns, axis=1), resamples, seed)
+    best = (draws[:, :models] / draws[:, models : models + 1]).argmax(axis=1)
+    judged = draws[:, -models - 1 :]
+    # A resample without any counted item says nothing about them.
+    has_items = judged[:, models] > 0
+    means = judged[has_items, :models] / judged[has_items, models:]
+    best = best[has_items]
+    observed = candidates[mask].mean(axis=0)
+    return max(0.0, float((means[np.arange(len(best)), best] - observed[best]).mean())) if len(best) else 0.0

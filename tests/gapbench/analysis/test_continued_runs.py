@@ -147,3 +147,20 @@ def test_a_real_carried_over_run_is_counted_once(here: Path) -> None:
     assert source.name == read_manifest(newest).origin
     assert (newest,) == load_runs(here / "results").folders
     assert 60 == len(load_runs([source, newest]).frame)
+
+
+def test_each_run_has_its_own_gpu_price(tmp_path: Path) -> None:
+    """100 s at $3.60 and 100 s at $7.20 an hour are $0.30, not the newer price for both."""
+    folders = [
+        write_run(
+            tmp_path / f"run-{price}",
+            make_answers("open-a", 20, 20),
+            open_a={"runner": "vllm", "cost": {"gpus": 1, "usd_per_gpu_hour": price}},
+        )
+        for price in (3.6, 7.2)
+    ]
+    table = cost(load_runs(folders))
+
+    assert table.frame["usd"].iloc[0] == pytest.approx(0.3)
+    note = "open-a: each run is priced at its own GPU-hours: 1 x $3.6 in run-3.6, 1 x $7.2 in run-7.2"
+    assert note in table.warnings

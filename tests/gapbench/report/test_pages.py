@@ -76,7 +76,7 @@ def test_the_page_says_what_a_lead_asks(run: Path) -> None:
     for said in (
         "closed ahead",
         "Is the comparison fair?",
-        "$/correct",
+        "$/1k correct",
         "Outcomes",
         "seed and repeats",
     ):
@@ -93,12 +93,12 @@ def test_every_section_of_a_simulated_page_says_so(run: Path) -> None:
 
 
 def test_the_page_has_the_three_ways_as_the_terminal_has(run: Path) -> None:
-    """100 s of a GPU at $3.6 an hour over 2 tasks of 60: 2 * $0.1 / 120 each; nobody is known to host the open model."""
+    """100 s of a GPU at $3.6 an hour over 2 tasks of 60: 1,000 * 2 * $0.1 / 120; nobody is known to host the open model."""
     section = html.html_report([run]).partition('<section id="ways">')[2].partition("</section>")[0]
     names = re.findall(r"<b>(.*?)</b>", section)
 
     assert ["closed API, closed-a", "hosted open model, open-b", "self-hosted open model, open-b"] == names
-    assert "$0.00167" in section
+    assert "$1.67" in section
     assert "the price book has no provider of" in section
 
 
@@ -144,7 +144,7 @@ def late_run(make_run: Make, answers: Callable[..., list[Attempt]]) -> Path:
 
 
 def test_invalid_times_are_marked_everywhere(make_run: Make, answers: Callable[..., list[Attempt]]) -> None:
-    """Times and speeds are called so on the terminal, in Markdown and on the page, and are no point of its chart of times."""
+    """Times and speeds are called so on the terminal, in Markdown and on the page, and are a marked point of its chart (finding 47)."""
     run = late_run(make_run, answers)
     terminal = io.StringIO()
     Console(file=terminal, width=200).print(render_table(summary_table(summarize([run]))))
@@ -155,7 +155,13 @@ def test_invalid_times_are_marked_everywhere(make_run: Make, answers: Callable[.
     assert markdown.markdown_report([run]).count(" (invalid) |") == 5
     assert summary.count('<span class="invalid">invalid</span>') == 5
     chart = html.html_report([run]).partition("Accuracy against response time")[2].partition("</section>")[0]
-    assert ("closed-a" in chart, "open-b" in chart) == (False, True)
+    assert ("closed-a (invalid)" in chart, "open-b" in chart, "open-b (invalid)" in chart) == (
+        True,
+        True,
+        False,
+    )
+    assert 1 == chart.count('class="closed late"')
+    assert 'class="open late"' not in chart
 
 
 def test_a_level_that_the_client_held_back_is_marked_in_its_chart(
@@ -279,8 +285,8 @@ def test_one_thing_has_one_name(run: Path) -> None:
             "response p50",
             "response p95",
             "chars/s",
-            "$/correct",
-            "$/task",
+            "$/1k correct",
+            "$/1k tasks",
             "of it retries",
             "overall",
         ):

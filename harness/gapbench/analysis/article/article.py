@@ -342,7 +342,8 @@ def _measured_gaps(runs: Runs | Sequence[Path]) -> tuple[dict[str, dict[str, Any
         return {}, False, []
     known = load_runs(runs)
     table = gap(known)
-    rows = table.frame[table.frame["metric"] == "accuracy"]
+    best = table.main_rows()
+    rows = best[best["metric"] == "accuracy"]
     found = {
         str(row["category"]): {
             "runs": [str(manifest.run_id) for manifest in known.manifests],

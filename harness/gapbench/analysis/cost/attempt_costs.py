@@ -75,7 +75,8 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
     priced = np.full(len(frame), -1, dtype=np.int32)
     quotes: dict[str, Quote] = {}
     found: list[UnitPrices] = []
-    warnings = list(runs.notes)
+    warnings: list[str] = list(runs.notes)
+    gpu_quotes: dict[tuple[str, str], GpuPrice] = {}
     gpu_cells: list[dict[str, Any]] = []
     by = list(_QUOTE_COLUMNS)
     for rows in group_rows(frame, by):
@@ -86,6 +87,8 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
         quote = _quote(model, _text(one["model_served"]), tier, one["started_at"])
         if not (isinstance(quote, Unpriced) and model_id in quotes):
             quotes[model_id] = quote
+        if isinstance(quote, GpuPrice):
+            gpu_quotes[str(one["run_id"]), model_id] = quote
         if isinstance(quote, UnitPrices):
             if quote.note:
                 warnings.append(f"{model_id}: {quote.note}")
@@ -98,7 +101,8 @@ def bill(runs: Runs, service_tier: str | None = None) -> Bill:
         if isinstance(quote, Unpriced):
             warnings.append(f"{model_id}: cost unknown: {quote.reason}")
         elif isinstance(quote, GpuPrice):
-            gpu_cells += _gpu_cells(runs, model_id, quote, cells, usd, warnings)
+            gpu_cells += _gpu_cells(runs, model_id, gpu_quotes, cells, usd, warnings)
+            warnings += _price_warnings(model_id, gpu_quotes)
     lines = _lines(frame, priced, band, found, usd)
     warnings += _uncounted_warnings(frame, priced, usd)
     return Bill(usd, lines, pd.DataFrame(gpu_cells), quotes, list(dict.fromkeys(warnings)))
@@ -248,12 +252,12 @@ def _attempts_usd(rates: TokenRates, tokens: Mapping[str, Floats]) -> Floats:
 def _gpu_cells(
     runs: Runs,
     model_id: str,
-    quote: GpuPrice,
+    quotes: Mapping[tuple[str, str], GpuPrice],
     places: Mapping[tuple[str, ...], Ints],
     usd: Floats,
     warnings: list[str],
 ) -> list[dict[str, Any]]:
-    """Return a row for each cell of a self-hosted model, and fill in ``usd`` of its attempts in place."""
+    """Return a row for each cell of a self-hosted model at its run's price, and fill in ``usd`` of its attempts in place."""
     frame = runs.frame
     cells: list[dict[str, Any]] = []
     needed = frame[["sent_s", "done_s", "final", "phase", "outcome"]]
@@ -263,7 +267,8 @@ def _gpu_cells(
     }
     for run_id, cell in runs.cells:
         here = places.get((run_id, cell.cell_id))
-        if cell.model_id != model_id or here is None:
+        quote = quotes.get((run_id, model_id))
+        if cell.model_id != model_id or here is None or quote is None:
             continue
         part = needed.iloc[here]
         busy_s = busy_seconds(as_floats(part["sent_s"]), as_floats(part["done_s"]))
@@ -294,6 +299,16 @@ def _gpu_cells(
             }
         )
     return cells
+
+
+def _price_warnings(model_id: str, quotes: Mapping[tuple[str, str], GpuPrice]) -> list[str]:
+    """Return a sentence if a model's runs have several prices; the tables name only one."""
+    of_model = {run_id: quote for (run_id, name), quote in quotes.items() if name == model_id}
+    told = {(quote.gpus, quote.usd_per_gpu_hour): run_id for run_id, quote in of_model.items()}
+    if len(told) < 2:
+        return []
+    listed = ", ".join(f"{gpus:f} x ${usd:f} in {run_id}" for (gpus, usd), run_id in told.items())
+    return [f"{model_id}: each run is priced at its own GPU-hours: {listed}"]
 
 
 def _payers(part: pd.DataFrame) -> Bools:

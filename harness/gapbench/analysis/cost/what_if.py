@@ -60,8 +60,8 @@ def what_if(runs: Runs | Sequence[Path], question: str) -> pd.DataFrame:
         if not isinstance(quote, UnitPrices):
             continue
         found: dict[str, Any] = {"model_id": model_id, "what_if": question, "usd": row["usd"], "note": None}
-        if tier and quote.source == "suite":
-            found["note"] = f"the suite's own price has no {tier} tier"
+        if tier and quote.provider is None:
+            found["note"] = f"the price given has no {tier} tier"
         elif tier and quote.note:
             found["note"] = f"no price for the {tier} tier of {quote.model}"
         elif tier is None and quote.rates.cached_input is None:

@@ -9,28 +9,32 @@ The rules, in this order:
 2. What is in use stays until it is shown that the other model is no worse by the margin. *Not distinguishable*, no right
    answer on either side, and a model that did not answer show nothing.
 3. If the closed model is ahead by more than the margin, it stays, or an open tier goes in front of it if a router or
-   cascade was measured to pay off, and costs less a month than the closed model alone.
+   cascade beats a random mix by the rule of `bench tiers` (:attr:`gapbench.analysis.economics.tiers.Tiers.best_policy`),
+   and costs less a month than the closed model alone.
 4. Among the options that are left, priorities decide (see :mod:`gapbench.analysis.economics.strategic_questions`), then
    cost at the volume. Self-hosting counts as the cheapest only if it is so in at least nine of ten draws, if there are
    people to run it, and, where the volume is unpredictable, also at a third of the volume.
-5. If nothing was measured on the team's own tasks, or the gap is not settled, the recommendation is provisional.
+5. If nothing was measured on the team's own tasks, the gap is not settled, the weights will be fine-tuned, or a time
+   that a rule looks at is invalid, the recommendation is provisional and says what would settle it. An invalid time rules
+   nothing out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from gapbench.analysis.economics.advice import Advice, Choice
+from gapbench.analysis.economics.advice import OPTION_NAMES, Advice, Choice
 from gapbench.analysis.economics.break_even import format_mtok
 from gapbench.analysis.economics.measured_quality import MeasuredQuality
-from gapbench.analysis.economics.option_costs import OptionCost, option_costs
+from gapbench.analysis.economics.option_costs import OptionCost, option_costs, with_usd_per_task
 from gapbench.analysis.economics.pilot import pilot_steps
+from gapbench.analysis.economics.scenario import LEGS
 from gapbench.analysis.economics.situation import TTFT_S, Situation
 from gapbench.analysis.economics.strategic_questions import StrategicQuestion, strategic_questions
 from gapbench.analysis.economics.tco import Tco
-from gapbench.analysis.economics.tiers import Tiers
+from gapbench.analysis.economics.tier_option import tier_option
+from gapbench.analysis.economics.tiers import Tiers, describe_policy
 from gapbench.formatting import format_seconds, format_short_usd, format_usd
 from gapbench.pricing import price_book_version
 from gapbench.store.json_records import records
@@ -39,11 +43,7 @@ MIN_PROBABILITY = 0.9
 """Share of draws in which self-hosting must be the cheapest before it is recommended for its cost."""
 SCALE_FACTOR = 3.0
 """How far an unpredictable volume may fall or rise."""
-_LEG: dict[str, Choice] = {
-    "closed": "closed API",
-    "hosted": "hosted open model",
-    "self": "self-hosted open model",
-}
+_LEG = {leg: OPTION_NAMES[leg] for leg in LEGS}
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class _Case:
     because: list[str] = field(default_factory=list)
     change: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
+    settles: list[str] = field(default_factory=list)
 
     @property
     def must_leave_closed(self) -> bool:
@@ -82,23 +83,44 @@ def advise(
     _describe_costs(case)
     by_quality, by_requirement = _excluded_by_quality(case), _excluded_by_requirement(case)
     choice = _choose(case, {**by_quality, **by_requirement})
-    if quality is not None and quality.is_closed_ahead and choice == "closed API":
-        choice = _put_tier_in_front(case, hybrid, by_requirement)
+    tier: OptionCost | None = None
+    if quality is not None and quality.is_closed_ahead and choice == "closed API" and hybrid is not None:
+        choice, tier = _put_tier_in_front(case, hybrid, by_requirement)
     _add_conditions(case, choice)
-    unsettled = quality is None or not (quality.is_open_no_worse or quality.is_closed_ahead) or is_tuned
+    _add_what_settles(case)
     simulated = tco.simulated or (hybrid is not None and hybrid.simulated)
     return Advice(
         choice,
-        unsettled,
+        bool(case.settles),
         case.because,
         case.change,
         case.conditions,
         questions,
         pilot_steps(quality, tco.volume_mtok),
-        list(case.costs.values()),
+        [*case.costs.values(), *([] if tier is None else [with_usd_per_task(tier, tco)])],
         simulated,
         _describe_assumptions(case),
+        case.settles,
+        tco.volume_mtok,
+        tco.requests,
     )
+
+
+def _add_what_settles(case: _Case) -> None:
+    """Say what would settle whatever the recommendation rests on that is not settled."""
+    quality = case.quality
+    if quality is None:
+        case.settles.append("a run on your own tasks: `bench run`, then `bench advise --run RUN`")
+    elif not (quality.is_open_no_worse or quality.is_closed_ahead):
+        needed = quality.pairs_needed or "needs a run in which both models answer, with more samples"
+        case.settles.append(f"the gap is {quality.verdict}: it {needed}")
+    for name, reason in (quality.invalid_times if quality is not None else {}).items():
+        case.settles.append(
+            f"the times of {name} are invalid ({reason}): run it again with fewer requests in flight, or on a machine with "
+            "more free cores"
+        )
+    if case.situation.customisation == "fine-tuning":
+        case.settles.append("a run with the fine-tuned weights: what was measured is of the base weights")
 
 
 def _describe_costs(case: _Case) -> None:
@@ -189,13 +211,17 @@ def _excluded_by_latency(case: _Case) -> dict[str, str]:
     if quality is None or not quality.first_text_s:
         case.conditions.append(f"latency: not measured; {asked}")
         return {}
-    times = ", ".join(f"{name} {format_seconds(value)}" for name, value in quality.first_text_s.items())
+    invalid = quality.invalid_times
+    times = ", ".join(
+        f"{name} {format_seconds(value)}{' (invalid: this client was the limit)' if name in invalid else ''}"
+        for name, value in quality.first_text_s.items()
+    )
     case.because.append(f"first text at p95: {times}; {asked}")
     excluded = {}
     for leg, cost in case.tco.scenario.measured.items():
         wait = quality.first_text_s.get(cost.model_id, 0.0)
         # A host that was not called has no measured latency.
-        if cost.was_run and wait > limit:
+        if cost.was_run and wait > limit and cost.model_id not in invalid:
             excluded[leg] = f"{cost.model_id}: first text after {format_seconds(wait)}, limit {limit:g} s"
     return excluded
 
@@ -294,63 +320,35 @@ def _describe_confinement(case: _Case) -> None:
         case.because.append("it loses accuracy: see the measured gap")
 
 
-def _put_tier_in_front(case: _Case, hybrid: Tiers | None, excluded: Mapping[str, str]) -> Choice:
-    if hybrid is None or not hybrid.is_resolved:
-        return "closed API"
-    paying = [
-        row
-        for row in records(hybrid.frame)
-        if row["kind"] != "baseline" and row["delta_ibc_low"] is not None and float(row["delta_ibc_low"]) > 0
-    ]
-    if not paying:
-        case.because.append("tiers: no router or cascade on these rows certainly beats a random mix")
-        return "closed API"
-    best = max(paying, key=lambda row: float(row["quality"]))
-    case.because.append(
-        f"tiers: {best['policy']} reaches {best['quality']:.1%} with {best['closed_share']:.0%} closed calls, "
-        f"{best['delta_ibc_percent']:+.0f} % benefit per dollar over a random mix"
-    )
-    closed, monthly = case.costs["closed"].usd, _tier_usd_per_month(case, best, excluded)
-    if closed is None or not monthly:
-        case.because.append(
-            "tiers: no option of the open model is possible here (requirements, people) and priced, so a tier is not shown to be cheaper"
+def _put_tier_in_front(
+    case: _Case, hybrid: Tiers, excluded: Mapping[str, str]
+) -> tuple[Choice, OptionCost | None]:
+    """Return whether an open tier goes before the closed API, and what it costs, by the rule of `bench tiers`."""
+    best = hybrid.best_policy
+    if best is None:
+        return "closed API", None
+    case.because.append(f"tiers: {describe_policy(best, hybrid.tried)}")
+    is_staffed = case.situation.engineers >= case.tco.scenario.point_values["engineers"]
+    possible = {"hosted", *(["self"] if is_staffed else [])} - set(excluded)
+    option, closed = tier_option(case.tco, hybrid, case.costs, possible=possible), case.costs["closed"]
+    if option is None or option.usd is None or closed.usd is None:
+        reason = (
+            option.missing if option is not None and option.missing else "the closed API has no known price"
         )
-        return "closed API"
-    leg = min(monthly, key=monthly.__getitem__)
-    compared = f"with the {_LEG[leg]} it costs {format_short_usd(monthly[leg])} a month, the closed API alone {format_short_usd(closed)}"
-    if monthly[leg] >= closed:
-        case.because.append(f"tiers: {compared}, so the tier does not pay at this volume")
-        return "closed API"
-    case.because.append(f"tiers: {compared}")
-    return "open tier before the closed API"
-
-
-def _tier_usd_per_month(
-    case: _Case, policy: Mapping[str, Any], excluded: Mapping[str, str]
-) -> dict[str, float]:
-    """Return what a router or cascade costs in a month with each option of the open model that is possible.
-
-    A cascade asks the open model everything, a router only what it does not send to the closed one. Your own servers cost
-    what their replicas cost, however little they are asked.
-    """
-    tco, share = case.tco, float(policy["closed_share"])
-    asked = 1.0 if policy["kind"] == "cascade" else 1.0 - share
-    closed = case.costs["closed"].usd
-    found: dict[str, float] = {}
-    for leg in ("hosted", "self"):
-        usd = case.costs[leg].usd
-        if leg == "self":
-            is_staffed = case.situation.engineers >= tco.scenario.point_values["engineers"]
-            usd = (
-                tco.usd_at(tco.volume_mtok * asked)["self"]
-                if usd is not None and is_staffed and asked
-                else None
-            )
-        elif usd is not None:
-            usd *= asked
-        if usd is not None and closed is not None and leg not in excluded:
-            found[leg] = usd + share * closed
-    return found
+        case.because.append(f"tiers: {reason}, so a tier is not shown to be cheaper")
+        return "closed API", option
+    compared = f"tiers: {option.label}; it reaches {best['quality']:.1%} and costs {option.words} a month, the closed API alone {closed.words}"
+    if not best["beats_mix"]:
+        case.because.append(compared)
+        case.change.append(
+            "a router or cascade that is shown to beat a random mix: more tasks, or a better signal"
+        )
+        return "closed API", option
+    if option.usd >= closed.usd:
+        case.because.append(f"{compared}, so the tier does not pay at this volume")
+        return "closed API", option
+    case.because.append(compared)
+    return "open tier before the closed API", option
 
 
 def _add_conditions(case: _Case, choice: Choice) -> None:

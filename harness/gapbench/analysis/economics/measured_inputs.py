@@ -10,7 +10,7 @@ from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.economics.replica_throughput import Throughput
 from gapbench.analysis.frames import Runs, load_of_cell
 from gapbench.analysis.performance.capacity import CapacityResult, SustainableRate, capacity
-from gapbench.errors import InputError, ResultsError
+from gapbench.errors import ResultsError
 from gapbench.store.json_records import records
 from gapbench.suite.loads.load import CLOSED_LOOP_KINDS
 from gapbench.values.slo import Slo
@@ -87,51 +87,15 @@ def slo_of(runs: Runs) -> Slo | None:
     return None
 
 
-def capacity_of_runs(
-    runs: Runs, account: Bill, slo: Slo | None, model_id: str | None, task: str | None
-) -> tuple[str | None, Throughput | None]:
-    """Return the model whose capacity the runs measured, and its throughput.
-
-    With measured rates it is the highest rate within the service level. Without, it is the throughput of a self-hosted
-    model at the load of the run.
-
-    Args:
-        runs: The runs.
-        account: Result of :func:`gapbench.analysis.cost.attempt_costs.bill`.
-        slo: The limits. None: those that the runs searched for.
-        model_id: The model. None: the only one.
-        task: Task of a sweep. None: the only one.
-
-    Returns:
-        (None, None) if no rate was measured and the model was not self-hosted or answered nothing.
-
-    Raises:
-        InputError: Rates were measured and there are no limits.
-        ResultsError: As in :func:`measured_throughput`.
-    """
-    limits = slo or slo_of(runs)
-    if limits is None:
-        if not runs.frame["load_kind"].isin(CLOSED_LOOP_KINDS).all():
-            raise InputError(
-                "the run did not search for a service level; give limits such as --ttft 1 --inter-chunk 0.08"
-            )
-        chosen = pick_open_model(runs, model_id)
-        return (None, None) if chosen is None else (chosen, throughput_at_load(runs, account, chosen))
-    rate = _choose_rate(capacity(runs, limits), model_id, task)
-    return rate.model_id, measured_throughput(runs, limits, model_id=rate.model_id, task=rate.task)
-
-
-def advised_throughput(runs: Runs, account: Bill, model_id: str) -> Throughput | None:
-    """Return a self-hosted model's throughput: within the limits that the runs searched for, else at their load.
-
-    None if the model answered nothing.
-    """
-    limits = slo_of(runs)
-    if limits is not None:
-        rates = [rate for rate in capacity(runs, limits).rates if rate.model_id == model_id]
-        if len(rates) == 1 and (rates[0].rate_rps or rates[0].low_rps):
-            return measured_throughput(runs, limits, model_id=model_id, task=rates[0].task)
-    return throughput_at_load(runs, account, model_id)
+def has_measured_rates(runs: Runs, model_id: str | None, task: str | None = None) -> bool:
+    """Return whether requests of a model (None: of any) were sent at rates, and not by a number in flight."""
+    frame = runs.frame
+    mask = ~frame["load_kind"].isin(CLOSED_LOOP_KINDS) & (frame["phase"] == "measure")
+    if model_id is not None:
+        mask &= frame["model_id"] == model_id
+    if task is not None:
+        mask &= frame["task"] == task
+    return bool(mask.any())
 
 
 def pick_open_model(runs: Runs, model_id: str | None = None) -> str | None:

@@ -42,6 +42,7 @@ class MeasuredLegs:
         throughput: Of one replica. None if the open model was not self-hosted.
         weights: Name of the open model's weights. None without an open model.
         simulated: Whether a model is simulated.
+        notes: Sentences about the runs and the capacity that readers need to know.
     """
 
     closed_model: str | None
@@ -54,6 +55,7 @@ class MeasuredLegs:
     throughput: Throughput | None = None
     weights: str | None = None
     simulated: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +280,11 @@ def _ratio(above: float, below: float) -> float:
 
 def _origin(quote: UnitPrices) -> str:
     return (
-        "the suite's price" if quote.provider is None else f"the price of {quote.model} at {quote.provider}"
+        "the suite's price"
+        if quote.provider is None and quote.source == "suite"
+        else f"the price given by {quote.source}"
+        if quote.provider is None
+        else f"the price of {quote.model} at {quote.provider}"
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gapbench.analysis.cost.cost import CostTable
 from gapbench.analysis.frames import Runs, as_floats
+from gapbench.analysis.performance.client_limits import client_limits
 from gapbench.analysis.quality.gap import OVERALL, GapTable
 from gapbench.analysis.quality.gap_metrics import NO_RIGHT_ANSWER, describe_pairs_needed
 from gapbench.analysis.quality.gap_row import NOT_DISTINGUISHABLE
@@ -36,6 +37,7 @@ class MeasuredQuality:
         margin_points: Gap that makes no difference, in points of accuracy.
         first_text_s: 95th percentile of the time to the first text of each model, in seconds. Models without a
             measured time are left out.
+        invalid_times: Why the times of a model are not its server's, by model; models with valid times are left out.
         lag_months: How much earlier a closed model was as good as the open one, in months. None if not known.
     """
 
@@ -50,6 +52,7 @@ class MeasuredQuality:
     margin_points: float
     first_text_s: Mapping[str, float] = field(default_factory=dict)
     lag_months: float | None = None
+    invalid_times: Mapping[str, str] = field(default_factory=dict)
 
 
 def measured_quality(runs: Runs, gaps: GapTable, costs: CostTable) -> MeasuredQuality:
@@ -106,6 +109,7 @@ def measured_quality(runs: Runs, gaps: GapTable, costs: CostTable) -> MeasuredQu
         margin,
         _first_text_s(runs, (closed, open_model)),
         next((float(one["lag_months"]) for one in gaps.lag if one["open"]["model"] == open_model), None),
+        _invalid_times(runs, (closed, open_model)),
     )
 
 
@@ -161,6 +165,16 @@ def _describe_gap(row: Mapping[str, Any], closed: str, open_model: str) -> list[
 def _total_row(costs: CostTable, name: str) -> dict[str, Any]:
     # The last row of a model covers all its categories.
     return next(row for row in reversed(records(costs.frame)) if row["model_id"] == name)
+
+
+def _invalid_times(runs: Runs, models: Sequence[str]) -> dict[str, str]:
+    """Return the first reason of each model with a cell whose times this client's delays invalidate."""
+    limits = client_limits(runs)
+    found: dict[str, str] = {}
+    for run_id, cell in runs.cells:
+        if cell.model_id in models and cell.load_kind != "search" and (run_id, cell.cell_id) in limits:
+            found.setdefault(cell.model_id, limits[run_id, cell.cell_id])
+    return found
 
 
 def _first_text_s(runs: Runs, models: Sequence[str]) -> dict[str, float]:

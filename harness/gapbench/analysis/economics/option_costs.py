@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from gapbench.analysis.economics.scenario import mtok_per_replica_load
 from gapbench.analysis.economics.self_hosting_cost import rent_usd_per_month
 from gapbench.analysis.economics.sizing import peak_replicas
 from gapbench.analysis.economics.tco import Tco
-from gapbench.formatting import format_short_usd, format_usd
+from gapbench.formatting import format_short_usd, format_usd, format_usd_per_1000
 from gapbench.pricing import GpuPrice, dedicated_price
 from gapbench.store.json_records import records
 
@@ -23,7 +23,7 @@ class OptionCost:
     """The cost of one option.
 
     Attributes:
-        leg: ``closed``, ``hosted`` or ``self``.
+        leg: ``closed``, ``hosted``, ``self``, or ``tier`` for an open tier before the closed API.
         usd: USD a month at the volume: the median if inputs have ranges. None if unknown.
         low: 5th percentile. None if nothing was drawn.
         high: 95th percentile.
@@ -32,6 +32,7 @@ class OptionCost:
         measured: What `bench cost` reports of the option. None if it was not measured.
         label: Who is paid for what, with the prices.
         missing: Why it has no price; "" if it has one.
+        usd_per_task: USD per request of the volume. None if unknown.
     """
 
     leg: str
@@ -43,13 +44,15 @@ class OptionCost:
     measured: MeasuredCost | None
     label: str
     missing: str = ""
+    usd_per_task: float | None = None
 
     @property
     def words(self) -> str:
         """The monthly cost with its range."""
-        if self.low is None or self.high is None or self.high - self.low <= 0.005 * self.high:
+        if self.low is None or self.high is None:
             return format_short_usd(self.usd)
-        return f"{format_short_usd(self.usd)} ({format_short_usd(self.low)} to {format_short_usd(self.high)})"
+        usd, low, high = map(format_short_usd, (self.usd, self.low, self.high))
+        return usd if usd == low == high else f"{usd} ({low} to {high})"
 
     def to_json(self) -> dict[str, Any]:
         """Return the documented JSON form."""
@@ -66,7 +69,12 @@ def option_costs(tco: Tco, *, is_tuned: bool = False) -> dict[str, OptionCost]:
     found = {str(row["leg"]): _option_cost(tco, row) for row in records(tco.legs)}
     if is_tuned:
         found["hosted"] = _dedicated_endpoint(tco)
-    return found
+    return {leg: with_usd_per_task(cost, tco) for leg, cost in found.items()}
+
+
+def with_usd_per_task(cost: OptionCost, tco: Tco) -> OptionCost:
+    """Return an option's cost with its dollars per request of the volume."""
+    return cost if cost.usd is None else replace(cost, usd_per_task=cost.usd / tco.requests)
 
 
 def _option_cost(tco: Tco, row: Mapping[str, Any]) -> OptionCost:
@@ -104,7 +112,7 @@ def _label(tco: Tco, leg: str, usd: float) -> str:
     label = f"{tco.scenario.describe_leg(leg) or 'prices as given'}{listed}; {format_usd(usd / tco.volume_mtok)} per million tokens at this volume"
     measured = tco.scenario.measured.get(leg)
     if measured is not None and measured.usd_per_task is not None and measured.usd_per_mtok is not None:
-        label += f"; measured: {format_usd(measured.usd_per_task)} a task, {format_usd(measured.usd_per_mtok)} per million of its own tokens"
+        label += f"; measured: {format_usd_per_1000(measured.usd_per_task)} per 1,000 tasks, {format_usd(measured.usd_per_mtok)} per million of its own tokens"
     return label
 
 

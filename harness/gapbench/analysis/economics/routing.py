@@ -227,6 +227,26 @@ def incremental_benefit(
         return np.asarray(100 * (policy_benefit - mix_benefit) / mix_benefit)
 
 
+def points_over_mix(
+    quality: Floats, spent: Floats, open_: tuple[Floats, Floats], closed: tuple[Floats, Floats]
+) -> Floats:
+    """Return the quality of a policy minus that of a random mix of the two models that spends the same, 0 to 1.
+
+    A mix spends at least what the open model does and at most what the closed one does. NaN where the closed model does not
+    spend more than the open one: a mix then has nothing to buy.
+
+    Args:
+        quality: Mean quality of the policy.
+        spent: What the policy spends on a task: dollars, or closed calls.
+        open_: Quality and spending of the open model.
+        closed: The same for the closed model.
+    """
+    extra = closed[1] - open_[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(extra > 0, np.clip((spent - open_[1]) / extra, 0.0, 1.0), np.nan)
+    return np.asarray(quality - (open_[0] + share * (closed[0] - open_[0])))
+
+
 def needed_acceptance(open_usd: float, closed_usd: float, verifier_usd: float = 0.0) -> float:
     """Return the share of open answers that a cascade must accept to cost less than the closed model alone."""
     return (open_usd + verifier_usd) / closed_usd

@@ -14,6 +14,7 @@ from gapbench.analysis.economics.routing import (
     apgr,
     call_performance_threshold,
     incremental_benefit,
+    points_over_mix,
 )
 from gapbench.stats import Floats, Ints
 
@@ -44,11 +45,20 @@ class PolicyEvaluator:
         drawn: Result of :func:`draw_clusters`.
         target: Share of the gap to recover at the operating point.
         resolved: Whether the closed model is certainly ahead. Otherwise measures of the gap are left out.
+        tried: Policies that are tried. The decision on each is corrected for that, since the best of them is chosen.
     """
 
     def __init__(
-        self, items: RoutedTasks, fold: Ints, drawn: tuple[Ints, Counts], target: float, *, resolved: bool
+        self,
+        items: RoutedTasks,
+        fold: Ints,
+        drawn: tuple[Ints, Counts],
+        target: float,
+        *,
+        resolved: bool,
+        tried: int = 1,
     ) -> None:
+        self._tried = max(1, tried)
         self._items, self._fold, self._target, self._resolved = items, fold, target, resolved
         self._place, self._counts = drawn
         self._sizes = self._draw(np.ones((len(items), 1)))
@@ -100,6 +110,7 @@ class PolicyEvaluator:
         row["apgr"] = float(apgr(share, curve, np.array(ends[0]), np.array(ends[1])))
         drawn = apgr(self._means(result.closed), self._means(result.quality), *self._quality)
         row["apgr_low"], row["apgr_high"] = _interval_ends(drawn)
+        row |= self._compare_with_mix(quality, usd, result.closed[rows, at])
         recovered = (curve - ends[0]) / (ends[1] - ends[0])
         spent = [float(items.open_usd.mean()), float(items.closed_usd.mean())]
         extra = spent[1] - spent[0]
@@ -124,6 +135,36 @@ class PolicyEvaluator:
             )
             row["delta_ibc_low"], row["delta_ibc_high"] = _interval_ends(benefit)
         return row
+
+    def _compare_with_mix(self, quality: Floats, usd: Floats, closed: Floats) -> dict[str, Any]:
+        """Return the points over a random mix that spends the same, with the interval that decides, and the decision.
+
+        Spending is dollars or, if a price is unknown, closed calls. The interval is 95 % for all policies together
+        (Bonferroni): a policy beats the mix if it lies above zero.
+        """
+        items = self._items
+        ends = [float(items.open_quality.mean()), float(items.closed_quality.mean())]
+        spent, drawn, sides = usd, self._means(usd), list(self._usd)
+        limits = [float(items.open_usd.mean()), float(items.closed_usd.mean())]
+        if not np.isfinite([usd.mean(), *limits]).all():
+            spent, drawn = closed, self._means(closed)
+            limits, sides = [0.0, 1.0], [np.zeros(len(drawn)), np.ones(len(drawn))]
+        sides_now = [(np.array(ends[side]), np.array(limits[side])) for side in (0, 1)]
+        point = float(points_over_mix(np.array(quality.mean()), np.array(spent.mean()), *sides_now))
+        if not np.isfinite(point):
+            return {}
+        draws = points_over_mix(
+            self._means(quality), drawn, (self._quality[0], sides[0]), (self._quality[1], sides[1])
+        )
+        low, high = _interval_ends(draws, 0.05 / self._tried)
+        if low is None or high is None:
+            return {"over_mix_points": 100 * point}
+        return {
+            "over_mix_points": 100 * point,
+            "over_mix_low": 100 * low,
+            "over_mix_high": 100 * high,
+            "beats_mix": low > 1e-12,
+        }
 
     def _operating_points(self, result: RoutingOutcome) -> Ints:
         """Return the threshold for each task: the cheapest that recovers the target on the other folds."""
@@ -161,12 +202,18 @@ class PolicyEvaluator:
             "usd_per_task_high": usd_high,
             "response_s": float(timed.mean()) if len(timed) else None,
             "closed_share": float(closed.mean()),
+            "closed_usd_per_task": self._closed_usd(closed),
         }
 
+    def _closed_usd(self, closed: Floats) -> float | None:
+        """Return the dollars of the closed calls alone, over all tasks. None if a price is unknown."""
+        usd = float(np.where(closed > 0, self._items.closed_usd, 0.0).mean())
+        return usd if np.isfinite(usd) else None
 
-def _interval_ends(means: Floats) -> tuple[float | None, float | None]:
+
+def _interval_ends(means: Floats, alpha: float = 0.05) -> tuple[float | None, float | None]:
     known = means[np.isfinite(means)]
     if len(known) < 0.9 * len(means):
         return None, None
-    low, high = np.quantile(known, [0.025, 0.975])
+    low, high = np.quantile(known, [alpha / 2, 1 - alpha / 2])
     return float(low), float(high)

@@ -98,6 +98,8 @@ _AT_MOST_ONE = (
     "residual", "reserved_discount",
 )  # fmt: skip
 Values = Mapping[str, Any]
+GIVEN_BY_SET = "given by --set"
+"""Source of an input that the command line gives."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,12 @@ class Scenario:
     def describe_leg(self, leg: str) -> str:
         """Return who is paid for what in a leg."""
         if leg != "self" or not self.can_self_host:
-            return self.labels.get(leg, "")
+            label = self.labels.get(leg, "")
+            is_set = any(
+                name.startswith(f"{leg}_") and name.endswith("_usd_per_mtok") and given.source == GIVEN_BY_SET
+                for name, given in self.inputs.items()
+            )
+            return f"{label}, changed by --set" if is_set else label
         point = self.point_values
         hourly = point.get("usd_per_gpu_hour")
         terms = "owned" if self.owned or hourly is None else f"at ${hourly:g} a GPU-hour"

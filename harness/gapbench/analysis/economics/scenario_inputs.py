@@ -78,7 +78,7 @@ def build_scenario(
     given = document or TcoDocument()
     found: dict[str, Quantity] = dict(run.inputs) if run else {}
     names: dict[str, str] = {}
-    notes: list[str] = []
+    notes: list[str] = list(run.notes) if run else []
     base, why = _throughput(given, throughput, run)
     _add_sizes(given, throughput, found)
     _add_given_or_assumed(given, found)

@@ -28,6 +28,7 @@ from gapbench.analysis.economics.break_even import BreakEven, break_even, format
 from gapbench.analysis.economics.break_even_range import DRAWS as BREAK_EVEN_DRAWS
 from gapbench.analysis.economics.break_even_range import break_even_range
 from gapbench.analysis.economics.demand import MAX_PEAK_REPLICAS
+from gapbench.analysis.economics.quantity import Quantity
 from gapbench.analysis.economics.scenario import (
     API_LEGS,
     LEGS,
@@ -41,6 +42,7 @@ from gapbench.analysis.economics.scenario import (
 from gapbench.analysis.economics.self_hosting_cost import needed_utilisation, payback_months
 from gapbench.analysis.economics.sensitivity import DRAWS, monte_carlo, tornado
 from gapbench.analysis.economics.sizing import utilisation
+from gapbench.analysis.economics.volume import tokens_per_request
 from gapbench.errors import InputError
 from gapbench.pricing import price_book_version
 from gapbench.stats import SEED, Floats
@@ -96,6 +98,11 @@ class Tco:
         usd = self.monthly_usd("self")
         return None if usd is None else usd / self.volume_mtok
 
+    @property
+    def requests(self) -> float:
+        """The requests a month: the volume over the tokens of one request."""
+        return self.volume_mtok * 1e6 / tokens_per_request(self.scenario)
+
     def monthly_usd(self, leg: str) -> float | None:
         """Return the median cost of a leg in USD a month, or its cost at the inputs' values if nothing was drawn.
 
@@ -131,6 +138,7 @@ class Tco:
         return {
             "schema": 1,
             "volume_mtok": self.volume_mtok,
+            "requests": self.requests,
             "legs": records(self.legs),
             "break_even": [found.to_json() for found in self.break_evens.values()],
             "needed_api_usd_per_mtok": self.needed_api_usd_per_mtok,
@@ -280,18 +288,25 @@ def _compare_legs(scenario: Scenario, legs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
+def _describe_value(given: Quantity) -> str:
+    ends = f" ({given.low:g} to {given.high:g})" if given.has_range else ""
+    return f"{given.value:g}{ends}"
+
+
 def _warnings(scenario: Scenario, crossed: dict[str, BreakEven], legs: pd.DataFrame) -> list[str]:
     warnings = list(scenario.notes)
     if scenario.memory is not None and scenario.memory.words:
         warnings.append(scenario.memory.words)
     assumed = [
-        name
+        f"{name} {_describe_value(given)}"
         for name, given in scenario.inputs.items()
         if given.source.startswith("assumed")
         and not (name == "cached_share" and "closed_cached_share" in scenario.inputs)
     ]
     if assumed:
-        warnings.append(f"assumed, not given: {', '.join(assumed)}")
+        warnings.append(
+            f"assumed, not given (set with --set NAME=VALUE or in the tco: block): {', '.join(assumed)}"
+        )
     warnings += [
         f"break-evens against the {leg} API were searched only up to {format_mtok(found.v_max_mtok)}: larger volumes need "
         f"more than {MAX_PEAK_REPLICAS:,} replicas"

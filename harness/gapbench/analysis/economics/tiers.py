@@ -13,6 +13,10 @@ policy; intervals are 95 % over draws of clusters, with the same draws for every
 ``cpt_50`` ``cpt_80``  share of closed calls at which 50 and 80 % of the gap is recovered
 ``spend_cpt_50`` ``spend_cpt_80``  the same as share of the extra dollars from all-open to all-closed
 ``delta_ibc_percent`` ``delta_ibc_low`` ``delta_ibc_high``  AutoMix: benefit per dollar compared with a random mix
+``closed_usd_per_task`` the part of ``usd_per_task`` that the closed calls cost
+``over_mix_points`` ``over_mix_low`` ``over_mix_high``  points over a random mix that spends the same dollars (closed calls, if a
+                      price is unknown); the interval is 95 % for all policies together
+``beats_mix``          whether that interval lies above zero: the rule of `bench tiers` and `bench advise`
 ===================== ===================================================================================
 
 The measures of gap recovery are null unless the closed model is certainly ahead. Columns of
@@ -30,7 +34,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.cost.attempt_costs import bill
+from gapbench.analysis.cost.attempt_costs import Bill, bill
 from gapbench.analysis.economics.purpose_built import purpose_built_table, specialists, with_specialists
 from gapbench.analysis.economics.routing import (
     Kind,
@@ -62,7 +66,8 @@ MIN_TASKS = 20
 COLUMNS = (
     "policy", "kind", "quality", "quality_low", "quality_high", "usd_per_task", "usd_per_task_low",
     "usd_per_task_high", "response_s", "closed_share", "apgr", "apgr_low", "apgr_high", "cpt_50", "cpt_80",
-    "spend_cpt_50", "spend_cpt_80", "delta_ibc_percent", "delta_ibc_low", "delta_ibc_high",
+    "spend_cpt_50", "spend_cpt_80", "delta_ibc_percent", "delta_ibc_low", "delta_ibc_high", "closed_usd_per_task",
+    "over_mix_points", "over_mix_low", "over_mix_high", "beats_mix",
 )  # fmt: skip
 
 
@@ -114,14 +119,26 @@ class Tiers:
         )
         if not self.is_resolved:
             return f"Gap not resolved: {self.closed_model} minus {self.open_model} is {points} over {self.n} tasks."
-        swept = [row for row in records(self.frame) if row["kind"] != "baseline" and row["apgr"] is not None]
         gap = f"{self.closed_model} is {points} ahead of {self.open_model} over {self.n} tasks."
-        if not swept:
-            return gap
-        best = max(swept, key=lambda row: float(row["apgr"]))
-        beats = best["apgr_low"] is not None and best["apgr_low"] > 0.5
-        verdict = "better than" if beats else "not distinguishable from"
-        return f"{gap} {best['policy']} recovers {best['apgr']:.2f} of the gap on average, {verdict} a random mix (0.50)."
+        best = self.best_policy
+        return gap if best is None else f"{gap} {describe_policy(best, self.tried)}"
+
+    @property
+    def tried(self) -> int:
+        """Number of routers and cascades that were tried."""
+        return int((self.frame["kind"] != "baseline").sum())
+
+    @property
+    def best_policy(self) -> dict[str, Any] | None:
+        """The router or cascade to look at first: of those that beat a random mix the best one, else the closest to it.
+
+        None if the gap is not resolved, or the closed model costs no more.
+        """
+        rows = [row for row in records(self.frame) if row["over_mix_low"] is not None]
+        beating = [row for row in rows if row["beats_mix"]]
+        if beating:
+            return max(beating, key=lambda row: float(row["quality"]))
+        return max(rows, key=lambda row: float(row["over_mix_points"]), default=None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the documented shape of ``bench tiers --json``."""
@@ -147,6 +164,18 @@ class Tiers:
         }
 
 
+def describe_policy(row: Mapping[str, Any], tried: int) -> str:
+    """Return how a router or cascade compares with a random mix, by the one rule that decides, as a sentence."""
+    corrected = f", corrected for {tried} policies" if tried > 1 else ""
+    interval = format_interval("points", row["over_mix_low"], row["over_mix_high"])
+    verdict = "better than" if row["beats_mix"] else "not distinguishable from"
+    spending = "dollars" if row["usd_per_task"] is not None else "closed calls"
+    return (
+        f"{row['policy']} is {verdict} a random mix of the two for the same {spending}: "
+        f"{format_gap('points', row['over_mix_points'])} points (95 % interval {interval}{corrected})."
+    )
+
+
 def evaluate_tiers(
     runs: Runs | Folders,
     *,
@@ -157,6 +186,7 @@ def evaluate_tiers(
     target: float = TARGET,
     draws: int = DRAWS,
     seed: int = SEED,
+    account: Bill | None = None,
 ) -> Tiers:
     """Return the results that routers and cascades would have had.
 
@@ -169,12 +199,13 @@ def evaluate_tiers(
         target: Share of the gap to recover at the operating point.
         draws: Number of draws of clusters.
         seed: Seed of folds and draws.
+        account: Result of :func:`gapbench.analysis.cost.attempt_costs.bill`, if it was already computed.
 
     Raises:
         ResultsError: There is no such pair of models, or they share too few tasks.
     """
     read_runs = load_runs(runs)
-    account = bill(read_runs)
+    account = bill(read_runs) if account is None else account
     for name in purpose_built:
         read_runs.model(name)
     left, right = (
@@ -194,16 +225,18 @@ def evaluate_tiers(
     items, names = _items(table)
     fold = assign_folds(items.cluster, seed)
     found: list[tuple[str, Kind, RoutingOutcome]] = []
-    for signal in [
+    signals = [
         Signal("route by category", "router", category_scores(items, fold)),
         *routing_signals(read_runs, table),
-    ]:
+    ]
+    for signal in signals:
         chosen = route_to_closed(signal.score, fold, seed)
         found.append((signal.policy, signal.kind, routing_outcome(items, chosen, signal.kind, verifier_usd)))
     gap = _gap(read_runs, items)
     evaluator = PolicyEvaluator(
-        items, fold, draw_clusters(items.cluster, draws, seed), target, resolved=gap.low > 0
-    )
+        items, fold, draw_clusters(items.cluster, draws, seed), target, resolved=gap.low > 0,
+        tried=len(signals),
+    )  # fmt: skip
     fixed = {
         "all open": np.zeros(len(items), dtype=bool),
         "all closed": np.ones(len(items), dtype=bool),

@@ -54,6 +54,17 @@ def fairness_violations(
 ) -> list[str]:
     """Return one sentence for each violated condition of the compared pairs; [] if none is violated.
 
+    See :func:`violations_by_pair`.
+    """
+    found = violations_by_pair(runs, pairs, margin).values()
+    return list(dict.fromkeys(line for lines in found for line in lines))
+
+
+def violations_by_pair(
+    runs: Runs, pairs: Mapping[tuple[str, str], ModelPairs], margin: float = MAX_SHARE_DIFFERENCE_POINTS
+) -> dict[tuple[str, str], list[str]]:
+    """Return one sentence for each violated condition of each compared pair.
+
     Args:
         runs: The runs.
         pairs: The compared requests by (closed model, open model).
@@ -64,11 +75,10 @@ def fairness_violations(
     measured = (frame["final"] & (frame["phase"] == "measure")).to_numpy()
     parts = {name: frame[measured & (frame["model_id"] == name).to_numpy()] for name in models}
     requested = {name: _requested_settings(part) for name, part in parts.items()}
-    violations: list[str] = []
-    for name in models:
-        violations += _changed_settings(name, parts[name])
-        violations += _transports(name, parts[name])
+    own = {name: [*_changed_settings(name, parts[name]), *_transports(name, parts[name])] for name in models}
+    found: dict[tuple[str, str], list[str]] = {}
     for (one, other), shared in pairs.items():
+        violations = found[one, other] = [*own[one], *own[other]]
         violations += _different_prompts(one, other, shared)
         violations += _different_keys(one, other, shared)
         violations += _different_settings(one, other, requested[one], requested[other])
@@ -81,7 +91,7 @@ def fairness_violations(
             violations += compare(one, other, parts[one], parts[other])
         most = min(MAX_SHARE_DIFFERENCE_POINTS, margin)
         violations += _different_outcome_shares(one, other, parts[one], parts[other], most)
-    return list(dict.fromkeys(violations))
+    return found
 
 
 def request_conditions(runs: Runs, models: Sequence[str]) -> list[dict[str, Any]]:

@@ -25,7 +25,8 @@ A gap is the closed model's value minus the open one's, on the same requests wit
 ``method`` ``test``    how the interval and the p-value were computed
 ``load``              load of the requests, such as ``c8``; null if several loads are pooled (accuracy only)
 ``family``            rows that are corrected together: ``overall quality`` (the primary endpoint, alone),
-                      ``quality by category``, ``speed``, ``cost``
+                      ``quality by category``, ``speed``, ``cost``; and ``quality``, ``speed`` and ``cost`` ``of other
+                      models``, which are not the best of their side
 ``confidence``        of the interval: 0.95, or more in a family, so that the family's verdicts are false in 5 %
 ``simulated``         whether either model is simulated
 ``rule``              the stopping rule that gave interval and verdict (``bench run --until-sure``); null: a fixed number of pairs
@@ -39,33 +40,51 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gapbench import formatting
+from gapbench.analysis.caveats import CAVEAT_COLUMNS, Caveats, find_caveats
 from gapbench.analysis.cost.attempt_costs import BILL_COLUMNS, Bill, bill
 from gapbench.analysis.frames import Folders, Runs, load_runs
 from gapbench.analysis.notebook_html import table_html
 from gapbench.analysis.performance.client_limits import CLIENT_LIMIT, LIMIT_COLUMNS, limited_categories
+from gapbench.analysis.quality.answer import LoneFigures, answer_of, lone_figures
 from gapbench.analysis.quality.applied_rule import applied_rule
+from gapbench.analysis.quality.comparisons import (
+    PlannedComparison,
+    Sides,
+    against_model,
+    against_references,
+    every_pair,
+    name_winners,
+)
 from gapbench.analysis.quality.equal_quality import cheapest_equal_quality, lag_by_category
-from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, fairness_violations, request_conditions
+from gapbench.analysis.quality.fairness import FAIRNESS_COLUMNS, request_conditions, violations_by_pair
 from gapbench.analysis.quality.gap_metrics import TIMES, describe_pairs_needed, metric_rows, remarks
-from gapbench.analysis.quality.gap_row import COLUMNS, PLAIN_CONFIDENCE, Comparison, GapRow, decide
+from gapbench.analysis.quality.gap_row import COLUMNS, OF_OTHERS, PLAIN_CONFIDENCE, Comparison, GapRow, decide
 from gapbench.analysis.quality.looks import ADVICE, apply_stopping_rule, looks_notes
 from gapbench.analysis.quality.model_pairs import (
     PAIR_COLUMNS,
     ModelPairs,
     ModelRequests,
+    Pair,
     pair_requests,
     requests_by_model,
 )
+from gapbench.analysis.quality.reference_models import choose_reference
 from gapbench.analysis.unscorable_answers import UNSCORABLE_COLUMNS, unscorable_warning
-from gapbench.stats import selection_bias
 from gapbench.store.json_records import records
 
 OVERALL = formatting.OVERALL
-_NEEDED = {*BILL_COLUMNS, *PAIR_COLUMNS, *LIMIT_COLUMNS, *FAIRNESS_COLUMNS, *UNSCORABLE_COLUMNS}
+NEEDED_COLUMNS = {
+    *BILL_COLUMNS,
+    *PAIR_COLUMNS,
+    *LIMIT_COLUMNS,
+    *FAIRNESS_COLUMNS,
+    *UNSCORABLE_COLUMNS,
+    *CAVEAT_COLUMNS,
+}
+"""Columns of the runs' frame that :func:`gap` uses."""
 _SHOWN = (
     "category", "metric", "closed_model", "closed_value", "open_model", "open_value", "gap_points", "ci_low", "ci_high", "verdict",
     "n_pairs",
@@ -91,6 +110,11 @@ class GapTable:
             :func:`gapbench.analysis.quality.equal_quality.lag_by_category`.
         unscorable_warning: Sentence on the model whose answers mostly could not be scored; "" if there is none.
         look_notes: Those of ``warnings`` that are about the stopping rule, or about looks without one.
+        against: The model that every other one was compared with. None: the best of each side.
+        unequal: The sentences of ``fairness`` by (closed model, open model).
+        is_every_pair: Whether every closed model was compared with every open one.
+        caveats: What limits the answer of these runs, counted.
+        alone: The best model of the only side that has any. None: both sides have one, or neither.
     """
 
     frame: pd.DataFrame
@@ -103,6 +127,20 @@ class GapTable:
     lag: list[dict[str, Any]] = field(default_factory=list)
     unscorable_warning: str = ""
     look_notes: list[str] = field(default_factory=list)
+    against: str | None = None
+    caveats: Caveats = field(default_factory=Caveats)
+    alone: LoneFigures | None = None
+    unequal: Mapping[Pair, list[str]] = field(default_factory=dict)
+    is_every_pair: bool = False
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the table compares the best of each side, so that it has the answer of the runs."""
+        return self.against is None and not self.is_every_pair
+
+    def main_rows(self) -> pd.DataFrame:
+        """Return the rows of the headline's comparison: the best model of each side, in every category."""
+        return self.frame[~self.frame["family"].astype(str).str.endswith(OF_OTHERS)]
 
     def __repr__(self) -> str:
         return f"<gapbench.GapTable: {len(self.frame)} rows; {self.headline()}>"
@@ -150,6 +188,7 @@ class GapTable:
             rows.append({**first, "closed": closed, "open": opened, **record})
         return {
             "schema": 1,
+            "answer": answer_of(self).to_json() if self.has_answer else None,
             "rows": rows,
             "fairness": self.fairness,
             "conditions": self.conditions,
@@ -166,29 +205,41 @@ def gap(
     margin_points: float | None = None,
     all_pairs: bool = False,
     billed: Bill | None = None,
+    *,
+    against: str | None = None,
 ) -> GapTable:
     """Return the gap between closed and open models.
+
+    The best closed model is compared with the best open one in every category. Every other model has rows over all requests,
+    against the best model of the other side.
 
     Args:
         runs: Run folders, or runs already loaded.
         margin_points: Gap that makes no difference, in points of accuracy. None: the margin of the newest run's suite.
-        all_pairs: Compare every closed model with every open one, not only the best of each.
+        all_pairs: Compare every closed model with every open one, in every category.
         billed: Result of :func:`bill`, if it was already computed.
+        against: Compare every other model, of either side, with this one, in every category. The verdict on two models of
+            one side names the model that is ahead.
 
     Raises:
-        ResultsError: A folder is not a run.
+        ResultsError: A folder is not a run, or ``against`` is no model with a measured request.
     """
-    read_runs = load_runs(runs, columns=_NEEDED)
+    read_runs = load_runs(runs, columns=NEEDED_COLUMNS)
     account = bill(read_runs) if billed is None else billed
     margin = float(read_runs.manifests[-1].margin_points) if margin_points is None else margin_points
     requests, categories = requests_by_model(read_runs, account.usd)
-    sides = _Sides(
-        requests, *(_models_with_weights(read_runs, requests, kind) for kind in ("closed", "open"))
-    )
-    if not sides.closed or not sides.open:
-        return _empty_table(read_runs, margin, missing="open" if sides.closed else "closed")
+    sides = Sides(requests, *(_models_with_weights(read_runs, requests, kind) for kind in ("closed", "open")))
+    if against is None and (not sides.closed or not sides.open):
+        return _empty_table(read_runs, margin, sides)
     scopes = _scopes(read_runs, categories)
-    compared = _compare_models(read_runs, sides, scopes, all_pairs=all_pairs)
+    choice_warnings: list[str] = []
+    if against is not None:
+        comparisons = against_model(sides, scopes, against)
+    elif all_pairs:
+        comparisons = every_pair(sides, scopes)
+    else:
+        comparisons, choice_warnings = against_references(sides, scopes)
+    compared = _compare_models(read_runs, sides, scopes, comparisons)
     rule, notes = applied_rule(read_runs)
     rows = compared.rows
     if rule is None:
@@ -197,13 +248,15 @@ def gap(
         rows, note = apply_stopping_rule(rule, rows, compared.pairs, margin)
         notes.append(note)
     rows, limit_warnings = _mark_client_limits(read_runs, rows)
-    rows = decide(rows, margin)
-    warnings = [*notes, *compared.warnings, *_load_warnings(rows), *limit_warnings]
-    if not all_pairs:
+    rows = name_winners(decide(rows, margin), sides)
+    warnings = [*notes, *choice_warnings, *_load_warnings(rows), *limit_warnings]
+    if not all_pairs and against is None:
         warnings += _selection_warnings(sides, rows)
+    unequal = violations_by_pair(read_runs, compared.pairs, margin)
     return GapTable(
         frame=_frame_of(rows),
-        fairness=fairness_violations(read_runs, compared.pairs, margin),
+        fairness=list(dict.fromkeys(line for lines in unequal.values() for line in lines)),
+        unequal=unequal,
         margin_points=margin,
         simulated=read_runs.simulated,
         warnings=[*warnings, *account.warnings],
@@ -214,6 +267,9 @@ def gap(
         lag=lag_by_category(read_runs, requests, scopes, sides.closed, sides.open),
         unscorable_warning=unscorable_warning(read_runs),
         look_notes=notes,
+        against=against,
+        is_every_pair=all_pairs and against is None,
+        caveats=find_caveats(read_runs),
     )
 
 
@@ -223,61 +279,34 @@ def gap_json(runs: Runs | Folders, margin_points: float | None = None) -> dict[s
 
 
 @dataclass(frozen=True)
-class _Sides:
-    """The two sides of the comparison.
-
-    Attributes:
-        requests: Each model's measured requests.
-        closed: Closed models with measured requests, in the order of the suites.
-        open: Open models with measured requests.
-    """
-
-    requests: Mapping[str, ModelRequests]
-    closed: list[str]
-    open: list[str]
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """The models to compare in one scope.
-
-    Attributes:
-        pairs: (closed model, open model).
-        bias: Estimate of what choosing the best models added to the accuracy gap, 0 to 1.
-        warnings: Caveats about the choice.
-    """
-
-    pairs: list[tuple[str, str]]
-    bias: float = 0.0
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Best:
-    """The best model of one side in one scope, and how much being chosen flatters its score (0 to 1)."""
-
-    model: str
-    bias: float
-    warnings: list[str]
-
-
-@dataclass(frozen=True)
 class _Compared:
-    """All comparisons: rows without verdicts, pairs by (closed model, open model), and warnings."""
+    """All comparisons: rows without verdicts, and pairs by (closed model, open model)."""
 
     rows: list[GapRow]
-    pairs: dict[tuple[str, str], ModelPairs]
-    warnings: list[str]
+    pairs: dict[Pair, ModelPairs]
 
 
 def _models_with_weights(runs: Runs, requests: Mapping[str, ModelRequests], weights: str) -> list[str]:
     return [name for name in runs.models if name in requests and runs.model(name).weights == weights]
 
 
-def _empty_table(runs: Runs, margin: float, missing: str) -> GapTable:
+def _empty_table(runs: Runs, margin: float, sides: Sides) -> GapTable:
+    present, missing = ("closed", "open") if sides.closed else ("open", "closed")
+    names = sides.closed or sides.open
     warning = f"no {missing} model has a measured request here, so there is no gap; add one, or name two runs"
+    alone = None
+    if names:
+        best = choose_reference(sides.requests, names).model
+        alone = lone_figures(best, present, sides.requests[best])
     return GapTable(
-        _frame_of([]), [], margin, runs.simulated, [warning], unscorable_warning=unscorable_warning(runs)
+        _frame_of([]),
+        [],
+        margin,
+        runs.simulated,
+        [warning],
+        unscorable_warning=unscorable_warning(runs),
+        caveats=find_caveats(runs),
+        alone=alone,
     )
 
 
@@ -297,57 +326,21 @@ def _scopes(runs: Runs, categories: Mapping[str, int]) -> dict[str, int | None]:
 
 
 def _compare_models(
-    runs: Runs, sides: _Sides, scopes: Mapping[str, int | None], *, all_pairs: bool
+    runs: Runs,
+    sides: Sides,
+    scopes: Mapping[str, int | None],
+    comparisons: Sequence[PlannedComparison],
 ) -> _Compared:
-    compared = _Compared([], {}, [])
-    for scope, code in scopes.items():
-        choice = _choose_pairs(sides, scope, code, all_pairs=all_pairs)
-        compared.warnings.extend(choice.warnings)
-        for closed, other in choice.pairs:
-            if (closed, other) not in compared.pairs:
-                compared.pairs[closed, other] = pair_requests(sides.requests[closed], sides.requests[other])
-            simulated = any(runs.model(name).simulated for name in (closed, other))
-            comparison = Comparison(scope, closed, other, simulated)
-            pairs = compared.pairs[closed, other].in_category(code)
-            compared.rows.extend(metric_rows(comparison, pairs, choice.bias))
+    compared = _Compared([], {})
+    for one in comparisons:
+        closed, other = one.pair
+        if one.pair not in compared.pairs:
+            compared.pairs[one.pair] = pair_requests(sides.requests[closed], sides.requests[other])
+        simulated = any(runs.model(name).simulated for name in one.pair)
+        pairs = compared.pairs[one.pair].in_category(scopes[one.scope])
+        comparison = Comparison(one.scope, closed, other, simulated, one.is_main)
+        compared.rows.extend(metric_rows(comparison, pairs, one.bias))
     return compared
-
-
-def _choose_pairs(sides: _Sides, scope: str, code: int | None, *, all_pairs: bool) -> _Choice:
-    if all_pairs:
-        return _Choice([(closed, other) for closed in sides.closed for other in sides.open])
-    closed, other = (_best_model(sides.requests, names, scope, code) for names in (sides.closed, sides.open))
-    return _Choice(
-        [(closed.model, other.model)], closed.bias - other.bias, [*closed.warnings, *other.warnings]
-    )
-
-
-def _best_model(
-    requests: Mapping[str, ModelRequests], names: Sequence[str], scope: str, code: int | None
-) -> _Best:
-    """Return the model with the highest accuracy, on the requests that all models of the side share."""
-    scored = {name: _scored_requests(requests[name], code) for name in names}
-    scored = {name: side for name, side in scored.items() if len(side.item)} or scored
-    shared = np.bincount(np.concatenate([side.item for side in scored.values()])) == len(scored)
-    if not shared.any():
-        warning = f"{scope}: {', '.join(scored)} share no request; the best is picked on their own requests, uncorrected"
-        return _Best(_highest_accuracy(scored), 0.0, [warning] if len(scored) > 1 else [])
-    on_shared = {name: side.filter(shared[side.item]) for name, side in scored.items()}
-    scores = np.stack([side.columns["score"] for side in on_shared.values()], axis=1)
-    clusters = next(iter(on_shared.values())).cluster
-    return _Best(_highest_accuracy(on_shared), selection_bias(scores, clusters), [])
-
-
-def _highest_accuracy(sides: Mapping[str, ModelRequests]) -> str:
-    means = {
-        name: float(side.columns["score"].mean()) if len(side.item) else -1.0 for name, side in sides.items()
-    }
-    return max(means, key=lambda name: means[name])
-
-
-def _scored_requests(side: ModelRequests, code: int | None) -> ModelRequests:
-    mask = ~np.isnan(side.columns["score"])
-    return side.select("score").filter(mask if code is None else mask & (side.category == code))
 
 
 def _mark_client_limits(runs: Runs, rows: Sequence[GapRow]) -> tuple[list[GapRow], list[str]]:
@@ -372,7 +365,7 @@ def _load_warnings(rows: Sequence[GapRow]) -> list[str]:
     ]
 
 
-def _selection_warnings(sides: _Sides, rows: Sequence[GapRow]) -> list[str]:
+def _selection_warnings(sides: Sides, rows: Sequence[GapRow]) -> list[str]:
     chosen = [row for row in rows if row.is_accuracy and row.rule is None]
     if len(sides.closed) == len(sides.open) == 1 or not chosen:
         return []

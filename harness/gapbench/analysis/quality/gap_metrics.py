@@ -115,6 +115,7 @@ def _new_row(comparison: Comparison, metric: str, unit: str, better: str, pairs:
         n_pairs=n,
         n_clusters=int(dense_codes(pairs.closed.cluster).max(initial=-1)) + 1,
         simulated=comparison.simulated,
+        is_main=comparison.is_main,
     )
 
 

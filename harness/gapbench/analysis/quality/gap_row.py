@@ -2,7 +2,8 @@
 
 The primary endpoint is the accuracy over all categories. It is tested alone at 5 %, so that its verdict depends on nothing
 else in the table. The other rows form families: the accuracies by category, the speeds, and the costs. Each family is
-corrected by Holm's method, so that the chance of any false *ahead* in it is 5 %, and of any false *equivalent* too. Each
+corrected by Holm's method, so that the chance of any false *ahead* in it is 5 %, and of any false *equivalent* too. Models
+that are not the best of their side have families of their own, so that one more model changes nothing in the headline. Each
 row shows the interval at the level that it was tested at: a row is *equivalent* only if that interval lies inside the
 margin, else *ahead* exactly if it excludes zero.
 """
@@ -22,6 +23,8 @@ PLAIN_CONFIDENCE = 0.95 + 1e-9
 """Intervals above it are corrected for several tests."""
 PRIMARY = "overall quality"
 """The family of the primary endpoint."""
+OF_OTHERS = " of other models"
+"""Ending of the families of models that are not the best of their side: they must not weaken the headline's tests."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,14 @@ class Comparison:
         closed_model: The closed model.
         open_model: The open model.
         simulated: Whether either model is simulated.
+        is_main: Whether this is the comparison of the headline, or one of its categories.
     """
 
     category: str
     closed_model: str
     open_model: str
     simulated: bool
+    is_main: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,7 @@ class GapRow:
         verdict: In words. None until :func:`decide` has corrected the p-values, unless the verdict depends on no test.
         difference: The difference that was tested, in the metric's own unit (0 to 1 for accuracy). None for costs.
         quotients: The two costs that were tested. None for other metrics.
+        is_main: See :class:`Comparison`.
     """
 
     category: str
@@ -91,6 +97,7 @@ class GapRow:
     standard_error: float | None = None
     difference: Difference | None = None
     quotients: Quotients | None = None
+    is_main: bool = True
 
     @property
     def is_accuracy(self) -> bool:
@@ -98,7 +105,9 @@ class GapRow:
         return self.metric == "accuracy"
 
 
-COLUMNS = tuple(field.name for field in fields(GapRow) if field.name not in ("difference", "quotients"))
+COLUMNS = tuple(
+    field.name for field in fields(GapRow) if field.name not in ("difference", "quotients", "is_main")
+)
 """Columns of the gap table."""
 
 
@@ -160,6 +169,8 @@ def _with_families(rows: Sequence[GapRow]) -> list[GapRow]:
 
 
 def _family(row: GapRow, primary: str | None) -> str:
+    if not row.is_main:
+        return ("quality" if row.is_accuracy else "cost" if row.unit == "usd" else "speed") + OF_OTHERS
     if row.is_accuracy:
         return PRIMARY if row.category == primary else "quality by category"
     return "cost" if row.unit == "usd" else "speed"

@@ -22,6 +22,8 @@ PAIR_COLUMNS = (
     "prompt_sha256", "cluster_id", "outcome", "scored", "score", "load_kind", *_TIMES, *KEY_COLUMNS,
 )  # fmt: skip
 """Columns of the runs' frame that :func:`requests_by_model` uses."""
+Pair = tuple[str, str]
+"""A closed and an open model."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or 
 ``accuracy``          mean score, 0 to 1, partial credit included, with ``accuracy_low`` and ``accuracy_high`` (95 %,
                       clustered Wilson); the gap compares it
 ``all_right``         share of ``scored`` with outcome ``correct``, with ``all_right_low`` and ``all_right_high``, by the
-                      same function; $/correct counts these. Without partial credit it equals ``accuracy``
+                      same function; dollars per correct answer count these. Without partial credit it equals ``accuracy``
 ``partial_credit``    whether a score differs from 1 for ``correct`` and 0 for every other outcome
 ``correct`` ``wrong`` ``unparsed`` ``truncated`` ``refused`` ``infra`` ``unscored``  counts of ``n``
 ``ttft_p50_s`` ``ttft_p95_s`` ``response_p50_s`` ``response_p95_s``  with ``_low``, ``_high`` (order statistics)

@@ -118,7 +118,7 @@ def compare_runs(
         for manifest in after.manifests
         if manifest.state != "complete"
     ]
-    warnings = _setup_changes(before, after)
+    warnings = [*dict.fromkeys([*before.notes, *after.notes]), *_setup_changes(before, after)]
     for model_id in before.models:
         pairs = RunPairs.pair_requests(*sides, model_id)
         missing += pairs.missing_pairs

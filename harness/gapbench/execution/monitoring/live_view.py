@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gapbench import credentials, formatting
-from gapbench.execution.monitoring.progress import CellProgress
+from gapbench.execution.monitoring.progress import CellProgress, describe_total
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
 
@@ -56,9 +56,11 @@ class QuietView:
 class PlainView(QuietView):
     """Prints a line when a model opens and a cell ends, and every few seconds in between; for logs and pipes."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, planned: int = 0, max_usd: float | None = None) -> None:
         super().__init__(console)
         self.cells: dict[str, CellProgress] = {}
+        self._planned = planned
+        self._max_usd = None if max_usd is None else Decimal(str(max_usd))
         self._last_printed_s = 0.0
 
     def model_opening(self, model: Model) -> None:
@@ -71,13 +73,34 @@ class PlainView(QuietView):
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         """Count an attempt."""
-        self.cells[cell.cell_id].record(row, usd)
+        self._count(cell, row, usd)
         if time.monotonic() - self._last_printed_s > PLAIN_INTERVAL_S:
             self._print_progress(cell)
 
     def cell_ended(self, cell: Cell) -> None:
         """Print the cell's line."""
+        self.cells[cell.cell_id].end(time.monotonic())
         self._print_progress(cell)
+
+    def answer_waiting(self, cell: Cell) -> None:
+        """Count an answer that waits for its score."""
+        progress = self.cells[cell.cell_id]
+        progress.waiting += 1
+        self._note_end(progress)
+
+    def total_line(self) -> str:
+        """Return the progress of the whole run."""
+        return describe_total(self.cells.values(), self._planned, self._max_usd, time.monotonic())
+
+    def _count(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
+        progress = self.cells[cell.cell_id]
+        progress.record(row, usd)
+        self._note_end(progress)
+
+    def _note_end(self, progress: CellProgress) -> None:
+        # What follows is scoring, which says nothing about the server's speed.
+        if progress.answered >= progress.total:
+            progress.end(time.monotonic())
 
     def _print_progress(self, cell: Cell) -> None:
         self._last_printed_s = time.monotonic()
@@ -87,14 +110,15 @@ class PlainView(QuietView):
             for name, value in format_progress(progress).items()
             if value not in (MISSING, "0")
         )
-        self.notify(f"{cell.cell_id}: {shown}")
+        total = f"; all: {self.total_line()}" if self._planned > progress.total else ""
+        self.notify(f"{cell.cell_id}: {shown}{total}")
 
 
 class LiveView(PlainView):
     """A table that redraws itself four times a second."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, planned: int = 0, max_usd: float | None = None) -> None:
+        super().__init__(console, planned, max_usd)
         self._opening = ""
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table, transient=True)
 
@@ -120,18 +144,22 @@ class LiveView(PlainView):
 
     def attempt_done(self, cell: Cell, row: Attempt, usd: Decimal | None) -> None:
         """Count an attempt; the next redraw shows it."""
-        self.cells[cell.cell_id].record(row, usd)
+        self._count(cell, row, usd)
 
     def cell_ended(self, cell: Cell) -> None:
-        """Nothing: the line of the cell stays."""
+        """Fix the cell's rate; its line stays."""
+        self.cells[cell.cell_id].end(time.monotonic())
 
     def _table(self) -> Table:
-        table = Table(box=None, pad_edge=False, caption=self._opening or None, caption_justify="left")
+        lines = [self.total_line()] if self.cells else []
+        lines += [self._opening] if self._opening else []
+        caption = Text("\n".join(lines)) if lines else None
+        table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
         table.add_column("cell", no_wrap=True)
         for name in format_progress(CellProgress(0, 0, 0.0)):
             table.add_column(name, justify="right", no_wrap=True)
         for cell_id, progress in self.cells.items():
-            done = progress.done >= progress.total
+            done = progress.ended_s is not None
             shown = [
                 Text(value, style="red" if name == "infra" and value != "0" else "")
                 for name, value in format_progress(progress).items()
@@ -140,16 +168,19 @@ class LiveView(PlainView):
         return table
 
 
-def open_view(console: Console, *, quiet: bool) -> QuietView:
+def open_view(console: Console, *, quiet: bool, planned: int = 0, max_usd: float | None = None) -> QuietView:
     """Return the view that fits a console; use it as a context manager.
 
     Args:
         console: Where to print.
         quiet: Print only what the user must know.
+        planned: Requests of the whole run.
+        max_usd: US dollars at which the run stops. None: no limit.
     """
     if quiet:
         return QuietView(console)
-    return LiveView(console) if console.is_terminal else PlainView(console)
+    view = LiveView if console.is_terminal else PlainView
+    return view(console, planned, max_usd)
 
 
 def format_progress(progress: CellProgress) -> dict[str, str]:
@@ -159,15 +190,22 @@ def format_progress(progress: CellProgress) -> dict[str, str]:
     eta_s = progress.eta_s(at_s)
     first_s = progress.first_token_p50_s
     return {
-        "done": f"{progress.done}/{progress.total}",
+        "done": f"{progress.answered}/{progress.total}",
         "req/s": MISSING if rate is None else f"{rate:.1f}",
         "accuracy": _format_accuracy(progress),
         formatting.METRICS["ttft_p50_s"]: MISSING if first_s is None else f"{first_s * 1e3:.0f} ms",
         "spent": MISSING if progress.usd is None else f"${progress.usd:.4f}",
         "retried": f"{progress.retried}",
         "infra": f"{progress.infra}",
-        "ETA": MISSING if eta_s is None or eta_s <= 0 else f"{eta_s:.0f} s",
+        "ETA": _format_eta(progress, eta_s),
     }
+
+
+def _format_eta(progress: CellProgress, eta_s: float | None) -> str:
+    """Return the time left, or how many answers wait for their score once all have come."""
+    if progress.answered >= progress.total and progress.waiting:
+        return f"scoring {progress.waiting}"
+    return MISSING if eta_s is None or eta_s <= 0 else f"{eta_s:.0f} s"
 
 
 def _format_accuracy(progress: CellProgress) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from gapbench import formatting
 from gapbench.values import Attempt
 
 _LOG_BUCKET_WIDTH = math.log(1.02)
@@ -26,6 +28,8 @@ class CellProgress:
         retried: Attempts that were followed by another.
         infra: Final attempts that brought no answer.
         scored: Measured answers of this session that have a score.
+        waiting: Answers of this session that have come and wait for their score.
+        ended_s: When the last answer had come, or the cell was stopped. None: it is under way.
         usd: US dollars spent in this session. None: no attempt had a price so far.
     """
 
@@ -37,6 +41,8 @@ class CellProgress:
     infra: int = 0
     scored: int = 0
     usd: Decimal | None = None
+    waiting: int = 0
+    ended_s: float | None = None
     _score_sum: float = 0.0
     _first_token_buckets: Counter[int] = field(default_factory=Counter)
 
@@ -52,6 +58,8 @@ class CellProgress:
             self.retried += 1
             return
         self.done += 1
+        # Of the answers that wait one has its row now. Without any, this one was scored at once.
+        self.waiting = max(0, self.waiting - 1)
         self.infra += row.outcome == "infra"
         if row.phase != "measure":
             return
@@ -62,6 +70,16 @@ class CellProgress:
             self._first_token_buckets[
                 round(math.log(max(row.first_token_s - row.sent_s, 1e-6)) / _LOG_BUCKET_WIDTH)
             ] += 1
+
+    def end(self, at_s: float) -> None:
+        """Note when the cell ended; a later call changes nothing."""
+        if self.ended_s is None:
+            self.ended_s = at_s
+
+    @property
+    def answered(self) -> int:
+        """Requests that are done, or whose answer waits for its score."""
+        return self.done + self.waiting
 
     @property
     def accuracy(self) -> float | None:
@@ -79,11 +97,42 @@ class CellProgress:
         return None
 
     def rate_rps(self, at_s: float) -> float | None:
-        """Return finished requests per second of this session; None before the first."""
-        new, elapsed_s = self.done - self.already_done, at_s - self.started_s
+        """Return answered requests per second of this session; None before the first. It stays as it is once the cell ended."""
+        until_s = at_s if self.ended_s is None else self.ended_s
+        new, elapsed_s = self.answered - self.already_done, until_s - self.started_s
         return new / elapsed_s if new and elapsed_s > 0 else None
 
     def eta_s(self, at_s: float) -> float | None:
         """Return the seconds until the cell is done at the current rate. None: the rate is unknown."""
         rate = self.rate_rps(at_s)
-        return None if rate is None else (self.total - self.done) / rate
+        return None if rate is None else (self.total - self.answered) / rate
+
+
+def describe_total(cells: Iterable[CellProgress], planned: int, max_usd: Decimal | None, at_s: float) -> str:
+    """Return the progress of a run as a line: requests done of all, dollars of the budget, and the time left.
+
+    Args:
+        cells: The cells that have started.
+        planned: Requests of all cells, including those that have not started.
+        max_usd: US dollars at which the run stops. None: no limit.
+        at_s: The time now.
+    """
+    started = list(cells)
+    answered = sum(cell.answered for cell in started)
+    parts = [f"{answered:,} of {max(planned, answered):,} requests"]
+    spent = [cell.usd for cell in started if cell.usd is not None]
+    if spent or max_usd is not None:
+        limit = "" if max_usd is None else f" of {formatting.format_usd(max_usd)}"
+        parts.append(f"{formatting.format_usd(sum(spent, Decimal(0)))}{limit}")
+    new = answered - sum(cell.already_done for cell in started)
+    elapsed_s = at_s - min((cell.started_s for cell in started), default=at_s)
+    if new > 0 and elapsed_s > 0 and planned > answered:
+        parts.append(f"{_format_left(elapsed_s / new * (planned - answered))} left")
+    return ", ".join(parts)
+
+
+def _format_left(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from gapbench.execution.monitoring.counters import RunCounts
-from gapbench.execution.recording.observer import RunObserver
+from gapbench.execution.recording.observer import RunObserver, WaitingObserver
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
 
@@ -41,6 +41,11 @@ class MetricsObserver:
         """Count an attempt."""
         self.counts.record(row, usd)
         self._inner.attempt_done(cell, row, usd)
+
+    def answer_waiting(self, cell: Cell) -> None:
+        """Forward to an observer that shows it."""
+        if isinstance(self._inner, WaitingObserver):
+            self._inner.answer_waiting(cell)
 
     def cell_ended(self, cell: Cell) -> None:
         """Forward."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gapbench.scoring.sandboxed import SandboxedScorer
 from gapbench.scoring.task_scorer import make_task_scorer
 from gapbench.store import read_attempts, read_payload
 from gapbench.suite.plan import Cell, PlannedRequest
@@ -23,10 +24,12 @@ class CellScorer:
     Attributes:
         score: Returns the score of an answer to a request.
         is_slow: Whether a call takes more than a few milliseconds and may run in a thread.
+        needs_core: Whether it runs programs that take a core of their own; then it starts after the load.
     """
 
     score: Callable[[str, PlannedRequest], Score]
     is_slow: bool
+    needs_core: bool = False
 
 
 def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
@@ -49,7 +52,11 @@ def make_cell_scorer(cell: Cell, run_folder: Path) -> CellScorer | None:
         )
     scorer = make_task_scorer(task)
     if scorer is not None:
-        return CellScorer(lambda text, planned: scorer(text, planned.sample), scorer.is_slow)
+        return CellScorer(
+            lambda text, planned: scorer(text, planned.sample),
+            scorer.is_slow,
+            needs_core=isinstance(scorer, SandboxedScorer),
+        )
     return None
 
 

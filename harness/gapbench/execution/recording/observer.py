@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt, Model
@@ -30,3 +30,11 @@ class RunObserver(Protocol):
 
     def notify(self, line: str) -> None:
         """Show one line to the user."""
+
+
+@runtime_checkable
+class WaitingObserver(Protocol):
+    """An observer that is also told of answers whose score comes later."""
+
+    def answer_waiting(self, cell: Cell) -> None:
+        """An answer is on disk and waits for its score; :meth:`RunObserver.attempt_done` follows."""

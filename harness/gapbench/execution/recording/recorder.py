@@ -10,7 +10,7 @@ from gapbench.execution.attempts.attempt_row import build_payload_row
 from gapbench.execution.attempts.request_sender import CompletedAttempt
 from gapbench.execution.limits.budgets import SpendBudget
 from gapbench.execution.limits.stop_signal import StopSignal
-from gapbench.execution.recording.observer import RunObserver
+from gapbench.execution.recording.observer import RunObserver, WaitingObserver
 from gapbench.execution.settings import RunSettings
 from gapbench.store import RunWriter
 from gapbench.suite.plan import Cell
@@ -69,6 +69,8 @@ class AttemptRecorder:
         pending = self._writer.pending
         number = pending.add(row, build_payload_row(row, cell, completed.planned, completed.response, None))
         self.charge(row)
+        if isinstance(self._observer, WaitingObserver):
+            self._observer.answer_waiting(cell)
         if pending.is_behind:
             async with self._catch_up_lock:
                 await asyncio.to_thread(pending.catch_up)

@@ -1,12 +1,14 @@
-"""Score responses while the load runs, and hand the rows to the recorder."""
+"""Score responses while the load runs or after it, and hand the rows to the recorder."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from gapbench import transport
 from gapbench.execution.attempts.attempt_row import CellClock, build_attempt_row, with_score
@@ -21,6 +23,8 @@ from gapbench.values import Attempt, Payload, Score
 
 MAX_WAITING_ANSWERS = 1_000
 """Answers that may wait for a slow scorer. With more, senders wait too, or memory would grow with the run."""
+MAX_HELD_ANSWERS = 1_000
+"""Answers whose scoring may wait for the end of the load; further ones are scored while it runs."""
 
 SCORING_BATCH_SIZE = 8
 """Answers of an earlier session that are scored between two checks for an interruption."""
@@ -65,6 +69,7 @@ class ScoringQueue:
         self._scorer = scorer
         self._on_recorded = on_recorded
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._free_places = asyncio.Semaphore(MAX_WAITING_ANSWERS)
         self._error: BaseException | None = None
 
@@ -87,10 +92,18 @@ class ScoringQueue:
         else:
             row = self._attempt_row(completed, None)
             pending_number = await self._recorder.add_pending(self._cell, row, completed)
-            await self._free_places.acquire()
-            task = asyncio.create_task(self._score_in_executor(scorer, completed, row, pending_number))
-            self._tasks.add(task)
-            task.add_done_callback(self._task_done)
+            score_later = partial(self._score_in_executor, scorer, completed, row, pending_number)
+            if scorer.needs_core and len(self._held) < MAX_HELD_ANSWERS:
+                # On two cores it would take the client's core, and the times would be those of the client.
+                self._held.append(score_later)
+            else:
+                await self._start(score_later)
+
+    async def _start(self, score: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await self._free_places.acquire()
+        task = asyncio.create_task(score())
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
 
     async def _score_in_executor(
         self, scorer: CellScorer, completed: CompletedAttempt, row: Attempt, pending_number: int
@@ -137,11 +150,21 @@ class ScoringQueue:
 
     def cancel(self) -> None:
         """Leave unscored answers to the next session; they are on disk."""
+        self._held.clear()
         for task in self._tasks:
             task.cancel()
 
+    def leave_held(self) -> None:
+        """Leave the answers whose scoring was held back to the next session, so that an interrupted run ends soon."""
+        self._held.clear()
+
     async def wait_until_scored(self) -> None:
-        """Wait for all scores; raises the error of the first row that could not be recorded."""
+        """Score what was held back until the load had ended, and wait for all scores.
+
+        Raises the error of the first row that could not be recorded.
+        """
+        while self._held and self._error is None:
+            await self._start(self._held.pop(0))
         while self._tasks:
             await asyncio.wait(self._tasks)
         if self._error is not None:

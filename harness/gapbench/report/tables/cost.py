@@ -27,6 +27,14 @@ def _format_usd(row: Row, key: str) -> str:
     return formatting.format_usd(row[key])
 
 
+def _usd_per_1000(key: str) -> Column:
+    return Column(key, formatting.METRICS[key], partial(_format_usd_per_1000, key=key))
+
+
+def _format_usd_per_1000(row: Row, key: str) -> str:
+    return formatting.format_usd_per_1000(row[key])
+
+
 def _price(row: Row) -> str:
     if not formatting.is_known(row["price"]):
         return "price unknown"
@@ -39,8 +47,8 @@ COLUMNS = (
     Column("correct", "correct", lambda row: formatting.format_count(row["correct"]), 4),
     _usd("usd", "total", 1),
     _usd("usd_retries", "of it retries", 6),
-    _usd("usd_per_task", formatting.METRICS["usd_per_task"]),
-    _usd("usd_per_correct", formatting.METRICS["usd_per_correct"]),
+    _usd_per_1000("usd_per_task"),
+    _usd_per_1000("usd_per_correct"),
     _usd("usd_per_mtok", "$/M tokens", 2),
     Column("gpu_hours", "GPU-hours", lambda row: formatting.format_number(row["gpu_hours"]), 5),
     Column("price", "price", _price, is_text=True, is_detail=True),
@@ -79,7 +87,7 @@ def _leg_range(row: Row) -> str:
     low, high = row["usd_per_task_low"], row["usd_per_task_high"]
     if not formatting.is_known(low) or not formatting.is_known(high):
         return formatting.NOTHING
-    return f"{formatting.format_usd(low, 2)} to {formatting.format_usd(high, 2)}"
+    return f"{formatting.format_usd_per_1000(low)} to {formatting.format_usd_per_1000(high)}"
 
 
 def _leg_payment(row: Row) -> str:
@@ -89,9 +97,9 @@ def _leg_payment(row: Row) -> str:
 
 LEG_COLUMNS = (
     Column("leg", "", _leg_name, is_text=True, min_width=14, tone=_leg_tone, is_strong=lambda _: True),
-    _usd("usd_per_task", "$/task"),
+    _usd_per_1000("usd_per_task"),
     Column("range", "95 %", _leg_range),
-    _usd("usd_per_correct", "$/correct"),
+    _usd_per_1000("usd_per_correct"),
     _usd("usd_per_mtok", "$/M tokens"),
     Column("label", "who is paid for what", _leg_payment, is_text=True, is_detail=True),
 )

@@ -58,13 +58,13 @@ COLUMNS = (
         "answer_chars_per_s_p50", formatting.METRICS["answer_chars_per_s_p50"],
         lambda row: formatting.format_speed(row, "answer_chars_per_s_p50"), 8,
     ),
-    Column("usd_per_correct", formatting.METRICS["usd_per_correct"], lambda row: formatting.format_usd(row["usd_per_correct"]), 1),
+    Column("usd_per_correct", formatting.METRICS["usd_per_correct"], lambda row: formatting.format_usd_per_1000(row["usd_per_correct"]), 1),
     Column("tokens", "tokens in / out", _tokens, outputs=frozenset(("page",))),
 )  # fmt: skip
 _ALL_RIGHT = Column("all_right", "all right % (95 %)", partial(formatting.format_accuracy, key="all_right"))
 _TWO_SHARES = (
     "score: the mean with partial credit, which the gap compares; all right: the share of answers that are wholly right, "
-    "which $/correct counts"
+    "which $/1k correct counts"
 )
 _CATEGORY = Column("category", "category", lambda row: str(row["category"]), is_text=True)
 _LEAD = (

@@ -15,7 +15,7 @@ from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.cost.cost import cost
 from gapbench.analysis.economics.advice import Advice
 from gapbench.analysis.economics.advise import advise
-from gapbench.analysis.economics.measured_inputs import advised_throughput
+from gapbench.analysis.economics.measured_inputs import throughput_at_load
 from gapbench.analysis.economics.measured_legs import measured_legs
 from gapbench.analysis.economics.measured_quality import MeasuredQuality, measured_quality
 from gapbench.analysis.economics.scenario_inputs import build_scenario
@@ -63,7 +63,7 @@ def advice_of(
     quality = measured_quality(runs, gap(runs, billed=account), table)
     legs = measured_legs(
         runs, table, account, closed_model=quality.closed_model, open_model=quality.open_model,
-        throughput=advised_throughput(runs, account, quality.open_model),
+        throughput=throughput_at_load(runs, account, quality.open_model),
     )  # fmt: skip
     return advise(
         situation or Situation(), tco(build_scenario(block, at=DAY, run=legs), volume, draws=200), quality
@@ -376,7 +376,7 @@ def test_a_cascade_that_pays_goes_before_the_closed_api(make_run: Make, answers:
 
     assert "open tier before the closed API" == found.choice
     assert any("cascade on bad form" in line for line in found.because)
-    assert any("with the hosted open model it costs" in line for line in found.because)
+    assert any("the open model is the hosted one; it reaches" in line for line in found.because)
 
 
 @pytest.mark.parametrize(
@@ -421,7 +421,7 @@ def test_what_was_priced_is_named_in_the_numbers_of_tco() -> None:
         "price book 20",
     ):
         assert part in said
-    assert "assumed, not given: input_share, input_tokens, output_tokens" in said
+    assert "set with --set NAME=VALUE or in the tco: block): input_share 0.75 (0.5 to 0.91)" in said
     assert found.to_json()["assumed"] == found.assumed
 
 

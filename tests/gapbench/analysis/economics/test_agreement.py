@@ -18,7 +18,7 @@ import pytest
 
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.cost.cost import cost
-from gapbench.analysis.economics.measured_inputs import advised_throughput
+from gapbench.analysis.economics.measured_inputs import throughput_at_load
 from gapbench.analysis.economics.measured_legs import measured_legs
 from gapbench.analysis.economics.measured_quality import measured_quality
 from gapbench.analysis.economics.option_costs import option_costs
@@ -155,7 +155,7 @@ def test_four_commands_agree_on_generated_runs(make_run: Make, seed: int, kind: 
     quality = measured_quality(runs, gaps, table)
     legs = measured_legs(
         runs, table, account, closed_model=quality.closed_model, open_model=quality.open_model,
-        throughput=advised_throughput(runs, account, quality.open_model),
+        throughput=throughput_at_load(runs, account, quality.open_model),
     )  # fmt: skip
     volume = 250.0
     answer = tco(build_scenario(at=DAY, run=legs), volume, draws=100)
@@ -279,7 +279,7 @@ def test_replies_from_our_cache_do_not_make_a_month_cheaper(make_run: Make, cach
     account = bill(runs)
     legs = measured_legs(
         runs, cost(runs, account), account, closed_model="closed-a", open_model="open-a",
-        throughput=advised_throughput(runs, account, "open-a"),
+        throughput=throughput_at_load(runs, account, "open-a"),
     )  # fmt: skip
     answer = tco(build_scenario(at=DAY, run=legs), 1.1, draws=100)
 

@@ -1,0 +1,60 @@
+"""What limits the answer that runs give, counted: unfinished runs, failed models, and answers that could not be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gapbench.analysis.frames import Runs
+
+CAVEAT_COLUMNS = ("model_id", "category", "outcome", "final", "phase", "load_kind")
+"""Columns of the runs' frame that :func:`find_caveats` uses."""
+LOST_OUTCOMES = ("unparsed", "refused", "truncated", "infra", "unscored")
+"""Outcomes that a reader must know of before the score, in the order in which they are named."""
+
+
+@dataclass(frozen=True)
+class Caveats:
+    """What limits the answer of some runs.
+
+    Attributes:
+        run_ids: The runs.
+        suite: Name of the newest run's suite, or the file that it was read from; "" if unknown.
+        unfinished: The runs that are not complete.
+        failed_models: Models that a run gave up or could not open.
+        lost: By outcome of :data:`LOST_OUTCOMES`, the number of measured requests that ended so; zeros are left out.
+        requests: Number of measured requests.
+        requests_by_category: Measured requests of the model that has most, by category.
+    """
+
+    run_ids: tuple[str, ...] = ()
+    suite: str = ""
+    unfinished: tuple[str, ...] = ()
+    failed_models: tuple[str, ...] = ()
+    lost: Mapping[str, int] = field(default_factory=dict)
+    requests: int = 0
+    requests_by_category: Mapping[str, int] = field(default_factory=dict)
+
+
+def find_caveats(runs: Runs) -> Caveats:
+    """Return what limits the answer of runs."""
+    frame = runs.measured_attempts[["model_id", "category", "outcome"]]
+    counts = frame["outcome"].astype(str).value_counts()
+    by_model = frame.groupby(["category", "model_id"], observed=True).size()
+    most: dict[str, int] = {}
+    counted: dict[tuple[Any, Any], Any] = dict(by_model.items())  # type: ignore[arg-type]  # pandas types no index of two levels
+    for key, count in counted.items():
+        name = str(key[0])
+        most[name] = max(most.get(name, 0), int(count))
+    return Caveats(
+        tuple(str(manifest.run_id) for manifest in runs.manifests),
+        str(runs.manifests[-1].selection.get("suite") or ""),
+        tuple(str(manifest.run_id) for manifest in runs.manifests if manifest.state != "complete"),
+        tuple(
+            dict.fromkeys(failure.model_id for manifest in runs.manifests for failure in manifest.failures)
+        ),
+        {kind: int(counts[kind]) for kind in LOST_OUTCOMES if counts.get(kind, 0)},
+        len(frame),
+        {category: most[category] for category in runs.categories if category in most},
+    )
