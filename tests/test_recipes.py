@@ -39,9 +39,9 @@ from pathlib import Path
 import gapbench
 
 assert Path(gapbench.__file__).is_relative_to(Path.cwd())
-run = gapbench.run_suite("suite.yaml")
+run = gapbench.run("suite.yaml")
 assert run.state == "complete", (run.state, run.failures)
-rows = gapbench.load_runs(run).frame
+rows = run.attempts()
 problems = {}
 for name, check in json.loads(Path("checks.json").read_text()).items():
     try:
@@ -55,7 +55,7 @@ CHECKS = {
     "attempt-column": """
 import pyarrow.parquet
 
-(part,) = run.folder.glob("attempts-*.parquet")
+(part,) = run.folders[0].glob("attempts-*.parquet")
 stored = pyarrow.parquet.read_table(part)
 assert stored["chunk_count"].to_pylist() == [len(times) for times in stored["chunk_s"].to_pylist()]
 assert rows["chunk_count"].max() > 0
@@ -67,7 +67,7 @@ from rich.console import Console
 from gapbench.report import html, markdown, terminal
 from gapbench.report.results import load_results
 
-results = load_results([run.folder])
+results = load_results([run.folders[0]])
 screen = io.StringIO()
 Console(file=screen, width=200).print(*terminal.render_report(results))
 for output in (screen.getvalue(), markdown.markdown_report(results), html.html_report(results)):
@@ -89,7 +89,9 @@ first = rows[rows["attempt"] == 1].sort_values("scheduled_s")
 assert first["load_kind"].unique().tolist() == ["burst"]
 assert first["scheduled_s"].round(3).tolist() == [0.0] * 4 + [0.1] * 4 + [0.2] * 4
 assert (first["sent_s"] >= first["scheduled_s"]).all()
-(cell,) = run.manifest.cells
+from gapbench.store import read_manifest
+
+(cell,) = read_manifest(run.folders[0]).cells
 assert cell.cell_id.endswith("burst4-0.1"), cell.cell_id
 """,
     # The module of the package bench-roman, as a built-in scorer: one file.

@@ -1,4 +1,4 @@
-"""The Python API: run a suite, read finished runs, and compute the tables that the command line prints.
+"""The Python API: :func:`run` a suite, or :func:`read` finished runs; both return :class:`gapbench.Results`.
 
 Import the names from :mod:`gapbench`. Nothing here prints; notices of a run go to the logger ``gapbench``.
 """
@@ -10,17 +10,13 @@ import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gapbench.analysis.cost.cost import CostTable
-    from gapbench.analysis.frames import Runs
-    from gapbench.analysis.quality.gap import GapTable
-    from gapbench.analysis.quality.summary import Summary
+    from gapbench.results import Results
     from gapbench.store import RunManifest
     from gapbench.suite.plan import Cell
     from gapbench.values import Attempt, Model
@@ -28,37 +24,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("gapbench")
 
 
-@dataclass(frozen=True)
-class Run(os.PathLike[str]):
-    """A run that has ended. It can be given wherever a run folder is expected.
-
-    Attributes:
-        folder: The run folder.
-        manifest: The content of its ``run.json``.
-    """
-
-    folder: Path
-    manifest: RunManifest
-
-    def __fspath__(self) -> str:
-        return str(self.folder)
-
-    @property
-    def state(self) -> str:
-        """``complete``, or why the run ended early, such as ``stopped`` or ``interrupted``."""
-        return self.manifest.state
-
-    @property
-    def failures(self) -> dict[str, str]:
-        """Message by model id, for each model that could not be run."""
-        return {failure.model_id: failure.message for failure in self.manifest.failures}
-
-
-RunFolders = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-"""A :class:`Run`, a run folder, a folder that holds runs, or a sequence of them."""
-
-
-def run_suite(
+def run(
     suite: str | os.PathLike[str],
     *,
     models: Sequence[str] | None = None,
@@ -69,7 +35,7 @@ def run_suite(
     allow_code: bool = False,
     until_sure: bool = False,
     cache: str | os.PathLike[str] | None = None,
-) -> Run:
+) -> Results:
     """Run a suite and return when it has ended.
 
     Paid models are called without asking; set ``max_usd`` to limit the spend. The first Ctrl-C stops sending and returns
@@ -87,7 +53,7 @@ def run_suite(
         cache: Response cache folder, for accuracy runs. None: the one that the suite names, if any.
 
     Returns:
-        The run. Check ``state``: a run that stopped early is returned like a complete one.
+        Its results. Check ``state``: a run that stopped early is returned like a complete one.
 
     Raises:
         InputError: The suite is invalid, no sample of a task can be scored, a price needed for ``max_usd`` is unknown, or
@@ -134,90 +100,38 @@ def run_suite(
         )
 
     if not _has_running_loop():
-        return Run(folder, execute())
+        execute()
+        return read(folder)
     # A notebook runs an event loop in this thread, so the run gets another thread, where no signal is handled.
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(execute)
         try:
-            return Run(folder, running.result())
+            running.result()
         except KeyboardInterrupt:
             stop_signal.set_from_thread("interrupted")
-            return Run(folder, running.result())
+            running.result()
+    return read(folder)
 
 
-def load_runs(runs: Runs | RunFolders, *, chunks: bool = False) -> Runs:
-    """Read finished runs into memory; give the result to the other functions to read them only once.
+def read(runs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Results:
+    """Find finished runs. Their rows are read when a table first needs them.
 
     Args:
-        runs: The runs. Of a folder that holds runs, all are read, oldest first.
-        chunks: Also read the arrival time of each chunk, for ``tpot_s``. Takes several times the memory.
+        runs: A run folder; a folder that holds runs, of which all are read together, oldest first; a pattern such as
+            ``results/nightly-*``; an address such as ``s3://BUCKET/PREFIX``, whose runs are downloaded; or several of these.
 
     Returns:
-        The runs. ``runs.frame`` is a pandas frame with one row per attempt; ``bench schema`` lists its columns and units.
+        The results. A run that a newer one among them continues is not counted twice; ``notes`` names it.
 
     Raises:
+        InputError: An address is not of a kind that can hold runs.
         ResultsError: There is no run, a folder is not a run, or a newer gapbench wrote it.
     """
-    from gapbench.analysis import frames
+    from gapbench.analysis.continued_runs import find_runs
+    from gapbench.results import Results
 
-    return frames.load_runs(_folders(runs), chunks=chunks)
-
-
-def gap(runs: Runs | RunFolders, *, margin_points: float | None = None, all_pairs: bool = False) -> GapTable:
-    """Compare closed and open models on the requests that both answered.
-
-    Args:
-        runs: The runs.
-        margin_points: Gap that makes no difference, in percentage points of accuracy. None: the margin of the suite.
-        all_pairs: Compare every closed model with every open one, not only the best of each.
-
-    Returns:
-        The table. ``table.frame`` is a pandas frame with one row per metric and category: both values, the gap with its
-        95 % interval, and a verdict. ``table.headline()`` is one sentence.
-
-    Raises:
-        ResultsError: There is no run, or a folder is not a run.
-    """
-    from gapbench.analysis.quality import gap as gap_module
-
-    return gap_module.gap(_folders(runs), margin_points=margin_points, all_pairs=all_pairs)
-
-
-def cost(runs: Runs | RunFolders) -> CostTable:
-    """Compute what each model cost, in US dollars: per task, per correct answer and per million tokens.
-
-    API calls are priced with today's price book unless the suite gives a price; own GPUs are priced by the hour.
-
-    Args:
-        runs: The runs.
-
-    Returns:
-        The table. ``table.frame`` is a pandas frame with one row per model and category.
-
-    Raises:
-        ResultsError: There is no run, or a folder is not a run.
-    """
-    from gapbench.analysis.cost import cost as cost_module
-
-    return cost_module.cost(_folders(runs))
-
-
-def summarize(runs: Runs | RunFolders) -> Summary:
-    """Summarize each model: accuracy with its interval, coverage, failures, latency in seconds, and cost.
-
-    Args:
-        runs: The runs.
-
-    Returns:
-        The summary. ``summary.frame`` is a pandas frame with one row per cell, per task, per category
-        and per model; ``summary.level("model")`` selects one level.
-
-    Raises:
-        ResultsError: There is no run, or a folder is not a run.
-    """
-    from gapbench.analysis.quality import summary
-
-    return summary.summarize(_folders(runs))
+    names = [runs] if isinstance(runs, str | os.PathLike) else runs
+    return Results(find_runs([os.fspath(name) for name in names]))
 
 
 class _LoggingObserver:
@@ -239,13 +153,6 @@ class _LoggingObserver:
         from gapbench import credentials
 
         _LOGGER.warning("%s", credentials.redact(line))
-
-
-def _folders(runs: Runs | RunFolders) -> Any:
-    """Return runs in the form that the analysis takes: as they are if loaded, else as paths."""
-    if isinstance(runs, str | os.PathLike):
-        return Path(runs)
-    return [Path(run) for run in runs] if isinstance(runs, Sequence) else runs
 
 
 def _has_running_loop() -> bool:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import gapbench
+import gapbench as gb
 from gapbench.errors import InputError, SetupError
 from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.store import read_manifest
 from tests.two_models import write_suite
 
 
@@ -25,34 +26,32 @@ def suite(tmp_path: Path) -> Path:
 
 
 def test_a_suite_is_run_and_read(suite: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The example of the documentation: run, then read the gap, the cost and the summary. Nothing is printed."""
-    run = gapbench.run_suite(suite, out=suite.parent / "results", max_usd=5)
-    runs = gapbench.load_runs(run)
-    table = gapbench.gap(runs)
+    """The example of the documentation: run, then the gap, the cost and the summary. Nothing is printed."""
+    results = gb.run(suite, out=suite.parent / "results", max_usd=5)
 
-    assert "complete" == run.state
-    assert {} == run.failures
-    assert suite.parent / "results" == run.folder.parent
-    assert 60 == len(runs.frame)
-    assert "closed (closed) against open (open)" in table.headline()
-    assert {"open", "closed"} == set(gapbench.cost([run]).frame["model_id"])
-    assert {"open", "closed"} == set(gapbench.summarize(run.folder).level("model")["model_id"])
+    assert "complete" == results.state
+    assert {} == results.failures
+    assert suite.parent / "results" == results.folders[0].parent
+    assert 60 == len(results.attempts())
+    assert "closed (closed) against open (open)" in results.gap().headline()
+    assert {"open", "closed"} == set(results.cost().frame["model_id"])
+    assert {"open", "closed"} == set(results.summary().level("model")["model_id"])
     assert ("", "") == tuple(capsys.readouterr())
 
 
 def test_a_part_of_a_suite_is_run(suite: Path) -> None:
     """Models, tasks and a limit, as on the command line; `bench run --resume` finds them in run.json."""
-    run = gapbench.run_suite(suite, models=["open"], tasks=["sums"], limit=3, out=suite.parent / "results")
+    results = gb.run(suite, models=["open"], tasks=["sums"], limit=3, out=suite.parent / "results")
 
-    assert 3 == len(gapbench.load_runs(run).frame)
-    assert ["open"] == run.manifest.selection["models"]
+    assert 3 == len(results.attempts())
+    assert ["open"] == read_manifest(results.folders[0]).selection["models"]
 
 
 def test_a_suite_is_run_where_an_event_loop_runs(suite: Path) -> None:
     """As in a notebook."""
 
-    async def cell() -> gapbench.Run:
-        return gapbench.run_suite(suite, limit=3, out=suite.parent / "results")
+    async def cell() -> gb.Results:
+        return gb.run(suite, limit=3, out=suite.parent / "results")
 
     assert "complete" == asyncio.run(cell()).state
 
@@ -63,12 +62,12 @@ def test_a_run_that_cannot_work_is_refused(suite: Path, monkeypatch: pytest.Monk
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
     with pytest.raises(InputError, match="did you mean 'sums'"):
-        gapbench.run_suite(suite, tasks=["sum"], out=out)
+        gb.run(suite, tasks=["sum"], out=out)
     with pytest.raises(SetupError, match="OPENAI_API_KEY is not set"):
-        gapbench.run_suite(suite, models=["openai:gpt-5.2"], out=out)
+        gb.run(suite, models=["openai:gpt-5.2"], out=out)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     with pytest.raises(InputError, match="price of model 'gpt-unheard-of' is unknown"):
-        gapbench.run_suite(suite, models=["openai:gpt-unheard-of"], max_usd=1, out=out)
+        gb.run(suite, models=["openai:gpt-unheard-of"], max_usd=1, out=out)
 
     assert not out.exists()
 
@@ -101,7 +100,7 @@ def test_a_stop_before_the_run_starts_is_kept() -> None:
 def test_notices_are_logged(suite: Path, caplog: pytest.LogCaptureFixture) -> None:
     """On the logger ``gapbench``."""
     caplog.set_level(logging.INFO, "gapbench")
-    gapbench.run_suite(suite, models=["open"], limit=1, out=suite.parent / "results")
+    gb.run(suite, models=["open"], limit=1, out=suite.parent / "results")
 
     assert any("1 requests" in record.getMessage() for record in caplog.records)
 
@@ -110,7 +109,7 @@ def test_the_package_imports_nothing() -> None:
     """`import gapbench` is free; its names are found all the same, and a wrong one is an AttributeError."""
     code = (
         "import sys, gapbench; assert 'gapbench.api' not in sys.modules;"
-        "assert set(gapbench.__all__) <= set(dir(gapbench)); assert callable(gapbench.run_suite);"
+        "assert set(gapbench.__all__) <= set(dir(gapbench)); assert callable(gapbench.run);"
         "assert not hasattr(gapbench, 'nothing'); assert 'pandas' not in sys.modules"
     )
 

@@ -18,7 +18,7 @@ Derived columns, in seconds unless the name says otherwise. NaN means that one o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,11 +26,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from gapbench.analysis.carried_rows import carried_cells, leave_out_carried
+from gapbench.analysis.column_names import check_columns
+from gapbench.analysis.continued_runs import CountedRuns, drop_replaced_rows, find_runs
+from gapbench.analysis.notebook_html import count_noun
+from gapbench.analysis.run_folders import judging_runs
 from gapbench.errors import ResultsError
 from gapbench.stats import Floats, Ints, dense_codes
-from gapbench.store import read_attempts, read_manifest, runs_in
+from gapbench.store import read_attempts, read_manifest
 from gapbench.store.manifest import CellEntry, ModelEntry, RunManifest
+from gapbench.store.schema import ATTEMPT_SCHEMA
 
 COLUMNS = (
     "run_id",
@@ -85,7 +89,7 @@ COLUMNS = (
     "score",
     "partial",
 )
-"""Columns that the tables need: all except texts, reply ids and the lists of chunks."""
+"""Columns that the tables need, read unless others are named: all except texts, reply ids and the lists of chunks."""
 _CHUNKS = ("chunk_s", "chunk_tokens")
 _CODED = ("sample_id", "cluster_id", "prompt_sha256", "params_asked", "params_sent", "params_changes")
 
@@ -94,7 +98,7 @@ Folders = str | Path | Sequence[str | Path]
 """A run folder, a folder that holds runs, or several of either."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Runs:
     """Runs read once.
 
@@ -103,7 +107,9 @@ class Runs:
         manifests: ``run.json`` of each.
         frame: One row for each attempt, with the derived columns. Calls of judges have phase ``judge``.
         judgings: ``run.json`` of each judging run inside these runs. Their models (the judges) are not compared.
-        notes: What a reader of any figure must know: other prices than those of the runs, rows that two runs share.
+        notes: What a reader of any figure must know: other prices than those of the runs, and named runs that do not count,
+            or only in part, because a newer run continues them; see :mod:`gapbench.analysis.continued_runs`.
+        replaced: Cells that do not count for that reason, by run id. Their rows are not in ``frame``.
     """
 
     folders: tuple[Path, ...]
@@ -111,6 +117,11 @@ class Runs:
     frame: pd.DataFrame
     judgings: tuple[RunManifest, ...] = ()
     notes: tuple[str, ...] = ()
+    replaced: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        counts = ((self.folders, "run"), (self.models, "model"), (self.frame, "attempt"))
+        return f"<Runs: {', '.join(count_noun(len(found), noun) for found, noun in counts)}>"
 
     @cached_property
     def measured_attempts(self) -> pd.DataFrame:
@@ -150,54 +161,66 @@ class Runs:
 
     @property
     def cells(self) -> list[tuple[str, CellEntry]]:
-        """The cells of all manifests, each after its run's id."""
-        return [(manifest.run_id, cell) for manifest in self.manifests for cell in manifest.cells]
+        """The cells of all manifests that count, each after its run's id."""
+        return [
+            (manifest.run_id, cell)
+            for manifest in self.manifests
+            for cell in manifest.cells
+            if cell.cell_id not in self.replaced.get(manifest.run_id, ())
+        ]
 
 
-def load_runs(runs: Runs | Folders, *, chunks: bool = False, columns: Collection[str] | None = None) -> Runs:
+def load_runs(
+    runs: Runs | CountedRuns | Folders,
+    *,
+    chunks: bool = False,
+    columns: Collection[str] | None = None,
+    keep_replaced: bool = False,
+) -> Runs:
     """Return runs as one frame. Runs that are already loaded are returned unchanged.
 
     Args:
-        runs: A run folder, a folder that holds runs (oldest first), or several of either.
+        runs: A run folder, a folder that holds runs (oldest first), a pattern, an address, or several of them.
         chunks: Also read the arrival time of each chunk, for ``tpot_s``. Takes several times the memory.
-        columns: Columns that will be used, derived ones included. With millions of rows each costs about a second.
-            None means all.
+        columns: Columns that will be used: any of the attempt row, and derived ones. With millions of rows each costs
+            about a second. None means :data:`COLUMNS` and the derived ones.
+        keep_replaced: Whether cells count that a newer run among them continues, to compare the two.
 
     Raises:
+        InputError: A column is not known.
         ResultsError: There is no run, a folder is not a run, or a newer gapbench wrote it.
     """
     if isinstance(runs, Runs):
         return runs
-    folders = _run_folders(runs)
-    manifests = tuple(read_manifest(folder) for folder in folders)
-    judging = [folder for run in folders for folder in judging_runs(run)]
+    check_columns(columns or (), [*ATTEMPT_SCHEMA.names, *DERIVED])
+    if not isinstance(runs, CountedRuns):
+        names = [runs] if isinstance(runs, str | Path) else runs
+        runs = find_runs(names, keep_replaced=keep_replaced)
+    judging = [folder for run in runs.folders for folder in judging_runs(run)]
     wanted = {*columns, "run_id", "phase", "simulated"} if columns else {*COLUMNS, *DERIVED} - {"tpot_s"}
     if chunks:
         wanted |= {*_CHUNKS, "tpot_s"}
-    carried = carried_cells(manifests)
-    frame = _read_frame(folders, judging, wanted | ({"cell_id"} if carried else set()))
-    notes: tuple[str, ...] = ()
-    if carried:
-        frame, notes = leave_out_carried(frame, carried)
-    return Runs(tuple(folders), manifests, frame, tuple(read_manifest(folder) for folder in judging), notes)
+    frame = _read_frame(runs.folders, judging, wanted, runs.replaced)
+    judgings = tuple(read_manifest(folder) for folder in judging)
+    return Runs(runs.folders, runs.manifests, frame, judgings, runs.notes, runs.replaced)
 
 
-def _run_folders(runs: Folders) -> list[Path]:
-    named = [Path(runs)] if isinstance(runs, (str, Path)) else [Path(run) for run in runs]
-    folders = [folder for run in named for folder in _find_runs(run)]
-    if not folders:
-        raise ResultsError("no run was named; `bench list runs` shows those in results/")
-    return folders
-
-
-def _read_frame(folders: Sequence[Path], judging: Sequence[Path], wanted: Collection[str]) -> pd.DataFrame:
-    """Return the wanted columns of all attempts, the stored ones and the derived ones."""
+def _read_frame(
+    folders: Sequence[Path],
+    judging: Sequence[Path],
+    wanted: Collection[str],
+    replaced: Mapping[str, frozenset[str]],
+) -> pd.DataFrame:
+    """Return the wanted columns of all attempts that count, the stored ones and the derived ones."""
     derived = {name: column for name, column in DERIVED.items() if name in wanted}
     sources = set(wanted).union(*(column.sources for column in derived.values()))
-    stored = [name for name in (*COLUMNS, *_CHUNKS) if name in sources]
+    if replaced:
+        sources |= {"run_id", "cell_id"}
+    stored = [name for name in ATTEMPT_SCHEMA.names if name in sources]
     frame = read_attempts(
         [*folders, *judging], stored, categorical=[name for name in _CODED if name in stored]
     )
+    frame = drop_replaced_rows(frame, replaced)
     if judging:
         of_judges = frame["run_id"].isin([folder.name for folder in judging])
         frame["phase"] = frame["phase"].astype(object).mask(of_judges, "judge").astype("category")
@@ -206,6 +229,15 @@ def _read_frame(folders: Sequence[Path], judging: Sequence[Path], wanted: Collec
         _refuse_scores_outside_0_to_1(frame)
     # Free the columns that were read only for the derived ones.
     return frame.drop(columns=[name for name in stored if name not in wanted])
+
+
+def read_columns(runs: Runs, columns: Sequence[str]) -> pd.DataFrame:
+    """Return stored columns that ``runs.frame`` does not hold, with the same rows in the same order.
+
+    The rows of judges are left out; they are the last rows of ``runs.frame``.
+    """
+    names = list(dict.fromkeys([*columns, *(("run_id", "cell_id") if runs.replaced else ())]))
+    return drop_replaced_rows(read_attempts(runs.folders, names), runs.replaced)[list(columns)]
 
 
 def _refuse_scores_outside_0_to_1(frame: pd.DataFrame) -> None:
@@ -235,16 +267,6 @@ def shared_models(first: Runs, second: Runs) -> list[str]:
             "compare runs of one suite"
         )
     return shared
-
-
-def _find_runs(folder: Path) -> list[Path]:
-    """Return the run at a folder or the runs inside it. Any other folder is returned so that reading it fails."""
-    return [folder] if (folder / "run.json").exists() else list(runs_in(folder)) or [folder]
-
-
-def judging_runs(run: Path, kinds: Sequence[str] = ("judge", "arena")) -> list[Path]:
-    """Return the runs inside a run folder in which a judge rated its answers."""
-    return sorted(path.parent for kind in kinds for path in run.glob(f"{kind}-*/run.json"))
 
 
 def _latency_s(frame: pd.DataFrame) -> Floats:

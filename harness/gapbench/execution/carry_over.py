@@ -63,7 +63,8 @@ def carry_over_rows(old: Path, plan: Plan, writer: RunWriter, manifest: RunManif
         if cell.cell_id in cells:
             for name in _TIMING_FIELDS:
                 setattr(cell, name, getattr(entries[cell.cell_id], name))
-    manifest.continues = old.name
+    manifest.continues = old_manifest.run_id
+    manifest.origin = old_manifest.origin or old_manifest.run_id
     if carried:
         manifest.earlier_looks = looks_at(old_manifest)
     for image in (old / "media").glob("*"):

@@ -6,13 +6,17 @@ shape gets its style as attributes, in the light colours of the page.
 
 from __future__ import annotations
 
+import html
 import io
+import os
 import re
+import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -21,16 +25,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Rectangle
 
 from gapbench import formatting
+from gapbench.errors import InputError, ResultsError
 
 FORMATS = ("svg", "png", "pdf")
 PIXELS_PER_INCH = 100
-"""Units of a chart to an inch; a PNG has twice as many pixels."""
+"""Units of a chart to an inch, unless its size is given; a PNG has twice as many pixels."""
+TITLE_LINE = 22.0
+"""Height of a line of a title, in units of the chart."""
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 STYLES: Mapping[str, Mapping[str, str]] = {
     "text": {"fill": "ink", "font-size": "13"},
     "text.tick": {"fill": "soft", "font-size": "12"},
     "text.middle": {"text-anchor": "middle"},
+    "text.title": {"text-anchor": "middle", "font-size": "16", "font-weight": "bold"},
     "text.end": {"text-anchor": "end"},
     "text.watermark": {"fill": "sim", "font-size": "54", "text-anchor": "middle", "opacity": "0.13"},
     **{f"text.of-{side}": {"fill": side} for side in ("closed", "open")},
@@ -39,6 +47,8 @@ STYLES: Mapping[str, Mapping[str, str]] = {
     "rect.margin": {"fill": "band"},
     "rect.background": {"fill": "card"},
     **{f"line.{side}": {"stroke": side, "stroke-width": "2.5"} for side in ("closed", "open", "even")},
+    **{f"rect.{side}": {"fill": side} for side in ("closed", "open")},
+    "rect.median": {"fill": "ink"},
     **{f"circle.{side}": {"fill": side} for side in ("closed", "open", "even")},
     "circle.ring": {"fill": "none", "stroke": "ink", "stroke-width": "1.5"},
     "polyline.front": {"fill": "none", "stroke": "ink", "stroke-width": "1.2", "stroke-dasharray": "5 4", "opacity": "0.6"},
@@ -46,17 +56,21 @@ STYLES: Mapping[str, Mapping[str, str]] = {
 """Attributes by element and class; a later entry overrides an earlier one. Colours are named as in ``report.css``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Chart:
     """A chart that can be written to a file or shown in a notebook.
 
     Attributes:
         svg: The page's SVG element.
         simulated: Whether a simulated provider is behind a figure; the chart is then watermarked.
+        title: Title above the chart. "": none.
+        size_in: Width and height of the file in inches. None: one inch for each 100 units of the SVG.
     """
 
     svg: str
     simulated: bool = False
+    title: str = ""
+    size_in: tuple[float, float] | None = None
 
     def to_svg(self) -> str:
         """Return the chart as an SVG document in the page's light colours."""
@@ -74,22 +88,83 @@ class Chart:
         )
         return buffer.getvalue()
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the chart and return its path.
+
+        Args:
+            path: A file whose name ends in ``.svg``, ``.png`` or ``.pdf``. Its folder is made if it is missing.
+
+        Raises:
+            InputError: The name ends otherwise.
+            ResultsError: The file cannot be written.
+        """
+        file = Path(path)
+        file_format = file.suffix.removeprefix(".").lower()
+        if file_format not in FORMATS:
+            raise InputError(
+                f"found the chart file {str(file)!r}; its name must end in .{', .'.join(FORMATS)}"
+            )
+        content = self.to_bytes(file_format)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        except OSError as exc:
+            raise ResultsError(f"cannot write {file}: {exc.strerror or exc}; choose another place") from exc
+        return file
+
+    def __repr__(self) -> str:
+        label = re.search('aria-label="([^"]*)"', self.svg)
+        name = self.title or (html.unescape(label[1]) if label else "")
+        return f"<gapbench.Chart: {name}>"
+
     def _repr_svg_(self) -> str:
         """Return what a notebook shows."""
         return self.to_svg()
 
     def _styled(self) -> ET.Element:
         root = ET.fromstring(self.svg)  # noqa: S314 - drawn by page_charts
-        _, _, width, height = root.attrib["viewBox"].split()
-        root.insert(0, ET.Element("rect", {"class": "background", "width": width, "height": height}))
+        _, _, width, height = map(float, root.attrib["viewBox"].split())
+        x, y = 0.0, 0.0
+        lines = _wrap(self.title, width)
+        for number, line in enumerate(lines):
+            place = {
+                "class": "title",
+                "x": f"{width / 2:g}",
+                "y": f"{(number - len(lines) + 1) * TITLE_LINE - 8:g}",
+            }
+            ET.SubElement(root, "text", place).text = line
+        if lines:
+            y, height = y - title_height(self.title, width), height + title_height(self.title, width)
+        size = (width / PIXELS_PER_INCH, height / PIXELS_PER_INCH) if self.size_in is None else self.size_in
+        # A chart of another shape than the file stands in its middle.
+        wide, high = max(width, height * size[0] / size[1]), max(height, width * size[1] / size[0])
+        x, y = x - (wide - width) / 2, y - (high - height) / 2
+        box = {"x": f"{x:g}", "y": f"{y:g}", "width": f"{wide:g}", "height": f"{high:g}"}
+        root.insert(0, ET.Element("rect", {"class": "background", **box}))
         if self.simulated:
-            x, y = float(width) / 2, float(height) / 2
-            mark = {"class": "watermark", "x": f"{x:g}", "y": f"{y:g}", "transform": f"rotate(-18 {x:g} {y:g})"}  # fmt: skip
+            middle = f"{x + wide / 2:g}", f"{y + high / 2:g}"
+            mark = {"class": "watermark", "x": middle[0], "y": middle[1], "transform": f"rotate(-18 {middle[0]} {middle[1]})"}  # fmt: skip
             ET.SubElement(root, "text", mark).text = formatting.SIMULATED
         for element in root.iter():
             _set_style(element)
-        root.attrib |= {"xmlns": _NAMESPACE, "width": width, "height": height, "font-family": _FONT}
+        root.attrib |= {
+            "xmlns": _NAMESPACE,
+            "viewBox": " ".join(box.values()),
+            "width": f"{size[0] * PIXELS_PER_INCH:g}",
+            "height": f"{size[1] * PIXELS_PER_INCH:g}",
+            "font-family": _FONT,
+        }
         return root
+
+
+def title_height(title: str, width: float) -> float:
+    """Return the height that a title takes above a chart of a width, in its units; 0 without one."""
+    return len(_wrap(title, width)) * TITLE_LINE + 8 if title else 0.0
+
+
+def _wrap(title: str, width: float) -> list[str]:
+    """Return the lines of a title, by an estimate of 0.6 em for a character."""
+    return textwrap.wrap(formatting.strip_controls(title), max(10, int((width - 40) / (0.6 * 16))))
 
 
 @cache
@@ -112,22 +187,31 @@ def _set_style(element: ET.Element) -> None:
 
 def _rasterise(root: ET.Element) -> Figure:
     """Return a styled chart as a matplotlib figure: the shapes that the page's charts are made of, and no other SVG."""
-    width, height = float(root.attrib["width"]), float(root.attrib["height"])
+    x, y, width, height = map(float, root.attrib["viewBox"].split())
+    wide, high = (float(root.attrib[name]) / PIXELS_PER_INCH for name in ("width", "height"))
     # A Figure without pyplot, which would keep it and choose a window system.
-    figure = Figure(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH))
+    figure = Figure(figsize=(wide, high))
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
+    axes.set_xlim(x, x + width)
+    axes.set_ylim(y + height, y)
     axes.set_axis_off()
+    points = 72 * figure.get_figwidth() / width
     for order, element in enumerate(root):
-        _draw(axes, element, order)
+        _draw(axes, element, order, points)
     return figure
 
 
-def _draw(axes: Any, element: ET.Element, order: int) -> None:
+def _draw(axes: Any, element: ET.Element, order: int, points: float) -> None:
+    """Draw a shape.
+
+    Args:
+        axes: Where to draw.
+        element: The shape.
+        order: Its place among the shapes; a later one covers an earlier one.
+        points: Typographic points to a unit of the chart.
+    """
     at = element.attrib
-    points = 72 / PIXELS_PER_INCH
     shared: dict[str, Any] = {"zorder": order, "alpha": float(at.get("opacity", "1"))}
     stroke: dict[str, Any] = {"linewidth": float(at.get("stroke-width", "1")) * points}
     if "stroke-dasharray" in at:
@@ -153,6 +237,7 @@ def _draw(axes: Any, element: ET.Element, order: int) -> None:
             element.text or "",
             color=at["fill"],
             fontsize=float(at["font-size"]) * points,
+            fontweight=at.get("font-weight", "normal"),
             ha={"middle": "center", "end": "right"}.get(at.get("text-anchor", ""), "left"),
             va="baseline",
             rotation=-float(turn[1]) if turn else 0,

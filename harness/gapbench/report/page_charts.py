@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,7 @@ def draw_scatter(
     front: Sequence[bool],
     label: str,
     format_value: Formatter,
+    size: tuple[float, float] = (WIDTH, HEIGHT),
     *,
     is_invalid: Sequence[bool] = (),
 ) -> Markup:
@@ -66,9 +68,17 @@ def draw_scatter(
         front: For each row, whether it is on the Pareto front: such points are ringed and joined.
         label: Name of the horizontal axis.
         format_value: Formats a value of the horizontal axis.
+        size: Width and height. A chart with long names is wider.
         is_invalid: For each row, whether its value is invalid: such points are hollow, and their label says so. (): none is.
     """
     late = list(is_invalid) or [False] * len(rows)
+    names = [
+        len(formatting.strip_controls(row["model_id"])) + 10 * wrong
+        for row, wrong in zip(rows, late, strict=True)
+    ]
+    # A name of any point has room on one side.
+    room = math.ceil(LEFT + 4 + 2 * (13 + 0.585 * LABEL_PX[-1] * max(names, default=0)))
+    width, height = max(size[0], room), max(size[1], 200)
     drawn = [
         ({**row, "is_invalid": invalid}, float(row[x_column]), on_front)
         for row, on_front, invalid in zip(rows, front, late, strict=True)
@@ -81,13 +91,13 @@ def draw_scatter(
     values = [value for _, value, _ in drawn]
     logarithmic = max(values) / min(values) > 10
     ends = (min(values) / 1.6, max(values) * 1.9) if logarithmic else (0.0, max(values) * 1.25)
-    x = Axis(*ends, LEFT, WIDTH - RIGHT, logarithmic)
+    x = Axis(*ends, LEFT, width - RIGHT, logarithmic)
     floor = math.floor(min(float(row["accuracy_low"]) for row, _, _ in drawn) * 20) / 20
     roof = min(1.0, math.ceil(max(float(row["accuracy_high"]) for row, _, _ in drawn) * 20) / 20)
-    y = Axis(floor, roof, HEIGHT - BOTTOM, TOP)
+    y = Axis(floor, roof, height - BOTTOM, TOP)
     parts = [
         Markup('<svg class="scatter" viewBox="0 0 {} {}" role="img" aria-label="accuracy over {}">').format(
-            WIDTH, HEIGHT, label
+            width, height, label
         ),
         *_grid(x, y, format_value, f"{label}, logarithmic" if logarithmic else label),
     ]
@@ -116,7 +126,7 @@ def draw_scatter(
     for (row, _, _), (cx, cy, _, _) in zip(drawn, places, strict=True):
         name = formatting.strip_controls(row["model_id"]) + (" (invalid)" if row["is_invalid"] else "")
         sizes = [(0.585 * px * len(name), 0.69 * px) for px in LABEL_PX]
-        box = place_label(cx, cy, sizes, taken, (LEFT, TOP, WIDTH - 4, HEIGHT - BOTTOM))
+        box = place_label(cx, cy, sizes, taken, (LEFT, TOP, width - 4, height - BOTTOM))
         taken.append(box)
         # Anchored at the end next to the point, so that in another font size it grows away from the point.
         anchor, place = (" end", box[2]) if box[2] < cx else ("", box[0])
@@ -126,6 +136,11 @@ def draw_scatter(
             )
         )
     return Markup("").join([*parts, Markup("</svg>")])
+
+
+def short_number(text: str) -> str:
+    """Return a formatted number without trailing zeros after the point: ``$0.001`` for ``$0.00100``."""
+    return re.sub(r"\.(\d*?)0+(?!\d)", lambda found: f".{found[1]}" if found[1] else "", text)
 
 
 def _percent(share: float) -> str:
@@ -143,11 +158,11 @@ def _grid(x: Axis, y: Axis, format_x: Formatter, label: str, format_y: Formatter
     along = [
         Markup(
             '<line class="grid" y1="{}" y2="{}" x1="{p:.1f}" x2="{p:.1f}"/><text class="tick middle" x="{p:.1f}" y="{}">{}</text>'
-        ).format(y.end, y.start, y.start + 18, format_x(tick), p=x.position(tick))
+        ).format(y.end, y.start, y.start + 18, short_number(format_x(tick)), p=x.position(tick))
         for tick in x.ticks()
     ]
     name = Markup('<text class="tick middle" x="{:.0f}" y="{}">{}</text>').format(
-        (x.start + x.end) / 2, HEIGHT - 6, label
+        (x.start + x.end) / 2, y.start + BOTTOM - 6, label
     )
     return [*down, *along, name]
 
@@ -253,7 +268,7 @@ Box = tuple[float, float, float, float]
 def place_label(
     cx: float, cy: float, sizes: Sequence[tuple[float, float]], taken: Sequence[Box], frame: Box
 ) -> Box:
-    """Return the nearest free place for a label next to a point, or the place to its right if none is free.
+    """Return the nearest free place for a label next to a point, or a place beside it if none is free.
 
     Args:
         cx: Position of the point.
@@ -273,7 +288,8 @@ def place_label(
             ):
                 return box
     width, half = sizes[-1]
-    return (cx + 13, cy - half, cx + 13 + width, cy + half)
+    start = cx + 13 if cx + 13 + width <= frame[2] else max(frame[0], cx - 13 - width)
+    return (start, cy - half, start + width, cy + half)
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -36,12 +36,13 @@ def draw_gap_interval(row: Row, axis: tuple[float, float], margin: float) -> Mar
     )
 
 
-def draw_gap_chart(rows: Sequence[Row], margin: float) -> Markup:
+def draw_gap_chart(rows: Sequence[Row], margin: float, size: tuple[float, float] | None = None) -> Markup:
     """Return the accuracy gaps below each other as one chart, each with its category, its models and its verdict.
 
     Args:
         rows: Rows of the gap table on accuracy; those without a gap are left out.
         margin: Gap that makes no difference, in points.
+        size: Width and height to fill. None: as much as the rows need. A chart that needs more gets more.
     """
     known = [row for row in rows if formatting.is_known(row["gap_points"])]
     names = [_pair_names(row) for row in known]
@@ -50,7 +51,10 @@ def draw_gap_chart(rows: Sequence[Row], margin: float) -> Markup:
         (8 * max(len(row["category"]), len(name)) for row, name in zip(known, names, strict=True)), default=0
     )
     right = 24 + max((8 * len(str(row["verdict"])) for row in known), default=0)
-    pitch, plot_width, top = 44, 360, 12
+    pitch, plot_width, top = 44.0, 360.0, 12
+    if size is not None:
+        plot_width = max(200.0, size[0] - left - right)
+        pitch = max(36.0, (size[1] - top - 52) / max(1, len(known)))
     bottom = top + pitch * len(known)
     x = Axis(*axis_range(known, margin), left, left + plot_width)
     parts = [

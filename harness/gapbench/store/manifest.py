@@ -241,6 +241,7 @@ class RunManifest(Entry):
         earlier_looks: Looks at this run before it was complete, and at smaller runs that it extends. [] for a run that
             was complete at the first look.
         continues: Id of the run whose rows were carried over. None: none.
+        origin: Id of the first run of that chain. None: the run continues none, or an older gapbench wrote it.
         remade_at: When the file was rebuilt from the rows. None: it was never lost.
     """
 
@@ -268,6 +269,7 @@ class RunManifest(Entry):
     sequential: SequentialEntry | None = None
     earlier_looks: list[EarlierLook] = Field(default_factory=list)
     continues: str | None = None
+    origin: str | None = None
     remade_at: str | None = None
 
     @classmethod

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -146,6 +147,26 @@ def pull_manifests(results: Path, into: Path) -> None:
                 folder = into / Path(info.path).parent.name
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / "run.json").write_bytes(_read_object(store, info.path))
+
+
+def pull_runs(folder: Path) -> list[Path]:
+    """Download the run at an address, or every run below it, and return their folders in the mirror.
+
+    Args:
+        folder: The folder in the mirror that stands for the address.
+
+    Raises:
+        ResultsError: There is no run, a run has changed on both sides, or the store cannot be read.
+    """
+    with _open_store(folder, "cannot read") as (store, place):
+        is_one_run = "run.json" in _read_remote_listing(store, place)
+    with TemporaryDirectory() as known:
+        if not is_one_run:
+            pull_manifests(folder, Path(known))
+        runs = [folder / path.parent.name for path in sorted(Path(known).glob("*/run.json"))] or [folder]
+    for run in runs:
+        pull_run(run)
+    return runs
 
 
 def _check_local_only(run: Path, place: str, *, allow_local_only: bool) -> None:

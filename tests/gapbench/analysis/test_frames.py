@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from gapbench.analysis.frames import group_codes, group_rows, load_runs
-from gapbench.errors import ResultsError
+from gapbench.errors import InputError, ResultsError
 from gapbench.store.json_records import to_json_value
+from gapbench.store.schema import ATTEMPT_SCHEMA
 from gapbench.values import Attempt
 
 Make = Callable[..., Path]
@@ -167,3 +168,38 @@ def test_a_folder_without_runs_is_said_in_one_line(tmp_path: Path) -> None:
     for named in (tmp_path, str(tmp_path / "none"), [tmp_path]):
         with pytest.raises(ResultsError):
             load_runs(named)
+
+
+def test_every_stored_column_can_be_asked_for(make_run: Make, attempt: Attempts) -> None:
+    """Finding 33: ``answer`` and ``finish_reason`` were dropped without a word."""
+    run = make_run([attempt(answer="7", finish_reason="stop")])
+    frame = load_runs([run], columns=ATTEMPT_SCHEMA.names).frame
+
+    assert set(ATTEMPT_SCHEMA.names) == set(frame)
+    assert ("7", "stop") == (frame["answer"].iloc[0], frame["finish_reason"].iloc[0])
+
+
+def test_an_unknown_column_is_refused_with_near_names(make_run: Make, attempt: Attempts) -> None:
+    """Finding 33: a typing error names what was meant, and anything else says where the list is."""
+    run = make_run([attempt()])
+
+    with pytest.raises(InputError, match=r"no column 'finish_reson'; did you mean 'finish_reason'"):
+        load_runs([run], columns=["finish_reson"])
+    with pytest.raises(InputError, match=r"no column 'xyzzy'; `bench schema` lists them"):
+        load_runs([run], columns=["score", "xyzzy"])
+
+
+def test_loaded_runs_are_shown_in_one_line(make_run: Make, attempt: Attempts) -> None:
+    """Finding 34: it was 42,488 characters."""
+    assert "<Runs: 1 run, 1 model, 1 attempt>" == repr(load_runs([make_run([attempt()])]))
+
+
+def test_a_pattern_names_runs(make_run: Make, attempt: Attempts, tmp_path: Path) -> None:
+    """In order of name; a pattern that matches nothing, or only files, is an error."""
+    runs = tuple(make_run([attempt()], name=name) for name in ("night-1", "night-2"))
+    make_run([attempt()], name="day-1")
+    (tmp_path / "night-notes.txt").touch()
+
+    assert runs == load_runs(str(tmp_path / "night-*")).folders
+    with pytest.raises(ResultsError, match="no run matches"):
+        load_runs(str(tmp_path / "week-*"))

@@ -33,13 +33,13 @@ def test_a_label_left_of_its_point_is_held_at_the_end_beside_it() -> None:
 
 
 def test_a_file_has_the_style_of_the_page() -> None:
-    """Each style of a chart file is in report.css, for the same class; the watermark and the background are the file's own."""
+    """Each style of a chart file is in report.css, for the same class; watermark, title and background are the file's own."""
     css = (files("gapbench.report") / "templates" / "report.css").read_text(encoding="utf-8")
     page: dict[str, set[str]] = {}
     for selectors, body in re.findall(r"^([^@{}]+?) \{([^}]*)\}", css, re.MULTILINE):
         for selector in selectors.split(", "):
             page.setdefault(selector.strip(), set()).update(part.strip() for part in body.split(";"))
-    own = {"text.watermark", "rect.background"}
+    own = {"text.watermark", "text.title", "rect.background"}
 
     for selector, attributes in STYLES.items():
         if selector not in own:

@@ -352,7 +352,12 @@ def test_plots_are_written_and_repeat(run: Path, tmp_path: Path) -> None:
     first = plots.save_plots([run], tmp_path / "a", ("svg", "png"))
     second = plots.save_plots([run], tmp_path / "b", ("svg", "png"))
 
-    assert [path.name for path in first] == ["gap.svg", "gap.png", "accuracy_cost.svg", "accuracy_cost.png"]
+    names = [
+        f"{name}.{kind}"
+        for name in ("gap", "accuracy_cost", "latency", "accuracy_tasks")
+        for kind in ("svg", "png")
+    ]
+    assert [path.name for path in first] == names
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     svg = first[0].read_text()
     ET.fromstring(svg)
@@ -364,7 +369,7 @@ def test_plots_are_written_and_repeat(run: Path, tmp_path: Path) -> None:
 def test_a_run_without_prices_has_plots(make_run: Make, attempt: Attempts, tmp_path: Path) -> None:
     """The cost chart says that there is no price; PDF is a format like the others."""
     run = make_run([attempt(model_id="closed-x")], closed_x={"name": "model-without-a-price"})
-    svg, pdf = plots.save_plots([run], tmp_path / "plots", ("svg", "pdf"))[2:]
+    svg, pdf = plots.save_plots([run], tmp_path / "plots", ("svg", "pdf"))[2:4]
 
     assert "no model has a known price" in svg.read_text()
     assert pdf.read_bytes().startswith(b"%PDF")

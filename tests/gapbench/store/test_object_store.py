@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
+from gapbench.analysis.frames import load_runs
 from gapbench.cli import invoke
 from gapbench.errors import InputError, ResultsError
 from gapbench.store import read_attempts
@@ -485,3 +486,13 @@ def test_answers_that_wait_for_their_score_go_along(
     assert not (sent / "waiting-00001.jsonl").exists()
     assert "their rows" == (sent / "attempts-00002.parquet").read_text()
     assert "one/waiting-00001.jsonl" not in names(store)
+
+
+def test_python_reads_a_run_and_a_folder_of_runs_at_an_address(store: fs.S3FileSystem) -> None:
+    """A machine without the mirror: 20 rows of the run, and of the folder that holds it alone."""
+    assert 0 == invoke(RUN)
+    run = only_run(store)
+    for address in (AT, f"{AT}/{run}"):
+        shutil.rmtree("results")
+
+        assert 20 == len(load_runs(address).frame)

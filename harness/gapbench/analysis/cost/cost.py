@@ -48,12 +48,17 @@ from gapbench.analysis.cost.attempt_costs import Bill, bill, has_possible_counts
 from gapbench.analysis.cost.deployment_options import deployment_options
 from gapbench.analysis.cost.gpu_token_cost import MIN_SHAPES, fit_token_cost, request_shapes
 from gapbench.analysis.frames import Runs, as_floats, group_codes, load_runs
+from gapbench.analysis.notebook_html import count_noun, table_html
 from gapbench.errors import InputError
 from gapbench.pricing import GpuPrice, Quote, UnitPrices, Unpriced, price_book_version
 from gapbench.stats import ratio_interval
 from gapbench.store.json_records import records
 
 ALL = formatting.ALL
+_SHOWN = (
+    "model_id", "category", "kind", "tasks", "correct", "usd", "usd_per_task", "usd_per_correct", "usd_per_mtok", "price",
+)  # fmt: skip
+"""Columns that a notebook shows."""
 _TOKENS = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"]
 COLUMNS = (
     "model_id",
@@ -94,7 +99,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CostTable:
     """Cost by model and category.
 
@@ -114,6 +119,13 @@ class CostTable:
     exact_usd: dict[str, Decimal | None] = field(default_factory=dict)
     legs: pd.DataFrame = field(default_factory=pd.DataFrame)
     token_costs: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        models = self.frame["model_id"].nunique()
+        return f"<gapbench.CostTable: {len(self.frame)} rows of {count_noun(models, 'model')}>"
+
+    def _repr_html_(self) -> str:
+        return table_html("Cost in US dollars", self.frame, _SHOWN, self.warnings, simulated=self.simulated)
 
     def to_json(self) -> dict[str, Any]:
         """Return the documented shape of ``bench cost --json``; USD as numbers, unknown as null."""

@@ -10,9 +10,8 @@ import pandas as pd
 from gapbench.analysis.answer_keys import answer_keys
 from gapbench.analysis.cost.answer_costs import usd_per_answer
 from gapbench.analysis.economics.routing import Kind
-from gapbench.analysis.frames import Runs, as_floats, group_codes
+from gapbench.analysis.frames import Runs, as_floats, group_codes, read_columns
 from gapbench.stats import Floats
-from gapbench.store import read_attempts
 
 _ITEM = ["task", "sample_id", "repeat", "load_kind", "load_value"]
 _KEYS = (*_ITEM, "again", "prompt_sha256")
@@ -148,7 +147,7 @@ def _disagreement(runs: Runs, table: pd.DataFrame) -> Floats | None:
     """Return the share of a task's other repeats with a different answer, or None if nothing was asked twice."""
     if not (table["repeat"] > 0).any():
         return None
-    answers = read_attempts(runs.folders, ["answer"])["answer"].to_numpy()[table["row"].to_numpy(np.int64)]
+    answers = read_columns(runs, ["answer"])["answer"].to_numpy()[table["row"].to_numpy(np.int64)]
     item = group_codes(table, ["task", "sample_id", "load_kind", "load_value"])
     same = group_codes(
         pd.DataFrame({"item": item, "answer": pd.Series(answers, dtype="object")}), ["item", "answer"]

@@ -17,7 +17,8 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from gapbench.analysis.frames import Runs, judging_runs, load_runs
+from gapbench.analysis.frames import Runs, load_runs
+from gapbench.analysis.run_folders import judging_runs
 from gapbench.stats import Floats, Ints, Strengths, bradley_terry, elo_win_rate
 from gapbench.stats.bradley_terry import ELO_PER_LOGIT
 from gapbench.store import read_attempts

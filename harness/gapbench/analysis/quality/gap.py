@@ -46,6 +46,7 @@ from gapbench import formatting
 from gapbench.analysis.caveats import CAVEAT_COLUMNS, Caveats, find_caveats
 from gapbench.analysis.cost.attempt_costs import BILL_COLUMNS, Bill, bill
 from gapbench.analysis.frames import Folders, Runs, load_runs
+from gapbench.analysis.notebook_html import table_html
 from gapbench.analysis.performance.client_limits import CLIENT_LIMIT, LIMIT_COLUMNS, limited_categories
 from gapbench.analysis.quality.answer import LoneFigures, answer_of, lone_figures
 from gapbench.analysis.quality.applied_rule import applied_rule
@@ -84,10 +85,15 @@ NEEDED_COLUMNS = {
     *CAVEAT_COLUMNS,
 }
 """Columns of the runs' frame that :func:`gap` uses."""
+_SHOWN = (
+    "category", "metric", "closed_model", "closed_value", "open_model", "open_value", "gap_points", "ci_low", "ci_high", "verdict",
+    "n_pairs",
+)  # fmt: skip
+"""Columns that a notebook shows."""
 _COUNTS = ["closed_n", "open_n", "n_pairs", "n_clusters", "items_needed"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GapTable:
     """The open-versus-closed table.
 
@@ -135,6 +141,13 @@ class GapTable:
     def main_rows(self) -> pd.DataFrame:
         """Return the rows of the headline's comparison: the best model of each side, in every category."""
         return self.frame[~self.frame["family"].astype(str).str.endswith(OF_OTHERS)]
+
+    def __repr__(self) -> str:
+        return f"<gapbench.GapTable: {len(self.frame)} rows; {self.headline()}>"
+
+    def _repr_html_(self) -> str:
+        lines = [*self.fairness, *self.warnings]
+        return table_html(self.headline(), self.frame, _SHOWN, lines, simulated=self.simulated)
 
     def headline(self) -> str:
         """Return the verdict on accuracy as a sentence, followed by ``unscorable_warning`` if there is one."""

@@ -52,6 +52,7 @@ from gapbench.analysis.frames import (
     load_runs,
     without_search_probes,
 )
+from gapbench.analysis.notebook_html import count_noun, table_html
 from gapbench.analysis.performance.client_limits import (
     CLIENT_LIMIT_TEXT,
     client_limits,
@@ -85,6 +86,11 @@ _NEEDED = [
     "output_tokens",
     "reasoning_tokens",
 ]
+_SHOWN = (
+    "model_id", "weights", "n", "coverage", "accuracy", "accuracy_low", "accuracy_high", "all_right", "ttft_p50_s",
+    "response_p50_s", "response_p95_s", "usd_per_task", "usd_per_correct", "invalid",
+)  # fmt: skip
+"""Columns that a notebook shows."""
 OUTCOMES = ("correct", "wrong", "unparsed", "truncated", "refused", "infra", "unscored")
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "model": ("model_id",),
@@ -94,7 +100,7 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """One row for each cell, task, category and model.
 
@@ -107,6 +113,13 @@ class Summary:
     frame: pd.DataFrame
     simulated: bool
     warnings: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        models = len(self.level("model"))
+        return f"<gapbench.Summary: {len(self.frame)} rows of {count_noun(models, 'model')}>"
+
+    def _repr_html_(self) -> str:
+        return table_html("Models", self.level("model"), _SHOWN, self.warnings, simulated=self.simulated)
 
     def level(self, level: str) -> pd.DataFrame:
         """Return the rows of one level."""

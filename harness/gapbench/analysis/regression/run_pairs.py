@@ -148,7 +148,7 @@ class RunPairs:
 
 def attempt_keys(before: Runs, after: Runs) -> pd.DataFrame:
     """Return what each attempt of two runs was judged by, as codes that compare over both; see :func:`answer_keys`."""
-    both = load_runs([*before.folders, *after.folders], columns=KEY_COLUMNS)
+    both = load_runs([*before.folders, *after.folders], columns=KEY_COLUMNS, keep_replaced=True)
     keys = answer_keys(both, np.arange(len(both.frame), dtype=np.int32))
     table = pd.DataFrame(
         {f"{_JUDGED_BY}{name}": codes for name, codes in keys.items()}, index=_attempt_index(both.frame)

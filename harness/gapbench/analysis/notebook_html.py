@@ -1,0 +1,51 @@
+"""Tables as a notebook shows them: a few columns of a frame below a sentence, with every text escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from gapbench import formatting
+
+MAX_ROWS = 30
+"""Rows that are shown; the frame has all."""
+
+
+def table_html(
+    heading: str, frame: pd.DataFrame, columns: Iterable[str], lines: Iterable[str] = (), *, simulated: bool
+) -> str:
+    """Return a table as HTML.
+
+    Args:
+        heading: A sentence above the table.
+        frame: The rows.
+        columns: Columns to show; those that the frame lacks are left out.
+        lines: Sentences below the table, such as warnings.
+        simulated: Whether to mark it as simulated.
+    """
+    shown = frame[[name for name in columns if name in frame.columns]].head(MAX_ROWS)
+    body = shown.map(_cell).to_html(index=False, border=0, na_rep=formatting.NOTHING)
+    mark = f" ({formatting.SIMULATED})" if simulated else ""
+    more = [f"{len(frame) - MAX_ROWS} more rows"] if len(frame) > MAX_ROWS else []
+    notes = Markup("").join(
+        Markup("<div>{}</div>").format(formatting.strip_controls(line)) for line in [*more, *lines]
+    )
+    top = Markup("<p><b>{}</b>{}</p>").format(formatting.strip_controls(heading), mark)
+    # pandas escapes every text of the frame.
+    return str(top + Markup(body) + notes)  # noqa: S704 - as said
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool | int):
+        return str(value)
+    if isinstance(value, str):
+        return formatting.strip_controls(value)
+    return formatting.format_number(value, 4) if formatting.is_known(value) else formatting.NOTHING
+
+
+def count_noun(count: int, noun: str) -> str:
+    """Return a number of things: ``1 run``, ``2,000 runs``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
