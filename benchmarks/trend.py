@@ -211,9 +211,7 @@ def _row(kind: str, delays: list[Alarm], early: int) -> dict[str, Any]:
     if kind == "none":
         return {"histories": len(found), "false_alarms": sum(math.isfinite(delay) for delay in found)}
     # Nights until found; a history with an alarm before the change is left out, as someone has looked at it already.
-    quantiles = {
-        f"nights_{share:.0%}".replace("%", ""): _night(found, share) for share in (0.5, 0.9)
-    }
+    quantiles = {f"nights_{share:.0%}".replace("%", ""): _night(found, share) for share in (0.5, 0.9)}
     return {
         "histories": len(found) + early, "early_alarms": early,
         "found": sum(math.isfinite(delay) for delay in found), **quantiles,
