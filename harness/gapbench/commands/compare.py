@@ -10,6 +10,7 @@ import click
 from gapbench.commands.options import json_option, out_option
 from gapbench.commands.output_file import write_output_file
 from gapbench.commands.storage_paths import RunPath, find_run_or_baseline
+from gapbench.commands.webhook import notify, webhook_address, webhook_options
 
 
 @click.command(
@@ -37,6 +38,7 @@ Exit codes: 0 pass, 1 broken (part of the baseline could not be checked, or the 
     type=click.Path(path_type=Path),
     help="Append the result as Markdown to this file, such as $GITHUB_STEP_SUMMARY.",
 )
+@webhook_options
 @out_option
 @json_option
 def compare_command(
@@ -45,6 +47,8 @@ def compare_command(
     rules: tuple[str, ...],
     junit: Path | None,
     md: Path | None,
+    webhook: str | None,
+    webhook_format: str,
     out: Path,
     *,
     as_json: bool,
@@ -59,6 +63,7 @@ def compare_command(
     from gapbench.analysis.regression.threshold import DEFAULT_RULES, RegressionRule
     from gapbench.report import regression
 
+    address = webhook_address(webhook)
     parsed = [RegressionRule.parse(rule) for rule in rules or DEFAULT_RULES]
     comparison = compare_runs([find_run_or_baseline(out, base)], [find_run_or_baseline(out, new)], parsed)
     if junit is not None:
@@ -71,4 +76,8 @@ def compare_command(
         from rich.console import Console
 
         Console().print(regression.comparison_text(comparison))
+    if address is not None:
+        from gapbench.report.notification import comparison_notice
+
+        notify(address, webhook_format, comparison_notice(comparison))
     return {"pass": 0, "broken": 1, "regression": 3}[comparison.verdict]

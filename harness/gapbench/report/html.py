@@ -41,11 +41,12 @@ def html_report(runs: Results, most_samples: int = MAX_ITEMS) -> str:
     results = load_results(runs).compute()
     samples = collect_samples(results.runs, most_samples) if most_samples else None
     packed = sample_browser.pack_samples(samples, results.runs.folders) if samples and samples.total else None
-    return _environment().get_template("report.html.j2").render(_view(results, packed))
+    return page_environment().get_template("report.html.j2").render(_view(results, packed))
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def page_environment() -> jinja2.Environment:
+    """Return the environment of all pages: autoescaped, strict about unknown names, with our style sheet."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("gapbench.report"),
         autoescape=True,

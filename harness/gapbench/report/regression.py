@@ -129,6 +129,15 @@ def power_lines(comparison: Comparison) -> list[str]:
     ]
 
 
+def rule_lines(comparison: Comparison) -> list[str]:
+    """Return each rule that failed and each thing that could not be checked, as one line."""
+    failed = [
+        f"{row['model_id']}: {row['rule']}: {_value(row, 'base')} to {_value(row, 'new')}, {_change(row)} (bounds {_bounds(row)})"
+        for row in records(comparison.regressions)
+    ]
+    return [formatting.strip_controls(line) for line in (*failed, *_unchecked(comparison))]
+
+
 def comparison_text(comparison: Comparison) -> RenderableType:
     """Return the comparison for the terminal."""
     return terminal.render_table(comparison_table(comparison))

@@ -28,7 +28,7 @@ import numpy as np
 from scipy import special, stats
 
 from gapbench.stats.change_limits import MEAN_LIMITS, RANK_LIMITS
-from gapbench.stats.proportions import Floats
+from gapbench.stats.proportions import Floats, Ints, dense_codes
 
 Method = Literal["mean", "rank"]
 FALSE_ALARM = 0.05
@@ -158,40 +158,43 @@ def _describe(
     )
 
 
-def night_levels(scores: Floats) -> tuple[Floats, float]:
+def night_levels(scores: Floats, clusters: Ints | None = None) -> tuple[Floats, float]:
     """Return the level of each night on common items, and the standard error of one night.
 
     An additive model of items and nights, by least squares over the scores that are there: a night that lacks hard items
     does not look better for it. If every item is there every night, the levels are the nightly means.
 
     Args:
-        scores: 0 to 1, one row for each item (a cluster of one or more requests), one column for each night. NaN: not scored.
+        scores: 0 to 1, one row for each item, one column for each night. NaN: not scored.
+        clusters: Code of each item's source; None: the items are independent.
 
     Returns:
-        Levels whose mean over all scores is that of the scores. The error is the noise of items around their own level; it is
-        never less than a single item's share, 1 / items. Noise that all items of a night share is not in it.
+        Levels whose mean over all scores is that of the scores. The error is the noise of items around their own level, by
+        sources; it is never less than a single source's share. Noise that all items of a night share is not in it.
 
     Raises:
-        ValueError: A night shares no item with any other, even over further nights.
+        ValueError: The nights do not share enough items to be put on one scale.
     """
     known = ~np.isnan(scores)
     there = known.any(axis=1)
+    codes = dense_codes(np.arange(len(scores)) if clusters is None else clusters)[there]
     scores, known = scores[there], known[there]
     filled = np.where(known, scores, 0.0)
     per_item = known.sum(axis=1)
-    means = filled.sum(axis=1) / per_item
     weights = known.astype(np.float64)
     normal = np.diag(weights.sum(axis=0)) - weights.T @ (weights / per_item[:, None])
     nights = scores.shape[1]
-    if nights > 1 and np.linalg.matrix_rank(normal, hermitian=True) < nights - 1:
+    if not len(scores) or (nights > 1 and np.linalg.matrix_rank(normal, hermitian=True) < nights - 1):
         msg = "the nights do not share enough items"
         raise ValueError(msg)
-    right = filled.sum(axis=0) - weights.T @ means
-    levels = np.linalg.pinv(normal, hermitian=True) @ right
+    means = filled.sum(axis=1) / per_item
+    # A constant on all nights is left free by the normal equations, and set below.
+    levels: Floats = np.linalg.solve(normal + len(scores) / nights, filled.sum(axis=0) - weights.T @ means)
     levels += (filled.sum() - (weights * levels).sum()) / weights.sum()
-    items = means - (weights @ levels) / per_item
-    residuals = np.where(known, scores - items[:, None] - levels, 0.0)
-    free = float(weights.sum() - len(items) - (nights - 1))
+    residuals = np.where(known, scores - (means - (weights @ levels) / per_item)[:, None] - levels, 0.0)
+    by_source = np.zeros((int(codes.max()) + 1, nights))
+    np.add.at(by_source, codes, residuals)
+    free = float(weights.sum() - len(scores) - (nights - 1))
     each = weights.sum() / nights
-    error = math.sqrt(float((residuals**2).sum()) / free / each) if free > 0 else 0.0
-    return levels, max(error, 1 / each)
+    noise = float((by_source**2).sum()) / nights * weights.sum() / free if free > 0 else 0.0
+    return levels, max(math.sqrt(noise) / each, 1 / len(by_source))
