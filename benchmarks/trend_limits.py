@@ -65,12 +65,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--histories", type=int, default=1_000_000)
     histories = parser.parse_args().histories
-    lines = [
-        '"""Limits of :mod:`gapbench.stats.change_points`, from the sixth night to the sixtieth; written by benchmarks/trend_limits.py.\n',
-        f"{histories:,} simulated histories: on each night about {HAZARD * histories:,.0f} of those without an alarm so far exceed the limit.\n"
-        '"""',
-        "",
-    ]
+    first = ":mod:`gapbench.stats.change_points`, from the sixth night to the sixtieth; written by benchmarks/trend_limits.py"
+    second = f"{histories:,} simulated histories: on each night about {HAZARD * histories:,.0f} of those without an alarm so far exceed the limit"
+    lines = [f'"""Limits of {first}.', "", f"{second}.", '"""', ""]
     for name, largest in (("MEAN_LIMITS", largest_mean), ("RANK_LIMITS", largest_rank)):
         values = limits(largest, histories, 15)
         rows = [", ".join(f"{value:.3f}" for value in values[k : k + 11]) for k in range(0, len(values), 11)]

@@ -43,7 +43,9 @@ def write_nights(
     for night, count in enumerate(right):
         rows = make_answers(model, count + rng.randint(-wobble, wobble), total, **given)
         factor = (slower[night] if slower else 1.0) * rng.uniform(0.97, 1.03)
-        rows = [replace(row, done_s=row.scheduled_s + (row.done_s - row.scheduled_s) * factor) for row in rows]  # type: ignore[operator]
+        rows = [
+            replace(row, done_s=row.scheduled_s + (row.done_s - row.scheduled_s) * factor) for row in rows
+        ]  # type: ignore[operator]
         folder = write_run(results / f"night-{night:02}", rows)
         edit_manifest(folder, _dated(night))
         if change is not None:

@@ -22,6 +22,7 @@ from gapbench.store.json_records import to_json_value
 
 Format = Literal["slack", "teams", "json"]
 FORMATS: tuple[Format, ...] = ("slack", "teams", "json")
+_SLACK_HOSTS = ("hooks.slack.com", "hooks.slack-gov.com")
 _TEAMS_HOSTS = (
     ".logic.azure.com", ".api.powerplatform.com", ".webhook.office.com", ".powerautomate.com",
 )  # fmt: skip
@@ -66,9 +67,7 @@ def comparison_notice(comparison: Comparison) -> Notice | None:
 def drift_notice(trend: Trend) -> Notice | None:
     """Return the message about what the last night brought to light. None: nothing."""
     sentences = [
-        line
-        for change, line in zip(trend.changes, change_sentences(trend), strict=True)
-        if change.is_new
+        line for change, line in zip(trend.changes, change_sentences(trend), strict=True) if change.is_new
     ]
     if not sentences:
         return None
@@ -83,7 +82,7 @@ def drift_notice(trend: Trend) -> Notice | None:
 def guess_format(url: str) -> Format:
     """Return the format that a webhook's address asks for: Slack's and Teams' hosts are known, all others get JSON."""
     host = urlsplit(url).hostname or ""
-    if host.endswith("hooks.slack.com") or host.endswith("hooks.slack-gov.com"):
+    if host in _SLACK_HOSTS:
         return "slack"
     return "teams" if host.endswith(_TEAMS_HOSTS) else "json"
 

@@ -10,7 +10,7 @@ from gapbench.analysis.regression.trend import Metric, Night, TrendChange
 from gapbench.formatting import is_known
 from gapbench.report.page_charts import Axis
 from gapbench.report.table import Row
-from gapbench.report.tables.trend import HEADINGS, NAMES, format_figure, night_names
+from gapbench.report.tables.trend import HEADINGS, change_words, format_figure, night_names
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 74, 16, 18, 34
 _LABELS = 5
@@ -80,11 +80,10 @@ def draw_nights(
 def _vertical(rows: Sequence[Row], metric: Metric) -> Axis:
     values = [float(row[metric]) for row in rows]
     for row in rows:
-        values += [
-            float(row[name]) for name in (f"{metric}_low", f"{metric}_high") if is_known(row[name])
-        ]
+        values += [float(row[name]) for name in (f"{metric}_low", f"{metric}_high") if is_known(row[name])]
     low, high = min(values), max(values)
-    room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
+    # Figures that are equal but for rounding get an axis of a tenth around them.
+    room = (high - low) * 0.08 if high - low > 1e-6 * abs(high) else abs(high) * 0.1 or 1.0
     low, high = max(0.0, low - room), high + room
     return Axis(low, min(1.0, high) if metric == "accuracy" else high, HEIGHT - BOTTOM, TOP)
 
@@ -124,8 +123,8 @@ def _levels(
         tone = "worse" if change.is_worse else "better"
         parts.append(
             Markup(
-                '<line class="change {}" x1="{a:.1f}" x2="{a:.1f}" y1="{}" y2="{}"><title>{} {}</title></line>'
-            ).format(tone, TOP, HEIGHT - BOTTOM, NAMES[change.metric], tone, a=at)
+                '<line class="change {}" x1="{a:.1f}" x2="{a:.1f}" y1="{}" y2="{}"><title>{}</title></line>'
+            ).format(tone, TOP, HEIGHT - BOTTOM, change_words(change), a=at)
         )
         spans = [(begin, start, change.before)] if not number else []
         for first, last, level in (*spans, (start, end, change.after)):

@@ -44,7 +44,11 @@ def _model_view(trend: Trend, model_id: str) -> dict[str, Any]:
                 rows,
                 metric,
                 trend.nights,
-                [change for change in trend.changes if change.model_id == model_id and change.metric == metric],
+                [
+                    change
+                    for change in trend.changes
+                    if change.model_id == model_id and change.metric == metric
+                ],
                 side,
             ),
         )

@@ -39,6 +39,7 @@ FIRST = 6
 """Nights before which nothing is tested: the spread of fewer is only a guess."""
 HAZARD = 1 - (1 - FALSE_ALARM) ** (1 / (HORIZON - FIRST + 1))
 """Probability of a false alarm on one night, given that none came before: about 1 in 1,070."""
+_DIGITS = 9
 LIMITS: dict[Method, tuple[float, ...]] = {"mean": MEAN_LIMITS, "rank": RANK_LIMITS}
 """Limit of each night from :data:`FIRST` on, for the absolute statistic; later nights have the last one."""
 
@@ -132,7 +133,8 @@ def mean_statistics(series: Floats, floor: float = 0.0) -> Floats:
 def rank_statistics(series: Floats) -> Floats:
     """Return the standardized Mann-Whitney statistic of each split after 1 to n - 1 nights; 0 if all nights are equal."""
     n = len(series)
-    ranks = stats.rankdata(series)
+    # Figures that are equal but for rounding are equal.
+    ranks = stats.rankdata(np.round(series / (float(np.abs(series).max()) or 1.0), _DIGITS))
     before = np.arange(1, n)
     centred = ranks - ranks.mean()
     variance = before * (n - before) / (n * (n - 1)) * float((centred**2).sum())

@@ -17,7 +17,17 @@ from gapbench.stats.change_points import night_levels
 MIN_SHARED = 0.5
 """Share of the smaller night's requests that it must have in common with the night before."""
 _REQUEST = ["task", "load", "sample_id", "repeat", "prompt_sha256"]
-_COLUMNS = (*KEY_COLUMNS, *_REQUEST, "cluster_id", "load_kind", "scored", "score", "final", "outcome", "model_id")
+_COLUMNS = (
+    *KEY_COLUMNS,
+    *_REQUEST,
+    "cluster_id",
+    "load_kind",
+    "scored",
+    "score",
+    "final",
+    "outcome",
+    "model_id",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from gapbench.analysis.cost.attempt_costs import bill
 from gapbench.analysis.cost.cost import ALL, CostTable, cost
 from gapbench.analysis.frames import Runs, load_runs
@@ -42,6 +40,8 @@ from gapbench.store.json_records import to_json_value
 Metric = Literal["accuracy", "response_p50_s", "usd_per_task"]
 METRICS: Mapping[Metric, Method] = {"accuracy": "mean", "response_p50_s": "rank", "usd_per_task": "rank"}
 """The figures that are followed, and how changes of each are found."""
+LEAST_CHANGE = 0.01
+"""Changes of times and dollars below this share of the figure are not shown: they are real now and then, but matter to nobody."""
 NEARBY = 2
 """A recorded change of the setup may explain a change of a figure that begins at most this many nights apart."""
 
@@ -180,6 +180,7 @@ def trend(folders: Sequence[Path], baselines: Mapping[str, Sequence[str]] | None
                 found += [
                     _describe(nights, stretch, metric, change, is_open=stretch[-1] is own[-1])
                     for change in find_changes(values, method, floor)
+                    if method == "mean" or abs(change.after - change.before) >= LEAST_CHANGE * change.before
                 ]
     if len(nights) < FIRST:
         warnings.append(f"changes are searched from the {FIRST}th night on; there are {len(nights)}")
@@ -382,5 +383,3 @@ def _concerns(change: Mapping[str, Any], model_id: str) -> bool:
     what = str(change["what"])
     shared = what in {"package", "gapbench"} or what.startswith("task ")
     return shared or what == model_id or what.startswith(f"{model_id} ")
-
-

@@ -13,6 +13,12 @@ from gapbench.stats.change_points import FALSE_ALARM, HORIZON
 
 NAMES: Mapping[Metric, str] = {"accuracy": "quality", "response_p50_s": "speed", "usd_per_task": "cost"}
 """What each figure stands for."""
+_WORDS: Mapping[Metric, tuple[str, str]] = {
+    "accuracy": ("quality fell", "quality rose"),
+    "response_p50_s": ("responses became slower", "responses became faster"),
+    "usd_per_task": ("cost rose", "cost fell"),
+}
+"""A change for the worse, and one for the better."""
 HEADINGS: Mapping[Metric, str] = {
     "accuracy": "accuracy",
     "response_p50_s": "p50 response",
@@ -62,11 +68,11 @@ _MODEL = Column("model_id", "model", lambda row: str(row["model_id"]), is_text=T
 COLUMNS = (
     Column("night", "night", lambda row: str(row["night"]), is_text=True, min_width=10),
     Column("accuracy", HEADINGS["accuracy"], lambda row: format_figure("accuracy", row["accuracy"])),
-    Column("accuracy_interval", "accuracy, 95 %", lambda row: _interval(row, "accuracy"), 1),
+    Column("accuracy_interval", "accuracy (95 %)", lambda row: _interval(row, "accuracy"), 1),
     Column("response_p50_s", HEADINGS["response_p50_s"], _time),
-    Column("response_interval", "p50, 95 %", lambda row: _interval(row, "response_p50_s"), 3),
+    Column("response_interval", "p50 (95 %)", lambda row: _interval(row, "response_p50_s"), 3),
     Column("usd_per_task", HEADINGS["usd_per_task"], lambda row: format_figure("usd_per_task", row["usd_per_task"])),
-    Column("usd_interval", "$, 95 %", lambda row: _interval(row, "usd_per_task"), 2),
+    Column("usd_interval", "$ (95 %)", lambda row: _interval(row, "usd_per_task"), 2),
     Column("events", "what happened", lambda row: str(row["events"]), is_text=True, min_width=20, tone=_events_tone),
 )  # fmt: skip
 
@@ -91,6 +97,7 @@ def trend_table(trend: Trend) -> Table:
         simulated=trend.simulated,
         notes=(*changes, (SEARCH_NOTE, "dim")),
         warnings=tuple(trend.warnings),
+        fits_phone=False,
         wider_hint=WIDER_HINT,
     )
 
@@ -100,9 +107,7 @@ def headline(trend: Trend) -> str:
     count = len(trend.nights)
     over = f"{formatting.strip_controls(trend.suite)}, {count} night{'s' if count != 1 else ''}"
     if trend.new_changes:
-        words = ", ".join(
-            f"{change.model_id}: {NAMES[change.metric]} {_direction(change)}" for change in trend.new_changes
-        )
+        words = ", ".join(f"{change.model_id}: {change_words(change)}" for change in trend.new_changes)
         return f"New on the last night: {formatting.strip_controls(words)} ({over})"
     if trend.changes:
         return f"Nothing new on the last night; {len(trend.changes)} earlier change{'s' if len(trend.changes) != 1 else ''} ({over})"
@@ -127,18 +132,16 @@ def _change_sentence(change: TrendChange, names: Mapping[str, str]) -> str:
     nights = change.nights_to_find
     found = f"found {'on that night' if nights == 1 else f'after {nights} nights'}"
     words = (
-        f"{change.model_id}: {NAMES[change.metric]} {_direction(change)} from {names[change.first_after]} on "
+        f"{change.model_id}: {change_words(change)} from {names[change.first_after]} on "
         f"({change.first_after}): {size}; {found}. {_cause_words(change)}"
     )
     return formatting.strip_controls(words)
 
 
-def _direction(change: TrendChange) -> str:
-    if change.metric == "accuracy":
-        return "fell" if change.is_worse else "rose"
-    if change.metric == "response_p50_s":
-        return "slower" if change.is_worse else "faster"
-    return "higher" if change.is_worse else "lower"
+def change_words(change: TrendChange) -> str:
+    """Return a change in two or three words."""
+    worse, better = _WORDS[change.metric]
+    return worse if change.is_worse else better
 
 
 def _cause_words(change: TrendChange) -> str:
@@ -169,11 +172,9 @@ def _events(trend: Trend, night: Night, row: Row) -> dict[str, Any]:
     """Return what happened to a model on a night, one thing a line, and its tone."""
     model_id = row["model_id"]
     begun = [
-        change
-        for change in trend.changes
-        if change.model_id == model_id and change.first_after == night.run
+        change for change in trend.changes if change.model_id == model_id and change.first_after == night.run
     ]
-    lines = [f"{NAMES[change.metric]} {_direction(change)} from here" for change in begun]
+    lines = [f"{change_words(change)} from here" for change in begun]
     lines += [f"baseline {name}" for name in night.baselines]
     own = [
         change
