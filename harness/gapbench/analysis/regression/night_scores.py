@@ -37,7 +37,7 @@ class Stretch:
     Attributes:
         runs: Run ids, oldest first.
         levels: Accuracy of each on common requests, 0 to 1.
-        error: Standard error of one night; see :func:`gapbench.stats.change_points.night_levels`.
+        error: Least standard error to assume of one night; see :func:`gapbench.stats.change_points.night_levels`.
     """
 
     runs: tuple[str, ...]
