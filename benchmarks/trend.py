@@ -32,6 +32,8 @@ RESULTS = Path(__file__).with_name("results") / "trend.json"
 NIGHTS, FALSE_ALARM = 60, 0.05
 REFERENCE = 10
 """Nights from which the methods that need a known mean and spread learn them."""
+STARTED = change_points.FIRST - 1
+"""Nights before the first one that a self-starting method tests."""
 GATE_LEVEL = (1 + INNER) / 2
 CHANGE = 0.03
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -82,12 +84,12 @@ def changes(kind: str, at: int, size: float) -> Floats:
 
 
 def standard_recursive(series: Floats) -> Floats:
-    """Return nights as independent standard normal values without a known mean and spread, from the third on.
+    """Return nights as independent standard normal values without a known mean and spread, from the sixth on.
 
     Hawkins, The Statistician 36 (1987) 451: each night against the mean and the spread of the nights before.
     """
     found = []
-    for n in range(2, len(series)):
+    for n in range(STARTED, len(series)):
         before = series[:n]
         spread = max(float(before.std(ddof=1)), 1e-9)
         t = (series[n] - before.mean()) / spread * math.sqrt(n / (n + 1))
@@ -142,7 +144,7 @@ def by_reference(path: Callable[[Floats], Floats], series: Floats) -> Alarm:
 
 def self_starting(path: Callable[[Floats], Floats], series: Floats) -> Alarm:
     """Return the alarm of a method on nights that were standardized by those before."""
-    return first_above(path(standard_recursive(series)), ideal_limit(path, NIGHTS - 2), 2)
+    return first_above(path(standard_recursive(series)), ideal_limit(path, NIGHTS - STARTED), STARTED)
 
 
 def by_splits(method: change_points.Method, floor: float, series: Floats) -> Alarm:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gapbench.values import Attempt
 from tests.run_folders import make_answers, write_run
 
 FIRST = datetime(2026, 10, 1, 2, 17, tzinfo=UTC)
@@ -24,6 +25,8 @@ def write_nights(
     slower: Sequence[float] | None = None,
     change: Callable[[int, dict[str, Any]], None] | None = None,
     wobble: int = 2,
+    first: int = 0,
+    start: int = 0,
     **given: Any,
 ) -> list[Path]:
     """Write a run for each number of right answers, and return the folders.
@@ -36,22 +39,27 @@ def write_nights(
         slower: Factor on each night's times. None: 1.
         change: Changes a night's ``run.json`` in place.
         wobble: Each night is up to this many answers better or worse, by chance.
+        first: Number of the first night.
+        start: Number of the first question.
         given: Fields of every attempt.
     """
     rng = random.Random(15)
     folders = []
-    for night, count in enumerate(right):
-        rows = make_answers(model, count + rng.randint(-wobble, wobble), total, **given)
-        factor = (slower[night] if slower else 1.0) * rng.uniform(0.97, 1.03)
-        rows = [
-            replace(row, done_s=row.scheduled_s + (row.done_s - row.scheduled_s) * factor) for row in rows
-        ]  # type: ignore[operator]
-        folder = write_run(results / f"night-{night:02}", rows)
+    for night, count in enumerate(right, first):
+        rows = make_answers(model, count + rng.randint(-wobble, wobble), total, start=start, **given)
+        factor = (slower[night - first] if slower else 1.0) * rng.uniform(0.97, 1.03)
+        folder = write_run(results / f"night-{night:02}", [_slower(row, factor) for row in rows])
         edit_manifest(folder, _dated(night))
         if change is not None:
             edit_manifest(folder, lambda value, night=night: change(night, value))  # type: ignore[misc]
         folders.append(folder)
     return folders
+
+
+def _slower(row: Attempt, factor: float) -> Attempt:
+    assert row.done_s is not None
+    assert row.scheduled_s is not None
+    return replace(row, done_s=row.scheduled_s + (row.done_s - row.scheduled_s) * factor)
 
 
 def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:

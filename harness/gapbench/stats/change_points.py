@@ -11,7 +11,7 @@ period to learn from. This is the change-point model for statistical process con
 
 The limits are such that each night has the same small chance of a false alarm, :data:`HAZARD`, given that none came before.
 Over :data:`HORIZON` nights without a change that adds up to :data:`FALSE_ALARM`. They do not depend on the mean and the spread
-of the series; those of ``rank`` do not depend on its distribution either. Both assume that nights are independent of each
+of the series; those of ``rank`` do not depend on its distribution either (with equal nights there are fewer alarms). Both assume that nights are independent of each
 other. ``benchmarks/trend.py`` simulated them, and measures how fast changes are found.
 
 After an alarm the replay starts again behind the change, so one series can have several.
@@ -140,10 +140,8 @@ def rank_statistics(series: Floats) -> Floats:
     ranks = stats.rankdata(np.round(series / (float(np.abs(series).max()) or 1.0), _DIGITS))
     before = np.arange(1, n)
     centred = ranks - ranks.mean()
-    variance = before * (n - before) / (n * (n - 1)) * float((centred**2).sum())
-    statistic: Floats = np.divide(
-        -np.cumsum(centred)[:-1], np.sqrt(variance), out=np.zeros(n - 1), where=variance > 0
-    )
+    # The variance without ties, which is too large with them: five equal nights and another would otherwise be an alarm.
+    statistic: Floats = -np.cumsum(centred)[:-1] / np.sqrt(before * (n - before) * (n + 1) / 12)
     return statistic
 
 

@@ -65,13 +65,19 @@ def test_one_wild_night_does_not_move_ranks() -> None:
     assert [] == find_changes(series, "rank")
 
 
+@pytest.mark.parametrize("nights", [6, 7, 8])
+def test_one_other_night_after_equal_ones_does_not_move_ranks(nights: int) -> None:
+    """A cost that is the same every night and then another once: the last of n is the odd one in 1 of n cases."""
+    assert [] == find_changes([3.15] * (nights - 1) + [3.2], "rank")
+
+
 def test_the_statistics_are_the_textbooks() -> None:
-    """Student's two-sample t, and Mann-Whitney's U over its standard deviation with ties."""
+    """Student's two-sample t, and Mann-Whitney's U over its standard deviation: n1 n2 (n + 1) / 12 is its variance."""
     series = np.array([1.0, 2.0, 2.0, 5.0, 4.0, 7.0, 7.0])
     one, other = series[:3], series[3:]
     t = stats.ttest_ind(other, one).statistic
     ranks = stats.rankdata(series)
-    deviation = math.sqrt(3 * 4 / (7 * 6) * ((ranks - 4) ** 2).sum())
+    deviation = math.sqrt(3 * 4 * (7 + 1) / 12)
 
     assert t == pytest.approx(mean_statistics(series)[2])
     assert (ranks[3:].sum() - 4 * 4) / deviation == pytest.approx(rank_statistics(series)[2])
