@@ -44,6 +44,7 @@ if [ ! -f "$run/run.json" ]; then
     [ "$code" -ne 0 ] || code=1
 else
     "$bench" report "$run" --html nightly/report.html --md nightly/report.md > /dev/null || code=1
+    "$bench" trend "$out" --html nightly/trend.html --md nightly/trend.md > /dev/null 2> nightly/errors.txt || true
     mkdir -p nightly/run
     cp "$run"/run.json "$run"/*.parquet nightly/run/
     cp -r "$run/logs" nightly/run/ 2> /dev/null || true
@@ -90,5 +91,5 @@ if [ "$code" -eq 0 ] && [ -n "${CPU:-}" ]; then
         code=1
     fi
 fi
-[ -z "${GITHUB_STEP_SUMMARY:-}" ] || cat nightly/summary.md nightly/report.md >> "$GITHUB_STEP_SUMMARY" 2> /dev/null
+[ -z "${GITHUB_STEP_SUMMARY:-}" ] || cat nightly/summary.md nightly/trend.md nightly/report.md >> "$GITHUB_STEP_SUMMARY" 2> /dev/null
 exit "$code"

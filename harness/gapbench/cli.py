@@ -51,6 +51,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "diff": "Show what changed from one run to another.",
         "compare": "Compare a run with a baseline; exit 3 on a regression.",
         "baseline": "Name a run as a baseline, or list the baselines.",
+        "trend": "Show quality, speed and cost night by night, and since when they changed.",
     },
     "Data": {
         "import": "Import logs of lm-eval, Inspect or HELM as a run.",

@@ -11,6 +11,7 @@ from gapbench.commands.options import json_option, out_option
 from gapbench.commands.output_file import write_output_file
 from gapbench.commands.price_options import PriceOptions, price_options
 from gapbench.commands.storage_paths import RunPath, find_run_or_baseline
+from gapbench.commands.webhook import notify, webhook_address, webhook_options
 
 
 @click.command(
@@ -38,6 +39,7 @@ Exit codes: 0 pass, 1 broken (part of the baseline could not be checked, or the 
     type=click.Path(path_type=Path),
     help="Append the result as Markdown to this file, such as $GITHUB_STEP_SUMMARY.",
 )
+@webhook_options
 @out_option
 @price_options
 @json_option
@@ -47,6 +49,8 @@ def compare_command(
     rules: tuple[str, ...],
     junit: Path | None,
     md: Path | None,
+    webhook: str | None,
+    webhook_format: str,
     out: Path,
     *,
     prices: PriceOptions,
@@ -62,6 +66,7 @@ def compare_command(
     from gapbench.analysis.regression.threshold import DEFAULT_RULES, RegressionRule
     from gapbench.report import regression
 
+    address = webhook_address(webhook)
     parsed = [RegressionRule.parse(rule) for rule in rules or DEFAULT_RULES]
     before, after = prices.read_pair([find_run_or_baseline(out, base)], [find_run_or_baseline(out, new)])
     comparison = compare_runs(before, after, parsed)
@@ -75,4 +80,8 @@ def compare_command(
         from rich.console import Console
 
         Console().print(regression.comparison_text(comparison))
+    if address is not None:
+        from gapbench.report.notification import comparison_notice
+
+        notify(address, webhook_format, comparison_notice(comparison))
     return {"pass": 0, "broken": 1, "regression": 3}[comparison.verdict]

@@ -5,7 +5,7 @@ Below this module every path is a local folder: an address is replaced by its lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -110,14 +110,21 @@ def open_manifests(results: Path) -> Iterator[Path]:
 def fetch_all_runs(results: Path) -> list[Path]:
     """Return the folder of every run in a results folder; runs at an address are downloaded."""
     from gapbench.store import runs_in
-    from gapbench.store.object_store import pull_run
 
     with open_manifests(results) as known:
-        runs = [results / run.name for run in runs_in(known)]
-    for run in runs:
-        if known != results:
-            pull_run(run)
-    return runs
+        names = [run.name for run in runs_in(known)]
+    return fetch_runs(results, names)
+
+
+def fetch_runs(results: Path, names: Iterable[str]) -> list[Path]:
+    """Return the folders of some runs in a results folder; runs at an address are downloaded."""
+    folders = [results / name for name in names]
+    if _address(results):
+        from gapbench.store.object_store import pull_run
+
+        for folder in folders:
+            pull_run(folder)
+    return folders
 
 
 def check_results_writable(results: Path) -> None:

@@ -21,7 +21,7 @@ def diff_table(diff: RunDiff, limit: int = 20) -> RenderableType:
     parts: list[RenderableType] = [_change_table(diff), *_drift_lines(diff)]
     if diff.changes:
         parts.append(Text("Changed between the runs", "bold"))
-        parts += [Text(f"  {line}") for row in diff.changes for line in _change_lines(row)]
+        parts += [Text(f"  {line}") for row in diff.changes for line in change_lines(row)]
     elif any(row["n_pairs"] for row in diff.models):
         parts.append(Text("Nothing that is recorded changed between the runs."))
     if len(diff.flips):
@@ -111,7 +111,7 @@ def _format_change(one: str, other: str) -> str:
     return one if one == other else f"{one} -> {other}"
 
 
-def _change_lines(row: Mapping[str, Any]) -> list[str]:
+def change_lines(row: Mapping[str, Any]) -> list[str]:
     """Return one line for each thing that changed, or for each key of it."""
     label, before, after = f"{row['kind']}: {formatting.strip_controls(row['what'])}", row["a"], row["b"]
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):

@@ -16,6 +16,7 @@ from gapbench.store.json_records import records
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that no XML document may hold, not even escaped (XML 1.0, section 2.2)."""
 _VERDICTS = {"pass": "pass", "regression": "REGRESSION", "unknown": "not checked"}
+POWER_NOTE = "Finds (80 %): the smallest true worsening that the rule would have failed with a probability of at least 80 %. A smaller one may well pass."
 _RULE_NOTE = "A rule fails when the one-sided 95 % bound of the paired difference is beyond it, so a difference within the noise does not."
 
 
@@ -33,6 +34,14 @@ def _change(row: Row) -> str:
 
 def _bounds(row: Row) -> str:
     return formatting.NOTHING if row["low"] is None else f"{row['low']:+.1f} to {row['high']:+.1f}"
+
+
+def _detectable(row: Row) -> str:
+    """Return the smallest worsening that the rule would find, with the sign of a worsening."""
+    found = row["detectable"]
+    if found is None:
+        return formatting.NOTHING
+    return f"{-found if row['unit'] == 'pp' else found:+.1f} {row['unit']}"
 
 
 def _has_shared_sources(row: Row) -> bool:
@@ -66,6 +75,8 @@ COLUMNS = (
     Column("new", "new", lambda row: _value(row, "new"), 1),
     Column("change", "change", _change),
     Column("bounds", "one-sided 95 %", _bounds),
+    # The terminal has a line for each model instead, which fits every width.
+    Column("detectable", "finds (80 %)", _detectable, outputs=frozenset(("markdown", "page", "json"))),
     Column("pairs", "pairs", _pairs),
     Column("verdict", "verdict", _verdict, is_text=True, tone=_verdict_tone),
 )
@@ -91,15 +102,40 @@ def comparison_table(comparison: Comparison) -> Table:
     unchecked: list[Span] = [(f"- {line}", "warning") for line in _unchecked(comparison)]
     others: list[Span] = [(f"- {line}", "") for line in comparison.warnings]
     rows = records(comparison.frame)
+    power: list[Span] = [(line, "dim") for line in power_lines(comparison)]
     return Table(
         "comparison",
         headline,
         COLUMNS,
         rows,
         Sections(lambda row: row["model_id"], lambda row: ((str(row["model_id"]), "headline"),), (_MODEL,)),
-        notes=(*(() if rows else ((headline, "headline"),)), *unchecked, *others),
+        notes=(*(() if rows else ((headline, "headline"),)), *unchecked, *others, *power),
         wider_hint="a wider terminal, `--md FILE` or `--json` has them",
     )
+
+
+def power_lines(comparison: Comparison) -> list[str]:
+    """Return, for each model, what its rules would have found with 80 % probability."""
+    found: dict[str, list[str]] = {}
+    for row in records(comparison.frame):
+        if row["detectable"] is not None:
+            words = f"{str(row['metric']).replace('_', ' ')} {_detectable(row)}"
+            found.setdefault(str(row["model_id"]), []).append(words)
+    return [
+        formatting.strip_controls(
+            f"{model}: a worsening that these rules find with 80 % probability: {', '.join(words)}"
+        )
+        for model, words in found.items()
+    ]
+
+
+def rule_lines(comparison: Comparison) -> list[str]:
+    """Return each rule that failed and each thing that could not be checked, as one line."""
+    failed = [
+        f"{row['model_id']}: {row['rule']}: {_value(row, 'base')} to {_value(row, 'new')}, {_change(row)} (bounds {_bounds(row)})"
+        for row in records(comparison.regressions)
+    ]
+    return [formatting.strip_controls(line) for line in (*failed, *_unchecked(comparison))]
 
 
 def comparison_text(comparison: Comparison) -> RenderableType:
@@ -116,6 +152,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         markdown_tables.render_table(comparison_table(comparison)),
         "\n".join(f"- {escape(line)}" for line in notes),
         _RULE_NOTE,
+        POWER_NOTE,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -134,7 +171,10 @@ def comparison_junit(comparison: Comparison) -> str:
     for row in rows:
         case = _add_case(suite, str(row["model_id"]), str(row["rule"]))
         sources = f" from {row['clusters']} sources" if _has_shared_sources(row) else ""
-        result = f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs{sources}"
+        finds = "" if row["detectable"] is None else f", would find {_detectable(row)} with 80 % probability"
+        result = (
+            f"{_change(row)} (bounds {_bounds(row)}), {row['rule']}, {row['pairs']} pairs{sources}{finds}"
+        )
         if row["verdict"] == "regression":
             ET.SubElement(case, "failure", message=_xml_text(result))
         elif row["verdict"] == "unknown":

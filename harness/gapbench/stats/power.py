@@ -106,6 +106,50 @@ def detectable_gap(
     return gap if gap <= 1 else None
 
 
+def detectable_change(
+    tolerated: float,
+    slack: float,
+    clusters: int,
+    *,
+    level: float,
+    power: float = POWER,
+    seen: float | None = None,
+) -> float | None:
+    """Return the smallest worsening that a one-sided gate detects, by the noise behind its bound.
+
+    The gate fails if the bound of the change is beyond what is tolerated, so a true worsening must exceed that by the noise of
+    both kinds of error. With t the quantiles of Student's t with as many degrees of freedom as clusters, less one, the bound
+    is ``t(level)`` standard errors from the estimate, and::
+
+        worsening = tolerated + (t(level) + t(power)) error
+
+    For shares the worsening itself adds noise: each item that breaks differs between the two runs. A share d of items that
+    break beyond those that were seen adds ``d (1 - d) / clusters`` to the squared error.
+
+    Args:
+        tolerated: The worsening that does not fail. Negative: an improvement is required.
+        slack: Distance of the tested bound from the estimate, in the same unit.
+        clusters: Independent sources behind the estimate.
+        level: One-sided confidence of the bound.
+        power: Probability of detecting it.
+        seen: For shares, in points: the worsening that was seen (negative: an improvement). None: not a share.
+
+    Returns:
+        In the unit of ``tolerated``. None: there are too few clusters, or not even the loss of all is detected.
+    """
+    if clusters < MIN_CLUSTERS or not math.isfinite(slack):
+        return None
+    wanted = _t_sum(clusters, level, power)
+    error = slack / float(special.stdtrit(clusters - 1, level))
+    if seen is None:
+        return tolerated + wanted * error
+    found = 50.0  # From above: with no error at all, no worsening at all would solve the equation too.
+    for _ in range(ROUNDS):
+        more = min(max(found - max(seen, 0.0), 0.0), 100.0)
+        found = tolerated + wanted * math.sqrt(error**2 + more * (100 - more) / clusters)
+    return found if found <= 100 else None
+
+
 def _t_sum(clusters: float, level: float, power: float) -> float:
     """Return the sum of the two quantiles of Student's t with a number of clusters."""
     free = max(clusters - 1, 1.0)

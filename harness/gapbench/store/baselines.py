@@ -40,6 +40,18 @@ def read_baselines(results: Path) -> dict[str, dict[str, Any]]:
         ) from exc
 
 
+def baselines_by_run(results: Path) -> dict[str, list[str]]:
+    """Return the names of the baselines of a results folder by run id.
+
+    Raises:
+        ResultsError: The file is damaged.
+    """
+    found: dict[str, list[str]] = {}
+    for name, entry in read_baselines(results).items():
+        found.setdefault(entry["run"].rstrip("/").rsplit("/", 1)[-1], []).append(name)
+    return found
+
+
 def set_baseline(results: Path, name: str, run: Path, suite: str) -> None:
     """Keep a run as the baseline called ``name``.
 

@@ -226,3 +226,30 @@ def make_hostile(runs: Path) -> Callable[[str], None]:
         write_run(runs / "hostile", make_answers(name, 190, 200))
 
     return make
+
+
+def test_every_output_says_which_fall_the_gate_could_find(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Finding 42: an identical night passes, and says how large a fall would not have passed."""
+    options = ("--fail-on", "accuracy<-2pp", "--junit", "gate.xml", "--md", "gate.md")
+    shown = " ".join(said(capsys, "compare", "good", "good", *options, code=0).split())
+    (row,) = json.loads(said(capsys, "compare", "good", "good", *options, "--json", code=0))["rows"]
+    words = f"-{row['detectable']:.1f} pp"
+
+    assert 2 < row["detectable"] < 10
+    assert f"find with 80 % probability: accuracy {words}" in shown
+    assert words in Path("gate.md").read_text()
+    assert f"would find {words} with 80 % probability" in Path("gate.xml").read_text()
+
+
+def test_with_few_sources_nothing_is_promised(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """200 requests of 4 documents: the spread between documents is only a guess."""
+    rows = [
+        dataclasses.replace(row, cluster_id=str(number % 4))
+        for number, row in enumerate(make_answers("open-a", 190, 200))
+    ]
+    write_run(runs / "few", rows)
+    (row, _) = json.loads(said(capsys, "compare", "few", "few", "--json", code=0))["rows"]
+
+    assert row["detectable"] is None

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special
 
 from gapbench.stats import items_needed, paired_difference, pairs_to_decide
+from gapbench.stats.paired import INNER, Difference
 from gapbench.stats.power import (
     design_effect,
+    detectable_change,
     detectable_gap,
     pairs_for_equivalence,
     required_pairs,
@@ -103,3 +106,40 @@ def test_pairs_to_decide_uses_it_for_equivalence_too() -> None:
     assert pairs_to_decide(found, margin=0.017) == round_up(
         pairs_for_equivalence(0.017, found.standard_error**2 * 1_000)
     )
+
+
+def test_a_gate_finds_what_it_tolerates_and_the_noise_of_both_errors() -> None:
+    """2 points are tolerated; with many clusters the bound lies 1.645 standard errors of 1 point away: 2 + 1.645 + 0.842."""
+    found = detectable_change(2.0, 1.645, 100_000, level=0.95)
+
+    assert 2 + 1.645 + 0.842 == pytest.approx(found, abs=0.001)
+
+
+def test_a_share_that_falls_adds_noise_of_its_own() -> None:
+    """Without any noise in 100 pairs, items that break have a variance of d (100 - d) / 100 points."""
+    found = detectable_change(0.0, 0.0, 100, level=0.95, seen=0.0)
+    wanted = special.stdtrit(99, 0.95) + special.stdtrit(99, 0.8)
+
+    assert found is not None
+    assert wanted * (found * (100 - found) / 100) ** 0.5 == pytest.approx(found, abs=1e-6)
+    assert 5 < found < 7
+
+
+def test_the_gate_finds_the_fall_that_it_says_it_finds() -> None:
+    """300 items, 30 of them coin flips: a fall of the stated size fails the rule in at least 80 % of 100 pairs of runs."""
+    rng = np.random.default_rng(3)
+    chance = np.repeat([1.0, 0.5, 0.0], [240, 30, 30])
+
+    def pair(fall: float) -> Difference:
+        """Return a run minus another; of the first, a share ``fall`` is broken."""
+        base, new = ((rng.random(300) < chance).astype(float) for _ in range(2))
+        new[rng.random(300) < fall / chance.mean()] = 0.0
+        return paired_difference(new, base, np.arange(300))
+
+    alike = pair(0.0)
+    slack = 100 * (alike.inner_high - alike.estimate)
+    found = detectable_change(2.0, slack, 300, level=(1 + INNER) / 2, seen=-100 * alike.estimate)
+    assert found is not None
+    failed = sum(100 * pair(found / 100).inner_high < -2 for _ in range(100))
+
+    assert failed >= 72, "80 less two standard errors"

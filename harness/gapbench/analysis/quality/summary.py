@@ -34,7 +34,7 @@ Columns of :attr:`Summary.frame`. ``level`` is the level of aggregation; NaN or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,12 +135,15 @@ class Summary:
         }
 
 
-def summarize(runs: Runs | Folders, costs: CostTable | None = None) -> Summary:
+def summarize(
+    runs: Runs | Folders, costs: CostTable | None = None, levels: Collection[str] = tuple(LEVELS)
+) -> Summary:
     """Return the summary of runs.
 
     Args:
         runs: Run folders, or runs already loaded.
         costs: Result of :func:`cost`, if it was already computed.
+        levels: Levels of aggregation that are wanted, of :data:`LEVELS`.
 
     Raises:
         ResultsError: A folder is not a run.
@@ -151,8 +154,8 @@ def summarize(runs: Runs | Folders, costs: CostTable | None = None) -> Summary:
     every = read_runs.frame[_NEEDED]
     every = every.assign(cluster=group_codes(read_runs.frame, ["task", "cluster_id"]))
     rows: list[dict[str, Any]] = []
-    for level, by in LEVELS.items():
-        columns = list(by)
+    for level in (name for name in LEVELS if name in levels):
+        columns = list(LEVELS[level])
         frame, shown = (
             (every, cells)
             if level == "cell"

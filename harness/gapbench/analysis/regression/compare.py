@@ -19,6 +19,8 @@ Columns of :attr:`Comparison.frame`, one row for each model of the baseline and 
 ``reason``    which value is missing, and why
 ``worse_in_sight``  whether the point estimate of the change is beyond the limit
 ``pairs`` ``clusters``  number of shared requests, and of their sources (items with one ``cluster_id``)
+``detectable``  smallest true worsening that the rule would find with at least 80 % probability in such runs, as a positive
+              number in the rule's unit, with what is tolerated; null if it is unknown
 ``method``    how the bounds were computed
 ``simulated`` whether either run is simulated
 ============ ==============================================================================================
@@ -37,11 +39,12 @@ from gapbench.analysis.frames import Runs, load_runs, shared_models
 from gapbench.analysis.regression.metric_change import metric_change
 from gapbench.analysis.regression.run_pairs import RunPairs, RunRequests, Unchecked, attempt_keys
 from gapbench.analysis.regression.threshold import RegressionRule
+from gapbench.stats.power import detectable_change
 from gapbench.store.json_records import records
 
 COLUMNS = (
     "model_id", "metric", "rule", "base", "new", "change", "low", "high", "limit", "unit", "verdict", "reason",
-    "worse_in_sight", "pairs", "clusters", "method", "simulated",
+    "worse_in_sight", "detectable", "pairs", "clusters", "method", "simulated",
 )  # fmt: skip
 
 
@@ -172,6 +175,15 @@ def _check_rule(pairs: RunPairs, rule: RegressionRule) -> dict[str, Any]:
     bound = row["high"] if rule.sign == "<" else row["low"]
     if row["change"] is not None:
         row["worse_in_sight"] = rule.is_broken_by(row["change"])
+    level = row.pop("level", None)
+    if bound is not None and level is not None:
+        row["detectable"] = detectable_change(
+            rule.tolerated,
+            abs(bound - row["change"]),
+            row["clusters"],
+            level=level,
+            seen=-row["change"] if rule.unit == "pp" else None,
+        )
     if bound is not None and rule.is_broken_by(bound):
         row["verdict"] = "regression"
     elif bound is not None and row["reason"] is None:

@@ -19,13 +19,19 @@ from gapbench.stats import (
     ratio_noise,
     resample_sums,
 )
+from gapbench.stats.paired import INNER
+
+INNER_LEVEL = (1 + INNER) / 2
+"""One-sided confidence of the bounds of shares and times."""
+COST_LEVEL = 0.95
+"""One-sided confidence of the bounds of costs."""
 
 
 def metric_change(pairs: RunPairs, metric: str) -> dict[str, Any]:
     """Return the change of a metric from baseline to new run.
 
-    Keys: ``base``, ``new``, ``change``, ``low``, ``high``, ``pairs``, ``clusters``, ``method``, and ``reason`` if one of
-    them is unknown. See :mod:`gapbench.analysis.regression.compare` for units.
+    Keys: ``base``, ``new``, ``change``, ``low``, ``high``, ``level`` (one-sided confidence of the bounds), ``pairs``,
+    ``clusters``, ``method``, and ``reason`` if one of them is unknown. See :mod:`gapbench.analysis.regression.compare` for units.
 
     Args:
         pairs: A model's paired requests.
@@ -66,6 +72,7 @@ def _points(base: Floats, new: Floats, clusters: Ints) -> dict[str, Any]:
         "change": 100 * found.estimate,
         "low": 100 * found.inner_low,
         "high": 100 * found.inner_high,
+        "level": INNER_LEVEL,
         "method": found.method,
         **_counts(clusters),
     }
@@ -83,6 +90,7 @@ def _quantiles(base: Floats, new: Floats, clusters: Ints, share: float) -> dict[
         "change": 100 * found.estimate / here,
         "low": 100 * found.inner_low / here,
         "high": 100 * found.inner_high / here,
+        "level": INNER_LEVEL,
     }
 
 
@@ -121,8 +129,8 @@ def _cost(pairs: RunPairs, metric: str) -> dict[str, Any]:
                 "run two or more tasks or loads, or use a rule on p50_response"
             }
         ratios, method = ratios * noise[: len(ratios)], "paired bootstrap, t over cells' time"
-    low, high = (float(100 * (bound - 1)) for bound in np.quantile(ratios, [0.05, 0.95]))
-    return row | {"low": low, "high": high, "method": method}
+    low, high = (float(100 * (bound - 1)) for bound in np.quantile(ratios, [1 - COST_LEVEL, COST_LEVEL]))
+    return row | {"low": low, "high": high, "level": COST_LEVEL, "method": method}
 
 
 def _counts(clusters: Ints) -> dict[str, int]:

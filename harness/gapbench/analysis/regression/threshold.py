@@ -78,6 +78,11 @@ class RegressionRule:
             metric, "<" if sign == "<" else ">", float(limit), "pp" if unit == "pp" else "%", text.strip()
         )
 
+    @property
+    def tolerated(self) -> float:
+        """The largest worsening that does not fail, as a positive number. Negative: an improvement is required."""
+        return -self.limit if self.sign == "<" else self.limit
+
     def is_broken_by(self, change: float) -> bool:
         """Return whether a change is beyond the limit."""
         return change < self.limit if self.sign == "<" else change > self.limit
