@@ -61,9 +61,10 @@ def view_command(
     named = results or ("results",)
     places = [_find_place(value) for value in named]
     if export_folder is not None:
+        from gapbench.view.cache import ViewCache
         from gapbench.view.export import export_view
 
-        written = export_view(places, ", ".join(named), export_folder, export_samples)
+        written = export_view(places, ", ".join(named), export_folder, export_samples, ViewCache())
         click.echo(f"{written} runs in {export_folder}; open {export_folder / 'index.html'} in a browser")
         return
     _serve(places, ", ".join(named), port, open_browser=not no_browser)

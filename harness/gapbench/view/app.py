@@ -37,6 +37,7 @@ STATIC_TYPES: Mapping[str, str] = {
 }
 MAX_BODY_BYTES = 100_000
 MAX_PAGE = 500
+_KEPT_CHANGES = 100
 _IMAGE_MAGIC: Mapping[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -92,6 +93,7 @@ class ViewApp:
             Route(one_run + "/notes", self._add_note, methods=["POST"]),
             Route(one_run + "/notes/{note_id}", _guarded(self._delete_note), methods=["DELETE"]),
             _json_route("/api/compare", self._compare),
+            _json_route("/api/compare/changes", self._compare_changes),
             _json_route("/api/compare/samples", self._compare_samples),
             _json_route("/api/search", self._search_all),
             Route("/report/{key}", _guarded(self._report)),
@@ -106,7 +108,7 @@ class ViewApp:
             if entry.manifest is not None:
                 figures, status = self._background.figures(entry)
                 row["status"] = status.split(":")[0]
-                row["figures"] = None if figures is None else _brief(figures)
+                row["figures"] = None if figures is None else brief_figures(figures)
             rows.append(row)
         version = format(hash(orjson.dumps(rows)) & 0xFFFFFFFFFFFF, "x")
         if request.query_params.get("seen") == version:
@@ -216,27 +218,27 @@ class ViewApp:
         return _json({})
 
     def _compare(self, request: Request) -> Any:
-        """Return the figures of several runs, and what changed from the first to each other."""
-        entries = [self._catalog.find(key) for key in request.query_params.getlist("run")]
+        """Return the figures of several runs."""
         shown = []
-        for entry in entries:
+        for key in request.query_params.getlist("run"):
+            entry = self._catalog.find(key)
             figures, status = self._background.figures(entry, first=True)
             shown.append({**entry.to_json(), "status": status.split(":")[0], "figures": figures})
-        base = entries[0] if entries else None
-        changes = [None if base is None or entry is base else self._changes_between(base, entry) for entry in entries]
-        return {"runs": shown, "changes": changes}
+        return {"runs": shown}
 
-    def _changes_between(self, first: RunEntry, second: RunEntry) -> dict[str, Any]:
-        key = (first.key, first.fingerprint, second.key, second.fingerprint)
-        if key not in self._changes:
-            try:
-                found = self._background.submit(describe_changes, first.folder, second.folder).result()
-            except BenchError as exc:
-                found = {"error": formatting.strip_controls(str(exc))}
-            if len(self._changes) > 100:
+    def _compare_changes(self, request: Request) -> Any:
+        """Return what changed from one run to another."""
+        keys = request.query_params.getlist("run")
+        if len(keys) != 2:
+            raise InputError(f"run: found {len(keys)}; changes are between two runs")
+        first, second = map(self._catalog.find, keys)
+        known = (first.key, first.fingerprint, second.key, second.fingerprint)
+        if known not in self._changes:
+            found = self._background.call(describe_changes, first.folder, second.folder)
+            if len(self._changes) >= _KEPT_CHANGES:
                 self._changes.clear()
-            self._changes[key] = found
-        return self._changes[key]
+            self._changes[known] = found
+        return self._changes[known]
 
     def _compare_samples(self, request: Request) -> Any:
         given = request.query_params
@@ -266,7 +268,7 @@ class ViewApp:
 
     def _report(self, request: Request) -> Response:
         """Return the page of ``bench report --html``, with a policy for its one script."""
-        page = self._background.submit(html.html_report, [self._entry(request).folder]).result()
+        page = self._background.call(html.html_report, [self._entry(request).folder])
         policy = (
             f"default-src 'none'; script-src '{sample_browser.page_script_hash()}'; style-src 'unsafe-inline'; img-src data:; "
             "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -294,7 +296,7 @@ def _static_file(request: Request) -> Response:
     return Response(text, media_type=STATIC_TYPES[ending])
 
 
-def _brief(figures: Mapping[str, Any]) -> dict[str, Any]:
+def brief_figures(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures that the list of runs shows."""
     kept = ("empty", "headline", "side", "simulated", "models", "usd_spent", "shown_spent")
     accuracy = [row for row in figures["gaps"] if row["metric"] == "accuracy"]

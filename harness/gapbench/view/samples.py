@@ -92,32 +92,61 @@ def find_item(table: SamplesTable, task: str, sample_id: str, repeat: int, load:
 
 
 def read_sample(table: SamplesTable, item: int, max_chars: int = MAX_TEXT_CHARS) -> dict[str, Any]:
-    """Return one request: its key, prompt and target, and each model's answer with its texts.
-
-    A text over ``max_chars`` is cut and comes with its whole length in ``cut``.
+    """Return one request; see :func:`read_samples`.
 
     Raises:
         ResultsError: There is no such request, or a file cannot be read.
     """
-    with open_database() as connection:
-        rows = rows_of(connection, f"SELECT * FROM {table.sql} WHERE item = ?", [item])  # noqa: S608 - escaped path
-    if not rows:
+    found = read_samples(table, [item], max_chars)
+    if not found:
         raise ResultsError(f"{table.run.name} has no request {item}; reload the list")
-    row = rows[0]
-    parts = {row[f"p{place}"] for place in range(len(table.models))} - {None}
+    return found[0]
+
+
+def read_samples(
+    table: SamplesTable, items: Sequence[int], max_chars: int = MAX_TEXT_CHARS
+) -> list[dict[str, Any]]:
+    """Return requests in order: key, prompt and target, and each model's answer with its texts.
+
+    A text over ``max_chars`` is cut and comes with its whole length in ``cut``.
+
+    Args:
+        table: The table of the run.
+        items: Numbers of the requests. One that the run does not have is left out.
+        max_chars: Longest text, in characters.
+
+    Raises:
+        ResultsError: A file cannot be read.
+    """
+    with open_database() as connection:
+        rows = rows_of(
+            connection,
+            f"SELECT * FROM {table.sql} WHERE item IN (SELECT unnest(?::BIGINT[])) ORDER BY item",  # noqa: S608 - escaped path
+            [list(items)],
+        )
+    parts = {row[f"p{place}"] for row in rows for place in range(len(table.models))} - {None}
+    answers: dict[int, list[dict[str, Any]]] = {row["item"]: [] for row in rows}
     with open_database(table.run, parts) as connection:
-        answers = _answers(connection, row)
-    prompts = [answer.pop("messages") for answer in answers]
-    first = next((messages for messages in prompts if messages), None)
-    shown = {answer["model_id"]: _answer(answer, max_chars) for answer in answers}
-    for answer, messages in zip(answers, prompts, strict=True):
-        if messages != first:
-            shown[answer["model_id"]]["messages"] = read_messages(messages, max_chars)
-    target = next((answer["target"] for answer in answers if answer["target"] is not None), None)
+        for answer in _answers(connection, table, rows):
+            answers[answer["item"]].append(answer)
+    return [_sample(row, answers[row["item"]], table, max_chars) for row in rows]
+
+
+def _sample(
+    row: Mapping[str, Any], answers: Sequence[dict[str, Any]], table: SamplesTable, max_chars: int
+) -> dict[str, Any]:
+    given = {answer["model_id"]: answer for answer in answers}
+    asked = [given[model]["messages"] for model in table.models if model in given]
+    first = next((messages for messages in asked if messages), None)
+    shown: dict[str, dict[str, Any]] = {}
+    for model, answer in given.items():
+        shown[model] = _answer(answer, max_chars)
+        if answer["messages"] != first:
+            shown[model]["messages"] = read_messages(answer["messages"], max_chars)
     return {
         **_listed_row(row, table),
         "messages": read_messages(first, max_chars),
-        "target": target,
+        "target": next((answer["target"] for answer in answers if answer["target"] is not None), None),
         "answers": [shown.get(model) for model in table.models],
     }
 
@@ -195,20 +224,24 @@ def _listed_row(row: Mapping[str, Any], table: SamplesTable) -> dict[str, Any]:
     }
 
 
-def _answers(connection: duckdb.DuckDBPyConnection, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the compared attempt of each model at a request, with its payload; the number of its tries is ``attempt``."""
-    values = [row["task"], row["sample_id"], row["repeat"], row["load_kind"], row["load_value"]]
+def _answers(
+    connection: duckdb.DuckDBPyConnection, table: SamplesTable, rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the compared attempt of each model at some requests, with its payload."""
+    ids = list({row["sample_id"] for row in rows})
     return rows_of(
         connection,
-        """
-        SELECT a.*, p.messages, p.reply, p.reasoning, p.target, p.reason, p.error
-        FROM (
-            SELECT * FROM attempts WHERE final AND phase = 'measure' AND task = ? AND sample_id = ? AND repeat = ?
-                AND load_kind = ? AND load_value IS NOT DISTINCT FROM ?
-        ) a LEFT JOIN payloads p ON p.sample_id = a.sample_id AND p.part = a.part AND p.cell_id = a.cell_id
+        f"""
+        SELECT i.item, a.*, p.messages, p.reply, p.reasoning, p.target, p.reason, p.error
+        FROM (SELECT * FROM {table.sql} WHERE item IN (SELECT unnest(?::BIGINT[]))) i
+        JOIN (SELECT * FROM attempts WHERE final AND phase = 'measure' AND sample_id IN (SELECT unnest(?::VARCHAR[]))) a
+            ON a.task = i.task AND a.sample_id = i.sample_id AND a.repeat = i.repeat AND a.load_kind = i.load_kind
+            AND a.load_value IS NOT DISTINCT FROM i.load_value
+        LEFT JOIN (SELECT * FROM payloads WHERE sample_id IN (SELECT unnest(?::VARCHAR[]))) p
+            ON p.sample_id = a.sample_id AND p.part = a.part AND p.cell_id = a.cell_id
             AND p.repeat = a.repeat AND p.attempt = a.attempt
-        """,
-        values,
+        """,  # noqa: S608 - our own names and an escaped path
+        [[row["item"] for row in rows], ids, ids],
     )
 
 

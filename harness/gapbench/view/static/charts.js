@@ -1,5 +1,5 @@
 // Small charts, drawn from the figures of the analysis.
-import { makeSvg, make } from "./dom.js";
+import { makeSvg, make, OUTCOMES } from "./dom.js";
 
 // An interval on an axis of points of accuracy, with the margin that makes no difference.
 export function gapChart(row, limit, margin, width = 150) {
@@ -29,8 +29,6 @@ export function shareBar(row, name, weights, width = 160) {
   if (low !== null && high !== null) svg.append(makeSvg("line", { class: "whisker", x1: low * width, x2: high * width, y1: 8, y2: 8 }));
   return svg;
 }
-
-const OUTCOMES = ["correct", "wrong", "unparsed", "truncated", "refused", "infra", "unscored"];
 
 // How the requests of a model ended, as one bar of which each part is a count.
 export function outcomeBar(row, width = 200) {

@@ -1,9 +1,9 @@
 // Several runs side by side: figures, what changed, and the samples of all with what differs.
-import { make, show, formatTime, selectBox, tag, byId } from "./dom.js";
+import { make, show, OUTCOMES, formatTime, selectBox, tag, byId } from "./dom.js";
 import { load } from "./store.js";
 import { keepInAddress, linkTo, sampleLink } from "./route.js";
 import { onKeys, addKeys } from "./keys.js";
-import { sampleMatrix, OUTCOMES, PAGE } from "./matrix.js";
+import { sampleMatrix, PAGE } from "./matrix.js";
 import { promptBox, answerBox, textBox } from "./answers.js";
 import { plainTarget } from "./samples.js";
 import { shareBar } from "./charts.js";
@@ -23,6 +23,7 @@ export async function compareView(main, query) {
   show(main, head, figures, samples);
   onKeys({});
   let loaded = await load(["compare"], { run: keys });
+  const changes = keys.map((key, place) => place ? "loading" : null);
   const runs = () => loaded.runs;
   const keep = () => keepInAddress(["compare"], { run: keys, ...settings, differs: settings.differs || "0", diff: settings.diff || "0" });
 
@@ -36,20 +37,29 @@ export async function compareView(main, query) {
       return make("td", {}, shareBar(model, "accuracy", model.weights), make("br"), make("b", {}, model.shown.accuracy), make("br"), make("span", { class: "soft small" }, "p95 ", model.shown.response_p95_s, " · ", model.shown.usd_per_correct, " per correct"));
     };
     const verdicts = make("tr", {}, make("th", { scope: "row" }, "verdict"), runs().map((run) => make("td", { class: "words" }, run.figures ? run.figures.headline : "computing …")));
-    show(figures, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "figures of the runs" }, make("table", { class: "side-by-side" }, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "accuracy % (95 %)"), runs().map(headCell))), make("tbody", {}, ids.map((id) => make("tr", {}, make("th", { scope: "row" }, id), runs().map((run) => cell(run, id)))), verdicts))), changesOf());
+    show(figures, make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "figures of the runs" }, make("table", { class: "side-by-side" }, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "accuracy % (95 %)"), runs().map(headCell))), make("tbody", {}, ids.map((id) => make("tr", {}, make("th", { scope: "row" }, id), runs().map((run) => cell(run, id)))), verdicts))), changesBox);
+    drawChanges();
   }
-  function changesOf() {
-    return loaded.changes.map((change, place) => {
+  const changesBox = make("div", {});
+  function drawChanges() {
+    show(changesBox, changes.map((change, place) => {
       if (!change) return null;
       const title = `From A to ${LETTERS[place]}`;
+      if (change === "loading") return make("p", { class: "soft" }, title, ": computing what changed …");
       if (change.error) return make("details", { open: true }, make("summary", {}, title), make("p", { class: "soft" }, change.error));
       const heads = ["model", "A", LETTERS[place], "change", "95 %", "flips", "noise", "$/task A", "$/task " + LETTERS[place], "verdict"];
       const rows = change.models.map((row) => make("tr", {}, make("th", { scope: "row" }, row.model_id), [row.before, row.after, row.change, row.interval, row.flips, row.noise, row.usd_before, row.usd_after].map((text) => make("td", { class: "num" }, text)), make("td", {}, row.verdict)));
-      return make("details", { open: true }, make("summary", {}, title),
+      return make("details", { open: place === 1 }, make("summary", {}, title),
         make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, make("table", {}, make("thead", {}, make("tr", {}, heads.map((text, at) => make("th", { scope: "col", class: at > 0 && at < 9 ? "num" : "" }, text)))), make("tbody", {}, rows))),
         change.changes.length ? make("ul", { class: "said" }, change.changes.map((row) => make("li", {}, make("b", {}, row.kind), " ", row.what, ": ", make("del", {}, row.before), " ", make("ins", {}, row.after)))) : make("p", { class: "soft small" }, "Nothing that is recorded changed between these runs."),
         change.warnings.map((line) => make("p", { class: "soft small" }, "Note: " + line)));
-    });
+    }));
+  }
+  async function loadChanges() {
+    for (let place = 1; place < keys.length; place++) {
+      try { changes[place] = await load(["compare", "changes"], { run: [keys[0], keys[place]] }); } catch (error) { changes[place] = { error: error.message }; }
+      drawChanges();
+    }
   }
 
   const controls = make("div", { class: "controls" }), detail = make("div", { class: "detail", id: "sample", tabindex: "-1" }, make("p", { class: "soft" }, "Choose a sample.")), note = make("p", { class: "soft small" });
@@ -112,6 +122,7 @@ export async function compareView(main, query) {
   drawFigures();
   drawControls();
   show(samples, make("h2", {}, "Samples"), controls, note, make("div", { class: "browser" }, list.element, detail));
+  loadChanges();
   await list.start(0);
   return {
     title: "comparison",

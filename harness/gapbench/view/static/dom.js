@@ -74,6 +74,8 @@ export function formatTime(iso) {
 
 export const MARKS = { correct: "✓", wrong: "✗", unparsed: "?", truncated: "…", refused: "⊘", infra: "!", unscored: "·" };
 
+export const OUTCOMES = Object.keys(MARKS);
+
 export function markOf(outcome, title) {
   return make("i", { class: "mark " + (outcome || "none"), title: title + ": " + (outcome || "not asked") }, outcome ? MARKS[outcome] || "·" : "");
 }

@@ -126,5 +126,3 @@ export function modelChips(models, weights, chosen, onChange) {
     } }, id);
   }));
 }
-
-export const OUTCOMES = ["correct", "wrong", "unparsed", "truncated", "refused", "infra", "unscored"];

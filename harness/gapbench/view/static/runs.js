@@ -78,7 +78,7 @@ function runRow(run, place, state) {
   const open = linkTo(["run", run.key]);
   const box = make("input", { type: "checkbox", "aria-label": "compare " + run.key, onchange: () => state.toggle(run.key) });
   box.checked = state.picked.has(run.key);
-  const simulated = run.models.some((model) => model.simulated);
+  const simulated = run.models.some((model) => model.simulated), empty = run.figures && run.figures.gap ? "" : " empty-cell";
   const cells = [
     make("td", { class: "pick" }, box),
     make("td", { class: "name" },
@@ -87,11 +87,11 @@ function runRow(run, place, state) {
       make("span", { class: "soft small", title: run.key }, formatTime(run.started_at), " · ", run.models.length, " models · ", formatCount(run.planned || 0), " requests")),
     make("td", { "data-l": "state" }, make("span", { class: "state " + run.state, title: run.problem || run.reason || "" }, run.live ? "running" : run.state), progressOf(run)),
     make("td", { class: "gap", "data-l": "gap" }, gapCell(run, state.limit)),
-    make("td", { class: "num", "data-l": "closed" }, sideCell(run, "closed")),
-    make("td", { class: "num", "data-l": "open" }, sideCell(run, "open")),
-    make("td", { class: "num", "data-l": "p95" }, pair(run, "response_p95_s")),
-    make("td", { class: "num", "data-l": "$/correct" }, pair(run, "usd_per_correct")),
-    make("td", { class: "num", "data-l": "spent" }, run.figures ? run.figures.shown_spent : "–"),
+    make("td", { class: "num" + empty, "data-l": "closed" }, sideCell(run, "closed")),
+    make("td", { class: "num" + empty, "data-l": "open" }, sideCell(run, "open")),
+    make("td", { class: "num" + empty, "data-l": "p95" }, pair(run, "response_p95_s")),
+    make("td", { class: "num" + empty, "data-l": "$/correct" }, pair(run, "usd_per_correct")),
+    make("td", { class: "num" + empty, "data-l": "spent" }, run.figures ? run.figures.shown_spent : "–"),
   ];
   const row = make("tr", { tabindex: place === state.at ? "0" : "-1", "data-key": run.key, "aria-selected": String(state.picked.has(run.key)) }, cells);
   row.addEventListener("click", (event) => { if (!event.target.closest("a, input")) goTo(["run", run.key]); });

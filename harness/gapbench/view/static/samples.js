@@ -1,9 +1,9 @@
 // The samples of one run: the matrix, and one sample with every answer.
-import { make, show, selectBox, say, byId } from "./dom.js";
+import { make, show, OUTCOMES, selectBox, say, byId } from "./dom.js";
 import { load, isExported } from "./store.js";
 import { keepInAddress, linkTo } from "./route.js";
 import { addKeys } from "./keys.js";
-import { sampleMatrix, modelChips, OUTCOMES, PAGE } from "./matrix.js";
+import { sampleMatrix, modelChips, PAGE } from "./matrix.js";
 import { promptBox, answerBox, textBox } from "./answers.js";
 import { notesBox, readNotes } from "./notes.js";
 
