@@ -21,7 +21,11 @@ Examples:
 )
 @click.argument("results", nargs=-1, metavar="[RESULTS]...")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True, help="Port on loopback; 0 picks a free one."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=PORT,
+    show_default=True,
+    help="Port on loopback; 0 picks a free one.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address and do not open a browser.")
 @click.option(

@@ -56,7 +56,11 @@ class AccessControl:
             await send(message)
 
         inner = self._admit(scope)
-        app: ASGIApp = self._app if inner is not None else PlainTextResponse("403: open the address that `bench view` printed", 403)
+        app: ASGIApp = (
+            self._app
+            if inner is not None
+            else PlainTextResponse("403: open the address that `bench view` printed", 403)
+        )
         await app(scope if inner is None else inner, receive, send_with_headers)
 
     def _admit(self, scope: Scope) -> MutableMapping[str, Any] | None:
@@ -67,7 +71,7 @@ class AccessControl:
         server_port = (scope.get("server") or ("", None))[1]
         if name not in LOOPBACK_NAMES or port != str(server_port):
             return None
-        _, given, rest = (scope["path"].split("/", 2) + ["", ""])[:3]
+        _, given, rest = [*scope["path"].split("/", 2), "", ""][:3]
         if not secrets.compare_digest(given.encode(), self._token.encode()) or scope["path"].count("/") < 2:
             return None
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")

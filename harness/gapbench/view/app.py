@@ -142,7 +142,9 @@ class ViewApp:
             sort=given.get("sort", "order") or "order",
             items=None if found is None else found.items,
         )
-        page = list_samples(table, chosen, _count(given, "offset", 0), min(MAX_PAGE, _count(given, "limit", PAGE_ITEMS)))
+        page = list_samples(
+            table, chosen, _count(given, "offset", 0), min(MAX_PAGE, _count(given, "limit", PAGE_ITEMS))
+        )
         page["models"] = list(table.models)
         if found is not None:
             page.update(terms=found.terms, searched_share=found.searched_share)
@@ -161,9 +163,17 @@ class ViewApp:
         if "item" in given:
             item: int | None = _count(given, "item", 0)
         else:
-            item = find_item(table, given.get("task", ""), given.get("id", ""), _count(given, "repeat", 0), given.get("load", ""))
+            item = find_item(
+                table,
+                given.get("task", ""),
+                given.get("id", ""),
+                _count(given, "repeat", 0),
+                given.get("load", ""),
+            )
         if item is None:
-            raise ResultsError(f"{entry.key} has no sample {given.get('id', '')!r} of {given.get('task', '')!r} (yet)")
+            raise ResultsError(
+                f"{entry.key} has no sample {given.get('id', '')!r} of {given.get('task', '')!r} (yet)"
+            )
         return {"models": list(table.models), **read_sample(table, item)}
 
     def _text(self, request: Request) -> Response:
@@ -264,7 +274,9 @@ class ViewApp:
     def _search_all(self, request: Request) -> Any:
         given = request.query_params
         entries = [entry for entry in self._catalog.entries() if entry.manifest is not None]
-        return search_runs(self._search, self._cache, entries, given.get("q", ""), after=given.get("after", ""))
+        return search_runs(
+            self._search, self._cache, entries, given.get("q", ""), after=given.get("after", "")
+        )
 
     def _report(self, request: Request) -> Response:
         """Return the page of ``bench report --html``, with a policy for its one script."""

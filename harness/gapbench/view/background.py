@@ -88,7 +88,9 @@ class Background:
     def prepare(self, entry: RunEntry) -> None:
         """Prepare a run unless everything is in the cache."""
         table = self._cache.place(entry.folder, entry.fingerprint) / "items.parquet"
-        if not (table.exists() and table.with_name("texts").exists() and read_figures(entry.folder, self._cache)):
+        if not (
+            table.exists() and table.with_name("texts").exists() and read_figures(entry.folder, self._cache)
+        ):
             self._all_runs.want(entry)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -75,7 +75,9 @@ def written_whole(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             partial.rename(path)
         if not path.exists():
-            raise ResultsError(f"cannot write {path}; free up disk space, or set XDG_CACHE_HOME to another folder")
+            raise ResultsError(
+                f"cannot write {path}; free up disk space, or set XDG_CACHE_HOME to another folder"
+            )
     finally:
         if partial.is_dir():
             shutil.rmtree(partial, ignore_errors=True)

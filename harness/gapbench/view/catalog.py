@@ -52,7 +52,15 @@ class RunEntry:
             "notes": self.notes,
         }
         if self.manifest is None:
-            return {**shown, "state": "damaged", "suite": "", "started_at": None, "models": [], "tasks": [], "planned": None}
+            return {
+                **shown,
+                "state": "damaged",
+                "suite": "",
+                "started_at": None,
+                "models": [],
+                "tasks": [],
+                "planned": None,
+            }
         manifest = self.manifest
         # A killed process leaves the state as it was.
         state = "interrupted" if manifest.state == "running" and not self.is_live else manifest.state
@@ -64,7 +72,8 @@ class RunEntry:
             "started_at": manifest.started_at,
             "ended_at": manifest.ended_at,
             "models": [
-                {"id": model.id, "weights": model.weights, "simulated": model.simulated} for model in manifest.models
+                {"id": model.id, "weights": model.weights, "simulated": model.simulated}
+                for model in manifest.models
             ],
             "tasks": [task.name for task in manifest.tasks],
             "planned": sum(cell.planned for cell in manifest.cells),
@@ -123,7 +132,9 @@ class Catalog:
                 key = f"{folder.name}~{number}"
             keys.add(key)
             found.append(self._entry(key, folder))
-        found.sort(key=lambda entry: (entry.manifest.started_at if entry.manifest else "", entry.key), reverse=True)
+        found.sort(
+            key=lambda entry: (entry.manifest.started_at if entry.manifest else "", entry.key), reverse=True
+        )
         return {entry.key: entry for entry in found}
 
     def _entry(self, key: str, folder: Path) -> RunEntry:
@@ -137,7 +148,9 @@ class Catalog:
             self._manifests[folder] = known
         manifest, problem = known[1:]
         is_live = manifest is not None and manifest.state == "running" and is_locked(folder)
-        return RunEntry(key, folder, fingerprint(folder), manifest, problem, is_live, self._count_notes(folder))
+        return RunEntry(
+            key, folder, fingerprint(folder), manifest, problem, is_live, self._count_notes(folder)
+        )
 
     def _count_notes(self, folder: Path) -> int:
         stamp = _stamp(folder / FILE_NAME)

@@ -53,7 +53,9 @@ def compare_samples(
         raise InputError(f"outcome: found {outcome!r}; expected one of {', '.join(OUTCOMES)}")
     found = _compare(tables, _FULL_KEY, task, outcome, items, offset, limit, only_different=only_different)
     if found["of"] == 0:
-        found = _compare(tables, _KEY_WITHOUT_LOAD, task, outcome, items, offset, limit, only_different=only_different)
+        found = _compare(
+            tables, _KEY_WITHOUT_LOAD, task, outcome, items, offset, limit, only_different=only_different
+        )
         found["ignores_load"] = found["of"] > 0
     return found
 
@@ -70,7 +72,7 @@ def _compare(
     only_different: bool,
 ) -> dict[str, Any]:
     parts = [
-        f"SELECT {place} AS run, item, category, load AS shown_load, {key}, "  # noqa: S608 - our own names and escaped paths
+        f"SELECT {place} AS run, item, category, load AS shown_load, {key}, "
         f"[{', '.join(f'o{model}' for model in range(len(table.models)))}]::VARCHAR[] AS outcomes FROM {table.sql}"
         for place, table in enumerate(tables)
     ]
@@ -94,7 +96,9 @@ def _compare(
         )
     if items is not None:
         conditions.append(
-            "(" + " OR ".join(f"i{place} IN (SELECT unnest(?::BIGINT[]))" for place in items) + ")" if items else "false"
+            "(" + " OR ".join(f"i{place} IN (SELECT unnest(?::BIGINT[]))" for place in items) + ")"
+            if items
+            else "false"
         )
         values += [list(kept) for kept in items.values()]
     where = " AND ".join(conditions)
@@ -104,12 +108,12 @@ def _compare(
                 SELECT {key}, any_value(category) AS category, any_value(shown_load) AS shown_load, {columns}
                 FROM ({" UNION ALL ".join(parts)}) GROUP BY {key} HAVING count(DISTINCT run) = {len(tables)}
             )
-        """)  # noqa: S608 - our own names and escaped paths
+        """)
         (of,) = connection.execute("SELECT count(*) FROM shared").fetchall()[0]
-        (total,) = connection.execute(f"SELECT count(*) FROM shared WHERE {where}", values).fetchall()[0]  # noqa: S608 - values are parameters
+        (total,) = connection.execute(f"SELECT count(*) FROM shared WHERE {where}", values).fetchall()[0]
         rows = rows_of(
             connection,
-            f"SELECT * FROM shared WHERE {where} ORDER BY i0 LIMIT {int(limit)} OFFSET {int(offset)}",  # noqa: S608 - as above
+            f"SELECT * FROM shared WHERE {where} ORDER BY i0 LIMIT {int(limit)} OFFSET {int(offset)}",
             values,
         )
     shown = [

@@ -24,7 +24,7 @@ ATTEMPT_COLUMNS = (
     "scheduled_s", "sent_s", "first_token_s", "done_s", "from_cache", "model_served", "simulated",
 )  # fmt: skip
 PAYLOAD_COLUMNS = (*KEY, "messages", "reply", "reasoning", "target", "reason", "error")
-_SETTINGS = {
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # Nothing is ever fetched: no extension, no remote file.
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -76,9 +76,7 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", maxsplit=1)[0]
 
 
-def _define_rows(
-    connection: duckdb.DuckDBPyConnection, run: Path, chosen: Collection[int] | None
-) -> None:
+def _define_rows(connection: duckdb.DuckDBPyConnection, run: Path, chosen: Collection[int] | None) -> None:
     journal = _journal_tables(run, chosen)
     scored = bool(score_tables(run))
     if scored:
@@ -89,14 +87,18 @@ def _define_rows(
         ("payloads", "payload", PAYLOAD_SCHEMA, PAYLOAD_COLUMNS, ("reason",)),
     ):
         connection.register(f"journal_{name}", journal[name])
-        parts = [path for number, path in closed_parts(run, kind).items() if chosen is None or number in chosen]
+        parts = [
+            path for number, path in closed_parts(run, kind).items() if chosen is None or number in chosen
+        ]
         listed = ", ".join(columns)
         stored = f"SELECT part, row_in_part, {listed} FROM journal_{name}"
         if parts:
             files = "[" + ", ".join(map(sql_text, parts)) + "]"
             there = _columns_there(connection, files)
             # A column that an older part lacks is null, as in the reader of the store.
-            shown = ", ".join(column if column in there else f"{_null(schema, column)} AS {column}" for column in columns)
+            shown = ", ".join(
+                column if column in there else f"{_null(schema, column)} AS {column}" for column in columns
+            )
             stored += (
                 " UNION ALL SELECT CAST(regexp_extract(filename, '([0-9]+)\\.parquet$', 1) AS INTEGER) AS part, "
                 f"file_row_number AS row_in_part, {shown} "
@@ -110,14 +112,14 @@ def _define_rows(
                 for column in columns
             )
             same = " AND ".join(f"CAST(t.{key} AS VARCHAR) = CAST(s.{key} AS VARCHAR)" for key in KEY)
-            stored = f"SELECT t.part, t.row_in_part, {new} FROM ({stored}) t LEFT JOIN later_scores s ON {same}"
-        connection.execute(f"CREATE VIEW {name} AS {stored}")  # noqa: S608 - our own names and escaped paths
+            stored = (
+                f"SELECT t.part, t.row_in_part, {new} FROM ({stored}) t LEFT JOIN later_scores s ON {same}"
+            )
+        connection.execute(f"CREATE VIEW {name} AS {stored}")
 
 
 def _columns_there(connection: duckdb.DuckDBPyConnection, files: str) -> set[str]:
-    found = connection.execute(
-        f"DESCRIBE SELECT * FROM read_parquet({files}, union_by_name=true)"  # noqa: S608 - escaped paths
-    ).fetchall()
+    found = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({files}, union_by_name=true)").fetchall()
     return {str(row[0]) for row in found}
 
 

@@ -27,15 +27,18 @@ from gapbench.view.samples_table import samples_table
 BLOCK_ITEMS = 50
 """Samples with their texts in one file."""
 MAX_TEXT_CHARS = 20_000
-_MEDIA_SUFFIXES: Mapping[bytes, str] = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"GIF8": "gif", b"RIFF": "webp"}
+_MEDIA_SUFFIXES: Mapping[bytes, str] = {
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpg",
+    b"GIF8": "gif",
+    b"RIFF": "webp",
+}
 _MODULES = (
     "dom", "store", "route", "keys", "word_diff", "charts", "tables", "static_store", "notes", "answers", "matrix",
     "samples", "run", "runs", "compare", "search", "app",
 )  # fmt: skip
 """The modules of the page, each after those that it imports from."""
-_POLICY = (
-    "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file: data:; base-uri 'none'; form-action 'none'"
-)
+_POLICY = "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file: data:; base-uri 'none'; form-action 'none'"
 
 
 def export_view(places: Sequence[Path], title: str, folder: Path, max_samples: int, cache: ViewCache) -> int:
@@ -79,7 +82,11 @@ def bundle_script() -> str:
 def _write(entries: Sequence[RunEntry], title: str, folder: Path, max_samples: int, cache: ViewCache) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir()
-    page = static_text("index.html").replace('type="module" src="static/app.js"', 'src="app.js"').replace("static/", "")
+    page = (
+        static_text("index.html")
+        .replace('type="module" src="static/app.js"', 'src="app.js"')
+        .replace("static/", "")
+    )
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     write_atomically(folder / "index.html", page.replace("<title>", f"{policy}\n<title>").encode())
     for name in ("app.css", "icon.svg"):
@@ -107,22 +114,37 @@ def _write_run(
     except BenchError as exc:
         figures, status = None, f"failed: {exc}"
     data = folder / "data"
-    shown = {**row, "live": False, "version": "exported", "status": status, "figures": figures, "facts": describe_run(entry)}
+    shown = {
+        **row,
+        "live": False,
+        "version": "exported",
+        "status": status,
+        "figures": figures,
+        "facts": describe_run(entry),
+    }
     index: dict[str, Any] = {"models": [], "of": 0, "rows": []}
     try:
         table = samples_table(run, cache)
-        index = {**list_samples(table, SampleFilter(), 0, max_samples), "models": list(table.models), "block": BLOCK_ITEMS}
+        index = {
+            **list_samples(table, SampleFilter(), 0, max_samples),
+            "models": list(table.models),
+            "block": BLOCK_ITEMS,
+        }
         for number, rows in enumerate(_blocks(index["rows"])):
             found = read_samples(table, [row["item"] for row in rows], MAX_TEXT_CHARS)
             by_item = {text["item"]: {"models": list(table.models), **text} for text in found}
             texts = [by_item[row["item"]] for row in rows]
             key = f"{place}-block-{number}"
-            _write_data(data / f"{key}.js", key, texts)
             _copy_media(run, folder, texts)
+            _write_data(data / f"{key}.js", key, texts)
     except BenchError as exc:
         shown["problem"] = str(exc)
     _write_data(data / f"{place}.js", place, {"run": shown, "notes": read_notes(run), "samples": index})
-    return {"live": False, "status": status.split(":")[0], "figures": None if figures is None else brief_figures(figures)}
+    return {
+        "live": False,
+        "status": status.split(":")[0],
+        "figures": None if figures is None else brief_figures(figures),
+    }
 
 
 def _blocks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:

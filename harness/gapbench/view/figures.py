@@ -69,14 +69,32 @@ def compute_figures(run: Path) -> dict[str, Any]:
     """
     results = load_results([run])
     if results.runs.frame.empty:
-        return {"empty": True, "headline": "No answer yet.", "models": [], "gaps": [], "tables": [], "warnings": []}
+        return {
+            "empty": True,
+            "headline": "No answer yet.",
+            "models": [],
+            "gaps": [],
+            "tables": [],
+            "warnings": [],
+        }
     return _figures(results.compute())
 
 
 def _figures(results: ResultTables) -> dict[str, Any]:
     gap = results.gap
     by_task = [
-        {name: row[name] for name in ("model_id", "category", "task", "accuracy", "accuracy_low", "accuracy_high", "scored")}
+        {
+            name: row[name]
+            for name in (
+                "model_id",
+                "category",
+                "task",
+                "accuracy",
+                "accuracy_low",
+                "accuracy_high",
+                "scored",
+            )
+        }
         for row in records(results.summary.level("task"))
     ]
     spent = [row["usd_spent"] for row in records(results.cost.frame) if row["category"] == _whole(results)]
@@ -93,7 +111,9 @@ def _figures(results: ResultTables) -> dict[str, Any]:
         "gaps": [_gap(row) for row in records(gap.frame)],
         "usd_spent": sum(known) if (known := [usd for usd in spent if usd is not None]) else None,
         "shown_spent": formatting.format_usd(sum(known) if known else None),
-        "tables": [render(table) for table in results.tables.values() if "page" in table.outputs and table.rows],
+        "tables": [
+            render(table) for table in results.tables.values() if "page" in table.outputs and table.rows
+        ],
     }
 
 

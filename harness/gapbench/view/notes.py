@@ -88,7 +88,9 @@ def delete_note(run: Path, note_id: str) -> None:
     with _changed_lines(run) as lines:
         kept = [line for line in lines if (_note(line) or {}).get("id") != note_id]
         if len(kept) == len(lines):
-            raise ResultsError(f"{run.name} has no note {note_id!r}; it may have been deleted in another window")
+            raise ResultsError(
+                f"{run.name} has no note {note_id!r}; it may have been deleted in another window"
+            )
         lines[:] = kept
 
 

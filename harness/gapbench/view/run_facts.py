@@ -17,7 +17,7 @@ def describe_run(entry: RunEntry) -> dict[str, Any]:
     manifest = entry.manifest
     if manifest is None:
         return {"run": [["folder", str(entry.folder)], ["problem", entry.problem]]}
-    run = [
+    run: list[list[Any]] = [
         ["run id", manifest.run_id],
         ["folder", str(entry.folder)],
         ["suite", manifest.suite],

@@ -66,14 +66,14 @@ def list_samples(
     columns = ", ".join(f"o{place}, s{place}" for place in range(len(table.models)))
     listed = f"{_LISTED}, {columns}" if columns else _LISTED
     with open_database() as connection:
-        (of,) = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchall()[0]  # noqa: S608 - escaped path
+        (of,) = connection.execute(f"SELECT count(*) FROM {table.sql}").fetchall()[0]
         (total,) = connection.execute(
-            f"SELECT count(*) FROM {table.sql} WHERE {where}",  # noqa: S608 - values are parameters
+            f"SELECT count(*) FROM {table.sql} WHERE {where}",
             values,
         ).fetchall()[0]
         rows = rows_of(
             connection,
-            f"SELECT {listed} FROM {table.sql} WHERE {where} "  # noqa: S608 - values are parameters
+            f"SELECT {listed} FROM {table.sql} WHERE {where} "
             f"ORDER BY {SORTS[chosen.sort]} LIMIT {int(limit)} OFFSET {int(offset)}",
             values,
         )
@@ -84,7 +84,7 @@ def find_item(table: SamplesTable, task: str, sample_id: str, repeat: int, load:
     """Return the number of a request by its key, or None if the run has none such."""
     with open_database() as connection:
         found = connection.execute(
-            f"SELECT item FROM {table.sql} WHERE task = ? AND sample_id = ? AND repeat = ? AND (load = ? OR ? = '') "  # noqa: S608 - values are parameters
+            f"SELECT item FROM {table.sql} WHERE task = ? AND sample_id = ? AND repeat = ? AND (load = ? OR ? = '') "
             "ORDER BY item LIMIT 1",
             [task, sample_id, repeat, load, load],
         ).fetchall()
@@ -121,7 +121,7 @@ def read_samples(
     with open_database() as connection:
         rows = rows_of(
             connection,
-            f"SELECT * FROM {table.sql} WHERE item IN (SELECT unnest(?::BIGINT[])) ORDER BY item",  # noqa: S608 - escaped path
+            f"SELECT * FROM {table.sql} WHERE item IN (SELECT unnest(?::BIGINT[])) ORDER BY item",
             [list(items)],
         )
     parts = {row[f"p{place}"] for row in rows for place in range(len(table.models))} - {None}
@@ -172,7 +172,10 @@ def read_messages(stored: str | None, max_chars: int = MAX_TEXT_CHARS) -> list[d
     """Return a prompt's turns: ``role``, and ``parts`` of ``text`` (``cut``: its whole length) or ``image`` (hash)."""
     try:
         turns = orjson.loads(stored or "[]")
-        return [{"role": str(turn["role"]), "parts": [_part(part, max_chars) for part in turn["parts"]]} for turn in turns]
+        return [
+            {"role": str(turn["role"]), "parts": [_part(part, max_chars) for part in turn["parts"]]}
+            for turn in turns
+        ]
     except (ValueError, KeyError, TypeError):
         # An imported prompt need not have our shape; it is shown as it is stored.
         return [{"role": "prompt", "parts": [_part({"text": stored}, max_chars)]}]
@@ -204,10 +207,11 @@ def _condition(table: SamplesTable, chosen: SampleFilter) -> tuple[str, list[Any
         conditions.append("(" + " OR ".join(f"o{place} = ?" for place in looked) + ")" if looked else "false")
         values += [chosen.outcome] * len(looked)
     if chosen.only_different:
-        scored = [f"CASE WHEN o{place} NOT IN ('infra', 'unscored') THEN o{place} = 'correct' END" for place in looked]
-        conditions.append(
-            f"len(list_distinct([{', '.join(scored)}])) = 2" if chosen.models else "differs"
-        )
+        scored = [
+            f"CASE WHEN o{place} NOT IN ('infra', 'unscored') THEN o{place} = 'correct' END"
+            for place in looked
+        ]
+        conditions.append(f"len(list_distinct([{', '.join(scored)}])) = 2" if chosen.models else "differs")
     if chosen.items is not None:
         conditions.append("item IN (SELECT unnest(?::BIGINT[]))")
         values.append(list(chosen.items))
@@ -240,13 +244,17 @@ def _answers(
         LEFT JOIN (SELECT * FROM payloads WHERE sample_id IN (SELECT unnest(?::VARCHAR[]))) p
             ON p.sample_id = a.sample_id AND p.part = a.part AND p.cell_id = a.cell_id
             AND p.repeat = a.repeat AND p.attempt = a.attempt
-        """,  # noqa: S608 - our own names and an escaped path
+        """,
         [[row["item"] for row in rows], ids, ids],
     )
 
 
 def _answer(row: Mapping[str, Any], max_chars: int) -> dict[str, Any]:
-    shown: dict[str, Any] = {"model": row["model_id"], "outcome": row["outcome"], "score": to_json_value(row["score"])}
+    shown: dict[str, Any] = {
+        "model": row["model_id"],
+        "outcome": row["outcome"],
+        "score": to_json_value(row["score"]),
+    }
     cut: dict[str, int] = {}
     for name in TEXTS:
         text = row[name]

@@ -96,4 +96,4 @@ def _write_items(connection: duckdb.DuckDBPyConnection, models: Sequence[str], p
                 FROM attempts WHERE {measured_filter(connection)} GROUP BY {_SAME_ITEM}
             ) ORDER BY item
         ) TO {sql_text(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 50000)
-    """)  # noqa: S608 - our own names and escaped texts
+    """)

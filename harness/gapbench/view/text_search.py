@@ -97,7 +97,7 @@ def write_texts(run: Path, cache: ViewCache) -> SamplesTable:
                     THEN array_to_string(json_extract_string(messages, '$[*].parts[*].text'), ' ')
                     ELSE messages END) FROM texts WHERE is_first
             ) TO {sql_text(str(partial))} (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 20000, PARTITION_BY (block))
-        """)  # noqa: S608 - our own names and escaped texts
+        """)
     return table
 
 
@@ -207,14 +207,16 @@ def _matching_items(table: SamplesTable, block: int, path: Path, terms: tuple[st
     within = f"item BETWEEN {block * BLOCK_ITEMS} AND {(block + 1) * BLOCK_ITEMS - 1}"
     with open_database() as connection:
         rows = connection.execute(
-            f"SELECT DISTINCT item FROM (SELECT item FROM {texts} WHERE {has_all} "  # noqa: S608 - terms are parameters
+            f"SELECT DISTINCT item FROM (SELECT item FROM {texts} WHERE {has_all} "
             f"UNION ALL SELECT item FROM {table.sql} WHERE {within} AND {is_named}) ORDER BY item",
             [*terms, *terms],
         ).fetchall()
     return [int(row[0]) for row in rows]
 
 
-def find_snippets(table: SamplesTable, items: Sequence[int], terms: Sequence[str]) -> dict[int, dict[str, Any]]:
+def find_snippets(
+    table: SamplesTable, items: Sequence[int], terms: Sequence[str]
+) -> dict[int, dict[str, Any]]:
     """Return for each request the first text that matches, around its first term.
 
     A snippet has ``where`` (``prompt``, or the model) and ``text``. A request that matches by its id alone has none.
@@ -231,7 +233,7 @@ def find_snippets(table: SamplesTable, items: Sequence[int], terms: Sequence[str
     with open_database() as connection:
         rows = rows_of(
             connection,
-            f"SELECT item, min(model) AS model, arg_min({around}, model) AS text FROM {texts} "  # noqa: S608 - terms are parameters
+            f"SELECT item, min(model) AS model, arg_min({around}, model) AS text FROM {texts} "
             f"WHERE item BETWEEN ? AND ? AND item IN (SELECT unnest(?::BIGINT[])) AND {has_all} GROUP BY item",
             [terms[0], min(items), max(items), list(items), *terms],
         )

@@ -14,6 +14,7 @@ export async function searchView(main, query) {
     field.focus();
     return { title: "search", crumbs: [["Search", linkTo(["search"])]] };
   }
+  show(status, "Searching …");
   const all = (await load(["runs"])).runs, runs = Object.fromEntries(all.map((run) => [run.key, run]));
   (async () => {
     let after = "", total = 0;
