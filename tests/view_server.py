@@ -55,7 +55,9 @@ class Served:
         try:
             connection.request(method, f"/{token}/{path}", body, dict(headers or {}))
             answer = connection.getresponse()
-            return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+            return Reply(
+                answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+            )
         finally:
             connection.close()
 

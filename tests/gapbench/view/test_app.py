@@ -53,7 +53,8 @@ def test_a_wrong_token_is_refused(served: Served, path: str, token: str) -> None
 
 
 @pytest.mark.parametrize(
-    "host", ["example.org", "example.org:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.example.org:{port}", ""]
+    "host",
+    ["example.org", "example.org:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.example.org:{port}", ""],
 )
 def test_another_host_is_refused(served: Served, host: str) -> None:
     """A site that resolves its own name to loopback gets nothing, with the token or without."""
