@@ -50,8 +50,11 @@ function diffBox(base, text, label) {
 export function promptBox(key, messages, terms) {
   return make("div", { class: "prompt" }, messages.map((turn) => make("div", { class: "turn" }, make("div", { class: "role" }, turn.role), turn.parts.map((part) => {
     if ("image" in part) {
+      const missing = () => make("p", { class: "soft" }, "image " + part.image.slice(0, 12) + " is not here; media/ of the run has it");
+      // A run may name anything as an image; only a hash is asked for.
+      if (!/^[0-9a-f]{64}(\.[a-z]+)?$/.test(part.image)) return missing();
       const image = make("img", { alt: "image of the prompt", loading: "lazy", src: mediaUrl(key, part.image) });
-      image.addEventListener("error", () => image.replaceWith(make("p", { class: "soft" }, "image " + part.image.slice(0, 12) + " is not here; media/ of the run has it")));
+      image.addEventListener("error", () => image.replaceWith(missing()));
       return image;
     }
     return textBox(part.text, terms, part.cut, null, "prompt, " + turn.role);
