@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "report": "Summarize runs as text, HTML, Markdown, CSV or plots.",
         "gap": "Compare open and closed models: intervals and a verdict.",
         "capacity": "Find the highest request rate that meets a service level.",
+        "view": "List, compare, search and annotate runs in a browser.",
         "runs": "List runs, or check and repair them.",
         "list": "List runners, tasks, suites, models, scorers or runs.",
         "schema": "Show the Parquet columns, or the JSON Schema of a suite.",

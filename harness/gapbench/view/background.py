@@ -1,0 +1,189 @@
+"""Computes figures and caches of runs in other processes, so that the app answers at once however large a run is.
+
+There are two lanes, each with a process of its own: the runs that a reader has open, and all others, newest first. So a
+small run never waits for a large one that nobody looks at. A run that is being written is computed again as it grows, with
+pauses in proportion to how long that takes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from pathlib import Path
+from threading import Condition, Thread
+from typing import Any
+
+from gapbench.errors import BenchError
+from gapbench.view.cache import ViewCache
+from gapbench.view.catalog import RunEntry
+from gapbench.view.figures import read_figures, write_figures
+from gapbench.view.samples_table import samples_table
+from gapbench.view.text_search import write_texts
+
+_PAUSE_FACTOR = 5
+"""A growing run is computed again after this many times what the last computation took."""
+_LEAST_PAUSE_S = 2.0
+_NICENESS = 5
+
+
+def prepare_run(run: Path, cache_folder: Path) -> None:
+    """Fill the cache for a run: the table of requests, the figures, and the texts for the search."""
+    cache = ViewCache(cache_folder)
+    samples_table(run, cache)
+    write_figures(run, cache)
+    write_texts(run, cache)
+
+
+def prepare_figures(run: Path, cache_folder: Path) -> None:
+    """Fill the cache with the figures of a run."""
+    write_figures(run, ViewCache(cache_folder))
+
+
+def _lower_priority() -> None:
+    with suppress(OSError):
+        os.nice(_NICENESS)
+
+
+class Background:
+    """Prepares runs.
+
+    Args:
+        cache: The cache folder.
+    """
+
+    def __init__(self, cache: ViewCache) -> None:
+        self._cache = cache
+        self._latest: dict[Path, dict[str, Any]] = {}
+        self._open_runs = _Lane(prepare_figures, cache)
+        self._all_runs = _Lane(prepare_run, cache)
+
+    def figures(self, entry: RunEntry, *, first: bool = False) -> tuple[dict[str, Any] | None, str]:
+        """Return the figures of a run and their status.
+
+        The status is ``ready``, ``old`` (figures of fewer rows, while new ones are computed), ``pending`` (none yet) or
+        ``failed: why``. Figures that are not ready are computed.
+
+        Args:
+            entry: The run.
+            first: Whether a reader waits for this run.
+        """
+        run = entry.folder
+        found = read_figures(run, self._cache)
+        if found is not None:
+            self._latest[run] = found
+            return found, "ready"
+        latest = self._latest.get(run)
+        for lane in (self._open_runs, self._all_runs):
+            problem = lane.problem(entry)
+            if problem:
+                return latest, f"failed: {problem}"
+        (self._open_runs if first else self._all_runs).want(entry)
+        return latest, "pending" if latest is None else "old"
+
+    def prepare(self, entry: RunEntry) -> None:
+        """Prepare a run unless everything is in the cache."""
+        table = self._cache.place(entry.folder, entry.fingerprint) / "items.parquet"
+        if not (
+            table.exists() and table.with_name("texts").exists() and read_figures(entry.folder, self._cache)
+        ):
+            self._all_runs.want(entry)
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what a function of a module returns in the process for open runs."""
+        return self._open_runs.submit(function, *arguments).result()
+
+    def close(self) -> None:
+        """End the processes; what they were computing is lost."""
+        for lane in (self._open_runs, self._all_runs):
+            lane.close()
+
+
+class _Lane:
+    """A queue of runs, and the thread and the process that work on them."""
+
+    def __init__(self, function: Callable[[Path, Path], None], cache: ViewCache) -> None:
+        self._function = function
+        self._cache = cache
+        self._condition = Condition()
+        self._wanted: dict[Path, str] = {}
+        self._running: Path | None = None
+        self._failed: dict[Path, tuple[str, str]] = {}
+        self._not_before_s: dict[Path, float] = {}
+        self._is_open = True
+        self._pool: ProcessPoolExecutor | None = None
+        Thread(target=self._work, name="background", daemon=True).start()
+
+    def want(self, entry: RunEntry) -> None:
+        """Put a run at the end of the queue unless it is in it or is being worked on."""
+        with self._condition:
+            if entry.folder != self._running:
+                self._wanted.setdefault(entry.folder, entry.fingerprint)
+                self._condition.notify_all()
+
+    def problem(self, entry: RunEntry) -> str:
+        """Return why a run, as it is now, could not be prepared. "": nothing is known."""
+        fingerprint, said = self._failed.get(entry.folder, ("", ""))
+        return said if fingerprint == entry.fingerprint else ""
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Call a function in the process."""
+        with self._condition:
+            if self._pool is None:
+                # Spawned: a fork would copy threads and locks of the server.
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(1, context, initializer=_lower_priority)
+            return self._pool.submit(function, *arguments)
+
+    def close(self) -> None:
+        """End the thread and the process."""
+        with self._condition:
+            self._is_open = False
+            self._condition.notify_all()
+            pool = self._pool
+        if pool is not None:
+            workers = list((pool._processes or {}).values())  # noqa: SLF001 - the pool has no way to end a running call
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.terminate()
+
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                run = self._next_run()
+                while self._is_open and run is None:
+                    self._condition.wait(0.5 if self._wanted else None)
+                    run = self._next_run()
+                if not self._is_open or run is None:
+                    return
+                fingerprint = self._wanted.pop(run)
+                self._running = run
+            began_s = time.monotonic()
+            problem = self._prepare(run)
+            took_s = time.monotonic() - began_s
+            with self._condition:
+                self._running = None
+                self._not_before_s[run] = time.monotonic() + max(_LEAST_PAUSE_S, _PAUSE_FACTOR * took_s)
+                if problem:
+                    self._failed[run] = (fingerprint, problem)
+
+    def _prepare(self, run: Path) -> str:
+        """Return why a run could not be prepared, "" if it was."""
+        try:
+            self.submit(self._function, run, self._cache.base).result()
+        except BenchError as exc:
+            return str(exc)
+        except BrokenProcessPool:
+            self._pool = None
+            return "the process that computes figures ended; perhaps this machine is out of memory"
+        except Exception as exc:  # noqa: BLE001 - one run must not end the thread that serves all
+            return f"{type(exc).__name__}: {exc}"
+        return ""
+
+    def _next_run(self) -> Path | None:
+        now_s = time.monotonic()
+        return next((run for run in self._wanted if self._not_before_s.get(run, 0.0) <= now_s), None)

@@ -1,0 +1,48 @@
+"""The files of a run folder that the app reads, and a fingerprint that changes when one of them does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from gapbench.store import numbered_files
+
+_ROWS = re.compile(r"(run\.json|(attempts|payload|scores)-[0-9]+\.parquet|journal-[0-9]+\.jsonl)")
+
+
+def fingerprint(run: Path) -> str:
+    """Return a short hash of the names, sizes and modification times of a run's files. "": the folder is gone."""
+    found: list[tuple[str, int, int]] = []
+    try:
+        with os.scandir(run) as entries:
+            for entry in entries:
+                if _ROWS.fullmatch(entry.name):
+                    stat = entry.stat()
+                    found.append((entry.name, stat.st_size, stat.st_mtime_ns))
+    except OSError:
+        return ""
+    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()[:20]
+
+
+def closed_parts(run: Path, kind: str) -> dict[int, str]:
+    """Return the Parquet files of a run by number, as DuckDB takes them.
+
+    Args:
+        run: The run folder.
+        kind: ``attempts`` or ``payload``. A payload without its attempts is not complete yet and is left out.
+    """
+    closed = numbered_files(run, "attempts")
+    return {number: sql_path(path) for number, path in numbered_files(run, kind).items() if number in closed}
+
+
+def open_journals(run: Path) -> dict[int, Path]:
+    """Return the journals whose rows are in no closed part yet, by number."""
+    closed = numbered_files(run, "attempts")
+    return {number: path for number, path in numbered_files(run, "journal").items() if number not in closed}
+
+
+def sql_path(path: Path) -> str:
+    """Return an absolute path in which DuckDB expands nothing."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path.absolute()))
