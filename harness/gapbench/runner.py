@@ -112,6 +112,12 @@ class Runner(ABC):
         """Return what is missing before a call can be made, such as a key, and how to get it. None: nothing."""
         return None
 
+    def key_variable(self) -> str | None:
+        """Return the environment variable whose key is sent. None: no key is sent."""
+        if self.model.key_env is not None or self.base_url is not None:
+            return self.model.key_env
+        return next(iter(self.info.key_variables), None)
+
     def endpoint(self) -> str | None:
         """Return the address that must accept connections before :meth:`open`. None: there is none to check."""
         return None

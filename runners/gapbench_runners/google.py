@@ -55,6 +55,11 @@ class GoogleRunner(Runner):
         reasons = [credentials.missing_key_reason(name) for name in self.key_envs]
         return reasons[0] if reasons and all(reasons) else None
 
+    def key_variable(self) -> str | None:
+        """Return the environment variable whose key is sent, the first that is set. None: no key is sent."""
+        is_set = (name for name in self.key_envs if credentials.missing_key_reason(name) is None)
+        return next(is_set, next(iter(self.key_envs), None))
+
     def endpoint(self) -> str | None:
         """Return the address that must accept connections before the first request."""
         return self.base_url

@@ -71,6 +71,10 @@ class OpenAIRunner(Runner):
         """Return why there is no key, or None when there is one or none is needed."""
         return None if self.key_env is None else credentials.missing_key_reason(self.key_env)
 
+    def key_variable(self) -> str | None:
+        """Return the environment variable whose key is sent. None: no key is sent."""
+        return self.key_env
+
     def endpoint(self) -> str | None:
         """Return the address that must accept connections before the first request."""
         return self.base_url

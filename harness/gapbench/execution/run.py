@@ -138,7 +138,8 @@ class _RunExecution:
             manifest = run_manifest.initial_manifest(plan, writer.folder.name, settings.selection, simulated)
             if not settings.until_sure:
                 add_looks_at_smaller_runs(manifest, writer.folder)
-        run_manifest.start_session(manifest, settings.selection, settings.calibration)
+        run_manifest.start_session(manifest, settings.selection, settings.calibration, settings.first_calls)
+        run_manifest.adopt_suite(manifest, plan, settings.suite_content)
         if settings.until_sure and manifest.sequential is None:
             from gapbench.execution.until_sure import new_entry  # noqa: PLC0415 - imports scipy
 
@@ -171,6 +172,7 @@ class _RunExecution:
             if row.attempt > 1 and not follows_refusal and row.model_id in models:
                 self.retry_budget.record_retry(models[row.model_id])
             self.recorder.charge(row)
+        self.recorder.charge_first_calls(self.manifest.first_calls)
 
     async def run_all_models(self) -> None:
         """Run every model that has unfinished requests."""

@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from gapbench.execution.event_loop import run_on_event_loop
+from gapbench.execution.first_calls import FirstCall
 from gapbench.execution.limits.stop_signal import StopSignal
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.run import run
@@ -37,6 +38,7 @@ def execute_run(
     calibration: Mapping[str, Any] | None = None,
     metrics_port: int | None = None,
     stop_signal: StopSignal | None = None,
+    first_calls: Sequence[FirstCall] = (),
 ) -> RunManifest:
     """Run a suite into a folder and return the final content of ``run.json``.
 
@@ -55,6 +57,7 @@ def execute_run(
         metrics_port: Port for Prometheus metrics on the loopback address. None: no metrics are served.
         stop_signal: Stops the run when it is set; only ``set_from_thread`` may be called, from another thread. None:
             only signals stop it.
+        first_calls: The small calls that were made just before; their cost counts towards ``max_usd``.
 
     Raises:
         ResultsError: The folder is locked by another process, damaged, or cannot be written; finished rows are kept.
@@ -69,6 +72,8 @@ def execute_run(
         calibration=calibration,
         until_sure=bool(selection and selection.get("until_sure")),
         looks=setup.suite.looks,
+        suite_content=setup.suite.content,
+        first_calls=[call.to_entry() for call in first_calls],
     )
     with RunWriter(folder) as writer, _serve_metrics(observer, setup, folder, metrics_port) as watching:
         # Read the manifest under the folder's lock: another process may have written it a moment ago.

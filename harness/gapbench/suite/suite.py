@@ -121,6 +121,11 @@ class Suite(StrictModel):
         """Hash of the content; comments and layout do not affect it."""
         return sha256(canonical_json(self._document.value))
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """The keys and values of the file."""
+        return dict(self._document.value)
+
     def model_location(self, model_id: str) -> str:
         """Return ``file:line`` of a model, or the file alone for one that is not in it."""
         at = next((index for index, model in enumerate(self.models) if model.id == model_id), None)
