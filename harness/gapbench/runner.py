@@ -41,6 +41,23 @@ class RunnerOption:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyCheck:
+    """A GET request that costs nothing and that only a working key passes, such as that for the list of models.
+
+    Attributes:
+        url: Its address.
+        key_header: The header that holds the key.
+        key_prefix: What precedes the key in it.
+        headers: Other headers.
+    """
+
+    url: str
+    key_header: str
+    key_prefix: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class RunnerInfo:
     """What the engine must know of a vendor before it builds a runner. Plain data, no I/O.
 
@@ -54,6 +71,7 @@ class RunnerInfo:
         install_hint: How to get ``packages``, for ``bench doctor``. "": they come with the runner's own package.
         key_variables: Environment variables that may hold the API key, in the order they are tried.
         options: Keys that a suite may give to a model of this runner, by name.
+        key_check: How ``bench doctor`` tries a key at the vendor's own address. None: it does not.
     """
 
     weights: Weights | None = None
@@ -62,6 +80,7 @@ class RunnerInfo:
     install_hint: str = ""
     key_variables: tuple[str, ...] = ()
     options: Mapping[str, RunnerOption] = field(default_factory=dict)
+    key_check: KeyCheck | None = None
 
 
 class SetupCheck(NamedTuple):

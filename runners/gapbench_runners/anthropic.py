@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
-from gapbench.runner import Runner, RunnerInfo
+from gapbench.runner import KeyCheck, Runner, RunnerInfo
 from gapbench.values import (
     Call,
     Chunk,
@@ -43,6 +43,9 @@ class AnthropicRunner(Runner):
         price_provider="anthropic",
         packages=("anthropic",),
         key_variables=(DEFAULT_KEY_ENV,),
+        key_check=KeyCheck(
+            f"{OFFICIAL_URL}/v1/models?limit=1", "x-api-key", headers={"anthropic-version": "2023-06-01"}
+        ),
     )
     base_url: str
 

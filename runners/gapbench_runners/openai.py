@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from gapbench import credentials, transport
 from gapbench.errors import RunnerError, SetupError
-from gapbench.runner import Runner, RunnerInfo, RunnerOption
+from gapbench.runner import KeyCheck, Runner, RunnerInfo, RunnerOption
 from gapbench.values import (
     Call,
     Chunk,
@@ -47,6 +47,7 @@ class OpenAIRunner(Runner):
         price_provider="openai",
         packages=("openai",),
         key_variables=(DEFAULT_KEY_ENV,),
+        key_check=KeyCheck(f"{OFFICIAL_URL}/models", "authorization", "Bearer "),
         options={
             "api": RunnerOption(Literal["chat", "responses"], "which API; default: chat"),
         },

@@ -26,6 +26,7 @@ from gapbench.commands.storage_paths import RunPath
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gapbench.commands.ask_in_run import OnUnparsed
     from gapbench.commands.resume import ResumableRun
     from gapbench.execution.earlier_sessions import RequestKey
     from gapbench.execution.first_calls import FirstCall
@@ -71,6 +72,11 @@ Examples:
     is_flag=True,
     help="Do not first send one small call to each model; a run with paid calls does, to find a wrong key, model or parameter.",
 )
+@click.option(
+    "--on-unparsed",
+    type=click.Choice(("ask", "stop", "continue")),
+    help="When nearly all of a model's first 20 answers to a task cannot be used.  [default: the suite's on_unparsed, else ask]",
+)
 @click.option("--calibrate", is_flag=True, help="Calibrate this machine before the run.")
 @click.option(
     "--cache",
@@ -98,6 +104,7 @@ def run_command(
     until_sure: bool,
     max_usd: float | None,
     no_preflight: bool,
+    on_unparsed: OnUnparsed | None,
     calibrate: bool,
     cache: Path | None,
     metrics_port: int | None,
@@ -118,6 +125,7 @@ def run_command(
 
     from rich.console import Console
 
+    from gapbench.commands.ask_in_run import decide_by_setting
     from gapbench.commands.confirm import confirm_run
     from gapbench.commands.resume import find_resumable_run
     from gapbench.commands.resume_changed import confirm_changes
@@ -187,6 +195,7 @@ def run_command(
             calibration=calibration,
             metrics_port=metrics_port,
             first_calls=first_calls,
+            should_continue=decide_by_setting(on_unparsed or setup.suite.on_unparsed, view, may_ask=not yes),
         )
     if setup.plan.requests_total > LARGE_RUN:
         # Free the plan before the report is made: both are large. Reference cycles of the event loop hold it.

@@ -88,6 +88,25 @@ def needs_first_calls(setup: RunSetup) -> bool:
 
 
 def make_first_calls(setup: RunSetup, finished: Collection[RequestKey] = ()) -> list[FirstCall]:
+    """Return :func:`ask_models` if every model can be run.
+
+    Raises:
+        FirstCallError: A model cannot be run.
+    """
+    calls = ask_models(setup, finished)
+    lines = [
+        f"{setup.suite.model_location(call.model_id)}: model {call.model_id!r}: {call.problem}"
+        for call in calls
+        if call.problem is not None
+    ]
+    if lines:
+        raise FirstCallError("\n".join(lines), calls)
+    return calls
+
+
+def ask_models(
+    setup: RunSetup, finished: Collection[RequestKey] = (), leave_out: Collection[str] = ()
+) -> list[FirstCall]:
     """Send one small call to each model that has requests left, and return how each answered.
 
     Simulated models and models whose server starts with the run are not asked.
@@ -95,9 +114,7 @@ def make_first_calls(setup: RunSetup, finished: Collection[RequestKey] = ()) -> 
     Args:
         setup: The run; its runners are not opened.
         finished: Requests that earlier sessions finished.
-
-    Raises:
-        FirstCallError: A model cannot be run.
+        leave_out: Ids of models that are not asked.
     """
     cells: dict[str, list[Cell]] = {}
     for cell in _cells(setup):
@@ -109,22 +126,17 @@ def make_first_calls(setup: RunSetup, finished: Collection[RequestKey] = ()) -> 
     models = [
         model
         for model in setup.plan.models
-        if model.id in cells and not setup.runners[model.id].simulated and not owns_server(model)
+        if model.id in cells
+        and model.id not in leave_out
+        and not setup.runners[model.id].simulated
+        and not owns_server(model)
     ]
 
     async def ask_all() -> list[FirstCall]:
         policies = policies_from_suite(setup.suite)
         return await asyncio.gather(*(_ask(setup, model, cells[model.id], policies) for model in models))
 
-    calls = run_on_event_loop(ask_all())
-    problems = [call for call in calls if call.problem is not None]
-    if problems:
-        lines = [
-            f"{setup.suite.model_location(call.model_id)}: model {call.model_id!r}: {call.problem}"
-            for call in problems
-        ]
-        raise FirstCallError("\n".join(lines), calls)
-    return calls
+    return run_on_event_loop(ask_all())
 
 
 def _cells(setup: RunSetup) -> Iterator[Cell]:

@@ -10,16 +10,17 @@ from gapbench.scoring.task_scorer import find_unscorable_samples
 
 
 def refuse_missing_requirements(setup: RunSetup) -> None:
-    """Refuse a run with a model that cannot be called, because a key, a package or a GPU is missing.
+    """Refuse a run with models that cannot be called, because a key, a package or a GPU is missing.
 
     Raises:
-        SetupError: A model cannot be called.
+        SetupError: A model cannot be called; the message has one line for each.
     """
-    problems = find_missing_requirements(setup)
-    if problems:
-        model_id, problem = next(iter(problems.items()))
-        more = f" (and {len(problems) - 1} more: `bench doctor`)" if len(problems) > 1 else ""
-        raise SetupError(f"{setup.suite.path}: model {model_id!r}: {problem}{more}")
+    lines = [
+        f"{setup.suite.model_location(model_id)}: model {model_id!r}: {problem}"
+        for model_id, problem in find_missing_requirements(setup).items()
+    ]
+    if lines:
+        raise SetupError("\n".join(lines))
 
 
 def refuse_unpriced(setup: RunSetup, max_usd: float | None) -> None:

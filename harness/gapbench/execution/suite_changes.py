@@ -16,7 +16,7 @@ from gapbench.values import canonical_json, sha256
 _NAME_KEYS = ("id", "name", "task")
 """What names an item of a list in a suite, so that a key reads ``models.gpt.model`` and not ``models[1].model``."""
 _FREE_KEYS = frozenset(
-    {"description", "retries", "timeouts", "breaker", "tco", "judges", "arena", "cache", "looks"}
+    {"description", "retries", "breaker", "tco", "judges", "arena", "cache", "looks", "on_unparsed"}
 )
 """Keys of a suite on which no answer depends."""
 _FREE_MODEL_KEYS = frozenset({"key_env", "cost", "limits", "released"})

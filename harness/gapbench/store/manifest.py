@@ -145,6 +145,7 @@ class CellEntry(Entry):
         lag_p99_s: 99th percentile of the event loop's lag, in seconds; of several processes the largest. None: not
             measured.
         workers: What each process reported. None: not started.
+        unusable: Why the rest of the cell is not sent: nearly all of the first answers cannot be used. None: it is sent.
         cut_short: Whether a search stopped it because its target was out of reach.
     """
 
@@ -165,6 +166,7 @@ class CellEntry(Entry):
     lag_p99_s: Number | None
     workers: list[WorkerEntry] | None = None
     cut_short: bool = False
+    unusable: str | None = None
 
 
 class SearchEntry(Entry):

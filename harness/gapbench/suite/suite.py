@@ -102,6 +102,11 @@ class Suite(StrictModel):
     breaker: BreakerDocument = Field(
         default_factory=BreakerDocument, description="when to give up on a model"
     )
+    on_unparsed: Literal["ask", "stop", "continue"] = Field(
+        "ask",
+        description="what to do when at least 19 of the first 20 answers of a model to a task are unparsed, refused or truncated: "
+        "ask (in a terminal; elsewhere stop), stop sending the task to the model, or continue",
+    )
     margin_points: float = Field(
         1.7,
         gt=0,
