@@ -26,11 +26,11 @@ def decide_by_setting(setting: OnUnparsed, view: QuietView, *, may_ask: bool) ->
         may_ask: Whether questions are allowed (no ``--yes``).
     """
 
+    from gapbench.execution.limits.unusable_answers import answer_without_asking
+
     async def decide(reason: str) -> bool:
-        if setting != "ask":
-            return setting == "continue"
-        if not may_ask or not sys.stdin.isatty() or not sys.stderr.isatty():
-            return False
+        if setting != "ask" or not may_ask or not sys.stdin.isatty() or not sys.stderr.isatty():
+            return await answer_without_asking(setting)(reason)
         with view.paused():
             return await _confirm(f"{reason}. Send them?")
 

@@ -7,6 +7,7 @@ from gapbench.execution.run_pricing import unpriced_models
 from gapbench.execution.setup import RunSetup, find_missing_requirements
 from gapbench.runner import owns_server
 from gapbench.scoring.task_scorer import find_unscorable_samples
+from gapbench.suite.tasks.prompt_problems import find_prompt_problems
 
 
 def refuse_missing_requirements(setup: RunSetup) -> None:
@@ -80,7 +81,7 @@ def refuse_unscorable(setup: RunSetup) -> list[str]:
     """Refuse a task if none of its samples can be scored, because every answer would be paid for in vain.
 
     Returns:
-        A note for each task of which some samples cannot be scored.
+        A note for each task of which some samples cannot be scored, and for each doubt about a task's prompts.
 
     Raises:
         InputError: No sample of a task can be scored.
@@ -94,4 +95,5 @@ def refuse_unscorable(setup: RunSetup) -> list[str]:
             )
         if count:
             notes.append(problem)
+        notes += find_prompt_problems(task)
     return notes

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gapbench.execution.limits.stop_signal import StopSignal
+from gapbench.execution.limits.stop_signal import StopSignal, follow_stop_signal
 from gapbench.execution.model_session import ModelSession
 from gapbench.execution.rate_search import RateBisection, TryTally
 from gapbench.execution.recording import run_manifest
 from gapbench.execution.recording.observer import RunObserver
 from gapbench.execution.recording.recorder import AttemptRecorder
-from gapbench.execution.watched_cells import follow_stop_signal
 from gapbench.store import RunManifest, RunWriter
 from gapbench.store.manifest import CellEntry, SearchEntry
 from gapbench.suite.plan import Cell, PlannedSearch

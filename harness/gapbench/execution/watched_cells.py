@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gapbench.execution.cell_run import CellRun
-from gapbench.execution.limits.stop_signal import StopSignal
-from gapbench.execution.limits.unusable_answers import ShouldContinue, UnusableAnswers
+from gapbench.execution.limits.stop_signal import StopSignal, follow_stop_signal
+from gapbench.execution.limits.unusable_answers import MIN_UNSENT, ShouldContinue, UnusableAnswers
 from gapbench.execution.model_session import ModelSession
 from gapbench.store.manifest import FailureEntry
 from gapbench.suite.plan import Cell
 from gapbench.values import Attempt
-
-
-@contextlib.contextmanager
-def follow_stop_signal(leader: StopSignal) -> Iterator[StopSignal]:
-    """Yield a stop signal of its own that is also set when ``leader`` is."""
-    own = StopSignal()
-    if leader.reason is not None:
-        own.set(leader.reason)
-    forward_stop = asyncio.create_task(leader.wait())
-    forward_stop.add_done_callback(lambda done: None if done.cancelled() else own.set(leader.reason or ""))
-    try:
-        yield own
-    finally:
-        forward_stop.cancel()
 
 
 @dataclass(frozen=True)
@@ -57,18 +41,14 @@ class WatchedCells:
         watch = self._watches.setdefault((cell.model.id, cell.task.name), UnusableAnswers())
         entry = self.cell_run.manifest.cell(cell.cell_id)
         reason = watch.describe() if watch.is_tripped else entry.unusable
-        if (
-            reason is not None
-            and not watch.is_overruled
-            and not await self._continues(cell, watch, reason, len(todo))
-        ):
+        if reason is not None and not watch.is_overruled and not await self._continues(cell, watch, reason):
             return
         left = list(todo)
         while left:
             left = await self._send_until_tripped(cell, left, model_session, stop_signal, watch, on_recorded)
             if not watch.is_tripped or stop_signal.reason is not None:
                 return
-            if left and not await self._continues(cell, watch, watch.describe(), len(left)):
+            if left and not await self._continues(cell, watch, watch.describe()):
                 return
 
     async def _send_until_tripped(
@@ -105,12 +85,14 @@ class WatchedCells:
             if key not in finished
         ]
 
-    async def _continues(self, cell: Cell, watch: UnusableAnswers, reason: str, left: int) -> bool:
+    async def _continues(self, cell: Cell, watch: UnusableAnswers, reason: str) -> bool:
         """Ask whether to send the rest of a task; if not, record why it is not sent."""
         manifest = self.cell_run.manifest
         entry = manifest.cell(cell.cell_id)
+        left = len(cell.requests) - self.cell_run.recorder.finished_by_cell[cell.cell_id]
         words = f"task {cell.task.name}: {reason}"
-        if await self.should_continue(f"{cell.model.id}: {words}; {left} requests are left"):
+        question = f"{cell.model.id}: {words}; {left} requests are left"
+        if left < MIN_UNSENT or await self.should_continue(question):
             watch.is_overruled = True
             entry.unusable = None
             return True

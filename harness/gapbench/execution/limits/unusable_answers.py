@@ -29,6 +29,8 @@ FIRST_ANSWERS = 20
 """Answers that the rule looks at."""
 TRIPS_AT = 19
 """Unusable answers among them at which it trips."""
+MIN_UNSENT = 20
+"""With fewer requests left, the task goes on: there is little to save."""
 UNUSABLE_OUTCOMES = frozenset({"unparsed", "unscored", "refused", "truncated"})
 _LATER_SCORERS = (None, "none", "judge")
 
@@ -39,6 +41,16 @@ ShouldContinue = Callable[[str], Awaitable[bool]]
 async def never_continue(_: str) -> bool:
     """Send nothing more of the task: the answer without a terminal."""
     return False
+
+
+async def always_continue(_: str) -> bool:
+    """Send the rest of the task."""
+    return True
+
+
+def answer_without_asking(setting: str) -> ShouldContinue:
+    """Return the answer of a suite's ``on_unparsed``; ``ask`` stops the task where there is no terminal."""
+    return always_continue if setting == "continue" else never_continue
 
 
 class UnusableAnswers:
