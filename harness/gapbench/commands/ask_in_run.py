@@ -25,7 +25,6 @@ def decide_by_setting(setting: OnUnparsed, view: QuietView, *, may_ask: bool) ->
         view: It is paused while the question is on the screen.
         may_ask: Whether questions are allowed (no ``--yes``).
     """
-
     from gapbench.execution.limits.unusable_answers import answer_without_asking
 
     async def decide(reason: str) -> bool:
