@@ -22,6 +22,15 @@ from gapbench.errors import SetupError
 from gapbench.values import Call, Chunk, Model, Request, Session, Weights
 
 ENTRY_POINT_GROUP = "bench.runners"
+_AZURE = "use runner openai with base_url: https://RESOURCE.openai.azure.com/openai/v1 and key_env: AZURE_OPENAI_API_KEY; "
+_BEDROCK = "use runner openai with base_url: https://bedrock-mantle.REGION.api.aws/v1 and key_env: AWS_BEARER_TOKEN_BEDROCK; "
+_VERTEX = "use runner google with a Gemini API key, or runner openai with Vertex's OpenAI address and an access token; "
+CLOUD_HINTS = {
+    **dict.fromkeys(("azure", "azure-openai", "azureopenai", "foundry"), _AZURE),
+    **dict.fromkeys(("bedrock", "aws", "amazon", "amazon-bedrock"), _BEDROCK),
+    **dict.fromkeys(("vertex", "vertexai", "vertex-ai", "google-vertex"), _VERTEX),
+}
+"""What works in place of a runner for a cloud's API, by the name that users try; see docs/how-to/clouds.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +210,7 @@ def load_runner_class(name: str) -> type[Runner]:
     if name not in points:
         close_matches = difflib.get_close_matches(name, points, 1)
         hint = f"did you mean {close_matches[0]!r}? " if close_matches else ""
+        hint = CLOUD_HINTS.get(name.lower().replace("_", "-"), hint)
         msg = f"no runner {name!r} is installed; {hint}there are: {', '.join(points) or 'none'}"
         raise SetupError(msg)
     try:

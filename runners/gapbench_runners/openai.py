@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 OFFICIAL_URL = "https://api.openai.com/v1"
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
+AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com")
 
 
 class OpenAIRunner(Runner):
@@ -82,8 +83,10 @@ class OpenAIRunner(Runner):
 
     @property
     def rule(self) -> ModelRule:
-        """The rule for this model's parameters."""
-        return rule_for(self.rules_name, self.model.name, is_official_endpoint=self.is_official_endpoint)
+        """The rule for this model's parameters; OpenAI's models have the same behind Azure."""
+        host = urlsplit(self.base_url).hostname or ""
+        has_official_rules = self.is_official_endpoint or host.endswith(AZURE_HOSTS)
+        return rule_for(self.rules_name, self.model.name, is_official_endpoint=has_official_rules)
 
     def prepare(self, request: Request) -> Call:
         """Return the request's body under the model's rule."""

@@ -17,7 +17,6 @@ from gapbench.commands.options import (
     max_usd_option,
     model_option,
     out_option,
-    quiet_option,
     task_option,
     yes_option,
 )
@@ -90,7 +89,12 @@ Examples:
 )
 @yes_option
 @allow_code_option
-@quiet_option
+@click.option(
+    "--quiet",
+    "-q",
+    is_flag=True,
+    help="No tables and no progress: print only the run's folder and what went wrong.",
+)
 def run_command(
     suite: str | None,
     models: tuple[str, ...],

@@ -78,7 +78,7 @@ class AdmissionControl:
         clock: Returns the current time in seconds.
 
     Attributes:
-        last_failure: The last failure that counted towards giving the model up. None: there was none.
+        last_failure: The last failure that counted before the model was given up. None: there was none.
     """
 
     def __init__(
@@ -161,7 +161,8 @@ class AdmissionControl:
     def record_result(self, permit: Permit, failure: Failure | None, usage: Usage) -> None:
         """Count the result of an attempt."""
         self._quota_gate.release(permit.quota_round)
-        if failure is not None and failure_traits(failure.kind).trips_breaker:
+        is_open = self.breaker.state != "given_up"
+        if failure is not None and is_open and failure_traits(failure.kind).trips_breaker:
             self.last_failure = failure
         self.breaker.record_result(failure.kind if failure else None, permit.breaker_decision)
         if failure is not None and self._retries.is_quota_refusal(failure):
