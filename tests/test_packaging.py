@@ -200,3 +200,45 @@ def test_a_users_own_modules_do_not_hide_ours(environment: Path) -> None:
             check=False,
         )
         assert 0 == ran.returncode, ran.stdout + ran.stderr
+
+
+def test_the_tutorial_leads_from_the_install_to_one_page_in_ten_commands(environment: Path) -> None:
+    """Its files and commands as a reader takes them; the fixture has installed the wheel, which is the first command."""
+    page = (ROOT / "docs" / "tutorial" / "decision.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
+    ((_, script),) = [block for block in blocks if block[0] == "python"]
+    ((_, models),) = [block for block in blocks if block[0] == "yaml"]
+    commands = [line for kind, text in blocks if kind == "bash" for line in text.splitlines()]
+    (ran,) = [
+        line[2:]
+        for kind, text in blocks
+        if kind == "console"
+        for line in text.splitlines()
+        if line[:2] == "$ "
+    ]
+    commands.insert(commands.index("bench gap"), ran)
+    folder = environment / "tutorial"
+    folder.mkdir()
+    (folder / "make_tickets.py").write_text(script)
+
+    for command in commands[1:]:
+        bash(environment, folder, command)
+        if command.startswith("bench init"):
+            suite = (folder / "tickets.yaml").read_text()
+            (folder / "tickets.yaml").write_text(
+                re.sub(r"models:\n.*?\n(?=\ntasks:)", models, suite, flags=re.DOTALL)
+            )
+
+    assert commands[0].startswith("pip install gapbench")
+    assert len(commands) <= 10
+    assert (folder / "decision.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def bash(environment: Path, folder: Path, command: str) -> None:
+    """Run a command of the tutorial with the environment's programs first on the path."""
+    path = f"{environment / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        command, shell=True, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    # `bench doctor` exits with 1 where a key is missing.
+    assert ran.returncode == 0 or command == "bench doctor", f"{command}\n{ran.stdout}{ran.stderr}"
