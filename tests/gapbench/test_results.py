@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import gapbench as gb
+from gapbench import formatting
 from gapbench.analysis.frames import COLUMNS, DERIVED
 from gapbench.cli import invoke
 from gapbench.errors import InputError, ResultsError
@@ -244,6 +245,16 @@ def test_notebooks_show_escaped_html(tmp_path: Path) -> None:
         shown = made._repr_html_()
         assert "<img" not in shown
         assert "&lt;img" in shown
+
+
+def test_notebooks_show_dollars_as_the_command_line_does(run: Path) -> None:
+    """Dollars of 1,000 tasks, and a notebook does not take two dollar signs for mathematics."""
+    results = gb.read(run)
+    one = results.cost().frame.set_index("model_id").loc["closed-a", "usd_per_task"]
+
+    assert formatting.format_usd_per_1000(one) in results.cost()._repr_html_()
+    assert "$/1k tasks" in results.summary()._repr_html_()
+    assert results.cost()._repr_html_().startswith('<div class="tex2jax_ignore mathjax_ignore">')
 
 
 @pytest.mark.parametrize("plot", ["plot_gap", "plot_cost", "plot_latency", "plot_accuracy"])
