@@ -68,7 +68,7 @@ def test_both_lists_of_runs_are_alike(results: Path, capsys: pytest.CaptureFixtu
     line = command_output(capsys, "runs", "list")
 
     assert line == command_output(capsys, "list", "runs")
-    for shown in (results.name, "complete", "2 models, 60 requests", "$", " s  ", "open ", "closed ", " %"):
+    for shown in (results.name, "complete", "2 models, 60 requests", "$", " s, ", "open ", "closed ", " %"):
         assert shown in line
     assert 1 == line.count("complete")
 
@@ -76,7 +76,7 @@ def test_both_lists_of_runs_are_alike(results: Path, capsys: pytest.CaptureFixtu
 def test_the_list_and_the_report_agree(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The accuracies are those of the summary, and the dollars those of the cost table."""
     (listed,) = json.loads(command_output(capsys, "runs", "list", "--json"))
-    rows = json.loads(command_output(capsys, "report", "--json"))["summary"]["rows"]
+    rows = json.loads(command_output(capsys, "report", "--json"))["rows"]
     costs = json.loads(command_output(capsys, "cost", "--json"))["rows"]
 
     assert {row["model_id"]: row["accuracy"] for row in rows if row["level"] == "model"} == listed["accuracy"]
